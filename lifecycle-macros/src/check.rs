@@ -1,0 +1,123 @@
+//! What a function must be to be a hook: one named check per rule, each with its reason.
+
+use syn::{Attribute, FnArg, GenericParam, PatType, Receiver, ReturnType, Safety, Signature, Type};
+
+use crate::errors::Errors;
+use crate::kind::Kind;
+use crate::signature::Function;
+
+/// Runs every check. Whether none of them failed.
+pub fn check(kind: Kind, function: &mut Function, errors: &mut Errors) -> bool {
+    let before = errors.count();
+    one_attribute(kind, function, errors);
+    free_function(&function.signature, errors);
+    plain_function(&function.signature, errors);
+    not_generic(&function.signature, errors);
+    arguments_by_value(&function.signature, errors);
+    arguments_unconditional(&function.signature, errors);
+    returns_a_value(&function.signature, errors);
+    errors.count() == before
+}
+
+/// One function is one hook: its name can name only one. The second attribute is taken off, as it would only repeat the
+/// error.
+fn one_attribute(kind: Kind, function: &mut Function, errors: &mut Errors) {
+    function.attributes.retain(|attribute| {
+        let name = attribute.path().segments.last().map(|segment| segment.ident.to_string());
+        let Some(other) = name.as_deref().and_then(Kind::of_attribute) else {
+            return true;
+        };
+        let message = match other == kind {
+            true => format!("`#[{}]` is given twice", kind.attribute()),
+            false => format!(
+                "a function is one hook, and this one is an `#[{}]` hook already: write two functions",
+                kind.attribute()
+            ),
+        };
+        errors.add(attribute, message);
+        false
+    });
+}
+
+/// A method has no name of its own that could name the hook, and nobody to give it a `self`.
+fn free_function(signature: &Signature, errors: &mut Errors) {
+    if let Some(receiver) = signature.receiver() {
+        errors.add(receiver, "a hook is a free function and can't take `self`: take `Dep<hook>` for what it needs");
+    }
+}
+
+/// The runtime calls hooks, so they can't ask for more than a call.
+fn plain_function(signature: &Signature, errors: &mut Errors) {
+    let never = |what: &str| format!("a hook can't be `{what}`: the runtime calls it");
+    if let Some(token) = &signature.constness {
+        errors.add(token, never("const"));
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        errors.add(token, never("unsafe"));
+    }
+    if let Some(abi) = &signature.abi {
+        errors.add(abi, never("extern"));
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.add(variadic, never("variadic"));
+    }
+}
+
+/// The runtime would not know what to fill in.
+fn not_generic(signature: &Signature, errors: &mut Errors) {
+    for parameter in &signature.generics.params {
+        let what = match parameter {
+            GenericParam::Lifetime(_) => "lifetime",
+            GenericParam::Type(_) => "type",
+            GenericParam::Const(_) => "const",
+        };
+        errors
+            .add(parameter, format!("a hook can't have {what} parameters: the runtime would not know what to fill in"));
+    }
+    for ty in argument_types(signature) {
+        if let Type::ImplTrait(_) = ty {
+            errors.add(ty, "a hook can't take `impl Trait`: name the type, such as `Dep<hook>`");
+        }
+    }
+}
+
+/// Arguments are made for the call.
+fn arguments_by_value(signature: &Signature, errors: &mut Errors) {
+    for ty in argument_types(signature) {
+        if let Type::Reference(_) = ty {
+            errors.add(ty, "a hook takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
+        }
+    }
+}
+
+/// A dependency that is there only sometimes would make two plans of one program.
+fn arguments_unconditional(signature: &Signature, errors: &mut Errors) {
+    for input in &signature.inputs {
+        let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
+        let condition = |attribute: &&Attribute| ["cfg", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name));
+        for attribute in attrs.iter().filter(condition) {
+            errors.add(attribute, "a hook's argument can't be conditional: put the `cfg` on one of two functions");
+        }
+    }
+}
+
+/// Others share the value by its type, so it needs one that can be named.
+fn returns_a_value(signature: &Signature, errors: &mut Errors) {
+    let ReturnType::Type(_, output) = &signature.output else {
+        return;
+    };
+    match &**output {
+        Type::ImplTrait(_) => {
+            errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`")
+        }
+        Type::Never(_) => errors.add(output, "a hook has to return: the run waits for it"),
+        _ => {}
+    }
+}
+
+fn argument_types(signature: &Signature) -> impl Iterator<Item = &Type> {
+    signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(&*argument.ty),
+        FnArg::Receiver(_) => None,
+    })
+}

@@ -1,0 +1,40 @@
+//! Durations as attributes write them: `"250ms"`, `"5s"`, `"1m30s"`.
+
+/// Milliseconds per unit, the units in the order in which they may follow each other.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+const FORM: &str = "expected a duration such as \"250ms\", \"5s\", \"2m\" or \"1m30s\"";
+
+/// The duration in milliseconds.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let mut rest = text;
+    let mut units = UNITS.iter();
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let (number, after_number) = split(rest, |c| c.is_ascii_digit());
+        let (unit, after_unit) = split(after_number, |c| c.is_ascii_alphabetic());
+        if number.is_empty() || unit.is_empty() {
+            return Err(FORM.to_owned());
+        }
+        let Some((_, scale)) = units.find(|(name, _)| *name == unit) else {
+            return Err(match UNITS.iter().any(|(name, _)| *name == unit) {
+                true => format!("each unit once, the largest first: {FORM}"),
+                false => format!("unknown unit `{unit}`: {FORM}"),
+            });
+        };
+        let amount = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale));
+        total = amount
+            .and_then(|amount| total.checked_add(amount))
+            .ok_or("the duration is too long: it doesn't fit into 64 bits of milliseconds")?;
+        rest = after_unit;
+    }
+    match total {
+        0 if text.is_empty() => Err(format!("the duration is empty: {FORM}")),
+        0 => Err("the duration is zero: nothing can finish in no time".to_owned()),
+        total => Ok(total),
+    }
+}
+
+fn split(text: &str, belongs: fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
+}

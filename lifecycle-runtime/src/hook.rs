@@ -1,0 +1,237 @@
+//! What a hook is: its type, its metadata, its identity.
+
+mod check;
+mod output;
+
+use std::any::TypeId;
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+pub use output::{HookError, HookValue, Output, PlainOutput, Probe};
+
+use crate::inject::Scope;
+use crate::task::Task;
+
+/// A function that an attribute turned into a lifecycle hook.
+///
+/// `#[on_startup] fn db` adds an empty type `db` beside the function and implements this trait for it. The type is how
+/// other code names the hook: `Dep<db>`, `after = [db]`, `of = db`.
+///
+/// Implement it through the attributes only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lifecycle hook",
+    label = "not a lifecycle hook",
+    note = "a hook is a function under an attribute such as `#[on_startup]`; name it by its path, as in `Dep<crate::store::db>`"
+)]
+pub trait Hook: Sized + Send + Sync + 'static {
+    /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
+    // `HookValue` too, but that is asked for where the function returns it: once, and at the user's own token.
+    type Value: 'static;
+
+    /// What the attribute says about the function.
+    const META: &'static HookMeta;
+}
+
+/// The kind of a hook: which attribute made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `#[on_startup]`
+    Startup,
+    /// `#[on_shutdown]`
+    Shutdown,
+}
+
+impl Kind {
+    /// The attribute's name.
+    ///
+    /// ```
+    /// assert_eq!(lifecycle_runtime::Kind::Startup.attribute(), "on_startup");
+    /// ```
+    #[must_use]
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::Startup => "on_startup",
+            Self::Shutdown => "on_shutdown",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.attribute())
+    }
+}
+
+/// The identity of a hook, unique in the process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HookId(Identity);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Identity {
+    Type(TypeId),
+    Number(u64),
+}
+
+impl HookId {
+    /// The identity of the hook that the type `H` names.
+    #[must_use]
+    pub const fn of<H: 'static>() -> Self {
+        Self(Identity::Type(TypeId::of::<H>()))
+    }
+
+    /// An identity for a hook that no type names: plans made of data, in tests and benchmarks.
+    #[must_use]
+    pub const fn number(number: u64) -> Self {
+        Self(Identity::Number(number))
+    }
+}
+
+impl fmt::Debug for HookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Identity::Type(id) => write!(f, "{id:?}"),
+            Identity::Number(number) => write!(f, "HookId({number})"),
+        }
+    }
+}
+
+/// What an attribute says about its function, known at compile time.
+///
+/// The plan, the console, the report and the tests all speak of hooks through it. Its fields are written by the
+/// attributes; read it through its methods.
+#[allow(clippy::exhaustive_structs)]
+pub struct HookMeta {
+    #[doc(hidden)]
+    pub id: HookId,
+    #[doc(hidden)]
+    pub kind: Kind,
+    #[doc(hidden)]
+    pub name: &'static str,
+    #[doc(hidden)]
+    pub module: &'static str,
+    #[doc(hidden)]
+    pub file: &'static str,
+    #[doc(hidden)]
+    pub line: u32,
+    #[doc(hidden)]
+    pub order: Option<u32>,
+    #[doc(hidden)]
+    pub timeout: Option<Duration>,
+    /// One list per argument.
+    #[doc(hidden)]
+    pub arguments: &'static [&'static [&'static HookMeta]],
+    #[doc(hidden)]
+    pub after: &'static [&'static HookMeta],
+    /// Functions, so that a hook and its predecessor may each name the other without a cycle in constants.
+    #[doc(hidden)]
+    pub before: &'static [fn() -> &'static HookMeta],
+    #[doc(hidden)]
+    pub of: Option<&'static HookMeta>,
+    #[doc(hidden)]
+    pub run: fn(Scope) -> Task,
+}
+
+impl HookMeta {
+    /// The start of every hook's metadata; the attribute fills in the rest. The caller's place becomes the hook's.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub const fn new(id: HookId, kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> Self {
+        let place = Location::caller();
+        Self {
+            id,
+            kind,
+            name,
+            module,
+            file: place.file(),
+            line: place.line(),
+            order: None,
+            timeout: None,
+            arguments: &[],
+            after: &[],
+            before: &[],
+            of: None,
+            run,
+        }
+    }
+
+    /// Which attribute made the hook.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The function's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The path of the module that the function stands in.
+    #[must_use]
+    pub const fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// The function's path: module and name.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}::{}", self.module, self.name)
+    }
+
+    /// Where the function stands, as `file:line`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
+    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for a teardown without an
+    /// `order` of its own, which stands outside the barriers between orders.
+    #[must_use]
+    pub const fn order(&self) -> Option<u32> {
+        match (self.order, self.of) {
+            (None, Some(_)) => None,
+            (None, None) => Some(0),
+            (order, _) => order,
+        }
+    }
+
+    /// The hook's own `timeout`, if it has one.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The hook that this one is the teardown of.
+    #[must_use]
+    pub const fn of(&self) -> Option<&'static HookMeta> {
+        self.of
+    }
+
+    /// The hooks that this one needs before it can run: its arguments and `after`, each once.
+    pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
+        let arguments = self.arguments.iter().flat_map(|uses| uses.iter());
+        arguments.chain(self.after).copied()
+    }
+
+    /// The hooks that its `before` names.
+    pub fn before(&self) -> impl Iterator<Item = &'static HookMeta> {
+        self.before.iter().map(|meta| meta())
+    }
+}
+
+impl PartialEq for HookMeta {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for HookMeta {}
+
+impl fmt::Debug for HookMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#[{}] {} ({})", self.kind, self.path(), self.place())
+    }
+}

@@ -1,0 +1,157 @@
+//! What the compiler checks of one hook's metadata, in a constant beside the hook's registration.
+
+use super::{HookMeta, Kind};
+
+impl HookMeta {
+    /// Every check. One that fails is a compile error at the caller's place.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn check(&self) {
+        let mut i = 0;
+        while i < self.arguments.len() {
+            let mut j = 0;
+            while j < self.arguments[i].len() {
+                self.check_value(self.arguments[i][j]);
+                self.check_order(self.arguments[i][j]);
+                j += 1;
+            }
+            i += 1;
+        }
+        let mut i = 0;
+        while i < self.after.len() {
+            self.check_after(self.after[i]);
+            self.check_order(self.after[i]);
+            i += 1;
+        }
+        if let Some(resource) = self.of {
+            self.check_teardown(resource);
+        }
+    }
+
+    /// `Dep` takes the value of a startup hook: the others have none.
+    #[track_caller]
+    const fn check_value(&self, used: &Self) {
+        if !matches!(used.kind, Kind::Startup) {
+            Text::new()
+                .hook(self.name)
+                .text(" takes `Dep<")
+                .text(used.name)
+                .text(">`, but `")
+                .text(used.name)
+                .text("` is an `#[")
+                .text(used.kind.attribute())
+                .text("]` hook: only `#[on_startup]` hooks provide a value; to be ordered behind it, use `after = [")
+                .text(used.name)
+                .text("]`")
+                .fail();
+        }
+    }
+
+    /// A startup hook is done long before a shutdown hook runs.
+    #[track_caller]
+    const fn check_after(&self, earlier: &Self) {
+        if matches!((self.kind, earlier.kind), (Kind::Startup, Kind::Shutdown)) {
+            Text::new()
+                .text("startup hook ")
+                .hook(self.name)
+                .text(" can't run after shutdown hook ")
+                .hook(earlier.name)
+                .fail();
+        }
+    }
+
+    /// Only what started can be torn down.
+    #[track_caller]
+    const fn check_teardown(&self, resource: &Self) {
+        if !matches!(resource.kind, Kind::Startup) {
+            Text::new()
+                .hook(self.name)
+                .text(" is the teardown of ")
+                .hook(resource.name)
+                .text(", which is an `#[")
+                .text(resource.kind.attribute())
+                .text("]` hook: `of` names an `#[on_startup]` hook")
+                .fail();
+        }
+    }
+
+    /// A lower order has finished before a higher one starts, so no hook may depend on one of a higher order.
+    #[track_caller]
+    const fn check_order(&self, earlier: &Self) {
+        if self.kind as u8 != earlier.kind as u8 {
+            return;
+        }
+        if let (Some(own), Some(other)) = (self.order(), earlier.order())
+            && own < other
+        {
+            Text::new()
+                .hook(self.name)
+                .text(" (order ")
+                .number(own)
+                .text(") depends on ")
+                .hook(earlier.name)
+                .text(" (order ")
+                .number(other)
+                .text("): a hook can't run before what it depends on")
+                .fail();
+        }
+    }
+}
+
+/// A message built in a constant, where `format!` can't be used. What doesn't fit is cut off.
+struct Text {
+    bytes: [u8; 512],
+    len: usize,
+}
+
+impl Text {
+    const fn new() -> Self {
+        Self { bytes: [0; 512], len: 0 }
+    }
+
+    const fn text(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut i = 0;
+        while i < text.len() && self.len < self.bytes.len() {
+            self.bytes[self.len] = text[i];
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    const fn hook(self, name: &str) -> Self {
+        self.text("`").text(name).text("`")
+    }
+
+    const fn number(self, number: u32) -> Self {
+        let mut digits = [0; 10];
+        let mut at = digits.len();
+        let mut rest = number;
+        loop {
+            at -= 1;
+            #[allow(clippy::cast_possible_truncation, reason = "a digit")]
+            {
+                digits[at] = b'0' + (rest % 10) as u8;
+            }
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let (_, digits) = digits.split_at(at);
+        match std::str::from_utf8(digits) {
+            Ok(digits) => self.text(digits),
+            Err(_) => self,
+        }
+    }
+
+    #[track_caller]
+    const fn fail(self) {
+        let (text, _) = self.bytes.split_at(self.len);
+        match std::str::from_utf8(text) {
+            Ok(text) => panic!("{}", text),
+            Err(_) => panic!("the hook's dependencies contradict each other"),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The stop as code sees it: [`Stop`] tells that it has begun, [`StopHandle`] asks for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::state::State;
+
+/// Why a run stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopCause {
+    /// A signal, by its name: `SIGTERM`.
+    Signal(&'static str),
+    /// [`StopHandle::stop`].
+    Requested,
+    /// The start failed or ran out of time.
+    StartFailed,
+    /// The HTTP server ended by itself, with this error if it had one.
+    Server(Option<String>),
+    /// There was nothing to wait for: a run without a server, whose owner did not ask to keep it running.
+    NothingToDo,
+}
+
+impl fmt::Display for StopCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(name) => f.write_str(name),
+            Self::Requested => f.write_str("requested by the program"),
+            Self::StartFailed => f.write_str("the start failed"),
+            Self::Server(None) => f.write_str("the server ended"),
+            Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
+            Self::NothingToDo => f.write_str("nothing left to do"),
+        }
+    }
+}
+
+/// Where a run stands, as everything that observes it sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    pub(crate) state: State,
+    /// When the stop has to be over; known once it has begun.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// The stop signal: tells code that runs for long that it should end.
+///
+/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
+///
+/// ```
+/// use lifecycle_runtime::{Stop, on_startup};
+///
+/// #[on_startup]
+/// async fn warm_cache(stop: Stop) {
+///     for page in 0..1_000 {
+///         if stop.is_requested() {
+///             return;
+///         }
+///         load(page).await;
+///     }
+/// }
+/// # async fn load(_page: u32) {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Stop {
+    progress: watch::Receiver<Progress>,
+}
+
+impl Stop {
+    pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
+        Self { progress }
+    }
+
+    /// A stop signal that never fires, for unit tests of hooks.
+    ///
+    /// ```
+    /// assert!(!lifecycle_runtime::Stop::never().is_requested());
+    /// ```
+    #[must_use]
+    pub fn never() -> Self {
+        // Without a sender `changed` would end at once, which means "stop": keep it.
+        let (sender, progress) = watch::channel(Progress::default());
+        std::mem::forget(sender);
+        Self { progress }
+    }
+
+    /// Waits until the stop begins; returns at once if it has begun.
+    ///
+    /// Cancel safe: use it in `tokio::select!`.
+    pub async fn requested(&self) {
+        let mut progress = self.progress.clone();
+        // An error means that the run itself is gone, and a run that is gone has stopped.
+        let _ = progress.wait_for(|now| now.state >= State::Draining).await;
+    }
+
+    /// Whether the stop has begun.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.progress.borrow().state >= State::Draining || self.progress.has_changed().is_err()
+    }
+
+    /// How long the stop may still take as a whole; `None` as long as none has begun.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let deadline = self.progress.borrow().deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Where the run stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.progress.borrow().state
+    }
+}
+
+/// What has been asked of a run so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    /// The first reason to stop.
+    pub(crate) cause: Option<StopCause>,
+    /// Whether to stop waiting for requests and delays.
+    pub(crate) hurry: bool,
+}
+
+/// Stops a run from code: from a request handler, a hook, or another thread.
+///
+/// Get one from [`Lifecycle::stop_handle`](crate::Lifecycle::stop_handle) or as an argument of a hook.
+///
+/// ```
+/// use lifecycle_runtime::Lifecycle;
+///
+/// let lifecycle = Lifecycle::new();
+/// let handle = lifecycle.stop_handle();
+/// std::thread::spawn(move || handle.stop());
+/// ```
+#[derive(Debug, Clone)]
+pub struct StopHandle {
+    asked: Arc<watch::Sender<Asked>>,
+}
+
+impl StopHandle {
+    pub(crate) fn new() -> Self {
+        Self { asked: Arc::new(watch::Sender::new(Asked::default())) }
+    }
+
+    /// Begins the stop, as SIGTERM does. Does nothing if it has begun.
+    pub fn stop(&self) {
+        self.ask(StopCause::Requested);
+    }
+
+    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests and delays are not
+    /// waited for any longer, shutdown hooks still run within their timeouts.
+    pub fn hurry(&self) {
+        self.ask(StopCause::Requested);
+        self.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
+    }
+
+    pub(crate) fn ask(&self, cause: StopCause) {
+        self.asked.send_if_modified(|asked| {
+            let first = asked.cause.is_none();
+            if first {
+                asked.cause = Some(cause);
+            }
+            first
+        });
+    }
+
+    pub(crate) fn asked(&self) -> watch::Receiver<Asked> {
+        self.asked.subscribe()
+    }
+}

@@ -1,0 +1,62 @@
+//! One hook made ready to run: what every attribute turns its function into.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::BoxError;
+use crate::hook::{HookError, HookValue, Output};
+
+/// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
+pub type Value = Arc<dyn Any + Send + Sync>;
+
+/// What a hook's run ends with.
+pub type TaskResult = Result<Value, BoxError>;
+
+/// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain `fn`.
+pub enum Task {
+    /// Runs as a task of its own on the async runtime.
+    Future(Pin<Box<dyn Future<Output = TaskResult> + Send>>),
+    /// Runs on a thread of the blocking pool. It can't be cancelled.
+    Blocking(Box<dyn FnOnce() -> TaskResult + Send>),
+}
+
+impl Task {
+    /// Boxes a future.
+    pub fn future(future: impl Future<Output = TaskResult> + Send + 'static) -> Self {
+        Self::Future(Box::pin(future))
+    }
+
+    /// Boxes a closure for the blocking pool.
+    pub fn blocking(work: impl FnOnce() -> TaskResult + Send + 'static) -> Self {
+        Self::Blocking(Box::new(work))
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Future(_) => "Task::Future",
+            Self::Blocking(_) => "Task::Blocking",
+        })
+    }
+}
+
+/// Takes what a hook's function returned apart, whatever its return type.
+///
+/// # Errors
+///
+/// The function's own error.
+pub fn returned<R, const RESULT: bool>(returned: R) -> TaskResult
+where
+    R: Output<RESULT>,
+    R::Value: HookValue,
+    R::Error: HookError,
+{
+    match returned.into_result() {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => Err(error.boxed()),
+    }
+}
