@@ -49,7 +49,7 @@ impl<H: Hook<Value: HookValue>> Dep<H> {
     /// ```
     #[must_use]
     pub fn new(value: H::Value) -> Self {
-        Self::from_value(Arc::new(value))
+        Self::from_value(Value::new(value))
     }
 
     /// The value itself, to keep or to hand to code that knows nothing of hooks.
@@ -64,7 +64,7 @@ impl<H: Hook<Value: HookValue>> Dep<H> {
     /// ```
     #[must_use]
     pub fn into_arc(self) -> Arc<H::Value> {
-        match self.value.downcast() {
+        match self.value.into_shared().downcast() {
             Ok(value) => value,
             Err(_) => mismatch::<H>(),
         }
@@ -81,7 +81,7 @@ impl<H: Hook> Deref for Dep<H> {
     type Target = H::Value;
 
     fn deref(&self) -> &H::Value {
-        match self.value.downcast_ref() {
+        match self.value.get().downcast_ref() {
             Some(value) => value,
             None => mismatch::<H>(),
         }
@@ -96,7 +96,7 @@ fn mismatch<H: Hook>() -> ! {
 
 impl<H> Clone for Dep<H> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), hook: PhantomData }
+        Self { value: self.value.clone(), hook: PhantomData }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stop as code sees it: [`Stop`] tells that it has begun, [`StopHandle`] asks for it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,8 +21,6 @@ pub enum StopCause {
     StartFailed,
     /// The HTTP server ended by itself, with this error if it had one.
     Server(Option<String>),
-    /// There was nothing to wait for: a run without a server, whose owner did not ask to keep it running.
-    NothingToDo,
 }
 
 impl fmt::Display for StopCause {
@@ -33,7 +31,6 @@ impl fmt::Display for StopCause {
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
-            Self::NothingToDo => f.write_str("nothing left to do"),
         }
     }
 }
@@ -136,14 +133,20 @@ pub(crate) struct Asked {
 /// let handle = lifecycle.stop_handle();
 /// std::thread::spawn(move || handle.stop());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StopHandle {
-    asked: Arc<watch::Sender<Asked>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    asked: watch::Sender<Asked>,
+    /// Called when the stop is asked for, on the thread that asks: also while the async runtime is blocked.
+    on_first: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl StopHandle {
     pub(crate) fn new() -> Self {
-        Self { asked: Arc::new(watch::Sender::new(Asked::default())) }
+        Self { shared: Arc::new(Shared { asked: watch::Sender::new(Asked::default()), on_first: OnceLock::new() }) }
     }
 
     /// Begins the stop, as SIGTERM does. Does nothing if it has begun.
@@ -155,20 +158,56 @@ impl StopHandle {
     /// waited for any longer, shutdown hooks still run within their timeouts.
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
-        self.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
+        self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
     }
 
     pub(crate) fn ask(&self, cause: StopCause) {
-        self.asked.send_if_modified(|asked| {
+        let first = self.shared.asked.send_if_modified(|asked| {
             let first = asked.cause.is_none();
             if first {
                 asked.cause = Some(cause);
             }
             first
         });
+        if let Some(call) = self.shared.on_first.get().filter(|_| first) {
+            call();
+        }
+    }
+
+    /// Has this called when the stop is asked for. Only one call can be set.
+    pub(crate) fn on_first_ask(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.shared.on_first.set(Box::new(call));
+        if self.shared.asked.borrow().cause.is_some()
+            && let Some(call) = self.shared.on_first.get()
+        {
+            call();
+        }
     }
 
     pub(crate) fn asked(&self) -> watch::Receiver<Asked> {
-        self.asked.subscribe()
+        self.shared.asked.subscribe()
+    }
+}
+
+impl fmt::Debug for StopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StopHandle").field(&*self.shared.asked.borrow()).finish()
+    }
+}
+
+/// Waits until a stop is asked for, and why. Forever, if nobody is left who could ask.
+pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause {
+    let cause = asked.wait_for(|asked| asked.cause.is_some()).await.ok().and_then(|asked| asked.cause.clone());
+    match cause {
+        Some(cause) => cause,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the stop is hurried. Forever, if nobody is left who could ask.
+pub(crate) async fn hurried(asked: &mut watch::Receiver<Asked>) {
+    let is_hurried = asked.wait_for(|asked| asked.hurry).await.is_ok();
+    if !is_hurried {
+        std::future::pending::<()>().await;
     }
 }

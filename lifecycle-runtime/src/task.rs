@@ -10,7 +10,36 @@ use crate::error::BoxError;
 use crate::hook::{HookError, HookValue, Output};
 
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
-pub type Value = Arc<dyn Any + Send + Sync>;
+#[derive(Clone)]
+pub struct Value {
+    shared: Arc<dyn Any + Send + Sync>,
+    needs_drop: bool,
+}
+
+impl Value {
+    pub(crate) fn new<T: HookValue>(value: T) -> Self {
+        Self { shared: Arc::new(value), needs_drop: std::mem::needs_drop::<T>() }
+    }
+
+    pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
+        &*self.shared
+    }
+
+    pub(crate) fn into_shared(self) -> Arc<dyn Any + Send + Sync> {
+        self.shared
+    }
+
+    /// Whether dropping this runs code of the user's: code that may block, panic or take long.
+    pub(crate) fn drop_runs_code(&self) -> bool {
+        self.needs_drop && Arc::strong_count(&self.shared) == 1
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value")
+    }
+}
 
 /// What a hook's run ends with.
 pub type TaskResult = Result<Value, BoxError>;
@@ -56,7 +85,7 @@ where
     R::Error: HookError,
 {
     match returned.into_result() {
-        Ok(value) => Ok(Arc::new(value)),
+        Ok(value) => Ok(Value::new(value)),
         Err(error) => Err(error.boxed()),
     }
 }

@@ -1,0 +1,220 @@
+//! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::plan::PlanFormat;
+
+/// The settings of a run that are not a server's own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) grace: Duration,
+    pub(crate) startup_timeout: Duration,
+    /// `None`: what the hooks' reserves leave of `grace`.
+    pub(crate) drain_timeout: Option<Duration>,
+    pub(crate) drain_delay: Duration,
+    pub(crate) console: bool,
+    pub(crate) strict_budget: bool,
+    /// The addresses to listen on instead of the server's own.
+    pub(crate) bind: Option<Vec<String>>,
+    /// The number of workers instead of the server's own.
+    pub(crate) workers: Option<usize>,
+    /// Print the plan in this format and exit.
+    pub(crate) plan: Option<PlanFormat>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(25),
+            startup_timeout: Duration::from_secs(60),
+            drain_timeout: None,
+            drain_delay: Duration::ZERO,
+            console: true,
+            strict_budget: false,
+            bind: None,
+            workers: None,
+            plan: None,
+        }
+    }
+}
+
+/// An environment variable: its name, what it takes, and how it is set.
+struct Variable {
+    name: &'static str,
+    form: &'static str,
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+const PREFIX: &str = "LIFECYCLE_";
+
+const DURATION: &str = "a duration such as 250ms, 5s or 2m";
+
+const VARIABLES: [Variable; 9] = [
+    Variable {
+        name: "LIFECYCLE_BIND",
+        form: "addresses such as 0.0.0.0:8080 or unix:/run/app.sock, separated by commas",
+        set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
+    },
+    Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },
+    Variable { name: "LIFECYCLE_DRAIN_DELAY", form: DURATION, set: |c, v| set(&mut c.drain_delay, duration(v)) },
+    Variable {
+        name: "LIFECYCLE_DRAIN_TIMEOUT",
+        form: DURATION,
+        set: |c, v| set(&mut c.drain_timeout, duration(v).map(Some)),
+    },
+    Variable { name: "LIFECYCLE_GRACE", form: DURATION, set: |c, v| set(&mut c.grace, positive(v)) },
+    Variable {
+        name: "LIFECYCLE_PLAN",
+        form: "text, mermaid, dot or json",
+        set: |c, v| set(&mut c.plan, v.parse().map(Some)),
+    },
+    Variable {
+        name: "LIFECYCLE_STARTUP_TIMEOUT",
+        form: DURATION,
+        set: |c, v| set(&mut c.startup_timeout, positive(v)),
+    },
+    Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
+    Variable {
+        name: "LIFECYCLE_WORKERS",
+        form: "a number of threads, at least 1",
+        set: |c, v| set(&mut c.workers, workers(v).map(Some)),
+    },
+];
+
+impl Config {
+    /// These settings with those of the environment over them.
+    pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut ours: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        ours.sort();
+        for (name, value) in ours {
+            let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
+                problems.push(format!("unknown environment variable {name}"));
+                continue;
+            };
+            if let Err(reason) = (variable.set)(&mut self, value.trim()) {
+                problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+            }
+        }
+        if problems.is_empty() { Ok(self) } else { Err(ConfigError { problems }) }
+    }
+
+    /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can be, and so refused.
+    pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+    }
+}
+
+fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("nothing can finish in no time".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("neither on nor off".to_owned()),
+    }
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing would be served".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+fn addresses(text: &str) -> Result<Vec<String>, String> {
+    let addresses: Vec<_> = text.split(',').map(|address| address.trim().to_owned()).collect();
+    if addresses.iter().any(String::is_empty) { Err("an address is empty".to_owned()) } else { Ok(addresses) }
+}
+
+/// What is wrong with the configuration: every problem, and the names that are valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl ConfigError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("\n"))?;
+        if self.problems.iter().any(|problem| problem.starts_with("unknown")) {
+            let names: Vec<_> = VARIABLES.iter().map(|variable| variable.name).collect();
+            write!(f, "\nvalid names: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::default().with(variables).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_environment_overrides_the_builder() {
+        let config =
+            check(&[("LIFECYCLE_GRACE", "40s"), ("LIFECYCLE_BIND", "0.0.0.0:80, unix:/tmp/s"), ("PATH", "/bin")]);
+        let config = config.expect("valid");
+        assert_eq!(config.grace, Duration::from_secs(40));
+        assert_eq!(config.bind, Some(vec!["0.0.0.0:80".to_owned(), "unix:/tmp/s".to_owned()]));
+        assert_eq!(config.startup_timeout, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn every_problem_is_named_with_what_is_valid() {
+        let error = check(&[("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_GRACEE", "1s"), ("LIFECYCLE_WORKERS", "0")]);
+        let error = error.expect_err("three problems");
+        let lines: Vec<_> = error.lines().collect();
+        assert!(lines[0].starts_with("LIFECYCLE_GRACE=soon: "), "{error}");
+        assert!(lines[0].ends_with("expected a duration such as 250ms, 5s or 2m"), "{error}");
+        assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE");
+        assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads, at least 1");
+        assert!(lines[3].starts_with("valid names: LIFECYCLE_BIND, "), "{error}");
+    }
+
+    #[test]
+    fn malformed_values_are_refused() {
+        for (name, value) in [
+            ("LIFECYCLE_GRACE", ""),
+            ("LIFECYCLE_GRACE", "0s"),
+            ("LIFECYCLE_GRACE", "5"),
+            ("LIFECYCLE_GRACE", "-1s"),
+            ("LIFECYCLE_BIND", "a:1,,b:2"),
+            ("LIFECYCLE_CONSOLE", "yes"),
+            ("LIFECYCLE_PLAN", "xml"),
+            ("LIFECYCLE_WORKERS", "many"),
+            ("lifecycle_x", ""), /* not ours */
+        ] {
+            let refused = check(&[(name, value)]).is_err();
+            assert_eq!(refused, name.starts_with(PREFIX), "{name}={value}");
+        }
+    }
+}

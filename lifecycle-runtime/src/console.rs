@@ -1,0 +1,161 @@
+//! What a person sees: plain lines on stderr, coloured on a terminal.
+//!
+//! A thread of its own writes them: a pipe that nobody reads must not hold a run up.
+
+use std::env;
+use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use crate::event::{Event, Observer, Outcome, readable};
+use crate::hook::{HookMeta, Kind};
+use crate::report::Report;
+use crate::state::State;
+
+/// Writes a run's events as lines.
+#[derive(Clone)]
+pub(crate) struct Console {
+    to_writer: Sender<Order>,
+    style: Style,
+}
+
+enum Order {
+    Line(String),
+    Flush(Sender<()>),
+}
+
+impl Console {
+    /// Writes to stderr.
+    pub(crate) fn stderr() -> Self {
+        let colour = std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self::to(std::io::stderr(), Style { colour })
+    }
+
+    fn to(output: impl Write + Send + 'static, style: Style) -> Self {
+        let (to_writer, orders) = channel();
+        // Without a thread the lines are lost; the run is not.
+        let _ = std::thread::Builder::new().name("lifecycle-console".to_owned()).spawn(move || write(output, &orders));
+        Self { to_writer, style }
+    }
+
+    /// Writes nothing.
+    pub(crate) fn silent() -> Self {
+        Self { to_writer: channel().0, style: Style { colour: false } }
+    }
+
+    /// Writes what a run came to.
+    pub(crate) fn report(&self, report: &Report) {
+        let text = report.to_string();
+        if report.is_clean() { self.say(&text) } else { self.complain(&text) }
+    }
+
+    /// Writes lines of text.
+    pub(crate) fn say(&self, text: &str) {
+        for line in text.lines() {
+            let _ = self.to_writer.send(Order::Line(format!("{} {line}\n", self.style.faint("lifecycle:"))));
+        }
+    }
+
+    /// Writes lines about something that went wrong.
+    pub(crate) fn complain(&self, text: &str) {
+        for line in text.lines() {
+            self.say(&self.style.bad(line));
+        }
+    }
+
+    /// Waits until everything is written, but no longer than this.
+    pub(crate) fn flush(&self, at_most: Duration) {
+        let (done, written) = channel();
+        let _ = self.to_writer.send(Order::Flush(done));
+        let _ = written.recv_timeout(at_most);
+    }
+}
+
+fn write(mut output: impl Write, orders: &Receiver<Order>) {
+    for order in orders {
+        match order {
+            // A reader that has gone away is no reason to end a service.
+            Order::Line(line) => drop(output.write_all(line.as_bytes())),
+            Order::Flush(done) => {
+                let _ = output.flush();
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl Observer for Console {
+    fn on_event(&self, at: Duration, event: &Event) {
+        match event {
+            Event::State(State::Ready) => self.say(&self.style.good(&format!("ready after {}", readable(at)))),
+            Event::HookStarted { hook } => self.say(&format!("{} {}", verb(hook), hook.name)),
+            Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
+            Event::DropFailed { hook, outcome } => {
+                self.complain(&format!("value of {} ({}): its drop {outcome}", hook.name, hook.place()));
+            }
+            Event::Listening { url } => self.say(&format!("listening on {url}")),
+            Event::StartFailed { reason } => {
+                self.complain(&format!("start failed: {reason}"));
+                self.say("rolling back what has started");
+            }
+            Event::StopBegun { cause, grace } => self.say(&format!("stopping ({cause}), up to {}", readable(*grace))),
+            Event::Hurried => self.say("hurrying: not waiting for requests any longer; again to exit at once"),
+            Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
+            Event::Drained { requests, took } => {
+                let (finished, cut) = (requests.finished, requests.cut.len());
+                self.say(&format!("server closed in {}: {finished} requests finished, {cut} cut off", readable(*took)));
+            }
+            Event::BudgetExceeded { path, sum, grace } => self.complain(&format!(
+                "the stop may take {}, but has {}: {}; shorten these timeouts or raise the grace period",
+                readable(*sum),
+                readable(*grace),
+                path.join(" + "),
+            )),
+            Event::State(_) => {}
+        }
+    }
+}
+
+impl Console {
+    fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
+        let (name, took) = (hook.name, readable(took));
+        match outcome {
+            Outcome::Succeeded => self.say(&format!("{} {name} in {took}", self.style.good("done"))),
+            Outcome::Skipped { .. } => self.say(&format!("{name} {outcome}")),
+            Outcome::Cancelled { .. } => self.say(&format!("{name} {outcome} after {took}")),
+            _ => self.complain(&format!("{name} ({}) {outcome} (after {took})", hook.place())),
+        }
+    }
+}
+
+fn verb(hook: &HookMeta) -> &'static str {
+    match (hook.kind, hook.of) {
+        (Kind::Startup, _) => "start",
+        (Kind::Shutdown, None) => "run",
+        (Kind::Shutdown, Some(_)) => "tear down",
+    }
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+struct Style {
+    colour: bool,
+}
+
+impl Style {
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,230 @@
+//! What happens in a run, as a closed set of events. Everything that shows or records a run is an [`Observer`] of them.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::hook::HookMeta;
+use crate::state::State;
+use crate::stop::StopCause;
+
+/// Something that happened in a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The run is in this state now.
+    State(State),
+    /// A hook began to run.
+    HookStarted {
+        /// Which one.
+        hook: &'static HookMeta,
+    },
+    /// A hook ended, or was passed over.
+    HookEnded {
+        /// Which one.
+        hook: &'static HookMeta,
+        /// How.
+        outcome: Outcome,
+        /// How long it ran.
+        took: Duration,
+    },
+    /// The value of a hook, which has no teardown, could not be dropped well.
+    DropFailed {
+        /// Whose value.
+        hook: &'static HookMeta,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A server accepts connections here.
+    Listening {
+        /// As a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
+        url: String,
+    },
+    /// The start ended before everything had started.
+    StartFailed {
+        /// What was wrong, in one line.
+        reason: String,
+    },
+    /// The stop begins.
+    StopBegun {
+        /// Why.
+        cause: StopCause,
+        /// How long it may take.
+        grace: Duration,
+    },
+    /// A second signal: the stop waits no longer for requests and delays.
+    Hurried,
+    /// The stop has taken another second.
+    Waiting {
+        /// For what, each with how long it has been running: `close_db 2.1 s`, `GET /report 4.2 s`.
+        on: Vec<String>,
+    },
+    /// The server is closed.
+    Drained {
+        /// What became of the requests.
+        requests: Requests,
+        /// How long the drain took.
+        took: Duration,
+    },
+    /// The worst case of the stop is longer than it may take.
+    BudgetExceeded {
+        /// The longest path of hooks, with their timeouts.
+        path: Vec<String>,
+        /// What it adds up to.
+        sum: Duration,
+        /// How long the stop may take.
+        grace: Duration,
+    },
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned, and no error.
+    Succeeded,
+    /// It returned an error.
+    Failed {
+        /// The error and its causes.
+        error: String,
+    },
+    /// It panicked.
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// Its time was up.
+    TimedOut {
+        /// Which limit it ran into.
+        limit: Limit,
+        /// Whether it ended when it was cancelled. If not, it was abandoned, and may still be running.
+        ended: bool,
+    },
+    /// It was cancelled, because the start was given up.
+    Cancelled {
+        /// Whether it ended then. If not, it was abandoned, and may still be running.
+        ended: bool,
+    },
+    /// It did not run.
+    Skipped {
+        /// The hook that had not started and that it depends on.
+        missing: String,
+    },
+}
+
+/// A limit on the time of a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// The hook's own `timeout`.
+    Timeout,
+    /// The `startup_timeout` of the whole start.
+    StartupTimeout,
+    /// What the `grace` of the whole stop left it.
+    Grace,
+}
+
+impl Outcome {
+    /// Whether the run is less than clean for it.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("done"),
+            Self::Failed { error } => write!(f, "failed: {error}"),
+            Self::Panicked { message } => write!(f, "panicked: {message}"),
+            Self::TimedOut { limit, ended } => {
+                f.write_str(match limit {
+                    Limit::Timeout => "ran into its timeout",
+                    Limit::StartupTimeout => "ran into the startup timeout",
+                    Limit::Grace => "ran out of the stop's grace period",
+                })?;
+                f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
+            }
+            Self::Cancelled { ended: true } => f.write_str("was cancelled"),
+            Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
+            Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
+        }
+    }
+}
+
+const ABANDONED: &str = ", did not end and was abandoned";
+
+/// What became of the requests of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Requests {
+    /// How many got their whole response.
+    pub finished: u64,
+    /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
+    pub cut: Vec<String>,
+}
+
+/// Sees every event of a run.
+///
+/// Called one event at a time, on the async runtime: don't block. A panic is caught and ignored.
+///
+/// ```
+/// use lifecycle_runtime::{Event, Lifecycle, Observer};
+/// use std::time::Duration;
+///
+/// struct Metrics;
+///
+/// impl Observer for Metrics {
+///     fn on_event(&self, at: Duration, event: &Event) {
+///         if let Event::HookEnded { hook, took, .. } = event {
+///             println!("{at:?} {} took {took:?}", hook.name());
+///         }
+///     }
+/// }
+///
+/// let lifecycle = Lifecycle::new().observer(Metrics);
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Something happened, `at` after the run began.
+    fn on_event(&self, at: Duration, event: &Event);
+}
+
+/// Where events go.
+#[derive(Clone)]
+pub(crate) struct Events {
+    began: Instant,
+    observers: Arc<[Arc<dyn Observer>]>,
+}
+
+impl Events {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self { began: Instant::now(), observers: observers.into() }
+    }
+
+    pub(crate) fn emit(&self, event: &Event) {
+        let at = self.began.elapsed();
+        for observer in &*self.observers {
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(at, event)));
+        }
+    }
+}
+
+/// A duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
+pub(crate) fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match duration {
+        d if d >= Duration::from_secs(60) => format!("{} min {} s", d.as_secs() / 60, d.as_secs() % 60),
+        d if d >= Duration::from_secs(1) && d.subsec_millis() == 0 => format!("{} s", d.as_secs()),
+        d if d >= Duration::from_secs(1) => format!("{seconds:.1} s"),
+        d if d >= Duration::from_millis(10) => format!("{:.0} ms", seconds * 1e3),
+        d if d >= Duration::from_millis(1) => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{:.0} µs", seconds * 1e6),
+    }
+}

@@ -1,0 +1,219 @@
+//! Runs a plan: everything that may run at the same time does, within its time, and no hook's end keeps another from
+//! running.
+
+mod crew;
+mod path;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::event::{Event, Events, Limit, Outcome};
+use crate::hook::{HookMeta, Kind};
+use crate::inject::Scope;
+use crate::plan::{Budget, Plan, Step};
+use crate::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::task::{Task, Value};
+
+use crew::{Crew, Ended};
+pub(crate) use path::CriticalPath;
+use path::Times;
+
+/// Makes the task of a hook. The hook's own `run`, but for tests.
+pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
+
+/// One run of a plan.
+pub(crate) struct Executor {
+    plan: Arc<Plan>,
+    scope: Scope,
+    work: Work,
+    events: Events,
+    /// Per hook, whether it is a startup hook that has started.
+    started: Vec<bool>,
+}
+
+/// Why a start ended before its end.
+#[derive(Debug)]
+pub(crate) struct StartError {
+    pub(crate) cause: StopCause,
+    pub(crate) reason: String,
+}
+
+impl Executor {
+    pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events) -> Self {
+        let started = vec![false; plan.hooks().len()];
+        Self { plan, scope, work, events, started }
+    }
+
+    /// Runs the startup hooks. Ends early if one fails, `deadline` passes, or a stop is asked for: then what is running is
+    /// cancelled, and what can't be is waited for until the moment that `on_failure` says.
+    pub(crate) async fn start(
+        &mut self,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+        on_failure: impl FnOnce(&StartError) -> Instant,
+    ) -> Result<CriticalPath, StartError> {
+        let plan = Arc::clone(&self.plan);
+        let graph = plan.start();
+        let mut walk = graph.walk();
+        let mut times = Times::new(graph);
+        let mut crew = Crew::new();
+        loop {
+            while let Some(step) = walk.next() {
+                match graph.steps()[step] {
+                    Step::Run(at) => {
+                        let hook = plan.hooks()[at];
+                        self.begin(&mut crew, step, hook, deadline, Limit::StartupTimeout);
+                    }
+                    Step::Drop(_) | Step::Barrier => {
+                        times.ended(step, Duration::ZERO);
+                        walk.finish(step);
+                    }
+                }
+            }
+            let failure = tokio::select! {
+                biased;
+                cause = stop_asked(asked) => StartError { reason: format!("stopped: {cause}"), cause },
+                ended = crew.next() => match ended {
+                    None => return Ok(times.critical_path(plan.hooks(), graph)),
+                    Some(ended) => {
+                        let (step, took) = (ended.step, ended.took);
+                        match self.start_ended(ended) {
+                            Ok(()) => {
+                                times.ended(step, took);
+                                walk.finish(step);
+                                continue;
+                            }
+                            Err(reason) => StartError { cause: StopCause::StartFailed, reason },
+                        }
+                    }
+                },
+            };
+            let give_up_at = on_failure(&failure);
+            self.give_up(&mut crew, asked, give_up_at).await;
+            return Err(failure);
+        }
+    }
+
+    /// Cancels what is running and hears it out: a hook that is done all the same has started.
+    async fn give_up(&mut self, crew: &mut Crew, asked: &mut watch::Receiver<Asked>, at: Instant) {
+        crew.cancel(at);
+        loop {
+            let ended = tokio::select! {
+                biased;
+                ended = crew.next() => ended,
+                () = hurried(asked) => {
+                    crew.cancel(Instant::now());
+                    crew.next().await
+                }
+            };
+            match ended {
+                Some(ended) => drop(self.start_ended(ended)),
+                None => return,
+            }
+        }
+    }
+
+    /// Keeps a value, or says why there is none.
+    fn start_ended(&mut self, ended: Ended) -> Result<(), String> {
+        let Step::Run(at) = self.plan.start().steps()[ended.step] else { return Ok(()) };
+        let hook = self.plan.hooks()[at];
+        let outcome = match ended.result {
+            Ok(value) => {
+                self.scope.store(hook.id, value);
+                self.started[at] = true;
+                Outcome::Succeeded
+            }
+            Err(outcome) => outcome,
+        };
+        let failed = outcome != Outcome::Succeeded;
+        let reason = format!("hook `{}` ({}) {outcome}", hook.name, hook.place());
+        self.events.emit(&Event::HookEnded { hook, outcome, took: ended.took });
+        if failed { Err(reason) } else { Ok(()) }
+    }
+
+    /// Runs the shutdown hooks and teardowns, and drops the values, of what has started.
+    pub(crate) async fn stop(&mut self, deadline: Instant, budget: &Budget) -> CriticalPath {
+        let plan = Arc::clone(&self.plan);
+        let graph = plan.stop();
+        let mut walk = graph.walk();
+        let mut times = Times::new(graph);
+        let mut crew = Crew::new();
+        loop {
+            while let Some(step) = walk.next() {
+                let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline) {
+                    times.ended(step, Duration::ZERO);
+                    walk.finish(step);
+                }
+            }
+            let Some(ended) = crew.next().await else {
+                return times.critical_path(plan.hooks(), graph);
+            };
+            let step = ended.step;
+            times.ended(step, ended.took);
+            self.stop_ended(ended);
+            walk.finish(step);
+        }
+    }
+
+    /// Begins a step of the stop. `false` if there is nothing to wait for.
+    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, deadline: Instant) -> bool {
+        match what {
+            Step::Barrier => false,
+            Step::Run(at) => {
+                let hook = self.plan.hooks()[at];
+                if let Some(missing) = self.missing(hook) {
+                    let outcome = Outcome::Skipped { missing: missing.path() };
+                    self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+                    return false;
+                }
+                self.begin(crew, step, hook, deadline, Limit::Grace);
+                true
+            }
+            Step::Drop(at) => {
+                let hook = self.plan.hooks()[at];
+                let Some(value) = self.scope.take(hook.id).filter(Value::drop_runs_code) else { return false };
+                let task = Task::blocking(move || {
+                    drop(value);
+                    Ok(Value::new(()))
+                });
+                crew.begin(step, hook, task, deadline, Limit::Grace);
+                true
+            }
+        }
+    }
+
+    /// A startup hook that has not started and that this shutdown hook depends on.
+    fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
+        let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
+        hook.needs().chain(hook.of).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
+    }
+
+    fn stop_ended(&self, ended: Ended) {
+        let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
+        match self.plan.stop().steps()[ended.step] {
+            Step::Run(at) => {
+                let hook = self.plan.hooks()[at];
+                self.events.emit(&Event::HookEnded { hook, outcome, took: ended.took });
+            }
+            Step::Drop(at) if outcome.is_failure() => {
+                self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
+            }
+            Step::Drop(_) | Step::Barrier => {}
+        }
+    }
+
+    /// Begins a hook, which has its own timeout and at most until the end of the phase.
+    fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, end: Instant, of_phase: Limit) {
+        self.events.emit(&Event::HookStarted { hook });
+        let own = hook.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let (deadline, limit) = match own {
+            Some(own) if own < end => (own, Limit::Timeout),
+            _ => (end, of_phase),
+        };
+        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), deadline, limit);
+    }
+}

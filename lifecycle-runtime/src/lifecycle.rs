@@ -1,0 +1,207 @@
+//! The face: what a program builds, runs and gets a report from.
+
+mod prepare;
+mod process;
+mod run;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::event::Observer;
+use crate::hook::HookMeta;
+use crate::plan::{Plan, PlanError};
+use crate::registry;
+use crate::report::Report;
+use crate::server::{Http, IntoHttp};
+use crate::stop::StopHandle;
+
+/// A process's life: the registered hooks, the servers, and how they are started and stopped.
+///
+/// ```no_run
+/// use actix_web::{App, Responder, get};
+/// use lifecycle_runtime::Lifecycle;
+/// use std::process::ExitCode;
+///
+/// #[get("/")]
+/// async fn hello() -> impl Responder { "hello" }
+///
+/// fn main() -> ExitCode {
+///     Lifecycle::new().http(|| App::new().service(hello)).run()
+/// }
+/// ```
+///
+/// Every setting that `LIFECYCLE_*` environment variables know overrides the one given here:
+///
+/// | variable | method | default |
+/// |---|---|---|
+/// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
+/// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `on` |
+/// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s` |
+/// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period |
+/// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
+/// | `LIFECYCLE_PLAN` | prints the plan as `text`, `mermaid`, `dot` or `json` and exits | |
+/// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`](Self::startup_timeout) | `60s` |
+/// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
+/// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
+#[must_use = "nothing happens until `run` or `serve`"]
+pub struct Lifecycle {
+    config: Config,
+    hooks: Vec<&'static HookMeta>,
+    servers: Vec<Http>,
+    observers: Vec<Arc<dyn Observer>>,
+    signals: bool,
+    handle: StopHandle,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lifecycle {
+    /// A lifecycle of all registered hooks, without a server.
+    ///
+    /// Hooks register themselves wherever they are linked: in the program and in every library crate that it names. A
+    /// crate that no code names is not linked, and its hooks with it: write `use that_crate as _;`.
+    pub fn new() -> Self {
+        Self {
+            config: Config::default(),
+            hooks: registry::hooks().collect(),
+            servers: Vec::new(),
+            observers: Vec::new(),
+            signals: true,
+            handle: StopHandle::new(),
+        }
+    }
+
+    /// A lifecycle of these hooks and what they name, instead of all registered ones: two lifecycles in one program can
+    /// have hooks of their own.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Hook, Lifecycle, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    ///
+    /// let lifecycle = Lifecycle::of([db::META]);
+    /// ```
+    pub fn of(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Self {
+        Self { hooks: hooks.into_iter().collect(), ..Self::new() }
+    }
+
+    /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several are started and
+    /// stopped together.
+    pub fn http<Marker>(mut self, http: impl IntoHttp<Marker>) -> Self {
+        self.servers.push(http.into_http());
+        self
+    }
+
+    /// How long the whole stop may take, from the signal to the end of the process; 25 s by default, which is inside
+    /// the 30 s of Kubernetes. Docker's own limit is 10 s.
+    ///
+    /// Under [`run`](Self::run) the process is gone by then, whatever its code does.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.config.grace = grace;
+        self
+    }
+
+    /// How long the start may take as a whole; 60 s by default. A start that takes longer has failed.
+    pub fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.config.startup_timeout = timeout;
+        self
+    }
+
+    /// How long requests in flight may take to finish once the stop has begun. By default all of the grace period but
+    /// what the shutdown hooks keep for themselves; never more than that.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = Some(timeout);
+        self
+    }
+
+    /// How long to go on accepting connections once the stop has begun, for load balancers that need time to notice; 0
+    /// by default. Responses announce the end of their connection meanwhile.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.config.drain_delay = delay;
+        self
+    }
+
+    /// Whether to write what happens to stderr; on by default.
+    pub fn console(mut self, console: bool) -> Self {
+        self.config.console = console;
+        self
+    }
+
+    /// Whether a stop whose worst case, by the timeouts of its hooks, is longer than the grace period is refused with
+    /// exit code 2. Off by default: it is warned about.
+    pub fn strict_budget(mut self, strict: bool) -> Self {
+        self.config.strict_budget = strict;
+        self
+    }
+
+    /// Whether SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop the run; they do by default. Without,
+    /// only a [`StopHandle`] does.
+    pub fn signals(mut self, signals: bool) -> Self {
+        self.signals = signals;
+        self
+    }
+
+    /// Adds an observer of the run's events.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// What stops the run from code.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        self.handle.clone()
+    }
+
+    /// The plan of the run.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that the compiler could not see.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        Plan::new(self.hooks.iter().copied())
+    }
+
+    /// Runs to the end and returns the process's exit code: return it from `main`.
+    ///
+    /// Makes an async runtime for the hooks, hears signals, and has a watchdog that ends the process by the grace
+    /// period, whatever its code does. The codes are those of [`Report::exit_code`]; a third signal ends the process
+    /// at once with 128 plus its number.
+    ///
+    /// A hook on the blocking pool that never returns doesn't keep `run` from returning, nor the process from ending.
+    #[must_use = "return it from `main`: a process that failed should not exit with 0"]
+    pub fn run(self) -> ExitCode {
+        process::run(self)
+    }
+
+    /// Runs to the end inside the caller's tokio runtime, and returns the report.
+    ///
+    /// The process is the caller's: no watchdog ends it, and what its exit code is made of is
+    /// [`Report::exit_code`]. On a single-threaded runtime a hook that blocks its thread holds everything up.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// use lifecycle_runtime::Lifecycle;
+    ///
+    /// let lifecycle = Lifecycle::new();
+    /// let handle = lifecycle.stop_handle();
+    /// handle.stop();
+    /// let report = lifecycle.serve().await;
+    /// assert_eq!(report.exit_code(), 1, "a stop during the start is a start that failed");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with timers and I/O.
+    pub async fn serve(self) -> Report {
+        process::serve(self).await
+    }
+}

@@ -1,0 +1,105 @@
+//! Everything before the first hook: configuration, plan, addresses. What is wrong here starts nothing.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::Lifecycle;
+use super::run::Run;
+use crate::config::{Config, ConfigError};
+use crate::console::Console;
+use crate::event::{Event, Events, readable};
+use crate::live::Live;
+use crate::plan::Plan;
+use crate::report::{Recorder, Report};
+use crate::server::{BoundHttp, Http, HttpError};
+use crate::trace::Trace;
+
+/// A run that is ready to begin; or the report of one that is not to be.
+pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box<Report>> {
+    let refuse = |console: &Console, exit: u8, error: String| {
+        console.complain(&error);
+        console.say(&format!("nothing was started, exit code {exit}"));
+        console.flush(std::time::Duration::from_millis(200));
+        Box::new(Report::not_begun(exit, error))
+    };
+    let config = match lifecycle.config.clone().with(Config::environment()) {
+        Ok(config) => config,
+        Err(error) => return Err(refuse(&Console::stderr(), 2, error.to_string())),
+    };
+    let console = if config.console { Console::stderr() } else { Console::silent() };
+    let plan = match lifecycle.plan() {
+        Ok(plan) => plan,
+        Err(error) => return Err(refuse(&console, 2, error.to_string())),
+    };
+    if let Some(format) = config.plan {
+        let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
+        let exit = u8::from(printed.is_err());
+        return Err(Box::new(Report::not_begun(
+            exit,
+            "the plan was printed instead, as LIFECYCLE_PLAN says".to_owned(),
+        )));
+    }
+    let exceeded = exceeded(&config, &plan);
+    if config.strict_budget
+        && let Some(Event::BudgetExceeded { path, sum, grace }) = &exceeded
+    {
+        let path = path.join(" + ");
+        let (sum, grace) = (readable(*sum), readable(*grace));
+        let error = format!("the stop may take {sum}, but has {grace}: {path}; strict_budget is on");
+        return Err(refuse(&console, 2, error));
+    }
+    let servers = bound(lifecycle.servers, &config).map_err(|error| match error {
+        HttpError::Config(error) => refuse(&console, 2, error.to_string()),
+        HttpError::Bind(error) => refuse(&console, 1, error),
+    })?;
+
+    let (recorder, live) = (Recorder::default(), Live::default());
+    let mut observers = lifecycle.observers;
+    observers.push(Arc::new(recorder.clone()));
+    observers.push(Arc::new(live.clone()));
+    observers.push(Arc::new(Trace));
+    observers.push(Arc::new(console.clone()));
+    let events = Events::new(observers);
+    if let Some(exceeded) = exceeded {
+        events.emit(&exceeded);
+    }
+    let run = Run {
+        config,
+        plan: Arc::new(plan),
+        handle: lifecycle.handle,
+        hears_signals: lifecycle.signals,
+        work: Arc::new(|hook, scope| (hook.run)(scope)),
+        events,
+        recorder,
+        live,
+        console,
+    };
+    Ok((run, servers))
+}
+
+/// Takes every server's addresses.
+fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Vec<BoundHttp>, HttpError> {
+    match &mut servers[..] {
+        [server] => server.override_with(config.bind.clone(), config.workers),
+        _ if config.bind.is_some() => {
+            return Err(HttpError::Config(ConfigError::new(format!(
+                "LIFECYCLE_BIND is for programs with one HTTP server, and this one has {}",
+                servers.len()
+            ))));
+        }
+        _ => servers.iter_mut().for_each(|server| server.override_with(None, config.workers)),
+    }
+    servers.into_iter().map(Http::bound).collect()
+}
+
+/// The worst case of the stop, if it is longer than the stop may take.
+fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
+    let (hooks, timeouts) = plan.worst_case_stop();
+    let drain = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
+    let sum = drain.iter().fold(timeouts, |sum, (_, duration)| sum.saturating_add(*duration));
+    let drain = drain.iter().filter(|(_, duration)| !duration.is_zero());
+    let drain = drain.map(|(name, duration)| format!("{name} {}", readable(*duration)));
+    let hooks = hooks.iter().map(|hook| format!("{} {}", hook.name(), readable(hook.timeout().unwrap_or_default())));
+    let path = drain.chain(hooks).collect();
+    (sum > config.grace).then_some(Event::BudgetExceeded { path, sum, grace: config.grace })
+}

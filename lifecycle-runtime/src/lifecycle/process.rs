@@ -1,0 +1,121 @@
+//! A run as a process: its configuration before it, and around it what outlasts a blocked async runtime.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::Lifecycle;
+use super::prepare::prepare;
+use super::run::Run;
+use crate::console::Console;
+use crate::event::readable;
+use crate::live::Live;
+use crate::report::Report;
+use crate::server::BoundHttp;
+use crate::signals::{Signals, exit_now};
+use crate::stop::{StopCause, StopHandle};
+use crate::watchdog::Watchdog;
+
+/// How long the last words may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
+    let (run, servers) = match prepare(lifecycle) {
+        Ok(prepared) => prepared,
+        Err(report) => return ExitCode::from(report.exit_code()),
+    };
+    let console = run.console.clone();
+    let code = guarded(run, servers).unwrap_or_else(|error| {
+        console.complain(&format!("the system refuses a thread or a signal handler: {error}"));
+        1
+    });
+    console.flush(LAST_WORDS);
+    ExitCode::from(code)
+}
+
+fn guarded(run: Run, servers: Vec<BoundHttp>) -> std::io::Result<u8> {
+    let (grace, startup_timeout) = (run.config.grace, run.config.startup_timeout);
+    let watchdog = Watchdog::start(bite(run.console.clone(), run.live.clone(), grace))?;
+    let leash = watchdog.leash();
+    leash.arm(Instant::now() + startup_timeout + grace);
+    let armed = leash.clone();
+    run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
+    let _signals = run.hears_signals.then(|| hear(run.handle.clone(), run.console.clone())).transpose()?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
+        .thread_name("lifecycle")
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(spawned(run.drive(servers, Some(leash))));
+    // Work on the blocking pool that never ends must not keep the process.
+    runtime.shutdown_background();
+    Ok(report.exit_code())
+}
+
+pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
+    let (run, servers) = match prepare(lifecycle) {
+        Ok(prepared) => prepared,
+        Err(report) => return *report,
+    };
+    let console = run.console.clone();
+    let report = match run.hears_signals.then(|| hear(run.handle.clone(), console.clone())).transpose() {
+        Ok(_signals) => spawned(run.drive(servers, None)).await,
+        Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
+    };
+    let flushed = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS));
+    let _ = flushed.await;
+    report
+}
+
+/// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
+/// whatever becomes of the one who waits for it.
+async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report {
+    match tokio::spawn(drive).await {
+        Ok(report) => report,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Report::not_begun(3, format!("the async runtime went away: {error}")),
+        },
+    }
+}
+
+/// The first signal stops, the second hurries, the third ends the process at once.
+fn hear(handle: StopHandle, console: Console) -> std::io::Result<Signals> {
+    let mut heard = 0;
+    Signals::listen(move |signal| {
+        heard += 1;
+        match heard {
+            1 => handle.ask(StopCause::Signal(signal.name)),
+            2 => handle.hurry(),
+            _ => {
+                let code = 128 + signal.number;
+                console.complain(&format!("third signal ({}): exit at once, exit code {code}", signal.name));
+                console.flush(LAST_WORDS);
+                exit_now(code);
+            }
+        }
+    })
+}
+
+/// What the watchdog does: says what did not end, and ends the process.
+fn bite(console: Console, live: Live, grace: Duration) -> impl FnOnce() + Send {
+    move || {
+        let code = if live.was_ready() { 3 } else { 1 };
+        // What holds the run up may hold this up as well.
+        let (said, heard) = std::sync::mpsc::channel();
+        let _ = std::thread::Builder::new().spawn(move || {
+            let running = match live.waits() {
+                waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
+                waits => format!("still running: {}", waits.join(", ")),
+            };
+            console.complain(&format!(
+                "the grace period of {} is over, exit at once: {running}, exit code {code}",
+                readable(grace)
+            ));
+            console.flush(LAST_WORDS);
+            let _ = said.send(());
+        });
+        let _ = heard.recv_timeout(LAST_WORDS);
+        exit_now(code);
+    }
+}

@@ -1,0 +1,152 @@
+//! The plan: all hooks of a run as two checked graphs, one for the start and one for the stop.
+//!
+//! Pure: it looks at metadata only, and knows neither the async runtime nor the server.
+
+mod budget;
+mod build;
+mod check;
+mod graph;
+mod render;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use budget::Budget;
+pub(crate) use graph::{Graph, Step};
+pub use render::PlanFormat;
+
+use crate::hook::{HookId, HookMeta, Kind};
+
+/// Every hook of a run, in the order that it starts and stops in.
+///
+/// Made and checked before anything runs. Get the one of the registered hooks from
+/// [`Lifecycle::plan`](crate::Lifecycle::plan).
+#[derive(Debug)]
+pub struct Plan {
+    /// Sorted by kind, order, module path and name, so that link order doesn't matter.
+    hooks: Vec<&'static HookMeta>,
+    index: HashMap<HookId, usize>,
+    /// The hooks that have a teardown.
+    torn_down: HashSet<HookId>,
+    start: Graph,
+    stop: Graph,
+}
+
+impl Plan {
+    /// Plans these hooks and everything that they name, and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that the compiler could not see, each with both places.
+    pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
+        let hooks = sorted(with_everything_named(hooks));
+        let index: HashMap<_, _> = hooks.iter().enumerate().map(|(at, hook)| (hook.id, at)).collect();
+        let mut problems = check::all(&hooks);
+        if problems.is_empty() {
+            let start = build::start(&hooks, &index);
+            let stop = build::stop(&hooks, &index);
+            for graph in [&start, &stop] {
+                problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
+            }
+            if problems.is_empty() {
+                let torn_down = hooks.iter().filter_map(|hook| hook.of).map(|resource| resource.id).collect();
+                return Ok(Self { hooks, index, torn_down, start, stop });
+            }
+        }
+        Err(PlanError { problems })
+    }
+
+    /// The hooks, sorted by kind, order, module path and name.
+    #[must_use]
+    pub fn hooks(&self) -> &[&'static HookMeta] {
+        &self.hooks
+    }
+
+    /// The hooks of one kind, sorted by order, module path and name.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'static HookMeta> {
+        self.hooks.iter().copied().filter(move |hook| hook.kind == kind)
+    }
+
+    /// The path of shutdown hooks whose timeouts add up to the most, and that sum: how long the stop's hooks may take.
+    ///
+    /// A hook without a `timeout` is left out: it has what the grace period leaves it.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Lifecycle, on_shutdown};
+    /// use std::time::Duration;
+    ///
+    /// #[on_shutdown(timeout = "5s")]
+    /// async fn flush() {}
+    /// #[on_shutdown(timeout = "3s", after = [flush])]
+    /// async fn report() {}
+    ///
+    /// let (path, sum) = Lifecycle::new().plan()?.worst_case_stop();
+    /// assert_eq!(sum, Duration::from_secs(8));
+    /// assert_eq!(path[0].name(), "flush");
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// ```
+    #[must_use]
+    pub fn worst_case_stop(&self) -> (Vec<&'static HookMeta>, Duration) {
+        budget::worst_case(&self.hooks, &self.stop)
+    }
+
+    pub(crate) fn start(&self) -> &Graph {
+        &self.start
+    }
+
+    pub(crate) fn stop(&self) -> &Graph {
+        &self.stop
+    }
+
+    pub(crate) fn has_teardown(&self, hook: &HookMeta) -> bool {
+        self.torn_down.contains(&hook.id)
+    }
+
+    /// Where a hook stands in [`hooks`](Self::hooks).
+    pub(crate) fn position(&self, id: HookId) -> Option<usize> {
+        self.index.get(&id).copied()
+    }
+}
+
+/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration.
+fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> HashMap<HookId, &'static HookMeta> {
+    let mut found = HashMap::new();
+    let mut open: Vec<_> = hooks.into_iter().collect();
+    while let Some(hook) = open.pop() {
+        if found.insert(hook.id, hook).is_none() {
+            open.extend(hook.needs());
+            open.extend(hook.before());
+            open.extend(hook.of);
+        }
+    }
+    found
+}
+
+fn sorted(hooks: HashMap<HookId, &'static HookMeta>) -> Vec<&'static HookMeta> {
+    let mut hooks: Vec<_> = hooks.into_values().collect();
+    hooks.sort_by_key(|hook| (hook.kind, hook.order(), hook.module, hook.name, hook.file, hook.line));
+    hooks
+}
+
+/// Why hooks can't be planned: every problem, each with the places of the hooks involved.
+#[derive(Debug, Clone)]
+pub struct PlanError {
+    problems: Vec<String>,
+}
+
+impl PlanError {
+    /// One text per problem.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("\n"))
+    }
+}
+
+impl std::error::Error for PlanError {}

@@ -1,0 +1,88 @@
+//! How the time of a stop is shared: who may run until when.
+//!
+//! Every hook keeps a reserve: its `timeout`, or a small share if it has none. A step may run until what is left is just
+//! enough for the reserves of the steps that wait for it; what a step doesn't use flows on to the next.
+
+use std::time::Duration;
+
+use super::graph::{Graph, Step};
+use crate::hook::HookMeta;
+
+/// The reserve of a hook without a `timeout`, at most.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// Hooks without a `timeout` keep at most this part of the time, all together along one path.
+const SHARE_WITHOUT_TIMEOUT: u32 = 5;
+
+/// Per step of the stop, how much time has to be left when it ends.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    tails: Vec<Duration>,
+    whole: Duration,
+}
+
+impl Budget {
+    /// Shares `grace` out. If the reserves don't fit into nine tenths of it, all shrink alike.
+    pub(crate) fn new(hooks: &[&'static HookMeta], stop: &Graph, grace: Duration) -> Self {
+        let timeout = |step: &Step| match step {
+            Step::Run(hook) => Some(hooks[*hook].timeout),
+            Step::Drop(_) | Step::Barrier => None,
+        };
+        // Along the path with the most hooks that have no timeout.
+        let count = |step: &Step| u32::from(matches!(timeout(step), Some(None)));
+        let most = longest(stop, |step| Duration::from_secs(u64::from(count(step)))).1.as_secs();
+        let share = grace / SHARE_WITHOUT_TIMEOUT / u32::try_from(most.max(1)).unwrap_or(u32::MAX);
+        let reserve =
+            |step: &Step| timeout(step).map_or(Duration::ZERO, |timeout| timeout.unwrap_or(RESERVE.min(share)));
+
+        let (mut tails, mut whole) = longest(stop, reserve);
+        let most = grace / 10 * 9;
+        if whole > most {
+            let scale = most.as_secs_f64() / whole.as_secs_f64();
+            tails.iter_mut().for_each(|tail| *tail = tail.mul_f64(scale));
+            whole = most;
+        }
+        Self { tails, whole }
+    }
+
+    /// How much time the steps behind this one keep.
+    pub(crate) fn behind(&self, step: usize) -> Duration {
+        self.tails[step]
+    }
+
+    /// How much time all steps keep: what the drain has to leave.
+    pub(crate) fn whole(&self) -> Duration {
+        self.whole
+    }
+}
+
+/// The heaviest path of hook timeouts, and what it adds up to. Hooks without a timeout of their own don't count: they
+/// end with the grace period.
+pub(super) fn worst_case(hooks: &[&'static HookMeta], stop: &Graph) -> (Vec<&'static HookMeta>, Duration) {
+    let hook = |step: usize| match stop.steps()[step] {
+        Step::Run(hook) => Some(hooks[hook]),
+        Step::Drop(_) | Step::Barrier => None,
+    };
+    let timeout = |step: usize| hook(step).and_then(|hook| hook.timeout).unwrap_or_default();
+    let (behind, whole) = longest(stop, |what| match what {
+        Step::Run(hook) => hooks[*hook].timeout.unwrap_or_default(),
+        Step::Drop(_) | Step::Barrier => Duration::ZERO,
+    });
+    let with_own = |step: &usize| behind[*step].saturating_add(timeout(*step));
+    let first = (0..stop.steps().len()).max_by_key(with_own);
+    let path = std::iter::successors(first, |&step| stop.successors(step).max_by_key(with_own));
+    (path.filter_map(hook).filter(|hook| hook.timeout.is_some()).collect(), whole)
+}
+
+/// Per step, the weight of the heaviest path behind it, without its own; and the weight of the heaviest path of all.
+fn longest(graph: &Graph, weight: impl Fn(&Step) -> Duration) -> (Vec<Duration>, Duration) {
+    let mut behind = vec![Duration::ZERO; graph.steps().len()];
+    let mut whole = Duration::ZERO;
+    for step in graph.sequence().into_iter().rev() {
+        let with_own = |step: usize| behind[step].saturating_add(weight(&graph.steps()[step]));
+        let heaviest = graph.successors(step).map(with_own).max().unwrap_or_default();
+        behind[step] = heaviest;
+        whole = whole.max(heaviest.saturating_add(weight(&graph.steps()[step])));
+    }
+    (behind, whole)
+}

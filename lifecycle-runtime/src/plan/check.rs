@@ -1,0 +1,138 @@
+//! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the compiler has checked.
+
+use std::collections::HashMap;
+
+use super::graph::{Graph, Step};
+use crate::hook::{HookMeta, Kind};
+
+type Hooks<'a> = &'a [&'static HookMeta];
+
+/// Every problem that keeps the graphs from being built.
+pub(super) fn all(hooks: Hooks<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    one_hook_per_path(hooks, &mut problems);
+    one_teardown_per_hook(hooks, &mut problems);
+    teardown_of_a_startup_hook(hooks, &mut problems);
+    startup_needs_startup(hooks, &mut problems);
+    before_a_shutdown_hook(hooks, &mut problems);
+    before_a_higher_order(hooks, &mut problems);
+    problems
+}
+
+/// Reports and settings name hooks by their path.
+fn one_hook_per_path(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    let mut first = HashMap::new();
+    for hook in hooks {
+        if let Some(other) = first.insert((hook.module, hook.name), hook) {
+            problems.push(format!(
+                "two hooks have the path `{}`: {} and {}; rename one of them",
+                hook.path(),
+                other.place(),
+                hook.place(),
+            ));
+        }
+    }
+}
+
+/// A value ends once.
+fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    let mut first = HashMap::new();
+    for hook in hooks {
+        let Some(resource) = hook.of else { continue };
+        if let Some(other) = first.insert(resource.id, hook) {
+            problems.push(format!(
+                "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other run before it, with \
+                 `before = [...]` or an argument `Dep<{}>`",
+                named(resource),
+                named(other),
+                named(hook),
+                resource.name,
+                resource.name,
+            ));
+        }
+    }
+}
+
+/// Only what has started can be torn down. The compiler checks it for hooks of the attributes.
+fn teardown_of_a_startup_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks {
+        if let Some(resource) = hook.of.filter(|resource| resource.kind != Kind::Startup) {
+            problems.push(format!("{} can't be the teardown of {}: it never starts", named(hook), named(resource)));
+        }
+    }
+}
+
+/// The start is over before the stop begins. The compiler checks it for hooks of the attributes.
+fn startup_needs_startup(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks.iter().filter(|hook| hook.kind == Kind::Startup) {
+        for needed in hook.needs().filter(|needed| needed.kind != Kind::Startup) {
+            problems.push(format!("{} can't need {}: it runs at the stop only", named(hook), named(needed)));
+        }
+    }
+}
+
+/// What has started is over before any shutdown hook.
+fn before_a_shutdown_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks {
+        for later in hook.before().filter(|later| later.kind != Kind::Shutdown) {
+            problems.push(format!(
+                "{} can't run before {}, which runs at the start; to run before the teardown of `{}`, take it as an \
+                 argument: `Dep<{}>`",
+                named(hook),
+                named(later),
+                later.name,
+                later.name,
+            ));
+        }
+    }
+}
+
+/// A lower order has finished before a higher one starts.
+fn before_a_higher_order(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks {
+        for later in hook.before() {
+            if let (Some(own), Some(other)) = (hook.order(), later.order())
+                && own > other
+            {
+                problems.push(format!(
+                    "{} (order {own}) is to run before {} (order {other}), but a lower order runs first; change one \
+                     of the orders or take `before` away",
+                    named(hook),
+                    named(later),
+                ));
+            }
+        }
+    }
+}
+
+/// A cycle that the edges of several keys close together, as `a → b → a` with the place of each.
+pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -> String {
+    let first = cycle.iter().copied().min_by_key(|&step| label(hooks, graph, step)).unwrap_or_default();
+    let from = cycle.iter().position(|&step| step == first).unwrap_or_default();
+    let turned = cycle[from..].iter().chain(&cycle[..=from]);
+    let names: Vec<_> = turned.map(|&step| label(hooks, graph, step)).collect();
+    let involved = cycle.iter().filter_map(|&step| match graph.steps()[step] {
+        Step::Run(hook) | Step::Drop(hook) => Some(hook),
+        Step::Barrier => None,
+    });
+    let mut involved: Vec<_> = involved.map(|hook| named(hooks[hook])).collect();
+    involved.sort();
+    involved.dedup();
+    format!(
+        "these hooks wait for each other: {}; take one of the dependencies away: {}",
+        names.join(" → "),
+        involved.join(", ")
+    )
+}
+
+fn label(hooks: Hooks<'_>, graph: &Graph, step: usize) -> String {
+    match graph.steps()[step] {
+        Step::Run(hook) => hooks[hook].name.to_owned(),
+        Step::Drop(hook) => format!("drop of {}", hooks[hook].name),
+        Step::Barrier => "the next order".to_owned(),
+    }
+}
+
+fn named(hook: &HookMeta) -> String {
+    format!("`{}` ({})", hook.name, hook.place())
+}

@@ -1,0 +1,130 @@
+//! Steps and what has to be finished before each of them.
+
+use std::collections::VecDeque;
+
+/// One thing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Run this hook.
+    Run(usize),
+    /// Drop the value of this hook.
+    Drop(usize),
+    /// Nothing: what stands before an order with what stands behind it. Keeps the number of edges linear.
+    Barrier,
+}
+
+/// A graph of steps. Successors lie in one array, cut at `offsets`.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    steps: Vec<Step>,
+    offsets: Vec<u32>,
+    successors: Vec<u32>,
+    /// Per step, how many edges lead to it.
+    incoming: Vec<u32>,
+}
+
+impl Graph {
+    #[allow(clippy::cast_possible_truncation, reason = "a program has fewer than four billion hooks")]
+    pub(crate) fn new(steps: Vec<Step>, edges: &[(usize, usize)]) -> Self {
+        let mut offsets = vec![0; steps.len() + 1];
+        let mut incoming = vec![0; steps.len()];
+        for &(from, to) in edges {
+            offsets[from + 1] += 1;
+            incoming[to] += 1;
+        }
+        for at in 1..offsets.len() {
+            offsets[at] += offsets[at - 1];
+        }
+        let mut next = offsets.clone();
+        let mut successors = vec![0; edges.len()];
+        for &(from, to) in edges {
+            successors[next[from] as usize] = to as u32;
+            next[from] += 1;
+        }
+        Self { steps, offsets, successors, incoming }
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(crate) fn successors(&self, step: usize) -> impl Iterator<Item = usize> {
+        let range = self.offsets[step] as usize..self.offsets[step + 1] as usize;
+        self.successors[range].iter().map(|&step| step as usize)
+    }
+
+    /// Goes through the graph: hands out what is free to begin and hears what has ended.
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        let free = (0..self.steps.len()).filter(|&step| self.incoming[step] == 0).collect();
+        Walk { graph: self, waits_for: self.incoming.clone(), free }
+    }
+
+    /// All steps, each behind those that it waits for. Steps of a cycle are missing.
+    pub(crate) fn sequence(&self) -> Vec<usize> {
+        let mut walk = self.walk();
+        let mut sequence = Vec::with_capacity(self.steps.len());
+        while let Some(step) = walk.next() {
+            sequence.push(step);
+            walk.finish(step);
+        }
+        sequence
+    }
+
+    /// The same steps with every edge turned around.
+    pub(crate) fn reversed(&self) -> Self {
+        let steps = 0..self.steps.len();
+        let edges: Vec<_> = steps.flat_map(|from| self.successors(from).map(move |to| (to, from))).collect();
+        Self::new(self.steps.clone(), &edges)
+    }
+
+    /// Cycles, each as the steps along it, every one disjoint from the others.
+    pub(crate) fn cycles(&self) -> Vec<Vec<usize>> {
+        let back = self.reversed();
+        let mut open = vec![true; self.steps.len()];
+        self.sequence().into_iter().for_each(|step| open[step] = false);
+        // A step is open because it waits for another open one: following these leads round and round.
+        let awaited = |step: usize| back.successors(step).find(|&other| open[other]);
+
+        let mut cycles = Vec::new();
+        let mut walk_through = vec![None; self.steps.len()];
+        for from in (0..self.steps.len()).filter(|&step| open[step]) {
+            let mut at = from;
+            while walk_through[at].is_none() {
+                walk_through[at] = Some(from);
+                at = awaited(at).unwrap_or(at);
+            }
+            if walk_through[at] == Some(from) {
+                let mut cycle: Vec<_> =
+                    std::iter::successors(Some(at), |&step| awaited(step).filter(|&next| next != at)).collect();
+                cycle.reverse();
+                cycles.push(cycle);
+            }
+        }
+        cycles
+    }
+}
+
+/// A way through a graph.
+#[derive(Debug)]
+pub(crate) struct Walk<'g> {
+    graph: &'g Graph,
+    waits_for: Vec<u32>,
+    free: VecDeque<usize>,
+}
+
+impl Walk<'_> {
+    /// A step that waits for nothing any more, each once, the lowest first among those that became free together.
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        self.free.pop_front()
+    }
+
+    /// A step has ended: what waited only for it is free.
+    pub(crate) fn finish(&mut self, step: usize) {
+        for next in self.graph.successors(step) {
+            self.waits_for[next] -= 1;
+            if self.waits_for[next] == 0 {
+                self.free.push_back(next);
+            }
+        }
+    }
+}

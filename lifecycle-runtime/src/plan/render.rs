@@ -1,0 +1,227 @@
+//! The plan for people and tools: text, Mermaid, DOT, JSON.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use super::Plan;
+use super::graph::{Graph, Step};
+use crate::hook::HookMeta;
+
+/// How a plan is written down; the values of `LIFECYCLE_PLAN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanFormat {
+    /// Plain lines, stable from run to run: for reading and for comparing.
+    Text,
+    /// A [Mermaid](https://mermaid.js.org) flowchart, as Markdown on many platforms shows it.
+    Mermaid,
+    /// A graph for [Graphviz](https://graphviz.org).
+    Dot,
+    /// All of it, for programs.
+    Json,
+}
+
+impl FromStr for PlanFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "mermaid" => Ok(Self::Mermaid),
+            "dot" => Ok(Self::Dot),
+            "json" => Ok(Self::Json),
+            _ => Err("expected text, mermaid, dot or json".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The plan as [`PlanFormat::Text`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(PlanFormat::Text))
+    }
+}
+
+impl Plan {
+    /// The plan in the given format, with a newline at the end.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Lifecycle, PlanFormat, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    ///
+    /// let plan = Lifecycle::new().plan()?;
+    /// assert!(plan.render(PlanFormat::Mermaid).starts_with("flowchart"));
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// ```
+    #[must_use]
+    pub fn render(&self, format: PlanFormat) -> String {
+        match format {
+            PlanFormat::Text => self.text(),
+            PlanFormat::Mermaid => self.mermaid(),
+            PlanFormat::Dot => self.dot(),
+            PlanFormat::Json => format!("{:#}\n", self.json()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (title, graph) in self.phases() {
+            let _ = writeln!(text, "{title}");
+            let back = graph.reversed();
+            let shown: Vec<_> = graph.sequence().into_iter().filter(|&step| self.is_shown(graph, step)).collect();
+            let width = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
+            for &step in &shown {
+                let waits: BTreeSet<_> = self.shown_before(&back, step).map(|other| self.label(graph, other)).collect();
+                let waits: Vec<_> = waits.into_iter().collect();
+                let after = if waits.is_empty() { String::new() } else { format!("  after {}", waits.join(", ")) };
+                let details = self.details(graph, step);
+                let _ = writeln!(text, "  {:width$}  {details}{after}", self.label(graph, step));
+            }
+            if shown.is_empty() {
+                let _ = writeln!(text, "  nothing");
+            }
+        }
+        text
+    }
+
+    fn mermaid(&self) -> String {
+        let mut text = String::from("flowchart TD\n");
+        for (title, graph) in self.phases() {
+            let _ = writeln!(text, "  subgraph {title}");
+            for (step, what) in graph.steps().iter().enumerate() {
+                let label = self.label(graph, step);
+                let _ = match what {
+                    Step::Run(_) => writeln!(text, "    {title}{step}[\"{label}\"]"),
+                    Step::Drop(_) => writeln!(text, "    {title}{step}([\"{label}\"])"),
+                    Step::Barrier => writeln!(text, "    {title}{step}{{{{\"{label}\"}}}}"),
+                };
+            }
+            for (from, to) in edges(graph) {
+                let _ = writeln!(text, "    {title}{from} --> {title}{to}");
+            }
+            text.push_str("  end\n");
+        }
+        text.push_str("  start -->|ready, then a signal| stop\n");
+        text
+    }
+
+    fn dot(&self) -> String {
+        let mut text = String::from("digraph lifecycle {\n  rankdir=TB;\n  node [shape=box];\n");
+        for (title, graph) in self.phases() {
+            let _ = writeln!(text, "  subgraph cluster_{title} {{\n    label=\"{title}\";");
+            for (step, what) in graph.steps().iter().enumerate() {
+                let shape = match what {
+                    Step::Run(_) => "box",
+                    Step::Drop(_) => "ellipse",
+                    Step::Barrier => "diamond",
+                };
+                let label = self.label(graph, step);
+                let _ = writeln!(text, "    {title}{step} [label=\"{label}\", shape={shape}];");
+            }
+            for (from, to) in edges(graph) {
+                let _ = writeln!(text, "    {title}{from} -> {title}{to};");
+            }
+            text.push_str("  }\n");
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    fn json(&self) -> Value {
+        let hook = |hook: &&HookMeta| {
+            json!({
+                "path": hook.path(),
+                "kind": hook.kind().attribute(),
+                "place": hook.place(),
+                "order": hook.order(),
+                "timeout_ms": hook.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+                "needs": hook.needs().map(HookMeta::path).collect::<Vec<_>>(),
+                "before": hook.before().map(HookMeta::path).collect::<Vec<_>>(),
+                "of": hook.of().map(HookMeta::path),
+            })
+        };
+        let phase = |graph: &Graph| {
+            let back = graph.reversed();
+            let shown = graph.sequence().into_iter().filter(|&step| self.is_shown(graph, step));
+            let step = |step| {
+                let after: BTreeSet<_> = self.shown_before(&back, step).map(|other| self.label(graph, other)).collect();
+                json!({ "step": self.label(graph, step), "after": after })
+            };
+            shown.map(step).collect::<Vec<_>>()
+        };
+        json!({
+            "hooks": self.hooks.iter().map(hook).collect::<Vec<_>>(),
+            "start": phase(&self.start),
+            "stop": phase(&self.stop),
+        })
+    }
+
+    fn phases(&self) -> [(&'static str, &Graph); 2] {
+        [("start", &self.start), ("stop", &self.stop)]
+    }
+
+    fn label(&self, graph: &Graph, step: usize) -> String {
+        match graph.steps()[step] {
+            Step::Run(hook) => self.hooks[hook].name.to_owned(),
+            Step::Drop(hook) => format!("drop {}", self.hooks[hook].name),
+            Step::Barrier => "next order".to_owned(),
+        }
+    }
+
+    fn details(&self, graph: &Graph, step: usize) -> String {
+        let Step::Run(hook) = graph.steps()[step] else {
+            return "value".to_owned();
+        };
+        let hook = self.hooks[hook];
+        let mut details = hook.place();
+        if let Some(order) = hook.order().filter(|&order| order > 0) {
+            let _ = write!(details, "  order {order}");
+        }
+        if let Some(timeout) = hook.timeout() {
+            let _ = write!(details, "  timeout {}", humantime::format_duration(timeout));
+        }
+        if let Some(resource) = hook.of() {
+            let _ = write!(details, "  teardown of {}", resource.name);
+        }
+        details
+    }
+
+    /// Lists show what a person declared, not what holds it together.
+    fn is_shown(&self, graph: &Graph, step: usize) -> bool {
+        match graph.steps()[step] {
+            Step::Run(_) => true,
+            // The drop behind a teardown goes without saying.
+            Step::Drop(hook) => !self.has_teardown(self.hooks[hook]),
+            Step::Barrier => false,
+        }
+    }
+
+    /// The shown steps that a step waits for, through those that aren't shown.
+    fn shown_before<'a>(&'a self, back: &'a Graph, step: usize) -> impl Iterator<Item = usize> + 'a {
+        let mut open: Vec<_> = back.successors(step).collect();
+        let mut seen = BTreeSet::new();
+        std::iter::from_fn(move || {
+            while let Some(at) = open.pop() {
+                if !seen.insert(at) {
+                    continue;
+                }
+                if self.is_shown(back, at) {
+                    return Some(at);
+                }
+                open.extend(back.successors(at));
+            }
+            None
+        })
+    }
+}
+
+/// Every edge once.
+fn edges(graph: &Graph) -> BTreeSet<(usize, usize)> {
+    let from = 0..graph.steps().len();
+    from.flat_map(|from| graph.successors(from).map(move |to| (from, to))).collect()
+}

@@ -1,0 +1,240 @@
+//! What a run came to: recorded from its events, for programs, people and tests.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::event::{Event, Observer, Outcome, Requests, readable};
+use crate::hook::HookMeta;
+use crate::state::State;
+use crate::stop::StopCause;
+
+/// What became of a run, from its first hook to its last.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The process's exit code: see [`exit_code`](Self::exit_code).
+    #[serde(rename = "exit_code")]
+    exit: u8,
+    /// Why the run ended; `None` if it never began.
+    #[serde(serialize_with = "as_text")]
+    pub cause: Option<StopCause>,
+    /// Why the run could not begin, or its start not end, in one line.
+    pub error: Option<String>,
+    /// How long the start took, to ready or to its failure.
+    #[serde(serialize_with = "as_millis")]
+    pub start_took: Duration,
+    /// How long the stop took.
+    #[serde(serialize_with = "as_millis")]
+    pub stop_took: Duration,
+    /// Every hook that ran or was passed over, in the order in which they ended.
+    pub hooks: Vec<HookReport>,
+    /// What became of the requests.
+    pub requests: Requests,
+    /// The hooks that the start could not be faster than, each with how long it took.
+    #[serde(serialize_with = "as_path")]
+    pub start_path: Vec<(&'static HookMeta, Duration)>,
+    /// The hooks that the stop could not be faster than, each with how long it took.
+    #[serde(serialize_with = "as_path")]
+    pub stop_path: Vec<(&'static HookMeta, Duration)>,
+    /// Whether a second signal hurried the stop.
+    pub hurried: bool,
+}
+
+/// What became of one hook.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct HookReport {
+    /// Which one.
+    #[serde(serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// When it ended, counted from the beginning of the run.
+    #[serde(serialize_with = "as_millis")]
+    pub ended_at: Duration,
+    /// How long it ran.
+    #[serde(serialize_with = "as_millis")]
+    pub took: Duration,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Whether this is about the drop of the hook's value and not about its function.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_drop: bool,
+}
+
+impl Report {
+    /// The exit code that the process ends with.
+    ///
+    /// | code | meaning |
+    /// |---|---|
+    /// | 0 | everything ran and succeeded |
+    /// | 1 | the start failed |
+    /// | 2 | invalid plan or configuration, nothing was started |
+    /// | 3 | stopped, but a hook failed or timed out, or requests were cut off |
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.exit
+    }
+
+    /// Whether everything ran and succeeded.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.exit == 0
+    }
+
+    /// The hooks that failed, panicked or ran out of time.
+    pub fn failures(&self) -> impl Iterator<Item = &HookReport> {
+        self.hooks.iter().filter(|hook| hook.outcome.is_failure())
+    }
+
+    /// The report as one JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        // Every field is a plain value or a list of such: there is nothing that could fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The report of a run that never began.
+    pub(crate) fn not_begun(exit: u8, error: String) -> Self {
+        Self {
+            exit,
+            cause: None,
+            error: Some(error),
+            start_took: Duration::ZERO,
+            stop_took: Duration::ZERO,
+            hooks: Vec::new(),
+            requests: Requests::default(),
+            start_path: Vec::new(),
+            stop_path: Vec::new(),
+            hurried: false,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    /// A few lines for people: what went wrong, what took longest, the exit code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(cause) = &self.cause else {
+            let error = self.error.as_deref().unwrap_or_default();
+            return write!(f, "not started, exit code {}: {error}", self.exit);
+        };
+        for failed in self.failures() {
+            let (name, place) = (failed.hook.name(), failed.hook.place());
+            let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
+            writeln!(f, "{what} `{name}` ({place}) {}", failed.outcome)?;
+        }
+        for request in &self.requests.cut {
+            writeln!(f, "request cut off: {request}")?;
+        }
+        if self.stop_took >= Duration::from_secs(1) && !self.stop_path.is_empty() {
+            let steps: Vec<_> =
+                self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took))).collect();
+            writeln!(f, "the stop's hooks took their time in: {}", steps.join(" → "))?;
+        }
+        if self.requests.finished > 0 || !self.requests.cut.is_empty() {
+            writeln!(f, "requests: {} finished, {} cut off", self.requests.finished, self.requests.cut.len())?;
+        }
+        write!(f, "stopped ({cause}) in {}, exit code {}", readable(self.stop_took), self.exit)
+    }
+}
+
+/// Makes a report of a run's events.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder(Arc<Mutex<Record>>);
+
+#[derive(Default)]
+struct Record {
+    cause: Option<StopCause>,
+    error: Option<String>,
+    ready_at: Option<Duration>,
+    stop_began: Option<Duration>,
+    last: Duration,
+    hooks: Vec<HookReport>,
+    requests: Requests,
+    hurried: bool,
+}
+
+impl Observer for Recorder {
+    fn on_event(&self, at: Duration, event: &Event) {
+        let mut record = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = &mut *record;
+        record.last = at;
+        match event {
+            Event::State(State::Ready) => record.ready_at = Some(at),
+            Event::HookEnded { hook, outcome, took } => {
+                record.hooks.push(HookReport {
+                    hook,
+                    ended_at: at,
+                    took: *took,
+                    outcome: outcome.clone(),
+                    is_drop: false,
+                });
+            }
+            Event::DropFailed { hook, outcome } => {
+                let outcome = outcome.clone();
+                record.hooks.push(HookReport { hook, ended_at: at, took: Duration::ZERO, outcome, is_drop: true });
+            }
+            Event::StartFailed { reason } => {
+                record.error = Some(reason.clone());
+                record.ready_at = Some(at);
+            }
+            Event::StopBegun { cause, .. } => {
+                record.cause = Some(cause.clone());
+                record.stop_began = Some(at);
+            }
+            Event::Hurried => record.hurried = true,
+            Event::Drained { requests, .. } => record.requests = requests.clone(),
+            _ => {}
+        }
+    }
+}
+
+impl Recorder {
+    /// The report of everything so far.
+    pub(crate) fn report(
+        &self,
+        start_path: Vec<(&'static HookMeta, Duration)>,
+        stop_path: Vec<(&'static HookMeta, Duration)>,
+    ) -> Report {
+        let mut record = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = std::mem::take(&mut *record);
+        let has_failed = record.hooks.iter().any(|hook| hook.outcome.is_failure());
+        let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
+        let exit = match &record.error {
+            Some(_) => 1,
+            None if has_failed || server_failed || !record.requests.cut.is_empty() => 3,
+            None => 0,
+        };
+        Report {
+            exit,
+            cause: record.cause,
+            error: record.error,
+            start_took: record.ready_at.unwrap_or_default(),
+            stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
+            hooks: record.hooks,
+            requests: record.requests,
+            start_path,
+            stop_path,
+            hurried: record.hurried,
+        }
+    }
+}
+
+fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
+}
+
+fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S::Ok, S::Error> {
+    cause.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_hook<S: Serializer>(hook: &&'static HookMeta, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hook.path())
+}
+
+fn as_path<S: Serializer>(path: &[(&'static HookMeta, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), took.as_secs_f64() * 1e3)))
+}

@@ -1,0 +1,64 @@
+//! `Dep<hook>` and `Stop` in request handlers.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::error::ErrorInternalServerError;
+use actix_web::{Error, FromRequest, HttpRequest};
+
+use crate::dep::Dep;
+use crate::hook::Hook;
+use crate::inject::{Inject, Scope};
+use crate::stop::{Stop, StopHandle};
+
+/// In a request handler: the value of the hook, as in other hooks.
+///
+/// Answers 500, and says why in the log, if the app does not run under a [`Lifecycle`](crate::Lifecycle), or its plan
+/// lacks the hook.
+impl<H: Hook> FromRequest for Dep<H> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(extract(request))
+    }
+}
+
+/// In a request handler: ends streams, WebSockets and long polls when the stop begins.
+impl FromRequest for Stop {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(extract(request))
+    }
+}
+
+/// In a request handler: lets a request stop the process.
+impl FromRequest for StopHandle {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(extract(request))
+    }
+}
+
+fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
+    let reason = match request.app_data::<Scope>() {
+        None => "the app was built without the framework: pass it to `Lifecycle::http`, or give it `.app_data(scope)`"
+            .to_owned(),
+        Some(scope) => match T::inject(scope) {
+            Ok(value) => return Ok(value),
+            Err(error) => error.to_string(),
+        },
+    };
+    tracing::error!(
+        "{} {}: can't extract `{}`: {reason}",
+        request.method(),
+        request.path(),
+        std::any::type_name::<T>()
+    );
+    // The client learns nothing of the inside.
+    Err(ErrorInternalServerError("internal server error"))
+}

@@ -1,0 +1,39 @@
+//! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span of its own.
+
+use std::time::Duration;
+
+use crate::event::{Event, Observer, Outcome};
+
+/// Passes every event on to `tracing`.
+pub(crate) struct Trace;
+
+impl Observer for Trace {
+    fn on_event(&self, _: Duration, event: &Event) {
+        match event {
+            Event::State(state) => tracing::info!(%state, "state"),
+            Event::HookStarted { hook } => tracing::debug!(hook = hook.name, kind = %hook.kind, "hook started"),
+            Event::HookEnded { hook, outcome, took } => {
+                let (name, kind) = (hook.name, hook.kind);
+                match outcome {
+                    Outcome::Succeeded => tracing::info!(hook = name, %kind, ?took, "hook done"),
+                    _ if outcome.is_failure() => {
+                        tracing::error!(hook = name, %kind, place = hook.place(), ?took, %outcome, "hook failed");
+                    }
+                    _ => tracing::warn!(hook = name, %kind, ?took, %outcome, "hook ended early"),
+                }
+            }
+            Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
+            Event::Listening { url } => tracing::info!(url, "listening"),
+            Event::StartFailed { reason } => tracing::error!(reason, "start failed"),
+            Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),
+            Event::Hurried => tracing::warn!("stop hurried"),
+            Event::Waiting { on } => tracing::warn!(?on, "waiting"),
+            Event::Drained { requests, took } => {
+                tracing::info!(finished = requests.finished, cut = requests.cut.len(), ?took, "drained");
+            }
+            Event::BudgetExceeded { path, sum, grace } => {
+                tracing::warn!(?path, ?sum, ?grace, "the stop's worst case is longer than its grace period");
+            }
+        }
+    }
+}
