@@ -3,6 +3,8 @@
 mod prepare;
 mod process;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::sync::Arc;

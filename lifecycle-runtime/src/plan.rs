@@ -7,6 +7,10 @@ mod build;
 mod check;
 mod graph;
 mod render;
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -127,6 +131,15 @@ fn sorted(hooks: HashMap<HookId, &'static HookMeta>) -> Vec<&'static HookMeta> {
     let mut hooks: Vec<_> = hooks.into_values().collect();
     hooks.sort_by_key(|hook| (hook.kind, hook.order(), hook.module, hook.name, hook.file, hook.line));
     hooks
+}
+
+/// What people call a step.
+fn label(hooks: &[&'static HookMeta], step: Step) -> String {
+    match step {
+        Step::Run(hook) => hooks[hook].name.to_owned(),
+        Step::Drop(hook) => format!("drop {}", hooks[hook].name),
+        Step::Barrier => "next order".to_owned(),
+    }
 }
 
 /// Why hooks can't be planned: every problem, each with the places of the hooks involved.

@@ -177,9 +177,8 @@ impl StopHandle {
     /// Has this called when the stop is asked for. Only one call can be set.
     pub(crate) fn on_first_ask(&self, call: impl Fn() + Send + Sync + 'static) {
         let _ = self.shared.on_first.set(Box::new(call));
-        if self.shared.asked.borrow().cause.is_some()
-            && let Some(call) = self.shared.on_first.get()
-        {
+        let was_asked = self.shared.asked.borrow().cause.is_some();
+        if let Some(call) = self.shared.on_first.get().filter(|_| was_asked) {
             call();
         }
     }

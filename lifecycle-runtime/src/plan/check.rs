@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::graph::{Graph, Step};
+use super::label;
 use crate::hook::{HookMeta, Kind};
 
 type Hooks<'a> = &'a [&'static HookMeta];
@@ -107,10 +108,10 @@ fn before_a_higher_order(hooks: Hooks<'_>, problems: &mut Vec<String>) {
 
 /// A cycle that the edges of several keys close together, as `a → b → a` with the place of each.
 pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -> String {
-    let first = cycle.iter().copied().min_by_key(|&step| label(hooks, graph, step)).unwrap_or_default();
+    let first = cycle.iter().copied().min_by_key(|&step| label(hooks, graph.steps()[step])).unwrap_or_default();
     let from = cycle.iter().position(|&step| step == first).unwrap_or_default();
     let turned = cycle[from..].iter().chain(&cycle[..=from]);
-    let names: Vec<_> = turned.map(|&step| label(hooks, graph, step)).collect();
+    let names: Vec<_> = turned.map(|&step| label(hooks, graph.steps()[step])).collect();
     let involved = cycle.iter().filter_map(|&step| match graph.steps()[step] {
         Step::Run(hook) | Step::Drop(hook) => Some(hook),
         Step::Barrier => None,
@@ -123,14 +124,6 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
         names.join(" → "),
         involved.join(", ")
     )
-}
-
-fn label(hooks: Hooks<'_>, graph: &Graph, step: usize) -> String {
-    match graph.steps()[step] {
-        Step::Run(hook) => hooks[hook].name.to_owned(),
-        Step::Drop(hook) => format!("drop of {}", hooks[hook].name),
-        Step::Barrier => "the next order".to_owned(),
-    }
 }
 
 fn named(hook: &HookMeta) -> String {

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use super::Plan;
 use super::graph::{Graph, Step};
+use super::{Plan, label};
 use crate::hook::HookMeta;
 
 /// How a plan is written down; the values of `LIFECYCLE_PLAN`.
@@ -166,11 +166,7 @@ impl Plan {
     }
 
     fn label(&self, graph: &Graph, step: usize) -> String {
-        match graph.steps()[step] {
-            Step::Run(hook) => self.hooks[hook].name.to_owned(),
-            Step::Drop(hook) => format!("drop {}", self.hooks[hook].name),
-            Step::Barrier => "next order".to_owned(),
-        }
+        label(&self.hooks, graph.steps()[step])
     }
 
     fn details(&self, graph: &Graph, step: usize) -> String {

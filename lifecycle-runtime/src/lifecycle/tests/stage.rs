@@ -1,0 +1,240 @@
+//! Plays a plan: each hook does what a text says, and what happens is written down with its time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::event::{Event, Events, Observer, Outcome};
+use crate::executor::Work;
+use crate::lifecycle::run::Run;
+use crate::live::Live;
+use crate::plan::sample;
+use crate::report::{Recorder, Report};
+use crate::state::State;
+use crate::stop::{StopCause, StopHandle};
+use crate::task::{Task, Value};
+
+/// A run to be played.
+pub(super) struct Play {
+    plan: String,
+    behaviours: HashMap<String, String>,
+    /// Asked for when this line is written: a stop, or with a second such line a hurry.
+    signals: Vec<String>,
+    config: Config,
+}
+
+/// A run that was played.
+pub(super) struct Played {
+    pub(super) report: Report,
+    lines: Vec<String>,
+    events: Vec<Event>,
+}
+
+impl Play {
+    /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`, `NAME hangs`, `NAME blocks until LINE` (on the
+    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`.
+    pub(super) fn new(plan: &str, behaviours: &str) -> Self {
+        let behaviours = behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
+        let behaviours = behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
+        Self { plan: plan.to_owned(), behaviours, signals: vec!["ready".to_owned()], config: Config::default() }
+    }
+
+    /// Sends a signal when each of these lines is written, instead of one when the run is ready.
+    pub(super) fn signals(mut self, lines: &[&str]) -> Self {
+        self.signals = lines.iter().map(|&line| line.to_owned()).collect();
+        self
+    }
+
+    pub(super) fn grace(mut self, millis: u64) -> Self {
+        self.config.grace = Duration::from_millis(millis);
+        self
+    }
+
+    pub(super) fn startup_timeout(mut self, millis: u64) -> Self {
+        self.config.startup_timeout = Duration::from_millis(millis);
+        self
+    }
+
+    pub(super) async fn run(self) -> Played {
+        let script = Arc::new(Script {
+            lines: Mutex::default(),
+            written: Condvar::new(),
+            events: Mutex::default(),
+            signals: Mutex::new(self.signals),
+            handle: StopHandle::new(),
+        });
+        let (recorder, live) = (Recorder::default(), Live::default());
+        let observers: Vec<Arc<dyn Observer>> =
+            vec![Arc::new(recorder.clone()), Arc::new(live.clone()), Arc::new(Seen(Arc::clone(&script)))];
+        let run = Run {
+            config: self.config,
+            plan: Arc::new(sample::plan(&self.plan).expect("a valid plan")),
+            handle: script.handle.clone(),
+            hears_signals: false,
+            work: work(Arc::clone(&script), self.behaviours),
+            events: Events::new(observers),
+            recorder,
+            live,
+            console: Console::silent(),
+        };
+        let report = run.drive(Vec::new(), None).await;
+        let lines = script.lines.lock().expect("no panic").clone();
+        let events = script.events.lock().expect("no panic").clone();
+        Played { report, lines, events }
+    }
+}
+
+/// What has happened so far, and what is to happen because of it.
+struct Script {
+    lines: Mutex<Vec<String>>,
+    written: Condvar,
+    events: Mutex<Vec<Event>>,
+    signals: Mutex<Vec<String>>,
+    handle: StopHandle,
+}
+
+impl Script {
+    fn write(&self, line: &str) {
+        self.lines.lock().expect("no panic").push(line.to_owned());
+        self.written.notify_all();
+        let what = line.split_once(' ').map_or(line, |(_, what)| what);
+        let mut signals = self.signals.lock().expect("no panic");
+        while signals.first().is_some_and(|signal| signal == what) {
+            signals.remove(0);
+            let is_stopping = self.handle.asked().borrow().cause.is_some();
+            match is_stopping {
+                false => self.handle.ask(StopCause::Signal("SIGTERM")),
+                true => self.handle.hurry(),
+            }
+        }
+    }
+
+    fn wait_for(&self, what: &str) {
+        let lines = self.lines.lock().expect("no panic");
+        let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
+        let missing = |lines: &mut Vec<String>| !lines.iter().any(is_it);
+        drop(self.written.wait_while(lines, missing).expect("no panic"));
+    }
+}
+
+fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
+    Arc::new(move |hook, _| {
+        let behaviour = behaviours.get(hook.name()).cloned().unwrap_or_default();
+        let words: Vec<String> = behaviour.split(' ').map(str::to_owned).collect();
+        let script = Arc::clone(&script);
+        let name = hook.name();
+        match words[0].as_str() {
+            "blocks" => Task::blocking(move || {
+                script.write(&format!("0 {name} has a thread"));
+                script.wait_for(&words[2..].join(" "));
+                Ok(Value::new(()))
+            }),
+            "fails" if words.len() > 2 => Task::blocking(move || {
+                script.wait_for(&words[2..].join(" "));
+                Err(format!("{name} is broken").into())
+            }),
+            verb => {
+                let verb = verb.to_owned();
+                Task::future(async move {
+                    match verb.as_str() {
+                        "takes" => tokio::time::sleep(Duration::from_millis(words[1].parse().expect("a number"))).await,
+                        "fails" => return Err(format!("{name} is broken").into()),
+                        "panics" => panic!("{name} panics"),
+                        "hangs" => std::future::pending().await,
+                        "has" => return Ok(Value::new(Precious { name, script, panics: words.len() > 3 })),
+                        _ => {}
+                    }
+                    Ok(Value::new(()))
+                })
+            }
+        }
+    })
+}
+
+/// A value whose drop is seen.
+struct Precious {
+    name: &'static str,
+    script: Arc<Script>,
+    panics: bool,
+}
+
+impl Drop for Precious {
+    fn drop(&mut self) {
+        self.script.write(&format!("0 {} dropped", self.name));
+        assert!(!self.panics, "the value of {} panics", self.name);
+    }
+}
+
+/// Writes events down.
+struct Seen(Arc<Script>);
+
+impl Observer for Seen {
+    fn on_event(&self, at: Duration, event: &Event) {
+        self.0.events.lock().expect("no panic").push(event.clone());
+        let what = match event {
+            Event::HookStarted { hook } => format!("+{}", hook.name()),
+            Event::HookEnded { hook, outcome, .. } => format!("{} {}", hook.name(), short(outcome)),
+            Event::DropFailed { hook, outcome } => format!("drop of {} {}", hook.name(), short(outcome)),
+            Event::State(State::Ready) => "ready".to_owned(),
+            Event::Hurried => "hurried".to_owned(),
+            _ => return,
+        };
+        self.0.write(&format!("{} {what}", at.as_millis()));
+    }
+}
+
+fn short(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "done",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Panicked { .. } => "panicked",
+        Outcome::TimedOut { ended: true, .. } => "timed out",
+        Outcome::TimedOut { ended: false, .. } => "abandoned",
+        Outcome::Cancelled { ended: true } => "cancelled",
+        Outcome::Cancelled { ended: false } => "left behind",
+        Outcome::Skipped { .. } => "skipped",
+    }
+}
+
+impl Played {
+    /// All that happened, in order, each line with its time in milliseconds.
+    #[track_caller]
+    pub(super) fn check(&self, expected: &[&str]) {
+        assert_eq!(self.lines, expected);
+    }
+
+    /// All that happened, whatever the order and the time.
+    #[track_caller]
+    pub(super) fn check_sorted(&self, expected: &[&str]) {
+        let mut lines: Vec<_> =
+            self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, expected);
+    }
+
+    /// How often a line was written.
+    pub(super) fn count(&self, what: &str) -> usize {
+        self.lines.iter().filter(|line| line.split_once(' ').is_some_and(|(_, line)| line == what)).count()
+    }
+
+    pub(super) fn states(&self) -> Vec<String> {
+        let state = |event: &Event| match event {
+            Event::State(state) => Some(state.to_string()),
+            _ => None,
+        };
+        self.events.iter().filter_map(state).collect()
+    }
+
+    /// The names that each report of waiting lists.
+    pub(super) fn waits(&self) -> Vec<Vec<&str>> {
+        let mut waits = Vec::new();
+        for event in &self.events {
+            if let Event::Waiting { on } = event {
+                waits.push(on.iter().filter_map(|wait| wait.split(' ').next()).collect());
+            }
+        }
+        waits
+    }
+}

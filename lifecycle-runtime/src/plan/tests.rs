@@ -1,0 +1,261 @@
+//! Plans as data: what is declared, and what must come of it.
+
+mod model;
+
+use std::time::Duration;
+
+use super::sample::{hooks, plan};
+use super::{Budget, Graph, Plan, PlanFormat, Step, label};
+
+/// The order that the start and the stop have if every step ends at once: `db, cache | close_db, drop db`.
+fn sequence(plan: &Plan) -> String {
+    let line = |graph: &Graph| {
+        let steps = graph.sequence().into_iter().map(|step| graph.steps()[step]);
+        let labels = steps.filter(|step| *step != Step::Barrier).map(|step| label(plan.hooks(), step));
+        labels.collect::<Vec<_>>().join(", ")
+    };
+    format!("{} | {}", line(plan.start()), line(plan.stop()))
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    match plan(text) {
+        Ok(plan) => assert_eq!(sequence(&plan), expected, "{text}"),
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+#[track_caller]
+fn check_error(text: &str, expected: &[&str]) {
+    match plan(text) {
+        Ok(plan) => panic!("{text}: planned as {}", sequence(&plan)),
+        Err(error) => assert_eq!(error.problems(), expected, "{text}"),
+    }
+}
+
+#[test]
+fn a_hook_starts_behind_what_it_needs() {
+    check("start a needs b; start b", "b, a | drop a, drop b");
+    check("start a after b; start b", "b, a | drop a, drop b");
+    check("start a needs b; start b needs c; start c", "c, b, a | drop a, drop b, drop c");
+}
+
+#[test]
+fn ties_are_broken_by_order_then_path() {
+    check("start c; start a; start b", "a, b, c | drop a, drop b, drop c");
+    check("start c order 1; start a order 2; start b order 1", "b, c, a | drop b, drop c, drop a");
+}
+
+#[test]
+fn link_order_means_nothing() {
+    let text = "start d needs a; start c order 2; start a; start b; stop y of a; stop x order 1; stop z needs b";
+    let mut hooks = hooks(text);
+    let expected = sequence(&Plan::new(hooks.clone()).expect("valid"));
+    for _ in 0..hooks.len() {
+        hooks.rotate_left(1);
+        assert_eq!(sequence(&Plan::new(hooks.clone()).expect("valid")), expected);
+    }
+    hooks.reverse();
+    assert_eq!(sequence(&Plan::new(hooks).expect("valid")), expected);
+}
+
+#[test]
+fn hooks_that_only_others_name_are_planned_too() {
+    let text = "start a needs b; start b needs c; start c; stop x of a after y; stop y before z; stop z";
+    let all = hooks(text);
+    let named_by_x = Plan::new([all[3]]).expect("valid");
+    assert_eq!(sequence(&named_by_x), sequence(&Plan::new(all).expect("valid")));
+}
+
+#[test]
+fn a_hook_registered_twice_is_one_hook() {
+    let once = hooks("start a");
+    assert_eq!(Plan::new([once[0], once[0]]).expect("valid").hooks().len(), 1);
+}
+
+#[test]
+fn a_lower_order_is_done_before_a_higher_one_starts() {
+    check("start a order 2; start b order 1; start c", "c, b, a | drop c, drop b, drop a");
+    check("stop a order 2; stop b order 1; stop c", " | c, b, a");
+}
+
+#[test]
+fn a_teardown_runs_behind_everything_that_uses_its_resource() {
+    check("start db; stop close of db", "db | close, drop db");
+    check("start db; stop close of db needs db; stop flush needs db", "db | flush, close, drop db");
+    check("start db; stop close of db; stop flush after db", "db | flush, close, drop db");
+    check(
+        "start db; start cache needs db; stop close of db; stop clear of cache",
+        "db, cache | clear, drop cache, close, drop db",
+    );
+}
+
+#[test]
+fn use_reaches_through_hooks_without_teardown() {
+    check(
+        "start db; start migrations needs db; start cache after migrations; stop close of db; stop clear of cache",
+        "db, migrations, cache | clear, drop cache, drop migrations, close, drop db",
+    );
+}
+
+#[test]
+fn a_value_without_a_teardown_is_dropped_where_it_would_have_run() {
+    check("start db; stop flush needs db", "db | flush, drop db");
+}
+
+#[test]
+fn a_teardown_stands_outside_the_orders_unless_it_has_one() {
+    check("start db; stop close of db; stop last order 9; stop first order 1", "db | close, first, drop db, last");
+    check("start db; stop close of db order 5; stop last order 9", "db | close, drop db, last");
+}
+
+#[test]
+fn a_teardown_that_uses_another_resource_runs_before_its_teardown() {
+    check(
+        "start log; start db; stop close_db of db needs db log; stop close_log of log",
+        "db, log | close_db, drop db, close_log, drop log",
+    );
+}
+
+#[test]
+fn before_and_after_order_shutdown_hooks() {
+    check("stop a after b; stop b", " | b, a");
+    check("stop a; stop b before a", " | b, a");
+    check("stop a before b; stop b after a", " | a, b");
+}
+
+#[test]
+fn hooks_that_wait_for_each_other_are_named_with_their_places() {
+    check_error(
+        "stop a before b; stop b before a",
+        &[
+            "these hooks wait for each other: a → b → a; take one of the dependencies away: `a` (app.rs:1), `b` (app.rs:2)",
+        ],
+    );
+    check_error(
+        "stop a before b; stop b before c; stop c before a; stop x before y; stop y before x",
+        &[
+            "these hooks wait for each other: a → b → c → a; take one of the dependencies away: `a` (app.rs:1), \
+             `b` (app.rs:2), `c` (app.rs:3)",
+            "these hooks wait for each other: x → y → x; take one of the dependencies away: `x` (app.rs:4), `y` (app.rs:5)",
+        ],
+    );
+    check_error(
+        "start db; start log needs db; stop close_db of db needs log; stop close_log of log",
+        &["these hooks wait for each other: close_db → close_log → drop log → close_db; take one of the dependencies \
+           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)"],
+    );
+}
+
+#[test]
+fn a_teardown_with_an_order_below_a_user_of_its_resource_is_refused() {
+    check_error(
+        "start db; stop close of db order 1; stop flush order 2 needs db",
+        &["these hooks wait for each other: close → next order → flush → close; take one of the dependencies away: \
+           `close` (app.rs:2), `flush` (app.rs:3)"],
+    );
+}
+
+#[test]
+fn before_can_not_contradict_order() {
+    check_error(
+        "stop a order 2 before b; stop b order 1",
+        &[
+            "`a` (app.rs:1) (order 2) is to run before `b` (app.rs:2) (order 1), but a lower order runs first; change one \
+           of the orders or take `before` away",
+        ],
+    );
+}
+
+#[test]
+fn before_names_shutdown_hooks() {
+    check_error(
+        "start db; stop a before db",
+        &[
+            "`a` (app.rs:2) can't run before `db` (app.rs:1), which runs at the start; to run before the teardown of `db`, \
+           take it as an argument: `Dep<db>`",
+        ],
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let error = plan("start db; stop a of db; stop b of db; stop c before db; stop d order 3 before e; stop e")
+        .expect_err("three problems");
+    assert_eq!(error.problems().len(), 3, "{error}");
+    assert!(error.problems()[0].starts_with("`db` (app.rs:1) has two teardowns: `a` (app.rs:2) and `b` (app.rs:3);"));
+}
+
+#[test]
+fn one_path_is_one_hook() {
+    let (one, other) = (hooks("start a")[0], hooks("start x; start a")[1]);
+    let error = Plan::new([one, other]).expect_err("two hooks of one path");
+    assert_eq!(error.problems(), ["two hooks have the path `app::a`: app.rs:1 and app.rs:2; rename one of them"]);
+}
+
+#[test]
+fn the_worst_case_is_the_heaviest_path_of_timeouts() {
+    let text = "start db; stop close of db timeout 5000; stop a needs db timeout 2000; stop b after a timeout 4000 needs db; \
+                stop c timeout 8000; stop d after c";
+    let plan = plan(text).expect("valid");
+    let (path, sum) = plan.worst_case_stop();
+    assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["a", "b", "close"]);
+    assert_eq!(sum, Duration::from_secs(11));
+}
+
+#[test]
+fn each_step_leaves_the_reserves_of_what_waits_for_it() {
+    let plan =
+        plan("start db; stop close of db timeout 5000; stop flush needs db timeout 2000; stop other").expect("valid");
+    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(25));
+    let behind = |name: &str| {
+        let is_named = |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
+        budget.behind(plan.stop().steps().iter().position(is_named).expect("a step"))
+    };
+    assert_eq!(budget.whole(), Duration::from_secs(7));
+    assert_eq!(behind("flush"), Duration::from_secs(5));
+    assert_eq!(behind("close"), Duration::ZERO);
+    assert_eq!(behind("other"), Duration::ZERO);
+}
+
+#[test]
+fn reserves_that_do_not_fit_shrink_alike() {
+    let plan = plan("stop a timeout 20000; stop b after a timeout 20000").expect("valid");
+    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(10));
+    assert_eq!(budget.whole(), Duration::from_secs(9));
+}
+
+#[test]
+fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
+    let text: String = (0..30)
+        .map(|n| format!("stop h{n} {};", if n > 0 { format!("after h{}", n - 1) } else { String::new() }))
+        .collect();
+    let plan = plan(&text).expect("valid");
+    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(25));
+    assert!(budget.whole() <= Duration::from_secs(5), "{:?}", budget.whole());
+    assert!(budget.whole() >= Duration::from_millis(4_900), "{:?}", budget.whole());
+}
+
+#[test]
+fn the_plan_is_readable_in_every_format() {
+    let plan = plan(
+        "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush order 2 needs db",
+    )
+    .expect("valid");
+    assert_eq!(
+        plan.render(PlanFormat::Text),
+        "start\n\
+        \x20 db     app.rs:1  timeout 10s\n\
+        \x20 cache  app.rs:2  after db\n\
+        stop\n\
+        \x20 flush       app.rs:4  order 2\n\
+        \x20 drop cache  value\n\
+        \x20 close       app.rs:3  timeout 5s  teardown of db  after drop cache, flush\n"
+    );
+    let mermaid = plan.render(PlanFormat::Mermaid);
+    assert!(mermaid.contains("start1[\"db\"]") || mermaid.contains("start0[\"cache\"]"), "{mermaid}");
+    assert!(plan.render(PlanFormat::Dot).starts_with("digraph lifecycle {"));
+    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    assert_eq!(json["hooks"][2]["of"], "app::db");
+    assert_eq!(json["stop"][2], serde_json::json!({ "step": "close", "after": ["drop cache", "flush"] }));
+}

@@ -1,0 +1,159 @@
+//! Random plans against a model that knows nothing of graphs: a table of which thing must end before which begins,
+//! written down from what the keys mean, and closed by brute force.
+
+use proptest::prelude::*;
+
+use super::super::sample::hooks;
+use super::super::{Graph, Plan, Step};
+use crate::hook::{HookMeta, Kind};
+
+/// A thing that happens: the run of a hook, or the drop of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thing {
+    Run(&'static str),
+    Drop(&'static str),
+}
+
+/// Which things must end before which begin, by name.
+fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing, Thing)>) {
+    let of_kind = |kind| hooks.iter().copied().filter(move |hook| hook.kind() == kind);
+    let mut things: Vec<_> = of_kind(kind).map(|hook| Thing::Run(hook.name())).collect();
+    let mut pairs = Vec::new();
+    for a in of_kind(kind) {
+        for b in of_kind(kind) {
+            if let (Some(lower), Some(higher)) = (a.order(), b.order())
+                && lower < higher
+            {
+                pairs.push((Thing::Run(a.name()), Thing::Run(b.name())));
+            }
+        }
+        for needed in a.needs().filter(|needed| needed.kind() == kind) {
+            pairs.push((Thing::Run(needed.name()), Thing::Run(a.name())));
+        }
+        for later in a.before() {
+            pairs.push((Thing::Run(a.name()), Thing::Run(later.name())));
+        }
+    }
+    if kind == Kind::Shutdown {
+        let teardowns: Vec<_> = of_kind(kind).filter_map(|hook| Some((hook.of()?.name(), hook.name()))).collect();
+        // Whatever uses a resource is over before its teardown and before its drop.
+        let mut uses = |user: Thing, resource: &'static str| {
+            pairs.push((user, Thing::Drop(resource)));
+            let torn_down = teardowns.iter().filter(|(torn, _)| *torn == resource);
+            pairs.extend(torn_down.map(|(_, teardown)| (user, Thing::Run(teardown))).filter(|(user, end)| user != end));
+        };
+        for hook in of_kind(Kind::Startup) {
+            things.push(Thing::Drop(hook.name()));
+            hook.needs().for_each(|needed| uses(Thing::Drop(hook.name()), needed.name()));
+        }
+        for hook in of_kind(kind) {
+            let used = hook.needs().chain(hook.of()).filter(|needed| needed.kind() == Kind::Startup);
+            used.for_each(|needed| uses(Thing::Run(hook.name()), needed.name()));
+        }
+    }
+    (things, pairs)
+}
+
+/// Everything that follows from the pairs: `closed[a][b]` if `a` must end before `b` begins.
+fn closed(things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<Vec<bool>> {
+    let at = |thing: Thing| things.iter().position(|other| *other == thing).expect("a thing");
+    let mut closed = vec![vec![false; things.len()]; things.len()];
+    pairs.iter().for_each(|&(a, b)| closed[at(a)][at(b)] = true);
+    for middle in 0..things.len() {
+        for a in 0..things.len() {
+            for b in 0..things.len() {
+                closed[a][b] |= closed[a][middle] && closed[middle][b];
+            }
+        }
+    }
+    closed
+}
+
+/// What the graph says, in the same form.
+fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
+    let thing = |step: usize| match graph.steps()[step] {
+        Step::Run(hook) => Some(Thing::Run(plan.hooks()[hook].name())),
+        Step::Drop(hook) => Some(Thing::Drop(plan.hooks()[hook].name())),
+        Step::Barrier => None,
+    };
+    let reachable = |from: usize| {
+        let (mut open, mut found) = (vec![from], vec![false; graph.steps().len()]);
+        while let Some(step) = open.pop() {
+            for next in graph.successors(step) {
+                if !std::mem::replace(&mut found[next], true) {
+                    open.push(next);
+                }
+            }
+        }
+        found
+    };
+    let steps: Vec<_> = things
+        .iter()
+        .map(|wanted| (0..graph.steps().len()).find(|&step| thing(step) == Some(*wanted)).expect("a step per thing"))
+        .collect();
+    steps
+        .iter()
+        .map(|&a| {
+            let found = reachable(a);
+            steps.iter().map(|&b| found[b]).collect()
+        })
+        .collect()
+}
+
+/// A plan of up to five startup and five shutdown hooks, with edges that point to hooks written earlier, as constants
+/// force them to, and `before` that points anywhere.
+fn text() -> impl Strategy<Value = String> {
+    let bits = || proptest::collection::vec(any::<bool>(), 5);
+    let startup = proptest::collection::vec((0_u32..3, bits()), 0..5);
+    let shutdown =
+        proptest::collection::vec((0_u32..3, bits(), bits(), proptest::option::of(0_usize..5), 0_u8..8), 0..5);
+    (startup, shutdown).prop_map(|(startup, shutdown)| {
+        let mut text = String::new();
+        let mut torn_down = [false; 5];
+        let chosen = |bits: &[bool], names: &str, limit: usize| -> String {
+            (0..limit).filter(|&n| bits[n]).map(|n| format!(" {names}{n}")).collect()
+        };
+        for (n, (order, needs)) in startup.iter().enumerate() {
+            // A need of a higher order is a compile error; here it would only make most plans invalid.
+            let needed = chosen(needs, "a", n);
+            let order = if needed.is_empty() { *order } else { 2 };
+            text += &format!("start a{n} order {order} needs{needed};");
+        }
+        for (n, (order, needs, after, of, rare)) in shutdown.iter().enumerate() {
+            text += &format!("stop z{n} needs{} after{}", chosen(needs, "a", startup.len()), chosen(after, "z", n));
+            if let Some(of) = of.filter(|of| *of < startup.len() && !torn_down[*of]) {
+                torn_down[of] = true;
+                text += &format!(" of a{of}");
+            }
+            if *rare < 3 {
+                text += &format!(" order {order}");
+            }
+            if *rare == 3 {
+                text += &format!(" before z{}", (n + 1) % shutdown.len());
+            }
+            text += ";";
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_plan_demands_what_was_declared_and_nothing_else(text in text()) {
+        let hooks = hooks(&text);
+        let phases = [Kind::Startup, Kind::Shutdown].map(|kind| declared(&hooks, kind));
+        let tables = phases.each_ref().map(|(things, pairs)| closed(things, pairs));
+        let contradicts = |table: &Vec<Vec<bool>>| (0..table.len()).any(|at| table[at][at]);
+        match Plan::new(hooks.iter().copied()) {
+            Err(error) => prop_assert!(tables.iter().any(contradicts), "{} refused: {}", text, error),
+            Ok(plan) => {
+                prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a contradiction", text);
+                for (graph, ((things, _), table)) in [plan.start(), plan.stop()].into_iter().zip(phases.iter().zip(&tables)) {
+                    prop_assert_eq!(&planned(&plan, graph, things), table, "{}: {:?}", text, things);
+                }
+            }
+        }
+    }
+}
