@@ -1,9 +1,8 @@
 //! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
-
-use crate::plan::PlanFormat;
 
 /// The settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,6 +141,34 @@ fn workers(text: &str) -> Result<usize, String> {
 fn addresses(text: &str) -> Result<Vec<String>, String> {
     let addresses: Vec<_> = text.split(',').map(|address| address.trim().to_owned()).collect();
     if addresses.iter().any(String::is_empty) { Err("an address is empty".to_owned()) } else { Ok(addresses) }
+}
+
+/// How a plan is written down; the values of `LIFECYCLE_PLAN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanFormat {
+    /// Plain lines, stable from run to run: for reading and for comparing.
+    Text,
+    /// A [Mermaid](https://mermaid.js.org) flowchart, as Markdown on many platforms shows it.
+    Mermaid,
+    /// A graph for [Graphviz](https://graphviz.org).
+    Dot,
+    /// All of it, for programs.
+    Json,
+}
+
+impl FromStr for PlanFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "mermaid" => Ok(Self::Mermaid),
+            "dot" => Ok(Self::Dot),
+            "json" => Ok(Self::Json),
+            _ => Err("expected text, mermaid, dot or json".to_owned()),
+        }
+    }
 }
 
 /// What is wrong with the configuration: every problem, and the names that are valid.

@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::hook::{Hook, HookValue};
+use crate::hook::{Hook, HookMeta};
+use crate::output::HookValue;
+use crate::scope::Scope;
 use crate::task::Value;
 
 /// A dependency on a startup hook, and its value by `Deref`.
@@ -111,3 +113,35 @@ impl<H: Hook<Value: fmt::Display>> fmt::Display for Dep<H> {
         (**self).fmt(f)
     }
 }
+
+impl Scope {
+    /// The value of a hook.
+    ///
+    /// # Errors
+    ///
+    /// The hook is not part of this run, has not started yet, or its value has been dropped already.
+    pub fn dep<H: Hook>(&self) -> Result<Dep<H>, MissingValue> {
+        let value = self.value(H::META.id).ok_or(MissingValue { hook: H::META, known: self.has(H::META.id) })?;
+        Ok(Dep::from_value(value))
+    }
+}
+
+/// The value of a hook was asked for where there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct MissingValue {
+    hook: &'static HookMeta,
+    known: bool,
+}
+
+impl fmt::Display for MissingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, place) = (self.hook.name(), self.hook.place());
+        if self.known {
+            write!(f, "hook `{name}` ({place}) has no value now: it has not started, or has been torn down")
+        } else {
+            write!(f, "hook `{name}` ({place}) is not part of this run")
+        }
+    }
+}
+
+impl std::error::Error for MissingValue {}

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
-use crate::inject::Scope;
 use crate::plan::{Budget, Plan, Step};
+use crate::scope::Scope;
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::{Task, Value};
 

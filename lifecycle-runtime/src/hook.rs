@@ -1,16 +1,13 @@
 //! What a hook is: its type, its metadata, its identity.
 
 mod check;
-mod output;
 
-use std::any::TypeId;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-pub use output::{HookError, HookValue, Output, PlainOutput, Probe};
-
-use crate::inject::Scope;
+use crate::id::HookId;
+use crate::scope::Scope;
 use crate::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
@@ -61,39 +58,6 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.attribute())
-    }
-}
-
-/// The identity of a hook, unique in the process.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HookId(Identity);
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Identity {
-    Type(TypeId),
-    Number(u64),
-}
-
-impl HookId {
-    /// The identity of the hook that the type `H` names.
-    #[must_use]
-    pub const fn of<H: 'static>() -> Self {
-        Self(Identity::Type(TypeId::of::<H>()))
-    }
-
-    /// An identity for a hook that no type names: plans made of data, in tests and benchmarks.
-    #[must_use]
-    pub const fn number(number: u64) -> Self {
-        Self(Identity::Number(number))
-    }
-}
-
-impl fmt::Debug for HookId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Identity::Type(id) => write!(f, "{id:?}"),
-            Identity::Number(number) => write!(f, "HookId({number})"),
-        }
     }
 }
 

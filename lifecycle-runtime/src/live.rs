@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Observer, readable};
-use crate::hook::{HookId, HookMeta};
+use crate::hook::HookMeta;
+use crate::id::HookId;
 use crate::state::State;
 
 /// The hooks that are running, and whatever else says what it waits for.

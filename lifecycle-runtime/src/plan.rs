@@ -18,9 +18,9 @@ use std::time::Duration;
 
 pub(crate) use budget::Budget;
 pub(crate) use graph::{Graph, Step};
-pub use render::PlanFormat;
 
-use crate::hook::{HookId, HookMeta, Kind};
+use crate::hook::{HookMeta, Kind};
+use crate::id::HookId;
 
 /// Every hook of a run, in the order that it starts and stops in.
 ///

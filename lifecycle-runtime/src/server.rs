@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::config::ConfigError;
 use crate::event::Requests;
-use crate::inject::Scope;
+use crate::scope::Scope;
 use address::{BindError, Bound, Listener};
 pub(crate) use in_flight::InFlight;
 use settings::{Settings, with_settings};

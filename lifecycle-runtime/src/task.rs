@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::BoxError;
-use crate::hook::{HookError, HookValue, Output};
+use crate::output::{HookError, HookValue, Output};
 
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
 #[derive(Clone)]

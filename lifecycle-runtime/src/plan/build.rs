@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::graph::{Graph, Step};
-use crate::hook::{HookId, HookMeta, Kind};
+use crate::hook::{HookMeta, Kind};
+use crate::id::HookId;
 
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HashMap<HookId, usize>;

@@ -2,41 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
-use std::str::FromStr;
 
 use serde_json::{Value, json};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
+use crate::config::PlanFormat;
 use crate::hook::HookMeta;
-
-/// How a plan is written down; the values of `LIFECYCLE_PLAN`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlanFormat {
-    /// Plain lines, stable from run to run: for reading and for comparing.
-    Text,
-    /// A [Mermaid](https://mermaid.js.org) flowchart, as Markdown on many platforms shows it.
-    Mermaid,
-    /// A graph for [Graphviz](https://graphviz.org).
-    Dot,
-    /// All of it, for programs.
-    Json,
-}
-
-impl FromStr for PlanFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "text" => Ok(Self::Text),
-            "mermaid" => Ok(Self::Mermaid),
-            "dot" => Ok(Self::Dot),
-            "json" => Ok(Self::Json),
-            _ => Err("expected text, mermaid, dot or json".to_owned()),
-        }
-    }
-}
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Plan, PlanError};
-use crate::hook::{HookId, HookMeta, Kind};
+use crate::hook::{HookMeta, Kind};
+use crate::id::HookId;
 use crate::task::{Task, Value};
 
 /// The plan of a text.

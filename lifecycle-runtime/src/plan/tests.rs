@@ -5,7 +5,8 @@ mod model;
 use std::time::Duration;
 
 use super::sample::{hooks, plan};
-use super::{Budget, Graph, Plan, PlanFormat, Step, label};
+use super::{Budget, Graph, Plan, Step, label};
+use crate::config::PlanFormat;
 
 /// The order that the start and the stop have if every step ends at once: `db, cache | close_db, drop db`.
 fn sequence(plan: &Plan) -> String {

@@ -8,7 +8,8 @@ use actix_web::{Error, FromRequest, HttpRequest};
 
 use crate::dep::Dep;
 use crate::hook::Hook;
-use crate::inject::{Inject, Scope};
+use crate::inject::Inject;
+use crate::scope::Scope;
 use crate::stop::{Stop, StopHandle};
 
 /// In a request handler: the value of the hook, as in other hooks.

@@ -1,0 +1,82 @@
+//! The scope of a run: the values of its hooks and its stop signal.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::id::HookId;
+use crate::stop::{Stop, StopHandle};
+use crate::task::Value;
+
+/// What one run holds: the values of its startup hooks and its stop signal.
+///
+/// Cheap to clone: clones are the same scope.
+#[derive(Clone)]
+pub struct Scope {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    slots: HashMap<HookId, Slot>,
+    stop: Stop,
+    handle: StopHandle,
+}
+
+/// The place of one hook's value: empty until the hook has started and again once the value is dropped.
+#[derive(Default)]
+struct Slot(RwLock<Option<Value>>);
+
+impl Scope {
+    /// A scope with a place for the value of each of these hooks.
+    pub(crate) fn new(hooks: impl Iterator<Item = HookId>, stop: Stop, handle: StopHandle) -> Self {
+        let slots = hooks.map(|id| (id, Slot::default())).collect();
+        Self { shared: Arc::new(Shared { slots, stop, handle }) }
+    }
+
+    /// The run's stop signal.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.shared.stop.clone()
+    }
+
+    /// The run's stop handle.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        self.shared.handle.clone()
+    }
+
+    /// Whether a hook of this run has this identity.
+    pub(crate) fn has(&self, id: HookId) -> bool {
+        self.shared.slots.contains_key(&id)
+    }
+
+    /// The value of a hook, if it has one now.
+    pub(crate) fn value(&self, id: HookId) -> Option<Value> {
+        let slot = self.shared.slots.get(&id)?;
+        slot.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a hook's value in its place. Without a place the value is dropped.
+    pub(crate) fn store(&self, id: HookId, value: Value) {
+        let slot = self.shared.slots.get(&id);
+        slot.and_then(|slot| slot.replace(Some(value)));
+    }
+
+    /// Empties a hook's place. The caller drops the value, outside of the lock.
+    pub(crate) fn take(&self, id: HookId) -> Option<Value> {
+        self.shared.slots.get(&id)?.replace(None)
+    }
+}
+
+impl Slot {
+    fn replace(&self, value: Option<Value>) -> Option<Value> {
+        let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *place, value)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("hooks", &self.shared.slots.len()).finish_non_exhaustive()
+    }
+}
