@@ -173,7 +173,7 @@ impl FromStr for PlanFormat {
 
 /// What is wrong with the configuration: every problem, and the names that are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
+pub(crate) struct ConfigError {
     problems: Vec<String>,
 }
 

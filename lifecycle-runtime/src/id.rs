@@ -1,7 +1,11 @@
 //! What tells hooks apart.
 
 use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt;
+
+/// Something per hook. Identities come from the program itself: nobody could choose them to collide.
+pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 
 /// The identity of a hook, unique in the process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,4 @@
 //! TODO docs
-extern crate self as lifecycle_runtime;
-
 #[doc(hidden)]
 pub mod __private;
 mod config;

@@ -1,12 +1,11 @@
 //! What is going on right now: the answer to "what is it waiting for?".
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Observer, readable};
 use crate::hook::HookMeta;
-use crate::id::HookId;
+use crate::id::HookMap;
 use crate::state::State;
 
 /// The hooks that are running, and whatever else says what it waits for.
@@ -15,7 +14,7 @@ pub(crate) struct Live(Arc<Mutex<Now>>);
 
 #[derive(Default)]
 struct Now {
-    running: HashMap<HookId, (&'static HookMeta, Instant)>,
+    running: HookMap<(&'static HookMeta, Instant)>,
     others: Vec<Source>,
     was_ready: bool,
 }

@@ -61,6 +61,10 @@ pub trait Output<const RESULT: bool> {
     /// The error; never made for a plain value.
     type Error;
     /// The value or the error.
+    ///
+    /// # Errors
+    ///
+    /// The error.
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 

@@ -12,7 +12,6 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ pub(crate) use budget::Budget;
 pub(crate) use graph::{Graph, Step};
 
 use crate::hook::{HookMeta, Kind};
-use crate::id::HookId;
+use crate::id::{HookId, HookMap};
 
 /// Every hook of a run, in the order that it starts and stops in.
 ///
@@ -30,9 +29,9 @@ use crate::id::HookId;
 pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
     hooks: Vec<&'static HookMeta>,
-    index: HashMap<HookId, usize>,
+    index: HookMap<usize>,
     /// The hooks that have a teardown.
-    torn_down: HashSet<HookId>,
+    torn_down: HookMap<()>,
     start: Graph,
     stop: Graph,
 }
@@ -45,7 +44,7 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let hooks = sorted(with_everything_named(hooks));
-        let index: HashMap<_, _> = hooks.iter().enumerate().map(|(at, hook)| (hook.id, at)).collect();
+        let index: HookMap<_> = hooks.iter().enumerate().map(|(at, hook)| (hook.id, at)).collect();
         let mut problems = check::all(&hooks);
         if problems.is_empty() {
             let start = build::start(&hooks, &index);
@@ -54,7 +53,7 @@ impl Plan {
                 problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
             }
             if problems.is_empty() {
-                let torn_down = hooks.iter().filter_map(|hook| hook.of).map(|resource| resource.id).collect();
+                let torn_down = hooks.iter().filter_map(|hook| hook.of).map(|resource| (resource.id, ())).collect();
                 return Ok(Self { hooks, index, torn_down, start, stop });
             }
         }
@@ -104,7 +103,7 @@ impl Plan {
     }
 
     pub(crate) fn has_teardown(&self, hook: &HookMeta) -> bool {
-        self.torn_down.contains(&hook.id)
+        self.torn_down.contains_key(&hook.id)
     }
 
     /// Where a hook stands in [`hooks`](Self::hooks).
@@ -114,9 +113,9 @@ impl Plan {
 }
 
 /// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration.
-fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> HashMap<HookId, &'static HookMeta> {
-    let mut found = HashMap::new();
+fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> HookMap<&'static HookMeta> {
     let mut open: Vec<_> = hooks.into_iter().collect();
+    let mut found = HookMap::with_capacity_and_hasher(open.len(), foldhash::fast::RandomState::default());
     while let Some(hook) = open.pop() {
         if found.insert(hook.id, hook).is_none() {
             open.extend(hook.needs());
@@ -127,7 +126,7 @@ fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> 
     found
 }
 
-fn sorted(hooks: HashMap<HookId, &'static HookMeta>) -> Vec<&'static HookMeta> {
+fn sorted(hooks: HookMap<&'static HookMeta>) -> Vec<&'static HookMeta> {
     let mut hooks: Vec<_> = hooks.into_values().collect();
     hooks.sort_by_key(|hook| (hook.kind, hook.order(), hook.module, hook.name, hook.file, hook.line));
     hooks

@@ -226,6 +226,7 @@ fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok,
     serializer.serialize_f64(duration.as_secs_f64() * 1e3)
 }
 
+#[allow(clippy::ref_option, reason = "serde's signature")]
 fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S::Ok, S::Error> {
     cause.as_ref().map(ToString::to_string).serialize(serializer)
 }

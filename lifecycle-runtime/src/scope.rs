@@ -1,10 +1,9 @@
 //! The scope of a run: the values of its hooks and its stop signal.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::id::HookId;
+use crate::id::{HookId, HookMap};
 use crate::stop::{Stop, StopHandle};
 use crate::task::Value;
 
@@ -17,7 +16,7 @@ pub struct Scope {
 }
 
 struct Shared {
-    slots: HashMap<HookId, Slot>,
+    slots: HookMap<Slot>,
     stop: Stop,
     handle: StopHandle,
 }

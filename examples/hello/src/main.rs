@@ -1,3 +1,5 @@
+//! The smallest useful program: a value made at the start, used by a request handler and by a hook at the stop.
+
 use std::process::ExitCode;
 
 use actix_web::{App, Responder, get};

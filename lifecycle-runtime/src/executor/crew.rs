@@ -21,7 +21,7 @@ pub(super) const ABANDON_AFTER: Duration = Duration::from_millis(100);
 /// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it itself.
 pub(super) struct Crew {
     tasks: JoinSet<TaskResult>,
-    running: HashMap<Id, Running>,
+    running: HashMap<Id, Running, foldhash::fast::RandomState>,
     /// When to look at a task again, the earliest first. Tasks that have ended stay in it until then.
     due: BinaryHeap<Reverse<(Instant, Id)>>,
     alarm: Pin<Box<Sleep>>,
@@ -53,7 +53,7 @@ impl Crew {
     pub(super) fn new() -> Self {
         Self {
             tasks: JoinSet::new(),
-            running: HashMap::new(),
+            running: HashMap::default(),
             due: BinaryHeap::new(),
             alarm: Box::pin(sleep_until(Instant::now())),
             alarm_at: None,

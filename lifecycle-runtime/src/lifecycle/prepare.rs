@@ -58,7 +58,9 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box
     observers.push(Arc::new(recorder.clone()));
     observers.push(Arc::new(live.clone()));
     observers.push(Arc::new(Trace));
-    observers.push(Arc::new(console.clone()));
+    if config.console {
+        observers.push(Arc::new(console.clone()));
+    }
     let events = Events::new(observers);
     if let Some(exceeded) = exceeded {
         events.emit(&exceeded);

@@ -79,7 +79,7 @@ impl Stage<'_> {
         let limit = Instant::now() + config.startup_timeout;
         let started = executor.start(limit, &mut asked, |failure| self.fail(failure)).await;
         let start_path = match started {
-            Ok(path) => match self.serve(servers, scope) {
+            Ok(path) => match serve(servers, &scope) {
                 Ok(serving) => {
                     self.until_stop(serving, asked).await;
                     path
@@ -95,21 +95,6 @@ impl Stage<'_> {
         let stop_path = executor.stop(self.deadline(), &self.budget).await;
         self.enter(State::Stopped);
         (start_path, stop_path)
-    }
-
-    /// Opens the listeners: everything that requests need is there.
-    fn serve(&self, servers: Vec<BoundHttp>, scope: Scope) -> Result<Vec<Serving>, StartError> {
-        let mut serving = Vec::new();
-        for server in servers {
-            match server.serve(scope.clone()) {
-                Ok(server) => serving.push(server),
-                Err(error) => {
-                    let reason = format!("the server can't listen: {error}");
-                    return Err(StartError { cause: StopCause::StartFailed, reason });
-                }
-            }
-        }
-        Ok(serving)
     }
 
     /// Everything between the last startup hook and the first shutdown hook.
@@ -230,6 +215,21 @@ impl Stage<'_> {
             }
         }
     }
+}
+
+/// Opens the listeners: everything that requests need is there.
+fn serve(servers: Vec<BoundHttp>, scope: &Scope) -> Result<Vec<Serving>, StartError> {
+    let mut serving = Vec::new();
+    for server in servers {
+        match server.serve(scope.clone()) {
+            Ok(server) => serving.push(server),
+            Err(error) => {
+                let reason = format!("the server can't listen: {error}");
+                return Err(StartError { cause: StopCause::StartFailed, reason });
+            }
+        }
+    }
+    Ok(serving)
 }
 
 fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {

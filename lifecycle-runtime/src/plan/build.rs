@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::graph::{Graph, Step};
 use crate::hook::{HookMeta, Kind};
-use crate::id::HookId;
+use crate::id::HookMap;
 
 type Hooks<'a> = &'a [&'static HookMeta];
-type Index = HashMap<HookId, usize>;
+type Index = HookMap<usize>;
 
 /// Startup hooks, each behind what it needs.
 pub(super) fn start(hooks: Hooks<'_>, index: &Index) -> Graph {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::graph::{Graph, Step};
 use super::label;
 use crate::hook::{HookMeta, Kind};
+use crate::id::HookMap;
 
 type Hooks<'a> = &'a [&'static HookMeta];
 
@@ -22,7 +23,7 @@ pub(super) fn all(hooks: Hooks<'_>) -> Vec<String> {
 
 /// Reports and settings name hooks by their path.
 fn one_hook_per_path(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    let mut first = HashMap::new();
+    let mut first = HashMap::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
     for hook in hooks {
         if let Some(other) = first.insert((hook.module, hook.name), hook) {
             problems.push(format!(
@@ -37,7 +38,7 @@ fn one_hook_per_path(hooks: Hooks<'_>, problems: &mut Vec<String>) {
 
 /// A value ends once.
 fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    let mut first = HashMap::new();
+    let mut first = HookMap::default();
     for hook in hooks {
         let Some(resource) = hook.of else { continue };
         if let Some(other) = first.insert(resource.id, hook) {

@@ -25,7 +25,7 @@ impl<H: Hook> FromRequest for Dep<H> {
     }
 }
 
-/// In a request handler: ends streams, WebSockets and long polls when the stop begins.
+/// In a request handler: ends streams, web sockets and long polls when the stop begins.
 impl FromRequest for Stop {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
