@@ -83,7 +83,7 @@ enum Protocol {
     #[cfg(feature = "http2")]
     AutoH2c,
     #[cfg(feature = "rustls")]
-    Rustls(rustls::ServerConfig),
+    Rustls(Box<rustls::ServerConfig>),
 }
 
 impl Http {
@@ -126,7 +126,7 @@ impl Http {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {
-        self.protocol = Protocol::Rustls(config);
+        self.protocol = Protocol::Rustls(Box::new(config));
         self
     }
 
@@ -300,7 +300,7 @@ where
             #[cfg(feature = "http2")]
             (Listener::Tcp(listener), Protocol::AutoH2c) => server.listen_auto_h2c(listener)?,
             #[cfg(feature = "rustls")]
-            (Listener::Tcp(listener), Protocol::Rustls(config)) => server.listen_rustls_0_23(listener, config)?,
+            (Listener::Tcp(listener), Protocol::Rustls(config)) => server.listen_rustls_0_23(listener, *config)?,
             #[cfg(unix)]
             (Listener::Unix(listener, file), _) => {
                 files.push(file);
