@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::Config;
 use crate::console::Console;
@@ -125,12 +125,14 @@ impl Stage<'_> {
         let Run { config, .. } = self.run;
         let began = Instant::now();
         serving.iter().for_each(Serving::announce_close);
+        // Also a delay leaves the shutdown hooks their time.
+        let end = self.deadline().checked_sub(self.budget.whole()).unwrap_or(began);
         tokio::select! {
             biased;
             () = hurried(&mut asked) => {}
             () = sleep(config.drain_delay) => {}
+            () = sleep_until(end) => {}
         }
-        let end = self.deadline().checked_sub(self.budget.whole()).unwrap_or(began);
         let end = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
         let mut drains = JoinSet::new();
         for server in serving {

@@ -1,0 +1,122 @@
+//! Faults and waits: what a hook does beyond its own work.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::future::pending;
+use std::io::Write;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// Longer than any test waits.
+const FOREVER: Duration = Duration::from_secs(600);
+
+/// Writes a line to stdout, which may be closed.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What the arguments tell this hook to do: `db=fail` is `fail` for `db`.
+pub fn told_to(name: &str) -> String {
+    let order = |argument: String| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    std::env::args().find_map(order).unwrap_or_default()
+}
+
+/// The lines of stdin so far.
+static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
+    thread::spawn(|| {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            LINES.send_if_modified(|lines| lines.insert(line));
+        }
+    });
+    watch::Sender::default()
+});
+
+/// Waits for a line on stdin.
+pub async fn heard(line: &str) {
+    let _ = LINES.subscribe().wait_for(|lines| lines.contains(line)).await;
+}
+
+/// Says that something was dropped: a future that was cancelled, a value.
+pub struct SaysDropped(pub &'static str);
+
+impl Drop for SaysDropped {
+    fn drop(&mut self) {
+        say(&format!("{} dropped", self.0));
+    }
+}
+
+/// The body of an async hook.
+pub async fn act(name: &'static str) -> Result<(), Broken> {
+    say(name);
+    match &*told_to(name) {
+        "hang" => {
+            let _cancelled = SaysDropped(name);
+            pending().await
+        }
+        "block" => block_all_workers(),
+        "block-one" => thread::sleep(FOREVER),
+        "wait" => heard(name).await,
+        fault => return fail(name, fault),
+    }
+    Ok(())
+}
+
+/// The body of a hook on the blocking pool.
+pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
+    say(name);
+    match &*told_to(name) {
+        "hang" => thread::sleep(FOREVER),
+        "wait" => tokio::runtime::Handle::current().block_on(heard(name)),
+        "wait-fail" => {
+            tokio::runtime::Handle::current().block_on(heard(name));
+            return fail(name, "fail");
+        }
+        fault => return fail(name, fault),
+    }
+    Ok(())
+}
+
+fn fail(name: &str, fault: &str) -> Result<(), Broken> {
+    match fault {
+        "" => Ok(()),
+        "fail" => Err(Broken(3)),
+        "panic" => panic!("{name} has no idea"),
+        fault => panic!("{name} does not know how to {fault}"),
+    }
+}
+
+/// Blocks as many threads of the async runtime as there are, and more.
+fn block_all_workers() {
+    for _ in 0..2 * thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+        tokio::spawn(async { thread::sleep(FOREVER) });
+    }
+    thread::sleep(FOREVER);
+}
+
+/// An error with causes.
+#[derive(Debug)]
+pub struct Broken(u8);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            3 => "can't open the store",
+            2 => "page 7 is unreadable",
+            _ => "the disk is on fire",
+        })
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.0 {
+            3 => Some(&Self(2)),
+            2 => Some(&Self(1)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A service with hooks of every sort: `service [no-http] [HOOK[=FAULT]]...`
+//!
+//! Without arguments it has the hooks of `BASE`; each argument that names another one adds it.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use actix_web::body::BodyStream;
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpResponse};
+use futures_util::stream;
+use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_shutdown, on_startup};
+use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, heard, say, told_to};
+
+#[on_startup]
+async fn db() -> Result<String, Broken> {
+    act("db").await?;
+    Ok("rows".to_owned())
+}
+
+struct Cache;
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        say("cache dropped");
+        assert_ne!(told_to("cache"), "panic-at-drop", "cache has no idea");
+    }
+}
+
+#[on_startup]
+fn cache(_db: Dep<db>) -> Result<Cache, Broken> {
+    if told_to("cache") != "panic-at-drop" {
+        act_blocking("cache")?;
+    }
+    Ok(Cache)
+}
+
+#[on_startup(after = [cache])]
+async fn warm() -> Result<(), Broken> {
+    act("warm").await
+}
+
+#[on_shutdown]
+async fn flush(_cache: Dep<cache>) -> Result<(), Broken> {
+    act("flush").await
+}
+
+#[on_shutdown(order = 10)]
+fn audit(_cache: Dep<cache>) -> Result<(), Broken> {
+    act_blocking("audit")
+}
+
+#[on_shutdown(of = db)]
+async fn close_db(_db: Dep<db>) -> Result<(), Broken> {
+    act("close_db").await
+}
+
+const BASE: [&HookMeta; 6] = [db::META, cache::META, warm::META, flush::META, audit::META, close_db::META];
+
+#[on_startup(after = [cache])]
+async fn beside() -> Result<(), Broken> {
+    act("beside").await
+}
+
+#[on_startup(after = [cache])]
+fn beside_blocking() -> Result<(), Broken> {
+    act_blocking("beside_blocking")
+}
+
+#[on_startup(after = [warm], timeout = "500ms")]
+async fn timed() -> Result<(), Broken> {
+    act("timed").await
+}
+
+#[on_startup(after = [warm], timeout = "500ms")]
+fn timed_blocking() -> Result<(), Broken> {
+    act_blocking("timed_blocking")
+}
+
+#[on_startup(after = [warm])]
+async fn stops_at_once(handle: StopHandle, stop: Stop) {
+    say("stops_at_once");
+    let _cancelled = SaysDropped("stops_at_once");
+    handle.stop();
+    // Without this the hook could be done before the stop is heard.
+    stop.requested().await;
+    std::future::pending::<()>().await;
+}
+
+#[on_shutdown(order = 5, timeout = "500ms")]
+async fn timed_flush() -> Result<(), Broken> {
+    act("timed_flush").await
+}
+
+#[on_shutdown(order = 5, timeout = "500ms")]
+fn timed_audit() -> Result<(), Broken> {
+    act_blocking("timed_audit")
+}
+
+#[on_shutdown(of = db)]
+async fn close_db_again() {
+    say("close_db_again");
+}
+
+const MORE: [&HookMeta; 8] = [
+    beside::META,
+    beside_blocking::META,
+    timed::META,
+    timed_blocking::META,
+    stops_at_once::META,
+    timed_flush::META,
+    timed_audit::META,
+    close_db_again::META,
+];
+
+async fn index() -> &'static str {
+    "ok"
+}
+
+async fn rows(db: Dep<db>) -> String {
+    db.to_string()
+}
+
+async fn held() -> &'static str {
+    say("held");
+    let _cancelled = SaysDropped("held");
+    heard("held").await;
+    "held"
+}
+
+async fn block() -> &'static str {
+    say("block");
+    thread::sleep(Duration::from_secs(600));
+    "never"
+}
+
+async fn streamed() -> HttpResponse {
+    let chunks = stream::unfold(0, |number| async move {
+        actix_web::rt::time::sleep(Duration::from_millis(2)).await;
+        (number < 10).then(|| (Ok::<_, actix_web::Error>(Bytes::from_static(b"0123456789")), number + 1))
+    });
+    HttpResponse::Ok().body(BodyStream::new(chunks))
+}
+
+async fn until_stop(stop: Stop) -> &'static str {
+    say("until_stop");
+    stop.requested().await;
+    "stopped"
+}
+
+async fn stop(handle: StopHandle) -> &'static str {
+    handle.stop();
+    "stopping"
+}
+
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
+    let lifecycle = Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))));
+    if names.iter().any(|name| name == "no-http") {
+        return lifecycle.run();
+    }
+    let app = || {
+        App::new()
+            .route("/", web::get().to(index))
+            .route("/rows", web::get().to(rows))
+            .route("/held", web::get().to(held))
+            .route("/block", web::get().to(block))
+            .route("/streamed", web::get().to(streamed))
+            .route("/until-stop", web::get().to(until_stop))
+            .route("/stop", web::post().to(stop))
+    };
+    lifecycle.http(app).run()
+}

@@ -1,0 +1,89 @@
+//! From the signal to the closed server: what clients see, and what a person is told.
+
+use std::time::Duration;
+
+use crate::harness::{Signal, program};
+use crate::http::{Connection, request};
+use crate::{STARTED, STOPPED};
+
+#[test]
+fn a_response_while_draining_announces_the_end_of_its_connection() {
+    let mut program = program!("service").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /").expect("it listens");
+    assert!(!client.response().expect("a response").head.contains("connection: close"), "nothing ends yet");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    program.tell("held");
+    let response = client.response().expect("a response");
+    assert!(response.head.contains("\r\nconnection: close\r\n"), "{response:?}");
+    assert!(client.is_closed());
+    program.end().expect_code(0);
+}
+
+#[test]
+fn connections_are_accepted_until_the_drain_delay_is_over() {
+    let mut program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "2s").start();
+    let address = program.address();
+    let mut old = Connection::to(&address).expect("it listens");
+    old.send("GET /").expect("it listens");
+    old.response().expect("a response");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    let new = request(&address, "GET /rows").expect("it still accepts");
+    assert_eq!(new.body, "rows");
+    assert!(new.head.contains("\r\nconnection: close\r\n"), "{new:?}");
+    old.send("GET /").expect("it still listens");
+    assert!(old.response().expect("a response").head.contains("\r\nconnection: close\r\n"));
+    let ended = program.end();
+    ended.expect_code(0).expect_took(Duration::from_secs(2)).expect_did(&[&STARTED[..], &STOPPED].concat());
+    assert!(request(&address, "GET /").is_err());
+}
+
+#[test]
+fn a_drain_delay_leaves_the_shutdown_hooks_their_time() {
+    let program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1h").env("LIFECYCLE_GRACE", "2s");
+    let ended = program.start().ready().stop();
+    ended.expect_code(0).expect_took(Duration::from_secs(1)).expect_did(&[&STARTED[..], &STOPPED].concat());
+    ended.expect_said(&["the stop may take 60 min 0 s, but has 2 s: drain_delay 60 min 0 s"]);
+}
+
+#[test]
+fn a_request_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
+    let mut program = program!("service").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held?key=secret").expect("it listens");
+    program.wait_until_said("held");
+    let ended = program.stop();
+    ended.expect_code(3).expect_took(Duration::from_secs(1));
+    // A query may hold what nobody should read in a log.
+    ended.expect_said(&["request cut off: GET /held 1."]).expect_not_said(&["secret"]);
+}
+
+#[test]
+fn what_a_long_stop_waits_for_is_told_every_second() {
+    let mut program = program!("service").args("flush=wait").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("waiting for GET /held 1.");
+    program.wait_for("waiting for GET /held 2.");
+    program.tell("held");
+    program.wait_for("waiting for flush ");
+    program.tell("flush");
+    program.end().expect_code(0);
+}
+
+#[test]
+fn a_long_poll_ends_itself_when_the_stop_begins() {
+    let mut program = program!("service").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /until-stop").expect("it listens");
+    program.wait_until_said("until_stop");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(client.response().expect("a response").body, "stopped");
+    program.end().expect_code(0);
+}

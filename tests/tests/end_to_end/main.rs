@@ -1,0 +1,15 @@
+//! Programs as a person runs them: real processes, real signals, real sockets.
+//!
+//! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at its exit code.
+#![cfg(unix)]
+
+mod drain;
+mod harness;
+mod http;
+mod output;
+mod signals;
+mod startup;
+
+/// What the hooks of `service` say when nothing goes wrong.
+const STARTED: [&str; 3] = ["db", "cache", "warm"];
+const STOPPED: [&str; 4] = ["flush", "audit", "cache dropped", "close_db"];

@@ -1,0 +1,114 @@
+//! What goes to stderr, and what happens when it does not get there.
+
+use std::fs::File;
+use std::io::{PipeWriter, Read, Write, pipe};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::openpty;
+
+use crate::harness::{Ended, Program, Start, own_address, program};
+use crate::{STARTED, STOPPED};
+
+/// Starts a program whose stderr doesn't tell that it listens.
+fn started(start: Start) -> Program {
+    let address = own_address();
+    let mut program = start.env("LIFECYCLE_BIND", &address).start();
+    program.wait_while(|| TcpStream::connect(&address).is_err());
+    program
+}
+
+/// Stops it: everything runs as ever.
+fn expect_stops(program: Program) -> Ended {
+    let ended = program.stop();
+    ended.expect_code(0).expect_took(Duration::ZERO).expect_did(&[&STARTED[..], &STOPPED].concat());
+    ended
+}
+
+/// Fills a pipe to the brim.
+fn fill(pipe: &PipeWriter) {
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe");
+    let mut writer = pipe;
+    for chunk in [4096, 1] {
+        while writer.write(&vec![b'x'; chunk]).is_ok() {}
+    }
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe");
+}
+
+#[test]
+fn a_full_stderr_holds_nothing_up() {
+    let (reader, writer) = pipe().expect("a pipe");
+    fill(&writer);
+    expect_stops(started(program!("service").stderr(writer)));
+    drop(reader);
+}
+
+#[test]
+fn a_broken_stderr_ends_nothing() {
+    let (reader, writer) = pipe().expect("a pipe");
+    drop(reader);
+    expect_stops(started(program!("service").stderr(writer)));
+}
+
+#[test]
+fn a_closed_stderr_ends_nothing() {
+    expect_stops(started(Start::shell(env!("CARGO_BIN_EXE_service"), "2>&-")));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_nothing() {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    let program = started(program!("service").stderr(writer));
+    reader.read_exact(&mut [0; 10]).expect("the first line");
+    drop(reader);
+    expect_stops(program);
+}
+
+#[test]
+fn plain_lines_when_piped() {
+    let ended = program!("service").args("flush=fail").start().ready().stop();
+    ended.expect_code(3);
+    assert!(ended.stderr().lines().all(|line| line.starts_with("lifecycle: ")), "{ended}");
+    assert!(!ended.stderr().contains('\x1b'), "{ended}");
+}
+
+/// What `service` writes to a terminal.
+fn on_a_terminal(start: Start) -> String {
+    let terminal = openpty(None, None).expect("a terminal");
+    let program = started(start.stderr(terminal.slave));
+    let mut master = File::from(terminal.master);
+    let reader = thread::spawn(move || {
+        let mut all = Vec::new();
+        // On Linux a terminal without a process ends with EIO.
+        let _ = master.read_to_end(&mut all);
+        String::from_utf8(all).expect("a text")
+    });
+    expect_stops(program);
+    reader.join().expect("no panic")
+}
+
+#[test]
+fn colour_on_a_terminal_unless_no_color_is_set() {
+    let coloured = on_a_terminal(program!("service"));
+    assert!(coloured.contains("\x1b[32mdone\x1b[0m db in "), "{coloured}");
+    let plain = on_a_terminal(program!("service").env("NO_COLOR", "1"));
+    assert!(plain.contains("lifecycle: done db in ") && !plain.contains('\x1b'), "{plain}");
+    // https://no-color.org: "when present and not an empty string".
+    assert!(on_a_terminal(program!("service").env("NO_COLOR", "")).contains('\x1b'));
+}
+
+#[test]
+fn nothing_is_written_with_the_console_off_but_hooks_run() {
+    let ended = expect_stops(started(program!("service").env("LIFECYCLE_CONSOLE", "off")));
+    assert_eq!(ended.stderr(), "", "{ended}");
+}
+
+#[test]
+fn the_last_words_are_whole_however_much_there_is_to_say() {
+    for _ in 0..20 {
+        let ended = program!("service").args("warm=fail").end();
+        assert!(ended.stderr().ends_with("exit code 1\n"), "{ended}");
+    }
+}

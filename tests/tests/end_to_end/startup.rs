@@ -1,0 +1,147 @@
+//! A start that ends early: what had started is torn down, and nothing else; the port never opens; the reason is told.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::harness::{Ended, Signal, own_address, program};
+use crate::{STARTED, STOPPED};
+
+const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
+
+/// `file:line` of a hook of `service`.
+fn place(hook: &str) -> String {
+    let source = include_str!("../../src/bin/service.rs");
+    let line = source.lines().position(|line| line.contains(&format!("fn {hook}("))).expect("it is there") + 1;
+    format!("hook `{hook}` (tests/src/bin/service.rs:{line})")
+}
+
+/// Runs `service` with a fault in its start.
+fn failed(args: &str) -> Ended {
+    let ended = program!("service").args(args).end();
+    ended.expect_code(1).expect_not_said(&["listening", "ready"]).expect_said(&["start failed: ", "exit code 1"]);
+    ended
+}
+
+#[test]
+fn an_error_names_the_hook_its_place_and_every_cause() {
+    let ended = failed("db=fail");
+    ended.expect_did(&["db"]).expect_said(&[&format!("start failed: {} {CHAIN}", place("db"))]);
+    // The last word is the same: what went wrong, and the exit code.
+    let last: Vec<_> = ended.stderr().lines().rev().take(2).map(str::to_owned).collect();
+    assert!(last[1].ends_with(&format!("{} {CHAIN}", place("db"))), "{ended}");
+    assert!(last[0].ends_with("exit code 1"), "{ended}");
+}
+
+#[test]
+fn exactly_what_had_started_is_torn_down() {
+    failed("cache=fail").expect_did(&["db", "cache", "close_db"]);
+    failed("warm=fail timed").expect_did(&[&STARTED[..], &STOPPED].concat());
+}
+
+#[test]
+fn a_panic_is_a_failure() {
+    failed("db=panic").expect_did(&["db"]).expect_said(&[&format!("{} panicked: db has no idea", place("db"))]);
+    let ended = failed("cache=panic");
+    ended.expect_did(&["db", "cache", "close_db"]).expect_said(&[&format!("{} panicked: ", place("cache"))]);
+}
+
+#[test]
+fn a_failure_cancels_what_runs_beside_it() {
+    let mut program = program!("service").args("beside=hang warm=fail").start();
+    program.wait_for("exit code 1");
+    let ended = program.end();
+    ended.expect_code(1);
+    // Which of the two begins first is open.
+    let mut started: Vec<_> = ended.did();
+    let stopped = started.split_off(started.len() - STOPPED.len());
+    assert_eq!(stopped, STOPPED, "\n{ended}");
+    assert!(started.contains(&"warm"), "\n{ended}");
+    assert_eq!(started.contains(&"beside"), started.contains(&"beside dropped"), "\n{ended}");
+}
+
+#[test]
+fn a_failure_after_the_first_is_told_too() {
+    let mut program = program!("service").args("beside_blocking=wait-fail warm=wait").start();
+    program.wait_until_said("beside_blocking");
+    program.wait_until_said("warm");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("start failed");
+    program.tell("beside_blocking");
+    let ended = program.end();
+    ended
+        .expect_code(1)
+        .expect_said(&["start failed: stopped: SIGTERM", &format!("{} {CHAIN}", place("beside_blocking"))]);
+}
+
+#[test]
+fn a_timeout_is_a_failure() {
+    let ended = failed("timed=hang");
+    ended.expect_did(&[&STARTED[..], &["timed", "timed dropped"], &STOPPED].concat());
+    ended.expect_said(&[&format!("{} ran into its timeout and was cancelled", place("timed"))]);
+
+    let ended = failed("timed_blocking=hang");
+    ended.expect_did(&[&STARTED[..], &["timed_blocking"], &STOPPED].concat());
+    ended.expect_said(&[&format!("{} ran into its timeout, did not end and was abandoned", place("timed_blocking"))]);
+    ended.expect_took(Duration::from_millis(500));
+}
+
+#[test]
+fn the_whole_start_has_a_timeout() {
+    let program = program!("service").args("warm=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
+    let ended = program.end();
+    ended.expect_code(1).expect_took(Duration::from_secs(1));
+    ended.expect_did(&[&STARTED[..], &["warm dropped"], &STOPPED].concat());
+    ended.expect_said(&[&format!("{} ran into the startup timeout and was cancelled", place("warm"))]);
+    ended.expect_not_said(&["listening"]);
+}
+
+#[test]
+fn a_signal_cancels_the_start() {
+    for (hook, did) in [
+        ("db", &["db", "db dropped"][..]),
+        ("warm", &["db", "cache", "warm", "warm dropped", "flush", "audit", "cache dropped", "close_db"]),
+    ] {
+        let mut program = program!("service").args(&format!("{hook}=hang timed")).start();
+        program.wait_until_said(hook);
+        program.signal(Signal::SIGINT);
+        let ended = program.end();
+        ended.expect_code(1).expect_did(did).expect_took(Duration::ZERO);
+        ended.expect_not_said(&["listening"]).expect_said(&["start failed: stopped: SIGINT"]);
+    }
+}
+
+#[test]
+fn a_signal_waits_for_a_hook_that_cannot_be_cancelled() {
+    let mut program = program!("service").args("cache=wait").start();
+    program.wait_until_said("cache");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("waiting for cache");
+    program.tell("cache");
+    // It has started after all, so it is taken down again.
+    program.end().expect_code(1).expect_did(&[&["db", "cache"], &STOPPED[..]].concat());
+}
+
+#[test]
+fn a_second_signal_leaves_such_a_hook_behind() {
+    let mut program = program!("service").args("cache=hang").start();
+    program.wait_until_said("cache");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("start failed");
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    ended.expect_code(1).expect_did(&["db", "cache", "close_db"]).expect_took(Duration::ZERO);
+    ended.expect_said(&["cache was cancelled, did not end and was abandoned"]);
+}
+
+#[test]
+fn the_port_opens_after_the_last_startup_hook() {
+    let address = own_address();
+    let mut program = program!("service").args("warm=wait").env("LIFECYCLE_BIND", &address).start();
+    program.wait_until_said("warm");
+    let refused = TcpStream::connect(&address).expect_err("nothing listens yet");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    program.tell("warm");
+    assert_eq!(program.address(), address);
+    TcpStream::connect(&address).expect("now it does");
+    program.stop().expect_code(0);
+}
