@@ -3,10 +3,12 @@
 //! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at its exit code.
 #![cfg(unix)]
 
+mod blocked;
 mod drain;
 mod harness;
 mod http;
 mod output;
+mod shutdown;
 mod signals;
 mod startup;
 
