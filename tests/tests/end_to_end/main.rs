@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod blocked;
+mod configuration;
 mod drain;
 mod harness;
 mod http;

@@ -1,0 +1,111 @@
+//! What bad settings get: one clear message, an exit code, and no hook that ran.
+
+use std::net::TcpListener;
+
+use crate::harness::{Ended, program};
+
+/// Runs `service` with settings that it refuses.
+fn refused(code: i32, settings: &[(&str, &str)], args: &str) -> Ended {
+    let start = settings.iter().fold(program!("service").args(args), |start, (name, value)| start.env(name, value));
+    let ended = start.end();
+    ended.expect_code(code).expect_did(&[]);
+    ended.expect_said(&[&format!("nothing was started, exit code {code}")]);
+    ended
+}
+
+#[test]
+fn a_port_in_use_fails_before_the_first_hook() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let ended = refused(1, &[("LIFECYCLE_BIND", &address)], "");
+    ended.expect_said(&[&format!("can't listen on {address}: "), "in use", "LIFECYCLE_BIND"]);
+}
+
+#[test]
+fn an_address_of_another_machine_fails_before_the_first_hook() {
+    // Reserved for documentation (RFC 5737), so nobody's.
+    refused(1, &[("LIFECYCLE_BIND", "192.0.2.1:8080")], "").expect_said(&["can't listen on 192.0.2.1:8080: "]);
+}
+
+#[test]
+fn one_taken_address_of_several_starts_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address");
+    refused(1, &[("LIFECYCLE_BIND", &format!("127.0.0.1:0,{address}"))], "").expect_said(&[&address.to_string()]);
+}
+
+#[test]
+fn a_malformed_address_is_a_mistake_in_the_configuration() {
+    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http!", ":"] {
+        let ended = refused(2, &[("LIFECYCLE_BIND", address)], "");
+        ended.expect_said(&[&format!("`{address}` is no address to listen on"), "use host:port"]);
+    }
+}
+
+#[test]
+fn every_bad_setting_is_named_with_what_is_valid() {
+    let settings = [
+        ("LIFECYCLE_GRACE", "soon"),
+        ("LIFECYCLE_GRACEE", "1s"),
+        ("LIFECYCLE_WORKERS", "0"),
+        ("LIFECYCLE_DRAIN_DELAY", "-1s"),
+        ("LIFECYCLE_PLAN", "xml"),
+    ];
+    let ended = refused(2, &settings, "");
+    ended.expect_said(&[
+        "LIFECYCLE_GRACE=soon: ",
+        "unknown environment variable LIFECYCLE_GRACEE",
+        "LIFECYCLE_WORKERS=0: ",
+        "LIFECYCLE_DRAIN_DELAY=-1s: ",
+        "LIFECYCLE_PLAN=xml: ",
+        "valid names: LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, \
+         LIFECYCLE_PLAN, LIFECYCLE_STARTUP_TIMEOUT, LIFECYCLE_STRICT_BUDGET, LIFECYCLE_WORKERS",
+    ]);
+}
+
+#[test]
+fn an_invalid_plan_names_both_places_and_runs_nothing() {
+    let ended = refused(2, &[], "close_db_again");
+    let source = include_str!("../../src/bin/service.rs");
+    for hook in ["db", "close_db", "close_db_again"] {
+        let line = source.lines().position(|line| line.contains(&format!("fn {hook}("))).expect("it is there") + 1;
+        ended.expect_said(&[&format!("`{hook}` (tests/src/bin/service.rs:{line})")]);
+    }
+}
+
+#[test]
+fn an_invalid_plan_is_not_printed() {
+    refused(2, &[("LIFECYCLE_PLAN", "text")], "close_db_again");
+}
+
+#[test]
+fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
+    let settings = [("LIFECYCLE_GRACE", "1s"), ("LIFECYCLE_DRAIN_DELAY", "600ms")];
+    let told = "the stop may take 1.1 s, but has 1 s: drain_delay 600 ms + timed_flush 500 ms";
+    let start =
+        settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| start.env(name, value));
+    start.start().ready().stop().expect_said(&[told]);
+    refused(2, &[&settings[..], &[("LIFECYCLE_STRICT_BUDGET", "on")]].concat(), "timed_flush").expect_said(&[told]);
+}
+
+#[test]
+fn the_plan_is_printed_in_every_format_and_nothing_runs() {
+    for (format, begins) in [("text", "start"), ("mermaid", "flowchart "), ("dot", "digraph "), ("json", "{")] {
+        let ended = program!("service").env("LIFECYCLE_PLAN", format).end();
+        ended.expect_code(0);
+        let plan = ended.did();
+        assert!(plan[0].starts_with(begins), "{ended}");
+        assert!(!plan.contains(&"db"), "{ended}");
+        for hook in ["db", "cache", "warm", "flush", "audit", "close_db"] {
+            assert!(plan.iter().any(|line| line.contains(hook)), "no {hook} in\n{ended}");
+        }
+        ended.expect_not_said(&["start", "listening"]);
+    }
+}
+
+#[test]
+fn the_plan_is_printed_also_while_the_port_is_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    program!("service").env("LIFECYCLE_PLAN", "text").env("LIFECYCLE_BIND", &address).end().expect_code(0);
+}
