@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod blocked;
+mod code;
 mod configuration;
 mod drain;
 mod harness;

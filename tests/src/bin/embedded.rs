@@ -1,0 +1,70 @@
+//! A lifecycle inside of a program that has a life of its own: `embedded run|multi|current [OPTION]...`
+//!
+//! `run` leaves the process to the framework, `multi` and `current` await it in a runtime of their own. A thread stops it
+//! when stdin says `stop` or `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
+//! afterwards until stdin says `exit`. It names none of the library's hooks, and has them all the same.
+
+use std::process::ExitCode;
+use std::thread;
+
+use actix_web::{App, web};
+use lifecycle_runtime::{Lifecycle, StopHandle, on_shutdown};
+use lifecycle_tests::act::{heard, say};
+use tokio::runtime::{Builder, Runtime};
+
+#[on_shutdown]
+async fn finish() {
+    say("finish");
+}
+
+async fn held() -> &'static str {
+    say("held");
+    heard("held").await;
+    "held"
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Listens to stdin on a thread that no lifecycle knows of.
+fn stop_when_told(handle: StopHandle) {
+    thread::spawn(move || {
+        current_thread().block_on(async {
+            tokio::select! {
+                () = heard("stop") => handle.stop(),
+                () = heard("hurry") => handle.hurry(),
+            }
+        });
+    });
+}
+
+async fn served(lifecycle: Lifecycle) -> ExitCode {
+    let report = lifecycle.serve().await;
+    say(&format!("report: {report}"));
+    // The runtime is still the program's own.
+    let task = tokio::spawn(async { "alive" });
+    say(task.await.expect("no panic"));
+    report.exit_code().into()
+}
+
+fn main() -> ExitCode {
+    let is_told = |option: &str| std::env::args().any(|argument| argument == option);
+    let mut lifecycle = Lifecycle::new().signals(!is_told("no-signals"));
+    if !is_told("no-http") {
+        lifecycle = lifecycle.http(|| App::new().route("/held", web::get().to(held)));
+    }
+    stop_when_told(lifecycle.stop_handle());
+    let code = if is_told("run") {
+        lifecycle.run()
+    } else if is_told("multi") {
+        Runtime::new().expect("a runtime").block_on(served(lifecycle))
+    } else {
+        current_thread().block_on(served(lifecycle))
+    };
+    say("over");
+    if is_told("linger") {
+        current_thread().block_on(heard("exit"));
+    }
+    code
+}

@@ -1,0 +1,21 @@
+//! A program whose hooks build on those of a library.
+
+use std::process::ExitCode;
+
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
+use lifecycle_tests::act::say;
+use lifecycle_tests::store::store;
+
+#[on_startup]
+async fn index(store: Dep<store>) {
+    say(&format!("index {}", store.content));
+}
+
+#[on_shutdown]
+async fn save_index(store: Dep<store>) {
+    say(&format!("save_index {}", store.content));
+}
+
+fn main() -> ExitCode {
+    Lifecycle::new().run()
+}
