@@ -3,7 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 #[cfg(unix)]
-use std::{os::unix::net::UnixListener, path::PathBuf};
+use std::os::unix::{
+    fs::{FileTypeExt, MetadataExt},
+    net::UnixListener,
+};
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Socket, Type};
 
@@ -89,15 +94,26 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     let address = socket2::SockAddr::unix(&path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(&address) => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            // To connect to a file of another kind is refused as well, and it is somebody's.
+            if !std::fs::symlink_metadata(&path)?.file_type().is_socket() {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, NO_SOCKET));
+            }
+            if !is_stale(&address) {
+                return Err(error);
+            }
             std::fs::remove_file(&path)?;
             socket.bind(&address)?;
         }
         other => other?,
     }
     socket.set_nonblocking(true)?;
-    Ok(Bound::Unix(socket, SocketFile(path)))
+    Ok(Bound::Unix(socket, SocketFile::new(path)?))
 }
+
+#[cfg(unix)]
+const NO_SOCKET: &str =
+    "there is a file that is no socket; move it away, or choose another address with LIFECYCLE_BIND";
 
 /// Whether a socket's file was left behind by a process that is gone.
 #[cfg(unix)]
@@ -106,14 +122,38 @@ fn is_stale(address: &socket2::SockAddr) -> bool {
     probe().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// The file of a Unix socket, removed when the server is gone.
+/// The file of a Unix socket, removed when the server is gone, unless another one has taken its place.
 #[cfg(unix)]
-pub(super) struct SocketFile(PathBuf);
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+#[cfg(unix)]
+impl SocketFile {
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&path)?;
+        Ok(Self { path, identity })
+    }
+
+    fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity)
+    }
+}
+
+/// Which file a path leads to, whatever its name.
+#[cfg(unix)]
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
 
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.is_in_place() {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -128,6 +168,13 @@ impl Bound {
             }
             #[cfg(unix)]
             Self::Unix(socket, file) => {
+                // As long as it didn't listen, its file looked like one that was left behind.
+                if !file.is_in_place() {
+                    return Err(io::Error::new(
+                        io::ErrorKind::AddrInUse,
+                        format!("another process has replaced {}", file.path.display()),
+                    ));
+                }
                 socket.listen(backlog)?;
                 Ok(Listener::Unix(socket.into(), file))
             }
@@ -144,7 +191,7 @@ impl Listener {
                 Err(error) => format!("{scheme}://? ({error})"),
             },
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("unix:{}", file.0.display()),
+            Self::Unix(_, file) => format!("unix:{}", file.path.display()),
         }
     }
 }

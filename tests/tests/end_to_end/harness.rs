@@ -166,6 +166,13 @@ impl Program {
         line.rsplit('/').next().expect("a URL").to_owned()
     }
 
+    /// Every TCP address that it has said so far to listen on.
+    pub fn addresses(&self) -> Vec<String> {
+        let lines = self.log.lines.lock().expect("no panic");
+        let address = |(_, line): &(From, String)| Some(line.split_once("listening on http://")?.1.to_owned());
+        lines.iter().filter_map(address).collect()
+    }
+
     /// Waits until the start is over.
     pub fn ready(mut self) -> Self {
         self.wait_for("ready after");

@@ -12,6 +12,7 @@ mod http;
 mod output;
 mod shutdown;
 mod signals;
+mod sockets;
 mod startup;
 
 /// What the hooks of `service` say when nothing goes wrong.

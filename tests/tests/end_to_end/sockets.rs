@@ -1,0 +1,171 @@
+//! Where it listens: several servers, several addresses, Unix sockets.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::harness::{LIMIT, Signal, Start, own_address, program};
+use crate::http::{Connection, request};
+use crate::{STARTED, STOPPED};
+
+/// A place for a socket, and what to bind to.
+fn socket() -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = format!("unix:{}", folder.path().join("s").display());
+    (folder, address)
+}
+
+fn path(address: &str) -> &Path {
+    Path::new(address.strip_prefix("unix:").expect("a Unix socket"))
+}
+
+fn service_on(address: &str) -> Start {
+    program!("service").env("LIFECYCLE_BIND", address)
+}
+
+fn ask(address: &str) -> String {
+    let stream = UnixStream::connect(path(address)).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let mut client = Connection::over(stream);
+    client.send("GET /").expect("it listens");
+    client.response().expect("a response").body
+}
+
+#[test]
+fn a_unix_socket_is_served_and_its_file_removed() {
+    let (_folder, address) = socket();
+    let mut program = service_on(&address).start();
+    program.wait_for(&format!("listening on {address}"));
+    assert_eq!(ask(&address), "ok");
+    program.signal(Signal::SIGTERM);
+    program.end().expect_code(0);
+    assert!(!path(&address).exists());
+}
+
+#[test]
+fn the_file_of_a_start_that_failed_is_removed() {
+    let (_folder, address) = socket();
+    service_on(&address).args("warm=fail").end().expect_code(1);
+    assert!(!path(&address).exists());
+}
+
+#[test]
+fn the_file_of_a_process_that_was_killed_is_replaced() {
+    let (_folder, address) = socket();
+    let mut program = service_on(&address).start().ready();
+    program.signal(Signal::SIGKILL);
+    program.end();
+    assert!(path(&address).exists());
+    let program = service_on(&address).start().ready();
+    assert_eq!(ask(&address), "ok");
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn the_file_of_a_live_server_is_not_taken() {
+    let (_folder, address) = socket();
+    let program = service_on(&address).start().ready();
+    let ended = service_on(&address).end();
+    ended.expect_code(1).expect_did(&[]).expect_said(&[&format!("can't listen on {address}: "), "in use"]);
+    assert_eq!(ask(&address), "ok");
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_not_replaced() {
+    let (_folder, address) = socket();
+    std::fs::write(path(&address), "precious").expect("a file");
+    service_on(&address)
+        .end()
+        .expect_code(1)
+        .expect_did(&[])
+        .expect_said(&[&address, "there is a file that is no socket"]);
+    assert_eq!(std::fs::read_to_string(path(&address)).expect("a file"), "precious");
+}
+
+#[test]
+fn the_file_of_a_successor_is_not_removed() {
+    let (_folder, address) = socket();
+    let program = service_on(&address).start().ready();
+    std::fs::remove_file(path(&address)).expect("a file");
+    let _successor = UnixListener::bind(path(&address)).expect("a free place");
+    program.stop().expect_code(0);
+    assert!(path(&address).exists());
+}
+
+#[test]
+fn of_two_starts_on_one_file_the_one_that_lost_it_fails() {
+    let (_folder, address) = socket();
+    let mut first = service_on(&address).args("warm=wait").start();
+    first.wait_until_said("warm");
+    let second = service_on(&address).start().ready();
+    first.tell("warm");
+    let ended = first.end();
+    ended.expect_code(1).expect_said(&["another process has replaced"]).expect_not_said(&["listening"]);
+    assert_eq!(ask(&address), "ok");
+    second.stop().expect_code(0);
+}
+
+#[test]
+fn several_addresses_of_one_server_are_all_served() {
+    let (_folder, unix) = socket();
+    let program = service_on(&format!("127.0.0.1:0, 127.0.0.1:0,{unix}")).start().ready();
+    let addresses = program.addresses();
+    assert_eq!(addresses.len(), 2);
+    assert_ne!(addresses[0], addresses[1]);
+    for address in &addresses {
+        assert_eq!(request(address, "GET /").expect("a response").body, "ok");
+    }
+    assert_eq!(ask(&unix), "ok");
+    program.stop().expect_code(0);
+    assert!(addresses.iter().all(|address| TcpStream::connect(address).is_err()));
+}
+
+#[test]
+fn localhost_is_each_of_its_addresses() {
+    let program = service_on("localhost:0").start().ready();
+    let addresses = program.addresses();
+    assert!(!addresses.is_empty());
+    for address in addresses {
+        assert_eq!(request(&address, "GET /").expect("a response").body, "ok");
+    }
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn several_servers_start_and_stop_together() {
+    let program = program!("servers").without_env("LIFECYCLE_BIND").start().ready();
+    let addresses = program.addresses();
+    let body = |address: &String| request(address, "GET /").expect("a response").body;
+    let bodies: BTreeSet<_> = addresses.iter().map(body).collect();
+    assert_eq!(bodies, BTreeSet::from(["first".to_owned(), "second".to_owned()]));
+    let ended = program.stop();
+    ended.expect_code(0).expect_said(&["2 requests finished, 0 cut off"]);
+    assert!(addresses.iter().all(|address| TcpStream::connect(address).is_err()));
+}
+
+#[test]
+fn one_bind_setting_for_several_servers_is_refused() {
+    let ended = program!("servers").end();
+    ended.expect_code(2).expect_said(&["LIFECYCLE_BIND is for programs with one HTTP server, and this one has 2"]);
+}
+
+#[test]
+fn an_address_taken_while_it_starts_fails_the_start() {
+    // Two processes may bind one port as long as neither listens.
+    let address = own_address();
+    let mut first = service_on(&address).args("warm=wait").start();
+    first.wait_until_said("warm");
+    let mut second = service_on(&address).args("warm=wait").start();
+    second.wait_until_said("warm");
+    first.tell("warm");
+    first.wait_for("ready");
+    second.tell("warm");
+    let ended = second.end();
+    ended.expect_code(1).expect_said(&["start failed: the server can't listen: "]).expect_not_said(&["listening"]);
+    ended.expect_did(&[&STARTED[..], &STOPPED].concat());
+    first.stop().expect_code(0);
+}
