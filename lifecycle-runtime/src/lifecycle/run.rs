@@ -112,6 +112,8 @@ impl Stage<'_> {
             cause = stop_asked(&mut asked) => cause,
             error = std::future::poll_fn(|context| first_ended(&mut serving, context)) => StopCause::Server(error),
         };
+        // Before anybody hears of the stop: no response after that may invite another request.
+        serving.iter().for_each(Serving::announce_close);
         self.begin_stop(&cause);
         self.enter(State::Draining);
         let requests = self.drain(serving, asked).await;
@@ -120,11 +122,10 @@ impl Stage<'_> {
         }
     }
 
-    /// Announces the end on every connection, waits for `drain_delay`, closes the listeners, and waits for requests.
+    /// Waits for `drain_delay`, closes the listeners, and waits for requests.
     async fn drain(&self, serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) -> Option<(Requests, Duration)> {
         let Run { config, .. } = self.run;
         let began = Instant::now();
-        serving.iter().for_each(Serving::announce_close);
         // Also a delay leaves the shutdown hooks their time.
         let end = self.deadline().checked_sub(self.budget.whole()).unwrap_or(began);
         tokio::select! {

@@ -14,6 +14,7 @@ mod shutdown;
 mod signals;
 mod sockets;
 mod startup;
+mod tls;
 
 /// What the hooks of `service` say when nothing goes wrong.
 const STARTED: [&str; 3] = ["db", "cache", "warm"];

@@ -1,0 +1,43 @@
+//! Over TLS, with a certificate made for the test.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::harness::{LIMIT, Signal, program};
+use crate::http::Connection;
+
+#[test]
+fn tls_is_served_and_drained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certificate = folder.path().join("certificate");
+    let start = program!("servers").args(&format!("certificate={}", certificate.display()));
+    let mut program = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1s").start();
+    let line = program.wait_for("listening on https://");
+    let mut client = tls(line.rsplit('/').next().expect("a URL"), &certificate);
+    client.send("GET /").expect("it listens");
+    assert_eq!(client.response().expect("a response").body, "secret");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    client.send("GET /").expect("it still listens");
+    let last = client.response().expect("a response");
+    assert!(last.head.contains("\r\nconnection: close\r\n"), "{last:?}");
+    assert!(client.is_closed());
+    program.end().expect_code(0);
+}
+
+/// A client that trusts this certificate and no other.
+fn tls(address: &str, certificate: &Path) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(std::fs::read(certificate).expect("a certificate").into()).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into());
+    let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+    let name = "localhost".try_into().expect("a name");
+    let session = ClientConnection::new(Arc::new(config.with_no_client_auth()), name).expect("a session");
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    Connection::over(StreamOwned::new(session, stream))
+}
