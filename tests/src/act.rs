@@ -82,7 +82,7 @@ pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
 
 fn fail(name: &str, fault: &str) -> Result<(), Broken> {
     match fault {
-        "" => Ok(()),
+        "" | "panic-at-drop" | "hang-at-drop" => Ok(()),
         "fail" => Err(Broken(3)),
         "panic" => panic!("{name} has no idea"),
         fault => panic!("{name} does not know how to {fault}"),

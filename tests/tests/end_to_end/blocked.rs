@@ -55,3 +55,14 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
     ended.expect_did(&[&STARTED[..], &["block", "flush", "audit", "cache dropped", "close_db"]].concat());
     assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
 }
+
+#[test]
+fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
+    let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "3s").start();
+    program.wait_until_said("cache");
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    ended.expect_code(1).expect_did(&["db", "cache", "close_db"]);
+    ended.expect_said(&["cache was cancelled, did not end and was abandoned"]).expect_not_said(&["listening"]);
+    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+}

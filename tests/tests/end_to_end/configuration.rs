@@ -1,6 +1,8 @@
 //! What bad settings get: one clear message, an exit code, and no hook that ran.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::{Ended, program};
 
@@ -108,4 +110,10 @@ fn the_plan_is_printed_also_while_the_port_is_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     program!("service").env("LIFECYCLE_PLAN", "text").env("LIFECYCLE_BIND", &address).end().expect_code(0);
+}
+
+#[test]
+fn a_setting_that_is_no_text_is_refused() {
+    let ended = program!("service").env("LIFECYCLE_GRACE", OsStr::from_bytes(b"5\xff")).end();
+    ended.expect_code(2).expect_did(&[]).expect_said(&["LIFECYCLE_GRACE=5\u{fffd}: "]);
 }

@@ -1,7 +1,7 @@
 //! What goes to stderr, and what happens when it does not get there.
 
 use std::fs::File;
-use std::io::{PipeWriter, Read, Write, pipe};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 
-use crate::harness::{Ended, Program, Start, own_address, program};
+use crate::harness::{Ended, Program, Signal, Start, own_address, program};
 use crate::{STARTED, STOPPED};
 
 /// Starts a program whose stderr doesn't tell that it listens.
@@ -37,12 +37,17 @@ fn fill(pipe: &PipeWriter) {
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe");
 }
 
-#[test]
-fn a_full_stderr_holds_nothing_up() {
+/// Starts a program whose stderr is full, and keeps it so.
+fn with_full_stderr(start: Start) -> (Program, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
     fill(&writer);
-    expect_stops(started(program!("service").stderr(writer)));
-    drop(reader);
+    (started(start.stderr(writer)), reader)
+}
+
+#[test]
+fn a_full_stderr_holds_nothing_up() {
+    let (program, _reader) = with_full_stderr(program!("service"));
+    expect_stops(program);
 }
 
 #[test]
@@ -111,4 +116,31 @@ fn the_last_words_are_whole_however_much_there_is_to_say() {
         let ended = program!("service").args("warm=fail").end();
         assert!(ended.stderr().ends_with("exit code 1\n"), "{ended}");
     }
+}
+
+#[test]
+fn a_panic_that_a_full_stderr_holds_up_keeps_nothing_else_from_running() {
+    let (program, _reader) = with_full_stderr(program!("service").args("flush=panic").env("LIFECYCLE_GRACE", "4s"));
+    let ended = program.stop();
+    ended.expect_code(3).expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
+    assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
+}
+
+#[test]
+fn a_full_stderr_does_not_keep_the_watchdog_from_ending_the_process() {
+    let (program, _reader) = with_full_stderr(program!("service").args("flush=block").env("LIFECYCLE_GRACE", "1s"));
+    program.stop().expect_code(3).expect_took(Duration::from_secs(1));
+}
+
+#[test]
+fn a_full_stderr_does_not_keep_a_third_signal_from_ending_the_process() {
+    let (mut program, _reader) = with_full_stderr(program!("service").args("close_db=hang"));
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("close_db");
+    // Nothing tells when the second has been heard; signals of different kinds are heard one by one.
+    program.signal(Signal::SIGINT);
+    program.signal(Signal::SIGQUIT);
+    let ended = program.end();
+    assert!(matches!(ended.status.code(), Some(130 | 131)), "{}\n{ended}", ended.status);
+    ended.expect_took(Duration::ZERO);
 }

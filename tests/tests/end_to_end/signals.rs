@@ -117,3 +117,24 @@ fn a_third_signal_ends_the_process_although_the_runtime_is_blocked() {
     assert!(matches!(ended.status.code(), Some(130 | 131)), "{}\n{ended}", ended.status);
     ended.expect_took(Duration::ZERO);
 }
+
+#[test]
+fn two_signals_at_once_still_run_everything() {
+    let mut program = program!("service").start().ready();
+    program.signal(Signal::SIGTERM);
+    program.signal(Signal::SIGINT);
+    program.end().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
+}
+
+#[test]
+fn a_second_signal_under_load_still_runs_everything() {
+    let mut program = program!("service").start();
+    let load = Load::on(&program.address(), &["GET /", "GET /rows", "GET /streamed", "GET /streamed"]);
+    load.wait_for(200);
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{}\n{ended}", ended.status);
+    ended.expect_took(Duration::ZERO).expect_did(&[&STARTED[..], &STOPPED].concat());
+}
