@@ -1,0 +1,139 @@
+//! The board: clocks with a label and a zone, as the database keeps them.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, SqlitePool};
+
+/// A clock on the board.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+pub struct Clock {
+    pub id: i64,
+    pub label: String,
+    pub zone: String,
+}
+
+/// What makes a clock.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewClock {
+    pub label: Label,
+    pub zone: String,
+}
+
+/// What can be changed about a clock; what is left out stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockChange {
+    pub label: Option<Label>,
+    pub zone: Option<String>,
+}
+
+/// A text that fits on a board: one line of 1 to 80 characters, without space around it.
+///
+/// There is no other way to make one than from JSON, so the error says where in the body it stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Label(String);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    #[error("a label has 1 to 80 characters, not {0}")]
+    Length(usize),
+    #[error("a label has no control characters")]
+    Control,
+}
+
+impl TryFrom<String> for Label {
+    type Error = LabelError;
+
+    fn try_from(text: String) -> Result<Self, LabelError> {
+        let text = text.trim();
+        match text.chars().count() {
+            1..=80 if text.contains(char::is_control) => Err(LabelError::Control),
+            1..=80 => Ok(Self(text.to_owned())),
+            length => Err(LabelError::Length(length)),
+        }
+    }
+}
+
+pub async fn all(db: &SqlitePool) -> sqlx::Result<Vec<Clock>> {
+    sqlx::query_as("SELECT id, label, zone FROM clocks ORDER BY id").fetch_all(db).await
+}
+
+pub async fn find(db: &SqlitePool, id: i64) -> sqlx::Result<Option<Clock>> {
+    sqlx::query_as("SELECT id, label, zone FROM clocks WHERE id = ?").bind(id).fetch_optional(db).await
+}
+
+pub async fn add(db: &SqlitePool, new: &NewClock) -> sqlx::Result<Clock> {
+    sqlx::query_as("INSERT INTO clocks (label, zone) VALUES (?, ?) RETURNING id, label, zone")
+        .bind(&new.label.0)
+        .bind(&new.zone)
+        .fetch_one(db)
+        .await
+}
+
+pub async fn change(db: &SqlitePool, id: i64, change: &ClockChange) -> sqlx::Result<Option<Clock>> {
+    sqlx::query_as(
+        "UPDATE clocks SET label = coalesce(?, label), zone = coalesce(?, zone) WHERE id = ? RETURNING id, label, zone",
+    )
+    .bind(change.label.as_ref().map(|label| &label.0))
+    .bind(&change.zone)
+    .bind(id)
+    .fetch_optional(db)
+    .await
+}
+
+/// Whether there was such a clock.
+pub async fn remove(db: &SqlitePool, id: i64) -> sqlx::Result<bool> {
+    let removed = sqlx::query("DELETE FROM clocks WHERE id = ?").bind(id).execute(db).await?;
+    Ok(removed.rows_affected() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::migrated;
+    use crate::zones::tests::imported;
+
+    fn new(label: &str, zone: &str) -> NewClock {
+        NewClock { label: label.to_owned().try_into().unwrap(), zone: zone.to_owned() }
+    }
+
+    #[test]
+    fn labels_fit_on_a_board() {
+        let length = |text: &str| Label::try_from(text.to_owned()).map(|label| label.0.chars().count());
+        assert_eq!(length("  Ana "), Ok(3));
+        assert_eq!(length(&"ü".repeat(80)), Ok(80));
+        assert_eq!(length(&"ü".repeat(81)), Err(LabelError::Length(81)));
+        assert_eq!(length(" \t "), Err(LabelError::Length(0)));
+        assert_eq!(length("a\nb"), Err(LabelError::Control));
+        assert_eq!(length("a\0b"), Err(LabelError::Control));
+    }
+
+    #[actix_web::test]
+    async fn a_clock_is_added_changed_and_removed() {
+        let (_folder, db) = migrated().await;
+        imported(&db).await;
+        let ana = add(&db, &new("Ana", "America/Lima")).await.unwrap();
+        let ben = add(&db, &new("Ben", "Asia/Tokyo")).await.unwrap();
+        assert_eq!(all(&db).await.unwrap(), [ana.clone(), ben.clone()]);
+
+        let travel = ClockChange { zone: Some("Europe/Rome".into()), ..ClockChange::default() };
+        let ana = Clock { zone: "Europe/Rome".into(), ..ana };
+        assert_eq!(change(&db, ana.id, &travel).await.unwrap(), Some(ana.clone()));
+        assert_eq!(find(&db, ana.id).await.unwrap(), Some(ana));
+        assert_eq!(change(&db, 99, &travel).await.unwrap(), None);
+
+        assert!(remove(&db, ben.id).await.unwrap());
+        assert!(!remove(&db, ben.id).await.unwrap());
+        assert_eq!(find(&db, ben.id).await.unwrap(), None);
+        assert!(add(&db, &new("Cem", "Asia/Tokyo")).await.unwrap().id > ben.id, "ids are not used again");
+    }
+
+    #[actix_web::test]
+    async fn a_zone_that_is_not_there_is_refused_by_the_database_too() {
+        let (_folder, db) = migrated().await;
+        imported(&db).await;
+        let error = add(&db, &new("Ana", "Europe/Atlantis")).await.unwrap_err();
+        assert!(error.as_database_error().unwrap().is_foreign_key_violation());
+    }
+}
