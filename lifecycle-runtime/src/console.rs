@@ -4,6 +4,8 @@
 
 use std::env;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use crate::state::State;
 pub(crate) struct Console {
     to_writer: Sender<Order>,
     style: Style,
+    start_failed: Arc<AtomicBool>,
 }
 
 enum Order {
@@ -35,17 +38,21 @@ impl Console {
         let (to_writer, orders) = channel();
         // Without a thread the lines are lost; the run is not.
         let _ = std::thread::Builder::new().name("lifecycle-console".to_owned()).spawn(move || write(output, &orders));
-        Self { to_writer, style }
+        Self::with(to_writer, style)
+    }
+
+    fn with(to_writer: Sender<Order>, style: Style) -> Self {
+        Self { to_writer, style, start_failed: Arc::default() }
     }
 
     /// Writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { to_writer: channel().0, style: Style { colour: false } }
+        Self::with(channel().0, Style { colour: false })
     }
 
-    /// Writes what a run came to.
+    /// Writes what a run came to. Errors of hooks have been written when they happened.
     pub(crate) fn report(&self, report: &Report) {
-        let text = report.to_string();
+        let text = report.summary();
         if report.is_clean() { self.say(&text) } else { self.complain(&text) }
     }
 
@@ -89,12 +96,17 @@ impl Observer for Console {
         match event {
             Event::State(State::Ready) => self.say(&self.style.good(&format!("ready after {}", readable(at)))),
             Event::HookStarted { hook } => self.say(&format!("{} {}", verb(hook), hook.name)),
+            // The failure of the start follows, and says it all.
+            Event::HookEnded { hook, outcome, .. }
+                if hook.kind == Kind::Startup && outcome.is_failure() && !self.start_failed.load(Ordering::Relaxed) => {
+            }
             Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
             Event::DropFailed { hook, outcome } => {
                 self.complain(&format!("value of {} ({}): its drop {outcome}", hook.name, hook.place()));
             }
             Event::Listening { url } => self.say(&format!("listening on {url}")),
             Event::StartFailed { reason } => {
+                self.start_failed.store(true, Ordering::Relaxed);
                 self.complain(&format!("start failed: {reason}"));
                 self.say("rolling back what has started");
             }

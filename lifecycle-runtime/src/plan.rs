@@ -30,8 +30,6 @@ pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
     hooks: Vec<&'static HookMeta>,
     index: HookMap<usize>,
-    /// The hooks that have a teardown.
-    torn_down: HookMap<()>,
     start: Graph,
     stop: Graph,
 }
@@ -53,8 +51,7 @@ impl Plan {
                 problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
             }
             if problems.is_empty() {
-                let torn_down = hooks.iter().filter_map(|hook| hook.of).map(|resource| (resource.id, ())).collect();
-                return Ok(Self { hooks, index, torn_down, start, stop });
+                return Ok(Self { hooks, index, start, stop });
             }
         }
         Err(PlanError { problems })
@@ -102,10 +99,6 @@ impl Plan {
         &self.stop
     }
 
-    pub(crate) fn has_teardown(&self, hook: &HookMeta) -> bool {
-        self.torn_down.contains_key(&hook.id)
-    }
-
     /// Where a hook stands in [`hooks`](Self::hooks).
     pub(crate) fn position(&self, id: HookId) -> Option<usize> {
         self.index.get(&id).copied()
@@ -137,7 +130,7 @@ fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     match step {
         Step::Run(hook) => hooks[hook].name.to_owned(),
         Step::Drop(hook) => format!("drop {}", hooks[hook].name),
-        Step::Barrier => "next order".to_owned(),
+        Step::Barrier => "the lower orders".to_owned(),
     }
 }
 

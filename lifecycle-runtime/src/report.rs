@@ -116,27 +116,31 @@ impl Report {
 impl fmt::Display for Report {
     /// A few lines for people: what went wrong, what took longest, the exit code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(cause) = &self.cause else {
-            let error = self.error.as_deref().unwrap_or_default();
-            return write!(f, "not started, exit code {}: {error}", self.exit);
-        };
         for failed in self.failures() {
             let (name, place) = (failed.hook.name(), failed.hook.place());
             let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
             writeln!(f, "{what} `{name}` ({place}) {}", failed.outcome)?;
         }
-        for request in &self.requests.cut {
-            writeln!(f, "request cut off: {request}")?;
-        }
+        f.write_str(&self.summary())
+    }
+}
+
+impl Report {
+    /// The report without the errors: for those who have seen them.
+    pub(crate) fn summary(&self) -> String {
+        let Some(cause) = &self.cause else {
+            let error = self.error.as_deref().unwrap_or_default();
+            return format!("not started, exit code {}: {error}", self.exit);
+        };
+        let mut lines: Vec<_> = self.requests.cut.iter().map(|request| format!("request cut off: {request}")).collect();
         if self.stop_took >= Duration::from_secs(1) && !self.stop_path.is_empty() {
-            let steps: Vec<_> =
-                self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took))).collect();
-            writeln!(f, "the stop's hooks took their time in: {}", steps.join(" → "))?;
+            let hooks = self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took)));
+            lines.push(format!("the stop's hooks took their time in: {}", hooks.collect::<Vec<_>>().join(" → ")));
         }
-        if self.requests.finished > 0 || !self.requests.cut.is_empty() {
-            writeln!(f, "requests: {} finished, {} cut off", self.requests.finished, self.requests.cut.len())?;
-        }
-        write!(f, "stopped ({cause}) in {}, exit code {}", readable(self.stop_took), self.exit)
+        let failed: Vec<_> = self.failures().map(|failed| failed.hook.name()).collect();
+        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", failed.join(", ")) };
+        lines.push(format!("stopped ({cause}) in {}{failed}, exit code {}", readable(self.stop_took), self.exit));
+        lines.join("\n")
     }
 }
 

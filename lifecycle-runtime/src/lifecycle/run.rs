@@ -128,11 +128,13 @@ impl Stage<'_> {
         let began = Instant::now();
         // Also a delay leaves the shutdown hooks their time.
         let end = self.deadline().checked_sub(self.budget.whole()).unwrap_or(began);
-        tokio::select! {
-            biased;
-            () = hurried(&mut asked) => {}
-            () = sleep(config.drain_delay) => {}
-            () = sleep_until(end) => {}
+        if !config.drain_delay.is_zero() {
+            tokio::select! {
+                biased;
+                () = hurried(&mut asked) => {}
+                () = sleep(config.drain_delay) => {}
+                () = sleep_until(end) => {}
+            }
         }
         let end = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
         let mut drains = JoinSet::new();

@@ -45,11 +45,10 @@ impl Plan {
         for (title, graph) in self.phases() {
             let _ = writeln!(text, "{title}");
             let back = graph.reversed();
-            let shown: Vec<_> = graph.sequence().into_iter().filter(|&step| self.is_shown(graph, step)).collect();
+            let shown: Vec<_> = listed(graph).collect();
             let width = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
             for &step in &shown {
-                let waits: BTreeSet<_> = self.shown_before(&back, step).map(|other| self.label(graph, other)).collect();
-                let waits: Vec<_> = waits.into_iter().collect();
+                let waits: Vec<_> = self.waits(&back, step).into_iter().collect();
                 let after = if waits.is_empty() { String::new() } else { format!("  after {}", waits.join(", ")) };
                 let details = self.details(graph, step);
                 let _ = writeln!(text, "  {:width$}  {details}{after}", self.label(graph, step));
@@ -119,12 +118,8 @@ impl Plan {
         };
         let phase = |graph: &Graph| {
             let back = graph.reversed();
-            let shown = graph.sequence().into_iter().filter(|&step| self.is_shown(graph, step));
-            let step = |step| {
-                let after: BTreeSet<_> = self.shown_before(&back, step).map(|other| self.label(graph, other)).collect();
-                json!({ "step": self.label(graph, step), "after": after })
-            };
-            shown.map(step).collect::<Vec<_>>()
+            let step = |step| json!({ "step": self.label(graph, step), "after": self.waits(&back, step) });
+            listed(graph).map(step).collect::<Vec<_>>()
         };
         json!({
             "hooks": self.hooks.iter().map(hook).collect::<Vec<_>>(),
@@ -142,9 +137,7 @@ impl Plan {
     }
 
     fn details(&self, graph: &Graph, step: usize) -> String {
-        let Step::Run(hook) = graph.steps()[step] else {
-            return "value".to_owned();
-        };
+        let Step::Run(hook) = graph.steps()[step] else { return String::new() };
         let hook = self.hooks[hook];
         let mut details = hook.place();
         if let Some(order) = hook.order().filter(|&order| order > 0) {
@@ -159,33 +152,26 @@ impl Plan {
         details
     }
 
-    /// Lists show what a person declared, not what holds it together.
-    fn is_shown(&self, graph: &Graph, step: usize) -> bool {
-        match graph.steps()[step] {
-            Step::Run(_) => true,
-            // The drop behind a teardown goes without saying.
-            Step::Drop(hook) => !self.has_teardown(self.hooks[hook]),
-            Step::Barrier => false,
-        }
-    }
-
-    /// The shown steps that a step waits for, through those that aren't shown.
-    fn shown_before<'a>(&'a self, back: &'a Graph, step: usize) -> impl Iterator<Item = usize> + 'a {
+    /// What a step of a list waits for: hooks, and orders as a whole. Drops are passed through: that a value ends behind
+    /// what uses it goes without saying.
+    fn waits(&self, back: &Graph, step: usize) -> BTreeSet<String> {
         let mut open: Vec<_> = back.successors(step).collect();
         let mut seen = BTreeSet::new();
-        std::iter::from_fn(move || {
-            while let Some(at) = open.pop() {
-                if !seen.insert(at) {
-                    continue;
-                }
-                if self.is_shown(back, at) {
-                    return Some(at);
-                }
-                open.extend(back.successors(at));
+        let mut waits = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            match back.steps()[at] {
+                _ if !seen.insert(at) => {}
+                Step::Drop(_) => open.extend(back.successors(at)),
+                Step::Run(_) | Step::Barrier => drop(waits.insert(self.label(back, at))),
             }
-            None
-        })
+        }
+        waits
     }
+}
+
+/// The hooks of a graph, each behind what it waits for.
+fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
+    graph.sequence().into_iter().filter(|&step| matches!(graph.steps()[step], Step::Run(_)))
 }
 
 /// Every edge once.

@@ -14,14 +14,36 @@ use crate::stop::{Stop, StopHandle};
 
 /// In a request handler: the value of the hook, as in other hooks.
 ///
-/// Answers 500, and says why in the log, if the app does not run under a [`Lifecycle`](crate::Lifecycle), or its plan
-/// lacks the hook.
+/// In a unit test, give the app a value of its own: `App::new().app_data(Dep::<db>::new(pool))`.
+///
+/// Answers 500, and says why in the log, if the app does not run under a [`Lifecycle`](crate::Lifecycle) and has no such
+/// value, or the plan lacks the hook.
+///
+/// ```
+/// use actix_web::{App, test, web};
+/// use lifecycle_runtime::{Dep, on_startup};
+///
+/// #[on_startup]
+/// async fn greeting() -> String { "hello".into() }
+///
+/// async fn hello(greeting: Dep<greeting>) -> String { greeting.to_string() }
+///
+/// # #[actix_web::main] async fn main() {
+/// let app = App::new().app_data(Dep::<greeting>::new("moin".into())).route("/", web::get().to(hello));
+/// let app = test::init_service(app).await;
+/// let body = test::call_and_read_body(&app, test::TestRequest::get().to_request()).await;
+/// assert_eq!(body, "moin");
+/// # }
+/// ```
 impl<H: Hook> FromRequest for Dep<H> {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(extract(request))
+        ready(match request.app_data::<Self>() {
+            Some(own) => Ok(own.clone()),
+            None => extract(request),
+        })
     }
 }
 
@@ -47,7 +69,7 @@ impl FromRequest for StopHandle {
 
 fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
     let reason = match request.app_data::<Scope>() {
-        None => "the app was built without the framework: pass it to `Lifecycle::http`, or give it `.app_data(scope)`"
+        None => "the app was built without the framework: pass it to `Lifecycle::http`, or give it a value, as in `.app_data(Dep::<hook>::new(value))`"
             .to_owned(),
         Some(scope) => match T::inject(scope) {
             Ok(value) => return Ok(value),
