@@ -209,7 +209,12 @@ impl Events {
     }
 
     pub(crate) fn emit(&self, event: &Event) {
-        let at = self.began.elapsed();
+        self.emit_at(Instant::now(), event);
+    }
+
+    /// For those who have looked at the clock already.
+    pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
+        let at = now.saturating_duration_since(self.began);
         for observer in &*self.observers {
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(at, event)));
         }

@@ -59,7 +59,7 @@ impl Executor {
         let graph = plan.start();
         let mut walk = graph.walk();
         let mut times = Times::new(graph);
-        let mut crew = Crew::new();
+        let mut crew = Crew::new(graph.steps().len());
         loop {
             while let Some(step) = walk.next() {
                 match graph.steps()[step] {
@@ -122,16 +122,16 @@ impl Executor {
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
-                self.scope.store(hook.id, value);
+                self.scope.store(at, value);
                 self.started[at] = true;
                 Outcome::Succeeded
             }
             Err(outcome) => outcome,
         };
-        let failed = outcome != Outcome::Succeeded;
-        let reason = format!("hook `{}` ({}) {outcome}", hook.name, hook.place());
-        self.events.emit(&Event::HookEnded { hook, outcome, took: ended.took });
-        if failed { Err(reason) } else { Ok(()) }
+        let failure =
+            (outcome != Outcome::Succeeded).then(|| format!("hook `{}` ({}) {outcome}", hook.name, hook.place()));
+        self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+        failure.map_or(Ok(()), Err)
     }
 
     /// Runs the shutdown hooks and teardowns, and drops the values, of what has started.
@@ -140,7 +140,7 @@ impl Executor {
         let graph = plan.stop();
         let mut walk = graph.walk();
         let mut times = Times::new(graph);
-        let mut crew = Crew::new();
+        let mut crew = Crew::new(graph.steps().len());
         loop {
             while let Some(step) = walk.next() {
                 let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
@@ -175,12 +175,12 @@ impl Executor {
             }
             Step::Drop(at) => {
                 let hook = self.plan.hooks()[at];
-                let Some(value) = self.scope.take(hook.id).filter(Value::drop_runs_code) else { return false };
+                let Some(value) = self.scope.take(at).filter(Value::drop_runs_code) else { return false };
                 let task = Task::blocking(move || {
                     drop(value);
                     Ok(Value::new(()))
                 });
-                crew.begin(step, hook, task, deadline, Limit::Grace);
+                crew.begin(step, hook, task, Instant::now(), (deadline, Limit::Grace));
                 true
             }
         }
@@ -197,7 +197,7 @@ impl Executor {
         match self.plan.stop().steps()[ended.step] {
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
-                self.events.emit(&Event::HookEnded { hook, outcome, took: ended.took });
+                self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
             }
             Step::Drop(at) if outcome.is_failure() => {
                 self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
@@ -208,12 +208,13 @@ impl Executor {
 
     /// Begins a hook, which has its own timeout and at most until the end of the phase.
     fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, end: Instant, of_phase: Limit) {
-        self.events.emit(&Event::HookStarted { hook });
-        let own = hook.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let (deadline, limit) = match own {
+        let now = Instant::now();
+        self.events.emit_at(now, &Event::HookStarted { hook });
+        let own = hook.timeout.and_then(|timeout| now.checked_add(timeout));
+        let deadline = match own {
             Some(own) if own < end => (own, Limit::Timeout),
             _ => (end, of_phase),
         };
-        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), deadline, limit);
+        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, deadline);
     }
 }

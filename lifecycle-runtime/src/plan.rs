@@ -13,6 +13,7 @@ pub(crate) mod sample;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use budget::Budget;
@@ -29,7 +30,7 @@ use crate::id::{HookId, HookMap};
 pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
     hooks: Vec<&'static HookMeta>,
-    index: HookMap<usize>,
+    index: Arc<HookMap<usize>>,
     start: Graph,
     stop: Graph,
 }
@@ -51,7 +52,7 @@ impl Plan {
                 problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
             }
             if problems.is_empty() {
-                return Ok(Self { hooks, index, start, stop });
+                return Ok(Self { hooks, index: Arc::new(index), start, stop });
             }
         }
         Err(PlanError { problems })
@@ -97,6 +98,11 @@ impl Plan {
 
     pub(crate) fn stop(&self) -> &Graph {
         &self.stop
+    }
+
+    /// Where each hook stands in [`hooks`](Self::hooks).
+    pub(crate) fn index(&self) -> Arc<HookMap<usize>> {
+        Arc::clone(&self.index)
     }
 
     /// Where a hook stands in [`hooks`](Self::hooks).

@@ -16,7 +16,9 @@ pub struct Scope {
 }
 
 struct Shared {
-    slots: HookMap<Slot>,
+    /// Where the value of each hook is.
+    index: Arc<HookMap<usize>>,
+    slots: Vec<Slot>,
     stop: Stop,
     handle: StopHandle,
 }
@@ -27,9 +29,9 @@ struct Slot(RwLock<Option<Value>>);
 
 impl Scope {
     /// A scope with a place for the value of each of these hooks.
-    pub(crate) fn new(hooks: impl Iterator<Item = HookId>, stop: Stop, handle: StopHandle) -> Self {
-        let slots = hooks.map(|id| (id, Slot::default())).collect();
-        Self { shared: Arc::new(Shared { slots, stop, handle }) }
+    pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
+        let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
+        Self { shared: Arc::new(Shared { index, slots, stop, handle }) }
     }
 
     /// The run's stop signal.
@@ -46,24 +48,23 @@ impl Scope {
 
     /// Whether a hook of this run has this identity.
     pub(crate) fn has(&self, id: HookId) -> bool {
-        self.shared.slots.contains_key(&id)
+        self.shared.index.contains_key(&id)
     }
 
     /// The value of a hook, if it has one now.
     pub(crate) fn value(&self, id: HookId) -> Option<Value> {
-        let slot = self.shared.slots.get(&id)?;
+        let slot = &self.shared.slots[*self.shared.index.get(&id)?];
         slot.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts a hook's value in its place. Without a place the value is dropped.
-    pub(crate) fn store(&self, id: HookId, value: Value) {
-        let slot = self.shared.slots.get(&id);
-        slot.and_then(|slot| slot.replace(Some(value)));
+    /// Puts the value of a hook in its place.
+    pub(crate) fn store(&self, at: usize, value: Value) {
+        self.shared.slots[at].replace(Some(value));
     }
 
-    /// Empties a hook's place. The caller drops the value, outside of the lock.
-    pub(crate) fn take(&self, id: HookId) -> Option<Value> {
-        self.shared.slots.get(&id)?.replace(None)
+    /// Empties the place of a hook. The caller drops the value, outside of the lock.
+    pub(crate) fn take(&self, at: usize) -> Option<Value> {
+        self.shared.slots[at].replace(None)
     }
 }
 

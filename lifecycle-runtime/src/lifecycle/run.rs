@@ -42,8 +42,7 @@ impl Run {
     /// Starts, waits for a reason to stop, stops.
     pub(super) async fn drive(self, servers: Vec<BoundHttp>, leash: Option<Leash>) -> Report {
         let (progress, observed) = watch::channel(Progress::default());
-        let ids = self.plan.hooks().iter().map(|hook| hook.id);
-        let scope = Scope::new(ids, Stop::new(observed), self.handle.clone());
+        let scope = Scope::new(self.plan.index(), Stop::new(observed), self.handle.clone());
         let stage = Stage {
             budget: Budget::new(self.plan.hooks(), self.plan.stop(), self.config.grace),
             run: &self,
