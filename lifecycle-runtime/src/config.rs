@@ -47,6 +47,9 @@ struct Variable {
 
 const PREFIX: &str = "LIFECYCLE_";
 
+/// A hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
 const VARIABLES: [Variable; 9] = [
@@ -96,7 +99,16 @@ impl Config {
                 problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
             }
         }
-        if problems.is_empty() { Ok(self) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
+    }
+
+    /// No time is longer than any process lives: moments that far ahead could not be told.
+    fn within_reason(mut self) -> Self {
+        for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay] {
+            *duration = LONGEST.min(*duration);
+        }
+        self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));
+        self
     }
 
     /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can be, and so refused.
@@ -225,6 +237,14 @@ mod tests {
         assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE");
         assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads, at least 1");
         assert!(lines[3].starts_with("valid names: LIFECYCLE_BIND, "), "{error}");
+    }
+
+    #[test]
+    fn no_time_is_too_long_to_be_told() {
+        let forever = Config { grace: Duration::MAX, startup_timeout: Duration::MAX, ..Config::default() };
+        let config = forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "500000000000years".to_owned())]);
+        let config = config.expect("valid");
+        assert_eq!((config.grace, config.startup_timeout, config.drain_timeout), (LONGEST, LONGEST, Some(LONGEST)));
     }
 
     #[test]

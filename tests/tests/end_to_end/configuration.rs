@@ -117,3 +117,11 @@ fn a_setting_that_is_no_text_is_refused() {
     let ended = program!("service").env("LIFECYCLE_GRACE", OsStr::from_bytes(b"5\xff")).end();
     ended.expect_code(2).expect_did(&[]).expect_said(&["LIFECYCLE_GRACE=5\u{fffd}: "]);
 }
+
+#[test]
+fn a_time_without_end_is_as_good_as_none() {
+    for name in ["GRACE", "STARTUP_TIMEOUT", "DRAIN_TIMEOUT"] {
+        let start = program!("service").env(&format!("LIFECYCLE_{name}"), "500000000000years");
+        start.start().ready().stop().expect_code(0);
+    }
+}
