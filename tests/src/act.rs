@@ -31,9 +31,15 @@ static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
         for line in std::io::stdin().lines().map_while(Result::ok) {
             LINES.send_if_modified(|lines| lines.insert(line));
         }
+        std::process::exit(86);
     });
     watch::Sender::default()
 });
+
+/// Reads stdin from now on, and ends the process with it: with whoever started it, even if that was killed.
+pub fn end_with_stdin() {
+    LazyLock::force(&LINES);
+}
 
 /// Waits for a line on stdin.
 pub async fn heard(line: &str) {

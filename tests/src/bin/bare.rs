@@ -2,6 +2,7 @@
 
 use actix_web::{App, HttpServer, web};
 use lifecycle_runtime::Dep;
+use lifecycle_tests::act::end_with_stdin;
 use lifecycle_tests::store::store;
 
 async fn content(store: Dep<store>) -> &'static str {
@@ -10,6 +11,7 @@ async fn content(store: Dep<store>) -> &'static str {
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
+    end_with_stdin();
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     let server = HttpServer::new(|| App::new().route("/content", web::get().to(content))).workers(1);
     let server = server.bind("127.0.0.1:0")?;

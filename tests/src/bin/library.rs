@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
-use lifecycle_tests::act::say;
+use lifecycle_tests::act::{end_with_stdin, say};
 use lifecycle_tests::store::store;
 
 #[on_startup]
@@ -17,5 +17,6 @@ async fn save_index(store: Dep<store>) {
 }
 
 fn main() -> ExitCode {
+    end_with_stdin();
     Lifecycle::new().run()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use actix_web::{App, web};
 use lifecycle_runtime::{Http, Lifecycle};
-use lifecycle_tests::act::told_to;
+use lifecycle_tests::act::{end_with_stdin, told_to};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 
@@ -24,6 +24,7 @@ fn named(name: &'static str) -> Http {
 }
 
 fn main() -> ExitCode {
+    end_with_stdin();
     let lifecycle = Lifecycle::of([]).http(named("first")).http(named("second").workers(1_usize));
     match &*told_to("certificate") {
         "" => lifecycle.run(),

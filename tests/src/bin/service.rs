@@ -11,7 +11,7 @@ use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
 use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_shutdown, on_startup};
-use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, heard, say, told_to};
+use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
 
 #[on_startup]
 async fn db() -> Result<String, Broken> {
@@ -157,6 +157,7 @@ async fn stop(handle: StopHandle) -> &'static str {
 }
 
 fn main() -> ExitCode {
+    end_with_stdin();
     let names: Vec<String> = std::env::args().skip(1).collect();
     let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
     let lifecycle = Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))));
