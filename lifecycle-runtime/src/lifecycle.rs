@@ -177,6 +177,8 @@ impl Lifecycle {
     /// period, whatever its code does. The codes are those of [`Report::exit_code`]; a third signal ends the process
     /// at once with 128 plus its number.
     ///
+    /// Blocks the thread that calls it, also that of an async `main`; [`serve`](Self::serve) doesn't.
+    ///
     /// A hook on the blocking pool that never returns doesn't keep `run` from returning, nor the process from ending.
     #[must_use = "return it from `main`: a process that failed should not exit with 0"]
     pub fn run(self) -> ExitCode {

@@ -24,12 +24,23 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
         Err(report) => return ExitCode::from(report.exit_code()),
     };
     let console = run.console.clone();
-    let code = guarded(run, servers).unwrap_or_else(|error| {
+    let code = outside_of_any_runtime(|| guarded(run, servers)).unwrap_or_else(|error| {
         console.complain(&format!("the system refuses a thread or a signal handler: {error}"));
         1
     });
     console.flush(LAST_WORDS);
     ExitCode::from(code)
+}
+
+/// An async `main` may call `run`, too: its thread is one that can't wait for another runtime.
+fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> std::io::Result<T> + Send) -> std::io::Result<T> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return run();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("lifecycle-run".to_owned()).spawn_scoped(scope, run)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn guarded(run: Run, servers: Vec<BoundHttp>) -> std::io::Result<u8> {

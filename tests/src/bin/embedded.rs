@@ -1,6 +1,6 @@
-//! A lifecycle inside of a program that has a life of its own: `embedded run|multi|current [OPTION]...`
+//! A lifecycle inside of a program that has a life of its own: `embedded run|run-inside|multi|current [OPTION]...`
 //!
-//! `run` leaves the process to the framework, `multi` and `current` await it in a runtime of their own. A thread stops it
+//! `run` leaves the process to the framework, `run-inside` does so from an async `main`, `multi` and `current` await it in a runtime of their own. A thread stops it
 //! when stdin says `stop` or `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
 //! afterwards until stdin says `exit`. It names none of the library's hooks, and has them all the same.
 
@@ -9,7 +9,7 @@ use std::thread;
 
 use actix_web::{App, web};
 use lifecycle_runtime::{Lifecycle, StopHandle, on_shutdown};
-use lifecycle_tests::act::{heard, say};
+use lifecycle_tests::act::{end_with_stdin, heard, say};
 use tokio::runtime::{Builder, Runtime};
 
 #[on_shutdown]
@@ -49,6 +49,7 @@ async fn served(lifecycle: Lifecycle) -> ExitCode {
 }
 
 fn main() -> ExitCode {
+    end_with_stdin();
     let is_told = |option: &str| std::env::args().any(|argument| argument == option);
     let mut lifecycle = Lifecycle::new().signals(!is_told("no-signals"));
     if !is_told("no-http") {
@@ -57,6 +58,8 @@ fn main() -> ExitCode {
     stop_when_told(lifecycle.stop_handle());
     let code = if is_told("run") {
         lifecycle.run()
+    } else if is_told("run-inside") {
+        current_thread().block_on(async { lifecycle.run() })
     } else if is_told("multi") {
         Runtime::new().expect("a runtime").block_on(served(lifecycle))
     } else {

@@ -7,7 +7,7 @@ use crate::harness::{Signal, program};
 use crate::http::{Connection, Lost, request};
 use crate::{STARTED, STOPPED};
 
-const WAYS: [&str; 3] = ["run", "multi", "current"];
+const WAYS: [&str; 4] = ["run", "run-inside", "multi", "current"];
 
 #[test]
 fn a_handler_stops_the_process_and_its_own_response_is_whole() {
