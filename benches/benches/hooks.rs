@@ -102,7 +102,10 @@ fn f_diamond_of_10_ms(bencher: Bencher<'_, '_>) {
     let needs = [vec![], vec![0], vec![0], vec![1, 2]];
     let hooks = startup_hooks(needs, |_| {
         // Not tokio's sleep, which rounds up to the next millisecond.
-        Task::blocking(|| returned::<(), false>(std::thread::sleep(Duration::from_millis(10))))
+        Task::blocking(|| {
+            std::thread::sleep(Duration::from_millis(10));
+            returned::<(), false>(())
+        })
     });
     bencher.bench_local(|| serve(&runtime, hooks.clone()));
 }

@@ -1,4 +1,64 @@
-//! TODO docs
+//! Declare what a service does when it starts, runs and stops: by attribute, on plain functions, around an actix-web
+//! server.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use actix_web::{App, Responder, get};
+//! use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
+//!
+//! #[on_startup(timeout = "10s")]
+//! async fn greetings() -> std::io::Result<Vec<String>> {
+//!     Ok(vec!["hello".to_owned(), "moin".to_owned()])
+//! }
+//!
+//! #[on_shutdown]
+//! fn say_goodbye(greetings: Dep<greetings>) {
+//!     println!("{} greetings were ready", greetings.len());
+//! }
+//!
+//! #[get("/")]
+//! async fn hello(greetings: Dep<greetings>) -> impl Responder {
+//!     greetings.join(", ")
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Lifecycle::new().http(|| App::new().service(hello)).run()
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`on_startup`] and [`on_shutdown`] are the attributes, with their keys.
+//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take; [`Inject`] adds types of your own.
+//! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its own.
+//! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`] says what came of it.
+//!
+//! # A hook's name is a function and a type
+//!
+//! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an empty type `db` of the
+//! same visibility, which implements [`Hook`]. `Dep<db>`, `after = [db]` and `of = db` are paths to that type, so the
+//! compiler checks what they name:
+//!
+//! | mistake | what rustc says |
+//! |---|---|
+//! | a dependency that does not exist | E0425 at the path, with "a struct with a similar name exists" |
+//! | `Dep<String>` | E0277: "`String` is not a lifecycle hook" |
+//! | a cycle | E0391, with a note at each `Dep<…>` and `after` of the cycle |
+//! | an `order` that contradicts a dependency | E0080: "`a` (order 1) depends on `b` (order 2)" |
+//!
+//! A module of the same name in the same scope clashes with the type (E0428): name hooks after what they provide.
+//!
+//! # Safety from panics and hangs
+//!
+//! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is cancelled, and abandoned if it
+//! doesn't end then, as work on the blocking pool can't be cancelled. None of that keeps another hook from running. Under
+//! [`Lifecycle::run`] a plain thread ends the process by the end of the grace period, whatever happens.
+//!
+//! # Features
+//!
+//! - `http2`: HTTP/2 without TLS (`Http::auto_h2c`)
+//! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls`)
 #[doc(hidden)]
 pub mod __private;
 mod config;

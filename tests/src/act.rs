@@ -20,6 +20,7 @@ pub fn say(line: &str) {
 }
 
 /// What the arguments tell this hook to do: `db=fail` is `fail` for `db`.
+#[must_use]
 pub fn told_to(name: &str) -> String {
     let order = |argument: String| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned());
     std::env::args().find_map(order).unwrap_or_default()
@@ -56,12 +57,16 @@ impl Drop for SaysDropped {
 }
 
 /// The body of an async hook.
+///
+/// # Errors
+///
+/// The one that the program was told to return.
 pub async fn act(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {
         "hang" => {
             let _cancelled = SaysDropped(name);
-            pending().await
+            pending::<()>().await;
         }
         "block" => block_all_workers(),
         "block-one" => thread::sleep(FOREVER),
@@ -72,6 +77,10 @@ pub async fn act(name: &'static str) -> Result<(), Broken> {
 }
 
 /// The body of a hook on the blocking pool.
+///
+/// # Errors
+///
+/// The one that the program was told to return.
 pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {

@@ -5,3 +5,8 @@
 
 pub mod act;
 pub mod store;
+
+/// The code in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

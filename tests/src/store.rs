@@ -10,6 +10,7 @@ pub struct Store {
     pub content: &'static str,
 }
 
+/// Opens the store.
 #[on_startup]
 pub async fn store() -> Store {
     say("store");
