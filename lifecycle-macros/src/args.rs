@@ -2,10 +2,10 @@
 //!
 //! Each entry is parsed by itself, so that a mistake in one doesn't hide the others.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
+use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Path, Token, UnOp, bracketed};
 
@@ -47,36 +47,30 @@ impl Args {
     fn entry(&mut self, kind: Kind, seen: &mut Vec<Key>, input: ParseStream) -> syn::Result<()> {
         let name = input
             .call(Ident::parse_any)
-            .map_err(|error| syn::Error::new(error.span(), format!("expected {}", keys(kind))))?;
+            .map_err(|error| syn::Error::new(error.span(), format!("expected a key; {}", keys(kind))))?;
         let Some(&key) = kind.keys().iter().find(|key| name == key.name()) else {
-            let error = unknown_key(kind, &name);
             skip(input)?;
-            return Err(error);
+            return Err(unknown_key(kind, &name));
         };
         if seen.contains(&key) {
             skip(input)?;
-            return Err(syn::Error::new_spanned(&name, format!("`{}` is given twice", key.name())));
+            return Err(syn::Error::new_spanned(&name, format!("`{name}` is given twice")));
         }
         seen.push(key);
-        if input.is_empty() {
+        if input.is_empty() || !input.peek(Token![=]) {
+            skip(input)?;
             return Err(syn::Error::new_spanned(&name, format!("`{name}` needs a value: {}", form(key))));
         }
         input.parse::<Token![=]>()?;
-        self.value(key, input).map_err(|error| {
-            let at_end = error.to_string().starts_with("unexpected end of input");
-            let span = if at_end { name.span() } else { error.span() };
-            match error.to_string() {
-                text if text.starts_with("expected ") || at_end => {
-                    syn::Error::new(span, format!("expected {}", form(key)))
-                }
-                _ => error,
-            }
-        })?;
+        if input.is_empty() {
+            return Err(syn::Error::new_spanned(&name, format!("`{name}` needs a value: {}", form(key))));
+        }
+        self.value(key, input)?;
         match input.parse::<TokenTree>() {
-            Ok(token) => Err(syn::Error::new_spanned(
-                token,
-                format!("unexpected token after the value of `{name}`: expected `,`"),
-            )),
+            Ok(token) => {
+                skip(input)?;
+                Err(syn::Error::new_spanned(token, format!("unexpected after the value of `{name}`: expected `,`")))
+            }
             Err(_) => Ok(()),
         }
     }
@@ -85,10 +79,10 @@ impl Args {
         match key {
             Key::Order => self.order = Some(order(input)?),
             Key::Timeout => self.timeout = Some(timeout(input)?),
-            Key::After => self.after = hooks(input)?,
-            Key::Before => self.before = hooks(input)?,
-            Key::Of => self.of = Some(input.call(Path::parse_mod_style)?),
-            Key::Crate => self.runtime = input.call(Path::parse_mod_style)?.into_token_stream(),
+            Key::After => self.after = hooks(key, input)?,
+            Key::Before => self.before = hooks(key, input)?,
+            Key::Of => self.of = Some(path(key, input)?),
+            Key::Crate => self.runtime = path(key, input)?.into_token_stream(),
         }
         Ok(())
     }
@@ -112,7 +106,7 @@ fn entries(tokens: TokenStream) -> Vec<TokenStream> {
     entries
 }
 
-/// An entry that is wrong already is read to its end: what else is in it doesn't matter.
+/// The rest of an entry that is wrong already doesn't matter.
 fn skip(input: ParseStream) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }
@@ -129,7 +123,7 @@ fn form(key: Key) -> &'static str {
 }
 
 fn order(input: ParseStream) -> syn::Result<u32> {
-    let value: Expr = input.parse()?;
+    let value: Expr = input.parse().map_err(|error| expected(Key::Order, error.span()))?;
     match &value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => number
             .base10_parse()
@@ -143,36 +137,41 @@ fn order(input: ParseStream) -> syn::Result<u32> {
 }
 
 fn timeout(input: ParseStream) -> syn::Result<u64> {
-    let text: LitStr = input.parse()?;
+    let text: LitStr = input.parse().map_err(|error| expected(Key::Timeout, error.span()))?;
     duration::parse(&text.value()).map_err(|message| syn::Error::new(text.span(), message))
 }
 
-fn hooks(input: ParseStream) -> syn::Result<Vec<Path>> {
-    let list;
-    bracketed!(list in input);
-    let paths = Punctuated::<HookPath, Token![,]>::parse_terminated(&list)?;
-    Ok(paths.into_iter().map(|hook| hook.0).collect())
+fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
+    let list = |input: ParseStream| {
+        let list;
+        bracketed!(list in input);
+        Punctuated::<_, Token![,]>::parse_terminated_with(&list, Path::parse_mod_style)
+    };
+    list(input).map(|paths| paths.into_iter().collect()).map_err(|error| expected(key, error.span()))
 }
 
-/// A path without generic arguments.
-struct HookPath(Path);
+fn path(key: Key, input: ParseStream) -> syn::Result<Path> {
+    input.call(Path::parse_mod_style).map_err(|error| expected(key, error.span()))
+}
 
-impl Parse for HookPath {
-    fn parse(input: ParseStream) -> syn::Result<Self> {
-        input.call(Path::parse_mod_style).map(Self)
-    }
+fn expected(key: Key, span: Span) -> syn::Error {
+    syn::Error::new(span, format!("expected {}", form(key)))
 }
 
 fn keys(kind: Kind) -> String {
     let names: Vec<_> = kind.keys().iter().map(|key| format!("`{}`", key.name())).collect();
-    format!("one of the keys of `#[{}]`: {}", kind.attribute(), names.join(", "))
+    format!("`#[{}]` takes {}", kind.attribute(), names.join(", "))
 }
 
 fn unknown_key(kind: Kind, name: &Ident) -> syn::Error {
     let text = name.to_string();
-    let close = kind.keys().iter().map(|key| key.name()).find(|key| distance(key, &text) <= 2);
-    let meant = close.map(|key| format!(": did you mean `{key}`?")).unwrap_or_default();
-    syn::Error::new_spanned(name, format!("unknown key `{text}`{meant}; expected {}", keys(kind)))
+    let similar = kind.keys().iter().map(|key| key.name()).find(|key| distance(key, &text) <= 2);
+    let message = match (Kind::with_key(&text), similar) {
+        (Some(other), _) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
+        (None, Some(key)) => format!("unknown key `{text}`, did you mean `{key}`? {}", keys(kind)),
+        (None, None) => format!("unknown key `{text}`; {}", keys(kind)),
+    };
+    syn::Error::new_spanned(name, message)
 }
 
 /// How many letters have to be inserted, removed or replaced to make one word of the other.

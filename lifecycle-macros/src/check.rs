@@ -1,48 +1,55 @@
 //! What a function must be to be a hook: one named check per rule, each with its reason.
 
+use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericParam, PatType, Receiver, ReturnType, Safety, Signature, Type};
 
 use crate::errors::Errors;
 use crate::kind::Kind;
-use crate::signature::Function;
+use crate::signature::{Function, mentions};
 
-/// Runs every check. Whether none of them failed.
-pub fn check(kind: Kind, function: &mut Function, errors: &mut Errors) -> bool {
-    let before = errors.count();
+/// Runs every check. The first mistake, if one of them found any.
+pub fn check(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
+    let known = errors.count();
     one_attribute(kind, function, errors);
-    free_function(&function.signature, errors);
+    free_function(function, errors);
     plain_function(&function.signature, errors);
-    not_generic(&function.signature, errors);
-    arguments_by_value(&function.signature, errors);
+    not_generic(function, errors);
+    arguments_by_value(function, errors);
     arguments_unconditional(&function.signature, errors);
     returns_a_value(&function.signature, errors);
-    errors.count() == before
+    errors.tokens().nth(known)
 }
 
 /// One function is one hook: its name can name only one. The second attribute is taken off, as it would only repeat the
-/// error.
+/// error; its name stays behind, or rustc would call its import unused.
 fn one_attribute(kind: Kind, function: &mut Function, errors: &mut Errors) {
-    function.attributes.retain(|attribute| {
+    let (attributes, repeated) = (&mut function.attributes, &mut function.repeated);
+    attributes.retain(|attribute| {
         let name = attribute.path().segments.last().map(|segment| segment.ident.to_string());
         let Some(other) = name.as_deref().and_then(Kind::of_attribute) else {
             return true;
         };
-        let message = match other == kind {
-            true => format!("`#[{}]` is given twice", kind.attribute()),
-            false => format!(
+        let message = if other == kind {
+            format!("`#[{}]` is given twice", kind.attribute())
+        } else {
+            format!(
                 "a function is one hook, and this one is an `#[{}]` hook already: write two functions",
                 kind.attribute()
-            ),
+            )
         };
         errors.add(attribute, message);
+        repeated.push(attribute.path().clone());
         false
     });
 }
 
 /// A method has no name of its own that could name the hook, and nobody to give it a `self`.
-fn free_function(signature: &Signature, errors: &mut Errors) {
-    if let Some(receiver) = signature.receiver() {
+fn free_function(function: &Function, errors: &mut Errors) {
+    if let Some(receiver) = function.signature.receiver() {
         errors.add(receiver, "a hook is a free function and can't take `self`: take `Dep<hook>` for what it needs");
+    } else if function.is_associated() {
+        errors.add(&function.signature.ident, "a hook is a free function: move it out of the `impl`");
     }
 }
 
@@ -64,8 +71,8 @@ fn plain_function(signature: &Signature, errors: &mut Errors) {
 }
 
 /// The runtime would not know what to fill in.
-fn not_generic(signature: &Signature, errors: &mut Errors) {
-    for parameter in &signature.generics.params {
+fn not_generic(function: &Function, errors: &mut Errors) {
+    for parameter in &function.signature.generics.params {
         let what = match parameter {
             GenericParam::Lifetime(_) => "lifetime",
             GenericParam::Type(_) => "type",
@@ -74,19 +81,15 @@ fn not_generic(signature: &Signature, errors: &mut Errors) {
         errors
             .add(parameter, format!("a hook can't have {what} parameters: the runtime would not know what to fill in"));
     }
-    for ty in argument_types(signature) {
-        if let Type::ImplTrait(_) = ty {
-            errors.add(ty, "a hook can't take `impl Trait`: name the type, such as `Dep<hook>`");
-        }
+    for ty in function.argument_types().filter(|ty| is_impl_trait(ty)) {
+        errors.add(ty, "a hook can't take `impl Trait`: name the type, such as `Dep<hook>`");
     }
 }
 
 /// Arguments are made for the call.
-fn arguments_by_value(signature: &Signature, errors: &mut Errors) {
-    for ty in argument_types(signature) {
-        if let Type::Reference(_) = ty {
-            errors.add(ty, "a hook takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
-        }
+fn arguments_by_value(function: &Function, errors: &mut Errors) {
+    for ty in function.argument_types().filter(|ty| matches!(ty, Type::Reference(_))) {
+        errors.add(ty, "a hook takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
     }
 }
 
@@ -106,18 +109,14 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &signature.output else {
         return;
     };
-    match &**output {
-        Type::ImplTrait(_) => {
-            errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`")
-        }
-        Type::Never(_) => errors.add(output, "a hook has to return: the run waits for it"),
-        _ => {}
+    if is_impl_trait(output) {
+        errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`");
+    } else if let Type::Never(_) = **output {
+        errors.add(output, "a hook has to return: the run waits for it");
     }
 }
 
-fn argument_types(signature: &Signature) -> impl Iterator<Item = &Type> {
-    signature.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(argument) => Some(&*argument.ty),
-        FnArg::Receiver(_) => None,
-    })
+/// `impl Trait`, also as a part of the type.
+fn is_impl_trait(ty: &Type) -> bool {
+    mentions(ty.to_token_stream(), "impl")
 }

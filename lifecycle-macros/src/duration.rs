@@ -3,7 +3,7 @@
 /// Milliseconds per unit, the units in the order in which they may follow each other.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-const FORM: &str = "expected a duration such as \"250ms\", \"5s\", \"2m\" or \"1m30s\"";
+const FORM: &str = "write whole numbers and units, such as \"250ms\", \"5s\", \"2m\" or \"1m30s\"";
 
 /// The duration in milliseconds.
 pub fn parse(text: &str) -> Result<u64, String> {
@@ -14,12 +14,13 @@ pub fn parse(text: &str) -> Result<u64, String> {
         let (number, after_number) = split(rest, |c| c.is_ascii_digit());
         let (unit, after_unit) = split(after_number, |c| c.is_ascii_alphabetic());
         if number.is_empty() || unit.is_empty() {
-            return Err(FORM.to_owned());
+            return Err(format!("`{text}` is not a duration: {FORM}"));
         }
         let Some((_, scale)) = units.find(|(name, _)| *name == unit) else {
-            return Err(match UNITS.iter().any(|(name, _)| *name == unit) {
-                true => format!("each unit once, the largest first: {FORM}"),
-                false => format!("unknown unit `{unit}`: {FORM}"),
+            return Err(if UNITS.iter().any(|(name, _)| *name == unit) {
+                format!("each unit once, the largest first: {FORM}")
+            } else {
+                format!("unknown unit `{unit}`: {FORM}")
             });
         };
         let amount = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale));

@@ -5,7 +5,7 @@ use quote::ToTokens;
 
 /// The mistakes found so far.
 #[derive(Default)]
-pub struct Errors(Option<syn::Error>);
+pub struct Errors(Vec<syn::Error>);
 
 impl Errors {
     /// Adds a mistake, shown at these tokens.
@@ -15,19 +15,20 @@ impl Errors {
 
     /// Adds a mistake that has its place already.
     pub fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
-            Some(errors) => errors.combine(error),
-            None => self.0 = Some(error),
-        }
+        self.0.push(error);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// How many mistakes there are.
     pub fn count(&self) -> usize {
-        self.0.as_ref().map_or(0, |errors| errors.into_iter().count())
+        self.0.len()
     }
 
     /// One `compile_error!` per mistake.
-    pub fn into_tokens(self) -> TokenStream {
-        self.0.map(syn::Error::into_compile_error).unwrap_or_default()
+    pub fn tokens(&self) -> impl Iterator<Item = TokenStream> {
+        self.0.iter().map(syn::Error::to_compile_error)
     }
 }

@@ -1,59 +1,48 @@
 //! The only registration that is written; it can't fail. What it calls is in the runtime's `__private`.
 //!
-//! Each token carries the place of what it was made from, as errors of the compiler point there.
+//! Each token carries the place of what it was made from, as errors of the compiler point there. What rustc finds wrong
+//! with a type is then word for word what it finds wrong with it in the function itself, and it says it once.
+//!
+//! Two items and as few bodies as can be: rustc's time goes by their number, not by their length.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use crate::model::Hook;
+use crate::model::{Hook, Soundness};
 
 /// What a function under an attribute is allowed to do beyond others: arguments are injected by value, also those that
 /// are only looked at.
 pub fn lints(hook: &Hook) -> TokenStream {
-    match hook.arguments.is_empty() {
-        true => TokenStream::new(),
-        false => quote!(#[allow(clippy::needless_pass_by_value)]),
-    }
+    if hook.arguments.is_empty() { TokenStream::new() } else { quote!(#[allow(clippy::needless_pass_by_value)]) }
 }
 
 /// The hook's type and its registration.
 pub fn hook(hook: &Hook) -> TokenStream {
-    let name = &hook.name;
-    let (conditions, keys) = (&hook.conditions, keys(hook));
-    let (ty, meta, output, run) = (ty(hook), meta(hook), output(hook), run(hook));
-    let runtime = &hook.args.runtime;
-    let checked = quote_spanned!(name.span()=> <#name as __lifecycle::Hook>::META.check());
-    let meta = quote_spanned!(name.span()=> &__lifecycle::HookMeta { #keys ..#meta });
-    let implementation = implementation(hook, &quote!(<__Output as __lifecycle::Output<__RESULT>>::Value), &meta);
-    quote! {
+    let Hook { name, conditions, args, repeated, .. } = hook;
+    let runtime = &args.runtime;
+    let (ty, returns, meta) = (ty(hook), returns(hook), meta(hook));
+    let (check, submit) = match &hook.soundness {
+        Soundness::Sound => (check(hook), Some(submit(hook))),
+        Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
+    };
+    // The function's name is the place of all that is not the user's own.
+    quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
         const _: () = {
             use #runtime::__private as __lifecycle;
-            #output
-            #implementation
-            #run
-            const _: () = #checked;
-            __lifecycle::inventory::submit! { __lifecycle::Registered(<#name as __lifecycle::Hook>::META) }
-        };
-    }
-}
-
-/// The hook's type alone, for a function that can't be registered: other hooks may name it without an error of their own.
-pub fn name_only(hook: &Hook) -> TokenStream {
-    let (ty, meta, conditions, runtime) = (ty(hook), meta(hook), &hook.conditions, &hook.args.runtime);
-    let implementation = implementation(hook, &quote!(()), &quote!(&#meta));
-    let run = run_name(hook);
-    quote! {
-        #ty
-        #(#conditions)*
-        const _: () = {
-            use #runtime::__private as __lifecycle;
-            #implementation
-            fn #run(_: __lifecycle::Scope) -> __lifecycle::Task {
-                ::core::unreachable!()
+            #[allow(unused_imports)]
+            use __lifecycle::PlainOutput as _;
+            #(#[allow(unused_imports)] use #repeated as _;)*
+            #[allow(deprecated)]
+            impl __lifecycle::Hook for #name {
+                #returns
+                const META: &'static __lifecycle::HookMeta = &#meta;
             }
+            #check
+            #submit
         };
     }
 }
@@ -63,7 +52,7 @@ fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
     let doc =
         format!("The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by.");
-    quote! {
+    quote_spanned! {Span::mixed_site().located_at(name.span())=>
         #(#conditions)*
         #[doc = #doc]
         #[allow(non_camel_case_types, dead_code, clippy::empty_structs_with_brackets)]
@@ -71,40 +60,38 @@ fn ty(hook: &Hook) -> TokenStream {
     }
 }
 
-/// The hook's type as a hook. It stands where the function's name stands: what rustc finds wrong with an argument's type
-/// is then word for word what it finds wrong with it in the function itself, and it says it once.
-fn implementation(hook: &Hook, value: &TokenStream, meta: &TokenStream) -> TokenStream {
-    let name = &hook.name;
-    quote_spanned! {name.span()=>
-        impl __lifecycle::Hook for #name {
-            type Value = #value;
-            const META: &'static __lifecycle::HookMeta = #meta;
-        }
+/// What the function returns, taken apart by the compiler, which alone knows whether it is a `Result`.
+fn returns(hook: &Hook) -> TokenStream {
+    let (returned, output) = match (hook.flaw(), &hook.output) {
+        // An error within a type silences what would be said of uses of the type.
+        (Some(flaw), _) => (quote!(()), quote!(__lifecycle::Parts<(), { #flaw }>)),
+        (None, None) => (quote!(()), quote!(__lifecycle::Parts<()>)),
+        (None, Some(output)) => (
+            output.to_token_stream(),
+            quote_spanned! {output.span()=>
+                __lifecycle::Parts<Self::Returned, { __lifecycle::Probe::<<Self as __lifecycle::Hook>::Returned>::IS_RESULT }>
+            },
+        ),
+    };
+    quote_spanned! {hook.output.span()=>
+        type Returned = #returned;
+        type Output = #output;
+        type Value = <Self::Output as __lifecycle::Output>::Value;
     }
 }
 
-/// The metadata without what the keys and arguments say.
+/// What the attribute and the arguments say.
 fn meta(hook: &Hook) -> TokenStream {
-    let name = &hook.name;
-    let text = name.to_string();
-    let text = text.trim_start_matches("r#");
-    let kind = format_ident!("{}", hook.kind.variant());
-    let run = run_name(hook);
-    quote_spanned! {name.span()=>
-        __lifecycle::HookMeta::new(
-            __lifecycle::HookId::of::<#name>(), __lifecycle::Kind::#kind, #text, ::core::module_path!(), #run,
-        )
-    }
-}
-
-/// The fields of the metadata that the attribute or the arguments say something about.
-fn keys(hook: &Hook) -> TokenStream {
-    let args = &hook.args;
+    let Hook { name, args, .. } = hook;
+    let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
     let order = args.order.map(|order| quote!(order: ::core::option::Option::Some(#order),));
     let timeout = args
         .timeout
         .map(|millis| quote!(timeout: ::core::option::Option::Some(__lifecycle::Duration::from_millis(#millis)),));
-    let meta_of = |path: &syn::Path| quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::META);
+    let arguments = (!hook.arguments.is_empty() && hook.flaw().is_none()).then(|| {
+        let uses = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES));
+        quote!(arguments: &[#(#uses),*],)
+    });
     let after = (!args.after.is_empty()).then(|| {
         let metas = args.after.iter().map(meta_of);
         quote!(after: &[#(#metas),*],)
@@ -117,49 +104,54 @@ fn keys(hook: &Hook) -> TokenStream {
         let meta = meta_of(path);
         quote!(of: ::core::option::Option::Some(#meta),)
     });
-    let arguments = (!hook.arguments.is_empty()).then(|| {
-        let uses = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES));
-        quote!(arguments: &[#(#uses),*],)
-    });
-    quote!(#order #timeout #arguments #after #before #of)
-}
-
-/// The return type, and whether it is a `Result`.
-fn output(hook: &Hook) -> TokenStream {
-    let output = &hook.output;
-    quote! {
-        type __Output = #output;
-        const __RESULT: bool = {
-            #[allow(unused_imports)]
-            use __lifecycle::PlainOutput as _;
-            __lifecycle::Probe::<__Output>::IS_RESULT
-        };
+    let run = run(hook);
+    quote_spanned! {name.span()=>
+        __lifecycle::HookMeta {
+            #order #timeout #arguments #after #before #of
+            ..__lifecycle::meta::<Self>(__lifecycle::Kind::#kind, #text, ::core::module_path!(), #run)
+        }
     }
 }
 
-/// The function that makes a task of the hook: it injects the arguments and calls the user's function.
+/// The metadata of the hook that a path names.
+fn meta_of(path: &syn::Path) -> TokenStream {
+    quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::META)
+}
+
+/// What makes a task of the hook: it injects the arguments and calls the user's function.
 fn run(hook: &Hook) -> TokenStream {
+    if let Some(flaw) = hook.flaw() {
+        return flaw.clone();
+    }
     let name = &hook.name;
+    let task = if hook.is_async {
+        quote_spanned!(name.span()=> future::<Self, _>)
+    } else {
+        quote_spanned!(name.span()=> blocking::<Self>)
+    };
     let arguments =
         hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::inject(&__scope)?));
-    let call = quote_spanned!(name.span()=> #name(#(#arguments),*));
-    let task = match hook.is_async {
-        true => {
-            let awaited = quote_spanned!(name.span()=> #call.await);
-            quote_spanned!(name.span()=> __lifecycle::Task::future(async move { __returned(#awaited) }))
-        }
-        false => quote_spanned!(name.span()=> __lifecycle::Task::blocking(move || __returned(#call))),
-    };
-    let (run, output) = (run_name(hook), &hook.output);
-    let returned = quote_spanned!(output.span()=> __lifecycle::returned::<#output, __RESULT>(__output));
-    quote! {
-        fn __returned(__output: __Output) -> __lifecycle::TaskResult { #returned }
-        #[allow(unused_variables)]
-        fn #run(__scope: __lifecycle::Scope) -> __lifecycle::Task { #task }
+    quote_spanned! {name.span()=>
+        |__scope| __lifecycle::#task(move || ::core::result::Result::Ok(#name(#(#arguments),*)))
     }
 }
 
-/// Stands at the function's name, for the reason that [`implementation`] does.
-fn run_name(hook: &Hook) -> Ident {
-    Ident::new("__run", hook.name.span())
+/// Whether the hook contradicts others. What `before` names is not in the metadata, as these hooks may name this one.
+fn check(hook: &Hook) -> Option<TokenStream> {
+    let Hook { name, args, .. } = hook;
+    let is_alone = hook.arguments.is_empty() && args.after.is_empty() && args.before.is_empty() && args.of.is_none();
+    let later = args.before.iter().map(meta_of);
+    (!is_alone).then(|| {
+        quote_spanned! {name.span()=>
+            const _: () = <#name as __lifecycle::Hook>::META.check(&[#(#later),*]);
+        }
+    })
+}
+
+/// Where the registry finds the hook. Evaluating it, rustc finds cycles.
+fn submit(hook: &Hook) -> TokenStream {
+    let name = &hook.name;
+    quote_spanned! {name.span()=>
+        __lifecycle::inventory::submit! { __lifecycle::Registered(<#name as __lifecycle::Hook>::META) }
+    }
 }

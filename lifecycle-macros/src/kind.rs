@@ -45,6 +45,11 @@ impl Kind {
         }
     }
 
+    /// A kind of hook whose attribute takes a key of this name.
+    pub fn with_key(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.keys().iter().any(|key| key.name() == name))
+    }
+
     /// The kind of hook that an attribute of this name makes.
     pub fn of_attribute(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.attribute() == name)

@@ -51,7 +51,7 @@ use kind::Kind;
 /// ```
 #[proc_macro_attribute]
 pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Startup, args.into(), item.into()).into()
+    attribute::attribute(Kind::Startup, args.into(), &item.into()).into()
 }
 
 /// Runs the function while the process stops, after the server has drained.
@@ -88,5 +88,5 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Shutdown, args.into(), item.into()).into()
+    attribute::attribute(Kind::Shutdown, args.into(), &item.into()).into()
 }

@@ -1,9 +1,9 @@
 //! The function under the attribute. Its body stays raw tokens: parsing it would cost time and find nothing.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Signature, Visibility};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, FnArg, Path, Signature, Type, Visibility};
 
 use crate::errors::Errors;
 use crate::kind::Kind;
@@ -13,20 +13,33 @@ pub struct Function {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,
     pub signature: Signature,
+    /// Attributes that were taken off, as one function is one hook.
+    pub repeated: Vec<Path>,
     body: TokenStream,
 }
 
 impl Function {
     /// The function that the item is; anything else is a mistake.
     pub fn parse(kind: Kind, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
-        match Self::parse_tokens.parse2(item.clone()) {
-            Ok(function) => Some(function),
-            Err(_) => {
-                let message = format!("`#[{}]` goes on a function: `fn` or `async fn` with a body", kind.attribute());
-                errors.add(item_head(item), message);
-                None
-            }
+        let function = Self::parse_tokens.parse2(item.clone()).ok();
+        if function.is_none() {
+            let message = format!("`#[{}]` goes on a function: `fn` or `async fn` with a body", kind.attribute());
+            errors.add(item_head(item), message);
         }
+        function
+    }
+
+    /// The types of the arguments.
+    pub fn argument_types(&self) -> impl Iterator<Item = &Type> {
+        self.signature.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(&*argument.ty),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// Whether the function stands in an `impl` or a trait, as far as its signature tells.
+    pub fn is_associated(&self) -> bool {
+        self.signature.receiver().is_some() || mentions(self.signature.to_token_stream(), "Self")
     }
 
     fn parse_tokens(input: ParseStream) -> syn::Result<Self> {
@@ -34,19 +47,19 @@ impl Function {
             attributes: input.call(Attribute::parse_outer)?,
             visibility: input.parse()?,
             signature: input.parse()?,
+            repeated: Vec::new(),
             body: input.parse()?,
         };
-        let is_block = |token| matches!(token, proc_macro2::TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace);
-        match function.body.clone().into_iter().next().is_some_and(is_block) {
-            true => Ok(function),
-            false => Err(syn::Error::new_spanned(function.body, "expected a body")),
+        match function.body.clone().into_iter().next() {
+            Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace => Ok(function),
+            _ => Err(syn::Error::new_spanned(function.body, "expected a body")),
         }
     }
 }
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attributes, visibility, signature, body } = self;
+        let Self { attributes, visibility, signature, body, .. } = self;
         tokens.extend(attributes.iter().map(ToTokens::to_token_stream));
         visibility.to_tokens(tokens);
         signature.to_tokens(tokens);
@@ -60,7 +73,7 @@ fn item_head(item: &TokenStream) -> TokenStream {
         input.call(Attribute::parse_outer)?;
         let mut head = TokenStream::new();
         while !input.is_empty() && !input.peek(syn::token::Brace) {
-            head.extend([input.parse::<proc_macro2::TokenTree>()?]);
+            head.extend([input.parse::<TokenTree>()?]);
         }
         input.parse::<TokenStream>()?;
         Ok(head)
@@ -68,8 +81,11 @@ fn item_head(item: &TokenStream) -> TokenStream {
     head.parse2(item.clone()).ok().filter(|head| !head.is_empty()).unwrap_or_else(|| item.clone())
 }
 
-/// A type that stands where none is written.
-pub fn unit() -> syn::Type {
-    let parse = <syn::Type as Parse>::parse;
-    parse.parse_str("()").unwrap_or_else(|_| syn::Type::Verbatim(TokenStream::new()))
+/// Whether a word is among the tokens, or within one of them.
+pub fn mentions(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        _ => false,
+    })
 }

@@ -3,13 +3,37 @@
 pub use crate::hook::{Hook, HookMeta, Kind};
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
-pub use crate::output::{Output, PlainOutput, Probe};
+pub use crate::output::{Output, Parts, PlainOutput, Probe};
 pub use crate::scope::Scope;
-pub use crate::task::{Task, TaskResult, returned};
+pub use crate::task::Task;
 pub use inventory;
 pub use std::time::Duration;
+
+use crate::error::BoxError;
+use crate::task::returned;
 
 /// What inventory collects.
 pub struct Registered(pub &'static HookMeta);
 
 inventory::collect!(Registered);
+
+/// The metadata of `H` before its keys; the caller's place becomes the hook's.
+#[must_use]
+#[track_caller]
+pub const fn meta<H: Hook>(kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> HookMeta {
+    HookMeta::new(HookId::of::<H>(), kind, name, module, run)
+}
+
+/// The task of an `async fn`; `call` injects the arguments.
+pub fn future<H, F>(call: impl FnOnce() -> Result<F, BoxError> + Send + 'static) -> Task
+where
+    H: Hook,
+    F: Future<Output = H::Returned> + Send + 'static,
+{
+    Task::future(async move { returned::<H::Output>(call()?.await) })
+}
+
+/// The task of a plain `fn`; `call` injects the arguments.
+pub fn blocking<H: Hook>(call: impl FnOnce() -> Result<H::Returned, BoxError> + Send + 'static) -> Task {
+    Task::blocking(|| returned::<H::Output>(call()?))
+}

@@ -66,9 +66,9 @@ impl<H: Hook<Value: HookValue>> Dep<H> {
     /// ```
     #[must_use]
     pub fn into_arc(self) -> Arc<H::Value> {
-        match self.value.into_shared().downcast() {
-            Ok(value) => value,
-            Err(_) => mismatch::<H>(),
+        match H::Value::shared(self.value.into_shared()) {
+            Some(value) => value,
+            None => mismatch::<H>(),
         }
     }
 }

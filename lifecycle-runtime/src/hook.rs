@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::id::HookId;
+use crate::output::{HookError, HookValue, Output};
 use crate::scope::Scope;
 use crate::task::Task;
 
@@ -25,6 +26,14 @@ pub trait Hook: Sized + Send + Sync + 'static {
     /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
     // `HookValue` too, but that is asked for where the function returns it: once, and at the user's own token.
     type Value: 'static;
+
+    /// The function's return type.
+    #[doc(hidden)]
+    type Returned;
+
+    /// The function's return type, taken apart.
+    #[doc(hidden)]
+    type Output: Output<Returned = Self::Returned, Value: HookValue, Error: HookError>;
 
     /// What the attribute says about the function.
     const META: &'static HookMeta;

@@ -3,7 +3,10 @@
 //! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a `Result`. The
 //! compiler can: [`Probe`] answers with a constant, and the constant picks the implementation of [`Output`].
 
+use std::any::Any;
+use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::error::BoxError;
 
@@ -13,10 +16,27 @@ use crate::error::BoxError;
     label = "must be `Send + Sync + 'static`",
     note = "other hooks and request handlers share the value between threads"
 )]
-pub trait HookValue: Send + Sync + 'static {}
+// No supertraits: rustc would look at each by itself, and report each in words of its own.
+pub trait HookValue: Sized {
+    #[doc(hidden)]
+    fn share(self) -> Shared;
+    #[doc(hidden)]
+    fn shared(value: Shared) -> Option<Arc<Self>>;
+}
+
+/// A value of any type, shared between threads.
+pub type Shared = Arc<dyn Any + Send + Sync>;
 
 #[diagnostic::do_not_recommend]
-impl<T: Send + Sync + 'static> HookValue for T {}
+impl<T: Send + Sync + 'static> HookValue for T {
+    fn share(self) -> Shared {
+        Arc::new(self)
+    }
+
+    fn shared(value: Shared) -> Option<Arc<Self>> {
+        value.downcast().ok()
+    }
+}
 
 /// An error that a hook may return: anything that turns into a boxed `std::error::Error + Send + Sync`.
 ///
@@ -54,32 +74,42 @@ pub trait PlainOutput {
 
 impl<T> PlainOutput for Probe<T> {}
 
-/// A return type, taken apart. `RESULT` says whether it is a `Result`.
-pub trait Output<const RESULT: bool> {
+/// The return type `R`, and whether it is a `Result`.
+pub struct Parts<R, const RESULT: bool = false>(PhantomData<R>);
+
+/// A return type, taken apart.
+pub trait Output {
+    /// The type as it is.
+    type Returned;
     /// The value without the `Result`.
     type Value;
     /// The error; never made for a plain value.
     type Error;
+
     /// The value or the error.
     ///
     /// # Errors
     ///
-    /// The error.
-    fn into_result(self) -> Result<Self::Value, Self::Error>;
+    /// The error that the function returned.
+    fn into_result(returned: Self::Returned) -> Result<Self::Value, Self::Error>;
 }
 
-impl<T> Output<false> for T {
+impl<T> Output for Parts<T, false> {
+    type Returned = T;
     type Value = T;
-    type Error = std::convert::Infallible;
-    fn into_result(self) -> Result<T, Self::Error> {
-        Ok(self)
+    type Error = Infallible;
+
+    fn into_result(returned: T) -> Result<T, Infallible> {
+        Ok(returned)
     }
 }
 
-impl<T, E> Output<true> for Result<T, E> {
+impl<T, E> Output for Parts<Result<T, E>, true> {
+    type Returned = Result<T, E>;
     type Value = T;
     type Error = E;
-    fn into_result(self) -> Self {
-        self
+
+    fn into_result(returned: Result<T, E>) -> Result<T, E> {
+        returned
     }
 }

@@ -7,25 +7,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::BoxError;
-use crate::output::{HookError, HookValue, Output};
+use crate::output::{HookError, HookValue, Output, Shared};
 
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
 #[derive(Clone)]
 pub struct Value {
-    shared: Arc<dyn Any + Send + Sync>,
+    shared: Shared,
     needs_drop: bool,
 }
 
 impl Value {
     pub(crate) fn new<T: HookValue>(value: T) -> Self {
-        Self { shared: Arc::new(value), needs_drop: std::mem::needs_drop::<T>() }
+        Self { shared: value.share(), needs_drop: std::mem::needs_drop::<T>() }
     }
 
     pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
         &*self.shared
     }
 
-    pub(crate) fn into_shared(self) -> Arc<dyn Any + Send + Sync> {
+    pub(crate) fn into_shared(self) -> Shared {
         self.shared
     }
 
@@ -73,18 +73,16 @@ impl fmt::Debug for Task {
     }
 }
 
-/// Takes what a hook's function returned apart, whatever its return type.
+/// Takes what a hook's function returned apart.
 ///
 /// # Errors
 ///
 /// The function's own error.
-pub fn returned<R, const RESULT: bool>(returned: R) -> TaskResult
+pub fn returned<O>(returned: O::Returned) -> TaskResult
 where
-    R: Output<RESULT>,
-    R::Value: HookValue,
-    R::Error: HookError,
+    O: Output<Value: HookValue, Error: HookError>,
 {
-    match returned.into_result() {
+    match O::into_result(returned) {
         Ok(value) => Ok(Value::new(value)),
         Err(error) => Err(error.boxed()),
     }

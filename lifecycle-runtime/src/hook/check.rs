@@ -4,9 +4,12 @@ use super::{HookMeta, Kind};
 
 impl HookMeta {
     /// Every check. One that fails is a compile error at the caller's place.
+    ///
+    /// `later` is what the hook's `before` names: these hooks may depend on this one, so its own metadata must not name
+    /// them.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check(&self) {
+    pub const fn check(&self, later: &[&Self]) {
         let mut i = 0;
         while i < self.arguments.len() {
             let mut j = 0;
@@ -25,6 +28,12 @@ impl HookMeta {
         }
         if let Some(resource) = self.of {
             self.check_teardown(resource);
+        }
+        let mut i = 0;
+        while i < later.len() {
+            self.check_before(later[i]);
+            later[i].check_order(self);
+            i += 1;
         }
     }
 
@@ -56,6 +65,20 @@ impl HookMeta {
                 .hook(self.name)
                 .text(" can't run after shutdown hook ")
                 .hook(earlier.name)
+                .fail();
+        }
+    }
+
+    /// A startup hook is done before a shutdown hook begins.
+    #[track_caller]
+    const fn check_before(&self, later: &Self) {
+        if !matches!(later.kind, Kind::Shutdown) {
+            Text::new()
+                .text("shutdown hook ")
+                .hook(self.name)
+                .text(" can't run before startup hook ")
+                .hook(later.name)
+                .text(": `before` names `#[on_shutdown]` hooks")
                 .fail();
         }
     }
