@@ -1,0 +1,15 @@
+//! A path with generic arguments, in `after`.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(after = [cache::<u32>])]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! `after` with a string in it.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(after = ["cache"])]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

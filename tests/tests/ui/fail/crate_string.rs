@@ -1,0 +1,15 @@
+//! The runtime's path in quotes.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(crate = "lifecycle_runtime")]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

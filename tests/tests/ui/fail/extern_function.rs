@@ -1,0 +1,15 @@
+//! A function with another language's calling convention.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup]
+extern "C" fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

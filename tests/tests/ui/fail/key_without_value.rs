@@ -1,0 +1,15 @@
+//! A key without a value.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(timeout)]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

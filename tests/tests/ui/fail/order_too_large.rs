@@ -1,0 +1,15 @@
+//! An `order` that doesn't fit.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(order = 5_000_000_000)]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! A duration of no time.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(timeout = "0s")]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

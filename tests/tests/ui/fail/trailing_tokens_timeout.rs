@@ -1,0 +1,15 @@
+//! More after a value, of another kind.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup(timeout = "5s" "6s")]
+async fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}

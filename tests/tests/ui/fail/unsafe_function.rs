@@ -1,0 +1,15 @@
+//! An unsafe function.
+
+use lifecycle_runtime::{Dep, on_startup};
+
+#[on_startup]
+async unsafe fn db() -> u32 {
+    1
+}
+
+#[on_startup]
+async fn cache(db: Dep<db>) -> u32 {
+    *db
+}
+
+fn main() {}
