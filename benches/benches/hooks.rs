@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lifecycle_runtime::__private::{Task, returned};
+use lifecycle_runtime::__private::{Parts, Task, returned};
 use lifecycle_runtime::{Event, HookId, HookMeta, Kind, Lifecycle, Observer, Plan, State, StopHandle};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -104,7 +104,7 @@ fn f_diamond_of_10_ms(bencher: Bencher<'_, '_>) {
         // Not tokio's sleep, which rounds up to the next millisecond.
         Task::blocking(|| {
             std::thread::sleep(Duration::from_millis(10));
-            returned::<(), false>(())
+            returned::<Parts<()>>(())
         })
     });
     bencher.bench_local(|| serve(&runtime, hooks.clone()));
@@ -135,7 +135,7 @@ impl Observer for StopWhenReady {
 }
 
 fn no_op(_: lifecycle_runtime::Scope) -> Task {
-    Task::future(async { returned::<(), false>(()) })
+    Task::future(async { returned::<Parts<()>>(()) })
 }
 
 /// Startup hooks that each need these others, by number.

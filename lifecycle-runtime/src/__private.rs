@@ -5,12 +5,11 @@ pub use crate::id::HookId;
 pub use crate::inject::Inject;
 pub use crate::output::{Output, Parts, PlainOutput, Probe};
 pub use crate::scope::Scope;
-pub use crate::task::Task;
+pub use crate::task::{Task, returned};
 pub use inventory;
 pub use std::time::Duration;
 
 use crate::error::BoxError;
-use crate::task::returned;
 
 /// What inventory collects.
 pub struct Registered(pub &'static HookMeta);

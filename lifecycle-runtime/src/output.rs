@@ -25,7 +25,7 @@ pub trait HookValue: Sized {
 }
 
 /// A value of any type, shared between threads.
-pub type Shared = Arc<dyn Any + Send + Sync>;
+pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> HookValue for T {

@@ -42,7 +42,7 @@ impl fmt::Debug for Value {
 }
 
 /// What a hook's run ends with.
-pub type TaskResult = Result<Value, BoxError>;
+pub(crate) type TaskResult = Result<Value, BoxError>;
 
 /// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain `fn`.
 pub enum Task {

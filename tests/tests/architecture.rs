@@ -92,7 +92,7 @@ fn imports(path: &Path) -> Vec<String> {
     // `crate::{…}` and `crate::Type` would pass unseen: the habit is one module per import.
     named
         .inspect(|name| {
-            assert!(name.starts_with(|c: char| c.is_lowercase() || c == '_'), "{}: crate::{name}", path.display())
+            assert!(name.starts_with(|c: char| c.is_lowercase() || c == '_'), "{}: crate::{name}", path.display());
         })
         .collect()
 }
