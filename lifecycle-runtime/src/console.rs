@@ -102,7 +102,8 @@ impl Observer for Console {
             }
             Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
             Event::DropFailed { hook, outcome } => {
-                self.complain(&format!("value of {} ({}): its drop {outcome}", hook.name, hook.place()));
+                let (name, place) = (hook.name, hook.place());
+                self.complain(&format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
             }
             Event::Listening { url } => self.say(&format!("listening on {url}")),
             Event::StartFailed { reason } => {
@@ -135,7 +136,7 @@ impl Console {
             Outcome::Succeeded => self.say(&format!("{} {name} in {took}", self.style.good("done"))),
             Outcome::Skipped { .. } => self.say(&format!("{name} {outcome}")),
             Outcome::Cancelled { .. } => self.say(&format!("{name} {outcome} after {took}")),
-            _ => self.complain(&format!("{name} ({}) {outcome} (after {took})", hook.place())),
+            _ => self.complain(&format!("hook `{name}` ({}) {outcome} (after {took})", hook.place())),
         }
     }
 }

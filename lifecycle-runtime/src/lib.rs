@@ -59,6 +59,8 @@
 //!
 //! - `http2`: HTTP/2 without TLS (`Http::auto_h2c`)
 //! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls`)
+#![warn(unreachable_pub)]
+
 #[doc(hidden)]
 pub mod __private;
 mod config;

@@ -28,6 +28,11 @@ impl Live {
         self.lock().others.push(Arc::new(source));
     }
 
+    /// Asks none of those that were added any more.
+    pub(crate) fn forget_others(&self) {
+        self.lock().others.clear();
+    }
+
     /// Everything that is going on, the longest first: `close_db 2.1 s`.
     pub(crate) fn waits(&self) -> Vec<String> {
         let (mut running, others) = {

@@ -133,7 +133,7 @@ impl Report {
             return format!("not started, exit code {}: {error}", self.exit);
         };
         let mut lines: Vec<_> = self.requests.cut.iter().map(|request| format!("request cut off: {request}")).collect();
-        if self.stop_took >= Duration::from_secs(1) && !self.stop_path.is_empty() {
+        if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {
             let hooks = self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took)));
             lines.push(format!("the stop's hooks took their time in: {}", hooks.collect::<Vec<_>>().join(" → ")));
         }

@@ -116,6 +116,7 @@ impl Stage<'_> {
         self.begin_stop(&cause);
         self.enter(State::Draining);
         let requests = self.drain(serving, asked).await;
+        live.forget_others();
         if let Some((requests, took)) = requests {
             events.emit(&Event::Drained { requests, took });
         }
