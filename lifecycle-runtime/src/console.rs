@@ -172,3 +172,48 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A terminal that takes its time.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<String>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(20));
+            self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_last_words_are_written_when_flush_returns() {
+        let output = Slow::default();
+        let console = Console::to(output.clone(), Style { colour: false });
+        console.say("one\ntwo");
+        console.complain("three");
+        console.flush(Duration::from_secs(60));
+        assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\nlifecycle: three\n");
+    }
+
+    #[test]
+    fn lines_are_painted_on_a_terminal_only() {
+        for (colour, expected) in [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")]
+        {
+            let output = Slow::default();
+            let console = Console::to(output.clone(), Style { colour });
+            console.complain("bad");
+            console.flush(Duration::from_secs(60));
+            assert_eq!(*output.0.lock().expect("no panic"), expected);
+        }
+    }
+}
