@@ -60,7 +60,7 @@ impl Drop for SaysDropped {
 ///
 /// # Errors
 ///
-/// The one that the program was told to return.
+/// It was told to fail.
 pub async fn act(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {
@@ -80,7 +80,7 @@ pub async fn act(name: &'static str) -> Result<(), Broken> {
 ///
 /// # Errors
 ///
-/// The one that the program was told to return.
+/// It was told to fail.
 pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {

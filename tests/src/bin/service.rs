@@ -100,12 +100,18 @@ fn timed_audit() -> Result<(), Broken> {
     act_blocking("timed_audit")
 }
 
+// Without an argument, so that nothing but the plan keeps it from running.
+#[on_shutdown(of = warm)]
+async fn cool() {
+    say("cool");
+}
+
 #[on_shutdown(of = db)]
 async fn close_db_again() {
     say("close_db_again");
 }
 
-const MORE: [&HookMeta; 8] = [
+const MORE: [&HookMeta; 9] = [
     beside::META,
     beside_blocking::META,
     timed::META,
@@ -113,6 +119,7 @@ const MORE: [&HookMeta; 8] = [
     stops_at_once::META,
     timed_flush::META,
     timed_audit::META,
+    cool::META,
     close_db_again::META,
 ];
 
@@ -135,6 +142,10 @@ async fn block() -> &'static str {
     say("block");
     thread::sleep(Duration::from_secs(600));
     "never"
+}
+
+async fn panicking() -> &'static str {
+    panic!("the handler has no idea");
 }
 
 async fn streamed() -> HttpResponse {
@@ -170,6 +181,7 @@ fn main() -> ExitCode {
             .route("/rows", web::get().to(rows))
             .route("/held", web::get().to(held))
             .route("/block", web::get().to(block))
+            .route("/panicking", web::get().to(panicking))
             .route("/streamed", web::get().to(streamed))
             .route("/until-stop", web::get().to(until_stop))
             .route("/stop", web::post().to(stop))

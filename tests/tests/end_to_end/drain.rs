@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::{Signal, program};
-use crate::http::{Connection, request};
+use crate::http::{Connection, Lost, request};
 use crate::{STARTED, STOPPED};
 
 #[test]
@@ -59,7 +59,7 @@ fn a_request_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
     let ended = program.stop();
     ended.expect_code(3).expect_took(Duration::from_secs(1));
     // A query may hold what nobody should read in a log.
-    ended.expect_said(&["request cut off: GET /held 1."]).expect_not_said(&["secret"]);
+    ended.expect_said(&["request cut off: GET /held 1"]).expect_not_said(&["secret"]);
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn what_a_long_stop_waits_for_is_told_every_second() {
     client.send("GET /held").expect("it listens");
     program.wait_until_said("held");
     program.signal(Signal::SIGTERM);
-    program.wait_for("waiting for GET /held 1.");
-    program.wait_for("waiting for GET /held 2.");
+    program.wait_for("waiting for GET /held 1");
+    program.wait_for("waiting for GET /held 2");
     program.tell("held");
     program.wait_for("waiting for flush ");
     program.tell("flush");
@@ -86,4 +86,13 @@ fn a_long_poll_ends_itself_when_the_stop_begins() {
     program.signal(Signal::SIGTERM);
     assert_eq!(client.response().expect("a response").body, "stopped");
     program.end().expect_code(0);
+}
+
+#[test]
+fn a_handler_that_panics_takes_nothing_else_down() {
+    let mut program = program!("service").env("LIFECYCLE_WORKERS", "1").start();
+    let address = program.address();
+    assert!(matches!(request(&address, "GET /panicking"), Err(Lost::Unanswered)));
+    assert_eq!(request(&address, "GET /rows").expect("a response").body, "rows");
+    program.stop().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
 }

@@ -1,25 +1,25 @@
 //! A program that runs: what it writes as it comes, signals to it, its end.
 
 mod ended;
+mod start;
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use ended::Ended;
+pub(crate) use ended::Ended;
 use ended::show;
-pub use nix::sys::signal::Signal;
+pub(crate) use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+pub(crate) use start::{Start, own_address, program};
 
 /// How long a program may live. Much longer than any should, and than a busy machine delays one.
-pub const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// A started program. Killed when it is dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     began: Instant,
     signalled: Option<Instant>,
@@ -41,76 +41,10 @@ struct Log {
     changed: Condvar,
 }
 
-/// How to start a program.
-pub struct Start(Command);
-
-/// The path of a fixture program.
-macro_rules! program {
-    ($name:literal) => {
-        $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)))
-    };
-}
-pub(crate) use program;
-
-impl Start {
-    pub fn new(path: &str) -> Self {
-        Self::of(Command::new(path))
-    }
-
-    /// Starts it through a shell, with this redirection.
-    pub fn shell(path: &str, redirection: &str) -> Self {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}"), path]);
-        Self::of(command)
-    }
-
-    fn of(mut command: Command) -> Self {
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR") {
-            command.env_remove(name);
-        }
-        command.env("LIFECYCLE_BIND", "127.0.0.1:0");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command)
-    }
-
-    /// Arguments, separated by spaces.
-    pub fn args(mut self, args: &str) -> Self {
-        self.0.args(args.split_whitespace());
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.0.env(name, value);
-        self
-    }
-
-    pub fn without_env(mut self, name: &str) -> Self {
-        self.0.env_remove(name);
-        self
-    }
-
-    /// Sends stderr elsewhere: none of its lines will be seen.
-    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
-        self.0.stderr(stderr);
-        self
-    }
-
-    pub fn start(mut self) -> Program {
-        let mut child = self.0.spawn().expect("the program starts");
-        let log = Arc::<Log>::default();
-        let mut readers = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            readers.push(read(stdout, From::Out, &log));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            readers.push(read(stderr, From::Err, &log));
-        }
-        Program { child, began: Instant::now(), signalled: None, log, readers }
-    }
-
-    /// Runs it to its end, without a signal.
-    pub fn end(self) -> Ended {
-        self.start().end()
+impl Log {
+    /// Whatever a test that has failed was doing with them.
+    fn lines(&self) -> MutexGuard<'_, Vec<(From, String)>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +52,7 @@ fn read(output: impl Read + Send + 'static, from: From, log: &Arc<Log>) -> JoinH
     let log = Arc::clone(log);
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            log.lines.lock().expect("no panic").push((from, line));
+            log.lines().push((from, line));
             log.changed.notify_all();
         }
     })
@@ -126,19 +60,19 @@ fn read(output: impl Read + Send + 'static, from: From, log: &Arc<Log>) -> JoinH
 
 impl Program {
     /// Waits for a line on stderr that contains this, and returns it.
-    pub fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         self.wait_until(text, |from, line| from == From::Err && line.contains(text))
     }
 
     /// Waits until a hook or a handler says this.
-    pub fn wait_until_said(&mut self, said: &str) {
+    pub(crate) fn wait_until_said(&mut self, said: &str) {
         self.wait_until(said, |from, line| from == From::Out && line == said);
     }
 
     fn wait_until(&mut self, text: &str, is_it: impl Fn(From, &str) -> bool) -> String {
         loop {
             let exited = self.exited().is_some();
-            let lines = self.log.lines.lock().expect("no panic");
+            let lines = self.log.lines();
             if let Some((_, line)) = lines.iter().find(|(from, line)| is_it(*from, line)) {
                 return line.clone();
             }
@@ -153,7 +87,7 @@ impl Program {
     }
 
     /// Waits until something has come about outside of it.
-    pub fn wait_while(&mut self, is_missing: impl Fn() -> bool) {
+    pub(crate) fn wait_while(&mut self, is_missing: impl Fn() -> bool) {
         while is_missing() {
             assert!(self.exited().is_none(), "the program has ended");
             assert!(self.began.elapsed() < LIMIT, "nothing in {LIMIT:?}");
@@ -162,31 +96,31 @@ impl Program {
     }
 
     /// Waits until it listens, and returns where: `127.0.0.1:43210`.
-    pub fn address(&mut self) -> String {
+    pub(crate) fn address(&mut self) -> String {
         let line = self.wait_for("listening on http");
         line.rsplit('/').next().expect("a URL").to_owned()
     }
 
     /// Every TCP address that it has said so far to listen on.
-    pub fn addresses(&self) -> Vec<String> {
-        let lines = self.log.lines.lock().expect("no panic");
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let lines = self.log.lines();
         let address = |(_, line): &(From, String)| Some(line.split_once("listening on http://")?.1.to_owned());
         lines.iter().filter_map(address).collect()
     }
 
     /// Waits until the start is over.
-    pub fn ready(mut self) -> Self {
+    pub(crate) fn ready(mut self) -> Self {
         self.wait_for("ready after");
         self
     }
 
-    pub fn signal(&mut self, signal: Signal) {
+    pub(crate) fn signal(&mut self, signal: Signal) {
         self.signalled.get_or_insert_with(Instant::now);
         nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
     }
 
     /// Writes a line to its stdin.
-    pub fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("a pipe");
         writeln!(stdin, "{line}").expect("the program still runs");
     }
@@ -200,13 +134,13 @@ impl Program {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub fn stop(mut self) -> Ended {
+    pub(crate) fn stop(mut self) -> Ended {
         self.signal(Signal::SIGTERM);
         self.end()
     }
 
     /// Waits for the end.
-    pub fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         let status = loop {
             if let Some(status) = self.exited() {
                 break status;
@@ -216,12 +150,12 @@ impl Program {
         };
         let took = self.signalled.unwrap_or(self.began).elapsed();
         self.readers.drain(..).for_each(|reader| reader.join().expect("no panic"));
-        let lines = std::mem::take(&mut *self.log.lines.lock().expect("no panic"));
+        let lines = std::mem::take(&mut *self.log.lines());
         Ended::new(status, took, lines)
     }
 
     fn everything(&self) -> String {
-        show(&self.log.lines.lock().expect("no panic"))
+        show(&self.log.lines())
     }
 }
 
@@ -233,13 +167,4 @@ impl Drop for Program {
             eprintln!("the program wrote:\n{}", self.everything());
         }
     }
-}
-
-/// An address that no other test gets, not even one that asks for a free port.
-pub fn own_address() -> String {
-    static COUNT: AtomicU16 = AtomicU16::new(0);
-    let port = 20_000 + COUNT.fetch_add(1, Ordering::SeqCst);
-    let [_, a, b, c] = std::process::id().to_be_bytes();
-    // On Linux all of 127.0.0.0/8 is this machine.
-    if cfg!(target_os = "linux") { format!("127.{}.{b}.{c}:{port}", a | 64) } else { format!("127.0.0.1:{port}") }
 }

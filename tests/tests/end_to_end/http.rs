@@ -9,23 +9,23 @@ use std::thread::{self, JoinHandle};
 use crate::harness::LIMIT;
 
 /// A connection that is kept alive.
-pub struct Connection<S> {
+pub(crate) struct Connection<S> {
     stream: S,
     /// What was read beyond the response before.
     rest: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
+pub(crate) struct Response {
+    pub(crate) status: u16,
     /// The head, in small letters.
-    pub head: String,
-    pub body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// Why there is no response.
 #[derive(Debug)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// None of it came.
     Unanswered,
     /// It began, and did not end: what came of it.
@@ -33,7 +33,7 @@ pub enum Lost {
 }
 
 impl Connection<TcpStream> {
-    pub fn to(address: &str) -> io::Result<Self> {
+    pub(crate) fn to(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(LIMIT))?;
         Ok(Self::over(stream))
@@ -41,16 +41,16 @@ impl Connection<TcpStream> {
 }
 
 impl<S: Read + Write> Connection<S> {
-    pub fn over(stream: S) -> Self {
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, rest: Vec::new() }
     }
 
-    pub fn send(&mut self, method_and_path: &str) -> io::Result<()> {
+    pub(crate) fn send(&mut self, method_and_path: &str) -> io::Result<()> {
         let request = format!("{method_and_path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         self.stream.write_all(request.as_bytes())
     }
 
-    pub fn response(&mut self) -> Result<Response, Lost> {
+    pub(crate) fn response(&mut self) -> Result<Response, Lost> {
         let head = match self.until(b"\r\n\r\n") {
             Ok(head) => head.to_ascii_lowercase(),
             Err(_) if self.rest.is_empty() => return Err(Lost::Unanswered),
@@ -111,7 +111,7 @@ impl<S: Read + Write> Connection<S> {
     }
 
     /// Whether the peer has closed it: waits until it does or sends something.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && self.more().is_err()
     }
 }
@@ -121,21 +121,21 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 /// One request on a connection of its own.
-pub fn request(address: &str, method_and_path: &str) -> Result<Response, Lost> {
+pub(crate) fn request(address: &str, method_and_path: &str) -> Result<Response, Lost> {
     let mut connection = Connection::to(address).map_err(|_| Lost::Unanswered)?;
     connection.send(method_and_path).map_err(|_| Lost::Unanswered)?;
     connection.response()
 }
 
 /// Clients that send one request after the other until nobody answers any more.
-pub struct Load {
+pub(crate) struct Load {
     clients: Vec<JoinHandle<Result<(), Lost>>>,
     over: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
 }
 
 impl Load {
-    pub fn on(address: &str, paths: &[&'static str]) -> Self {
+    pub(crate) fn on(address: &str, paths: &[&'static str]) -> Self {
         let (over, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let client = |&path: &&'static str| {
             let (address, over, answered) = (address.to_owned(), Arc::clone(&over), Arc::clone(&answered));
@@ -146,7 +146,7 @@ impl Load {
     }
 
     /// Waits until this many requests have been answered.
-    pub fn wait_for(&self, answers: usize) {
+    pub(crate) fn wait_for(&self, answers: usize) {
         let began = std::time::Instant::now();
         while self.answered.load(Ordering::SeqCst) < answers {
             assert!(began.elapsed() < LIMIT, "the server does not answer");
@@ -156,7 +156,7 @@ impl Load {
     }
 
     /// Waits for the clients. Fails if a response began and did not end.
-    pub fn expect_no_cut(mut self) {
+    pub(crate) fn expect_no_cut(mut self) {
         self.over.store(true, Ordering::SeqCst);
         for client in self.clients.drain(..) {
             if let Err(Lost::Cut { after }) = client.join().expect("no panic") {

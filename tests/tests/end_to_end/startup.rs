@@ -33,8 +33,12 @@ fn an_error_names_the_hook_its_place_and_every_cause() {
 
 #[test]
 fn exactly_what_had_started_is_torn_down() {
+    let ended = failed("db=fail");
+    ended.expect_did(&["db"]).expect_said(&["flush skipped: ", "audit skipped: ", "close_db skipped: "]);
     failed("cache=fail").expect_did(&["db", "cache", "close_db"]);
-    failed("warm=fail timed").expect_did(&[&STARTED[..], &STOPPED].concat());
+    failed("warm=fail timed cool").expect_did(&[&STARTED[..], &STOPPED].concat());
+    let ended = failed("timed=fail cool");
+    assert!(ended.did().contains(&"cool"), "{ended}");
 }
 
 #[test]
@@ -67,9 +71,8 @@ fn a_failure_after_the_first_is_told_too() {
     program.wait_for("start failed");
     program.tell("beside_blocking");
     let ended = program.end();
-    ended
-        .expect_code(1)
-        .expect_said(&["start failed: stopped: SIGTERM", &format!("{} {CHAIN}", place("beside_blocking"))]);
+    let beside = place("beside_blocking").replace("hook `beside_blocking`", "beside_blocking");
+    ended.expect_code(1).expect_said(&["start failed: stopped: SIGTERM", &format!("{beside} {CHAIN}")]);
 }
 
 #[test]

@@ -14,10 +14,10 @@ pub(super) fn show(lines: &[(From, String)]) -> String {
 }
 
 /// A program that has ended.
-pub struct Ended {
-    pub status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// How long it lived after the first signal, or if there was none at all.
-    pub took: Duration,
+    pub(crate) took: Duration,
     lines: Vec<(From, String)>,
 }
 
@@ -27,12 +27,12 @@ impl Ended {
     }
 
     /// The lines on stdout: what the hooks said, in order.
-    pub fn did(&self) -> Vec<&str> {
+    pub(crate) fn did(&self) -> Vec<&str> {
         self.of(From::Out).collect()
     }
 
     /// The lines on stderr, as one text.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.of(From::Err).fold(String::new(), |text, line| text + line + "\n")
     }
 
@@ -41,28 +41,28 @@ impl Ended {
     }
 
     #[track_caller]
-    pub fn expect_code(&self, code: i32) -> &Self {
+    pub(crate) fn expect_code(&self, code: i32) -> &Self {
         assert_eq!(self.status.code(), Some(code), "{}\n{self}", self.status);
         self
     }
 
     /// What the hooks said, all of it, in this order.
     #[track_caller]
-    pub fn expect_did(&self, expected: &[&str]) -> &Self {
+    pub(crate) fn expect_did(&self, expected: &[&str]) -> &Self {
         assert_eq!(self.did(), expected, "\n{self}");
         self
     }
 
     /// Texts on stderr.
     #[track_caller]
-    pub fn expect_said(&self, texts: &[&str]) -> &Self {
+    pub(crate) fn expect_said(&self, texts: &[&str]) -> &Self {
         let stderr = self.stderr();
         texts.iter().for_each(|text| assert!(stderr.contains(text), "no `{text}` in\n{self}"));
         self
     }
 
     #[track_caller]
-    pub fn expect_not_said(&self, texts: &[&str]) -> &Self {
+    pub(crate) fn expect_not_said(&self, texts: &[&str]) -> &Self {
         let stderr = self.stderr();
         texts.iter().for_each(|text| assert!(!stderr.contains(text), "`{text}` in\n{self}"));
         self
@@ -70,7 +70,7 @@ impl Ended {
 
     /// How long it lived after the first signal, or if there was none at all: no less, and less than 5 s more.
     #[track_caller]
-    pub fn expect_took(&self, at_least: Duration) -> &Self {
+    pub(crate) fn expect_took(&self, at_least: Duration) -> &Self {
         assert!(self.took >= at_least && self.took < at_least + Duration::from_secs(5), "took {:?}\n{self}", self.took);
         self
     }

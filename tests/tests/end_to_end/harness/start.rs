@@ -1,0 +1,91 @@
+//! How a program is started.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Instant;
+
+use super::{Ended, From, Log, Program, read};
+
+/// How to start a program.
+pub(crate) struct Start(Command);
+
+/// The path of a fixture program.
+macro_rules! program {
+    ($name:literal) => {
+        $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)))
+    };
+}
+pub(crate) use program;
+
+impl Start {
+    pub(crate) fn new(path: &str) -> Self {
+        Self::of(Command::new(path))
+    }
+
+    /// Starts it through a shell, with this redirection.
+    pub(crate) fn shell(path: &str, redirection: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}"), path]);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR") {
+            command.env_remove(name);
+        }
+        command.env("LIFECYCLE_BIND", "127.0.0.1:0");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command)
+    }
+
+    /// Arguments, separated by spaces.
+    pub(crate) fn args(mut self, args: &str) -> Self {
+        self.0.args(args.split_whitespace());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
+    /// Sends stderr elsewhere: none of its lines will be seen.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.0.stderr(stderr);
+        self
+    }
+
+    pub(crate) fn start(mut self) -> Program {
+        let mut child = self.0.spawn().expect("the program starts");
+        let log = Arc::<Log>::default();
+        let mut readers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            readers.push(read(stdout, From::Out, &log));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.push(read(stderr, From::Err, &log));
+        }
+        Program { child, began: Instant::now(), signalled: None, log, readers }
+    }
+
+    /// Runs it to its end, without a signal.
+    pub(crate) fn end(self) -> Ended {
+        self.start().end()
+    }
+}
+
+/// An address that no other test gets, not even one that asks for a free port.
+pub(crate) fn own_address() -> String {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    let port = 20_000 + COUNT.fetch_add(1, Ordering::SeqCst);
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    // On Linux all of 127.0.0.0/8 is this machine.
+    if cfg!(target_os = "linux") { format!("127.{}.{b}.{c}:{port}", a | 64) } else { format!("127.0.0.1:{port}") }
+}
