@@ -19,7 +19,7 @@ fn a_failing_hook_keeps_no_other_from_running() {
     for hook in ["flush", "audit", "close_db"] {
         let ended = stopped(&format!("{hook}=fail"));
         ended.expect_did(&[&STARTED[..], &STOPPED].concat()).expect_took(Duration::ZERO);
-        ended.expect_said(&[&format!("{hook} (tests/src/bin/service.rs:"), CHAIN]);
+        ended.expect_said(&[&format!("hook `{hook}` (tests/src/bin/service.rs:"), CHAIN]);
     }
 }
 
@@ -79,19 +79,19 @@ fn a_hook_on_the_blocking_pool_that_never_returns_leaves_time_for_the_rest() {
     assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
 }
 
-const PLACE: &str = "value of cache (tests/src/bin/service.rs:";
+const PLACE: &str = "the drop of the value of hook `cache` (tests/src/bin/service.rs:";
 
 #[test]
 fn a_value_whose_drop_panics_is_a_failure_and_the_rest_runs() {
     let ended = stopped("cache=panic-at-drop");
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
-    ended.expect_said(&[PLACE, "its drop panicked: cache has no idea"]);
+    ended.expect_said(&[PLACE, "panicked: cache has no idea"]);
 }
 
 #[test]
 fn a_value_whose_drop_hangs_leaves_time_for_the_rest() {
     let ended = stopped("cache=hang-at-drop");
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
-    ended.expect_said(&[PLACE, "its drop ran out of the stop's grace period", "abandoned"]);
+    ended.expect_said(&[PLACE, "ran out of the stop's grace period", "abandoned"]);
     assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
 }

@@ -71,7 +71,7 @@ fn a_failure_after_the_first_is_told_too() {
     program.wait_for("start failed");
     program.tell("beside_blocking");
     let ended = program.end();
-    let beside = place("beside_blocking").replace("hook `beside_blocking`", "beside_blocking");
+    let beside = place("beside_blocking");
     ended.expect_code(1).expect_said(&["start failed: stopped: SIGTERM", &format!("{beside} {CHAIN}")]);
 }
 
