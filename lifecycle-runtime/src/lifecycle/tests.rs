@@ -3,6 +3,7 @@
 mod faults;
 mod signals;
 mod stage;
+mod traced;
 
 use std::time::Duration;
 

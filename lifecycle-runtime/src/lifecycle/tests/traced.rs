@@ -1,0 +1,67 @@
+//! What `tracing` sees of a run.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::event::{Event, Observer};
+use crate::lifecycle::Lifecycle;
+use crate::plan::sample;
+use crate::state::State;
+use crate::stop::StopHandle;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct StopWhenReady(StopHandle);
+
+impl Observer for StopWhenReady {
+    fn on_event(&self, _: Duration, event: &Event) {
+        if let Event::State(State::Ready) = event {
+            self.0.stop();
+        }
+    }
+}
+
+// On one thread, as its subscriber is: one for the whole process would see the other tests.
+#[tokio::test]
+async fn every_event_and_a_span_per_hook_reach_tracing() {
+    let seen = Buffer::default();
+    let writer = seen.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false);
+    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).with_span_events(FmtSpan::NEW).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let lifecycle = Lifecycle::of(sample::hooks("start db; stop close of db")).console(false).signals(false);
+    let stop_when_ready = StopWhenReady(lifecycle.stop_handle());
+    let report = lifecycle.observer(stop_when_ready).serve().await;
+    assert!(report.is_clean(), "{report}");
+
+    let text = String::from_utf8(seen.0.lock().expect("no panic").clone()).expect("text");
+    for line in [
+        "hook{name=\"db\" kind=\"on_startup\"}",
+        "hook{name=\"close\" kind=\"on_shutdown\"}",
+        "state state=starting",
+        "hook started hook=\"db\" kind=on_startup",
+        "hook done hook=\"db\" kind=on_startup",
+        "state state=ready",
+        "stop begins cause=requested by the program",
+        "hook done hook=\"close\" kind=on_shutdown",
+        "state state=stopped",
+    ] {
+        assert!(text.contains(line), "no {line} in {text}");
+    }
+}
