@@ -222,14 +222,38 @@ impl Events {
 }
 
 /// A duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
 pub(crate) fn readable(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    match duration {
-        d if d >= Duration::from_secs(60) => format!("{} min {} s", d.as_secs() / 60, d.as_secs() % 60),
-        d if d >= Duration::from_secs(1) && d.subsec_millis() == 0 => format!("{} s", d.as_secs()),
-        d if d >= Duration::from_secs(1) => format!("{seconds:.1} s"),
-        d if d >= Duration::from_millis(10) => format!("{:.0} ms", seconds * 1e3),
-        d if d >= Duration::from_millis(1) => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{:.0} µs", seconds * 1e6),
+    // Each limit is where the unit below would round up to the next one.
+    match duration.as_secs_f64() {
+        s if s >= 59.95 => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
+        s if s >= 0.9995 => format!("{s:.1} s").replace(".0 s", " s"),
+        s if s >= 0.009_95 => format!("{:.0} ms", s * 1e3),
+        s if s >= 0.000_999_5 => format!("{:.1} ms", s * 1e3),
+        s => format!("{:.0} µs", s * 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_rounded_to_what_a_person_reads() {
+        for (micros, text) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.0 ms"),
+            (9_940, "9.9 ms"),
+            (9_960, "10 ms"),
+            (999_400, "999 ms"),
+            (999_600, "1 s"),
+            (1_040_000, "1 s"),
+            (4_210_000, "4.2 s"),
+            (59_960_000, "1 min 0 s"),
+            (200_000_000, "3 min 20 s"),
+        ] {
+            assert_eq!(readable(Duration::from_micros(micros)), text);
+        }
     }
 }

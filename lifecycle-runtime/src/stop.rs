@@ -118,6 +118,8 @@ impl Stop {
 pub(crate) struct Asked {
     /// The first reason to stop.
     pub(crate) cause: Option<StopCause>,
+    /// When it was given: the stop's time runs from here.
+    pub(crate) at: Option<Instant>,
     /// Whether to stop waiting for requests and delays.
     pub(crate) hurry: bool,
 }
@@ -166,6 +168,7 @@ impl StopHandle {
             let first = asked.cause.is_none();
             if first {
                 asked.cause = Some(cause);
+                asked.at = Some(Instant::now());
             }
             first
         });

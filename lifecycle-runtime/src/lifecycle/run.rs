@@ -167,7 +167,8 @@ impl Stage<'_> {
         }
         // What is printed at the end has to fit in as well.
         let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
-        self.progress.send_modify(|progress| progress.deadline = Some(Instant::now() + for_hooks));
+        let from = self.run.handle.asked().borrow().at.unwrap_or_else(Instant::now);
+        self.progress.send_modify(|progress| progress.deadline = Some(from + for_hooks));
         self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace });
     }
 

@@ -3,7 +3,6 @@
 mod faults;
 mod signals;
 mod stage;
-mod traced;
 
 use std::time::Duration;
 

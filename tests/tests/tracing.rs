@@ -1,16 +1,22 @@
-//! What `tracing` sees of a run.
+//! What `tracing` sees of a run. A program of its own: the subscriber is the whole process's.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lifecycle_runtime::{Dep, Event, Lifecycle, Observer, State, StopHandle, on_shutdown, on_startup};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::event::{Event, Observer};
-use crate::lifecycle::Lifecycle;
-use crate::plan::sample;
-use crate::state::State;
-use crate::stop::StopHandle;
+#[on_startup]
+async fn db() -> &'static str {
+    "a pool"
+}
+
+#[on_shutdown(of = db)]
+async fn close_db(db: Dep<db>) {
+    tracing::info!("closing {db}");
+}
+
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -36,16 +42,15 @@ impl Observer for StopWhenReady {
     }
 }
 
-// On one thread, as its subscriber is: one for the whole process would see the other tests.
 #[tokio::test]
 async fn every_event_and_a_span_per_hook_reach_tracing() {
     let seen = Buffer::default();
     let writer = seen.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false);
     let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).with_span_events(FmtSpan::NEW).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).expect("the first");
 
-    let lifecycle = Lifecycle::of(sample::hooks("start db; stop close of db")).console(false).signals(false);
+    let lifecycle = Lifecycle::new().console(false).signals(false);
     let stop_when_ready = StopWhenReady(lifecycle.stop_handle());
     let report = lifecycle.observer(stop_when_ready).serve().await;
     assert!(report.is_clean(), "{report}");
@@ -53,13 +58,13 @@ async fn every_event_and_a_span_per_hook_reach_tracing() {
     let text = String::from_utf8(seen.0.lock().expect("no panic").clone()).expect("text");
     for line in [
         "hook{name=\"db\" kind=\"on_startup\"}",
-        "hook{name=\"close\" kind=\"on_shutdown\"}",
+        "hook{name=\"close_db\" kind=\"on_shutdown\"}: tracing: closing a pool",
         "state state=starting",
         "hook started hook=\"db\" kind=on_startup",
         "hook done hook=\"db\" kind=on_startup",
         "state state=ready",
         "stop begins cause=requested by the program",
-        "hook done hook=\"close\" kind=on_shutdown",
+        "hook done hook=\"close_db\" kind=on_shutdown",
         "state state=stopped",
     ] {
         assert!(text.contains(line), "no {line} in {text}");
