@@ -63,6 +63,8 @@ impl Start {
     }
 
     pub(crate) fn start(mut self) -> Program {
+        // The program's own clock may start before `spawn` returns.
+        let began = Instant::now();
         let mut child = self.0.spawn().expect("the program starts");
         let log = Arc::<Log>::default();
         let mut readers = Vec::new();
@@ -72,7 +74,7 @@ impl Start {
         if let Some(stderr) = child.stderr.take() {
             readers.push(read(stderr, From::Err, &log));
         }
-        Program { child, began: Instant::now(), signalled: None, log, readers }
+        Program { child, began, signalled: None, log, readers }
     }
 
     /// Runs it to its end, without a signal.
