@@ -17,7 +17,6 @@ async fn close_db(db: Dep<db>) {
     tracing::info!("closing {db}");
 }
 
-
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 
