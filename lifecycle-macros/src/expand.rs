@@ -12,10 +12,11 @@ use syn::spanned::Spanned;
 
 use crate::model::{Hook, Soundness};
 
-/// What a function under an attribute is allowed to do beyond others: arguments are injected by value, also those that
-/// are only looked at.
+/// What a function under an attribute may do beyond others: its arguments are injected, so it takes by value also what it
+/// only looks at, and may depend on hooks that those who call it can't name.
 pub fn lints(hook: &Hook) -> TokenStream {
-    if hook.arguments.is_empty() { TokenStream::new() } else { quote!(#[allow(clippy::needless_pass_by_value)]) }
+    let lints = (!hook.arguments.is_empty()).then(|| quote!(clippy::needless_pass_by_value,));
+    quote!(#[allow(private_interfaces, #lints)])
 }
 
 /// The hook's type and its registration.
@@ -31,12 +32,11 @@ pub fn hook(hook: &Hook) -> TokenStream {
     quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
+        #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
             use #runtime::__private as __lifecycle;
-            #[allow(unused_imports)]
             use __lifecycle::PlainOutput as _;
-            #(#[allow(unused_imports)] use #repeated as _;)*
-            #[allow(deprecated)]
+            #(use #repeated as _;)*
             impl __lifecycle::Hook for #name {
                 #returns
                 const META: &'static __lifecycle::HookMeta = &#meta;
@@ -55,7 +55,7 @@ fn ty(hook: &Hook) -> TokenStream {
     quote_spanned! {Span::mixed_site().located_at(name.span())=>
         #(#conditions)*
         #[doc = #doc]
-        #[allow(non_camel_case_types, dead_code, clippy::empty_structs_with_brackets)]
+        #[allow(non_camel_case_types, dead_code, clippy::empty_structs_with_brackets, clippy::exhaustive_structs)]
         #visibility struct #name {}
     }
 }
