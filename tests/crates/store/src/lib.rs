@@ -1,0 +1,38 @@
+//! Hooks of a library: a program that depends on this crate has them, and its own hooks can name them.
+
+/// What is stored where.
+pub mod db {
+    use lifecycle_runtime::{Dep, on_shutdown, on_startup};
+
+    /// Says what happens to it on standard output.
+    #[derive(Debug)]
+    pub struct Connection {
+        /// Where it leads to.
+        pub address: &'static str,
+    }
+
+    /// Opens the connection.
+    #[on_startup]
+    pub async fn connection() -> Connection {
+        println!("store: connected");
+        Connection { address: "memory" }
+    }
+
+    /// Closes it, once nobody uses it any more.
+    #[on_shutdown(of = connection)]
+    async fn disconnect(connection: Dep<connection>) {
+        println!("store: disconnected from {}", connection.address);
+    }
+
+    /// What is in the store.
+    pub mod tables {
+        use lifecycle_runtime::{Dep, on_startup};
+
+        /// The names of the tables.
+        #[on_startup]
+        pub fn names(connection: Dep<super::connection>) -> Vec<String> {
+            println!("store: tables read");
+            vec![format!("{}.users", connection.address)]
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Every feature of the attributes, in a crate that allows nothing.
+
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
+#![deny(future_incompatible, nonstandard_style, rust_2018_idioms, unused, let_underscore)]
+#![deny(missing_copy_implementations, missing_debug_implementations, unreachable_pub, unused_qualifications)]
+#![deny(single_use_lifetimes, trivial_casts, unused_import_braces, unused_lifetimes, unused_results)]
+#![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, non_local_definitions, variant_size_differences)]
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lifecycle_runtime::{BoxError, Dep, HookMeta, Inject, Scope, Stop, on_shutdown, on_startup};
+
+/// How many hooks have run to their end.
+static ENDED: AtomicU32 = AtomicU32::new(0);
+
+fn count() {
+    let _before = ENDED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What the hooks share.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    size: u32,
+}
+
+/// A pool.
+///
+/// # Errors
+///
+/// Never.
+#[on_startup(order = 0, timeout = "10s")]
+pub async fn db() -> io::Result<Pool> {
+    std::future::ready(()).await;
+    count();
+    Ok(Pool { size: 4 })
+}
+
+/// What is there already.
+#[on_startup]
+#[must_use]
+pub fn cache(db: Dep<db>) -> Vec<u32> {
+    count();
+    (0..db.size).collect()
+}
+
+#[on_startup(after = [cache])]
+async fn warm(stop: Stop) {
+    count();
+    assert!(!stop.is_requested());
+    std::future::ready(()).await;
+}
+
+#[on_startup]
+fn check(everything: Everything) -> Result<(), String> {
+    if everything.cache.is_empty() {
+        return Err("nothing there".to_owned());
+    }
+    count();
+    Ok(())
+}
+
+struct Everything {
+    cache: Dep<cache>,
+}
+
+impl Inject for Everything {
+    const USES: &'static [&'static HookMeta] = Dep::<cache>::USES;
+
+    fn inject(scope: &Scope) -> Result<Self, BoxError> {
+        Ok(Self { cache: scope.dep()? })
+    }
+}
+
+#[on_shutdown(of = db, timeout = "5s")]
+async fn close_db(db: Dep<db>) {
+    std::future::ready(()).await;
+    assert_eq!(db.size, 4);
+    count();
+}
+
+#[on_shutdown(of = cache)]
+fn drop_cache(cache: Dep<cache>) {
+    assert_eq!(cache.len(), 4);
+    count();
+}
+
+#[on_shutdown(order = 10, after = [db])]
+fn flush() {
+    count();
+}
+
+#[on_shutdown(order = 5, before = [flush, late::last_words], crate = lifecycle_runtime)]
+pub(crate) async fn report() -> io::Result<()> {
+    std::future::ready(()).await;
+    count();
+    Ok(())
+}
+
+/// Hooks in a module of their own.
+pub mod late {
+    use lifecycle_runtime::on_shutdown;
+
+    #[on_shutdown(order = 20)]
+    pub(super) fn last_words() {
+        super::count();
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../tests/ui/start_and_stop.rs"]
+mod start_and_stop;
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn every_hook_runs() {
+        assert_eq!(format!("{:?}", super::start_and_stop::start_and_stop()), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(super::ENDED.load(Ordering::Relaxed), 9);
+    }
+}
