@@ -28,14 +28,13 @@ pub fn hook(hook: &Hook) -> TokenStream {
         Soundness::Sound => (check(hook), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
-    // The function's name is the place of all that is not the user's own.
+    // The function's name is the place of all that is not the user's own. rustc lints it like the user's, too.
     quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
         #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
             use #runtime::__private as __lifecycle;
-            use __lifecycle::PlainOutput as _;
             #(use #repeated as _;)*
             impl __lifecycle::Hook for #name {
                 #returns
@@ -47,35 +46,36 @@ pub fn hook(hook: &Hook) -> TokenStream {
     }
 }
 
-/// The empty type that names the hook.
+/// The empty type that names the hook. It stands at the function's name, yet as something of ours, which rustc does not
+/// lint.
 fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
     let doc =
         format!("The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by.");
-    quote_spanned! {Span::mixed_site().located_at(name.span())=>
+    let span = Span::mixed_site().located_at(name.span());
+    let mut name = name.clone();
+    name.set_span(span);
+    quote_spanned! {span=>
         #(#conditions)*
         #[doc = #doc]
-        #[allow(non_camel_case_types, dead_code, clippy::empty_structs_with_brackets, clippy::exhaustive_structs)]
         #visibility struct #name {}
     }
 }
 
 /// What the function returns, taken apart by the compiler, which alone knows whether it is a `Result`.
 fn returns(hook: &Hook) -> TokenStream {
-    let (returned, output) = match (hook.flaw(), &hook.output) {
+    let (returned, is_result) = match (hook.flaw(), &hook.output) {
         // An error within a type silences what would be said of uses of the type.
-        (Some(flaw), _) => (quote!(()), quote!(__lifecycle::Parts<(), { #flaw }>)),
-        (None, None) => (quote!(()), quote!(__lifecycle::Parts<()>)),
+        (Some(flaw), _) => (quote!(()), quote!({ #flaw })),
+        (None, None) => (quote!(()), quote!(false)),
         (None, Some(output)) => (
             output.to_token_stream(),
-            quote_spanned! {output.span()=>
-                __lifecycle::Parts<Self::Returned, { __lifecycle::Probe::<<Self as __lifecycle::Hook>::Returned>::IS_RESULT }>
-            },
+            quote_spanned!(output.span()=> { use __lifecycle::PlainOutput as _; __lifecycle::Probe::<Self::Returned>::IS_RESULT }),
         ),
     };
     quote_spanned! {hook.output.span()=>
         type Returned = #returned;
-        type Output = #output;
+        type Output = __lifecycle::Parts<Self::Returned, #is_result>;
         type Value = <Self::Output as __lifecycle::Output>::Value;
     }
 }
@@ -84,10 +84,9 @@ fn returns(hook: &Hook) -> TokenStream {
 fn meta(hook: &Hook) -> TokenStream {
     let Hook { name, args, .. } = hook;
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
-    let order = args.order.map(|order| quote!(order: ::core::option::Option::Some(#order),));
-    let timeout = args
-        .timeout
-        .map(|millis| quote!(timeout: ::core::option::Option::Some(__lifecycle::Duration::from_millis(#millis)),));
+    let order = args.order.map(|order| quote!(order: __lifecycle::Some(#order),));
+    let timeout =
+        args.timeout.map(|millis| quote!(timeout: __lifecycle::Some(__lifecycle::Duration::from_millis(#millis)),));
     let arguments = (!hook.arguments.is_empty() && hook.flaw().is_none()).then(|| {
         let uses = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES));
         quote!(arguments: &[#(#uses),*],)
@@ -102,15 +101,14 @@ fn meta(hook: &Hook) -> TokenStream {
     });
     let of = args.of.as_ref().map(|path| {
         let meta = meta_of(path);
-        quote!(of: ::core::option::Option::Some(#meta),)
+        quote!(of: __lifecycle::Some(#meta),)
     });
     let run = run(hook);
-    quote_spanned! {name.span()=>
-        __lifecycle::HookMeta {
-            #order #timeout #arguments #after #before #of
-            ..__lifecycle::meta::<Self>(__lifecycle::Kind::#kind, #text, ::core::module_path!(), #run)
-        }
-    }
+    let keys = quote!(#order #timeout #arguments #after #before #of);
+    let plain = quote_spanned! {name.span()=>
+        __lifecycle::meta::<Self>(__lifecycle::Kind::#kind, #text, ::core::module_path!(), #run)
+    };
+    if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __lifecycle::HookMeta { #keys ..#plain }) }
 }
 
 /// The metadata of the hook that a path names.
@@ -132,7 +130,7 @@ fn run(hook: &Hook) -> TokenStream {
     let arguments =
         hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::inject(&__scope)?));
     quote_spanned! {name.span()=>
-        |__scope| __lifecycle::#task(move || ::core::result::Result::Ok(#name(#(#arguments),*)))
+        |__scope| __lifecycle::#task(move || __lifecycle::Ok(#name(#(#arguments),*)))
     }
 }
 

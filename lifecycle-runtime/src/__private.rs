@@ -7,6 +7,8 @@ pub use crate::output::{Output, Parts, PlainOutput, Probe};
 pub use crate::scope::Scope;
 pub use crate::task::{Task, returned};
 pub use inventory;
+pub use std::option::Option::Some;
+pub use std::result::Result::Ok;
 pub use std::time::Duration;
 
 use crate::error::BoxError;
