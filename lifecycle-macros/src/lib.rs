@@ -10,6 +10,8 @@ mod expand;
 mod kind;
 mod model;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

@@ -1,0 +1,177 @@
+//! Durations and what stands in the parentheses, each case a line.
+
+use super::{errors, expand};
+use crate::args::Args;
+use crate::duration;
+use crate::errors::Errors;
+use crate::kind::Kind;
+
+#[test]
+fn durations() {
+    let cases = [
+        ("250ms", Ok(250)),
+        ("1ms", Ok(1)),
+        ("5s", Ok(5_000)),
+        ("05s", Ok(5_000)),
+        ("2m", Ok(120_000)),
+        ("1h", Ok(3_600_000)),
+        ("1m30s", Ok(90_000)),
+        ("1h1m1s1ms", Ok(3_661_001)),
+        ("1h1ms", Ok(3_600_001)),
+        ("0s5ms", Ok(5)),
+        ("90s", Ok(90_000)),
+        ("18446744073709551615ms", Ok(u64::MAX)),
+        ("18446744073709551616ms", Err("too long")),
+        ("18446744073709551615ms1s", Err("once, the largest first")),
+        ("5124095576030h", Ok(5_124_095_576_030 * 3_600_000)),
+        ("5124095576031h", Err("too long")),
+        ("5124095576030h26m", Err("too long")),
+        ("", Err("is empty")),
+        ("0", Err("not a duration")),
+        ("0s", Err("is zero")),
+        ("0h0m0s0ms", Err("is zero")),
+        ("5", Err("not a duration")),
+        ("s", Err("not a duration")),
+        ("abc", Err("not a duration")),
+        ("5 s", Err("not a duration")),
+        ("5s ", Err("not a duration")),
+        (" 5s", Err("not a duration")),
+        ("5 seconds", Err("not a duration")),
+        ("-5s", Err("not a duration")),
+        ("+5s", Err("not a duration")),
+        ("1.5s", Err("not a duration")),
+        ("1_000ms", Err("not a duration")),
+        ("5s,", Err("not a duration")),
+        ("٥s", Err("not a duration")),
+        ("5µs", Err("not a duration")),
+        ("5us", Err("unknown unit `us`")),
+        ("5S", Err("unknown unit `S`")),
+        ("5sec", Err("unknown unit `sec`")),
+        ("1d", Err("unknown unit `d`")),
+        ("5s5s", Err("once, the largest first")),
+        ("30s1m", Err("once, the largest first")),
+    ];
+    for (text, expected) in cases {
+        match (duration::parse(text), expected) {
+            (Ok(millis), Ok(expected)) => assert_eq!(millis, expected, "{text:?}"),
+            (Err(message), Err(part)) => assert!(message.contains(part), "{text:?}: {message}"),
+            (got, expected) => panic!("{text:?}: {got:?}, expected {expected:?}"),
+        }
+    }
+}
+
+/// What is understood, as text: `order timeout after before of crate`.
+fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
+    let mut errors = Errors::default();
+    let args = Args::parse(kind, super::parse(text), &mut errors);
+    if !errors.is_empty() {
+        return Err(super::errors(errors.tokens().collect()));
+    }
+    let paths = |paths: &[syn::Path]| {
+        let paths: Vec<_> = paths.iter().map(|path| quote::quote!(#path).to_string().replace(' ', "")).collect();
+        paths.join(" ")
+    };
+    let of: Vec<_> = args.of.into_iter().collect();
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let runtime = args.runtime.to_string().replace(' ', "");
+    let order = number(args.order.map(u64::from));
+    let timeout = number(args.timeout);
+    Ok(format!("{order}|{timeout}|{}|{}|{}|{runtime}", paths(&args.after), paths(&args.before), paths(&of)))
+}
+
+#[test]
+fn what_is_right_is_understood() {
+    let cases = [
+        ("", "|||||::lifecycle_runtime"),
+        (",", "expected a key"),
+        ("order = 1", "1|||||::lifecycle_runtime"),
+        ("order = 0xff,", "255|||||::lifecycle_runtime"),
+        ("order = 4_294_967_295", "4294967295|||||::lifecycle_runtime"),
+        ("timeout = \"1m\"", "|60000||||::lifecycle_runtime"),
+        ("timeout = r\"5s\"", "|5000||||::lifecycle_runtime"),
+        ("after = []", "|||||::lifecycle_runtime"),
+        ("after = [a]", "||a|||::lifecycle_runtime"),
+        ("after = [a, crate::b::c, super::d, ::e::f,]", "||a crate::b::c super::d ::e::f|||::lifecycle_runtime"),
+        ("after = [r#type], before = [self::r#match]", "||r#type|self::r#match||::lifecycle_runtime"),
+        ("of = crate::db", "||||crate::db|::lifecycle_runtime"),
+        ("crate = lc", "|||||lc"),
+        ("crate = ::a::lc, order = 2", "2|||||::a::lc"),
+        ("timeout = \"5s\", of = db, crate = lc, before = [b], after = [a], order = 3", "3|5000|a|b|db|lc"),
+    ];
+    for (text, expected) in cases {
+        match understood(Kind::Shutdown, text) {
+            Ok(args) => assert_eq!(args, expected, "{text:?}"),
+            Err(errors) => assert!(errors.len() == 1 && errors[0].contains(expected), "{text:?}: {errors:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_mistake_is_named() {
+    let cases: [(&str, &[&str]); 26] = [
+        ("odrer = 1", &["unknown key `odrer`, did you mean `order`?"]),
+        ("orders = 1", &["did you mean `order`?"]),
+        ("timout", &["did you mean `timeout`?"]),
+        ("afterwards = []", &["unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, `crate`"]),
+        ("before = [a]", &["`before` is a key of `#[on_shutdown]`"]),
+        ("r#order = 1", &["unknown key"]),
+        ("order", &["`order` needs a value: a whole number: `order = 10`"]),
+        ("order =", &["`order` needs a value"]),
+        ("order(1)", &["`order` needs a value"]),
+        ("order == 1", &["expected a whole number"]),
+        ("order = -1", &["can't be negative"]),
+        ("order = 4294967296", &["at most 4294967295"]),
+        ("order = \"1\"", &["expected a whole number"]),
+        ("order = 1 + 1", &["expected a whole number"]),
+        ("order = 1u32", &["expected a whole number"]),
+        ("order = 1 1", &["unexpected after the value of `order`"]),
+        ("order = 1, order = 1", &["`order` is given twice"]),
+        ("order = 1, order, order = x", &["`order` is given twice"]),
+        ("after = a", &["expected a list of hooks"]),
+        ("after = [a b]", &["expected a list of hooks"]),
+        ("after = [a,,b]", &["expected a list of hooks"]),
+        ("after = (a)", &["expected a list of hooks"]),
+        ("1, 2", &["expected a key"]),
+        ("timeout = 5", &["expected a duration in quotes"]),
+        ("timeout = \"5\", order = x, after = 1, what", &["not a duration", "whole number", "list", "unknown key"]),
+        ("crate = \"lc\"", &["expected the path of the runtime crate"]),
+    ];
+    for (text, expected) in cases {
+        let errors = understood(Kind::Startup, text).expect_err(text);
+        assert!(errors.iter().zip(expected).all(|(error, part)| error.contains(part)), "{text:?}: {errors:?}");
+        // The same text twice is one.
+        assert_eq!(errors.len(), expected.len(), "{text:?}: {errors:?}");
+    }
+}
+
+#[test]
+fn mistakes_of_the_attribute_and_of_the_function_are_all_named() {
+    let item = "unsafe fn db<T>(self, name: &str) -> impl Sized {}";
+    let errors = errors(expand(Kind::Startup, "order = -1, of = x", item));
+    let parts =
+        ["negative", "a key of `#[on_shutdown]`", "`self`", "`unsafe`", "type parameters", "by value", "`impl Trait`"];
+    assert_eq!(errors.len(), parts.len(), "{errors:?}");
+    assert!(errors.iter().zip(parts).all(|(error, part)| error.contains(part)), "{errors:?}");
+}
+
+#[test]
+fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
+    let args = [
+        "odr = 1, order = -1, timeout = \"x\", after = 1",
+        "of, of = 1, before = \"\"",
+        "1",
+        "order = 1 2",
+        "crate = 1",
+    ];
+    let items =
+        ["struct A;", "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}"];
+    for kind in [Kind::Startup, Kind::Shutdown] {
+        for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
+            for error in errors(expand(kind, args, item)) {
+                let first = error.chars().next().unwrap_or('.');
+                assert!(first.is_lowercase() || "`".contains(first), "{error}");
+                assert!(!error.ends_with('.') && !error.contains('\n'), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the attributes write, as a person would read it.
+//!
+//! `INSTA_UPDATE=always cargo test -p lifecycle-macros` writes the snapshots anew; read the diff.
+
+use super::expand;
+use crate::kind::Kind;
+
+fn pretty(kind: Kind, args: &str, item: &str) -> String {
+    let tokens = expand(kind, args, item);
+    let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
+    prettyplease::unparse(&file)
+}
+
+#[test]
+fn plain() {
+    insta::assert_snapshot!(pretty(Kind::Startup, "", "async fn migrations() { run().await; }"));
+}
+
+#[test]
+fn sync_with_arguments() {
+    let item = "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn r#cache(db: Dep<db>, stop: Stop) -> io::Result<Cache> { fill(&db) }";
+    insta::assert_snapshot!(pretty(Kind::Startup, "", item));
+}
+
+#[test]
+fn all_keys() {
+    let args =
+        "of = db, order = 2, after = [flush, super::mail], before = [bye], timeout = \"1m30s\", crate = crate::lc";
+    insta::assert_snapshot!(pretty(
+        Kind::Shutdown,
+        args,
+        "pub async fn close(db: Dep<store::db>) { db.close().await }"
+    ));
+}
+
+#[test]
+fn teardown() {
+    insta::assert_snapshot!(pretty(Kind::Shutdown, "of = db", "async fn close_db(db: Dep<db>) { db.close().await }"));
+}
+
+#[test]
+fn wrong_attribute() {
+    insta::assert_snapshot!(pretty(Kind::Startup, "ordr = 1, after = [db]", "fn cache() -> Cache { Cache }"));
+}
+
+#[test]
+fn broken_function() {
+    insta::assert_snapshot!(pretty(Kind::Startup, "after = [db]", "async unsafe fn cache<T>() -> Cache { Cache }"));
+}
+
+#[test]
+fn method() {
+    let expanded = expand(Kind::Startup, "", "async fn open(&mut self) {}").to_string();
+    assert!(expanded.contains("fn open") && !expanded.contains("struct"), "{expanded}");
+}
+
+#[test]
+fn not_a_function() {
+    insta::assert_snapshot!(pretty(Kind::Startup, "", "#[derive(Debug)] struct Db { size: u32 }"));
+}
+
+/// How many lines the expansion adds to the function.
+fn added(kind: Kind, args: &str, item: &str) -> usize {
+    let function = prettyplease::unparse(&syn::parse_str(item).expect("a function"));
+    pretty(kind, args, item).lines().count() - function.lines().count()
+}
+
+#[test]
+fn expansions_stay_small() {
+    let bare = added(Kind::Startup, "", "async fn a() {}");
+    let returns = added(Kind::Startup, "", "async fn a() -> Result<u32, Error> {}");
+    let one = added(Kind::Startup, "", "async fn a(b: Dep<b>) {}");
+    let two = added(Kind::Startup, "", "async fn a(b: Dep<b>, c: Stop) {}");
+    let five = added(Kind::Startup, "", "async fn a(b: Dep<b>, c: Stop, d: Dep<d>, e: Dep<e>, f: Dep<f>) {}");
+    // As prettyplease breaks them: what fits into a line of 120 takes four lines of 89.
+    println!("{bare} lines, {returns} with a value, {one} with an argument, {two} with two, {five} with five");
+    assert!(bare <= 25 && returns <= 31);
+    assert!(one <= bare + 9);
+    // Where the argument's dependencies are named, and where it is injected.
+    assert_eq!(five - two, 2 * 3);
+}
