@@ -156,6 +156,12 @@ fn addresses(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// How a plan is written down; the values of `LIFECYCLE_PLAN`.
+///
+/// ```
+/// use lifecycle_runtime::PlanFormat;
+///
+/// assert_eq!("dot".parse(), Ok(PlanFormat::Dot));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {

@@ -82,6 +82,15 @@ pub enum Event {
 }
 
 /// How a hook ended.
+///
+/// ```
+/// use lifecycle_runtime::Outcome;
+///
+/// assert!(!Outcome::Succeeded.is_failure());
+/// // A hook that was passed over, or cancelled with a start that failed, is not at fault.
+/// assert!(!Outcome::Skipped { missing: "db".into() }.is_failure());
+/// assert!(Outcome::Panicked { message: "no pool".into() }.is_failure());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -17,6 +17,17 @@ use crate::task::Task;
 /// other code names the hook: `Dep<db>`, `after = [db]`, `of = db`.
 ///
 /// Implement it through the attributes only.
+///
+/// ```
+/// use lifecycle_runtime::{Hook, on_startup};
+///
+/// #[on_startup]
+/// async fn answer() -> Result<u32, std::io::Error> { Ok(42) }
+///
+/// fn value_of<H: Hook>(value: H::Value) -> H::Value { value }
+/// assert_eq!(value_of::<answer>(42), 42);
+/// assert_eq!(answer::META.name(), "answer");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lifecycle hook",
     label = "not a lifecycle hook",
@@ -74,6 +85,22 @@ impl fmt::Display for Kind {
 ///
 /// The plan, the console, the report and the tests all speak of hooks through it. Its fields are written by the
 /// attributes; read it through its methods.
+///
+/// ```
+/// use lifecycle_runtime::{Hook, Kind, on_shutdown, on_startup};
+/// use std::time::Duration;
+///
+/// #[on_startup]
+/// async fn db() {}
+/// #[on_shutdown(of = db, timeout = "5s")]
+/// async fn close_db() {}
+///
+/// let meta = close_db::META;
+/// assert_eq!(meta.kind(), Kind::Shutdown);
+/// assert_eq!(meta.of(), Some(db::META));
+/// assert_eq!(meta.timeout(), Some(Duration::from_secs(5)));
+/// assert!(meta.path().ends_with("::close_db"));
+/// ```
 #[allow(clippy::exhaustive_structs)]
 pub struct HookMeta {
     #[doc(hidden)]

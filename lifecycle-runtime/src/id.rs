@@ -8,6 +8,17 @@ use std::fmt;
 pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 
 /// The identity of a hook, unique in the process.
+///
+/// ```
+/// use lifecycle_runtime::{HookId, on_startup};
+///
+/// #[on_startup]
+/// async fn db() {}
+/// #[on_startup]
+/// async fn cache() {}
+///
+/// assert_ne!(HookId::of::<db>(), HookId::of::<cache>());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HookId(Identity);
 

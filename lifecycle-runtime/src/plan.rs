@@ -26,6 +26,21 @@ use crate::id::{HookId, HookMap};
 ///
 /// Made and checked before anything runs. Get the one of the registered hooks from
 /// [`Lifecycle::plan`](crate::Lifecycle::plan).
+///
+/// ```
+/// use lifecycle_runtime::{Dep, Hook, Plan, on_startup};
+///
+/// #[on_startup]
+/// async fn db() {}
+/// #[on_startup]
+/// async fn cache(db: Dep<db>) {}
+///
+/// // `db` is planned, too: `cache` names it.
+/// let plan = Plan::new([cache::META])?;
+/// assert_eq!(plan.hooks().len(), 2);
+/// print!("{plan}");
+/// # Ok::<(), lifecycle_runtime::PlanError>(())
+/// ```
 #[derive(Debug)]
 pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
@@ -141,6 +156,18 @@ fn label(hooks: &[&'static HookMeta], step: Step) -> String {
 }
 
 /// Why hooks can't be planned: every problem, each with the places of the hooks involved.
+///
+/// ```standalone_crate
+/// use lifecycle_runtime::{Hook, Plan, on_shutdown};
+///
+/// #[on_shutdown(before = [b])]
+/// async fn a() {}
+/// #[on_shutdown(before = [a])]
+/// async fn b() {}
+///
+/// let error = Plan::new([a::META]).unwrap_err();
+/// assert!(error.to_string().starts_with("these hooks wait for each other: a → b → a"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct PlanError {
     problems: Vec<String>,

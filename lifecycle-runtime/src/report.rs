@@ -12,6 +12,34 @@ use crate::state::State;
 use crate::stop::StopCause;
 
 /// What became of a run, from its first hook to its last.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use lifecycle_runtime::{Event, Hook, Lifecycle, Observer, State, StopHandle, on_shutdown};
+/// use std::time::Duration;
+///
+/// #[on_shutdown]
+/// async fn flush() -> Result<(), String> { Err("the disk is full".into()) }
+///
+/// struct StopWhenReady(StopHandle);
+/// impl Observer for StopWhenReady {
+///     fn on_event(&self, _: Duration, event: &Event) {
+///         if let Event::State(State::Ready) = event {
+///             self.0.stop();
+///         }
+///     }
+/// }
+///
+/// let lifecycle = Lifecycle::of([flush::META]).console(false);
+/// let stop = StopWhenReady(lifecycle.stop_handle());
+/// let report = lifecycle.observer(stop).serve().await;
+///
+/// assert_eq!(report.exit_code(), 3);
+/// let failed = report.failures().next().unwrap();
+/// assert_eq!(failed.hook, flush::META);
+/// assert_eq!(failed.outcome.to_string(), "failed: the disk is full");
+/// # }
+/// ```
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Report {

@@ -9,7 +9,8 @@ use crate::task::Value;
 
 /// What one run holds: the values of its startup hooks and its stop signal.
 ///
-/// Cheap to clone: clones are the same scope.
+/// Cheap to clone: clones are the same scope. Types of your own take what they need out of it: see
+/// [`Inject`](crate::Inject).
 #[derive(Clone)]
 pub struct Scope {
     shared: Arc<Shared>,

@@ -6,6 +6,13 @@ use serde::Serialize;
 
 /// Where a run stands. States only ever advance, and a start that fails goes from [`Starting`](Self::Starting) to
 /// [`Stopping`](Self::Stopping) at once.
+///
+/// ```
+/// use lifecycle_runtime::State;
+///
+/// assert!(State::Ready < State::Draining);
+/// assert_eq!(State::Ready.to_string(), "ready");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
