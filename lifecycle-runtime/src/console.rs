@@ -116,7 +116,8 @@ impl Observer for Console {
             Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
             Event::Drained { requests, took } => {
                 let (finished, cut) = (requests.finished, requests.cut.len());
-                self.say(&format!("server closed in {}: {finished} requests finished, {cut} cut off", readable(*took)));
+                let noun = if finished == 1 { "request" } else { "requests" };
+                self.say(&format!("server closed in {}: {finished} {noun} finished, {cut} cut off", readable(*took)));
             }
             Event::BudgetExceeded { path, sum, grace } => self.complain(&format!(
                 "the stop may take {}, but has {}: {}; shorten these timeouts or raise the grace period",

@@ -140,6 +140,9 @@ impl Http {
 
     /// Binds the addresses; nothing listens yet.
     pub(crate) fn bound(mut self) -> Result<BoundHttp, HttpError> {
+        if let Some(problem) = self.settings.problem() {
+            return Err(HttpError::Config(ConfigError::new(problem)));
+        }
         if self.addresses.is_empty() {
             self.addresses.push(DEFAULT_ADDRESS.to_owned());
         }
@@ -313,4 +316,29 @@ where
         #[cfg(unix)]
         files,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(http: Http, expected: &str) {
+        match http.bind("127.0.0.1:0").bound() {
+            Err(HttpError::Config(error)) => assert_eq!(error.to_string(), expected),
+            Err(HttpError::Bind(error)) => panic!("refused by the system: {error}"),
+            Ok(_) => panic!("bound"),
+        }
+    }
+
+    #[test]
+    fn a_server_that_could_serve_nothing_is_refused_before_anything_runs() {
+        let http = || Http::new(App::new);
+        check(http().workers(0_usize), "`workers` of a server is 0, and nothing could be served; give it at least 1");
+        check(
+            http().max_connections(0_usize),
+            "`max_connections` of a server is 0, and nothing could be served; give it at least 1",
+        );
+        check(http().workers(513_usize), "513 workers are too many for a server; give it at most 512");
+    }
 }

@@ -13,17 +13,18 @@ use super::Http;
 pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>;
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty $(, if $feature:literal)?;)+) => {
         /// What is set; the rest stays as `HttpServer` has it.
         #[derive(Default)]
         pub(super) struct Settings {
-            $(pub(super) $name: Option<$ty>,)+
+            $($(#[cfg(feature = $feature)])? pub(super) $name: Option<$ty>,)+
             pub(super) on_connect: Option<OnConnect>,
         }
 
         impl Http {
             $(
                 $(#[doc = $doc])+
+                $(#[cfg(feature = $feature)])?
                 #[must_use]
                 pub fn $name(mut self, value: impl Into<$ty>) -> Self {
                     self.settings.$name = Some(value.into());
@@ -37,6 +38,7 @@ macro_rules! settings {
             ($server:expr, $settings:expr) => {{
                 let (mut server, settings) = ($server, $settings);
                 $(
+                    $(#[cfg(feature = $feature)])?
                     if let Some(value) = settings.$name.clone() {
                         server = server.$name(value);
                     }
@@ -53,27 +55,57 @@ macro_rules! settings {
 
 settings! {
     /// The number of worker threads; the number of processors by default. `LIFECYCLE_WORKERS` overrides it.
-    workers: usize,
+    workers: usize;
     /// How long an idle connection is kept; 5 s by default.
-    keep_alive: KeepAlive,
+    keep_alive: KeepAlive;
     /// Whether small writes are sent at once (`TCP_NODELAY`); the system's default by default.
-    tcp_nodelay: bool,
+    tcp_nodelay: bool;
     /// How many connections may wait to be accepted; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
-    backlog: u32,
+    backlog: u32;
     /// How many connections one worker serves at the same time; 25,600 by default.
-    max_connections: usize,
+    max_connections: usize;
     /// How many TLS handshakes one worker makes at the same time; 256 by default.
-    max_connection_rate: usize,
+    max_connection_rate: usize;
     /// How many threads one worker's `web::block` uses at most; 512 divided by the number of processors by default.
-    worker_max_blocking_threads: usize,
+    worker_max_blocking_threads: usize;
     /// How long a client may take to send a request's head; 5 s by default. Zero turns the limit off.
-    client_request_timeout: Duration,
+    client_request_timeout: Duration;
     /// How long a connection may take to close; 1 s by default. Zero turns the limit off.
-    client_disconnect_timeout: Duration,
+    client_disconnect_timeout: Duration;
     /// Whether a client may close its sending half and still get its response; it may by default.
-    h1_allow_half_closed: bool,
+    h1_allow_half_closed: bool;
+    /// How many bytes of a response are collected before they are written (HTTP/1); 32 KiB by default.
+    h1_write_buffer_size: usize;
+    /// The initial flow control window of an HTTP/2 stream, in bytes; 1 MiB by default.
+    h2_initial_window_size: u32, if "http2";
+    /// The initial flow control window of an HTTP/2 connection, in bytes; 2 MiB by default.
+    h2_initial_connection_window_size: u32, if "http2";
+    /// How long a TLS handshake may take; 3 s by default.
+    tls_handshake_timeout: Duration, if "rustls";
     /// The host name for URLs that the app generates; the socket's address by default.
-    server_hostname: String,
+    server_hostname: String;
+}
+
+/// How many workers actix-server takes.
+const MAX_WORKERS: usize = 512;
+
+impl Settings {
+    /// What is wrong with the settings: what actix-web would panic about, or serve nothing with.
+    pub(super) fn problem(&self) -> Option<String> {
+        let counts = [
+            ("workers", self.workers),
+            ("worker_max_blocking_threads", self.worker_max_blocking_threads),
+            ("max_connections", self.max_connections),
+            ("h1_write_buffer_size", self.h1_write_buffer_size),
+        ];
+        let zero = counts.into_iter().find(|(_, count)| *count == Some(0));
+        let zero =
+            zero.map(|(name, _)| format!("`{name}` of a server is 0, and nothing could be served; give it at least 1"));
+        let many = self.workers.filter(|workers| *workers > MAX_WORKERS);
+        zero.or(
+            many.map(|workers| format!("{workers} workers are too many for a server; give it at most {MAX_WORKERS}"))
+        )
+    }
 }
 
 impl Http {
