@@ -73,24 +73,27 @@ impl Executor {
                     }
                 }
             }
-            let failure = tokio::select! {
+            let mut ended = tokio::select! {
                 biased;
-                cause = stop_asked(asked) => StartError { reason: format!("stopped: {cause}"), cause },
+                cause = stop_asked(asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
                 ended = crew.next() => match ended {
                     None => return Ok(times.critical_path(plan.hooks(), graph)),
-                    Some(ended) => {
-                        let (step, took) = (ended.step, ended.took);
-                        match self.start_ended(ended) {
-                            Ok(()) => {
-                                times.ended(step, took);
-                                walk.finish(step);
-                                continue;
-                            }
-                            Err(reason) => StartError { cause: StopCause::StartFailed, reason },
-                        }
-                    }
+                    Some(ended) => Ok(Some(ended)),
                 },
             };
+            // All that have ended by now: asking whether to stop costs more than to hear of one.
+            while let Ok(Some(one)) = ended {
+                let (step, took) = (one.step, one.took);
+                ended = match self.start_ended(one) {
+                    Ok(()) => {
+                        times.ended(step, took);
+                        walk.finish(step);
+                        Ok(crew.next_ended())
+                    }
+                    Err(reason) => Err(StartError { cause: StopCause::StartFailed, reason }),
+                };
+            }
+            let Err(failure) = ended else { continue };
             let give_up_at = on_failure(&failure);
             self.give_up(&mut crew, asked, give_up_at).await;
             return Err(failure);
@@ -149,13 +152,17 @@ impl Executor {
                     walk.finish(step);
                 }
             }
-            let Some(ended) = crew.next().await else {
+            let mut ended = crew.next().await;
+            if ended.is_none() {
                 return times.critical_path(plan.hooks(), graph);
-            };
-            let step = ended.step;
-            times.ended(step, ended.took);
-            self.stop_ended(ended);
-            walk.finish(step);
+            }
+            while let Some(one) = ended {
+                let step = one.step;
+                times.ended(step, one.took);
+                self.stop_ended(one);
+                walk.finish(step);
+                ended = crew.next_ended();
+            }
         }
     }
 

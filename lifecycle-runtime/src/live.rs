@@ -4,17 +4,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Observer, readable};
-use crate::hook::HookMeta;
-use crate::id::HookMap;
+use crate::plan::Plan;
 use crate::state::State;
 
 /// The hooks that are running, and whatever else says what it waits for.
-#[derive(Clone, Default)]
-pub(crate) struct Live(Arc<Mutex<Now>>);
+#[derive(Clone)]
+pub(crate) struct Live {
+    plan: Arc<Plan>,
+    began: Instant,
+    now: Arc<Mutex<Now>>,
+}
 
-#[derive(Default)]
 struct Now {
-    running: HookMap<(&'static HookMeta, Instant)>,
+    /// Per hook of the plan, since when it has been running.
+    running: Vec<Option<Duration>>,
     others: Vec<Source>,
     was_ready: bool,
 }
@@ -23,6 +26,12 @@ struct Now {
 type Source = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 impl Live {
+    /// For the hooks of a plan, whose run begins now.
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
+        let now = Now { running: vec![None; plan.hooks().len()], others: Vec::new(), was_ready: false };
+        Self { plan, began: Instant::now(), now: Arc::new(Mutex::new(now)) }
+    }
+
     /// Asks this one, too.
     pub(crate) fn add(&self, source: impl Fn() -> Vec<String> + Send + Sync + 'static) {
         self.lock().others.push(Arc::new(source));
@@ -35,10 +44,12 @@ impl Live {
 
     /// Everything that is going on, the longest first: `close_db 2.1 s`.
     pub(crate) fn waits(&self) -> Vec<String> {
+        let elapsed = self.began.elapsed();
         let (mut running, others) = {
             let now = self.lock();
-            let running: Vec<_> = now.running.values().map(|(hook, since)| (hook.name, since.elapsed())).collect();
-            (running, now.others.clone())
+            let hooks = self.plan.hooks().iter().zip(&now.running);
+            let running = hooks.filter_map(|(hook, since)| Some((hook.name, elapsed.saturating_sub((*since)?))));
+            (running.collect::<Vec<_>>(), now.others.clone())
         };
         running.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let hooks = running.into_iter().map(|(name, running)| format!("{name} {}", readable(running)));
@@ -51,21 +62,20 @@ impl Live {
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Live {
-    fn on_event(&self, _: Duration, event: &Event) {
-        match event {
-            Event::HookStarted { hook } => {
-                self.lock().running.insert(hook.id, (hook, Instant::now()));
-            }
-            Event::HookEnded { hook, .. } => {
-                self.lock().running.remove(&hook.id);
-            }
-            Event::State(State::Ready) => self.lock().was_ready = true,
-            _ => {}
+    fn on_event(&self, at: Duration, event: &Event) {
+        let (hook, since) = match event {
+            Event::HookStarted { hook } => (hook, Some(at)),
+            Event::HookEnded { hook, .. } => (hook, None),
+            Event::State(State::Ready) => return self.lock().was_ready = true,
+            _ => return,
+        };
+        if let Some(position) = self.plan.position(hook.id) {
+            self.lock().running[position] = since;
         }
     }
 }

@@ -144,6 +144,16 @@ impl Crew {
         None
     }
 
+    /// The next task that has ended already, without waiting for any.
+    pub(super) fn next_ended(&mut self) -> Option<Ended> {
+        while let Ok(news) = self.news.try_recv() {
+            if let Some(ended) = self.hear(news) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
     fn hear(&mut self, news: News) -> Option<Ended> {
         // One that was abandoned before is of no interest any more.
         let running = self.take(news.step)?;

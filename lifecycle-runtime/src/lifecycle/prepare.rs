@@ -53,7 +53,8 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box
         HttpError::Bind(error) => refuse(&console, 1, error),
     })?;
 
-    let (recorder, live) = (Recorder::default(), Live::default());
+    let plan = Arc::new(plan);
+    let (recorder, live) = (Recorder::default(), Live::new(Arc::clone(&plan)));
     let mut observers = lifecycle.observers;
     observers.push(Arc::new(recorder.clone()));
     observers.push(Arc::new(live.clone()));
@@ -67,7 +68,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box
     }
     let run = Run {
         config,
-        plan: Arc::new(plan),
+        plan,
         handle: lifecycle.handle,
         hears_signals: lifecycle.signals,
         work: Arc::new(|hook, scope| (hook.run)(scope)),

@@ -65,12 +65,13 @@ impl Play {
             signals: Mutex::new(self.signals),
             handle: StopHandle::new(),
         });
-        let (recorder, live) = (Recorder::default(), Live::default());
+        let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
+        let (recorder, live) = (Recorder::default(), Live::new(Arc::clone(&plan)));
         let observers: Vec<Arc<dyn Observer>> =
             vec![Arc::new(recorder.clone()), Arc::new(live.clone()), Arc::new(Seen(Arc::clone(&script)))];
         let run = Run {
             config: self.config,
-            plan: Arc::new(sample::plan(&self.plan).expect("a valid plan")),
+            plan,
             handle: script.handle.clone(),
             hears_signals: false,
             work: work(Arc::clone(&script), self.behaviours),
