@@ -9,6 +9,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Ident, Path, Type};
 
 use crate::model::{Hook, Soundness};
 
@@ -23,9 +24,9 @@ pub fn lints(hook: &Hook) -> TokenStream {
 pub fn hook(hook: &Hook) -> TokenStream {
     let Hook { name, conditions, args, repeated, .. } = hook;
     let runtime = &args.runtime;
-    let (ty, returns, meta) = (ty(hook), returns(hook), meta(hook));
+    let (ty, returns, meta, edges) = (ty(hook), returns(hook), meta(hook), edges(hook));
     let (check, submit) = match &hook.soundness {
-        Soundness::Sound => (check(hook), Some(submit(hook))),
+        Soundness::Sound => (edges.as_ref().map(|_| check(hook)), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
     // The function's name is the place of all that is not the user's own. rustc lints it like the user's, too.
@@ -39,6 +40,7 @@ pub fn hook(hook: &Hook) -> TokenStream {
             impl __lifecycle::Hook for #name {
                 #returns
                 const META: &'static __lifecycle::HookMeta = &#meta;
+                #edges
             }
             #check
             #submit
@@ -87,33 +89,44 @@ fn meta(hook: &Hook) -> TokenStream {
     let order = args.order.map(|order| quote!(order: __lifecycle::Some(#order),));
     let timeout =
         args.timeout.map(|millis| quote!(timeout: __lifecycle::Some(__lifecycle::Duration::from_millis(#millis)),));
-    let arguments = (!hook.arguments.is_empty() && hook.flaw().is_none()).then(|| {
-        let uses = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES));
-        quote!(arguments: &[#(#uses),*],)
-    });
-    let after = (!args.after.is_empty()).then(|| {
-        let metas = args.after.iter().map(meta_of);
-        quote!(after: &[#(#metas),*],)
-    });
-    let before = (!args.before.is_empty()).then(|| {
-        let metas = args.before.iter().map(meta_of);
-        quote!(before: &[#(|| #metas),*],)
-    });
-    let of = args.of.as_ref().map(|path| {
-        let meta = meta_of(path);
-        quote!(of: __lifecycle::Some(#meta),)
-    });
+    let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
     let run = run(hook);
-    let keys = quote!(#order #timeout #arguments #after #before #of);
+    let keys = quote!(#order #timeout #is_teardown);
     let plain = quote_spanned! {name.span()=>
         __lifecycle::meta::<Self>(__lifecycle::Kind::#kind, #text, ::core::module_path!(), #run)
     };
     if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __lifecycle::HookMeta { #keys ..#plain }) }
 }
 
-/// The metadata of the hook that a path names.
-fn meta_of(path: &syn::Path) -> TokenStream {
-    quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::META)
+/// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it may well be said from
+/// both sides.
+fn edges(hook: &Hook) -> Option<TokenStream> {
+    let args = &hook.args;
+    let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
+    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES);
+    let edge = |path: &Path| quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::EDGE);
+    let later = |path: &Path| quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::META);
+    let span = hook.name.span();
+    let fields: TokenStream = [
+        list("arguments", span, arguments.iter().map(argument)),
+        list("after", span, args.after.iter().map(edge)),
+        list("before", span, args.before.iter().map(later)),
+        args.of.as_ref().map(edge).map(|hook| quote_spanned!(span=> of: __lifecycle::Some(#hook),)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!fields.is_empty()).then(|| {
+        quote_spanned! {span=>
+            const EDGES: __lifecycle::Edges = __lifecycle::Edges { #fields ..__lifecycle::Edges::NONE };
+        }
+    })
+}
+
+/// A field for a list, unless there is nothing in it.
+fn list(name: &str, span: Span, entries: impl ExactSizeIterator<Item = TokenStream>) -> Option<TokenStream> {
+    let name = Ident::new(name, span);
+    (entries.len() > 0).then(|| quote_spanned!(span=> #name: &[#(#entries),*],))
 }
 
 /// What makes a task of the hook: it injects the arguments and calls the user's function.
@@ -134,19 +147,13 @@ fn run(hook: &Hook) -> TokenStream {
     }
 }
 
-/// Whether the hook contradicts others. What `before` names is not in the metadata, as these hooks may name this one.
-fn check(hook: &Hook) -> Option<TokenStream> {
-    let Hook { name, args, .. } = hook;
-    let is_alone = hook.arguments.is_empty() && args.after.is_empty() && args.before.is_empty() && args.of.is_none();
-    let later = args.before.iter().map(meta_of);
-    (!is_alone).then(|| {
-        quote_spanned! {name.span()=>
-            const _: () = <#name as __lifecycle::Hook>::META.check(&[#(#later),*]);
-        }
-    })
+/// Where rustc finds what contradicts other hooks.
+fn check(hook: &Hook) -> TokenStream {
+    let name = &hook.name;
+    quote_spanned!(name.span()=> const _: () = <#name as __lifecycle::Hook>::META.check(&<#name as __lifecycle::Hook>::EDGES);)
 }
 
-/// Where the registry finds the hook. Evaluating it, rustc finds cycles.
+/// Where the registry finds the hook.
 fn submit(hook: &Hook) -> TokenStream {
     let name = &hook.name;
     quote_spanned! {name.span()=>

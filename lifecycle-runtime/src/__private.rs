@@ -1,6 +1,6 @@
 //! What the attributes' expansions call. Not part of the public interface: it changes without notice.
 
-pub use crate::hook::{Hook, HookMeta, Kind};
+pub use crate::hook::{Edges, Hook, HookMeta, Kind};
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
 pub use crate::output::{Output, Parts, PlainOutput, Probe};
@@ -22,7 +22,9 @@ inventory::collect!(Registered);
 #[must_use]
 #[track_caller]
 pub const fn meta<H: Hook>(kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> HookMeta {
-    HookMeta::new(HookId::of::<H>(), kind, name, module, run)
+    let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
+    meta.edges = edges::<H>;
+    meta
 }
 
 /// The task of an `async fn`; `call` injects the arguments.
@@ -37,4 +39,8 @@ where
 /// The task of a plain `fn`; `call` injects the arguments.
 pub fn blocking<H: Hook>(call: impl FnOnce() -> Result<H::Returned, BoxError> + Send + 'static) -> Task {
     Task::blocking(|| returned::<H::Output>(call()?))
+}
+
+const fn edges<H: Hook>() -> Edges {
+    H::EDGES
 }

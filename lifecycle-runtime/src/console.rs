@@ -143,7 +143,7 @@ impl Console {
 }
 
 fn verb(hook: &HookMeta) -> &'static str {
-    match (hook.kind, hook.of) {
+    match (hook.kind, hook.of()) {
         (Kind::Startup, _) => "start",
         (Kind::Shutdown, None) => "run",
         (Kind::Shutdown, Some(_)) => "tear down",

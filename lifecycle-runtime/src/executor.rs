@@ -196,7 +196,7 @@ impl Executor {
     /// A startup hook that has not started and that this shutdown hook depends on.
     fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
         let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
-        hook.needs().chain(hook.of).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
+        hook.needs().chain(hook.of()).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
     }
 
     fn stop_ended(&self, ended: Ended) {

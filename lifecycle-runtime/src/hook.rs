@@ -48,6 +48,14 @@ pub trait Hook: Sized + Send + Sync + 'static {
 
     /// What the attribute says about the function.
     const META: &'static HookMeta;
+
+    /// The hooks that the attribute and the arguments name.
+    #[doc(hidden)]
+    const EDGES: Edges = Edges::NONE;
+
+    /// What others depend on: the metadata, once the hook's own edges are evaluated. So a cycle is a compile error.
+    #[doc(hidden)]
+    const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
 }
 
 /// The kind of a hook: which attribute made it.
@@ -124,13 +132,44 @@ pub struct HookMeta {
     pub arguments: &'static [&'static [&'static HookMeta]],
     #[doc(hidden)]
     pub after: &'static [&'static HookMeta],
-    /// Functions, so that a hook and its predecessor may each name the other without a cycle in constants.
+    /// Functions, so that a hook and its predecessor may each name the other.
     #[doc(hidden)]
     pub before: &'static [fn() -> &'static HookMeta],
     #[doc(hidden)]
     pub of: Option<&'static HookMeta>,
+    // What attributes say of other hooks. A function, as rustc follows each reference in a constant: it would go through
+    // all that a hook depends on, however indirectly, once for each hook.
+    #[doc(hidden)]
+    pub edges: fn() -> Edges,
+    #[doc(hidden)]
+    pub is_teardown: bool,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
+}
+
+/// The hooks that an attribute and the arguments under it name.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Edges {
+    /// One list per argument.
+    pub arguments: &'static [&'static [&'static HookMeta]],
+    /// The key `after`.
+    pub after: &'static [&'static HookMeta],
+    /// The key `before`.
+    pub before: &'static [&'static HookMeta],
+    /// The key `of`.
+    pub of: Option<&'static HookMeta>,
+}
+
+impl Edges {
+    /// None at all.
+    pub const NONE: Self = Self { arguments: &[], after: &[], before: &[], of: None };
+
+    /// The metadata, once the edges are evaluated.
+    pub(crate) const fn known(_: Self, meta: &'static HookMeta) -> &'static HookMeta {
+        meta
+    }
 }
 
 impl HookMeta {
@@ -153,6 +192,8 @@ impl HookMeta {
             after: &[],
             before: &[],
             of: None,
+            edges: Edges::default,
+            is_teardown: false,
             run,
         }
     }
@@ -191,10 +232,10 @@ impl HookMeta {
     /// `order` of its own, which stands outside the barriers between orders.
     #[must_use]
     pub const fn order(&self) -> Option<u32> {
-        match (self.order, self.of) {
-            (None, Some(_)) => None,
-            (None, None) => Some(0),
-            (order, _) => order,
+        match self.order {
+            None if self.is_teardown || self.of.is_some() => None,
+            None => Some(0),
+            order => order,
         }
     }
 
@@ -206,19 +247,20 @@ impl HookMeta {
 
     /// The hook that this one is the teardown of.
     #[must_use]
-    pub const fn of(&self) -> Option<&'static HookMeta> {
-        self.of
+    pub fn of(&self) -> Option<&'static HookMeta> {
+        self.of.or_else(|| (self.edges)().of)
     }
 
     /// The hooks that this one needs before it can run: its arguments and `after`, each once.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
-        let arguments = self.arguments.iter().flat_map(|uses| uses.iter());
-        arguments.chain(self.after).copied()
+        let edges = (self.edges)();
+        let arguments = self.arguments.iter().chain(edges.arguments).flat_map(|uses| uses.iter());
+        arguments.chain(self.after).chain(edges.after).copied()
     }
 
     /// The hooks that its `before` names.
     pub fn before(&self) -> impl Iterator<Item = &'static HookMeta> {
-        self.before.iter().map(|meta| meta())
+        self.before.iter().map(|meta| meta()).chain((self.edges)().before.iter().copied())
     }
 }
 

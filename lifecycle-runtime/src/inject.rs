@@ -2,7 +2,7 @@
 
 use crate::dep::Dep;
 use crate::error::BoxError;
-use crate::hook::{Hook, HookMeta};
+use crate::hook::{Edges, Hook, HookMeta};
 use crate::scope::Scope;
 use crate::stop::{Stop, StopHandle};
 
@@ -51,7 +51,8 @@ pub trait Inject: Sized + Send + 'static {
 }
 
 impl<H: Hook> Inject for Dep<H> {
-    const USES: &'static [&'static HookMeta] = &[H::META];
+    // As `H::EDGE`, but that would be one more constant for rustc to go down into.
+    const USES: &'static [&'static HookMeta] = &[Edges::known(H::EDGES, H::META)];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.dep()?)

@@ -134,7 +134,7 @@ fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> 
         if found.insert(hook.id, hook).is_none() {
             open.extend(hook.needs());
             open.extend(hook.before());
-            open.extend(hook.of);
+            open.extend(hook.of());
         }
     }
     found

@@ -1,39 +1,36 @@
 //! What the compiler checks of one hook's metadata, in a constant beside the hook's registration.
 
-use super::{HookMeta, Kind};
+use super::{Edges, HookMeta, Kind};
 
 impl HookMeta {
     /// Every check. One that fails is a compile error at the caller's place.
-    ///
-    /// `later` is what the hook's `before` names: these hooks may depend on this one, so its own metadata must not name
-    /// them.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check(&self, later: &[&Self]) {
+    pub const fn check(&self, edges: &Edges) {
         let mut i = 0;
-        while i < self.arguments.len() {
+        while i < edges.arguments.len() {
             let mut j = 0;
-            while j < self.arguments[i].len() {
-                self.check_value(self.arguments[i][j]);
-                self.check_order(self.arguments[i][j]);
+            while j < edges.arguments[i].len() {
+                self.check_value(edges.arguments[i][j]);
+                self.check_order(edges.arguments[i][j]);
                 j += 1;
             }
             i += 1;
         }
         let mut i = 0;
-        while i < self.after.len() {
-            self.check_after(self.after[i]);
-            self.check_order(self.after[i]);
+        while i < edges.after.len() {
+            self.check_after(edges.after[i]);
+            self.check_order(edges.after[i]);
             i += 1;
-        }
-        if let Some(resource) = self.of {
-            self.check_teardown(resource);
         }
         let mut i = 0;
-        while i < later.len() {
-            self.check_before(later[i]);
-            later[i].check_order(self);
+        while i < edges.before.len() {
+            self.check_before(edges.before[i]);
+            edges.before[i].check_order(self);
             i += 1;
+        }
+        if let Some(resource) = edges.of {
+            self.check_teardown(resource);
         }
     }
 

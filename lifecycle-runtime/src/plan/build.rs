@@ -29,7 +29,7 @@ pub(super) fn stop(hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut teardowns = HashMap::new();
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
         draft.run(at);
-        if let Some(resource) = hook.of {
+        if let Some(resource) = hook.of() {
             teardowns.insert(index[&resource.id], at);
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn stop(hooks: Hooks<'_>, index: &Index) -> Graph {
         }
     }
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
-        for needed in hook.needs().filter(|needed| hook.of.is_none_or(|resource| resource != *needed)) {
+        for needed in hook.needs().filter(|needed| hook.of().is_none_or(|resource| resource != *needed)) {
             match needed.kind {
                 Kind::Startup => draft.edge(Step::Run(at), end(index[&needed.id])),
                 Kind::Shutdown => draft.edge(Step::Run(index[&needed.id]), Step::Run(at)),

@@ -40,7 +40,7 @@ fn one_hook_per_path(hooks: Hooks<'_>, problems: &mut Vec<String>) {
 fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     let mut first = HookMap::default();
     for hook in hooks {
-        let Some(resource) = hook.of else { continue };
+        let Some(resource) = hook.of() else { continue };
         if let Some(other) = first.insert(resource.id, hook) {
             problems.push(format!(
                 "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other run before it, with \
@@ -58,7 +58,7 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
 /// Only what has started can be torn down. The compiler checks it for hooks of the attributes.
 fn teardown_of_a_startup_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     for hook in hooks {
-        if let Some(resource) = hook.of.filter(|resource| resource.kind != Kind::Startup) {
+        if let Some(resource) = hook.of().filter(|resource| resource.kind != Kind::Startup) {
             problems.push(format!("{} can't be the teardown of {}: it never starts", named(hook), named(resource)));
         }
     }
