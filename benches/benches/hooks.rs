@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lifecycle_runtime::__private::{Parts, Task, returned};
+use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
 use lifecycle_runtime::{Event, HookId, HookMeta, Kind, Lifecycle, Observer, Plan, State, StopHandle};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -146,7 +146,8 @@ fn startup_hooks(
     let mut hooks: Vec<&'static HookMeta> = Vec::new();
     for needs in needs {
         let mut hook = hook(Kind::Startup, run);
-        hook.after = needs.into_iter().map(|number| hooks[number]).collect::<Vec<_>>().leak();
+        let after = needs.into_iter().map(|number| hooks[number]).collect::<Vec<_>>().leak();
+        hook.edges = EdgeSource::Data(Edges { after, ..Edges::NONE });
         hooks.push(Box::leak(Box::new(hook)));
     }
     hooks
@@ -156,7 +157,8 @@ fn startup_hooks(
 fn with_teardowns(started: Vec<&'static HookMeta>) -> Vec<&'static HookMeta> {
     let teardown = |resource: &&'static HookMeta| {
         let mut hook = hook(Kind::Shutdown, no_op);
-        hook.of = Some(resource);
+        hook.is_teardown = true;
+        hook.edges = EdgeSource::Data(Edges { of: Some(resource), ..Edges::NONE });
         &*Box::leak(Box::new(hook))
     };
     let teardowns: Vec<_> = started.iter().map(teardown).collect();

@@ -1,6 +1,6 @@
 //! What the attributes' expansions call. Not part of the public interface: it changes without notice.
 
-pub use crate::hook::{Edges, Hook, HookMeta, Kind};
+pub use crate::hook::{EdgeSource, Edges, Hook, HookMeta, Kind};
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
 pub use crate::output::{Output, Parts, PlainOutput, Probe};
@@ -23,7 +23,7 @@ inventory::collect!(Registered);
 #[track_caller]
 pub const fn meta<H: Hook>(kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> HookMeta {
     let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
-    meta.edges = edges::<H>;
+    meta.edges = EdgeSource::Type(edges::<H>);
     meta
 }
 

@@ -127,24 +127,24 @@ pub struct HookMeta {
     pub order: Option<u32>,
     #[doc(hidden)]
     pub timeout: Option<Duration>,
-    /// One list per argument.
     #[doc(hidden)]
-    pub arguments: &'static [&'static [&'static HookMeta]],
-    #[doc(hidden)]
-    pub after: &'static [&'static HookMeta],
-    /// Functions, so that a hook and its predecessor may each name the other.
-    #[doc(hidden)]
-    pub before: &'static [fn() -> &'static HookMeta],
-    #[doc(hidden)]
-    pub of: Option<&'static HookMeta>,
-    // What attributes say of other hooks. A function, as rustc follows each reference in a constant: it would go through
-    // all that a hook depends on, however indirectly, once for each hook.
-    #[doc(hidden)]
-    pub edges: fn() -> Edges,
+    pub edges: EdgeSource,
     #[doc(hidden)]
     pub is_teardown: bool,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
+}
+
+/// Where a hook's edges are.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_enums)]
+pub enum EdgeSource {
+    /// In the type that names the hook. Behind a function, as rustc follows each reference in a constant: it would go
+    /// through all that a hook depends on, however indirectly, once for each hook.
+    Type(fn() -> Edges),
+    /// Here: the hook is made of data, in tests and benchmarks.
+    Data(Edges),
 }
 
 /// The hooks that an attribute and the arguments under it name.
@@ -188,11 +188,7 @@ impl HookMeta {
             line: place.line(),
             order: None,
             timeout: None,
-            arguments: &[],
-            after: &[],
-            before: &[],
-            of: None,
-            edges: Edges::default,
+            edges: EdgeSource::Data(Edges::NONE),
             is_teardown: false,
             run,
         }
@@ -233,7 +229,7 @@ impl HookMeta {
     #[must_use]
     pub const fn order(&self) -> Option<u32> {
         match self.order {
-            None if self.is_teardown || self.of.is_some() => None,
+            None if self.is_teardown => None,
             None => Some(0),
             order => order,
         }
@@ -248,19 +244,25 @@ impl HookMeta {
     /// The hook that this one is the teardown of.
     #[must_use]
     pub fn of(&self) -> Option<&'static HookMeta> {
-        self.of.or_else(|| (self.edges)().of)
+        self.edges().of
     }
 
-    /// The hooks that this one needs before it can run: its arguments and `after`, each once.
+    /// The hooks that this one needs before it can run: its arguments and `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
-        let edges = (self.edges)();
-        let arguments = self.arguments.iter().chain(edges.arguments).flat_map(|uses| uses.iter());
-        arguments.chain(self.after).chain(edges.after).copied()
+        let edges = self.edges();
+        edges.arguments.iter().flat_map(|uses| uses.iter()).chain(edges.after).copied()
     }
 
     /// The hooks that its `before` names.
     pub fn before(&self) -> impl Iterator<Item = &'static HookMeta> {
-        self.before.iter().map(|meta| meta()).chain((self.edges)().before.iter().copied())
+        self.edges().before.iter().copied()
+    }
+
+    fn edges(&self) -> Edges {
+        match self.edges {
+            EdgeSource::Type(edges) => edges(),
+            EdgeSource::Data(edges) => edges,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Plan, PlanError};
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
 use crate::id::HookId;
 use crate::task::{Task, Value};
 
@@ -24,7 +24,7 @@ pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
     let mut made = HashMap::new();
     LATER.with_borrow_mut(Vec::clear);
     let hooks = lines.iter().map(|words| make(words[1], &lines, &mut made, &mut HashSet::new())).collect();
-    LATER.with_borrow_mut(|later| later.iter_mut().for_each(|(name, hook)| *hook = made.get(name).copied()));
+    all_made(&made);
     hooks
 }
 
@@ -52,23 +52,24 @@ fn make(
     hook.file = "app.rs";
     hook.line = u32::try_from(number + 1).expect("a short text");
 
-    let (mut needs, mut after, mut before) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut needs, mut after, mut before, mut of) = (Vec::new(), Vec::new(), Vec::new(), None);
     let mut key = "";
     for word in &words[2..] {
         match (key, *word) {
             (_, "order" | "timeout" | "of" | "needs" | "after" | "before") => key = word,
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
             ("timeout", millis) => hook.timeout = Some(Duration::from_millis(millis.parse().expect("a number"))),
-            ("of", name) => hook.of = Some(make(name, lines, made, open)),
+            ("of", name) => of = Some(make(name, lines, made, open)),
             ("needs", name) => needs.push(make(name, lines, made, open)),
             ("after", name) => after.push(make(name, lines, made, open)),
-            ("before", name) => before.push(later(name)),
+            ("before", name) => before.push(name.to_owned()),
             _ => panic!("{name}: unexpected {word}"),
         }
     }
-    hook.arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
-    hook.after = leak(after.into_boxed_slice());
-    hook.before = leak(before.into_boxed_slice());
+    hook.is_teardown = of.is_some();
+    let arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
+    let edges = Edges { arguments, after: leak(after.into_boxed_slice()), before: &[], of };
+    hook.edges = if before.is_empty() { EdgeSource::Data(edges) } else { EdgeSource::Type(later(edges, before)) };
     let hook: &'static HookMeta = leak(Box::new(hook));
     made.insert(name.to_owned(), hook);
     hook
@@ -79,20 +80,28 @@ fn leak<T: ?Sized>(value: Box<T>) -> &'static T {
 }
 
 thread_local! {
-    /// What `before` names. It is given as functions, and a function can't know which plan it is called for.
-    static LATER: RefCell<Vec<(String, Option<&'static HookMeta>)>> = const { RefCell::new(Vec::new()) };
+    /// The edges of hooks with a `before`, which may name hooks that are made later: each with those names at first.
+    static LATER: RefCell<Vec<(Edges, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn later(name: &str) -> fn() -> &'static HookMeta {
-    fn at<const N: usize>() -> &'static HookMeta {
-        LATER.with_borrow(|later| later[N].1.expect("the hook is made"))
+/// A function that knows the edges once all hooks are made. A function can't know for which of them it is called, so there
+/// is a number of them.
+fn later(edges: Edges, before: Vec<String>) -> fn() -> Edges {
+    fn at<const N: usize>() -> Edges {
+        LATER.with_borrow(|later| later[N].0)
     }
-    const FUNCTIONS: [fn() -> &'static HookMeta; 16] = [
-        at::<0>, at::<1>, at::<2>, at::<3>, at::<4>, at::<5>, at::<6>, at::<7>, at::<8>, at::<9>, at::<10>, at::<11>,
-        at::<12>, at::<13>, at::<14>, at::<15>,
-    ];
+    const FUNCTIONS: [fn() -> Edges; 8] = [at::<0>, at::<1>, at::<2>, at::<3>, at::<4>, at::<5>, at::<6>, at::<7>];
     LATER.with_borrow_mut(|later| {
-        later.push((name.to_owned(), None));
+        later.push((edges, before));
         FUNCTIONS[later.len() - 1]
     })
+}
+
+/// Fills in what `before` names.
+fn all_made(made: &HashMap<String, &'static HookMeta>) {
+    LATER.with_borrow_mut(|later| {
+        for (edges, before) in later {
+            edges.before = before.iter().map(|name| made[name]).collect::<Vec<_>>().leak();
+        }
+    });
 }
