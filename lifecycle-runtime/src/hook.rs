@@ -53,8 +53,8 @@ pub trait Hook: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const EDGES: Edges = Edges::NONE;
 
-    /// What others depend on: the metadata, once the hook's own edges are evaluated. So a cycle is a compile error.
-    #[doc(hidden)]
+    /// The metadata as something to depend on: what [`Inject::USES`](crate::Inject::USES) is made of. The hook's own
+    /// dependencies are evaluated before it, so that a cycle is a compile error.
     const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
 }
 

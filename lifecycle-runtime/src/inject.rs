@@ -22,7 +22,7 @@ use crate::stop::{Stop, StopHandle};
 /// struct Backend { db: Dep<db>, mailer: Dep<mailer> }
 ///
 /// impl Inject for Backend {
-///     const USES: &'static [&'static HookMeta] = &[db::META, mailer::META];
+///     const USES: &'static [&'static HookMeta] = &[db::EDGE, mailer::EDGE];
 ///     fn inject(scope: &Scope) -> Result<Self, BoxError> {
 ///         Ok(Self { db: scope.dep()?, mailer: scope.dep()? })
 ///     }
@@ -39,7 +39,7 @@ use crate::stop::{Stop, StopHandle};
     note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, and types that implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
-    /// The hooks whose values this type takes. They run before the hook that takes it.
+    /// The hooks whose values this type takes, each as its [`EDGE`](Hook::EDGE). They run before the hook that takes it.
     const USES: &'static [&'static HookMeta] = &[];
 
     /// Takes the value out of the scope.

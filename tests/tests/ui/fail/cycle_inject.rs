@@ -1,0 +1,22 @@
+//! A cycle through an argument of one's own.
+
+use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, Inject, Scope, on_startup};
+
+struct Backend {
+    db: Dep<db>,
+}
+
+impl Inject for Backend {
+    const USES: &'static [&'static HookMeta] = &[db::EDGE];
+
+    fn inject(scope: &Scope) -> Result<Self, BoxError> {
+        Ok(Self { db: scope.dep()? })
+    }
+}
+
+#[on_startup]
+async fn db(backend: Backend) -> u32 {
+    *backend.db
+}
+
+fn main() {}
