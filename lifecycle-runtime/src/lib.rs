@@ -49,6 +49,9 @@
 //!
 //! A module of the same name in the same scope clashes with the type (E0428): name hooks after what they provide.
 //!
+//! rustc goes down a chain of dependencies to its end. Where each of some fifty hooks stands before the one that it needs, it
+//! reaches its limit and says so: `#![recursion_limit = "256"]` raises it. In the other direction there is no limit.
+//!
 //! # Safety from panics and hangs
 //!
 //! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is cancelled, and abandoned if it
