@@ -12,6 +12,7 @@ pub(crate) struct Config {
     /// `None`: what the hooks' reserves leave of `grace`.
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
+    pub(crate) quiet_window: Duration,
     pub(crate) console: bool,
     pub(crate) strict_budget: bool,
     /// The addresses to listen on instead of the server's own.
@@ -29,6 +30,7 @@ impl Default for Config {
             startup_timeout: Duration::from_secs(60),
             drain_timeout: None,
             drain_delay: Duration::ZERO,
+            quiet_window: Duration::from_millis(250),
             console: true,
             strict_budget: false,
             bind: None,
@@ -52,7 +54,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
-const VARIABLES: [Variable; 9] = [
+const VARIABLES: [Variable; 10] = [
     Variable {
         name: "LIFECYCLE_BIND",
         form: "addresses such as 0.0.0.0:8080 or unix:/run/app.sock, separated by commas",
@@ -71,6 +73,7 @@ const VARIABLES: [Variable; 9] = [
         form: "text, mermaid, dot or json",
         set: |c, v| set(&mut c.plan, v.parse().map(Some)),
     },
+    Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
     Variable {
         name: "LIFECYCLE_STARTUP_TIMEOUT",
         form: DURATION,
@@ -104,7 +107,7 @@ impl Config {
 
     /// No time is longer than any process lives: moments that far ahead could not be told.
     fn within_reason(mut self) -> Self {
-        for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay] {
+        for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay, &mut self.quiet_window] {
             *duration = LONGEST.min(*duration);
         }
         self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));

@@ -178,6 +178,33 @@ pub struct Requests {
     pub finished: u64,
     /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
     pub cut: Vec<String>,
+    /// How many were answered with 503, because their client had been told before that they would come too late.
+    pub refused: u64,
+    /// How many got no response, or only a part of it, because their handler panicked.
+    pub panicked: u64,
+    /// How many clients went away before they had their response.
+    pub abandoned: u64,
+    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
+    /// `web::block`.
+    pub workers_left: usize,
+}
+
+impl Requests {
+    /// Those of two servers.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.finished += more.finished;
+        self.cut.extend(more.cut);
+        self.refused += more.refused;
+        self.panicked += more.panicked;
+        self.abandoned += more.abandoned;
+        self.workers_left += more.workers_left;
+        self
+    }
+
+    /// Whether nothing was broken off by the stop.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.cut.is_empty() && self.workers_left == 0
+    }
 }
 
 /// Sees every event of a run.

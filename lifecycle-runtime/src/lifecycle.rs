@@ -44,6 +44,7 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period |
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
 /// | `LIFECYCLE_PLAN` | prints the plan as `text`, `mermaid`, `dot` or `json` and exits | |
+/// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`](Self::quiet_window) | `250ms` |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`](Self::startup_timeout) | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
@@ -127,6 +128,15 @@ impl Lifecycle {
     /// by default. Responses announce the end of their connection meanwhile.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay;
+        self
+    }
+
+    /// How long connections on which nothing is in flight stay open once the listener is closed; 250 ms by default.
+    ///
+    /// A client may have sent its next request just before it could learn that the connection ends: within this
+    /// window it is answered, with `Connection: close`.
+    pub fn quiet_window(mut self, window: Duration) -> Self {
+        self.config.quiet_window = window;
         self
     }
 

@@ -236,7 +236,7 @@ impl Recorder {
         let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
         let exit = match &record.error {
             Some(_) => 1,
-            None if has_failed || server_failed || !record.requests.cut.is_empty() => 3,
+            None if has_failed || server_failed || !record.requests.is_clean() => 3,
             None => 0,
         };
         Report {

@@ -1,26 +1,49 @@
 //! The HTTP server. The only code that knows actix-web.
+//!
+//! It stands on actix-http, not on `HttpServer`: how connections are accepted and how they end is what this crate is for.
 
+mod accept;
 mod address;
+mod connection;
 mod extract;
-mod in_flight;
+mod http2;
+mod requests;
+mod secure;
+mod service;
 mod settings;
+mod speech;
+mod track;
+mod transport;
+mod websocket;
+mod worker;
 
 use std::io;
-use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use actix_web::App;
 use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::{App, HttpServer};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::ConfigError;
 use crate::event::Requests;
 use crate::scope::Scope;
-use address::{BindError, Bound, Listener};
-pub(crate) use in_flight::InFlight;
-use settings::{Settings, with_settings};
+use accept::Acceptor;
+use address::{BindError, Bound};
+use requests::Table;
+use secure::Secure;
+use service::{Build, Endpoint};
+use settings::Settings;
+use worker::{Order, Worker};
+
+/// How long workers may take to drop what was cut off.
+const LEAVING: Duration = Duration::from_millis(100);
+
+/// Why a worker doesn't serve.
+const NO_APP: &str = "an app could not be built; see the log for the reason";
 
 /// How many connections may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -43,7 +66,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 /// let lifecycle = Lifecycle::new().http(http);
 /// ```
 pub struct Http {
-    launch: Launch,
+    apps: Apps,
     addresses: Vec<String>,
     protocol: Protocol,
     settings: Settings,
@@ -66,17 +89,10 @@ impl<T, B> AppFactory<B> for T where
 {
 }
 
-/// Builds the server of an app whose type is known here and nowhere else. `HttpServer` can't be sent, so all of it
-/// happens in one call.
-type Launch = Box<dyn FnOnce(Vec<Listener>, &Protocol, &Settings, Scope, InFlight) -> io::Result<Launched> + Send>;
+/// Builds an app whose type is known here and nowhere else, for one worker.
+type Apps = Box<dyn Fn(Scope) -> Build + Send>;
 
-struct Launched {
-    server: Server,
-    #[cfg(unix)]
-    files: Vec<address::SocketFile>,
-}
-
-#[derive(Clone, Default)]
+#[derive(Default)]
 enum Protocol {
     #[default]
     Http,
@@ -95,8 +111,9 @@ impl Http {
         B: MessageBody + 'static,
     {
         Self {
-            launch: Box::new(move |listeners, protocol, settings, scope, in_flight| {
-                launch(factory, listeners, protocol, settings, scope, in_flight)
+            apps: Box::new(move |scope| {
+                let factory = factory.clone();
+                service::build(move || factory().app_data(scope.clone()))
             }),
             addresses: Vec::new(),
             protocol: Protocol::default(),
@@ -193,75 +210,129 @@ pub(crate) struct BoundHttp {
 }
 
 impl BoundHttp {
-    /// Listens and serves. On the async runtime.
-    pub(crate) fn serve(self, scope: Scope) -> io::Result<Serving> {
-        let Http { launch, protocol, settings, .. } = self.http;
-        let backlog = settings.backlog.unwrap_or(BACKLOG);
+    /// Builds the apps, listens and serves. On the async runtime.
+    pub(crate) async fn serve(self, scope: Scope) -> io::Result<Serving> {
+        let Http { apps, protocol, settings, .. } = self.http;
+        let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
+        let is_secure = scheme == "https";
+        let endpoints = self.sockets.iter().map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
+        let plan = Arc::new(worker::Plan {
+            endpoints: endpoints.collect::<io::Result<_>>()?,
+            auto_h2c: protocol.is_either(),
+            secure: protocol.secure(&settings),
+            announces: Arc::default(),
+            room: Arc::default(),
+            settings,
+        });
+        let (mut workers, mut desks, mut ready) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..plan.settings.workers() {
+            let (worker, desk, is_ready) = worker::start(number, &plan, apps(scope.clone()))?;
+            workers.push(worker);
+            desks.push(desk);
+            ready.push(is_ready);
+        }
+        for is_ready in ready {
+            is_ready.await.map_err(|_| io::Error::other(NO_APP))?;
+        }
         let listeners: Vec<_> =
             self.sockets.into_iter().map(|socket| socket.listen(backlog)).collect::<io::Result<_>>()?;
-        let urls = listeners.iter().map(|listener| listener.url(protocol.scheme())).collect();
-        let in_flight = InFlight::default();
-        let launched = launch(listeners, &protocol, &settings, scope, in_flight.clone())?;
-        let handle = launched.server.handle();
-        Ok(Serving {
-            urls,
-            in_flight,
-            handle,
-            task: tokio::spawn(launched.server),
-            #[cfg(unix)]
-            _files: launched.files,
-        })
+        let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
+        let acceptor = accept::start(listeners, desks, Arc::clone(&plan.room))?;
+        let traffic = Traffic { tables: workers.iter().map(|worker| Arc::clone(&worker.table)).collect() };
+        Ok(Serving { urls, traffic, announces: Arc::clone(&plan.announces), workers, acceptor })
     }
 }
 
 /// A server that serves.
 pub(crate) struct Serving {
     pub(crate) urls: Vec<String>,
-    pub(crate) in_flight: InFlight,
-    handle: ServerHandle,
-    task: JoinHandle<io::Result<()>>,
-    #[cfg(unix)]
-    _files: Vec<address::SocketFile>,
+    pub(crate) traffic: Traffic,
+    announces: Arc<AtomicBool>,
+    workers: Vec<Worker>,
+    acceptor: Acceptor,
+}
+
+/// How long a drain may take.
+#[derive(Clone, Copy)]
+pub(crate) struct DrainTimes {
+    /// How long connections without a request are kept.
+    pub(crate) quiet: Duration,
+    /// When requests are cut off.
+    pub(crate) cut: Instant,
+    /// When what can't be cut off is left behind.
+    pub(crate) leave: Instant,
 }
 
 impl Serving {
-    /// Whether the server has ended by itself, which it should not, and with which error.
+    /// Whether the server has ended by itself, which it should not, and why.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
-        Pin::new(&mut self.task).poll(context).map(|ended| match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(error.to_string()),
-        })
+        let acceptor = self.acceptor.poll_ended(context).map(|()| "it accepts no more connections");
+        let mut workers =
+            self.workers.iter_mut().map(|worker| worker.poll_ended(context).map(|()| "a worker has ended"));
+        workers.find(Poll::is_ready).unwrap_or(acceptor).map(|reason| Some(reason.to_owned()))
     }
 
-    /// From now on every response closes its connection.
+    /// From now on every response closes its connection, and clients that can be told otherwise are told.
     pub(crate) fn announce_close(&self) {
-        self.in_flight.announce_close();
+        self.announces.store(true, Ordering::Relaxed);
+        self.workers.iter().for_each(|worker| worker.order(Order::Announce));
     }
 
-    /// Closes the listener and waits for the requests in flight, until `deadline` or until `hurried` ends.
-    pub(crate) async fn drain(mut self, deadline: Instant, hurried: impl Future<Output = ()>) -> Requests {
-        let stopped = async {
-            self.handle.stop(true).await;
-            if !self.task.is_finished() {
-                let _ = (&mut self.task).await;
+    /// Serves what is waiting, closes the listeners, and waits for the requests in flight.
+    pub(crate) async fn drain(mut self, times: DrainTimes, hurried: impl Future<Output = ()>) -> Requests {
+        let Self { acceptor, workers, traffic, .. } = &mut self;
+        let mut hurried = std::pin::pin!(hurried);
+        let drained = async {
+            acceptor.close().await;
+            workers.iter().for_each(|worker| worker.order(Order::Close { quiet: times.quiet }));
+            all_ended(workers).await;
+        };
+        let leave = tokio::select! {
+            () = drained => None,
+            () = sleep_until(times.cut) => Some(times.leave),
+            () = &mut hurried => Some(Instant::now()),
+        };
+        if let Some(leave) = leave {
+            traffic.cut();
+            workers.iter().for_each(|worker| worker.order(Order::Cut));
+            let hurried = async {
+                hurried.await;
+                sleep(LEAVING).await;
+            };
+            let is_late = leave <= Instant::now();
+            tokio::select! {
+                () = all_ended(workers) => {}
+                () = sleep_until(leave.max(Instant::now() + LEAVING)) => {}
+                () = hurried, if !is_late => {}
             }
-        };
-        let done = tokio::select! {
-            () = stopped => true,
-            () = tokio::time::sleep_until(deadline) => false,
-            () = hurried => false,
-        };
-        let mut requests = self.in_flight.requests();
-        if done {
-            // actix-web waits for connections, and so for requests: what is left in the table has lost its client.
-            requests.finished += requests.cut.len() as u64;
-            requests.cut.clear();
-        } else {
-            // Only dropping the server ends it now.
-            self.task.abort();
         }
+        let mut requests = traffic.requests();
+        requests.workers_left = workers.iter_mut().map(|worker| usize::from(!worker.has_ended())).sum();
         requests
+    }
+}
+
+/// Waits until nothing of the app runs any more.
+async fn all_ended(workers: &mut [Worker]) {
+    for worker in workers {
+        worker.ended().await;
+    }
+}
+
+/// What goes through a server.
+#[derive(Clone)]
+pub(crate) struct Traffic {
+    tables: Arc<[Arc<Table>]>,
+}
+
+impl Traffic {
+    /// What has become of the requests so far; those in flight are listed as if they were cut off now.
+    pub(crate) fn requests(&self) -> Requests {
+        self.tables.iter().map(|table| table.requests()).fold(Requests::default(), Requests::and)
+    }
+
+    fn cut(&self) {
+        self.tables.iter().for_each(|table| table.cut());
     }
 }
 
@@ -275,47 +346,26 @@ impl Protocol {
             Self::Rustls(_) => "https",
         }
     }
-}
 
-/// Builds the server and starts its threads.
-fn launch<F, T, B>(
-    factory: F,
-    listeners: Vec<Listener>,
-    protocol: &Protocol,
-    settings: &Settings,
-    scope: Scope,
-    in_flight: InFlight,
-) -> io::Result<Launched>
-where
-    F: Fn() -> App<T> + Send + Clone + 'static,
-    T: AppFactory<B> + 'static,
-    B: MessageBody + 'static,
-{
-    let app = move || factory().app_data(scope.clone()).wrap(in_flight.middleware());
-    // Its own stop closes idle connections at once and knows nothing of deadlines: the run stops it.
-    let server = HttpServer::new(app).disable_signals().shutdown_timeout(u64::from(u32::MAX));
-    let mut server = with_settings!(server, settings);
-    #[cfg(unix)]
-    let mut files = Vec::new();
-    for listener in listeners {
-        server = match (listener, protocol.clone()) {
-            (Listener::Tcp(listener), Protocol::Http) => server.listen(listener)?,
+    /// Whether a client may begin with HTTP/1 or HTTP/2.
+    fn is_either(&self) -> bool {
+        match self {
             #[cfg(feature = "http2")]
-            (Listener::Tcp(listener), Protocol::AutoH2c) => server.listen_auto_h2c(listener)?,
-            #[cfg(feature = "rustls")]
-            (Listener::Tcp(listener), Protocol::Rustls(config)) => server.listen_rustls_0_23(listener, *config)?,
-            #[cfg(unix)]
-            (Listener::Unix(listener, file), _) => {
-                files.push(file);
-                server.listen_uds(listener)?
-            }
-        };
+            Self::AutoH2c => true,
+            _ => false,
+        }
     }
-    Ok(Launched {
-        server: server.run(),
-        #[cfg(unix)]
-        files,
-    })
+
+    fn secure(self, settings: &Settings) -> Option<Secure> {
+        match self {
+            #[cfg(feature = "rustls")]
+            Self::Rustls(config) => Some(Secure::new(*config, settings.tls_handshake_timeout())),
+            _ => {
+                let _ = settings;
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]

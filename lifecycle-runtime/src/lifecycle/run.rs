@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::plan::{Budget, Plan};
 use crate::report::{Recorder, Report};
 use crate::scope::Scope;
-use crate::server::{BoundHttp, Serving};
+use crate::server::{BoundHttp, DrainTimes, Serving};
 use crate::state::State;
 use crate::stop::{Asked, Progress, Stop, StopCause, StopHandle, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -78,7 +78,7 @@ impl Stage<'_> {
         let limit = Instant::now() + config.startup_timeout;
         let started = executor.start(limit, &mut asked, |failure| self.fail(failure)).await;
         let start_path = match started {
-            Ok(path) => match serve(servers, &scope) {
+            Ok(path) => match serve(servers, &scope).await {
                 Ok(serving) => {
                     self.until_stop(serving, asked).await;
                     path
@@ -101,8 +101,8 @@ impl Stage<'_> {
         let Run { events, live, .. } = self.run;
         for server in &serving {
             server.urls.iter().for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
-            let in_flight = server.in_flight.clone();
-            live.add(move || in_flight.requests().cut);
+            let traffic = server.traffic.clone();
+            live.add(move || traffic.requests().cut);
         }
         self.enter(State::Ready);
         self.release_watchdog();
@@ -136,18 +136,15 @@ impl Stage<'_> {
                 () = sleep_until(end) => {}
             }
         }
-        let end = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
+        let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
+        let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
         let mut drains = JoinSet::new();
         for server in serving {
             let mut asked = asked.clone();
-            drains.spawn(async move { server.drain(end, hurried(&mut asked)).await });
+            drains.spawn(async move { server.drain(times, hurried(&mut asked)).await });
         }
         let drained = drains.join_all().await;
-        let together = drained.into_iter().reduce(|mut all, more| {
-            all.finished += more.finished;
-            all.cut.extend(more.cut);
-            all
-        });
+        let together = drained.into_iter().reduce(Requests::and);
         together.map(|requests| (requests, began.elapsed()))
     }
 
@@ -224,10 +221,10 @@ impl Stage<'_> {
 }
 
 /// Opens the listeners: everything that requests need is there.
-fn serve(servers: Vec<BoundHttp>, scope: &Scope) -> Result<Vec<Serving>, StartError> {
+async fn serve(servers: Vec<BoundHttp>, scope: &Scope) -> Result<Vec<Serving>, StartError> {
     let mut serving = Vec::new();
     for server in servers {
-        match server.serve(scope.clone()) {
+        match server.serve(scope.clone()).await {
             Ok(server) => serving.push(server),
             Err(error) => {
                 let reason = format!("the server can't listen: {error}");

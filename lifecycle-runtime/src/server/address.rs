@@ -158,6 +158,17 @@ impl Drop for SocketFile {
 }
 
 impl Bound {
+    /// The address, for URLs that the app makes. A Unix socket has none: it gets that of `HttpServer`.
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => {
+                socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket has no address"))
+            }
+            #[cfg(unix)]
+            Self::Unix(..) => Ok(SocketAddr::from(([127, 0, 0, 1], 8080))),
+        }
+    }
+
     /// Connections are queued from here on.
     pub(super) fn listen(self, backlog: u32) -> io::Result<Listener> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);

@@ -1,6 +1,7 @@
 //! What actix-web's `HttpServer` lets its users set. A setting is one entry here.
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,12 @@ use super::Http;
 
 /// Called with the connection's transport when a client connects.
 pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
 
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty $(, if $feature:literal)?;)+) => {
@@ -32,24 +39,6 @@ macro_rules! settings {
                 }
             )+
         }
-
-        /// An `HttpServer` with the settings.
-        macro_rules! with_settings {
-            ($server:expr, $settings:expr) => {{
-                let (mut server, settings) = ($server, $settings);
-                $(
-                    $(#[cfg(feature = $feature)])?
-                    if let Some(value) = settings.$name.clone() {
-                        server = server.$name(value);
-                    }
-                )+
-                if let Some(on_connect) = settings.on_connect.clone() {
-                    server = server.on_connect(move |io, extensions| on_connect(io, extensions));
-                }
-                server
-            }};
-        }
-        pub(super) use with_settings;
     };
 }
 
@@ -70,7 +59,8 @@ settings! {
     worker_max_blocking_threads: usize;
     /// How long a client may take to send a request's head; 5 s by default. Zero turns the limit off.
     client_request_timeout: Duration;
-    /// How long a connection may take to close; 1 s by default. Zero turns the limit off.
+    /// How long a connection may take to close; 1 s by default. Zero turns the limit off. While the server drains, also
+    /// how long the client of a WebSocket may take to answer the Close that it is sent.
     client_disconnect_timeout: Duration;
     /// Whether a client may close its sending half and still get its response; it may by default.
     h1_allow_half_closed: bool;
@@ -86,10 +76,45 @@ settings! {
     server_hostname: String;
 }
 
-/// How many workers actix-server takes.
+/// How many workers make sense at all.
 const MAX_WORKERS: usize = 512;
 
+/// What is not set is as in `HttpServer`; what actix-http knows the default of is left to it.
 impl Settings {
+    pub(super) fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(parallelism)
+    }
+
+    pub(super) fn max_connections(&self) -> usize {
+        self.max_connections.unwrap_or(25_600)
+    }
+
+    pub(super) fn max_connection_rate(&self) -> usize {
+        self.max_connection_rate.unwrap_or(256).max(1)
+    }
+
+    pub(super) fn max_blocking_threads(&self) -> usize {
+        self.worker_max_blocking_threads.unwrap_or_else(|| (512 / parallelism()).max(1))
+    }
+
+    pub(super) fn client_disconnect_timeout(&self) -> Duration {
+        self.client_disconnect_timeout.unwrap_or(SECOND)
+    }
+
+    /// How long the client of a WebSocket may take to answer a Close.
+    pub(super) fn websocket_timeout(&self) -> Duration {
+        self.client_disconnect_timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(SECOND)
+    }
+
+    pub(super) fn client_request_timeout(&self) -> Option<Duration> {
+        Some(self.client_request_timeout.unwrap_or(5 * SECOND)).filter(|timeout| !timeout.is_zero())
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(super) fn tls_handshake_timeout(&self) -> Duration {
+        self.tls_handshake_timeout.unwrap_or(3 * SECOND)
+    }
+
     /// What is wrong with the settings: what actix-web would panic about, or serve nothing with.
     pub(super) fn problem(&self) -> Option<String> {
         let counts = [

@@ -1,0 +1,106 @@
+//! An app as one worker serves it on one address: actix-http with the settings that `HttpServer` has.
+//!
+//! The only file that uses what actix-web doesn't document: `AppConfig` has no other constructor.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply, map_config};
+use actix_web::App;
+use actix_web::body::MessageBody;
+use actix_web::dev::AppConfig;
+
+use super::AppFactory;
+use super::settings::Settings;
+use super::track::Track;
+use super::transport::Transport;
+
+/// What an app is told of the address that it is served on.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    pub(super) is_secure: bool,
+    pub(super) address: SocketAddr,
+}
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Serves a connection to its end.
+pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> LocalFuture<()>>;
+
+/// Builds an app for an endpoint; `None` if the app could not be built, of which it has told the log.
+pub(super) type Build = Box<dyn Fn(&Endpoint, &Settings) -> LocalFuture<Option<Serve>> + Send>;
+
+/// What builds the apps that `factory` makes.
+pub(super) fn build<F, T, B>(factory: F) -> Build
+where
+    F: Fn() -> App<T> + Send + 'static,
+    T: AppFactory<B> + 'static,
+    B: MessageBody + 'static,
+{
+    Box::new(move |endpoint, settings| {
+        let service = service(factory(), endpoint, settings);
+        Box::pin(async move {
+            let service = Rc::new(service.new_service(()).await.ok()?);
+            let serve: Serve = Rc::new(move |transport, protocol, peer| {
+                let service = Rc::clone(&service);
+                Box::pin(async move {
+                    if std::future::poll_fn(|context| service.poll_ready(context)).await.is_ok()
+                        && let Err(error) = service.call((transport, protocol, peer)).await
+                    {
+                        tracing::debug!("a connection ended early: {error}");
+                    }
+                })
+            });
+            Some(serve)
+        })
+    })
+}
+
+type Connected = (Transport, Protocol, Option<SocketAddr>);
+
+/// The app with the settings. What is not set is as in `HttpServer`.
+fn service<T, B>(
+    app: App<T>,
+    endpoint: &Endpoint,
+    settings: &Settings,
+) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = actix_http::error::DispatchError, InitError = ()>
++ use<T, B>
+where
+    T: AppFactory<B> + 'static,
+    B: MessageBody + 'static,
+{
+    let &Endpoint { is_secure, address } = endpoint;
+    let host = settings.server_hostname.clone().unwrap_or_else(|| address.to_string());
+    let app = map_config(app.into_factory(), move |()| AppConfig::__priv_test_new(is_secure, host.clone(), address));
+    let on_connect = settings.on_connect.clone();
+    let mut service = HttpService::build()
+        .local_addr(address)
+        .keep_alive(settings.keep_alive.unwrap_or_default())
+        .client_disconnect_timeout(settings.client_disconnect_timeout())
+        .on_connect_ext(move |transport: &Transport, extensions| {
+            extensions.insert(Rc::clone(transport.connection()));
+            if let Some(on_connect) = &on_connect {
+                on_connect(transport.socket(), extensions);
+            }
+        });
+    if let Some(timeout) = settings.client_request_timeout {
+        service = service.client_request_timeout(timeout);
+    }
+    if let Some(allow) = settings.h1_allow_half_closed {
+        service = service.h1_allow_half_closed(allow);
+    }
+    if let Some(size) = settings.h1_write_buffer_size {
+        service = service.h1_write_buffer_size(size);
+    }
+    #[cfg(feature = "http2")]
+    if let Some(size) = settings.h2_initial_window_size {
+        service = service.h2_initial_window_size(size);
+    }
+    #[cfg(feature = "http2")]
+    if let Some(size) = settings.h2_initial_connection_window_size {
+        service = service.h2_initial_connection_window_size(size);
+    }
+    service.finish(apply(Track, app))
+}

@@ -1,0 +1,164 @@
+//! What stands between a connection and the app: each request is entered as in flight, and each response says that its
+//! connection closes once the server drains.
+//!
+//! Outside of the app and so of every middleware: it sees the response that is written, whoever made it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_http::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_http::{ConnectionType, Method, Request, Response, StatusCode};
+use actix_service::{Service, Transform};
+use actix_web::dev::ServiceResponse;
+use actix_web::web::Bytes;
+use actix_web::{Error, http::header};
+use pin_project_lite::pin_project;
+
+use super::connection::{Connection, InFlight};
+
+/// Enters each request of the service that it wraps.
+pub(super) struct Track;
+
+impl<S, B> Transform<S, Request> for Track
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    type Response = Response<Tracked<EitherBody<B>>>;
+    type Error = Infallible;
+    type Transform = TrackService<S>;
+    type InitError = ();
+    type Future = std::future::Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        std::future::ready(Ok(TrackService { service }))
+    }
+}
+
+pub(super) struct TrackService<S> {
+    service: S,
+}
+
+impl<S, B> Service<Request> for TrackService<S>
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    type Response = Response<Tracked<EitherBody<B>>>;
+    type Error = Infallible;
+    type Future = TrackFuture<S::Future>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Whatever a service that isn't ready has to say, it says to the request.
+        self.service.poll_ready(context).map(|_| Ok(()))
+    }
+
+    fn call(&self, request: Request) -> Self::Future {
+        let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
+        let Some(in_flight) = connection.begin(request.method(), request.uri()) else {
+            return TrackFuture::Refused;
+        };
+        let without_body = request.method() == Method::HEAD;
+        TrackFuture::Served { future: self.service.call(request), in_flight: Some(in_flight), without_body }
+    }
+}
+
+pin_project! {
+    #[project = TrackFutureProjection]
+    pub(super) enum TrackFuture<F> {
+        Refused,
+        Served { #[pin] future: F, in_flight: Option<InFlight>, without_body: bool },
+    }
+}
+
+impl<F, B> Future for TrackFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<Response<Tracked<EitherBody<B>>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut response, in_flight, without_body) = match self.project() {
+            TrackFutureProjection::Refused => (refusal().map_body(|_, body| EitherBody::right(body)), None, false),
+            TrackFutureProjection::Served { future, in_flight, without_body } => {
+                let response = match ready!(future.poll(context)) {
+                    Ok(response) => Response::from(response).map_body(|_, body| EitherBody::left(body)),
+                    Err(error) => Response::from(error.error_response()).map_body(|_, body| EitherBody::right(body)),
+                };
+                (response, in_flight.take(), *without_body)
+            }
+        };
+        if let Some(in_flight) = &in_flight {
+            prepare(in_flight.connection(), &mut response);
+        }
+        Poll::Ready(Ok(response.map_body(|_, body| {
+            let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
+            Tracked { body, response: Owed { in_flight, is_complete } }
+        })))
+    }
+}
+
+/// Has a response say what its client must know of the connection's end.
+fn prepare<B>(connection: &Connection, response: &mut Response<B>) {
+    if response.head().status == StatusCode::SWITCHING_PROTOCOLS {
+        let upgrade = response.headers().get(header::UPGRADE);
+        if upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+            connection.becomes_websocket();
+        }
+    } else if connection.announces_close() {
+        // A header by hand would be dropped: actix-http writes its own.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+}
+
+/// The answer to a request that came after the connection's end had been told.
+fn refusal() -> Response<BoxBody> {
+    Response::with_body(StatusCode::SERVICE_UNAVAILABLE, BoxBody::new("the server is stopping"))
+}
+
+pin_project! {
+    /// A body that keeps its request in flight until it has ended.
+    pub(super) struct Tracked<B> {
+        #[pin]
+        body: B,
+        response: Owed,
+    }
+}
+
+/// A response that is not complete.
+struct Owed {
+    in_flight: Option<InFlight>,
+    /// Whether nothing is missing but what the connection has not yet written.
+    is_complete: bool,
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if self.is_complete
+            && let Some(in_flight) = self.in_flight.take()
+        {
+            in_flight.complete();
+        }
+    }
+}
+
+impl<B: MessageBody> MessageBody for Tracked<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+        let this = self.project();
+        let next = this.body.poll_next(context);
+        if let Poll::Ready(None) = next {
+            this.response.is_complete = true;
+        }
+        next
+    }
+}
