@@ -4,17 +4,21 @@
 #![cfg(unix)]
 
 mod blocked;
+mod busy;
 mod code;
 mod configuration;
 mod drain;
 mod harness;
-mod http;
+mod idle;
+mod in_flight;
 mod output;
 mod shutdown;
 mod signals;
 mod sockets;
 mod startup;
 mod tls;
+
+use lifecycle_tests::{http, load};
 
 /// What the hooks of `service` say when nothing goes wrong.
 const STARTED: [&str; 3] = ["db", "cache", "warm"];

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::harness::{Signal, program};
-use crate::http::{Connection, Load, Lost};
+use crate::harness::{Signal, own_address, program};
+use crate::http::{Connection, Lost};
+use crate::load::Load;
 use crate::{STARTED, STOPPED};
 
 const SIGNALS: [(Signal, &str); 3] =
@@ -32,15 +33,15 @@ fn each_signal_stops_a_process_without_a_server() {
 }
 
 #[test]
-fn each_signal_stops_a_server_under_load_and_no_response_is_torn() {
+fn each_signal_stops_a_server_under_load_and_no_request_is_lost() {
     for (signal, _) in SIGNALS {
-        let mut program = program!("service").start();
+        let mut program = program!("service").env("LIFECYCLE_BIND", own_address()).start();
         let paths = ["GET /", "GET /", "GET /rows", "GET /rows", "GET /streamed", "GET /streamed"];
         let load = Load::on(&program.address(), &paths);
         load.wait_for(500);
         program.signal(signal);
         let ended = program.end();
-        load.expect_no_cut();
+        load.end().expect_nothing_lost();
         ended.expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
     }
 }
@@ -128,7 +129,7 @@ fn two_signals_at_once_still_run_everything() {
 
 #[test]
 fn a_second_signal_under_load_still_runs_everything() {
-    let mut program = program!("service").start();
+    let mut program = program!("service").env("LIFECYCLE_BIND", own_address()).start();
     let load = Load::on(&program.address(), &["GET /", "GET /rows", "GET /streamed", "GET /streamed"]);
     load.wait_for(200);
     program.signal(Signal::SIGTERM);

@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 
 pub(crate) use ended::Ended;
 use ended::show;
+pub(crate) use lifecycle_tests::LIMIT;
 pub(crate) use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 pub(crate) use start::{Start, own_address, program};
-
-/// How long a program may live. Much longer than any should, and than a busy machine delays one.
-pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// A started program. Killed when it is dropped.
 pub(crate) struct Program {

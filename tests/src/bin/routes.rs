@@ -1,0 +1,188 @@
+//! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
+//! [log=PATH]`
+//!
+//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server. Handlers that wait, wait for a
+//! line on stdin. What a file at `log` gets is in the order in which it happened.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use actix_web::body::BodyStream;
+use actix_web::web::{self, Bytes, Payload, ServiceConfig};
+use actix_web::{App, Error, HttpResponse};
+use futures_util::{Stream, StreamExt, stream};
+use lifecycle_runtime::{Dep, Hook, Http, Lifecycle, Stop, on_shutdown, on_startup};
+use lifecycle_tests::act::{end_with_stdin, heard, say, told_to};
+use lifecycle_tests::certificate;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
+/// Longer than any test waits.
+const FOREVER: Duration = Duration::from_secs(600);
+
+/// Where it is written what happened. A line is one write to a file that is open for appending: whole, and in order.
+static LOG: LazyLock<Option<File>> = LazyLock::new(|| {
+    let path = Some(told_to("log")).filter(|path| !path.is_empty())?;
+    Some(OpenOptions::new().append(true).create(true).open(path).expect("a place for the log"))
+});
+
+fn log(line: &str) {
+    if let Some(mut file) = LOG.as_ref() {
+        file.write_all(format!("{line}\n").as_bytes()).expect("room for a line");
+    }
+}
+
+#[on_startup]
+async fn db() -> &'static str {
+    log("db");
+    "rows"
+}
+
+#[on_shutdown]
+async fn flush(_db: Dep<db>) {
+    log("flush");
+    say("flush");
+}
+
+#[on_shutdown(of = db)]
+async fn close_db(_db: Dep<db>) {
+    log("close_db");
+    say("close_db");
+}
+
+async fn index() -> &'static str {
+    "ok"
+}
+
+/// Does nothing but tell that it ran.
+async fn run(name: web::Path<String>) -> String {
+    say(&format!("run {name}"));
+    name.into_inner()
+}
+
+/// The same for many.
+async fn record(name: web::Path<String>) -> String {
+    log(&name);
+    name.into_inner()
+}
+
+async fn held(name: web::Path<String>) -> String {
+    say(&format!("held {name}"));
+    heard(&name).await;
+    name.into_inner()
+}
+
+/// Answers with the length of the request's body.
+async fn upload(mut body: Payload) -> Result<String, Error> {
+    say("upload");
+    let mut length = 0;
+    while let Some(bytes) = body.next().await {
+        length += bytes?.len();
+    }
+    Ok(length.to_string())
+}
+
+fn streamed(body: impl Stream<Item = &'static [u8]> + 'static) -> HttpResponse {
+    HttpResponse::Ok().body(BodyStream::new(body.map(|chunk| Ok::<_, Error>(Bytes::from_static(chunk)))))
+}
+
+/// Two chunks, and a wait between them.
+async fn chunks() -> HttpResponse {
+    say("chunks");
+    let second = stream::once(async {
+        heard("chunks").await;
+        &b"second"[..]
+    });
+    streamed(stream::iter([&b"first"[..]]).chain(second))
+}
+
+/// Events until the stop.
+async fn events(stop: Stop) -> HttpResponse {
+    let last = stream::once(async move {
+        stop.requested().await;
+        &b"data: last\n\n"[..]
+    });
+    streamed(stream::iter([&b"data: first\n\n"[..]]).chain(last))
+}
+
+/// Events, whatever happens.
+async fn endless() -> HttpResponse {
+    streamed(stream::repeat(&b"data: again\n\n"[..]).then(|event| async move {
+        sleep(Duration::from_millis(5)).await;
+        event
+    }))
+}
+
+/// More than fits between a server and a client that does not read: 256 MB.
+async fn large() -> HttpResponse {
+    say("large");
+    streamed(stream::repeat(&[b'x'; 16 * 1024][..]).take(16 * 1024))
+}
+
+async fn asleep() -> &'static str {
+    say("asleep");
+    sleep(Duration::from_secs(60)).await;
+    "awake"
+}
+
+/// Holds the worker thread up, and whatever else it serves.
+async fn block() -> &'static str {
+    say("block");
+    thread::sleep(FOREVER);
+    "never"
+}
+
+/// Uses what belongs to a hook, on a thread that nobody can cancel.
+async fn blocking(name: web::Path<String>) -> Result<String, Error> {
+    let name = name.into_inner();
+    let used = web::block(move || {
+        say("blocking");
+        Handle::current().block_on(heard(&name));
+        say("blocking ended");
+        name
+    });
+    Ok(used.await?)
+}
+
+fn routes(app: &mut ServiceConfig) {
+    app.route("/", web::get().to(index))
+        .route("/run/{name}", web::to(run))
+        .route("/record/{name}", web::get().to(record))
+        .route("/held/{name}", web::get().to(held))
+        .route("/upload", web::post().to(upload))
+        .route("/chunks", web::get().to(chunks))
+        .route("/events", web::get().to(events))
+        .route("/endless", web::get().to(endless))
+        .route("/large", web::get().to(large))
+        .route("/asleep", web::get().to(asleep))
+        .route("/block", web::get().to(block))
+        .route("/blocking/{name}", web::get().to(blocking));
+}
+
+fn server() -> Http {
+    Http::new(|| App::new().configure(routes)).workers(2_usize)
+}
+
+fn main() -> ExitCode {
+    end_with_stdin();
+    let mut http = server().bind("127.0.0.1:0");
+    if std::env::args().any(|argument| argument == "h2c") {
+        http = http.auto_h2c();
+    }
+    if let Ok(max) = told_to("max-connections").parse::<usize>() {
+        http = http.workers(1_usize).max_connections(max);
+    }
+    http = match &*told_to("certificate") {
+        "" => http,
+        path => http.rustls(certificate::config(path)),
+    };
+    let lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]).http(http);
+    match &*told_to("unix") {
+        "" => lifecycle.run(),
+        path => lifecycle.http(server().bind(format!("unix:{path}"))).run(),
+    }
+}

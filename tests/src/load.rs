@@ -1,0 +1,257 @@
+//! Clients that keep a server busy until nobody listens any more, and account for every request they sent.
+//!
+//! A request is *lost* if any of it was sent on an established connection and no whole response came. There is no excuse
+//! but one, which is no loss because such a request is not even sent: the response before it on its connection had
+//! announced the close. A connection that was established and ended before its first response is a loss as well. A
+//! connection that was refused is not: whoever is refused can go elsewhere.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::LIMIT;
+use crate::http::{Connection, Lost, Response};
+
+/// How the clients behave.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many there are at the same time.
+    pub clients: usize,
+    /// How many microseconds one waits between a response and its next request: from here to there.
+    pub pause: (u64, u64),
+    /// Whether each request has a connection of its own.
+    pub is_fresh: bool,
+    /// Where the randomness of the pauses comes from.
+    pub seed: u64,
+}
+
+impl Shape {
+    /// 64 clients that send the next request as soon as they have the response.
+    pub const CLOSED_LOOP: Self = Self { clients: 64, pause: (0, 0), is_fresh: false, seed: 1 };
+
+    /// 64 clients that think between a response and the next request.
+    pub const THINKING: Self = Self { pause: (2500, 7500), ..Self::CLOSED_LOOP };
+
+    /// 16 clients with a new connection for each request.
+    pub const FRESH: Self = Self { clients: 16, is_fresh: true, ..Self::CLOSED_LOOP };
+}
+
+/// What a client asks for: called with the number of the client and of its request, returns `GET /path`.
+pub trait Target: Fn(usize, usize) -> String + Send + Sync + 'static {}
+
+impl<F: Fn(usize, usize) -> String + Send + Sync + 'static> Target for F {}
+
+/// Clients at work.
+pub struct Load {
+    clients: Vec<JoinHandle<Outcome>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: String,
+    shape: Shape,
+    target: Box<dyn Target>,
+    answered: AtomicUsize,
+    /// Whether the clients shall give up.
+    over: AtomicBool,
+}
+
+/// What became of the requests.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The requests that got status 200, in the order of each client.
+    pub answered: Vec<String>,
+    /// How many got 503: the server refused them, and said so.
+    pub refused: usize,
+    /// How many responses announced the close of their connection.
+    pub announced: usize,
+    /// The others.
+    pub losses: Vec<Loss>,
+}
+
+/// A request that got no whole response.
+#[derive(Debug)]
+pub struct Loss {
+    /// `GET /path`.
+    pub request: String,
+    /// How many requests its connection had answered before.
+    pub before: usize,
+    /// What happened instead.
+    pub reason: String,
+}
+
+impl Load {
+    /// Sets clients on the server at this address, of which no other program may listen at a later time.
+    pub fn start(address: &str, shape: Shape, target: impl Target) -> Self {
+        let shared = Arc::new(Shared {
+            address: address.to_owned(),
+            shape,
+            target: Box::new(target),
+            answered: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+        });
+        let client = |number| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || Client::new(&shared, number).work())
+        };
+        let clients = (0..shape.clients).map(client).collect();
+        Self { clients, shared }
+    }
+
+    /// One client for each of these requests, which sends it again and again.
+    #[must_use]
+    pub fn on(address: &str, requests: &[&'static str]) -> Self {
+        let (clients, requests) = (requests.len(), requests.to_vec());
+        Self::start(address, Shape { clients, ..Shape::CLOSED_LOOP }, move |client, _| requests[client].to_owned())
+    }
+
+    /// Waits until this many requests have been answered.
+    ///
+    /// # Panics
+    ///
+    /// They never are.
+    pub fn wait_for(&self, answers: usize) {
+        let began = Instant::now();
+        while self.shared.answered.load(Ordering::SeqCst) < answers {
+            assert!(began.elapsed() < LIMIT, "the server does not answer");
+            assert!(!self.clients.iter().all(JoinHandle::is_finished), "every client has given up");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until every client has been refused.
+    ///
+    /// # Panics
+    ///
+    /// A client did.
+    #[must_use]
+    pub fn end(mut self) -> Outcome {
+        let outcomes = self.clients.drain(..).map(|client| client.join().expect("no panic"));
+        outcomes.fold(Outcome::default(), Outcome::and)
+    }
+}
+
+/// A test has failed: the address may be another program's next.
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Outcome {
+    fn and(mut self, other: Self) -> Self {
+        self.answered.extend(other.answered);
+        self.refused += other.refused;
+        self.announced += other.announced;
+        self.losses.extend(other.losses);
+        self
+    }
+
+    /// Asserts that no request was lost.
+    ///
+    /// # Panics
+    ///
+    /// Some were.
+    #[track_caller]
+    pub fn expect_nothing_lost(&self) {
+        assert!(self.losses.is_empty(), "{self}");
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answered, refused, announced, losses } = self;
+        let (answered, lost) = (answered.len(), losses.len());
+        write!(f, "{answered} answered, {refused} refused, {announced} closes announced, {lost} lost")?;
+        for Loss { request, before, reason } in losses.iter().take(20) {
+            write!(f, "\n  {request}, after {before} others on its connection: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Client<'a> {
+    shared: &'a Shared,
+    number: usize,
+    sent: usize,
+    random: fastrand::Rng,
+    outcome: Outcome,
+}
+
+impl<'a> Client<'a> {
+    fn new(shared: &'a Shared, number: usize) -> Self {
+        let random = fastrand::Rng::with_seed(shared.shape.seed ^ (number as u64) << 32);
+        Self { shared, number, sent: 0, random, outcome: Outcome::default() }
+    }
+
+    fn work(mut self) -> Outcome {
+        while !self.is_over() {
+            match Connection::to(&self.shared.address) {
+                Ok(connection) => self.use_up(connection),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
+                // Only a connection that was established can be reset.
+                Err(error) => self.lose("a connection".to_owned(), 0, format!("connecting: {error}")),
+            }
+        }
+        self.outcome
+    }
+
+    /// Sends requests until the connection is of no more use.
+    fn use_up(&mut self, mut connection: Connection<std::net::TcpStream>) {
+        for before in 0.. {
+            if self.is_over() {
+                return;
+            }
+            let request = (self.shared.target)(self.number, self.sent);
+            self.sent += 1;
+            if let Err(error) = connection.send(&request) {
+                return self.lose(request, before, format!("sending: {error}"));
+            }
+            match connection.response() {
+                Ok(response) => {
+                    let announces_close = response.announces_close();
+                    self.count(request, before, &response);
+                    if announces_close || self.shared.shape.is_fresh {
+                        return;
+                    }
+                }
+                Err(Lost::Unanswered) => {
+                    return self.lose(request, before, format!("no response: {:?}", connection.ending()));
+                }
+                Err(Lost::Cut { after }) => return self.lose(request, before, format!("torn after `{after}`")),
+            }
+            self.pause();
+        }
+    }
+
+    fn count(&mut self, request: String, before: usize, response: &Response) {
+        self.outcome.announced += usize::from(response.announces_close());
+        match response.status {
+            200 => {
+                self.outcome.answered.push(request);
+                self.shared.answered.fetch_add(1, Ordering::SeqCst);
+            }
+            503 => self.outcome.refused += 1,
+            _ => self.lose(request, before, format!("{response:?}")),
+        }
+    }
+
+    fn lose(&mut self, request: String, before: usize, reason: String) {
+        self.outcome.losses.push(Loss { request, before, reason });
+    }
+
+    /// Thinks.
+    fn pause(&mut self) {
+        let (from, to) = self.shared.shape.pause;
+        if to > 0 {
+            thread::sleep(Duration::from_micros(self.random.u64(from..=to)));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.shared.over.load(Ordering::SeqCst)
+    }
+}

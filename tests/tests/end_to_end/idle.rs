@@ -1,0 +1,163 @@
+//! Connections without a request at the moment of the signal: nothing is closed under a request that is on its way.
+
+use std::net::TcpStream;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::harness::{LIMIT, Program, Signal, program};
+use crate::http::{Connection, Ending};
+
+type Client = Connection<TcpStream>;
+
+/// Long enough for a test to act within it.
+const WINDOW: Duration = Duration::from_secs(2);
+
+/// A server that waits so long for what may be on its way, and the time of the signal that it has been sent.
+fn stopping(connect: impl FnOnce(&str) -> Vec<Client>) -> (Program, Vec<Client>, Instant) {
+    let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "2s").start();
+    let clients = connect(&program.address());
+    let signalled = Instant::now();
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    (program, clients, signalled)
+}
+
+fn connect(address: &str) -> Client {
+    Connection::to(address).expect("it listens")
+}
+
+/// A connection that has had a request and is kept alive.
+fn kept_alive(address: &str) -> Client {
+    let mut client = connect(address);
+    client.send("GET /").expect("it listens");
+    let response = client.response().expect("a response");
+    assert!(!response.announces_close(), "{response:?}");
+    client
+}
+
+fn half_a_head(address: &str) -> Client {
+    let mut client = connect(address);
+    client.write(b"GET / HTTP/1.1\r\nHos").expect("it listens");
+    client
+}
+
+/// How a client that only waits sees the end, and when, counted from this moment.
+fn ending(mut client: Client, since: Instant) -> JoinHandle<(Ending, Duration)> {
+    thread::spawn(move || (client.ending(), since.elapsed()))
+}
+
+/// The clients only wait: each is closed in order, and not before the window is over.
+fn expect_closed_after_the_window(clients: Vec<Client>, signalled: Instant) {
+    let endings: Vec<_> = clients.into_iter().map(|client| ending(client, signalled)).collect();
+    for ending in endings {
+        let (ending, after) = ending.join().expect("no panic");
+        assert_eq!(ending, Ending::Closed);
+        assert!(after >= WINDOW, "closed after {after:?}");
+    }
+}
+
+/// The program is gone as soon as the window is over.
+fn expect_gone_after_the_window(program: Program) {
+    let ended = program.end();
+    ended.expect_code(0).expect_did(&["flush", "close_db"]);
+    println!("gone {:?} after the window", ended.took.saturating_sub(WINDOW));
+    assert!(ended.took >= WINDOW && ended.took < WINDOW + Duration::from_secs(1), "{:?}\n{ended}", ended.took);
+}
+
+/// A request that arrives within the window is answered, and is the last one.
+fn expect_answered(client: &mut Client) {
+    let response = client.response().expect("a response");
+    assert_eq!((response.status, response.body.as_str()), (200, "ok"));
+    assert!(response.announces_close(), "{response:?}");
+    assert_eq!(client.ending(), Ending::Closed);
+}
+
+#[test]
+fn a_server_without_connections_stops_at_once() {
+    let ended = program!("routes").start().ready().stop();
+    ended.expect_code(0).expect_did(&["flush", "close_db"]);
+    println!("gone {:?} after the signal", ended.took);
+    assert!(ended.took < Duration::from_secs(1), "{:?}\n{ended}", ended.took);
+}
+
+#[test]
+fn a_server_whose_clients_have_left_stops_at_once() {
+    let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "20s").start();
+    let address = program.address();
+    (0..50).for_each(|_| drop(kept_alive(&address)));
+    let ended = program.stop();
+    ended.expect_code(0).expect_did(&["flush", "close_db"]);
+    assert!(ended.took < Duration::from_secs(5), "{:?}\n{ended}", ended.took);
+}
+
+#[test]
+fn idle_connections_are_closed_in_order_when_the_quiet_window_is_over() {
+    let (program, clients, signalled) = stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
+    expect_closed_after_the_window(clients, signalled);
+    expect_gone_after_the_window(program);
+}
+
+#[test]
+fn an_idle_connection_may_send_one_more_request_within_the_quiet_window() {
+    let (program, mut clients, signalled) = stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
+    let waiting = clients.split_off(10);
+    for client in &mut clients {
+        client.send("GET /").expect("it is open");
+        expect_answered(client);
+    }
+    assert!(signalled.elapsed() < WINDOW, "this machine is too slow to tell");
+    expect_closed_after_the_window(waiting, signalled);
+    expect_gone_after_the_window(program);
+}
+
+#[test]
+fn the_stop_ends_with_the_last_connection_and_not_with_the_quiet_window() {
+    let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "20s").start();
+    let address = program.address();
+    let mut clients: Vec<_> = (0..10).map(|_| kept_alive(&address)).collect();
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    for client in &mut clients {
+        client.send("GET /").expect("it is open");
+        expect_answered(client);
+    }
+    let ended = program.end();
+    ended.expect_code(0);
+    assert!(ended.took < Duration::from_secs(5), "{:?}\n{ended}", ended.took);
+}
+
+#[test]
+fn a_silent_connection_may_send_its_first_request_within_the_quiet_window() {
+    let (program, mut clients, signalled) = stopping(|address| (0..10).map(|_| connect(address)).collect());
+    let waiting = clients.split_off(5);
+    for client in &mut clients {
+        client.send("GET /").expect("it is open");
+        expect_answered(client);
+    }
+    expect_closed_after_the_window(waiting, signalled);
+    expect_gone_after_the_window(program);
+}
+
+#[test]
+fn half_a_head_may_be_completed_within_the_quiet_window() {
+    let (program, mut clients, signalled) = stopping(|address| (0..10).map(|_| half_a_head(address)).collect());
+    let waiting = clients.split_off(5);
+    for client in &mut clients {
+        client.write(b"t: test\r\n\r\n").expect("it is open");
+        expect_answered(client);
+    }
+    expect_closed_after_the_window(waiting, signalled);
+    expect_gone_after_the_window(program);
+}
+
+#[test]
+fn half_a_head_holds_nothing_up_byte_by_byte() {
+    let (mut program, mut clients, signalled) = stopping(|address| vec![half_a_head(address)]);
+    let mut client = clients.pop().expect("one");
+    // Once in a while a byte, for longer than any server should listen to that.
+    while signalled.elapsed() < LIMIT && client.write(b"x").is_ok() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    program.wait_for("exit code 0");
+    expect_gone_after_the_window(program);
+}
