@@ -68,6 +68,8 @@ pub(super) struct Connection {
     /// Requests whose response is complete, but not written.
     unwritten: RefCell<Vec<Entry>>,
     idle_since: Cell<Instant>,
+    /// Whether a response has announced that it is the last.
+    has_said_close: Cell<bool>,
     ended: Cell<Option<Instant>>,
     /// When a WebSocket's client was told to close.
     told: Cell<Option<Instant>>,
@@ -93,6 +95,7 @@ impl Connection {
             in_flight: Cell::new(0),
             unwritten: RefCell::default(),
             idle_since: Cell::new(Instant::now()),
+            has_said_close: Cell::new(false),
             ended: Cell::new(None),
             told: Cell::new(None),
         }
@@ -184,9 +187,13 @@ impl Connection {
         self.phase.closes.get()
     }
 
-    /// Whether responses announce that the connection closes.
-    pub(super) fn announces_close(&self) -> bool {
-        self.phase.announces.load(Ordering::Relaxed)
+    /// Whether the response that begins now has to announce that it is the last.
+    pub(super) fn says_close(&self) -> bool {
+        let says_close = self.phase.announces.load(Ordering::Relaxed);
+        if says_close && matches!(self.speech().language(), Language::Http1) {
+            self.has_said_close.set(true);
+        }
+        says_close
     }
 
     /// What is spoken.
@@ -194,11 +201,15 @@ impl Connection {
         self.speech.borrow_mut()
     }
 
-    /// Begins a request; `None` if it is refused, because its client had been told that it comes too late.
+    /// Begins a request; `None` if it is refused: its client has been told before that it would come too late. (One that
+    /// was sent right behind another can't have known, and a server that has said close must not process it, see
+    /// RFC 9112, section 9.6.)
     pub(super) fn begin(self: &Rc<Self>, method: &Method, uri: &Uri) -> Option<InFlight> {
-        if let Language::Http2(http2) = self.speech.borrow_mut().language()
-            && !http2.begin()
-        {
+        let is_late = match self.speech().language() {
+            Language::Http2(http2) => !http2.begin(),
+            Language::Http1 | Language::WebSocket(_) => self.has_said_close.get(),
+        };
+        if is_late {
             self.table.refuse();
             return None;
         }

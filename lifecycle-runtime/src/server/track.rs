@@ -109,15 +109,17 @@ fn prepare<B>(connection: &Connection, response: &mut Response<B>) {
         if upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
             connection.becomes_websocket();
         }
-    } else if connection.announces_close() {
+    } else if connection.says_close() {
         // A header by hand would be dropped: actix-http writes its own.
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 
-/// The answer to a request that came after the connection's end had been told.
+/// The answer to a request that came after the connection's end had been announced.
 fn refusal() -> Response<BoxBody> {
-    Response::with_body(StatusCode::SERVICE_UNAVAILABLE, BoxBody::new("the server is stopping"))
+    let mut refusal = Response::with_body(StatusCode::SERVICE_UNAVAILABLE, BoxBody::new("the server is stopping"));
+    refusal.head_mut().set_connection_type(ConnectionType::Close);
+    refusal
 }
 
 pin_project! {

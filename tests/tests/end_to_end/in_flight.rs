@@ -120,9 +120,8 @@ fn a_request_pipelined_behind_another_is_answered_or_does_not_run() {
     let ending = client.ending();
     let ended = program.end();
     ended.expect_code(0);
-    let has_run = ended.did().contains(&"run second");
-    assert_eq!(ending, Ending::Closed, "more came after the close was announced\n{ended}");
-    assert!(!has_run, "it ran, and nobody will know\n{ended}");
+    assert!(!ended.did().contains(&"run second"), "it ran after the close was announced\n{ended}");
+    assert!(is_refusal(&ending), "{ending:?}\n{ended}");
 }
 
 #[test]
@@ -143,6 +142,15 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     let first = client.response().expect("a response");
     assert_eq!(first.body, "first");
     assert!(first.announces_close(), "{first:?}");
-    assert_eq!(client.ending(), Ending::Closed);
+    let ending = client.ending();
+    assert!(is_refusal(&ending), "{ending:?}");
     program.end().expect_code(0);
+}
+
+/// Whether nothing more came, or what can't be taken for anything but a refusal.
+fn is_refusal(ending: &Ending) -> bool {
+    match ending {
+        Ending::Sent(text) => text.starts_with("HTTP/1.1 503 "),
+        ending => *ending == Ending::Closed,
+    }
 }
