@@ -4,7 +4,16 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Startup,
+    Ready,
+    Drain,
     Shutdown,
+}
+
+/// What there is to know of a kind.
+struct Row {
+    attribute: &'static str,
+    variant: &'static str,
+    keys: &'static [Key],
 }
 
 /// A key of an attribute.
@@ -19,30 +28,32 @@ pub enum Key {
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Startup, Self::Shutdown];
+    pub const ALL: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
+
+    const fn row(self) -> Row {
+        use Key::{After, Before, Crate, Of, Order, Timeout};
+        let (attribute, variant, keys): (_, _, &[_]) = match self {
+            Self::Startup => ("on_startup", "Startup", &[Order, After, Timeout, Crate]),
+            Self::Ready => ("on_ready", "Ready", &[Order, After, Timeout, Crate]),
+            Self::Drain => ("on_drain", "Drain", &[Order, After, Timeout, Crate]),
+            Self::Shutdown => ("on_shutdown", "Shutdown", &[Of, Order, After, Before, Timeout, Crate]),
+        };
+        Row { attribute, variant, keys }
+    }
 
     /// The attribute's name.
     pub fn attribute(self) -> &'static str {
-        match self {
-            Self::Startup => "on_startup",
-            Self::Shutdown => "on_shutdown",
-        }
+        self.row().attribute
     }
 
     /// The keys that the attribute takes, as its documentation lists them.
     pub fn keys(self) -> &'static [Key] {
-        match self {
-            Self::Startup => &[Key::Order, Key::After, Key::Timeout, Key::Crate],
-            Self::Shutdown => &[Key::Of, Key::Order, Key::After, Key::Before, Key::Timeout, Key::Crate],
-        }
+        self.row().keys
     }
 
     /// The variant's name in the runtime.
     pub fn variant(self) -> &'static str {
-        match self {
-            Self::Startup => "Startup",
-            Self::Shutdown => "Shutdown",
-        }
+        self.row().variant
     }
 
     /// A kind of hook whose attribute takes a key of this name.

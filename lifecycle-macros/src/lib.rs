@@ -56,7 +56,86 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::Startup, args.into(), &item.into()).into()
 }
 
-/// Runs the function while the process stops, after the server has drained.
+/// Runs the function once every startup hook is done and the server listens: it can be reached already.
+///
+/// For what others are to hear only then: an announcement, a registration, a first request to oneself. The run is ready
+/// when these hooks are done.
+///
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `order = n` | ready hooks of a lower order have all finished before one of a higher order starts | 0 |
+/// | `after = [hook, …]` | ready hooks that finish before this one starts, and startup hooks that it uses | none |
+/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `startup_timeout` |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// # Errors
+///
+/// A hook that returns an `Err`, panics or runs out of time is a start that failed: hooks that are running are cancelled,
+/// no further one starts, the server is drained, since it may have served already, drain and shutdown hooks run, and the
+/// process exits with 1. A stop that is asked for meanwhile does the same.
+///
+/// # Example
+///
+/// ```
+/// use lifecycle_runtime::{Dep, on_ready, on_startup};
+///
+/// #[on_startup]
+/// async fn registry() -> Vec<&'static str> {
+///     vec!["registry.local"]
+/// }
+///
+/// /// Whoever reads this may send requests.
+/// #[on_ready(timeout = "2s")]
+/// async fn announce(registry: Dep<registry>) {
+///     println!("tell {}", registry[0]);
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::attribute(Kind::Ready, args.into(), &item.into()).into()
+}
+
+/// Runs the function when the stop begins, while requests are still served.
+///
+/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections open. It runs beside
+/// `drain_delay` and the drain of the server, and shutdown hooks wait for both. What it uses is torn down later.
+///
+/// It runs if everything that it depends on had started and the run had come to listening. A failure, a panic or a timeout
+/// is recorded, makes the exit code 3, and never keeps another hook from running. A second signal doesn't cut it short.
+///
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `order = n` | drain hooks of a lower order have all finished before one of a higher order starts | 0 |
+/// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks that it uses | none |
+/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what the shutdown hooks leave of `grace` |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// # Example
+///
+/// ```
+/// use lifecycle_runtime::{Dep, on_drain, on_startup};
+///
+/// #[on_startup]
+/// async fn registry() -> Vec<&'static str> {
+///     vec!["registry.local"]
+/// }
+///
+/// #[on_drain(timeout = "2s")]
+/// async fn withdraw(registry: Dep<registry>) -> std::io::Result<()> {
+///     println!("tell {}", registry[0]);
+///     Ok(())
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::attribute(Kind::Drain, args.into(), &item.into()).into()
+}
+
+/// Runs the function while the process stops, after the server has drained and the drain hooks have ended.
 ///
 /// It runs if everything that it depends on had started; one that depends on nothing always runs. With `of` it is the
 /// *teardown* of a startup hook: it runs only if that one started, and once everything that uses it has ended. A failure,

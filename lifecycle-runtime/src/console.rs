@@ -98,8 +98,9 @@ impl Observer for Console {
             Event::HookStarted { hook } => self.say(&format!("{} {}", verb(hook), hook.name)),
             // The failure of the start follows, and says it all.
             Event::HookEnded { hook, outcome, .. }
-                if hook.kind == Kind::Startup && outcome.is_failure() && !self.start_failed.load(Ordering::Relaxed) => {
-            }
+                if hook.kind.is_of_the_start()
+                    && outcome.is_failure()
+                    && !self.start_failed.load(Ordering::Relaxed) => {}
             Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
             Event::DropFailed { hook, outcome } => {
                 let (name, place) = (hook.name, hook.place());
@@ -145,8 +146,8 @@ impl Console {
 fn verb(hook: &HookMeta) -> &'static str {
     match (hook.kind, hook.of()) {
         (Kind::Startup, _) => "start",
-        (Kind::Shutdown, None) => "run",
-        (Kind::Shutdown, Some(_)) => "tear down",
+        (_, None) => "run",
+        (_, Some(_)) => "tear down",
     }
 }
 

@@ -41,22 +41,28 @@ pub(crate) struct StartError {
     pub(crate) reason: String,
 }
 
+/// The hooks that were running when a start ended before its end.
+pub(crate) struct Left {
+    kind: Kind,
+    crew: Crew,
+}
+
 impl Executor {
     pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events) -> Self {
         let started = vec![false; plan.hooks().len()];
         Self { plan, scope, work, events, started }
     }
 
-    /// Runs the startup hooks. Ends early if one fails, `deadline` passes, or a stop is asked for: then what is running is
-    /// cancelled, and what can't be is waited for until the moment that `on_failure` says.
+    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
+    /// running then is to be given up.
     pub(crate) async fn start(
         &mut self,
+        kind: Kind,
         deadline: Instant,
         asked: &mut watch::Receiver<Asked>,
-        on_failure: impl FnOnce(&StartError) -> Instant,
-    ) -> Result<CriticalPath, StartError> {
+    ) -> Result<CriticalPath, (StartError, Left)> {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.start();
+        let graph = plan.graph(kind);
         let mut walk = graph.walk();
         let mut times = Times::new(graph);
         let mut crew = Crew::new(graph.steps().len());
@@ -84,7 +90,7 @@ impl Executor {
             // All that have ended by now: asking whether to stop costs more than to hear of one.
             while let Ok(Some(one)) = ended {
                 let (step, took) = (one.step, one.took);
-                ended = match self.start_ended(one) {
+                ended = match self.start_ended(kind, one) {
                     Ok(()) => {
                         times.ended(step, took);
                         walk.finish(step);
@@ -93,15 +99,16 @@ impl Executor {
                     Err(reason) => Err(StartError { cause: StopCause::StartFailed, reason }),
                 };
             }
-            let Err(failure) = ended else { continue };
-            let give_up_at = on_failure(&failure);
-            self.give_up(&mut crew, asked, give_up_at).await;
-            return Err(failure);
+            if let Err(failure) = ended {
+                return Err((failure, Left { kind, crew }));
+            }
         }
     }
 
-    /// Cancels what is running and hears it out: a hook that is done all the same has started.
-    async fn give_up(&mut self, crew: &mut Crew, asked: &mut watch::Receiver<Asked>, at: Instant) {
+    /// Cancels what is running and hears it out: a hook that is done all the same has started. What can't be cancelled is
+    /// waited for until then, or until the stop is hurried.
+    pub(crate) async fn give_up(&mut self, left: Left, at: Instant, asked: &mut watch::Receiver<Asked>) {
+        let Left { kind, mut crew } = left;
         crew.cancel(at);
         loop {
             let ended = tokio::select! {
@@ -113,20 +120,22 @@ impl Executor {
                 }
             };
             match ended {
-                Some(ended) => drop(self.start_ended(ended)),
+                Some(ended) => drop(self.start_ended(kind, ended)),
                 None => return,
             }
         }
     }
 
-    /// Keeps a value, or says why there is none.
-    fn start_ended(&mut self, ended: Ended) -> Result<(), String> {
-        let Step::Run(at) = self.plan.start().steps()[ended.step] else { return Ok(()) };
+    /// Keeps a startup hook's value, or says what was wrong.
+    fn start_ended(&mut self, kind: Kind, ended: Ended) -> Result<(), String> {
+        let Step::Run(at) = self.plan.graph(kind).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
-                self.scope.store(at, value);
-                self.started[at] = true;
+                if kind == Kind::Startup {
+                    self.scope.store(at, value);
+                    self.started[at] = true;
+                }
                 Outcome::Succeeded
             }
             Err(outcome) => outcome,
@@ -137,10 +146,11 @@ impl Executor {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Runs the shutdown hooks and teardowns, and drops the values, of what has started.
-    pub(crate) async fn stop(&mut self, deadline: Instant, budget: &Budget) -> CriticalPath {
+    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, of what has started, and nothing that
+    /// depends on what has not.
+    pub(crate) async fn stop(&mut self, kind: Kind, deadline: Instant, budget: &Budget) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.stop();
+        let graph = plan.graph(kind);
         let mut walk = graph.walk();
         let mut times = Times::new(graph);
         let mut crew = Crew::new(graph.steps().len());
@@ -159,7 +169,7 @@ impl Executor {
             while let Some(one) = ended {
                 let step = one.step;
                 times.ended(step, one.took);
-                self.stop_ended(one);
+                self.stop_ended(graph.steps()[step], one);
                 walk.finish(step);
                 ended = crew.next_ended();
             }
@@ -193,15 +203,15 @@ impl Executor {
         }
     }
 
-    /// A startup hook that has not started and that this shutdown hook depends on.
+    /// A startup hook that has not started and that this hook of the stop depends on.
     fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
         let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
         hook.needs().chain(hook.of()).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
     }
 
-    fn stop_ended(&self, ended: Ended) {
+    fn stop_ended(&self, step: Step, ended: Ended) {
         let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
-        match self.plan.stop().steps()[ended.step] {
+        match step {
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });

@@ -58,17 +58,24 @@ pub trait Hook: Sized + Send + Sync + 'static {
     const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
 }
 
-/// The kind of a hook: which attribute made it.
+/// The kind of a hook: which attribute made it. In the order in which a run comes to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
     /// `#[on_startup]`
     Startup,
+    /// `#[on_ready]`
+    Ready,
+    /// `#[on_drain]`
+    Drain,
     /// `#[on_shutdown]`
     Shutdown,
 }
 
 impl Kind {
+    /// Every kind, in the order in which a run comes to them.
+    pub(crate) const ALL: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
+
     /// The attribute's name.
     ///
     /// ```
@@ -78,8 +85,30 @@ impl Kind {
     pub const fn attribute(self) -> &'static str {
         match self {
             Self::Startup => "on_startup",
+            Self::Ready => "on_ready",
+            Self::Drain => "on_drain",
             Self::Shutdown => "on_shutdown",
         }
+    }
+
+    /// The part of a run that hooks of this kind are.
+    pub(crate) const fn phase(self) -> &'static str {
+        match self {
+            Self::Startup => "start",
+            Self::Ready => "ready",
+            Self::Drain => "drain",
+            Self::Shutdown => "stop",
+        }
+    }
+
+    /// Whether a hook of this kind that fails is a start that fails.
+    pub(crate) const fn is_of_the_start(self) -> bool {
+        matches!(self, Self::Startup | Self::Ready)
+    }
+
+    /// Whether a hook of this kind may need one of that: it is of the same kind, or a startup hook, which it uses.
+    pub(crate) const fn may_need(self, needed: Self) -> bool {
+        matches!(needed, Self::Startup) || self as u8 == needed as u8
     }
 }
 

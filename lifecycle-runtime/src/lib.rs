@@ -29,7 +29,7 @@
 //!
 //! # Where to look
 //!
-//! - [`on_startup`] and [`on_shutdown`] are the attributes, with their keys.
+//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes, with their keys.
 //! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take; [`Inject`] adds types of your own.
 //! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its own.
 //! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`] says what came of it.
@@ -98,7 +98,7 @@ pub use hook::{Hook, HookMeta, Kind};
 pub use id::HookId;
 pub use inject::Inject;
 pub use lifecycle::Lifecycle;
-pub use lifecycle_macros::{on_shutdown, on_startup};
+pub use lifecycle_macros::{on_drain, on_ready, on_shutdown, on_startup};
 pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};
 pub use report::{HookReport, Report};

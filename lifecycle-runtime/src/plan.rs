@@ -1,4 +1,4 @@
-//! The plan: all hooks of a run as two checked graphs, one for the start and one for the stop.
+//! The plan: all hooks of a run as checked graphs, one for each kind of hook.
 //!
 //! Pure: it looks at metadata only, and knows neither the async runtime nor the server.
 
@@ -46,8 +46,8 @@ pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
     hooks: Vec<&'static HookMeta>,
     index: Arc<HookMap<usize>>,
-    start: Graph,
-    stop: Graph,
+    /// One for each kind of hook.
+    graphs: [Graph; Kind::ALL.len()],
 }
 
 impl Plan {
@@ -61,13 +61,12 @@ impl Plan {
         let index: HookMap<_> = hooks.iter().enumerate().map(|(at, hook)| (hook.id, at)).collect();
         let mut problems = check::all(&hooks);
         if problems.is_empty() {
-            let start = build::start(&hooks, &index);
-            let stop = build::stop(&hooks, &index);
-            for graph in [&start, &stop] {
+            let graphs = Kind::ALL.map(|kind| build::phase(kind, &hooks, &index));
+            for graph in &graphs {
                 problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
             }
             if problems.is_empty() {
-                return Ok(Self { hooks, index: Arc::new(index), start, stop });
+                return Ok(Self { hooks, index: Arc::new(index), graphs });
             }
         }
         Err(PlanError { problems })
@@ -81,10 +80,11 @@ impl Plan {
 
     /// The hooks of one kind, sorted by order, module path and name.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'static HookMeta> {
-        self.hooks.iter().copied().filter(move |hook| hook.kind == kind)
+        of_kind(&self.hooks, kind).map(|(_, hook)| hook)
     }
 
-    /// The path of shutdown hooks whose timeouts add up to the most, and that sum: how long the stop's hooks may take.
+    /// The path of drain hooks and then of shutdown hooks whose timeouts add up to the most, and that sum: how long the
+    /// stop's hooks may take.
     ///
     /// A hook without a `timeout` is left out: it has what the grace period leaves it.
     ///
@@ -104,15 +104,20 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn worst_case_stop(&self) -> (Vec<&'static HookMeta>, Duration) {
-        budget::worst_case(&self.hooks, &self.stop)
+        let (mut path, drain) = self.worst_case(Kind::Drain);
+        let (shutdown, stop) = self.worst_case(Kind::Shutdown);
+        path.extend(shutdown);
+        (path, drain.saturating_add(stop))
     }
 
-    pub(crate) fn start(&self) -> &Graph {
-        &self.start
+    /// The same for the hooks of one kind.
+    pub(crate) fn worst_case(&self, kind: Kind) -> (Vec<&'static HookMeta>, Duration) {
+        budget::worst_case(&self.hooks, self.graph(kind))
     }
 
-    pub(crate) fn stop(&self) -> &Graph {
-        &self.stop
+    /// What hooks of this kind do, and what each step waits for.
+    pub(crate) fn graph(&self, kind: Kind) -> &Graph {
+        &self.graphs[kind as usize]
     }
 
     /// Where each hook stands in [`hooks`](Self::hooks).
@@ -144,6 +149,16 @@ fn sorted(hooks: HookMap<&'static HookMeta>) -> Vec<&'static HookMeta> {
     let mut hooks: Vec<_> = hooks.into_values().collect();
     hooks.sort_by_key(|hook| (hook.kind, hook.order(), hook.module, hook.name, hook.file, hook.line));
     hooks
+}
+
+/// The hooks of one kind among sorted ones, each with its place.
+fn of_kind<'h>(
+    hooks: &'h [&'static HookMeta],
+    kind: Kind,
+) -> impl Iterator<Item = (usize, &'static HookMeta)> + use<'h> {
+    let from = hooks.partition_point(|hook| hook.kind < kind);
+    let to = hooks.partition_point(|hook| hook.kind <= kind);
+    (from..to).map(|at| (at, hooks[at]))
 }
 
 /// What people call a step.

@@ -75,8 +75,8 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct HookReport {
-    /// Which one.
-    #[serde(serialize_with = "as_hook")]
+    /// Which one; its [`kind`](HookMeta::kind) is the phase that it ran in.
+    #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
     /// When it ended, counted from the beginning of the run.
     #[serde(serialize_with = "as_millis")]
@@ -265,7 +265,12 @@ fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S:
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_hook<S: Serializer>(hook: &&'static HookMeta, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&hook.path())
+    #[derive(Serialize)]
+    struct Named {
+        hook: String,
+        kind: &'static str,
+    }
+    Named { hook: hook.path(), kind: hook.kind.attribute() }.serialize(serializer)
 }
 
 fn as_path<S: Serializer>(path: &[(&'static HookMeta, Duration)], serializer: S) -> Result<S::Ok, S::Error> {

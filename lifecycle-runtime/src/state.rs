@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Where a run stands. States only ever advance, and a start that fails goes from [`Starting`](Self::Starting) to
-/// [`Stopping`](Self::Stopping) at once.
+/// Where a run stands. States only ever advance. A start that fails goes from [`Starting`](Self::Starting) to
+/// [`Stopping`](Self::Stopping) at once, or to [`Draining`](Self::Draining) if the server listens already.
 ///
 /// ```
 /// use lifecycle_runtime::State;
@@ -17,14 +17,14 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum State {
-    /// Startup hooks run; nothing is served.
+    /// Startup hooks run, and nothing is served; then the server listens, and ready hooks run.
     #[default]
     Starting,
-    /// Every startup hook is done and the server listens.
+    /// Every startup and ready hook is done and the server listens.
     Ready,
-    /// The stop has begun; requests are still served.
+    /// The stop has begun; drain hooks run, and requests are still served.
     Draining,
-    /// The server is gone; shutdown hooks and teardowns run.
+    /// The server is gone, and drain hooks have ended; shutdown hooks and teardowns run.
     Stopping,
     /// Everything has ended.
     Stopped,

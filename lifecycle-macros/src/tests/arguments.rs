@@ -145,6 +145,34 @@ fn every_mistake_is_named() {
 }
 
 #[test]
+fn each_attribute_takes_its_own_keys() {
+    let cases = [
+        (
+            Kind::Ready,
+            "of = db",
+            "`of` is a key of `#[on_shutdown]`; `#[on_ready]` takes `order`, `after`, `timeout`, `crate`",
+        ),
+        (Kind::Ready, "before = [a]", "`before` is a key of `#[on_shutdown]`; `#[on_ready]` takes"),
+        (
+            Kind::Drain,
+            "of = db",
+            "`of` is a key of `#[on_shutdown]`; `#[on_drain]` takes `order`, `after`, `timeout`, `crate`",
+        ),
+        (Kind::Drain, "timout = \"1s\"", "did you mean `timeout`? `#[on_drain]` takes"),
+    ];
+    for (kind, text, expected) in cases {
+        let errors = understood(kind, text).expect_err(text);
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{text:?}: {errors:?}");
+    }
+    for kind in Kind::ALL {
+        assert_eq!(
+            understood(kind, "order = 3, timeout = \"5s\", after = [a]").as_deref(),
+            Ok("3|5000|a|||::lifecycle_runtime")
+        );
+    }
+}
+
+#[test]
 fn mistakes_of_the_attribute_and_of_the_function_are_all_named() {
     let item = "unsafe fn db<T>(self, name: &str) -> impl Sized {}";
     let errors = errors(expand(Kind::Startup, "order = -1, of = x", item));
@@ -165,7 +193,7 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
     ];
     let items =
         ["struct A;", "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}"];
-    for kind in [Kind::Startup, Kind::Shutdown] {
+    for kind in Kind::ALL {
         for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
             for error in errors(expand(kind, args, item)) {
                 let first = error.chars().next().unwrap_or('.');

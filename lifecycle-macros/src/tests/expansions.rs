@@ -39,6 +39,14 @@ fn teardown() {
 }
 
 #[test]
+fn ready_and_drain() {
+    let ready =
+        pretty(Kind::Ready, "after = [db], timeout = \"5s\"", "async fn announce() -> io::Result<()> { call().await }");
+    let drain = pretty(Kind::Drain, "order = 1", "fn withdraw(db: Dep<db>, handle: StopHandle) { db.withdraw() }");
+    insta::assert_snapshot!(format!("{ready}\n{drain}"));
+}
+
+#[test]
 fn wrong_attribute() {
     insta::assert_snapshot!(pretty(Kind::Startup, "ordr = 1, after = [db]", "fn cache() -> Cache { Cache }"));
 }

@@ -38,7 +38,7 @@ impl HookMeta {
     #[track_caller]
     const fn check_value(&self, used: &Self) {
         if !matches!(used.kind, Kind::Startup) {
-            Text::new()
+            let text = Text::new()
                 .hook(self.name)
                 .text(" takes `Dep<")
                 .text(used.name)
@@ -46,36 +46,45 @@ impl HookMeta {
                 .text(used.name)
                 .text("` is an `#[")
                 .text(used.kind.attribute())
-                .text("]` hook: only `#[on_startup]` hooks provide a value; to be ordered behind it, use `after = [")
-                .text(used.name)
-                .text("]`")
-                .fail();
+                .text("]` hook: only `#[on_startup]` hooks provide a value");
+            if self.kind.may_need(used.kind) {
+                text.text("; to be ordered behind it, use `after = [").text(used.name).text("]`").fail();
+            } else {
+                text.fail();
+            }
         }
     }
 
-    /// A startup hook is done long before a shutdown hook runs.
+    /// One phase of a run is over before the next begins: `after` orders hooks of one kind, and tells which startup hooks
+    /// are used.
     #[track_caller]
     const fn check_after(&self, earlier: &Self) {
-        if matches!((self.kind, earlier.kind), (Kind::Startup, Kind::Shutdown)) {
-            Text::new()
-                .text("startup hook ")
+        if !self.kind.may_need(earlier.kind) {
+            let text = Text::new()
+                .kind(self.kind)
                 .hook(self.name)
-                .text(" can't run after shutdown hook ")
+                .text(" can't be `after` ")
+                .kind(earlier.kind)
                 .hook(earlier.name)
-                .fail();
+                .text(": it names `#[on_startup]` hooks");
+            match self.kind {
+                Kind::Startup => text.fail(),
+                own => text.text(" and other ").kind(own).text("hooks").fail(),
+            }
         }
     }
 
-    /// A startup hook is done before a shutdown hook begins.
+    /// All others are done before a shutdown hook begins.
     #[track_caller]
     const fn check_before(&self, later: &Self) {
         if !matches!(later.kind, Kind::Shutdown) {
             Text::new()
-                .text("shutdown hook ")
+                .kind(self.kind)
                 .hook(self.name)
-                .text(" can't run before startup hook ")
+                .text(" can't be `before` ")
+                .kind(later.kind)
                 .hook(later.name)
-                .text(": `before` names `#[on_shutdown]` hooks")
+                .text(": it names other `#[on_shutdown]` hooks")
                 .fail();
         }
     }
@@ -142,6 +151,10 @@ impl Text {
 
     const fn hook(self, name: &str) -> Self {
         self.text("`").text(name).text("`")
+    }
+
+    const fn kind(self, kind: Kind) -> Self {
+        self.text("`#[").text(kind.attribute()).text("]` ")
     }
 
     const fn number(self, number: u32) -> Self {

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Lifecycle;
 use super::run::Run;
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
 use crate::event::{Event, Events, readable};
+use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::report::{Recorder, Report};
@@ -19,7 +21,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box
     let refuse = |console: &Console, exit: u8, error: String| {
         console.complain(&error);
         console.say(&format!("nothing was started, exit code {exit}"));
-        console.flush(std::time::Duration::from_millis(200));
+        console.flush(Duration::from_millis(200));
         Box::new(Report::not_begun(exit, error))
     };
     let config = match lifecycle.config.clone().with(Config::environment()) {
@@ -97,12 +99,16 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Vec<BoundHttp>, Http
 
 /// The worst case of the stop, if it is longer than the stop may take.
 fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
-    let (hooks, timeouts) = plan.worst_case_stop();
-    let drain = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
-    let sum = drain.iter().fold(timeouts, |sum, (_, duration)| sum.saturating_add(*duration));
-    let drain = drain.iter().filter(|(_, duration)| !duration.is_zero());
-    let drain = drain.map(|(name, duration)| format!("{name} {}", readable(*duration)));
-    let hooks = hooks.iter().map(|hook| format!("{} {}", hook.name(), readable(hook.timeout().unwrap_or_default())));
-    let path = drain.chain(hooks).collect();
+    let servers = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
+    let timeouts =
+        |kind| plan.worst_case(kind).0.into_iter().map(|hook| (hook.name(), hook.timeout().unwrap_or_default()));
+    let sum = |path: &[(_, Duration)]| path.iter().fold(Duration::ZERO, |sum, (_, time)| sum.saturating_add(*time));
+    // Drain hooks run beside what the servers do.
+    let hooks: Vec<_> = timeouts(Kind::Drain).collect();
+    let mut path = if sum(&hooks) > sum(&servers) { hooks } else { servers.to_vec() };
+    path.extend(timeouts(Kind::Shutdown));
+    let sum = sum(&path);
+    let path = path.iter().filter(|(_, time)| !time.is_zero());
+    let path = path.map(|(name, time)| format!("{name} {}", readable(*time))).collect();
     (sum > config.grace).then_some(Event::BudgetExceeded { path, sum, grace: config.grace })
 }

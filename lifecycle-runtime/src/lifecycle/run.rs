@@ -1,5 +1,7 @@
 //! One run, from its first hook to its report: the order of everything.
 
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,7 +13,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Events, Requests};
-use crate::executor::{CriticalPath, Executor, StartError, Work};
+use crate::executor::{CriticalPath, Executor, Left, StartError, Work};
+use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::{Budget, Plan};
 use crate::report::{Recorder, Report};
@@ -43,18 +46,16 @@ impl Run {
     pub(super) async fn drive(self, servers: Vec<BoundHttp>, leash: Option<Leash>) -> Report {
         let (progress, observed) = watch::channel(Progress::default());
         let scope = Scope::new(self.plan.index(), Stop::new(observed), self.handle.clone());
-        let stage = Stage {
-            budget: Budget::new(self.plan.hooks(), self.plan.stop(), self.config.grace),
-            run: &self,
-            progress,
-            leash,
-        };
-        let (start_path, stop_path) = tokio::select! {
+        let budget = |kind, time| Budget::new(self.plan.hooks(), self.plan.graph(kind), time);
+        let stop_budget = budget(Kind::Shutdown, self.config.grace);
+        let drain_budget = budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
+        let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash };
+        let paths = tokio::select! {
             biased;
             paths = stage.play(servers, scope) => paths,
             never = stage.narrate() => match never {},
         };
-        let report = self.recorder.report(start_path, stop_path);
+        let report = self.recorder.report(paths.start, paths.stop);
         self.console.report(&report);
         report
     }
@@ -64,62 +65,125 @@ impl Run {
 struct Stage<'r> {
     run: &'r Run,
     progress: watch::Sender<Progress>,
-    budget: Budget,
+    drain_budget: Budget,
+    stop_budget: Budget,
     leash: Option<Leash>,
 }
 
+/// What the start and the stop could not be faster than.
+#[derive(Default)]
+struct Paths {
+    start: CriticalPath,
+    stop: CriticalPath,
+}
+
 impl Stage<'_> {
-    async fn play(&self, servers: Vec<BoundHttp>, scope: Scope) -> (CriticalPath, CriticalPath) {
+    async fn play(&self, servers: Vec<BoundHttp>, scope: Scope) -> Paths {
         let Run { config, plan, work, events, .. } = self.run;
         let mut executor = Executor::new(Arc::clone(plan), scope.clone(), Arc::clone(work), events.clone());
         let mut asked = self.run.handle.asked();
+        let mut paths = Paths::default();
 
         self.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
-        let started = executor.start(limit, &mut asked, |failure| self.fail(failure)).await;
-        let start_path = match started {
-            Ok(path) => match serve(servers, &scope).await {
-                Ok(serving) => {
-                    self.until_stop(serving, asked).await;
-                    path
+        match executor.start(Kind::Startup, limit, &mut asked).await {
+            Ok(path) => {
+                paths.start = path;
+                match serve(servers, &scope).await {
+                    Ok(serving) => self.until_stop(&mut executor, serving, limit, asked, &mut paths).await,
+                    Err(failure) => self.fail(&failure, State::Stopping),
                 }
-                Err(failure) => {
-                    self.fail(&failure);
-                    path
-                }
-            },
-            Err(_) => Vec::new(),
-        };
+            }
+            Err((failure, left)) => {
+                self.fail(&failure, State::Stopping);
+                executor.give_up(left, self.drain_end(), &mut asked).await;
+            }
+        }
         self.enter(State::Stopping);
-        let stop_path = executor.stop(self.deadline(), &self.budget).await;
+        paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget).await);
         self.enter(State::Stopped);
-        (start_path, stop_path)
+        paths
     }
 
     /// Everything between the last startup hook and the first shutdown hook.
-    async fn until_stop(&self, mut serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) {
+    async fn until_stop(
+        &self,
+        executor: &mut Executor,
+        mut serving: Vec<Serving>,
+        limit: Instant,
+        mut asked: watch::Receiver<Asked>,
+        paths: &mut Paths,
+    ) {
         let Run { events, live, .. } = self.run;
+        let urls = serving.iter().flat_map(|server| &server.urls);
+        urls.for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
+        let ready = tokio::select! {
+            biased;
+            ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
+            never = self.watch(&mut serving) => match never {},
+        };
         for server in &serving {
-            server.urls.iter().for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
+            // Before anybody hears of the stop: no response after that may invite another request.
+            server.announce_close();
             let traffic = server.traffic.clone();
             live.add(move || traffic.requests().cut);
         }
+        let left = match ready {
+            Ok(cause) => {
+                self.begin_stop(&cause);
+                self.enter(State::Draining);
+                None
+            }
+            Err((failure, left)) => {
+                self.fail(&failure, State::Draining);
+                Some(left)
+            }
+        };
+        let hooks = async {
+            let end = self.drain_end();
+            if let Some(left) = left {
+                // They may do what drain hooks undo.
+                let give_up_at = earlier(end, self.drain_budget.whole());
+                executor.give_up(left, give_up_at, &mut asked.clone()).await;
+            }
+            (executor.stop(Kind::Drain, end, &self.drain_budget).await, Instant::now())
+        };
+        let servers = async {
+            if let Some((requests, took)) = self.drain(serving, asked.clone()).await {
+                events.emit(&Event::Drained { requests, took });
+            }
+            live.forget_others();
+            Instant::now()
+        };
+        let ((path, hooks_ended), drained) = tokio::join!(hooks, servers);
+        // Hooks that the servers outlasted have held nothing up.
+        if hooks_ended >= drained {
+            paths.stop = path;
+        }
+    }
+
+    /// Runs the ready hooks, and is ready until a stop is asked for.
+    async fn ready(
+        &self,
+        executor: &mut Executor,
+        limit: Instant,
+        asked: &mut watch::Receiver<Asked>,
+        path: &mut CriticalPath,
+    ) -> Result<StopCause, (StartError, Left)> {
+        // Without any there is no time in between for a stop to be a failed start.
+        if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
+            path.extend(executor.start(Kind::Ready, limit, asked).await?);
+        }
         self.enter(State::Ready);
         self.release_watchdog();
-        let cause = tokio::select! {
-            biased;
-            cause = stop_asked(&mut asked) => cause,
-            error = std::future::poll_fn(|context| first_ended(&mut serving, context)) => StopCause::Server(error),
-        };
-        // Before anybody hears of the stop: no response after that may invite another request.
-        serving.iter().for_each(Serving::announce_close);
-        self.begin_stop(&cause);
-        self.enter(State::Draining);
-        let requests = self.drain(serving, asked).await;
-        live.forget_others();
-        if let Some((requests, took)) = requests {
-            events.emit(&Event::Drained { requests, took });
-        }
+        Ok(stop_asked(asked).await)
+    }
+
+    /// A server that ends by itself asks for the stop.
+    async fn watch(&self, serving: &mut [Serving]) -> Infallible {
+        let error = poll_fn(|context| first_ended(serving, context)).await;
+        self.run.handle.ask(StopCause::Server(error));
+        pending().await
     }
 
     /// Waits for `drain_delay`, closes the listeners, and waits for requests.
@@ -127,7 +191,7 @@ impl Stage<'_> {
         let Run { config, .. } = self.run;
         let began = Instant::now();
         // Also a delay leaves the shutdown hooks their time.
-        let end = self.deadline().checked_sub(self.budget.whole()).unwrap_or(began);
+        let end = self.drain_end();
         if !config.drain_delay.is_zero() {
             tokio::select! {
                 biased;
@@ -148,12 +212,11 @@ impl Stage<'_> {
         together.map(|requests| (requests, began.elapsed()))
     }
 
-    /// The start has failed: the stop begins, for what has started. Returns when to stop waiting for what still runs.
-    fn fail(&self, failure: &StartError) -> Instant {
+    /// The start has failed: the stop begins, for what has started.
+    fn fail(&self, failure: &StartError, next: State) {
         self.run.events.emit(&Event::StartFailed { reason: failure.reason.clone() });
         self.begin_stop(&failure.cause);
-        self.enter(State::Stopping);
-        self.deadline().checked_sub(self.budget.whole()).unwrap_or_else(Instant::now)
+        self.enter(next);
     }
 
     /// From here the stop's time runs.
@@ -171,6 +234,11 @@ impl Stage<'_> {
 
     fn deadline(&self) -> Instant {
         self.progress.borrow().deadline.unwrap_or_else(Instant::now)
+    }
+
+    /// When nothing may go on but shutdown hooks and teardowns.
+    fn drain_end(&self) -> Instant {
+        earlier(self.deadline(), self.stop_budget.whole())
     }
 
     fn enter(&self, state: State) {
@@ -192,7 +260,7 @@ impl Stage<'_> {
     }
 
     /// Tells of what takes long, and that it is hurried.
-    async fn narrate(&self) -> std::convert::Infallible {
+    async fn narrate(&self) -> Infallible {
         let mut asked = self.run.handle.asked();
         let mut progress = self.progress.subscribe();
         let mut told = false;
@@ -233,6 +301,10 @@ async fn serve(servers: Vec<BoundHttp>, scope: &Scope) -> Result<Vec<Serving>, S
         }
     }
     Ok(serving)
+}
+
+fn earlier(moment: Instant, by: Duration) -> Instant {
+    moment.checked_sub(by).unwrap_or(moment)
 }
 
 fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {

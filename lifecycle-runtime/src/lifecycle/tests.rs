@@ -1,6 +1,7 @@
 //! Runs on paused time: plans as text, what each hook does as text, and the events that must come of it.
 
 mod faults;
+mod phases;
 mod signals;
 mod stage;
 

@@ -14,7 +14,7 @@ const RESERVE: Duration = Duration::from_secs(1);
 /// Hooks without a `timeout` keep at most this part of the time, all together along one path.
 const SHARE_WITHOUT_TIMEOUT: u32 = 5;
 
-/// Per step of the stop, how much time has to be left when it ends.
+/// Per step of a phase of the stop, how much time has to be left when it ends.
 #[derive(Debug)]
 pub(crate) struct Budget {
     tails: Vec<Duration>,
@@ -22,21 +22,21 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Shares `grace` out. If the reserves don't fit into nine tenths of it, all shrink alike.
-    pub(crate) fn new(hooks: &[&'static HookMeta], stop: &Graph, grace: Duration) -> Self {
+    /// Shares the time of a phase out. If the reserves don't fit into nine tenths of it, all shrink alike.
+    pub(crate) fn new(hooks: &[&'static HookMeta], phase: &Graph, time: Duration) -> Self {
         let timeout = |step: &Step| match step {
             Step::Run(hook) => Some(hooks[*hook].timeout),
             Step::Drop(_) | Step::Barrier => None,
         };
         // Along the path with the most hooks that have no timeout.
         let count = |step: &Step| u32::from(matches!(timeout(step), Some(None)));
-        let most = longest(stop, |step| Duration::from_secs(u64::from(count(step)))).1.as_secs();
-        let share = grace / SHARE_WITHOUT_TIMEOUT / u32::try_from(most.max(1)).unwrap_or(u32::MAX);
+        let most = longest(phase, |step| Duration::from_secs(u64::from(count(step)))).1.as_secs();
+        let share = time / SHARE_WITHOUT_TIMEOUT / u32::try_from(most.max(1)).unwrap_or(u32::MAX);
         let reserve =
             |step: &Step| timeout(step).map_or(Duration::ZERO, |timeout| timeout.unwrap_or(RESERVE.min(share)));
 
-        let (mut tails, mut whole) = longest(stop, reserve);
-        let most = grace / 10 * 9;
+        let (mut tails, mut whole) = longest(phase, reserve);
+        let most = time / 10 * 9;
         if whole > most {
             let scale = most.as_secs_f64() / whole.as_secs_f64();
             tails.iter_mut().for_each(|tail| *tail = tail.mul_f64(scale));
@@ -50,7 +50,7 @@ impl Budget {
         self.tails[step]
     }
 
-    /// How much time all steps keep: what the drain has to leave.
+    /// How much time all steps keep: what the phase before has to leave.
     pub(crate) fn whole(&self) -> Duration {
         self.whole
     }
@@ -58,19 +58,19 @@ impl Budget {
 
 /// The heaviest path of hook timeouts, and what it adds up to. Hooks without a timeout of their own don't count: they
 /// end with the grace period.
-pub(super) fn worst_case(hooks: &[&'static HookMeta], stop: &Graph) -> (Vec<&'static HookMeta>, Duration) {
-    let hook = |step: usize| match stop.steps()[step] {
+pub(super) fn worst_case(hooks: &[&'static HookMeta], phase: &Graph) -> (Vec<&'static HookMeta>, Duration) {
+    let hook = |step: usize| match phase.steps()[step] {
         Step::Run(hook) => Some(hooks[hook]),
         Step::Drop(_) | Step::Barrier => None,
     };
     let timeout = |step: usize| hook(step).and_then(|hook| hook.timeout).unwrap_or_default();
-    let (behind, whole) = longest(stop, |what| match what {
+    let (behind, whole) = longest(phase, |what| match what {
         Step::Run(hook) => hooks[*hook].timeout.unwrap_or_default(),
         Step::Drop(_) | Step::Barrier => Duration::ZERO,
     });
     let with_own = |step: &usize| behind[*step].saturating_add(timeout(*step));
-    let first = (0..stop.steps().len()).max_by_key(with_own);
-    let path = std::iter::successors(first, |&step| stop.successors(step).max_by_key(with_own));
+    let first = (0..phase.steps().len()).max_by_key(with_own);
+    let path = std::iter::successors(first, |&step| phase.successors(step).max_by_key(with_own));
     (path.filter_map(hook).filter(|hook| hook.timeout.is_some()).collect(), whole)
 }
 

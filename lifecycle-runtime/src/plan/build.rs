@@ -3,36 +3,40 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::graph::{Graph, Step};
+use super::of_kind;
 use crate::hook::{HookMeta, Kind};
 use crate::id::HookMap;
 
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;
 
-/// Startup hooks, each behind what it needs.
-pub(super) fn start(hooks: Hooks<'_>, index: &Index) -> Graph {
+/// What one kind of hooks does: each hook behind those of its kind that it needs. What it needs of another kind is there
+/// before.
+pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
-    for (at, hook) in of_kind(hooks, Kind::Startup) {
-        draft.run(at);
-        for needed in hook.needs() {
+    for (at, _) in of_kind(hooks, kind) {
+        draft.add(Step::Run(at));
+    }
+    if kind == Kind::Shutdown {
+        ends(hooks, index, &mut draft);
+    }
+    for (at, hook) in of_kind(hooks, kind) {
+        for needed in hook.needs().filter(|needed| needed.kind == kind) {
             draft.edge(Step::Run(index[&needed.id]), Step::Run(at));
         }
+        for later in hook.before() {
+            draft.edge(Step::Run(at), Step::Run(index[&later.id]));
+        }
     }
-    draft.barriers(hooks, Kind::Startup);
+    draft.barriers(hooks, kind);
     draft.finish()
 }
 
-/// Shutdown hooks, each before the end of what it uses; and the end of every value, before the end of what it was made
-/// of. The end of a value is its teardown, if it has one, and then its drop.
-pub(super) fn stop(hooks: Hooks<'_>, index: &Index) -> Graph {
-    let mut draft = Draft::new(hooks);
-    let mut teardowns = HashMap::new();
-    for (at, hook) in of_kind(hooks, Kind::Shutdown) {
-        draft.run(at);
-        if let Some(resource) = hook.of() {
-            teardowns.insert(index[&resource.id], at);
-        }
-    }
+/// The end of every value: behind the shutdown hooks that use it, and before the end of what it was made of. The end of a
+/// value is its teardown, if it has one, and then its drop.
+fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
+    let torn_down = |(at, hook): (usize, &'static HookMeta)| hook.of().map(|resource| (index[&resource.id], at));
+    let teardowns: HashMap<_, _> = of_kind(hooks, Kind::Shutdown).filter_map(torn_down).collect();
     // What has to wait for everything that uses the value.
     let end = |resource: usize| teardowns.get(&resource).map_or(Step::Drop(resource), |&teardown| Step::Run(teardown));
 
@@ -46,22 +50,11 @@ pub(super) fn stop(hooks: Hooks<'_>, index: &Index) -> Graph {
         }
     }
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
-        for needed in hook.needs().filter(|needed| hook.of().is_none_or(|resource| resource != *needed)) {
-            match needed.kind {
-                Kind::Startup => draft.edge(Step::Run(at), end(index[&needed.id])),
-                Kind::Shutdown => draft.edge(Step::Run(index[&needed.id]), Step::Run(at)),
-            }
-        }
-        for later in hook.before() {
-            draft.edge(Step::Run(at), Step::Run(index[&later.id]));
+        let of_another = |needed: &&HookMeta| hook.of().is_none_or(|resource| resource != *needed);
+        for used in hook.needs().filter(|needed| needed.kind == Kind::Startup).filter(of_another) {
+            draft.edge(Step::Run(at), end(index[&used.id]));
         }
     }
-    draft.barriers(hooks, Kind::Shutdown);
-    draft.finish()
-}
-
-fn of_kind(hooks: Hooks<'_>, kind: Kind) -> impl Iterator<Item = (usize, &'static HookMeta)> {
-    hooks.iter().copied().enumerate().filter(move |(_, hook)| hook.kind == kind)
 }
 
 /// A graph in the making: steps are found by what they are.
@@ -86,10 +79,6 @@ impl Draft {
             edges: Vec::new(),
             numbered: Vec::new(),
         }
-    }
-
-    fn run(&mut self, hook: usize) {
-        self.add(Step::Run(hook));
     }
 
     fn add(&mut self, step: Step) -> usize {

@@ -15,7 +15,7 @@ pub(super) fn all(hooks: Hooks<'_>) -> Vec<String> {
     one_hook_per_path(hooks, &mut problems);
     one_teardown_per_hook(hooks, &mut problems);
     teardown_of_a_startup_hook(hooks, &mut problems);
-    startup_needs_startup(hooks, &mut problems);
+    needs_its_own_kind_or_startup(hooks, &mut problems);
     before_a_shutdown_hook(hooks, &mut problems);
     before_a_higher_order(hooks, &mut problems);
     problems
@@ -64,26 +64,36 @@ fn teardown_of_a_startup_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     }
 }
 
-/// The start is over before the stop begins. The compiler checks it for hooks of the attributes.
-fn startup_needs_startup(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    for hook in hooks.iter().filter(|hook| hook.kind == Kind::Startup) {
-        for needed in hook.needs().filter(|needed| needed.kind != Kind::Startup) {
-            problems.push(format!("{} can't need {}: it runs at the stop only", named(hook), named(needed)));
+/// One phase of a run is over before the next begins. The compiler checks it for hooks of the attributes.
+fn needs_its_own_kind_or_startup(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks {
+        for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
+            problems.push(format!(
+                "{}, an `#[{}]` hook, can't need {}, an `#[{}]` hook; take the dependency away",
+                named(hook),
+                hook.kind,
+                named(needed),
+                needed.kind,
+            ));
         }
     }
 }
 
-/// What has started is over before any shutdown hook.
+/// All others are over before any shutdown hook.
 fn before_a_shutdown_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     for hook in hooks {
         for later in hook.before().filter(|later| later.kind != Kind::Shutdown) {
+            let what_to_do = match later.kind {
+                Kind::Startup => {
+                    format!("to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`", later.name)
+                }
+                _ => "take `before` away".to_owned(),
+            };
             problems.push(format!(
-                "{} can't run before {}, which runs at the start; to run before the teardown of `{}`, take it as an \
-                 argument: `Dep<{}>`",
+                "{} can't run before {}, an `#[{}]` hook, which runs earlier; {what_to_do}",
                 named(hook),
                 named(later),
-                later.name,
-                later.name,
+                later.kind,
             ));
         }
     }

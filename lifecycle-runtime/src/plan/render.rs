@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::graph::{Graph, Step};
 use super::{Plan, label};
 use crate::config::PlanFormat;
-use crate::hook::HookMeta;
+use crate::hook::{HookMeta, Kind};
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].
@@ -77,7 +77,7 @@ impl Plan {
             }
             text.push_str("  end\n");
         }
-        text.push_str("  start -->|ready, then a signal| stop\n");
+        text.push_str("  start -->|the server listens| ready -->|a signal| drain -->|nothing is served| stop\n");
         text
     }
 
@@ -121,15 +121,13 @@ impl Plan {
             let step = |step| json!({ "step": self.label(graph, step), "after": self.waits(&back, step) });
             listed(graph).map(step).collect::<Vec<_>>()
         };
-        json!({
-            "hooks": self.hooks.iter().map(hook).collect::<Vec<_>>(),
-            "start": phase(&self.start),
-            "stop": phase(&self.stop),
-        })
+        let mut all = json!({ "hooks": self.hooks.iter().map(hook).collect::<Vec<_>>() });
+        self.phases().for_each(|(title, graph)| all[title] = phase(graph).into());
+        all
     }
 
-    fn phases(&self) -> [(&'static str, &Graph); 2] {
-        [("start", &self.start), ("stop", &self.stop)]
+    fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
+        Kind::ALL.into_iter().map(|kind| (kind.phase(), self.graph(kind)))
     }
 
     fn label(&self, graph: &Graph, step: usize) -> String {

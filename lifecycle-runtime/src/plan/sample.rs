@@ -1,6 +1,6 @@
 //! Plans written as text, for tests: `start db; start cache after db; stop close_db of db timeout 5000`.
 //!
-//! A hook is `start NAME` or `stop NAME`, then any of `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an
+//! A hook is `start NAME`, `ready NAME`, `drain NAME` or `stop NAME`, then any of `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an
 //! argument), `after NAME…`, `before NAME…`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
@@ -40,11 +40,8 @@ fn make(
     assert!(open.insert(name.to_owned()), "{name} needs itself");
     let number = lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
     let words = &lines[number];
-    let kind = match words[0] {
-        "start" => Kind::Startup,
-        "stop" => Kind::Shutdown,
-        other => panic!("{other} {name}: expected start or stop"),
-    };
+    let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
+    let kind = kind.unwrap_or_else(|| panic!("{} {name}: expected start, ready, drain or stop", words[0]));
     let id = HookId::number(number as u64);
     let mut hook = HookMeta::new(id, kind, leak(name.to_owned().into_boxed_str()), "app", |_| {
         Task::future(async { Ok(Value::new(())) })

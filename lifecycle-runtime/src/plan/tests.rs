@@ -7,15 +7,21 @@ use std::time::Duration;
 use super::sample::{hooks, plan};
 use super::{Budget, Graph, Plan, Step, label};
 use crate::config::PlanFormat;
+use crate::hook::Kind;
 
-/// The order that the start and the stop have if every step ends at once: `db, cache | close_db, drop db`.
+/// The order that each phase has if every step ends at once: `db, cache | close_db, drop db`, with the phases between the
+/// start and the stop, if there is anything in them, by name: `db | ready announce | drain withdraw | drop db`.
 fn sequence(plan: &Plan) -> String {
     let line = |graph: &Graph| {
         let steps = graph.sequence().into_iter().map(|step| graph.steps()[step]);
         let labels = steps.filter(|step| *step != Step::Barrier).map(|step| label(plan.hooks(), step));
         labels.collect::<Vec<_>>().join(", ")
     };
-    format!("{} | {}", line(plan.start()), line(plan.stop()))
+    let phase = |kind| match (kind, line(plan.graph(kind))) {
+        (Kind::Startup | Kind::Shutdown, line) => Some(line),
+        (_, line) => (!line.is_empty()).then(|| format!("{} {line}", kind.phase())),
+    };
+    Kind::ALL.into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
 }
 
 #[track_caller]
@@ -175,10 +181,48 @@ fn before_names_shutdown_hooks() {
     check_error(
         "start db; stop a before db",
         &[
-            "`a` (app.rs:2) can't run before `db` (app.rs:1), which runs at the start; to run before the teardown of `db`, \
-           take it as an argument: `Dep<db>`",
+            "`a` (app.rs:2) can't run before `db` (app.rs:1), an `#[on_startup]` hook, which runs earlier; to run before the \
+             teardown of `db`, take it as an argument: `Dep<db>`",
         ],
     );
+    check_error(
+        "drain d; stop a before d",
+        &[
+            "`a` (app.rs:2) can't run before `d` (app.rs:1), an `#[on_drain]` hook, which runs earlier; take `before` away",
+        ],
+    );
+}
+
+#[test]
+fn each_kind_is_a_phase_of_its_own() {
+    check("stop d; drain c; ready b; start a", "a | ready b | drain c | d, drop a");
+    check("ready b order 2; ready a after b order 3; ready c", " | ready c, b, a | ");
+    check("drain b order 1; drain a order 2; ready c order 9; stop d order 0", " | ready c | drain b, a | d");
+}
+
+#[test]
+fn what_hooks_between_the_start_and_the_stop_use_ends_behind_them() {
+    check(
+        "start db; stop close of db; ready announce needs db; drain withdraw after db",
+        "db | ready announce | drain withdraw | close, drop db",
+    );
+}
+
+#[test]
+fn hooks_need_their_own_kind_and_startup_hooks_only() {
+    for (one, other) in
+        [("start", "ready"), ("ready", "drain"), ("drain", "ready"), ("stop", "drain"), ("ready", "stop")]
+    {
+        let kind = |phase| Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind");
+        let (own, another) = (kind(one), kind(other));
+        check_error(
+            &format!("{one} a after b; {other} b"),
+            &[&format!(
+                "`a` (app.rs:1), an `#[{own}]` hook, can't need `b` (app.rs:2), an `#[{another}]` hook; take the \
+                 dependency away"
+            )],
+        );
+    }
 }
 
 #[test]
@@ -207,13 +251,22 @@ fn the_worst_case_is_the_heaviest_path_of_timeouts() {
 }
 
 #[test]
+fn the_worst_case_of_the_stop_begins_with_the_drain_hooks() {
+    let text = "drain a timeout 1000; drain b after a timeout 2000; drain c timeout 2500; stop d timeout 4000";
+    let plan = plan(text).expect("valid");
+    let (path, sum) = plan.worst_case_stop();
+    assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["a", "b", "d"]);
+    assert_eq!(sum, Duration::from_secs(7));
+}
+
+#[test]
 fn each_step_leaves_the_reserves_of_what_waits_for_it() {
     let plan =
         plan("start db; stop close of db timeout 5000; stop flush needs db timeout 2000; stop other").expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(25));
+    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(25));
     let behind = |name: &str| {
         let is_named = |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
-        budget.behind(plan.stop().steps().iter().position(is_named).expect("a step"))
+        budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_named).expect("a step"))
     };
     assert_eq!(budget.whole(), Duration::from_secs(7));
     assert_eq!(behind("flush"), Duration::from_secs(5));
@@ -224,7 +277,7 @@ fn each_step_leaves_the_reserves_of_what_waits_for_it() {
 #[test]
 fn reserves_that_do_not_fit_shrink_alike() {
     let plan = plan("stop a timeout 20000; stop b after a timeout 20000").expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(10));
+    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(10));
     assert_eq!(budget.whole(), Duration::from_secs(9));
 }
 
@@ -234,7 +287,7 @@ fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
         .map(|n| format!("stop h{n} {};", if n > 0 { format!("after h{}", n - 1) } else { String::new() }))
         .collect();
     let plan = plan(&text).expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.stop(), Duration::from_secs(25));
+    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(25));
     assert!(budget.whole() <= Duration::from_secs(5), "{:?}", budget.whole());
     assert!(budget.whole() >= Duration::from_millis(4_900), "{:?}", budget.whole());
 }
@@ -242,7 +295,8 @@ fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
 #[test]
 fn the_plan_is_readable_in_every_format() {
     let plan = plan(
-        "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush order 2 needs db",
+        "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush order 2 needs db; \
+         ready announce needs cache; drain farewell order 1 after withdraw; drain withdraw needs db",
     )
     .expect("valid");
     assert_eq!(
@@ -250,14 +304,24 @@ fn the_plan_is_readable_in_every_format() {
         "start\n\
         \x20 db     app.rs:1  timeout 10s\n\
         \x20 cache  app.rs:2  after db\n\
+        ready\n\
+        \x20 announce  app.rs:5\n\
+        drain\n\
+        \x20 withdraw  app.rs:7\n\
+        \x20 farewell  app.rs:6  order 1  after the lower orders, withdraw\n\
         stop\n\
         \x20 flush  app.rs:4  order 2\n\
         \x20 close  app.rs:3  timeout 5s  teardown of db  after flush\n"
     );
     let mermaid = plan.render(PlanFormat::Mermaid);
     assert!(mermaid.contains("start1[\"db\"]") || mermaid.contains("start0[\"cache\"]"), "{mermaid}");
-    assert!(plan.render(PlanFormat::Dot).starts_with("digraph lifecycle {"));
+    assert!(mermaid.contains("subgraph ready\n    ready0[\"announce\"]\n  end"), "{mermaid}");
+    let dot = plan.render(PlanFormat::Dot);
+    assert!(dot.starts_with("digraph lifecycle {") && dot.contains("subgraph cluster_drain {"), "{dot}");
     let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
-    assert_eq!(json["hooks"][2]["of"], "app::db");
+    assert_eq!(json["hooks"][5]["of"], "app::db");
+    assert_eq!(json["hooks"][2]["kind"], "on_ready");
+    assert_eq!(json["ready"], serde_json::json!([{ "step": "announce", "after": [] }]));
+    assert_eq!(json["drain"][1], serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] }));
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
 }

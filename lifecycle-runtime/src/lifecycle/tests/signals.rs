@@ -3,11 +3,17 @@
 use super::stage::Play;
 
 const PLAN: &str = "start db; start cache needs db; start other; stop close of db; stop clear of cache; stop flush needs cache; \
-                    stop last order 1";
+                    stop last order 1; ready announce needs cache; ready check after announce; drain withdraw needs cache; \
+                    drain tell after withdraw";
 
-const SLOW: &str = "db takes 10; other takes 15; cache takes 10; flush takes 10; clear takes 10; close takes 10";
+const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes 10; withdraw takes 10; \
+                    tell takes 10; flush takes 10; clear takes 10; close takes 10";
 
 const START_STEPS: [&str; 7] = ["+db", "+other", "db done", "other done", "+cache", "cache done", "ready"];
+
+const READY_STEPS: [&str; 4] = ["+announce", "announce done", "+check", "check done"];
+
+const DRAIN_STEPS: [&str; 4] = ["+withdraw", "withdraw done", "+tell", "tell done"];
 
 const STOP_STEPS: [&str; 8] =
     ["+flush", "+last", "last done", "flush done", "+clear", "clear done", "+close", "close done"];
@@ -28,10 +34,23 @@ async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_signal_at_any_step_of_the_stop_keeps_no_teardown_from_running() {
-    for step in STOP_STEPS {
+async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_the_stop() {
+    for step in READY_STEPS {
+        let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
+        assert_eq!(played.count("announce done"), usize::from(step != "+announce"), "signal at {step}");
+        assert_eq!(played.count("check done"), usize::from(step == "check done"), "signal at {step}");
+        for done in ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done"] {
+            assert_eq!(played.count(done), 1, "signal at {step}: {done}");
+        }
+        assert_eq!((played.count("ready"), played.report.exit_code()), (0, 1), "signal at {step}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
+    for step in DRAIN_STEPS.into_iter().chain(STOP_STEPS) {
         let played = Play::new(PLAN, SLOW).signals(&["ready", step]).run().await;
-        for hook in ["flush done", "last done", "clear done", "close done", "hurried"] {
+        for hook in ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done", "hurried"] {
             assert_eq!(
                 played.count(hook),
                 usize::from(hook != "hurried" || step != "close done"),

@@ -57,6 +57,11 @@ impl Play {
         self
     }
 
+    pub(super) fn drain_delay(mut self, millis: u64) -> Self {
+        self.config.drain_delay = Duration::from_millis(millis);
+        self
+    }
+
     pub(super) async fn run(self) -> Played {
         let script = Arc::new(Script {
             lines: Mutex::default(),
@@ -213,6 +218,14 @@ impl Played {
             self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
         lines.sort_unstable();
         assert_eq!(lines, expected);
+    }
+
+    /// These happened, each once and in this order, whatever happened between them.
+    #[track_caller]
+    pub(super) fn check_order(&self, expected: &[&str]) {
+        let lines = self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what);
+        let found: Vec<_> = lines.filter(|what| expected.contains(what)).collect();
+        assert_eq!(found, expected);
     }
 
     /// How often a line was written.

@@ -100,14 +100,15 @@ fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
         .collect()
 }
 
-/// A plan of up to five startup and five shutdown hooks, with edges that point to hooks written earlier, as constants
-/// force them to, and `before` that points anywhere.
+/// A plan of up to five startup and five shutdown hooks, and up to three of each kind between, with edges that point to
+/// hooks written earlier, as constants force them to, and `before` that points anywhere.
 fn text() -> impl Strategy<Value = String> {
     let bits = || proptest::collection::vec(any::<bool>(), 5);
     let startup = proptest::collection::vec((0_u32..3, bits()), 0..5);
+    let between = || proptest::collection::vec((0_u32..3, bits(), bits()), 0..3);
     let shutdown =
         proptest::collection::vec((0_u32..3, bits(), bits(), proptest::option::of(0_usize..5), 0_u8..8), 0..5);
-    (startup, shutdown).prop_map(|(startup, shutdown)| {
+    (startup, between(), between(), shutdown).prop_map(|(startup, ready, drain, shutdown)| {
         let mut text = String::new();
         let mut torn_down = [false; 5];
         let chosen = |bits: &[bool], names: &str, limit: usize| -> String {
@@ -118,6 +119,14 @@ fn text() -> impl Strategy<Value = String> {
             let needed = chosen(needs, "a", n);
             let order = if needed.is_empty() { *order } else { 2 };
             text += &format!("start a{n} order {order} needs{needed};");
+        }
+        for (phase, hooks) in [("ready", ready), ("drain", drain)] {
+            for (n, (order, needs, after)) in hooks.iter().enumerate() {
+                let (needed, after) = (chosen(needs, "a", startup.len()), chosen(after, phase, n));
+                // As above.
+                let order = if after.is_empty() { *order } else { 2 };
+                text += &format!("{phase} {phase}{n} order {order} needs{needed} after{after};");
+            }
         }
         for (n, (order, needs, after, of, rare)) in shutdown.iter().enumerate() {
             text += &format!("stop z{n} needs{} after{}", chosen(needs, "a", startup.len()), chosen(after, "z", n));
@@ -143,15 +152,15 @@ proptest! {
     #[test]
     fn a_plan_demands_what_was_declared_and_nothing_else(text in text()) {
         let hooks = hooks(&text);
-        let phases = [Kind::Startup, Kind::Shutdown].map(|kind| declared(&hooks, kind));
+        let phases = Kind::ALL.map(|kind| declared(&hooks, kind));
         let tables = phases.each_ref().map(|(things, pairs)| closed(things, pairs));
         let contradicts = |table: &Vec<Vec<bool>>| (0..table.len()).any(|at| table[at][at]);
         match Plan::new(hooks.iter().copied()) {
             Err(error) => prop_assert!(tables.iter().any(contradicts), "{} refused: {}", text, error),
             Ok(plan) => {
                 prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a contradiction", text);
-                for (graph, ((things, _), table)) in [plan.start(), plan.stop()].into_iter().zip(phases.iter().zip(&tables)) {
-                    prop_assert_eq!(&planned(&plan, graph, things), table, "{}: {:?}", text, things);
+                for (kind, ((things, _), table)) in Kind::ALL.into_iter().zip(phases.iter().zip(&tables)) {
+                    prop_assert_eq!(&planned(&plan, plan.graph(kind), things), table, "{}: {:?}", text, things);
                 }
             }
         }

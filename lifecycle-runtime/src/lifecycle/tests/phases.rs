@@ -1,0 +1,211 @@
+//! The hooks between the start and the stop: when the server listens, and when it drains.
+
+use std::time::Duration;
+
+use super::stage::{Play, Played};
+use crate::event::{Limit, Outcome};
+
+#[tokio::test(start_paused = true)]
+async fn ready_hooks_run_between_the_last_startup_hook_and_ready() {
+    let plan = "start a; start b; ready c needs a; ready d; ready e after d; stop f of a";
+    let played = Play::new(plan, "b takes 10; c takes 30; d takes 10").run().await;
+    played.check(&[
+        "0 +a",
+        "0 +b",
+        "0 a done",
+        "10 b done",
+        "10 +c",
+        "10 +d",
+        "20 d done",
+        "20 +e",
+        "20 e done",
+        "40 c done",
+        "40 ready",
+        "40 +f",
+        "40 f done",
+    ]);
+    assert_eq!(played.report.exit_code(), 0);
+    assert_eq!(played.report.start_took, Duration::from_millis(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_ended() {
+    let plan = "start db; stop close of db; stop flush; drain withdraw; drain tell needs db; drain last order 1";
+    let played = Play::new(plan, "withdraw takes 10; tell takes 20").run().await;
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 ready",
+        "0 +tell",
+        "0 +withdraw",
+        "10 withdraw done",
+        "20 tell done",
+        "20 +last",
+        "20 last done",
+        "20 +close",
+        "20 +flush",
+        "20 close done",
+        "20 flush done",
+    ]);
+    assert_eq!(played.states(), ["starting", "ready", "draining", "stopping", "stopped"]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_hooks_and_the_drain_delay_go_on_side_by_side() {
+    for (delay, takes, over) in [(100, 30, 100), (30, 100, 100)] {
+        let played = Play::new("drain a; stop b", &format!("a takes {takes}")).drain_delay(delay).run().await;
+        let (a, b) = (format!("{takes} a done"), format!("{over} +b"));
+        played.check(&["0 ready", "0 +a", &a, &b, &format!("{over} b done")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_critical_paths_go_through_all_phases() {
+    let names = |path: &[(&'static crate::hook::HookMeta, Duration)]| -> Vec<_> {
+        path.iter().map(|(hook, _)| hook.name()).collect()
+    };
+    let behaviour = "a takes 10; b takes 5; c takes 20; d takes 30; e takes 10";
+    let play = || Play::new("start a; start b; ready c; drain d; stop e", behaviour);
+    let played = play().run().await;
+    assert_eq!(names(&played.report.start_path), ["a", "c"]);
+    assert_eq!(names(&played.report.stop_path), ["d", "e"]);
+    // Here the delay is what takes the time, and not the hook beside it.
+    assert_eq!(names(&play().drain_delay(100).run().await.report.stop_path), ["e"]);
+}
+
+/// A start that has come to listening, and failed.
+fn check_failed_when_ready(played: &Played, error: &str) {
+    assert_eq!(played.report.error.as_deref(), Some(error));
+    assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
+    assert_eq!(played.report.exit_code(), 1);
+}
+
+const PLAN: &str =
+    "start db; stop close of db; ready a timeout 50; ready b; ready c after a; drain withdraw needs db; stop flush";
+
+#[tokio::test(start_paused = true)]
+async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
+    let played = Play::new(PLAN, "a fails; b hangs; withdraw takes 10").run().await;
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 +a",
+        "0 +b",
+        "0 a failed",
+        "0 b cancelled",
+        "0 +withdraw",
+        "10 withdraw done",
+        "10 +close",
+        "10 +flush",
+        "10 close done",
+        "10 flush done",
+    ]);
+    check_failed_when_ready(&played, "hook `a` (app.rs:3) failed: a is broken");
+
+    let played = Play::new(PLAN, "b panics").run().await;
+    check_failed_when_ready(&played, "hook `b` (app.rs:4) panicked: b panics");
+    assert_eq!((played.count("withdraw done"), played.count("close done"), played.count("ready")), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start() {
+    let own = Play::new(PLAN, "db takes 10; a hangs").run().await;
+    check_failed_when_ready(&own, "hook `a` (app.rs:3) ran into its timeout and was cancelled");
+    assert_eq!((own.count("+c"), own.report.start_took), (0, Duration::from_millis(60)));
+
+    let whole = Play::new(PLAN, "db takes 80; b hangs").startup_timeout(100).run().await;
+    check_failed_when_ready(&whole, "hook `b` (app.rs:4) ran into the startup timeout and was cancelled");
+    assert_eq!(whole.report.start_took, Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_ready_hooks_are_done_is_a_failed_start() {
+    let played = Play::new(PLAN, "b hangs").signals(&["+b"]).run().await;
+    check_failed_when_ready(&played, "stopped: SIGTERM");
+    assert_eq!((played.count("b cancelled"), played.count("withdraw done"), played.count("close done")), (1, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
+    let plan = "ready announce; ready check; drain withdraw; stop last";
+    let behaviour = "announce blocks until check failed; check fails once announce has a thread";
+    let played = Play::new(plan, behaviour).run().await;
+    played.check_order(&["check failed", "announce done", "+withdraw", "withdraw done", "+last", "last done"]);
+    // Nothing can cancel `announce`, and time stands still as long as it runs.
+    let behaviour = "announce blocks until last done; check fails once announce has a thread";
+    let played = Play::new(plan, behaviour).signals(&["check failed", "check failed"]).run().await;
+    played.check_order(&["check failed", "announce left behind", "+withdraw", "withdraw done", "+last", "last done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_before_it_listens_runs_no_drain_hook() {
+    let played = Play::new("start a; ready b; drain c; stop d", "a fails").run().await;
+    played.check(&["0 +a", "0 a failed", "0 +d", "0 d done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_failure_of_a_drain_hook_keeps_another_hook_from_running() {
+    let plan =
+        "start db; stop close of db; drain a needs db; drain b after a; drain c after b timeout 40; drain d after c";
+    let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 ready",
+        "0 +a",
+        "0 a failed",
+        "0 +b",
+        "0 b panicked",
+        "0 +c",
+        "40 c timed out",
+        "40 +d",
+        "40 d done",
+        "40 +close",
+        "40 close done",
+    ]);
+    assert_eq!((played.report.exit_code(), played.report.failures().count()), (3, 3));
+    assert_eq!(played.report.to_json()["hooks"][1]["kind"], "on_drain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_hooks_leave_those_behind_them_their_time() {
+    let plan = "drain a; drain b after a timeout 1000; stop close timeout 3000";
+    let played = Play::new(plan, "a hangs; b hangs; close takes 2900").grace(10_000).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +a",
+        "5750 a timed out",
+        "5750 +b",
+        "6750 b timed out",
+        "6750 +close",
+        "9650 close done",
+    ]);
+    assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeouts_that_do_not_fit_starve_no_phase() {
+    let plan = "drain a timeout 20000; drain b after a timeout 20000; stop c timeout 8000";
+    let played = Play::new(plan, "a hangs; b hangs; c hangs").grace(10_000).run().await;
+    let took: Vec<_> = played.report.hooks.iter().map(|hook| hook.took.as_millis()).collect();
+    assert!(took[0] >= 800 && took[1] >= 800 && took[2] >= 7_900, "{took:?}");
+    assert!(played.report.stop_took < Duration::from_secs(10), "{:?}", played.report.stop_took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hurry_cuts_the_delay_and_no_drain_hook() {
+    let played = Play::new("drain a timeout 900; stop b", "a takes 800")
+        .signals(&["ready", "+a"])
+        .drain_delay(5_000)
+        .run()
+        .await;
+    played.check(&["0 ready", "0 +a", "0 hurried", "800 a done", "800 +b", "800 b done"]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_drain_says_every_second_what_it_waits_for() {
+    let played = Play::new("drain a; drain b; stop c", "a takes 2500; b takes 1500").run().await;
+    assert_eq!(played.waits(), [vec!["a", "b"], vec!["a"]]);
+}
