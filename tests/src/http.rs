@@ -152,11 +152,20 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    fn exactly(&mut self, length: usize) -> Result<String, Lost> {
+    /// Waits for so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// Not all of them came.
+    pub fn bytes(&mut self, length: usize) -> Result<Vec<u8>, Lost> {
         while self.rest.len() < length {
             self.more().map_err(|_| self.cut())?;
         }
-        Ok(text(self.rest.drain(..length).collect()))
+        Ok(self.rest.drain(..length).collect())
+    }
+
+    fn exactly(&mut self, length: usize) -> Result<String, Lost> {
+        self.bytes(length).map(text)
     }
 
     fn until(&mut self, end: &[u8]) -> Result<String, Ending> {
@@ -186,7 +195,7 @@ impl<S: Read + Write> Connection<S> {
     }
 
     fn cut(&self) -> Lost {
-        Lost::Cut { after: text(self.rest.clone()) }
+        Lost::Cut { after: String::from_utf8_lossy(&self.rest).into_owned() }
     }
 
     /// Waits until the peer closes the connection or sends something.
@@ -209,11 +218,6 @@ impl<S: Read + Write> Connection<S> {
     /// Whether the peer has closed it: waits until it does or sends something.
     pub fn is_closed(&mut self) -> bool {
         !matches!(self.ending(), Ending::Sent(_))
-    }
-
-    /// The stream underneath.
-    pub fn stream(&self) -> &S {
-        &self.stream
     }
 }
 

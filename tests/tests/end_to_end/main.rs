@@ -17,6 +17,7 @@ mod signals;
 mod sockets;
 mod startup;
 mod tls;
+mod websocket;
 
 use lifecycle_tests::{http, load};
 

@@ -17,7 +17,7 @@ fn tls_is_served_and_drained() {
     let start = program!("servers").args(&format!("certificate={}", certificate.display()));
     let mut program = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1s").start();
     let line = program.wait_for("listening on https://");
-    let mut client = tls(line.rsplit('/').next().expect("a URL"), &certificate);
+    let mut client = Connection::over(tls(line.rsplit('/').next().expect("a URL"), &certificate));
     client.send("GET /").expect("it listens");
     assert_eq!(client.response().expect("a response").body, "secret");
     program.signal(Signal::SIGTERM);
@@ -29,15 +29,20 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
-/// A client that trusts this certificate and no other.
-fn tls(address: &str, certificate: &Path) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+/// A connection of a client that trusts this certificate and no other.
+pub(crate) fn tls(address: &str, certificate: &Path) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = "localhost".try_into().expect("a name");
+    let session = ClientConnection::new(Arc::new(trust(certificate)), name).expect("a session");
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    StreamOwned::new(session, stream)
+}
+
+/// Trust in this certificate and no other.
+pub(crate) fn trust(certificate: &Path) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(std::fs::read(certificate).expect("a certificate").into()).expect("a certificate");
     let config = ClientConfig::builder_with_provider(ring::default_provider().into());
     let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
-    let name = "localhost".try_into().expect("a name");
-    let session = ClientConnection::new(Arc::new(config.with_no_client_auth()), name).expect("a session");
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-    Connection::over(StreamOwned::new(session, stream))
+    config.with_no_client_auth()
 }

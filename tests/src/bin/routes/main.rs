@@ -4,6 +4,8 @@
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server. Handlers that wait, wait for a
 //! line on stdin. What a file at `log` gets is in the order in which it happened.
 
+mod websocket;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::process::ExitCode;
@@ -160,7 +162,10 @@ fn routes(app: &mut ServiceConfig) {
         .route("/large", web::get().to(large))
         .route("/asleep", web::get().to(asleep))
         .route("/block", web::get().to(block))
-        .route("/blocking/{name}", web::get().to(blocking));
+        .route("/blocking/{name}", web::get().to(blocking))
+        .route("/echo", web::get().to(websocket::echo))
+        .route("/flood", web::get().to(websocket::flood))
+        .route("/polite", web::get().to(websocket::polite));
 }
 
 fn server() -> Http {

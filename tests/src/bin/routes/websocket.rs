@@ -1,0 +1,56 @@
+//! WebSockets, written as in the documentation of `actix-ws`: no word of a stop.
+
+use actix_web::web::Payload;
+use actix_web::{Error, HttpRequest, HttpResponse, rt};
+use actix_ws::{CloseCode, CloseReason, Message, Session};
+use lifecycle_runtime::Stop;
+use lifecycle_tests::act::say;
+
+/// Sends back what it gets.
+pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        while let Some(Ok(message)) = messages.recv().await {
+            let sent = match message {
+                Message::Text(text) => session.text(text).await,
+                Message::Ping(bytes) => session.pong(&bytes).await,
+                _ => break,
+            };
+            if sent.is_err() {
+                break;
+            }
+        }
+        let _ = session.close(None).await;
+        say("echo ended");
+    });
+    Ok(response)
+}
+
+/// Sends as fast as it can, numbered and each longer than fits into one write.
+pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, session, _) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        let _ = send_for_ever(session).await;
+        say("flood ended");
+    });
+    Ok(response)
+}
+
+async fn send_for_ever(mut session: Session) -> Result<(), actix_ws::Closed> {
+    for number in 0_u64.. {
+        session.text(format!("{number:>50000}")).await?;
+    }
+    Ok(())
+}
+
+/// Says goodbye itself, with a reason of its own.
+pub(crate) async fn polite(request: HttpRequest, body: Payload, stop: Stop) -> Result<HttpResponse, Error> {
+    let (response, session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        stop.requested().await;
+        let reason = CloseReason { code: CloseCode::Restart, description: None };
+        let _ = session.close(Some(reason)).await;
+        while messages.recv().await.is_some() {}
+    });
+    Ok(response)
+}
