@@ -151,9 +151,10 @@ impl Connection {
         }
         let mut speech = self.speech.borrow_mut();
         if speech.is_done() {
-            return Due::End(Instant::now());
+            return Due::End(self.idle_since.get());
         }
         match speech.language() {
+            Language::WebSocket(_) if !self.is_busy() => Due::End(self.idle_since.get()),
             Language::WebSocket(_) => self.told.get().map_or(Due::Never, |told| Due::End(told + disconnect)),
             Language::Http2(_) => Due::Never,
             Language::Http1 if self.is_busy() => Due::Never,
@@ -166,10 +167,12 @@ impl Connection {
         self.in_flight.get() > 0 || !self.unwritten.borrow().is_empty()
     }
 
-    /// No more is read: what is on its way now comes too late.
-    pub(super) fn end(&self) {
-        self.ended.set(Some(Instant::now()));
+    /// No more is read: what is on its way now comes too late. Returns when the connection is to be gone.
+    pub(super) fn end(&self) -> Instant {
+        let now = Instant::now();
+        self.ended.set(Some(now));
         self.wake();
+        now + ENDING
     }
 
     pub(super) fn has_ended(&self) -> bool {

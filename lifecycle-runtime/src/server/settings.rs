@@ -47,7 +47,7 @@ settings! {
     workers: usize;
     /// How long an idle connection is kept; 5 s by default.
     keep_alive: KeepAlive;
-    /// Whether small writes are sent at once (`TCP_NODELAY`); the system's default by default.
+    /// Whether small writes are sent at once (`TCP_NODELAY`); they are by default.
     tcp_nodelay: bool;
     /// How many connections may wait to be accepted; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
     backlog: u32;

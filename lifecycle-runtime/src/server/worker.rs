@@ -235,10 +235,7 @@ impl Floor {
             }
             let due = match place.connection.due(quiet_until, disconnect) {
                 Due::Never => continue,
-                Due::End(at) if at <= now => {
-                    place.connection.end();
-                    continue;
-                }
+                Due::End(at) if at <= now => place.connection.end(),
                 Due::Drop(at) if at <= now => {
                     place.task.iter().for_each(AbortHandle::abort);
                     continue;
@@ -306,9 +303,8 @@ impl Floor {
             Ok(stream) => stream,
             Err(error) => return Some(Err(error)),
         };
-        if let Some(nodelay) = settings.tcp_nodelay {
-            let _ = stream.set_nodelay(nodelay);
-        }
+        // Otherwise a frame of ours could wait 40 ms for the client to acknowledge the one before it.
+        let _ = stream.set_nodelay(settings.tcp_nodelay.unwrap_or(true));
         let Some(secure) = &self.plan.secure else {
             let protocol = (!self.plan.auto_h2c).then_some(Protocol::Http1);
             return Some(Ok((Some(peer), Box::new(stream), protocol)));
