@@ -17,6 +17,9 @@ pub(crate) struct Config {
     pub(crate) strict_budget: bool,
     /// The addresses to listen on instead of the server's own.
     pub(crate) bind: Option<Vec<String>>,
+    /// Where the probes are answered.
+    pub(crate) admin: Option<String>,
+    pub(crate) ready_while_draining: bool,
     /// The number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
     /// Print the plan in this format and exit.
@@ -34,6 +37,8 @@ impl Default for Config {
             console: true,
             strict_budget: false,
             bind: None,
+            admin: None,
+            ready_while_draining: false,
             workers: None,
             plan: None,
         }
@@ -54,7 +59,12 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
-const VARIABLES: [Variable; 10] = [
+const VARIABLES: [Variable; 12] = [
+    Variable {
+        name: "LIFECYCLE_ADMIN",
+        form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
+        set: |c, v| set(&mut c.admin, address(v).map(Some)),
+    },
     Variable {
         name: "LIFECYCLE_BIND",
         form: "addresses such as 0.0.0.0:8080 or unix:/run/app.sock, separated by commas",
@@ -74,6 +84,11 @@ const VARIABLES: [Variable; 10] = [
         set: |c, v| set(&mut c.plan, v.parse().map(Some)),
     },
     Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
+    Variable {
+        name: "LIFECYCLE_READY_WHILE_DRAINING",
+        form: "on or off",
+        set: |c, v| set(&mut c.ready_while_draining, switch(v)),
+    },
     Variable {
         name: "LIFECYCLE_STARTUP_TIMEOUT",
         form: DURATION,
@@ -154,8 +169,12 @@ fn workers(text: &str) -> Result<usize, String> {
 }
 
 fn addresses(text: &str) -> Result<Vec<String>, String> {
-    let addresses: Vec<_> = text.split(',').map(|address| address.trim().to_owned()).collect();
-    if addresses.iter().any(String::is_empty) { Err("an address is empty".to_owned()) } else { Ok(addresses) }
+    text.split(',').map(address).collect()
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let address = text.trim().to_owned();
+    if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
 }
 
 /// How a plan is written down; the values of `LIFECYCLE_PLAN`.
@@ -245,7 +264,7 @@ mod tests {
         assert!(lines[0].ends_with("expected a duration such as 250ms, 5s or 2m"), "{error}");
         assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE");
         assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads, at least 1");
-        assert!(lines[3].starts_with("valid names: LIFECYCLE_BIND, "), "{error}");
+        assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
     }
 
     #[test]

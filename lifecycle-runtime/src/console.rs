@@ -107,6 +107,7 @@ impl Observer for Console {
                 self.complain(&format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
             }
             Event::Listening { url } => self.say(&format!("listening on {url}")),
+            Event::AdminListening { url } => self.say(&format!("probes on {url}")),
             Event::StartFailed { reason } => {
                 self.start_failed.store(true, Ordering::Relaxed);
                 self.complain(&format!("start failed: {reason}"));

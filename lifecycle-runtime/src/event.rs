@@ -44,6 +44,11 @@ pub enum Event {
         /// As a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
         url: String,
     },
+    /// The probes are answered here, from now until the end.
+    AdminListening {
+        /// As a URL.
+        url: String,
+    },
     /// The start ended before everything had started.
     StartFailed {
         /// What was wrong, in one line.

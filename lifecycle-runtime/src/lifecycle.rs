@@ -38,6 +38,7 @@ use crate::stop::StopHandle;
 ///
 /// | variable | method | default |
 /// |---|---|---|
+/// | `LIFECYCLE_ADMIN` | [`admin`](Self::admin) | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `on` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s` |
@@ -45,6 +46,7 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
 /// | `LIFECYCLE_PLAN` | prints the plan as `text`, `mermaid`, `dot` or `json` and exits | |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`](Self::quiet_window) | `250ms` |
+/// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`](Self::ready_while_draining) | `off` |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`](Self::startup_timeout) | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
@@ -137,6 +139,25 @@ impl Lifecycle {
     /// window it is answered, with `Connection: close`.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window;
+        self
+    }
+
+    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or `unix:/path/of.sock`.
+    ///
+    /// A listener and a thread of their own: they answer before the first hook runs, while requests or hooks block
+    /// every other thread, and until the process ends.
+    pub fn admin(mut self, address: impl Into<String>) -> Self {
+        self.config.admin = Some(address.into());
+        self
+    }
+
+    /// Whether `/readyz` goes on to answer 200 while requests are drained; off by default, so that load balancers turn
+    /// away at once.
+    ///
+    /// Kubernetes sends requests to pods that terminate if no other is left, but only to those that are ready: keep
+    /// readiness on where that fallback matters more.
+    pub fn ready_while_draining(mut self, ready: bool) -> Self {
+        self.config.ready_while_draining = ready;
         self
     }
 

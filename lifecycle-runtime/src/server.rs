@@ -7,6 +7,7 @@ mod address;
 mod connection;
 mod extract;
 mod http2;
+mod probes;
 mod requests;
 mod secure;
 mod service;
@@ -30,9 +31,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::ConfigError;
 use crate::event::Requests;
+use crate::health::Health;
 use crate::scope::Scope;
 use accept::Acceptor;
 use address::{BindError, Bound};
+pub use probes::probes;
 use requests::Table;
 use secure::Secure;
 use service::{Build, Endpoint};
@@ -90,7 +93,14 @@ impl<T, B> AppFactory<B> for T where
 }
 
 /// Builds an app whose type is known here and nowhere else, for one worker.
-type Apps = Box<dyn Fn(Scope) -> Build + Send>;
+type Apps = Box<dyn Fn(&Surroundings) -> Build + Send>;
+
+/// What an app is given of the run that it is served in.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) scope: Scope,
+    pub(crate) health: Health,
+}
 
 #[derive(Default)]
 enum Protocol {
@@ -111,9 +121,9 @@ impl Http {
         B: MessageBody + 'static,
     {
         Self {
-            apps: Box::new(move |scope| {
-                let factory = factory.clone();
-                service::build(move || factory().app_data(scope.clone()))
+            apps: Box::new(move |surroundings| {
+                let (factory, Surroundings { scope, health }) = (factory.clone(), surroundings.clone());
+                service::build(move || factory().app_data(scope.clone()).app_data(health.clone()))
             }),
             addresses: Vec::new(),
             protocol: Protocol::default(),
@@ -145,6 +155,11 @@ impl Http {
     pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {
         self.protocol = Protocol::Rustls(Box::new(config));
         self
+    }
+
+    /// A server of the probes alone, which has to answer when nothing else does.
+    pub(crate) fn admin(address: &str) -> Self {
+        Self::new(|| App::new().configure(probes)).bind(address).workers(1_usize)
     }
 
     /// Replaces what the environment says.
@@ -211,7 +226,7 @@ pub(crate) struct BoundHttp {
 
 impl BoundHttp {
     /// Builds the apps, listens and serves. On the async runtime.
-    pub(crate) async fn serve(self, scope: Scope) -> io::Result<Serving> {
+    pub(crate) async fn serve(self, surroundings: &Surroundings) -> io::Result<Serving> {
         let Http { apps, protocol, settings, .. } = self.http;
         let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
         let is_secure = scheme == "https";
@@ -226,7 +241,7 @@ impl BoundHttp {
         });
         let (mut workers, mut desks, mut ready) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..plan.settings.workers() {
-            let (worker, desk, is_ready) = worker::start(number, &plan, apps(scope.clone()))?;
+            let (worker, desk, is_ready) = worker::start(number, &plan, apps(surroundings))?;
             workers.push(worker);
             desks.push(desk);
             ready.push(is_ready);
@@ -276,6 +291,12 @@ impl Serving {
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(|worker| worker.order(Order::Announce));
+    }
+
+    /// Closes everything at once.
+    pub(crate) async fn close(self) {
+        let now = Instant::now();
+        self.drain(DrainTimes { quiet: Duration::ZERO, cut: now, leave: now }, std::future::pending()).await;
     }
 
     /// Serves what is waiting, closes the listeners, and waits for the requests in flight.

@@ -39,6 +39,8 @@ impl fmt::Display for StopCause {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     pub(crate) state: State,
+    /// Whether the start was a success.
+    pub(crate) has_started: bool,
     /// When the stop has to be over; known once it has begun.
     pub(crate) deadline: Option<Instant>,
 }

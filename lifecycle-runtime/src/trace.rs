@@ -24,6 +24,7 @@ impl Observer for Trace {
             }
             Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
             Event::Listening { url } => tracing::info!(url, "listening"),
+            Event::AdminListening { url } => tracing::info!(url, "probes are answered"),
             Event::StartFailed { reason } => tracing::error!(reason, "start failed"),
             Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),
             Event::Hurried => tracing::warn!("stop hurried"),

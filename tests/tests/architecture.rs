@@ -7,7 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers of the runtime, the lowest first. In a layer marked `true` a module may import those listed before it.
 const RUNTIME: [(bool, &[&str]); 6] = [
-    (true, &["error", "id", "output", "task", "state", "stop", "scope", "hook", "dep", "inject", "event", "config"]),
+    (
+        true,
+        &[
+            "error", "id", "output", "task", "state", "stop", "health", "scope", "hook", "dep", "inject", "event",
+            "config",
+        ],
+    ),
     (true, &["plan", "report"]),
     (false, &["executor"]),
     (false, &["registry", "signals", "watchdog", "live", "trace", "console", "server"]),
@@ -32,7 +38,9 @@ fn modules_of_the_macros_import_only_what_is_before_them() {
 
 #[test]
 fn only_the_server_knows_actix_web() {
-    assert_eq!(files_with("actix_web", &["server"]), Vec::<PathBuf>::new());
+    for name in ["actix_web", "actix_http", "actix_service"] {
+        assert_eq!(files_with(name, &["server"]), Vec::<PathBuf>::new());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Lifecycle;
-use super::run::Run;
+use super::run::{Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
 use crate::event::{Event, Events, readable};
@@ -13,11 +13,11 @@ use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::report::{Recorder, Report};
-use crate::server::{BoundHttp, Http, HttpError};
+use crate::server::{Http, HttpError};
 use crate::trace::Trace;
 
 /// A run that is ready to begin; or the report of one that is not to be.
-pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box<Report>> {
+pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report>> {
     let refuse = |console: &Console, exit: u8, error: String| {
         console.complain(&error);
         console.say(&format!("nothing was started, exit code {exit}"));
@@ -83,7 +83,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Vec<BoundHttp>), Box
 }
 
 /// Takes every server's addresses.
-fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Vec<BoundHttp>, HttpError> {
+fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> {
     match &mut servers[..] {
         [server] => server.override_with(config.bind.clone(), config.workers),
         _ if config.bind.is_some() => {
@@ -94,7 +94,9 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Vec<BoundHttp>, Http
         }
         _ => servers.iter_mut().for_each(|server| server.override_with(None, config.workers)),
     }
-    servers.into_iter().map(Http::bound).collect()
+    let apps = servers.into_iter().map(Http::bound).collect::<Result<_, _>>()?;
+    let admin = config.admin.as_deref().map(|address| Http::admin(address).bound()).transpose()?;
+    Ok(Servers { apps, admin })
 }
 
 /// The worst case of the stop, if it is longer than the stop may take.

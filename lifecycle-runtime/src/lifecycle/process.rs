@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::Lifecycle;
 use super::prepare::prepare;
-use super::run::Run;
+use super::run::{Run, Servers};
 use crate::console::Console;
 use crate::event::readable;
 use crate::live::Live;
 use crate::report::Report;
-use crate::server::BoundHttp;
 use crate::signals::{Signals, exit_now};
 use crate::stop::{StopCause, StopHandle};
 use crate::watchdog::Watchdog;
@@ -43,7 +42,7 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> std::io::Result<T> + Se
     })
 }
 
-fn guarded(run: Run, servers: Vec<BoundHttp>) -> std::io::Result<u8> {
+fn guarded(run: Run, servers: Servers) -> std::io::Result<u8> {
     let (grace, startup_timeout) = (run.config.grace, run.config.startup_timeout);
     let watchdog = Watchdog::start(bite(run.console.clone(), run.live.clone(), grace))?;
     let leash = watchdog.leash();

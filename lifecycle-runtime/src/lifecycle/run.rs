@@ -14,12 +14,13 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Events, Requests};
 use crate::executor::{CriticalPath, Executor, Left, StartError, Work};
+use crate::health::Health;
 use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::{Budget, Plan};
 use crate::report::{Recorder, Report};
 use crate::scope::Scope;
-use crate::server::{BoundHttp, DrainTimes, Serving};
+use crate::server::{BoundHttp, DrainTimes, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, Progress, Stop, StopCause, StopHandle, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -37,26 +38,49 @@ pub(super) struct Run {
     pub(super) console: Console,
 }
 
+/// The servers of a run, with their addresses taken.
+pub(super) struct Servers {
+    pub(super) apps: Vec<BoundHttp>,
+    /// Answers probes from before the first hook until after the last.
+    pub(super) admin: Option<BoundHttp>,
+}
+
 /// How often a start, and how often a stop, says what it waits for.
 const START_NEWS: Duration = Duration::from_secs(5);
 const STOP_NEWS: Duration = Duration::from_secs(1);
 
 impl Run {
     /// Starts, waits for a reason to stop, stops.
-    pub(super) async fn drive(self, servers: Vec<BoundHttp>, leash: Option<Leash>) -> Report {
+    pub(super) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
         let (progress, observed) = watch::channel(Progress::default());
-        let scope = Scope::new(self.plan.index(), Stop::new(observed), self.handle.clone());
+        let live = self.live.clone();
+        let surroundings = Surroundings {
+            scope: Scope::new(self.plan.index(), Stop::new(observed.clone()), self.handle.clone()),
+            health: Health::new(observed, self.config.ready_while_draining, move || live.waits()),
+        };
+        let admin = match serve(servers.admin.into_iter().collect(), &surroundings).await {
+            Ok(admin) => admin,
+            Err(failure) => {
+                self.console.complain(&failure.reason);
+                return Report::not_begun(1, failure.reason);
+            }
+        };
+        let urls = admin.iter().flat_map(|server| &server.urls);
+        urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
         let budget = |kind, time| Budget::new(self.plan.hooks(), self.plan.graph(kind), time);
         let stop_budget = budget(Kind::Shutdown, self.config.grace);
         let drain_budget = budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
         let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash };
         let paths = tokio::select! {
             biased;
-            paths = stage.play(servers, scope) => paths,
+            paths = stage.play(servers.apps, &surroundings) => paths,
             never = stage.narrate() => match never {},
         };
         let report = self.recorder.report(paths.start, paths.stop);
         self.console.report(&report);
+        for server in admin {
+            server.close().await;
+        }
         report
     }
 }
@@ -78,9 +102,10 @@ struct Paths {
 }
 
 impl Stage<'_> {
-    async fn play(&self, servers: Vec<BoundHttp>, scope: Scope) -> Paths {
+    async fn play(&self, servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Paths {
         let Run { config, plan, work, events, .. } = self.run;
-        let mut executor = Executor::new(Arc::clone(plan), scope.clone(), Arc::clone(work), events.clone());
+        let mut executor =
+            Executor::new(Arc::clone(plan), surroundings.scope.clone(), Arc::clone(work), events.clone());
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
 
@@ -89,7 +114,7 @@ impl Stage<'_> {
         match executor.start(Kind::Startup, limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
-                match serve(servers, &scope).await {
+                match serve(servers, surroundings).await {
                     Ok(serving) => self.until_stop(&mut executor, serving, limit, asked, &mut paths).await,
                     Err(failure) => self.fail(&failure, State::Stopping),
                 }
@@ -130,8 +155,7 @@ impl Stage<'_> {
         }
         let left = match ready {
             Ok(cause) => {
-                self.begin_stop(&cause);
-                self.enter(State::Draining);
+                self.begin_stop(&cause, State::Draining);
                 None
             }
             Err((failure, left)) => {
@@ -215,12 +239,11 @@ impl Stage<'_> {
     /// The start has failed: the stop begins, for what has started.
     fn fail(&self, failure: &StartError, next: State) {
         self.run.events.emit(&Event::StartFailed { reason: failure.reason.clone() });
-        self.begin_stop(&failure.cause);
-        self.enter(next);
+        self.begin_stop(&failure.cause, next);
     }
 
-    /// From here the stop's time runs.
-    fn begin_stop(&self, cause: &StopCause) {
+    /// From here the stop's time runs, and everybody knows before anything else happens.
+    fn begin_stop(&self, cause: &StopCause, next: State) {
         let grace = self.run.config.grace;
         if let Some(leash) = &self.leash {
             leash.arm(std::time::Instant::now() + grace);
@@ -228,8 +251,12 @@ impl Stage<'_> {
         // What is printed at the end has to fit in as well.
         let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
         let from = self.run.handle.asked().borrow().at.unwrap_or_else(Instant::now);
-        self.progress.send_modify(|progress| progress.deadline = Some(from + for_hooks));
+        self.progress.send_modify(|progress| {
+            progress.deadline = Some(from + for_hooks);
+            progress.state = next;
+        });
         self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace });
+        self.run.events.emit(&Event::State(next));
     }
 
     fn deadline(&self) -> Instant {
@@ -242,9 +269,11 @@ impl Stage<'_> {
     }
 
     fn enter(&self, state: State) {
-        if self.progress.send_if_modified(|progress| std::mem::replace(&mut progress.state, state) != state)
-            || state == State::Starting
-        {
+        let change = |progress: &mut Progress| {
+            progress.has_started |= state == State::Ready;
+            std::mem::replace(&mut progress.state, state) != state
+        };
+        if self.progress.send_if_modified(change) || state == State::Starting {
             self.run.events.emit(&Event::State(state));
         }
     }
@@ -289,10 +318,10 @@ impl Stage<'_> {
 }
 
 /// Opens the listeners: everything that requests need is there.
-async fn serve(servers: Vec<BoundHttp>, scope: &Scope) -> Result<Vec<Serving>, StartError> {
+async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Result<Vec<Serving>, StartError> {
     let mut serving = Vec::new();
     for server in servers {
-        match server.serve(scope.clone()).await {
+        match server.serve(surroundings).await {
             Ok(server) => serving.push(server),
             Err(error) => {
                 let reason = format!("the server can't listen: {error}");

@@ -68,20 +68,21 @@ impl FromRequest for StopHandle {
 }
 
 fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
-    let reason = match request.app_data::<Scope>() {
-        None => "the app was built without the framework: pass it to `Lifecycle::http`, or give it a value, as in `.app_data(Dep::<hook>::new(value))`"
-            .to_owned(),
-        Some(scope) => match T::inject(scope) {
-            Ok(value) => return Ok(value),
-            Err(error) => error.to_string(),
-        },
-    };
-    tracing::error!(
-        "{} {}: can't extract `{}`: {reason}",
-        request.method(),
-        request.path(),
-        std::any::type_name::<T>()
-    );
+    let scope = of_the_framework::<Scope>(request)?;
+    T::inject(scope).map_err(|error| refused::<T>(request, &error.to_string()))
+}
+
+/// What the framework gives every app that it serves.
+pub(super) fn of_the_framework<T: 'static>(request: &HttpRequest) -> Result<&T, Error> {
+    request.app_data().ok_or_else(|| refused::<T>(request, NO_FRAMEWORK))
+}
+
+const NO_FRAMEWORK: &str = "the app was built without the framework: pass it to `Lifecycle::http`, or give it a value, \
+                            as in `.app_data(Dep::<hook>::new(value))`";
+
+fn refused<T>(request: &HttpRequest, reason: &str) -> Error {
+    let (method, path) = (request.method(), request.path());
+    tracing::error!("{method} {path}: can't extract `{}`: {reason}", std::any::type_name::<T>());
     // The client learns nothing of the inside.
-    Err(ErrorInternalServerError("internal server error"))
+    ErrorInternalServerError("internal server error")
 }

@@ -10,7 +10,7 @@ use actix_web::body::BodyStream;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_shutdown, on_startup};
+use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_shutdown, on_startup, probes};
 use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
 
 #[on_startup]
@@ -177,6 +177,7 @@ fn main() -> ExitCode {
     }
     let app = || {
         App::new()
+            .configure(probes)
             .route("/", web::get().to(index))
             .route("/rows", web::get().to(rows))
             .route("/held", web::get().to(held))

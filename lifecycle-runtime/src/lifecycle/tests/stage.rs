@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Events, Observer, Outcome};
 use crate::executor::Work;
-use crate::lifecycle::run::Run;
+use crate::lifecycle::run::{Run, Servers};
 use crate::live::Live;
 use crate::plan::sample;
 use crate::report::{Recorder, Report};
@@ -85,7 +85,7 @@ impl Play {
             live,
             console: Console::silent(),
         };
-        let report = run.drive(Vec::new(), None).await;
+        let report = run.drive(Servers { apps: Vec::new(), admin: None }, None).await;
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
         Played { report, lines, events }

@@ -1,0 +1,41 @@
+//! The probes as routes.
+
+use actix_web::http::header;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+
+use super::extract::of_the_framework;
+use crate::health::{Health, Probe};
+
+/// The probes `/livez`, `/readyz` and `/startupz`, for an app: `App::new().configure(lifecycle_runtime::probes)`.
+///
+/// | path | 200 | 503 |
+/// |---|---|---|
+/// | `/livez` | as long as the process answers | never |
+/// | `/readyz` | once the start is over, until the stop begins | before and after |
+/// | `/startupz` | once the start is over | before, and for good if it failed |
+///
+/// The body says why, as JSON: `{"status":"fail","state":"draining","reason":"the process is
+/// stopping","waiting_for":["GET /report 4.2 s"]}`.
+///
+/// An app answers only between the last startup hook and the end of its own requests; what asks before or after that
+/// should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.
+///
+/// ```
+/// use actix_web::App;
+/// use lifecycle_runtime::{Lifecycle, probes};
+///
+/// let lifecycle = Lifecycle::new().http(|| App::new().configure(probes));
+/// ```
+pub fn probes(config: &mut web::ServiceConfig) {
+    for (path, probe) in [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)] {
+        let answer = move |request: HttpRequest| std::future::ready(answer(&request, probe));
+        config.service(web::resource(path).route(web::get().to(answer)).route(web::head().to(answer)));
+    }
+}
+
+fn answer(request: &HttpRequest, probe: Probe) -> Result<HttpResponse, Error> {
+    let answer = of_the_framework::<Health>(request)?.answer(probe);
+    let mut response = if answer.passes { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(response.body(answer.body))
+}
