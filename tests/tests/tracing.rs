@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lifecycle_runtime::{Dep, Event, Lifecycle, Observer, State, StopHandle, on_shutdown, on_startup};
+use lifecycle_runtime::{
+    Dep, Event, Lifecycle, Observer, State, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
+};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 #[on_startup]
@@ -15,6 +17,16 @@ async fn db() -> &'static str {
 #[on_shutdown(of = db)]
 async fn close_db(db: Dep<db>) {
     tracing::info!("closing {db}");
+}
+
+#[on_ready]
+async fn announce(db: Dep<db>) {
+    tracing::info!("announcing {db}");
+}
+
+#[on_drain]
+fn withdraw(db: Dep<db>) {
+    tracing::info!("withdrawing {db}");
 }
 
 #[derive(Clone, Default)]
@@ -62,6 +74,10 @@ async fn every_event_and_a_span_per_hook_reach_tracing() {
         "hook started hook=\"db\" kind=on_startup",
         "hook done hook=\"db\" kind=on_startup",
         "state state=ready",
+        "hook{name=\"announce\" kind=\"on_ready\"}: tracing: announcing a pool",
+        "hook done hook=\"announce\" kind=on_ready",
+        "hook{name=\"withdraw\" kind=\"on_drain\"}: tracing: withdrawing a pool",
+        "hook done hook=\"withdraw\" kind=on_drain",
         "stop begins cause=requested by the program",
         "hook done hook=\"close_db\" kind=on_shutdown",
         "state state=stopped",

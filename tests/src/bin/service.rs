@@ -10,7 +10,9 @@ use actix_web::body::BodyStream;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_shutdown, on_startup, probes};
+use lifecycle_runtime::{
+    Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, probes,
+};
 use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
 
 #[on_startup]
@@ -90,6 +92,26 @@ async fn stops_at_once(handle: StopHandle, stop: Stop) {
     std::future::pending::<()>().await;
 }
 
+#[on_ready]
+async fn announce(_cache: Dep<cache>) -> Result<(), Broken> {
+    act("announce").await
+}
+
+#[on_ready]
+fn announce_blocking(_cache: Dep<cache>) -> Result<(), Broken> {
+    act_blocking("announce_blocking")
+}
+
+#[on_drain]
+async fn withdraw(_cache: Dep<cache>) -> Result<(), Broken> {
+    act("withdraw").await
+}
+
+#[on_drain(order = 5, timeout = "700ms")]
+fn timed_withdraw() -> Result<(), Broken> {
+    act_blocking("timed_withdraw")
+}
+
 #[on_shutdown(order = 5, timeout = "500ms")]
 async fn timed_flush() -> Result<(), Broken> {
     act("timed_flush").await
@@ -111,12 +133,16 @@ async fn close_db_again() {
     say("close_db_again");
 }
 
-const MORE: [&HookMeta; 9] = [
+const MORE: [&HookMeta; 13] = [
     beside::META,
     beside_blocking::META,
     timed::META,
     timed_blocking::META,
     stops_at_once::META,
+    announce::META,
+    announce_blocking::META,
+    withdraw::META,
+    timed_withdraw::META,
     timed_flush::META,
     timed_audit::META,
     cool::META,

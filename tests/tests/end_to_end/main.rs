@@ -12,6 +12,7 @@ mod harness;
 mod idle;
 mod in_flight;
 mod output;
+mod phases;
 mod probes;
 mod shutdown;
 mod signals;

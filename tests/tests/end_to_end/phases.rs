@@ -1,0 +1,196 @@
+//! Between the start and the stop: hooks that run while the server can be reached.
+
+use std::time::Duration;
+
+use crate::harness::{Ended, Signal, program};
+use crate::http::{Connection, request};
+use crate::{STARTED, STOPPED};
+
+const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
+
+/// These stand on stderr in this order.
+#[track_caller]
+fn expect_order(ended: &Ended, texts: &[&str]) {
+    let stderr = ended.stderr();
+    let places: Vec<_> = texts.iter().map(|text| stderr.find(text)).collect();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{texts:?} are at {places:?} in\n{ended}");
+}
+
+#[test]
+fn the_server_answers_while_a_ready_hook_is_waiting() {
+    let mut program = program!("service").args("announce=wait withdraw").start();
+    let address = program.address();
+    program.wait_until_said("announce");
+    let response = request(&address, "GET /rows").expect("it serves");
+    assert_eq!(response.body, "rows");
+    assert!(!response.head.contains("connection: close"), "{response:?}");
+    program.tell("announce");
+    let ended = program.ready().stop();
+    ended.expect_code(0).expect_did(&[&STARTED[..], &["announce", "withdraw"], &STOPPED].concat());
+    expect_order(&ended, &["done warm", "listening on", "run announce", "done announce", "ready after", "stopping"]);
+}
+
+#[test]
+fn a_ready_hook_that_fails_is_a_failed_start_and_requests_in_flight_finish() {
+    let mut program = program!("service").args("announce=hang announce_blocking=wait-fail withdraw").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    program.wait_until_said("announce");
+    program.wait_until_said("announce_blocking");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.tell("announce_blocking");
+    program.wait_for("waiting for GET /held");
+    program.tell("held");
+    let response = client.response().expect("a response");
+    assert_eq!(response.body, "held");
+    assert!(response.head.contains("\r\nconnection: close\r\n"), "{response:?}");
+    let ended = program.end();
+    ended.expect_code(1).expect_not_said(&["ready after"]);
+    let line = include_str!("../../src/bin/service.rs").lines().position(|line| line.contains("fn announce_blocking("));
+    let place = format!("hook `announce_blocking` (tests/src/bin/service.rs:{})", line.expect("it is there") + 1);
+    ended.expect_said(&[&format!("start failed: {place} {CHAIN}"), "1 request finished, 0 cut off", "exit code 1"]);
+    expect_order(&ended, &["start failed", "announce was cancelled", "run withdraw", "server closed", "run flush"]);
+    assert_eq!(ended.did().last_chunk(), Some(&STOPPED), "\n{ended}");
+}
+
+#[test]
+fn a_signal_before_the_ready_hooks_are_done_is_a_failed_start() {
+    let mut program = program!("service").args("announce=hang withdraw").start();
+    program.wait_until_said("announce");
+    let ended = program.stop();
+    ended.expect_code(1).expect_took(Duration::ZERO).expect_said(&["start failed: stopped: SIGTERM", "server closed"]);
+    ended.expect_did(&[&STARTED[..], &["announce", "announce dropped", "withdraw"], &STOPPED].concat());
+}
+
+#[test]
+fn a_ready_hook_that_can_not_be_cancelled_cuts_no_request_off() {
+    let mut program = program!("service").args("announce_blocking=hang withdraw").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    program.wait_until_said("announce_blocking");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("waiting for GET /held");
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    program.wait_for("1 request finished, 0 cut off");
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    ended.expect_code(1).expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
+    expect_order(&ended, &["hurrying", "run withdraw", "run flush"]);
+}
+
+#[test]
+fn a_ready_hook_has_the_time_of_the_start_and_leaves_drain_hooks_theirs() {
+    let program = program!("service").args("announce_blocking=hang withdraw timed_withdraw");
+    let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "4s").end();
+    ended.expect_code(1).expect_said(&["hook `announce_blocking`", "ran into the startup timeout, did not end"]);
+    let did = [&STARTED[..], &["announce_blocking", "withdraw", "timed_withdraw", "flush", "audit"]].concat();
+    assert!(ended.did().starts_with(&did), "\n{ended}");
+    ended.expect_took(Duration::from_secs(1));
+}
+
+#[test]
+fn a_ready_hook_that_blocks_all_threads_is_ended_with_the_process() {
+    let program = program!("service").args("announce=block").env("LIFECYCLE_STARTUP_TIMEOUT", "500ms");
+    let ended = program.env("LIFECYCLE_GRACE", "1s").end();
+    ended.expect_code(1).expect_took(Duration::from_millis(1_500)).expect_said(&["still running: announce "]);
+}
+
+#[test]
+fn requests_are_served_while_a_drain_hook_is_waiting() {
+    let mut program = program!("service").args("withdraw=wait").env("LIFECYCLE_DRAIN_DELAY", "2s").start();
+    let address = program.address();
+    let mut client = Connection::to(&address).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("withdraw");
+    let new = request(&address, "GET /rows").expect("it still accepts");
+    assert_eq!(new.body, "rows");
+    assert!(new.head.contains("\r\nconnection: close\r\n"), "{new:?}");
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    program.wait_for("server closed");
+    program.wait_for("waiting for withdraw ");
+    program.tell("withdraw");
+    let ended = program.end();
+    ended.expect_code(0).expect_took(Duration::from_secs(2));
+    expect_order(&ended, &["stopping", "run withdraw", "server closed", "done withdraw", "run flush"]);
+    assert_eq!(ended.did().last_chunk(), Some(&STOPPED), "\n{ended}");
+}
+
+#[test]
+fn shutdown_hooks_wait_for_requests_that_outlast_the_drain_hooks() {
+    let mut program = program!("service").args("withdraw").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("done withdraw");
+    program.wait_for("waiting for GET /held");
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    let ended = program.end();
+    ended.expect_code(0).expect_did(&[&STARTED[..], &["held", "withdraw", "held dropped"], &STOPPED].concat());
+}
+
+#[test]
+fn a_drain_hook_that_fails_keeps_no_other_from_running() {
+    let short = |args: &str| program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop();
+    for (fault, said) in [("fail", CHAIN), ("panic", "panicked: withdraw has no idea")] {
+        let ended = short(&format!("withdraw={fault} timed_withdraw"));
+        ended.expect_code(3).expect_said(&["hook `withdraw` (tests/src/bin/service.rs:", said, "failed: withdraw"]);
+        ended.expect_did(&[&STARTED[..], &["withdraw", "timed_withdraw"], &STOPPED].concat());
+    }
+    let ended = short("withdraw timed_withdraw=hang");
+    ended.expect_code(3).expect_took(Duration::from_millis(700));
+    ended.expect_said(&["hook `timed_withdraw`", "ran into its timeout, did not end and was abandoned"]);
+    ended.expect_did(&[&STARTED[..], &["withdraw", "timed_withdraw"], &STOPPED].concat());
+}
+
+#[test]
+fn a_drain_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
+    let program = program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "4s");
+    let ended = program.start().ready().stop();
+    ended.expect_code(3).expect_said(&["hook `withdraw`", "ran out of the stop's grace period and was cancelled"]);
+    ended.expect_did(&[&STARTED[..], &["withdraw", "withdraw dropped", "timed_withdraw"], &STOPPED].concat());
+    assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
+}
+
+#[test]
+fn a_second_signal_cuts_no_drain_hook_short() {
+    let mut program = program!("service").args("withdraw=wait").env("LIFECYCLE_DRAIN_DELAY", "20s").start().ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("withdraw");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("hurrying");
+    program.wait_for("server closed");
+    program.tell("withdraw");
+    let ended = program.end();
+    ended.expect_code(0).expect_took(Duration::ZERO);
+    ended.expect_did(&[&STARTED[..], &["withdraw"], &STOPPED].concat());
+}
+
+#[test]
+fn a_third_signal_ends_the_process_although_a_drain_hook_hangs() {
+    let mut program = program!("service").args("withdraw=hang").start().ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("withdraw");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("hurrying");
+    program.signal(Signal::SIGINT);
+    program.end().expect_code(130).expect_took(Duration::ZERO);
+}
+
+#[test]
+fn a_process_without_a_server_has_ready_and_drain_hooks_too() {
+    let start = program!("service").args("no-http announce withdraw").without_env("LIFECYCLE_BIND");
+    let ended = start.start().ready().stop();
+    ended.expect_code(0).expect_did(&[&STARTED[..], &["announce", "withdraw"], &STOPPED].concat());
+}
+
+#[test]
+fn a_start_that_fails_before_the_server_listens_runs_neither() {
+    program!("service").args("db=fail announce timed_withdraw").end().expect_code(1).expect_did(&["db"]);
+}
