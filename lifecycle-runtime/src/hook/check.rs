@@ -44,9 +44,9 @@ impl HookMeta {
                 .text(used.name)
                 .text(">`, but `")
                 .text(used.name)
-                .text("` is an `#[")
-                .text(used.kind.attribute())
-                .text("]` hook: only `#[on_startup]` hooks provide a value");
+                .text("` is an ")
+                .kind(used.kind)
+                .text(" hook: only `#[on_startup]` hooks provide a value");
             if self.kind.may_need(used.kind) {
                 text.text("; to be ordered behind it, use `after = [").text(used.name).text("]`").fail();
             } else {
@@ -61,15 +61,17 @@ impl HookMeta {
     const fn check_after(&self, earlier: &Self) {
         if !self.kind.may_need(earlier.kind) {
             let text = Text::new()
-                .kind(self.kind)
                 .hook(self.name)
-                .text(" can't be `after` ")
-                .kind(earlier.kind)
+                .text(" can't run after ")
                 .hook(earlier.name)
-                .text(": it names `#[on_startup]` hooks");
+                .text(", which is an ")
+                .kind(earlier.kind)
+                .text(" hook: `after` of an ")
+                .kind(self.kind)
+                .text(" hook names such hooks");
             match self.kind {
                 Kind::Startup => text.fail(),
-                own => text.text(" and other ").kind(own).text("hooks").fail(),
+                _ => text.text(" and ").kind(Kind::Startup).text(" hooks").fail(),
             }
         }
     }
@@ -79,12 +81,14 @@ impl HookMeta {
     const fn check_before(&self, later: &Self) {
         if !matches!(later.kind, Kind::Shutdown) {
             Text::new()
-                .kind(self.kind)
                 .hook(self.name)
-                .text(" can't be `before` ")
-                .kind(later.kind)
+                .text(" can't run before ")
                 .hook(later.name)
-                .text(": it names other `#[on_shutdown]` hooks")
+                .text(", which is an ")
+                .kind(later.kind)
+                .text(" hook: `before` names ")
+                .kind(Kind::Shutdown)
+                .text(" hooks")
                 .fail();
         }
     }
@@ -97,9 +101,9 @@ impl HookMeta {
                 .hook(self.name)
                 .text(" is the teardown of ")
                 .hook(resource.name)
-                .text(", which is an `#[")
-                .text(resource.kind.attribute())
-                .text("]` hook: `of` names an `#[on_startup]` hook")
+                .text(", which is an ")
+                .kind(resource.kind)
+                .text(" hook: `of` names an `#[on_startup]` hook")
                 .fail();
         }
     }
@@ -154,7 +158,7 @@ impl Text {
     }
 
     const fn kind(self, kind: Kind) -> Self {
-        self.text("`#[").text(kind.attribute()).text("]` ")
+        self.text("`#[").text(kind.attribute()).text("]`")
     }
 
     const fn number(self, number: u32) -> Self {
