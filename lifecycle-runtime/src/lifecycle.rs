@@ -34,6 +34,15 @@ use crate::stop::StopHandle;
 /// }
 /// ```
 ///
+/// A run goes through these phases, each over before the next begins:
+///
+/// | phase | what happens | [`State`](crate::State) |
+/// |---|---|---|
+/// | start | `#[on_startup]` hooks run | `Starting` |
+/// | ready | the servers listen, `#[on_ready]` hooks run | `Starting`, then `Ready` until a reason to stop |
+/// | drain | `#[on_drain]` hooks run, the servers finish their requests | `Draining` |
+/// | stop | `#[on_shutdown]` hooks run, what has started is torn down | `Stopping`, then `Stopped` |
+///
 /// Every setting that `LIFECYCLE_*` environment variables know overrides the one given here:
 ///
 /// | variable | method | default |
@@ -113,14 +122,16 @@ impl Lifecycle {
         self
     }
 
-    /// How long the start may take as a whole; 60 s by default. A start that takes longer has failed.
+    /// How long the start may take as a whole, from the first startup hook to the last ready hook; 60 s by default. A start
+    /// that takes longer has failed.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout;
         self
     }
 
     /// How long requests in flight may take to finish once the stop has begun. By default all of the grace period but
-    /// what the shutdown hooks keep for themselves; never more than that.
+    /// what the shutdown hooks keep for themselves; never more than that. Drain hooks, which run meanwhile, have timeouts of
+    /// their own.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout);
         self

@@ -159,7 +159,7 @@ impl StopHandle {
     }
 
     /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests and delays are not
-    /// waited for any longer, shutdown hooks still run within their timeouts.
+    /// waited for any longer, drain and shutdown hooks still run within their timeouts.
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
