@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 use crate::error;
 use crate::event::{Limit, Outcome};
-use crate::hook::HookMeta;
+use crate::hook::{HookMeta, Kind};
 use crate::task::{Task, TaskResult, Value};
 
 /// How long a cancelled hook may take to end before it is left to itself.
@@ -89,10 +89,10 @@ impl Crew {
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => tokio::task::spawn_blocking(move || {
-                end.with(catch_unwind(AssertUnwindSafe(|| span.in_scope(work))));
+                end.with(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook)))));
             })
             .abort_handle(),
-            Task::Future(future) => spawn(Watched { future: Some(future), end }, span),
+            Task::Future(future) => spawn(Watched { future: Some(future), hook, end }, span),
         };
         self.running[step] = Some(Running { began: now, limit, handle, cancelled: None });
         self.count += 1;
@@ -219,6 +219,7 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> Abort
 /// future goes first: what is told of has ended for good.
 struct Watched {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
+    hook: &'static HookMeta,
     end: End,
 }
 
@@ -226,14 +227,26 @@ impl Future for Watched {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let hook = self.hook;
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let end = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        let end = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| usable(end, hook)))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ok(result),
             Err(panic) => Err(panic),
         };
         self.end.how = Some(end);
         Poll::Ready(())
+    }
+}
+
+/// Drops a value that nobody can name, here: a drop is code of the user's, and part of the hook.
+fn usable(result: TaskResult, hook: &HookMeta) -> TaskResult {
+    match result {
+        Ok(value) if hook.kind != Kind::Startup && value.drop_runs_code() => {
+            drop(value);
+            Ok(Value::new(()))
+        }
+        result => result,
     }
 }
 

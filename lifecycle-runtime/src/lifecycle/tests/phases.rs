@@ -74,6 +74,38 @@ async fn the_critical_paths_go_through_all_phases() {
     assert_eq!(names(&play().drain_delay(100).run().await.report.stop_path), ["e"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_value_that_nobody_can_use_ends_with_its_hook() {
+    let plan = "start a; ready b; drain c; stop d";
+    let behaviour = "a has a value; b has a value; c has a value; d has a value";
+    let played = Play::new(plan, behaviour).run().await;
+    played.check(&[
+        "0 +a",
+        "0 a done",
+        "0 +b",
+        "0 b dropped",
+        "0 b done",
+        "0 ready",
+        "0 +c",
+        "0 c dropped",
+        "0 c done",
+        "0 +d",
+        "0 d dropped",
+        "0 d done",
+        "0 a dropped",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only() {
+    let plan = "ready a; drain b; drain c after b; stop d; stop e after d";
+    let played = Play::new(plan, "b has a value that panics; d has a value that panics").run().await;
+    for done in ["a done", "b panicked", "c done", "d panicked", "e done"] {
+        assert_eq!(played.count(done), 1, "{done}");
+    }
+    assert_eq!(played.report.exit_code(), 3);
+}
+
 /// A start that has come to listening, and failed.
 fn check_failed_when_ready(played: &Played, error: &str) {
     assert_eq!(played.report.error.as_deref(), Some(error));
