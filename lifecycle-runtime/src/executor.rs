@@ -30,7 +30,7 @@ pub(crate) struct Executor {
     scope: Scope,
     work: Work,
     events: Events,
-    /// Per hook, whether it is a startup hook that has started.
+    /// Per hook of the start, whether it has started.
     started: Vec<bool>,
 }
 
@@ -126,16 +126,14 @@ impl Executor {
         }
     }
 
-    /// Keeps a startup hook's value, or says what was wrong.
+    /// Keeps a value, or says why there is none.
     fn start_ended(&mut self, kind: Kind, ended: Ended) -> Result<(), String> {
         let Step::Run(at) = self.plan.graph(kind).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
-                if kind == Kind::Startup {
-                    self.scope.store(at, value);
-                    self.started[at] = true;
-                }
+                self.scope.store(at, value);
+                self.started[at] = true;
                 Outcome::Succeeded
             }
             Err(outcome) => outcome,
