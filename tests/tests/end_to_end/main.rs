@@ -9,6 +9,7 @@ mod code;
 mod configuration;
 mod drain;
 mod harness;
+mod http2;
 mod idle;
 mod in_flight;
 mod output;

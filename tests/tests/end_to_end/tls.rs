@@ -17,7 +17,7 @@ fn tls_is_served_and_drained() {
     let start = program!("servers").args(&format!("certificate={}", certificate.display()));
     let mut program = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1s").start();
     let line = program.wait_for("listening on https://");
-    let mut client = Connection::over(tls(line.rsplit('/').next().expect("a URL"), &certificate));
+    let mut client = Connection::over(tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)));
     client.send("GET /").expect("it listens");
     assert_eq!(client.response().expect("a response").body, "secret");
     program.signal(Signal::SIGTERM);
@@ -29,10 +29,10 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
-/// A connection of a client that trusts this certificate and no other.
-pub(crate) fn tls(address: &str, certificate: &Path) -> StreamOwned<ClientConnection, TcpStream> {
+/// A connection over TLS.
+pub(crate) fn tls(address: &str, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
     let name = "localhost".try_into().expect("a name");
-    let session = ClientConnection::new(Arc::new(trust(certificate)), name).expect("a session");
+    let session = ClientConnection::new(Arc::new(config), name).expect("a session");
     let stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(LIMIT)).expect("a limit");
     StreamOwned::new(session, stream)

@@ -1,4 +1,4 @@
-//! WebSockets: the server says goodbye with a Close frame of its own, whatever the handler knows of the stop.
+//! Web sockets: the server says goodbye with a Close frame of its own, whatever the handler knows of the stop.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::harness::{LIMIT, Program, Signal, program};
 use crate::http::Connection;
-use crate::tls::tls;
+use crate::tls::{tls, trust};
 
 fn tcp(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).expect("it listens");
@@ -44,11 +44,11 @@ fn expect_echo<S: Read + Write>(socket: &mut WebSocket<S>) {
 }
 
 /// Reads until the Close frame, calls `see` with each message before it, and returns the code.
-fn goodbye<S: Read + Write>(socket: &mut WebSocket<S>, mut see: impl FnMut(Message)) -> CloseCode {
+fn goodbye<S: Read + Write>(socket: &mut WebSocket<S>, mut see: impl FnMut(&Message)) -> CloseCode {
     loop {
         match socket.read().expect("a message") {
             Message::Close(close) => return close.expect("a code").code,
-            message => see(message),
+            message => see(&message),
         }
     }
 }
@@ -61,7 +61,7 @@ fn expect_over<S: Read + Write>(socket: &mut WebSocket<S>) {
     }
 }
 
-fn nothing(message: Message) {
+fn nothing(message: &Message) {
     panic!("{message:?} before the close");
 }
 
@@ -88,7 +88,7 @@ fn a_websocket_over_tls_is_closed_with_going_away() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
     let mut program = program!("routes").args(&format!("certificate={}", certificate.display())).start();
-    let mut socket = upgraded(tls(&program.address(), &certificate), "/echo");
+    let mut socket = upgraded(tls(&program.address(), trust(&certificate)), "/echo");
     expect_echo(&mut socket);
     program.signal(Signal::SIGTERM);
     assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
@@ -101,12 +101,12 @@ fn messages_that_are_being_sent_come_whole_before_the_close_and_none_after_it() 
     let mut program = program!("routes").start();
     let mut socket = connect(&mut program, "/flood");
     let mut next = 0;
-    let mut see = |message: Message| {
-        let text = message.into_text().expect("a text");
+    let mut see = |message: &Message| {
+        let text = message.to_text().expect("a text");
         assert_eq!((text.len(), text.trim().parse()), (50_000, Ok(next)));
         next += 1;
     };
-    (0..100).for_each(|_| see(socket.read().expect("a message")));
+    (0..100).for_each(|_| see(&socket.read().expect("a message")));
     program.signal(Signal::SIGTERM);
     assert_eq!(goodbye(&mut socket, see), CloseCode::Away);
     expect_over(&mut socket);

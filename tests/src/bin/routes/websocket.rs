@@ -1,4 +1,4 @@
-//! WebSockets, written as in the documentation of `actix-ws`: no word of a stop.
+//! Handlers of web sockets, written as in the documentation of `actix-ws`: no word of a stop.
 
 use actix_web::web::Payload;
 use actix_web::{Error, HttpRequest, HttpResponse, rt};

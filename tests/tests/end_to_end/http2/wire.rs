@@ -1,0 +1,165 @@
+//! HTTP/2 by hand: what is on the wire, and what a client would not send any more if it behaved.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use crate::http::{Connection, Ending};
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+
+const REFUSED_STREAM: u32 = 7;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const ACK: u8 = 1;
+
+/// A frame that came, and is about something.
+#[derive(Debug, PartialEq, Eq)]
+enum Frame {
+    Headers { stream: u32 },
+    Data { stream: u32, bytes: Vec<u8>, is_end: bool },
+    Reset { stream: u32, code: u32 },
+    GoAway { last: u32, code: u32 },
+}
+
+/// TCP, or TLS over it.
+pub(crate) trait Transport: Read + Write {}
+
+impl<T: Read + Write> Transport for T {}
+
+/// A connection that does what it is told to.
+pub(crate) struct Wire(Connection<Box<dyn Transport>>);
+
+/// All that a connection brought until its end.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The last stream and the error code of each, in their order.
+    pub(crate) goodbyes: Vec<(u32, u32)>,
+    /// The bodies that came to their end.
+    pub(crate) bodies: BTreeMap<u32, String>,
+    /// The streams that were reset, and the error code of each.
+    pub(crate) resets: BTreeMap<u32, u32>,
+}
+
+impl Seen {
+    /// Whether the server said that it did nothing with this stream.
+    pub(crate) fn is_refused(&self, stream: u32) -> bool {
+        let is_beyond = self.goodbyes.last().is_some_and(|(last, code)| *last < stream && *code == 0);
+        is_beyond || self.resets.get(&stream) == Some(&REFUSED_STREAM)
+    }
+}
+
+impl Wire {
+    /// Begins to speak HTTP/2 without having been asked to.
+    pub(crate) fn over(stream: impl Transport + 'static) -> Self {
+        let mut connection = Connection::<Box<dyn Transport>>::over(Box::new(stream));
+        connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("it listens");
+        let mut wire = Self(connection);
+        wire.write(SETTINGS, 0, 0, &[]);
+        wire
+    }
+
+    /// Opens a stream: a request without a body.
+    pub(crate) fn get(&mut self, stream: u32, path: &str) {
+        // HPACK: two entries of the static table, then two literals whose names are in it.
+        let mut block = vec![0x80 | 2, 0x80 | 6];
+        for (name, value) in [(4, path), (1, "localhost")] {
+            block.extend([name, u8::try_from(value.len()).expect("a short path")]);
+            block.extend(value.as_bytes());
+        }
+        self.write(HEADERS, END_HEADERS | END_STREAM, stream, &block);
+    }
+
+    /// Waits for a frame; none comes after the connection's end.
+    fn frame(&mut self) -> Option<Frame> {
+        loop {
+            let head = self.0.bytes(9).ok()?;
+            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let (kind, flags, stream) = (head[3], head[4], number(&head[5..]));
+            let payload = self.0.bytes(length).expect("a whole frame");
+            return Some(match kind {
+                SETTINGS if flags & ACK == 0 => {
+                    self.write(SETTINGS, ACK, 0, &[]);
+                    continue;
+                }
+                PING if flags & ACK == 0 => {
+                    self.write(PING, ACK, 0, &payload);
+                    continue;
+                }
+                HEADERS => Frame::Headers { stream },
+                DATA => Frame::Data { stream, bytes: payload, is_end: flags & END_STREAM != 0 },
+                RST_STREAM => Frame::Reset { stream, code: number(&payload) },
+                GOAWAY => Frame::GoAway { last: number(&payload), code: number(&payload[4..]) },
+                _ => continue,
+            });
+        }
+    }
+
+    /// Waits for the last word of the server on which streams it takes: not for the announcement before it.
+    pub(crate) fn last_stream(&mut self) -> u32 {
+        loop {
+            match self.frame().expect("a goodbye") {
+                Frame::GoAway { last: 0x7fff_ffff, code: 0 } => {}
+                Frame::GoAway { last, code: 0 } => return last,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Waits for the end of a stream's body.
+    pub(crate) fn body(&mut self, wanted: u32) -> String {
+        let mut body = Vec::new();
+        loop {
+            match self.frame().expect("a body") {
+                Frame::Data { stream, bytes, is_end } if stream == wanted => {
+                    body.extend(bytes);
+                    if is_end {
+                        return String::from_utf8(body).expect("a text");
+                    }
+                }
+                Frame::Headers { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Everything until the server closes the connection, which it has to do in order.
+    pub(crate) fn rest(mut self) -> Seen {
+        let mut seen = Seen::default();
+        let mut bodies = BTreeMap::<u32, Vec<u8>>::new();
+        while let Some(frame) = self.frame() {
+            match frame {
+                Frame::Headers { .. } => {}
+                Frame::Data { stream, bytes, is_end } => {
+                    bodies.entry(stream).or_default().extend(bytes);
+                    if is_end {
+                        let body = bodies.remove(&stream).expect("it was there");
+                        seen.bodies.insert(stream, String::from_utf8(body).expect("a text"));
+                    }
+                }
+                Frame::Reset { stream, code } => drop(seen.resets.insert(stream, code)),
+                Frame::GoAway { last, code } => seen.goodbyes.push((last, code)),
+            }
+        }
+        assert_eq!(self.0.ending(), Ending::Closed, "{seen:?}");
+        seen
+    }
+
+    fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        // The server may have closed the connection: reading tells.
+        let _ = self.0.write(&frame);
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
