@@ -5,6 +5,11 @@ use std::net::TcpStream;
 
 use crate::LIMIT;
 
+/// What HTTP can be spoken over.
+pub trait Transport: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Transport for T {}
+
 /// A connection that is kept alive.
 pub struct Connection<S> {
     stream: S,
@@ -55,9 +60,24 @@ impl Connection<TcpStream> {
     ///
     /// Nobody listens there.
     pub fn to(address: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        Ok(Self::over(stream))
+        tcp(address).map(Self::over)
+    }
+}
+
+impl Connection<Box<dyn Transport>> {
+    /// Connects to `host:port` or, on Unix, `unix:/path`.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens there.
+    pub fn to_any(address: &str) -> io::Result<Self> {
+        #[cfg(unix)]
+        if let Some(path) = address.strip_prefix("unix:") {
+            let stream = std::os::unix::net::UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(LIMIT))?;
+            return Ok(Self::over(Box::new(stream)));
+        }
+        Ok(Self::over(Box::new(tcp(address)?)))
     }
 }
 
@@ -227,6 +247,17 @@ impl Response {
     pub fn announces_close(&self) -> bool {
         self.head.contains("\r\nconnection: close\r\n")
     }
+}
+
+/// A TCP stream that does not wait for ever.
+///
+/// # Errors
+///
+/// Nobody listens there.
+pub fn tcp(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    Ok(stream)
 }
 
 /// The head of a request with a body of so many bytes.

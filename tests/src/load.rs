@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::LIMIT;
-use crate::http::{Connection, Lost, Response};
+use crate::http::{Connection, Lost, Response, Transport};
 
 /// How the clients behave.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,11 @@ pub struct Load {
     shared: Arc<Shared>,
 }
 
+/// A way to the server.
+type Connect = Box<dyn Fn() -> io::Result<Connection<Box<dyn Transport>>> + Send + Sync>;
+
 struct Shared {
-    address: String,
+    connect: Connect,
     shape: Shape,
     target: Box<dyn Target>,
     answered: AtomicUsize,
@@ -84,10 +87,20 @@ pub struct Loss {
 }
 
 impl Load {
-    /// Sets clients on the server at this address, of which no other program may listen at a later time.
+    /// Sets clients on the server at this address, `host:port` or `unix:/path`: no other program may listen there at a later
+    /// time.
     pub fn start(address: &str, shape: Shape, target: impl Target) -> Self {
+        let address = address.to_owned();
+        Self::over(move || Connection::to_any(&address), shape, target)
+    }
+
+    /// Sets clients on the server that this connects to.
+    pub fn over<C>(connect: C, shape: Shape, target: impl Target) -> Self
+    where
+        C: Fn() -> io::Result<Connection<Box<dyn Transport>>> + Send + Sync + 'static,
+    {
         let shared = Arc::new(Shared {
-            address: address.to_owned(),
+            connect: Box::new(connect),
             shape,
             target: Box::new(target),
             answered: AtomicUsize::new(0),
@@ -189,9 +202,12 @@ impl<'a> Client<'a> {
 
     fn work(mut self) -> Outcome {
         while !self.is_over() {
-            match Connection::to(&self.shared.address) {
+            match (self.shared.connect)() {
                 Ok(connection) => self.use_up(connection),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
+                // A Unix socket's file may be gone as well.
+                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+                    break;
+                }
                 // Only a connection that was established can be reset.
                 Err(error) => self.lose("a connection".to_owned(), 0, format!("connecting: {error}")),
             }
@@ -200,7 +216,7 @@ impl<'a> Client<'a> {
     }
 
     /// Sends requests until the connection is of no more use.
-    fn use_up(&mut self, mut connection: Connection<std::net::TcpStream>) {
+    fn use_up(&mut self, mut connection: Connection<Box<dyn Transport>>) {
         for before in 0.. {
             if self.is_over() {
                 return;

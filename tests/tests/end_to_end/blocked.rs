@@ -57,6 +57,68 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
 }
 
 #[test]
+fn a_worker_that_is_blocked_for_ever_is_told_of() {
+    let mut program = program!("routes").env("LIFECYCLE_GRACE", "3s").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /block").expect("it listens");
+    program.wait_until_said("block");
+    let ended = program.stop();
+    // Somebody has to know that the teardown ran beside it.
+    ended.expect_code(3).expect_said(&["request cut off: GET /block", "worker"]);
+    ended.expect_did(&["block", "flush", "close_db"]);
+    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+}
+
+#[test]
+fn a_blocked_worker_keeps_the_other_from_nothing() {
+    let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
+    let address = program.address();
+    // actix-web gives connections to its workers in turn, so some of these are on the other one.
+    let mut clients: Vec<_> = (0..4).map(|_| Connection::to(&address).expect("it listens")).collect();
+    clients[0].send("GET /block").expect("it listens");
+    program.wait_until_said("block");
+    clients[1].send("GET /held/other").expect("it listens");
+    program.wait_until_said("held other");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    program.tell("other");
+    assert_eq!(clients[1].response().expect("a response").body, "other");
+    let ended = program.end();
+    ended.expect_code(3).expect_said(&["request cut off: GET /block", "1 request finished, 1 cut off"]);
+    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+}
+
+#[test]
+fn a_teardown_waits_for_a_blocking_closure_that_outlives_its_request() {
+    let mut program = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /blocking/long").expect("it listens");
+    program.wait_until_said("blocking");
+    program.signal(Signal::SIGTERM);
+    assert!(matches!(client.response(), Err(Lost::Unanswered)));
+    // The request is cut. What the stop waits for now is the closure.
+    program.wait_for("worker");
+    program.tell("long");
+    let ended = program.end();
+    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/long 1"]);
+    let did = ended.did();
+    assert_eq!((did[1], did.last()), ("blocking ended", Some(&"close_db")), "\n{ended}");
+}
+
+#[test]
+fn a_blocking_closure_that_never_ends_is_told_of() {
+    let start = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "3s");
+    let mut program = start.start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /blocking/never").expect("it listens");
+    program.wait_until_said("blocking");
+    let ended = program.stop();
+    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/never 1", "worker"]);
+    ended.expect_did(&["blocking", "flush", "close_db"]);
+    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+}
+
+#[test]
 fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "3s").start();
     program.wait_until_said("cache");

@@ -6,7 +6,6 @@ mod wire;
 
 use std::collections::HashMap;
 use std::convert::identity;
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use rustls::ClientConfig;
 use tempfile::TempDir;
 
 use crate::harness::{Ended, LIMIT, Program, Signal, Start, own_address, program};
-use crate::http::{Connection, Ending};
+use crate::http::{Connection, Ending, tcp};
 use crate::tls::{tls, trust};
 use client::{Client, Over, answer, body, chunk, connect};
 use load::Load;
@@ -52,8 +51,8 @@ impl Server {
     /// A client that does what it is told to.
     fn wire(&self) -> Wire {
         match &self.over {
-            Over::Tcp => Wire::over(tcp(&self.address)),
-            Over::Tls(config) => Wire::over(tls(&self.address, ClientConfig::clone(config))),
+            Over::Tcp => Wire::over(tcp(&self.address).expect("it listens")),
+            Over::Tls(config) => Wire::over(tls(&self.address, ClientConfig::clone(config)).expect("it listens")),
         }
     }
 
@@ -69,12 +68,6 @@ impl Server {
         text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);
         lines
     }
-}
-
-fn tcp(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-    stream
 }
 
 fn asking_for_http2(certificate: &Path) -> ClientConfig {
@@ -129,7 +122,7 @@ fn an_idle_connection_is_told_and_closed() {
 fn connections_that_have_not_sent_a_request_hold_nothing_up() {
     with_both(identity, async |mut server| {
         // Nobody knows yet what the silent one will speak.
-        let mut silent = Connection::over(tcp(&server.address));
+        let mut silent = Connection::over(tcp(&server.address).expect("it listens"));
         let client = server.connect().await;
         server.stop();
         expect_ended(client).await;

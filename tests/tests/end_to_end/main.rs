@@ -3,6 +3,7 @@
 //! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at its exit code.
 #![cfg(unix)]
 
+mod accept_queue;
 mod blocked;
 mod busy;
 mod code;
@@ -19,6 +20,8 @@ mod shutdown;
 mod signals;
 mod sockets;
 mod startup;
+mod streams;
+mod stuck;
 mod tls;
 mod websocket;
 

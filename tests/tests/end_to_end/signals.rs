@@ -91,6 +91,37 @@ fn a_second_signal_cuts_the_drain_delay_short() {
 }
 
 #[test]
+fn a_second_signal_cuts_the_quiet_window_short() {
+    let mut program = program!("service").env("LIFECYCLE_QUIET_WINDOW", "20s").start();
+    let mut idle = Connection::to(&program.address()).expect("it listens");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping (SIGTERM)");
+    program.signal(Signal::SIGTERM);
+    assert!(idle.is_closed());
+    // Nothing was asked, so nothing was cut.
+    let ended = program.end();
+    ended.expect_code(0).expect_took(Duration::ZERO).expect_did(&[&STARTED[..], &STOPPED].concat());
+}
+
+#[test]
+fn a_third_signal_ends_the_process_although_requests_are_in_flight() {
+    for (third, _) in SIGNALS {
+        let mut program = program!("service").args("close_db=hang").start();
+        let mut client = Connection::to(&program.address()).expect("it listens");
+        client.send("GET /held").expect("it listens");
+        program.wait_until_said("held");
+        program.signal(Signal::SIGTERM);
+        program.wait_for("stopping (SIGTERM)");
+        program.signal(Signal::SIGTERM);
+        program.wait_until_said("close_db");
+        program.signal(third);
+        let ended = program.end();
+        ended.expect_code(128 + third as i32).expect_took(Duration::ZERO).expect_said(&["hurrying", "third signal"]);
+        assert!(matches!(client.response(), Err(Lost::Unanswered)));
+    }
+}
+
+#[test]
 fn a_third_signal_ends_the_process_although_a_teardown_hangs() {
     for (third, name) in SIGNALS {
         let mut program = program!("service").args("close_db=hang").start().ready();

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{LIMIT, Signal, Start, own_address, program};
-use crate::http::{Connection, request};
+use crate::harness::{Signal, Start, own_address, program};
+use crate::http::{Connection, Ending, request};
 use crate::{STARTED, STOPPED};
 
 /// A place for a socket, and what to bind to.
@@ -27,9 +28,7 @@ fn service_on(address: &str) -> Start {
 }
 
 fn ask(address: &str) -> String {
-    let stream = UnixStream::connect(path(address)).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-    let mut client = Connection::over(stream);
+    let mut client = Connection::to_any(address).expect("it listens");
     client.send("GET /").expect("it listens");
     client.response().expect("a response").body
 }
@@ -145,6 +144,36 @@ fn several_servers_start_and_stop_together() {
     let ended = program.stop();
     ended.expect_code(0).expect_said(&["2 requests finished, 0 cut off"]);
     assert!(addresses.iter().all(|address| TcpStream::connect(address).is_err()));
+}
+
+#[test]
+fn several_servers_drain_together() {
+    let (_folder, unix) = socket();
+    let start = program!("routes").args(&format!("unix={}", path(&unix).display())).without_env("LIFECYCLE_BIND");
+    let mut program = start.env("LIFECYCLE_QUIET_WINDOW", "3s").start().ready();
+    let addresses = [program.address(), unix.clone()];
+    let connect = |address: &String| Connection::to_any(address).expect("it listens");
+    let mut idle = addresses.each_ref().map(connect);
+    let mut held = addresses.each_ref().map(connect);
+    for (client, name) in held.iter_mut().zip(["first", "second"]) {
+        client.send(&format!("GET /held/{name}")).expect("it listens");
+        program.wait_until_said(&format!("held {name}"));
+    }
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    for (client, name) in held.iter_mut().zip(["first", "second"]) {
+        program.tell(name);
+        let response = client.response().expect("a response");
+        assert_eq!(response.body, name);
+        assert!(response.announces_close(), "{response:?}");
+        assert_eq!(client.ending(), Ending::Closed);
+    }
+    idle.iter_mut().for_each(|client| assert_eq!(client.ending(), Ending::Closed));
+    let ended = program.end();
+    ended.expect_code(0).expect_said(&["2 requests finished, 0 cut off"]);
+    // The windows are one time and not two.
+    assert!(ended.took >= Duration::from_secs(3) && ended.took < Duration::from_secs(5), "{:?}\n{ended}", ended.took);
+    assert!(!path(&unix).exists());
 }
 
 #[test]

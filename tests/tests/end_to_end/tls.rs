@@ -1,5 +1,6 @@
 //! Over TLS, with a certificate made for the test.
 
+use std::io;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::harness::{LIMIT, Signal, program};
-use crate::http::Connection;
+use crate::harness::{Signal, program};
+use crate::http::{Connection, tcp};
 
 #[test]
 fn tls_is_served_and_drained() {
@@ -17,7 +18,8 @@ fn tls_is_served_and_drained() {
     let start = program!("servers").args(&format!("certificate={}", certificate.display()));
     let mut program = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1s").start();
     let line = program.wait_for("listening on https://");
-    let mut client = Connection::over(tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)));
+    let mut client =
+        Connection::over(tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)).expect("it listens"));
     client.send("GET /").expect("it listens");
     assert_eq!(client.response().expect("a response").body, "secret");
     program.signal(Signal::SIGTERM);
@@ -29,13 +31,11 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
-/// A connection over TLS.
-pub(crate) fn tls(address: &str, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
+/// A stream over TLS.
+pub(crate) fn tls(address: &str, config: ClientConfig) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = "localhost".try_into().expect("a name");
     let session = ClientConnection::new(Arc::new(config), name).expect("a session");
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-    StreamOwned::new(session, stream)
+    tcp(address).map(|stream| StreamOwned::new(session, stream))
 }
 
 /// Trust in this certificate and no other.

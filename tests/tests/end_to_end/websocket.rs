@@ -7,15 +7,9 @@ use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::harness::{LIMIT, Program, Signal, program};
-use crate::http::Connection;
+use crate::harness::{Program, Signal, program};
+use crate::http::{Connection, tcp};
 use crate::tls::{tls, trust};
-
-fn tcp(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-    stream
-}
 
 fn upgraded<S: Read + Write>(stream: S, path: &str) -> WebSocket<S> {
     let Ok((socket, _)) = tungstenite::client(format!("ws://localhost{path}"), stream) else { panic!("no upgrade") };
@@ -23,12 +17,12 @@ fn upgraded<S: Read + Write>(stream: S, path: &str) -> WebSocket<S> {
 }
 
 fn connect(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
-    upgraded(tcp(&program.address()), path)
+    upgraded(tcp(&program.address()).expect("it listens"), path)
 }
 
 /// The upgrade, without anything that would ever answer a frame.
 fn mute(program: &mut Program, path: &str) -> Connection<TcpStream> {
-    let mut client = Connection::over(tcp(&program.address()));
+    let mut client = Connection::over(tcp(&program.address()).expect("it listens"));
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -88,7 +82,7 @@ fn a_websocket_over_tls_is_closed_with_going_away() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
     let mut program = program!("routes").args(&format!("certificate={}", certificate.display())).start();
-    let mut socket = upgraded(tls(&program.address(), trust(&certificate)), "/echo");
+    let mut socket = upgraded(tls(&program.address(), trust(&certificate)).expect("it listens"), "/echo");
     expect_echo(&mut socket);
     program.signal(Signal::SIGTERM);
     assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);

@@ -119,10 +119,10 @@ async fn endless() -> HttpResponse {
     }))
 }
 
-/// More than fits between a server and a client that does not read: 256 MB.
+/// More than fits between a server and a client that does not read: 64 MB.
 async fn large() -> HttpResponse {
     say("large");
-    streamed(stream::repeat(&[b'x'; 16 * 1024][..]).take(16 * 1024))
+    streamed(stream::repeat(&[b'x'; 16 * 1024][..]).take(4096))
 }
 
 async fn asleep() -> &'static str {

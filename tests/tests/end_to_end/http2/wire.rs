@@ -1,9 +1,8 @@
 //! HTTP/2 by hand: what is on the wire, and what a client would not send any more if it behaved.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 
-use crate::http::{Connection, Ending};
+use crate::http::{Connection, Ending, Transport};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -26,11 +25,6 @@ enum Frame {
     Reset { stream: u32, code: u32 },
     GoAway { last: u32, code: u32 },
 }
-
-/// TCP, or TLS over it.
-pub(crate) trait Transport: Read + Write {}
-
-impl<T: Read + Write> Transport for T {}
 
 /// A connection that does what it is told to.
 pub(crate) struct Wire(Connection<Box<dyn Transport>>);

@@ -1,0 +1,106 @@
+//! Connections that the system has accepted and the server has not: their clients are connected, and may have sent a
+//! request.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::harness::{Signal, own_address, program};
+use crate::http::{Connection, Ending};
+
+type Client = Connection<TcpStream>;
+
+/// Whether it was served; else it was refused in words. Nothing else may happen to it.
+fn is_served(client: &mut Client, expected: &str) -> bool {
+    let response = client.response().expect("a response");
+    match response.status {
+        200 => assert_eq!(response.body, expected),
+        503 => assert!(response.announces_close(), "{response:?}"),
+        _ => panic!("{response:?}"),
+    }
+    if response.announces_close() {
+        assert_eq!(client.ending(), Ending::Closed);
+    }
+    response.status == 200
+}
+
+#[test]
+fn what_waits_for_a_busy_server_is_served_or_refused_in_words() {
+    let mut program = program!("routes").args("max-connections=1").start();
+    let address = program.address();
+    let connect = |_| Connection::to(&address).expect("it listens");
+    let mut busy = connect(0);
+    busy.send("GET /held/busy").expect("it listens");
+    program.wait_until_said("held busy");
+    let mut waiting: Vec<Client> = (0..10).map(connect).collect();
+    for (number, client) in waiting.iter_mut().enumerate() {
+        client.send(&format!("GET /run/waiting-{number}")).expect("it listens");
+    }
+    let mut silent = connect(0);
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    program.tell("busy");
+    assert!(is_served(&mut busy, "busy"));
+    let mut served = Vec::new();
+    for (number, client) in waiting.iter_mut().enumerate() {
+        let name = format!("waiting-{number}");
+        if is_served(client, &name) {
+            served.push(format!("run {name}"));
+        }
+    }
+    // It has not asked for anything, so it may be told that it need not.
+    assert!(!matches!(silent.ending(), Ending::Broken(_)), "{:?}", silent.ending());
+    println!("{} of 10 were served", served.len());
+    let ended = program.end();
+    ended.expect_code(0);
+    let did = ended.did();
+    let mut run: Vec<_> = did.iter().filter(|line| line.starts_with("run ")).copied().collect();
+    run.sort_unstable();
+    assert_eq!(run, served, "others ran than were answered");
+}
+
+#[test]
+fn connections_that_come_with_the_signal_are_served_or_refused_in_words() {
+    let address = own_address();
+    let mut program = program!("routes").env("LIFECYCLE_BIND", &address).start().ready();
+    let connected = Arc::new(AtomicUsize::new(0));
+    let crowd = |_| {
+        let (address, connected) = (address.clone(), Arc::clone(&connected));
+        thread::spawn(move || crowd_in(&address, &connected))
+    };
+    let threads: Vec<_> = (0..4).map(crowd).collect();
+    program.wait_while(|| connected.load(Ordering::SeqCst) < 2000);
+    program.signal(Signal::SIGTERM);
+    let served: usize = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
+    let connected = connected.load(Ordering::SeqCst);
+    println!("{served} of {connected} were served");
+    assert!(served >= 1000, "{served} of {connected}");
+    program.end().expect_code(0).expect_said(&[&format!("{served} requests finished, 0 cut off")]);
+}
+
+/// Connects and sends a request until the server is gone, and only then waits for what is still unanswered. Says how many
+/// were served.
+fn crowd_in(address: &str, connected: &AtomicUsize) -> usize {
+    /// How many are unanswered at a time.
+    const CROWD: usize = 50;
+    let mut unanswered = VecDeque::new();
+    let mut served = 0;
+    loop {
+        match Connection::to(address) {
+            Ok(mut client) => {
+                client.send("GET /").expect("it was established");
+                connected.fetch_add(1, Ordering::SeqCst);
+                unanswered.push_back(client);
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
+            Err(error) => panic!("it was established and ended: {error}"),
+        }
+        if unanswered.len() > CROWD {
+            served += usize::from(is_served(&mut unanswered.pop_front().expect("a crowd"), "ok"));
+        }
+    }
+    served + unanswered.iter_mut().filter_map(|client| is_served(client, "ok").then_some(())).count()
+}
