@@ -116,10 +116,15 @@ impl Observer for Console {
             Event::StopBegun { cause, grace } => self.say(&format!("stopping ({cause}), up to {}", readable(*grace))),
             Event::Hurried => self.say("hurrying: not waiting for requests any longer; again to exit at once"),
             Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
-            Event::Drained { requests, took } => {
+            Event::Drained { traffic, took } => {
+                let requests = &traffic.requests;
                 let (finished, cut) = (requests.finished, requests.cut.len());
                 let noun = if finished == 1 { "request" } else { "requests" };
-                self.say(&format!("server closed in {}: {finished} {noun} finished, {cut} cut off", readable(*took)));
+                let others = [(requests.refused, "refused"), (requests.panicked, "panicked")];
+                let others = others.iter().filter(|(count, _)| *count > 0);
+                let others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
+                let took = readable(*took);
+                self.say(&format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}"));
             }
             Event::BudgetExceeded { path, sum, grace } => self.complain(&format!(
                 "the stop may take {}, but has {}: {}; shorten these timeouts or raise the grace period",

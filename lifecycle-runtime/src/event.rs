@@ -71,7 +71,7 @@ pub enum Event {
     /// The server is closed.
     Drained {
         /// What became of the requests.
-        requests: Requests,
+        traffic: Traffic,
         /// How long the drain took.
         took: Duration,
     },
@@ -175,6 +175,19 @@ impl fmt::Display for Outcome {
 
 const ABANDONED: &str = ", did not end and was abandoned";
 
+/// What went through the servers of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// What became of the requests.
+    pub requests: Requests,
+    /// What became of the connections.
+    pub connections: Connections,
+    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
+    /// `web::block`.
+    pub workers_left: usize,
+}
+
 /// What became of the requests of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -189,26 +202,46 @@ pub struct Requests {
     pub panicked: u64,
     /// How many clients went away before they had their response.
     pub abandoned: u64,
-    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
-    /// `web::block`.
-    pub workers_left: usize,
 }
 
-impl Requests {
-    /// Those of two servers.
+/// What became of the connections of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Connections {
+    /// How many came to their end: closed by the client, or by the server when nothing was in flight on them.
+    pub closed: u64,
+    /// How many were open when the time for them was up.
+    pub cut: u64,
+}
+
+impl Traffic {
+    /// That of two servers.
     pub(crate) fn and(mut self, more: Self) -> Self {
-        self.finished += more.finished;
-        self.cut.extend(more.cut);
-        self.refused += more.refused;
-        self.panicked += more.panicked;
-        self.abandoned += more.abandoned;
+        self.requests.finished += more.requests.finished;
+        self.requests.cut.extend(more.requests.cut);
+        self.requests.refused += more.requests.refused;
+        self.requests.panicked += more.requests.panicked;
+        self.requests.abandoned += more.requests.abandoned;
+        self.connections.closed += more.connections.closed;
+        self.connections.cut += more.connections.cut;
         self.workers_left += more.workers_left;
         self
     }
 
     /// Whether nothing was broken off by the stop.
     pub(crate) fn is_clean(&self) -> bool {
-        self.cut.is_empty() && self.workers_left == 0
+        self.requests.cut.is_empty() && self.workers_left == 0
+    }
+
+    /// What there is to say of worker threads that were left behind.
+    pub(crate) fn left(&self) -> Option<String> {
+        let threads = match self.workers_left {
+            0 => return None,
+            1 => "a worker thread".to_owned(),
+            several => format!("{several} worker threads"),
+        };
+        let why = "a handler that blocks, or web::block";
+        Some(format!("{threads} still ran code of the app when the shutdown hooks began: {why}"))
     }
 }
 

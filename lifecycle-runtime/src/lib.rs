@@ -94,7 +94,7 @@ mod watchdog;
 pub use config::PlanFormat;
 pub use dep::{Dep, MissingValue};
 pub use error::BoxError;
-pub use event::{Event, Limit, Observer, Outcome, Requests};
+pub use event::{Connections, Event, Limit, Observer, Outcome, Requests, Traffic};
 pub use hook::{Hook, HookMeta, Kind};
 pub use id::HookId;
 pub use inject::Inject;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, Outcome, Requests, readable};
+use crate::event::{Event, Observer, Outcome, Traffic, readable};
 use crate::hook::HookMeta;
 use crate::state::State;
 use crate::stop::StopCause;
@@ -59,8 +59,8 @@ pub struct Report {
     pub stop_took: Duration,
     /// Every hook that ran or was passed over, in the order in which they ended.
     pub hooks: Vec<HookReport>,
-    /// What became of the requests.
-    pub requests: Requests,
+    /// What went through the servers.
+    pub traffic: Traffic,
     /// The hooks that the start could not be faster than, each with how long it took.
     #[serde(serialize_with = "as_path")]
     pub start_path: Vec<(&'static HookMeta, Duration)>,
@@ -133,7 +133,7 @@ impl Report {
             start_took: Duration::ZERO,
             stop_took: Duration::ZERO,
             hooks: Vec::new(),
-            requests: Requests::default(),
+            traffic: Traffic::default(),
             start_path: Vec::new(),
             stop_path: Vec::new(),
             hurried: false,
@@ -160,7 +160,9 @@ impl Report {
             let error = self.error.as_deref().unwrap_or_default();
             return format!("not started, exit code {}: {error}", self.exit);
         };
-        let mut lines: Vec<_> = self.requests.cut.iter().map(|request| format!("request cut off: {request}")).collect();
+        let mut lines: Vec<_> =
+            self.traffic.requests.cut.iter().map(|request| format!("request cut off: {request}")).collect();
+        lines.extend(self.traffic.left());
         if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {
             let hooks = self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took)));
             lines.push(format!("the stop's hooks took their time in: {}", hooks.collect::<Vec<_>>().join(" → ")));
@@ -184,7 +186,7 @@ struct Record {
     stop_began: Option<Duration>,
     last: Duration,
     hooks: Vec<HookReport>,
-    requests: Requests,
+    traffic: Traffic,
     hurried: bool,
 }
 
@@ -217,7 +219,7 @@ impl Observer for Recorder {
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
-            Event::Drained { requests, .. } => record.requests = requests.clone(),
+            Event::Drained { traffic, .. } => record.traffic = traffic.clone(),
             _ => {}
         }
     }
@@ -236,7 +238,7 @@ impl Recorder {
         let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
         let exit = match &record.error {
             Some(_) => 1,
-            None if has_failed || server_failed || !record.requests.is_clean() => 3,
+            None if has_failed || server_failed || !record.traffic.is_clean() => 3,
             None => 0,
         };
         Report {
@@ -246,7 +248,7 @@ impl Recorder {
             start_took: record.ready_at.unwrap_or_default(),
             stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
             hooks: record.hooks,
-            requests: record.requests,
+            traffic: record.traffic,
             start_path,
             stop_path,
             hurried: record.hurried,

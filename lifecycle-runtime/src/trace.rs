@@ -29,8 +29,10 @@ impl Observer for Trace {
             Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),
             Event::Hurried => tracing::warn!("stop hurried"),
             Event::Waiting { on } => tracing::warn!(?on, "waiting"),
-            Event::Drained { requests, took } => {
-                tracing::info!(finished = requests.finished, cut = requests.cut.len(), ?took, "drained");
+            Event::Drained { traffic, took } => {
+                let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
+                let (finished, cut, refused) = (requests.finished, requests.cut.len(), requests.refused);
+                tracing::info!(finished, cut, refused, workers_left, ?took, "drained");
             }
             Event::BudgetExceeded { path, sum, grace } => {
                 tracing::warn!(?path, ?sum, ?grace, "the stop's worst case is longer than its grace period");

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Event, Events, Requests};
+use crate::event::{Event, Events, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, StartError, Work};
 use crate::health::Health;
 use crate::hook::Kind;
@@ -150,8 +150,8 @@ impl Stage<'_> {
         for server in &serving {
             // Before anybody hears of the stop: no response after that may invite another request.
             server.announce_close();
-            let traffic = server.traffic.clone();
-            live.add(move || traffic.requests().cut);
+            let tables = server.tables.clone();
+            live.add(move || tables.waits());
         }
         let left = match ready {
             Ok(cause) => {
@@ -173,8 +173,8 @@ impl Stage<'_> {
             (executor.stop(Kind::Drain, end, &self.drain_budget).await, Instant::now())
         };
         let servers = async {
-            if let Some((requests, took)) = self.drain(serving, asked.clone()).await {
-                events.emit(&Event::Drained { requests, took });
+            if let Some((traffic, took)) = self.drain(serving, asked.clone()).await {
+                events.emit(&Event::Drained { traffic, took });
             }
             live.forget_others();
             Instant::now()
@@ -211,7 +211,7 @@ impl Stage<'_> {
     }
 
     /// Waits for `drain_delay`, closes the listeners, and waits for requests.
-    async fn drain(&self, serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) -> Option<(Requests, Duration)> {
+    async fn drain(&self, serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) -> Option<(Traffic, Duration)> {
         let Run { config, .. } = self.run;
         let began = Instant::now();
         // Also a delay leaves the shutdown hooks their time.
@@ -232,8 +232,8 @@ impl Stage<'_> {
             drains.spawn(async move { server.drain(times, hurried(&mut asked)).await });
         }
         let drained = drains.join_all().await;
-        let together = drained.into_iter().reduce(Requests::and);
-        together.map(|requests| (requests, began.elapsed()))
+        let together = drained.into_iter().reduce(Traffic::and);
+        together.map(|traffic| (traffic, began.elapsed()))
     }
 
     /// The start has failed: the stop begins, for what has started.

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::http2::Http2;
-use super::requests::{Entry, Fate, Table};
 use super::speech::{Language, Speech};
+use super::traffic::{Entry, Fate, Table};
 use super::websocket::WebSocket;
 
 /// How long a connection stays that became idle when the quiet window was over: a next request may be on its way.

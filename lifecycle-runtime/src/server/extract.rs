@@ -68,7 +68,7 @@ impl FromRequest for StopHandle {
 }
 
 fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
-    let scope = of_the_framework::<Scope>(request)?;
+    let scope = request.app_data::<Scope>().ok_or_else(|| refused::<T>(request, NO_FRAMEWORK))?;
     T::inject(scope).map_err(|error| refused::<T>(request, &error.to_string()))
 }
 

@@ -64,6 +64,12 @@ impl Transport {
         Ok(begins)
     }
 
+    /// What the client speaks is HTTP/2, also what has been read already.
+    pub(super) fn speaks_http2(&self) {
+        self.connection.speaks_http2();
+        self.connection.speech().received(&self.incoming);
+    }
+
     /// Writes the frames of ours that are due, if they fit in here.
     fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut speech = self.connection.speech();

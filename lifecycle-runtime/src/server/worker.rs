@@ -26,10 +26,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::accept::{Accepted, Stream};
 use super::connection::{Connection, Due, Phase};
-use super::requests::Table;
 use super::secure::Secure;
 use super::service::{Build, Endpoint, Serve};
 use super::settings::Settings;
+use super::traffic::Table;
 use super::transport::{Socket, Transport};
 
 /// What a worker is told.
@@ -132,7 +132,7 @@ pub(super) fn start(
     });
     let desk = Desk { connections, load: Arc::clone(&load) };
     let worker = Worker { table: Arc::clone(&table), orders, ended };
-    let plan = Arc::clone(plan);
+    let (plan, gone) = (Arc::clone(plan), Arc::clone(&table));
     let system = actix_web::rt::System::try_current();
     thread::Builder::new().name(format!("http-worker-{number}")).spawn(move || {
         if let Some(system) = system {
@@ -157,10 +157,12 @@ pub(super) fn start(
                 let floor = Floor { plan, apps, table, load, phase, places: RefCell::default(), handshakes };
                 let floor = Rc::new(floor);
                 work(&floor, handed, ordered).await;
+                floor.table.leave();
             });
             // Drops what tasks are left, and waits for what runs on the blocking pool.
             drop(runtime);
         }
+        gone.go();
         let _ = ends.send(());
     })?;
     Ok((worker, desk, ready))
@@ -251,6 +253,7 @@ impl Floor {
     fn welcome(self: &Rc<Self>, accepted: Accepted) {
         let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
         let key = self.places.borrow_mut().insert(Place { connection: Rc::clone(&connection), task: None });
+        self.table.open();
         let guest = Guest { floor: Rc::clone(self), key };
         let task = tokio::task::spawn_local(async move {
             if let Err(error) = guest.floor.serve(connection, accepted).await {
@@ -277,7 +280,7 @@ impl Floor {
             None => self.sniff(&mut transport).await?,
         };
         if protocol == Protocol::Http2 {
-            connection.speaks_http2();
+            transport.speaks_http2();
         }
         (self.apps[accepted.endpoint])(transport, protocol, peer).await;
         Ok(())
@@ -339,6 +342,7 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let gone = self.floor.places.borrow_mut().try_remove(self.key);
         drop(gone);
+        self.floor.table.close();
         self.floor.load.now.fetch_sub(1, Ordering::Relaxed);
         self.floor.load.room.notify_one();
         self.floor.phase.change();

@@ -1,0 +1,190 @@
+//! What goes through a server, counted: requests, named from their head's arrival until the response is written, and
+//! connections.
+//!
+//! Each worker has a table of its own, so that the path of a request takes no lock that another thread holds for longer
+//! than it takes to read the table for a report.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use actix_web::http::{Method, Uri};
+use slab::Slab;
+
+use crate::event::{Traffic, readable};
+
+/// How many requests are named, the longest first, when a stop says what it waits for.
+const NAMED: usize = 5;
+
+/// What goes through one worker.
+#[derive(Default)]
+pub(super) struct Table(Mutex<Rows>);
+
+#[derive(Default)]
+struct Rows {
+    open: Slab<Row>,
+    connections: u64,
+    so_far: Traffic,
+    stage: Stage,
+}
+
+/// How far a worker is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Serving,
+    /// Nothing is to run any more.
+    Leaving,
+    /// Nothing runs any more.
+    Gone,
+}
+
+/// The tables of all workers of a server.
+#[derive(Clone)]
+pub(crate) struct Tables(Arc<[Arc<Table>]>);
+
+impl Tables {
+    pub(super) fn new(tables: impl IntoIterator<Item = Arc<Table>>) -> Self {
+        Self(tables.into_iter().collect())
+    }
+
+    /// What has come of everything so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::and)
+    }
+
+    /// Takes what is in flight for cut off.
+    pub(super) fn cut(&self) {
+        self.0.iter().for_each(|table| table.cut());
+    }
+
+    /// What a stop waits for: `2 requests: GET /report 4.2 s, GET /list 12 ms`.
+    pub(crate) fn waits(&self) -> Vec<String> {
+        let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
+        let mut open: Vec<_> = tables.iter().flat_map(|rows| rows.open.iter().map(|(_, row)| row)).collect();
+        open.sort_by_key(|row| row.since);
+        let named = open.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let requests = match open.len() {
+            0 => None,
+            1 => Some(named),
+            count => Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" })),
+        };
+        let leaving = tables.iter().filter(|rows| rows.stage == Stage::Leaving).count();
+        let workers = match leaving {
+            0 => None,
+            1 => Some("a worker thread, blocked by a handler or web::block".to_owned()),
+            count => Some(format!("{count} worker threads, blocked by handlers or web::block")),
+        };
+        let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
+        let connections = (open.is_empty() && connections > 0).then(|| match connections {
+            1 => "a connection that has gone quiet".to_owned(),
+            count => format!("{count} connections that have gone quiet"),
+        });
+        requests.into_iter().chain(connections).chain(workers).collect()
+    }
+}
+
+struct Row {
+    method: Method,
+    uri: Uri,
+    since: Instant,
+}
+
+/// What a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its response was written.
+    Finished,
+    /// Its handler panicked.
+    Panicked,
+    /// Its client went away.
+    Abandoned,
+}
+
+impl Table {
+    fn traffic(&self) -> Traffic {
+        let rows = self.lock();
+        let workers_left = usize::from(rows.stage == Stage::Leaving);
+        Traffic { workers_left, ..rows.so_far.clone() }
+    }
+
+    /// Takes what is in flight for cut off, whatever handlers still do.
+    fn cut(&self) {
+        let mut rows = self.lock();
+        let open = std::mem::take(&mut rows.open);
+        rows.so_far.requests.cut.extend(open.iter().map(|(_, row)| row.to_string()));
+        rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
+        if rows.stage == Stage::Serving {
+            rows.stage = Stage::Leaving;
+        }
+    }
+
+    /// Nothing is to run any more.
+    pub(super) fn leave(&self) {
+        self.lock().stage = Stage::Leaving;
+    }
+
+    /// Nothing runs any more.
+    pub(super) fn go(&self) {
+        self.lock().stage = Stage::Gone;
+    }
+
+    /// Counts a request that nobody was asked to answer.
+    pub(super) fn refuse(&self) {
+        self.lock().so_far.requests.refused += 1;
+    }
+
+    /// A connection has been accepted.
+    pub(super) fn open(&self) {
+        self.lock().connections += 1;
+    }
+
+    /// A connection has ended.
+    pub(super) fn close(&self) {
+        let mut rows = self.lock();
+        // It is not there if it was cut off.
+        if let Some(connections) = rows.connections.checked_sub(1) {
+            rows.connections = connections;
+            rows.so_far.connections.closed += 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.method, self.uri.path(), readable(self.since.elapsed()))
+    }
+}
+
+/// A request's row, given back at its end.
+pub(super) struct Entry {
+    table: Arc<Table>,
+    key: usize,
+    /// A key is given anew once its row is gone.
+    since: Instant,
+}
+
+impl Entry {
+    pub(super) fn new(table: &Arc<Table>, method: Method, uri: Uri) -> Self {
+        let since = Instant::now();
+        let key = table.lock().open.insert(Row { method, uri, since });
+        Self { table: Arc::clone(table), key, since }
+    }
+
+    pub(super) fn end(self, fate: Fate) {
+        let mut rows = self.table.lock();
+        // It is not there if it was cut off.
+        if rows.open.get(self.key).is_none_or(|row| row.since != self.since) {
+            return;
+        }
+        rows.open.remove(self.key);
+        match fate {
+            Fate::Finished => rows.so_far.requests.finished += 1,
+            Fate::Panicked => rows.so_far.requests.panicked += 1,
+            Fate::Abandoned => rows.so_far.requests.abandoned += 1,
+        }
+    }
+}
