@@ -1,4 +1,6 @@
 //! A program that runs: what it writes as it comes, signals to it, its end.
+//!
+//! In a `mod.rs`, so that another test program can name it by its path.
 
 mod ended;
 mod start;
