@@ -6,6 +6,11 @@
 
 use actix_web::web::BytesMut;
 
+#[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
+mod tests;
+
 /// What a client begins with (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -124,6 +129,8 @@ pub(super) struct Http2 {
     /// How many may; all, as long as none was the last.
     allowed: u64,
     stage: Stage,
+    /// Whether our PING has not been answered.
+    is_asking: bool,
     /// The frame that may be the answer to our PING, as far as it has come.
     held: BytesMut,
 }
@@ -139,6 +146,7 @@ impl Http2 {
             begun: 0,
             allowed: u64::MAX,
             stage: Stage::Open,
+            is_asking: false,
             held: BytesMut::new(),
         }
     }
@@ -147,6 +155,7 @@ impl Http2 {
     pub(super) fn tell(&mut self, out: &mut BytesMut) {
         if self.stage == Stage::Open {
             self.stage = Stage::Told;
+            self.is_asking = true;
             goaway(out, MAX_STREAM);
             frame(out, PING, 8);
             out.extend_from_slice(&OURS);
@@ -163,9 +172,9 @@ impl Http2 {
         }
     }
 
-    /// Whether the client knows the last stream, and all have ended.
+    /// Whether the client has been told the last stream, and all have ended: to the last byte, not to the frame that says so.
     pub(super) fn is_done(&self) -> bool {
-        self.stage == Stage::Last && self.streams.open.is_empty()
+        self.stage == Stage::Last && self.streams.open.is_empty() && self.outgoing.is_between()
     }
 
     /// Whether the next request, which begins now, is to be served.
@@ -187,15 +196,22 @@ impl Http2 {
         }
     }
 
-    /// Looks at bytes that have been written.
-    pub(super) fn sent(&mut self, bytes: &[u8]) {
+    /// Looks at bytes that have been written. Nothing in `out` is to be said any more once actix-http says GOAWAY itself:
+    /// it ends the connection because of an error, and no GOAWAY may permit more streams than the one before.
+    pub(super) fn sent(&mut self, bytes: &[u8], out: &mut BytesMut) {
         self.has_spoken |= !bytes.is_empty();
-        self.outgoing.advance(bytes, |frame| self.streams.said(frame));
+        self.outgoing.advance(bytes, |frame| {
+            if frame.kind == GOAWAY {
+                self.stage = Stage::Last;
+                out.clear();
+            }
+            self.streams.said(frame);
+        });
     }
 
     /// Whether what is read has to go through [`without_answer`](Self::without_answer).
     pub(super) fn expects_answer(&self) -> bool {
-        self.stage == Stage::Told || !self.held.is_empty()
+        self.is_asking || !self.held.is_empty()
     }
 
     /// Looks at bytes that have been read.
@@ -226,7 +242,8 @@ impl Http2 {
                     self.streams.heard(frame);
                 }
                 None if in_header || self.incoming.left > 0 => {}
-                None if self.held.ends_with(&OURS) => {
+                None if self.is_asking && self.held.get(HEADER..) == Some(&OURS) => {
+                    self.is_asking = false;
                     self.held.clear();
                     self.tell_last(out);
                 }

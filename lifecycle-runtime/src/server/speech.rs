@@ -83,7 +83,7 @@ impl Speech {
     pub(super) fn sent(&mut self, bytes: &[u8]) {
         match &mut self.language {
             Language::Http1 => {}
-            Language::Http2(http2) => http2.sent(bytes),
+            Language::Http2(http2) => http2.sent(bytes, &mut self.out),
             Language::WebSocket(websocket) => websocket.sent(bytes),
         }
     }

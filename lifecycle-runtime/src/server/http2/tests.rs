@@ -1,0 +1,272 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::sample::{
+    Frame, Group, answer, bytes_of, client, data, goaway, good_bye, head, parse, ping, reset, settings, side,
+};
+use super::*;
+
+/// Streams heard and said, by a table.
+#[derive(Default)]
+struct Model {
+    open: Vec<u32>,
+    highest: u32,
+    opened: u64,
+}
+
+impl Model {
+    fn heard(&mut self, frame: &Frame) {
+        if frame.kind == HEADERS && frame.stream > self.highest {
+            self.highest = frame.stream;
+            self.opened += 1;
+            self.open.push(frame.stream);
+        }
+        if frame.kind == RST_STREAM {
+            self.open.retain(|stream| *stream != frame.stream);
+        }
+    }
+
+    fn said(&mut self, frame: &Frame) {
+        if frame.kind == RST_STREAM || (matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0) {
+            self.open.retain(|stream| *stream != frame.stream);
+        }
+    }
+}
+
+/// Bytes in chunks of these lengths, again and again.
+fn chunks<'b>(mut bytes: &'b [u8], lengths: &'b [usize]) -> impl Iterator<Item = &'b [u8]> {
+    lengths.iter().cycle().map_while(move |length| {
+        let (chunk, rest) = bytes.split_at((*length).min(bytes.len()));
+        bytes = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+/// A connection that both sides have begun.
+fn begun() -> Http2 {
+    let mut http2 = Http2::new();
+    http2.received(&client(&[vec![settings()]]));
+    sent(&mut http2, &[settings()]);
+    http2
+}
+
+fn sent(http2: &mut Http2, frames: &[Frame]) {
+    http2.sent(&bytes_of(&[frames.to_vec()]), &mut BytesMut::new());
+}
+
+fn received(http2: &mut Http2, frames: &[Frame]) {
+    http2.received(&bytes_of(&[frames.to_vec()]));
+}
+
+/// What we say when this arrives, and what is left of it.
+fn heard(http2: &mut Http2, frames: &[Frame]) -> (Vec<Frame>, Vec<Frame>) {
+    let mut out = BytesMut::new();
+    let kept = http2.without_answer(&bytes_of(&[frames.to_vec()]), &mut out);
+    (parse(&out), parse(&kept))
+}
+
+fn told(http2: &mut Http2) -> Vec<Frame> {
+    let mut out = BytesMut::new();
+    http2.tell(&mut out);
+    parse(&out)
+}
+
+fn told_last(http2: &mut Http2) -> Vec<Frame> {
+    let mut out = BytesMut::new();
+    http2.tell_last(&mut out);
+    parse(&out)
+}
+
+#[test]
+fn a_client_is_told_in_two_steps_and_each_once() {
+    let mut http2 = begun();
+    received(&mut http2, &[head(1, 0), head(3, END_STREAM)]);
+    assert_eq!(told(&mut http2), good_bye());
+    assert_eq!(told(&mut http2), []);
+    assert_eq!(told_last(&mut http2), [goaway(3)]);
+    assert_eq!(told_last(&mut http2), []);
+    assert_eq!(told(&mut http2), []);
+}
+
+#[test]
+fn a_client_that_answers_hears_of_the_last_stream_before_the_answer() {
+    let mut http2 = begun();
+    told(&mut http2);
+    let (said, kept) = heard(&mut http2, &[head(1, 0), answer(), head(3, 0)]);
+    assert_eq!(said, [goaway(1)]);
+    assert_eq!(kept, [head(1, 0), head(3, 0)]);
+}
+
+#[test]
+fn an_answer_is_swallowed_once_also_after_the_last_word() {
+    let mut http2 = begun();
+    told(&mut http2);
+    told_last(&mut http2);
+    assert!(http2.expects_answer());
+    assert_eq!(heard(&mut http2, &[answer(), answer()]), (vec![], vec![answer()]));
+    assert!(!http2.expects_answer());
+}
+
+#[test]
+fn answers_to_other_pings_pass() {
+    let mut http2 = begun();
+    told(&mut http2);
+    let others = [ping(ACK, *b"12345678"), ping(0, OURS), ping(0, *b"12345678"), Frame::new(PING, ACK, 0, *b"short")];
+    assert_eq!(heard(&mut http2, &others), (vec![], others.to_vec()));
+    assert!(http2.expects_answer());
+}
+
+#[test]
+fn streams_after_the_last_are_refused() {
+    let mut http2 = begun();
+    received(&mut http2, &[head(1, END_STREAM), head(3, END_STREAM)]);
+    assert!(http2.begin());
+    told(&mut http2);
+    assert!(http2.begin(), "it had been sent before the client was told");
+    told_last(&mut http2);
+    received(&mut http2, &[head(5, END_STREAM)]);
+    assert!(!http2.begin());
+}
+
+#[test]
+fn a_stream_ends_with_our_last_frame_or_a_reset_of_either_side() {
+    let mut http2 = begun();
+    received(&mut http2, &[head(1, END_STREAM), head(3, 0), head(5, END_STREAM), head(7, END_STREAM)]);
+    told_last(&mut http2);
+    sent(&mut http2, &[head(1, 0), data(1, 0)]);
+    sent(&mut http2, &[data(1, END_STREAM), head(3, END_STREAM)]);
+    assert!(!http2.is_done());
+    sent(&mut http2, &[reset(5)]);
+    received(&mut http2, &[data(7, END_STREAM)]);
+    assert!(!http2.is_done());
+    received(&mut http2, &[reset(7)]);
+    assert!(http2.is_done());
+}
+
+#[test]
+fn a_connection_is_not_done_before_its_last_frame_is_written_to_the_end() {
+    let mut http2 = begun();
+    received(&mut http2, &[head(1, END_STREAM)]);
+    told_last(&mut http2);
+    let bytes = data(1, END_STREAM).bytes();
+    for byte in &bytes {
+        assert!(!http2.is_done());
+        http2.sent(&[*byte], &mut BytesMut::new());
+    }
+    assert!(http2.is_done());
+}
+
+#[test]
+fn a_client_that_actix_has_told_good_bye_hears_none_of_ours() {
+    let mut http2 = begun();
+    let mut out = BytesMut::new();
+    http2.tell(&mut out);
+    http2.sent(&Frame::new(GOAWAY, 0, 0, [0, 0, 0, 1, 0, 0, 0, 1]).bytes(), &mut out);
+    assert_eq!(parse(&out), [], "what was still to be said would permit streams again");
+    assert_eq!(told_last(&mut http2), []);
+
+    let mut http2 = begun();
+    sent(&mut http2, &[Frame::new(GOAWAY, 0, 0, [0; 8])]);
+    assert_eq!(told(&mut http2), []);
+}
+
+#[test]
+fn nothing_comes_before_the_settings() {
+    let mut http2 = Http2::new();
+    assert!(!http2.is_between());
+    let bytes = settings().bytes();
+    assert_eq!(http2.until_between(&bytes), bytes.len());
+    http2.sent(&bytes[..5], &mut BytesMut::new());
+    assert!(!http2.is_between());
+    http2.sent(&bytes[5..], &mut BytesMut::new());
+    assert!(http2.is_between());
+}
+
+/// Where frames of ours may stand.
+fn places(groups: &[Group]) -> Vec<usize> {
+    let ends = groups.iter().scan(0, |at, group| {
+        *at += bytes_of(std::slice::from_ref(group)).len();
+        Some(*at)
+    });
+    ends.collect()
+}
+
+proptest! {
+    #[test]
+    fn frames_of_ours_fit_between_those_that_belong_together_and_nowhere_else(
+        groups in side(),
+        lengths in vec(1_usize..50, 1..8),
+    ) {
+        let (bytes, places) = (bytes_of(&groups), places(&groups));
+        let mut http2 = Http2::new();
+        let mut at = 0;
+        for chunk in chunks(&bytes, &lengths) {
+            let next = places.iter().find(|place| **place >= at).expect("the end is one") - at;
+            let expected = if at == 0 { chunk.len() } else { next.min(chunk.len()) };
+            prop_assert_eq!(http2.until_between(chunk), expected, "at {}", at);
+            prop_assert_eq!(http2.is_between(), places.contains(&at), "at {}", at);
+            http2.sent(chunk, &mut BytesMut::new());
+            at += chunk.len();
+        }
+        prop_assert!(http2.is_between());
+    }
+
+    #[test]
+    fn open_streams_are_counted_however_the_bytes_are_cut(
+        sides in (side(), side()),
+        lengths in (vec(1_usize..50, 1..8), vec(1_usize..50, 1..8)),
+        is_asked in any::<bool>(),
+    ) {
+        let (mut http2, mut model) = (Http2::new(), Model::default());
+        if is_asked {
+            told(&mut http2);
+        }
+        for chunk in chunks(&client(&sides.0), &lengths.0) {
+            match http2.expects_answer() {
+                true => drop(http2.without_answer(chunk, &mut BytesMut::new())),
+                false => http2.received(chunk),
+            }
+        }
+        sides.0.iter().flatten().for_each(|frame| model.heard(frame));
+        for chunk in chunks(&bytes_of(&sides.1), &lengths.1) {
+            http2.sent(chunk, &mut BytesMut::new());
+        }
+        sides.1.iter().flatten().for_each(|frame| model.said(frame));
+        prop_assert_eq!(told_last(&mut http2).pop(), Some(goaway(model.highest)));
+        prop_assert_eq!(http2.is_done(), model.open.is_empty());
+        prop_assert_eq!((0..30).filter(|_| http2.begin()).count() as u64, model.opened);
+    }
+
+    #[test]
+    fn only_the_answer_to_our_ping_is_swallowed_however_the_bytes_are_cut(
+        before in side(),
+        after in side(),
+        lengths in vec(1_usize..50, 1..8),
+        told_after in 0_usize..1000,
+    ) {
+        let mut whole = client(&before);
+        let at = whole.len();
+        let clean = [&whole[..], &bytes_of(&after)].concat();
+        whole.extend(answer().bytes());
+        whole.extend(bytes_of(&after));
+        let (mut http2, mut out, mut kept) = (Http2::new(), BytesMut::new(), Vec::new());
+        let (early, late) = whole.split_at(told_after.min(at));
+        http2.received(early);
+        kept.extend_from_slice(early);
+        http2.tell(&mut out);
+        for chunk in chunks(late, &lengths) {
+            if http2.expects_answer() {
+                kept.extend_from_slice(&http2.without_answer(chunk, &mut out));
+            } else {
+                http2.received(chunk);
+                kept.extend_from_slice(chunk);
+            }
+        }
+        prop_assert!(kept == clean);
+        let mut model = Model::default();
+        before.iter().flatten().for_each(|frame| model.heard(frame));
+        let [first, second] = good_bye();
+        prop_assert_eq!(parse(&out), [first, second, goaway(model.highest)]);
+        prop_assert!(!http2.expects_answer());
+    }
+}
