@@ -18,6 +18,9 @@ use super::speech::{Language, Speech};
 use super::traffic::{Entry, Fate, Table};
 use super::websocket::WebSocket;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a connection stays that became idle when the quiet window was over: a next request may be on its way.
 const LATE_QUIET: Duration = Duration::from_millis(10);
 
@@ -120,6 +123,10 @@ impl Connection {
 
     /// The next response makes a WebSocket of it.
     pub(super) fn becomes_websocket(&self) {
+        if !matches!(self.speech().language(), Language::Http1) {
+            // HTTP/2 has no upgrade: this response is a mistake, and changes nothing.
+            return;
+        }
         *self.speech.borrow_mut() = Speech::new(Language::WebSocket(WebSocket::new()));
         self.told.set(None);
         self.tell_if_closing();
@@ -133,15 +140,17 @@ impl Connection {
 
     /// Tells the client that the connection ends, if there is a way that doesn't need a response.
     pub(super) fn tell(&self) {
-        self.speech.borrow_mut().tell();
         self.told.set(self.told.get().or(Some(Instant::now())));
-        self.wake();
+        if self.speech().tell() {
+            self.wake();
+        }
     }
 
     /// What arrives from now on is late.
     pub(super) fn tell_last(&self) {
-        self.speech.borrow_mut().tell_last();
-        self.wake();
+        if self.speech().tell_last() {
+            self.wake();
+        }
     }
 
     /// What to do next, in a server that closes.

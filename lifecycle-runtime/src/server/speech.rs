@@ -27,21 +27,27 @@ impl Speech {
         &mut self.language
     }
 
-    /// Tells the client that the connection ends, if there is a way that doesn't need a response.
-    pub(super) fn tell(&mut self) {
+    /// Tells the client that the connection ends, if there is a way that doesn't need a response. Whether there is
+    /// something new to write.
+    pub(super) fn tell(&mut self) -> bool {
+        let had = self.out.len();
         match &mut self.language {
             Language::Http1 => {}
             Language::Http2(http2) => http2.tell(&mut self.out),
             Language::WebSocket(websocket) => websocket.close(&mut self.out),
         }
+        self.out.len() > had
     }
 
-    /// Tells the client, if there is a way, that whatever comes from now on is late.
-    pub(super) fn tell_last(&mut self) {
+    /// Tells the client, if there is a way, that whatever comes from now on is late. Whether there is something new to
+    /// write.
+    pub(super) fn tell_last(&mut self) -> bool {
+        let had = self.out.len();
         match &mut self.language {
             Language::Http2(http2) => http2.tell_last(&mut self.out),
             Language::Http1 | Language::WebSocket(_) => {}
         }
+        self.out.len() > had
     }
 
     /// Frames of ours, if there are any and they may be written now. Whoever writes them takes them out.
@@ -71,10 +77,10 @@ impl Speech {
         matches!(&self.language, Language::WebSocket(websocket) if websocket.is_closed())
     }
 
-    /// Whether both sides know that nothing more will be said.
+    /// Whether nothing more will be said, and all that was is written.
     pub(super) fn is_done(&self) -> bool {
         match &self.language {
-            Language::Http2(http2) => http2.is_done(),
+            Language::Http2(http2) => http2.is_done() && self.out.is_empty(),
             Language::Http1 | Language::WebSocket(_) => false,
         }
     }

@@ -12,6 +12,9 @@ use slab::Slab;
 
 use crate::event::{Traffic, readable};
 
+#[cfg(test)]
+mod tests;
+
 /// How many requests are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;
 
@@ -101,10 +104,16 @@ pub(super) enum Fate {
 }
 
 impl Table {
-    fn traffic(&self) -> Traffic {
+    pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
         let workers_left = usize::from(rows.stage == Stage::Leaving);
         Traffic { workers_left, ..rows.so_far.clone() }
+    }
+
+    /// How many requests are in flight.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().open.len()
     }
 
     /// Takes what is in flight for cut off, whatever handlers still do.
@@ -159,29 +168,36 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// A request's row, given back at its end.
+/// A request's row, given back at its end. Whoever just drops it has lost the client.
 pub(super) struct Entry {
     table: Arc<Table>,
     key: usize,
     /// A key is given anew once its row is gone.
     since: Instant,
+    fate: Fate,
 }
 
 impl Entry {
     pub(super) fn new(table: &Arc<Table>, method: Method, uri: Uri) -> Self {
         let since = Instant::now();
         let key = table.lock().open.insert(Row { method, uri, since });
-        Self { table: Arc::clone(table), key, since }
+        Self { table: Arc::clone(table), key, since, fate: Fate::Abandoned }
     }
 
-    pub(super) fn end(self, fate: Fate) {
+    pub(super) fn end(mut self, fate: Fate) {
+        self.fate = fate;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
         let mut rows = self.table.lock();
         // It is not there if it was cut off.
         if rows.open.get(self.key).is_none_or(|row| row.since != self.since) {
             return;
         }
         rows.open.remove(self.key);
-        match fate {
+        match self.fate {
             Fate::Finished => rows.so_far.requests.finished += 1,
             Fate::Panicked => rows.so_far.requests.panicked += 1,
             Fate::Abandoned => rows.so_far.requests.abandoned += 1,

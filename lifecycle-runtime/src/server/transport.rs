@@ -81,6 +81,11 @@ impl Transport {
             }
             drop(due.split_to(written));
         }
+        let is_done = speech.is_done();
+        drop(speech);
+        if is_done {
+            self.connection.rest();
+        }
         Pin::new(&mut self.socket).poll_flush(context)
     }
 

@@ -1,0 +1,125 @@
+use super::*;
+
+fn entry(table: &Arc<Table>, path: &'static str) -> Entry {
+    Entry::new(table, Method::GET, Uri::from_static(path))
+}
+
+/// What has become of the requests so far, with those in flight as if they were cut off now.
+fn requests(table: &Table) -> crate::event::Requests {
+    let rows = table.lock();
+    let mut requests = rows.so_far.requests.clone();
+    requests.cut.extend(rows.open.iter().map(|(_, row)| row.to_string()));
+    requests
+}
+
+/// Finished, panicked, abandoned, and what was or would be cut, without its age.
+fn check(table: &Table, expected: (u64, u64, u64, &[&str])) {
+    let requests = requests(table);
+    let cut: Vec<_> = requests.cut.iter().map(|line| line.rsplitn(3, ' ').last().unwrap_or_default()).collect();
+    assert_eq!((requests.finished, requests.panicked, requests.abandoned, &*cut), expected);
+}
+
+#[test]
+fn each_request_is_counted_once_by_what_it_came_to() {
+    let table = Arc::default();
+    let entries = ["/a", "/b", "/c", "/d"].map(|path| entry(&table, path));
+    check(&table, (0, 0, 0, &["GET /a", "GET /b", "GET /c", "GET /d"]));
+    let [a, b, c, d] = entries;
+    a.end(Fate::Finished);
+    b.end(Fate::Panicked);
+    c.end(Fate::Abandoned);
+    check(&table, (1, 1, 1, &["GET /d"]));
+    d.end(Fate::Finished);
+    check(&table, (2, 1, 1, &[]));
+}
+
+#[test]
+fn a_request_that_nobody_ends_is_abandoned() {
+    let table = Arc::default();
+    drop(entry(&table, "/a"));
+    check(&table, (0, 0, 1, &[]));
+}
+
+#[test]
+fn what_is_cut_stays_cut_whatever_its_handler_still_does() {
+    let table = Arc::default();
+    let late = entry(&table, "/late");
+    table.cut();
+    check(&table, (0, 0, 0, &["GET /late"]));
+    // The next request has the same key, and is another one.
+    let next = entry(&table, "/next");
+    late.end(Fate::Finished);
+    check(&table, (0, 0, 0, &["GET /late", "GET /next"]));
+    next.end(Fate::Finished);
+    check(&table, (1, 0, 0, &["GET /late"]));
+    table.cut();
+    check(&table, (1, 0, 0, &["GET /late"]));
+}
+
+#[test]
+fn a_key_that_is_given_anew_belongs_to_its_new_request() {
+    let table = Arc::default();
+    entry(&table, "/first").end(Fate::Finished);
+    let second = entry(&table, "/second");
+    check(&table, (1, 0, 0, &["GET /second"]));
+    second.end(Fate::Abandoned);
+    check(&table, (1, 0, 1, &[]));
+}
+
+#[test]
+fn a_report_names_method_path_and_age_and_no_query() {
+    let table = Arc::default();
+    let _entry = Entry::new(&table, Method::POST, Uri::from_static("http://host/upload?token=secret"));
+    let line = requests(&table).cut.pop().expect("a request in flight");
+    assert!(line.starts_with("POST /upload ") && line.ends_with('s'), "{line}");
+    assert_eq!(line.split(' ').count(), 4, "{line}");
+}
+
+#[test]
+fn connections_are_counted_until_they_are_cut() {
+    let table = Table::default();
+    (0..3).for_each(|_| table.open());
+    table.close();
+    table.cut();
+    // Those that were cut end as well.
+    table.close();
+    table.close();
+    let connections = table.traffic().connections;
+    assert_eq!((connections.closed, connections.cut), (1, 2));
+}
+
+#[test]
+fn a_worker_is_left_behind_while_it_leaves() {
+    let table = Table::default();
+    assert_eq!(table.traffic().workers_left, 0);
+    table.leave();
+    assert_eq!(table.traffic().workers_left, 1);
+    table.go();
+    assert_eq!(table.traffic().workers_left, 0);
+}
+
+/// What a stop waits for, without ages.
+fn waits(paths: &[&'static str], connections: usize) -> Vec<String> {
+    let table = Arc::new(Table::default());
+    let _entries: Vec<_> = paths.iter().map(|path| entry(&table, path)).collect();
+    (0..connections).for_each(|_| table.open());
+    let is_age = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) || ["ns", "µs", "ms"].contains(&word);
+    let without_ages = |line: String| {
+        let (count, rest) = line.split_once(' ').expect("words");
+        let rest = rest.split_inclusive([' ', ',']).filter(|word| !is_age(word.trim_end_matches([' ', ','])));
+        format!("{count} {}", rest.collect::<String>())
+    };
+    Tables::new([table]).waits().into_iter().map(without_ages).collect()
+}
+
+#[test]
+fn what_a_stop_waits_for_is_named() {
+    assert_eq!(waits(&[], 0), [""; 0]);
+    assert_eq!(waits(&["/a"], 1).len(), 1);
+    assert!(waits(&["/a"], 1)[0].starts_with("GET /a"));
+    assert_eq!(waits(&[], 1), ["a connection that has gone quiet"]);
+    assert_eq!(waits(&[], 2), ["2 connections that have gone quiet"]);
+    let many = waits(&["/a", "/b", "/c", "/d", "/e", "/f"], 6).concat();
+    assert!(many.starts_with("6 requests: GET /a") && many.contains("GET /e") && many.ends_with('…'), "{many}");
+    assert!(!many.contains("GET /f"), "{many}");
+}
