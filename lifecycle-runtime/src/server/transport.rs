@@ -16,6 +16,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::connection::Connection;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire;
+
 /// How long a closed connection's client may take to close its half: what it sends meanwhile would otherwise be
 /// answered by a reset, which can destroy a response on its way.
 const LINGER: Duration = Duration::from_millis(5);
@@ -64,7 +69,7 @@ impl Transport {
         Ok(begins)
     }
 
-    /// What the client speaks is HTTP/2, also what has been read already.
+    /// What the client speaks is HTTP/2, and so is what has been read of it.
     pub(super) fn speaks_http2(&self) {
         self.connection.speaks_http2();
         self.connection.speech().received(&self.incoming);
@@ -81,49 +86,40 @@ impl Transport {
             }
             drop(due.split_to(written));
         }
-        let is_done = speech.is_done();
         drop(speech);
-        if is_done {
-            self.connection.rest();
-        }
+        self.rest_if_done();
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
     /// Looks at bytes that have been written.
     fn sent(&self, bytes: &[u8]) {
-        let mut speech = self.connection.speech();
-        speech.sent(bytes);
-        if speech.is_done() {
-            drop(speech);
+        self.connection.speech().sent(bytes);
+        self.rest_if_done();
+    }
+
+    fn rest_if_done(&self) {
+        if self.connection.speech().is_done() {
             self.connection.rest();
         }
     }
 
-    /// Reads from the socket.
+    /// Reads from the socket what is not for us.
     fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let had = buffer.filled().len();
-        let mut speech = self.connection.speech();
-        if !speech.expects_answer() {
-            ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
-            speech.received(&buffer.filled()[had..]);
-            return Poll::Ready(Ok(()));
-        }
+        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        self.connection.speech().received(&buffer.filled()[had..]);
+        self.rest_if_done();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads from the socket what may be for us, and keeps the rest. `false` at its end.
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut read = [0; 4096];
         let mut read = ReadBuf::new(&mut read);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
-        if read.filled().is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        self.incoming = speech.without_answer(read.filled());
-        let is_done = speech.is_done();
-        drop(speech);
-        if is_done {
-            self.connection.rest();
-        }
-        // What was the answer is to be followed by another word of ours, and nothing may be left for actix-http.
-        context.waker().wake_by_ref();
-        self.take_incoming(buffer);
-        if buffer.filled().len() > had { Poll::Ready(Ok(())) } else { Poll::Pending }
+        self.incoming = self.connection.speech().without_answer(read.filled());
+        self.rest_if_done();
+        Poll::Ready(Ok(!read.filled().is_empty()))
     }
 
     fn take_incoming(&mut self, buffer: &mut ReadBuf<'_>) {
@@ -135,15 +131,24 @@ impl Transport {
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Poll::Ready(Err(error)) = this.poll_due(context) {
-            return Poll::Ready(Err(error));
-        }
-        if !this.incoming.is_empty() {
-            this.take_incoming(buffer);
-            return Poll::Ready(Ok(()));
-        }
         let had = buffer.filled().len();
-        let read = this.poll_socket(context, buffer);
+        let read = loop {
+            if let Poll::Ready(Err(error)) = this.poll_due(context) {
+                return Poll::Ready(Err(error));
+            }
+            if !this.incoming.is_empty() {
+                this.take_incoming(buffer);
+                break Poll::Ready(Ok(()));
+            }
+            if !this.connection.speech().expects_answer() {
+                break this.poll_socket(context, buffer);
+            }
+            // An answer is followed by another word of ours, and may leave nothing for actix-http: once more.
+            match this.poll_answer(context) {
+                Poll::Ready(Ok(true)) => {}
+                other => break other.map_ok(drop),
+            }
+        };
         if this.connection.has_ended() {
             match read {
                 Poll::Ready(Ok(())) if buffer.filled().len() > had => this.connection.goes_on(),

@@ -5,6 +5,11 @@
 
 use actix_web::web::BytesMut;
 
+#[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
+mod tests;
+
 /// How the response begins that accepts the upgrade, and how its head ends.
 const ACCEPTS: &[u8] = b"HTTP/1.1 101 ";
 const HEAD_END: &[u8] = b"\r\n\r\n";

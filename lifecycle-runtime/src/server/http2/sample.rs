@@ -24,6 +24,16 @@ impl Frame {
         Self { kind, flags, stream, payload: payload.into() }
     }
 
+    /// Whether it is a word of ours about the connection's end.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.kind == GOAWAY || (self.kind == PING && self.flags == 0 && self.payload == OURS)
+    }
+
+    /// Whether another frame of the same headers must follow at once.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self.kind, HEADERS | CONTINUATION) && self.flags & END_HEADERS == 0
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let length = u32::try_from(self.payload.len()).expect("a small payload").to_be_bytes();
         let mut bytes = vec![length[1], length[2], length[3], self.kind, self.flags];

@@ -1,0 +1,398 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use actix_web::http::{Method, Uri};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::super::connection::Phase;
+use super::super::http2::sample::{self as http2, Frame};
+use super::super::traffic::Table;
+use super::super::websocket::sample as websocket;
+use super::wire::{Wakes, Wire};
+use super::*;
+
+/// A connection with both its sides.
+struct Line {
+    transport: Transport,
+    connection: Rc<Connection>,
+    phase: Rc<Phase>,
+    table: Arc<Table>,
+    socket: wire::Socket,
+    wakes: Arc<Wakes>,
+}
+
+impl Line {
+    fn new(moods: Vec<usize>) -> Self {
+        let (table, phase, socket) = (Arc::default(), Rc::new(Phase::new(Arc::default())), wire::Socket::default());
+        socket.0.borrow_mut().moods = moods.into();
+        let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));
+        let transport = Transport::new(Box::new(socket.clone()), Rc::clone(&connection));
+        let line = Self { transport, connection, phase, table, socket, wakes: Arc::default() };
+        line.connection.driven_by(&Context::from_waker(&line.waker()));
+        line
+    }
+
+    fn wire(&self) -> std::cell::RefMut<'_, Wire> {
+        self.socket.0.borrow_mut()
+    }
+
+    fn waker(&self) -> Waker {
+        Arc::clone(&self.wakes).into()
+    }
+
+    /// Polls; `None` if it isn't ready, and then somebody will wake the task.
+    fn poll<T>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Option<T> {
+        let (wakes, waker) = (self.wakes.count(), self.waker());
+        self.wire().forget_reader();
+        match poll(Pin::new(&mut self.transport), &mut Context::from_waker(&waker)) {
+            Poll::Ready(result) => Some(result.expect("a wire that holds")),
+            Poll::Pending => {
+                assert!(self.wakes.count() > wakes || self.wire().has_reader(), "nobody wakes the task");
+                None
+            }
+        }
+    }
+
+    fn read(&mut self, most: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        self.poll(|transport, context| {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            ready!(transport.poll_read(context, &mut buffer))?;
+            Poll::Ready(Ok(buffer.filled().to_vec()))
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.poll(|transport, context| transport.poll_write(context, bytes)).unwrap_or_default()
+    }
+
+    fn write_vectored(&mut self, slices: &[&[u8]]) -> usize {
+        let slices: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+        self.poll(|transport, context| transport.poll_write_vectored(context, &slices)).unwrap_or_default()
+    }
+
+    fn flush(&mut self) -> bool {
+        self.poll(Transport::poll_flush).is_some()
+    }
+}
+
+/// What happens on a connection.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Read(usize),
+    Write(usize),
+    WriteVectored(usize, usize),
+    Flush,
+    /// The client sends so much.
+    Feed(usize),
+    Tell,
+    TellLast,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let size = || prop_oneof![0_usize..20, 0_usize..2000];
+    let act = prop_oneof![
+        4 => size().prop_map(Act::Read),
+        4 => size().prop_map(Act::Write),
+        4 => (size(), size()).prop_map(|(first, second)| Act::WriteVectored(first, second)),
+        2 => Just(Act::Flush),
+        4 => size().prop_map(Act::Feed),
+        1 => Just(Act::Tell),
+        1 => Just(Act::TellLast),
+    ];
+    vec(act, 0..80)
+}
+
+fn moods() -> impl Strategy<Value = Vec<usize>> {
+    vec(prop_oneof![2 => Just(0), 3 => 1_usize..20, 1 => 1_usize..3000], 0..200)
+}
+
+/// An app and a client, and how far they have come.
+struct Talk {
+    line: Line,
+    app: Vec<u8>,
+    client: Vec<u8>,
+    said: usize,
+    fed: usize,
+    heard: Vec<u8>,
+}
+
+impl Talk {
+    fn act(&mut self, act: Act) {
+        let left = &self.app[self.said..];
+        let part = |from: usize, most: usize| &left[from.min(left.len())..(from + most).min(left.len())];
+        match act {
+            Act::Read(most) => self.heard.extend(self.line.read(most).unwrap_or_default()),
+            Act::Write(most) => self.said += self.line.write(part(0, most)),
+            Act::WriteVectored(first, second) => {
+                self.said += self.line.write_vectored(&[part(0, first), &[], part(first, second)]);
+            }
+            Act::Flush => drop(self.line.flush()),
+            Act::Feed(most) => {
+                let bytes = &self.client[self.fed..(self.fed + most).min(self.client.len())];
+                self.line.wire().feed(bytes);
+                self.fed += bytes.len();
+            }
+            Act::Tell => self.line.connection.tell(),
+            Act::TellLast => self.line.connection.tell_last(),
+        }
+    }
+
+    /// Both say what they have left, and hear all of it.
+    fn end(&mut self) {
+        for _ in 0..100_000 {
+            self.act(Act::Write(usize::MAX / 2));
+            self.act(Act::Feed(usize::MAX / 2));
+            self.act(Act::Read(5000));
+            let is_heard = self.line.wire().incoming.is_empty() && self.line.transport.incoming.is_empty();
+            if self.line.flush() && self.said == self.app.len() && is_heard {
+                return;
+            }
+        }
+        panic!("it goes on for ever: {} of {} bytes are said", self.said, self.app.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn frames_of_http2_pass_unchanged_with_ours_between_them(
+        (app, before, after) in (http2::side(), http2::side(), http2::side()),
+        (first, second) in (acts(), acts()),
+        moods in moods(),
+    ) {
+        let line = Line::new(moods);
+        line.connection.speaks_http2();
+        let mut client = http2::client(&before);
+        let mut talk = Talk { line, app: http2::bytes_of(&app), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
+        first.into_iter().for_each(|act| talk.act(act));
+        // The client answers when it can have heard the question.
+        let question = http2::good_bye()[1].bytes();
+        let is_asked = talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
+        if is_asked {
+            talk.client.extend(http2::answer().bytes());
+        }
+        client.extend(http2::bytes_of(&after));
+        talk.client.extend(http2::bytes_of(&after));
+        second.into_iter().for_each(|act| talk.act(act));
+        talk.end();
+
+        prop_assert!(talk.heard == client, "the client's bytes have changed");
+        let said = http2::parse(&talk.line.wire().written);
+        let (ours, others): (Vec<_>, Vec<_>) = said.iter().cloned().partition(Frame::is_ours);
+        prop_assert_eq!(others, app.into_iter().flatten().collect::<Vec<_>>());
+        for (at, frame) in said.iter().enumerate().filter(|(_, frame)| frame.is_ours()) {
+            prop_assert!(at > 0 && !said[at - 1].is_unfinished(), "{:?} at {}", frame, at);
+        }
+        if let Some((first, second)) = ours.split_at_checked(2) {
+            prop_assert_eq!(first, http2::good_bye());
+            prop_assert!(second.len() <= 1 && second.iter().all(|last| last.payload[0] < 0x7f));
+            prop_assert!(!is_asked || second.len() == 1, "an answer is followed by the last word");
+        } else {
+            prop_assert_eq!(ours, []);
+        }
+    }
+
+    #[test]
+    fn a_websocket_is_closed_between_two_frames_and_nothing_follows(
+        frames in websocket::handler(),
+        client in vec(any::<u8>(), 0..500),
+        acts in acts(),
+        moods in moods(),
+    ) {
+        let line = Line::new(moods);
+        line.connection.becomes_websocket();
+        let is_told = acts.iter().any(|act| matches!(act, Act::Tell));
+        let mut talk = Talk { line, app: frames.concat(), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
+        acts.into_iter().for_each(|act| talk.act(act));
+        talk.end();
+
+        prop_assert!(talk.heard == client, "the client's bytes have changed");
+        let written = talk.line.wire().written.clone();
+        if is_told && written != talk.app {
+            let before = written.strip_suffix(websocket::GOOD_BYE).expect("the good-bye is the end");
+            let ends: Vec<_> = frames.iter().scan(0, |at, frame| { *at += frame.len(); Some(*at) }).collect();
+            prop_assert!(talk.app.starts_with(before) && ends.contains(&before.len()));
+            let whole = ends.iter().position(|end| *end == before.len()).expect("checked") + 1;
+            prop_assert!(!frames[..whole].contains(&websocket::close()), "the handler had closed it");
+        } else {
+            prop_assert!(written == talk.app);
+            prop_assert!(!is_told || frames.contains(&websocket::close()));
+        }
+    }
+}
+
+#[test]
+fn what_was_read_to_learn_the_protocol_counts() {
+    let mut line = Line::new(vec![]);
+    let begin = http2::client(&[vec![http2::settings()], vec![http2::head(1, 1)]]);
+    line.wire().feed(&begin);
+    let mut begins = Box::pin(async {
+        let begins = line.transport.begins_with(super::super::http2::PREFACE).await;
+        (begins, line)
+    });
+    let Poll::Ready((begins, mut line)) = begins.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("all of it is there");
+    };
+    assert!(begins.expect("a wire that holds"));
+    line.transport.speaks_http2();
+    let rest = [http2::head(3, 1).bytes(), http2::head(5, 0).bytes()].concat();
+    line.wire().feed(&rest);
+    let read: Vec<u8> = std::iter::from_fn(|| line.read(50)).flatten().collect();
+    assert_eq!(read, [begin, rest].concat());
+    line.write(&http2::settings().bytes());
+    line.connection.tell_last();
+    line.flush();
+    assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::goaway(5)));
+}
+
+#[test]
+fn an_end_is_read_as_the_end_of_the_client() {
+    let mut line = Line::new(vec![]);
+    line.phase.close();
+    assert_eq!(line.read(10), None);
+    line.connection.end();
+    assert_eq!(line.read(10), Some(vec![]));
+}
+
+#[test]
+fn what_arrives_in_the_last_moment_is_read_and_the_connection_goes_on() {
+    let mut line = Line::new(vec![]);
+    line.phase.close();
+    line.connection.end();
+    line.wire().feed(b"GET /");
+    assert_eq!(line.read(10), Some(b"GET /".to_vec()));
+    assert!(!line.connection.has_ended());
+    assert_eq!(line.read(10), None);
+}
+
+#[test]
+fn an_answer_in_the_last_moment_is_no_reason_to_go_on() {
+    let mut line = Line::new(vec![]);
+    line.connection.speaks_http2();
+    line.wire().feed(&http2::client(&[]));
+    line.read(50);
+    line.write(&http2::settings().bytes());
+    line.connection.tell();
+    line.connection.tell_last();
+    line.connection.end();
+    line.wire().feed(&http2::answer().bytes());
+    assert_eq!(line.read(50), Some(vec![]));
+    assert!(line.connection.has_ended());
+}
+
+#[test]
+fn a_request_behind_an_answer_is_read_in_the_same_moment() {
+    let mut line = Line::new(vec![17, 13]);
+    line.connection.speaks_http2();
+    line.connection.tell();
+    line.wire().feed(&http2::client(&[]));
+    assert_eq!(line.read(50).map(|read| read.len()), Some(17));
+    assert_eq!(line.read(50).map(|read| read.len()), Some(7));
+    line.wire().moods = [17].into();
+    let head = http2::head(1, 1);
+    line.wire().feed(&[http2::answer().bytes(), head.bytes()].concat());
+    line.connection.end();
+    assert_eq!(line.read(50), Some(head.bytes()));
+}
+
+#[test]
+fn the_last_word_is_written_while_there_is_only_reading() {
+    let mut line = Line::new(vec![]);
+    line.connection.speaks_http2();
+    line.wire().feed(&http2::client(&[]));
+    line.read(50);
+    line.write(&http2::settings().bytes());
+    line.connection.tell();
+    assert_eq!(line.read(50), None);
+    line.wire().feed(&http2::answer().bytes());
+    assert_eq!(line.read(50), None);
+    assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::goaway(0)));
+}
+
+#[test]
+fn a_worker_hears_when_nothing_more_will_be_said() {
+    let mut line = Line::new(vec![]);
+    line.phase.close();
+    line.connection.speaks_http2();
+    line.wire().feed(&http2::client(&[vec![http2::head(1, 1)], vec![http2::head(3, 1)]]));
+    line.read(100);
+    line.write(&http2::settings().bytes());
+    line.connection.tell();
+    line.wire().feed(&http2::answer().bytes());
+    assert_eq!(line.read(50), None);
+    let last = http2::head(1, 1).bytes();
+    line.write(&last[..last.len() - 1]);
+    line.write(&last[last.len() - 1..]);
+    line.flush();
+    let is_changed = |line: &Line| pin!(line.phase.changed()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    assert!(!is_changed(&line), "a stream is open");
+    // The client needs no response any more.
+    line.wire().feed(&http2::reset(3).bytes());
+    line.read(50);
+    assert!(is_changed(&line));
+}
+
+#[test]
+fn a_response_is_finished_when_it_is_flushed() {
+    let mut line = Line::new(vec![]);
+    let request = line.connection.begin(&Method::GET, &Uri::from_static("/")).expect("served");
+    line.write(b"response");
+    request.complete();
+    line.wire().moods = [0].into();
+    assert!(!line.flush());
+    assert_eq!(line.table.requests().cut.len(), 1);
+    assert!(line.flush());
+    assert_eq!((line.table.requests().cut.len(), line.table.requests().finished), (0, 1));
+}
+
+#[test]
+fn a_wire_that_takes_nothing_is_an_error_and_not_a_loop() {
+    let mut line = Line::new(vec![]);
+    line.connection.speaks_http2();
+    line.write(&http2::settings().bytes());
+    line.connection.tell();
+    line.wire().is_broken = true;
+    let waker = line.waker();
+    let mut context = Context::from_waker(&waker);
+    let flushed = Pin::new(&mut line.transport).poll_flush(&mut context);
+    assert!(matches!(flushed, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_connection_waits_a_moment_for_its_client_to_close() {
+    let Line { mut transport, phase, socket, .. } = Line::new(vec![]);
+    phase.close();
+    socket.0.borrow_mut().feed(b"late");
+    let begun = Instant::now();
+    transport.shutdown().await.expect("a wire that holds");
+    assert_eq!(begun.elapsed(), LINGER + Duration::from_millis(1) * u32::from(begun.elapsed() > LINGER));
+    assert!(socket.0.borrow().is_shut && socket.0.borrow().incoming.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_closed_is_not_waited_for() {
+    let Line { mut transport, phase, socket, .. } = Line::new(vec![0]);
+    phase.close();
+    socket.0.borrow_mut().is_over = true;
+    let begun = Instant::now();
+    transport.shutdown().await.expect("a wire that holds");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(socket.0.borrow().is_shut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_serves_a_connection_is_closed_as_actix_does() {
+    let Line { mut transport, socket, .. } = Line::new(vec![]);
+    socket.0.borrow_mut().feed(b"late");
+    let begun = Instant::now();
+    transport.shutdown().await.expect("a wire that holds");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(transport.read_u8().await.expect("it is still there"), b'l');
+}

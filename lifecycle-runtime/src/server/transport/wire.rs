@@ -1,0 +1,126 @@
+//! A socket for tests that does as little as it may: short reads and writes, and `Pending` whenever it likes.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The other side of a socket.
+#[derive(Default)]
+pub(super) struct Wire {
+    pub(super) incoming: VecDeque<u8>,
+    pub(super) is_over: bool,
+    pub(super) written: Vec<u8>,
+    pub(super) is_shut: bool,
+    pub(super) is_broken: bool,
+    /// How much it takes or gives at a time; it isn't ready at a 0. All, when none is left.
+    pub(super) moods: VecDeque<usize>,
+    /// Who waits for more to read.
+    reader: Option<Waker>,
+}
+
+impl Wire {
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.incoming.extend(bytes);
+        self.reader.take().into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn has_reader(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    pub(super) fn forget_reader(&mut self) {
+        self.reader = None;
+    }
+
+    /// How many of so many bytes pass now.
+    fn pass(&mut self, context: &Context<'_>, count: usize) -> Poll<usize> {
+        match self.moods.pop_front() {
+            Some(0) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(mood) => Poll::Ready(mood.min(count)),
+            None => Poll::Ready(count),
+        }
+    }
+}
+
+/// Our side of it.
+#[derive(Clone, Default)]
+pub(super) struct Socket(pub(super) Rc<RefCell<Wire>>);
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut wire = self.0.borrow_mut();
+        if wire.incoming.is_empty() {
+            wire.reader = Some(context.waker().clone());
+            return if wire.is_over { Poll::Ready(Ok(())) } else { Poll::Pending };
+        }
+        let most = wire.incoming.len().min(buffer.remaining());
+        wire.pass(context, most).map(|count| {
+            wire.incoming.drain(..count).for_each(|byte| buffer.put_slice(&[byte]));
+            Ok(())
+        })
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.borrow_mut();
+        if wire.is_broken {
+            return Poll::Ready(Ok(0));
+        }
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        wire.pass(context, bytes.len()).map(|count| {
+            wire.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().pass(context, 1).map(|_| Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut wire = self.0.borrow_mut();
+        wire.pass(context, 1).map(|_| {
+            wire.is_shut = true;
+            Ok(())
+        })
+    }
+}
+
+/// Counts how often a task was woken.
+#[derive(Default)]
+pub(super) struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Wakes {
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
