@@ -347,9 +347,9 @@ fn a_response_is_finished_when_it_is_flushed() {
     request.complete();
     line.wire().moods = [0].into();
     assert!(!line.flush());
-    assert_eq!(line.table.requests().cut.len(), 1);
+    assert_eq!(line.table.in_flight(), 1);
     assert!(line.flush());
-    assert_eq!((line.table.requests().cut.len(), line.table.requests().finished), (0, 1));
+    assert_eq!((line.table.in_flight(), line.table.traffic().requests.finished), (0, 1));
 }
 
 #[test]
