@@ -41,6 +41,12 @@ pub(crate) struct StartError {
     pub(crate) reason: String,
 }
 
+impl StartError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { cause: StopCause::StartFailed, reason: reason.into() }
+    }
+}
+
 /// The hooks that were running when a start ended before its end.
 pub(crate) struct Left {
     kind: Kind,
@@ -96,7 +102,7 @@ impl Executor {
                         walk.finish(step);
                         Ok(crew.next_ended())
                     }
-                    Err(reason) => Err(StartError { cause: StopCause::StartFailed, reason }),
+                    Err(reason) => Err(StartError::new(reason)),
                 };
             }
             if let Err(failure) = ended {

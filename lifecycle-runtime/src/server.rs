@@ -30,7 +30,7 @@ use address::{BindError, Bound};
 pub use probes::probes;
 use secure::Secure;
 use service::Build;
-pub(crate) use serving::{DrainTimes, Serving};
+pub(crate) use serving::{BuiltHttp, DrainTimes, Serving};
 use settings::Settings;
 
 /// Where a server listens that was told nothing else.

@@ -20,7 +20,7 @@ use crate::live::Live;
 use crate::plan::{Budget, Plan};
 use crate::report::{Recorder, Report};
 use crate::scope::Scope;
-use crate::server::{BoundHttp, DrainTimes, Serving, Surroundings};
+use crate::server::{BoundHttp, BuiltHttp, DrainTimes, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, Progress, Stop, StopCause, StopHandle, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -114,7 +114,13 @@ impl Stage<'_> {
         match executor.start(Kind::Startup, limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
-                match serve(servers, surroundings).await {
+                let served = tokio::select! {
+                    biased;
+                    served = serve(servers, surroundings) => served,
+                    cause = stop_asked(&mut asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
+                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
+                };
+                match served {
                     Ok(serving) => self.until_stop(&mut executor, serving, limit, asked, &mut paths).await,
                     Err(failure) => self.fail(&failure, State::Stopping),
                 }
@@ -317,19 +323,15 @@ impl Stage<'_> {
     }
 }
 
-/// Opens the listeners: everything that requests need is there.
+/// Builds the apps, and opens the listeners once all are there.
 async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Result<Vec<Serving>, StartError> {
-    let mut serving = Vec::new();
+    let failure = |what, error| StartError::new(format!("{what}: {error}"));
+    let mut built = Vec::new();
     for server in servers {
-        match server.serve(surroundings).await {
-            Ok(server) => serving.push(server),
-            Err(error) => {
-                let reason = format!("the server can't listen: {error}");
-                return Err(StartError { cause: StopCause::StartFailed, reason });
-            }
-        }
+        built.push(server.build(surroundings).await.map_err(|error| failure("no app to serve", error))?);
     }
-    Ok(serving)
+    let open = |server: BuiltHttp| server.open().map_err(|error| failure("the server can't listen", error));
+    built.into_iter().map(open).collect()
 }
 
 fn earlier(moment: Instant, by: Duration) -> Instant {

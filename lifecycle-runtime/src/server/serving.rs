@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::accept::{self, Acceptor};
+use super::address::Bound;
 use super::service::Endpoint;
 use super::traffic::Tables;
-use super::worker::{self, Order, Worker};
+use super::worker::{self, Desk, Order, Worker};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 
@@ -25,8 +26,8 @@ const LEAVING: Duration = Duration::from_millis(100);
 const NO_APP: &str = "an app could not be built; see the log for the reason";
 
 impl BoundHttp {
-    /// Builds the apps, listens and serves. On the async runtime.
-    pub(crate) async fn serve(self, surroundings: &Surroundings) -> io::Result<Serving> {
+    /// Builds the apps. On the async runtime.
+    pub(crate) async fn build(self, surroundings: &Surroundings) -> io::Result<BuiltHttp> {
         let Http { apps, protocol, settings, .. } = self.http;
         let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
         let is_secure = scheme == "https";
@@ -49,8 +50,25 @@ impl BoundHttp {
         for is_ready in ready {
             is_ready.await.map_err(|_| io::Error::other(NO_APP))?;
         }
-        let listeners: Vec<_> =
-            self.sockets.into_iter().map(|socket| socket.listen(backlog)).collect::<io::Result<_>>()?;
+        Ok(BuiltHttp { sockets: self.sockets, backlog, scheme, plan, workers, desks })
+    }
+}
+
+/// A server whose workers wait for connections.
+pub(crate) struct BuiltHttp {
+    sockets: Vec<Bound>,
+    backlog: u32,
+    scheme: &'static str,
+    plan: Arc<worker::Plan>,
+    workers: Vec<Worker>,
+    desks: Vec<Desk>,
+}
+
+impl BuiltHttp {
+    /// Listens and serves. On the async runtime.
+    pub(crate) fn open(self) -> io::Result<Serving> {
+        let Self { sockets, backlog, scheme, plan, workers, desks } = self;
+        let listeners: Vec<_> = sockets.into_iter().map(|socket| socket.listen(backlog)).collect::<io::Result<_>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let acceptor = accept::start(listeners, desks, Arc::clone(&plan.room))?;
         let tables = Tables::new(workers.iter().map(|worker| Arc::clone(&worker.table)));

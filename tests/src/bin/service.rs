@@ -202,6 +202,11 @@ fn main() -> ExitCode {
         return lifecycle.run();
     }
     let app = || {
+        match &*told_to("app") {
+            "hang" => thread::sleep(Duration::from_secs(600)),
+            "panic" => panic!("the app has no idea"),
+            _ => {}
+        }
         App::new()
             .configure(probes)
             .route("/", web::get().to(index))

@@ -88,6 +88,32 @@ fn a_timeout_is_a_failure() {
 }
 
 #[test]
+fn an_app_that_can_not_be_built_is_a_failed_start() {
+    let ended = program!("service").args("app=panic").start().end();
+    ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
+    ended.expect_said(&["the app has no idea", "start failed: no app to serve: an app could not be built"]);
+}
+
+#[test]
+fn an_app_that_is_never_built_is_a_failed_start() {
+    let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
+    let ended = program.start().end();
+    ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
+    ended.expect_said(&["start failed: building the app ran into the startup timeout"]);
+}
+
+#[test]
+fn a_signal_ends_the_start_while_an_app_is_being_built() {
+    let mut program = program!("service").args("app=hang").start();
+    program.wait_for("done warm");
+    let ended = program.stop();
+    ended
+        .expect_code(1)
+        .expect_did(&[&STARTED[..], &STOPPED].concat())
+        .expect_said(&["start failed: stopped: SIGTERM"]);
+}
+
+#[test]
 fn the_whole_start_has_a_timeout() {
     let program = program!("service").args("warm=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
     let ended = program.end();
