@@ -76,7 +76,7 @@ async fn the_critical_paths_go_through_all_phases() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_nobody_can_use_ends_with_its_hook() {
-    let plan = "start a; ready b; drain c; stop d";
+    let plan = "start a; ready b; drain c; stop d needs a";
     let behaviour = "a has a value; b has a value; c has a value; d has a value";
     let played = Play::new(plan, behaviour).run().await;
     played.check(&[
