@@ -45,8 +45,8 @@ fn cycle(log: &Path, shape: Shape, answers: usize) {
     let load = Load::start(&address, shape, |client, number| format!("GET /record/{client}-{number}"));
     load.wait_for(answers);
     program.signal(Signal::SIGTERM);
-    let outcome = load.end();
     let ended = program.end();
+    let outcome = load.end();
     outcome.expect_nothing_lost();
     println!("  {outcome}; gone {:?} after the signal", ended.took);
     ended.expect_code(0).expect_said(&[&format!("{} requests finished, 0 cut off", outcome.answered.len())]);

@@ -60,14 +60,14 @@ impl Server {
         self.program.signal(Signal::SIGTERM);
         self.program.wait_for("stopping");
     }
+}
 
-    /// How often each line was logged.
-    fn log(&self) -> HashMap<String, usize> {
-        let text = std::fs::read_to_string(self.folder.path().join("log")).expect("a log");
-        let mut lines = HashMap::new();
-        text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);
-        lines
-    }
+/// How often each line was logged.
+fn logged(folder: &TempDir) -> HashMap<String, usize> {
+    let text = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    let mut lines = HashMap::new();
+    text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);
+    lines
 }
 
 fn asking_for_http2(certificate: &Path) -> ClientConfig {
@@ -240,11 +240,12 @@ fn connections_full_of_streams_lose_none() {
             let load = Load::start(&server.address, server.over.clone());
             load.wait_for(2000).await;
             server.program.signal(Signal::SIGTERM);
+            let ended = server.program.end();
             let outcome = load.end().await;
             outcome.expect_nothing_lost();
-            println!("{outcome}");
-            let log = server.log();
-            expect_gone(server);
+            println!("{outcome}; gone {:?} after the signal", ended.took);
+            ended.expect_code(0).expect_said(&["0 cut off"]);
+            let log = logged(&server.folder);
             let runs = |number: &usize| log.get(&number.to_string()).copied().unwrap_or_default();
             assert!(outcome.answered.iter().all(|number| runs(number) == 1), "answered, and did not run once");
             assert!(outcome.refused.iter().all(|number| runs(number) == 0), "refused, and ran");
