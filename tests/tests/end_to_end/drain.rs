@@ -94,5 +94,7 @@ fn a_handler_that_panics_takes_nothing_else_down() {
     let address = program.address();
     assert!(matches!(request(&address, "GET /panicking"), Err(Lost::Unanswered)));
     assert_eq!(request(&address, "GET /rows").expect("a response").body, "rows");
-    program.stop().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
+    let ended = program.stop();
+    ended.expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
+    ended.expect_said(&["1 request finished, 0 cut off, 1 panicked"]);
 }

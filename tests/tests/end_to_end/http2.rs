@@ -111,6 +111,8 @@ fn an_idle_connection_is_told_and_closed() {
         server.stop();
         let Seen { goodbyes, resets, .. } = wire.rest();
         assert!(goodbyes.iter().all(|(_, code)| *code == 0), "{goodbyes:?}");
+        let first = goodbyes.first().map(|(last, _)| *last);
+        assert_eq!(first, Some((1 << 31) - 1), "what is on its way is still welcome: {goodbyes:?}");
         assert_eq!(goodbyes.last().map(|(last, _)| *last), Some(1), "the last stream that it took: {goodbyes:?}");
         assert!(resets.is_empty(), "{resets:?}");
         let ended = expect_gone(server);
