@@ -131,7 +131,8 @@ impl Config {
 
     /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can be, and so refused.
     pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let text =
+            |text: std::ffi::OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
         std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
     }
 }

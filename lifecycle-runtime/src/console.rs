@@ -17,7 +17,8 @@ use crate::state::State;
 /// Writes a run's events as lines.
 #[derive(Clone)]
 pub(crate) struct Console {
-    to_writer: Sender<Order>,
+    /// `None` where nothing is to be written.
+    to_writer: Option<Sender<Order>>,
     style: Style,
     start_failed: Arc<AtomicBool>,
 }
@@ -38,28 +39,32 @@ impl Console {
         let (to_writer, orders) = channel();
         // Without a thread the lines are lost; the run is not.
         let _ = std::thread::Builder::new().name("lifecycle-console".to_owned()).spawn(move || write(output, &orders));
-        Self::with(to_writer, style)
-    }
-
-    fn with(to_writer: Sender<Order>, style: Style) -> Self {
-        Self { to_writer, style, start_failed: Arc::default() }
+        Self { to_writer: Some(to_writer), style, start_failed: Arc::default() }
     }
 
     /// Writes nothing.
     pub(crate) fn silent() -> Self {
-        Self::with(channel().0, Style { colour: false })
+        Self { to_writer: None, style: Style { colour: false }, start_failed: Arc::default() }
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.to_writer.is_none()
     }
 
     /// Writes what a run came to. Errors of hooks have been written when they happened.
     pub(crate) fn report(&self, report: &Report) {
+        if self.is_silent() {
+            return;
+        }
         let text = report.summary();
         if report.is_clean() { self.say(&text) } else { self.complain(&text) }
     }
 
     /// Writes lines of text.
     pub(crate) fn say(&self, text: &str) {
+        let Some(to_writer) = &self.to_writer else { return };
         for line in text.lines() {
-            let _ = self.to_writer.send(Order::Line(format!("{} {line}\n", self.style.faint("lifecycle:"))));
+            let _ = to_writer.send(Order::Line(format!("{} {line}\n", self.style.faint("lifecycle:"))));
         }
     }
 
@@ -72,8 +77,9 @@ impl Console {
 
     /// Waits until everything is written, but no longer than this.
     pub(crate) fn flush(&self, at_most: Duration) {
+        let Some(to_writer) = &self.to_writer else { return };
         let (done, written) = channel();
-        let _ = self.to_writer.send(Order::Flush(done));
+        let _ = to_writer.send(Order::Flush(done));
         let _ = written.recv_timeout(at_most);
     }
 }

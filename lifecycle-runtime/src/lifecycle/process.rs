@@ -72,8 +72,10 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(_signals) => spawned(run.drive(servers, None)).await,
         Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
     };
-    let flushed = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS));
-    let _ = flushed.await;
+    // The blocking pool may have to start a thread for it.
+    if !console.is_silent() {
+        let _ = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS)).await;
+    }
     report
 }
 
