@@ -19,7 +19,7 @@ use crate::task::{Task, Value};
 
 use crew::{Crew, Ended};
 pub(crate) use path::CriticalPath;
-use path::Times;
+use path::Way;
 
 /// Makes the task of a hook. The hook's own `run`, but for tests.
 pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
@@ -69,27 +69,23 @@ impl Executor {
     ) -> Result<CriticalPath, (StartError, Left)> {
         let plan = Arc::clone(&self.plan);
         let graph = plan.graph(kind);
-        let mut walk = graph.walk();
-        let mut times = Times::new(graph);
+        let mut way = Way::through(graph);
         let mut crew = Crew::new(graph.steps().len());
         loop {
-            while let Some(step) = walk.next() {
+            while let Some(step) = way.next() {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
                         self.begin(&mut crew, step, hook, deadline, Limit::StartupTimeout);
                     }
-                    Step::Drop(_) | Step::Barrier => {
-                        times.ended(step, Duration::ZERO);
-                        walk.finish(step);
-                    }
+                    Step::Drop(_) | Step::Barrier => way.passed(step),
                 }
             }
             let mut ended = tokio::select! {
                 biased;
                 cause = stop_asked(asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
                 ended = crew.next() => match ended {
-                    None => return Ok(times.critical_path(plan.hooks(), graph)),
+                    None => return Ok(way.critical_path(plan.hooks())),
                     Some(ended) => Ok(Some(ended)),
                 },
             };
@@ -98,8 +94,7 @@ impl Executor {
                 let (step, took) = (one.step, one.took);
                 ended = match self.start_ended(kind, one) {
                     Ok(()) => {
-                        times.ended(step, took);
-                        walk.finish(step);
+                        way.ended(step, took);
                         Ok(crew.next_ended())
                     }
                     Err(reason) => Err(StartError::new(reason)),
@@ -159,26 +154,22 @@ impl Executor {
         if graph.steps().is_empty() {
             return CriticalPath::new();
         }
-        let mut walk = graph.walk();
-        let mut times = Times::new(graph);
+        let mut way = Way::through(graph);
         let mut crew = Crew::new(graph.steps().len());
         loop {
-            while let Some(step) = walk.next() {
+            while let Some(step) = way.next() {
                 let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
                 if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline) {
-                    times.ended(step, Duration::ZERO);
-                    walk.finish(step);
+                    way.passed(step);
                 }
             }
             let mut ended = crew.next().await;
             if ended.is_none() {
-                return times.critical_path(plan.hooks(), graph);
+                return way.critical_path(plan.hooks());
             }
             while let Some(one) = ended {
-                let step = one.step;
-                times.ended(step, one.took);
-                self.stop_ended(graph.steps()[step], one);
-                walk.finish(step);
+                way.ended(one.step, one.took);
+                self.stop_ended(graph.steps()[one.step], one);
                 ended = crew.next_ended();
             }
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use budget::Budget;
-pub(crate) use graph::{Graph, Step};
+pub(crate) use graph::{Graph, Step, Walk};
 
 use crate::hook::{HookMeta, Kind};
 use crate::id::{HookId, HookMap};

@@ -3,39 +3,45 @@
 use std::time::Duration;
 
 use crate::hook::HookMeta;
-use crate::plan::{Graph, Step};
+use crate::plan::{Graph, Step, Walk};
 
 /// The hooks that a phase's duration is made of, each with how long it took.
 pub(crate) type CriticalPath = Vec<(&'static HookMeta, Duration)>;
 
-/// When each step of a phase ended: as its place in the sequence of ends.
-pub(super) struct Times {
-    ends: Vec<Option<(usize, Duration)>>,
-    count: usize,
+/// The way that a phase takes through its graph, and how long each step took.
+pub(super) struct Way<'g> {
+    graph: &'g Graph,
+    walk: Walk<'g>,
+    took: Vec<Duration>,
 }
 
-impl Times {
-    pub(super) fn new(graph: &Graph) -> Self {
-        Self { ends: vec![None; graph.steps().len()], count: 0 }
+impl<'g> Way<'g> {
+    pub(super) fn through(graph: &'g Graph) -> Self {
+        Self { graph, walk: graph.walk(), took: vec![Duration::ZERO; graph.steps().len()] }
     }
 
+    /// A step that waits for nothing any more.
+    pub(super) fn next(&mut self) -> Option<usize> {
+        self.walk.next()
+    }
+
+    /// A step that took its time has ended: what waited only for it is free.
     pub(super) fn ended(&mut self, step: usize, took: Duration) {
-        self.ends[step] = Some((self.count, took));
-        self.count += 1;
+        self.took[step] = took;
+        self.walk.finish(step);
     }
 
-    /// From the step that ended last, back through the one that each had to wait for longest.
-    pub(super) fn critical_path(&self, hooks: &[&'static HookMeta], graph: &Graph) -> CriticalPath {
-        let back = graph.reversed();
-        let place = |step: &usize| self.ends[*step].map(|(place, _)| place);
-        let last = (0..self.ends.len()).max_by_key(place);
-        let steps = std::iter::successors(last, |&step| back.successors(step).max_by_key(place));
-        let mut path: CriticalPath = steps
-            .filter_map(|step| match (graph.steps()[step], self.ends[step]) {
-                (Step::Run(hook), Some((_, took))) if took > Duration::ZERO => Some((hooks[hook], took)),
-                _ => None,
-            })
-            .collect();
+    /// A step that takes no time.
+    pub(super) fn passed(&mut self, step: usize) {
+        self.walk.finish(step);
+    }
+
+    pub(super) fn critical_path(&self, hooks: &[&'static HookMeta]) -> CriticalPath {
+        let hook = |step: usize| match self.graph.steps()[step] {
+            Step::Run(hook) if self.took[step] > Duration::ZERO => Some((hooks[hook], self.took[step])),
+            _ => None,
+        };
+        let mut path: CriticalPath = self.walk.longest_wait().filter_map(hook).collect();
         path.reverse();
         path
     }

@@ -78,7 +78,7 @@ pub(super) fn worst_case(hooks: &[&'static HookMeta], phase: &Graph) -> (Vec<&'s
 fn longest(graph: &Graph, weight: impl Fn(&Step) -> Duration) -> (Vec<Duration>, Duration) {
     let mut behind = vec![Duration::ZERO; graph.steps().len()];
     let mut whole = Duration::ZERO;
-    for step in graph.sequence().into_iter().rev() {
+    for step in graph.sequence().rev() {
         let with_own = |step: usize| behind[step].saturating_add(weight(&graph.steps()[step]));
         let heaviest = graph.successors(step).map(with_own).max().unwrap_or_default();
         behind[step] = heaviest;

@@ -21,10 +21,10 @@ pub(crate) struct Graph {
     successors: Vec<u32>,
     /// Per step, how many edges lead to it.
     incoming: Vec<u32>,
+    sequence: Vec<u32>,
 }
 
 impl Graph {
-    #[allow(clippy::cast_possible_truncation, reason = "a program has fewer than four billion hooks")]
     pub(crate) fn new(steps: Vec<Step>, edges: &[(usize, usize)]) -> Self {
         let mut offsets = vec![0; steps.len() + 1];
         let mut incoming = vec![0; steps.len()];
@@ -38,10 +38,12 @@ impl Graph {
         let mut next = offsets.clone();
         let mut successors = vec![0; edges.len()];
         for &(from, to) in edges {
-            successors[next[from] as usize] = to as u32;
+            successors[next[from] as usize] = number(to);
             next[from] += 1;
         }
-        Self { steps, offsets, successors, incoming }
+        let mut graph = Self { steps, offsets, successors, incoming, sequence: Vec::new() };
+        graph.sequence = graph.in_sequence();
+        graph
     }
 
     pub(crate) fn steps(&self) -> &[Step] {
@@ -56,15 +58,19 @@ impl Graph {
     /// Goes through the graph: hands out what is free to begin and hears what has ended.
     pub(crate) fn walk(&self) -> Walk<'_> {
         let free = (0..self.steps.len()).filter(|&step| self.incoming[step] == 0).collect();
-        Walk { graph: self, waits_for: self.incoming.clone(), free }
+        Walk { graph: self, waits_for: self.incoming.clone(), free, freed_by: vec![None; self.steps.len()], last: None }
     }
 
     /// All steps, each behind those that it waits for. Steps of a cycle are missing.
-    pub(crate) fn sequence(&self) -> Vec<usize> {
+    pub(crate) fn sequence(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.sequence.iter().map(|&step| step as usize)
+    }
+
+    fn in_sequence(&self) -> Vec<u32> {
         let mut walk = self.walk();
         let mut sequence = Vec::with_capacity(self.steps.len());
         while let Some(step) = walk.next() {
-            sequence.push(step);
+            sequence.push(number(step));
             walk.finish(step);
         }
         sequence
@@ -79,9 +85,12 @@ impl Graph {
 
     /// Cycles, each as the steps along it, every one disjoint from the others.
     pub(crate) fn cycles(&self) -> Vec<Vec<usize>> {
+        if self.sequence.len() == self.steps.len() {
+            return Vec::new();
+        }
         let back = self.reversed();
         let mut open = vec![true; self.steps.len()];
-        self.sequence().into_iter().for_each(|step| open[step] = false);
+        self.sequence().for_each(|step| open[step] = false);
         // A step is open because it waits for another open one: following these leads round and round.
         let awaited = |step: usize| back.successors(step).find(|&other| open[other]);
 
@@ -104,12 +113,21 @@ impl Graph {
     }
 }
 
+/// A step as it is kept: half the size.
+#[allow(clippy::cast_possible_truncation, reason = "a program has fewer than four billion hooks")]
+fn number(step: usize) -> u32 {
+    step as u32
+}
+
 /// A way through a graph.
 #[derive(Debug)]
 pub(crate) struct Walk<'g> {
     graph: &'g Graph,
     waits_for: Vec<u32>,
     free: VecDeque<usize>,
+    /// Per step, the one that it waited for longest.
+    freed_by: Vec<Option<u32>>,
+    last: Option<usize>,
 }
 
 impl Walk<'_> {
@@ -120,11 +138,18 @@ impl Walk<'_> {
 
     /// A step has ended: what waited only for it is free.
     pub(crate) fn finish(&mut self, step: usize) {
+        self.last = Some(step);
         for next in self.graph.successors(step) {
             self.waits_for[next] -= 1;
             if self.waits_for[next] == 0 {
+                self.freed_by[next] = Some(number(step));
                 self.free.push_back(next);
             }
         }
+    }
+
+    /// From the step that ended last, back through the one that each had to wait for longest.
+    pub(crate) fn longest_wait(&self) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.last, |&step| self.freed_by[step].map(|step| step as usize))
     }
 }

@@ -169,7 +169,7 @@ impl Plan {
 
 /// The hooks of a graph, each behind what it waits for.
 fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
-    graph.sequence().into_iter().filter(|&step| matches!(graph.steps()[step], Step::Run(_)))
+    graph.sequence().filter(|&step| matches!(graph.steps()[step], Step::Run(_)))
 }
 
 /// Every edge once.

@@ -13,7 +13,7 @@ use crate::hook::Kind;
 /// start and the stop, if there is anything in them, by name: `db | ready announce | drain withdraw | drop db`.
 fn sequence(plan: &Plan) -> String {
     let line = |graph: &Graph| {
-        let steps = graph.sequence().into_iter().map(|step| graph.steps()[step]);
+        let steps = graph.sequence().map(|step| graph.steps()[step]);
         let labels = steps.filter(|step| *step != Step::Barrier).map(|step| label(plan.hooks(), step));
         labels.collect::<Vec<_>>().join(", ")
     };
