@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// Something per hook. Identities come from the program itself: nobody could choose them to collide.
 pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
@@ -22,10 +23,20 @@ pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HookId(Identity);
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Identity {
     Type(TypeId),
     Number(u64),
+}
+
+/// Without the variant: a plan has hooks of one of them.
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Type(id) => id.hash(state),
+            Self::Number(number) => number.hash(state),
+        }
+    }
 }
 
 impl HookId {

@@ -57,9 +57,15 @@ impl Plan {
     ///
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
-        let hooks = sorted(with_everything_named(hooks));
-        let index: HookMap<_> = hooks.iter().enumerate().map(|(at, hook)| (hook.id, at)).collect();
-        let mut problems = check::all(&hooks);
+        let (mut hooks, mut index) = with_everything_named(hooks);
+        hooks.sort_by_key(|hook| (hook.module, hook.name, hook.kind, hook.order(), hook.file, hook.line));
+        let mut problems = check::one_hook_per_path(&hooks);
+        // Stable: those of one order stay sorted by path.
+        hooks.sort_by_key(|hook| (hook.kind, hook.order()));
+        for (at, hook) in hooks.iter().enumerate() {
+            index.insert(hook.id, at);
+        }
+        problems.extend(check::all(&hooks, &index));
         if problems.is_empty() {
             let graphs = Kind::ALL.map(|kind| build::phase(kind, &hooks, &index));
             for graph in &graphs {
@@ -131,24 +137,28 @@ impl Plan {
     }
 }
 
-/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration.
-fn with_everything_named(hooks: impl IntoIterator<Item = &'static HookMeta>) -> HookMap<&'static HookMeta> {
-    let mut open: Vec<_> = hooks.into_iter().collect();
-    let mut found = HookMap::with_capacity_and_hasher(open.len(), foldhash::fast::RandomState::default());
-    while let Some(hook) = open.pop() {
-        if found.insert(hook.id, hook).is_none() {
-            open.extend(hook.needs());
-            open.extend(hook.before());
-            open.extend(hook.of());
-        }
+/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration. And
+/// where each stands.
+fn with_everything_named(
+    hooks: impl IntoIterator<Item = &'static HookMeta>,
+) -> (Vec<&'static HookMeta>, HookMap<usize>) {
+    let hooks = hooks.into_iter();
+    let number = hooks.size_hint().0;
+    let mut found: Vec<&'static HookMeta> = Vec::with_capacity(number);
+    let mut index = HookMap::with_capacity_and_hasher(number, foldhash::fast::RandomState::default());
+    let mut add = |found: &mut Vec<_>, hook: &'static HookMeta| {
+        index.entry(hook.id).or_insert_with(|| {
+            found.push(hook);
+            found.len() - 1
+        });
+    };
+    hooks.for_each(|hook| add(&mut found, hook));
+    let mut at = 0;
+    while let Some(&hook) = found.get(at) {
+        hook.needs().chain(hook.before()).chain(hook.of()).for_each(|named| add(&mut found, named));
+        at += 1;
     }
-    found
-}
-
-fn sorted(hooks: HookMap<&'static HookMeta>) -> Vec<&'static HookMeta> {
-    let mut hooks: Vec<_> = hooks.into_values().collect();
-    hooks.sort_by_key(|hook| (hook.kind, hook.order(), hook.module, hook.name, hook.file, hook.line));
-    hooks
+    (found, index)
 }
 
 /// The hooks of one kind among sorted ones, each with its place.

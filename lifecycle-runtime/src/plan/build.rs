@@ -1,7 +1,5 @@
 //! From hooks to graphs: what each key and argument means as an edge.
 
-use std::collections::{BTreeMap, HashMap};
-
 use super::graph::{Graph, Step};
 use super::of_kind;
 use crate::hook::{HookMeta, Kind};
@@ -14,9 +12,7 @@ type Index = HookMap<usize>;
 /// before.
 pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
-    for (at, _) in of_kind(hooks, kind) {
-        draft.add(Step::Run(at));
-    }
+    of_kind(hooks, kind).for_each(|(at, _)| draft.add(Step::Run(at)));
     if kind == Kind::Shutdown {
         ends(hooks, index, &mut draft);
     }
@@ -35,14 +31,18 @@ pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
 /// The end of every value: behind the shutdown hooks that use it, and before the end of what it was made of. The end of a
 /// value is its teardown, if it has one, and then its drop.
 fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
-    let torn_down = |(at, hook): (usize, &'static HookMeta)| hook.of().map(|resource| (index[&resource.id], at));
-    let teardowns: HashMap<_, _> = of_kind(hooks, Kind::Shutdown).filter_map(torn_down).collect();
+    let mut teardowns = vec![None; hooks.len()];
+    for (at, hook) in of_kind(hooks, Kind::Shutdown) {
+        if let Some(resource) = hook.of() {
+            teardowns[index[&resource.id]] = Some(at);
+        }
+    }
+    of_kind(hooks, Kind::Startup).for_each(|(at, _)| draft.add(Step::Drop(at)));
     // What has to wait for everything that uses the value.
-    let end = |resource: usize| teardowns.get(&resource).map_or(Step::Drop(resource), |&teardown| Step::Run(teardown));
+    let end = |resource: usize| teardowns[resource].map_or(Step::Drop(resource), Step::Run);
 
     for (at, hook) in of_kind(hooks, Kind::Startup) {
-        draft.add(Step::Drop(at));
-        if let Some(&teardown) = teardowns.get(&at) {
+        if let Some(teardown) = teardowns[at] {
             draft.edge(Step::Run(teardown), Step::Drop(at));
         }
         for needed in hook.needs() {
@@ -63,25 +63,18 @@ struct Draft {
     /// Per hook, the number of its `Run` and of its `Drop`.
     runs: Vec<usize>,
     drops: Vec<usize>,
-    edges: Vec<(Step, Step)>,
-    /// Edges to and from barriers, by number: barriers have no name.
-    numbered: Vec<(usize, usize)>,
+    /// By the numbers of the steps.
+    edges: Vec<(usize, usize)>,
 }
 
 const ABSENT: usize = usize::MAX;
 
 impl Draft {
     fn new(hooks: Hooks<'_>) -> Self {
-        Self {
-            steps: Vec::new(),
-            runs: vec![ABSENT; hooks.len()],
-            drops: vec![ABSENT; hooks.len()],
-            edges: Vec::new(),
-            numbered: Vec::new(),
-        }
+        Self { steps: Vec::new(), runs: vec![ABSENT; hooks.len()], drops: vec![ABSENT; hooks.len()], edges: Vec::new() }
     }
 
-    fn add(&mut self, step: Step) -> usize {
+    fn add(&mut self, step: Step) {
         let number = self.steps.len();
         match step {
             Step::Run(hook) => self.runs[hook] = number,
@@ -89,37 +82,36 @@ impl Draft {
             Step::Barrier => {}
         }
         self.steps.push(step);
-        number
     }
 
+    /// Between steps that have been added.
     fn edge(&mut self, from: Step, to: Step) {
-        self.edges.push((from, to));
+        self.edges.push((self.number(from), self.number(to)));
+    }
+
+    fn number(&self, step: Step) -> usize {
+        match step {
+            Step::Run(hook) => self.runs[hook],
+            Step::Drop(hook) => self.drops[hook],
+            Step::Barrier => ABSENT,
+        }
     }
 
     /// Between each two orders in use, a step that waits for all hooks of the lower and holds back all of the higher.
     fn barriers(&mut self, hooks: Hooks<'_>, kind: Kind) {
-        let mut orders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (at, hook) in of_kind(hooks, kind) {
-            if let Some(order) = hook.order() {
-                orders.entry(order).or_default().push(self.runs[at]);
-            }
-        }
-        let groups: Vec<_> = orders.into_values().collect();
-        for pair in groups.windows(2) {
-            let barrier = self.add(Step::Barrier);
-            self.numbered.extend(pair[0].iter().map(|&lower| (lower, barrier)));
-            self.numbered.extend(pair[1].iter().map(|&higher| (barrier, higher)));
+        let in_order: Vec<_> =
+            of_kind(hooks, kind).filter_map(|(at, hook)| Some((hook.order()?, self.runs[at]))).collect();
+        // Hooks are sorted by order.
+        let orders: Vec<_> = in_order.chunk_by(|a, b| a.0 == b.0).collect();
+        for pair in orders.windows(2) {
+            let barrier = self.steps.len();
+            self.add(Step::Barrier);
+            self.edges.extend(pair[0].iter().map(|&(_, lower)| (lower, barrier)));
+            self.edges.extend(pair[1].iter().map(|&(_, higher)| (barrier, higher)));
         }
     }
 
     fn finish(self) -> Graph {
-        let number = |step: Step| match step {
-            Step::Run(hook) => self.runs[hook],
-            Step::Drop(hook) => self.drops[hook],
-            Step::Barrier => ABSENT,
-        };
-        let mut edges: Vec<_> = self.edges.iter().map(|&(from, to)| (number(from), number(to))).collect();
-        edges.extend(&self.numbered);
-        Graph::new(self.steps, &edges)
+        Graph::new(self.steps, &self.edges)
     }
 }

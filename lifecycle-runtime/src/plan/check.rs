@@ -1,7 +1,5 @@
 //! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the compiler has checked.
 
-use std::collections::HashMap;
-
 use super::graph::{Graph, Step};
 use super::label;
 use crate::hook::{HookMeta, Kind};
@@ -10,38 +8,34 @@ use crate::id::HookMap;
 type Hooks<'a> = &'a [&'static HookMeta];
 
 /// Every problem that keeps the graphs from being built.
-pub(super) fn all(hooks: Hooks<'_>) -> Vec<String> {
-    let mut problems = Vec::new();
-    one_hook_per_path(hooks, &mut problems);
-    one_teardown_per_hook(hooks, &mut problems);
-    teardown_of_a_startup_hook(hooks, &mut problems);
-    needs_its_own_kind_or_startup(hooks, &mut problems);
-    before_a_shutdown_hook(hooks, &mut problems);
-    before_a_higher_order(hooks, &mut problems);
+pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
+    let mut problems = one_teardown_per_hook(hooks, index);
+    for hook in hooks {
+        teardown_of_a_startup_hook(hook, &mut problems);
+        needs_its_own_kind_or_startup(hook, &mut problems);
+        before_a_shutdown_hook(hook, &mut problems);
+        before_a_higher_order(hook, &mut problems);
+    }
     problems
 }
 
-/// Reports and settings name hooks by their path.
-fn one_hook_per_path(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    let mut first = HashMap::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
-    for hook in hooks {
-        if let Some(other) = first.insert((hook.module, hook.name), hook) {
-            problems.push(format!(
-                "two hooks have the path `{}`: {} and {}; rename one of them",
-                hook.path(),
-                other.place(),
-                hook.place(),
-            ));
-        }
-    }
+/// Reports and settings name hooks by their path. These are sorted by it.
+pub(super) fn one_hook_per_path(hooks: Hooks<'_>) -> Vec<String> {
+    let same = |pair: &&[&HookMeta]| pair[0].name == pair[1].name && pair[0].module == pair[1].module;
+    let problem = |pair: &[&HookMeta]| {
+        let (path, first, second) = (pair[0].path(), pair[0].place(), pair[1].place());
+        format!("two hooks have the path `{path}`: {first} and {second}; rename one of them")
+    };
+    hooks.windows(2).filter(same).map(problem).collect()
 }
 
 /// A value ends once.
-fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    let mut first = HookMap::default();
+fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut first = vec![None; hooks.len()];
     for hook in hooks {
         let Some(resource) = hook.of() else { continue };
-        if let Some(other) = first.insert(resource.id, hook) {
+        if let Some(other) = first[index[&resource.id]].replace(hook) {
             problems.push(format!(
                 "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other run before it, with \
                  `before = [...]` or an argument `Dep<{}>`",
@@ -53,66 +47,59 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
             ));
         }
     }
+    problems
 }
 
 /// Only what has started can be torn down. The compiler checks it for hooks of the attributes.
-fn teardown_of_a_startup_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    for hook in hooks {
-        if let Some(resource) = hook.of().filter(|resource| resource.kind != Kind::Startup) {
-            problems.push(format!("{} can't be the teardown of {}: it never starts", named(hook), named(resource)));
-        }
+fn teardown_of_a_startup_hook(hook: &HookMeta, problems: &mut Vec<String>) {
+    if let Some(resource) = hook.of().filter(|resource| resource.kind != Kind::Startup) {
+        problems.push(format!("{} can't be the teardown of {}: it never starts", named(hook), named(resource)));
     }
 }
 
 /// One phase of a run is over before the next begins. The compiler checks it for hooks of the attributes.
-fn needs_its_own_kind_or_startup(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    for hook in hooks {
-        for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
-            problems.push(format!(
-                "{}, an `#[{}]` hook, can't need {}, an `#[{}]` hook; take the dependency away",
-                named(hook),
-                hook.kind,
-                named(needed),
-                needed.kind,
-            ));
-        }
+fn needs_its_own_kind_or_startup(hook: &HookMeta, problems: &mut Vec<String>) {
+    for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
+        problems.push(format!(
+            "{}, an `#[{}]` hook, can't need {}, an `#[{}]` hook; take the dependency away",
+            named(hook),
+            hook.kind,
+            named(needed),
+            needed.kind,
+        ));
     }
 }
 
 /// All others are over before any shutdown hook.
-fn before_a_shutdown_hook(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    for hook in hooks {
-        for later in hook.before().filter(|later| later.kind != Kind::Shutdown) {
-            let what_to_do = match later.kind {
-                Kind::Startup => {
-                    format!("to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`", later.name)
-                }
-                _ => "take `before` away".to_owned(),
-            };
-            problems.push(format!(
-                "{} can't run before {}, an `#[{}]` hook, which runs earlier; {what_to_do}",
-                named(hook),
-                named(later),
-                later.kind,
-            ));
-        }
+fn before_a_shutdown_hook(hook: &HookMeta, problems: &mut Vec<String>) {
+    for later in hook.before().filter(|later| later.kind != Kind::Shutdown) {
+        let what_to_do = match later.kind {
+            Kind::Startup => {
+                format!("to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`", later.name)
+            }
+            _ => "take `before` away".to_owned(),
+        };
+        problems.push(format!(
+            "{} can't run before {}, an `#[{}]` hook, which runs earlier; {what_to_do}",
+            named(hook),
+            named(later),
+            later.kind,
+        ));
     }
 }
 
 /// A lower order has finished before a higher one starts.
-fn before_a_higher_order(hooks: Hooks<'_>, problems: &mut Vec<String>) {
-    for hook in hooks {
-        for later in hook.before() {
-            if let (Some(own), Some(other)) = (hook.order(), later.order())
-                && own > other
-            {
-                problems.push(format!(
-                    "{} (order {own}) is to run before {} (order {other}), but a lower order runs first; change one \
-                     of the orders or take `before` away",
-                    named(hook),
-                    named(later),
-                ));
-            }
+fn before_a_higher_order(hook: &HookMeta, problems: &mut Vec<String>) {
+    for later in hook.before() {
+        if let (Some(own), Some(other)) = (hook.order(), later.order())
+            && own > other
+        {
+            problems.push(format!(
+                "{} (order {own}) is to run before {} (order {other}), but a lower order runs first; change one of \
+                 the orders or take `before` away",
+                named(hook),
+                named(later),
+            ));
         }
     }
 }
