@@ -1,15 +1,13 @@
 //! The hooks that are running now: each a task of its own, with the time it has.
 
 use std::any::Any;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{Instrument, Span};
 
@@ -26,18 +24,22 @@ pub(super) struct Crew {
     /// Per step, what runs.
     running: Vec<Option<Running>>,
     count: usize,
-    news: UnboundedReceiver<News>,
     teller: UnboundedSender<News>,
-    /// When to look at a step again, the earliest first. Steps that have ended stay in it until then.
-    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    news: UnboundedReceiver<News>,
+    /// News that have arrived, the latest first, and when.
+    heard: Vec<News>,
+    heard_at: Instant,
+    /// Goes off when something is due, or was before it ended.
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Instant>,
 }
 
 struct Running {
     began: Instant,
+    /// When to cancel it; when to abandon it, if it is cancelled.
+    due: Instant,
     limit: Limit,
-    handle: AbortHandle,
+    handle: JoinHandle<()>,
     cancelled: Option<Reason>,
 }
 
@@ -47,10 +49,19 @@ enum Reason {
     GivenUp,
 }
 
-/// A task is over: with what it returned, with what it panicked with, or because it was cancelled.
+/// A task is over.
 struct News {
     step: usize,
-    how: Option<std::thread::Result<TaskResult>>,
+    how: End,
+}
+
+enum End {
+    /// With what it returned, or with what it panicked with.
+    Itself(std::thread::Result<TaskResult>),
+    /// Because it was cancelled.
+    Cancelled,
+    /// For us: it was cancelled and did not end.
+    Abandoned,
 }
 
 /// How a step's task ended.
@@ -65,13 +76,15 @@ impl Crew {
     /// A crew for a phase of this many steps.
     pub(super) fn new(steps: usize) -> Self {
         let (teller, news) = unbounded_channel();
+        let now = Instant::now();
         Self {
             running: std::iter::repeat_with(|| None).take(steps).collect(),
             count: 0,
-            news,
             teller,
-            due: BinaryHeap::new(),
-            alarm: Box::pin(sleep_until(Instant::now())),
+            news,
+            heard: Vec::new(),
+            heard_at: now,
+            alarm: Box::pin(sleep_until(now)),
             alarm_at: None,
         }
     }
@@ -85,18 +98,17 @@ impl Crew {
         now: Instant,
         (deadline, limit): (Instant, Limit),
     ) {
-        let end = End { teller: self.teller.clone(), step, how: None };
+        let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => tokio::task::spawn_blocking(move || {
                 end.with(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook)))));
-            })
-            .abort_handle(),
+            }),
             Task::Future(future) => spawn(Watched { future: Some(future), hook, end }, span),
         };
-        self.running[step] = Some(Running { began: now, limit, handle, cancelled: None });
+        self.running[step] = Some(Running { began: now, due: deadline, limit, handle, cancelled: None });
         self.count += 1;
-        self.look_again(step, deadline);
+        self.wake_at(deadline);
     }
 
     /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has until `give_up`.
@@ -110,12 +122,12 @@ impl Crew {
         if let Some(running) = &mut self.running[step] {
             running.handle.abort();
             running.cancelled = Some(running.cancelled.unwrap_or(reason));
-            self.look_again(step, give_up);
+            running.due = give_up;
+            self.wake_at(give_up);
         }
     }
 
-    fn look_again(&mut self, step: usize, at: Instant) {
-        self.due.push(Reverse((at, step)));
+    fn wake_at(&mut self, at: Instant) {
         if self.alarm_at.is_none_or(|alarm| at < alarm) {
             self.alarm.as_mut().reset(at);
             self.alarm_at = Some(at);
@@ -126,71 +138,55 @@ impl Crew {
     ///
     /// Cancel safe: what has not been returned will be.
     pub(super) async fn next(&mut self) -> Option<Ended> {
-        while self.count > 0 {
-            tokio::select! {
-                biased;
-                Some(news) = self.news.recv() => {
-                    if let Some(ended) = self.hear(news) {
-                        return Some(ended);
-                    }
-                }
-                () = self.alarm.as_mut(), if self.alarm_at.is_some() => {
-                    if let Some(ended) = self.alarmed() {
-                        return Some(ended);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// The next task that has ended already, without waiting for any.
-    pub(super) fn next_ended(&mut self) -> Option<Ended> {
-        while let Ok(news) = self.news.try_recv() {
-            if let Some(ended) = self.hear(news) {
+        loop {
+            if let Some(ended) = self.next_ended() {
                 return Some(ended);
             }
+            if self.count == 0 {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                _ = self.news.recv_many(&mut self.heard, usize::MAX) => {}
+                () = self.alarm.as_mut(), if self.alarm_at.is_some() => self.alarmed(),
+            }
+            self.heard_at = Instant::now();
+            self.heard.reverse();
+        }
+    }
+
+    /// The next task that has been heard of already, without waiting for any.
+    pub(super) fn next_ended(&mut self) -> Option<Ended> {
+        while let Some(News { step, how }) = self.heard.pop() {
+            // One that was abandoned before is of no interest any more.
+            let Some(running) = self.take(step) else { continue };
+            let result = match how {
+                End::Itself(Ok(Ok(value))) => Ok(value),
+                End::Itself(Ok(Err(error))) => Err(Outcome::Failed { error: error::chain(&*error) }),
+                End::Itself(Err(panic)) => Err(Outcome::Panicked { message: message(&*panic) }),
+                End::Cancelled => Err(running.stopped(true)),
+                End::Abandoned => Err(running.stopped(false)),
+            };
+            let at = self.heard_at;
+            return Some(Ended { step, at, took: at.saturating_duration_since(running.began), result });
         }
         None
     }
 
-    fn hear(&mut self, news: News) -> Option<Ended> {
-        // One that was abandoned before is of no interest any more.
-        let running = self.take(news.step)?;
-        let result = match news.how {
-            Some(Ok(Ok(value))) => Ok(value),
-            Some(Ok(Err(error))) => Err(Outcome::Failed { error: error::chain(&*error) }),
-            Some(Err(panic)) => Err(Outcome::Panicked { message: message(&*panic) }),
-            None => Err(running.stopped(true)),
-        };
-        Some(running.ended(news.step, result))
-    }
-
-    /// Looks at every step that is due: cancels it, or abandons one that was cancelled before.
-    fn alarmed(&mut self) -> Option<Ended> {
+    /// Looks at everything that runs: cancels what is due, and abandons what was cancelled before.
+    fn alarmed(&mut self) {
         let now = Instant::now();
-        let mut ended = None;
-        while ended.is_none()
-            && let Some(&Reverse((at, step))) = self.due.peek()
-            && (at <= now || self.running[step].is_none())
-        {
-            self.due.pop();
-            match self.running[step].as_ref().map(|running| running.cancelled) {
-                None => {}
-                Some(None) => self.cancel_one(step, Reason::TimedOut, now + ABANDON_AFTER),
-                Some(Some(_)) => {
-                    ended = self.take(step).map(|running| {
-                        let outcome = running.stopped(false);
-                        running.ended(step, Err(outcome))
-                    });
+        self.alarm_at = None;
+        for step in 0..self.running.len() {
+            match &self.running[step] {
+                Some(running) if running.due > now => self.wake_at(running.due),
+                Some(Running { cancelled: None, .. }) => {
+                    self.cancel_one(step, Reason::TimedOut, now + ABANDON_AFTER);
                 }
+                Some(_) => self.heard.push(News { step, how: End::Abandoned }),
+                None => {}
             }
         }
-        self.alarm_at = self.due.peek().map(|Reverse((at, _))| *at);
-        if let Some(at) = self.alarm_at {
-            self.alarm.as_mut().reset(at);
-        }
-        ended
     }
 
     fn take(&mut self, step: usize) -> Option<Running> {
@@ -208,10 +204,10 @@ impl Drop for Crew {
 }
 
 /// In a span only where somebody looks at spans.
-fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> AbortHandle {
+fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> JoinHandle<()> {
     match span.is_disabled() {
-        true => tokio::spawn(future).abort_handle(),
-        false => tokio::spawn(future.instrument(span)).abort_handle(),
+        true => tokio::spawn(future),
+        false => tokio::spawn(future.instrument(span)),
     }
 }
 
@@ -220,7 +216,7 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> Abort
 struct Watched {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
-    end: End,
+    end: Messenger,
 }
 
 impl Future for Watched {
@@ -234,7 +230,7 @@ impl Future for Watched {
             Ok(Poll::Ready(result)) => Ok(result),
             Err(panic) => Err(panic),
         };
-        self.end.how = Some(end);
+        self.end.how = End::Itself(end);
         Poll::Ready(())
     }
 }
@@ -251,21 +247,22 @@ fn usable(result: TaskResult, hook: &HookMeta) -> TaskResult {
 }
 
 /// Tells of a task's end, also if that is a cancellation: then the task is dropped, and this with it.
-struct End {
+struct Messenger {
     teller: UnboundedSender<News>,
     step: usize,
-    how: Option<std::thread::Result<TaskResult>>,
+    how: End,
 }
 
-impl End {
+impl Messenger {
     fn with(mut self, how: std::thread::Result<TaskResult>) {
-        self.how = Some(how);
+        self.how = End::Itself(how);
     }
 }
 
-impl Drop for End {
+impl Drop for Messenger {
     fn drop(&mut self) {
-        let _ = self.teller.send(News { step: self.step, how: self.how.take() });
+        let how = std::mem::replace(&mut self.how, End::Cancelled);
+        let _ = self.teller.send(News { step: self.step, how });
     }
 }
 
@@ -276,11 +273,6 @@ impl Running {
             // Nobody but the crew holds the handle: without a reason of its own the runtime itself is shutting down.
             Some(Reason::GivenUp) | None => Outcome::Cancelled { ended },
         }
-    }
-
-    fn ended(&self, step: usize, result: Result<Value, Outcome>) -> Ended {
-        let at = Instant::now();
-        Ended { step, at, took: at.saturating_duration_since(self.began), result }
     }
 }
 
