@@ -32,6 +32,8 @@ pub(crate) struct Executor {
     events: Events,
     /// Per hook of the start, whether it has started.
     started: Vec<bool>,
+    /// Whether all startup hooks have.
+    all_started: bool,
 }
 
 /// Why a start ended before its end.
@@ -56,7 +58,7 @@ pub(crate) struct Left {
 impl Executor {
     pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events) -> Self {
         let started = vec![false; plan.hooks().len()];
-        Self { plan, scope, work, events, started }
+        Self { plan, scope, work, events, started, all_started: false }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -85,7 +87,10 @@ impl Executor {
                 biased;
                 cause = stop_asked(asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
                 ended = crew.next() => match ended {
-                    None => return Ok(way.critical_path(plan.hooks())),
+                    None => {
+                        self.all_started |= kind == Kind::Startup;
+                        return Ok(way.critical_path(plan.hooks()));
+                    }
                     Some(ended) => Ok(Some(ended)),
                 },
             };
@@ -204,6 +209,9 @@ impl Executor {
 
     /// A startup hook that has not started and that this hook of the stop depends on.
     fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
+        if self.all_started {
+            return None;
+        }
         let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
         hook.needs().chain(hook.of()).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
     }

@@ -1,7 +1,8 @@
 //! What a run came to: recorded from its events, for programs, people and tests.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -182,9 +183,12 @@ pub(crate) struct Recorder(Arc<Mutex<Record>>);
 struct Record {
     cause: Option<StopCause>,
     error: Option<String>,
-    ready_at: Option<Duration>,
+    /// When the start ended: the run was ready, unless there is an error.
+    start_ended: Option<Duration>,
     stop_began: Option<Duration>,
     last: Duration,
+    /// Every hook that began to run, and when.
+    begun: Vec<(&'static HookMeta, Duration)>,
     hooks: Vec<HookReport>,
     traffic: Traffic,
     hurried: bool,
@@ -192,11 +196,11 @@ struct Record {
 
 impl Observer for Recorder {
     fn on_event(&self, at: Duration, event: &Event) {
-        let mut record = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = &mut *record;
+        let record = &mut *self.record();
         record.last = at;
         match event {
-            Event::State(State::Ready) => record.ready_at = Some(at),
+            Event::HookStarted { hook } => record.begun.push((hook, at)),
+            Event::State(State::Ready) => record.start_ended = Some(at),
             Event::HookEnded { hook, outcome, took } => {
                 record.hooks.push(HookReport {
                     hook,
@@ -212,7 +216,7 @@ impl Observer for Recorder {
             }
             Event::StartFailed { reason } => {
                 record.error = Some(reason.clone());
-                record.ready_at = Some(at);
+                record.start_ended = Some(at);
             }
             Event::StopBegun { cause, .. } => {
                 record.cause = Some(cause.clone());
@@ -226,15 +230,34 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
+    /// The hooks that are running, each with when it began.
+    pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
+        let record = self.record();
+        let ended: HashSet<_> = record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
+        record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id)).collect()
+    }
+
+    /// Whether the start was a success.
+    pub(crate) fn was_ready(&self) -> bool {
+        let record = self.record();
+        record.start_ended.is_some() && record.error.is_none()
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The report of everything so far.
     pub(crate) fn report(
         &self,
         start_path: Vec<(&'static HookMeta, Duration)>,
         stop_path: Vec<(&'static HookMeta, Duration)>,
     ) -> Report {
-        let mut record = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = std::mem::take(&mut *record);
-        let has_failed = record.hooks.iter().any(|hook| hook.outcome.is_failure());
+        let mut record = self.record();
+        // Nothing runs any more. Whether the run was ready may still be asked.
+        let hooks = std::mem::take(&mut record.hooks);
+        record.begun.clear();
+        let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure());
         let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
         let exit = match &record.error {
             Some(_) => 1,
@@ -243,12 +266,12 @@ impl Recorder {
         };
         Report {
             exit,
-            cause: record.cause,
-            error: record.error,
-            start_took: record.ready_at.unwrap_or_default(),
+            cause: record.cause.clone(),
+            error: record.error.clone(),
+            start_took: record.start_ended.unwrap_or_default(),
             stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
-            hooks: record.hooks,
-            traffic: record.traffic,
+            hooks,
+            traffic: record.traffic.clone(),
             start_path,
             stop_path,
             hurried: record.hurried,

@@ -55,11 +55,10 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
         HttpError::Bind(error) => refuse(&console, 1, error),
     })?;
 
-    let plan = Arc::new(plan);
-    let (recorder, live) = (Recorder::default(), Live::new(Arc::clone(&plan)));
+    let recorder = Recorder::default();
+    let live = Live::new(recorder.clone());
     let mut observers = lifecycle.observers;
     observers.push(Arc::new(recorder.clone()));
-    observers.push(Arc::new(live.clone()));
     observers.push(Arc::new(Trace));
     if config.console {
         observers.push(Arc::new(console.clone()));
@@ -70,7 +69,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
     }
     let run = Run {
         config,
-        plan,
+        plan: Arc::new(plan),
         handle: lifecycle.handle,
         hears_signals: lifecycle.signals,
         work: Arc::new(|hook, scope| (hook.run)(scope)),

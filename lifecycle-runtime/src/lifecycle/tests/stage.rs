@@ -71,9 +71,9 @@ impl Play {
             handle: StopHandle::new(),
         });
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
-        let (recorder, live) = (Recorder::default(), Live::new(Arc::clone(&plan)));
-        let observers: Vec<Arc<dyn Observer>> =
-            vec![Arc::new(recorder.clone()), Arc::new(live.clone()), Arc::new(Seen(Arc::clone(&script)))];
+        let recorder = Recorder::default();
+        let live = Live::new(recorder.clone());
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(recorder.clone()), Arc::new(Seen(Arc::clone(&script)))];
         let run = Run {
             config: self.config,
             plan,
