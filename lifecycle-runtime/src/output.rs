@@ -3,7 +3,7 @@
 //! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a `Result`. The
 //! compiler can: [`Probe`] answers with a constant, and the constant picks the implementation of [`Output`].
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,8 +18,9 @@ use crate::error::BoxError;
 )]
 // No supertraits: rustc would look at each by itself, and report each in words of its own.
 pub trait HookValue: Sized {
+    /// `None` for `()`, which nobody has to keep.
     #[doc(hidden)]
-    fn share(self) -> Shared;
+    fn share(self) -> Option<Shared>;
     #[doc(hidden)]
     fn shared(value: Shared) -> Option<Arc<Self>>;
 }
@@ -29,8 +30,8 @@ pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> HookValue for T {
-    fn share(self) -> Shared {
-        Arc::new(self)
+    fn share(self) -> Option<Shared> {
+        (TypeId::of::<T>() != TypeId::of::<()>()).then(|| Arc::new(self) as Shared)
     }
 
     fn shared(value: Shared) -> Option<Arc<Self>> {

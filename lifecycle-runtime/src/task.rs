@@ -12,7 +12,8 @@ use crate::output::{HookError, HookValue, Output, Shared};
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
 #[derive(Clone)]
 pub struct Value {
-    shared: Shared,
+    /// `None` for `()`: most hooks have no value, and none of them needs a place for it.
+    shared: Option<Shared>,
     needs_drop: bool,
 }
 
@@ -22,16 +23,16 @@ impl Value {
     }
 
     pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
-        &*self.shared
+        self.shared.as_deref().unwrap_or(&())
     }
 
     pub(crate) fn into_shared(self) -> Shared {
-        self.shared
+        self.shared.unwrap_or_else(|| Arc::new(()))
     }
 
     /// Whether dropping this runs code of the user's: code that may block, panic or take long.
     pub(crate) fn drop_runs_code(&self) -> bool {
-        self.needs_drop && Arc::strong_count(&self.shared) == 1
+        self.needs_drop && self.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) == 1)
     }
 }
 
