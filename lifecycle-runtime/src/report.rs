@@ -176,7 +176,7 @@ impl Report {
 }
 
 /// Makes a report of a run's events.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<Record>>);
 
 #[derive(Default)]
@@ -230,6 +230,12 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
+    /// For a run of this many hooks.
+    pub(crate) fn new(hooks: usize) -> Self {
+        let (begun, hooks) = (Vec::with_capacity(hooks), Vec::with_capacity(hooks));
+        Self(Arc::new(Mutex::new(Record { begun, hooks, ..Record::default() })))
+    }
+
     /// The hooks that are running, each with when it began.
     pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let record = self.record();

@@ -55,7 +55,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
         HttpError::Bind(error) => refuse(&console, 1, error),
     })?;
 
-    let recorder = Recorder::default();
+    let recorder = Recorder::new(plan.hooks().len());
     let live = Live::new(recorder.clone());
     let mut observers = lifecycle.observers;
     observers.push(Arc::new(recorder.clone()));

@@ -71,7 +71,7 @@ impl Play {
             handle: StopHandle::new(),
         });
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
-        let recorder = Recorder::default();
+        let recorder = Recorder::new(plan.hooks().len());
         let live = Live::new(recorder.clone());
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(recorder.clone()), Arc::new(Seen(Arc::clone(&script)))];
         let run = Run {
