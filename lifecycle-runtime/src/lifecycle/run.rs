@@ -73,8 +73,8 @@ impl Run {
         let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash };
         let paths = tokio::select! {
             biased;
-            paths = stage.play(servers.apps, &surroundings) => paths,
             never = stage.narrate() => match never {},
+            paths = stage.play(servers.apps, &surroundings) => paths,
         };
         let report = self.recorder.report(paths.start, paths.stop);
         self.console.report(&report);
