@@ -35,11 +35,11 @@ pub fn hook(hook: &Hook) -> TokenStream {
         #(#conditions)*
         #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
-            use #runtime::__private as __lifecycle;
+            use #runtime::__private as __rt;
             #(use #repeated as _;)*
-            impl __lifecycle::Hook for #name {
+            impl __rt::Hook for #name {
                 #returns
-                const META: &'static __lifecycle::HookMeta = &#meta;
+                const META: &'static __rt::HookMeta = &#meta;
                 #edges
             }
             #check
@@ -72,13 +72,13 @@ fn returns(hook: &Hook) -> TokenStream {
         (None, None) => (quote!(()), quote!(false)),
         (None, Some(output)) => (
             output.to_token_stream(),
-            quote_spanned!(output.span()=> { use __lifecycle::PlainOutput as _; __lifecycle::Probe::<Self::Returned>::IS_RESULT }),
+            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::Probe::<Self::Returned>::IS_RESULT }),
         ),
     };
     quote_spanned! {hook.output.span()=>
         type Returned = #returned;
-        type Output = __lifecycle::Parts<Self::Returned, #is_result>;
-        type Value = <Self::Output as __lifecycle::Output>::Value;
+        type Output = __rt::Parts<Self::Returned, #is_result>;
+        type Value = <Self::Output as __rt::Output>::Value;
     }
 }
 
@@ -86,16 +86,15 @@ fn returns(hook: &Hook) -> TokenStream {
 fn meta(hook: &Hook) -> TokenStream {
     let Hook { name, args, .. } = hook;
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
-    let order = args.order.map(|order| quote!(order: __lifecycle::Some(#order),));
-    let timeout =
-        args.timeout.map(|millis| quote!(timeout: __lifecycle::Some(__lifecycle::Duration::from_millis(#millis)),));
+    let order = args.order.map(|order| quote!(order: __rt::Some(#order),));
+    let timeout = args.timeout.map(|millis| quote!(timeout: __rt::Some(__rt::Duration::from_millis(#millis)),));
     let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
     let run = run(hook);
     let keys = quote!(#order #timeout #is_teardown);
     let plain = quote_spanned! {name.span()=>
-        __lifecycle::meta::<Self>(__lifecycle::Kind::#kind, #text, ::core::module_path!(), #run)
+        __rt::meta::<Self>(__rt::Kind::#kind, #text, ::core::module_path!(), #run)
     };
-    if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __lifecycle::HookMeta { #keys ..#plain }) }
+    if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __rt::HookMeta { #keys ..#plain }) }
 }
 
 /// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it may well be said from
@@ -103,22 +102,22 @@ fn meta(hook: &Hook) -> TokenStream {
 fn edges(hook: &Hook) -> Option<TokenStream> {
     let args = &hook.args;
     let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
-    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::USES);
-    let edge = |path: &Path| quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::EDGE);
-    let later = |path: &Path| quote_spanned!(path.span()=> <#path as __lifecycle::Hook>::META);
+    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::USES);
+    let edge = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::EDGE);
+    let later = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::META);
     let span = hook.name.span();
     let fields: TokenStream = [
         list("arguments", span, arguments.iter().map(argument)),
         list("after", span, args.after.iter().map(edge)),
         list("before", span, args.before.iter().map(later)),
-        args.of.as_ref().map(edge).map(|hook| quote_spanned!(span=> of: __lifecycle::Some(#hook),)),
+        args.of.as_ref().map(edge).map(|hook| quote_spanned!(span=> of: __rt::Some(#hook),)),
     ]
     .into_iter()
     .flatten()
     .collect();
     (!fields.is_empty()).then(|| {
         quote_spanned! {span=>
-            const EDGES: __lifecycle::Edges = __lifecycle::Edges { #fields ..__lifecycle::Edges::NONE };
+            const EDGES: __rt::Edges = __rt::Edges { #fields ..__rt::Edges::NONE };
         }
     })
 }
@@ -141,22 +140,22 @@ fn run(hook: &Hook) -> TokenStream {
         quote_spanned!(name.span()=> blocking::<Self>)
     };
     let arguments =
-        hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __lifecycle::Inject>::inject(&__scope)?));
+        hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::inject(&__scope)?));
     quote_spanned! {name.span()=>
-        |__scope| __lifecycle::#task(move || __lifecycle::Ok(#name(#(#arguments),*)))
+        |__scope| __rt::#task(move || __rt::Ok(#name(#(#arguments),*)))
     }
 }
 
 /// Where rustc finds what contradicts other hooks.
 fn check(hook: &Hook) -> TokenStream {
     let name = &hook.name;
-    quote_spanned!(name.span()=> const _: () = <#name as __lifecycle::Hook>::META.check(&<#name as __lifecycle::Hook>::EDGES);)
+    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::EDGES);)
 }
 
 /// Where the registry finds the hook.
 fn submit(hook: &Hook) -> TokenStream {
     let name = &hook.name;
     quote_spanned! {name.span()=>
-        __lifecycle::inventory::submit! { __lifecycle::Registered(<#name as __lifecycle::Hook>::META) }
+        __rt::inventory::submit!(__rt::Registered(<#name as __rt::Hook>::META));
     }
 }
