@@ -73,6 +73,7 @@ impl Run {
         let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash };
         let paths = tokio::select! {
             biased;
+            // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
             paths = stage.play(servers.apps, &surroundings) => paths,
         };
