@@ -1,0 +1,88 @@
+//! A server with the framework beside the same app on actix-web's own: how fast it serves, how much memory it takes, and
+//! how long it takes to stop.
+//!
+//! What is compared runs in turns, one program at a time, so that what else the machine does hits both.
+
+mod program;
+mod serve;
+mod stop;
+
+use std::time::Duration;
+
+use program::Kind;
+
+/// How a comparison is made, from the command line.
+struct Settings {
+    rounds: usize,
+    seconds: u64,
+    connections: usize,
+    workers: usize,
+}
+
+impl Settings {
+    fn of_the_command_line() -> Result<Self, String> {
+        let mut settings = Self { rounds: 7, seconds: 5, connections: 64, workers: 2 };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(key) = arguments.next() {
+            // `cargo bench` adds this one.
+            if key == "--bench" {
+                continue;
+            }
+            let value = arguments.next().and_then(|value| value.parse().ok()).filter(|value| *value > 0);
+            let value: usize = value.ok_or_else(|| format!("{key} takes a number above 0"))?;
+            match key.as_str() {
+                "--rounds" => settings.rounds = value,
+                "--seconds" => settings.seconds = value as u64,
+                "--connections" => settings.connections = value,
+                "--workers" => settings.workers = value,
+                _ => return Err(format!("{key} is none of --rounds, --seconds, --connections, --workers")),
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn main() -> Result<(), String> {
+    let settings = Settings::of_the_command_line()?;
+    serve::find_wrk()?;
+    println!("load average {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim_end());
+
+    let rounds: Vec<_> = (0..settings.rounds)
+        .map(|round| {
+            eprintln!("round {} of {}", round + 1, settings.rounds);
+            // Whoever comes second finds a warmer machine.
+            let first_bare = round % 2 == 0;
+            let of = |kind| serve::measure(kind, &settings);
+            if first_bare {
+                let bare = of(Kind::Bare)?;
+                Ok((bare, of(Kind::WithLifecycle)?))
+            } else {
+                let with = of(Kind::WithLifecycle)?;
+                Ok((of(Kind::Bare)?, with))
+            }
+        })
+        .collect::<Result<_, String>>()?;
+    serve::print(&rounds);
+
+    println!("\n| stop, from SIGTERM to exit | bare actix-web | with the framework |\n|---|---|---|");
+    for situation in stop::SITUATIONS {
+        let (mut bare, mut with) = (Vec::new(), Vec::new());
+        for _ in 0..settings.rounds {
+            bare.push(stop::measure(Kind::Bare, situation, settings.workers)?);
+            with.push(stop::measure(Kind::WithLifecycle, situation, settings.workers)?);
+        }
+        println!("| {} | {} | {} |", situation.name, stop::text(&bare), stop::text(&with));
+    }
+    Ok(())
+}
+
+/// The one in the middle.
+fn median<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(|a, b| a.partial_cmp(b).expect("comparable values"));
+    values[values.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}

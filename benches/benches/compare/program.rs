@@ -1,0 +1,104 @@
+//! A program that is compared, in a process of its own.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long anything may take that is not being measured.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Bare,
+    WithLifecycle,
+}
+
+/// A server that runs, and is gone when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Program {
+    /// Starts it, and waits until it serves.
+    pub(crate) fn start(kind: Kind, workers: usize) -> Result<Self, String> {
+        let path = match kind {
+            Kind::Bare => env!("CARGO_BIN_EXE_bare_actix"),
+            Kind::WithLifecycle => env!("CARGO_BIN_EXE_with_lifecycle"),
+        };
+        let address = free_address().map_err(|error| format!("no address is free: {error}"))?;
+        let child = Command::new(path)
+            .args([address.to_string(), workers.to_string()])
+            // It ends when this end of the pipe does.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{path} doesn't start: {error}"))?;
+        let program = Self { child, address };
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("{path} doesn't serve"));
+            }
+            sleep(Duration::from_millis(1));
+        }
+        Ok(program)
+    }
+
+    /// How much memory it holds, in KiB.
+    pub(crate) fn resident(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(|| format!("{path}: no VmRSS"))
+    }
+
+    /// How much time it has spent on processors.
+    pub(crate) fn processor_time(&self) -> Result<Duration, String> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        // See proc_pid_stat(5): behind the name come the third field and those after it; the time is in hundredths.
+        let fields =
+            stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ')).ok_or_else(|| format!("{path}: no name"))?;
+        let hundredths: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(10 * hundredths))
+    }
+
+    /// Tells it to stop, and says when.
+    pub(crate) fn terminate(&self) -> Result<Instant, String> {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        let now = Instant::now();
+        kill(id, Signal::SIGTERM).map_err(|error| format!("the program is gone: {error}"))?;
+        Ok(now)
+    }
+
+    /// Waits until it is gone, and says when.
+    pub(crate) fn exit(mut self) -> Result<Instant, String> {
+        let begun = Instant::now();
+        // To wait without a limit would be exact, and could wait for ever.
+        while self.child.try_wait().map_err(|error| error.to_string())?.is_none() {
+            if begun.elapsed() > PATIENCE {
+                return Err("a program doesn't stop".to_owned());
+            }
+            sleep(Duration::from_micros(100));
+        }
+        Ok(Instant::now())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}

@@ -1,0 +1,86 @@
+//! How fast a program serves, and in how much memory.
+
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::program::{Kind, Program};
+use super::{Settings, median};
+
+/// How long a program may take to come to rest before its memory is read.
+const REST: Duration = Duration::from_millis(300);
+
+/// One run of one program.
+pub(crate) struct Served {
+    requests_per_second: f64,
+    /// In microseconds.
+    p99: f64,
+    /// In microseconds of the program's processor time, which others that run beside it change the least.
+    work: f64,
+    errors: u64,
+    /// In KiB.
+    after_start: u64,
+    after_load: u64,
+}
+
+/// Says how to get `wrk` if it is not there.
+pub(crate) fn find_wrk() -> Result<(), String> {
+    let found = Command::new("wrk").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found.map(drop).map_err(|_| "wrk is missing: apt-get install wrk".to_owned())
+}
+
+pub(crate) fn measure(kind: Kind, settings: &Settings) -> Result<Served, String> {
+    let program = Program::start(kind, settings.workers)?;
+    sleep(REST);
+    let after_start = program.resident()?;
+    let url = format!("http://{}/fast", program.address);
+    let (connections, seconds) = (settings.connections, settings.seconds);
+    let arguments = ["-t2".to_owned(), format!("-c{connections}"), format!("-d{seconds}s"), "--latency".to_owned()];
+    let worked = program.processor_time()?;
+    let output = Command::new("wrk").args(arguments).arg(url).output().map_err(|error| format!("wrk: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let after = |label| text.split_once(label).and_then(|(_, rest)| rest.split_whitespace().next());
+    let missing = || format!("wrk says something unexpected:\n{text}");
+    let requests_per_second = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or_else(missing)?;
+    let p99 = after("99%").and_then(microseconds).ok_or_else(missing)?;
+    let broken = text.split_once("Socket errors:").and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
+    let broken = broken.split(|letter: char| !letter.is_ascii_digit()).filter_map(|count| count.parse::<u64>().ok());
+    let refused = after("Non-2xx or 3xx responses:").and_then(|count| count.parse().ok()).unwrap_or(0);
+    let errors = broken.sum::<u64>() + refused;
+    let requests = text.split_once(" requests in ").and_then(|(before, _)| before.split_whitespace().last());
+    let requests: f64 = requests.and_then(|count| count.parse().ok()).ok_or_else(missing)?;
+    let work = program.processor_time()?.saturating_sub(worked).as_secs_f64() * 1e6 / requests;
+    sleep(REST);
+    Ok(Served { requests_per_second, p99, work, errors, after_start, after_load: program.resident()? })
+}
+
+/// A time as wrk writes it: `812.00us`, `1.20ms`, `1.00s`.
+fn microseconds(text: &str) -> Option<f64> {
+    let units = [("us", 1.0), ("ms", 1e3), ("s", 1e6)];
+    let (number, unit) = units.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
+    Some(number.parse::<f64>().ok()? * unit)
+}
+
+/// Bare and with the framework, of each round.
+pub(crate) fn print(rounds: &[(Served, Served)]) {
+    println!("| serving, medians of {} rounds | bare actix-web | with the framework | ratio |", rounds.len());
+    println!("|---|---|---|---|");
+    let row = |name: &str, unit: &str, value: &dyn Fn(&Served) -> f64| {
+        let (bare, with) =
+            (median(rounds.iter().map(|round| value(&round.0))), median(rounds.iter().map(|round| value(&round.1))));
+        // Of the two runs of one round, which had the same neighbours.
+        let ratio = median(rounds.iter().map(|round| value(&round.1) / value(&round.0)));
+        let digits = if bare < 100.0 { 2 } else { 0 };
+        println!("| {name} | {bare:.digits$} {unit} | {with:.digits$} {unit} | {ratio:.3} |");
+    };
+    row("throughput", "requests/s", &|served| served.requests_per_second);
+    row("processor time per request", "µs", &|served| served.work);
+    row("99th percentile", "µs", &|served| served.p99);
+    #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
+    {
+        row("memory after the start", "KiB", &|served| served.after_start as f64);
+        row("memory after the load", "KiB", &|served| served.after_load as f64);
+    }
+    let errors = |of: fn(&(Served, Served)) -> &Served| rounds.iter().map(|round| of(round).errors).sum::<u64>();
+    println!("| errors in all | {} | {} | |", errors(|round| &round.0), errors(|round| &round.1));
+}
