@@ -70,6 +70,7 @@ pub(super) struct Connection {
     in_flight: Cell<usize>,
     /// Requests whose response is complete, but not written.
     unwritten: RefCell<Vec<Entry>>,
+    /// Since when, if that is not before connections were closed.
     idle_since: Cell<Instant>,
     /// Whether a response has announced that it is the last.
     has_said_close: Cell<bool>,
@@ -208,6 +209,11 @@ impl Connection {
         says_close
     }
 
+    /// Whether bytes have to be looked at.
+    pub(super) fn has_frames(&self) -> bool {
+        self.speech.borrow().has_frames()
+    }
+
     /// What is spoken.
     pub(super) fn speech(&self) -> RefMut<'_, Speech> {
         self.speech.borrow_mut()
@@ -226,7 +232,7 @@ impl Connection {
             return None;
         }
         self.in_flight.set(self.in_flight.get() + 1);
-        let entry = Some(Entry::new(&self.table, method.clone(), uri.clone()));
+        let entry = Some(Entry::new(&self.table, method.clone(), uri.path_and_query().cloned()));
         Some(InFlight { connection: Rc::clone(self), entry })
     }
 
@@ -235,14 +241,19 @@ impl Connection {
         if self.unwritten.borrow().is_empty() {
             return;
         }
-        self.unwritten.borrow_mut().drain(..).for_each(|entry| entry.end(Fate::Finished));
+        while let Some(entry) = self.unwritten.borrow_mut().pop() {
+            entry.end(Fate::Finished);
+        }
         self.rest();
     }
 
     /// A response less is owed.
     pub(super) fn rest(&self) {
-        self.idle_since.set(Instant::now());
-        self.phase.change();
+        // Nobody asks before, and what happened before is long enough ago.
+        if self.is_closing() {
+            self.idle_since.set(Instant::now());
+            self.phase.change();
+        }
     }
 }
 

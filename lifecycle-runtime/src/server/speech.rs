@@ -27,6 +27,11 @@ impl Speech {
         &mut self.language
     }
 
+    /// Whether bytes have to be looked at: HTTP/1 has no place for a word of ours.
+    pub(super) fn has_frames(&self) -> bool {
+        !matches!(self.language, Language::Http1)
+    }
+
     /// Tells the client that the connection ends, if there is a way that doesn't need a response. Whether there is
     /// something new to write.
     pub(super) fn tell(&mut self) -> bool {

@@ -82,24 +82,34 @@ where
     type Output = Result<Response<Tracked<EitherBody<B>>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut response, in_flight, without_body) = match self.project() {
-            TrackFutureProjection::Refused => (refusal().map_body(|_, body| EitherBody::right(body)), None, false),
-            TrackFutureProjection::Served { future, in_flight, without_body } => {
-                let response = match ready!(future.poll(context)) {
-                    Ok(response) => Response::from(response).map_body(|_, body| EitherBody::left(body)),
-                    Err(error) => Response::from(error.error_response()).map_body(|_, body| EitherBody::right(body)),
-                };
-                (response, in_flight.take(), *without_body)
+        let (future, in_flight, without_body) = match self.project() {
+            TrackFutureProjection::Refused => {
+                return Poll::Ready(Ok(tracked(refusal(), EitherBody::right, None, false)));
             }
+            TrackFutureProjection::Served { future, in_flight, without_body } => (future, in_flight, *without_body),
         };
-        if let Some(in_flight) = &in_flight {
-            prepare(in_flight.connection(), &mut response);
-        }
-        Poll::Ready(Ok(response.map_body(|_, body| {
-            let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
-            Tracked { body, response: Owed { in_flight, is_complete } }
-        })))
+        Poll::Ready(Ok(match ready!(future.poll(context)) {
+            Ok(response) => tracked(response.into(), EitherBody::left, in_flight.take(), without_body),
+            Err(error) => tracked(error.error_response().into(), EitherBody::right, in_flight.take(), without_body),
+        }))
     }
+}
+
+/// A response that says what it must, and with it what it is the response to.
+fn tracked<B, E: MessageBody>(
+    mut response: Response<B>,
+    either: impl FnOnce(B) -> E,
+    in_flight: Option<InFlight>,
+    without_body: bool,
+) -> Response<Tracked<E>> {
+    if let Some(in_flight) = &in_flight {
+        prepare(in_flight.connection(), &mut response);
+    }
+    response.map_body(|_, body| {
+        let body = either(body);
+        let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
+        Tracked { body, response: Owed { in_flight, is_complete } }
+    })
 }
 
 /// Has a response say what its client must know of the connection's end.

@@ -7,7 +7,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use actix_web::http::{Method, Uri};
+use actix_web::http::Method;
+use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
 use crate::event::{Traffic, readable};
@@ -88,7 +89,7 @@ impl Tables {
 
 struct Row {
     method: Method,
-    uri: Uri,
+    path: Option<PathAndQuery>,
     since: Instant,
 }
 
@@ -164,7 +165,13 @@ impl Table {
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.method, self.uri.path(), readable(self.since.elapsed()))
+        write!(
+            f,
+            "{} {} {}",
+            self.method,
+            self.path.as_ref().map_or("", PathAndQuery::path),
+            readable(self.since.elapsed())
+        )
     }
 }
 
@@ -178,9 +185,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(table: &Arc<Table>, method: Method, uri: Uri) -> Self {
+    pub(super) fn new(table: &Arc<Table>, method: Method, path: Option<PathAndQuery>) -> Self {
         let since = Instant::now();
-        let key = table.lock().open.insert(Row { method, uri, since });
+        let key = table.lock().open.insert(Row { method, path, since });
         Self { table: Arc::clone(table), key, since, fate: Fate::Abandoned }
     }
 

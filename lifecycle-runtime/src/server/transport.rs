@@ -103,13 +103,36 @@ impl Transport {
         }
     }
 
-    /// Reads from the socket what is not for us.
-    fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let had = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
-        self.connection.speech().received(&buffer.filled()[had..]);
-        self.rest_if_done();
+    /// Reads what nobody looks at.
+    fn poll_bytes(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.incoming.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(context, buffer);
+        }
+        self.take_incoming(buffer);
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads what is not for us, and writes the frames of ours that are due.
+    fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if let Poll::Ready(Err(error)) = self.poll_due(context) {
+                return Poll::Ready(Err(error));
+            }
+            if !self.incoming.is_empty() {
+                return self.poll_bytes(context, buffer);
+            }
+            if !self.connection.speech().expects_answer() {
+                let had = buffer.filled().len();
+                ready!(self.poll_bytes(context, buffer))?;
+                self.connection.speech().received(&buffer.filled()[had..]);
+                self.rest_if_done();
+                return Poll::Ready(Ok(()));
+            }
+            // An answer is followed by another word of ours, and may leave nothing for actix-http: once more.
+            if !ready!(self.poll_answer(context))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     /// Reads from the socket what may be for us, and keeps the rest. `false` at its end.
@@ -132,22 +155,9 @@ impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let had = buffer.filled().len();
-        let read = loop {
-            if let Poll::Ready(Err(error)) = this.poll_due(context) {
-                return Poll::Ready(Err(error));
-            }
-            if !this.incoming.is_empty() {
-                this.take_incoming(buffer);
-                break Poll::Ready(Ok(()));
-            }
-            if !this.connection.speech().expects_answer() {
-                break this.poll_socket(context, buffer);
-            }
-            // An answer is followed by another word of ours, and may leave nothing for actix-http: once more.
-            match this.poll_answer(context) {
-                Poll::Ready(Ok(true)) => {}
-                other => break other.map_ok(drop),
-            }
+        let read = match this.connection.has_frames() {
+            true => this.poll_frames(context, buffer),
+            false => this.poll_bytes(context, buffer),
         };
         if this.connection.has_ended() {
             match read {
@@ -163,6 +173,9 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if !this.connection.has_frames() {
+            return Pin::new(&mut this.socket).poll_write(context, bytes);
+        }
         let mut bytes = bytes;
         let before = this.connection.speech().before_due(bytes);
         match before {
@@ -206,7 +219,9 @@ impl AsyncWrite for Transport {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_due(context))?;
+        if this.connection.has_frames() {
+            ready!(this.poll_due(context))?;
+        }
         ready!(Pin::new(&mut this.socket).poll_flush(context))?;
         this.connection.flushed();
         Poll::Ready(Ok(()))

@@ -52,6 +52,7 @@ async fn an_idle_connection_ends_with_the_quiet_window() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_owes_a_response_is_left_alone() {
     let (connection, quiet_until) = (connection(), Instant::now());
+    connection.phase.close();
     let first = begin(&connection).expect("served");
     let second = begin(&connection).expect("served");
     check(&connection, quiet_until, "never");
@@ -69,6 +70,7 @@ async fn a_connection_that_owes_a_response_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_its_client_leaves_makes_the_connection_idle() {
     let (connection, quiet_until) = (connection(), Instant::now());
+    connection.phase.close();
     let request = begin(&connection).expect("served");
     advance(QUIET).await;
     drop(request);

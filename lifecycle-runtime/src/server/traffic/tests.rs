@@ -1,7 +1,7 @@
 use super::*;
 
 fn entry(table: &Arc<Table>, path: &'static str) -> Entry {
-    Entry::new(table, Method::GET, Uri::from_static(path))
+    Entry::new(table, Method::GET, Some(PathAndQuery::from_static(path)))
 }
 
 /// What has become of the requests so far, with those in flight as if they were cut off now.
@@ -69,7 +69,7 @@ fn a_key_that_is_given_anew_belongs_to_its_new_request() {
 #[test]
 fn a_report_names_method_path_and_age_and_no_query() {
     let table = Arc::default();
-    let _entry = Entry::new(&table, Method::POST, Uri::from_static("http://host/upload?token=secret"));
+    let _entry = Entry::new(&table, Method::POST, Some(PathAndQuery::from_static("/upload?token=secret")));
     let line = requests(&table).cut.pop().expect("a request in flight");
     assert!(line.starts_with("POST /upload ") && line.ends_with('s'), "{line}");
     assert_eq!(line.split(' ').count(), 4, "{line}");
