@@ -176,6 +176,23 @@ impl fmt::Display for Outcome {
 const ABANDONED: &str = ", did not end and was abandoned";
 
 /// What went through the servers of a run.
+///
+/// ```
+/// use lifecycle_runtime::{Event, Lifecycle, Observer};
+/// use std::time::Duration;
+///
+/// struct Losses;
+///
+/// impl Observer for Losses {
+///     fn on_event(&self, _: Duration, event: &Event) {
+///         if let Event::Drained { traffic, .. } = event {
+///             println!("{} requests and {} connections cut", traffic.requests.cut.len(), traffic.connections.cut);
+///         }
+///     }
+/// }
+///
+/// let lifecycle = Lifecycle::new().observer(Losses);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Traffic {
@@ -188,7 +205,7 @@ pub struct Traffic {
     pub workers_left: usize,
 }
 
-/// What became of the requests of a run.
+/// What became of the requests of a run: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Requests {
@@ -204,7 +221,7 @@ pub struct Requests {
     pub abandoned: u64,
 }
 
-/// What became of the connections of a run.
+/// What became of the connections of a run: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Connections {
