@@ -101,8 +101,9 @@ impl WebSocket {
             Place::Header { have, bytes: header } => {
                 header[*have] = bytes[0];
                 *have += 1;
+                // From its first byte on: a Close of ours would come behind it.
+                self.handler_closed |= header[0] & 0xf == CLOSE;
                 if let Some(payload) = payload(&header[..*have]) {
-                    self.handler_closed |= header[0] & 0xf == CLOSE;
                     self.place = Place::after_header(payload);
                 }
                 1
