@@ -42,7 +42,8 @@ pub(crate) fn measure(kind: Kind, settings: &Settings) -> Result<Served, String>
     let after = |label| text.split_once(label).and_then(|(_, rest)| rest.split_whitespace().next());
     let missing = || format!("wrk says something unexpected:\n{text}");
     let requests_per_second = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or_else(missing)?;
-    let p99 = after("99%").and_then(microseconds).ok_or_else(missing)?;
+    // The shares of the deviation above look alike.
+    let p99 = after(" 99% ").and_then(microseconds).ok_or_else(missing)?;
     let broken = text.split_once("Socket errors:").and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
     let broken = broken.split(|letter: char| !letter.is_ascii_digit()).filter_map(|count| count.parse::<u64>().ok());
     let refused = after("Non-2xx or 3xx responses:").and_then(|count| count.parse().ok()).unwrap_or(0);
