@@ -1,4 +1,5 @@
-//! The only parser of what stands between an attribute's parentheses: `key = value, …`.
+//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before them, where the kind
+//! takes one, the name of a signal.
 //!
 //! Each entry is parsed by itself, so that a mistake in one doesn't hide the others.
 
@@ -6,22 +7,37 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Path, Token, UnOp, bracketed};
+use syn::{Ident, Path, Token};
 
-use crate::duration;
 use crate::errors::Errors;
 use crate::kind::{Key, Kind};
+use crate::signal;
+use crate::value::{self, Backoff, Given, Restarts, Word, form};
+use crate::words;
 
 /// What an attribute says. Keys that were wrong are left at their defaults.
 pub struct Args {
     pub order: Option<u32>,
-    /// In milliseconds.
-    pub timeout: Option<u64>,
+    /// In milliseconds: how long the hook may take, or a service to stop.
+    pub timeout: Option<Given<u64>>,
     pub after: Vec<Path>,
     pub before: Vec<Path>,
     pub of: Option<Path>,
+    pub signal: Option<&'static str>,
+    /// What only hooks of this kind have.
+    pub policy: Vec<(Key, Setting)>,
     pub runtime: TokenStream,
+}
+
+/// A field of a policy. The key is the field's name.
+#[derive(Clone, Copy)]
+pub enum Setting {
+    Word(Given<Word>),
+    /// In milliseconds.
+    Time(Given<u64>),
+    Number(u32),
+    Backoff(Given<Backoff>),
+    Restarts(Given<Restarts>),
 }
 
 impl Args {
@@ -32,16 +48,30 @@ impl Args {
             after: Vec::new(),
             before: Vec::new(),
             of: None,
+            signal: None,
+            policy: Vec::new(),
             runtime: quote!(::lifecycle_runtime),
         };
+        let mut entries = entries(tokens);
+        if kind.takes_signal() {
+            match signal_of(&mut entries) {
+                Ok(signal) => args.signal = Some(signal),
+                Err(error) => errors.push(error),
+            }
+        }
         let mut seen = Vec::new();
-        for entry in entries(tokens) {
+        for entry in entries {
             let parsed = (|input: ParseStream| args.entry(kind, &mut seen, input)).parse2(entry);
             if let Err(error) = parsed {
                 errors.push(error);
             }
         }
         args
+    }
+
+    /// The value of a key of the policy.
+    pub fn setting(&self, key: Key) -> Option<Setting> {
+        self.policy.iter().find(|(of, _)| *of == key).map(|(_, setting)| *setting)
     }
 
     fn entry(&mut self, kind: Kind, seen: &mut Vec<Key>, input: ParseStream) -> syn::Result<()> {
@@ -76,16 +106,59 @@ impl Args {
     }
 
     fn value(&mut self, key: Key, input: ParseStream) -> syn::Result<()> {
-        match key {
-            Key::Order => self.order = Some(order(input)?),
-            Key::Timeout => self.timeout = Some(timeout(input)?),
-            Key::After => self.after = hooks(key, input)?,
-            Key::Before => self.before = hooks(key, input)?,
-            Key::Of => self.of = Some(path(key, input)?),
-            Key::Crate => self.runtime = path(key, input)?.into_token_stream(),
-        }
+        let setting = match key {
+            Key::Order => return value::number(key, input).map(|order| self.order = Some(order)),
+            Key::Timeout | Key::StopTimeout => {
+                return value::time(key, input).map(|timeout| self.timeout = Some(timeout));
+            }
+            Key::After => return value::hooks(key, input).map(|hooks| self.after = hooks),
+            Key::Before => return value::hooks(key, input).map(|hooks| self.before = hooks),
+            Key::Of => return value::path(key, input).map(|hook| self.of = Some(hook)),
+            Key::Crate => return value::path(key, input).map(|path| self.runtime = path.into_token_stream()),
+            Key::Restart | Key::OnExit | Key::CheckKind => Setting::Word(value::word(key, input)?),
+            Key::Interval => Setting::Time(value::time(key, input)?),
+            Key::Failures => Setting::Number(value::number(key, input)?),
+            Key::Backoff => Setting::Backoff(value::backoff(key, input)?),
+            Key::MaxRestarts => Setting::Restarts(value::restarts(key, input)?),
+        };
+        self.policy.push((key, setting));
         Ok(())
     }
+}
+
+/// Takes the name of the signal off the entries: the first of them.
+fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
+    let needed =
+        || syn::Error::new(Span::call_site(), "`#[on_signal]` needs the name of a signal: `#[on_signal(SIGHUP)]`");
+    let is_keyed = |entry: &TokenStream| {
+        let second = entry.clone().into_iter().nth(1);
+        matches!(second, Some(TokenTree::Punct(punct)) if punct.as_char() == '=')
+    };
+    let is_signal = |entry: &TokenStream| signal::is_name(&entry.to_string());
+    let place = match entries.first() {
+        Some(first) if !is_keyed(first) => 0,
+        _ => entries.iter().position(is_signal).ok_or_else(needed)?,
+    };
+    let name = |input: ParseStream| {
+        let name = input
+            .call(Ident::parse_any)
+            .map_err(|error| syn::Error::new(error.span(), "expected the name of a signal: `#[on_signal(SIGHUP)]`"))?;
+        let signal = match signal::parse(&name.to_string()) {
+            Ok(_) if place > 0 => {
+                Err("the signal comes before the keys: `#[on_signal(SIGHUP, timeout = \"5s\")]`".to_owned())
+            }
+            signal => signal,
+        };
+        let rest: TokenStream = input.parse()?;
+        match (signal, rest.into_iter().next()) {
+            (Err(message), _) => Err(syn::Error::new_spanned(name, message)),
+            (Ok(_), Some(token)) => {
+                Err(syn::Error::new_spanned(token, format!("unexpected after `{name}`: expected `,`")))
+            }
+            (Ok(signal), None) => Ok(signal),
+        }
+    };
+    name.parse2(entries.remove(place))
 }
 
 /// Splits at commas; a trailing one is fine.
@@ -111,80 +184,23 @@ fn skip(input: ParseStream) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }
 
-fn form(key: Key) -> &'static str {
-    match key {
-        Key::Order => "a whole number: `order = 10`",
-        Key::After => "a list of hooks: `after = [db, crate::store::migrations]`",
-        Key::Before => "a list of hooks: `before = [close_mail, crate::store::flush]`",
-        Key::Of => "the path of a startup hook: `of = db`",
-        Key::Timeout => "a duration in quotes: `timeout = \"5s\"`",
-        Key::Crate => "the path of the runtime crate: `crate = lifecycle`",
-    }
-}
-
-fn order(input: ParseStream) -> syn::Result<u32> {
-    let value: Expr = input.parse().map_err(|error| expected(Key::Order, error.span()))?;
-    match &value {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => number
-            .base10_parse()
-            .map_err(|_| syn::Error::new_spanned(number, format!("`order` is at most {}", u32::MAX))),
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => Err(syn::Error::new_spanned(
-            value,
-            "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one",
-        )),
-        _ => Err(syn::Error::new_spanned(value, format!("expected {}", form(Key::Order)))),
-    }
-}
-
-fn timeout(input: ParseStream) -> syn::Result<u64> {
-    let text: LitStr = input.parse().map_err(|error| expected(Key::Timeout, error.span()))?;
-    duration::parse(&text.value()).map_err(|message| syn::Error::new(text.span(), message))
-}
-
-fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
-    let list = |input: ParseStream| {
-        let list;
-        bracketed!(list in input);
-        Punctuated::<_, Token![,]>::parse_terminated_with(&list, Path::parse_mod_style)
-    };
-    list(input).map(|paths| paths.into_iter().collect()).map_err(|error| expected(key, error.span()))
-}
-
-fn path(key: Key, input: ParseStream) -> syn::Result<Path> {
-    input.call(Path::parse_mod_style).map_err(|error| expected(key, error.span()))
-}
-
-fn expected(key: Key, span: Span) -> syn::Error {
-    syn::Error::new(span, format!("expected {}", form(key)))
-}
-
 fn keys(kind: Kind) -> String {
     let names: Vec<_> = kind.keys().iter().map(|key| format!("`{}`", key.name())).collect();
-    format!("`#[{}]` takes {}", kind.attribute(), names.join(", "))
+    let signal = if kind.takes_signal() { "the name of a signal, " } else { "" };
+    format!("`#[{}]` takes {signal}{}", kind.attribute(), names.join(", "))
 }
 
 fn unknown_key(kind: Kind, name: &Ident) -> syn::Error {
     let text = name.to_string();
-    let similar = kind.keys().iter().map(|key| key.name()).find(|key| distance(key, &text) <= 2);
-    let message = match (Kind::with_key(&text), similar) {
-        (Some(other), _) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
-        (None, Some(key)) => format!("unknown key `{text}`, did you mean `{key}`? {}", keys(kind)),
-        (None, None) => format!("unknown key `{text}`; {}", keys(kind)),
+    let message = match Kind::with_key(&text) {
+        _ if kind.takes_signal() && signal::is_name(&text) => {
+            "a hook hears one signal: write a second function, which may call this one".to_owned()
+        }
+        Some(other) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
+        None => {
+            let meant = words::meant(&text, kind.keys().iter().map(|key| key.name()));
+            words::unknown("key", &text, meant, &keys(kind))
+        }
     };
     syn::Error::new_spanned(name, message)
-}
-
-/// How many letters have to be inserted, removed or replaced to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::args::Args;
-use crate::check::check;
+use crate::check;
 use crate::errors::Errors;
 use crate::expand;
 use crate::kind::Kind;
@@ -18,11 +18,12 @@ use crate::signature::Function;
 pub fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(kind, args, &mut errors);
+    check::keys(kind, &args, &mut errors);
     let Some(mut function) = Function::parse(kind, item, &mut errors) else {
         let errors = errors.tokens();
         return quote!(#item #(#errors)*);
     };
-    let flaw = check(kind, &mut function, &mut errors);
+    let flaw = check::function(kind, &mut function, &mut errors);
     let soundness = match flaw {
         Some(flaw) => Soundness::NotCallable(flaw),
         None if errors.is_empty() => Soundness::Sound,

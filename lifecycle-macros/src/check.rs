@@ -1,15 +1,81 @@
-//! What a function must be to be a hook: one named check per rule, each with its reason.
+//! What a function must be to be a hook, and what keys must be to each other: one named check per rule, each with its
+//! reason.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericParam, PatType, Receiver, ReturnType, Safety, Signature, Type};
 
+use crate::args::{Args, Setting};
 use crate::errors::Errors;
-use crate::kind::Kind;
+use crate::kind::{Key, Kind};
 use crate::signature::{Function, mentions};
+use crate::value::Given;
 
-/// Runs every check. The first mistake, if one of them found any.
-pub fn check(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
+/// Runs every check of the keys. A key whose value was wrong looks as if it had not been given, so nothing is said of it
+/// here.
+pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
+    if !errors.is_empty() {
+        return;
+    }
+    if kind == Kind::HealthCheck {
+        interval_holds_the_timeout(args, errors);
+    }
+    if kind == Kind::Service {
+        restarts_happen(args, errors);
+    }
+}
+
+/// How often a health check runs, and how long it may take, unless the attribute says otherwise: as the runtime has it.
+const INTERVAL: u64 = 10_000;
+const TIMEOUT: u64 = 1_000;
+
+/// A check never runs beside itself, so it has to be over before the next begins.
+fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
+    let interval = match args.setting(Key::Interval) {
+        Some(Setting::Time(interval)) => Some(interval),
+        _ => None,
+    };
+    let (longest, needed) =
+        (interval.map_or(INTERVAL, |given| given.value), args.timeout.map_or(TIMEOUT, |given| given.value));
+    if needed <= longest {
+        return;
+    }
+    match (interval, args.timeout) {
+        (Some(interval), Some(_)) => errors.push(syn::Error::new(
+            interval.span,
+            "the interval is shorter than the timeout: a check has to be over before the next begins",
+        )),
+        (Some(interval), None) => errors.push(syn::Error::new(
+            interval.span,
+            "the interval is shorter than the timeout, which is 1s unless it is given: add a `timeout` that fits in",
+        )),
+        (None, Some(timeout)) => errors.push(syn::Error::new(
+            timeout.span,
+            "the timeout is longer than the interval, which is 10s unless it is given: add an `interval` that holds it",
+        )),
+        (None, None) => {}
+    }
+}
+
+/// What says how to restart says nothing of a service that is never restarted.
+fn restarts_happen(args: &Args, errors: &mut Errors) {
+    let never = match args.setting(Key::Restart) {
+        Some(Setting::Word(word)) => word.value.variant == "Never",
+        _ => true,
+    };
+    for (key, setting) in args.policy.iter().filter(|_| never) {
+        if let Setting::Backoff(Given { span, .. }) | Setting::Restarts(Given { span, .. }) = setting {
+            let message = format!(
+                "`{}` means nothing to a service that is never restarted: add `restart = \"on_failure\"`",
+                key.name()
+            );
+            errors.push(syn::Error::new(*span, message));
+        }
+    }
+}
+
+/// Runs every check of the function. The first mistake, if one of them found any.
+pub fn function(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
     let known = errors.count();
     one_attribute(kind, function, errors);
     free_function(function, errors);

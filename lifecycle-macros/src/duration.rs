@@ -5,8 +5,8 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), 
 
 const FORM: &str = "write whole numbers and units, such as \"250ms\", \"5s\", \"2m\" or \"1m30s\"";
 
-/// The duration in milliseconds.
-pub fn parse(text: &str) -> Result<u64, String> {
+/// The duration in milliseconds. It can't be zero, for a reason that its user knows.
+pub fn parse(text: &str, why_not_zero: &str) -> Result<u64, String> {
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut total: u64 = 0;
@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
     }
     match total {
         0 if text.is_empty() => Err(format!("the duration is empty: {FORM}")),
-        0 => Err("the duration is zero: nothing can finish in no time".to_owned()),
+        0 => Err(format!("the duration is zero: {why_not_zero}")),
         total => Ok(total),
     }
 }

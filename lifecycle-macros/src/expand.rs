@@ -11,7 +11,9 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, Path, Type};
 
+use crate::args::Setting;
 use crate::model::{Hook, Soundness};
+use crate::value::{Backoff, Given, Restarts};
 
 /// What a function under an attribute may do beyond others: its arguments are injected, so it takes by value also what it
 /// only looks at, and may depend on hooks that those who call it can't name.
@@ -33,7 +35,7 @@ pub fn hook(hook: &Hook) -> TokenStream {
     quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
-        #[allow(deprecated, unused_imports, unused_qualifications)]
+        #[allow(deprecated, unused_imports, unused_qualifications, clippy::needless_update)]
         const _: () = {
             use #runtime::__private as __rt;
             #(use #repeated as _;)*
@@ -87,14 +89,60 @@ fn meta(hook: &Hook) -> TokenStream {
     let Hook { name, args, .. } = hook;
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
     let order = args.order.map(|order| quote!(order: __rt::Some(#order),));
-    let timeout = args.timeout.map(|millis| quote!(timeout: __rt::Some(__rt::Duration::from_millis(#millis)),));
+    let timeout = args.timeout.map(|given| millis(given.value)).map(|time| quote!(timeout: __rt::Some(#time),));
     let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
-    let run = run(hook);
-    let keys = quote!(#order #timeout #is_teardown);
+    let (policy, run) = (policy(hook), run(hook));
+    let keys = quote!(#order #timeout #is_teardown #policy);
     let plain = quote_spanned! {name.span()=>
         __rt::meta::<Self>(__rt::Kind::#kind, #text, ::core::module_path!(), #run)
     };
     if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __rt::HookMeta { #keys ..#plain }) }
+}
+
+/// What only hooks of this kind have.
+fn policy(hook: &Hook) -> Option<TokenStream> {
+    let Hook { kind, args, .. } = hook;
+    let what = match (kind.policy(), args.signal) {
+        (Some(ty), _) => {
+            let ty = format_ident!("{ty}");
+            let fields: Vec<_> = args.policy.iter().map(|(key, setting)| field(key.name(), *setting)).collect();
+            match &*fields {
+                [] => quote!(__rt::#ty::DEFAULT),
+                fields => quote!(__rt::#ty { #(#fields,)* ..__rt::#ty::DEFAULT }),
+            }
+        }
+        (None, Some(signal)) => quote!(#signal),
+        (None, None) => return None,
+    };
+    let variant = format_ident!("{}", kind.variant());
+    Some(quote!(policy: __rt::Policy::#variant(#what),))
+}
+
+/// A field of a policy.
+fn field(name: &str, setting: Setting) -> TokenStream {
+    let name = format_ident!("{name}");
+    let value = match setting {
+        Setting::Word(word) => {
+            let (of, variant) = (format_ident!("{}", word.value.of), format_ident!("{}", word.value.variant));
+            quote!(__rt::#of::#variant)
+        }
+        Setting::Time(time) => millis(time.value),
+        Setting::Number(number) => quote!(#number),
+        Setting::Backoff(Given { value: Backoff { first, cap }, .. }) => {
+            let first = millis(first);
+            let cap = cap.map(millis).map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
+            quote!(__rt::Backoff { first: #first, #cap })
+        }
+        Setting::Restarts(Given { value: Restarts { count, within }, .. }) => {
+            let within = millis(within);
+            quote!(__rt::Restarts { count: #count, within: #within })
+        }
+    };
+    quote!(#name: #value)
+}
+
+fn millis(millis: u64) -> TokenStream {
+    quote!(__rt::Duration::from_millis(#millis))
 }
 
 /// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it may well be said from

@@ -9,9 +9,12 @@ mod errors;
 mod expand;
 mod kind;
 mod model;
+mod signal;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod value;
+mod words;
 
 use proc_macro::TokenStream;
 
@@ -170,4 +173,22 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::Shutdown, args.into(), &item.into()).into()
+}
+
+/// Runs the function in the background, from the start until the process stops.
+#[proc_macro_attribute]
+pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::attribute(Kind::Service, args.into(), &item.into()).into()
+}
+
+/// Runs the function again and again: what it returns says whether the process is well.
+#[proc_macro_attribute]
+pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::attribute(Kind::HealthCheck, args.into(), &item.into()).into()
+}
+
+/// Runs the function each time that a signal arrives while the process serves.
+#[proc_macro_attribute]
+pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::attribute(Kind::Signal, args.into(), &item.into()).into()
 }

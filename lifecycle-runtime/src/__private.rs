@@ -1,6 +1,9 @@
 //! What the attributes' expansions call. Not part of the public interface: it changes without notice.
 
-pub use crate::hook::{EdgeSource, Edges, Hook, HookMeta, Kind};
+pub use crate::hook::{
+    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
+    ServicePolicy,
+};
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
 pub use crate::output::{Output, Parts, PlainOutput, Probe};

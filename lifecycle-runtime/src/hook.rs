@@ -1,10 +1,15 @@
 //! What a hook is: its type, its metadata, its identity.
 
 mod check;
+mod policy;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
+
+pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy};
 
 use crate::id::HookId;
 use crate::output::{HookError, HookValue, Output};
@@ -64,8 +69,14 @@ pub trait Hook: Sized + Send + Sync + 'static {
 pub enum Kind {
     /// `#[on_startup]`
     Startup,
+    /// `#[service]`
+    Service,
+    /// `#[health_check]`
+    HealthCheck,
     /// `#[on_ready]`
     Ready,
+    /// `#[on_signal]`
+    Signal,
     /// `#[on_drain]`
     Drain,
     /// `#[on_shutdown]`
@@ -74,7 +85,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run comes to them.
-    pub(crate) const ALL: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Startup, Self::Service, Self::HealthCheck, Self::Ready, Self::Signal, Self::Drain, Self::Shutdown];
+
+    /// The kinds whose hooks run once, each at its time.
+    pub(crate) const PHASES: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
 
     /// The attribute's name.
     ///
@@ -85,9 +100,20 @@ impl Kind {
     pub const fn attribute(self) -> &'static str {
         match self {
             Self::Startup => "on_startup",
+            Self::Service => "service",
+            Self::HealthCheck => "health_check",
             Self::Ready => "on_ready",
+            Self::Signal => "on_signal",
             Self::Drain => "on_drain",
             Self::Shutdown => "on_shutdown",
+        }
+    }
+
+    /// The indefinite article before the attribute's name.
+    pub(crate) const fn article(self) -> &'static str {
+        match self {
+            Self::Service | Self::HealthCheck => "a",
+            _ => "an",
         }
     }
 
@@ -95,7 +121,10 @@ impl Kind {
     pub(crate) const fn phase(self) -> &'static str {
         match self {
             Self::Startup => "start",
+            Self::Service => "service",
+            Self::HealthCheck => "check",
             Self::Ready => "ready",
+            Self::Signal => "signal",
             Self::Drain => "drain",
             Self::Shutdown => "stop",
         }
@@ -106,9 +135,29 @@ impl Kind {
         matches!(self, Self::Startup | Self::Ready)
     }
 
-    /// Whether a hook of this kind may need one of that: it is of the same kind, or a startup hook, which it uses.
+    /// Whether hooks of this kind have an `order`.
+    const fn is_ordered(self) -> bool {
+        !matches!(self, Self::Service | Self::HealthCheck | Self::Signal)
+    }
+
+    /// Whether hooks of this kind are there as long as the process serves, for others to use.
+    pub(crate) const fn may_be_used(self) -> bool {
+        matches!(self, Self::Startup | Self::Service)
+    }
+
+    /// Whether hooks of this kind can stand behind each other: each health check keeps its own time.
+    const fn is_sequence(self) -> bool {
+        !matches!(self, Self::HealthCheck)
+    }
+
+    /// Whether a hook of this kind may need one of that: it uses it, or it is of the same kind and stands behind it.
     pub(crate) const fn may_need(self, needed: Self) -> bool {
-        matches!(needed, Self::Startup) || self as u8 == needed as u8
+        needed.may_be_used() || (self as u8 == needed as u8 && self.is_sequence())
+    }
+
+    /// Whether `before` may name hooks of this kind: it is what ends as the process stops.
+    pub(crate) const fn may_be_preceded(self) -> bool {
+        matches!(self, Self::Service | Self::Shutdown)
     }
 }
 
@@ -160,6 +209,8 @@ pub struct HookMeta {
     pub edges: EdgeSource,
     #[doc(hidden)]
     pub is_teardown: bool,
+    #[doc(hidden)]
+    pub policy: Policy,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
 }
@@ -219,6 +270,7 @@ impl HookMeta {
             timeout: None,
             edges: EdgeSource::Data(Edges::NONE),
             is_teardown: false,
+            policy: Policy::None,
             run,
         }
     }
@@ -253,21 +305,25 @@ impl HookMeta {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for a teardown without an
-    /// `order` of its own, which stands outside the barriers between orders.
+    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for what stands outside the barriers
+    /// between orders: services, health checks, hooks of signals, and a teardown without an `order` of its own.
     #[must_use]
     pub const fn order(&self) -> Option<u32> {
         match self.order {
-            None if self.is_teardown => None,
+            None if self.is_teardown || !self.kind.is_ordered() => None,
             None => Some(0),
             order => order,
         }
     }
 
-    /// The hook's own `timeout`, if it has one.
+    /// The hook's own `timeout`, if it has one: of a service its `stop_timeout`, of a health check a second unless the
+    /// attribute says otherwise.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
-        self.timeout
+        match (self.timeout, self.kind) {
+            (None, Kind::HealthCheck) => Some(HealthCheckPolicy::TIMEOUT),
+            (timeout, _) => timeout,
+        }
     }
 
     /// The hook that this one is the teardown of.

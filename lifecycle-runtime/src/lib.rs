@@ -99,7 +99,7 @@ pub use hook::{Hook, HookMeta, Kind};
 pub use id::HookId;
 pub use inject::Inject;
 pub use lifecycle::Lifecycle;
-pub use lifecycle_macros::{on_drain, on_ready, on_shutdown, on_startup};
+pub use lifecycle_macros::{health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
 pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};
 pub use report::{HookReport, Report};

@@ -22,8 +22,23 @@ const RUNTIME: [(bool, &[&str]); 6] = [
 ];
 
 /// The pipeline of the macros: each stage may import those before it.
-const MACROS: [(bool, &[&str]); 1] =
-    [(true, &["errors", "kind", "duration", "args", "signature", "check", "model", "expand", "attribute"])];
+const MACROS: [(bool, &[&str]); 1] = [(
+    true,
+    &[
+        "errors",
+        "kind",
+        "words",
+        "duration",
+        "signal",
+        "value",
+        "args",
+        "signature",
+        "check",
+        "model",
+        "expand",
+        "attribute",
+    ],
+)];
 
 #[test]
 fn modules_of_the_runtime_import_only_what_is_below_them() {

@@ -44,8 +44,8 @@ impl HookMeta {
                 .text(used.name)
                 .text(">`, but `")
                 .text(used.name)
-                .text("` is an ")
-                .kind(used.kind)
+                .text("` is ")
+                .a(used.kind)
                 .text(" hook: only `#[on_startup]` hooks provide a value");
             if self.kind.may_need(used.kind) {
                 text.text("; to be ordered behind it, use `after = [").text(used.name).text("]`").fail();
@@ -56,39 +56,39 @@ impl HookMeta {
     }
 
     /// One phase of a run is over before the next begins: `after` orders hooks of one kind, and tells which startup hooks
-    /// are used.
+    /// and services are used.
     #[track_caller]
     const fn check_after(&self, earlier: &Self) {
         if !self.kind.may_need(earlier.kind) {
-            let text = Text::new()
+            let mut text = Text::new()
                 .hook(self.name)
                 .text(" can't run after ")
                 .hook(earlier.name)
-                .text(", which is an ")
-                .kind(earlier.kind)
-                .text(" hook: `after` of an ")
-                .kind(self.kind)
-                .text(" hook names such hooks");
-            match self.kind {
-                Kind::Startup => text.fail(),
-                _ => text.text(" and ").kind(Kind::Startup).text(" hooks").fail(),
+                .text(", which is ")
+                .a(earlier.kind)
+                .text(" hook: `after` of ")
+                .a(self.kind)
+                .text(" hook names ");
+            if self.kind.may_need(self.kind) && !self.kind.may_be_used() {
+                text = text.text("such hooks, ");
             }
+            text.kind(Kind::Startup).text(" hooks and services").fail();
         }
     }
 
     /// All others are done before a shutdown hook begins.
     #[track_caller]
     const fn check_before(&self, later: &Self) {
-        if !matches!(later.kind, Kind::Shutdown) {
+        if !later.kind.may_be_preceded() {
             Text::new()
                 .hook(self.name)
                 .text(" can't run before ")
                 .hook(later.name)
-                .text(", which is an ")
-                .kind(later.kind)
+                .text(", which is ")
+                .a(later.kind)
                 .text(" hook: `before` names ")
                 .kind(Kind::Shutdown)
-                .text(" hooks")
+                .text(" hooks and services")
                 .fail();
         }
     }
@@ -101,8 +101,8 @@ impl HookMeta {
                 .hook(self.name)
                 .text(" is the teardown of ")
                 .hook(resource.name)
-                .text(", which is an ")
-                .kind(resource.kind)
+                .text(", which is ")
+                .a(resource.kind)
                 .text(" hook: `of` names an `#[on_startup]` hook")
                 .fail();
         }
@@ -159,6 +159,10 @@ impl Text {
 
     const fn kind(self, kind: Kind) -> Self {
         self.text("`#[").text(kind.attribute()).text("]`")
+    }
+
+    const fn a(self, kind: Kind) -> Self {
+        self.text(kind.article()).text(" ").kind(kind)
     }
 
     const fn number(self, number: u32) -> Self {

@@ -20,7 +20,7 @@ pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
         for needed in hook.needs().filter(|needed| needed.kind == kind) {
             draft.edge(Step::Run(index[&needed.id]), Step::Run(at));
         }
-        for later in hook.before() {
+        for later in hook.before().filter(|later| later.kind == kind) {
             draft.edge(Step::Run(at), Step::Run(index[&later.id]));
         }
     }
@@ -45,7 +45,7 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
         if let Some(teardown) = teardowns[at] {
             draft.edge(Step::Run(teardown), Step::Drop(at));
         }
-        for needed in hook.needs() {
+        for needed in hook.needs().filter(|needed| needed.kind == Kind::Startup) {
             draft.edge(Step::Drop(at), end(index[&needed.id]));
         }
     }

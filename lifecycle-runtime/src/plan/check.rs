@@ -12,8 +12,8 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     let mut problems = one_teardown_per_hook(hooks, index);
     for hook in hooks {
         teardown_of_a_startup_hook(hook, &mut problems);
-        needs_its_own_kind_or_startup(hook, &mut problems);
-        before_a_shutdown_hook(hook, &mut problems);
+        needs_what_is_there(hook, &mut problems);
+        before_what_ends(hook, &mut problems);
         before_a_higher_order(hook, &mut problems);
     }
     problems
@@ -58,21 +58,21 @@ fn teardown_of_a_startup_hook(hook: &HookMeta, problems: &mut Vec<String>) {
 }
 
 /// One phase of a run is over before the next begins. The compiler checks it for hooks of the attributes.
-fn needs_its_own_kind_or_startup(hook: &HookMeta, problems: &mut Vec<String>) {
+fn needs_what_is_there(hook: &HookMeta, problems: &mut Vec<String>) {
     for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
         problems.push(format!(
-            "{}, an `#[{}]` hook, can't need {}, an `#[{}]` hook; take the dependency away",
+            "{}, {} hook, can't need {}, {} hook; take the dependency away",
             named(hook),
-            hook.kind,
+            under(hook.kind),
             named(needed),
-            needed.kind,
+            under(needed.kind),
         ));
     }
 }
 
-/// All others are over before any shutdown hook.
-fn before_a_shutdown_hook(hook: &HookMeta, problems: &mut Vec<String>) {
-    for later in hook.before().filter(|later| later.kind != Kind::Shutdown) {
+/// All others are over before any shutdown hook. The compiler checks it for hooks of the attributes.
+fn before_what_ends(hook: &HookMeta, problems: &mut Vec<String>) {
+    for later in hook.before().filter(|later| !later.kind.may_be_preceded()) {
         let what_to_do = match later.kind {
             Kind::Startup => {
                 format!("to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`", later.name)
@@ -80,10 +80,10 @@ fn before_a_shutdown_hook(hook: &HookMeta, problems: &mut Vec<String>) {
             _ => "take `before` away".to_owned(),
         };
         problems.push(format!(
-            "{} can't run before {}, an `#[{}]` hook, which runs earlier; {what_to_do}",
+            "{} can't run before {}, {} hook, which runs earlier; {what_to_do}",
             named(hook),
             named(later),
-            later.kind,
+            under(later.kind),
         ));
     }
 }
@@ -126,4 +126,8 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
 
 fn named(hook: &HookMeta) -> String {
     format!("`{}` ({})", hook.name, hook.place())
+}
+
+fn under(kind: Kind) -> String {
+    format!("{} `#[{kind}]`", kind.article())
 }

@@ -127,7 +127,7 @@ impl Plan {
     }
 
     fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
-        Kind::ALL.into_iter().map(|kind| (kind.phase(), self.graph(kind)))
+        Kind::PHASES.into_iter().map(|kind| (kind.phase(), self.graph(kind)))
     }
 
     fn label(&self, graph: &Graph, step: usize) -> String {

@@ -1,0 +1,198 @@
+//! The forms that values have: one parser for each, whatever the key.
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, ExprUnary, Lit, LitInt, LitStr, Path, Token, UnOp, bracketed};
+
+use crate::duration;
+use crate::kind::Key;
+use crate::words;
+
+/// A value and its place.
+#[derive(Clone, Copy)]
+pub struct Given<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+/// One of the words that a key knows: a variant of an enum of the runtime.
+#[derive(Clone, Copy)]
+pub struct Word {
+    pub of: &'static str,
+    pub variant: &'static str,
+}
+
+/// Times between a service's end and its restart, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Backoff {
+    pub first: u64,
+    pub cap: Option<u64>,
+}
+
+/// The longest backoff unless the attribute says otherwise: that of the runtime.
+const BACKOFF_CAP: u64 = 30_000;
+
+/// A number of restarts within a window of milliseconds.
+#[derive(Clone, Copy)]
+pub struct Restarts {
+    pub count: u32,
+    pub within: u64,
+}
+
+/// What a key's value looks like.
+pub fn form(key: Key) -> String {
+    let form = match key {
+        Key::Order => "a whole number: `order = 10`",
+        Key::After => "a list of hooks: `after = [db, crate::store::migrations]`",
+        Key::Before => "a list of hooks: `before = [close_mail, crate::store::flush]`",
+        Key::Of => "the path of a startup hook: `of = db`",
+        Key::Timeout => "a duration in quotes: `timeout = \"5s\"`",
+        Key::StopTimeout => "a duration in quotes: `stop_timeout = \"10s\"`",
+        Key::Restart | Key::OnExit | Key::CheckKind => {
+            let all = words(key).1.iter().map(|(word, _)| format!("{} = \"{word}\"", key.name())).collect::<Vec<_>>();
+            return words::list(all.iter().map(String::as_str), "or");
+        }
+        Key::Backoff => "the first and the longest time in quotes: `backoff = \"100ms..30s\"`",
+        Key::MaxRestarts => "a number and a window in quotes: `max_restarts = \"5 in 1m\"`",
+        Key::Interval => "a duration in quotes: `interval = \"10s\"`",
+        Key::Failures => "a whole number: `failures = 3`",
+        Key::Crate => "the path of the runtime crate: `crate = lifecycle`",
+    };
+    form.to_owned()
+}
+
+/// The words that a key knows, each with its variant, and the enum's name.
+fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
+    match key {
+        Key::Restart => ("Restart", &[("never", "Never"), ("on_failure", "OnFailure"), ("always", "Always")]),
+        Key::OnExit => ("OnExit", &[("stop", "Stop"), ("ignore", "Ignore")]),
+        Key::CheckKind => {
+            ("CheckKind", &[("readiness", "Readiness"), ("liveness", "Liveness"), ("startup", "Startup")])
+        }
+        _ => ("", &[]),
+    }
+}
+
+/// A whole number that is not negative.
+pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
+    let name = key.name();
+    let value: Expr = input.parse().map_err(|error| expected(key, error.span()))?;
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => number
+            .base10_parse()
+            .map_err(|_| syn::Error::new_spanned(number, format!("`{name}` is at most {}", u32::MAX)))
+            .and_then(|value| match (key, value) {
+                (Key::Failures, 0) => Err(syn::Error::new_spanned(number, "`failures` is at least 1")),
+                _ => Ok(value),
+            }),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => Err(syn::Error::new_spanned(
+            value,
+            match key {
+                Key::Failures => "`failures` is at least 1",
+                _ => {
+                    "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one"
+                }
+            },
+        )),
+        _ => Err(syn::Error::new_spanned(value, format!("expected {}", form(key)))),
+    }
+}
+
+/// A duration, in milliseconds.
+pub fn time(key: Key, input: ParseStream) -> syn::Result<Given<u64>> {
+    let zero = match key {
+        Key::Interval => "the check would never rest",
+        _ => "nothing can finish in no time",
+    };
+    text(key, input, |text| duration::parse(text, zero))
+}
+
+/// One of the words that the key knows.
+pub fn word(key: Key, input: ParseStream) -> syn::Result<Given<Word>> {
+    text(key, input, |text| {
+        let (of, words) = words(key);
+        if let Some(&(_, variant)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(Word { of, variant });
+        }
+        let meant = words::meant(text, words.iter().map(|(word, _)| *word));
+        Err(words::unknown("value", text, meant, &format!("write {}", form(key))))
+    })
+}
+
+/// `"100ms..30s"`, or the first time alone.
+pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
+    const ZERO: &str = "a service that fails at once would be restarted without a rest";
+    text(key, input, |text| {
+        let (first, cap) = match text.split_once("..") {
+            Some((first, cap)) => (first, Some(cap)),
+            None => (text, None),
+        };
+        let (first_time, cap_time) =
+            (duration::parse(first, ZERO)?, cap.map(|cap| duration::parse(cap, ZERO)).transpose()?);
+        match (cap, cap_time.unwrap_or(BACKOFF_CAP)) {
+            (Some(cap), longest) if first_time > longest => Err(format!(
+                "the first backoff, {first}, is longer than the longest, {cap}: write the shorter one first"
+            )),
+            (None, longest) if first_time > longest => Err(format!(
+                "the first backoff, {first}, is longer than the longest, which is 30s unless it is given: write \
+                 `backoff = \"{first}..{first}\"`"
+            )),
+            _ => Ok(Backoff { first: first_time, cap: cap_time }),
+        }
+    })
+}
+
+/// `"5 in 1m"`.
+pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Restarts>> {
+    let windowless = |count: &str| format!("`max_restarts` needs a window: `max_restarts = \"{count} in 1m\"`");
+    if input.peek(LitInt) {
+        let count: LitInt = input.parse()?;
+        return Err(syn::Error::new_spanned(&count, windowless(count.base10_digits())));
+    }
+    text(key, input, |text| {
+        let is_count = |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+        let Some((count, within)) = text.split_once(" in ") else {
+            return Err(if is_count(text) { windowless(text) } else { format!("expected {}", form(key)) });
+        };
+        if !is_count(count) {
+            return Err(format!("expected {}", form(key)));
+        }
+        let Ok(number) = count.parse() else {
+            return Err(format!("`max_restarts` is at most {}", u32::MAX));
+        };
+        if number == 0 {
+            return Err("no restarts at all are `restart = \"never\"`".to_owned());
+        }
+        let within = duration::parse(within, "no restart falls into a window of no time")?;
+        Ok(Restarts { count: number, within })
+    })
+}
+
+/// Hooks, by their paths.
+pub fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
+    let list = |input: ParseStream| {
+        let list;
+        bracketed!(list in input);
+        Punctuated::<_, Token![,]>::parse_terminated_with(&list, Path::parse_mod_style)
+    };
+    list(input).map(|paths| paths.into_iter().collect()).map_err(|error| expected(key, error.span()))
+}
+
+/// One path.
+pub fn path(key: Key, input: ParseStream) -> syn::Result<Path> {
+    input.call(Path::parse_mod_style).map_err(|error| expected(key, error.span()))
+}
+
+/// What a text in quotes says.
+fn text<T>(key: Key, input: ParseStream, parse: impl FnOnce(&str) -> Result<T, String>) -> syn::Result<Given<T>> {
+    let text: LitStr = input.parse().map_err(|error| expected(key, error.span()))?;
+    match parse(&text.value()) {
+        Ok(value) => Ok(Given { value, span: text.span() }),
+        Err(message) => Err(syn::Error::new(text.span(), message)),
+    }
+}
+
+fn expected(key: Key, span: Span) -> syn::Error {
+    syn::Error::new(span, format!("expected {}", form(key)))
+}
