@@ -192,15 +192,13 @@ fn keys(kind: Kind) -> String {
 
 fn unknown_key(kind: Kind, name: &Ident) -> syn::Error {
     let text = name.to_string();
-    let message = match Kind::with_key(&text) {
+    let meant = words::meant(&text, kind.keys().iter().map(|key| key.name()));
+    let message = match (Kind::with_key(&text), meant) {
         _ if kind.takes_signal() && signal::is_name(&text) => {
             "a hook hears one signal: write a second function, which may call this one".to_owned()
         }
-        Some(other) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
-        None => {
-            let meant = words::meant(&text, kind.keys().iter().map(|key| key.name()));
-            words::unknown("key", &text, meant, &keys(kind))
-        }
+        (Some(other), None) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
+        (_, meant) => words::unknown("key", &text, meant, &keys(kind)),
     };
     syn::Error::new_spanned(name, message)
 }

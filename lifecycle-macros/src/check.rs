@@ -100,7 +100,7 @@ fn one_attribute(kind: Kind, function: &mut Function, errors: &mut Errors) {
             format!("`#[{}]` is given twice", kind.attribute())
         } else {
             format!(
-                "a function is one hook, and this one is an `#[{}]` hook already: write two functions",
+                "a function is one hook, and this one is under `#[{}]` already: write two functions",
                 kind.attribute()
             )
         };

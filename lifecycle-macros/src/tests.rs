@@ -2,6 +2,7 @@
 
 mod arguments;
 mod expansions;
+mod policies;
 mod tokens;
 
 use proc_macro2::TokenStream;

@@ -74,28 +74,29 @@ fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
     }
 }
 
-/// A whole number that is not negative.
+/// A whole number.
 pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
-    let name = key.name();
     let value: Expr = input.parse().map_err(|error| expected(key, error.span()))?;
-    match &value {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => number
-            .base10_parse()
-            .map_err(|_| syn::Error::new_spanned(number, format!("`{name}` is at most {}", u32::MAX)))
-            .and_then(|value| match (key, value) {
-                (Key::Failures, 0) => Err(syn::Error::new_spanned(number, "`failures` is at least 1")),
-                _ => Ok(value),
-            }),
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => Err(syn::Error::new_spanned(
-            value,
-            match key {
-                Key::Failures => "`failures` is at least 1",
-                _ => {
-                    "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one"
-                }
-            },
-        )),
-        _ => Err(syn::Error::new_spanned(value, format!("expected {}", form(key)))),
+    let (lowest, too_low) = lowest(key);
+    let fault = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => match number.base10_parse() {
+            Ok(number) if number >= lowest => return Ok(number),
+            Ok(_) => too_low.to_owned(),
+            Err(_) => format!("`{}` is at most {}", key.name(), u32::MAX),
+        },
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => too_low.to_owned(),
+        _ => format!("expected {}", form(key)),
+    };
+    Err(syn::Error::new_spanned(value, fault))
+}
+
+/// The lowest number that a key takes, and what to say of one below.
+fn lowest(key: Key) -> (u32, &'static str) {
+    match key {
+        Key::Failures => (1, "`failures` is at least 1: a check that has not failed can't count as failed"),
+        _ => {
+            (0, "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one")
+        }
     }
 }
 
@@ -145,18 +146,22 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
 
 /// `"5 in 1m"`.
 pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Restarts>> {
-    let windowless = |count: &str| format!("`max_restarts` needs a window: `max_restarts = \"{count} in 1m\"`");
+    let form = || format!("expected {}", form(key));
+    let is_count = |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let without_window = |text: &str| match is_count(text) {
+        true => format!("`max_restarts` needs a window: `max_restarts = \"{text} in 1m\"`"),
+        false => form(),
+    };
     if input.peek(LitInt) {
         let count: LitInt = input.parse()?;
-        return Err(syn::Error::new_spanned(&count, windowless(count.base10_digits())));
+        return Err(syn::Error::new_spanned(&count, without_window(&count.to_string())));
     }
     text(key, input, |text| {
-        let is_count = |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
         let Some((count, within)) = text.split_once(" in ") else {
-            return Err(if is_count(text) { windowless(text) } else { format!("expected {}", form(key)) });
+            return Err(without_window(text));
         };
         if !is_count(count) {
-            return Err(format!("expected {}", form(key)));
+            return Err(form());
         }
         let Ok(number) = count.parse() else {
             return Err(format!("`max_restarts` is at most {}", u32::MAX));

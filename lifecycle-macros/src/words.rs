@@ -17,10 +17,13 @@ pub fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String 
     }
 }
 
-/// The nearest of these words, if it is near.
+/// The nearest of these words, if it is near: a few letters away, or the same with something before it.
 pub fn meant<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let written = written.to_lowercase();
-    let distances = words.into_iter().map(|word| (distance(&word.to_lowercase(), &written), word));
+    let distances = words.into_iter().map(|word| match word.to_lowercase() {
+        longer if longer.ends_with(&format!("_{written}")) => (1, word),
+        other => (distance(&other, &written), word),
+    });
     let (_, nearest) = distances.filter(|(distance, _)| *distance <= 2).min_by_key(|(distance, _)| *distance)?;
     Some(nearest)
 }

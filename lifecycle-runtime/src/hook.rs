@@ -1,6 +1,7 @@
 //! What a hook is: its type, its metadata, its identity.
 
 mod check;
+mod kind;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+pub use kind::Kind;
 pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy};
 
 use crate::id::HookId;
@@ -61,110 +63,6 @@ pub trait Hook: Sized + Send + Sync + 'static {
     /// The metadata as something to depend on: what [`Inject::USES`](crate::Inject::USES) is made of. The hook's own
     /// dependencies are evaluated before it, so that a cycle is a compile error.
     const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
-}
-
-/// The kind of a hook: which attribute made it. In the order in which a run comes to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Kind {
-    /// `#[on_startup]`
-    Startup,
-    /// `#[service]`
-    Service,
-    /// `#[health_check]`
-    HealthCheck,
-    /// `#[on_ready]`
-    Ready,
-    /// `#[on_signal]`
-    Signal,
-    /// `#[on_drain]`
-    Drain,
-    /// `#[on_shutdown]`
-    Shutdown,
-}
-
-impl Kind {
-    /// Every kind, in the order in which a run comes to them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Startup, Self::Service, Self::HealthCheck, Self::Ready, Self::Signal, Self::Drain, Self::Shutdown];
-
-    /// The kinds whose hooks run once, each at its time.
-    pub(crate) const PHASES: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
-
-    /// The attribute's name.
-    ///
-    /// ```
-    /// assert_eq!(lifecycle_runtime::Kind::Startup.attribute(), "on_startup");
-    /// ```
-    #[must_use]
-    pub const fn attribute(self) -> &'static str {
-        match self {
-            Self::Startup => "on_startup",
-            Self::Service => "service",
-            Self::HealthCheck => "health_check",
-            Self::Ready => "on_ready",
-            Self::Signal => "on_signal",
-            Self::Drain => "on_drain",
-            Self::Shutdown => "on_shutdown",
-        }
-    }
-
-    /// The indefinite article before the attribute's name.
-    pub(crate) const fn article(self) -> &'static str {
-        match self {
-            Self::Service | Self::HealthCheck => "a",
-            _ => "an",
-        }
-    }
-
-    /// The part of a run that hooks of this kind are.
-    pub(crate) const fn phase(self) -> &'static str {
-        match self {
-            Self::Startup => "start",
-            Self::Service => "service",
-            Self::HealthCheck => "check",
-            Self::Ready => "ready",
-            Self::Signal => "signal",
-            Self::Drain => "drain",
-            Self::Shutdown => "stop",
-        }
-    }
-
-    /// Whether a hook of this kind that fails is a start that fails.
-    pub(crate) const fn is_of_the_start(self) -> bool {
-        matches!(self, Self::Startup | Self::Ready)
-    }
-
-    /// Whether hooks of this kind have an `order`.
-    const fn is_ordered(self) -> bool {
-        !matches!(self, Self::Service | Self::HealthCheck | Self::Signal)
-    }
-
-    /// Whether hooks of this kind are there as long as the process serves, for others to use.
-    pub(crate) const fn may_be_used(self) -> bool {
-        matches!(self, Self::Startup | Self::Service)
-    }
-
-    /// Whether hooks of this kind can stand behind each other: each health check keeps its own time.
-    const fn is_sequence(self) -> bool {
-        !matches!(self, Self::HealthCheck)
-    }
-
-    /// Whether a hook of this kind may need one of that: it uses it, or it is of the same kind and stands behind it.
-    pub(crate) const fn may_need(self, needed: Self) -> bool {
-        needed.may_be_used() || (self as u8 == needed as u8 && self.is_sequence())
-    }
-
-    /// Whether `before` may name hooks of this kind: it is what ends as the process stops.
-    pub(crate) const fn may_be_preceded(self) -> bool {
-        matches!(self, Self::Service | Self::Shutdown)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.attribute())
-    }
 }
 
 /// What an attribute says about its function, known at compile time.

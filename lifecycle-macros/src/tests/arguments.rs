@@ -159,6 +159,14 @@ fn each_attribute_takes_its_own_keys() {
             "`of` is a key of `#[on_shutdown]`; `#[on_drain]` takes `order`, `after`, `timeout`, `crate`",
         ),
         (Kind::Drain, "timout = \"1s\"", "did you mean `timeout`? `#[on_drain]` takes"),
+        (Kind::Service, "timeout = \"1s\"", "unknown key `timeout`, did you mean `stop_timeout`? `#[service]` takes"),
+        (Kind::Service, "order = 1", "`order` is a key of `#[on_startup]`; `#[service]` takes `after`, `restart`,"),
+        (Kind::HealthCheck, "restart = \"never\"", "`restart` is a key of `#[service]`; `#[health_check]` takes"),
+        (
+            Kind::Signal,
+            "SIGHUP, order = 1",
+            "`order` is a key of `#[on_startup]`; `#[on_signal]` takes the name of a signal, `after`, `timeout`, `crate`",
+        ),
     ];
     for (kind, text, expected) in cases {
         let errors = understood(kind, text).expect_err(text);
@@ -190,6 +198,14 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
         "1",
         "order = 1 2",
         "crate = 1",
+        "restart = \"\", backoff = \"\", max_restarts = 5, on_exit = 1, kind = x, interval = 1, failures = 0",
+        "kind = \"\", backoff = \"0s\", max_restarts = \"0 in 1m\", interval = \"0s\", failures = -1",
+        "timeout = \"20s\"",
+        "backoff = \"1s\"",
+        "SIGTERM",
+        "SIGKILL, SIGHUP",
+        "SIGSEGV",
+        "SIG",
     ];
     let items =
         ["struct A;", "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}"];

@@ -47,6 +47,30 @@ fn ready_and_drain() {
 }
 
 #[test]
+fn service() {
+    let keys = "after = [db], restart = \"on_failure\", backoff = \"1s..30s\", max_restarts = \"3 in 10s\", \
+                stop_timeout = \"7s\", on_exit = \"ignore\"";
+    let item = "async fn outbox(db: Dep<db>, stop: Stop) -> Result<(), Error> { send(&db, stop).await }";
+    let (plain, all) = (pretty(Kind::Service, "", item), pretty(Kind::Service, keys, item));
+    insta::assert_snapshot!(format!("{plain}\n{all}"));
+}
+
+#[test]
+fn health_check() {
+    let keys = "kind = \"liveness\", interval = \"5s\", timeout = \"2s\", failures = 1";
+    let item = "async fn ping(db: Dep<db>) -> Result<(), Error> { db.ping().await }";
+    let (plain, all) = (pretty(Kind::HealthCheck, "", item), pretty(Kind::HealthCheck, keys, item));
+    insta::assert_snapshot!(format!("{plain}\n{all}"));
+}
+
+#[test]
+fn signal() {
+    let item = "fn reload(settings: Dep<settings>) -> Result<(), Error> { settings.read() }";
+    let (all, none) = (pretty(Kind::Signal, "SIGHUP, timeout = \"2s\"", item), pretty(Kind::Signal, "", item));
+    insta::assert_snapshot!(format!("{all}\n{none}"));
+}
+
+#[test]
 fn wrong_attribute() {
     insta::assert_snapshot!(pretty(Kind::Startup, "ordr = 1, after = [db]", "fn cache() -> Cache { Cache }"));
 }

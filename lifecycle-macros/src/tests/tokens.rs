@@ -17,6 +17,14 @@ const WORDS: &[&str] = &[
     "before",
     "of",
     "timeout",
+    "restart",
+    "backoff",
+    "max_restarts",
+    "kind",
+    "interval",
+    "failures",
+    "SIGHUP",
+    "SIGTERM",
     "crate",
     "self",
     "Self",
@@ -42,6 +50,7 @@ const WORDS: &[&str] = &[
     "cfg",
     "on_startup",
     "on_shutdown",
+    "service",
     "1",
     "-1",
     "0",
@@ -52,6 +61,11 @@ const WORDS: &[&str] = &[
     "\"\"",
     "\"5 s\"",
     "\"99999999999999999999h\"",
+    "\"1s..5s\"",
+    "\"..\"",
+    "\"5 in 1m\"",
+    "\" in \"",
+    "\"never\"",
     "b\"5s\"",
     "c\"\"",
     "'x'",
@@ -147,7 +161,7 @@ fn mutated(tokens: TokenStream, changes: &[(Index, Change)]) -> TokenStream {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop::sample::select(vec![Kind::Startup, Kind::Shutdown])
+    prop::sample::select(vec![Kind::Startup, Kind::Shutdown, Kind::Service, Kind::HealthCheck, Kind::Signal])
 }
 
 fn valid_args() -> impl Strategy<Value = TokenStream> {
@@ -155,6 +169,9 @@ fn valid_args() -> impl Strategy<Value = TokenStream> {
         "",
         "order = 10, after = [db, crate::store::migrations], timeout = \"1m30s\"",
         "of = db, order = 1, after = [a], before = [b::c], timeout = \"5s\", crate = ::lc",
+        "restart = \"always\", backoff = \"1s..1m\", max_restarts = \"5 in 1m\", stop_timeout = \"5s\", on_exit = \"ignore\"",
+        "kind = \"liveness\", interval = \"10s\", timeout = \"1s\", failures = 3, after = [db]",
+        "SIGHUP, after = [db], timeout = \"5s\"",
     ];
     prop::sample::select(texts.to_vec()).prop_map(parse)
 }

@@ -1,6 +1,6 @@
 //! What the compiler checks of one hook's metadata, in a constant beside the hook's registration.
 
-use super::{Edges, HookMeta, Kind};
+use super::{Edges, HookMeta, Kind, Policy};
 
 impl HookMeta {
     /// Every check. One that fails is a compile error at the caller's place.
@@ -74,6 +74,28 @@ impl HookMeta {
             }
             text.kind(Kind::Startup).text(" hooks and services").fail();
         }
+        self.check_signal(earlier);
+    }
+
+    /// Each signal has a time of its own: `after` orders hooks of one signal.
+    #[track_caller]
+    const fn check_signal(&self, earlier: &Self) {
+        if let (Policy::Signal(own), Policy::Signal(other)) = (self.policy, earlier.policy)
+            && !is_same(own, other)
+        {
+            Text::new()
+                .hook(self.name)
+                .text(" (")
+                .text(own)
+                .text(") can't run after ")
+                .hook(earlier.name)
+                .text(" (")
+                .text(other)
+                .text("): `after` names hooks of the same signal, ")
+                .kind(Kind::Startup)
+                .text(" hooks and services")
+                .fail();
+        }
     }
 
     /// All others are done before a shutdown hook begins.
@@ -129,6 +151,22 @@ impl HookMeta {
                 .fail();
         }
     }
+}
+
+/// `==`, which a constant can't use.
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// A message built in a constant, where `format!` can't be used. What doesn't fit is cut off.

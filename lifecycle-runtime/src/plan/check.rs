@@ -53,7 +53,11 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String
 /// Only what has started can be torn down. The compiler checks it for hooks of the attributes.
 fn teardown_of_a_startup_hook(hook: &HookMeta, problems: &mut Vec<String>) {
     if let Some(resource) = hook.of().filter(|resource| resource.kind != Kind::Startup) {
-        problems.push(format!("{} can't be the teardown of {}: it never starts", named(hook), named(resource)));
+        problems.push(format!(
+            "{} can't be the teardown of {}: only `#[on_startup]` hooks have one",
+            named(hook),
+            named(resource)
+        ));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Plans written as text, for tests: `start db; start cache after db; stop close_db of db timeout 5000`.
 //!
-//! A hook is `start NAME`, `ready NAME`, `drain NAME` or `stop NAME`, then any of `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an
-//! argument), `after NAME…`, `before NAME…`. Hooks may be named before they are written.
+//! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME` or `stop NAME`, then any of
+//! `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`. Hooks may be named
+//! before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -41,7 +42,7 @@ fn make(
     let number = lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
     let words = &lines[number];
     let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
-    let kind = kind.unwrap_or_else(|| panic!("{} {name}: expected start, ready, drain or stop", words[0]));
+    let kind = kind.unwrap_or_else(|| panic!("{} {name}: not a kind of hook", words[0]));
     let id = HookId::number(number as u64);
     let mut hook = HookMeta::new(id, kind, leak(name.to_owned().into_boxed_str()), "app", |_| {
         Task::future(async { Ok(Value::new(())) })

@@ -177,7 +177,8 @@ fn before_can_not_contradict_order() {
 }
 
 #[test]
-fn before_names_shutdown_hooks() {
+fn before_names_shutdown_hooks_and_services() {
+    assert!(plan("stop a before b; service b").is_ok());
     check_error(
         "start db; stop a before db",
         &[
@@ -209,19 +210,39 @@ fn what_hooks_between_the_start_and_the_stop_use_ends_behind_them() {
 }
 
 #[test]
-fn hooks_need_their_own_kind_and_startup_hooks_only() {
-    for (one, other) in
-        [("start", "ready"), ("ready", "drain"), ("drain", "ready"), ("stop", "drain"), ("ready", "stop")]
-    {
-        let kind = |phase| Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind");
-        let (own, another) = (kind(one), kind(other));
+fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
+    let pairs = [
+        ("start", "ready"),
+        ("ready", "drain"),
+        ("drain", "ready"),
+        ("stop", "drain"),
+        ("ready", "stop"),
+        ("service", "ready"),
+        ("check", "signal"),
+        ("signal", "check"),
+        ("start", "check"),
+        // Each keeps its own time.
+        ("check", "check"),
+    ];
+    for (one, other) in pairs {
+        let under = |phase| match Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind") {
+            kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
+            kind => format!("an `#[{kind}]`"),
+        };
         check_error(
             &format!("{one} a after b; {other} b"),
             &[&format!(
-                "`a` (app.rs:1), an `#[{own}]` hook, can't need `b` (app.rs:2), an `#[{another}]` hook; take the \
-                 dependency away"
+                "`a` (app.rs:1), {} hook, can't need `b` (app.rs:2), {} hook; take the dependency away",
+                under(one),
+                under(other)
             )],
         );
+    }
+    for kind in Kind::ALL {
+        for needed in ["start", "service"] {
+            let text = format!("{} a after b; {needed} b", kind.phase());
+            assert!(plan(&text).is_ok(), "{text}");
+        }
     }
 }
 
