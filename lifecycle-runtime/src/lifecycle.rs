@@ -63,6 +63,8 @@ use crate::stop::StopHandle;
 pub struct Lifecycle {
     config: Config,
     hooks: Vec<&'static HookMeta>,
+    /// Paths of hooks that have to be among them.
+    expected: Vec<String>,
     servers: Vec<Http>,
     observers: Vec<Arc<dyn Observer>>,
     signals: bool,
@@ -79,11 +81,13 @@ impl Lifecycle {
     /// A lifecycle of all registered hooks, without a server.
     ///
     /// Hooks register themselves wherever they are linked: in the program and in every library crate that it names. A
-    /// crate that no code names is not linked, and its hooks with it: write `use that_crate as _;`.
+    /// crate that no code names is not linked, and its hooks with it: write `use that_crate as _;`, and have
+    /// [`expect_hooks`](Self::expect_hooks) say so if that is forgotten.
     pub fn new() -> Self {
         Self {
             config: Config::default(),
             hooks: registry::hooks().collect(),
+            expected: Vec::new(),
             servers: Vec::new(),
             observers: Vec::new(),
             signals: true,
@@ -110,6 +114,23 @@ impl Lifecycle {
     /// stopped together.
     pub fn http<Marker>(mut self, http: impl IntoHttp<Marker>) -> Self {
         self.servers.push(http.into_http());
+        self
+    }
+
+    /// Refuses to run, with exit code 2, unless hooks of these [paths](HookMeta::path) are part of the run.
+    ///
+    /// A crate that no code names is not linked, and nothing else tells that its hooks are missing. The error names each
+    /// one, the path that is most like it, and what to do. [`plan`](Self::plan) returns it, so that a unit test finds it,
+    /// too.
+    ///
+    /// ```
+    /// use lifecycle_runtime::Lifecycle;
+    ///
+    /// let error = Lifecycle::new().expect_hooks(["my_store::db"]).plan().unwrap_err();
+    /// assert!(error.to_string().ends_with("write `use my_store as _;`"));
+    /// ```
+    pub fn expect_hooks(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.expected.extend(paths.into_iter().map(Into::into));
         self
     }
 
@@ -208,9 +229,12 @@ impl Lifecycle {
     ///
     /// # Errors
     ///
-    /// Every problem that the compiler could not see.
+    /// Every problem that the compiler could not see, and every hook that is
+    /// [expected](Self::expect_hooks) and missing.
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        Plan::new(self.hooks.iter().copied())
+        let plan = Plan::new(self.hooks.iter().copied())?;
+        plan.has(&self.expected)?;
+        Ok(plan)
     }
 
     /// Runs to the end and returns the process's exit code: return it from `main`.

@@ -89,6 +89,12 @@ impl Plan {
         of_kind(&self.hooks, kind).map(|(_, hook)| hook)
     }
 
+    /// Whether hooks of these paths are planned.
+    pub(crate) fn has(&self, paths: &[String]) -> Result<(), PlanError> {
+        let problems = check::missing(&self.hooks, paths);
+        if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
+    }
+
     /// The path of drain hooks and then of shutdown hooks whose timeouts add up to the most, and that sum: how long the
     /// stop's hooks may take.
     ///

@@ -108,6 +108,34 @@ fn before_a_higher_order(hook: &HookMeta, problems: &mut Vec<String>) {
     }
 }
 
+/// What to say of each of these paths that no hook has.
+pub(super) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
+    let paths: Vec<_> = hooks.iter().map(|hook| hook.path()).collect();
+    let missing = expected.iter().filter(|path| !paths.contains(path));
+    missing.map(|path| format!("no hook has the path `{path}`, which is expected; {}", advice(path, &paths))).collect()
+}
+
+/// What to do about a path that no hook has. A crate that is linked has registered all of its hooks.
+fn advice(missing: &str, paths: &[String]) -> String {
+    let crate_of = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
+    let is_linked = paths.iter().any(|path| crate_of(path) == crate_of(missing));
+    let link = format!("a crate that no code names is not linked: write `use {} as _;`", crate_of(missing));
+    match (similar(missing, paths), is_linked) {
+        (Some(similar), true) => format!("did you mean `{similar}`?"),
+        (Some(similar), false) => format!("did you mean `{similar}`? If not: {link}"),
+        (None, true) => "other hooks of that crate are there: is this one compiled?".to_owned(),
+        (None, false) => link,
+    }
+}
+
+/// The path that may have been meant: the one most like it, or else a hook of the same name.
+fn similar<'p>(missing: &str, paths: &'p [String]) -> Option<&'p String> {
+    let likeness = |path: &str| strsim::normalized_damerau_levenshtein(missing, path);
+    let most = paths.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let name = |path: &str| path.rsplit("::").next().map(str::to_owned);
+    most.filter(|path| likeness(path) >= 0.8).or_else(|| paths.iter().find(|path| name(path) == name(missing)))
+}
+
 /// A cycle that the edges of several keys close together, as `a → b → a` with the place of each.
 pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -> String {
     let first = cycle.iter().copied().min_by_key(|&step| label(hooks, graph.steps()[step])).unwrap_or_default();

@@ -40,6 +40,30 @@ fn check_error(text: &str, expected: &[&str]) {
     }
 }
 
+/// What is said of an expected path, behind the path itself.
+#[track_caller]
+fn check_expected(path: &str, expected: &str) {
+    let plan = plan("start db; start cache needs db; stop flush").expect("valid");
+    match plan.has(&[path.to_owned()]) {
+        Ok(()) => assert_eq!("", expected),
+        Err(error) => {
+            assert_eq!(error.to_string(), format!("no hook has the path `{path}`, which is expected; {expected}"));
+        }
+    }
+}
+
+#[test]
+fn an_expected_hook_that_is_missing_is_named_with_what_to_do() {
+    let link = "a crate that no code names is not linked: write `use store as _;`";
+    check_expected("app::db", "");
+    check_expected("app::flush", "");
+    check_expected("app::cahce", "did you mean `app::cache`?");
+    check_expected("app::mail::db", "did you mean `app::db`?");
+    check_expected("app::mailer", "other hooks of that crate are there: is this one compiled?");
+    check_expected("store::mailer", link);
+    check_expected("store::flush", &format!("did you mean `app::flush`? If not: {link}"));
+}
+
 #[test]
 fn a_hook_starts_behind_what_it_needs() {
     check("start a needs b; start b", "b, a | drop a, drop b");

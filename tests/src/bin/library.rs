@@ -1,4 +1,4 @@
-//! A program whose hooks build on those of a library.
+//! A program whose hooks build on those of a library: `library [EXPECTED PATH]...`
 
 use std::process::ExitCode;
 
@@ -18,5 +18,5 @@ async fn save_index(store: Dep<store>) {
 
 fn main() -> ExitCode {
     end_with_stdin();
-    Lifecycle::new().run()
+    Lifecycle::new().expect_hooks(std::env::args().skip(1)).run()
 }

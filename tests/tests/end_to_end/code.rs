@@ -123,6 +123,26 @@ fn without_signals_a_signal_does_what_it_ever_did() {
 }
 
 #[test]
+fn a_hook_that_the_linker_left_out_is_refused_if_it_is_expected() {
+    let path = "lifecycle_tests_store::db::connection";
+    let program = program!("library").args(&format!("lifecycle_tests::store::store {path} library::indexes"));
+    let ended = program.without_env("LIFECYCLE_BIND").end();
+    ended.expect_code(2).expect_did(&[]).expect_said(&[
+        &format!("no hook has the path `{path}`, which is expected; a crate that no code names is not linked: write"),
+        "`use lifecycle_tests_store as _;`",
+        "no hook has the path `library::indexes`, which is expected; did you mean `library::index`?",
+        "nothing was started, exit code 2",
+    ]);
+    ended.expect_not_said(&["`lifecycle_tests::store::store`"]);
+}
+
+#[test]
+fn hooks_that_are_expected_and_there_run() {
+    let program = program!("library").args("lifecycle_tests::store::store library::save_index");
+    program.without_env("LIFECYCLE_BIND").start().ready().stop().expect_code(0);
+}
+
+#[test]
 fn hooks_of_a_library_run_before_and_after_what_builds_on_them() {
     let program = program!("library").without_env("LIFECYCLE_BIND");
     let ended = program.start().ready().stop();
