@@ -1,10 +1,12 @@
 //! What is going on right now: the answer to "what is it waiting for?".
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::event::readable;
-use crate::report::Recorder;
+use crate::hook::HookMeta;
+use crate::report::{Recorder, Standing};
+use crate::state::State;
 
 /// The hooks that are running, and whatever else says what it waits for.
 #[derive(Clone)]
@@ -14,8 +16,8 @@ pub(crate) struct Live {
     others: Arc<Mutex<Vec<Source>>>,
 }
 
-/// Says what it waits for, each with how long.
-type Source = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+/// Says what goes on in this state, each with how long.
+type Source = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
 
 impl Live {
     /// For a run that begins now and is recorded here.
@@ -24,7 +26,7 @@ impl Live {
     }
 
     /// Asks this one, too.
-    pub(crate) fn add(&self, source: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+    pub(crate) fn add(&self, source: impl Fn(State) -> Vec<String> + Send + Sync + 'static) {
         self.others().push(Arc::new(source));
     }
 
@@ -33,15 +35,47 @@ impl Live {
         self.others().clear();
     }
 
-    /// Everything that is going on, the longest first: `close_db 2.1 s`.
+    /// What a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep no start waiting.
     pub(crate) fn waits(&self) -> Vec<String> {
+        let state = self.recorder.standing().state;
+        let others = if state >= State::Draining { self.of_others(state) } else { Vec::new() };
+        let hooks = self.running().into_iter().map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
+        others.into_iter().chain(hooks).collect()
+    }
+
+    /// Everything that is going on, as lines: the state, and what runs in it.
+    pub(crate) fn picture(&self) -> String {
+        let Standing { state, since, cause } = self.recorder.standing();
+        let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+        let what = match state {
+            State::Ready => "running",
+            _ => "waiting for",
+        };
+        let took = readable(self.began.elapsed().saturating_sub(since));
+        let hooks = self
+            .running()
+            .into_iter()
+            .map(|(hook, running)| format!("{} ({}, #[{}]) {}", hook.name, hook.place(), hook.kind, readable(running)));
+        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).collect();
+        match &now[..] {
+            [] => format!("{state}{cause} for {took}, {what} nothing"),
+            now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),
+        }
+    }
+
+    /// The hooks that run, the longest first, each with how long.
+    fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let elapsed = self.began.elapsed();
-        let others = self.others().clone();
         let running = self.recorder.running().into_iter();
-        let mut running: Vec<_> = running.map(|(hook, since)| (hook.name, elapsed.saturating_sub(since))).collect();
-        running.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let hooks = running.into_iter().map(|(name, running)| format!("{name} {}", readable(running)));
-        others.iter().flat_map(|source| source()).chain(hooks).collect()
+        let mut running: Vec<_> = running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
+        running.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.name.cmp(b.0.name)));
+        running
+    }
+
+    fn of_others(&self, state: State) -> Vec<String> {
+        // Not under the lock: sources have locks of their own.
+        let others = self.others().clone();
+        others.iter().flat_map(|source| source(state)).collect()
     }
 
     /// Whether the start was a success.

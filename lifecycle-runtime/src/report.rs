@@ -179,8 +179,19 @@ impl Report {
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<Record>>);
 
+/// Where a run stands.
+pub(crate) struct Standing {
+    pub(crate) state: State,
+    /// When it came to be so.
+    pub(crate) since: Duration,
+    /// Why it stops, if it does.
+    pub(crate) cause: Option<StopCause>,
+}
+
 #[derive(Default)]
 struct Record {
+    state: State,
+    state_since: Duration,
     cause: Option<StopCause>,
     error: Option<String>,
     /// When the start ended: the run was ready, unless there is an error.
@@ -200,7 +211,12 @@ impl Observer for Recorder {
         record.last = at;
         match event {
             Event::HookStarted { hook } => record.begun.push((hook, at)),
-            Event::State(State::Ready) => record.start_ended = Some(at),
+            Event::State(state) => {
+                (record.state, record.state_since) = (*state, at);
+                if *state == State::Ready {
+                    record.start_ended = Some(at);
+                }
+            }
             Event::HookEnded { hook, outcome, took } => {
                 record.hooks.push(HookReport {
                     hook,
@@ -241,6 +257,12 @@ impl Recorder {
         let record = self.record();
         let ended: HashSet<_> = record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
         record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id)).collect()
+    }
+
+    /// Where the run stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let record = self.record();
+        Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
     }
 
     /// Whether the start was a success.

@@ -1,14 +1,16 @@
-//! The signals that stop a process, heard on a thread of their own: a blocked async runtime doesn't keep them away.
+//! Signals, heard on a thread of their own: a blocked async runtime doesn't keep them away.
 
 use std::io;
 #[cfg(unix)]
 use std::thread::JoinHandle;
 
-/// A signal that stops a process.
+/// A signal that the process has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StopSignal {
+pub(crate) struct Signal {
     pub(crate) name: &'static str,
     pub(crate) number: i32,
+    /// Whether it asks the process to stop.
+    pub(crate) stops: bool,
 }
 
 /// Hears signals until it is dropped.
@@ -27,17 +29,27 @@ mod unix {
 
     use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::flag::register_conditional_default;
+    use signal_hook::low_level::signal_name;
 
-    use super::StopSignal;
+    use super::Signal;
 
-    pub(super) const SIGNALS: [StopSignal; 3] = [
-        StopSignal { name: "SIGTERM", number: SIGTERM },
-        StopSignal { name: "SIGINT", number: SIGINT },
-        StopSignal { name: "SIGQUIT", number: SIGQUIT },
-    ];
+    const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
+
+    /// Those that stop, and these.
+    pub(super) fn signals(others: impl IntoIterator<Item = &'static str>) -> io::Result<Vec<Signal>> {
+        let stopping =
+            STOPPING.map(|number| Ok(Signal { name: signal_name(number).unwrap_or("?"), number, stops: true }));
+        let others = others.into_iter().map(|name| {
+            let number = (1..64).find(|&number| signal_name(number) == Some(name));
+            let number = number.ok_or_else(|| io::Error::other(format!("there is no {name} on this system")))?;
+            Ok(Signal { name, number, stops: false })
+        });
+        stopping.into_iter().chain(others).collect()
+    }
 
     /// What a signal does belongs to the process and not to a run. Once a handler is installed the system's own action
-    /// is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends a process whose runs are over.
+    /// is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends a process whose runs are over. For
+    /// signals that don't stop it is not: one that comes a moment after the last hook must not spoil the exit code.
     struct Listeners {
         count: Mutex<usize>,
         idle: Arc<AtomicBool>,
@@ -49,8 +61,8 @@ mod unix {
             return Ok(listeners);
         }
         let idle = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
-            register_conditional_default(signal.number, Arc::clone(&idle))?;
+        for signal in STOPPING {
+            register_conditional_default(signal, Arc::clone(&idle))?;
         }
         Ok(LISTENERS.get_or_init(|| Listeners { count: Mutex::new(0), idle }))
     }
@@ -66,15 +78,19 @@ mod unix {
 
 #[cfg(unix)]
 impl Signals {
-    /// Calls `on_signal` for SIGTERM, SIGINT and SIGQUIT, one at a time.
-    pub(crate) fn listen(mut on_signal: impl FnMut(StopSignal) + Send + 'static) -> io::Result<Self> {
+    /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT, and the others of these names, one at a time.
+    pub(crate) fn listen(
+        others: impl IntoIterator<Item = &'static str>,
+        mut on_signal: impl FnMut(Signal) + Send + 'static,
+    ) -> io::Result<Self> {
+        let heard = unix::signals(others)?;
         unix::count(|listeners| listeners + 1)?;
-        let mut signals = signal_hook::iterator::Signals::new(unix::SIGNALS.map(|signal| signal.number))?;
+        let mut signals = signal_hook::iterator::Signals::new(heard.iter().map(|signal| signal.number))?;
         let handle = signals.handle();
         let hear = move || {
             for number in signals.forever() {
-                if let Some(signal) = unix::SIGNALS.into_iter().find(|signal| signal.number == number) {
-                    on_signal(signal);
+                if let Some(signal) = heard.iter().find(|signal| signal.number == number) {
+                    on_signal(*signal);
                 }
             }
         };
@@ -96,8 +112,12 @@ impl Drop for Signals {
 
 #[cfg(windows)]
 impl Signals {
-    /// Calls `on_signal` for Ctrl-C, Ctrl-Break, the closing of the console, log-off and shutdown, one at a time.
-    pub(crate) fn listen(mut on_signal: impl FnMut(StopSignal) + Send + 'static) -> io::Result<Self> {
+    /// Calls `on_signal` for Ctrl-C, Ctrl-Break, the closing of the console, log-off and shutdown, one at a time. There
+    /// are no others.
+    pub(crate) fn listen(
+        _others: impl IntoIterator<Item = &'static str>,
+        mut on_signal: impl FnMut(Signal) + Send + 'static,
+    ) -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut c, mut r#break, mut close, mut logoff, mut shutdown) = runtime.block_on(async {
@@ -114,7 +134,7 @@ impl Signals {
                         Some(()) = shutdown.recv() => "system shutdown",
                         else => return,
                     };
-                    on_signal(StopSignal { name, number: 2 });
+                    on_signal(Signal { name, number: 2, stops: true });
                 }
             });
         };

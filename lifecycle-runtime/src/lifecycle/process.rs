@@ -11,7 +11,7 @@ use crate::event::readable;
 use crate::live::Live;
 use crate::report::Report;
 use crate::signals::{Signals, exit_now};
-use crate::stop::{StopCause, StopHandle};
+use crate::stop::StopCause;
 use crate::watchdog::Watchdog;
 
 /// How long the last words may take to be written.
@@ -49,7 +49,7 @@ fn guarded(run: Run, servers: Servers) -> std::io::Result<u8> {
     leash.arm(Instant::now() + startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let _signals = run.hears_signals.then(|| hear(run.handle.clone(), run.console.clone())).transpose()?;
+    let _signals = run.hears_signals.then(|| hear(&run)).transpose()?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
@@ -68,7 +68,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Err(report) => return *report,
     };
     let console = run.console.clone();
-    let report = match run.hears_signals.then(|| hear(run.handle.clone(), console.clone())).transpose() {
+    let report = match run.hears_signals.then(|| hear(&run)).transpose() {
         Ok(_signals) => spawned(run.drive(servers, None)).await,
         Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
     };
@@ -91,12 +91,19 @@ async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report
     }
 }
 
-/// The first signal stops, the second hurries, the third ends the process at once.
-fn hear(handle: StopHandle, console: Console) -> std::io::Result<Signals> {
-    let mut heard = 0;
-    Signals::listen(move |signal| {
-        heard += 1;
-        match heard {
+/// What shows what is going on.
+const SHOWS: &str = "SIGUSR1";
+
+/// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
+fn hear(run: &Run) -> std::io::Result<Signals> {
+    let (handle, console, live) = (run.handle.clone(), run.console.clone(), run.live.clone());
+    let mut stops = 0;
+    Signals::listen([SHOWS], move |signal| {
+        if !signal.stops {
+            return console.say(&live.picture());
+        }
+        stops += 1;
+        match stops {
             1 => handle.ask(StopCause::Signal(signal.name)),
             2 => handle.hurry(),
             _ => {

@@ -149,6 +149,10 @@ impl Stage<'_> {
         let Run { events, live, .. } = self.run;
         let urls = serving.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
+        for server in &serving {
+            let tables = server.tables.clone();
+            live.add(move |state| tables.now(state));
+        }
         let ready = tokio::select! {
             biased;
             ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
@@ -157,8 +161,6 @@ impl Stage<'_> {
         for server in &serving {
             // Before anybody hears of the stop: no response after that may invite another request.
             server.announce_close();
-            let tables = server.tables.clone();
-            live.add(move || tables.waits());
         }
         let left = match ready {
             Ok(cause) => {

@@ -12,6 +12,7 @@ use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
 use crate::event::{Traffic, readable};
+use crate::state::State;
 
 #[cfg(test)]
 mod tests;
@@ -61,17 +62,28 @@ impl Tables {
         self.0.iter().for_each(|table| table.cut());
     }
 
-    /// What a stop waits for: `2 requests: GET /report 4.2 s, GET /list 12 ms`.
-    pub(crate) fn waits(&self) -> Vec<String> {
+    /// What goes on in this state: requests, and in a stop what else it waits for.
+    pub(crate) fn now(&self, state: State) -> Vec<String> {
+        if state >= State::Draining { self.waits() } else { self.requests().into_iter().collect() }
+    }
+
+    /// `2 requests: GET /report 4.2 s, GET /list 12 ms`.
+    fn requests(&self) -> Option<String> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let mut open: Vec<_> = tables.iter().flat_map(|rows| rows.open.iter().map(|(_, row)| row)).collect();
         open.sort_by_key(|row| row.since);
         let named = open.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let requests = match open.len() {
+        match open.len() {
             0 => None,
             1 => Some(named),
             count => Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" })),
-        };
+        }
+    }
+
+    /// What a stop waits for.
+    fn waits(&self) -> Vec<String> {
+        let requests = self.requests();
+        let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let leaving = tables.iter().filter(|rows| rows.stage == Stage::Leaving).count();
         let workers = match leaving {
             0 => None,
@@ -79,7 +91,7 @@ impl Tables {
             count => Some(format!("{count} worker threads, blocked by handlers or web::block")),
         };
         let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
-        let connections = (open.is_empty() && connections > 0).then(|| match connections {
+        let connections = (requests.is_none() && connections > 0).then(|| match connections {
             1 => "a connection that has gone quiet".to_owned(),
             count => format!("{count} connections that have gone quiet"),
         });

@@ -13,6 +13,7 @@ mod harness;
 mod http2;
 mod idle;
 mod in_flight;
+mod live;
 mod output;
 mod phases;
 mod probes;

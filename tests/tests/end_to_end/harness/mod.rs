@@ -119,6 +119,15 @@ impl Program {
         nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
     }
 
+    /// Sends a signal again and again from its first line on, until a line on stderr contains this.
+    pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
+        self.wait_for("");
+        while !self.log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text)) {
+            self.signal(signal);
+            assert!(self.began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
+        }
+    }
+
     /// Writes a line to its stdin.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("a pipe");

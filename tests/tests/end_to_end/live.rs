@@ -1,0 +1,56 @@
+//! SIGUSR1: what is going on, said at any time, and harmless at any time.
+
+use crate::harness::{Signal, program};
+use crate::http::Connection;
+use crate::{STARTED, STOPPED};
+
+#[test]
+fn it_shows_what_the_start_waits_for() {
+    let mut program = program!("service").args("db=wait").start();
+    program.wait_until_said("db");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("lifecycle: starting for ");
+    let hook = program.wait_for("lifecycle:   db (");
+    assert!(hook.contains("db (tests/src/bin/service.rs:") && hook.contains(", #[on_startup]) "), "{hook}");
+    program.tell("db");
+    program.ready().stop().expect_code(0);
+}
+
+#[test]
+fn it_shows_the_requests_in_flight() {
+    let mut program = program!("service").start();
+    let address = program.address();
+    let mut program = program.ready();
+    program.signal(Signal::SIGUSR1);
+    let line = program.wait_for("lifecycle: ready for ");
+    assert!(line.ends_with(", running nothing"), "{line}");
+    let mut client = Connection::to(&address).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("lifecycle:   GET /held ");
+    program.tell("held");
+    client.response().expect("a response");
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn it_shows_what_the_stop_waits_for_while_the_runtime_is_blocked() {
+    let mut program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "20s").start().ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("flush");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("lifecycle: stopping (SIGTERM) for ");
+    program.wait_for("lifecycle:   flush (");
+}
+
+#[test]
+fn it_never_changes_how_a_process_ends() {
+    let mut program = program!("service").start();
+    program.signal_until(Signal::SIGUSR1, "ready after");
+    program.signal(Signal::SIGTERM);
+    program.signal_until(Signal::SIGUSR1, "exit code 0");
+    // The report is the last that it says, and not the last that it does.
+    (0..1000).for_each(|_| program.signal(Signal::SIGUSR1));
+    program.end().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
+}
