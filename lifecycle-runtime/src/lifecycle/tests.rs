@@ -1,5 +1,6 @@
 //! Runs on paused time: plans as text, what each hook does as text, and the events that must come of it.
 
+mod budget;
 mod faults;
 mod phases;
 mod signals;

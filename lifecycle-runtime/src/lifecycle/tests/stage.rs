@@ -233,6 +233,10 @@ impl Played {
         self.lines.iter().filter(|line| line.split_once(' ').is_some_and(|(_, line)| line == what)).count()
     }
 
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     pub(super) fn states(&self) -> Vec<String> {
         let state = |event: &Event| match event {
             Event::State(state) => Some(state.to_string()),
