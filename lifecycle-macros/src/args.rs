@@ -140,9 +140,8 @@ fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
         _ => entries.iter().position(is_signal).ok_or_else(needed)?,
     };
     let name = |input: ParseStream| {
-        let name = input
-            .call(Ident::parse_any)
-            .map_err(|error| syn::Error::new(error.span(), "expected the name of a signal: `#[on_signal(SIGHUP)]`"))?;
+        let expected = |span| syn::Error::new(span, "expected the name of a signal: `#[on_signal(SIGHUP)]`");
+        let name = input.call(Ident::parse_any).map_err(|error| expected(error.span()))?;
         let signal = match signal::parse(&name.to_string()) {
             Ok(_) if place > 0 => {
                 Err("the signal comes before the keys: `#[on_signal(SIGHUP, timeout = \"5s\")]`".to_owned())
@@ -151,11 +150,12 @@ fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
         };
         let rest: TokenStream = input.parse()?;
         match (signal, rest.into_iter().next()) {
-            (Err(message), _) => Err(syn::Error::new_spanned(name, message)),
+            (Ok(signal), None) => Ok(signal),
             (Ok(_), Some(token)) => {
                 Err(syn::Error::new_spanned(token, format!("unexpected after `{name}`: expected `,`")))
             }
-            (Ok(signal), None) => Ok(signal),
+            (Err(message), None) => Err(syn::Error::new_spanned(name, message)),
+            (Err(_), Some(_)) => Err(expected(name.span())),
         }
     };
     name.parse2(entries.remove(place))

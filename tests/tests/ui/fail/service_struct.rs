@@ -1,0 +1,8 @@
+//! A service that is no function.
+
+use lifecycle_runtime::service;
+
+#[service]
+struct Outbox;
+
+fn main() {}
