@@ -101,7 +101,21 @@ impl Observer for Console {
     fn on_event(&self, at: Duration, event: &Event) {
         match event {
             Event::State(State::Ready) => self.say(&self.style.good(&format!("ready after {}", readable(at)))),
-            Event::HookStarted { hook } => self.say(&format!("{} {}", verb(hook), hook.name)),
+            // Every few seconds, so only what changes is told.
+            Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
+            Event::HookEnded { hook, outcome, .. }
+                if hook.kind == Kind::HealthCheck && *outcome != (Outcome::Cancelled { ended: false }) => {}
+            Event::Health { hook, passes: true, .. } => {
+                self.say(&self.style.good(&format!("health check {} passes", hook.name)));
+            }
+            Event::Health { hook, error, .. } => {
+                let error = error.as_deref().unwrap_or("fails");
+                self.complain(&format!("health check `{}` ({}) {error}", hook.name, hook.place()));
+            }
+            Event::HookStarted { hook } => {
+                let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
+                self.say(&format!("{why}{} {}", verb(hook), hook.name));
+            }
             // The failure of the start follows, and says it all.
             Event::HookEnded { hook, outcome, .. }
                 if hook.kind.is_of_the_start()

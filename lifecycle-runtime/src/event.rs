@@ -18,7 +18,7 @@ use crate::stop::StopCause;
 pub enum Event {
     /// The run is in this state now.
     State(State),
-    /// A hook began to run.
+    /// A hook began to run: a health check or a hook of a signal each time.
     HookStarted {
         /// Which one.
         hook: &'static HookMeta,
@@ -31,6 +31,16 @@ pub enum Event {
         outcome: Outcome,
         /// How long it ran.
         took: Duration,
+    },
+    /// A health check passes now, or does not any more: it has failed as often in a row as makes it count. Of a check for the
+    /// startup: it has passed for the first time.
+    Health {
+        /// Which one.
+        hook: &'static HookMeta,
+        /// Whether it passes.
+        passes: bool,
+        /// What was wrong the last time.
+        error: Option<String>,
     },
     /// The value of a hook, which has no teardown, could not be dropped well.
     DropFailed {
@@ -119,7 +129,7 @@ pub enum Outcome {
         /// Whether it ended when it was cancelled. If not, it was abandoned, and may still be running.
         ended: bool,
     },
-    /// It was cancelled, because the start was given up.
+    /// It was cancelled: the start was given up, or a recurring hook was running when the stop began.
     Cancelled {
         /// Whether it ended then. If not, it was abandoned, and may still be running.
         ended: bool,

@@ -17,7 +17,7 @@ use crate::scope::Scope;
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::{Task, Value};
 
-use crew::{Crew, Ended};
+pub(crate) use crew::{ABANDON_AFTER, Crew, Ended};
 pub(crate) use path::CriticalPath;
 use path::Way;
 

@@ -224,6 +224,22 @@ impl HookMeta {
         }
     }
 
+    /// What a health check says of itself.
+    pub(crate) const fn health_check(&self) -> Option<HealthCheckPolicy> {
+        match self.policy {
+            Policy::HealthCheck(policy) => Some(policy),
+            _ => None,
+        }
+    }
+
+    /// The signal that the hook is for, by its name.
+    pub(crate) const fn signal(&self) -> Option<&'static str> {
+        match self.policy {
+            Policy::Signal(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The hook that this one is the teardown of.
     #[must_use]
     pub fn of(&self) -> Option<&'static HookMeta> {

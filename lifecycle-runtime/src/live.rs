@@ -39,7 +39,9 @@ impl Live {
     pub(crate) fn waits(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let others = if state >= State::Draining { self.of_others(state) } else { Vec::new() };
-        let hooks = self.running().into_iter().map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
+        // No start waits for a health check.
+        let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
+        let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
         others.into_iter().chain(hooks).collect()
     }
 

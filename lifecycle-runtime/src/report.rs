@@ -60,6 +60,9 @@ pub struct Report {
     pub stop_took: Duration,
     /// Every hook that ran or was passed over, in the order in which they ended.
     pub hooks: Vec<HookReport>,
+    /// The hooks that ran again and again: health checks and those of signals, in the order in which they first ran. Their
+    /// failures don't count for the exit code.
+    pub recurring: Vec<RecurringReport>,
     /// What went through the servers.
     pub traffic: Traffic,
     /// The hooks that the start could not be faster than, each with how long it took.
@@ -91,6 +94,35 @@ pub struct HookReport {
     /// Whether this is about the drop of the hook's value and not about its function.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_drop: bool,
+}
+
+/// What became of a hook that ran again and again.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RecurringReport {
+    /// Which one.
+    #[serde(flatten, serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// How often it ended.
+    pub runs: u64,
+    /// How often it failed, panicked or ran out of time.
+    pub failures: u64,
+    /// What was wrong the last time that something was.
+    pub last_error: Option<String>,
+    /// Since when it has been running, if it is.
+    #[serde(skip)]
+    since: Option<Duration>,
+}
+
+impl RecurringReport {
+    fn ended(&mut self, outcome: &Outcome) {
+        self.since = None;
+        self.runs += 1;
+        if outcome.is_failure() {
+            self.failures += 1;
+            self.last_error = Some(outcome.to_string());
+        }
+    }
 }
 
 impl Report {
@@ -134,6 +166,7 @@ impl Report {
             start_took: Duration::ZERO,
             stop_took: Duration::ZERO,
             hooks: Vec::new(),
+            recurring: Vec::new(),
             traffic: Traffic::default(),
             start_path: Vec::new(),
             stop_path: Vec::new(),
@@ -201,8 +234,20 @@ struct Record {
     /// Every hook that began to run, and when.
     begun: Vec<(&'static HookMeta, Duration)>,
     hooks: Vec<HookReport>,
+    recurring: Vec<RecurringReport>,
     traffic: Traffic,
     hurried: bool,
+}
+
+impl Record {
+    /// As many entries as such hooks: they run for as long as the process does.
+    fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
+        let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
+            self.recurring.push(RecurringReport { hook, runs: 0, failures: 0, last_error: None, since: None });
+            self.recurring.len() - 1
+        });
+        &mut self.recurring[at]
+    }
 }
 
 impl Observer for Recorder {
@@ -210,6 +255,8 @@ impl Observer for Recorder {
         let record = &mut *self.record();
         record.last = at;
         match event {
+            Event::HookStarted { hook } if hook.kind.recurs() => record.recurring(hook).since = Some(at),
+            Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => record.recurring(hook).ended(outcome),
             Event::HookStarted { hook } => record.begun.push((hook, at)),
             Event::State(state) => {
                 (record.state, record.state_since) = (*state, at);
@@ -256,7 +303,8 @@ impl Recorder {
     pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let record = self.record();
         let ended: HashSet<_> = record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
-        record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id)).collect()
+        let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
+        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?)))).collect()
     }
 
     /// Where the run stands.
@@ -299,6 +347,7 @@ impl Recorder {
             start_took: record.start_ended.unwrap_or_default(),
             stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
             hooks,
+            recurring: record.recurring.clone(),
             traffic: record.traffic.clone(),
             start_path,
             stop_path,

@@ -1,7 +1,10 @@
 //! The scope of a run: the values of its hooks and its stop signal.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Notify;
 
 use crate::id::{HookId, HookMap};
 use crate::stop::{Stop, StopHandle};
@@ -20,6 +23,8 @@ struct Shared {
     /// Where the value of each hook is.
     index: Arc<HookMap<usize>>,
     slots: Vec<Slot>,
+    /// A value was put in its place.
+    stored: Notify,
     stop: Stop,
     handle: StopHandle,
 }
@@ -32,7 +37,7 @@ impl Scope {
     /// A scope with a place for the value of each of these hooks.
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
-        Self { shared: Arc::new(Shared { index, slots, stop, handle }) }
+        Self { shared: Arc::new(Shared { index, slots, stored: Notify::new(), stop, handle }) }
     }
 
     /// The run's stop signal.
@@ -61,6 +66,19 @@ impl Scope {
     /// Puts the value of a hook in its place.
     pub(crate) fn store(&self, at: usize, value: Value) {
         self.shared.slots[at].replace(Some(value));
+        self.shared.stored.notify_waiters();
+    }
+
+    /// Waits until all of these hooks have a value.
+    pub(crate) async fn have_started(&self, hooks: &[HookId]) {
+        loop {
+            let mut stored = pin!(self.shared.stored.notified());
+            stored.as_mut().enable();
+            if hooks.iter().all(|&id| self.value(id).is_some()) {
+                return;
+            }
+            stored.await;
+        }
     }
 
     /// Empties the place of a hook. The caller drops the value, outside of the lock.

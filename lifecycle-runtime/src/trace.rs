@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::event::{Event, Observer, Outcome};
+use crate::hook::Kind;
 
 /// Passes every event on to `tracing`.
 pub(crate) struct Trace;
@@ -15,12 +16,19 @@ impl Observer for Trace {
             Event::HookEnded { hook, outcome, took } => {
                 let (name, kind) = (hook.name, hook.kind);
                 match outcome {
+                    _ if hook.kind == Kind::HealthCheck => {
+                        tracing::debug!(hook = name, %kind, ?took, %outcome, "health checked");
+                    }
                     Outcome::Succeeded => tracing::info!(hook = name, %kind, ?took, "hook done"),
                     _ if outcome.is_failure() => {
                         tracing::error!(hook = name, %kind, place = hook.place(), ?took, %outcome, "hook failed");
                     }
                     _ => tracing::warn!(hook = name, %kind, ?took, %outcome, "hook ended early"),
                 }
+            }
+            Event::Health { hook, passes: true, .. } => tracing::info!(hook = hook.name, "health check passes"),
+            Event::Health { hook, error, .. } => {
+                tracing::error!(hook = hook.name, place = hook.place(), error, "health check fails");
             }
             Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
             Event::Listening { url } => tracing::info!(url, "listening"),

@@ -10,12 +10,12 @@ const RUNTIME: [(bool, &[&str]); 6] = [
     (
         true,
         &[
-            "error", "id", "output", "task", "state", "stop", "health", "scope", "hook", "dep", "inject", "event",
+            "error", "id", "output", "task", "state", "stop", "scope", "hook", "dep", "inject", "event", "health",
             "config",
         ],
     ),
     (true, &["plan", "report"]),
-    (false, &["executor"]),
+    (true, &["executor", "recurring"]),
     (false, &["registry", "signals", "watchdog", "live", "trace", "console", "server"]),
     (false, &["lifecycle"]),
     (false, &[]),

@@ -17,10 +17,10 @@ use crate::hook::{HookMeta, Kind};
 use crate::task::{Task, TaskResult, Value};
 
 /// How long a cancelled hook may take to end before it is left to itself.
-pub(super) const ABANDON_AFTER: Duration = Duration::from_millis(100);
+pub(crate) const ABANDON_AFTER: Duration = Duration::from_millis(100);
 
 /// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it itself.
-pub(super) struct Crew {
+pub(crate) struct Crew {
     /// Per step, what runs.
     running: Vec<Option<Running>>,
     count: usize,
@@ -65,16 +65,16 @@ enum End {
 }
 
 /// How a step's task ended.
-pub(super) struct Ended {
-    pub(super) step: usize,
-    pub(super) at: Instant,
-    pub(super) took: Duration,
-    pub(super) result: Result<Value, Outcome>,
+pub(crate) struct Ended {
+    pub(crate) step: usize,
+    pub(crate) at: Instant,
+    pub(crate) took: Duration,
+    pub(crate) result: Result<Value, Outcome>,
 }
 
 impl Crew {
     /// A crew for a phase of this many steps.
-    pub(super) fn new(steps: usize) -> Self {
+    pub(crate) fn new(steps: usize) -> Self {
         let (teller, news) = unbounded_channel();
         let now = Instant::now();
         Self {
@@ -90,7 +90,7 @@ impl Crew {
     }
 
     /// Starts a task, which has to end by `deadline`.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         step: usize,
         hook: &'static HookMeta,
@@ -112,7 +112,7 @@ impl Crew {
     }
 
     /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has until `give_up`.
-    pub(super) fn cancel(&mut self, give_up: Instant) {
+    pub(crate) fn cancel(&mut self, give_up: Instant) {
         for step in 0..self.running.len() {
             self.cancel_one(step, Reason::GivenUp, give_up);
         }
@@ -137,7 +137,7 @@ impl Crew {
     /// The next task that ends, or is left to itself. `None` when nothing is running.
     ///
     /// Cancel safe: what has not been returned will be.
-    pub(super) async fn next(&mut self) -> Option<Ended> {
+    pub(crate) async fn next(&mut self) -> Option<Ended> {
         loop {
             if let Some(ended) = self.next_ended() {
                 return Some(ended);
@@ -156,7 +156,7 @@ impl Crew {
     }
 
     /// The next task that has been heard of already, without waiting for any.
-    pub(super) fn next_ended(&mut self) -> Option<Ended> {
+    pub(crate) fn next_ended(&mut self) -> Option<Ended> {
         while let Some(News { step, how }) = self.heard.pop() {
             // One that was abandoned before is of no interest any more.
             let Some(running) = self.take(step) else { continue };

@@ -74,6 +74,11 @@ impl Kind {
         matches!(self, Self::Startup | Self::Ready)
     }
 
+    /// Whether hooks of this kind run again and again.
+    pub(crate) const fn recurs(self) -> bool {
+        matches!(self, Self::HealthCheck | Self::Signal)
+    }
+
     /// Whether hooks of this kind have an `order`.
     pub(super) const fn is_ordered(self) -> bool {
         !matches!(self, Self::Service | Self::HealthCheck | Self::Signal)

@@ -12,6 +12,7 @@ use crate::event::{Event, Events, readable};
 use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::Plan;
+use crate::recurring::Inbox;
 use crate::report::{Recorder, Report};
 use crate::server::{Http, HttpError};
 use crate::trace::Trace;
@@ -67,8 +68,10 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
     if let Some(exceeded) = exceeded {
         events.emit(&exceeded);
     }
+    let inbox = Inbox::of(&plan);
     let run = Run {
         config,
+        inbox,
         plan: Arc::new(plan),
         handle: lifecycle.handle,
         hears_signals: lifecycle.signals,

@@ -91,16 +91,24 @@ async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report
     }
 }
 
-/// What shows what is going on.
+/// What shows what is going on, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
 /// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
 fn hear(run: &Run) -> std::io::Result<Signals> {
     let (handle, console, live) = (run.handle.clone(), run.console.clone(), run.live.clone());
+    let inbox = run.inbox.clone();
+    let mut others: Vec<_> = inbox.names().collect();
+    if !others.contains(&SHOWS) {
+        others.push(SHOWS);
+    }
     let mut stops = 0;
-    Signals::listen([SHOWS], move |signal| {
+    Signals::listen(others, move |signal| {
         if !signal.stops {
-            return console.say(&live.picture());
+            if !inbox.put(signal.name) {
+                console.say(&live.picture());
+            }
+            return;
         }
         stops += 1;
         match stops {

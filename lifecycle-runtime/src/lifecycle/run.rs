@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -14,10 +14,11 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Events, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, StartError, Work};
-use crate::health::Health;
+use crate::health::{Checks, Health};
 use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::{Budget, Plan};
+use crate::recurring::{Inbox, Recurring};
 use crate::report::{Recorder, Report};
 use crate::scope::Scope;
 use crate::server::{BoundHttp, BuiltHttp, DrainTimes, Serving, Surroundings};
@@ -31,6 +32,8 @@ pub(super) struct Run {
     pub(super) plan: Arc<Plan>,
     pub(super) handle: StopHandle,
     pub(super) hears_signals: bool,
+    /// What hooks of signals wait for.
+    pub(super) inbox: Inbox,
     pub(super) work: Work,
     pub(super) events: Events,
     pub(super) recorder: Recorder,
@@ -54,9 +57,12 @@ impl Run {
     pub(super) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
         let (progress, observed) = watch::channel(Progress::default());
         let live = self.live.clone();
+        let checks = Checks::new(self.plan.of_kind(Kind::HealthCheck));
         let surroundings = Surroundings {
             scope: Scope::new(self.plan.index(), Stop::new(observed.clone()), self.handle.clone()),
-            health: Health::new(observed, self.config.ready_while_draining, move || live.waits()),
+            health: Health::new(observed.clone(), self.config.ready_while_draining, checks.clone(), move || {
+                live.waits()
+            }),
         };
         let admin = match serve(servers.admin.into_iter().collect(), &surroundings).await {
             Ok(admin) => admin,
@@ -70,11 +76,31 @@ impl Run {
         let budget = |kind, time| Budget::new(self.plan.hooks(), self.plan.graph(kind), time);
         let stop_budget = budget(Kind::Shutdown, self.config.grace);
         let drain_budget = budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
-        let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash };
+        let failing = checks.clone();
+        self.live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
+        let recurring = Recurring {
+            plan: Arc::clone(&self.plan),
+            scope: surroundings.scope.clone(),
+            work: Arc::clone(&self.work),
+            events: self.events.clone(),
+            progress: observed,
+            asked: self.handle.asked(),
+            inbox: self.inbox.clone(),
+            reserve: stop_budget.whole(),
+            checks,
+        };
+        let recurring_over = Notify::new();
+        let stage = Stage { run: &self, progress, drain_budget, stop_budget, leash, recurring_over: &recurring_over };
+        let recur = async {
+            recurring.run().await;
+            recurring_over.notify_one();
+            pending::<Infallible>().await
+        };
         let paths = tokio::select! {
             biased;
             // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
+            never = recur => match never {},
             paths = stage.play(servers.apps, &surroundings) => paths,
         };
         let report = self.recorder.report(paths.start, paths.stop);
@@ -93,6 +119,8 @@ struct Stage<'r> {
     drain_budget: Budget,
     stop_budget: Budget,
     leash: Option<Leash>,
+    /// No health check and no hook of a signal runs any more.
+    recurring_over: &'r Notify,
 }
 
 /// What the start and the stop could not be faster than.
@@ -131,6 +159,7 @@ impl Stage<'_> {
                 executor.give_up(left, self.drain_end(), &mut asked).await;
             }
         }
+        self.recurring_over.notified().await;
         self.enter(State::Stopping);
         paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget).await);
         self.enter(State::Stopped);

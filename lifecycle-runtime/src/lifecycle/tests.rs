@@ -3,6 +3,7 @@
 mod budget;
 mod faults;
 mod phases;
+mod recurring;
 mod signals;
 mod stage;
 

@@ -1,15 +1,15 @@
 //! Plans written as text, for tests: `start db; start cache after db; stop close_db of db timeout 5000`.
 //!
 //! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME` or `stop NAME`, then any of
-//! `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`. Hooks may be named
-//! before they are written.
+//! `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
+//! `every MILLIS`, `failures N`; of a signal `on SIGNAL`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Plan, PlanError};
-use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
+use crate::hook::{CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, Policy};
 use crate::id::HookId;
 use crate::task::{Task, Value};
 
@@ -28,6 +28,8 @@ pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
     all_made(&made);
     hooks
 }
+
+const KEYS: [&str; 10] = ["order", "timeout", "of", "needs", "after", "before", "kind", "every", "failures", "on"];
 
 fn make(
     name: &str,
@@ -51,10 +53,15 @@ fn make(
     hook.line = u32::try_from(number + 1).expect("a short text");
 
     let (mut needs, mut after, mut before, mut of) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut check = HealthCheckPolicy::DEFAULT;
     let mut key = "";
     for word in &words[2..] {
         match (key, *word) {
-            (_, "order" | "timeout" | "of" | "needs" | "after" | "before") => key = word,
+            (_, word) if KEYS.contains(&word) => key = word,
+            ("kind", word) => check.kind = check_kind(word),
+            ("every", millis) => check.interval = Duration::from_millis(millis.parse().expect("a number")),
+            ("failures", number) => check.failures = number.parse().expect("a number"),
+            ("on", name) => hook.policy = Policy::Signal(leak(name.to_owned().into_boxed_str())),
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
             ("timeout", millis) => hook.timeout = Some(Duration::from_millis(millis.parse().expect("a number"))),
             ("of", name) => of = Some(make(name, lines, made, open)),
@@ -64,6 +71,9 @@ fn make(
             _ => panic!("{name}: unexpected {word}"),
         }
     }
+    if kind == Kind::HealthCheck {
+        hook.policy = Policy::HealthCheck(check);
+    }
     hook.is_teardown = of.is_some();
     let arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
     let edges = Edges { arguments, after: leak(after.into_boxed_slice()), before: &[], of };
@@ -71,6 +81,15 @@ fn make(
     let hook: &'static HookMeta = leak(Box::new(hook));
     made.insert(name.to_owned(), hook);
     hook
+}
+
+fn check_kind(word: &str) -> CheckKind {
+    match word {
+        "readiness" => CheckKind::Readiness,
+        "liveness" => CheckKind::Liveness,
+        "startup" => CheckKind::Startup,
+        _ => panic!("no check is for {word}"),
+    }
 }
 
 fn leak<T: ?Sized>(value: Box<T>) -> &'static T {

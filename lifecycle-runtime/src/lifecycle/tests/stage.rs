@@ -11,6 +11,7 @@ use crate::executor::Work;
 use crate::lifecycle::run::{Run, Servers};
 use crate::live::Live;
 use crate::plan::sample;
+use crate::recurring::Inbox;
 use crate::report::{Recorder, Report};
 use crate::state::State;
 use crate::stop::{StopCause, StopHandle};
@@ -34,14 +35,16 @@ pub(super) struct Played {
 
 impl Play {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`, `NAME hangs`, `NAME blocks until LINE` (on the
-    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`.
+    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`. A hook that runs again and again
+    /// does one after the other of several, divided by commas, and then the last: `NAME fails, passes`.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours = behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
         let behaviours = behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
         Self { plan: plan.to_owned(), behaviours, signals: vec!["ready".to_owned()], config: Config::default() }
     }
 
-    /// Sends a signal when each of these lines is written, instead of one when the run is ready.
+    /// Sends a signal when each of these lines is written, one after the other, instead of one when the run is ready. It stops
+    /// or hurries the run; `LINE -> SIGHUP stop` are these instead, and `LINE -> -` none.
     pub(super) fn signals(mut self, lines: &[&str]) -> Self {
         self.signals = lines.iter().map(|&line| line.to_owned()).collect();
         self
@@ -63,14 +66,16 @@ impl Play {
     }
 
     pub(super) async fn run(self) -> Played {
+        let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
+        let inbox = Inbox::of(&plan);
         let script = Arc::new(Script {
             lines: Mutex::default(),
             written: Condvar::new(),
             events: Mutex::default(),
             signals: Mutex::new(self.signals),
             handle: StopHandle::new(),
+            inbox: inbox.clone(),
         });
-        let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
         let recorder = Recorder::new(plan.hooks().len());
         let live = Live::new(recorder.clone());
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(recorder.clone()), Arc::new(Seen(Arc::clone(&script)))];
@@ -79,6 +84,7 @@ impl Play {
             plan,
             handle: script.handle.clone(),
             hears_signals: false,
+            inbox,
             work: work(Arc::clone(&script), self.behaviours),
             events: Events::new(observers),
             recorder,
@@ -99,6 +105,7 @@ struct Script {
     events: Mutex<Vec<Event>>,
     signals: Mutex<Vec<String>>,
     handle: StopHandle,
+    inbox: Inbox,
 }
 
 impl Script {
@@ -107,13 +114,28 @@ impl Script {
         self.written.notify_all();
         let what = line.split_once(' ').map_or(line, |(_, what)| what);
         let mut signals = self.signals.lock().expect("no panic");
-        while signals.first().is_some_and(|signal| signal == what) {
-            signals.remove(0);
-            let is_stopping = self.handle.asked().borrow().cause.is_some();
-            match is_stopping {
-                false => self.handle.ask(StopCause::Signal("SIGTERM")),
-                true => self.handle.hurry(),
+        while signals.first().is_some_and(|signal| signal.split(" -> ").next() == Some(what)) {
+            let signal = signals.remove(0);
+            match signal.split_once(" -> ") {
+                None => self.ask(),
+                // The next such entry is for the next such line.
+                Some((_, names)) => return names.split(' ').for_each(|name| self.send(name)),
             }
+        }
+    }
+
+    fn send(&self, name: &str) {
+        match name {
+            "stop" => self.ask(),
+            name => drop(self.inbox.put(name)),
+        }
+    }
+
+    fn ask(&self) {
+        let is_stopping = self.handle.asked().borrow().cause.is_some();
+        match is_stopping {
+            false => self.handle.ask(StopCause::Signal("SIGTERM")),
+            true => self.handle.hurry(),
         }
     }
 
@@ -126,8 +148,17 @@ impl Script {
 }
 
 fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
+    let runs = Mutex::new(HashMap::new());
     Arc::new(move |hook, _| {
         let behaviour = behaviours.get(hook.name()).cloned().unwrap_or_default();
+        let run = {
+            let mut runs = runs.lock().expect("no panic");
+            let run = runs.entry(hook.name()).or_insert(0);
+            *run += 1;
+            *run - 1
+        };
+        let all: Vec<_> = behaviour.split(", ").collect();
+        let behaviour = all[run.min(all.len() - 1)];
         let words: Vec<String> = behaviour.split(' ').map(str::to_owned).collect();
         let script = Arc::clone(&script);
         let name = hook.name();
@@ -184,6 +215,8 @@ impl Observer for Seen {
             Event::HookEnded { hook, outcome, .. } => format!("{} {}", hook.name(), short(outcome)),
             Event::DropFailed { hook, outcome } => format!("drop of {} {}", hook.name(), short(outcome)),
             Event::State(State::Ready) => "ready".to_owned(),
+            Event::Health { hook, passes: true, .. } => format!("{} healthy", hook.name()),
+            Event::Health { hook, .. } => format!("{} unhealthy", hook.name()),
             Event::Hurried => "hurried".to_owned(),
             _ => return,
         };

@@ -1,0 +1,244 @@
+//! Hooks that run again and again: when they run, and when no more.
+
+use super::stage::Play;
+
+#[tokio::test(start_paused = true)]
+async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
+    let plan = "check a every 900; check b every 900; check c every 900";
+    let played = Play::new(plan, "a takes 50; b takes 50; c takes 50");
+    let played = played.signals(&["a done -> -", "a done -> -", "a done"]).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +a",
+        "50 a done",
+        "300 +b",
+        "350 b done",
+        "600 +c",
+        "650 c done",
+        "900 +a",
+        "950 a done",
+        "1200 +b",
+        "1250 b done",
+        "1500 +c",
+        "1550 c done",
+        "1800 +a",
+        "1850 a done",
+    ]);
+    let runs: Vec<_> = played.report.recurring.iter().map(|hook| (hook.hook.name(), hook.runs)).collect();
+    assert_eq!(runs, [("a", 3), ("b", 2), ("c", 2)]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_of_several_intervals_each_keep_their_own() {
+    let played = Play::new("check a every 1000; check b every 300", "").signals(&["a done -> -", "a done"]).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +a",
+        "0 a done",
+        "150 +b",
+        "150 b done",
+        "450 +b",
+        "450 b done",
+        "750 +b",
+        "750 b done",
+        "1000 +a",
+        "1000 a done",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them() {
+    let played =
+        Play::new("check ping every 100 failures 2", "ping fails, passes, fails, panics, hangs, passes, fails, passes");
+    // The one that hangs takes the second that a check has.
+    let played = played.signals(&["ping healthy -> -", "ping done -> -", "ping done"]).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +ping",
+        "0 ping failed",
+        "100 +ping",
+        "100 ping done",
+        "200 +ping",
+        "200 ping failed",
+        "300 +ping",
+        "300 ping panicked",
+        "300 ping unhealthy",
+        "400 +ping",
+        "1400 ping timed out",
+        "1400 +ping",
+        "1400 ping done",
+        "1400 ping healthy",
+        "1500 +ping",
+        "1500 ping failed",
+        "1600 +ping",
+        "1600 ping done",
+        "1700 +ping",
+        "1700 ping done",
+    ]);
+    let ping = &played.report.recurring[0];
+    assert_eq!((ping.runs, ping.failures), (9, 5));
+    assert_eq!(ping.last_error.as_deref(), Some("failed: ping is broken"));
+    // A process that was not well for a while has still stopped well.
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they_pass() {
+    let plan = "start db; start slow needs db; check warm kind startup every 100 needs db; check ping every 1000";
+    let behaviours = "db takes 10; slow takes 250; warm fails, fails, fails, passes";
+    let played = Play::new(plan, behaviours).signals(&["ping done -> -", "ping done"]).run().await;
+    played.check(&[
+        "0 +db",
+        "10 db done",
+        "10 +slow",
+        "10 +warm",
+        "10 warm failed",
+        "110 +warm",
+        "110 warm failed",
+        "210 +warm",
+        "210 warm failed",
+        "210 warm unhealthy",
+        "260 slow done",
+        "260 ready",
+        "260 +ping",
+        "260 ping done",
+        "310 +warm",
+        "310 warm done",
+        "310 warm healthy",
+        "1260 +ping",
+        "1260 ping done",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_check_runs_when_its_values_end() {
+    let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; stop close of db";
+    let behaviours = "ping hangs; warm hangs; withdraw takes 10";
+    let played = Play::new(plan, behaviours).signals(&["+ping"]).run().await;
+    played.check_order(&["+ping", "ping cancelled", "withdraw done", "+close"]);
+    played.check_order(&["+warm", "warm cancelled", "+close"]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_check_runs_when_a_start_is_given_up() {
+    let plan = "start db; start slow needs db; check ping needs db; check warm kind startup needs db; stop close of db";
+    let played = Play::new(plan, "slow hangs; warm hangs").signals(&["+warm"]).run().await;
+    played.check_order(&["+warm", "warm cancelled", "+close"]);
+    assert_eq!(played.count("+ping"), 0);
+    let early = Play::new("start db; check warm kind startup needs db", "db hangs").signals(&["+db"]).run().await;
+    assert_eq!(early.count("+warm"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_of_a_signal_run_one_after_the_other_and_beside_those_of_another() {
+    let plan = "signal a on SIGHUP after b; signal b on SIGHUP; signal c on SIGHUP; signal other on SIGUSR2";
+    let played = Play::new(plan, "a takes 10; b takes 10; c takes 10; other takes 15");
+    let played = played.signals(&["ready -> SIGHUP SIGUSR2", "a done"]).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +b",
+        "0 +other",
+        "10 b done",
+        "10 +c",
+        "15 other done",
+        "20 c done",
+        "20 +a",
+        "30 a done",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn signals_that_arrive_meanwhile_are_one_more_run() {
+    let played = Play::new("signal a on SIGHUP; signal b on SIGHUP", "a takes 10; b takes 10");
+    let meanwhile = ["ready -> SIGHUP SIGHUP", "+a -> SIGHUP", "a done -> SIGHUP", "+b -> SIGHUP"];
+    // The second run is over, and nothing has come since.
+    let played = played.signals(&[&meanwhile[..], &["b done -> -", "b done"]].concat()).run().await;
+    played.check(&["0 ready", "0 +a", "10 a done", "10 +b", "20 b done", "20 +a", "30 a done", "30 +b", "40 b done"]);
+    assert_eq!(played.report.recurring.iter().map(|hook| hook.runs).sum::<u64>(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_of_a_signal_that_fails_stops_nothing() {
+    let plan = "signal a on SIGHUP; signal b on SIGHUP after a; signal c on SIGHUP after b timeout 100";
+    let played = Play::new(plan, "a fails, passes; b panics, passes; c hangs, passes");
+    let played = played.signals(&["ready -> SIGHUP", "c timed out -> SIGHUP", "c done"]).run().await;
+    played.check(&[
+        "0 ready",
+        "0 +a",
+        "0 a failed",
+        "0 +b",
+        "0 b panicked",
+        "0 +c",
+        "100 c timed out",
+        "100 +a",
+        "100 a done",
+        "100 +b",
+        "100 b done",
+        "100 +c",
+        "100 c done",
+    ]);
+    assert_eq!(played.report.exit_code(), 0);
+    assert_eq!(played.report.recurring[0].failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_during_the_start_is_heard_when_it_is_over() {
+    let plan = "start db; ready announce; signal reload on SIGHUP needs db";
+    let played = Play::new(plan, "db takes 10; announce takes 10");
+    let played = played.signals(&["+db -> SIGHUP", "+announce -> SIGHUP", "reload done"]).run().await;
+    played.check(&[
+        "0 +db",
+        "10 db done",
+        "10 +announce",
+        "20 announce done",
+        "20 ready",
+        "20 +reload",
+        "20 reload done",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
+    let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; stop close of db";
+    let played = Play::new(plan, "a takes 500").signals(&["ready -> SIGHUP", "+a -> SIGHUP stop"]).run().await;
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 ready",
+        "0 +a",
+        "0 +withdraw",
+        "0 withdraw done",
+        "500 a done",
+        "500 +close",
+        "500 close done",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks_can_wait() {
+    let plan = "start db; signal a on SIGHUP needs db; stop close of db timeout 3000";
+    let played = Play::new(plan, "a hangs").signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
+    // 250 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
+    played.check(&["0 +db", "0 db done", "0 ready", "0 +a", "6650 a cancelled", "6650 +close", "6650 close done"]);
+
+    let timed = Play::new(&plan.replace("needs db;", "needs db timeout 200;"), "a hangs");
+    let timed = timed.signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
+    timed.check(&["0 +db", "0 db done", "0 ready", "0 +a", "200 a timed out", "200 +close", "200 close done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_to_stop_cancels_a_hook_of_a_signal() {
+    let plan = "start db; signal a on SIGHUP needs db; drain withdraw; stop close of db";
+    let played = Play::new(plan, "a hangs; withdraw takes 10");
+    let played = played.signals(&["ready -> SIGHUP", "+a", "withdraw done"]).run().await;
+    played.check_order(&["withdraw done", "hurried", "a cancelled", "+close"]);
+    assert!(played.report.stop_took.as_millis() < 100, "{:?}", played.report.stop_took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_without_recurring_hooks_reports_none() {
+    let played = Play::new("start a; stop b", "").run().await;
+    assert!(played.report.recurring.is_empty());
+}

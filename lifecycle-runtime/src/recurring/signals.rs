@@ -1,0 +1,75 @@
+//! Hooks of signals: all of one signal one after the other, those of two signals side by side.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::{Recurring, Turn, start_over, stop_begun};
+use crate::hook::{HookMeta, Kind};
+use crate::plan::{Plan, Step};
+
+/// The signals that hooks wait for, and whether one has arrived. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox(Arc<[(&'static str, Notify)]>);
+
+impl Inbox {
+    /// For the signals that hooks of this plan are for.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let mut names: Vec<_> = plan.of_kind(Kind::Signal).filter_map(HookMeta::signal).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names.into_iter().map(|name| (name, Notify::new())).collect())
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
+    /// A signal has arrived. `false` if no hook waits for it. Those that arrive before the first is heard are one with it.
+    pub(crate) fn put(&self, name: &str) -> bool {
+        let place = self.0.iter().find(|(known, _)| *known == name);
+        place.is_some_and(|(_, arrived)| {
+            arrived.notify_one();
+            true
+        })
+    }
+}
+
+impl Recurring {
+    /// What follows each signal, for as long as signals are heard.
+    pub(super) fn reactions(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send> {
+        self.inbox.0.iter().map(|(name, arrived)| self.react(name, arrived))
+    }
+
+    async fn react(&self, name: &'static str, arrived: &Notify) {
+        let mut progress = self.progress.clone();
+        if !start_over(&mut progress).await {
+            return;
+        }
+        let turns: Vec<_> = self.hooks_of(name).map(Turn::of).collect();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop_begun(&mut progress) => return,
+                () = arrived.notified() => {}
+            }
+            for turn in &turns {
+                // Whatever came of the one before.
+                let ended = self.once(turn).await;
+                if ended.is_none() || !start_over(&mut progress).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The hooks of a signal, each behind those that it names.
+    fn hooks_of(&self, name: &'static str) -> impl Iterator<Item = &'static HookMeta> {
+        let graph = self.plan.graph(Kind::Signal);
+        let hooks = graph.sequence().filter_map(|step| match graph.steps()[step] {
+            Step::Run(hook) => Some(self.plan.hooks()[hook]),
+            Step::Drop(_) | Step::Barrier => None,
+        });
+        hooks.filter(move |hook| hook.signal() == Some(name))
+    }
+}
