@@ -29,7 +29,7 @@ use kind::Kind;
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `order = n` | startup hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | startup hooks that this one uses, beyond its `Dep` arguments: they start before it and are torn down after everything that uses them | none |
+/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments: they start before it, and end after everything that uses them | none |
 /// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `startup_timeout` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
@@ -69,7 +69,7 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `order = n` | ready hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | ready hooks that finish before this one starts, and startup hooks that it uses | none |
+/// | `after = [hook, …]` | ready hooks that finish before this one starts, and startup hooks and services that it uses | none |
 /// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `startup_timeout` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
@@ -113,7 +113,7 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `order = n` | drain hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks that it uses | none |
+/// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks and services that it uses | none |
 /// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what the shutdown hooks leave of `grace` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
@@ -138,7 +138,8 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::Drain, args.into(), &item.into()).into()
 }
 
-/// Runs the function while the process stops, after the server has drained and the drain hooks have ended.
+/// Runs the function while the process stops, after the server has drained, the drain hooks have ended, and the services
+/// that it does not precede have stopped.
 ///
 /// It runs if everything that it depends on had started; one that depends on nothing always runs. With `of` it is the
 /// *teardown* of a startup hook: it runs only if that one started, and once everything that uses it has ended. A failure,
@@ -150,8 +151,8 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `of = hook` | the startup hook that this one tears down; at most one teardown per hook | none |
 /// | `order = n` | shutdown hooks of a lower order have all finished before one of a higher order starts | 0; a teardown stands outside these barriers |
-/// | `after = [hook, …]` | shutdown hooks that finish before this one starts, and startup hooks that it uses | none |
-/// | `before = [hook, …]` | shutdown hooks that start only once this one has finished | none |
+/// | `after = [hook, …]` | shutdown hooks that finish before this one starts, startup hooks that it uses, and services without which it is not to run | none |
+/// | `before = [hook, …]` | shutdown hooks that start, and services that are told to stop, only once this one has finished | none |
 /// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
@@ -176,18 +177,145 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Runs the function in the background, from the start until the process stops.
+///
+/// For what works beside the requests: takes from a queue, follows a file, keeps in touch with a peer. An `async fn` is a
+/// task; a plain `fn` has a thread of its own. Both take what `#[on_startup]` functions take. Their `Stop` is the service's
+/// own: it fires when this service is to end. One that takes a `Service` says when it is ready, and can run tasks of its own;
+/// any other is ready at once. What needs the service waits until it is ready.
+///
+/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs it has ended. If it has not
+/// ended after its `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread can't be
+/// cancelled.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments: they start before it, and end after it | none |
+/// | `restart = "on_failure"` | after which ends it is run again: `"never"`, `"on_failure"` or `"always"` | `"never"` |
+/// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than the window of `max_restarts`. The second time can be left out | `"100ms..30s"` |
+/// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good | `"5 in 1m"` |
+/// | `stop_timeout = "10s"` | how long it may take to end when it is told to: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
+/// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: nothing but a record | `"stop"` |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// `backoff` and `max_restarts` are for services that are restarted: without a `restart` they are a compile error.
+///
+/// # Errors
+///
+/// An `Err` and a panic are failures. A service that fails and is not restarted has failed for good; if it was not ready yet,
+/// so has the start. One that ends well is done, unless it is restarted `"always"`.
+///
+/// # Example
+///
+/// ```
+/// use lifecycle_runtime::{Dep, Stop, on_startup, service};
+/// use std::path::PathBuf;
+///
+/// #[on_startup]
+/// async fn data_dir() -> PathBuf {
+///     std::env::temp_dir()
+/// }
+///
+/// /// Tells other programs that this one is here.
+/// #[service(restart = "on_failure", backoff = "100ms..10s", stop_timeout = "5s")]
+/// async fn pid_file(dir: Dep<data_dir>, stop: Stop) -> std::io::Result<()> {
+///     let path = dir.join("example.pid");
+///     std::fs::write(&path, std::process::id().to_string())?;
+///     stop.requested().await;
+///     std::fs::remove_file(&path)
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::Service, args.into(), &item.into()).into()
 }
 
-/// Runs the function again and again: what it returns says whether the process is well.
+/// Runs the function again and again: what comes of it says whether the process is well.
+///
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped. An
+/// `Err`, a panic and a timeout are failures. They count once there are `failures` of them in a row, until the check succeeds
+/// again; they never end the process, and never change its exit code.
+///
+/// A check never runs beside itself, checks of one interval run spread over it, and a probe answers with the last results and
+/// waits for none. The first checks run when the start is over, the last before the stop begins; those of the start run as
+/// soon as what they need has started, and until they have succeeded.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments | none |
+/// | `kind = "readiness"` | what it counts for: `"readiness"`: whether requests should come here, `/readyz`; `"liveness"`: whether the process should be replaced, `/livez`; `"startup"`: whether the start is over, `/startupz` | `"readiness"` |
+/// | `interval = "10s"` | the time from one run to the next; not shorter than the timeout | 10 s |
+/// | `timeout = "1s"` | how long one run may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | 1 s |
+/// | `failures = 3` | how many failures in a row count | 3 |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// The defaults are those of the probes of Kubernetes.
+///
+/// # Example
+///
+/// ```
+/// use lifecycle_runtime::{Dep, health_check, on_startup};
+/// use std::path::PathBuf;
+///
+/// #[on_startup]
+/// async fn data_dir() -> PathBuf {
+///     std::env::temp_dir()
+/// }
+///
+/// /// Without the folder no request can be answered.
+/// #[health_check(interval = "5s", failures = 2)]
+/// fn data_dir_is_there(dir: Dep<data_dir>) -> std::io::Result<()> {
+///     dir.metadata().map(drop)
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::HealthCheck, args.into(), &item.into()).into()
 }
 
 /// Runs the function each time that a signal arrives while the process serves.
+///
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped. A
+/// failure, a panic or a timeout is recorded, and that is all: the process goes on, and the next signal runs the hook again.
+///
+/// Hooks of one signal run one after the other, those of two signals side by side. Signals that arrive while hooks of theirs
+/// run make them run once more, however many they are. One that arrives during the start is heard when it is over; none is
+/// once the stop has begun, which waits for a hook that runs as long as the time of the shutdown hooks allows.
+///
+/// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`, `SIGCONT`, `SIGIO`, `SIGPIPE`,
+/// `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`, `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what
+/// is going on, unless a hook takes it. `SIGTERM`, `SIGINT` and `SIGQUIT` begin the stop: for them there are `#[on_drain]` and
+/// `#[on_shutdown]`. Where there are no such signals, as on Windows, the hook never runs.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `after = [hook, …]` | hooks of the same signal that run before this one, and startup hooks and services that it uses | none |
+/// | `timeout = "5s"` | how long one run may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | as long as the process serves |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// # Example
+///
+/// A value that can change: a reload that fails leaves the old one.
+///
+/// ```
+/// use lifecycle_runtime::{Dep, on_signal, on_startup};
+/// use std::sync::{Arc, PoisonError, RwLock};
+///
+/// fn read() -> std::io::Result<Arc<str>> {
+///     std::fs::read_to_string("greeting.txt").map(Arc::from)
+/// }
+///
+/// #[on_startup]
+/// fn greeting() -> std::io::Result<RwLock<Arc<str>>> {
+///     read().map(RwLock::new)
+/// }
+///
+/// #[on_signal(SIGHUP, timeout = "5s")]
+/// fn reload_greeting(greeting: Dep<greeting>) -> std::io::Result<()> {
+///     let new = read()?;
+///     *greeting.write().unwrap_or_else(PoisonError::into_inner) = new;
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(Kind::Signal, args.into(), &item.into()).into()

@@ -10,7 +10,9 @@
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lifecycle_runtime::{BoxError, Dep, HookMeta, Inject, Scope, Stop, on_shutdown, on_startup};
+use lifecycle_runtime::{
+    BoxError, Dep, HookMeta, Inject, Scope, Stop, health_check, on_shutdown, on_signal, on_startup, service,
+};
 
 /// How many hooks have run to their end.
 static ENDED: AtomicU32 = AtomicU32::new(0);
@@ -71,6 +73,43 @@ impl Inject for Everything {
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self { cache: scope.dep()? })
     }
+}
+
+/// Works beside the others.
+///
+/// # Errors
+///
+/// Never.
+#[service(
+    after = [cache],
+    restart = "on_failure",
+    backoff = "10ms..1s",
+    max_restarts = "2 in 10s",
+    stop_timeout = "1s",
+    on_exit = "ignore"
+)]
+pub async fn outbox(db: Dep<db>, stop: Stop) -> io::Result<()> {
+    let _size = db.size;
+    stop.requested().await;
+    Ok(())
+}
+
+#[service(restart = "always")]
+fn on_a_thread(stop: Stop) {
+    while !stop.is_requested() {
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+}
+
+#[health_check(after = [outbox], kind = "liveness", interval = "1s", timeout = "500ms", failures = 2)]
+async fn is_alive(cache: Dep<cache>) -> Result<(), String> {
+    std::future::ready(()).await;
+    if cache.is_empty() { Err("nothing there".to_owned()) } else { Ok(()) }
+}
+
+#[on_signal(SIGWINCH, after = [outbox], timeout = "1s")]
+fn repaint(cache: Dep<cache>) {
+    assert!(!cache.is_empty());
 }
 
 #[on_shutdown(of = db, timeout = "5s")]
