@@ -91,6 +91,7 @@ fn a_service_is_kept_as_its_attribute_says() {
     assert_eq!(service::<service_that_never_restarts>(), ServicePolicy::DEFAULT);
 }
 
+/// The attribute knows the longest backoff, too: it compares a first one that stands alone with it.
 #[test]
 fn a_service_is_not_restarted_and_its_failure_stops_the_process_unless_it_says_otherwise() {
     let default = ServicePolicy {
