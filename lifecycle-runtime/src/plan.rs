@@ -96,9 +96,10 @@ impl Plan {
     }
 
     /// The path of drain hooks and then of shutdown hooks whose timeouts add up to the most, and that sum: how long the
-    /// stop's hooks may take.
+    /// stop's hooks may take. A hook of a signal stands for the drain hooks if its timeout is longer: it may have begun just
+    /// before the stop.
     ///
-    /// A hook without a `timeout` is left out: it has what the grace period leaves it.
+    /// A hook without a `timeout` is left out: it has what the grace period leaves it. Health checks are: they are cancelled.
     ///
     /// ```
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -116,10 +117,20 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn worst_case_stop(&self) -> (Vec<&'static HookMeta>, Duration) {
-        let (mut path, drain) = self.worst_case(Kind::Drain);
+        let (mut path, drain) = self.worst_case_drain();
         let (shutdown, stop) = self.worst_case(Kind::Shutdown);
         path.extend(shutdown);
         (path, drain.saturating_add(stop))
+    }
+
+    /// The same for what runs until the shutdown hooks.
+    pub(crate) fn worst_case_drain(&self) -> (Vec<&'static HookMeta>, Duration) {
+        let drain = self.worst_case(Kind::Drain);
+        let timed = self.of_kind(Kind::Signal).filter_map(|hook| Some((hook.timeout()?, hook)));
+        match timed.max_by_key(|(timeout, _)| *timeout) {
+            Some((timeout, hook)) if timeout > drain.1 => (vec![hook], timeout),
+            _ => drain,
+        }
     }
 
     /// The same for the hooks of one kind.

@@ -1,6 +1,12 @@
 //! What each probe answers.
 
+use std::time::Duration;
+
 use super::*;
+use crate::event::Outcome;
+use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta, Kind, Policy};
+use crate::id::HookId;
+use crate::task::{Task, Value};
 use Probe::{Liveness, Readiness, Startup};
 
 #[track_caller]
@@ -43,4 +49,119 @@ fn the_body_says_why() {
     );
     sender.send_replace(Progress { state: State::Ready, has_started: true, deadline: None });
     assert_eq!(health.answer(Readiness).body, r#"{"status":"pass","state":"ready"}"#);
+}
+
+/// A health check.
+fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
+    let number = name.bytes().fold(0, |number, byte| number * 256 + u64::from(byte));
+    let run = |_| Task::future(async { Ok(Value::new(())) });
+    let mut hook = HookMeta::new(HookId::number(number), Kind::HealthCheck, name, "app", run);
+    let kind =
+        [CheckKind::Readiness, CheckKind::Liveness, CheckKind::Startup].into_iter().find(|one| one.name() == kind);
+    let kind = kind.expect("a kind of check");
+    hook.policy = Policy::HealthCheck(HealthCheckPolicy { kind, failures, ..HealthCheckPolicy::DEFAULT });
+    Box::leak(Box::new(hook))
+}
+
+/// Which probes fail after these results of a check, `pass` or an error, and what its own probe says of it.
+#[track_caller]
+fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
+    let hooks = [hook("ping", kind, 2)];
+    let checks = Checks::new(hooks);
+    for result in results.split_whitespace() {
+        let outcome = match result {
+            "pass" => Outcome::Succeeded,
+            error => Outcome::Failed { error: error.to_owned() },
+        };
+        checks.record(hooks[0], &outcome, Duration::from_millis(5));
+    }
+    let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let health = Health::new(progress, false, checks, Vec::new);
+    let failed: Vec<_> =
+        [Liveness, Startup, Readiness].into_iter().filter(|probe| !health.answer(*probe).passes).collect();
+    assert_eq!(failed, failing, "{kind}: {results}");
+    let probe = match kind {
+        "readiness" => Readiness,
+        "liveness" => Liveness,
+        _ => Startup,
+    };
+    let body: serde_json::Value = serde_json::from_str(&health.answer(probe).body).expect("JSON");
+    assert_eq!(body["checks"][0]["status"], status, "{kind}: {results}: {body}");
+}
+
+#[test]
+fn a_check_counts_for_its_own_probe() {
+    check_results("readiness", "late late", &[Readiness], "fail");
+    check_results("liveness", "late late", &[Liveness], "fail");
+    // What has not started is not ready.
+    check_results("startup", "late late", &[Startup, Readiness], "fail");
+}
+
+#[test]
+fn as_many_failures_as_it_says_count_and_one_success_ends_them() {
+    check_results("readiness", "", &[], "pending");
+    check_results("readiness", "late", &[], "pass");
+    check_results("readiness", "late pass late", &[], "pass");
+    check_results("readiness", "pass late late", &[Readiness], "fail");
+    check_results("readiness", "late late late pass", &[], "pass");
+}
+
+#[test]
+fn a_check_of_the_startup_has_to_pass_once() {
+    check_results("startup", "", &[Startup, Readiness], "pending");
+    check_results("startup", "late", &[Startup, Readiness], "fail");
+    check_results("startup", "late late pass", &[], "pass");
+}
+
+#[test]
+fn the_body_tells_of_each_check() {
+    let hooks = [hook("db", "readiness", 3), hook("mail", "readiness", 3), hook("alive", "liveness", 3)];
+    let checks = Checks::new(hooks);
+    let failed = Outcome::Failed { error: "no answer".to_owned() };
+    for _ in 0..3 {
+        checks.record(hooks[1], &failed, Duration::from_millis(5));
+    }
+    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let health = Health::new(progress, true, checks, Vec::new);
+    let body: serde_json::Value = serde_json::from_str(&health.answer(Readiness).body).expect("JSON");
+    assert_eq!((&body["status"], &body["reason"]), (&"fail".into(), &"health check `mail` failed: no answer".into()));
+    let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
+    let pending = serde_json::json!({"name": "db", "status": "pending", "last_error": null, "age": null, "took": null});
+    assert_eq!(*db, pending);
+    assert_eq!(
+        (&mail["name"], &mail["last_error"], &mail["took"]),
+        (&"mail".into(), &"failed: no answer".into(), &5.0.into())
+    );
+    assert!(mail["age"].as_f64().is_some_and(|age| age >= 0.0), "{body}");
+    // The same while requests drain, if the process is to be ready meanwhile.
+    sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
+    assert!(!health.answer(Readiness).passes);
+}
+
+#[test]
+fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
+    let hooks = [hook("alive", "liveness", 1)];
+    let checks = Checks::new(hooks);
+    checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
+    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let health = Health::new(progress, false, checks, Vec::new);
+    assert!(!health.answer(Liveness).passes);
+    sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
+    assert!(health.answer(Liveness).passes);
+}
+
+#[test]
+fn only_what_changes_is_news() {
+    let hooks = [hook("ready", "readiness", 2), hook("first", "startup", 2)];
+    let checks = Checks::new(hooks);
+    for (hook, results) in [
+        (hooks[0], [("pass", None), ("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true))]),
+        (hooks[1], [("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true)), ("pass", None)]),
+    ] {
+        for (result, news) in results {
+            let failed = Outcome::Failed { error: result.to_owned() };
+            let outcome = if result == "pass" { Outcome::Succeeded } else { failed };
+            assert_eq!(checks.record(hook, &outcome, Duration::ZERO), news, "{} {result}", hook.name());
+        }
+    }
 }

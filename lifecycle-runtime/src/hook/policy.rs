@@ -119,3 +119,14 @@ pub enum CheckKind {
     /// Whether the start is over: `/startupz`.
     Startup,
 }
+
+impl CheckKind {
+    /// The word for it in the attribute.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Readiness => "readiness",
+            Self::Liveness => "liveness",
+            Self::Startup => "startup",
+        }
+    }
+}

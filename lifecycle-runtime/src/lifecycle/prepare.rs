@@ -9,7 +9,7 @@ use super::run::{Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
 use crate::event::{Event, Events, readable};
-use crate::hook::Kind;
+use crate::hook::{HookMeta, Kind};
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::recurring::Inbox;
@@ -104,13 +104,12 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
 /// The worst case of the stop, if it is longer than the stop may take.
 fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
     let servers = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
-    let timeouts =
-        |kind| plan.worst_case(kind).0.into_iter().map(|hook| (hook.name(), hook.timeout().unwrap_or_default()));
+    let timeout = |hook: &'static HookMeta| (hook.name(), hook.timeout().unwrap_or_default());
     let sum = |path: &[(_, Duration)]| path.iter().fold(Duration::ZERO, |sum, (_, time)| sum.saturating_add(*time));
-    // Drain hooks run beside what the servers do.
-    let hooks: Vec<_> = timeouts(Kind::Drain).collect();
+    // These hooks run beside what the servers do.
+    let hooks: Vec<_> = plan.worst_case_drain().0.into_iter().map(timeout).collect();
     let mut path = if sum(&hooks) > sum(&servers) { hooks } else { servers.to_vec() };
-    path.extend(timeouts(Kind::Shutdown));
+    path.extend(plan.worst_case(Kind::Shutdown).0.into_iter().map(timeout));
     let sum = sum(&path);
     let path = path.iter().filter(|(_, time)| !time.is_zero());
     let path = path.map(|(name, time)| format!("{name} {}", readable(*time))).collect();

@@ -13,6 +13,7 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     for hook in hooks {
         teardown_of_a_startup_hook(hook, &mut problems);
         needs_what_is_there(hook, &mut problems);
+        needs_its_own_signal(hook, &mut problems);
         before_what_ends(hook, &mut problems);
         before_a_higher_order(hook, &mut problems);
     }
@@ -70,6 +71,21 @@ fn needs_what_is_there(hook: &HookMeta, problems: &mut Vec<String>) {
             under(hook.kind),
             named(needed),
             under(needed.kind),
+        ));
+    }
+}
+
+/// Hooks of two signals have nothing to do with each other: one may arrive and the other not.
+fn needs_its_own_signal(hook: &HookMeta, problems: &mut Vec<String>) {
+    let of_another = |needed: &&HookMeta| needed.kind == Kind::Signal && needed.signal() != hook.signal();
+    for needed in hook.needs().filter(of_another) {
+        let signal = |hook: &HookMeta| hook.signal().unwrap_or_default();
+        problems.push(format!(
+            "{}, which is for {}, can't run after {}, which is for {}; take the dependency away",
+            named(hook),
+            signal(hook),
+            named(needed),
+            signal(needed),
         ));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -104,13 +105,22 @@ impl Plan {
     }
 
     fn json(&self) -> Value {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let hook = |hook: &&HookMeta| {
             json!({
                 "path": hook.path(),
                 "kind": hook.kind().attribute(),
                 "place": hook.place(),
                 "order": hook.order(),
-                "timeout_ms": hook.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+                "timeout_ms": hook.timeout().map(millis),
+                "signal": hook.signal(),
+                "check": hook.health_check().map(|check| {
+                    json!({
+                        "kind": check.kind.name(),
+                        "interval_ms": millis(check.interval),
+                        "failures": check.failures,
+                    })
+                }),
                 "needs": hook.needs().map(HookMeta::path).collect::<Vec<_>>(),
                 "before": hook.before().map(HookMeta::path).collect::<Vec<_>>(),
                 "of": hook.of().map(HookMeta::path),
@@ -126,8 +136,10 @@ impl Plan {
         all
     }
 
+    /// The phases of a run, and the other kinds of hooks if there are any.
     fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
-        Kind::PHASES.into_iter().map(|kind| (kind.phase(), self.graph(kind)))
+        let is_shown = |kind: &Kind| Kind::PHASES.contains(kind) || !self.graph(*kind).steps().is_empty();
+        Kind::ALL.into_iter().filter(is_shown).map(|kind| (kind.phase(), self.graph(kind)))
     }
 
     fn label(&self, graph: &Graph, step: usize) -> String {
@@ -140,6 +152,13 @@ impl Plan {
         let mut details = hook.place();
         if let Some(order) = hook.order().filter(|&order| order > 0) {
             let _ = write!(details, "  order {order}");
+        }
+        if let Some(signal) = hook.signal() {
+            let _ = write!(details, "  on {signal}");
+        }
+        if let Some(check) = hook.health_check() {
+            let every = humantime::format_duration(check.interval);
+            let _ = write!(details, "  {} every {every}  failures {}", check.kind.name(), check.failures);
         }
         if let Some(timeout) = hook.timeout() {
             let _ = write!(details, "  timeout {}", humantime::format_duration(timeout));

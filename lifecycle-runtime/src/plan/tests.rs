@@ -271,6 +271,55 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
 }
 
 #[test]
+fn recurring_hooks_are_no_step_of_any_phase() {
+    check(
+        "start db; check b needs db; check a; signal d on SIGHUP after c; signal c on SIGHUP needs db; stop close of db",
+        "db | check a, b | signal c, d | close, drop db",
+    );
+}
+
+#[test]
+fn a_hook_of_a_signal_stands_behind_those_of_the_same_signal_only() {
+    check("signal a on SIGHUP after b; signal b on SIGHUP", " | signal b, a | ");
+    check_error(
+        "signal a on SIGHUP after b; signal b on SIGUSR2",
+        &[
+            "`a` (app.rs:1), which is for SIGHUP, can't run after `b` (app.rs:2), which is for SIGUSR2; take the dependency \
+             away",
+        ],
+    );
+}
+
+#[test]
+fn a_plan_tells_when_its_recurring_hooks_run() {
+    let text = "check ping kind liveness every 1500 failures 2 timeout 200; signal reload on SIGHUP; signal log on SIGHUP after reload";
+    let plan = plan(text).expect("valid");
+    let shown = "\
+start
+  nothing
+check
+  ping  app.rs:1  liveness every 1s 500ms  failures 2  timeout 200ms
+ready
+  nothing
+signal
+  reload  app.rs:2  on SIGHUP
+  log     app.rs:3  on SIGHUP  after reload
+drain
+  nothing
+stop
+  nothing
+";
+    assert_eq!(plan.render(PlanFormat::Text), shown);
+    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    assert_eq!(json["hooks"][0]["check"], serde_json::json!({"kind": "liveness", "interval_ms": 1500, "failures": 2}));
+    assert_eq!(json["hooks"][1]["signal"], "SIGHUP");
+    assert_eq!(json["signal"][1], serde_json::json!({"step": "log", "after": ["reload"]}));
+    for (format, text) in [(PlanFormat::Mermaid, "subgraph signal\n"), (PlanFormat::Dot, "cluster_check {")] {
+        assert!(plan.render(format).contains(text), "{}", plan.render(format));
+    }
+}
+
+#[test]
 fn all_problems_are_reported_at_once() {
     let error = plan("start db; stop a of db; stop b of db; stop c before db; stop d order 3 before e; stop e")
         .expect_err("three problems");
@@ -302,6 +351,17 @@ fn the_worst_case_of_the_stop_begins_with_the_drain_hooks() {
     let (path, sum) = plan.worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["a", "b", "d"]);
     assert_eq!(sum, Duration::from_secs(7));
+}
+
+#[test]
+fn the_worst_case_of_the_stop_knows_of_a_signal_just_before_it() {
+    let text = "drain a timeout 1000; signal b on SIGHUP timeout 2000; signal c on SIGHUP timeout 3000; check d timeout 9000; \
+                stop e timeout 4000";
+    let (path, sum) = plan(text).expect("valid").worst_case_stop();
+    assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["c", "e"]);
+    assert_eq!(sum, Duration::from_secs(7));
+    let (path, _) = plan(&text.replace("a timeout 1000", "a timeout 3000")).expect("valid").worst_case_stop();
+    assert_eq!(path[0].name(), "a");
 }
 
 #[test]
