@@ -42,6 +42,12 @@ pub fn end_with_stdin() {
     LazyLock::force(&LINES);
 }
 
+/// Whether this line has come on stdin.
+#[must_use]
+pub fn has_heard(line: &str) -> bool {
+    LINES.borrow().contains(line)
+}
+
 /// Waits for a line on stdin.
 pub async fn heard(line: &str) {
     let _ = LINES.subscribe().wait_for(|lines| lines.contains(line)).await;
@@ -112,9 +118,9 @@ fn block_all_workers() {
     thread::sleep(FOREVER);
 }
 
-/// An error with causes.
+/// An error with as many causes as are below this number.
 #[derive(Debug)]
-pub struct Broken(u8);
+pub struct Broken(pub u8);
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

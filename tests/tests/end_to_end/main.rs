@@ -6,6 +6,7 @@
 mod accept_queue;
 mod blocked;
 mod busy;
+mod checks;
 mod code;
 mod configuration;
 mod drain;
@@ -17,6 +18,7 @@ mod live;
 mod output;
 mod phases;
 mod probes;
+mod reactions;
 mod shutdown;
 mod signals;
 mod sockets;

@@ -64,6 +64,13 @@ impl Program {
         self.wait_until(text, |from, line| from == From::Err && line.contains(text))
     }
 
+    /// Waits for so many lines on stderr that contain this.
+    pub(crate) fn wait_for_times(&mut self, text: &str, times: usize) {
+        let log = Arc::clone(&self.log);
+        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Err && line.contains(text)).count();
+        self.wait_while(|| count() < times);
+    }
+
     /// Waits until a hook or a handler says this.
     pub(crate) fn wait_until_said(&mut self, said: &str) {
         self.wait_until(said, |from, line| from == From::Out && line == said);

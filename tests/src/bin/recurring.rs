@@ -1,0 +1,104 @@
+//! Health checks and hooks of signals, and nothing served: `recurring [HOOK[=FAULT]]...`
+//!
+//! It has those that are named. A check fails from the line `break NAME` on stdin until `mend NAME`.
+
+use std::process::ExitCode;
+
+use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, health_check, on_drain, on_shutdown, on_signal, on_startup};
+use lifecycle_tests::act::{Broken, act, act_blocking, end_with_stdin, has_heard, say};
+
+#[on_startup]
+async fn db() -> Result<(), Broken> {
+    act("db").await
+}
+
+#[on_drain]
+async fn withdraw() -> Result<(), Broken> {
+    act("withdraw").await
+}
+
+#[on_shutdown(of = db)]
+async fn close_db() {
+    say("close_db");
+}
+
+const BASE: [&HookMeta; 3] = [db::META, withdraw::META, close_db::META];
+
+fn well(name: &'static str) -> Result<(), Broken> {
+    match has_heard(&format!("break {name}")) && !has_heard(&format!("mend {name}")) {
+        true => Err(Broken(3)),
+        false => Ok(()),
+    }
+}
+
+#[health_check(interval = "200ms", timeout = "200ms", failures = 2)]
+async fn ping(_db: Dep<db>) -> Result<(), Broken> {
+    well("ping")
+}
+
+#[health_check(kind = "liveness", interval = "200ms", timeout = "200ms", failures = 2)]
+async fn alive() -> Result<(), Broken> {
+    well("alive")
+}
+
+#[health_check(kind = "startup", interval = "200ms", timeout = "200ms")]
+async fn warm(_db: Dep<db>) -> Result<(), Broken> {
+    if has_heard("warm") { Ok(()) } else { Err(Broken(1)) }
+}
+
+#[health_check(interval = "200ms", timeout = "100ms", failures = 1)]
+async fn faulty() -> Result<(), Broken> {
+    act("faulty").await
+}
+
+#[health_check(interval = "200ms", timeout = "100ms", failures = 1)]
+fn stuck(_db: Dep<db>) -> Result<(), Broken> {
+    act_blocking("stuck")?;
+    say("stuck ended");
+    Ok(())
+}
+
+#[health_check(interval = "1m", timeout = "1m")]
+fn slow(_db: Dep<db>) -> Result<(), Broken> {
+    act_blocking("slow")
+}
+
+#[on_signal(SIGHUP)]
+async fn reload(_db: Dep<db>) -> Result<(), Broken> {
+    act("reload").await
+}
+
+#[on_signal(SIGHUP, after = [reload])]
+fn announce() -> Result<(), Broken> {
+    act_blocking("announce")
+}
+
+#[on_signal(SIGUSR2, timeout = "300ms")]
+async fn rotate() -> Result<(), Broken> {
+    act("rotate").await
+}
+
+#[on_signal(SIGUSR1)]
+async fn mine() {
+    say("mine");
+}
+
+const MORE: [&HookMeta; 10] = [
+    ping::META,
+    alive::META,
+    warm::META,
+    faulty::META,
+    stuck::META,
+    slow::META,
+    reload::META,
+    announce::META,
+    rotate::META,
+    mine::META,
+];
+
+fn main() -> ExitCode {
+    end_with_stdin();
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
+    Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook)))).run()
+}
