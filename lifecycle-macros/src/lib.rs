@@ -239,6 +239,14 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// waits for none. The first checks run when the start is over, the last before the stop begins; those of the start run as
 /// soon as what they need has started, and until they have succeeded.
 ///
+/// A check that has not run yet counts as a success, as the startup hooks have said that the process is well; only a check of the
+/// start has to succeed first, and until then the process is not ready either. A plain `fn` that does not end in time is not
+/// run again before it has, and fails meanwhile.
+///
+/// When the stop begins a run that is going on is cancelled. A plain `fn` can't be: nothing that it uses is torn down before it
+/// has ended, or the time of the shutdown hooks begins. From then on `/livez` is 200, whatever checks of liveness said, as whoever
+/// kills a process that stops only keeps it from stopping well.
+///
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments | none |
@@ -279,7 +287,7 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Hooks of one signal run one after the other, those of two signals side by side. Signals that arrive while hooks of theirs
 /// run make them run once more, however many they are. One that arrives during the start is heard when it is over; none is
-/// once the stop has begun, which waits for a hook that runs as long as the time of the shutdown hooks allows.
+/// once the stop has begun, which waits for a hook that runs as long as the time of the shutdown hooks allows, unless a second signal hurries it.
 ///
 /// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`, `SIGCONT`, `SIGIO`, `SIGPIPE`,
 /// `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`, `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what
@@ -294,7 +302,8 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Example
 ///
-/// A value that can change: a reload that fails leaves the old one.
+/// A value that can change: a reload that fails leaves the old one, and the console says why. `arc-swap` and
+/// `tokio::sync::watch` are made for it, too: see the example `reload` of the repository.
 ///
 /// ```
 /// use lifecycle_runtime::{Dep, on_signal, on_startup};

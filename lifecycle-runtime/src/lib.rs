@@ -29,7 +29,8 @@
 //!
 //! # Where to look
 //!
-//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes, with their keys.
+//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs once, with their keys;
+//!   [`health_check`] and [`on_signal`] of what runs again and again.
 //! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take; [`Inject`] adds types of your own.
 //! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its own.
 //! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`] says what came of it.
@@ -51,6 +52,42 @@
 //!
 //! rustc goes down a chain of dependencies to its end. Where each of some fifty hooks stands before the one that it needs, it
 //! reaches its limit and says so: `#![recursion_limit = "256"]` raises it. In the other direction there is no limit.
+//!
+//! # A value that changes
+//!
+//! The value of a startup hook stays the same from its start to its teardown. What is to change meanwhile, such as a
+//! configuration that SIGHUP reads anew, stands in something that holds the current one: `arc_swap::ArcSwap<Config>`, which
+//! handlers read without waiting, or a `tokio::sync::watch::Sender<Config>`, whose receivers also hear of the change.
+//!
+//! ```
+//! use lifecycle_runtime::{BoxError, Dep, on_signal, on_startup};
+//! use tokio::sync::watch;
+//!
+//! struct Config { greeting: String }
+//!
+//! impl Config {
+//!     fn read() -> Result<Self, BoxError> {
+//!         Ok(Self { greeting: std::fs::read_to_string("greeting.txt")? })
+//!     }
+//! }
+//!
+//! /// A file that is broken is a start that fails.
+//! #[on_startup]
+//! fn config() -> Result<watch::Sender<Config>, BoxError> {
+//!     Ok(watch::Sender::new(Config::read()?))
+//! }
+//!
+//! /// A file that is broken keeps the old configuration, and the console says what is wrong with it.
+//! #[on_signal(SIGHUP, timeout = "5s")]
+//! fn reload(config: Dep<config>) -> Result<(), BoxError> {
+//!     config.send_replace(Config::read()?);
+//!     Ok(())
+//! }
+//!
+//! async fn hello(config: Dep<config>) -> String {
+//!     config.borrow().greeting.clone()
+//! }
+//! ```
 //!
 //! # Safety from panics and hangs
 //!

@@ -207,10 +207,10 @@ impl Lifecycle {
     }
 
     /// Whether the run hears signals; it does by default. SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop
-    /// it, and SIGUSR1 has the [console](Self::console) say what is going on: the state, the hooks that run, the requests in
-    /// flight. Without, only a [`StopHandle`] stops it.
+    /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, has the [console](Self::console) say what
+    /// is going on: the state, the hooks that run, the requests in flight. Without, only a [`StopHandle`] stops it.
     ///
-    /// When no run listens any more, those that stop do to the process what they do to any, and SIGUSR1 does nothing.
+    /// When no run listens any more, those that stop do to the process what they do to any, and the others do nothing.
     pub fn signals(mut self, signals: bool) -> Self {
         self.signals = signals;
         self

@@ -101,7 +101,7 @@ impl Plan {
     ///
     /// A hook without a `timeout` is left out: it has what the grace period leaves it. Health checks are: they are cancelled.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
     /// use std::time::Duration;
     ///
