@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::event::{Event, Observer, Outcome, readable};
+use crate::event::{Event, Observer, Outcome, ServiceState, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
@@ -152,12 +152,31 @@ impl Observer for Console {
                 readable(*grace),
                 path.join(" + "),
             )),
+            Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
         }
     }
 }
 
 impl Console {
+    /// That it begins and ends is told of every hook.
+    fn service(&self, hook: &HookMeta, state: &ServiceState) {
+        let name = hook.name;
+        match state {
+            ServiceState::Running => self.say(&format!("{} {name}", self.style.good("running"))),
+            ServiceState::BackingOff { after, delay } => {
+                let (place, delay) = (hook.place(), readable(*delay));
+                let text = match after {
+                    Outcome::Succeeded => "ended".to_owned(),
+                    failed => failed.to_string(),
+                };
+                self.complain(&format!("service `{name}` ({place}) {text}; again in {delay}"));
+            }
+            ServiceState::Stopping => self.say(&format!("stop {name}")),
+            ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed => {}
+        }
+    }
+
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
         let (name, took) = (hook.name, readable(took));
         match outcome {
@@ -171,7 +190,7 @@ impl Console {
 
 fn verb(hook: &HookMeta) -> &'static str {
     match (hook.kind, hook.of()) {
-        (Kind::Startup, _) => "start",
+        (Kind::Startup | Kind::Service, _) => "start",
         (_, None) => "run",
         (_, Some(_)) => "tear down",
     }

@@ -1,5 +1,6 @@
 //! The words for what went wrong.
 
+use std::any::Any;
 use std::error::Error;
 
 /// An error of any type, as hooks return it.
@@ -20,4 +21,10 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a value that is not a text").to_owned()
 }

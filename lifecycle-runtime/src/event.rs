@@ -1,5 +1,8 @@
 //! What happens in a run, as a closed set of events. Everything that shows or records a run is an [`Observer`] of them.
 
+mod traffic;
+
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,9 +11,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::error::{BoxError, chain, panic_text};
 use crate::hook::HookMeta;
 use crate::state::State;
 use crate::stop::StopCause;
+
+pub use traffic::{Connections, Requests, Traffic};
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
@@ -41,6 +47,13 @@ pub enum Event {
         passes: bool,
         /// What was wrong the last time.
         error: Option<String>,
+    },
+    /// A service does this now. That it has ended for good is told by [`HookEnded`](Self::HookEnded), too.
+    Service {
+        /// Which one.
+        hook: &'static HookMeta,
+        /// What it does.
+        state: ServiceState,
     },
     /// The value of a hook, which has no teardown, could not be dropped well.
     DropFailed {
@@ -94,6 +107,44 @@ pub enum Event {
         /// How long the stop may take.
         grace: Duration,
     },
+}
+
+/// What a service does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ServiceState {
+    /// It runs, and has not said yet that it is ready.
+    Starting,
+    /// It is ready.
+    Running,
+    /// A run of it has ended, and the next one is to begin.
+    BackingOff {
+        /// How the last run ended.
+        after: Outcome,
+        /// How long it waits.
+        #[serde(skip)]
+        delay: Duration,
+    },
+    /// It has been told to end.
+    Stopping,
+    /// It has ended, and well.
+    Stopped,
+    /// It has failed for good, or did not end in time.
+    Failed,
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Running => f.write_str("running"),
+            Self::BackingOff { .. } => f.write_str("backing off"),
+            Self::Stopping => f.write_str("stopping"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
 }
 
 /// How a hook ended.
@@ -152,6 +203,8 @@ pub enum Limit {
     StartupTimeout,
     /// What the `grace` of the whole stop left it.
     Grace,
+    /// A second signal: services are not waited for any longer.
+    Hurry,
 }
 
 impl Outcome {
@@ -159,6 +212,19 @@ impl Outcome {
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. })
+    }
+
+    /// Whether the process goes on as if it were nothing: a service that it can do without has failed.
+    pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
+        hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
+    }
+
+    pub(crate) fn failed(error: &BoxError) -> Self {
+        Self::Failed { error: chain(&**error) }
+    }
+
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        Self::Panicked { message: panic_text(panic) }
     }
 }
 
@@ -173,6 +239,7 @@ impl fmt::Display for Outcome {
                     Limit::Timeout => "ran into its timeout",
                     Limit::StartupTimeout => "ran into the startup timeout",
                     Limit::Grace => "ran out of the stop's grace period",
+                    Limit::Hurry => "was not waited for any longer after a second signal",
                 })?;
                 f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
             }
@@ -184,93 +251,6 @@ impl fmt::Display for Outcome {
 }
 
 const ABANDONED: &str = ", did not end and was abandoned";
-
-/// What went through the servers of a run.
-///
-/// ```
-/// use lifecycle_runtime::{Event, Lifecycle, Observer};
-/// use std::time::Duration;
-///
-/// struct Losses;
-///
-/// impl Observer for Losses {
-///     fn on_event(&self, _: Duration, event: &Event) {
-///         if let Event::Drained { traffic, .. } = event {
-///             println!("{} requests and {} connections cut", traffic.requests.cut.len(), traffic.connections.cut);
-///         }
-///     }
-/// }
-///
-/// let lifecycle = Lifecycle::new().observer(Losses);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Traffic {
-    /// What became of the requests.
-    pub requests: Requests,
-    /// What became of the connections.
-    pub connections: Connections,
-    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
-    /// `web::block`.
-    pub workers_left: usize,
-}
-
-/// What became of the requests of a run: a part of [`Traffic`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Requests {
-    /// How many got their whole response.
-    pub finished: u64,
-    /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
-    pub cut: Vec<String>,
-    /// How many were answered with 503, because their client had been told before that they would come too late.
-    pub refused: u64,
-    /// How many got no response, or only a part of it, because their handler panicked.
-    pub panicked: u64,
-    /// How many clients went away before they had their response.
-    pub abandoned: u64,
-}
-
-/// What became of the connections of a run: a part of [`Traffic`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Connections {
-    /// How many came to their end: closed by the client, or by the server when nothing was in flight on them.
-    pub closed: u64,
-    /// How many were open when the time for them was up.
-    pub cut: u64,
-}
-
-impl Traffic {
-    /// That of two servers.
-    pub(crate) fn and(mut self, more: Self) -> Self {
-        self.requests.finished += more.requests.finished;
-        self.requests.cut.extend(more.requests.cut);
-        self.requests.refused += more.requests.refused;
-        self.requests.panicked += more.requests.panicked;
-        self.requests.abandoned += more.requests.abandoned;
-        self.connections.closed += more.connections.closed;
-        self.connections.cut += more.connections.cut;
-        self.workers_left += more.workers_left;
-        self
-    }
-
-    /// Whether nothing was broken off by the stop.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.requests.cut.is_empty() && self.workers_left == 0
-    }
-
-    /// What there is to say of worker threads that were left behind.
-    pub(crate) fn left(&self) -> Option<String> {
-        let threads = match self.workers_left {
-            0 => return None,
-            1 => "a worker thread".to_owned(),
-            several => format!("{several} worker threads"),
-        };
-        let why = "a handler that blocks, or web::block";
-        Some(format!("{threads} still ran code of the app when the shutdown hooks began: {why}"))
-    }
-}
 
 /// Sees every event of a run.
 ///

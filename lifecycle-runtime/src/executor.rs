@@ -4,6 +4,7 @@
 mod crew;
 mod path;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::{Budget, Plan, Step};
 use crate::scope::Scope;
+use crate::services::{self, Blueprint, Supervised};
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::{Task, Value};
 
@@ -32,8 +34,11 @@ pub(crate) struct Executor {
     events: Events,
     /// Per hook of the start, whether it has started.
     started: Vec<bool>,
-    /// Whether all startup hooks have.
+    /// Whether all that begins with the start has.
     all_started: bool,
+    /// The services that have begun.
+    services: HashMap<usize, Supervised>,
+    jitter: fn() -> f64,
 }
 
 /// Why a start ended before its end.
@@ -47,6 +52,15 @@ impl StartError {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { cause: StopCause::StartFailed, reason: reason.into() }
     }
+
+    /// A stop was asked for.
+    pub(crate) fn stopped(cause: StopCause) -> Self {
+        let reason = match &cause {
+            StopCause::Service { error, .. } => error.clone(),
+            cause => format!("stopped: {cause}"),
+        };
+        Self { cause, reason }
+    }
 }
 
 /// The hooks that were running when a start ended before its end.
@@ -56,9 +70,9 @@ pub(crate) struct Left {
 }
 
 impl Executor {
-    pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events, jitter: fn() -> f64) -> Self {
         let started = vec![false; plan.hooks().len()];
-        Self { plan, scope, work, events, started, all_started: false }
+        Self { plan, scope, work, events, started, all_started: false, services: HashMap::new(), jitter }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -78,17 +92,20 @@ impl Executor {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
-                        self.begin(&mut crew, step, hook, deadline, Limit::StartupTimeout);
+                        match hook.kind {
+                            Kind::Service => self.begin_service(&mut crew, step, at, deadline),
+                            _ => self.begin(&mut crew, step, hook, deadline, Limit::StartupTimeout),
+                        }
                     }
-                    Step::Drop(_) | Step::Barrier => way.passed(step),
+                    Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => way.passed(step),
                 }
             }
             let mut ended = tokio::select! {
                 biased;
-                cause = stop_asked(asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
+                cause = stop_asked(asked) => Err(StartError::stopped(cause)),
                 ended = crew.next() => match ended {
                     None => {
-                        self.all_started |= kind == Kind::Startup;
+                        self.all_started |= kind == Kind::Startup && self.services.keys().all(|&at| self.started[at]);
                         return Ok(way.critical_path(plan.hooks()));
                     }
                     Some(ended) => Ok(Some(ended)),
@@ -146,13 +163,25 @@ impl Executor {
         };
         let failure =
             (outcome != Outcome::Succeeded).then(|| format!("hook `{}` ({}) {outcome}", hook.name, hook.place()));
-        self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+        let failure = failure.filter(|_| !outcome.is_ignored(hook));
+        match self.services.get(&at) {
+            // It goes on.
+            Some(_) if self.started[at] => {}
+            Some(service) => service.tell_of_end(&self.events, ended.at, outcome),
+            None => self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took }),
+        }
         failure.map_or(Ok(()), Err)
     }
 
-    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, of what has started, and nothing that
-    /// depends on what has not.
-    pub(crate) async fn stop(&mut self, kind: Kind, deadline: Instant, budget: &Budget) -> CriticalPath {
+    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of services, of what has
+    /// started, and nothing that depends on what has not. Services end at once when the stop is hurried.
+    pub(crate) async fn stop(
+        &mut self,
+        kind: Kind,
+        deadline: Instant,
+        budget: &Budget,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
         let graph = plan.graph(kind);
         // As most programs have no drain hook: a crew costs more than all else here.
@@ -161,14 +190,25 @@ impl Executor {
         }
         let mut way = Way::through(graph);
         let mut crew = Crew::new(graph.steps().len());
+        // Nobody else cares.
+        let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = way.next() {
                 let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
-                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline) {
+                let is_hurried = asked.borrow().hurry;
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline, is_hurried) {
                     way.passed(step);
                 }
             }
-            let mut ended = crew.next().await;
+            let mut ended = tokio::select! {
+                biased;
+                ended = crew.next() => ended,
+                () = hurried(asked), if may_be_hurried => {
+                    crew.hurry_services(Instant::now());
+                    may_be_hurried = false;
+                    crew.next().await
+                }
+            };
             if ended.is_none() {
                 return way.critical_path(plan.hooks());
             }
@@ -181,9 +221,10 @@ impl Executor {
     }
 
     /// Begins a step of the stop. `false` if there is nothing to wait for.
-    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, deadline: Instant) -> bool {
+    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, deadline: Instant, is_hurried: bool) -> bool {
         match what {
-            Step::Barrier => false,
+            Step::Barrier(_) => false,
+            Step::Stop(at) => self.tell_service(crew, step, at, deadline, is_hurried),
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
@@ -207,13 +248,42 @@ impl Executor {
         }
     }
 
-    /// A startup hook that has not started and that this hook of the stop depends on.
+    /// Starts a service, and waits until it is ready.
+    fn begin_service(&mut self, crew: &mut Crew, step: usize, at: usize, deadline: Instant) {
+        let hook = self.plan.hooks()[at];
+        let now = Instant::now();
+        self.events.emit_at(now, &Event::HookStarted { hook });
+        let work = Arc::clone(&self.work);
+        let blueprint = Blueprint {
+            hook,
+            task: Box::new(move |scope| work(hook, scope)),
+            scope: self.scope.clone(),
+            events: self.events.clone(),
+            jitter: self.jitter,
+        };
+        let orders = watch::Sender::default();
+        let listener = crew.await_service(step, orders.clone(), now, (deadline, Limit::StartupTimeout));
+        self.services.insert(at, services::supervise(blueprint, orders, listener));
+    }
+
+    /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
+    fn tell_service(&self, crew: &mut Crew, step: usize, at: usize, deadline: Instant, is_hurried: bool) -> bool {
+        let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else { return false };
+        let now = Instant::now();
+        let time = match is_hurried {
+            true => (now, Limit::Hurry),
+            false => own_time(self.plan.hooks()[at], now, (deadline, Limit::Grace)),
+        };
+        service.tell(|orders| crew.await_service(step, orders, now, time))
+    }
+
+    /// Something that has not started and that this hook of the stop depends on.
     fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
         if self.all_started {
             return None;
         }
         let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
-        hook.needs().chain(hook.of()).find(|needed| needed.kind == Kind::Startup && !has_started(needed))
+        hook.needs().chain(hook.of()).find(|needed| needed.kind.may_be_used() && !has_started(needed))
     }
 
     fn stop_ended(&self, step: Step, ended: Ended) {
@@ -226,7 +296,8 @@ impl Executor {
             Step::Drop(at) if outcome.is_failure() => {
                 self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
             }
-            Step::Drop(_) | Step::Barrier => {}
+            Step::Stop(at) => self.services[&at].tell_of_end(&self.events, ended.at, outcome),
+            Step::Drop(_) | Step::Barrier(_) => {}
         }
     }
 
@@ -234,11 +305,15 @@ impl Executor {
     fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, end: Instant, of_phase: Limit) {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
-        let own = hook.timeout.and_then(|timeout| now.checked_add(timeout));
-        let deadline = match own {
-            Some(own) if own < end => (own, Limit::Timeout),
-            _ => (end, of_phase),
-        };
-        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, deadline);
+        let time = own_time(hook, now, (end, of_phase));
+        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, time);
+    }
+}
+
+/// How long a hook has: its own timeout, and at most that of its phase.
+fn own_time(hook: &HookMeta, now: Instant, of_phase: (Instant, Limit)) -> (Instant, Limit) {
+    match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
+        Some(own) if own < of_phase.0 => (own, Limit::Timeout),
+        _ => of_phase,
     }
 }

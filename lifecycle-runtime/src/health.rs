@@ -34,8 +34,8 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Says what it waits for, each with how long.
-type Waits = dyn Fn() -> Vec<String> + Send + Sync;
+/// Says something new each time.
+type Texts = dyn Fn() -> Vec<String> + Send + Sync;
 
 /// The health of a run.
 #[derive(Clone)]
@@ -43,7 +43,9 @@ pub(crate) struct Health {
     progress: watch::Receiver<Progress>,
     ready_while_draining: bool,
     checks: Checks,
-    waits: Arc<Waits>,
+    /// The services that are not well, each with why.
+    services: Arc<Texts>,
+    waits: Arc<Texts>,
 }
 
 #[derive(Serialize)]
@@ -63,9 +65,10 @@ impl Health {
         progress: watch::Receiver<Progress>,
         ready_while_draining: bool,
         checks: Checks,
+        services: impl Fn() -> Vec<String> + Send + Sync + 'static,
         waits: impl Fn() -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { progress, ready_while_draining, checks, waits: Arc::new(waits) }
+        Self { progress, ready_while_draining, checks, services: Arc::new(services), waits: Arc::new(waits) }
     }
 
     /// Answers a probe. At once, whatever else goes on.
@@ -74,11 +77,11 @@ impl Health {
         let reason = match (probe, state) {
             // Whoever kills a process that stops would only keep it from stopping well.
             (Probe::Liveness, state) if state >= State::Draining => None,
-            (Probe::Liveness, _) | (_, State::Ready) => self.checks.reason(probe),
+            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
             (_, State::Starting) => Some("the start is not over".to_owned()),
             _ if !has_started => Some("the start has failed".to_owned()),
-            (Probe::Startup, _) => self.checks.reason(probe),
-            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.checks.reason(probe),
+            (Probe::Startup, _) => self.reason(probe),
+            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
             (Probe::Readiness, _) => Some("the process is stopping".to_owned()),
         };
         let passes = reason.is_none();
@@ -92,5 +95,14 @@ impl Health {
         };
         // Plain texts: there is nothing that could fail.
         Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
+    }
+    /// What is not well while the process serves.
+    fn reason(&self, probe: Probe) -> Option<String> {
+        let services = match probe {
+            Probe::Readiness => (self.services)(),
+            Probe::Liveness | Probe::Startup => Vec::new(),
+        };
+        let services = (!services.is_empty()).then(|| services.join(", "));
+        services.or_else(|| self.checks.reason(probe))
     }
 }

@@ -16,6 +16,7 @@ pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart,
 use crate::id::HookId;
 use crate::output::{HookError, HookValue, Output};
 use crate::scope::Scope;
+use crate::service::Service;
 use crate::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
@@ -108,6 +109,8 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub is_teardown: bool,
     #[doc(hidden)]
+    pub is_service_handle: bool,
+    #[doc(hidden)]
     pub policy: Policy,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
@@ -151,6 +154,13 @@ impl Edges {
 }
 
 impl HookMeta {
+    /// Stands among the arguments of a service that takes its handle. It is no hook, and nothing runs it.
+    pub(crate) const SERVICE_HANDLE: Self = {
+        let run = |_| Task::future(async { Err("it is no hook".into()) });
+        let meta = Self::new(HookId::of::<Service>(), Kind::Service, "Service", module_path!(), run);
+        Self { is_service_handle: true, ..meta }
+    };
+
     /// The start of every hook's metadata; the attribute fills in the rest. The caller's place becomes the hook's.
     #[doc(hidden)]
     #[must_use]
@@ -168,6 +178,7 @@ impl HookMeta {
             timeout: None,
             edges: EdgeSource::Data(Edges::NONE),
             is_teardown: false,
+            is_service_handle: false,
             policy: Policy::None,
             run,
         }
@@ -240,6 +251,19 @@ impl HookMeta {
         }
     }
 
+    /// How a service is kept running.
+    pub(crate) const fn service(&self) -> Option<ServicePolicy> {
+        match self.policy {
+            Policy::Service(policy) => Some(policy),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a service that the process can do without.
+    pub(crate) fn is_dispensable(&self) -> bool {
+        self.service().is_some_and(|policy| policy.on_exit == OnExit::Ignore)
+    }
+
     /// The hook that this one is the teardown of.
     #[must_use]
     pub fn of(&self) -> Option<&'static HookMeta> {
@@ -249,7 +273,13 @@ impl HookMeta {
     /// The hooks that this one needs before it can run: its arguments and `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
         let edges = self.edges();
-        edges.arguments.iter().flat_map(|uses| uses.iter()).chain(edges.after).copied()
+        let used = edges.arguments.iter().flat_map(|uses| uses.iter()).filter(|used| !used.is_service_handle);
+        used.chain(edges.after).copied()
+    }
+
+    /// Whether this is a service that says itself when it is ready.
+    pub(crate) fn takes_service_handle(&self) -> bool {
+        self.edges().arguments.iter().any(|uses| uses.iter().any(|used| used.is_service_handle))
     }
 
     /// The hooks that its `before` names.

@@ -4,11 +4,12 @@ use crate::dep::Dep;
 use crate::error::BoxError;
 use crate::hook::{Edges, Hook, HookMeta};
 use crate::scope::Scope;
+use crate::service::Service;
 use crate::stop::{Stop, StopHandle};
 
 /// A type that a hook can take as an argument.
 ///
-/// Implemented for [`Dep`], [`Stop`] and [`StopHandle`]. Implement it for types of your own to bundle what many hooks
+/// Implemented for [`Dep`], [`Stop`], [`StopHandle`] and, for services, [`Service`]. Implement it for types of your own to bundle what many hooks
 /// take; name the hooks it uses in [`USES`](Self::USES), so that the plan knows of them:
 ///
 /// ```
@@ -68,5 +69,19 @@ impl Inject for Stop {
 impl Inject for StopHandle {
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.stop_handle())
+    }
+}
+
+impl Service {
+    /// The handle as something to depend on: in the [`USES`](Inject::USES) of a type of your own, it says that a service which
+    /// takes the type says itself when it is ready.
+    pub const EDGE: &'static HookMeta = &HookMeta::SERVICE_HANDLE;
+}
+
+impl Inject for Service {
+    const USES: &'static [&'static HookMeta] = &[Self::EDGE];
+
+    fn inject(scope: &Scope) -> Result<Self, BoxError> {
+        Ok(scope.service().ok_or("only a service can take `Service`")?)
     }
 }

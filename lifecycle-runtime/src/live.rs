@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::readable;
+use crate::event::{ServiceState, readable};
 use crate::hook::HookMeta;
-use crate::report::{Recorder, Standing};
+use crate::report::{Recorder, ServiceReport, Standing};
 use crate::state::State;
 
 /// The hooks that are running, and whatever else says what it waits for.
@@ -42,7 +42,40 @@ impl Live {
         // No start waits for a health check.
         let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
         let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
-        others.into_iter().chain(hooks).collect()
+        // A start waits for services to be ready, a stop for those that have been told.
+        let is_awaited = |service: &ServiceReport| match service.state {
+            ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
+            ServiceState::Stopping => true,
+            _ => false,
+        };
+        let services = self.services().into_iter().filter(is_awaited);
+        let services = services.map(|service| format!("{} {}", service.hook.name, readable(self.since(service.since))));
+        others.into_iter().chain(hooks).chain(services).collect()
+    }
+
+    /// The services that are not up, each with why, but those that the process can do without.
+    pub(crate) fn ailing_services(&self) -> Vec<String> {
+        let ails = |service: ServiceReport| {
+            let why = match (&service.state, service.last_error) {
+                (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => format!(": it {error}"),
+                (ServiceState::Failed, Some(error)) => return format!("service {} {error}", service.hook.name),
+                _ => String::new(),
+            };
+            format!("service {} is {}{why}", service.hook.name, service.state)
+        };
+        let is_ailing = |service: &ServiceReport| {
+            let is_up = matches!(service.state, ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped);
+            !is_up && !service.hook.is_dispensable()
+        };
+        self.services().into_iter().filter(is_ailing).map(ails).collect()
+    }
+
+    fn services(&self) -> Vec<ServiceReport> {
+        self.recorder.services()
+    }
+
+    fn since(&self, at: Duration) -> Duration {
+        self.began.elapsed().saturating_sub(at)
     }
 
     /// Everything that is going on, as lines: the state, and what runs in it.
@@ -53,12 +86,16 @@ impl Live {
             State::Ready => "running",
             _ => "waiting for",
         };
-        let took = readable(self.began.elapsed().saturating_sub(since));
+        let took = readable(self.since(since));
         let hooks = self
             .running()
             .into_iter()
             .map(|(hook, running)| format!("{} ({}, #[{}]) {}", hook.name, hook.place(), hook.kind, readable(running)));
-        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).collect();
+        let services = self.services().into_iter().filter(ServiceReport::is_alive).map(|service| {
+            let (hook, since) = (service.hook, readable(self.since(service.since)));
+            format!("{} ({}, #[{}]) {} {since}", hook.name, hook.place(), hook.kind, service.state)
+        });
+        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).collect();
         match &now[..] {
             [] => format!("{state}{cause} for {took}, {what} nothing"),
             now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),

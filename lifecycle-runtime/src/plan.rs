@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use budget::Budget;
-pub(crate) use graph::{Graph, Step, Walk};
+pub(crate) use graph::{Behind, Graph, Step, Walk};
 
 use crate::hook::{HookMeta, Kind};
 use crate::id::{HookId, HookMap};
@@ -95,9 +95,9 @@ impl Plan {
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
     }
 
-    /// The path of drain hooks and then of shutdown hooks whose timeouts add up to the most, and that sum: how long the
-    /// stop's hooks may take. A hook of a signal stands for the drain hooks if its timeout is longer: it may have begun just
-    /// before the stop.
+    /// The path of drain hooks and then of services and shutdown hooks whose timeouts add up to the most, and that sum:
+    /// how long the stop's hooks may take. The timeout of a service is its `stop_timeout`. A hook of a signal stands for the
+    /// drain hooks if its timeout is longer: it may have begun just before the stop.
     ///
     /// A hook without a `timeout` is left out: it has what the grace period leaves it. Health checks are: they are cancelled.
     ///
@@ -192,8 +192,10 @@ fn of_kind<'h>(
 fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     match step {
         Step::Run(hook) => hooks[hook].name.to_owned(),
+        Step::Stop(hook) => format!("stop {}", hooks[hook].name),
         Step::Drop(hook) => format!("drop {}", hooks[hook].name),
-        Step::Barrier => "the lower orders".to_owned(),
+        Step::Barrier(Behind::Orders) => "the lower orders".to_owned(),
+        Step::Barrier(Behind::Services) => "the services".to_owned(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run came to: recorded from its events, for programs, people and tests.
 
+mod hooks;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +9,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, Outcome, Traffic, readable};
-use crate::hook::HookMeta;
+use crate::event::{Event, Observer, ServiceState, Traffic, readable};
+use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
+
+use hooks::as_millis;
+pub use hooks::{HookReport, RecurringReport, ServiceReport};
 
 /// What became of a run, from its first hook to its last.
 ///
@@ -63,6 +68,8 @@ pub struct Report {
     /// The hooks that ran again and again: health checks and those of signals, in the order in which they first ran. Their
     /// failures don't count for the exit code.
     pub recurring: Vec<RecurringReport>,
+    /// The services, in the order in which they began; how each ended is among the [`hooks`](Self::hooks), too.
+    pub services: Vec<ServiceReport>,
     /// What went through the servers.
     pub traffic: Traffic,
     /// The hooks that the start could not be faster than, each with how long it took.
@@ -73,56 +80,6 @@ pub struct Report {
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
     /// Whether a second signal hurried the stop.
     pub hurried: bool,
-}
-
-/// What became of one hook.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct HookReport {
-    /// Which one; its [`kind`](HookMeta::kind) is the phase that it ran in.
-    #[serde(flatten, serialize_with = "as_hook")]
-    pub hook: &'static HookMeta,
-    /// When it ended, counted from the beginning of the run.
-    #[serde(serialize_with = "as_millis")]
-    pub ended_at: Duration,
-    /// How long it ran.
-    #[serde(serialize_with = "as_millis")]
-    pub took: Duration,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// Whether this is about the drop of the hook's value and not about its function.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_drop: bool,
-}
-
-/// What became of a hook that ran again and again.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct RecurringReport {
-    /// Which one.
-    #[serde(flatten, serialize_with = "as_hook")]
-    pub hook: &'static HookMeta,
-    /// How often it ended.
-    pub runs: u64,
-    /// How often it failed, panicked or ran out of time.
-    pub failures: u64,
-    /// What was wrong the last time that something was.
-    pub last_error: Option<String>,
-    /// Since when it has been running, if it is.
-    #[serde(skip)]
-    since: Option<Duration>,
-}
-
-impl RecurringReport {
-    fn ended(&mut self, outcome: &Outcome) {
-        self.since = None;
-        self.runs += 1;
-        if outcome.is_failure() {
-            self.failures += 1;
-            self.last_error = Some(outcome.to_string());
-        }
-    }
 }
 
 impl Report {
@@ -167,6 +124,7 @@ impl Report {
             stop_took: Duration::ZERO,
             hooks: Vec::new(),
             recurring: Vec::new(),
+            services: Vec::new(),
             traffic: Traffic::default(),
             start_path: Vec::new(),
             stop_path: Vec::new(),
@@ -235,6 +193,7 @@ struct Record {
     begun: Vec<(&'static HookMeta, Duration)>,
     hooks: Vec<HookReport>,
     recurring: Vec<RecurringReport>,
+    services: Vec<ServiceReport>,
     traffic: Traffic,
     hurried: bool,
 }
@@ -248,6 +207,10 @@ impl Record {
         });
         &mut self.recurring[at]
     }
+
+    fn service(&mut self, hook: &'static HookMeta) -> Option<&mut ServiceReport> {
+        self.services.iter_mut().find(|known| known.hook == hook)
+    }
 }
 
 impl Observer for Recorder {
@@ -257,7 +220,14 @@ impl Observer for Recorder {
         match event {
             Event::HookStarted { hook } if hook.kind.recurs() => record.recurring(hook).since = Some(at),
             Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => record.recurring(hook).ended(outcome),
+            Event::HookStarted { hook } if hook.kind == Kind::Service => {
+                let state = ServiceState::Starting;
+                record.services.push(ServiceReport { hook, state, restarts: 0, last_error: None, since: at });
+            }
             Event::HookStarted { hook } => record.begun.push((hook, at)),
+            Event::Service { hook, state } => {
+                record.service(hook).into_iter().for_each(|service| service.enters(state, at));
+            }
             Event::State(state) => {
                 (record.state, record.state_since) = (*state, at);
                 if *state == State::Ready {
@@ -265,6 +235,9 @@ impl Observer for Recorder {
                 }
             }
             Event::HookEnded { hook, outcome, took } => {
+                if hook.kind == Kind::Service {
+                    record.service(hook).into_iter().for_each(|service| service.has_ended(outcome));
+                }
                 record.hooks.push(HookReport {
                     hook,
                     ended_at: at,
@@ -307,6 +280,11 @@ impl Recorder {
         once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?)))).collect()
     }
 
+    /// The services so far.
+    pub(crate) fn services(&self) -> Vec<ServiceReport> {
+        self.record().services.clone()
+    }
+
     /// Where the run stands.
     pub(crate) fn standing(&self) -> Standing {
         let record = self.record();
@@ -333,7 +311,7 @@ impl Recorder {
         // Nothing runs any more. Whether the run was ready may still be asked.
         let hooks = std::mem::take(&mut record.hooks);
         record.begun.clear();
-        let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure());
+        let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
         let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
         let exit = match &record.error {
             Some(_) => 1,
@@ -348,6 +326,7 @@ impl Recorder {
             stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
             hooks,
             recurring: record.recurring.clone(),
+            services: record.services.clone(),
             traffic: record.traffic.clone(),
             start_path,
             stop_path,
@@ -356,23 +335,9 @@ impl Recorder {
     }
 }
 
-fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
-}
-
 #[allow(clippy::ref_option, reason = "serde's signature")]
 fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S::Ok, S::Error> {
     cause.as_ref().map(ToString::to_string).serialize(serializer)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn as_hook<S: Serializer>(hook: &&'static HookMeta, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Named {
-        hook: String,
-        kind: &'static str,
-    }
-    Named { hook: hook.path(), kind: hook.kind.attribute() }.serialize(serializer)
 }
 
 fn as_path<S: Serializer>(path: &[(&'static HookMeta, Duration)], serializer: S) -> Result<S::Ok, S::Error> {

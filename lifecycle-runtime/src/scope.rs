@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 use crate::id::{HookId, HookMap};
+use crate::service::Service;
 use crate::stop::{Stop, StopHandle};
 use crate::task::Value;
 
@@ -17,6 +18,8 @@ use crate::task::Value;
 #[derive(Clone)]
 pub struct Scope {
     shared: Arc<Shared>,
+    /// Of a service: the handle on its run.
+    service: Option<Service>,
 }
 
 struct Shared {
@@ -37,13 +40,25 @@ impl Scope {
     /// A scope with a place for the value of each of these hooks.
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
-        Self { shared: Arc::new(Shared { index, slots, stored: Notify::new(), stop, handle }) }
+        let shared = Shared { index, slots, stored: Notify::new(), stop, handle };
+        Self { shared: Arc::new(shared), service: None }
     }
 
-    /// The run's stop signal.
+    /// The same for one run of a service.
+    pub(crate) fn of_service(&self, service: Service) -> Self {
+        Self { shared: Arc::clone(&self.shared), service: Some(service) }
+    }
+
+    /// The stop signal: the run's, or that of the service whose scope it is.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        self.shared.stop.clone()
+        self.service.as_ref().map_or_else(|| self.shared.stop.clone(), Service::stop)
+    }
+
+    /// The handle of the service whose scope it is.
+    #[must_use]
+    pub fn service(&self) -> Option<Service> {
+        self.service.clone()
     }
 
     /// The run's stop handle.

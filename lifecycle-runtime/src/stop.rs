@@ -1,7 +1,10 @@
 //! The stop as code sees it: [`Stop`] tells that it has begun, [`StopHandle`] asks for it.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,6 +24,13 @@ pub enum StopCause {
     StartFailed,
     /// The HTTP server ended by itself, with this error if it had one.
     Server(Option<String>),
+    /// A service failed for good.
+    Service {
+        /// Its name.
+        name: &'static str,
+        /// Where its function stands, as `file:line`, and how it failed, with the causes.
+        error: String,
+    },
 }
 
 impl fmt::Display for StopCause {
@@ -31,6 +41,7 @@ impl fmt::Display for StopCause {
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
+            Self::Service { name, .. } => write!(f, "service `{name}` failed"),
         }
     }
 }
@@ -45,9 +56,27 @@ pub(crate) struct Progress {
     pub(crate) deadline: Option<Instant>,
 }
 
+/// What a service is told. Orders only ever advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Order {
+    /// Nothing yet.
+    #[default]
+    Run,
+    /// To end.
+    Stop,
+    /// That it is ended.
+    Cancel,
+}
+
+/// Waits until this is ordered. Whoever gave the orders may be gone: then all is over.
+pub(crate) async fn ordered(orders: &mut watch::Receiver<Order>, order: Order) {
+    let _ = orders.wait_for(|given| *given >= order).await;
+}
+
 /// The stop signal: tells code that runs for long that it should end.
 ///
-/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
+/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back. That of a service fires
+/// when this service is to end: after the server has drained.
 ///
 /// ```
 /// use lifecycle_runtime::{Stop, on_startup};
@@ -66,11 +95,18 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone)]
 pub struct Stop {
     progress: watch::Receiver<Progress>,
+    /// Of a service: what it has been told.
+    orders: Option<watch::Receiver<Order>>,
 }
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress }
+        Self { progress, orders: None }
+    }
+
+    /// That of a service, which hears these orders.
+    pub(crate) fn of_service(&self, orders: watch::Receiver<Order>) -> Self {
+        Self { progress: self.progress.clone(), orders: Some(orders) }
     }
 
     /// A stop signal that never fires, for unit tests of hooks.
@@ -83,13 +119,16 @@ impl Stop {
         // Without a sender `changed` would end at once, which means "stop": keep it.
         let (sender, progress) = watch::channel(Progress::default());
         std::mem::forget(sender);
-        Self { progress }
+        Self::new(progress)
     }
 
     /// Waits until the stop begins; returns at once if it has begun.
     ///
     /// Cancel safe: use it in `tokio::select!`.
     pub async fn requested(&self) {
+        if let Some(orders) = &self.orders {
+            return ordered(&mut orders.clone(), Order::Stop).await;
+        }
         let mut progress = self.progress.clone();
         // An error means that the run itself is gone, and a run that is gone has stopped.
         let _ = progress.wait_for(|now| now.state >= State::Draining).await;
@@ -98,7 +137,41 @@ impl Stop {
     /// Whether the stop has begun.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.progress.borrow().state >= State::Draining || self.progress.has_changed().is_err()
+        match &self.orders {
+            Some(orders) => *orders.borrow() >= Order::Stop || orders.has_changed().is_err(),
+            None => self.progress.borrow().state >= State::Draining || self.progress.has_changed().is_err(),
+        }
+    }
+
+    /// Blocks the thread until the stop begins, but no longer than this; then says whether it has begun. For a plain `fn`,
+    /// which has a thread of its own.
+    ///
+    /// ```
+    /// use lifecycle_runtime::Stop;
+    /// use std::time::Duration;
+    ///
+    /// fn sweep(stop: Stop) {
+    ///     while !stop.wait(Duration::from_secs(60)) {
+    ///         remove_old_files();
+    ///     }
+    /// }
+    /// # fn remove_old_files() {}
+    /// # assert!(!Stop::never().wait(Duration::ZERO));
+    /// ```
+    #[must_use = "it returns when the time is up, too"]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        // Not tokio's: this thread may belong to no async runtime. No deadline is one that no clock reaches.
+        let until = std::time::Instant::now().checked_add(at_most);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut requested = pin!(self.requested());
+        while requested.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            match until.map(|until| until.saturating_duration_since(std::time::Instant::now())) {
+                Some(left) if left.is_zero() => return false,
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
+            }
+        }
+        true
     }
 
     /// How long the stop may still take as a whole; `None` as long as none has begun.
@@ -112,6 +185,15 @@ impl Stop {
     #[must_use]
     pub fn state(&self) -> State {
         self.progress.borrow().state
+    }
+}
+
+/// Wakes a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Event, Observer, Outcome};
+use crate::event::{Event, Observer, Outcome, ServiceState};
 use crate::hook::Kind;
 
 /// Passes every event on to `tracing`.
@@ -30,6 +30,10 @@ impl Observer for Trace {
             Event::Health { hook, error, .. } => {
                 tracing::error!(hook = hook.name, place = hook.place(), error, "health check fails");
             }
+            Event::Service { hook, state: ServiceState::BackingOff { after, delay } } => {
+                tracing::warn!(hook = hook.name, place = hook.place(), outcome = %after, ?delay, "service backs off");
+            }
+            Event::Service { hook, state } => tracing::info!(hook = hook.name, %state, "service"),
             Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
             Event::Listening { url } => tracing::info!(url, "listening"),
             Event::AdminListening { url } => tracing::info!(url, "probes are answered"),

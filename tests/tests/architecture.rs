@@ -10,12 +10,12 @@ const RUNTIME: [(bool, &[&str]); 6] = [
     (
         true,
         &[
-            "error", "id", "output", "task", "state", "stop", "scope", "hook", "dep", "inject", "event", "health",
-            "config",
+            "error", "id", "output", "task", "state", "stop", "service", "scope", "hook", "dep", "inject", "event",
+            "health", "config",
         ],
     ),
     (true, &["plan", "report"]),
-    (true, &["executor", "recurring"]),
+    (true, &["services", "executor", "recurring"]),
     (false, &["registry", "signals", "watchdog", "live", "trace", "console", "server"]),
     (false, &["lifecycle"]),
     (false, &[]),

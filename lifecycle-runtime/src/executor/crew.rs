@@ -1,19 +1,20 @@
 //! The hooks that are running now: each a task of its own, with the time it has.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{Instrument, Span};
 
-use crate::error;
 use crate::event::{Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
+use crate::services::{self, Listener};
+use crate::stop::Order;
 use crate::task::{Task, TaskResult, Value};
 
 /// How long a cancelled hook may take to end before it is left to itself.
@@ -39,8 +40,15 @@ struct Running {
     /// When to cancel it; when to abandon it, if it is cancelled.
     due: Instant,
     limit: Limit,
-    handle: JoinHandle<()>,
+    hold: Hold,
     cancelled: Option<Reason>,
+}
+
+/// What something is cancelled by.
+enum Hold {
+    Task(JoinHandle<()>),
+    /// Its supervisor does it.
+    Service(watch::Sender<Order>),
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +66,8 @@ struct News {
 enum End {
     /// With what it returned, or with what it panicked with.
     Itself(std::thread::Result<TaskResult>),
+    /// A service.
+    Service(Result<(), Outcome>),
     /// Because it was cancelled.
     Cancelled,
     /// For us: it was cancelled and did not end.
@@ -102,11 +112,31 @@ impl Crew {
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => tokio::task::spawn_blocking(move || {
-                end.with(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook)))));
+                end.tell(End::Itself(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook))))));
             }),
             Task::Future(future) => spawn(Watched { future: Some(future), hook, end }, span),
         };
-        self.running[step] = Some(Running { began: now, due: deadline, limit, handle, cancelled: None });
+        self.enlist(step, Hold::Task(handle), now, (deadline, limit));
+    }
+
+    /// Waits for a service, which somebody else runs, to come to something by `deadline`. Who runs it tells the listener.
+    pub(super) fn await_service(
+        &mut self,
+        step: usize,
+        orders: watch::Sender<Order>,
+        now: Instant,
+        time: (Instant, Limit),
+    ) -> Listener {
+        let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
+        self.enlist(step, Hold::Service(orders), now, time);
+        Box::new(|how| match how {
+            services::End::Itself(result) => end.tell(End::Service(result)),
+            services::End::Cancelled => end.tell(End::Cancelled),
+        })
+    }
+
+    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, (deadline, limit): (Instant, Limit)) {
+        self.running[step] = Some(Running { began: now, due: deadline, limit, hold, cancelled: None });
         self.count += 1;
         self.wake_at(deadline);
     }
@@ -118,9 +148,19 @@ impl Crew {
         }
     }
 
+    /// Cancels the services that run: a stop that is hurried doesn't wait for them.
+    pub(super) fn hurry_services(&mut self, now: Instant) {
+        for running in self.running.iter_mut().flatten() {
+            if let Running { hold: Hold::Service(_), cancelled: None, .. } = running {
+                (running.due, running.limit) = (now, Limit::Hurry);
+            }
+        }
+        self.wake_at(now);
+    }
+
     fn cancel_one(&mut self, step: usize, reason: Reason, give_up: Instant) {
         if let Some(running) = &mut self.running[step] {
-            running.handle.abort();
+            running.hold.cancel();
             running.cancelled = Some(running.cancelled.unwrap_or(reason));
             running.due = give_up;
             self.wake_at(give_up);
@@ -162,8 +202,9 @@ impl Crew {
             let Some(running) = self.take(step) else { continue };
             let result = match how {
                 End::Itself(Ok(Ok(value))) => Ok(value),
-                End::Itself(Ok(Err(error))) => Err(Outcome::Failed { error: error::chain(&*error) }),
-                End::Itself(Err(panic)) => Err(Outcome::Panicked { message: message(&*panic) }),
+                End::Itself(Ok(Err(error))) => Err(Outcome::failed(&error)),
+                End::Itself(Err(panic)) => Err(Outcome::panicked(&*panic)),
+                End::Service(result) => result.map(|()| Value::new(())),
                 End::Cancelled => Err(running.stopped(true)),
                 End::Abandoned => Err(running.stopped(false)),
             };
@@ -199,7 +240,7 @@ impl Crew {
 /// What the crew has to do with a task is over when the run is: it is not to outlive it.
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.running.iter().flatten().for_each(|running| running.handle.abort());
+        self.running.iter().flatten().for_each(|running| running.hold.cancel());
     }
 }
 
@@ -254,8 +295,8 @@ struct Messenger {
 }
 
 impl Messenger {
-    fn with(mut self, how: std::thread::Result<TaskResult>) {
-        self.how = End::Itself(how);
+    fn tell(mut self, how: End) {
+        self.how = how;
     }
 }
 
@@ -263,6 +304,15 @@ impl Drop for Messenger {
     fn drop(&mut self) {
         let how = std::mem::replace(&mut self.how, End::Cancelled);
         let _ = self.teller.send(News { step: self.step, how });
+    }
+}
+
+impl Hold {
+    fn cancel(&self) {
+        match self {
+            Self::Task(handle) => handle.abort(),
+            Self::Service(orders) => services::order(orders, Order::Cancel),
+        }
     }
 }
 
@@ -274,10 +324,4 @@ impl Running {
             Some(Reason::GivenUp) | None => Outcome::Cancelled { ended },
         }
     }
-}
-
-/// What a panic says.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a value that is not a text").to_owned()
 }

@@ -38,7 +38,9 @@ impl<'g> Way<'g> {
 
     pub(super) fn critical_path(&self, hooks: &[&'static HookMeta]) -> CriticalPath {
         let hook = |step: usize| match self.graph.steps()[step] {
-            Step::Run(hook) if self.took[step] > Duration::ZERO => Some((hooks[hook], self.took[step])),
+            Step::Run(hook) | Step::Stop(hook) if self.took[step] > Duration::ZERO => {
+                Some((hooks[hook], self.took[step]))
+            }
             _ => None,
         };
         let mut path: CriticalPath = self.walk.longest_wait().filter_map(hook).collect();

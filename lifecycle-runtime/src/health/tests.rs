@@ -12,7 +12,8 @@ use Probe::{Liveness, Readiness, Startup};
 #[track_caller]
 fn check(state: State, has_started: bool, ready_while_draining: bool, passing: &[Probe]) {
     let (_sender, progress) = watch::channel(Progress { state, has_started, deadline: None });
-    let health = Health::new(progress, ready_while_draining, Checks::default(), || vec!["db 2.1 s".to_owned()]);
+    let health =
+        Health::new(progress, ready_while_draining, Checks::default(), Vec::new, || vec!["db 2.1 s".to_owned()]);
     let passes = |probe: &Probe| health.answer(*probe).passes;
     let passed: Vec<_> = [Liveness, Startup, Readiness].into_iter().filter(passes).collect();
     assert_eq!(passed, passing, "{state}");
@@ -42,7 +43,7 @@ fn a_start_that_has_failed_never_passes() {
 #[test]
 fn the_body_says_why() {
     let (sender, progress) = watch::channel(Progress::default());
-    let health = Health::new(progress, false, Checks::default(), || vec!["db 2.1 s".to_owned()]);
+    let health = Health::new(progress, false, Checks::default(), Vec::new, || vec!["db 2.1 s".to_owned()]);
     assert_eq!(
         health.answer(Readiness).body,
         r#"{"status":"fail","state":"starting","reason":"the start is not over","waiting_for":["db 2.1 s"]}"#
@@ -76,7 +77,7 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
         checks.record(hooks[0], &outcome, Duration::from_millis(5));
     }
     let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, false, checks, Vec::new);
+    let health = Health::new(progress, false, checks, Vec::new, Vec::new);
     let failed: Vec<_> =
         [Liveness, Startup, Readiness].into_iter().filter(|probe| !health.answer(*probe).passes).collect();
     assert_eq!(failed, failing, "{kind}: {results}");
@@ -122,7 +123,7 @@ fn the_body_tells_of_each_check() {
         checks.record(hooks[1], &failed, Duration::from_millis(5));
     }
     let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, true, checks, Vec::new);
+    let health = Health::new(progress, true, checks, Vec::new, Vec::new);
     let body: serde_json::Value = serde_json::from_str(&health.answer(Readiness).body).expect("JSON");
     assert_eq!((&body["status"], &body["reason"]), (&"fail".into(), &"health check `mail` failed: no answer".into()));
     let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
@@ -144,7 +145,7 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
     let checks = Checks::new(hooks);
     checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
     let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, false, checks, Vec::new);
+    let health = Health::new(progress, false, checks, Vec::new, Vec::new);
     assert!(!health.answer(Liveness).passes);
     sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
     assert!(health.answer(Liveness).passes);

@@ -37,6 +37,13 @@ impl HookMeta {
     /// `Dep` takes the value of a startup hook: the others have none.
     #[track_caller]
     const fn check_value(&self, used: &Self) {
+        if used.is_service_handle {
+            if !matches!(self.kind, Kind::Service) {
+                let text = Text::new().hook(self.name).text(" takes `Service`, but is ").a(self.kind);
+                text.text(" hook: only a `#[service]` has one").fail();
+            }
+            return;
+        }
         if !matches!(used.kind, Kind::Startup) {
             let text = Text::new()
                 .hook(self.name)

@@ -69,6 +69,14 @@ impl Kind {
         }
     }
 
+    /// Whether hooks of this kind begin in this phase: services with the startup hooks, as each may need the other.
+    pub(crate) const fn begins_in(self, phase: Self) -> bool {
+        match self {
+            Self::Service => matches!(phase, Self::Startup),
+            kind => kind as u8 == phase as u8,
+        }
+    }
+
     /// Whether a hook of this kind that fails is a start that fails.
     pub(crate) const fn is_of_the_start(self) -> bool {
         matches!(self, Self::Startup | Self::Ready)

@@ -53,6 +53,17 @@ pub enum Restart {
     Always,
 }
 
+impl Restart {
+    /// As it is written.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::OnFailure => "on_failure",
+            Self::Always => "always",
+        }
+    }
+}
+
 /// The times between a service's end and its restart: doubled each time, from the first up to the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]

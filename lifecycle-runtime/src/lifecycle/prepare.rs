@@ -76,6 +76,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
         handle: lifecycle.handle,
         hears_signals: lifecycle.signals,
         work: Arc::new(|hook, scope| (hook.run)(scope)),
+        jitter: fastrand::f64,
         events,
         recorder,
         live,

@@ -35,6 +35,8 @@ pub(super) struct Run {
     /// What hooks of signals wait for.
     pub(super) inbox: Inbox,
     pub(super) work: Work,
+    /// Any number from 0 to 1, another each time.
+    pub(super) jitter: fn() -> f64,
     pub(super) events: Events,
     pub(super) recorder: Recorder,
     pub(super) live: Live,
@@ -56,13 +58,17 @@ impl Run {
     /// Starts, waits for a reason to stop, stops.
     pub(super) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
         let (progress, observed) = watch::channel(Progress::default());
-        let live = self.live.clone();
+        let (live, services) = (self.live.clone(), self.live.clone());
         let checks = Checks::new(self.plan.of_kind(Kind::HealthCheck));
         let surroundings = Surroundings {
             scope: Scope::new(self.plan.index(), Stop::new(observed.clone()), self.handle.clone()),
-            health: Health::new(observed.clone(), self.config.ready_while_draining, checks.clone(), move || {
-                live.waits()
-            }),
+            health: Health::new(
+                observed.clone(),
+                self.config.ready_while_draining,
+                checks.clone(),
+                move || services.ailing_services(),
+                move || live.waits(),
+            ),
         };
         let admin = match serve(servers.admin.into_iter().collect(), &surroundings).await {
             Ok(admin) => admin,
@@ -132,9 +138,9 @@ struct Paths {
 
 impl Stage<'_> {
     async fn play(&self, servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Paths {
-        let Run { config, plan, work, events, .. } = self.run;
+        let Run { config, plan, work, events, jitter, .. } = self.run;
         let mut executor =
-            Executor::new(Arc::clone(plan), surroundings.scope.clone(), Arc::clone(work), events.clone());
+            Executor::new(Arc::clone(plan), surroundings.scope.clone(), Arc::clone(work), events.clone(), *jitter);
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
 
@@ -146,11 +152,11 @@ impl Stage<'_> {
                 let served = tokio::select! {
                     biased;
                     served = serve(servers, surroundings) => served,
-                    cause = stop_asked(&mut asked) => Err(StartError { reason: format!("stopped: {cause}"), cause }),
+                    cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
                     () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
                 };
                 match served {
-                    Ok(serving) => self.until_stop(&mut executor, serving, limit, asked, &mut paths).await,
+                    Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
                     Err(failure) => self.fail(&failure, State::Stopping),
                 }
             }
@@ -161,7 +167,7 @@ impl Stage<'_> {
         }
         self.recurring_over.notified().await;
         self.enter(State::Stopping);
-        paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget).await);
+        paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget, &mut asked).await);
         self.enter(State::Stopped);
         paths
     }
@@ -208,7 +214,7 @@ impl Stage<'_> {
                 let give_up_at = earlier(end, self.drain_budget.whole());
                 executor.give_up(left, give_up_at, &mut asked.clone()).await;
             }
-            (executor.stop(Kind::Drain, end, &self.drain_budget).await, Instant::now())
+            (executor.stop(Kind::Drain, end, &self.drain_budget, &mut asked.clone()).await, Instant::now())
         };
         let servers = async {
             if let Some((traffic, took)) = self.drain(serving, asked.clone()).await {

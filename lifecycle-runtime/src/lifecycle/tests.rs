@@ -4,6 +4,7 @@ mod budget;
 mod faults;
 mod phases;
 mod recurring;
+mod services;
 mod signals;
 mod stage;
 

@@ -25,8 +25,8 @@ impl Budget {
     /// Shares the time of a phase out. If the reserves don't fit into nine tenths of it, all shrink alike.
     pub(crate) fn new(hooks: &[&'static HookMeta], phase: &Graph, time: Duration) -> Self {
         let timeout = |step: &Step| match step {
-            Step::Run(hook) => Some(hooks[*hook].timeout),
-            Step::Drop(_) | Step::Barrier => None,
+            Step::Run(hook) | Step::Stop(hook) => Some(hooks[*hook].timeout),
+            Step::Drop(_) | Step::Barrier(_) => None,
         };
         // Along the path with the most hooks that have no timeout.
         let count = |step: &Step| u32::from(matches!(timeout(step), Some(None)));
@@ -60,13 +60,13 @@ impl Budget {
 /// end with the grace period.
 pub(super) fn worst_case(hooks: &[&'static HookMeta], phase: &Graph) -> (Vec<&'static HookMeta>, Duration) {
     let hook = |step: usize| match phase.steps()[step] {
-        Step::Run(hook) => Some(hooks[hook]),
-        Step::Drop(_) | Step::Barrier => None,
+        Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook]),
+        Step::Drop(_) | Step::Barrier(_) => None,
     };
     let timeout = |step: usize| hook(step).and_then(|hook| hook.timeout).unwrap_or_default();
     let (behind, whole) = longest(phase, |what| match what {
-        Step::Run(hook) => hooks[*hook].timeout.unwrap_or_default(),
-        Step::Drop(_) | Step::Barrier => Duration::ZERO,
+        Step::Run(hook) | Step::Stop(hook) => hooks[*hook].timeout.unwrap_or_default(),
+        Step::Drop(_) | Step::Barrier(_) => Duration::ZERO,
     });
     let with_own = |step: &usize| behind[*step].saturating_add(timeout(*step));
     let first = (0..phase.steps().len()).max_by_key(with_own);

@@ -1,6 +1,6 @@
 //! From hooks to graphs: what each key and argument means as an edge.
 
-use super::graph::{Graph, Step};
+use super::graph::{Behind, Graph, Step};
 use super::of_kind;
 use crate::hook::{HookMeta, Kind};
 use crate::id::HookMap;
@@ -8,27 +8,35 @@ use crate::id::HookMap;
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;
 
-/// What one kind of hooks does: each hook behind those of its kind that it needs. What it needs of another kind is there
-/// before.
+/// What happens in the phase of one kind of hooks: each behind what it needs of this phase. What it needs of another phase
+/// is there before.
 pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
-    of_kind(hooks, kind).for_each(|(at, _)| draft.add(Step::Run(at)));
+    if kind == Kind::Shutdown {
+        of_kind(hooks, Kind::Service).for_each(|(at, _)| draft.add(Step::Stop(at)));
+    }
+    let begin = |begins: Kind| Kind::ALL.into_iter().filter(move |kind| kind.begins_in(begins));
+    let hooks_of = |phase| begin(phase).flat_map(|kind| of_kind(hooks, kind));
+    hooks_of(kind).for_each(|(at, _)| draft.add(Step::Run(at)));
     if kind == Kind::Shutdown {
         ends(hooks, index, &mut draft);
     }
-    for (at, hook) in of_kind(hooks, kind) {
-        for needed in hook.needs().filter(|needed| needed.kind == kind) {
+    for (at, hook) in hooks_of(kind) {
+        for needed in hook.needs().filter(|needed| needed.kind.begins_in(kind)) {
             draft.edge(Step::Run(index[&needed.id]), Step::Run(at));
         }
         for later in hook.before().filter(|later| later.kind == kind) {
             draft.edge(Step::Run(at), Step::Run(index[&later.id]));
         }
     }
-    draft.barriers(hooks, kind);
+    draft.orders(hooks, kind);
+    if kind == Kind::Shutdown {
+        draft.services(hooks);
+    }
     draft.finish()
 }
 
-/// The end of every value: behind the shutdown hooks that use it, and before the end of what it was made of. The end of a
+/// The end of every value and of every service: behind what uses it, and before the end of what it was made of. The end of a
 /// value is its teardown, if it has one, and then its drop.
 fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
     let mut teardowns = vec![None; hooks.len()];
@@ -38,21 +46,33 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
         }
     }
     of_kind(hooks, Kind::Startup).for_each(|(at, _)| draft.add(Step::Drop(at)));
-    // What has to wait for everything that uses the value.
-    let end = |resource: usize| teardowns[resource].map_or(Step::Drop(resource), Step::Run);
+    // What has to wait for everything that uses it.
+    let end = |used: &HookMeta| match (index[&used.id], used.kind) {
+        (at, Kind::Service) => Step::Stop(at),
+        (at, _) => teardowns[at].map_or(Step::Drop(at), Step::Run),
+    };
 
     for (at, hook) in of_kind(hooks, Kind::Startup) {
         if let Some(teardown) = teardowns[at] {
             draft.edge(Step::Run(teardown), Step::Drop(at));
         }
-        for needed in hook.needs().filter(|needed| needed.kind == Kind::Startup) {
-            draft.edge(Step::Drop(at), end(index[&needed.id]));
-        }
+        hook.needs().for_each(|needed| draft.edge(Step::Drop(at), end(needed)));
+    }
+    for (at, service) in of_kind(hooks, Kind::Service) {
+        service.needs().for_each(|needed| draft.edge(Step::Stop(at), end(needed)));
     }
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
         let of_another = |needed: &&HookMeta| hook.of().is_none_or(|resource| resource != *needed);
-        for used in hook.needs().filter(|needed| needed.kind == Kind::Startup).filter(of_another) {
-            draft.edge(Step::Run(at), end(index[&used.id]));
+        for used in hook.needs().filter(of_another) {
+            match used.kind {
+                Kind::Startup => draft.edge(Step::Run(at), end(used)),
+                // It has no value to use: that it comes after a service means after its end.
+                Kind::Service => draft.edge(end(used), Step::Run(at)),
+                _ => {}
+            }
+        }
+        for service in hook.before().filter(|later| later.kind == Kind::Service) {
+            draft.edge(Step::Run(at), end(service));
         }
     }
 }
@@ -60,7 +80,7 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
 /// A graph in the making: steps are found by what they are.
 struct Draft {
     steps: Vec<Step>,
-    /// Per hook, the number of its `Run` and of its `Drop`.
+    /// Per hook, the number of its `Run` or `Stop`, and of its `Drop`.
     runs: Vec<usize>,
     drops: Vec<usize>,
     /// By the numbers of the steps.
@@ -77,9 +97,9 @@ impl Draft {
     fn add(&mut self, step: Step) {
         let number = self.steps.len();
         match step {
-            Step::Run(hook) => self.runs[hook] = number,
+            Step::Run(hook) | Step::Stop(hook) => self.runs[hook] = number,
             Step::Drop(hook) => self.drops[hook] = number,
-            Step::Barrier => {}
+            Step::Barrier(_) => {}
         }
         self.steps.push(step);
     }
@@ -91,24 +111,53 @@ impl Draft {
 
     fn number(&self, step: Step) -> usize {
         match step {
-            Step::Run(hook) => self.runs[hook],
+            Step::Run(hook) | Step::Stop(hook) => self.runs[hook],
             Step::Drop(hook) => self.drops[hook],
-            Step::Barrier => ABSENT,
+            Step::Barrier(_) => ABSENT,
         }
     }
 
     /// Between each two orders in use, a step that waits for all hooks of the lower and holds back all of the higher.
-    fn barriers(&mut self, hooks: Hooks<'_>, kind: Kind) {
+    fn orders(&mut self, hooks: Hooks<'_>, kind: Kind) {
         let in_order: Vec<_> =
             of_kind(hooks, kind).filter_map(|(at, hook)| Some((hook.order()?, self.runs[at]))).collect();
         // Hooks are sorted by order.
         let orders: Vec<_> = in_order.chunk_by(|a, b| a.0 == b.0).collect();
         for pair in orders.windows(2) {
-            let barrier = self.steps.len();
-            self.add(Step::Barrier);
-            self.edges.extend(pair[0].iter().map(|&(_, lower)| (lower, barrier)));
-            self.edges.extend(pair[1].iter().map(|&(_, higher)| (barrier, higher)));
+            let step = |hooks: &[(u32, usize)]| hooks.iter().map(|&(_, step)| step).collect::<Vec<_>>();
+            self.barrier(Behind::Orders, &step(pair[0]), &step(pair[1]));
         }
+    }
+
+    /// Shutdown hooks come behind the services, teardowns apart, which their dependencies place. A service that some of them
+    /// precede, however indirectly, holds back only those that precede none: that is said of it alone, and no two such
+    /// hooks wait for each other's services.
+    fn services(&mut self, hooks: Hooks<'_>) {
+        let steps = |kind| of_kind(hooks, kind).map(|(at, hook)| (self.runs[at], hook));
+        let services: Vec<_> = steps(Kind::Service).map(|(step, _)| step).collect();
+        let hooks = steps(Kind::Shutdown).filter(|(_, hook)| hook.of().is_none());
+        let hooks: Vec<_> = hooks.map(|(step, _)| step).collect();
+        if services.is_empty() || hooks.is_empty() {
+            return;
+        }
+        let so_far = Graph::new(self.steps.clone(), &self.edges);
+        let is_preceded = so_far.reachable(hooks.iter().copied());
+        let precedes = so_far.reversed().reachable(services.iter().copied());
+        let (preceded, free): (Vec<_>, Vec<_>) = services.into_iter().partition(|&service| is_preceded[service]);
+        let last: Vec<_> = hooks.iter().copied().filter(|&hook| !precedes[hook]).collect();
+        self.barrier(Behind::Services, &free, &hooks);
+        self.barrier(Behind::Services, &preceded, &last);
+    }
+
+    /// All of these before all of those.
+    fn barrier(&mut self, behind: Behind, earlier: &[usize], later: &[usize]) {
+        if earlier.is_empty() || later.is_empty() {
+            return;
+        }
+        let barrier = self.steps.len();
+        self.add(Step::Barrier(behind));
+        self.edges.extend(earlier.iter().map(|&step| (step, barrier)));
+        self.edges.extend(later.iter().map(|&step| (barrier, step)));
     }
 
     fn finish(self) -> Graph {

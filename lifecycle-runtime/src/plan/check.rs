@@ -159,8 +159,8 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
     let turned = cycle[from..].iter().chain(&cycle[..=from]);
     let names: Vec<_> = turned.map(|&step| label(hooks, graph.steps()[step])).collect();
     let involved = cycle.iter().filter_map(|&step| match graph.steps()[step] {
-        Step::Run(hook) | Step::Drop(hook) => Some(hook),
-        Step::Barrier => None,
+        Step::Run(hook) | Step::Stop(hook) | Step::Drop(hook) => Some(hook),
+        Step::Barrier(_) => None,
     });
     let mut involved: Vec<_> = involved.map(|hook| named(hooks[hook])).collect();
     involved.sort();

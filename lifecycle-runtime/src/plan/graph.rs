@@ -7,10 +7,21 @@ use std::collections::VecDeque;
 pub(crate) enum Step {
     /// Run this hook.
     Run(usize),
+    /// Tell this service to stop, and wait for its end.
+    Stop(usize),
     /// Drop the value of this hook.
     Drop(usize),
-    /// Nothing: what stands before an order with what stands behind it. Keeps the number of edges linear.
-    Barrier,
+    /// Nothing: it stands for all of these. Keeps the number of edges linear.
+    Barrier(Behind),
+}
+
+/// What a barrier is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The hooks of lower orders.
+    Orders,
+    /// The ends of services.
+    Services,
 }
 
 /// A graph of steps. Successors lie in one array, cut at `offsets`.
@@ -53,6 +64,18 @@ impl Graph {
     pub(crate) fn successors(&self, step: usize) -> impl Iterator<Item = usize> {
         let range = self.offsets[step] as usize..self.offsets[step + 1] as usize;
         self.successors[range].iter().map(|&step| step as usize)
+    }
+
+    /// Per step, whether there is a way to it from any of these. They are reachable themselves.
+    pub(crate) fn reachable(&self, from: impl IntoIterator<Item = usize>) -> Vec<bool> {
+        let mut open: Vec<_> = from.into_iter().collect();
+        let mut found = vec![false; self.steps.len()];
+        while let Some(step) = open.pop() {
+            if !std::mem::replace(&mut found[step], true) {
+                open.extend(self.successors(step));
+            }
+        }
+        found
     }
 
     /// Goes through the graph: hands out what is free to begin and hears what has ended.

@@ -68,9 +68,9 @@ impl Plan {
             for (step, what) in graph.steps().iter().enumerate() {
                 let label = self.label(graph, step);
                 let _ = match what {
-                    Step::Run(_) => writeln!(text, "    {title}{step}[\"{label}\"]"),
+                    Step::Run(_) | Step::Stop(_) => writeln!(text, "    {title}{step}[\"{label}\"]"),
                     Step::Drop(_) => writeln!(text, "    {title}{step}([\"{label}\"])"),
-                    Step::Barrier => writeln!(text, "    {title}{step}{{{{\"{label}\"}}}}"),
+                    Step::Barrier(_) => writeln!(text, "    {title}{step}{{{{\"{label}\"}}}}"),
                 };
             }
             for (from, to) in edges(graph) {
@@ -88,9 +88,9 @@ impl Plan {
             let _ = writeln!(text, "  subgraph cluster_{title} {{\n    label=\"{title}\";");
             for (step, what) in graph.steps().iter().enumerate() {
                 let shape = match what {
-                    Step::Run(_) => "box",
+                    Step::Run(_) | Step::Stop(_) => "box",
                     Step::Drop(_) => "ellipse",
-                    Step::Barrier => "diamond",
+                    Step::Barrier(_) => "diamond",
                 };
                 let label = self.label(graph, step);
                 let _ = writeln!(text, "    {title}{step} [label=\"{label}\", shape={shape}];");
@@ -121,6 +121,15 @@ impl Plan {
                         "failures": check.failures,
                     })
                 }),
+                "service": hook.service().map(|service| {
+                    json!({
+                        "restart": service.restart.name(),
+                        "backoff_ms": [millis(service.backoff.first), millis(service.backoff.cap)],
+                        "max_restarts": service.max_restarts.count,
+                        "within_ms": millis(service.max_restarts.within),
+                        "stops_the_process": !hook.is_dispensable(),
+                    })
+                }),
                 "needs": hook.needs().map(HookMeta::path).collect::<Vec<_>>(),
                 "before": hook.before().map(HookMeta::path).collect::<Vec<_>>(),
                 "of": hook.of().map(HookMeta::path),
@@ -147,7 +156,7 @@ impl Plan {
     }
 
     fn details(&self, graph: &Graph, step: usize) -> String {
-        let Step::Run(hook) = graph.steps()[step] else { return String::new() };
+        let (Step::Run(hook) | Step::Stop(hook)) = graph.steps()[step] else { return String::new() };
         let hook = self.hooks[hook];
         let mut details = hook.place();
         if let Some(order) = hook.order().filter(|&order| order > 0) {
@@ -160,7 +169,9 @@ impl Plan {
             let every = humantime::format_duration(check.interval);
             let _ = write!(details, "  {} every {every}  failures {}", check.kind.name(), check.failures);
         }
-        if let Some(timeout) = hook.timeout() {
+        if let (Step::Run(_), Some(service)) = (graph.steps()[step], hook.service()) {
+            let _ = write!(details, "  service  restart {}", service.restart.name());
+        } else if let Some(timeout) = hook.timeout() {
             let _ = write!(details, "  timeout {}", humantime::format_duration(timeout));
         }
         if let Some(resource) = hook.of() {
@@ -179,7 +190,7 @@ impl Plan {
             match back.steps()[at] {
                 _ if !seen.insert(at) => {}
                 Step::Drop(_) => open.extend(back.successors(at)),
-                Step::Run(_) | Step::Barrier => drop(waits.insert(self.label(back, at))),
+                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => drop(waits.insert(self.label(back, at))),
             }
         }
         waits
@@ -188,7 +199,7 @@ impl Plan {
 
 /// The hooks of a graph, each behind what it waits for.
 fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
-    graph.sequence().filter(|&step| matches!(graph.steps()[step], Step::Run(_)))
+    graph.sequence().filter(|&step| matches!(graph.steps()[step], Step::Run(_) | Step::Stop(_)))
 }
 
 /// Every edge once.

@@ -2,15 +2,20 @@
 //!
 //! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME` or `stop NAME`, then any of
 //! `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
-//! `every MILLIS`, `failures N`; of a signal `on SIGNAL`. Hooks may be named before they are written.
+//! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`, `backoff MILLIS..MILLIS`,
+//! `most NUMBER/MILLIS`, `exit WORD`, and `handle` if it takes its handle. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Plan, PlanError};
-use crate::hook::{CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, Policy};
+use crate::hook::{
+    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
+    ServicePolicy,
+};
 use crate::id::HookId;
+use crate::service::Service;
 use crate::task::{Task, Value};
 
 /// The plan of a text.
@@ -29,7 +34,10 @@ pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
     hooks
 }
 
-const KEYS: [&str; 10] = ["order", "timeout", "of", "needs", "after", "before", "kind", "every", "failures", "on"];
+const KEYS: [&str; 14] = [
+    "order", "timeout", "of", "needs", "after", "before", "kind", "every", "failures", "on", "restart", "backoff",
+    "most", "exit",
+];
 
 fn make(
     name: &str,
@@ -53,17 +61,30 @@ fn make(
     hook.line = u32::try_from(number + 1).expect("a short text");
 
     let (mut needs, mut after, mut before, mut of) = (Vec::new(), Vec::new(), Vec::new(), None);
-    let mut check = HealthCheckPolicy::DEFAULT;
+    let (mut check, mut service) = (HealthCheckPolicy::DEFAULT, ServicePolicy::DEFAULT);
     let mut key = "";
     for word in &words[2..] {
         match (key, *word) {
             (_, word) if KEYS.contains(&word) => key = word,
             ("kind", word) => check.kind = check_kind(word),
-            ("every", millis) => check.interval = Duration::from_millis(millis.parse().expect("a number")),
+            ("every", number) => check.interval = millis(number),
             ("failures", number) => check.failures = number.parse().expect("a number"),
             ("on", name) => hook.policy = Policy::Signal(leak(name.to_owned().into_boxed_str())),
+            (_, "handle") => needs.push(Service::EDGE),
+            ("restart", "never") => service.restart = Restart::Never,
+            ("restart", "on_failure") => service.restart = Restart::OnFailure,
+            ("restart", "always") => service.restart = Restart::Always,
+            ("exit", "ignore") => service.on_exit = OnExit::Ignore,
+            ("backoff", range) => {
+                let (first, cap) = range.split_once("..").expect("a range");
+                service.backoff = Backoff { first: millis(first), cap: millis(cap) };
+            }
+            ("most", restarts) => {
+                let (count, within) = restarts.split_once('/').expect("a number and a window");
+                service.max_restarts = Restarts { count: count.parse().expect("a number"), within: millis(within) };
+            }
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
-            ("timeout", millis) => hook.timeout = Some(Duration::from_millis(millis.parse().expect("a number"))),
+            ("timeout", number) => hook.timeout = Some(millis(number)),
             ("of", name) => of = Some(make(name, lines, made, open)),
             ("needs", name) => needs.push(make(name, lines, made, open)),
             ("after", name) => after.push(make(name, lines, made, open)),
@@ -71,8 +92,10 @@ fn make(
             _ => panic!("{name}: unexpected {word}"),
         }
     }
-    if kind == Kind::HealthCheck {
-        hook.policy = Policy::HealthCheck(check);
+    match kind {
+        Kind::HealthCheck => hook.policy = Policy::HealthCheck(check),
+        Kind::Service => hook.policy = Policy::Service(service),
+        _ => {}
     }
     hook.is_teardown = of.is_some();
     let arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
@@ -90,6 +113,10 @@ fn check_kind(word: &str) -> CheckKind {
         "startup" => CheckKind::Startup,
         _ => panic!("no check is for {word}"),
     }
+}
+
+fn millis(number: &str) -> Duration {
+    Duration::from_millis(number.parse().expect("a number"))
 }
 
 fn leak<T: ?Sized>(value: Box<T>) -> &'static T {

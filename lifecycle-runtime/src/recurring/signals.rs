@@ -68,7 +68,7 @@ impl Recurring {
         let graph = self.plan.graph(Kind::Signal);
         let hooks = graph.sequence().filter_map(|step| match graph.steps()[step] {
             Step::Run(hook) => Some(self.plan.hooks()[hook]),
-            Step::Drop(_) | Step::Barrier => None,
+            Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => None,
         });
         hooks.filter(move |hook| hook.signal() == Some(name))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Event, Events, Observer, Outcome};
+use crate::event::{Event, Events, Observer, Outcome, ServiceState};
 use crate::executor::Work;
 use crate::lifecycle::run::{Run, Servers};
 use crate::live::Live;
@@ -36,7 +36,8 @@ pub(super) struct Played {
 impl Play {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`, `NAME hangs`, `NAME blocks until LINE` (on the
     /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`. A hook that runs again and again
-    /// does one after the other of several, divided by commas, and then the last: `NAME fails, passes`.
+    /// does one after the other of several, divided by commas, and then the last: `NAME fails, passes`. A service `runs` until it is
+    /// told to stop, `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours = behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
         let behaviours = behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
@@ -86,6 +87,7 @@ impl Play {
             hears_signals: false,
             inbox,
             work: work(Arc::clone(&script), self.behaviours),
+            jitter: || 1.0,
             events: Events::new(observers),
             recorder,
             live,
@@ -149,7 +151,7 @@ impl Script {
 
 fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
     let runs = Mutex::new(HashMap::new());
-    Arc::new(move |hook, _| {
+    Arc::new(move |hook, scope| {
         let behaviour = behaviours.get(hook.name()).cloned().unwrap_or_default();
         let run = {
             let mut runs = runs.lock().expect("no panic");
@@ -176,10 +178,23 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
                 let verb = verb.to_owned();
                 Task::future(async move {
                     match verb.as_str() {
-                        "takes" => tokio::time::sleep(Duration::from_millis(words[1].parse().expect("a number"))).await,
+                        "takes" => sleep(&words[1]).await,
                         "fails" => return Err(format!("{name} is broken").into()),
                         "panics" => panic!("{name} panics"),
                         "hangs" => std::future::pending().await,
+                        "runs" => {
+                            scope.stop().requested().await;
+                            match words.get(2).map(String::as_str) {
+                                Some("takes") => sleep(&words[3]).await,
+                                Some("fails") => return Err(format!("{name} is broken").into()),
+                                _ => {}
+                            }
+                        }
+                        "is" => {
+                            sleep(&words[3]).await;
+                            scope.service().expect("a service").ready();
+                            scope.stop().requested().await;
+                        }
                         "has" => return Ok(Value::new(Precious { name, script, panics: words.len() > 3 })),
                         _ => {}
                     }
@@ -188,6 +203,10 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
             }
         }
     })
+}
+
+async fn sleep(millis: &str) {
+    tokio::time::sleep(Duration::from_millis(millis.parse().expect("a number"))).await;
 }
 
 /// A value whose drop is seen.
@@ -217,6 +236,9 @@ impl Observer for Seen {
             Event::State(State::Ready) => "ready".to_owned(),
             Event::Health { hook, passes: true, .. } => format!("{} healthy", hook.name()),
             Event::Health { hook, .. } => format!("{} unhealthy", hook.name()),
+            Event::Service { hook, state: ServiceState::Running } => format!("{} running", hook.name()),
+            Event::Service { hook, state: ServiceState::BackingOff { .. } } => format!("{} backs off", hook.name()),
+            Event::Service { hook, state: ServiceState::Stopping } => format!("-{}", hook.name()),
             Event::Hurried => "hurried".to_owned(),
             _ => return,
         };

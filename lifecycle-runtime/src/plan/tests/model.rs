@@ -7,51 +7,87 @@ use super::super::sample::hooks;
 use super::super::{Graph, Plan, Step};
 use crate::hook::{HookMeta, Kind};
 
-/// A thing that happens: the run of a hook, or the drop of its value.
+/// A thing that happens: the run of a hook, the end of a service, or the drop of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Thing {
     Run(&'static str),
+    Stop(&'static str),
     Drop(&'static str),
 }
 
 /// Which things must end before which begin, by name.
 fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing, Thing)>) {
     let of_kind = |kind| hooks.iter().copied().filter(move |hook| hook.kind() == kind);
-    let mut things: Vec<_> = of_kind(kind).map(|hook| Thing::Run(hook.name())).collect();
+    // Services begin with the startup hooks.
+    let phase = |hook: &HookMeta| if hook.kind() == Kind::Service { Kind::Startup } else { hook.kind() };
+    let begin = || hooks.iter().copied().filter(move |hook| phase(hook) == kind);
+    let mut things: Vec<_> = begin().map(|hook| Thing::Run(hook.name())).collect();
     let mut pairs = Vec::new();
-    for a in of_kind(kind) {
-        for b in of_kind(kind) {
+    for a in begin() {
+        for b in begin() {
             if let (Some(lower), Some(higher)) = (a.order(), b.order())
                 && lower < higher
             {
                 pairs.push((Thing::Run(a.name()), Thing::Run(b.name())));
             }
         }
-        for needed in a.needs().filter(|needed| needed.kind() == kind) {
+        for needed in a.needs().filter(|needed| phase(needed) == kind) {
             pairs.push((Thing::Run(needed.name()), Thing::Run(a.name())));
         }
         for later in a.before() {
-            pairs.push((Thing::Run(a.name()), Thing::Run(later.name())));
+            let later =
+                if later.kind() == Kind::Service { Thing::Stop(later.name()) } else { Thing::Run(later.name()) };
+            pairs.push((Thing::Run(a.name()), later));
         }
     }
     if kind == Kind::Shutdown {
         let teardowns: Vec<_> = of_kind(kind).filter_map(|hook| Some((hook.of()?.name(), hook.name()))).collect();
-        // Whatever uses a resource is over before its teardown and before its drop.
-        let mut uses = |user: Thing, resource: &'static str| {
-            pairs.push((user, Thing::Drop(resource)));
-            let torn_down = teardowns.iter().filter(|(torn, _)| *torn == resource);
+        // Whatever uses a resource is over before its teardown and before its drop; whatever uses a service, before its end.
+        let mut uses = |user: Thing, used: &HookMeta| {
+            if used.kind() == Kind::Service {
+                return pairs.push((user, Thing::Stop(used.name())));
+            }
+            pairs.push((user, Thing::Drop(used.name())));
+            let torn_down = teardowns.iter().filter(|(torn, _)| *torn == used.name());
             pairs.extend(torn_down.map(|(_, teardown)| (user, Thing::Run(teardown))).filter(|(user, end)| user != end));
         };
-        for hook in of_kind(Kind::Startup) {
-            things.push(Thing::Drop(hook.name()));
-            hook.needs().for_each(|needed| uses(Thing::Drop(hook.name()), needed.name()));
+        let of_the_start = of_kind(Kind::Startup).map(|hook| (Thing::Drop(hook.name()), hook));
+        let services = of_kind(Kind::Service).map(|hook| (Thing::Stop(hook.name()), hook));
+        for (end, hook) in of_the_start.chain(services) {
+            things.push(end);
+            hook.needs().for_each(|needed| uses(end, needed));
         }
         for hook in of_kind(kind) {
             let used = hook.needs().chain(hook.of()).filter(|needed| needed.kind() == Kind::Startup);
-            used.for_each(|needed| uses(Thing::Run(hook.name()), needed.name()));
+            used.for_each(|needed| uses(Thing::Run(hook.name()), needed));
         }
+        for hook in of_kind(kind) {
+            let after = hook.needs().filter(|needed| needed.kind() == Kind::Service);
+            pairs.extend(after.map(|service| (Thing::Stop(service.name()), Thing::Run(hook.name()))));
+        }
+        pairs.extend(behind_services(hooks, &things, &pairs));
     }
     (things, pairs)
+}
+
+/// What is between services and shutdown hooks that no key says.
+fn behind_services(hooks: &[&'static HookMeta], things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<(Thing, Thing)> {
+    let closed = closed(things, pairs);
+    let at = |thing: Thing| things.iter().position(|other| *other == thing).expect("a thing");
+    let precedes =
+        |hook: &HookMeta, service: &HookMeta| closed[at(Thing::Run(hook.name()))][at(Thing::Stop(service.name()))];
+    let shutdown: Vec<_> = hooks.iter().filter(|hook| hook.kind() == Kind::Shutdown && hook.of().is_none()).collect();
+    let services: Vec<_> = hooks.iter().filter(|hook| hook.kind() == Kind::Service).collect();
+    let mut pairs = Vec::new();
+    for service in &services {
+        for hook in &shutdown {
+            let is_preceded = shutdown.iter().any(|hook| precedes(hook, service));
+            if !is_preceded || !services.iter().any(|service| precedes(hook, service)) {
+                pairs.push((Thing::Stop(service.name()), Thing::Run(hook.name())));
+            }
+        }
+    }
+    pairs
 }
 
 /// Everything that follows from the pairs: `closed[a][b]` if `a` must end before `b` begins.
@@ -73,8 +109,9 @@ fn closed(things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<Vec<bool>> {
 fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
     let thing = |step: usize| match graph.steps()[step] {
         Step::Run(hook) => Some(Thing::Run(plan.hooks()[hook].name())),
+        Step::Stop(hook) => Some(Thing::Stop(plan.hooks()[hook].name())),
         Step::Drop(hook) => Some(Thing::Drop(plan.hooks()[hook].name())),
-        Step::Barrier => None,
+        Step::Barrier(_) => None,
     };
     let reachable = |from: usize| {
         let (mut open, mut found) = (vec![from], vec![false; graph.steps().len()]);
@@ -100,11 +137,11 @@ fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
         .collect()
 }
 
-/// A plan of up to five startup and five shutdown hooks, and up to three of each kind between, with edges that point to
+/// A plan of up to five startup hooks and services and five shutdown hooks, and up to three of each kind between, with edges that point to
 /// hooks written earlier, as constants force them to, and `before` that points anywhere.
 fn text() -> impl Strategy<Value = String> {
     let bits = || proptest::collection::vec(any::<bool>(), 5);
-    let startup = proptest::collection::vec((0_u32..3, bits()), 0..5);
+    let startup = proptest::collection::vec((0_u32..3, bits(), proptest::bool::weighted(0.3)), 0..5);
     let between = || proptest::collection::vec((0_u32..3, bits(), bits()), 0..3);
     let shutdown =
         proptest::collection::vec((0_u32..3, bits(), bits(), proptest::option::of(0_usize..5), 0_u8..8), 0..5);
@@ -114,11 +151,14 @@ fn text() -> impl Strategy<Value = String> {
         let chosen = |bits: &[bool], names: &str, limit: usize| -> String {
             (0..limit).filter(|&n| bits[n]).map(|n| format!(" {names}{n}")).collect()
         };
-        for (n, (order, needs)) in startup.iter().enumerate() {
+        for (n, (order, needs, is_service)) in startup.iter().enumerate() {
             // A need of a higher order is a compile error; here it would only make most plans invalid.
             let needed = chosen(needs, "a", n);
             let order = if needed.is_empty() { *order } else { 2 };
-            text += &format!("start a{n} order {order} needs{needed};");
+            match is_service {
+                true => text += &format!("service a{n} needs{needed};"),
+                false => text += &format!("start a{n} order {order} needs{needed};"),
+            }
         }
         for (phase, hooks) in [("ready", ready), ("drain", drain)] {
             for (n, (order, needs, after)) in hooks.iter().enumerate() {
@@ -130,7 +170,7 @@ fn text() -> impl Strategy<Value = String> {
         }
         for (n, (order, needs, after, of, rare)) in shutdown.iter().enumerate() {
             text += &format!("stop z{n} needs{} after{}", chosen(needs, "a", startup.len()), chosen(after, "z", n));
-            if let Some(of) = of.filter(|of| *of < startup.len() && !torn_down[*of]) {
+            if let Some(of) = of.filter(|of| startup.get(*of).is_some_and(|hook| !hook.2) && !torn_down[*of]) {
                 torn_down[of] = true;
                 text += &format!(" of a{of}");
             }
@@ -139,6 +179,10 @@ fn text() -> impl Strategy<Value = String> {
             }
             if *rare == 3 {
                 text += &format!(" before z{}", (n + 1) % shutdown.len());
+            }
+            let service = startup.iter().position(|hook| hook.2);
+            if let Some(service) = service.filter(|_| *rare > 5) {
+                text += &format!(" before a{service}");
             }
             text += ";";
         }

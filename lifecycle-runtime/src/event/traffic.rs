@@ -1,0 +1,90 @@
+//! What went through the servers of a run.
+
+use serde::Serialize;
+
+/// What went through the servers of a run.
+///
+/// ```
+/// use lifecycle_runtime::{Event, Lifecycle, Observer};
+/// use std::time::Duration;
+///
+/// struct Losses;
+///
+/// impl Observer for Losses {
+///     fn on_event(&self, _: Duration, event: &Event) {
+///         if let Event::Drained { traffic, .. } = event {
+///             println!("{} requests and {} connections cut", traffic.requests.cut.len(), traffic.connections.cut);
+///         }
+///     }
+/// }
+///
+/// let lifecycle = Lifecycle::new().observer(Losses);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// What became of the requests.
+    pub requests: Requests,
+    /// What became of the connections.
+    pub connections: Connections,
+    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
+    /// `web::block`.
+    pub workers_left: usize,
+}
+
+/// What became of the requests of a run: a part of [`Traffic`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Requests {
+    /// How many got their whole response.
+    pub finished: u64,
+    /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
+    pub cut: Vec<String>,
+    /// How many were answered with 503, because their client had been told before that they would come too late.
+    pub refused: u64,
+    /// How many got no response, or only a part of it, because their handler panicked.
+    pub panicked: u64,
+    /// How many clients went away before they had their response.
+    pub abandoned: u64,
+}
+
+/// What became of the connections of a run: a part of [`Traffic`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Connections {
+    /// How many came to their end: closed by the client, or by the server when nothing was in flight on them.
+    pub closed: u64,
+    /// How many were open when the time for them was up.
+    pub cut: u64,
+}
+
+impl Traffic {
+    /// That of two servers.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.requests.finished += more.requests.finished;
+        self.requests.cut.extend(more.requests.cut);
+        self.requests.refused += more.requests.refused;
+        self.requests.panicked += more.requests.panicked;
+        self.requests.abandoned += more.requests.abandoned;
+        self.connections.closed += more.connections.closed;
+        self.connections.cut += more.connections.cut;
+        self.workers_left += more.workers_left;
+        self
+    }
+
+    /// Whether nothing was broken off by the stop.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.requests.cut.is_empty() && self.workers_left == 0
+    }
+
+    /// What there is to say of worker threads that were left behind.
+    pub(crate) fn left(&self) -> Option<String> {
+        let threads = match self.workers_left {
+            0 => return None,
+            1 => "a worker thread".to_owned(),
+            several => format!("{several} worker threads"),
+        };
+        let why = "a handler that blocks, or web::block";
+        Some(format!("{threads} still ran code of the app when the shutdown hooks began: {why}"))
+    }
+}

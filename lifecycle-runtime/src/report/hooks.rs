@@ -1,0 +1,113 @@
+//! What became of each hook.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::event::{Outcome, ServiceState};
+use crate::hook::HookMeta;
+
+/// What became of one hook.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct HookReport {
+    /// Which one; its [`kind`](HookMeta::kind) is the phase that it ran in.
+    #[serde(flatten, serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// When it ended, counted from the beginning of the run.
+    #[serde(serialize_with = "as_millis")]
+    pub ended_at: Duration,
+    /// How long it ran.
+    #[serde(serialize_with = "as_millis")]
+    pub took: Duration,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Whether this is about the drop of the hook's value and not about its function.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_drop: bool,
+}
+
+/// What became of a hook that ran again and again.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RecurringReport {
+    /// Which one.
+    #[serde(flatten, serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// How often it ended.
+    pub runs: u64,
+    /// How often it failed, panicked or ran out of time.
+    pub failures: u64,
+    /// What was wrong the last time that something was.
+    pub last_error: Option<String>,
+    /// Since when it has been running, if it is.
+    #[serde(skip)]
+    pub(super) since: Option<Duration>,
+}
+
+impl RecurringReport {
+    pub(super) fn ended(&mut self, outcome: &Outcome) {
+        self.since = None;
+        self.runs += 1;
+        if outcome.is_failure() {
+            self.failures += 1;
+            self.last_error = Some(outcome.to_string());
+        }
+    }
+}
+
+/// What became of a service.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ServiceReport {
+    /// Which one.
+    #[serde(flatten, serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// What it did last: [`Stopped`](ServiceState::Stopped) or [`Failed`](ServiceState::Failed).
+    #[serde(flatten)]
+    pub state: ServiceState,
+    /// How often it was run again.
+    pub restarts: u32,
+    /// How it failed the last time that it did.
+    pub last_error: Option<String>,
+    /// Since when it does that.
+    #[serde(skip)]
+    pub(crate) since: Duration,
+}
+
+impl ServiceReport {
+    pub(super) fn enters(&mut self, state: &ServiceState, at: Duration) {
+        match (state, &self.state) {
+            (ServiceState::Starting, ServiceState::BackingOff { .. }) => self.restarts += 1,
+            (ServiceState::BackingOff { after, .. }, _) => self.has_ended(after),
+            _ => {}
+        }
+        (self.state, self.since) = (state.clone(), at);
+    }
+
+    pub(super) fn has_ended(&mut self, outcome: &Outcome) {
+        if outcome.is_failure() {
+            self.last_error = Some(outcome.to_string());
+        }
+    }
+
+    /// Whether it may still do something.
+    pub(crate) fn is_alive(&self) -> bool {
+        !matches!(self.state, ServiceState::Stopped | ServiceState::Failed)
+    }
+}
+
+pub(super) fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_hook<S: Serializer>(hook: &&'static HookMeta, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Named {
+        hook: String,
+        kind: &'static str,
+    }
+    Named { hook: hook.path(), kind: hook.kind.attribute() }.serialize(serializer)
+}

@@ -1,0 +1,86 @@
+//! The function of a service while it runs: a task of its own, or a thread of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::thread;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinError};
+use tracing::Instrument;
+
+use crate::error::BoxError;
+use crate::event::Outcome;
+use crate::hook::HookMeta;
+use crate::task::Task;
+
+/// How it ended: `None` if it was cancelled.
+type Ended = Option<Result<(), Outcome>>;
+
+/// One call of a service's function.
+pub(super) struct Main {
+    /// `None` once it has ended.
+    end: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    /// A thread can't be cancelled.
+    abort: Option<AbortHandle>,
+}
+
+impl Main {
+    pub(super) fn begin(task: Task, hook: &'static HookMeta) -> Self {
+        let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
+        match task {
+            Task::Future(future) => {
+                // What it returns is dropped here: a drop is code of the user's.
+                let task = tokio::spawn(async move { future.await.map(drop) }.instrument(span));
+                let abort = Some(task.abort_handle());
+                Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
+            }
+            Task::Blocking(work) => {
+                let (teller, told) = oneshot::channel();
+                let runtime = Handle::current();
+                let thread = thread::Builder::new().name(hook.name.to_owned()).spawn(move || {
+                    // So that it may use the async runtime.
+                    let _entered = runtime.enter();
+                    let end = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| of_result(work().map(drop)))));
+                    let _ = teller.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
+                });
+                let refused = thread.err().map(|error| Outcome::failed(&error.into()));
+                let end = async move { refused.map(Err).or(told.await.ok()) };
+                Self { end: Some(Box::pin(end)), abort: None }
+            }
+        }
+    }
+
+    /// Has it end, if it can be.
+    pub(super) fn cancel(&self) {
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
+    }
+
+    /// How it ended, once. Never, if that has been said.
+    ///
+    /// Cancel safe.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let Some(end) = &mut self.end else { return std::future::pending().await };
+        let ended = end.await;
+        self.end = None;
+        ended
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_none()
+    }
+}
+
+fn of_task(joined: Result<Result<(), BoxError>, JoinError>) -> Ended {
+    match joined.map_err(JoinError::try_into_panic) {
+        Ok(result) => Some(of_result(result)),
+        Err(Ok(panic)) => Some(Err(Outcome::panicked(&*panic))),
+        Err(Err(_)) => None,
+    }
+}
+
+fn of_result(result: Result<(), BoxError>) -> Result<(), Outcome> {
+    result.map_err(|error| Outcome::failed(&error))
+}
