@@ -134,7 +134,9 @@ impl Observer for Console {
                 self.say("rolling back what has started");
             }
             Event::StopBegun { cause, grace } => self.say(&format!("stopping ({cause}), up to {}", readable(*grace))),
-            Event::Hurried => self.say("hurrying: not waiting for requests any longer; again to exit at once"),
+            Event::Hurried => {
+                self.say("hurrying: not waiting for requests and services any longer; again to exit at once")
+            }
             Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
             Event::Drained { traffic, took } => {
                 let requests = &traffic.requests;

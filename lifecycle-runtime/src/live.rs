@@ -58,10 +58,10 @@ impl Live {
         let ails = |service: ServiceReport| {
             let why = match (&service.state, service.last_error) {
                 (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => format!(": it {error}"),
-                (ServiceState::Failed, Some(error)) => return format!("service {} {error}", service.hook.name),
+                (ServiceState::Failed, Some(error)) => return format!("service `{}` {error}", service.hook.name),
                 _ => String::new(),
             };
-            format!("service {} is {}{why}", service.hook.name, service.state)
+            format!("service `{}` is {}{why}", service.hook.name, service.state)
         };
         let is_ailing = |service: &ServiceReport| {
             let is_up = matches!(service.state, ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped);

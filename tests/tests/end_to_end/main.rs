@@ -19,6 +19,7 @@ mod output;
 mod phases;
 mod probes;
 mod reactions;
+mod services;
 mod shutdown;
 mod signals;
 mod sockets;
