@@ -37,7 +37,7 @@ use crate::stop::{Stop, StopHandle};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be injected into a hook",
     label = "not injectable",
-    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, and types that implement `lifecycle_runtime::Inject`"
+    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
     /// The hooks whose values this type takes, each as its [`EDGE`](Hook::EDGE). They run before the hook that takes it.
