@@ -135,7 +135,7 @@ impl Observer for Console {
             }
             Event::StopBegun { cause, grace } => self.say(&format!("stopping ({cause}), up to {}", readable(*grace))),
             Event::Hurried => {
-                self.say("hurrying: not waiting for requests and services any longer; again to exit at once")
+                self.say("hurrying: not waiting for requests and services any longer; again to exit at once");
             }
             Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
             Event::Drained { traffic, took } => {
