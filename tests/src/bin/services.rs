@@ -98,7 +98,7 @@ async fn stuck(_db: Dep<db>, stop: Stop) {
     let _cancelled = SaysDropped("stuck");
     stop.requested().await;
     say("stuck told");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[service(stop_timeout = "1h")]
@@ -106,7 +106,7 @@ async fn patient(_db: Dep<db>, stop: Stop) {
     let _cancelled = SaysDropped("patient");
     stop.requested().await;
     say("patient told");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[service(stop_timeout = "300ms")]
