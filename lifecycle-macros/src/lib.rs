@@ -151,7 +151,7 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `of = hook` | the startup hook that this one tears down; at most one teardown per hook | none |
 /// | `order = n` | shutdown hooks of a lower order have all finished before one of a higher order starts | 0; a teardown stands outside these barriers |
-/// | `after = [hook, …]` | shutdown hooks that finish before this one starts, startup hooks that it uses, and services without which it is not to run | none |
+/// | `after = [hook, …]` | shutdown hooks that finish before this one starts, startup hooks that it uses, and services that end before it; it does not run where those had not started | none |
 /// | `before = [hook, …]` | shutdown hooks that start, and services that are told to stop, only once this one has finished | none |
 /// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
@@ -194,15 +194,16 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than the window of `max_restarts`. The second time can be left out | `"100ms..30s"` |
 /// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good | `"5 in 1m"` |
 /// | `stop_timeout = "10s"` | how long it may take to end when it is told to: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
-/// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: nothing but a record | `"stop"` |
+/// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: it is recorded, and the process goes on as if it were not there | `"stop"` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
 /// `backoff` and `max_restarts` are for services that are restarted: without a `restart` they are a compile error.
 ///
 /// # Errors
 ///
-/// An `Err` and a panic are failures. A service that fails and is not restarted has failed for good; if it was not ready yet,
-/// so has the start. One that ends well is done, unless it is restarted `"always"`.
+/// An `Err` and a panic are failures, also a panic of a task that it spawned. A service that fails and is not restarted has failed for good; if it was not ready yet,
+/// so has the start. One that ends well is done, unless it is restarted `"always"`. While it backs off, and until it is ready
+/// again, `/readyz` answers 503, unless its end is ignored.
 ///
 /// # Example
 ///

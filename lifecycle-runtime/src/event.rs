@@ -84,7 +84,7 @@ pub enum Event {
         /// How long it may take.
         grace: Duration,
     },
-    /// A second signal: the stop waits no longer for requests and delays.
+    /// A second signal: the stop waits no longer for requests, services and delays.
     Hurried,
     /// The stop has taken another second.
     Waiting {

@@ -30,8 +30,9 @@
 //! # Where to look
 //!
 //! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs once, with their keys;
-//!   [`health_check`] and [`on_signal`] of what runs again and again.
-//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take; [`Inject`] adds types of your own.
+//!   [`service`] of what runs in the background; [`health_check`] and [`on_signal`] of what runs again and again.
+//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take, [`Service`] what services do; [`Inject`]
+//!   adds types of your own.
 //! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its own.
 //! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`] says what came of it.
 //!

@@ -204,7 +204,7 @@ pub(crate) struct Asked {
     pub(crate) cause: Option<StopCause>,
     /// When it was given: the stop's time runs from here.
     pub(crate) at: Option<Instant>,
-    /// Whether to stop waiting for requests and delays.
+    /// Whether to stop waiting for requests, services and delays.
     pub(crate) hurry: bool,
 }
 
@@ -240,7 +240,7 @@ impl StopHandle {
         self.ask(StopCause::Requested);
     }
 
-    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests and delays are not
+    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests, services and delays are not
     /// waited for any longer, drain and shutdown hooks still run within their timeouts.
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
