@@ -81,10 +81,19 @@ impl Signals {
     /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT, and the others of these names, one at a time.
     pub(crate) fn listen(
         others: impl IntoIterator<Item = &'static str>,
-        mut on_signal: impl FnMut(Signal) + Send + 'static,
+        on_signal: impl FnMut(Signal) + Send + 'static,
     ) -> io::Result<Self> {
         let heard = unix::signals(others)?;
+        // Before: a signal that is heard must not do what the system would have it do, too.
         unix::count(|listeners| listeners + 1)?;
+        let listening = Self::start(heard, on_signal);
+        if listening.is_err() {
+            unix::count(|listeners| listeners - 1)?;
+        }
+        listening
+    }
+
+    fn start(heard: Vec<Signal>, mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
         let mut signals = signal_hook::iterator::Signals::new(heard.iter().map(|signal| signal.number))?;
         let handle = signals.handle();
         let hear = move || {

@@ -112,6 +112,21 @@ async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_of_the_startup_waits_for_a_service_that_it_needs() {
+    let plan = "service s handle; start slow; check warm kind startup after s";
+    let played = Play::new(plan, "s is ready after 50; slow takes 100").run().await;
+    played.check_order(&["+s", "s running", "+warm", "warm done", "slow done", "ready", "-s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
+    let plan = "service s; check ping after s; signal reload on SIGHUP after s";
+    let behaviours = "s runs; ping hangs; reload takes 100";
+    let played = Play::new(plan, behaviours).signals(&["+ping -> SIGHUP", "+reload"]).run().await;
+    played.check_order(&["+reload", "ping cancelled", "reload done", "-s", "s done"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_check_runs_when_its_values_end() {
     let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; stop close of db";
     let behaviours = "ping hangs; warm hangs; withdraw takes 10";

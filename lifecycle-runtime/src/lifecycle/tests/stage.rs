@@ -17,6 +17,9 @@ use crate::state::State;
 use crate::stop::{StopCause, StopHandle};
 use crate::task::{Task, Value};
 
+/// How long a run may take: on paused time no test takes that long.
+const LIMIT: Duration = Duration::from_secs(3600);
+
 /// A run to be played.
 pub(super) struct Play {
     plan: String,
@@ -93,7 +96,9 @@ impl Play {
             live,
             console: Console::silent(),
         };
-        let report = run.drive(Servers { apps: Vec::new(), admin: None }, None).await;
+        let report = run.drive(Servers { apps: Vec::new(), admin: None }, None);
+        // A line that never comes would let hooks that recur go on for ever.
+        let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
         Played { report, lines, events }
