@@ -31,11 +31,32 @@ fn sketch() -> impl Strategy<Value = Sketch> {
     (vec(any::<Index>(), 0..3), proptest::option::of(50_u64..1500), 0_u8..3, behaviour())
 }
 
+/// A service: its needs among the startup hooks, its `stop_timeout`, its other keys, what it does.
+type ServiceSketch = (Vec<Index>, Option<u64>, &'static str, String);
+
+fn service() -> impl Strategy<Value = ServiceSketch> {
+    let keys = prop_oneof![
+        Just(""),
+        Just(" exit ignore"),
+        Just(" restart on_failure backoff 100..5000 most 3/60000"),
+        Just(" restart always backoff 50..100 most 2/1000"),
+    ];
+    let does = prop_oneof![
+        4 => Just("runs".to_owned()),
+        3 => (0_u64..3000).prop_map(|millis| format!("runs and takes {millis}")),
+        1 => Just("runs and fails".to_owned()),
+        1 => (0_u64..3000).prop_map(|millis| format!("takes {millis}")),
+        2 => Just("hangs".to_owned()),
+        1 => Just("fails, panics, runs".to_owned()),
+    ];
+    (vec(any::<Index>(), 0..3), proptest::option::of(50_u64..1500), keys, does)
+}
+
 /// A plan and what its hooks do, as the stage takes them.
 fn scene() -> impl Strategy<Value = (String, String)> {
     let starts = vec((vec(any::<Index>(), 0..3), behaviour(), any::<bool>()), 1..6);
-    (starts, vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3)).prop_map(
-        |(starts, downs, stops, drains)| {
+    (starts, vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3), vec(service(), 0..4)).prop_map(
+        |(starts, downs, stops, drains, services)| {
             let (mut plan, mut does) = (Vec::new(), Vec::new());
             let needs = |needs: &[Index], of: usize| {
                 let names: HashSet<_> =
@@ -61,10 +82,18 @@ fn scene() -> impl Strategy<Value = (String, String)> {
                 plan.push(format!("stop t{number} of s{number}{}", timeout(*time)));
                 does.push(format!("t{number} {behaviour}"));
             }
+            for (number, (needed, time, keys, behaviour)) in services.iter().enumerate() {
+                let after = if number % 2 == 1 { format!(" after v{}", number - 1) } else { String::new() };
+                let needs = needs(needed, starts.len());
+                plan.push(format!("service v{number}{needs}{after}{keys}{}", timeout(*time)));
+                does.push(format!("v{number} {behaviour}"));
+            }
             for (kind, sketches) in [("stop", &stops), ("drain", &drains)] {
                 for (number, (needed, time, order, behaviour)) in sketches.iter().enumerate() {
                     let needs = needs(needed, starts.len());
-                    plan.push(format!("{kind} {kind}{number}{needs} order {order}{}", timeout(*time)));
+                    let is_early = kind == "stop" && number == 1 && !services.is_empty();
+                    let before = if is_early { " before v0" } else { "" };
+                    plan.push(format!("{kind} {kind}{number}{needs}{before} order {order}{}", timeout(*time)));
                     does.push(format!("{kind}{number} {behaviour}"));
                 }
             }
@@ -97,6 +126,9 @@ fn check(plan: &str, does: &str, grace: u64, is_enough: bool) -> Result<(), Test
     let limit = Duration::from_millis(grace);
     prop_assert!(played.report.stop_took <= limit, "the stop took {:?} of {limit:?}", played.report.stop_took);
 
+    for service in hooks.iter().filter(|hook| hook.kind() == Kind::Service) {
+        check_service(service, &played, &outcomes, is_enough)?;
+    }
     let was_ready = played.count("ready") == 1;
     for hook in hooks.iter().filter(|hook| matches!(hook.kind(), Kind::Drain | Kind::Shutdown)) {
         let name = hook.name();
@@ -107,6 +139,37 @@ fn check(plan: &str, does: &str, grace: u64, is_enough: bool) -> Result<(), Test
         if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) = (outcome, hook.timeout(), is_enough) {
             prop_assert!(*took >= own, "{} had {:?} of its {:?}", name, took, own);
         }
+    }
+    Ok(())
+}
+
+/// It ended once if it began, was told at most once, and nothing that it uses was torn down before.
+fn check_service(
+    service: &HookMeta,
+    played: &Played,
+    outcomes: &HashMap<&'static str, (Outcome, Duration)>,
+    is_enough: bool,
+) -> Result<(), TestCaseError> {
+    let name = service.name();
+    let begun = played.count(&format!("+{name}"));
+    prop_assert_eq!(outcomes.contains_key(name), begun == 1, "{} began {} times", name, begun);
+    let is_end = |event: &&Event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name);
+    prop_assert_eq!(played.events().iter().filter(is_end).count(), begun, "the ends of {}", name);
+    let told = played.times(&format!("-{name}"));
+    prop_assert!(told.len() <= 1, "{} was told at {:?}", name, told);
+    let Some(outcome) = outcomes.get(name).map(|(outcome, _)| outcome) else { return Ok(()) };
+
+    let place = |is_it: &dyn Fn(&Event) -> bool| played.events().iter().position(is_it);
+    let end = place(&|event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name));
+    for used in service.needs() {
+        let down =
+            place(&|event| matches!(event, Event::HookStarted { hook } if hook.of().is_some_and(|of| of == used)));
+        prop_assert!(down.is_none() || end < down, "{} was torn down before {} had ended", used.name(), name);
+    }
+    if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) = (outcome, service.timeout(), is_enough) {
+        let timed_out = played.times(&format!("{name} timed out"));
+        let had = timed_out[0] - told[0];
+        prop_assert!(had >= own, "{} had {:?} of its {:?}", name, had, own);
     }
     Ok(())
 }

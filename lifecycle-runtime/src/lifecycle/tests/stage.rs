@@ -293,6 +293,12 @@ impl Played {
         self.lines.iter().filter(|line| line.split_once(' ').is_some_and(|(_, line)| line == what)).count()
     }
 
+    /// When a line was written, each time.
+    pub(super) fn times(&self, what: &str) -> Vec<Duration> {
+        let lines = self.lines.iter().filter_map(|line| line.split_once(' ')).filter(|(_, line)| *line == what);
+        lines.map(|(at, _)| Duration::from_millis(at.parse().expect("a number"))).collect()
+    }
+
     pub(super) fn events(&self) -> &[Event] {
         &self.events
     }
