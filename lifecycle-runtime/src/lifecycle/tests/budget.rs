@@ -168,7 +168,7 @@ fn check_service(
     }
     if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) = (outcome, service.timeout(), is_enough) {
         let timed_out = played.times(&format!("{name} timed out"));
-        let had = timed_out[0] - told[0];
+        let had = timed_out[0].saturating_sub(told[0]);
         prop_assert!(had >= own, "{} had {:?} of its {:?}", name, had, own);
     }
     Ok(())
