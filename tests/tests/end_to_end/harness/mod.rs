@@ -128,8 +128,12 @@ impl Program {
 
     /// Sends a signal again and again from its first line on, until a line on stderr contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
-        self.wait_for("");
-        while !self.log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text)) {
+        let has = |log: &Log, text| log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text));
+        // To look whether a program has ended that has lines to show would be to take it away from under the signals.
+        if !has(&self.log, "") {
+            self.wait_for("");
+        }
+        while !has(&self.log, text) {
             self.signal(signal);
             assert!(self.began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
         }
