@@ -296,6 +296,10 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
         );
         assert_eq!(played.report.exit_code(), if limits.is_empty() { 0 } else { 3 }, "signal at {step}");
     }
+    let plan = "service first after last; service last; stop flush";
+    let played = Play::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
+    played.check_order(&["-first", "hurried", "first timed out", "-last", "last timed out", "+flush"]);
+    assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
     let played = Play::new("service s; stop flush", "s hangs; flush takes 5").signals(&["ready", "-s"]).run().await;
     played.check(&["0 +s", "0 s running", "0 ready", "0 -s", "0 hurried", "0 s timed out", "0 +flush", "5 flush done"]);
 }
