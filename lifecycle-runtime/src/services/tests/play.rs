@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::event::{Event, Events, Observer, Outcome, ServiceState};
@@ -87,12 +87,15 @@ pub(super) struct Played {
 struct Log {
     began: Instant,
     lines: Arc<Mutex<Vec<String>>>,
+    written: Arc<Notify>,
 }
 
 impl Log {
     fn write(&self, what: &str) {
         let at = self.began.elapsed().as_millis();
         self.lines.lock().expect("no panic").push(format!("{at} {what}"));
+        // One waits at a time, and looks at all lines before it does.
+        self.written.notify_one();
     }
 
     fn hears(&self) -> Listener {
@@ -127,7 +130,7 @@ impl Observer for Log {
 impl Played {
     pub(super) fn start(hook: &'static HookMeta, task: impl Fn(Scope) -> Task + Send + Sync + 'static) -> Self {
         let began = Instant::now();
-        let log = Log { began, lines: Arc::default() };
+        let log = Log { began, lines: Arc::default(), written: Arc::default() };
         let (progress, observed) = watch::channel(Progress::default());
         let handle = StopHandle::new();
         let asked = (handle.asked(), log.clone());
@@ -165,8 +168,8 @@ impl Played {
     pub(super) async fn until(&self, what: &str) {
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         while !self.lines().iter().any(is_it) {
-            assert!(self.began.elapsed() < Duration::from_secs(60), "no {what}: {:?}", self.lines());
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            let written = tokio::time::timeout(Duration::from_secs(60), self.log.written.notified()).await;
+            assert!(written.is_ok(), "no {what}: {:?}", self.lines());
         }
     }
 }

@@ -80,7 +80,7 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
     played.until("heard: ready").await;
     played.tell();
     played.until("heard: done").await;
-    assert_eq!(played.lines().last().map(String::as_str), Some("41 heard: done"));
+    assert_eq!(played.lines().last().map(String::as_str), Some("40 heard: done"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,12 +58,8 @@ async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
     played.tell();
     played.cancel();
     played.until("stopping").await;
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    assert!(
-        !played.lines().iter().any(|line| line.contains("cancelled") || line.contains("done")),
-        "{:?}",
-        played.lines()
-    );
     drop(go);
     played.until("heard: done").await;
+    let lines = played.lines();
+    assert!(!lines.iter().any(|line| line.contains("cancelled")), "it was let go while it still ran: {lines:?}");
 }
