@@ -1,5 +1,7 @@
 //! The probes: what a load balancer and a kubelet are told, from before the first hook until after the last.
 
+use std::net::TcpStream;
+
 use crate::harness::{Program, Signal, program};
 use crate::http::{Connection, request};
 
@@ -16,6 +18,16 @@ fn ask(address: &str) -> ([String; 3], String) {
     let answers = PROBES.map(|path| request(address, &format!("GET {path}")).expect("an answer"));
     let body = answers[2].body.clone();
     (answers.map(|answer| answer.head.split(' ').nth(1).expect("a status").to_owned()), body)
+}
+
+/// Has a request in flight, and the stop begun.
+fn stopping_with_a_request(program: &mut Program) -> Connection<TcpStream> {
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    client
 }
 
 #[test]
@@ -39,11 +51,7 @@ fn probes_answer_before_the_first_hook_has_started() {
 fn readiness_turns_with_the_signal_and_liveness_stays_until_the_end() {
     let mut program = program!("service").args("close_db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
     let address = admin(&mut program);
-    let mut client = Connection::to(&program.address()).expect("it listens");
-    client.send("GET /held").expect("it listens");
-    program.wait_until_said("held");
-    program.signal(Signal::SIGTERM);
-    program.wait_for("stopping");
+    let mut client = stopping_with_a_request(&mut program);
     let (codes, body) = ask(&address);
     assert_eq!(codes, ["200", "200", "503"]);
     let why = r#"{"status":"fail","state":"draining","reason":"the process is stopping","waiting_for":["GET /held "#;
@@ -63,11 +71,7 @@ fn readiness_may_stay_while_requests_drain() {
     let program = program!("service").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
     let mut program = program.env("LIFECYCLE_READY_WHILE_DRAINING", "on").start();
     let address = admin(&mut program);
-    let mut client = Connection::to(&program.address()).expect("it listens");
-    client.send("GET /held").expect("it listens");
-    program.wait_until_said("held");
-    program.signal(Signal::SIGTERM);
-    program.wait_for("stopping");
+    let _client = stopping_with_a_request(&mut program);
     let (codes, body) = ask(&address);
     assert_eq!(codes, ["200", "200", "200"]);
     assert!(body.contains(r#""state":"draining""#), "{body}");
