@@ -1,8 +1,11 @@
 //! The face: what a program builds, runs and gets a report from.
 
+mod drive;
 mod prepare;
 mod process;
+mod reaction;
 mod run;
+mod stage;
 #[cfg(test)]
 mod tests;
 

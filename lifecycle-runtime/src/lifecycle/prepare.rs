@@ -5,20 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Lifecycle;
-use super::run::{Run, Servers};
+use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
-use crate::event::{Event, Events, readable};
+use crate::event::{Event, readable};
 use crate::hook::{HookMeta, Kind};
-use crate::live::Live;
 use crate::plan::Plan;
-use crate::recurring::Inbox;
-use crate::report::{Recorder, Report};
+use crate::report::Report;
 use crate::server::{Http, HttpError};
 use crate::trace::Trace;
 
+/// A run that is ready to begin.
+pub(super) struct Prepared {
+    pub(super) run: Run,
+    pub(super) servers: Servers,
+    pub(super) hears_signals: bool,
+}
+
 /// A run that is ready to begin; or the report of one that is not to be.
-pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report>> {
+pub(super) fn prepare(lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
     let refuse = |console: &Console, exit: u8, error: String| {
         console.complain(&error);
         console.say(&format!("nothing was started, exit code {exit}"));
@@ -56,33 +61,16 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<(Run, Servers), Box<Report
         HttpError::Bind(error) => refuse(&console, 1, error),
     })?;
 
-    let recorder = Recorder::new(plan.hooks().len());
-    let live = Live::new(recorder.clone());
     let mut observers = lifecycle.observers;
-    observers.push(Arc::new(recorder.clone()));
     observers.push(Arc::new(Trace));
     if config.console {
         observers.push(Arc::new(console.clone()));
     }
-    let events = Events::new(observers);
+    let run = Run::new(config, Arc::new(plan), lifecycle.handle, observers, console, Conduct::default());
     if let Some(exceeded) = exceeded {
-        events.emit(&exceeded);
+        run.events.emit(&exceeded);
     }
-    let inbox = Inbox::of(&plan);
-    let run = Run {
-        config,
-        inbox,
-        plan: Arc::new(plan),
-        handle: lifecycle.handle,
-        hears_signals: lifecycle.signals,
-        work: Arc::new(|hook, scope| (hook.run)(scope)),
-        jitter: fastrand::f64,
-        events,
-        recorder,
-        live,
-        console,
-    };
-    Ok((run, servers))
+    Ok(Prepared { run, servers, hears_signals: lifecycle.signals })
 }
 
 /// Takes every server's addresses.

@@ -4,26 +4,26 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::Lifecycle;
-use super::prepare::prepare;
-use super::run::{Run, Servers};
+use super::prepare::{Prepared, prepare};
+use super::reaction::{Reaction, Reactions};
+use super::run::Run;
 use crate::console::Console;
 use crate::event::readable;
 use crate::live::Live;
 use crate::report::Report;
 use crate::signals::{Signals, exit_now};
-use crate::stop::StopCause;
 use crate::watchdog::Watchdog;
 
 /// How long the last words may take to be written.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
-    let (run, servers) = match prepare(lifecycle) {
+    let prepared = match prepare(lifecycle) {
         Ok(prepared) => prepared,
         Err(report) => return ExitCode::from(report.exit_code()),
     };
-    let console = run.console.clone();
-    let code = outside_of_any_runtime(|| guarded(run, servers)).unwrap_or_else(|error| {
+    let console = prepared.run.console.clone();
+    let code = outside_of_any_runtime(|| guarded(prepared)).unwrap_or_else(|error| {
         console.complain(&format!("the system refuses a thread or a signal handler: {error}"));
         1
     });
@@ -42,14 +42,15 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> std::io::Result<T> + Se
     })
 }
 
-fn guarded(run: Run, servers: Servers) -> std::io::Result<u8> {
+fn guarded(prepared: Prepared) -> std::io::Result<u8> {
+    let Prepared { run, servers, hears_signals } = prepared;
     let (grace, startup_timeout) = (run.config.grace, run.config.startup_timeout);
     let watchdog = Watchdog::start(bite(run.console.clone(), run.live.clone(), grace))?;
     let leash = watchdog.leash();
     leash.arm(Instant::now() + startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let _signals = run.hears_signals.then(|| hear(&run)).transpose()?;
+    let _signals = hears_signals.then(|| hear(&run)).transpose()?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
@@ -63,12 +64,12 @@ fn guarded(run: Run, servers: Servers) -> std::io::Result<u8> {
 }
 
 pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
-    let (run, servers) = match prepare(lifecycle) {
+    let Prepared { run, servers, hears_signals } = match prepare(lifecycle) {
         Ok(prepared) => prepared,
         Err(report) => return *report,
     };
     let console = run.console.clone();
-    let report = match run.hears_signals.then(|| hear(&run)).transpose() {
+    let report = match hears_signals.then(|| hear(&run)).transpose() {
         Ok(_signals) => spawned(run.drive(servers, None)).await,
         Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
     };
@@ -96,30 +97,20 @@ const SHOWS: &str = "SIGUSR1";
 
 /// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
 fn hear(run: &Run) -> std::io::Result<Signals> {
-    let (handle, console, live) = (run.handle.clone(), run.console.clone(), run.live.clone());
-    let inbox = run.inbox.clone();
-    let mut others: Vec<_> = inbox.names().collect();
+    let (console, live) = (run.console.clone(), run.live.clone());
+    let mut others: Vec<_> = run.inbox.names().collect();
     if !others.contains(&SHOWS) {
         others.push(SHOWS);
     }
-    let mut stops = 0;
-    Signals::listen(others, move |signal| {
-        if !signal.stops {
-            if !inbox.put(signal.name) {
-                console.say(&live.picture());
-            }
-            return;
-        }
-        stops += 1;
-        match stops {
-            1 => handle.ask(StopCause::Signal(signal.name)),
-            2 => handle.hurry(),
-            _ => {
-                let code = 128 + signal.number;
-                console.complain(&format!("third signal ({}): exit at once, exit code {code}", signal.name));
-                console.flush(LAST_WORDS);
-                exit_now(code);
-            }
+    let mut reactions = Reactions::new(run.handle.clone(), run.inbox.clone());
+    Signals::listen(others, move |signal| match reactions.react(signal.name, signal.stops) {
+        Reaction::Stop | Reaction::Hooks => {}
+        Reaction::Nothing => console.say(&live.picture()),
+        Reaction::Exit => {
+            let code = 128 + signal.number;
+            console.complain(&format!("third signal ({}): exit at once, exit code {code}", signal.name));
+            console.flush(LAST_WORDS);
+            exit_now(code);
         }
     })
 }

@@ -1,18 +1,17 @@
 //! Plays a plan: each hook does what a text says, and what happens is written down with its time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Event, Events, Observer, Outcome, ServiceState};
+use crate::event::{Event, Observer, Outcome, ServiceState};
 use crate::executor::Work;
-use crate::lifecycle::run::{Run, Servers};
-use crate::live::Live;
+use crate::lifecycle::run::{Conduct, Run, Servers};
 use crate::plan::sample;
 use crate::recurring::Inbox;
-use crate::report::{Recorder, Report};
+use crate::report::Report;
 use crate::state::State;
 use crate::stop::{StopCause, StopHandle};
 use crate::task::{Task, Value};
@@ -71,32 +70,19 @@ impl Play {
 
     pub(super) async fn run(self) -> Played {
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
-        let inbox = Inbox::of(&plan);
         let script = Arc::new(Script {
             lines: Mutex::default(),
             written: Condvar::new(),
             events: Mutex::default(),
             signals: Mutex::new(self.signals),
             handle: StopHandle::new(),
-            inbox: inbox.clone(),
+            inbox: OnceLock::new(),
         });
-        let recorder = Recorder::new(plan.hooks().len());
-        let live = Live::new(recorder.clone());
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(recorder.clone()), Arc::new(Seen(Arc::clone(&script)))];
-        let run = Run {
-            config: self.config,
-            plan,
-            handle: script.handle.clone(),
-            hears_signals: false,
-            inbox,
-            work: work(Arc::clone(&script), self.behaviours),
-            jitter: || 1.0,
-            events: Events::new(observers),
-            recorder,
-            live,
-            console: Console::silent(),
-        };
-        let report = run.drive(Servers { apps: Vec::new(), admin: None }, None);
+        let conduct = Conduct { work: work(Arc::clone(&script), self.behaviours), jitter: || 1.0 };
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Seen(Arc::clone(&script)))];
+        let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
+        let _ = script.inbox.set(run.inbox.clone());
+        let report = run.drive(Servers::default(), None);
         // A line that never comes would let hooks that recur go on for ever.
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
         let lines = script.lines.lock().expect("no panic").clone();
@@ -112,7 +98,7 @@ struct Script {
     events: Mutex<Vec<Event>>,
     signals: Mutex<Vec<String>>,
     handle: StopHandle,
-    inbox: Inbox,
+    inbox: OnceLock<Inbox>,
 }
 
 impl Script {
@@ -134,7 +120,7 @@ impl Script {
     fn send(&self, name: &str) {
         match name {
             "stop" => self.ask(),
-            name => drop(self.inbox.put(name)),
+            name => drop(self.inbox.get().expect("a run").put(name)),
         }
     }
 

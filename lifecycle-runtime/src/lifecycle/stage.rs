@@ -1,0 +1,287 @@
+//! A run that runs: the order of everything, from the first hook to the last.
+
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::run::{Conduct, Run};
+use crate::event::{Event, Traffic};
+use crate::executor::{CriticalPath, Executor, Left, StartError};
+use crate::hook::Kind;
+use crate::plan::Budget;
+use crate::server::{BoundHttp, BuiltHttp, DrainTimes, Serving, Surroundings};
+use crate::state::State;
+use crate::stop::{Asked, Progress, StopCause, hurried, stop_asked};
+use crate::watchdog::Leash;
+
+/// How often a start, and how often a stop, says what it waits for.
+const START_NEWS: Duration = Duration::from_secs(5);
+const STOP_NEWS: Duration = Duration::from_secs(1);
+
+/// A run that runs.
+pub(super) struct Stage<'r> {
+    pub(super) run: &'r Run,
+    pub(super) drain_budget: Budget,
+    pub(super) stop_budget: Budget,
+    pub(super) leash: Option<Leash>,
+    /// No health check and no hook of a signal runs any more.
+    pub(super) recurring_over: &'r Notify,
+}
+
+/// What the start and the stop could not be faster than.
+#[derive(Default)]
+pub(super) struct Paths {
+    pub(super) start: CriticalPath,
+    pub(super) stop: CriticalPath,
+}
+
+impl Stage<'_> {
+    pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> Paths {
+        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter }, .. } = self.run;
+        let mut executor =
+            Executor::new(Arc::clone(plan), surroundings.scope.clone(), Arc::clone(work), events.clone(), *jitter);
+        let mut asked = self.run.handle.asked();
+        let mut paths = Paths::default();
+
+        self.enter(State::Starting);
+        let limit = Instant::now() + config.startup_timeout;
+        match executor.start(Kind::Startup, limit, &mut asked).await {
+            Ok(path) => {
+                paths.start = path;
+                let served = tokio::select! {
+                    biased;
+                    served = serve(servers, surroundings) => served,
+                    cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
+                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
+                };
+                match served {
+                    Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
+                    Err(failure) => self.fail(&failure, State::Stopping),
+                }
+            }
+            Err((failure, left)) => {
+                self.fail(&failure, State::Stopping);
+                executor.give_up(left, self.drain_end(), &mut asked).await;
+            }
+        }
+        self.recurring_over.notified().await;
+        self.enter(State::Stopping);
+        paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget, &mut asked).await);
+        self.enter(State::Stopped);
+        paths
+    }
+
+    /// Everything between the last startup hook and the first shutdown hook.
+    async fn until_stop(
+        &self,
+        executor: &mut Executor,
+        mut serving: Vec<Serving>,
+        limit: Instant,
+        mut asked: watch::Receiver<Asked>,
+        paths: &mut Paths,
+    ) {
+        let Run { events, live, .. } = self.run;
+        let urls = serving.iter().flat_map(|server| &server.urls);
+        urls.for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
+        for server in &serving {
+            let tables = server.tables.clone();
+            live.add(move |state| tables.now(state));
+        }
+        let ready = tokio::select! {
+            biased;
+            ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
+            never = self.watch(&mut serving) => match never {},
+        };
+        for server in &serving {
+            // Before anybody hears of the stop: no response after that may invite another request.
+            server.announce_close();
+        }
+        let left = match ready {
+            Ok(cause) => {
+                self.begin_stop(&cause, State::Draining);
+                None
+            }
+            Err((failure, left)) => {
+                self.fail(&failure, State::Draining);
+                Some(left)
+            }
+        };
+        let hooks = async {
+            let end = self.drain_end();
+            if let Some(left) = left {
+                // They may do what drain hooks undo.
+                let give_up_at = earlier(end, self.drain_budget.whole());
+                executor.give_up(left, give_up_at, &mut asked.clone()).await;
+            }
+            (executor.stop(Kind::Drain, end, &self.drain_budget, &mut asked.clone()).await, Instant::now())
+        };
+        let servers = async {
+            if let Some((traffic, took)) = self.drain(serving, asked.clone()).await {
+                events.emit(&Event::Drained { traffic, took });
+            }
+            live.forget_others();
+            Instant::now()
+        };
+        let ((path, hooks_ended), drained) = tokio::join!(hooks, servers);
+        // Hooks that the servers outlasted have held nothing up.
+        if hooks_ended >= drained {
+            paths.stop = path;
+        }
+    }
+
+    /// Runs the ready hooks, and is ready until a stop is asked for.
+    async fn ready(
+        &self,
+        executor: &mut Executor,
+        limit: Instant,
+        asked: &mut watch::Receiver<Asked>,
+        path: &mut CriticalPath,
+    ) -> Result<StopCause, (StartError, Left)> {
+        // Without any there is no time in between for a stop to be a failed start.
+        if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
+            path.extend(executor.start(Kind::Ready, limit, asked).await?);
+        }
+        self.enter(State::Ready);
+        self.release_watchdog();
+        Ok(stop_asked(asked).await)
+    }
+
+    /// A server that ends by itself asks for the stop.
+    async fn watch(&self, serving: &mut [Serving]) -> Infallible {
+        let error = poll_fn(|context| first_ended(serving, context)).await;
+        self.run.handle.ask(StopCause::Server(error));
+        pending().await
+    }
+
+    /// Waits for `drain_delay`, closes the listeners, and waits for requests.
+    async fn drain(&self, serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) -> Option<(Traffic, Duration)> {
+        let Run { config, .. } = self.run;
+        let began = Instant::now();
+        // Also a delay leaves the shutdown hooks their time.
+        let end = self.drain_end();
+        if !config.drain_delay.is_zero() {
+            tokio::select! {
+                biased;
+                () = hurried(&mut asked) => {}
+                () = sleep(config.drain_delay) => {}
+                () = sleep_until(end) => {}
+            }
+        }
+        let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
+        let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
+        let mut drains = JoinSet::new();
+        for server in serving {
+            let mut asked = asked.clone();
+            drains.spawn(async move { server.drain(times, hurried(&mut asked)).await });
+        }
+        let drained = drains.join_all().await;
+        let together = drained.into_iter().reduce(Traffic::and);
+        together.map(|traffic| (traffic, began.elapsed()))
+    }
+
+    /// The start has failed: the stop begins, for what has started.
+    fn fail(&self, failure: &StartError, next: State) {
+        self.run.events.emit(&Event::StartFailed { reason: failure.reason.clone() });
+        self.begin_stop(&failure.cause, next);
+    }
+
+    /// From here the stop's time runs, and everybody knows before anything else happens.
+    fn begin_stop(&self, cause: &StopCause, next: State) {
+        let grace = self.run.config.grace;
+        if let Some(leash) = &self.leash {
+            leash.arm(std::time::Instant::now() + grace);
+        }
+        // What is printed at the end has to fit in as well.
+        let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
+        let from = self.run.handle.asked().borrow().at.unwrap_or_else(Instant::now);
+        self.run.progress.send_modify(|progress| {
+            progress.deadline = Some(from + for_hooks);
+            progress.state = next;
+        });
+        self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace });
+        self.run.events.emit(&Event::State(next));
+    }
+
+    fn deadline(&self) -> Instant {
+        self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
+    }
+
+    /// When nothing may go on but shutdown hooks and teardowns.
+    fn drain_end(&self) -> Instant {
+        earlier(self.deadline(), self.stop_budget.whole())
+    }
+
+    fn enter(&self, state: State) {
+        let change = |progress: &mut Progress| {
+            progress.has_started |= state == State::Ready;
+            std::mem::replace(&mut progress.state, state) != state
+        };
+        if self.run.progress.send_if_modified(change) || state == State::Starting {
+            self.run.events.emit(&Event::State(state));
+        }
+    }
+
+    /// The start is over; a stop, also one asked for just now, has a deadline of its own.
+    fn release_watchdog(&self) {
+        if let Some(leash) = &self.leash {
+            leash.rearm(None);
+            if self.run.handle.asked().borrow().cause.is_some() {
+                leash.arm(std::time::Instant::now() + self.run.config.grace);
+            }
+        }
+    }
+
+    /// Tells of what takes long, and that it is hurried.
+    pub(super) async fn narrate(&self) -> Infallible {
+        let mut asked = self.run.handle.asked();
+        let mut progress = self.run.progress.subscribe();
+        let mut told = false;
+        loop {
+            let state = progress.borrow_and_update().state;
+            let pause = match state {
+                State::Starting => sleep(START_NEWS),
+                State::Ready => sleep(Duration::MAX),
+                _ => sleep(STOP_NEWS),
+            };
+            tokio::select! {
+                Ok(()) = progress.changed() => {}
+                () = hurried(&mut asked), if !told => {
+                    told = true;
+                    self.run.events.emit(&Event::Hurried);
+                }
+                () = pause => {
+                    let on = self.run.live.waits();
+                    if !on.is_empty() {
+                        self.run.events.emit(&Event::Waiting { on });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Builds the apps, and opens the listeners once all are there.
+pub(super) async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Result<Vec<Serving>, StartError> {
+    let failure = |what, error| StartError::new(format!("{what}: {error}"));
+    let mut built = Vec::new();
+    for server in servers {
+        built.push(server.build(surroundings).await.map_err(|error| failure("no app to serve", error))?);
+    }
+    let open = |server: BuiltHttp| server.open().map_err(|error| failure("the server can't listen", error));
+    built.into_iter().map(open).collect()
+}
+
+fn earlier(moment: Instant, by: Duration) -> Instant {
+    moment.checked_sub(by).unwrap_or(moment)
+}
+
+fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {
+    let mut ended = serving.iter_mut().map(|server| server.poll_ended(context));
+    ended.find(Poll::is_ready).unwrap_or(Poll::Pending)
+}
