@@ -287,7 +287,7 @@ impl HookMeta {
         self.edges().before.iter().copied()
     }
 
-    fn edges(&self) -> Edges {
+    pub(crate) fn edges(&self) -> Edges {
         match self.edges {
             EdgeSource::Type(edges) => edges(),
             EdgeSource::Data(edges) => edges,

@@ -99,6 +99,7 @@
 //! # Features
 //!
 //! - `http2`: HTTP/2 without TLS (`Http::auto_h2c`)
+//! - `testing`: apps inside tests, for `[dev-dependencies]` ([`testing`])
 //! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls`)
 #![warn(unreachable_pub)]
 
@@ -129,6 +130,8 @@ mod signals;
 mod state;
 mod stop;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trace;
 mod watchdog;
 

@@ -9,6 +9,11 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub(crate) use reaction::{Reaction, Reactions};
+#[cfg(feature = "testing")]
+pub(crate) use run::{Conduct, Run, Servers};
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,14 +69,14 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
-    config: Config,
-    hooks: Vec<&'static HookMeta>,
+    pub(crate) config: Config,
+    pub(crate) hooks: Vec<&'static HookMeta>,
     /// Paths of hooks that have to be among them.
     expected: Vec<String>,
-    servers: Vec<Http>,
-    observers: Vec<Arc<dyn Observer>>,
+    pub(crate) servers: Vec<Http>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
     signals: bool,
-    handle: StopHandle,
+    pub(crate) handle: StopHandle,
 }
 
 impl Default for Lifecycle {

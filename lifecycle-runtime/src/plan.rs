@@ -156,7 +156,7 @@ impl Plan {
 
 /// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration. And
 /// where each stands.
-fn with_everything_named(
+pub(crate) fn with_everything_named(
     hooks: impl IntoIterator<Item = &'static HookMeta>,
 ) -> (Vec<&'static HookMeta>, HookMap<usize>) {
     let hooks = hooks.into_iter();

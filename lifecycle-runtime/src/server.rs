@@ -7,6 +7,8 @@ mod address;
 mod connection;
 mod extract;
 mod http2;
+#[cfg(feature = "testing")]
+mod memory;
 mod probes;
 mod secure;
 mod service;
@@ -21,12 +23,17 @@ mod worker;
 
 use actix_web::App;
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+pub(crate) use actix_web::dev::ServiceResponse;
+use actix_web::dev::{ServiceFactory, ServiceRequest};
+#[cfg(feature = "testing")]
+pub(crate) use actix_web::test::TestRequest;
 
 use crate::config::ConfigError;
 use crate::health::Health;
 use crate::scope::Scope;
 use address::{BindError, Bound};
+#[cfg(feature = "testing")]
+pub(crate) use memory::{InMemory, Memory};
 pub use probes::probes;
 use secure::Secure;
 use service::Build;
@@ -55,6 +62,8 @@ pub struct Http {
     addresses: Vec<String>,
     protocol: Protocol,
     settings: Settings,
+    #[cfg(feature = "testing")]
+    memory: Option<Memory>,
 }
 
 /// What actix-web's `App` is generic over, as `HttpServer` wants it.
@@ -103,6 +112,8 @@ impl Http {
         B: MessageBody + 'static,
     {
         Self {
+            #[cfg(feature = "testing")]
+            memory: Some(memory::memory(factory.clone())),
             apps: Box::new(move |surroundings| {
                 let (factory, Surroundings { scope, health }) = (factory.clone(), surroundings.clone());
                 service::build(move || factory().app_data(scope.clone()).app_data(health.clone()))
@@ -142,6 +153,12 @@ impl Http {
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
         Self::new(|| App::new().configure(probes)).bind(address).workers(1_usize)
+    }
+
+    /// What builds the app to be asked in memory, once.
+    #[cfg(feature = "testing")]
+    pub(crate) fn take_memory(&mut self) -> Option<Memory> {
+        self.memory.take()
     }
 
     /// Replaces what the environment says.

@@ -17,7 +17,7 @@ const RUNTIME: [(bool, &[&str]); 6] = [
     (true, &["plan", "report"]),
     (true, &["services", "executor", "recurring"]),
     (false, &["registry", "signals", "watchdog", "live", "trace", "console", "server"]),
-    (false, &["lifecycle"]),
+    (true, &["lifecycle", "testing"]),
     (false, &[]),
 ];
 

@@ -90,6 +90,21 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
     Ok(Servers { apps, admin })
 }
 
+#[cfg(feature = "testing")]
+impl Lifecycle {
+    /// Takes a free port for each server, whatever its own addresses are.
+    pub(crate) fn bound_to_free_ports(&mut self) -> Servers {
+        let servers = std::mem::take(&mut self.servers).into_iter().map(|mut server| {
+            server.override_with(Some(vec!["127.0.0.1:0".to_owned()]), None);
+            server.bound().unwrap_or_else(|error| match error {
+                HttpError::Config(error) => panic!("{error}"),
+                HttpError::Bind(error) => panic!("{error}"),
+            })
+        });
+        Servers { apps: servers.collect(), admin: None }
+    }
+}
+
 /// The worst case of the stop, if it is longer than the stop may take.
 fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
     let servers = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];

@@ -1,0 +1,51 @@
+//! An app that answers in memory, for tests.
+
+use std::pin::Pin;
+
+use actix_http::Request;
+use actix_service::Service;
+use actix_web::App;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::test::{TestRequest, init_service};
+
+use super::{AppFactory, Surroundings};
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Builds the app. A panic if it can't be built.
+pub(crate) type Memory = Box<dyn Fn(&Surroundings) -> LocalFuture<InMemory> + Send>;
+
+/// An app that was built.
+pub(crate) struct InMemory(Box<dyn Fn(Request) -> LocalFuture<ServiceResponse>>);
+
+/// What builds the app that `factory` makes.
+pub(super) fn memory<F, T, B>(factory: F) -> Memory
+where
+    F: Fn() -> App<T> + Send + Clone + 'static,
+    T: AppFactory<B> + 'static,
+    B: MessageBody + 'static,
+{
+    Box::new(move |surroundings| {
+        let Surroundings { scope, health } = surroundings.clone();
+        let app = factory().app_data(scope).app_data(health);
+        Box::pin(async move {
+            let app = init_service(app).await;
+            InMemory(Box::new(move |request| {
+                let answered = app.call(request);
+                Box::pin(async move { answered.await.map_or_else(failed, ServiceResponse::map_into_boxed_body) })
+            }))
+        })
+    })
+}
+
+/// What a client sees of an error that no handler and no middleware has answered.
+fn failed(error: actix_web::Error) -> ServiceResponse<BoxBody> {
+    ServiceResponse::from_err(error, TestRequest::default().to_http_request())
+}
+
+impl InMemory {
+    pub(crate) async fn answer(&self, request: TestRequest) -> ServiceResponse {
+        (self.0)(request.to_request()).await
+    }
+}

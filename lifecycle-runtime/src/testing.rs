@@ -1,0 +1,41 @@
+//! Tests of hooks, of their order, and of what happens when they fail. With the feature `testing`.
+//!
+//! ```standalone_crate
+//! use lifecycle_runtime::testing::TestApp;
+//! use lifecycle_runtime::{Dep, on_shutdown, on_startup};
+//!
+//! #[on_startup]
+//! async fn db() -> String { "a pool of connections".to_owned() }
+//!
+//! #[on_shutdown(of = db)]
+//! async fn close_db(db: Dep<db>) { println!("closing {db}"); }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let app = TestApp::builder().replace::<db>("a fake".to_owned()).start().await;
+//! assert_eq!(*app.get::<db>(), "a fake");
+//! let report = app.stop().await;
+//! report.assert_clean().assert_ran_once::<close_db>();
+//! # }
+//! ```
+//!
+//! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them reads `LIFECYCLE_*`
+//! variables, hears the process's signals, writes to stderr, or takes an address that was not asked for.
+
+mod app;
+mod assertions;
+mod builder;
+mod clock;
+mod faults;
+mod harness;
+mod moment;
+mod selection;
+mod timeline;
+
+pub use app::{FromTestApp, TestApp};
+pub use assertions::TestReport;
+pub use builder::TestAppBuilder;
+pub use clock::real_io;
+pub use faults::Fault;
+#[doc(hidden)]
+pub use harness::run;
+pub use moment::{Moment, Signal};

@@ -1,0 +1,395 @@
+//! An app that runs inside a test.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OnceCell, watch};
+use tokio::task::{JoinError, JoinHandle};
+
+use super::assertions::TestReport;
+use super::builder::TestAppBuilder;
+use super::faults::Planted;
+use super::harness;
+use super::moment::{Moment, Signal, Timed};
+use super::timeline::Record;
+use crate::console::Console;
+use crate::dep::Dep;
+use crate::event::{Event, Observer};
+use crate::executor::Work;
+use crate::hook::Hook;
+use crate::inject::Inject;
+use crate::lifecycle::{Conduct, Lifecycle, Reaction, Reactions, Run, Servers};
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::server::{Http, InMemory, Memory, ServiceResponse, Surroundings, TestRequest};
+use crate::state::State;
+use crate::stop::{Progress, StopHandle};
+
+/// An app that runs inside a test: its hooks have started, and it answers requests.
+///
+/// Clones are the same app. [`stop`](Self::stop) it and look at the report. One that is dropped without stops itself, and the
+/// test fails if that stop is not clean. It can do so in `#[lifecycle_runtime::test]` and on a
+/// runtime of several threads. On a runtime of one thread nothing can be waited for where a value is dropped: there, to forget
+/// `stop` is a panic that says so.
+///
+/// ```standalone_crate
+/// use actix_web::test::{TestRequest, read_body};
+/// use actix_web::{App, web};
+/// use lifecycle_runtime::testing::TestApp;
+/// use lifecycle_runtime::{Dep, Lifecycle, on_startup};
+///
+/// #[on_startup]
+/// async fn greeting() -> String { "hello".to_owned() }
+///
+/// async fn hello(greeting: Dep<greeting>) -> String { greeting.to_string() }
+///
+/// // What `main` runs.
+/// fn service() -> Lifecycle {
+///     Lifecycle::new().http(|| App::new().route("/", web::get().to(hello)))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let app = TestApp::of(service()).replace::<greeting>("moin".to_owned()).start().await;
+/// let response = app.request(TestRequest::get().uri("/")).await;
+/// assert_eq!(read_body(response).await, "moin");
+/// app.stop().await.assert_clean();
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TestApp {
+    running: Rc<Running>,
+}
+
+/// What an app is made of.
+pub(super) struct Parts {
+    pub(super) lifecycle: Lifecycle,
+    pub(super) plan: Plan,
+    pub(super) work: Work,
+    pub(super) faults: Arc<Vec<Planted>>,
+    pub(super) signals: Vec<Timed>,
+    pub(super) listens: bool,
+}
+
+struct Running {
+    handle: StopHandle,
+    progress: watch::Receiver<Progress>,
+    surroundings: Surroundings,
+    record: Record,
+    faults: Arc<Vec<Planted>>,
+    desk: Arc<Desk>,
+    /// Builds the app to be asked in memory; and that app, once it was asked.
+    memory: Option<Memory>,
+    app: OnceCell<InMemory>,
+    run: RefCell<Option<JoinHandle<Report>>>,
+    report: OnceCell<TestReport>,
+}
+
+impl TestApp {
+    /// An app of all registered hooks, without a server.
+    pub fn builder() -> TestAppBuilder {
+        Self::of(Lifecycle::new())
+    }
+
+    /// An app of this lifecycle: its hooks, servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
+        TestAppBuilder::new(lifecycle)
+    }
+
+    /// Starts an app of all registered hooks, and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If the start fails, with what happened.
+    #[track_caller]
+    pub fn start() -> impl Future<Output = Self> {
+        Self::builder().start()
+    }
+
+    pub(super) async fn run(parts: Parts) -> Result<Self, Box<TestReport>> {
+        let Parts { mut lifecycle, plan, work, faults, signals, listens } = parts;
+        let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
+        let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
+        let record = Record::new();
+        let desk = Arc::new(Desk { signals, reactions: OnceLock::new(), mistakes: Mutex::default() });
+        let mut observers = lifecycle.observers;
+        observers.push(Arc::new(record.clone()));
+        observers.push(Arc::<Desk>::clone(&desk));
+        let conduct = Conduct { work, jitter: || 1.0 };
+        let run =
+            Run::new(lifecycle.config, Arc::new(plan), lifecycle.handle.clone(), observers, Console::silent(), conduct);
+        let _ = desk.reactions.set(Mutex::new(Reactions::new(lifecycle.handle.clone(), run.inbox.clone())));
+        let mut progress = run.progress.subscribe();
+        let app = Self {
+            running: Rc::new(Running {
+                handle: lifecycle.handle,
+                progress: progress.clone(),
+                surroundings: run.surroundings.clone(),
+                record,
+                faults,
+                desk,
+                memory,
+                app: OnceCell::new(),
+                run: RefCell::new(Some(tokio::spawn(run.drive(servers, None)))),
+                report: OnceCell::new(),
+            }),
+        };
+        harness::entrust(&app);
+        // An error is the end of the run: then there is a report.
+        let is_over = |progress: &Progress| progress.has_started || progress.state == State::Stopped;
+        let has_started = progress.wait_for(is_over).await.is_ok_and(|progress| progress.has_started);
+        if has_started { Ok(app) } else { Err(Box::new(app.end().await)) }
+    }
+
+    /// The value of a hook, as in hooks and handlers.
+    ///
+    /// # Panics
+    ///
+    /// If the hook is not part of the app, or its value has been dropped.
+    #[track_caller]
+    #[must_use]
+    pub fn get<H: Hook>(&self) -> Dep<H> {
+        self.running.surroundings.scope.dep().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Where the run stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.running.progress.borrow().state
+    }
+
+    /// What stops the app from other tasks.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        self.running.handle.clone()
+    }
+
+    /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT and SIGQUIT begins the stop, the second
+    /// hurries it; others run their hooks.
+    ///
+    /// # Panics
+    ///
+    /// If no hook is for the signal, or if it is the third that stops, which would end the process.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        if let Err(mistake) = self.running.desk.send(signal) {
+            panic!("{mistake}");
+        }
+    }
+
+    /// Waits until this has happened; returns at once if it has. Forever, if it never does: on paused time until the timeouts of
+    /// hooks have ended the run.
+    ///
+    /// # Panics
+    ///
+    /// If the run ends without it, with what happened.
+    #[track_caller]
+    pub fn until(&self, moment: Moment) -> impl Future<Output = ()> {
+        let (place, app) = (Location::caller(), self.clone());
+        async move {
+            let record = app.running.record.clone();
+            tokio::select! {
+                biased;
+                () = record.reached(&moment) => {}
+                _ = app.end() => panic!("{place}: it never came to \"{moment}\"; what happened:\n\n{}", record.timeline()),
+            }
+        }
+    }
+
+    /// Sends a request to the app, in memory: to the first one, if the lifecycle has several servers. The app answers from when
+    /// it is ready until it is dropped; nothing of it is drained.
+    ///
+    /// # Panics
+    ///
+    /// If the lifecycle has no server, or the app can't be built.
+    #[track_caller]
+    pub fn request(&self, request: TestRequest) -> impl Future<Output = ServiceResponse> {
+        let (place, app) = (Location::caller(), self.clone());
+        async move {
+            let Running { memory, app, surroundings, .. } = &*app.running;
+            let Some(memory) = memory else {
+                panic!("{place}: nobody answers requests: give the app a lifecycle with a server, by `TestApp::of`")
+            };
+            app.get_or_init(|| memory(surroundings)).await.answer(request).await
+        }
+    }
+
+    /// Where the app can be reached over a real connection, as `http://127.0.0.1:PORT`: after
+    /// [`listen`](TestAppBuilder::listen).
+    ///
+    /// # Panics
+    ///
+    /// If it was not told to listen.
+    #[track_caller]
+    #[must_use]
+    pub fn url(&self) -> String {
+        let urls = self.running.record.timeline().urls();
+        urls.into_iter().next().unwrap_or_else(|| panic!("the app does not listen: call `listen` before `start`"))
+    }
+
+    /// Stops the app, if that has not happened yet, waits for its end, and returns what became of it. Again, it returns the
+    /// same.
+    ///
+    /// # Panics
+    ///
+    /// If a fault or a signal that the test has set never came up.
+    pub async fn stop(&self) -> TestReport {
+        self.running.handle.stop();
+        self.end().await
+    }
+
+    /// Waits until the app has ended, as something else stops it, and returns what became of it.
+    ///
+    /// # Panics
+    ///
+    /// As [`stop`](Self::stop).
+    pub async fn end(&self) -> TestReport {
+        let running = &*self.running;
+        running.report.get_or_init(|| running.report()).await.clone()
+    }
+
+    /// What a hook would be given.
+    #[track_caller]
+    pub(super) fn inject<T: Inject>(&self) -> T {
+        T::inject(&self.running.surroundings.scope).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.running.report.initialized()
+    }
+}
+
+impl fmt::Debug for TestApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestApp").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    async fn report(&self) -> TestReport {
+        // The sender goes with the run.
+        let mut progress = self.progress.clone();
+        while progress.changed().await.is_ok() {}
+        // In its place until it is over: who waits here may give up.
+        let report = poll_fn(|context| match &mut *self.run.borrow_mut() {
+            Some(run) => Pin::new(run).poll(context),
+            None => Poll::Pending,
+        });
+        let report = report.await;
+        self.run.take();
+        self.judge(report)
+    }
+
+    /// What became of the run, if the test was right about what it has planned.
+    fn judge(&self, report: Result<Report, JoinError>) -> TestReport {
+        let report = report.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let timeline = self.record.timeline();
+        let unused = self.faults.iter().filter_map(Planted::unused).chain(self.desk.unused());
+        let mistakes: Vec<_> = self.desk.mistakes().drain(..).chain(unused).collect();
+        assert!(mistakes.is_empty(), "{}; what happened:\n\n{timeline}", mistakes.join("\n"));
+        TestReport::new(report, timeline)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        self.handle.stop();
+        if std::thread::panicking() {
+            return;
+        }
+        match Handle::try_current().map(|runtime| (runtime.runtime_flavor(), runtime)) {
+            Ok((RuntimeFlavor::MultiThread, runtime)) => {
+                self.judge(tokio::task::block_in_place(|| runtime.block_on(run))).assert_clean();
+            }
+            _ => panic!(
+                "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the test with \
+                 `app.stop().await`, or write it under `#[lifecycle_runtime::test]`, which does"
+            ),
+        }
+    }
+}
+
+/// Where signals come in.
+struct Desk {
+    signals: Vec<Timed>,
+    reactions: OnceLock<Mutex<Reactions>>,
+    /// Of signals that no test could send to a process.
+    mistakes: Mutex<Vec<String>>,
+}
+
+impl Desk {
+    fn send(&self, signal: Signal) -> Result<(), String> {
+        let reactions = self.reactions.get().ok_or("nothing runs yet")?;
+        let mut reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
+        match reactions.react(signal.name(), signal.stops()) {
+            Reaction::Stop | Reaction::Hooks => Ok(()),
+            Reaction::Nothing => Err(format!("nobody hears {signal}: no hook of the app is for it")),
+            Reaction::Exit => Err(format!("{signal} is the third signal that stops: the process would exit at once")),
+        }
+    }
+
+    fn mistakes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unused(&self) -> impl Iterator<Item = String> {
+        self.signals.iter().filter_map(Timed::unused)
+    }
+}
+
+impl Observer for Desk {
+    fn on_event(&self, _: Duration, event: &Event) {
+        for timed in self.signals.iter().filter(|timed| timed.is_due(event)) {
+            if let Err(mistake) = self.send(timed.signal) {
+                self.mistakes().push(format!("{}: {mistake}", timed.place));
+            }
+        }
+    }
+}
+
+/// What a test under `#[lifecycle_runtime::test]` takes: the [`TestApp`] itself, and whatever a hook can take.
+///
+/// ```standalone_crate
+/// use lifecycle_runtime::testing::{FromTestApp, TestApp};
+/// use lifecycle_runtime::{Dep, on_startup};
+///
+/// #[on_startup]
+/// async fn db() -> u32 { 7 }
+///
+/// fn take<T: FromTestApp>(app: &TestApp) -> T { T::from_test_app(app) }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # let app = TestApp::start().await;
+/// assert_eq!(*take::<Dep<db>>(&app), 7);
+/// # app.stop().await;
+/// # }
+/// ```
+pub trait FromTestApp {
+    /// Takes it.
+    ///
+    /// # Panics
+    ///
+    /// If the app doesn't have it.
+    fn from_test_app(app: &TestApp) -> Self;
+}
+
+impl FromTestApp for TestApp {
+    fn from_test_app(app: &TestApp) -> Self {
+        app.clone()
+    }
+}
+
+impl<T: Inject> FromTestApp for T {
+    #[track_caller]
+    fn from_test_app(app: &TestApp) -> Self {
+        app.inject()
+    }
+}

@@ -1,0 +1,192 @@
+//! What a test asks of a run that is over.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use super::timeline::{Timeline, begins, ends};
+use crate::event::{Event, Outcome, readable};
+use crate::hook::{Hook, HookMeta, Kind};
+use crate::report::Report;
+
+/// The [`Report`] of an app in a test, and what to ask of it.
+///
+/// Assertions look at events, never at text or at the time alone: of two things in the same millisecond one comes first.
+/// They return the report, for the next one. One that does not hold panics at the line of the test and shows everything that
+/// happened, a lane for each hook:
+///
+/// ```text
+///      0 µs       — starting —
+///      0 µs  ┌    db begins
+///     10 ms  └    db done (10 ms)
+///     10 ms       — ready —
+///     10 ms       stop: SIGTERM
+///     10 ms  ┌    flush begins
+///     10 ms  │┌   close_db begins
+/// ```
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    report: Report,
+    timeline: Timeline,
+}
+
+impl Deref for TestReport {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl fmt::Display for TestReport {
+    /// Everything that happened, and what came of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.timeline, self.report)
+    }
+}
+
+#[allow(clippy::must_use_candidate, reason = "an assertion is made for its panic")]
+impl TestReport {
+    pub(super) fn new(report: Report, timeline: Timeline) -> Self {
+        Self { report, timeline }
+    }
+
+    /// Everything ran and succeeded: the exit code would be 0.
+    #[track_caller]
+    pub fn assert_clean(&self) -> &Self {
+        if self.report.is_clean() { self } else { self.fail("the run was not clean") }
+    }
+
+    /// The process would end with this exit code.
+    #[track_caller]
+    pub fn assert_exit_code(&self, code: u8) -> &Self {
+        let real = self.report.exit_code();
+        if real == code { self } else { self.fail(&format!("the exit code is {real}, not {code}")) }
+    }
+
+    /// These hooks ran, each once the one before it was [over](Self::assert_before).
+    ///
+    /// ```
+    /// # use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{Dep, Hook, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_shutdown]
+    /// async fn flush(db: Dep<db>) {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let report = TestApp::builder().run().await;
+    /// report.assert_order(&[db::META, flush::META, close_db::META]);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn assert_order(&self, hooks: &[&'static HookMeta]) -> &Self {
+        for pair in hooks.windows(2) {
+            self.check_before(pair[0], pair[1]);
+        }
+        self
+    }
+
+    /// `A` was over before `B` began: it had ended. A service that `B` of the start waited for was over when it was ready.
+    #[track_caller]
+    pub fn assert_before<A: Hook, B: Hook>(&self) -> &Self {
+        self.check_before(A::META, B::META);
+        self
+    }
+
+    /// `A` had ended before `B` was told to stop, a service.
+    #[track_caller]
+    pub fn assert_stopped_before<A: Hook, B: Hook>(&self) -> &Self {
+        let (first, then) = (A::META, B::META);
+        let (_, end) = self.span(first);
+        let told = self.timeline.told_to_stop(then);
+        let told = told.unwrap_or_else(|| self.fail(&format!("`{}` was never told to stop", then.name())));
+        if end > told {
+            self.fail(&format!("`{}` had not ended when `{}` was told to stop", first.name(), then.name()));
+        }
+        self
+    }
+
+    /// The hook ran, once.
+    #[track_caller]
+    pub fn assert_ran_once<H: Hook>(&self) -> &Self {
+        match self.runs(H::META) {
+            1 => self,
+            0 => self.fail(&format!("`{}` did not run", H::META.name())),
+            n => self.fail(&format!("`{}` ran {n} times", H::META.name())),
+        }
+    }
+
+    /// The hook did not run.
+    #[track_caller]
+    pub fn assert_not_run<H: Hook>(&self) -> &Self {
+        if self.runs(H::META) == 0 { self } else { self.fail(&format!("`{}` ran", H::META.name())) }
+    }
+
+    /// Each of these hooks began before the other had ended.
+    #[track_caller]
+    pub fn assert_overlapped<A: Hook, B: Hook>(&self) -> &Self {
+        let (a, b) = (self.span(A::META), self.span(B::META));
+        if a.0 < b.1 && b.0 < a.1 {
+            return self;
+        }
+        let (first, then) = if a.0 < b.0 { (A::META, B::META) } else { (B::META, A::META) };
+        self.fail(&format!("`{}` had ended when `{}` began", first.name(), then.name()))
+    }
+
+    /// The hook failed, in whatever way, and this text is part of how.
+    #[track_caller]
+    pub fn assert_failed<H: Hook>(&self, text: &str) -> &Self {
+        let hook = H::META;
+        match self.outcome(hook) {
+            Some(outcome) if outcome.is_failure() && outcome.to_string().contains(text) => self,
+            Some(outcome) => self.fail(&format!("`{}` {outcome}; expected it to fail with \"{text}\"", hook.name())),
+            None => self.fail(&format!("`{}` did not end", hook.name())),
+        }
+    }
+
+    /// The stop took no longer than this.
+    #[track_caller]
+    pub fn assert_stops_within(&self, time: Duration) -> &Self {
+        let took = self.report.stop_took;
+        if took <= time {
+            return self;
+        }
+        self.fail(&format!("the stop took {}, longer than {}", readable(took), readable(time)))
+    }
+
+    /// Panics, and shows what happened.
+    #[track_caller]
+    pub(super) fn fail(&self, what: &str) -> ! {
+        panic!("{what}; what happened:\n\n{self}\n")
+    }
+
+    #[track_caller]
+    fn check_before(&self, first: &'static HookMeta, then: &'static HookMeta) {
+        let (_, end) = self.span(first);
+        let (begin, _) = self.span(then);
+        let over = match first.kind() {
+            Kind::Service if !matches!(then.kind(), Kind::Drain | Kind::Shutdown) => self.timeline.ready(first),
+            _ => Some(end),
+        };
+        if over.is_none_or(|over| over > begin) {
+            self.fail(&format!("`{}` was not over when `{}` began", first.name(), then.name()));
+        }
+    }
+
+    #[track_caller]
+    fn span(&self, hook: &HookMeta) -> (usize, usize) {
+        self.timeline.span(hook).unwrap_or_else(|| self.fail(&format!("`{}` did not run", hook.name())))
+    }
+
+    fn runs(&self, hook: &HookMeta) -> usize {
+        self.timeline.count(|event: &Event| begins(event) == Some(hook))
+    }
+
+    fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
+        self.timeline.last(|event| ends(event).filter(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome))
+    }
+}

@@ -1,0 +1,269 @@
+//! An app as a test wants it, before it starts.
+
+use std::collections::HashSet;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::app::{Parts, TestApp};
+use super::assertions::TestReport;
+use super::clock::{self, real_io};
+use super::faults::{Fault, Planted};
+use super::moment::{Moment, Signal, Timed};
+use super::selection::{Named, Selection};
+use crate::error::BoxError;
+use crate::executor::Work;
+use crate::hook::{Hook, HookMeta, Kind};
+use crate::id::HookId;
+use crate::lifecycle::Lifecycle;
+use crate::output::HookValue;
+use crate::stop::Stop;
+use crate::task::{Task, Value};
+
+/// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
+///
+/// Made by [`TestApp::builder`] or [`TestApp::of`]. Mistakes are panics at the line of the test that made them.
+///
+/// ```
+/// use lifecycle_runtime::testing::TestApp;
+/// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
+///
+/// #[on_startup]
+/// async fn db() -> u32 { unreachable!("no test needs a real one") }
+/// #[on_startup]
+/// async fn import(db: Dep<db>) {}
+/// #[on_shutdown(of = db, timeout = "5s")]
+/// async fn close_db(db: Dep<db>) { assert_eq!(*db, 7); }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let report = TestApp::builder().replace::<db>(7).without::<import>().hang::<close_db>().run().await;
+/// assert_eq!(report.exit_code(), 3);
+/// # }
+/// ```
+#[must_use = "nothing happens until `start` or `run`"]
+pub struct TestAppBuilder {
+    lifecycle: Lifecycle,
+    selection: Selection,
+    faults: Vec<Planted>,
+    signals: Vec<Timed>,
+    real: HashSet<HookId>,
+    listens: bool,
+}
+
+impl TestAppBuilder {
+    pub(super) fn new(lifecycle: Lifecycle) -> Self {
+        Self {
+            lifecycle,
+            selection: Selection::default(),
+            faults: Vec::new(),
+            signals: Vec::new(),
+            real: HashSet::new(),
+            listens: false,
+        }
+    }
+
+    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that are named in the same
+    /// way.
+    #[track_caller]
+    pub fn only<H: Hook>(mut self) -> Self {
+        self.selection.only.push(named::<H>());
+        self
+    }
+
+    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the same; what needs it has to be
+    /// left out, too, or the hook to be [replaced](Self::replace).
+    #[track_caller]
+    pub fn without<H: Hook>(mut self) -> Self {
+        self.selection.without.push(named::<H>());
+        self
+    }
+
+    /// Gives this hook a value: its function does not run, and needs nothing. Its teardown runs with the value, unless that is
+    /// [left out](Self::without).
+    ///
+    /// A service that is replaced is ready at once, and does nothing until it is told to stop.
+    #[track_caller]
+    pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
+        self.selection.replaced.push((named::<H>(), Value::new(value)));
+        self
+    }
+
+    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a service each time it is run.
+    #[track_caller]
+    pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
+        self.inject::<H>(Fault::fail(error))
+    }
+
+    /// Has this hook panic.
+    #[track_caller]
+    pub fn panic<H: Hook>(self) -> Self {
+        self.inject::<H>(Fault::panic())
+    }
+
+    /// Has this hook hang until it is cancelled.
+    #[track_caller]
+    pub fn hang<H: Hook>(self) -> Self {
+        self.inject::<H>(Fault::hang())
+    }
+
+    /// Has this hook take longer by this.
+    #[track_caller]
+    pub fn delay<H: Hook>(self, by: Duration) -> Self {
+        self.inject::<H>(Fault::delay(by))
+    }
+
+    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a mistake of the test.
+    #[track_caller]
+    pub fn inject<H: Hook>(mut self, fault: Fault) -> Self {
+        let named = named::<H>();
+        self.selection.named.push((named, "given a fault"));
+        self.faults.push(Planted::new(named.hook, fault, named.place));
+        self
+    }
+
+    /// Sends this signal at this moment, to this app and not to the process. One whose moment never comes is a mistake of
+    /// the test.
+    ///
+    /// ```
+    /// use lifecycle_runtime::on_startup;
+    /// use lifecycle_runtime::testing::{Moment, Signal, TestApp};
+    ///
+    /// #[on_startup]
+    /// async fn migrations() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let report = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM).run().await;
+    /// assert_eq!(report.exit_code(), 1, "the start was not over");
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
+        let place = Location::caller();
+        self.selection.named.extend(moment.hook().map(|hook| (Named { hook, place }, "waited for")));
+        self.signals.push(Timed { moment, signal, place, count: 0.into() });
+        self
+    }
+
+    /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for one that reads files or
+    /// asks a database. Not for one that waits for time to pass.
+    #[track_caller]
+    pub fn real_io<H: Hook>(mut self) -> Self {
+        let named = named::<H>();
+        self.selection.named.push((named, "given real I/O"));
+        self.real.insert(named.hook.id);
+        self
+    }
+
+    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this it answers in memory only.
+    ///
+    /// Needs time that passes, not paused time: connections are real.
+    pub fn listen(mut self) -> Self {
+        self.listens = true;
+        self
+    }
+
+    /// Starts the app, and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If the start fails, with what happened, and if the builder was told something that can't be.
+    #[track_caller]
+    pub fn start(self) -> impl Future<Output = TestApp> {
+        let starting = self.try_start();
+        async move { starting.await.unwrap_or_else(|report| report.fail("the start failed")) }
+    }
+
+    /// Starts the app, and waits until it is ready, or until a start that failed has been undone.
+    ///
+    /// # Errors
+    ///
+    /// The report of a start that failed.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was told something that can't be.
+    #[track_caller]
+    pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
+        let (listens, place) = (self.listens, Location::caller());
+        let parts = self.parts().unwrap_or_else(|mistake| panic!("{mistake}"));
+        async move {
+            assert!(
+                !(listens && clock::is_paused()),
+                "{place}: an app that listens needs time that passes: without `start_paused`, and in \
+                 `#[lifecycle_runtime::test]` with `start_paused = false`"
+            );
+            TestApp::run(parts).await
+        }
+    }
+
+    /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start that fails.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was told something that can't be.
+    #[track_caller]
+    pub fn run(self) -> impl Future<Output = TestReport> {
+        let starting = self.try_start();
+        async move {
+            match starting.await {
+                Ok(app) => app.stop().await,
+                Err(report) => *report,
+            }
+        }
+    }
+
+    fn parts(self) -> Result<Parts, String> {
+        let Self { mut lifecycle, selection, faults, signals, real, listens } = self;
+        lifecycle.hooks = selection.select(std::mem::take(&mut lifecycle.hooks))?;
+        let plan = lifecycle.plan().map_err(|error| error.to_string())?;
+        for Timed { signal, place, .. } in signals.iter().filter(|timed| !timed.signal.stops()) {
+            if !plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name())) {
+                return Err(format!("{place}: nobody hears {signal}: no hook of the app is for it"));
+            }
+        }
+        let faults = Arc::new(faults);
+        let work = work(&selection, Arc::clone(&faults), real);
+        Ok(Parts { lifecycle, plan, work, faults, signals, listens })
+    }
+}
+
+#[track_caller]
+fn named<H: Hook>() -> Named {
+    Named { hook: H::META, place: Location::caller() }
+}
+
+/// What hooks do here.
+fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: HashSet<HookId>) -> Work {
+    let values = Mutex::new(selection.values());
+    let value = move |hook: &HookMeta| {
+        let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
+        match hook.kind() {
+            // It may be run again.
+            Kind::Service => values.get(&hook.id).cloned(),
+            // The scope alone has it, so that it is dropped where a real one would be.
+            _ => values.remove(&hook.id),
+        }
+    };
+    Arc::new(move |hook, scope| {
+        let task = match value(hook) {
+            Some(value) => stand_in(hook, value, scope.stop()),
+            None => (hook.run)(scope),
+        };
+        let task = match task {
+            Task::Future(future) if real.contains(&hook.id) => Task::future(real_io(future)),
+            task => task,
+        };
+        faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
+    })
+}
+
+/// What a replaced hook does.
+fn stand_in(hook: &HookMeta, value: Value, stop: Stop) -> Task {
+    let is_service = hook.kind() == Kind::Service;
+    Task::future(async move {
+        if is_service {
+            stop.requested().await;
+        }
+        Ok(value)
+    })
+}

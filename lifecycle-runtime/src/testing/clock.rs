@@ -1,0 +1,52 @@
+//! The clock of a test: paused time that stands still where something real is waited for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Has paused time stand still until it is dropped.
+///
+/// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
+pub(super) struct StandStill(
+    #[expect(dead_code, reason = "its end ends the thread's wait")] std::sync::mpsc::Sender<()>,
+);
+
+impl StandStill {
+    /// On the async runtime.
+    pub(super) fn begin() -> Self {
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || is_over.recv().is_err());
+        Self(over)
+    }
+}
+
+/// Runs a future while paused time stands still: for real files, databases and connections in a test on paused time.
+///
+/// tokio moves a paused clock to the next timer as soon as nothing is left to do. A test that waits for a database seems to
+/// have nothing to do, and the timeout of the query is such a timer: it would pass at once. Within this it doesn't.
+/// Timers that the future itself waits for don't fire either.
+///
+/// ```
+/// use lifecycle_runtime::testing::real_io;
+/// use std::time::Duration;
+/// use tokio::time::timeout;
+///
+/// # async fn ask_the_database() -> u32 { tokio::task::spawn_blocking(|| 42).await.unwrap() }
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// let answer = timeout(Duration::from_secs(5), real_io(ask_the_database())).await;
+/// assert_eq!(answer.unwrap(), 42);
+/// # }
+/// ```
+pub async fn real_io<F: Future>(future: F) -> F::Output {
+    let _still = StandStill::begin();
+    future.await
+}
+
+/// Whether time is paused here: it doesn't move while the machine's does.
+pub(super) fn is_paused() -> bool {
+    let (real, now) = (std::time::Instant::now(), Instant::now());
+    while real.elapsed() < Duration::from_micros(10) {
+        std::hint::spin_loop();
+    }
+    now.elapsed().is_zero()
+}

@@ -1,0 +1,181 @@
+//! Points of a run that a test waits for, or sends a signal at.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::timeline::{begins, ends};
+use crate::event::{Event, ServiceState};
+use crate::hook::{Hook, HookMeta};
+use crate::state::State;
+
+/// A point of a run: [`TestApp::until`](super::TestApp::until) waits for it, [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at)
+/// sends a signal there.
+///
+/// ```
+/// use lifecycle_runtime::testing::Moment;
+/// use lifecycle_runtime::{State, on_startup};
+///
+/// #[on_startup]
+/// async fn db() {}
+///
+/// assert_eq!(Moment::begins::<db>().to_string(), "`db` begins");
+/// assert_eq!(Moment::state(State::Draining).to_string(), "the run is draining");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Moment {
+    what: What,
+    number: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Begins(&'static HookMeta),
+    Ends(&'static HookMeta),
+    Ready(&'static HookMeta),
+    State(State),
+}
+
+impl Moment {
+    /// The hook begins to run.
+    #[must_use]
+    pub fn begins<H: Hook>() -> Self {
+        Self::of(What::Begins(H::META))
+    }
+
+    /// The hook has ended, in whatever way: of a startup hook, it has started or failed.
+    #[must_use]
+    pub fn ends<H: Hook>() -> Self {
+        Self::of(What::Ends(H::META))
+    }
+
+    /// The service is ready.
+    #[must_use]
+    pub fn ready<H: Hook>() -> Self {
+        Self::of(What::Ready(H::META))
+    }
+
+    /// The run enters this state.
+    #[must_use]
+    pub fn state(state: State) -> Self {
+        Self::of(What::State(state))
+    }
+
+    /// Not the first time that this happens, but the `n`th, counted from 1.
+    #[must_use]
+    pub fn times(mut self, n: usize) -> Self {
+        self.number = n.max(1);
+        self
+    }
+
+    fn of(what: What) -> Self {
+        Self { what, number: 1 }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The hook that it is about.
+    pub(super) fn hook(&self) -> Option<&'static HookMeta> {
+        match self.what {
+            What::Begins(hook) | What::Ends(hook) | What::Ready(hook) => Some(hook),
+            What::State(_) => None,
+        }
+    }
+
+    /// Whether an event is this.
+    pub(super) fn is(&self, event: &Event) -> bool {
+        match self.what {
+            What::Begins(hook) => begins(event) == Some(hook),
+            What::Ends(hook) => ends(event).is_some_and(|(ended, _)| ended == hook),
+            What::Ready(ready) => {
+                matches!(event, Event::Service { hook, state: ServiceState::Running } if *hook == ready)
+            }
+            What::State(state) => matches!(event, Event::State(entered) if *entered == state),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what {
+            What::Begins(hook) => write!(f, "`{}` begins", hook.name())?,
+            What::Ends(hook) => write!(f, "`{}` ends", hook.name())?,
+            What::Ready(hook) => write!(f, "`{}` is ready", hook.name())?,
+            What::State(state) => write!(f, "the run is {state}")?,
+        }
+        if self.number > 1 { write!(f, " for the {}. time", self.number) } else { Ok(()) }
+    }
+}
+
+/// A signal for a lifecycle in a test, not for the process.
+///
+/// ```
+/// use lifecycle_runtime::testing::Signal;
+///
+/// assert_eq!(Signal::SIGTERM.to_string(), "SIGTERM");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal(&'static str);
+
+impl Signal {
+    /// Begins the stop; a second one hurries it.
+    pub const SIGTERM: Self = Self("SIGTERM");
+    /// As [`SIGTERM`](Self::SIGTERM): Ctrl-C.
+    pub const SIGINT: Self = Self("SIGINT");
+    /// As [`SIGTERM`](Self::SIGTERM).
+    pub const SIGQUIT: Self = Self("SIGQUIT");
+    /// For hooks.
+    pub const SIGHUP: Self = Self("SIGHUP");
+    /// For hooks.
+    pub const SIGUSR1: Self = Self("SIGUSR1");
+    /// For hooks.
+    pub const SIGUSR2: Self = Self("SIGUSR2");
+    /// For hooks.
+    pub const SIGWINCH: Self = Self("SIGWINCH");
+
+    /// The signal of this name, as [`on_signal`](crate::on_signal) has it: for hooks.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// Whether it asks the process to stop.
+    pub(super) fn stops(self) -> bool {
+        [Self::SIGTERM, Self::SIGINT, Self::SIGQUIT].contains(&self)
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A signal that is to be sent at a moment.
+pub(super) struct Timed {
+    pub(super) moment: Moment,
+    pub(super) signal: Signal,
+    pub(super) place: &'static Location<'static>,
+    /// How often the moment has come.
+    pub(super) count: AtomicUsize,
+}
+
+impl Timed {
+    /// Whether this event is the one.
+    pub(super) fn is_due(&self, event: &Event) -> bool {
+        self.moment.is(event) && self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.moment.number()
+    }
+
+    /// What is wrong with a signal that was never sent.
+    pub(super) fn unused(&self) -> Option<String> {
+        let was_sent = self.count.load(Ordering::Relaxed) >= self.moment.number();
+        let Self { moment, signal, place, .. } = self;
+        (!was_sent).then(|| format!("{place}: {signal} was never sent: it never came to \"{moment}\""))
+    }
+}

@@ -1,0 +1,184 @@
+//! What happened in a run, in order: for assertions, and as text for who reads why one failed.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::moment::Moment;
+use crate::event::{Event, Observer, Outcome, ServiceState, readable};
+use crate::hook::{HookMeta, Kind};
+
+/// One thing that happened, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) at: Duration,
+    pub(super) event: Event,
+}
+
+/// What has happened so far. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Record {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    /// How many there are.
+    count: watch::Sender<usize>,
+}
+
+impl Record {
+    pub(super) fn new() -> Self {
+        Self { entries: Arc::default(), count: watch::Sender::new(0) }
+    }
+
+    pub(super) fn timeline(&self) -> Timeline {
+        Timeline { entries: self.entries().clone() }
+    }
+
+    /// Waits until this has happened.
+    pub(super) async fn reached(&self, moment: &Moment) {
+        let has_come = |entries: &[Entry]| {
+            entries.iter().filter(|entry| moment.is(&entry.event)).nth(moment.number() - 1).is_some()
+        };
+        // We hold the sender.
+        let _ = self.count.subscribe().wait_for(|_| has_come(&self.entries())).await;
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Record {
+    fn on_event(&self, at: Duration, event: &Event) {
+        let mut entries = self.entries();
+        entries.push(Entry { at, event: event.clone() });
+        let count = entries.len();
+        drop(entries);
+        self.count.send_replace(count);
+    }
+}
+
+/// What happened in a run, in order. Its text has a line for each, and a lane for each hook, from its begin to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Timeline {
+    entries: Vec<Entry>,
+}
+
+impl Timeline {
+    /// Where this stands for the first time.
+    pub(super) fn first(&self, is: impl Fn(&Event) -> bool) -> Option<usize> {
+        self.entries.iter().position(|entry| is(&entry.event))
+    }
+
+    /// The last of these.
+    pub(super) fn last<'t, T>(&'t self, find: impl Fn(&'t Event) -> Option<T>) -> Option<T> {
+        self.entries.iter().rev().find_map(|entry| find(&entry.event))
+    }
+
+    /// Where servers listen.
+    pub(super) fn urls(&self) -> Vec<String> {
+        let url = |entry: &Entry| match &entry.event {
+            Event::Listening { url } => Some(url.clone()),
+            _ => None,
+        };
+        self.entries.iter().filter_map(url).collect()
+    }
+
+    /// How often this happened.
+    pub(super) fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
+        self.entries.iter().filter(|entry| is(&entry.event)).count()
+    }
+
+    /// When each hook runs that ran: from its begin to its end, or to the end of all.
+    pub(super) fn span(&self, hook: &HookMeta) -> Option<(usize, usize)> {
+        let begin = self.first(|event| begins(event) == Some(hook))?;
+        let end = self.entries.iter().rposition(|entry| ends(&entry.event).is_some_and(|(ended, _)| ended == hook));
+        Some((begin, end.unwrap_or(self.entries.len())))
+    }
+
+    /// Where a service was ready for the first time.
+    pub(super) fn ready(&self, service: &HookMeta) -> Option<usize> {
+        self.first(|event| matches!(event, Event::Service { hook, state: ServiceState::Running } if *hook == service))
+    }
+
+    /// Where a service was told to stop.
+    pub(super) fn told_to_stop(&self, service: &HookMeta) -> Option<usize> {
+        self.first(|event| matches!(event, Event::Service { hook, state: ServiceState::Stopping } if *hook == service))
+    }
+}
+
+pub(super) fn begins(event: &Event) -> Option<&'static HookMeta> {
+    match event {
+        Event::HookStarted { hook } => Some(hook),
+        _ => None,
+    }
+}
+
+pub(super) fn ends(event: &Event) -> Option<(&'static HookMeta, &Outcome)> {
+    match event {
+        Event::HookEnded { hook, outcome, .. } => Some((hook, outcome)),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lanes: Vec<Option<&HookMeta>> = Vec::new();
+        let mut lines = Vec::new();
+        for Entry { at, event } in &self.entries {
+            let Some(text) = line(event) else { continue };
+            let begins = begins(event);
+            if let Some(hook) = begins {
+                match lanes.iter_mut().find(|lane| lane.is_none()) {
+                    Some(free) => *free = Some(hook),
+                    None => lanes.push(Some(hook)),
+                }
+            }
+            let ended = ends(event).map(|(hook, _)| hook);
+            let mark = |lane: Option<&HookMeta>| match lane {
+                None => ' ',
+                hook if hook == begins => '┌',
+                hook if hook == ended => '└',
+                Some(_) => '│',
+            };
+            lines.push((readable(*at), lanes.iter().copied().map(mark).collect::<String>(), text));
+            if let Some(over) = lanes.iter_mut().find(|lane| lane.is_some() && **lane == ended) {
+                *over = None;
+            }
+        }
+        let width = lanes.len();
+        for (at, lanes, text) in lines {
+            writeln!(f, "{at:>10}  {lanes:width$}  {text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a line says of an event; `None` for what says no more than its neighbours.
+fn line(event: &Event) -> Option<String> {
+    let name = |hook: &HookMeta| match hook.kind() {
+        Kind::Service => format!("service {}", hook.name()),
+        _ => hook.name().to_owned(),
+    };
+    Some(match event {
+        Event::State(state) => format!("— {state} —"),
+        Event::HookStarted { hook } => format!("{} begins", name(hook)),
+        Event::HookEnded { hook, outcome, took } => format!("{} {outcome} ({})", name(hook), readable(*took)),
+        Event::Health { hook, passes: true, .. } => format!("health check {} passes", hook.name()),
+        Event::Health { hook, error, .. } => {
+            format!("health check {} fails: {}", hook.name(), error.as_deref().unwrap_or("it has not passed"))
+        }
+        Event::Service { state: ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed, .. } => {
+            return None;
+        }
+        Event::Service { hook, state: ServiceState::BackingOff { after, delay } } => {
+            format!("{} {after}; again in {}", name(hook), readable(*delay))
+        }
+        Event::Service { hook, state } => format!("{} is {state}", name(hook)),
+        Event::DropFailed { hook, outcome } => format!("the drop of the value of {} {outcome}", hook.name()),
+        Event::StartFailed { reason } => format!("the start failed: {reason}"),
+        Event::StopBegun { cause, .. } => format!("stop: {cause}"),
+        Event::Hurried => "hurried".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,99 @@
+//! Apps that answer requests, and apps that are forgotten.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use actix_web::test::{TestRequest, read_body, read_body_json};
+use lifecycle_runtime::testing::{Fault, Moment, TestApp};
+use lifecycle_runtime::{Event, Lifecycle, Observer, State};
+use lifecycle_tests::http;
+
+use crate::hooks::{Db, close_db, db, outbox, ping, service};
+
+#[tokio::test(start_paused = true)]
+async fn an_app_answers_in_memory() {
+    let fake = Db { url: "memory".to_owned(), ..Db::default() };
+    let app = TestApp::of(service()).replace::<db>(fake).start().await;
+    let response = app.request(TestRequest::get().uri("/url")).await;
+    assert_eq!(read_body(response).await, "memory");
+    assert_eq!(app.request(TestRequest::get().uri("/fails")).await.status(), 418);
+    assert_eq!(app.request(TestRequest::get().uri("/nowhere")).await.status(), 404);
+    app.stop().await.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_tell_of_the_app() {
+    let app = TestApp::of(service()).fail::<ping>("no route").start().await;
+    assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 200);
+    app.until(Moment::ends::<ping>().times(2)).await;
+    let response = app.request(TestRequest::get().uri("/readyz")).await;
+    assert_eq!(response.status(), 503);
+    let body: serde_json::Value = read_body_json(response).await;
+    assert_eq!(body["checks"][0]["last_error"], "failed: no route");
+    app.stop().await;
+    assert_eq!(app.request(TestRequest::get().uri("/livez")).await.status(), 200);
+    assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 503);
+}
+
+#[tokio::test]
+async fn an_app_that_listens_answers_over_a_real_connection() {
+    let app = TestApp::of(service()).listen().start().await;
+    let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();
+    let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /url")).await.expect("no panic");
+    assert_eq!(answer.expect("an answer").body, "postgres://real");
+    let report = app.stop().await;
+    report.assert_clean();
+    assert_eq!(report.traffic.requests.finished, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_can_be_asked_for_twice_and_at_the_same_time() {
+    let app = TestApp::start().await;
+    let (first, second) = tokio::join!(app.stop(), app.stop());
+    assert_eq!(first.to_string(), second.to_string());
+    assert_eq!(app.stop().await.to_string(), first.to_string());
+    assert_eq!(app.state(), State::Stopped);
+}
+
+struct Tells(Sender<()>);
+impl Observer for Tells {
+    fn on_event(&self, _: Duration, event: &Event) {
+        if let Event::State(State::Stopped) = event {
+            self.0.send(()).expect("somebody listens");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_dropped_stops_itself() {
+    let (ended, has_ended) = channel();
+    drop(TestApp::of(Lifecycle::new().observer(Tells(ended))).start().await);
+    has_ended.try_recv().expect("it has stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "the run was not clean")]
+async fn an_app_that_is_dropped_fails_the_test_if_its_stop_is_not_clean() {
+    drop(TestApp::builder().fail::<close_db>("no").start().await);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "end the test with `app.stop().await`")]
+async fn an_app_that_is_dropped_where_nothing_can_wait_says_what_to_do() {
+    drop(TestApp::start().await);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the test's own")]
+async fn a_test_that_panics_panics_once() {
+    let _app = TestApp::start().await;
+    panic!("the test's own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_is_the_same_app() {
+    let app = TestApp::builder().inject::<outbox>(Fault::hang()).start().await;
+    drop(app.clone());
+    assert_eq!(app.clone().state(), State::Ready);
+    app.stop().await.assert_failed::<outbox>("ran into its timeout");
+}

@@ -1,0 +1,10 @@
+//! Apps inside tests, as users write them: what a test sees of starts, stops and faults, and what it is told of its own
+//! mistakes.
+
+mod apps;
+mod assertions;
+mod faults;
+mod hooks;
+mod mistakes;
+mod selection;
+mod signals;

@@ -1,0 +1,98 @@
+//! Which hooks run, and which have a value instead.
+
+use lifecycle_runtime::testing::TestApp;
+use lifecycle_runtime::{Dep, Hook};
+
+use crate::hooks::{Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings};
+
+fn fake(url: &str) -> Db {
+    Db { url: url.to_owned(), ..Db::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_a_function() {
+    let db = Dep::<db>::new(fake("memory"));
+    migrations(db.clone()).await;
+    assert_eq!(import(db.clone()), 1);
+    close_db(db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_registered_hooks_run() {
+    let report = TestApp::builder().run().await;
+    report.assert_clean();
+    report.assert_order(&[settings::META, db::META, migrations::META, outbox::META, flush::META, close_db::META]);
+    report.assert_ran_once::<import>().assert_ran_once::<farewell>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fake_takes_the_place_of_a_hook_and_its_teardown_gets_it() {
+    let app = TestApp::builder().replace::<db>(fake("memory")).start().await;
+    assert_eq!(app.get::<db>().url, "memory");
+    let report = app.stop().await;
+    report.assert_clean().assert_ran_once::<close_db>().assert_before::<flush, close_db>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_teardown_of_a_fake_can_be_left_out() {
+    let report = TestApp::builder().replace::<db>(fake("memory")).without::<close_db>().run().await;
+    report.assert_clean().assert_not_run::<close_db>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fake_needs_nothing() {
+    let report = TestApp::builder().replace::<db>(fake("memory")).without::<settings>().run().await;
+    report.assert_clean().assert_not_run::<settings>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_hook_is_that_hook_and_what_it_needs_and_the_teardowns_of_that() {
+    let report = TestApp::builder().only::<flush>().run().await;
+    report.assert_clean().assert_order(&[settings::META, db::META, flush::META, close_db::META]);
+    report.assert_not_run::<migrations>().assert_not_run::<import>().assert_not_run::<outbox>();
+    report.assert_not_run::<farewell>().assert_not_run::<ping>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_several_hooks_is_all_of_them() {
+    let report = TestApp::builder().only::<import>().only::<migrations>().replace::<db>(fake("memory")).run().await;
+    report.assert_clean().assert_ran_once::<import>().assert_ran_once::<migrations>();
+    report.assert_not_run::<settings>().assert_not_run::<flush>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_hook_that_stands_behind_another_is_without_that() {
+    let report = TestApp::builder().only::<farewell>().run().await;
+    report.assert_clean().assert_ran_once::<farewell>().assert_not_run::<flush>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_behind_a_hook_that_is_left_out_runs_all_the_same() {
+    let report = TestApp::builder().without::<flush>().run().await;
+    report.assert_clean().assert_not_run::<flush>().assert_ran_once::<farewell>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_goes_with_its_teardown() {
+    let builder = TestApp::builder().without::<settings>().without::<db>().without::<migrations>().without::<outbox>();
+    let builder = builder.without::<import>().without::<ping>().without::<reload>().without::<flush>();
+    builder.run().await.assert_clean().assert_not_run::<close_db>().assert_ran_once::<farewell>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_replaced_runs_until_it_is_told_to_stop() {
+    let app = TestApp::builder().replace::<outbox>(()).start().await;
+    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    let report = app.stop().await;
+    report.assert_clean().assert_before::<outbox, close_db>();
+    assert_eq!(report.services[0].restarts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_apps_run_side_by_side() {
+    let first = TestApp::builder().replace::<db>(fake("first")).start().await;
+    let second = TestApp::builder().replace::<db>(fake("second")).start().await;
+    first.stop().await.assert_clean();
+    assert_eq!(second.get::<db>().url, "second");
+    second.stop().await.assert_clean();
+}

@@ -1,0 +1,89 @@
+//! Values of fakes, paused time, and what is real in it: each test with a lifecycle of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use lifecycle_runtime::testing::{TestApp, real_io};
+use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+use tokio::time::{Instant, timeout};
+
+/// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it works.
+async fn ask_a_thread() -> u32 {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Long enough for paused time to move on if it could.
+        std::thread::sleep(Duration::from_millis(20));
+        answer.send(42)
+    });
+    answered.await.expect("an answer")
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_stands_still_while_something_real_is_waited_for() {
+    let began = Instant::now();
+    assert_eq!(timeout(Duration::from_secs(1), real_io(ask_a_thread())).await, Ok(42));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_goes_on_behind_it() {
+    real_io(ask_a_thread()).await;
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+}
+
+#[on_startup(timeout = "1s")]
+async fn answer() -> u32 {
+    ask_a_thread().await
+}
+
+fn asks() -> Lifecycle {
+    Lifecycle::of([answer::META])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_with_real_io_does_not_run_into_its_timeout() {
+    let app = TestApp::of(asks()).only::<answer>().real_io::<answer>().start().await;
+    assert_eq!(*app.get::<answer>(), 42);
+    app.stop().await.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_it_paused_time_outruns_the_hook() {
+    let report = TestApp::of(asks()).only::<answer>().run().await;
+    report.assert_failed::<answer>("ran into its timeout");
+}
+
+struct Counted(Arc<AtomicU32>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fake_is_dropped_where_the_value_would_be() {
+    #[on_startup]
+    async fn precious() -> Counted {
+        unreachable!("it is replaced")
+    }
+    #[on_startup]
+    async fn drops() -> Arc<AtomicU32> {
+        Arc::default()
+    }
+    #[on_shutdown(order = 5)]
+    async fn looks(_precious: Dep<precious>, drops: Dep<drops>) -> Result<(), String> {
+        if drops.load(Ordering::Relaxed) == 0 { Ok(()) } else { Err("it is gone".to_owned()) }
+    }
+    let drops_seen = Arc::<AtomicU32>::default();
+    let app = TestApp::of(Lifecycle::of([looks::META]))
+        .replace::<precious>(Counted(Arc::clone(&drops_seen)))
+        .replace::<drops>(Arc::clone(&drops_seen))
+        .start()
+        .await;
+    app.stop().await.assert_clean();
+    assert_eq!(drops_seen.load(Ordering::Relaxed), 1);
+}
