@@ -66,7 +66,7 @@ impl TestReport {
 
     /// These hooks ran, each once the one before it was [over](Self::assert_before).
     ///
-    /// ```
+    /// ```standalone_crate
     /// # use lifecycle_runtime::testing::TestApp;
     /// use lifecycle_runtime::{Dep, Hook, on_shutdown, on_startup};
     ///

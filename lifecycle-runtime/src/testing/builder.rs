@@ -24,7 +24,7 @@ use crate::task::{Task, Value};
 ///
 /// Made by [`TestApp::builder`] or [`TestApp::of`]. Mistakes are panics at the line of the test that made them.
 ///
-/// ```
+/// ```standalone_crate
 /// use lifecycle_runtime::testing::TestApp;
 /// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 ///
@@ -124,7 +124,7 @@ impl TestAppBuilder {
     /// Sends this signal at this moment, to this app and not to the process. One whose moment never comes is a mistake of
     /// the test.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use lifecycle_runtime::on_startup;
     /// use lifecycle_runtime::testing::{Moment, Signal, TestApp};
     ///

@@ -13,7 +13,7 @@ use crate::task::Task;
 
 /// Something that goes wrong in a hook: for [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
 ///
-/// ```
+/// ```standalone_crate
 /// use lifecycle_runtime::testing::{Fault, TestApp};
 /// use lifecycle_runtime::{Stop, service};
 ///
