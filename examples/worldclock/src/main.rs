@@ -11,6 +11,8 @@ mod error;
 mod runs;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod zones;
 
 use std::process::ExitCode;
@@ -19,5 +21,10 @@ use actix_web::App;
 use lifecycle_runtime::Lifecycle;
 
 fn main() -> ExitCode {
-    Lifecycle::new().http(|| App::new().configure(api::routes)).run()
+    service().run()
+}
+
+/// What `main` runs, and tests do.
+fn service() -> Lifecycle {
+    Lifecycle::new().http(|| App::new().configure(api::routes))
 }

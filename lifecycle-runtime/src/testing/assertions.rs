@@ -51,6 +51,20 @@ impl TestReport {
         Self { report, timeline }
     }
 
+    /// Whether the hook ran: it began.
+    ///
+    /// For tests that go through many hooks; [`assert_ran_once`](Self::assert_ran_once) is for one.
+    #[must_use]
+    pub fn ran(&self, hook: &HookMeta) -> bool {
+        self.runs(hook) > 0
+    }
+
+    /// How the hook ended, the last time if it ran more than once; `None` if it has no part in the run.
+    #[must_use]
+    pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
+        self.timeline.last(|event| ends(event).filter(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome))
+    }
+
     /// Everything ran and succeeded: the exit code would be 0.
     #[track_caller]
     pub fn assert_clean(&self) -> &Self {
@@ -184,9 +198,5 @@ impl TestReport {
 
     fn runs(&self, hook: &HookMeta) -> usize {
         self.timeline.count(|event: &Event| begins(event) == Some(hook))
-    }
-
-    fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
-        self.timeline.last(|event| ends(event).filter(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome))
     }
 }

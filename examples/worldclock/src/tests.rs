@@ -1,0 +1,218 @@
+//! The service as a whole, inside a test: what starts, what is undone when something fails, what is left on the disk.
+//!
+//! On paused time, but for the database, which is a real one in a folder of its own: while its hooks run time stands still.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use actix_web::test::{TestRequest, read_body_json};
+use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
+use lifecycle_runtime::{Hook, HookMeta, Outcome, State};
+use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use tempfile::TempDir;
+
+use crate::config::{Config, config};
+use crate::countries::countries;
+use crate::runs::{backup, record_stop, run};
+use crate::service;
+use crate::store::{close_db, db, migrations};
+use crate::table::zone_table;
+use crate::zones::{import_zones, zones};
+
+/// The service in a folder, with a database and the copy that it leaves there.
+fn worldclock(folder: &Path) -> TestAppBuilder {
+    TestApp::of(service())
+        .replace::<config>(Config { database: folder.join("test.db"), zones: None, backup: Some(copy_in(folder)) })
+        .real_io::<db>()
+        .real_io::<migrations>()
+        .real_io::<import_zones>()
+        .real_io::<zones>()
+        .real_io::<run>()
+        .real_io::<record_stop>()
+        .real_io::<backup>()
+        .real_io::<close_db>()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn copy_in(folder: &Path) -> PathBuf {
+    folder.join("copy.db")
+}
+
+/// How many runs a database knows of, and how many of them ended.
+async fn runs(database: &Path) -> (i64, i64) {
+    real_io(async {
+        let pool = SqlitePool::connect(&format!("sqlite:{}", database.display())).await.expect("a database");
+        let runs = sqlx::query_as("SELECT count(*), count(stopped_at) FROM runs").fetch_one(&pool).await;
+        pool.close().await;
+        runs.expect("a table of runs")
+    })
+    .await
+}
+
+async fn get(app: &TestApp, uri: &str) -> Value {
+    let response = real_io(app.request(TestRequest::get().uri(uri))).await;
+    assert_eq!(response.status(), 200, "{uri}");
+    read_body_json(response).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_starts_answers_and_leaves_a_whole_database_and_a_copy() {
+    let folder = folder();
+    let app = worldclock(folder.path()).start().await;
+    assert_eq!(get(&app, "/zones/America/Lima").await["name"], "America/Lima");
+    let new = TestRequest::post().uri("/clocks").set_json(json!({ "label": "Ana", "zone": "America/Lima" }));
+    assert_eq!(real_io(app.request(new)).await.status(), 201);
+    assert_eq!(get(&app, "/clocks").await.as_array().map(Vec::len), Some(1));
+
+    let report = app.stop().await;
+    report.assert_clean();
+    report.assert_order(&[config::META, db::META, migrations::META, import_zones::META, zones::META, run::META]);
+    report.assert_order(&[record_stop::META, backup::META, close_db::META]);
+    report.assert_overlapped::<zone_table, db>();
+    assert_eq!(runs(&folder.path().join("test.db")).await, (1, 1));
+    assert_eq!(runs(&copy_in(folder.path())).await, (1, 1), "the copy holds the end of the run");
+}
+
+/// Something that goes wrong in one hook, and what must come of it.
+struct Case {
+    hook: &'static HookMeta,
+    inject: fn(TestAppBuilder, Fault) -> TestAppBuilder,
+    /// How long it may hang: its own timeout, or that of the whole start or stop.
+    limit: Duration,
+}
+
+fn case<H: Hook>(limit: u64) -> Case {
+    Case { hook: H::META, inject: |builder, fault| builder.inject::<H>(fault), limit: Duration::from_secs(limit) }
+}
+
+/// The hooks of the start, in an order in which they may run.
+fn starts() -> [Case; 8] {
+    [
+        case::<config>(60),
+        case::<countries>(60),
+        case::<zone_table>(60),
+        case::<db>(30),
+        case::<migrations>(60),
+        case::<import_zones>(60),
+        case::<zones>(60),
+        case::<run>(60),
+    ]
+}
+
+fn stops() -> [Case; 3] {
+    [case::<record_stop>(25), case::<backup>(10), case::<close_db>(5)]
+}
+
+fn has_started(report: &TestReport, hook: &HookMeta) -> bool {
+    report.outcome(hook) == Some(&Outcome::Succeeded)
+}
+
+async fn a_start_that_fails(fault: fn() -> Fault, how: &str) {
+    for case in starts() {
+        let folder = folder();
+        std::fs::write(copy_in(folder.path()), "the last copy").expect("a file");
+        let report = (case.inject)(worldclock(folder.path()), fault()).run().await;
+        report.assert_exit_code(1);
+        let outcome = report.outcome(case.hook).expect("it ran").to_string();
+        assert!(outcome.starts_with(how) && report.start_took <= case.limit, "{report}");
+        assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{report}");
+        report.assert_not_run::<record_stop>().assert_not_run::<backup>();
+        assert_eq!(std::fs::read_to_string(copy_in(folder.path())).expect("the copy"), "the last copy");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_closes_what_it_opened_and_keeps_the_last_copy() {
+    a_start_that_fails(|| Fault::fail("injected"), "failed: injected").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_a_start_that_panics() {
+    a_start_that_fails(Fault::panic, "panicked: injected by the test").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_a_start_that_hangs() {
+    a_start_that_fails(Fault::hang, "ran into ").await;
+}
+
+async fn a_stop_that_fails(fault: fn() -> Fault, how: &str) {
+    for case in stops() {
+        let folder = folder();
+        let report = (case.inject)(worldclock(folder.path()), fault()).run().await;
+        report.assert_exit_code(3).assert_stops_within(case.limit);
+        let outcome = report.outcome(case.hook).expect("it ran").to_string();
+        assert!(outcome.starts_with(how), "{report}");
+        report.assert_order(&[record_stop::META, backup::META, close_db::META]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_hook_that_fails_keeps_no_other_from_running() {
+    a_stop_that_fails(|| Fault::fail("injected"), "failed: injected").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_one_that_panics() {
+    a_stop_that_fails(Fault::panic, "panicked: injected by the test").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_one_that_hangs() {
+    a_stop_that_fails(Fault::hang, "ran ").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_at_any_point_of_the_start_leaves_a_database_that_the_next_run_takes() {
+    let moments = [
+        Moment::begins::<config>(),
+        Moment::ends::<config>(),
+        Moment::begins::<db>(),
+        Moment::ends::<db>(),
+        Moment::ends::<migrations>(),
+        Moment::begins::<import_zones>(),
+        Moment::ends::<zones>(),
+        Moment::ends::<run>(),
+    ];
+    let folder = folder();
+    for moment in moments {
+        let report = worldclock(folder.path()).signal_at(moment.clone(), Signal::SIGTERM).run().await;
+        assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{moment}\n\n{report}");
+        assert_eq!(report.failures().count(), 0, "{moment}\n\n{report}");
+    }
+    worldclock(folder.path()).run().await.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_disk_is_waited_for_within_the_time_of_each_hook() {
+    let folder = folder();
+    let slow = Duration::from_secs(4);
+    let builder = worldclock(folder.path()).delay::<record_stop>(slow).delay::<backup>(slow).delay::<close_db>(slow);
+    let report = builder.run().await;
+    report.assert_clean().assert_stops_within(Duration::from_secs(12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_still_records_the_stop_and_closes_the_database() {
+    let folder = folder();
+    let app = worldclock(folder.path()).signal_at(Moment::state(State::Draining), Signal::SIGINT).start().await;
+    app.signal(Signal::SIGINT);
+    let report = app.end().await;
+    report.assert_clean().assert_ran_once::<record_stop>().assert_ran_once::<close_db>();
+    assert_eq!(runs(&folder.path().join("test.db")).await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_hook_and_what_it_needs_runs_alone() {
+    let report = TestApp::of(service()).only::<zone_table>().replace::<config>(unused()).run().await;
+    report.assert_clean().assert_ran_once::<zone_table>().assert_ran_once::<countries>();
+    report.assert_not_run::<db>().assert_not_run::<backup>();
+}
+
+fn unused() -> Config {
+    Config { database: PathBuf::new(), zones: None, backup: None }
+}
