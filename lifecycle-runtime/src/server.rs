@@ -36,7 +36,7 @@ use address::{BindError, Bound};
 pub(crate) use memory::{InMemory, Memory};
 pub use probes::probes;
 use secure::Secure;
-use service::Build;
+use service::Make;
 pub(crate) use serving::{BuiltHttp, DrainTimes, Serving};
 use settings::Settings;
 
@@ -83,8 +83,8 @@ impl<T, B> AppFactory<B> for T where
 {
 }
 
-/// Builds an app whose type is known here and nowhere else, for one worker.
-type Apps = Box<dyn Fn(&Surroundings) -> Build + Send>;
+/// What makes the apps of one worker.
+type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
 
 /// What an app is given of the run that it is served in.
 #[derive(Clone)]
@@ -116,7 +116,7 @@ impl Http {
             memory: Some(memory::memory(factory.clone())),
             apps: Box::new(move |surroundings| {
                 let (factory, Surroundings { scope, health }) = (factory.clone(), surroundings.clone());
-                service::build(move || factory().app_data(scope.clone()).app_data(health.clone()))
+                service::make(move || factory().app_data(scope.clone()).app_data(health.clone()))
             }),
             addresses: Vec::new(),
             protocol: Protocol::default(),

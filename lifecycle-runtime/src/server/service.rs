@@ -2,19 +2,21 @@
 //!
 //! The only file that uses what actix-web doesn't document: `AppConfig` has no other constructor.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use actix_http::{HttpService, Protocol};
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol, Request, Response};
+use actix_service::boxed::{self, BoxServiceFactory};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply, map_config};
-use actix_web::App;
-use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 
 use super::AppFactory;
 use super::settings::Settings;
-use super::track::Track;
+use super::track::{Track, Tracked};
 use super::transport::Transport;
 
 /// What an app is told of the address that it is served on.
@@ -24,56 +26,53 @@ pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
 }
 
+/// An app whose type is known where it is made and nowhere else: what serves it is compiled once, and not for each app.
+type App = BoxServiceFactory<AppConfig, Request, Response<Tracked>, Infallible, ()>;
+
+/// Makes an app.
+pub(super) type Make = Box<dyn Fn() -> App + Send>;
+
+/// Makes the apps that `factory` makes.
+pub(super) fn make<F, T, B>(factory: F) -> Make
+where
+    F: Fn() -> actix_web::App<T> + Send + 'static,
+    T: AppFactory<B> + 'static,
+    B: MessageBody + 'static,
+{
+    Box::new(move || boxed::factory(apply(Track, factory().into_factory())))
+}
+
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Serves a connection to its end.
 pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> LocalFuture<()>>;
 
 /// Builds an app for an endpoint; `None` if the app could not be built, of which it has told the log.
-pub(super) type Build = Box<dyn Fn(&Endpoint, &Settings) -> LocalFuture<Option<Serve>> + Send>;
-
-/// What builds the apps that `factory` makes.
-pub(super) fn build<F, T, B>(factory: F) -> Build
-where
-    F: Fn() -> App<T> + Send + 'static,
-    T: AppFactory<B> + 'static,
-    B: MessageBody + 'static,
-{
-    Box::new(move |endpoint, settings| {
-        let service = service(factory(), endpoint, settings);
+pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Option<Serve> {
+    let service = Rc::new(service(make(), endpoint, settings).new_service(()).await.ok()?);
+    Some(Rc::new(move |transport, protocol, peer| {
+        let service = Rc::clone(&service);
         Box::pin(async move {
-            let service = Rc::new(service.new_service(()).await.ok()?);
-            let serve: Serve = Rc::new(move |transport, protocol, peer| {
-                let service = Rc::clone(&service);
-                Box::pin(async move {
-                    if std::future::poll_fn(|context| service.poll_ready(context)).await.is_ok()
-                        && let Err(error) = service.call((transport, protocol, peer)).await
-                    {
-                        tracing::debug!("a connection ended early: {error}");
-                    }
-                })
-            });
-            Some(serve)
+            if std::future::poll_fn(|context| service.poll_ready(context)).await.is_ok()
+                && let Err(error) = service.call((transport, protocol, peer)).await
+            {
+                tracing::debug!("a connection ended early: {error}");
+            }
         })
-    })
+    }))
 }
 
 type Connected = (Transport, Protocol, Option<SocketAddr>);
 
 /// The app with the settings. What is not set is as in `HttpServer`.
-fn service<T, B>(
-    app: App<T>,
+fn service(
+    app: App,
     endpoint: &Endpoint,
     settings: &Settings,
-) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = actix_http::error::DispatchError, InitError = ()>
-+ use<T, B>
-where
-    T: AppFactory<B> + 'static,
-    B: MessageBody + 'static,
-{
+) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
     let &Endpoint { is_secure, address } = endpoint;
     let host = settings.server_hostname.clone().unwrap_or_else(|| address.to_string());
-    let app = map_config(app.into_factory(), move |()| AppConfig::__priv_test_new(is_secure, host.clone(), address));
+    let app = map_config(app, move |()| AppConfig::__priv_test_new(is_secure, host.clone(), address));
     let on_connect = settings.on_connect.clone();
     let mut service = HttpService::build()
         .local_addr(address)
@@ -102,5 +101,5 @@ where
     if let Some(size) = settings.h2_initial_connection_window_size {
         service = service.h2_initial_connection_window_size(size);
     }
-    service.finish(apply(Track, app))
+    service.finish(app)
 }

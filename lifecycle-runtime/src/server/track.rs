@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_http::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::{ConnectionType, Method, Request, Response, StatusCode};
 use actix_service::{Service, Transform};
 use actix_web::dev::ServiceResponse;
@@ -27,7 +27,7 @@ where
     S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    type Response = Response<Tracked<EitherBody<B>>>;
+    type Response = Response<Tracked>;
     type Error = Infallible;
     type Transform = TrackService<S>;
     type InitError = ();
@@ -47,7 +47,7 @@ where
     S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    type Response = Response<Tracked<EitherBody<B>>>;
+    type Response = Response<Tracked>;
     type Error = Infallible;
     type Future = TrackFuture<S::Future>;
 
@@ -79,34 +79,33 @@ where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody + 'static,
 {
-    type Output = Result<Response<Tracked<EitherBody<B>>>, Infallible>;
+    type Output = Result<Response<Tracked>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (future, in_flight, without_body) = match self.project() {
             TrackFutureProjection::Refused => {
-                return Poll::Ready(Ok(tracked(refusal(), EitherBody::right, None, false)));
+                return Poll::Ready(Ok(tracked(refusal(), None, false)));
             }
             TrackFutureProjection::Served { future, in_flight, without_body } => (future, in_flight, *without_body),
         };
         Poll::Ready(Ok(match ready!(future.poll(context)) {
-            Ok(response) => tracked(response.into(), EitherBody::left, in_flight.take(), without_body),
-            Err(error) => tracked(error.error_response().into(), EitherBody::right, in_flight.take(), without_body),
+            Ok(response) => tracked(response.into(), in_flight.take(), without_body),
+            Err(error) => tracked(error.error_response().into(), in_flight.take(), without_body),
         }))
     }
 }
 
 /// A response that says what it must, and with it what it is the response to.
-fn tracked<B, E: MessageBody>(
+fn tracked<B: MessageBody + 'static>(
     mut response: Response<B>,
-    either: impl FnOnce(B) -> E,
     in_flight: Option<InFlight>,
     without_body: bool,
-) -> Response<Tracked<E>> {
+) -> Response<Tracked> {
     if let Some(in_flight) = &in_flight {
         prepare(in_flight.connection(), &mut response);
     }
     response.map_body(|_, body| {
-        let body = either(body);
+        let body = body.boxed();
         let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
         Tracked { body, response: Owed { in_flight, is_complete } }
     })
@@ -132,13 +131,10 @@ fn refusal() -> Response<BoxBody> {
     refusal
 }
 
-pin_project! {
-    /// A body that keeps its request in flight until it has ended.
-    pub(super) struct Tracked<B> {
-        #[pin]
-        body: B,
-        response: Owed,
-    }
+/// A body that keeps its request in flight until it has ended.
+pub(super) struct Tracked {
+    body: BoxBody,
+    response: Owed,
 }
 
 /// A response that is not complete.
@@ -158,18 +154,17 @@ impl Drop for Owed {
     }
 }
 
-impl<B: MessageBody> MessageBody for Tracked<B> {
-    type Error = B::Error;
+impl MessageBody for Tracked {
+    type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
         self.body.size()
     }
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        let this = self.project();
-        let next = this.body.poll_next(context);
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let next = Pin::new(&mut self.body).poll_next(context);
         if let Poll::Ready(None) = next {
-            this.response.is_complete = true;
+            self.response.is_complete = true;
         }
         next
     }

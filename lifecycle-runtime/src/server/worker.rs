@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use super::accept::{Accepted, Stream};
 use super::connection::{Connection, Due, Phase};
 use super::secure::Secure;
-use super::service::{Build, Endpoint, Serve};
+use super::service::{Endpoint, Make, Serve, build};
 use super::settings::Settings;
 use super::traffic::Table;
 use super::transport::{Socket, Transport};
@@ -115,11 +115,7 @@ pub(super) struct Plan {
 }
 
 /// Starts a worker, which is ready when the receiver has heard of it.
-pub(super) fn start(
-    number: usize,
-    plan: &Arc<Plan>,
-    build: Build,
-) -> io::Result<(Worker, Desk, oneshot::Receiver<()>)> {
+pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(Worker, Desk, oneshot::Receiver<()>)> {
     let (connections, handed) = mpsc::unbounded_channel();
     let (orders, ordered) = mpsc::unbounded_channel();
     let (is_ready, ready) = oneshot::channel();
@@ -146,7 +142,7 @@ pub(super) fn start(
             runtime.block_on(async move {
                 let mut apps = Vec::new();
                 for endpoint in &plan.endpoints {
-                    match build(endpoint, &plan.settings).await {
+                    match build(&make, endpoint, &plan.settings).await {
                         Some(app) => apps.push(app),
                         None => return,
                     }
