@@ -107,7 +107,7 @@ impl Config {
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut ours: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
-        ours.sort();
+        ours.sort_unstable();
         for (name, value) in ours {
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
                 problems.push(format!("unknown environment variable {name}"));

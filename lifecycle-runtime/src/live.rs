@@ -107,7 +107,7 @@ impl Live {
         let elapsed = self.began.elapsed();
         let running = self.recorder.running().into_iter();
         let mut running: Vec<_> = running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
-        running.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.name.cmp(b.0.name)));
+        running.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.name.cmp(b.0.name)));
         running
     }
 

@@ -6,12 +6,14 @@ mod budget;
 mod build;
 mod check;
 mod graph;
+mod json;
 mod render;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,10 +60,11 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
-        hooks.sort_by_key(|hook| (hook.module, hook.name, hook.kind, hook.order(), hook.file, hook.line));
+        let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order(), hook.file, hook.line);
+        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)));
         let mut problems = check::one_hook_per_path(&hooks);
         // Stable: those of one order stay sorted by path.
-        hooks.sort_by_key(|hook| (hook.kind, hook.order()));
+        sort(&mut hooks, &|a, b| (a.kind, a.order()).cmp(&(b.kind, b.order())));
         for (at, hook) in hooks.iter().enumerate() {
             index.insert(hook.id, at);
         }
@@ -152,6 +155,11 @@ impl Plan {
     pub(crate) fn position(&self, id: HookId) -> Option<usize> {
         self.index.get(&id).copied()
     }
+}
+
+/// Sorts stably. Compiled once: a sort is long.
+fn sort(hooks: &mut [&'static HookMeta], by: &dyn Fn(&'static HookMeta, &'static HookMeta) -> Ordering) {
+    hooks.sort_by(|a, b| by(a, b));
 }
 
 /// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration. And

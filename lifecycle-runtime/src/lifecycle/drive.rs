@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 
+use futures_util::future::FutureExt;
 use tokio::sync::Notify;
 
 use super::run::{Run, Servers};
@@ -53,7 +54,7 @@ impl Run {
             // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
             never = recur => match never {},
-            paths = stage.play(servers.apps) => paths,
+            paths = stage.play(servers.apps).boxed() => paths,
         };
         let report = self.recorder.report(paths.start, paths.stop);
         self.console.report(&report);

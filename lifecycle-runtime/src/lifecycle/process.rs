@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{BoxFuture, FutureExt};
+
 use super::Lifecycle;
 use super::prepare::{Prepared, prepare};
 use super::reaction::{Reaction, Reactions};
@@ -57,7 +59,7 @@ fn guarded(prepared: Prepared) -> std::io::Result<u8> {
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
-    let report = runtime.block_on(spawned(run.drive(servers, Some(leash))));
+    let report = runtime.block_on(spawned(run.drive(servers, Some(leash)).boxed()));
     // Work on the blocking pool that never ends must not keep the process.
     runtime.shutdown_background();
     Ok(report.exit_code())
@@ -70,7 +72,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     };
     let console = run.console.clone();
     let report = match hears_signals.then(|| hear(&run)).transpose() {
-        Ok(_signals) => spawned(run.drive(servers, None)).await,
+        Ok(_signals) => spawned(run.drive(servers, None).boxed()).await,
         Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
     };
     // The blocking pool may have to start a thread for it.
@@ -82,7 +84,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
 
 /// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
 /// whatever becomes of the one who waits for it.
-async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report {
+async fn spawned(drive: BoxFuture<'static, Report>) -> Report {
     match tokio::spawn(drive).await {
         Ok(report) => report,
         Err(error) => match error.try_into_panic() {

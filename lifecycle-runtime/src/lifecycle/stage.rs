@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -128,7 +129,7 @@ impl Stage<'_> {
             live.forget_others();
             Instant::now()
         };
-        let ((path, hooks_ended), drained) = tokio::join!(hooks, servers);
+        let ((path, hooks_ended), drained) = tokio::join!(hooks.boxed(), servers.boxed());
         // Hooks that the servers outlasted have held nothing up.
         if hooks_ended >= drained {
             paths.stop = path;

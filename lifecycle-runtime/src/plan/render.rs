@@ -1,15 +1,11 @@
-//! The plan for people and tools: text, Mermaid, DOT, JSON.
+//! The plan for people and tools: text, Mermaid, DOT; JSON is beside it.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write};
-use std::time::Duration;
-
-use serde_json::{Value, json};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
 use crate::config::PlanFormat;
-use crate::hook::{HookMeta, Kind};
+use crate::hook::Kind;
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].
@@ -37,7 +33,7 @@ impl Plan {
             PlanFormat::Text => self.text(),
             PlanFormat::Mermaid => self.mermaid(),
             PlanFormat::Dot => self.dot(),
-            PlanFormat::Json => format!("{:#}\n", self.json()),
+            PlanFormat::Json => self.json(),
         }
     }
 
@@ -49,7 +45,7 @@ impl Plan {
             let shown: Vec<_> = listed(graph).collect();
             let width = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
             for &step in &shown {
-                let waits: Vec<_> = self.waits(&back, step).into_iter().collect();
+                let waits = self.waits(&back, step);
                 let after = if waits.is_empty() { String::new() } else { format!("  after {}", waits.join(", ")) };
                 let details = self.details(graph, step);
                 let _ = writeln!(text, "  {:width$}  {details}{after}", self.label(graph, step));
@@ -104,54 +100,13 @@ impl Plan {
         text
     }
 
-    fn json(&self) -> Value {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let hook = |hook: &&HookMeta| {
-            json!({
-                "path": hook.path(),
-                "kind": hook.kind().attribute(),
-                "place": hook.place(),
-                "order": hook.order(),
-                "timeout_ms": hook.timeout().map(millis),
-                "signal": hook.signal(),
-                "check": hook.health_check().map(|check| {
-                    json!({
-                        "kind": check.kind.name(),
-                        "interval_ms": millis(check.interval),
-                        "failures": check.failures,
-                    })
-                }),
-                "service": hook.service().map(|service| {
-                    json!({
-                        "restart": service.restart.name(),
-                        "backoff_ms": [millis(service.backoff.first), millis(service.backoff.cap)],
-                        "max_restarts": service.max_restarts.count,
-                        "within_ms": millis(service.max_restarts.within),
-                        "stops_the_process": !hook.is_dispensable(),
-                    })
-                }),
-                "needs": hook.needs().map(HookMeta::path).collect::<Vec<_>>(),
-                "before": hook.before().map(HookMeta::path).collect::<Vec<_>>(),
-                "of": hook.of().map(HookMeta::path),
-            })
-        };
-        let phase = |graph: &Graph| {
-            let back = graph.reversed();
-            let step = |step| json!({ "step": self.label(graph, step), "after": self.waits(&back, step) });
-            listed(graph).map(step).collect::<Vec<_>>()
-        };
-        let mut all = json!({ "hooks": self.hooks.iter().map(hook).collect::<Vec<_>>() });
-        self.phases().for_each(|(title, graph)| all[title] = phase(graph).into());
-        all
-    }
-
     /// The phases of a run, and the other kinds of hooks if there are any.
-    fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
+    pub(super) fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
         let is_shown = |kind: &Kind| Kind::PHASES.contains(kind) || !self.graph(*kind).steps().is_empty();
         Kind::ALL.into_iter().filter(is_shown).map(|kind| (kind.phase(), self.graph(kind)))
     }
 
-    fn label(&self, graph: &Graph, step: usize) -> String {
+    pub(super) fn label(&self, graph: &Graph, step: usize) -> String {
         label(&self.hooks, graph.steps()[step])
     }
 
@@ -182,28 +137,33 @@ impl Plan {
 
     /// What a step of a list waits for: hooks, and orders as a whole. Drops are passed through: that a value ends behind
     /// what uses it goes without saying.
-    fn waits(&self, back: &Graph, step: usize) -> BTreeSet<String> {
+    pub(super) fn waits(&self, back: &Graph, step: usize) -> Vec<String> {
         let mut open: Vec<_> = back.successors(step).collect();
-        let mut seen = BTreeSet::new();
-        let mut waits = BTreeSet::new();
+        let mut seen = vec![false; back.steps().len()];
+        let mut waits = Vec::new();
         while let Some(at) = open.pop() {
             match back.steps()[at] {
-                _ if !seen.insert(at) => {}
+                _ if std::mem::replace(&mut seen[at], true) => {}
                 Step::Drop(_) => open.extend(back.successors(at)),
-                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => drop(waits.insert(self.label(back, at))),
+                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => waits.push(self.label(back, at)),
             }
         }
+        waits.sort();
+        waits.dedup();
         waits
     }
 }
 
 /// The hooks of a graph, each behind what it waits for.
-fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
+pub(super) fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
     graph.sequence().filter(|&step| matches!(graph.steps()[step], Step::Run(_) | Step::Stop(_)))
 }
 
 /// Every edge once.
-fn edges(graph: &Graph) -> BTreeSet<(usize, usize)> {
+fn edges(graph: &Graph) -> Vec<(usize, usize)> {
     let from = 0..graph.steps().len();
-    from.flat_map(|from| graph.successors(from).map(move |to| (from, to))).collect()
+    let mut edges: Vec<_> = from.flat_map(|from| graph.successors(from).map(move |to| (from, to))).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    edges
 }

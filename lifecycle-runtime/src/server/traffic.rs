@@ -71,7 +71,7 @@ impl Tables {
     fn requests(&self) -> Option<String> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let mut open: Vec<_> = tables.iter().flat_map(|rows| rows.open.iter().map(|(_, row)| row)).collect();
-        open.sort_by_key(|row| row.since);
+        open.sort_unstable_by_key(|row| row.since);
         let named = open.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match open.len() {
             0 => None,

@@ -1,0 +1,105 @@
+//! The plan as JSON, for tools.
+
+use std::time::Duration;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::Plan;
+use super::render::listed;
+use crate::hook::HookMeta;
+
+impl Plan {
+    /// As one object, with a newline at the end.
+    pub(super) fn json(&self) -> String {
+        // Plain texts and numbers: there is nothing that could fail.
+        let mut text = serde_json::to_string_pretty(&Whole(self)).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// The hooks, and each phase by its title.
+struct Whole<'p>(&'p Plan);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plan = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("hooks", &plan.hooks.iter().map(|hook| Hook::of(hook)).collect::<Vec<_>>())?;
+        for (title, graph) in plan.phases() {
+            let back = graph.reversed();
+            let step = |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };
+            map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Step {
+    step: String,
+    after: Vec<String>,
+}
+
+#[derive(serde::Serialize)]
+struct Hook {
+    path: String,
+    kind: &'static str,
+    place: String,
+    order: Option<u32>,
+    timeout_ms: Option<u64>,
+    signal: Option<&'static str>,
+    check: Option<Check>,
+    service: Option<Service>,
+    needs: Vec<String>,
+    before: Vec<String>,
+    of: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+struct Check {
+    kind: &'static str,
+    interval_ms: u64,
+    failures: u32,
+}
+
+#[derive(serde::Serialize)]
+struct Service {
+    restart: &'static str,
+    backoff_ms: [u64; 2],
+    max_restarts: u32,
+    within_ms: u64,
+    stops_the_process: bool,
+}
+
+impl Hook {
+    fn of(hook: &HookMeta) -> Self {
+        Self {
+            path: hook.path(),
+            kind: hook.kind().attribute(),
+            place: hook.place(),
+            order: hook.order(),
+            timeout_ms: hook.timeout().map(millis),
+            signal: hook.signal(),
+            check: hook.health_check().map(|check| Check {
+                kind: check.kind.name(),
+                interval_ms: millis(check.interval),
+                failures: check.failures,
+            }),
+            service: hook.service().map(|service| Service {
+                restart: service.restart.name(),
+                backoff_ms: [millis(service.backoff.first), millis(service.backoff.cap)],
+                max_restarts: service.max_restarts.count,
+                within_ms: millis(service.max_restarts.within),
+                stops_the_process: !hook.is_dispensable(),
+            }),
+            needs: hook.needs().map(HookMeta::path).collect(),
+            before: hook.before().map(HookMeta::path).collect(),
+            of: hook.of().map(HookMeta::path),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
