@@ -13,6 +13,7 @@ use crate::event::{Event, Observer, Outcome, ServiceState, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
+use crate::task::thread;
 
 /// Writes a run's events as lines.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ impl Console {
     fn to(output: impl Write + Send + 'static, style: Style) -> Self {
         let (to_writer, orders) = channel();
         // Without a thread the lines are lost; the run is not.
-        let _ = std::thread::Builder::new().name("lifecycle-console".to_owned()).spawn(move || write(output, &orders));
+        let _ = thread("lifecycle-console", move || write(output, &orders));
         Self { to_writer: Some(to_writer), style, start_failed: Arc::default() }
     }
 

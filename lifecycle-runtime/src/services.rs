@@ -8,6 +8,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -73,7 +74,7 @@ pub(crate) fn supervise(blueprint: Blueprint, orders: watch::Sender<Order>, list
         was_ready: false,
         is_told: false,
     };
-    tokio::spawn(supervisor.keep_running());
+    tokio::spawn(supervisor.keep_running().boxed());
     Supervised { hook, began, orders, ear }
 }
 

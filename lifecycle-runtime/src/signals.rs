@@ -4,6 +4,8 @@ use std::io;
 #[cfg(unix)]
 use std::thread::JoinHandle;
 
+use crate::task::thread;
+
 /// A signal that the process has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Signal {
@@ -103,7 +105,7 @@ impl Signals {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("lifecycle-signals".to_owned()).spawn(hear)?;
+        let thread = thread("lifecycle-signals", hear)?;
         Ok(Self { handle, thread: Some(thread) })
     }
 }
@@ -148,7 +150,7 @@ impl Signals {
             });
         };
         // The thread ends with the process.
-        std::thread::Builder::new().name("lifecycle-signals".to_owned()).spawn(hear)?;
+        thread("lifecycle-signals", hear)?;
         Ok(Self {})
     }
 }

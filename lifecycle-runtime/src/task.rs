@@ -3,8 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use crate::error::BoxError;
 use crate::output::{HookError, HookValue, Output, Shared};
@@ -72,6 +74,12 @@ impl fmt::Debug for Task {
             Self::Blocking(_) => "Task::Blocking",
         })
     }
+}
+
+/// Starts a thread. What it runs is boxed: to start a thread is long, and compiled once this way.
+pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let run: Box<dyn FnOnce() + Send> = Box::new(run);
+    thread::Builder::new().name(name.to_owned()).spawn(run)
 }
 
 /// Takes what a hook's function returned apart.

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::task::thread;
+
 /// Ends the process when the time is up. Disarmed when it is dropped.
 pub(crate) struct Watchdog {
     shared: Arc<Shared>,
@@ -31,7 +33,7 @@ impl Watchdog {
     pub(crate) fn start(bite: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let watched = Arc::clone(&shared);
-        std::thread::Builder::new().name("lifecycle-watchdog".to_owned()).spawn(move || {
+        thread("lifecycle-watchdog", move || {
             if watched.wait() {
                 bite();
             }

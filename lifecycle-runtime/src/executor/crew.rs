@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -248,7 +249,7 @@ impl Drop for Crew {
 fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> JoinHandle<()> {
     match span.is_disabled() {
         true => tokio::spawn(future),
-        false => tokio::spawn(future.instrument(span)),
+        false => tokio::spawn(future.instrument(span).boxed()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::watchdog::Leash;
 impl Run {
     /// Starts, waits for a reason to stop, stops.
     pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
-        let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings).await {
+        let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings).boxed().await {
             Ok(admin) => admin,
             Err(failure) => {
                 self.console.complain(&failure.reason);

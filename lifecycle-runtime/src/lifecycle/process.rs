@@ -14,6 +14,7 @@ use crate::event::readable;
 use crate::live::Live;
 use crate::report::Report;
 use crate::signals::{Signals, exit_now};
+use crate::task::thread;
 use crate::watchdog::Watchdog;
 
 /// How long the last words may take to be written.
@@ -123,7 +124,7 @@ fn bite(console: Console, live: Live, grace: Duration) -> impl FnOnce() + Send {
         let code = if live.was_ready() { 3 } else { 1 };
         // What holds the run up may hold this up as well.
         let (said, heard) = std::sync::mpsc::channel();
-        let _ = std::thread::Builder::new().spawn(move || {
+        let _ = thread("lifecycle-last-words", move || {
             let running = match live.waits() {
                 waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
                 waits => format!("still running: {}", waits.join(", ")),

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{FutureExt, join_all};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::{Conduct, Run};
@@ -57,7 +56,7 @@ impl Stage<'_> {
                 paths.start = path;
                 let served = tokio::select! {
                     biased;
-                    served = serve(servers, surroundings) => served,
+                    served = serve(servers, surroundings).boxed() => served,
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
                     () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
                 };
@@ -176,12 +175,11 @@ impl Stage<'_> {
         }
         let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
         let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
-        let mut drains = JoinSet::new();
-        for server in serving {
+        let drains = serving.into_iter().map(|server| {
             let mut asked = asked.clone();
-            drains.spawn(async move { server.drain(times, hurried(&mut asked)).await });
-        }
-        let drained = drains.join_all().await;
+            async move { server.drain(times, hurried(&mut asked).boxed()).await }
+        });
+        let drained = join_all(drains).await;
         let together = drained.into_iter().reduce(Traffic::and);
         together.map(|traffic| (traffic, began.elapsed()))
     }

@@ -162,8 +162,14 @@ pub(super) fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
 /// Every edge once.
 fn edges(graph: &Graph) -> Vec<(usize, usize)> {
     let from = 0..graph.steps().len();
-    let mut edges: Vec<_> = from.flat_map(|from| graph.successors(from).map(move |to| (from, to))).collect();
-    edges.sort_unstable();
-    edges.dedup();
+    let mut edges = Vec::new();
+    let mut last_from = vec![None; graph.steps().len()];
+    for from in from {
+        for to in graph.successors(from) {
+            if last_from[to].replace(from) != Some(from) {
+                edges.push((from, to));
+            }
+        }
+    }
     edges
 }

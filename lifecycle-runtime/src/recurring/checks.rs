@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Recurring, Turn, start_over, stop_begun};
@@ -35,7 +36,7 @@ impl Recurring {
                 () = sleep_until(next) => {}
             }
             next = Instant::now() + policy.interval;
-            let Some((outcome, took)) = self.once(&turn).await else { return };
+            let Some((outcome, took)) = self.once(&turn).boxed().await else { return };
             let error = outcome.is_failure().then(|| outcome.to_string());
             if let Some(passes) = self.checks.record(hook, &outcome, took) {
                 self.events.emit(&Event::Health { hook, passes, error: error.clone() });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::FutureExt;
 use tokio::sync::Notify;
 
 use super::{Recurring, Turn, start_over, stop_begun};
@@ -15,9 +16,12 @@ pub(crate) struct Inbox(Arc<[(&'static str, Notify)]>);
 impl Inbox {
     /// For the signals that hooks of this plan are for.
     pub(crate) fn of(plan: &Plan) -> Self {
-        let mut names: Vec<_> = plan.of_kind(Kind::Signal).filter_map(HookMeta::signal).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names = Vec::new();
+        for name in plan.of_kind(Kind::Signal).filter_map(HookMeta::signal) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         Self(names.into_iter().map(|name| (name, Notify::new())).collect())
     }
 
@@ -55,7 +59,7 @@ impl Recurring {
             }
             for turn in &turns {
                 // Whatever came of the one before.
-                let ended = self.once(turn).await;
+                let ended = self.once(turn).boxed().await;
                 if ended.is_none() || !start_over(&mut progress).await {
                     return;
                 }

@@ -10,9 +10,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::spawn_local;
@@ -22,6 +22,7 @@ use super::address::Listener;
 #[cfg(unix)]
 use super::address::SocketFile;
 use super::worker::Desk;
+use crate::task::thread;
 
 /// How long to wait when the system has no more room for connections, as actix-server does.
 const EXHAUSTED: Duration = Duration::from_millis(510);
@@ -68,9 +69,9 @@ impl Acceptor {
 pub(super) fn start(listeners: Vec<Listener>, desks: Vec<Desk>, room: Arc<Notify>) -> io::Result<Acceptor> {
     let (close, closing) = watch::channel(false);
     let (closes, closed) = oneshot::channel();
-    thread::Builder::new().name("http-accept".to_owned()).spawn(move || {
+    thread("http-accept", move || {
         if let Ok(runtime) = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-            runtime.block_on(async {
+            let accepts = async {
                 let turns = Rc::new(Turns { desks, next: Cell::new(0), room });
                 let doors = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
                     spawn_local(accept(listener, endpoint, Rc::clone(&turns), closing.clone()))
@@ -78,7 +79,8 @@ pub(super) fn start(listeners: Vec<Listener>, desks: Vec<Desk>, room: Arc<Notify
                 for door in doors.collect::<Vec<_>>() {
                     let _ = door.await;
                 }
-            });
+            };
+            runtime.block_on(accepts.boxed_local());
         }
         let _ = closes.send(());
     })?;

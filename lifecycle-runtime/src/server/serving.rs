@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::accept::{self, Acceptor};
@@ -114,13 +115,12 @@ impl Serving {
     /// Closes everything at once.
     pub(crate) async fn close(self) {
         let now = Instant::now();
-        self.drain(DrainTimes { quiet: Duration::ZERO, cut: now, leave: now }, std::future::pending()).await;
+        self.drain(DrainTimes { quiet: Duration::ZERO, cut: now, leave: now }, std::future::pending().boxed()).await;
     }
 
     /// Serves what is waiting, closes the listeners, and waits for the requests in flight.
-    pub(crate) async fn drain(mut self, times: DrainTimes, hurried: impl Future<Output = ()>) -> Traffic {
+    pub(crate) async fn drain(mut self, times: DrainTimes, mut hurried: BoxFuture<'_, ()>) -> Traffic {
         let Self { acceptor, workers, tables, .. } = &mut self;
-        let mut hurried = std::pin::pin!(hurried);
         let drained = async {
             acceptor.close().await;
             workers.iter().for_each(|worker| worker.order(Order::Close { quiet: times.quiet }));

@@ -11,10 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::Duration;
 
 use actix_http::Protocol;
+use futures_util::future::FutureExt;
 use slab::Slab;
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -31,6 +31,7 @@ use super::service::{Endpoint, Make, Serve, build};
 use super::settings::Settings;
 use super::traffic::Table;
 use super::transport::{Socket, Transport};
+use crate::task::thread;
 
 /// What a worker is told.
 pub(super) enum Order {
@@ -130,7 +131,7 @@ pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(
     let worker = Worker { table: Arc::clone(&table), orders, ended };
     let (plan, gone) = (Arc::clone(plan), Arc::clone(&table));
     let system = actix_web::rt::System::try_current();
-    thread::Builder::new().name(format!("http-worker-{number}")).spawn(move || {
+    thread(&format!("http-worker-{number}"), move || {
         if let Some(system) = system {
             actix_web::rt::System::set_current(system);
         }
@@ -139,7 +140,7 @@ pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(
             .max_blocking_threads(plan.settings.max_blocking_threads())
             .build_local(LocalOptions::default());
         if let Ok(runtime) = runtime {
-            runtime.block_on(async move {
+            let works = async move {
                 let mut apps = Vec::new();
                 for endpoint in &plan.endpoints {
                     match build(&make, endpoint, &plan.settings).await {
@@ -154,7 +155,8 @@ pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(
                 let floor = Rc::new(floor);
                 work(&floor, handed, ordered).await;
                 floor.table.leave();
-            });
+            };
+            runtime.block_on(works.boxed_local());
             // Drops what tasks are left, and waits for what runs on the blocking pool.
             drop(runtime);
         }

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::thread;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -12,7 +11,7 @@ use tracing::Instrument;
 use crate::error::BoxError;
 use crate::event::Outcome;
 use crate::hook::HookMeta;
-use crate::task::Task;
+use crate::task::{Task, thread};
 
 /// How it ended: `None` if it was cancelled.
 type Ended = Option<Result<(), Outcome>>;
@@ -38,7 +37,7 @@ impl Main {
             Task::Blocking(work) => {
                 let (teller, told) = oneshot::channel();
                 let runtime = Handle::current();
-                let thread = thread::Builder::new().name(hook.name.to_owned()).spawn(move || {
+                let thread = thread(hook.name, move || {
                     // So that it may use the async runtime.
                     let _entered = runtime.enter();
                     let end = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| of_result(work().map(drop)))));
