@@ -106,9 +106,10 @@ impl Config {
     /// These settings with those of the environment over them.
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let mut ours: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
-        ours.sort_unstable();
-        for (name, value) in ours {
+        let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX));
+        let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}={value}")).collect();
+        ours.sort();
+        for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
                 problems.push(format!("unknown environment variable {name}"));
                 continue;

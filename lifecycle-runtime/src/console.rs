@@ -4,9 +4,8 @@
 
 use std::env;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::event::{Event, Observer, Outcome, ServiceState, readable};
@@ -19,14 +18,26 @@ use crate::task::thread;
 #[derive(Clone)]
 pub(crate) struct Console {
     /// `None` where nothing is to be written.
-    to_writer: Option<Sender<Order>>,
+    page: Option<Arc<Page>>,
     style: Style,
     start_failed: Arc<AtomicBool>,
 }
 
-enum Order {
-    Line(String),
-    Flush(Sender<()>),
+/// Where lines wait for the thread that writes them. It ends with the last console.
+struct Page(Arc<Lines>);
+
+#[derive(Default)]
+struct Lines {
+    now: Mutex<Unwritten>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Unwritten {
+    text: String,
+    /// Whether the thread has taken text that is not yet written.
+    is_writing: bool,
+    is_last: bool,
 }
 
 impl Console {
@@ -37,19 +48,20 @@ impl Console {
     }
 
     fn to(output: impl Write + Send + 'static, style: Style) -> Self {
-        let (to_writer, orders) = channel();
+        let lines = Arc::<Lines>::default();
+        let written = Arc::clone(&lines);
         // Without a thread the lines are lost; the run is not.
-        let _ = thread("lifecycle-console", move || write(output, &orders));
-        Self { to_writer: Some(to_writer), style, start_failed: Arc::default() }
+        let page = thread("lifecycle-console", move || written.write(output)).ok().map(|_| Arc::new(Page(lines)));
+        Self { page, style, start_failed: Arc::default() }
     }
 
     /// Writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { to_writer: None, style: Style { colour: false }, start_failed: Arc::default() }
+        Self { page: None, style: Style { colour: false }, start_failed: Arc::default() }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
-        self.to_writer.is_none()
+        self.page.is_none()
     }
 
     /// Writes what a run came to. Errors of hooks have been written when they happened.
@@ -63,10 +75,10 @@ impl Console {
 
     /// Writes lines of text.
     pub(crate) fn say(&self, text: &str) {
-        let Some(to_writer) = &self.to_writer else { return };
-        for line in text.lines() {
-            let _ = to_writer.send(Order::Line(format!("{} {line}\n", self.style.faint("lifecycle:"))));
-        }
+        let Some(page) = &self.page else { return };
+        let lines: String = text.lines().map(|line| format!("{} {line}\n", self.style.faint("lifecycle:"))).collect();
+        page.0.lock().text.push_str(&lines);
+        page.0.changed.notify_all();
     }
 
     /// Writes lines about something that went wrong.
@@ -78,23 +90,44 @@ impl Console {
 
     /// Waits until everything is written, but no longer than this.
     pub(crate) fn flush(&self, at_most: Duration) {
-        let Some(to_writer) = &self.to_writer else { return };
-        let (done, written) = channel();
-        let _ = to_writer.send(Order::Flush(done));
-        let _ = written.recv_timeout(at_most);
+        let Some(page) = &self.page else { return };
+        let is_unwritten = |now: &mut Unwritten| now.is_writing || !now.text.is_empty();
+        drop(page.0.changed.wait_timeout_while(page.0.lock(), at_most, is_unwritten));
     }
 }
 
-fn write(mut output: impl Write, orders: &Receiver<Order>) {
-    for order in orders {
-        match order {
-            // A reader that has gone away is no reason to end a service.
-            Order::Line(line) => drop(output.write_all(line.as_bytes())),
-            Order::Flush(done) => {
-                let _ = output.flush();
-                let _ = done.send(());
+impl Lines {
+    fn lock(&self) -> MutexGuard<'_, Unwritten> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what comes, until nothing comes any more.
+    fn write(&self, mut output: impl Write) {
+        let mut now = self.lock();
+        loop {
+            if now.text.is_empty() {
+                if now.is_last {
+                    return;
+                }
+                now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
+            let text = std::mem::take(&mut now.text);
+            now.is_writing = true;
+            drop(now);
+            // A reader that has gone away is no reason to end a service.
+            let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+            now = self.lock();
+            now.is_writing = false;
+            self.changed.notify_all();
         }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.0.lock().is_last = true;
+        self.0.changed.notify_all();
     }
 }
 

@@ -122,9 +122,12 @@ fn hear(run: &Run) -> std::io::Result<Signals> {
 fn bite(console: Console, live: Live, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let code = if live.was_ready() { 3 } else { 1 };
-        // What holds the run up may hold this up as well.
-        let (said, heard) = std::sync::mpsc::channel();
-        let _ = thread("lifecycle-last-words", move || {
+        // What holds the run up may hold the last words up as well.
+        let exits = thread("lifecycle-exit", move || {
+            std::thread::sleep(LAST_WORDS);
+            exit_now(code);
+        });
+        if exits.is_ok() {
             let running = match live.waits() {
                 waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
                 waits => format!("still running: {}", waits.join(", ")),
@@ -134,9 +137,7 @@ fn bite(console: Console, live: Live, grace: Duration) -> impl FnOnce() + Send {
                 readable(grace)
             ));
             console.flush(LAST_WORDS);
-            let _ = said.send(());
-        });
-        let _ = heard.recv_timeout(LAST_WORDS);
+        }
         exit_now(code);
     }
 }

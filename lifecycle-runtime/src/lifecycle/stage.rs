@@ -175,11 +175,12 @@ impl Stage<'_> {
         }
         let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
         let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
-        let drains = serving.into_iter().map(|server| {
+        let mut drained = vec![Traffic::default(); serving.len()];
+        let drains = drained.iter_mut().zip(serving).map(|(traffic, server)| {
             let mut asked = asked.clone();
-            async move { server.drain(times, hurried(&mut asked).boxed()).await }
+            async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        let drained = join_all(drains).await;
+        join_all(drains.collect::<Vec<_>>()).await;
         let together = drained.into_iter().reduce(Traffic::and);
         together.map(|traffic| (traffic, began.elapsed()))
     }

@@ -70,10 +70,13 @@ impl Tables {
     /// `2 requests: GET /report 4.2 s, GET /list 12 ms`.
     fn requests(&self) -> Option<String> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let mut open: Vec<_> = tables.iter().flat_map(|rows| rows.open.iter().map(|(_, row)| row)).collect();
-        open.sort_unstable_by_key(|row| row.since);
-        let named = open.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match open.len() {
+        let mut longest: Vec<&Row> = Vec::with_capacity(NAMED + 1);
+        for (_, row) in tables.iter().flat_map(|rows| &rows.open) {
+            longest.insert(longest.partition_point(|other| other.since <= row.since), row);
+            longest.truncate(NAMED);
+        }
+        let named = longest.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match tables.iter().map(|rows| rows.open.len()).sum() {
             0 => None,
             1 => Some(named),
             count => Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" })),
