@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::FutureExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinError;
 
 use super::Lifecycle;
 use super::prepare::{Prepared, prepare};
@@ -60,7 +62,7 @@ fn guarded(prepared: Prepared) -> std::io::Result<u8> {
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
-    let report = runtime.block_on(spawned(run.drive(servers, Some(leash)).boxed()));
+    let report = runtime.block_on(spawned(run.drive(servers, Some(leash))));
     // Work on the blocking pool that never ends must not keep the process.
     runtime.shutdown_background();
     Ok(report.exit_code())
@@ -73,7 +75,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     };
     let console = run.console.clone();
     let report = match hears_signals.then(|| hear(&run)).transpose() {
-        Ok(_signals) => spawned(run.drive(servers, None).boxed()).await,
+        Ok(_signals) => spawned(run.drive(servers, None)).await,
         Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
     };
     // The blocking pool may have to start a thread for it.
@@ -85,13 +87,13 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
 
 /// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
 /// whatever becomes of the one who waits for it.
-async fn spawned(drive: BoxFuture<'static, Report>) -> Report {
-    match tokio::spawn(drive).await {
-        Ok(report) => report,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Report::not_begun(3, format!("the async runtime went away: {error}")),
-        },
+async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report {
+    let (reports, report) = oneshot::channel();
+    // In a box, as tasks of other kinds are: each type of future in a task is compiled anew.
+    let task = async move { drop(reports.send(drive.await)) }.boxed();
+    match tokio::spawn(task).await.map_err(JoinError::try_into_panic) {
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        _ => report.await.unwrap_or_else(|_| Report::not_begun(3, "the async runtime went away".to_owned())),
     }
 }
 

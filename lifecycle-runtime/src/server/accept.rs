@@ -74,7 +74,7 @@ pub(super) fn start(listeners: Vec<Listener>, desks: Vec<Desk>, room: Arc<Notify
             let accepts = async {
                 let turns = Rc::new(Turns { desks, next: Cell::new(0), room });
                 let doors = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
-                    spawn_local(accept(listener, endpoint, Rc::clone(&turns), closing.clone()))
+                    spawn_local(accept(listener, endpoint, Rc::clone(&turns), closing.clone()).boxed_local())
                 });
                 for door in doors.collect::<Vec<_>>() {
                     let _ = door.await;

@@ -253,12 +253,13 @@ impl Floor {
         let key = self.places.borrow_mut().insert(Place { connection: Rc::clone(&connection), task: None });
         self.table.open();
         let guest = Guest { floor: Rc::clone(self), key };
-        let task = tokio::task::spawn_local(async move {
+        let task = async move {
             if let Err(error) = guest.floor.serve(connection, accepted).await {
                 tracing::debug!("a connection ended before its first request: {error}");
             }
             drop(guest);
-        });
+        };
+        let task = tokio::task::spawn_local(task.boxed_local());
         self.places.borrow_mut()[key].task = Some(task.abort_handle());
     }
 
