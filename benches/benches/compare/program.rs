@@ -24,6 +24,15 @@ pub(crate) struct Program {
     pub(crate) address: SocketAddr,
 }
 
+/// What is in memory of a program, in KiB.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    /// With the pages of its file and of libraries, which the system shares between programs and can take back.
+    pub(crate) whole: u64,
+    /// What it has written: stacks, heap, relocated data.
+    pub(crate) own: u64,
+}
+
 impl Program {
     /// Starts it, and waits until it serves.
     pub(crate) fn start(kind: Kind, workers: usize) -> Result<Self, String> {
@@ -51,12 +60,16 @@ impl Program {
         Ok(program)
     }
 
-    /// How much memory it holds, in KiB.
-    pub(crate) fn resident(&self) -> Result<u64, String> {
+    /// How much memory it holds.
+    pub(crate) fn memory(&self) -> Result<Memory, String> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(|| format!("{path}: no VmRSS"))
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+                .ok_or_else(|| format!("{path}: no {name}"))
+        };
+        Ok(Memory { whole: of("VmRSS:")?, own: of("RssAnon:")? })
     }
 
     /// How much time it has spent on processors.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::program::{Kind, Program};
+use super::program::{Kind, Memory, Program};
 use super::{Settings, median};
 
 /// How long a program may take to come to rest before its memory is read.
@@ -18,9 +18,8 @@ pub(crate) struct Served {
     /// In microseconds of the program's processor time, which others that run beside it change the least.
     work: f64,
     errors: u64,
-    /// In KiB.
-    after_start: u64,
-    after_load: u64,
+    after_start: Memory,
+    after_load: Memory,
 }
 
 /// Says how to get `wrk` if it is not there.
@@ -32,7 +31,7 @@ pub(crate) fn find_wrk() -> Result<(), String> {
 pub(crate) fn measure(kind: Kind, settings: &Settings) -> Result<Served, String> {
     let program = Program::start(kind, settings.workers)?;
     sleep(REST);
-    let after_start = program.resident()?;
+    let after_start = program.memory()?;
     let url = format!("http://{}/fast", program.address);
     let (connections, seconds) = (settings.connections, settings.seconds);
     let arguments = ["-t2".to_owned(), format!("-c{connections}"), format!("-d{seconds}s"), "--latency".to_owned()];
@@ -52,7 +51,7 @@ pub(crate) fn measure(kind: Kind, settings: &Settings) -> Result<Served, String>
     let requests: f64 = requests.and_then(|count| count.parse().ok()).ok_or_else(missing)?;
     let work = program.processor_time()?.saturating_sub(worked).as_secs_f64() * 1e6 / requests;
     sleep(REST);
-    Ok(Served { requests_per_second, p99, work, errors, after_start, after_load: program.resident()? })
+    Ok(Served { requests_per_second, p99, work, errors, after_start, after_load: program.memory()? })
 }
 
 /// A time as wrk writes it: `812.00us`, `1.20ms`, `1.00s`.
@@ -79,8 +78,10 @@ pub(crate) fn print(rounds: &[(Served, Served)]) {
     row("99th percentile", "µs", &|served| served.p99);
     #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
     {
-        row("memory after the start", "KiB", &|served| served.after_start as f64);
-        row("memory after the load", "KiB", &|served| served.after_load as f64);
+        row("memory after the start", "KiB", &|served| served.after_start.whole as f64);
+        row("of it without pages of files", "KiB", &|served| served.after_start.own as f64);
+        row("memory after the load", "KiB", &|served| served.after_load.whole as f64);
+        row("of it without pages of files", "KiB", &|served| served.after_load.own as f64);
     }
     let errors = |of: fn(&(Served, Served)) -> &Served| rounds.iter().map(|round| of(round).errors).sum::<u64>();
     println!("| errors in all | {} | {} | |", errors(|round| &round.0), errors(|round| &round.1));
