@@ -2,9 +2,11 @@
 //!
 //! A thread of its own writes them: a pipe that nobody reads must not hold a run up.
 
+#[cfg(test)]
+mod tests;
+
 use std::env;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +22,12 @@ pub(crate) struct Console {
     /// `None` where nothing is to be written.
     page: Option<Arc<Page>>,
     style: Style,
-    start_failed: Arc<AtomicBool>,
+    /// Failures that are not told yet; `None` once the start is over.
+    withheld: Arc<Mutex<Option<Vec<Failure>>>>,
 }
+
+/// A hook, how it failed, and after how long.
+type Failure = (&'static HookMeta, Outcome, Duration);
 
 /// Where lines wait for the thread that writes them. It ends with the last console.
 struct Page(Arc<Lines>);
@@ -52,12 +58,12 @@ impl Console {
         let written = Arc::clone(&lines);
         // Without a thread the lines are lost; the run is not.
         let page = thread("lifecycle-console", move || written.write(output)).ok().map(|_| Arc::new(Page(lines)));
-        Self { page, style, start_failed: Arc::default() }
+        Self { page, style, withheld: not_over() }
     }
 
     /// Writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { page: None, style: Style { colour: false }, start_failed: Arc::default() }
+        Self { page: None, style: Style { colour: false }, withheld: not_over() }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
@@ -134,7 +140,10 @@ impl Drop for Page {
 impl Observer for Console {
     fn on_event(&self, at: Duration, event: &Event) {
         match event {
-            Event::State(State::Ready) => self.say(&self.style.good(&format!("ready after {}", readable(at)))),
+            Event::State(State::Ready) => {
+                self.start_over("");
+                self.say(&self.style.good(&format!("ready after {}", readable(at))));
+            }
             // Every few seconds, so only what changes is told.
             Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
             Event::HookEnded { hook, outcome, .. }
@@ -150,11 +159,7 @@ impl Observer for Console {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
                 self.say(&format!("{why}{} {}", verb(hook), hook.name));
             }
-            // The failure of the start follows, and says it all.
-            Event::HookEnded { hook, outcome, .. }
-                if hook.kind.is_of_the_start()
-                    && outcome.is_failure()
-                    && !self.start_failed.load(Ordering::Relaxed) => {}
+            Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
             Event::DropFailed { hook, outcome } => {
                 let (name, place) = (hook.name, hook.place());
@@ -163,7 +168,7 @@ impl Observer for Console {
             Event::Listening { url } => self.say(&format!("listening on {url}")),
             Event::AdminListening { url } => self.say(&format!("probes on {url}")),
             Event::StartFailed { reason } => {
-                self.start_failed.store(true, Ordering::Relaxed);
+                self.start_over(reason);
                 self.complain(&format!("start failed: {reason}"));
                 self.say("rolling back what has started");
             }
@@ -213,13 +218,29 @@ impl Console {
         }
     }
 
+    /// Whether it is a failure that the start may fail by: then that is told, and says it all.
+    fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
+        let may_end_the_start = hook.kind.is_of_the_start() && outcome.is_failure() && !outcome.is_ignored(hook);
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(failures) = withheld.as_mut().filter(|_| may_end_the_start) else { return false };
+        failures.push((hook, outcome.clone(), took));
+        true
+    }
+
+    /// Tells of all failures so far but the one that the start has failed by.
+    fn start_over(&self, reason: &str) {
+        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let others = withheld.into_iter().flatten().filter(|(hook, outcome, _)| outcome.of(hook) != reason);
+        others.for_each(|(hook, outcome, took)| self.hook_ended(hook, &outcome, took));
+    }
+
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
         let (name, took) = (hook.name, readable(took));
         match outcome {
             Outcome::Succeeded => self.say(&format!("{} {name} in {took}", self.style.good("done"))),
             Outcome::Skipped { .. } => self.say(&format!("{name} {outcome}")),
             Outcome::Cancelled { .. } => self.say(&format!("{name} {outcome} after {took}")),
-            _ => self.complain(&format!("hook `{name}` ({}) {outcome} (after {took})", hook.place())),
+            _ => self.complain(&format!("{} (after {took})", outcome.of(hook))),
         }
     }
 }
@@ -230,6 +251,10 @@ fn verb(hook: &HookMeta) -> &'static str {
         (_, None) => "run",
         (_, Some(_)) => "tear down",
     }
+}
+
+fn not_over() -> Arc<Mutex<Option<Vec<Failure>>>> {
+    Arc::new(Mutex::new(Some(Vec::new())))
 }
 
 /// Colours, or none.
@@ -253,50 +278,5 @@ impl Style {
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    /// A terminal that takes its time.
-    #[derive(Clone, Default)]
-    struct Slow(Arc<Mutex<String>>);
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            std::thread::sleep(Duration::from_millis(20));
-            self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_last_words_are_written_when_flush_returns() {
-        let output = Slow::default();
-        let console = Console::to(output.clone(), Style { colour: false });
-        console.say("one\ntwo");
-        console.complain("three");
-        console.flush(Duration::from_secs(60));
-        assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\nlifecycle: three\n");
-    }
-
-    #[test]
-    fn lines_are_painted_on_a_terminal_only() {
-        for (colour, expected) in [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")]
-        {
-            let output = Slow::default();
-            let console = Console::to(output.clone(), Style { colour });
-            console.complain("bad");
-            console.flush(Duration::from_secs(60));
-            assert_eq!(*output.0.lock().expect("no panic"), expected);
-        }
     }
 }

@@ -219,6 +219,11 @@ impl Outcome {
         hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
     }
 
+    /// With whose it is and where that stands, as every message about it has it.
+    pub(crate) fn of(&self, hook: &HookMeta) -> String {
+        format!("hook `{}` ({}) {self}", hook.name(), hook.place())
+    }
+
     pub(crate) fn failed(error: &BoxError) -> Self {
         Self::Failed { error: chain(&**error) }
     }

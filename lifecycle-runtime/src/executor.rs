@@ -161,9 +161,7 @@ impl Executor {
             }
             Err(outcome) => outcome,
         };
-        let failure =
-            (outcome != Outcome::Succeeded).then(|| format!("hook `{}` ({}) {outcome}", hook.name, hook.place()));
-        let failure = failure.filter(|_| !outcome.is_ignored(hook));
+        let failure = (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
         match self.services.get(&at) {
             // It goes on.
             Some(_) if self.started[at] => {}

@@ -250,8 +250,7 @@ impl Supervisor {
         };
         tell_of_end(events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {
-            let error = format!("hook `{}` ({}) {outcome}", hook.name, hook.place());
-            scope.stop_handle().ask(StopCause::Service { name: hook.name, error });
+            scope.stop_handle().ask(StopCause::Service { name: hook.name, error: outcome.of(hook) });
         }
     }
 }

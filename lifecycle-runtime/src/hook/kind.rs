@@ -77,9 +77,9 @@ impl Kind {
         }
     }
 
-    /// Whether a hook of this kind that fails is a start that fails.
+    /// Whether a hook of this kind that fails before the run is ready is a start that fails.
     pub(crate) const fn is_of_the_start(self) -> bool {
-        matches!(self, Self::Startup | Self::Ready)
+        matches!(self, Self::Startup | Self::Service | Self::Ready)
     }
 
     /// Whether hooks of this kind run again and again.

@@ -123,10 +123,16 @@ fn a_service_that_ends_well_is_done_and_the_process_goes_on() {
 
 #[test]
 fn a_service_whose_failure_is_ignored_stops_nothing() {
-    let mut program = ready("optional=fail");
+    let program = program!("services").args("optional=fail").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
+    let mut program = program.start();
+    let url = program.wait_for("probes on http://");
+    let address = url.rsplit('/').next().expect("a URL");
+    let mut program = program.ready();
     program.tell("break optional");
     program.wait_for(&format!("hook {} {CHAIN}", place("optional")));
     request(&program.address(), "GET /nothing").expect("it serves");
+    let answer = request(address, "GET /readyz").expect("an answer");
+    assert!(answer.head.contains(" 200 "), "{answer:?}");
     program.stop().expect_code(0).expect_said(&["exit code 0"]);
 }
 
@@ -135,6 +141,23 @@ fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
     let ended = program!("services").args("queue=fail outbox").end();
     ended.expect_code(1).expect_did(&["db", "queue", "flush", "close_db"]);
     ended.expect_said(&[&format!("start failed: hook {} {CHAIN}", place("queue")), "exit code 1"]);
+    // Once is enough.
+    assert_eq!(ended.stderr().matches(CHAIN).count(), 1, "{ended}");
+}
+
+#[test]
+fn one_that_fails_for_good_beside_the_start_ends_it_too() {
+    let mut program = program!("services").args("queue=wait flaky=fail").start();
+    program.wait_until_said("queue");
+    for run in 1..=3 {
+        program.wait_until_said(&format!("flaky {run}"));
+        program.tell(&format!("flaky {run}"));
+    }
+    let ended = program.end();
+    let error = format!("hook {} failed: 2 restarts within 1m did not help, the last run {CHAIN}", place("flaky"));
+    ended.expect_code(1).expect_said(&[&format!("start failed: {error}")]);
+    assert_eq!(ended.stderr().matches(&error).count(), 1, "{ended}");
+    expect_order(&ended, &["flaky 3", "flush", "close_db"]);
 }
 
 #[test]

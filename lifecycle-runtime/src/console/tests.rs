@@ -1,0 +1,94 @@
+//! What is written, and what of a failed start.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::plan::sample;
+
+/// A terminal that takes its time.
+#[derive(Clone, Default)]
+struct Slow(Arc<Mutex<String>>);
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(20));
+        self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_last_words_are_written_when_flush_returns() {
+    let output = Slow::default();
+    let console = Console::to(output.clone(), Style { colour: false });
+    console.say("one\ntwo");
+    console.complain("three");
+    console.flush(Duration::from_secs(60));
+    assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\nlifecycle: three\n");
+}
+
+#[test]
+fn lines_are_painted_on_a_terminal_only() {
+    for (colour, expected) in [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")] {
+        let output = Slow::default();
+        let console = Console::to(output.clone(), Style { colour });
+        console.complain("bad");
+        console.flush(Duration::from_secs(60));
+        assert_eq!(*output.0.lock().expect("no panic"), expected);
+    }
+}
+
+/// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this: `svc failed`, `optional failed`, `ready`, and
+/// `start failed by svc` or by anything else.
+#[track_caller]
+fn check(happens: &str, written: &str) {
+    let hooks = sample::hooks("start db; service svc; service optional exit ignore; ready warm");
+    let output = Slow::default();
+    let console = Console::to(output.clone(), Style { colour: false });
+    let broken = Outcome::Failed { error: "broken".to_owned() };
+    let hook = |name: &str| hooks.iter().copied().find(|hook| hook.name() == name);
+    for what in happens.split(", ") {
+        let event = match what.split_once(" failed").unwrap_or((what, "")) {
+            ("ready", _) => Event::State(State::Ready),
+            ("start", by) => {
+                let by = by.trim_start_matches(" by ");
+                let reason = hook(by).map_or_else(|| format!("stopped: {by}"), |hook| broken.of(hook));
+                Event::StartFailed { reason }
+            }
+            (name, _) => {
+                let hook = hook(name).expect("a hook");
+                Event::HookEnded { hook, outcome: broken.clone(), took: Duration::from_secs(1) }
+            }
+        };
+        console.on_event(Duration::from_secs(2), &event);
+    }
+    console.flush(Duration::from_secs(60));
+    let lines = output.0.lock().expect("no panic").replace("lifecycle: ", "");
+    let lines: Vec<_> = lines.lines().filter(|line| *line != "rolling back what has started").collect();
+    assert_eq!(lines.join(" | "), written, "{happens}");
+}
+
+#[test]
+fn the_failure_that_a_start_fails_by_is_told_once() {
+    for (name, line) in [("db", 1), ("svc", 2), ("warm", 4)] {
+        let happens = format!("{name} failed, start failed by {name}");
+        check(&happens, &format!("start failed: hook `{name}` (app.rs:{line}) failed: broken"));
+    }
+}
+
+#[test]
+fn every_other_failure_is_told_too() {
+    let (db, svc) = ("hook `db` (app.rs:1) failed: broken", "hook `svc` (app.rs:2) failed: broken");
+    check("db failed, svc failed, start failed by db", &format!("{svc} (after 1 s) | start failed: {db}"));
+    check("db failed, start failed by db, svc failed", &format!("start failed: {db} | {svc} (after 1 s)"));
+    check("svc failed, start failed by SIGTERM", &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"));
+    // It asks for the stop when nothing of the start is left to fail.
+    check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
+    check("ready, svc failed", &format!("ready after 2 s | {svc} (after 1 s)"));
+    let optional = "hook `optional` (app.rs:3) failed: broken (after 1 s)";
+    check("optional failed, start failed by SIGTERM", &format!("{optional} | start failed: stopped: SIGTERM"));
+}
