@@ -201,7 +201,7 @@ impl Lifecycle {
         self
     }
 
-    /// Whether to write what happens to stderr; on by default.
+    /// Whether to write what happens to stderr; on by default. SIGUSR1 is answered there [in any case](Self::signals).
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console;
         self
@@ -215,8 +215,9 @@ impl Lifecycle {
     }
 
     /// Whether the run hears signals; it does by default. SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop
-    /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, has the [console](Self::console) say what
-    /// is going on: the state, the hooks that run, the requests in flight. Without, only a [`StopHandle`] stops it.
+    /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, shows on
+    /// stderr what is going on, also if the [console](Self::console) is off: the state and for how long, the hooks and services that
+    /// run, the requests in flight. Without, only a [`StopHandle`] stops it.
     ///
     /// When no run listens any more, those that stop do to the process what they do to any, and the others do nothing.
     pub fn signals(mut self, signals: bool) -> Self {

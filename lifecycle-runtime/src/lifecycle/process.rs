@@ -103,6 +103,8 @@ const SHOWS: &str = "SIGUSR1";
 /// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
 fn hear(run: &Run) -> std::io::Result<Signals> {
     let (console, live) = (run.console.clone(), run.live.clone());
+    // Who asks is answered, also by a run that says nothing of itself.
+    let mut answers = (!console.is_silent()).then(|| console.clone());
     let mut others: Vec<_> = run.inbox.names().collect();
     if !others.contains(&SHOWS) {
         others.push(SHOWS);
@@ -110,7 +112,7 @@ fn hear(run: &Run) -> std::io::Result<Signals> {
     let mut reactions = Reactions::new(run.handle.clone(), run.inbox.clone());
     Signals::listen(others, move |signal| match reactions.react(signal.name, signal.stops) {
         Reaction::Stop | Reaction::Hooks => {}
-        Reaction::Nothing => console.say(&live.picture()),
+        Reaction::Nothing => answers.get_or_insert_with(Console::stderr).say(&live.picture()),
         Reaction::Exit => {
             let code = 128 + signal.number;
             console.complain(&format!("third signal ({}): exit at once, exit code {code}", signal.name));

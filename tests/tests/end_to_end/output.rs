@@ -111,6 +111,25 @@ fn nothing_is_written_with_the_console_off_but_hooks_run() {
 }
 
 #[test]
+fn who_asks_is_answered_also_with_the_console_off() {
+    let mut program = started(program!("service").env("LIFECYCLE_CONSOLE", "off"));
+    program.signal(Signal::SIGUSR1);
+    program.wait_for(" for ");
+    let ended = expect_stops(program);
+    let answer = ended.stderr();
+    assert!(answer.starts_with("lifecycle: ") && answer.ends_with(" nothing\n"), "{ended}");
+    assert_eq!(answer.lines().count(), 1, "{ended}");
+}
+
+#[test]
+fn the_last_words_have_a_while_to_be_written() {
+    for start in [program!("service"), program!("embedded").args("multi"), program!("embedded").args("current")] {
+        let (program, _reader) = with_full_stderr(start);
+        program.stop().expect_code(0).expect_took(Duration::from_millis(200));
+    }
+}
+
+#[test]
 fn the_last_words_are_whole_however_much_there_is_to_say() {
     for _ in 0..20 {
         let ended = program!("service").args("warm=fail").end();
