@@ -6,12 +6,15 @@ mod threads;
 
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::restarts::{Next, Restarts};
 use crate::event::Outcome;
 use crate::hook::{Backoff, Restart, Restarts as Most, ServicePolicy};
-use play::check;
+use crate::state::State;
+use crate::task::{Task, Value};
+use play::{Played, check, hook};
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done() {
@@ -218,6 +221,27 @@ async fn one_that_is_cancelled_before_it_is_ready_never_started() {
         "0 starting | 0 backing off 100: failed: broken | 30 stopping | 30 heard: cancelled",
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
+    let (sender, stops) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    let played = Played::start(hook("restart never"), move |scope| {
+        sender.lock().expect("no panic").send(scope.stop()).expect("the test waits");
+        Task::future(async move {
+            scope.stop().requested().await;
+            Ok(Value::new(()))
+        })
+    });
+    played.until("heard: ready").await;
+    let stop = stops.recv().expect("it runs");
+    played.drain();
+    assert!(!stop.is_requested() && !stop.wait(Duration::ZERO) && stop.requested().now_or_never().is_none());
+    assert_eq!(stop.state(), State::Draining);
+    played.tell();
+    assert!(stop.is_requested() && stop.wait(Duration::ZERO) && stop.requested().now_or_never().is_some());
+    played.until("heard: done").await;
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -125,6 +125,10 @@ async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
     played.check_order(&["s running", "s panicked", "+flush"]);
     assert_eq!((played.report.exit_code(), played.report.failures().count()), (0, 1));
     assert_eq!(played.report.services[0].last_error.as_deref(), Some("panicked: s panics"));
+    // What hangs keeps the whole stop waiting.
+    let played = Play::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
+    played.check_order(&["-s", "s timed out", "+flush"]);
+    assert_eq!(played.report.exit_code(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,10 +161,13 @@ async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_has_the_time_of_the_start_to_be_ready() {
-    let played = Play::new("service s handle timeout 10", "s hangs").startup_timeout(500).run().await;
-    played.check(&["0 +s", "500 -s", "500 s timed out"]);
-    assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true });
-    assert_eq!(played.report.exit_code(), 1);
+    for keys in ["", "exit ignore"] {
+        let plan = format!("service s {keys} handle timeout 10");
+        let played = Play::new(&plan, "s hangs").startup_timeout(500).run().await;
+        played.check(&["0 +s", "500 -s", "500 s timed out"]);
+        assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true });
+        assert_eq!(played.report.exit_code(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use crate::plan::sample;
 use crate::scope::Scope;
 use crate::service::Service;
 use crate::services::{Blueprint, End, Listener, Supervised, order, supervise};
+use crate::state::State;
 use crate::stop::{Order, Progress, Stop, StopCause, StopHandle};
 use crate::task::{Task, Value};
 
@@ -79,7 +80,7 @@ pub(super) struct Played {
     log: Log,
     orders: watch::Sender<Order>,
     service: Supervised,
-    _progress: watch::Sender<Progress>,
+    progress: watch::Sender<Progress>,
 }
 
 /// What has happened.
@@ -147,7 +148,12 @@ impl Played {
         let blueprint = Blueprint { hook, task: Box::new(task), scope, events, jitter: || 1.0 };
         let orders = watch::Sender::default();
         let service = supervise(blueprint, orders.clone(), log.hears());
-        Self { began, log, orders, service, _progress: progress }
+        Self { began, log, orders, service, progress }
+    }
+
+    /// Begins the run's stop, of which the service is not told yet.
+    pub(super) fn drain(&self) {
+        self.progress.send_modify(|progress| progress.state = State::Draining);
     }
 
     pub(super) fn tell(&self) {
