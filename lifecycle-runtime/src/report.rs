@@ -90,7 +90,7 @@ impl Report {
     /// | 0 | everything ran and succeeded |
     /// | 1 | the start failed |
     /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook or a service failed or timed out, or requests were cut off |
+    /// | 3 | stopped, but a hook or a service failed or timed out, or was cut off by a second signal, or requests were cut off |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit
