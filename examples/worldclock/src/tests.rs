@@ -2,6 +2,7 @@
 //!
 //! On paused time, but for the database, which is a real one in a folder of its own: while its hooks run time stands still.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,34 +78,26 @@ async fn it_starts_answers_and_leaves_a_whole_database_and_a_copy() {
     assert_eq!(runs(&copy_in(folder.path())).await, (1, 1), "the copy holds the end of the run");
 }
 
-/// Something that goes wrong in one hook, and what must come of it.
-struct Case {
-    hook: &'static HookMeta,
-    inject: fn(TestAppBuilder, Fault) -> TestAppBuilder,
-    /// How long it may hang: its own timeout, or that of the whole start or stop.
-    limit: Duration,
-}
+/// The hooks of the start, each with how long it may hang: its own timeout, or that of the whole start.
+const STARTS: [(&HookMeta, u64); 8] = [
+    (config::META, 60),
+    (countries::META, 60),
+    (zone_table::META, 60),
+    (db::META, 30),
+    (migrations::META, 60),
+    (import_zones::META, 60),
+    (zones::META, 60),
+    (run::META, 60),
+];
 
-fn case<H: Hook>(limit: u64) -> Case {
-    Case { hook: H::META, inject: |builder, fault| builder.inject::<H>(fault), limit: Duration::from_secs(limit) }
-}
+/// The hooks of the stop, each with its own timeout, or the grace period of the whole stop.
+const STOPS: [(&HookMeta, u64); 3] = [(record_stop::META, 25), (backup::META, 10), (close_db::META, 5)];
 
-/// The hooks of the start, in an order in which they may run.
-fn starts() -> [Case; 8] {
-    [
-        case::<config>(60),
-        case::<countries>(60),
-        case::<zone_table>(60),
-        case::<db>(30),
-        case::<migrations>(60),
-        case::<import_zones>(60),
-        case::<zones>(60),
-        case::<run>(60),
-    ]
-}
-
-fn stops() -> [Case; 3] {
-    [case::<record_stop>(25), case::<backup>(10), case::<close_db>(5)]
+#[test]
+fn no_hook_is_missing_here() {
+    let plan = service().plan().expect("a plan");
+    let tried: HashSet<_> = STARTS.iter().chain(&STOPS).map(|(hook, _)| hook.path()).collect();
+    assert_eq!(plan.hooks().iter().map(|hook| hook.path()).collect::<HashSet<_>>(), tried);
 }
 
 fn has_started(report: &TestReport, hook: &HookMeta) -> bool {
@@ -112,13 +105,13 @@ fn has_started(report: &TestReport, hook: &HookMeta) -> bool {
 }
 
 async fn a_start_that_fails(fault: fn() -> Fault, how: &str) {
-    for case in starts() {
+    for (hook, limit) in STARTS {
         let folder = folder();
         std::fs::write(copy_in(folder.path()), "the last copy").expect("a file");
-        let report = (case.inject)(worldclock(folder.path()), fault()).run().await;
+        let report = worldclock(folder.path()).inject_into(hook, fault()).run().await;
         report.assert_exit_code(1);
-        let outcome = report.outcome(case.hook).expect("it ran").to_string();
-        assert!(outcome.starts_with(how) && report.start_took <= case.limit, "{report}");
+        let outcome = report.outcome(hook).expect("it ran").to_string();
+        assert!(outcome.starts_with(how) && report.start_took <= Duration::from_secs(limit), "{report}");
         assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{report}");
         report.assert_not_run::<record_stop>().assert_not_run::<backup>();
         assert_eq!(std::fs::read_to_string(copy_in(folder.path())).expect("the copy"), "the last copy");
@@ -141,11 +134,11 @@ async fn so_does_a_start_that_hangs() {
 }
 
 async fn a_stop_that_fails(fault: fn() -> Fault, how: &str) {
-    for case in stops() {
+    for (hook, limit) in STOPS {
         let folder = folder();
-        let report = (case.inject)(worldclock(folder.path()), fault()).run().await;
-        report.assert_exit_code(3).assert_stops_within(case.limit);
-        let outcome = report.outcome(case.hook).expect("it ran").to_string();
+        let report = worldclock(folder.path()).inject_into(hook, fault()).run().await;
+        report.assert_exit_code(3).assert_stops_within(Duration::from_secs(limit));
+        let outcome = report.outcome(hook).expect("it ran").to_string();
         assert!(outcome.starts_with(how), "{report}");
         report.assert_order(&[record_stop::META, backup::META, close_db::META]);
     }
@@ -168,18 +161,8 @@ async fn nor_does_one_that_hangs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_at_any_point_of_the_start_leaves_a_database_that_the_next_run_takes() {
-    let moments = [
-        Moment::begins::<config>(),
-        Moment::ends::<config>(),
-        Moment::begins::<db>(),
-        Moment::ends::<db>(),
-        Moment::ends::<migrations>(),
-        Moment::begins::<import_zones>(),
-        Moment::ends::<zones>(),
-        Moment::ends::<run>(),
-    ];
     let folder = folder();
-    for moment in moments {
+    for moment in STARTS.iter().flat_map(|(hook, _)| [Moment::begin_of(hook), Moment::end_of(hook)]) {
         let report = worldclock(folder.path()).signal_at(moment.clone(), Signal::SIGTERM).run().await;
         assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{moment}\n\n{report}");
         assert_eq!(report.failures().count(), 0, "{moment}\n\n{report}");

@@ -114,10 +114,35 @@ impl TestAppBuilder {
 
     /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a mistake of the test.
     #[track_caller]
-    pub fn inject<H: Hook>(mut self, fault: Fault) -> Self {
-        let named = named::<H>();
-        self.selection.named.push((named, "given a fault"));
-        self.faults.push(Planted::new(named.hook, fault, named.place));
+    pub fn inject<H: Hook>(self, fault: Fault) -> Self {
+        self.inject_into(H::META, fault)
+    }
+
+    /// The same for a hook that a value names: for tests that go through many.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::{Fault, TestApp};
+    /// use lifecycle_runtime::{Dep, Kind, Lifecycle, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_startup]
+    /// async fn cache(db: Dep<db>) {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// for hook in Lifecycle::new().plan().unwrap().of_kind(Kind::Startup) {
+    ///     let report = TestApp::builder().inject_into(hook, Fault::panic()).run().await;
+    ///     report.assert_exit_code(1);
+    /// }
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
+        let place = Location::caller();
+        self.selection.named.push((Named { hook, place }, "given a fault"));
+        self.faults.push(Planted::new(hook, fault, place));
         self
     }
 

@@ -40,13 +40,25 @@ impl Moment {
     /// The hook begins to run.
     #[must_use]
     pub fn begins<H: Hook>() -> Self {
-        Self::of(What::Begins(H::META))
+        Self::begin_of(H::META)
+    }
+
+    /// The hook that a value names begins: for tests that go through many.
+    #[must_use]
+    pub fn begin_of(hook: &'static HookMeta) -> Self {
+        Self::of(What::Begins(hook))
     }
 
     /// The hook has ended, in whatever way: of a startup hook, it has started or failed.
     #[must_use]
     pub fn ends<H: Hook>() -> Self {
-        Self::of(What::Ends(H::META))
+        Self::end_of(H::META)
+    }
+
+    /// The hook that a value names has ended: for tests that go through many.
+    #[must_use]
+    pub fn end_of(hook: &'static HookMeta) -> Self {
+        Self::of(What::Ends(hook))
     }
 
     /// The service is ready.
