@@ -92,3 +92,19 @@ fn every_other_failure_is_told_too() {
     let optional = "hook `optional` (app.rs:3) failed: broken (after 1 s)";
     check("optional failed, start failed by SIGTERM", &format!("{optional} | start failed: stopped: SIGTERM"));
 }
+
+#[test]
+fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
+    let output = Slow::default();
+    let console = Console::to(output.clone(), Style { colour: false });
+    console.say("one");
+    console.clone().say("two");
+    drop(console);
+    let begun = std::time::Instant::now();
+    // The thread has the other one.
+    while Arc::strong_count(&output.0) > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the thread goes on");
+        std::thread::yield_now();
+    }
+    assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\n");
+}
