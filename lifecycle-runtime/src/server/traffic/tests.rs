@@ -123,3 +123,12 @@ fn what_a_stop_waits_for_is_named() {
     assert!(many.starts_with("6 requests: GET /a") && many.contains("GET /e") && many.ends_with('…'), "{many}");
     assert!(!many.contains("GET /f"), "{many}");
 }
+
+#[test]
+fn the_longest_request_is_named_first_whichever_worker_has_it() {
+    let tables = [(); 3].map(|()| Arc::new(Table::default()));
+    let _entries = [(2, "/first"), (0, "/second"), (1, "/third")].map(|(at, path)| entry(&tables[at], path));
+    let named = Tables::new(tables).requests().expect("three requests");
+    let places = ["/first", "/second", "/third"].map(|path| named.find(path).expect("each is named"));
+    assert!(places.is_sorted(), "{named}");
+}
