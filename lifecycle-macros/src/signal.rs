@@ -3,7 +3,7 @@
 use crate::words;
 
 /// What POSIX systems have and a program may take as it likes.
-const FREE: [&str; 17] = [
+pub const FREE: [&str; 17] = [
     "SIGHUP",
     "SIGUSR1",
     "SIGUSR2",

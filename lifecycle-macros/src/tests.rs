@@ -1,6 +1,7 @@
 //! The attributes as functions from tokens to tokens.
 
 mod arguments;
+mod documentation;
 mod expansions;
 mod policies;
 mod tokens;

@@ -1,5 +1,8 @@
 //! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -237,61 +240,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(variables: &[(&str, &str)]) -> Result<Config, String> {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::default().with(variables).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_environment_overrides_the_builder() {
-        let config =
-            check(&[("LIFECYCLE_GRACE", "40s"), ("LIFECYCLE_BIND", "0.0.0.0:80, unix:/tmp/s"), ("PATH", "/bin")]);
-        let config = config.expect("valid");
-        assert_eq!(config.grace, Duration::from_secs(40));
-        assert_eq!(config.bind, Some(vec!["0.0.0.0:80".to_owned(), "unix:/tmp/s".to_owned()]));
-        assert_eq!(config.startup_timeout, Duration::from_secs(60));
-    }
-
-    #[test]
-    fn every_problem_is_named_with_what_is_valid() {
-        let error = check(&[("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_GRACEE", "1s"), ("LIFECYCLE_WORKERS", "0")]);
-        let error = error.expect_err("three problems");
-        let lines: Vec<_> = error.lines().collect();
-        assert!(lines[0].starts_with("LIFECYCLE_GRACE=soon: "), "{error}");
-        assert!(lines[0].ends_with("expected a duration such as 250ms, 5s or 2m"), "{error}");
-        assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE");
-        assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads, at least 1");
-        assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
-    }
-
-    #[test]
-    fn no_time_is_too_long_to_be_told() {
-        let forever = Config { grace: Duration::MAX, startup_timeout: Duration::MAX, ..Config::default() };
-        let config = forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "500000000000years".to_owned())]);
-        let config = config.expect("valid");
-        assert_eq!((config.grace, config.startup_timeout, config.drain_timeout), (LONGEST, LONGEST, Some(LONGEST)));
-    }
-
-    #[test]
-    fn malformed_values_are_refused() {
-        for (name, value) in [
-            ("LIFECYCLE_GRACE", ""),
-            ("LIFECYCLE_GRACE", "0s"),
-            ("LIFECYCLE_GRACE", "5"),
-            ("LIFECYCLE_GRACE", "-1s"),
-            ("LIFECYCLE_BIND", "a:1,,b:2"),
-            ("LIFECYCLE_CONSOLE", "yes"),
-            ("LIFECYCLE_PLAN", "xml"),
-            ("LIFECYCLE_WORKERS", "many"),
-            ("lifecycle_x", ""), /* not ours */
-        ] {
-            let refused = check(&[(name, value)]).is_err();
-            assert_eq!(refused, name.starts_with(PREFIX), "{name}={value}");
-        }
-    }
-}

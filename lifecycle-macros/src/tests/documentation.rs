@@ -1,0 +1,113 @@
+//! What the README and the documentation of the attributes say of their keys is what the attributes take.
+
+use std::fs;
+
+use crate::args::Args;
+use crate::check;
+use crate::errors::Errors;
+use crate::kind::{Key, Kind};
+use crate::signal;
+use crate::value::form;
+
+fn read(path: &str) -> String {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The rows of tables, each as its cells.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.trim_start_matches("/// ").strip_prefix("| "));
+    rows.map(|row| row.trim_end_matches(" |").split(" | ").map(str::trim).collect()).collect()
+}
+
+/// What stands between backticks.
+fn code(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+fn names(kind: Kind) -> Vec<&'static str> {
+    kind.keys().iter().map(|key| key.name()).collect()
+}
+
+/// The row of a key in the README's second table: the key with a value, and what it means.
+fn row_of(readme: &str, key: Key) -> (String, String) {
+    let rows = rows(readme);
+    let is_it =
+        |row: &&Vec<&str>| code(row[0]).first().is_some_and(|code| code.split(" = ").next() == Some(key.name()));
+    let found: Vec<_> =
+        rows.iter().filter(|row| code(row[0])[..].len() == 1 && row[0].contains(" = ")).filter(is_it).collect();
+    let [row] = &found[..] else { panic!("{} rows for `{}`", found.len(), key.name()) };
+    (code(row[0])[0].to_owned(), row[1].to_owned())
+}
+
+#[test]
+fn the_readme_lists_the_keys_of_every_attribute() {
+    let readme = read("../README.md");
+    let rows = rows(&readme);
+    for kind in Kind::ALL {
+        let begins = [format!("`#[{}]`", kind.attribute()), format!("`#[{}(", kind.attribute())];
+        let row = rows.iter().find(|row| begins.iter().any(|begin| row[0].starts_with(begin)));
+        let row = row.unwrap_or_else(|| panic!("no row for {begins:?}"));
+        let (mut listed, mut taken) = (code(row[2]), names(kind));
+        // All take it, and few need it.
+        taken.retain(|key| *key != "crate");
+        listed.sort_unstable();
+        taken.sort_unstable();
+        assert_eq!(listed, taken, "{row:?}");
+    }
+}
+
+#[test]
+fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
+    let readme = read("../README.md");
+    for kind in Kind::ALL {
+        for &key in kind.keys() {
+            let (example, meaning) = row_of(&readme, key);
+            let signal = if kind.takes_signal() { "SIGHUP, " } else { "" };
+            // Without it some others mean nothing.
+            let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) { ", restart = \"always\"" } else { "" };
+            // A check is over before the next begins.
+            let interval = if kind == Kind::HealthCheck && key == Key::Timeout { ", interval = \"5m\"" } else { "" };
+            let text = format!("{signal}{example}{restart}{interval}");
+            let mut errors = Errors::default();
+            let args = Args::parse(kind, super::parse(&text), &mut errors);
+            check::keys(kind, &args, &mut errors);
+            let errors = super::errors(errors.tokens().collect());
+            assert!(errors.is_empty(), "{text}: {errors:?}");
+            if let Key::Restart | Key::OnExit | Key::CheckKind = key {
+                let written = code(&example).into_iter().chain(code(&meaning)).collect::<Vec<_>>().join(" ") + &example;
+                let words = form(key);
+                for word in words.split('"').skip(1).step_by(2) {
+                    assert!(written.contains(&format!("\"{word}\"")), "`{}` knows {word}: {meaning}", key.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_documentation_of_each_attribute_lists_its_keys() {
+    let source = read("src/lib.rs");
+    let mut from = 0;
+    for kind in
+        [Kind::Startup, Kind::Ready, Kind::Drain, Kind::Shutdown, Kind::Service, Kind::HealthCheck, Kind::Signal]
+    {
+        let end = source.find(&format!("pub fn {}(", kind.attribute())).expect("an attribute");
+        let documentation = &source[from..end];
+        from = end;
+        let listed: Vec<_> =
+            rows(documentation).iter().filter_map(|row| row[0].strip_prefix('`')?.split(" = ").next()).collect();
+        let (mut listed, mut taken) = (listed, names(kind));
+        listed.sort_unstable();
+        taken.sort_unstable();
+        assert_eq!(listed, taken, "{}", kind.attribute());
+        if kind.takes_signal() {
+            let listed = code(documentation).into_iter().filter(|word| signal::is_name(word));
+            let (free, others): (Vec<_>, Vec<_>) = listed.partition(|name| signal::parse(name).is_ok());
+            for name in signal::FREE {
+                assert!(free.contains(&name), "{name} is not listed");
+            }
+            assert!(others.iter().all(|name| ["SIGTERM", "SIGINT", "SIGQUIT"].contains(name)), "{others:?}");
+        }
+    }
+}
