@@ -1,5 +1,8 @@
 //! What is going on right now: the answer to "what is it waiting for?".
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

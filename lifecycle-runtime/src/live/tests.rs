@@ -1,0 +1,59 @@
+//! What is told of services while they run, as data: what has happened, and what there is to say then.
+
+use super::*;
+use crate::event::{Event, Observer, Outcome};
+use crate::plan::sample;
+
+/// What has happened to `svc`, and what keeps the process from being ready.
+#[track_caller]
+fn check(policy: &str, happened: &str, ailing: &str) {
+    let hook = sample::hooks(&format!("service svc {policy}"))[0];
+    let recorder = Recorder::new(1);
+    let live = Live::new(recorder.clone());
+    let tell = |event: &Event| recorder.on_event(Duration::ZERO, event);
+    tell(&Event::HookStarted { hook });
+    for what in happened.split_whitespace() {
+        let broken = Outcome::Failed { error: "broken".to_owned() };
+        let backing_off = |after| ServiceState::BackingOff { after, delay: Duration::from_secs(1) };
+        let (state, outcome) = match what {
+            "starts" => (ServiceState::Starting, None),
+            "runs" => (ServiceState::Running, None),
+            "breaks" => (backing_off(broken), None),
+            "returns" => (backing_off(Outcome::Succeeded), None),
+            "stops" => (ServiceState::Stopping, None),
+            "ends" => (ServiceState::Stopped, Some(Outcome::Succeeded)),
+            "fails" => (ServiceState::Failed, Some(broken)),
+            what => panic!("{what}?"),
+        };
+        tell(&Event::Service { hook, state });
+        if let Some(outcome) = outcome {
+            tell(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+        }
+    }
+    assert_eq!(live.ailing_services().join(", "), ailing, "{happened}");
+}
+
+#[test]
+fn a_service_that_is_not_up_keeps_the_process_from_being_ready() {
+    check("", "starts", "service `svc` is starting");
+    check("", "starts runs", "");
+    check("", "starts runs breaks", "service `svc` is backing off: it failed: broken");
+    check("", "starts runs returns", "service `svc` is backing off");
+    // It was up, and has not said yet that it is again.
+    check("", "starts runs breaks starts", "service `svc` is starting: it failed: broken");
+    check("", "starts runs breaks starts runs", "");
+    check("", "starts runs fails", "service `svc` failed: broken");
+}
+
+#[test]
+fn one_that_is_done_or_was_told_to_end_does_not() {
+    check("", "starts runs ends", "");
+    check("", "starts runs stops", "");
+}
+
+#[test]
+fn one_that_the_process_can_do_without_never_does() {
+    for happened in ["starts", "starts runs breaks", "starts runs breaks starts", "starts runs fails"] {
+        check("exit ignore", happened, "");
+    }
+}
