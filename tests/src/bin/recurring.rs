@@ -1,6 +1,6 @@
 //! Health checks and hooks of signals, and nothing served: `recurring [HOOK[=FAULT]]...`
 //!
-//! It has those that are named. A check fails from the line `break NAME` on stdin until `mend NAME`.
+//! It has those that are named, and with `others` one for each signal that is not among them. A check fails from the line `break NAME` on stdin until `mend NAME`.
 
 use std::process::ExitCode;
 
@@ -83,6 +83,35 @@ async fn mine() {
     say("mine");
 }
 
+/// A hook for each of the other signals: each says its name.
+macro_rules! hear {
+    ($($signal:ident $hook:ident)*) => {
+        $(#[on_signal($signal)]
+        async fn $hook() {
+            say(stringify!($signal));
+        })*
+
+        const OTHERS: &[&HookMeta] = &[$($hook::META),*];
+    };
+}
+
+hear! {
+    SIGWINCH on_winch
+    SIGALRM on_alrm
+    SIGCHLD on_chld
+    SIGCONT on_cont
+    SIGIO on_io
+    SIGPIPE on_pipe
+    SIGPROF on_prof
+    SIGTSTP on_tstp
+    SIGTTIN on_ttin
+    SIGTTOU on_ttou
+    SIGURG on_urg
+    SIGVTALRM on_vtalrm
+    SIGXCPU on_xcpu
+    SIGXFSZ on_xfsz
+}
+
 const MORE: [&HookMeta; 10] = [
     ping::META,
     alive::META,
@@ -100,5 +129,6 @@ fn main() -> ExitCode {
     end_with_stdin();
     let names: Vec<String> = std::env::args().skip(1).collect();
     let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
-    Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook)))).run()
+    let others = OTHERS.iter().copied().filter(|_| names.contains(&"others".to_owned()));
+    Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))).chain(others)).run()
 }

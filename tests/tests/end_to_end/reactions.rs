@@ -20,6 +20,35 @@ fn a_signal_runs_its_hooks_in_order_and_no_others() {
 }
 
 #[test]
+fn every_signal_that_a_hook_may_name_is_heard() {
+    let mut program = start("reload announce rotate mine others").ready();
+    for (signal, said) in [(Signal::SIGHUP, "announce"), (Signal::SIGUSR1, "mine"), (Signal::SIGUSR2, "rotate")] {
+        program.signal(signal);
+        program.wait_until_said(said);
+    }
+    for signal in [
+        Signal::SIGWINCH,
+        Signal::SIGALRM,
+        Signal::SIGCHLD,
+        Signal::SIGCONT,
+        Signal::SIGIO,
+        Signal::SIGPIPE,
+        Signal::SIGPROF,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+        Signal::SIGURG,
+        Signal::SIGVTALRM,
+        Signal::SIGXCPU,
+        Signal::SIGXFSZ,
+    ] {
+        program.signal(signal);
+        program.wait_until_said(signal.as_str());
+    }
+    program.stop().expect_code(0);
+}
+
+#[test]
 fn a_burst_of_signals_is_one_more_run() {
     let mut program = start("reload=wait announce").ready();
     program.signal(Signal::SIGHUP);
