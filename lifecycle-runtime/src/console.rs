@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::event::{Event, Observer, Outcome, ServiceState, readable};
+use crate::event::{Event, Observer, Outcome, ServiceState, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
@@ -188,10 +188,8 @@ impl Observer for Console {
                 self.say(&format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}"));
             }
             Event::BudgetExceeded { path, sum, grace } => self.complain(&format!(
-                "the stop may take {}, but has {}: {}; shorten these timeouts or raise the grace period",
-                readable(*sum),
-                readable(*grace),
-                path.join(" + "),
+                "{}; shorten these timeouts or raise the grace period",
+                over_budget(path, *sum, *grace),
             )),
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}

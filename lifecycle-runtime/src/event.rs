@@ -307,6 +307,11 @@ impl Events {
     }
 }
 
+/// What there is to say of a stop that may take longer than it has.
+pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> String {
+    format!("the stop may take {}, but has {}: {}", readable(sum), readable(grace), path.join(" + "))
+}
+
 /// A duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
 pub(crate) fn readable(duration: Duration) -> String {

@@ -21,6 +21,7 @@ use std::time::Duration;
 pub(crate) use budget::Budget;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 
+use crate::event::{over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::id::{HookId, HookMap};
 
@@ -126,7 +127,33 @@ impl Plan {
         (path, drain.saturating_add(stop))
     }
 
-    /// The same for what runs until the shutdown hooks.
+    /// Fails a unit test of a program whose stop [may take](Self::worst_case_stop) longer than this, and says along which
+    /// path. A `drain_delay` that drain hooks don't outlast is to be taken off before.
+    ///
+    /// # Panics
+    ///
+    /// If it may.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::{Lifecycle, on_shutdown};
+    /// use std::time::Duration;
+    ///
+    /// #[on_shutdown(timeout = "5s")]
+    /// async fn flush() {}
+    ///
+    /// // In a test: inside the grace period of Docker.
+    /// Lifecycle::new().plan()?.assert_stops_within(Duration::from_secs(10));
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_stops_within(&self, time: Duration) {
+        let (path, sum) = self.worst_case_stop();
+        let step = |hook: &&HookMeta| format!("{} {}", hook.name, readable(hook.timeout().unwrap_or_default()));
+        let path: Vec<_> = path.iter().map(step).collect();
+        assert!(sum <= time, "{}", over_budget(&path, sum, time));
+    }
+
+    /// The worst case of what runs until the shutdown hooks.
     pub(crate) fn worst_case_drain(&self) -> (Vec<&'static HookMeta>, Duration) {
         let drain = self.worst_case(Kind::Drain);
         let timed = self.of_kind(Kind::Signal).filter_map(|hook| Some((hook.timeout()?, hook)));

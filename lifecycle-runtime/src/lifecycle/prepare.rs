@@ -8,7 +8,7 @@ use super::Lifecycle;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
-use crate::event::{Event, readable};
+use crate::event::{Event, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -51,9 +51,7 @@ pub(super) fn prepare(lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
     if config.strict_budget
         && let Some(Event::BudgetExceeded { path, sum, grace }) = &exceeded
     {
-        let path = path.join(" + ");
-        let (sum, grace) = (readable(*sum), readable(*grace));
-        let error = format!("the stop may take {sum}, but has {grace}: {path}; strict_budget is on");
+        let error = format!("{}; strict_budget is on", over_budget(path, *sum, *grace));
         return Err(refuse(&console, 2, error));
     }
     let servers = bound(lifecycle.servers, &config).map_err(|error| match error {

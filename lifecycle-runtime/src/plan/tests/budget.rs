@@ -13,6 +13,15 @@ fn the_worst_case_is_the_heaviest_path_of_timeouts() {
 }
 
 #[test]
+fn a_test_of_a_program_holds_its_stop_to_a_time() {
+    let plan = plan("drain a timeout 1000; service s timeout 2500; stop flush timeout 4000; stop last").expect("valid");
+    plan.assert_stops_within(Duration::from_millis(7_500));
+    let failed = std::panic::catch_unwind(|| plan.assert_stops_within(Duration::from_millis(7_499)));
+    let text = failed.expect_err("too long").downcast::<String>().expect("a text");
+    assert_eq!(*text, "the stop may take 7.5 s, but has 7.5 s: a 1 s + s 2.5 s + flush 4 s");
+}
+
+#[test]
 fn the_worst_case_of_the_stop_begins_with_the_drain_hooks() {
     let text = "drain a timeout 1000; drain b after a timeout 2000; drain c timeout 2500; stop d timeout 4000";
     let plan = plan(text).expect("valid");
