@@ -35,7 +35,7 @@ impl Recurring {
                 () = stop_begun(&mut progress) => return,
                 () = sleep_until(next) => {}
             }
-            next = Instant::now() + policy.interval;
+            next = following(next, Instant::now(), policy.interval);
             let Some((outcome, took)) = self.once(&turn).boxed().await else { return };
             let error = outcome.is_failure().then(|| outcome.to_string());
             if let Some(passes) = self.checks.record(hook, &outcome, took) {
@@ -59,6 +59,29 @@ impl Recurring {
             biased;
             () = self.scope.have_started(&needs) => true,
             is_over = start_over(&mut progress) => is_over,
+        }
+    }
+}
+
+/// The time after this one, which has come a little late: by the clock, or what runs at different times would come together
+/// as time goes by. One that was missed is not made up for.
+fn following(time: Instant, now: Instant, interval: Duration) -> Instant {
+    match time + interval {
+        next if next > now => next,
+        _ => now + interval,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_comes_late_does_not_put_off_the_next() {
+        let (begin, interval) = (Instant::now(), Duration::from_millis(100));
+        for (late, next) in [(0, 100), (1, 100), (99, 100), (100, 200), (900, 1_000)] {
+            let now = begin + Duration::from_millis(late);
+            assert_eq!(following(begin, now, interval), begin + Duration::from_millis(next), "{late} ms late");
         }
     }
 }
