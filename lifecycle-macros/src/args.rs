@@ -37,7 +37,7 @@ pub enum Setting {
     Time(Given<u64>),
     Number(u32),
     Backoff(Given<Backoff>),
-    Restarts(Given<Restarts>),
+    Restarts(Given<Option<Restarts>>),
 }
 
 impl Args {

@@ -133,10 +133,11 @@ fn field(name: &str, setting: Setting) -> TokenStream {
             let cap = cap.map(millis).map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
             quote!(__rt::Backoff { first: #first, #cap })
         }
-        Setting::Restarts(Given { value: Restarts { count, within }, .. }) => {
+        Setting::Restarts(Given { value: Some(Restarts { count, within }), .. }) => {
             let within = millis(within);
-            quote!(__rt::Restarts { count: #count, within: #within })
+            quote!(::core::option::Option::Some(__rt::Restarts { count: #count, within: #within }))
         }
+        Setting::Restarts(Given { value: None, .. }) => quote!(::core::option::Option::None),
     };
     quote!(#name: #value)
 }

@@ -191,8 +191,8 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments: they start before it, and end after it | none |
 /// | `restart = "on_failure"` | after which ends it is run again: `"never"`, `"on_failure"` or `"always"` | `"never"` |
-/// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than the window of `max_restarts`. The second time can be left out | `"100ms..30s"` |
-/// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good | `"5 in 1m"` |
+/// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than that. The second time can be left out | `"100ms..30s"` |
+/// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good; `"unlimited"` for a dependency that may be away for as long as it likes | `"5 in 1m"` |
 /// | `stop_timeout = "10s"` | how long it may take to end when it is told to: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
 /// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: it is recorded, and the process goes on as if it were not there | `"stop"` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |

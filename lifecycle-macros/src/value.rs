@@ -54,7 +54,9 @@ pub fn form(key: Key) -> String {
             return words::list(all.iter().map(String::as_str), "or");
         }
         Key::Backoff => "the first and the longest time in quotes: `backoff = \"100ms..30s\"`",
-        Key::MaxRestarts => "a number and a window in quotes: `max_restarts = \"5 in 1m\"`",
+        Key::MaxRestarts => {
+            "a number and a window in quotes: `max_restarts = \"5 in 1m\"`, or `max_restarts = \"unlimited\"`"
+        }
         Key::Interval => "a duration in quotes: `interval = \"10s\"`",
         Key::Failures => "a whole number: `failures = 3`",
         Key::Crate => "the path of the runtime crate: `crate = lifecycle`",
@@ -144,8 +146,8 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
     })
 }
 
-/// `"5 in 1m"`.
-pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Restarts>> {
+/// `"5 in 1m"`, or `"unlimited"`, which is none.
+pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restarts>>> {
     let form = || format!("expected {}", form(key));
     let is_count = |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
     let without_window = |text: &str| match is_count(text) {
@@ -157,6 +159,9 @@ pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Restarts>> {
         return Err(syn::Error::new_spanned(&count, without_window(&count.to_string())));
     }
     text(key, input, |text| {
+        if text == "unlimited" {
+            return Ok(None);
+        }
         let Some((count, within)) = text.split_once(" in ") else {
             return Err(without_window(text));
         };
@@ -170,7 +175,7 @@ pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Restarts>> {
             return Err("no restarts at all are `restart = \"never\"`".to_owned());
         }
         let within = duration::parse(within, "no restart falls into a window of no time")?;
-        Ok(Restarts { count: number, within })
+        Ok(Some(Restarts { count: number, within }))
     })
 }
 

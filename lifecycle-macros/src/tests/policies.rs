@@ -22,7 +22,10 @@ fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
             Some(cap) => format!("{}..{cap}", backoff.value.first),
             None => backoff.value.first.to_string(),
         },
-        Setting::Restarts(restarts) => format!("{} in {}", restarts.value.count, restarts.value.within),
+        Setting::Restarts(restarts) => match &restarts.value {
+            Some(restarts) => format!("{} in {}", restarts.count, restarts.within),
+            None => "unlimited".to_owned(),
+        },
     };
     let mut all: Vec<_> = args.signal.into_iter().map(str::to_owned).collect();
     all.extend(args.policy.iter().map(|(key, value)| format!("{} {}", key.name(), setting(value))));
@@ -120,6 +123,8 @@ fn restarts_are_counted_within_a_window() {
         (r#""5 in 1m""#, Ok("max_restarts 5 in 60000, restart Restart::Always")),
         (r#""1 in 1ms""#, Ok("max_restarts 1 in 1, restart Restart::Always")),
         (r#""4294967295 in 1h30m""#, Ok("max_restarts 4294967295 in 5400000, restart Restart::Always")),
+        (r#""unlimited""#, Ok("max_restarts unlimited, restart Restart::Always")),
+        (r#""unlimited in 1m""#, Err("or `max_restarts = \"unlimited\"`")),
         ("5", Err("`max_restarts` needs a window: `max_restarts = \"5 in 1m\"`")),
         (r#""7""#, Err("`max_restarts` needs a window: `max_restarts = \"7 in 1m\"`")),
         (r#""5 in""#, Err("expected a number and a window in quotes: `max_restarts = \"5 in 1m\"`")),

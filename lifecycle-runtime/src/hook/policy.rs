@@ -25,8 +25,8 @@ pub struct ServicePolicy {
     pub restart: Restart,
     /// How long to wait before that.
     pub backoff: Backoff,
-    /// How often that may be.
-    pub max_restarts: Restarts,
+    /// How often that may be; any number of times if it is `None`.
+    pub max_restarts: Option<Restarts>,
     /// What follows when it has failed for good.
     pub on_exit: OnExit,
 }
@@ -36,7 +36,7 @@ impl ServicePolicy {
     pub const DEFAULT: Self = Self {
         restart: Restart::Never,
         backoff: Backoff::DEFAULT,
-        max_restarts: Restarts { count: 5, within: Duration::from_secs(60) },
+        max_restarts: Some(Restarts { count: 5, within: Duration::from_secs(60) }),
         on_exit: OnExit::Stop,
     };
 }
@@ -64,7 +64,8 @@ impl Restart {
     }
 }
 
-/// The times between a service's end and its restart: doubled each time, from the first up to the cap.
+/// The times between a service's end and its restart: doubled each time, from the first up to the cap, and back at the first
+/// after a run that lasted longer than the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Backoff {

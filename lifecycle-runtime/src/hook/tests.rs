@@ -75,7 +75,7 @@ fn a_service_is_kept_as_its_attribute_says() {
     let all = ServicePolicy {
         restart: Restart::OnFailure,
         backoff: Backoff { first: S / 4, cap: 90 * S },
-        max_restarts: Restarts { count: 3, within: 10 * S },
+        max_restarts: Some(Restarts { count: 3, within: 10 * S }),
         on_exit: OnExit::Ignore,
     };
     assert_eq!(service::<service_with_all_keys>(), all);
@@ -97,7 +97,7 @@ fn a_service_is_not_restarted_and_its_failure_stops_the_process_unless_it_says_o
     let default = ServicePolicy {
         restart: Restart::Never,
         backoff: Backoff { first: S / 10, cap: 30 * S },
-        max_restarts: Restarts { count: 5, within: 60 * S },
+        max_restarts: Some(Restarts { count: 5, within: 60 * S }),
         on_exit: OnExit::Stop,
     };
     assert_eq!(service::<plain_service>(), default);

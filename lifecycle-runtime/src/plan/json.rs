@@ -67,8 +67,8 @@ struct Check {
 struct Service {
     restart: &'static str,
     backoff_ms: [u64; 2],
-    max_restarts: u32,
-    within_ms: u64,
+    max_restarts: Option<u32>,
+    within_ms: Option<u64>,
     stops_the_process: bool,
 }
 
@@ -89,8 +89,8 @@ impl Hook {
             service: hook.service().map(|service| Service {
                 restart: service.restart.name(),
                 backoff_ms: [millis(service.backoff.first), millis(service.backoff.cap)],
-                max_restarts: service.max_restarts.count,
-                within_ms: millis(service.max_restarts.within),
+                max_restarts: service.max_restarts.map(|most| most.count),
+                within_ms: service.max_restarts.map(|most| millis(most.within)),
                 stops_the_process: !hook.is_dispensable(),
             }),
             needs: hook.needs().map(HookMeta::path).collect(),

@@ -80,8 +80,11 @@ fn make(
                 service.backoff = Backoff { first: millis(first), cap: millis(cap) };
             }
             ("most", restarts) => {
-                let (count, within) = restarts.split_once('/').expect("a number and a window");
-                service.max_restarts = Restarts { count: count.parse().expect("a number"), within: millis(within) };
+                let most = restarts.split_once('/');
+                service.max_restarts = most.map(|(count, within)| Restarts {
+                    count: count.parse().expect("a number"),
+                    within: millis(within),
+                });
             }
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
             ("timeout", number) => hook.timeout = Some(millis(number)),

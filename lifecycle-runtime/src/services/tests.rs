@@ -247,9 +247,9 @@ async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The delays before the next runs of a service whose runs fail after these seconds; `None` once it has failed for good.
-fn delays(count: u32, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
+fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
     let backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(1_000) };
-    let max_restarts = Most { count, within: MINUTE };
+    let max_restarts = count.into().map(|count| Most { count, within: MINUTE });
     let policy = ServicePolicy { restart: Restart::OnFailure, backoff, max_restarts, ..ServicePolicy::DEFAULT };
     let mut restarts = Restarts::new(policy);
     let mut now = Instant::now();
@@ -270,16 +270,24 @@ fn delays(count: u32, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
 fn restarts_count_within_any_window_and_no_longer() {
     assert_eq!(delays(2, &[0, 0, 0], || 1.0), [Some(100), Some(200), None]);
     // When the third run fails, the first restart is as old as the window is long.
-    assert_eq!(delays(2, &[0, 30, 30], || 1.0)[2], Some(400));
+    assert_eq!(delays(2, &[0, 30, 30], || 1.0)[2], Some(100));
     assert_eq!(delays(2, &[0, 30, 29], || 1.0)[2], None);
     // Spread out, there is no end to them.
     assert!(delays(2, &[31; 1_000], || 1.0).iter().all(Option::is_some));
 }
 
+/// However long the window is, and also without one.
 #[test]
-fn the_backoff_begins_anew_after_a_run_that_lasted_longer_than_the_window() {
-    assert_eq!(delays(9, &[0, 0, 60, 0], || 1.0), [Some(100), Some(200), Some(400), Some(800)]);
-    assert_eq!(delays(9, &[0, 0, 61, 0], || 1.0), [Some(100), Some(200), Some(100), Some(200)]);
+fn the_backoff_begins_anew_after_a_run_that_lasted_longer_than_the_longest() {
+    for count in [Some(9), None] {
+        assert_eq!(delays(count, &[0, 0, 1, 0], || 1.0), [100, 200, 400, 800].map(Some));
+        assert_eq!(delays(count, &[0, 0, 2, 0], || 1.0), [100, 200, 100, 200].map(Some));
+    }
+}
+
+#[test]
+fn without_a_limit_there_is_no_end_to_restarts() {
+    assert!(delays(None, &[0; 1_000], || 1.0).iter().all(Option::is_some));
 }
 
 #[test]

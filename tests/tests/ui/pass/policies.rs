@@ -30,7 +30,7 @@ async fn outbox(db: Dep<db>, stop: Stop) -> io::Result<u32> {
     Ok(*db)
 }
 
-#[service(restart = "always")]
+#[service(restart = "always", max_restarts = "unlimited")]
 fn on_a_thread(_stop: Stop) {}
 
 #[on_startup(after = [outbox])]
