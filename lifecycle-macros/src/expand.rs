@@ -135,9 +135,9 @@ fn field(name: &str, setting: Setting) -> TokenStream {
         }
         Setting::Restarts(Given { value: Some(Restarts { count, within }), .. }) => {
             let within = millis(within);
-            quote!(::core::option::Option::Some(__rt::Restarts { count: #count, within: #within }))
+            quote!(__rt::Some(__rt::Restarts { count: #count, within: #within }))
         }
-        Setting::Restarts(Given { value: None, .. }) => quote!(::core::option::Option::None),
+        Setting::Restarts(Given { value: None, .. }) => quote!(__rt::None),
     };
     quote!(#name: #value)
 }

@@ -10,7 +10,7 @@ pub use crate::output::{Output, Parts, PlainOutput, Probe};
 pub use crate::scope::Scope;
 pub use crate::task::{Task, returned};
 pub use inventory;
-pub use std::option::Option::Some;
+pub use std::option::Option::{None, Some};
 pub use std::result::Result::Ok;
 pub use std::time::Duration;
 
