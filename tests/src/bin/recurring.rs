@@ -51,6 +51,12 @@ async fn faulty() -> Result<(), Broken> {
     act("faulty").await
 }
 
+/// To panic may take long: a backtrace is written, by a thread that does nothing else meanwhile.
+#[health_check(interval = "1m", timeout = "1m", failures = 1)]
+async fn fragile() -> Result<(), Broken> {
+    act("fragile").await
+}
+
 #[health_check(interval = "200ms", timeout = "100ms", failures = 1)]
 fn stuck(_db: Dep<db>) -> Result<(), Broken> {
     act_blocking("stuck")?;
@@ -112,11 +118,12 @@ hear! {
     SIGXFSZ on_xfsz
 }
 
-const MORE: [&HookMeta; 10] = [
+const MORE: [&HookMeta; 11] = [
     ping::META,
     alive::META,
     warm::META,
     faulty::META,
+    fragile::META,
     stuck::META,
     slow::META,
     reload::META,

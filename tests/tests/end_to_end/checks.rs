@@ -96,9 +96,9 @@ fn a_check_that_hangs_has_failed_when_its_time_is_up() {
 
 #[test]
 fn a_check_that_panics_has_failed() {
-    let (mut program, address) = ready("faulty=panic");
+    let (mut program, address) = ready("fragile=panic");
     let body = until(&mut program, &address, "/readyz", 503);
-    assert_eq!(body["reason"], "health check `faulty` panicked: faulty has no idea");
+    assert_eq!(body["reason"], "health check `fragile` panicked: fragile has no idea");
     program.stop().expect_code(0);
 }
 
