@@ -20,8 +20,8 @@ use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::{Task, Value};
 
 pub(crate) use crew::{ABANDON_AFTER, Crew, Ended};
-pub(crate) use path::CriticalPath;
 use path::Way;
+pub(crate) use path::{CriticalPath, Pace};
 
 /// Makes the task of a hook. The hook's own `run`, but for tests.
 pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
@@ -39,6 +39,7 @@ pub(crate) struct Executor {
     /// The services that have begun.
     services: HashMap<usize, Supervised>,
     jitter: fn() -> f64,
+    pace: Option<Arc<dyn Pace>>,
 }
 
 /// Why a start ended before its end.
@@ -70,9 +71,16 @@ pub(crate) struct Left {
 }
 
 impl Executor {
-    pub(crate) fn new(plan: Arc<Plan>, scope: Scope, work: Work, events: Events, jitter: fn() -> f64) -> Self {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        scope: Scope,
+        work: Work,
+        events: Events,
+        jitter: fn() -> f64,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Self {
         let started = vec![false; plan.hooks().len()];
-        Self { plan, scope, work, events, started, all_started: false, services: HashMap::new(), jitter }
+        Self { plan, scope, work, events, started, all_started: false, services: HashMap::new(), jitter, pace }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -85,10 +93,10 @@ impl Executor {
     ) -> Result<CriticalPath, (StartError, Left)> {
         let plan = Arc::clone(&self.plan);
         let graph = plan.graph(kind);
-        let mut way = Way::through(graph);
+        let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len());
         loop {
-            while let Some(step) = way.next() {
+            while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
@@ -103,7 +111,8 @@ impl Executor {
             let mut ended = tokio::select! {
                 biased;
                 cause = stop_asked(asked) => Err(StartError::stopped(cause)),
-                ended = crew.next() => match ended {
+                () = way.turn(), if way.waits() => continue,
+                ended = crew.next(), if crew.is_busy() || !way.waits() => match ended {
                     None => {
                         self.all_started |= kind == Kind::Startup && self.services.keys().all(|&at| self.started[at]);
                         return Ok(way.critical_path(plan.hooks()));
@@ -186,12 +195,12 @@ impl Executor {
         if graph.steps().is_empty() {
             return CriticalPath::new();
         }
-        let mut way = Way::through(graph);
+        let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len());
         // Nobody else cares.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
-            while let Some(step) = way.next() {
+            while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
                 let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
                 let is_hurried = asked.borrow().hurry;
                 if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline, is_hurried) {
@@ -200,11 +209,12 @@ impl Executor {
             }
             let mut ended = tokio::select! {
                 biased;
-                ended = crew.next() => ended,
+                () = way.turn(), if way.waits() => continue,
+                ended = crew.next(), if crew.is_busy() || !way.waits() => ended,
                 () = hurried(asked), if may_be_hurried => {
                     crew.hurry_services(Instant::now());
                     may_be_hurried = false;
-                    crew.next().await
+                    continue;
                 }
             };
             if ended.is_none() {
@@ -215,6 +225,15 @@ impl Executor {
                 self.stop_ended(graph.steps()[one.step], one);
                 ended = crew.next_ended();
             }
+        }
+    }
+
+    /// Whether a step of the stop runs code of the user's when it begins.
+    fn has_code_to_run(&self, step: Step) -> bool {
+        match step {
+            Step::Run(at) => self.missing(self.plan.hooks()[at]).is_none(),
+            Step::Drop(at) => self.scope.drop_runs_code(at),
+            Step::Stop(_) | Step::Barrier(_) => false,
         }
     }
 

@@ -96,6 +96,12 @@ impl Scope {
         }
     }
 
+    /// Whether there is a value in the place of a hook whose drop runs code of the user's.
+    pub(crate) fn drop_runs_code(&self, at: usize) -> bool {
+        let place = self.shared.slots[at].0.read().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().is_some_and(Value::drop_runs_code)
+    }
+
     /// Empties the place of a hook. The caller drops the value, outside of the lock.
     pub(crate) fn take(&self, at: usize) -> Option<Value> {
         self.shared.slots[at].replace(None)

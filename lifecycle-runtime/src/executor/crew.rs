@@ -136,6 +136,11 @@ impl Crew {
         })
     }
 
+    /// Whether something is running, or has ended and has not been heard of.
+    pub(super) fn is_busy(&self) -> bool {
+        self.count > 0
+    }
+
     fn enlist(&mut self, step: usize, hold: Hold, now: Instant, (deadline, limit): (Instant, Limit)) {
         self.running[step] = Some(Running { began: now, due: deadline, limit, hold, cancelled: None });
         self.count += 1;

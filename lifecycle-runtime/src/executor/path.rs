@@ -1,6 +1,12 @@
-//! The critical path: the chain of steps that a phase could not be faster than.
+//! The way that a phase takes through its graph, and the critical path: the chain of steps that it could not be faster than.
 
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
 
 use crate::hook::HookMeta;
 use crate::plan::{Graph, Step, Walk};
@@ -8,21 +14,62 @@ use crate::plan::{Graph, Step, Walk};
 /// The hooks that a phase's duration is made of, each with how long it took.
 pub(crate) type CriticalPath = Vec<(&'static HookMeta, Duration)>;
 
+/// Says when a step that waits for nothing may begin. Without one, it does at once.
+pub(crate) trait Pace: Send + Sync {
+    /// Waits for the turn of a step. Who drops this waits no longer.
+    fn turn(&self, step: Step) -> BoxFuture<'static, ()>;
+}
+
 /// The way that a phase takes through its graph, and how long each step took.
 pub(super) struct Way<'g> {
     graph: &'g Graph,
     walk: Walk<'g>,
     took: Vec<Duration>,
+    paced: Option<Paced>,
+}
+
+/// Steps that could begin, but for the pace.
+struct Paced {
+    pace: Arc<dyn Pace>,
+    waiting: FuturesUnordered<BoxFuture<'static, usize>>,
+    granted: Option<usize>,
 }
 
 impl<'g> Way<'g> {
-    pub(super) fn through(graph: &'g Graph) -> Self {
-        Self { graph, walk: graph.walk(), took: vec![Duration::ZERO; graph.steps().len()] }
+    pub(super) fn through(graph: &'g Graph, pace: Option<&Arc<dyn Pace>>) -> Self {
+        let paced = |pace: &Arc<_>| Paced { pace: Arc::clone(pace), waiting: FuturesUnordered::new(), granted: None };
+        Self { graph, walk: graph.walk(), took: vec![Duration::ZERO; graph.steps().len()], paced: pace.map(paced) }
     }
 
-    /// A step that waits for nothing any more.
-    pub(super) fn next(&mut self) -> Option<usize> {
-        self.walk.next()
+    /// A step that waits for nothing any more. At a pace, one that has its turn, or that does nothing.
+    pub(super) fn next(&mut self, does_something: impl Fn(Step) -> bool) -> Option<usize> {
+        let Some(Paced { pace, waiting, granted }) = &mut self.paced else { return self.walk.next() };
+        if granted.is_some() {
+            return granted.take();
+        }
+        while let Some(step) = self.walk.next() {
+            let what = self.graph.steps()[step];
+            if !does_something(what) {
+                return Some(step);
+            }
+            waiting.push(pace.turn(what).map(move |()| step).boxed());
+        }
+        None
+    }
+
+    /// Whether steps wait for their turn.
+    pub(super) fn waits(&self) -> bool {
+        self.paced.as_ref().is_some_and(|paced| !paced.waiting.is_empty())
+    }
+
+    /// Waits until one of them has it. Forever, if none waits.
+    ///
+    /// Cancel safe.
+    pub(super) async fn turn(&mut self) {
+        match &mut self.paced {
+            Some(Paced { waiting, granted, .. }) if !waiting.is_empty() => *granted = waiting.next().await,
+            _ => pending().await,
+        }
     }
 
     /// A step that took its time has ended: what waited only for it is free.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Events, Observer};
-use crate::executor::Work;
+use crate::executor::{Pace, Work};
 use crate::health::{Checks, Health};
 use crate::hook::Kind;
 use crate::live::Live;
@@ -42,11 +42,13 @@ pub(crate) struct Conduct {
     pub(crate) work: Work,
     /// Any number from 0 to 1, another each time.
     pub(crate) jitter: fn() -> f64,
+    /// When steps begin that wait for nothing.
+    pub(crate) pace: Option<Arc<dyn Pace>>,
 }
 
 impl Default for Conduct {
     fn default() -> Self {
-        Self { work: Arc::new(|hook, scope| (hook.run)(scope)), jitter: fastrand::f64 }
+        Self { work: Arc::new(|hook, scope| (hook.run)(scope)), jitter: fastrand::f64, pace: None }
     }
 }
 

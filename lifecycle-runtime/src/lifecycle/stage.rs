@@ -43,9 +43,15 @@ pub(super) struct Paths {
 
 impl Stage<'_> {
     pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> Paths {
-        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter }, .. } = self.run;
-        let mut executor =
-            Executor::new(Arc::clone(plan), surroundings.scope.clone(), Arc::clone(work), events.clone(), *jitter);
+        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter, pace }, .. } = self.run;
+        let mut executor = Executor::new(
+            Arc::clone(plan),
+            surroundings.scope.clone(),
+            Arc::clone(work),
+            events.clone(),
+            *jitter,
+            pace.clone(),
+        );
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
 

@@ -2,6 +2,7 @@
 
 mod budget;
 mod faults;
+mod pace;
 mod phases;
 mod recurring;
 mod services;

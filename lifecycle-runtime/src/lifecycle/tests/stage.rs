@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Observer, Outcome, ServiceState};
-use crate::executor::Work;
+use crate::executor::{Pace, Work};
 use crate::lifecycle::run::{Conduct, Run, Servers};
 use crate::plan::sample;
 use crate::recurring::Inbox;
@@ -26,6 +26,7 @@ pub(super) struct Play {
     /// Asked for when this line is written: a stop, or with a second such line a hurry.
     signals: Vec<String>,
     config: Config,
+    pace: Option<Arc<dyn Pace>>,
 }
 
 /// A run that was played.
@@ -43,13 +44,25 @@ impl Play {
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours = behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
         let behaviours = behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
-        Self { plan: plan.to_owned(), behaviours, signals: vec!["ready".to_owned()], config: Config::default() }
+        Self {
+            plan: plan.to_owned(),
+            behaviours,
+            signals: vec!["ready".to_owned()],
+            config: Config::default(),
+            pace: None,
+        }
     }
 
     /// Sends a signal when each of these lines is written, one after the other, instead of one when the run is ready. It stops
     /// or hurries the run; `LINE -> SIGHUP stop` are these instead, and `LINE -> -` none.
     pub(super) fn signals(mut self, lines: &[&str]) -> Self {
         self.signals = lines.iter().map(|&line| line.to_owned()).collect();
+        self
+    }
+
+    /// Steps begin when this says.
+    pub(super) fn pace(mut self, pace: impl Pace + 'static) -> Self {
+        self.pace = Some(Arc::new(pace));
         self
     }
 
@@ -78,7 +91,7 @@ impl Play {
             handle: StopHandle::new(),
             inbox: OnceLock::new(),
         });
-        let conduct = Conduct { work: work(Arc::clone(&script), self.behaviours), jitter: || 1.0 };
+        let conduct = Conduct { work: work(Arc::clone(&script), self.behaviours), jitter: || 1.0, pace: self.pace };
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Seen(Arc::clone(&script)))];
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());

@@ -1,0 +1,66 @@
+//! Runs whose steps begin when somebody else says.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::time::sleep;
+
+use super::stage::Play;
+use crate::executor::Pace;
+use crate::plan::Step;
+
+/// Lets hooks begin one after the other, the last of the plan first, and drops after them.
+struct LastFirst;
+
+impl Pace for LastFirst {
+    fn turn(&self, step: Step) -> BoxFuture<'static, ()> {
+        let millis = match step {
+            Step::Run(at) => 10 * (10 - at as u64),
+            Step::Drop(_) => 200,
+            Step::Stop(_) | Step::Barrier(_) => unreachable!("nothing runs: {step:?}"),
+        };
+        sleep(Duration::from_millis(millis)).boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_begins_when_it_has_its_turn() {
+    let played =
+        Play::new("start a; start b; service s; stop c; stop d", "a has a value; s runs").pace(LastFirst).run();
+    played.await.check(&[
+        "80 +s",
+        "80 s running",
+        "90 +b",
+        "90 b done",
+        "100 +a",
+        "100 a done",
+        "100 ready",
+        "100 -s",
+        "100 s done",
+        "160 +d",
+        "160 d done",
+        "170 +c",
+        "170 c done",
+        "0 a dropped",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_waits_for_its_turn_can_be_given_up() {
+    let played = Play::new("start a; start b; start c; stop d of a", "b fails").pace(LastFirst).run().await;
+    // `a`, the last to come, does not begin, and nothing of it is torn down.
+    played.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
+    assert_eq!(played.report.exit_code(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hurry_keeps_no_step_from_its_turn() {
+    let played = Play::new("start a; service s; stop c; stop d", "s runs")
+        .signals(&["ready", "s done"])
+        .pace(LastFirst)
+        .run()
+        .await;
+    for done in ["c done", "d done"] {
+        assert_eq!(played.count(done), 1, "{done}");
+    }
+}
