@@ -66,13 +66,15 @@ impl Run {
         config: Config,
         plan: Arc<Plan>,
         handle: StopHandle,
-        mut observers: Vec<Arc<dyn Observer>>,
+        observers: Vec<Arc<dyn Observer>>,
         console: Console,
         conduct: Conduct,
     ) -> Self {
         let (progress, observed) = watch::channel(Progress::default());
         let recorder = Recorder::new(plan.hooks().len());
-        observers.push(Arc::new(recorder.clone()));
+        // First: who acts on what it sees, and asks how things are, is told what has just happened.
+        let recording: Arc<dyn Observer> = Arc::new(recorder.clone());
+        let observers = std::iter::once(recording).chain(observers).collect();
         let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
