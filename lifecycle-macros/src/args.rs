@@ -1,5 +1,5 @@
-//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before them, where the kind
-//! takes one, the name of a signal.
+//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before them, where the
+//! attribute takes one, the name of a signal.
 //!
 //! Each entry is parsed by itself, so that a mistake in one doesn't hide the others.
 
@@ -10,7 +10,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Ident, Path, Token};
 
 use crate::errors::Errors;
-use crate::kind::{Key, Kind};
+use crate::kind::{Key, Syntax};
 use crate::signal;
 use crate::value::{self, Backoff, Given, Restarts, Word, form};
 use crate::words;
@@ -26,6 +26,9 @@ pub struct Args {
     pub signal: Option<&'static str>,
     /// What only hooks of this kind have.
     pub policy: Vec<(Key, Setting)>,
+    /// What makes the app of a test.
+    pub setup: Option<Path>,
+    pub start_paused: Option<bool>,
     pub runtime: TokenStream,
 }
 
@@ -41,7 +44,7 @@ pub enum Setting {
 }
 
 impl Args {
-    pub fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub fn parse(syntax: &Syntax, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self {
             order: None,
             timeout: None,
@@ -50,10 +53,12 @@ impl Args {
             of: None,
             signal: None,
             policy: Vec::new(),
+            setup: None,
+            start_paused: None,
             runtime: quote!(::lifecycle_runtime),
         };
         let mut entries = entries(tokens);
-        if kind.takes_signal() {
+        if syntax.takes_signal {
             match signal_of(&mut entries) {
                 Ok(signal) => args.signal = Some(signal),
                 Err(error) => errors.push(error),
@@ -61,7 +66,7 @@ impl Args {
         }
         let mut seen = Vec::new();
         for entry in entries {
-            let parsed = (|input: ParseStream| args.entry(kind, &mut seen, input)).parse2(entry);
+            let parsed = (|input: ParseStream| args.entry(syntax, &mut seen, input)).parse2(entry);
             if let Err(error) = parsed {
                 errors.push(error);
             }
@@ -74,13 +79,13 @@ impl Args {
         self.policy.iter().find(|(of, _)| *of == key).map(|(_, setting)| *setting)
     }
 
-    fn entry(&mut self, kind: Kind, seen: &mut Vec<Key>, input: ParseStream) -> syn::Result<()> {
+    fn entry(&mut self, syntax: &Syntax, seen: &mut Vec<Key>, input: ParseStream) -> syn::Result<()> {
         let name = input
             .call(Ident::parse_any)
-            .map_err(|error| syn::Error::new(error.span(), format!("expected a key; {}", keys(kind))))?;
-        let Some(&key) = kind.keys().iter().find(|key| name == key.name()) else {
+            .map_err(|error| syn::Error::new(error.span(), format!("expected a key; {}", keys(syntax))))?;
+        let Some(&key) = syntax.keys.iter().find(|key| name == key.name()) else {
             skip(input)?;
-            return Err(unknown_key(kind, &name));
+            return Err(unknown_key(syntax, &name));
         };
         if seen.contains(&key) {
             skip(input)?;
@@ -114,6 +119,8 @@ impl Args {
             Key::After => return value::hooks(key, input).map(|hooks| self.after = hooks),
             Key::Before => return value::hooks(key, input).map(|hooks| self.before = hooks),
             Key::Of => return value::path(key, input).map(|hook| self.of = Some(hook)),
+            Key::Setup => return value::path(key, input).map(|function| self.setup = Some(function)),
+            Key::StartPaused => return value::flag(key, input).map(|paused| self.start_paused = Some(paused)),
             Key::Crate => return value::path(key, input).map(|path| self.runtime = path.into_token_stream()),
             Key::Restart | Key::OnExit | Key::CheckKind => Setting::Word(value::word(key, input)?),
             Key::Interval => Setting::Time(value::time(key, input)?),
@@ -184,21 +191,21 @@ fn skip(input: ParseStream) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }
 
-fn keys(kind: Kind) -> String {
-    let names: Vec<_> = kind.keys().iter().map(|key| format!("`{}`", key.name())).collect();
-    let signal = if kind.takes_signal() { "the name of a signal, " } else { "" };
-    format!("`#[{}]` takes {signal}{}", kind.attribute(), names.join(", "))
+fn keys(syntax: &Syntax) -> String {
+    let names: Vec<_> = syntax.keys.iter().map(|key| format!("`{}`", key.name())).collect();
+    let signal = if syntax.takes_signal { "the name of a signal, " } else { "" };
+    format!("`#[{}]` takes {signal}{}", syntax.attribute, names.join(", "))
 }
 
-fn unknown_key(kind: Kind, name: &Ident) -> syn::Error {
+fn unknown_key(syntax: &Syntax, name: &Ident) -> syn::Error {
     let text = name.to_string();
-    let meant = words::meant(&text, kind.keys().iter().map(|key| key.name()));
-    let message = match (Kind::with_key(&text), meant) {
-        _ if kind.takes_signal() && signal::is_name(&text) => {
+    let meant = words::meant(&text, syntax.keys.iter().map(|key| key.name()));
+    let message = match (Syntax::with_key(&text), meant) {
+        _ if syntax.takes_signal && signal::is_name(&text) => {
             "a hook hears one signal: write a second function, which may call this one".to_owned()
         }
-        (Some(other), None) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute(), keys(kind)),
-        (_, meant) => words::unknown("key", &text, meant, &keys(kind)),
+        (Some(other), None) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute, keys(syntax)),
+        (_, meant) => words::unknown("key", &text, meant, &keys(syntax)),
     };
     syn::Error::new_spanned(name, message)
 }

@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::check;
 use crate::errors::Errors;
 use crate::expand;
-use crate::kind::Kind;
+use crate::kind::{Kind, Syntax};
 use crate::model::{Hook, Soundness};
 use crate::signature::Function;
 
@@ -15,15 +15,15 @@ use crate::signature::Function;
 ///
 /// A mistake takes away as little as it can, so that one mistake is one message: the function is always there, and so,
 /// wherever a type can stand, is the type that other hooks name.
-pub fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let args = Args::parse(kind, args, &mut errors);
+pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
+    let (syntax, mut errors) = (kind.syntax(), Errors::default());
+    let args = Args::parse(&syntax, args, &mut errors);
     check::keys(kind, &args, &mut errors);
-    let Some(mut function) = Function::parse(kind, item, &mut errors) else {
+    let Some(mut function) = Function::parse(&syntax, item, &mut errors) else {
         let errors = errors.tokens();
         return quote!(#item #(#errors)*);
     };
-    let flaw = check::function(kind, &mut function, &mut errors);
+    let flaw = check::hook(kind, &mut function, &mut errors);
     let soundness = match flaw {
         Some(flaw) => Soundness::NotCallable(flaw),
         None if errors.is_empty() => Soundness::Sound,
@@ -34,4 +34,21 @@ pub fn attribute(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStre
     let registration = (!function.is_associated()).then(|| expand::hook(&hook));
     let (lints, errors) = (expand::lints(&hook), errors.tokens());
     quote!(#lints #function #registration #(#errors)*)
+}
+
+/// The test, or the function as it was and an error for each mistake.
+pub fn test(args: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = Args::parse(&Syntax::TEST, args, &mut errors);
+    let Some(mut function) = Function::parse(&Syntax::TEST, item, &mut errors) else {
+        let errors = errors.tokens();
+        return quote!(#item #(#errors)*);
+    };
+    check::test(&mut function, &mut errors);
+    if errors.is_empty() {
+        return expand::test(&args, &function);
+    }
+    let errors = errors.tokens();
+    // Nothing calls it, and what says how the test is to be run means nothing now.
+    quote!(#[allow(dead_code, unused_attributes)] #function #(#errors)*)
 }

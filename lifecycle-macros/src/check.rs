@@ -1,4 +1,4 @@
-//! What a function must be to be a hook, and what keys must be to each other: one named check per rule, each with its
+//! What a function must be to be a hook or a test, and what keys must be to each other: one named check per rule, each with its
 //! reason.
 
 use proc_macro2::TokenStream;
@@ -7,7 +7,7 @@ use syn::{Attribute, FnArg, GenericParam, PatType, Receiver, ReturnType, Safety,
 
 use crate::args::{Args, Setting};
 use crate::errors::Errors;
-use crate::kind::{Key, Kind};
+use crate::kind::{Key, Kind, Syntax};
 use crate::signature::{Function, mentions};
 use crate::value::Given;
 
@@ -74,54 +74,68 @@ fn restarts_happen(args: &Args, errors: &mut Errors) {
     }
 }
 
-/// Runs every check of the function. The first mistake, if one of them found any.
-pub fn function(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
+/// Runs every check of a hook's function. The first mistake, if one of them found any.
+pub fn hook(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
     let known = errors.count();
-    one_attribute(kind, function, errors);
-    free_function(function, errors);
-    plain_function(&function.signature, errors);
-    not_generic(function, errors);
-    arguments_by_value(function, errors);
-    arguments_unconditional(&function.signature, errors);
+    called_by_the_runtime(&kind.syntax(), function, errors);
     returns_a_value(&function.signature, errors);
     errors.tokens().nth(known)
 }
 
-/// One function is one hook: its name can name only one. The second attribute is taken off, as it would only repeat the
-/// error; its name stays behind, or rustc would call its import unused.
-fn one_attribute(kind: Kind, function: &mut Function, errors: &mut Errors) {
+/// Runs every check of a test's function.
+pub fn test(function: &mut Function, errors: &mut Errors) {
+    called_by_the_runtime(&Syntax::TEST, function, errors);
+    is_async(function, errors);
+    returns_an_outcome(&function.signature, errors);
+}
+
+/// The checks of every function that the runtime calls.
+fn called_by_the_runtime(syntax: &Syntax, function: &mut Function, errors: &mut Errors) {
+    let what = syntax.makes;
+    one_attribute(syntax, function, errors);
+    free_function(what, function, errors);
+    plain_function(what, &function.signature, errors);
+    not_generic(what, function, errors);
+    arguments_by_value(what, function, errors);
+    arguments_unconditional(what, &function.signature, errors);
+}
+
+/// One function is one hook or one test: the name of a hook can name only one. The second attribute is taken off, as it
+/// would only repeat the error; the name of a hook's stays behind, or rustc would call its import unused.
+fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) {
+    let Syntax { attribute: own, makes, .. } = syntax;
     let (attributes, repeated) = (&mut function.attributes, &mut function.repeated);
     attributes.retain(|attribute| {
-        let name = attribute.path().segments.last().map(|segment| segment.ident.to_string());
-        let Some(other) = name.as_deref().and_then(Kind::of_attribute) else {
-            return true;
-        };
-        let message = if other == kind {
-            format!("`#[{}]` is given twice", kind.attribute())
-        } else {
-            format!(
-                "a function is one hook, and this one is under `#[{}]` already: write two functions",
-                kind.attribute()
-            )
+        let name = attribute.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let (is_hook, is_test) = (Kind::of_attribute(&name).is_some(), name == "test");
+        let message = match syntax.makes {
+            _ if !is_hook && !is_test => return true,
+            "test" if is_test => format!("`#[{own}]` makes a test already: take this attribute off"),
+            _ if name == *own => format!("`#[{own}]` is given twice"),
+            _ => format!("a function is one {makes}, and this one is under `#[{own}]` already: write two functions"),
         };
         errors.add(attribute, message);
-        repeated.push(attribute.path().clone());
+        if is_hook {
+            repeated.push(attribute.path().clone());
+        }
         false
     });
 }
 
 /// A method has no name of its own that could name the hook, and nobody to give it a `self`.
-fn free_function(function: &Function, errors: &mut Errors) {
+fn free_function(what: &str, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = function.signature.receiver() {
-        errors.add(receiver, "a hook is a free function and can't take `self`: take `Dep<hook>` for what it needs");
+        let message = format!("a {what} is a free function and can't take `self`: take `Dep<hook>` for what it needs");
+        errors.add(receiver, message);
     } else if function.is_associated() {
-        errors.add(&function.signature.ident, "a hook is a free function: move it out of the `impl`");
+        let message = format!("a {what} is a free function: move it out of the `impl`");
+        errors.add(&function.signature.ident, message);
     }
 }
 
-/// The runtime calls hooks, so they can't ask for more than a call.
-fn plain_function(signature: &Signature, errors: &mut Errors) {
-    let never = |what: &str| format!("a hook can't be `{what}`: the runtime calls it");
+/// The runtime calls hooks and tests, so they can't ask for more than a call.
+fn plain_function(what: &str, signature: &Signature, errors: &mut Errors) {
+    let never = |word: &str| format!("a {what} can't be `{word}`: the runtime calls it");
     if let Some(token) = &signature.constness {
         errors.add(token, never("const"));
     }
@@ -137,35 +151,38 @@ fn plain_function(signature: &Signature, errors: &mut Errors) {
 }
 
 /// The runtime would not know what to fill in.
-fn not_generic(function: &Function, errors: &mut Errors) {
+fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
     for parameter in &function.signature.generics.params {
-        let what = match parameter {
+        let kind = match parameter {
             GenericParam::Lifetime(_) => "lifetime",
             GenericParam::Type(_) => "type",
             GenericParam::Const(_) => "const",
         };
-        errors
-            .add(parameter, format!("a hook can't have {what} parameters: the runtime would not know what to fill in"));
+        let message = format!("a {what} can't have {kind} parameters: the runtime would not know what to fill in");
+        errors.add(parameter, message);
     }
     for ty in function.argument_types().filter(|ty| is_impl_trait(ty)) {
-        errors.add(ty, "a hook can't take `impl Trait`: name the type, such as `Dep<hook>`");
+        errors.add(ty, format!("a {what} can't take `impl Trait`: name the type, such as `Dep<hook>`"));
     }
 }
 
 /// Arguments are made for the call.
-fn arguments_by_value(function: &Function, errors: &mut Errors) {
+fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
     for ty in function.argument_types().filter(|ty| matches!(ty, Type::Reference(_))) {
-        errors.add(ty, "a hook takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
+        let message =
+            format!("a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
+        errors.add(ty, message);
     }
 }
 
 /// A dependency that is there only sometimes would make two plans of one program.
-fn arguments_unconditional(signature: &Signature, errors: &mut Errors) {
+fn arguments_unconditional(what: &str, signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
         let condition = |attribute: &&Attribute| ["cfg", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name));
         for attribute in attrs.iter().filter(condition) {
-            errors.add(attribute, "a hook's argument can't be conditional: put the `cfg` on one of two functions");
+            let message = format!("a {what}'s argument can't be conditional: put the `cfg` on one of two functions");
+            errors.add(attribute, message);
         }
     }
 }
@@ -179,6 +196,26 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
         errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`");
     } else if let Type::Never(_) = **output {
         errors.add(output, "a hook has to return: the run waits for it");
+    }
+}
+
+/// What the test stands around is awaited, and so is the app.
+fn is_async(function: &Function, errors: &mut Errors) {
+    let Signature { asyncness, fn_token, .. } = &function.signature;
+    if asyncness.is_none() {
+        let message = "a test under `#[lifecycle_runtime::test]` is an `async fn`; that of the language, for a plain `fn`, \
+                       is `#[core::prelude::v1::test]` where a `use` has taken its name";
+        errors.add(fn_token, message);
+    }
+}
+
+/// Whoever runs the test asks what it returns whether it has failed, so it needs a type that can be named.
+fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
+    let ReturnType::Type(_, output) = &signature.output else {
+        return;
+    };
+    if is_impl_trait(output) || matches!(**output, Type::Never(_)) {
+        errors.add(output, "a test returns `()` or a `Result`");
     }
 }
 

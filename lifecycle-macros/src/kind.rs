@@ -1,4 +1,4 @@
-//! The kinds of hooks, and the keys that each attribute takes. A new attribute is a variant and a row here.
+//! The kinds of hooks, and how each attribute is written. A new attribute of hooks is a variant and a row here.
 
 /// A kind of hook, by the attribute that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +14,23 @@ pub enum Kind {
 
 /// What there is to know of a kind.
 struct Row {
-    attribute: &'static str,
+    syntax: Syntax,
     variant: &'static str,
     /// The type of what only hooks of this kind have, in the runtime.
     policy: Option<&'static str>,
-    keys: &'static [Key],
+}
+
+/// How an attribute is written.
+#[derive(Clone, Copy)]
+pub struct Syntax {
+    /// Its name.
+    pub attribute: &'static str,
+    /// What it makes of a function.
+    pub makes: &'static str,
+    /// Whether it names a signal before its keys.
+    pub takes_signal: bool,
+    /// The keys that it takes, as its documentation lists them.
+    pub keys: &'static [Key],
 }
 
 /// A key of an attribute.
@@ -37,6 +49,8 @@ pub enum Key {
     CheckKind,
     Interval,
     Failures,
+    Setup,
+    StartPaused,
     Crate,
 }
 
@@ -60,17 +74,13 @@ impl Kind {
             Self::Drain => ("on_drain", "Drain", None, &[Order, After, Timeout, Crate]),
             Self::Shutdown => ("on_shutdown", "Shutdown", None, &[Of, Order, After, Before, Timeout, Crate]),
         };
-        Row { attribute, variant, policy, keys }
+        let syntax = Syntax { attribute, makes: "hook", takes_signal: matches!(self, Self::Signal), keys };
+        Row { syntax, variant, policy }
     }
 
-    /// The attribute's name.
-    pub fn attribute(self) -> &'static str {
-        self.row().attribute
-    }
-
-    /// The keys that the attribute takes, as its documentation lists them.
-    pub fn keys(self) -> &'static [Key] {
-        self.row().keys
+    /// How the attribute is written.
+    pub fn syntax(self) -> Syntax {
+        self.row().syntax
     }
 
     /// The variant's name in the runtime.
@@ -83,19 +93,25 @@ impl Kind {
         self.row().policy
     }
 
-    /// Whether the attribute names a signal before its keys.
-    pub fn takes_signal(self) -> bool {
-        self == Self::Signal
-    }
-
-    /// A kind of hook whose attribute takes a key of this name.
-    pub fn with_key(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.keys().iter().any(|key| key.name() == name))
-    }
-
     /// The kind of hook that an attribute of this name makes.
     pub fn of_attribute(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.attribute() == name)
+        Self::ALL.into_iter().find(|kind| kind.syntax().attribute == name)
+    }
+}
+
+impl Syntax {
+    /// That of the attribute of tests. With its path, as the attribute of the language has the same name.
+    pub const TEST: Self = Self {
+        attribute: "lifecycle_runtime::test",
+        makes: "test",
+        takes_signal: false,
+        keys: &[Key::Setup, Key::StartPaused, Key::Crate],
+    };
+
+    /// An attribute that takes a key of this name.
+    pub fn with_key(name: &str) -> Option<Self> {
+        let mut all = Kind::ALL.into_iter().map(Kind::syntax).chain([Self::TEST]);
+        all.find(|syntax| syntax.keys.iter().any(|key| key.name() == name))
     }
 }
 
@@ -116,6 +132,8 @@ impl Key {
             Self::CheckKind => "kind",
             Self::Interval => "interval",
             Self::Failures => "failures",
+            Self::Setup => "setup",
+            Self::StartPaused => "start_paused",
             Self::Crate => "crate",
         }
     }

@@ -56,7 +56,7 @@ use kind::Kind;
 /// ```
 #[proc_macro_attribute]
 pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Startup, args.into(), &item.into()).into()
+    attribute::hook(Kind::Startup, args.into(), &item.into()).into()
 }
 
 /// Runs the function once every startup hook is done and the server listens: it can be reached already.
@@ -97,7 +97,7 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Ready, args.into(), &item.into()).into()
+    attribute::hook(Kind::Ready, args.into(), &item.into()).into()
 }
 
 /// Runs the function when the stop begins, while requests are still served.
@@ -135,7 +135,7 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Drain, args.into(), &item.into()).into()
+    attribute::hook(Kind::Drain, args.into(), &item.into()).into()
 }
 
 /// Runs the function while the process stops, after the server has drained, the drain hooks have ended, and the services
@@ -173,7 +173,7 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Shutdown, args.into(), &item.into()).into()
+    attribute::hook(Kind::Shutdown, args.into(), &item.into()).into()
 }
 
 /// Runs the function in the background, from the start until the process stops.
@@ -227,7 +227,7 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Service, args.into(), &item.into()).into()
+    attribute::hook(Kind::Service, args.into(), &item.into()).into()
 }
 
 /// Runs the function again and again: what comes of it says whether the process is well.
@@ -278,7 +278,7 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::HealthCheck, args.into(), &item.into()).into()
+    attribute::hook(Kind::HealthCheck, args.into(), &item.into()).into()
 }
 
 /// Runs the function each time that a signal arrives while the process serves.
@@ -328,5 +328,79 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(Kind::Signal, args.into(), &item.into()).into()
+    attribute::hook(Kind::Signal, args.into(), &item.into()).into()
+}
+
+/// Runs the function as a test, with an app of the registered hooks beside it. With the feature `testing`.
+///
+/// The test is an `async fn` on a runtime of one thread, on paused time: a timeout of an hour passes at once. If it takes
+/// arguments, an app has started when it begins, and they come out of it: `TestApp` is the app itself; `Dep<hook>`, `Stop`,
+/// `StopHandle` and whatever else implements `Inject` are what a hook would be given. Without arguments and without a
+/// `setup` it has no app, only paused time.
+///
+/// An app that the test has not stopped is stopped when it is over: the one that it was given, and those that it has started
+/// itself.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `setup = function` | what makes the app: the path of a `fn() -> TestAppBuilder` | `TestApp::builder`: all registered hooks, and no server |
+/// | `start_paused = false` | real time, for real files, databases and connections; see `testing::real_io` for these on paused time | `true` |
+/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// `#[should_panic]`, `#[ignore]`, `#[cfg]` and whatever else may stand on a test keep their meaning. What the function returns is
+/// `()`, a `Result` or anything else that implements [`Termination`](std::process::Termination).
+///
+/// # Errors
+///
+/// The test fails, at its own line, if the app does not start, if the function panics or returns an `Err`, and if an app that it
+/// has left running does not stop cleanly. To look at a stop that is not clean, stop the app in the test, and look at the report.
+///
+/// # Its name
+///
+/// Write it with its path. `use lifecycle_runtime::test`, or a `use lifecycle_runtime::*`, makes every `#[test]` of that module
+/// this one, and a plain `fn` under it an error.
+///
+/// # Example
+///
+/// ```test_harness
+/// use lifecycle_runtime::testing::{TestApp, TestAppBuilder};
+/// use lifecycle_runtime::{BoxError, Dep, on_shutdown, on_startup};
+///
+/// #[on_startup]
+/// async fn db() -> Vec<String> { vec!["a row of the real database".to_owned()] }
+///
+/// #[on_shutdown(of = db, timeout = "5s")]
+/// async fn close_db(_db: Dep<db>) {}
+///
+/// #[lifecycle_runtime::test]
+/// async fn the_database_has_a_row(db: Dep<db>) {
+///     assert_eq!(db.len(), 1);
+/// }
+///
+/// fn faked() -> TestAppBuilder {
+///     TestApp::builder().replace::<db>(vec!["7".to_owned()])
+/// }
+///
+/// #[lifecycle_runtime::test(setup = faked)]
+/// async fn rows_are_numbers(db: Dep<db>) -> Result<(), BoxError> {
+///     for row in db.iter() {
+///         row.parse::<u32>()?;
+///     }
+///     Ok(())
+/// }
+///
+/// fn hanging() -> TestAppBuilder {
+///     TestApp::builder().hang::<close_db>()
+/// }
+///
+/// /// Five seconds that nobody waits for.
+/// #[lifecycle_runtime::test(setup = hanging)]
+/// async fn a_database_that_does_not_close_is_reported(app: TestApp) {
+///     let report = app.stop().await;
+///     report.assert_failed::<close_db>("ran into its timeout").assert_exit_code(3);
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::test(args.into(), &item.into()).into()
 }

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, FnArg, Path, Signature, Type, Visibility};
 
 use crate::errors::Errors;
-use crate::kind::Kind;
+use crate::kind::Syntax;
 
 /// A function, split into what the attribute looks at.
 pub struct Function {
@@ -15,15 +15,15 @@ pub struct Function {
     pub signature: Signature,
     /// Attributes that were taken off, as one function is one hook.
     pub repeated: Vec<Path>,
-    body: TokenStream,
+    pub body: TokenStream,
 }
 
 impl Function {
     /// The function that the item is; anything else is a mistake.
-    pub fn parse(kind: Kind, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
+    pub fn parse(syntax: &Syntax, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
         let function = Self::parse_tokens.parse2(item.clone()).ok();
         if function.is_none() {
-            let message = format!("`#[{}]` goes on a function: `fn` or `async fn` with a body", kind.attribute());
+            let message = format!("`#[{}]` goes on a function: `fn` or `async fn` with a body", syntax.attribute);
             errors.add(item_head(item), message);
         }
         function

@@ -8,7 +8,7 @@ mod tokens;
 
 use proc_macro2::TokenStream;
 
-use crate::attribute::attribute;
+use crate::attribute;
 use crate::kind::Kind;
 
 fn parse(text: &str) -> TokenStream {
@@ -16,7 +16,11 @@ fn parse(text: &str) -> TokenStream {
 }
 
 fn expand(kind: Kind, args: &str, item: &str) -> TokenStream {
-    attribute(kind, parse(args), &parse(item))
+    attribute::hook(kind, parse(args), &parse(item))
+}
+
+fn expand_test(args: &str, item: &str) -> TokenStream {
+    attribute::test(parse(args), &parse(item))
 }
 
 /// The texts of the errors in an expansion, each once, in the order of their places in it.

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, ExprUnary, Lit, LitInt, LitStr, Path, Token, UnOp, bracketed};
+use syn::{Expr, ExprLit, ExprUnary, Lit, LitBool, LitInt, LitStr, Path, Token, UnOp, bracketed};
 
 use crate::duration;
 use crate::kind::Key;
@@ -59,6 +59,8 @@ pub fn form(key: Key) -> String {
         }
         Key::Interval => "a duration in quotes: `interval = \"10s\"`",
         Key::Failures => "a whole number: `failures = 3`",
+        Key::Setup => "the path of a function that returns a `TestAppBuilder`: `setup = faked`",
+        Key::StartPaused => "`start_paused = true` or `start_paused = false`",
         Key::Crate => "the path of the runtime crate: `crate = lifecycle`",
     };
     form.to_owned()
@@ -192,6 +194,11 @@ pub fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
 /// One path.
 pub fn path(key: Key, input: ParseStream) -> syn::Result<Path> {
     input.call(Path::parse_mod_style).map_err(|error| expected(key, error.span()))
+}
+
+/// Yes or no.
+pub fn flag(key: Key, input: ParseStream) -> syn::Result<bool> {
+    input.parse().map(|flag: LitBool| flag.value).map_err(|error| expected(key, error.span()))
 }
 
 /// What a text in quotes says.

@@ -143,6 +143,8 @@ pub use hook::{Hook, HookMeta, Kind};
 pub use id::HookId;
 pub use inject::Inject;
 pub use lifecycle::Lifecycle;
+#[cfg(feature = "testing")]
+pub use lifecycle_macros::test;
 pub use lifecycle_macros::{health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
 pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};

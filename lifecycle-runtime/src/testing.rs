@@ -37,5 +37,5 @@ pub use builder::TestAppBuilder;
 pub use clock::real_io;
 pub use faults::Fault;
 #[doc(hidden)]
-pub use harness::run;
+pub use harness::{run, run_with_app};
 pub use moment::{Moment, Signal};

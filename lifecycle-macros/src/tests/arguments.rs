@@ -1,6 +1,6 @@
 //! Durations and what stands in the parentheses, each case a line.
 
-use super::{errors, expand};
+use super::{errors, expand, expand_test};
 use crate::args::Args;
 use crate::duration;
 use crate::errors::Errors;
@@ -63,7 +63,7 @@ fn durations() {
 /// What is understood, as text: `order timeout after before of crate`.
 fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     let mut errors = Errors::default();
-    let args = Args::parse(kind, super::parse(text), &mut errors);
+    let args = Args::parse(&kind.syntax(), super::parse(text), &mut errors);
     if !errors.is_empty() {
         return Err(super::errors(errors.tokens().collect()));
     }
@@ -198,6 +198,7 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
         "1",
         "order = 1 2",
         "crate = 1",
+        "setup = 1, start_paused = 1",
         "restart = \"\", backoff = \"\", max_restarts = 5, on_exit = 1, kind = x, interval = 1, failures = 0",
         "kind = \"\", backoff = \"0s\", max_restarts = \"0 in 1m\", interval = \"0s\", failures = -1",
         "timeout = \"20s\"",
@@ -209,13 +210,42 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
     ];
     let items =
         ["struct A;", "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}"];
-    for kind in Kind::ALL {
-        for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
-            for error in errors(expand(kind, args, item)) {
-                let first = error.chars().next().unwrap_or('.');
-                assert!(first.is_lowercase() || "`".contains(first), "{error}");
-                assert!(!error.ends_with('.') && !error.contains('\n'), "{error}");
-            }
+    for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
+        let hooks = Kind::ALL.into_iter().flat_map(|kind| errors(expand(kind, args, item)));
+        for error in hooks.chain(errors(expand_test(args, item))) {
+            let first = error.chars().next().unwrap_or('.');
+            assert!(first.is_lowercase() || "`".contains(first), "{error}");
+            assert!(!error.ends_with('.') && !error.contains('\n'), "{error}");
         }
     }
+}
+
+#[test]
+fn a_test_takes_keys_of_its_own() {
+    let is_async = "a test under `#[lifecycle_runtime::test]` is an `async fn`";
+    let cases: [(&str, &str, &[&str]); 13] = [
+        ("", "async fn a() {}", &[]),
+        ("setup = b::c, start_paused = true, crate = lc", "async fn a(b: B) -> Result<(), E> {}", &[]),
+        ("order = 1", "async fn a() {}", &["`order` is a key of `#[on_startup]`; `#[lifecycle_runtime::test]` takes"]),
+        ("start_pause = true", "async fn a() {}", &["unknown key `start_pause`, did you mean `start_paused`?"]),
+        ("setup = a, setup = b", "async fn a() {}", &["`setup` is given twice"]),
+        ("setup", "async fn a() {}", &["`setup` needs a value: the path of a function"]),
+        ("setup = \"b\"", "async fn a() {}", &["expected the path of a function that returns a `TestAppBuilder`"]),
+        ("setup = b()", "async fn a() {}", &["unexpected after the value of `setup`"]),
+        ("start_paused = 1", "async fn a() {}", &["expected `start_paused = true` or `start_paused = false`"]),
+        ("", "fn a() {}", &[is_async]),
+        ("", "async fn a() -> ! {}", &["a test returns `()` or a `Result`"]),
+        ("", "#[tokio::test] async fn a() {}", &["`#[lifecycle_runtime::test]` makes a test already"]),
+        ("x = 1", "fn a<T>(&self) {}", &["unknown key `x`", "a test is a free", "a test can't have type", is_async]),
+    ];
+    for (args, item, expected) in cases {
+        let errors = errors(expand_test(args, item));
+        assert_eq!(errors.len(), expected.len(), "{args}: {item}: {errors:?}");
+        for (error, part) in errors.iter().zip(expected) {
+            assert!(error.contains(part), "{args}: {item}: {error}");
+        }
+    }
+    let hook = errors(expand(Kind::Startup, "setup = a", "#[test] async fn b() {}"));
+    assert!(hook[0].starts_with("a function is one hook, and this one is under `#[on_startup]` already"), "{hook:?}");
+    assert!(hook[1].starts_with("`setup` is a key of `#[lifecycle_runtime::test]`; `#[on_startup]` takes"), "{hook:?}");
 }

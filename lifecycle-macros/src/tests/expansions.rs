@@ -2,11 +2,20 @@
 //!
 //! `INSTA_UPDATE=always cargo test -p lifecycle-macros` writes the snapshots anew; read the diff.
 
-use super::expand;
+use proc_macro2::TokenStream;
+
+use super::{expand, expand_test};
 use crate::kind::Kind;
 
 fn pretty(kind: Kind, args: &str, item: &str) -> String {
-    let tokens = expand(kind, args, item);
+    print(&expand(kind, args, item))
+}
+
+fn pretty_test(args: &str, item: &str) -> String {
+    print(&expand_test(args, item))
+}
+
+fn print(tokens: &TokenStream) -> String {
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
     prettyplease::unparse(&file)
 }
@@ -68,6 +77,21 @@ fn signal() {
     let item = "fn reload(settings: Dep<settings>) -> Result<(), Error> { settings.read() }";
     let (all, none) = (pretty(Kind::Signal, "SIGHUP, timeout = \"2s\"", item), pretty(Kind::Signal, "", item));
     insta::assert_snapshot!(format!("{all}\n{none}"));
+}
+
+/// A test with an app, and one without.
+#[test]
+fn test() {
+    let all = "setup = fakes::db, start_paused = false, crate = crate::lc";
+    let item = "/// It answers.\n#[should_panic] #[cfg(unix)] async fn it_answers(mut app: TestApp, db: Dep<store::db>) \
+                -> io::Result<()> { app.stop().await }";
+    let (with, without) = (pretty_test(all, item), pretty_test("", "async fn it_adds() { assert_eq!(1 + 1, 2) }"));
+    insta::assert_snapshot!(format!("{with}\n{without}"));
+}
+
+#[test]
+fn wrong_test() {
+    insta::assert_snapshot!(pretty_test("setup = 1", "#[ignore] fn it_answers(app: TestApp) { todo!() }"));
 }
 
 #[test]

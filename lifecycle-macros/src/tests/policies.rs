@@ -9,7 +9,7 @@ use crate::kind::Kind;
 /// What is understood of an attribute, as text, its keys in the order in which they are written.
 fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     let mut found = Errors::default();
-    let args = Args::parse(kind, super::parse(text), &mut found);
+    let args = Args::parse(&kind.syntax(), super::parse(text), &mut found);
     check::keys(kind, &args, &mut found);
     if !found.is_empty() {
         return Err(errors(found.tokens().collect()));

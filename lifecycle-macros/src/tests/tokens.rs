@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::parse;
-use crate::attribute::attribute;
+use crate::attribute;
 use crate::kind::Kind;
 
 const WORDS: &[&str] = &[
@@ -23,6 +23,9 @@ const WORDS: &[&str] = &[
     "kind",
     "interval",
     "failures",
+    "setup",
+    "start_paused",
+    "true",
     "SIGHUP",
     "SIGTERM",
     "crate",
@@ -51,6 +54,7 @@ const WORDS: &[&str] = &[
     "on_startup",
     "on_shutdown",
     "service",
+    "test",
     "1",
     "-1",
     "0",
@@ -172,6 +176,7 @@ fn valid_args() -> impl Strategy<Value = TokenStream> {
         "restart = \"always\", backoff = \"1s..1m\", max_restarts = \"5 in 1m\", stop_timeout = \"5s\", on_exit = \"ignore\"",
         "kind = \"liveness\", interval = \"10s\", timeout = \"1s\", failures = 3, after = [db]",
         "SIGHUP, after = [db], timeout = \"5s\"",
+        "setup = tests::faked, start_paused = false, crate = ::lc",
     ];
     prop::sample::select(texts.to_vec()).prop_map(parse)
 }
@@ -181,6 +186,7 @@ fn valid_item() -> impl Strategy<Value = TokenStream> {
         "async fn db() -> sqlx::Result<Pool> { Pool::connect(\"sqlite::memory:\").await }",
         "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn cache(db: Dep<db>, mut stop: Stop) -> io::Result<&'static Cache> { fill(&db) }",
         "#[on_shutdown(of = db)] pub const unsafe extern \"C\" fn a<'a, T: B, const N: u8>(&mut self, #[cfg(x)] _: impl C) -> impl Sized + '_ where T: D {}",
+        "#[should_panic] async fn it_is_there(app: TestApp, db: Dep<db>) -> Result<(), Error> { app.stop().await }",
         "pub struct Db { size: u32 }",
     ];
     prop::sample::select(texts.to_vec()).prop_map(parse)
@@ -189,9 +195,12 @@ fn valid_item() -> impl Strategy<Value = TokenStream> {
 fn check(kind: Kind, args: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
     // rustc has no half lifetimes.
     prop_assume!([args, item].into_iter().all(|tokens| tokens.to_string().parse::<TokenStream>().is_ok()));
-    let output = attribute(kind, args.clone(), item).to_string();
+    let output = attribute::hook(kind, args.clone(), item).to_string();
     prop_assert!(output.parse::<TokenStream>().is_ok(), "{}", output);
     prop_assert!(output.contains("compile_error") || output.contains("submit"), "{}", output);
+    let output = attribute::test(args.clone(), item).to_string();
+    prop_assert!(output.parse::<TokenStream>().is_ok(), "{}", output);
+    prop_assert!(output.contains("compile_error") || output.contains("testing"), "{}", output);
     Ok(())
 }
 

@@ -372,6 +372,11 @@ impl Observer for Desk {
 /// # app.stop().await;
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be injected into a test",
+    label = "not injectable",
+    note = "a test takes `TestApp`, and what hooks take: `Dep<hook>`, `Stop`, `StopHandle`, and types that implement `lifecycle_runtime::Inject`"
+)]
 pub trait FromTestApp {
     /// Takes it.
     ///
@@ -387,6 +392,7 @@ impl FromTestApp for TestApp {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Inject> FromTestApp for T {
     #[track_caller]
     fn from_test_app(app: &TestApp) -> Self {

@@ -1,6 +1,9 @@
 //! What stands around a test: its runtime, and the apps that it leaves running.
 
 use std::cell::RefCell;
+use std::process::{ExitCode, Termination};
+
+use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
 use super::builder::TestAppBuilder;
@@ -15,53 +18,76 @@ pub(super) fn entrust(app: &TestApp) {
     ENTRUSTED.with_borrow_mut(|apps| apps.iter_mut().for_each(|apps| apps.push(app.clone())));
 }
 
-/// Runs a test, and stops the apps that it has left running; each has to stop cleanly.
-pub(super) async fn looked_after<T>(test: impl Future<Output = T>) -> T {
-    let care = Care::begin();
-    let result = test.await;
-    for app in care.apps() {
-        if !app.has_ended() {
-            app.stop().await.assert_clean();
-        }
-    }
-    result
-}
-
-/// Somebody looks after the apps of this thread, until this is dropped: also by a panic, with which they just go.
-struct Care;
-
-impl Care {
-    fn begin() -> Self {
-        ENTRUSTED.set(Some(Vec::new()));
-        Self
-    }
-
-    fn apps(&self) -> Vec<TestApp> {
-        let Self = self;
-        ENTRUSTED.with_borrow(|apps| apps.clone().unwrap_or_default())
-    }
-}
-
-impl Drop for Care {
-    fn drop(&mut self) {
-        drop(ENTRUSTED.take());
-    }
-}
-
 /// Runs the test of a `#[lifecycle_runtime::test]`.
 #[doc(hidden)]
-pub fn run<T>(
+#[track_caller]
+pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl FnOnce() -> F) {
+    let bench = Bench::new(start_paused);
+    let result = bench.runtime().block_on(async { test().await });
+    bench.judge(result);
+}
+
+/// Runs the test of a `#[lifecycle_runtime::test]` that has an app, which has started when the test begins.
+#[doc(hidden)]
+#[track_caller]
+pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     start_paused: bool,
-    setup: Option<fn() -> TestAppBuilder>,
-    test: impl AsyncFnOnce(Option<TestApp>) -> T,
-) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(start_paused).build();
-    let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
-    runtime.block_on(looked_after(async {
-        let app = match setup {
-            Some(setup) => Some(setup().start().await),
-            None => None,
-        };
-        test(app).await
-    }))
+    setup: fn() -> TestAppBuilder,
+    test: impl FnOnce(&TestApp) -> F,
+) {
+    let bench = Bench::new(start_paused);
+    let context = bench.runtime().enter();
+    let starting = setup().try_start();
+    drop(context);
+    let app = match bench.runtime().block_on(starting) {
+        Ok(app) => app,
+        Err(report) => report.fail("the start failed"),
+    };
+    let result = bench.runtime().block_on(async { test(&app).await });
+    bench.judge(result);
+}
+
+/// A runtime for one test, and somebody who looks after the apps of this thread until it is dropped: also by a panic, with
+/// which they just go.
+struct Bench {
+    /// There until the drop.
+    runtime: Option<Runtime>,
+}
+
+impl Bench {
+    fn new(start_paused: bool) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
+        let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
+        ENTRUSTED.set(Some(Vec::new()));
+        Self { runtime: Some(runtime) }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is there until the drop")
+    }
+
+    /// Fails the test if it says so itself; and stops the apps that it has left running, each of which has to stop cleanly.
+    ///
+    /// Nothing here is a closure or a future, as their panics would not stand at the line of the test.
+    #[track_caller]
+    fn judge(&self, result: impl Termination) {
+        // It says itself what the error is.
+        let is_success = result.report() == ExitCode::SUCCESS;
+        assert!(is_success, "the test returned a failure");
+        let apps = ENTRUSTED.with_borrow(|apps| apps.clone().unwrap_or_default());
+        for app in apps.iter().filter(|app| !app.has_ended()) {
+            let report = self.runtime().block_on(app.stop());
+            report.assert_clean();
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        drop(ENTRUSTED.take());
+        // A hook that blocks its thread for good, which the report has told of, does not keep the test from ending.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }

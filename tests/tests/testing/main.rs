@@ -3,6 +3,7 @@
 
 mod apps;
 mod assertions;
+mod attribute;
 mod faults;
 mod hooks;
 mod mistakes;

@@ -1,0 +1,50 @@
+//! The test that is written around a function. It can't fail. What it calls is in the runtime's `testing`.
+//!
+//! Each token carries the place of what it was made from, as errors of the compiler and panics of the runtime point there.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ReturnType;
+use syn::spanned::Spanned;
+
+use crate::args::Args;
+use crate::signature::Function;
+
+/// A plain test of the function's name, which runs the function: that stands within it, under its own name, as it was
+/// written. What stands on the function stands on the test.
+pub fn test(args: &Args, function: &Function) -> TokenStream {
+    let Function { attributes, visibility, signature, body, .. } = function;
+    let (name, runtime) = (&signature.ident, &args.runtime);
+    let output = match &signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, output) => output.to_token_stream(),
+    };
+    let is_paused = args.start_paused.unwrap_or(true);
+    // The lints are about hooks' arguments, which come by value, and about what an `async fn` need not be.
+    let inner = quote! {
+        #[allow(clippy::needless_pass_by_value, clippy::unused_async)]
+        #signature #body
+    };
+    let run = if args.setup.is_none() && signature.inputs.is_empty() {
+        let run = quote_spanned!(output.span()=> #runtime::testing::run::<#output, _>);
+        quote_spanned!(name.span()=> #run(#is_paused, #name))
+    } else {
+        let run = quote_spanned!(output.span()=> #runtime::testing::run_with_app::<#output, _>);
+        // One name for all places: a macro of the user may have brought only some of them.
+        let app = Ident::new("app", Span::mixed_site());
+        let default = || quote!(#runtime::testing::TestApp::builder);
+        let setup = args.setup.as_ref().map_or_else(default, ToTokens::to_token_stream);
+        let arguments = function
+            .argument_types()
+            .map(|ty| quote_spanned!(ty.span()=> <#ty as #runtime::testing::FromTestApp>::from_test_app(#app)));
+        quote_spanned!(name.span()=> #run(#is_paused, #setup, |#app| #name(#(#arguments),*)))
+    };
+    quote_spanned! {name.span()=>
+        #[::core::prelude::v1::test]
+        #(#attributes)*
+        #visibility fn #name() {
+            #inner
+            #run
+        }
+    }
+}
