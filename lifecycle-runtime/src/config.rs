@@ -57,6 +57,9 @@ struct Variable {
 
 const PREFIX: &str = "LIFECYCLE_";
 
+/// For tests, which explore schedules; programs that they start inherit it, and it is nothing to them.
+pub(crate) const SEED: &str = "LIFECYCLE_SEED";
+
 /// A hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
@@ -109,7 +112,7 @@ impl Config {
     /// These settings with those of the environment over them.
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX));
+        let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != SEED);
         let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}={value}")).collect();
         ours.sort();
         for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {

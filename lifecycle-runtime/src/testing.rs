@@ -25,6 +25,7 @@ mod app;
 mod assertions;
 mod builder;
 mod clock;
+mod explore;
 mod faults;
 mod harness;
 mod moment;
@@ -35,6 +36,7 @@ pub use app::{FromTestApp, TestApp};
 pub use assertions::TestReport;
 pub use builder::TestAppBuilder;
 pub use clock::real_io;
+pub use explore::{Explore, Explored, explore};
 pub use faults::Fault;
 #[doc(hidden)]
 pub use harness::{run, run_with_app};

@@ -92,3 +92,9 @@ fn malformed_values_are_refused() {
         assert_eq!(refused, name.starts_with(PREFIX), "{name}={value}");
     }
 }
+
+#[test]
+fn what_a_test_is_told_is_nothing_to_the_programs_that_it_starts() {
+    assert_eq!(check(&[("LIFECYCLE_SEED", "0.2.1")]), Ok(Config::default()));
+    assert!(check(&[("LIFECYCLE_SEEDS", "0.2.1")]).is_err());
+}

@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::assertions::TestReport;
 use super::builder::TestAppBuilder;
+use super::explore::Turns;
 use super::faults::Planted;
 use super::harness;
 use super::moment::{Moment, Signal, Timed};
@@ -71,11 +72,13 @@ pub struct TestApp {
 /// What an app is made of.
 pub(super) struct Parts {
     pub(super) lifecycle: Lifecycle,
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     pub(super) work: Work,
     pub(super) faults: Arc<Vec<Planted>>,
     pub(super) signals: Vec<Timed>,
     pub(super) listens: bool,
+    /// Whose turn it is, if one hook goes on at a time.
+    pub(super) turns: Option<Turns>,
 }
 
 struct Running {
@@ -114,7 +117,7 @@ impl TestApp {
     }
 
     pub(super) async fn run(parts: Parts) -> Result<Self, Box<TestReport>> {
-        let Parts { mut lifecycle, plan, work, faults, signals, listens } = parts;
+        let Parts { mut lifecycle, plan, work, faults, signals, listens, turns } = parts;
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
@@ -122,9 +125,13 @@ impl TestApp {
         let mut observers = lifecycle.observers;
         observers.push(Arc::new(record.clone()));
         observers.push(Arc::<Desk>::clone(&desk));
-        let conduct = Conduct { work, jitter: || 1.0 };
-        let run =
-            Run::new(lifecycle.config, Arc::new(plan), lifecycle.handle.clone(), observers, Console::silent(), conduct);
+        if let Some(turns) = &turns {
+            let desk = Arc::clone(&desk);
+            turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));
+        }
+        let pace = turns.map(|turns| Arc::new(turns) as _);
+        let conduct = Conduct { work, jitter: || 1.0, pace };
+        let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
         let _ = desk.reactions.set(Mutex::new(Reactions::new(lifecycle.handle.clone(), run.inbox.clone())));
         let mut progress = run.progress.subscribe();
         let app = Self {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::app::{Parts, TestApp};
 use super::assertions::TestReport;
 use super::clock::{self, real_io};
+use super::explore::Turns;
 use super::faults::{Fault, Planted};
 use super::moment::{Moment, Signal, Timed};
 use super::selection::{Named, Selection};
@@ -17,8 +18,12 @@ use crate::hook::{Hook, HookMeta, Kind};
 use crate::id::HookId;
 use crate::lifecycle::Lifecycle;
 use crate::output::HookValue;
+use crate::plan::Plan;
 use crate::stop::Stop;
 use crate::task::{Task, Value};
+
+/// How long the start, and how long the stop may at least take where each turn takes a millisecond.
+const LEAST_TIME_OF_TURNS: Duration = Duration::from_secs(60);
 
 /// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
 ///
@@ -237,24 +242,50 @@ impl TestAppBuilder {
         }
     }
 
+    /// Starts the app so that its hooks go on in turns.
+    ///
+    /// # Errors
+    ///
+    /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
+    pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Result<TestApp, Box<TestReport>>, String> {
+        if self.listens {
+            return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
+        }
+        let mut parts = self.parts()?;
+        turns.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
+        // What turns take is no reason to fail.
+        let config = &mut parts.lifecycle.config;
+        config.grace = config.grace.max(LEAST_TIME_OF_TURNS);
+        config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_TURNS);
+        parts.work = turns.paced(parts.work);
+        parts.turns = Some(turns.clone());
+        Ok(TestApp::run(parts).await)
+    }
+
     fn parts(self) -> Result<Parts, String> {
         let Self { mut lifecycle, selection, faults, signals, real, listens } = self;
         lifecycle.hooks = selection.select(std::mem::take(&mut lifecycle.hooks))?;
         let plan = lifecycle.plan().map_err(|error| error.to_string())?;
-        for Timed { signal, place, .. } in signals.iter().filter(|timed| !timed.signal.stops()) {
-            if !plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name())) {
-                return Err(format!("{place}: nobody hears {signal}: no hook of the app is for it"));
-            }
+        for Timed { signal, place, .. } in &signals {
+            heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }
         let faults = Arc::new(faults);
         let work = work(&selection, Arc::clone(&faults), real);
-        Ok(Parts { lifecycle, plan, work, faults, signals, listens })
+        Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, listens, turns: None })
     }
 }
 
 #[track_caller]
 fn named<H: Hook>() -> Named {
     Named { hook: H::META, place: Location::caller() }
+}
+
+/// Whether anything comes of this signal.
+fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
+    match signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name())) {
+        true => Ok(()),
+        false => Err(format!("nobody hears {signal}: no hook of the app is for it")),
+    }
 }
 
 /// What hooks do here.

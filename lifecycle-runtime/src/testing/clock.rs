@@ -1,5 +1,6 @@
 //! The clock of a test: paused time that stands still where something real is waited for.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,12 +12,29 @@ pub(super) struct StandStill(
     #[expect(dead_code, reason = "its end ends the thread's wait")] std::sync::mpsc::Sender<()>,
 );
 
+thread_local! {
+    /// How many things time stands still for, on a runtime of this thread alone.
+    static STANDING: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Whether time stands still here, for something real.
+pub(super) fn stands_still() -> bool {
+    STANDING.get() > 0
+}
+
 impl StandStill {
     /// On the async runtime.
     pub(super) fn begin() -> Self {
+        STANDING.set(STANDING.get() + 1);
         let (over, is_over) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || is_over.recv().is_err());
         Self(over)
+    }
+}
+
+impl Drop for StandStill {
+    fn drop(&mut self) {
+        STANDING.set(STANDING.get() - 1);
     }
 }
 

@@ -80,7 +80,7 @@ impl Fault {
         Self { what, run: None }
     }
 
-    fn befalls(self, task: Task) -> Task {
+    pub(super) fn befalls(self, task: Task) -> Task {
         match self.what {
             What::Fail(error) => Task::future(async move { Err(error.into()) }),
             What::Panic => Task::future(async { panic!("injected by the test") }),

@@ -18,6 +18,40 @@ pub(super) fn entrust(app: &TestApp) {
     ENTRUSTED.with_borrow_mut(|apps| apps.iter_mut().for_each(|apps| apps.push(app.clone())));
 }
 
+/// Somebody looks after the apps of this thread, until this is dropped: also by a panic, with which they just go.
+struct Care;
+
+impl Care {
+    fn begin() -> Self {
+        ENTRUSTED.set(Some(Vec::new()));
+        Self
+    }
+
+    /// The apps that still run.
+    fn left(&self) -> Vec<TestApp> {
+        let Self = self;
+        let mut apps = ENTRUSTED.with_borrow(|apps| apps.clone().unwrap_or_default());
+        apps.retain(|app| !app.has_ended());
+        apps
+    }
+}
+
+impl Drop for Care {
+    fn drop(&mut self) {
+        drop(ENTRUSTED.take());
+    }
+}
+
+/// Runs a test on the runtime of somebody else, and stops the apps that it has left running; each has to stop cleanly.
+pub(super) async fn looked_after<T>(test: impl Future<Output = T>) -> T {
+    let care = Care::begin();
+    let result = test.await;
+    for app in care.left() {
+        app.stop().await.assert_clean();
+    }
+    result
+}
+
 /// Runs the test of a `#[lifecycle_runtime::test]`.
 #[doc(hidden)]
 #[track_caller]
@@ -47,19 +81,18 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     bench.judge(result);
 }
 
-/// A runtime for one test, and somebody who looks after the apps of this thread until it is dropped: also by a panic, with
-/// which they just go.
+/// A runtime for one test, and somebody who looks after its apps.
 struct Bench {
-    /// There until the drop.
+    /// Both there until the drop.
     runtime: Option<Runtime>,
+    care: Option<Care>,
 }
 
 impl Bench {
     fn new(start_paused: bool) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
-        ENTRUSTED.set(Some(Vec::new()));
-        Self { runtime: Some(runtime) }
+        Self { runtime: Some(runtime), care: Some(Care::begin()) }
     }
 
     fn runtime(&self) -> &Runtime {
@@ -74,8 +107,7 @@ impl Bench {
         // It says itself what the error is.
         let is_success = result.report() == ExitCode::SUCCESS;
         assert!(is_success, "the test returned a failure");
-        let apps = ENTRUSTED.with_borrow(|apps| apps.clone().unwrap_or_default());
-        for app in apps.iter().filter(|app| !app.has_ended()) {
+        for app in self.care.iter().flat_map(Care::left) {
             let report = self.runtime().block_on(app.stop());
             report.assert_clean();
         }
@@ -84,7 +116,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        drop(ENTRUSTED.take());
+        drop(self.care.take());
         // A hook that blocks its thread for good, which the report has told of, does not keep the test from ending.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

@@ -1,0 +1,269 @@
+//! The same test under every order that the plan allows.
+
+mod action;
+mod blame;
+mod choice;
+mod failure;
+mod quiet;
+mod search;
+mod seed;
+mod trial;
+mod turns;
+
+use std::fmt;
+use std::ops::AsyncFn;
+
+use self::failure::Failed;
+use self::search::Search;
+use self::seed::Seed;
+use self::trial::Experiment;
+use self::turns::Injections;
+pub(super) use self::turns::Turns;
+use super::app::TestApp;
+use super::assertions::TestReport;
+use super::builder::TestAppBuilder;
+use super::moment::Signal;
+use crate::config::SEED;
+
+/// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there are more:
+/// [`Explore`] with all registered hooks and no settings of its own.
+///
+/// ```
+/// use lifecycle_runtime::testing::explore;
+/// use lifecycle_runtime::{Dep, on_startup};
+/// use std::sync::Mutex;
+///
+/// #[on_startup]
+/// async fn rooms() -> Mutex<Vec<&'static str>> { Mutex::default() }
+/// #[on_startup]
+/// async fn lobby(rooms: Dep<rooms>) { rooms.lock().unwrap().push("lobby") }
+/// #[on_startup]
+/// async fn bar(rooms: Dep<rooms>) { rooms.lock().unwrap().push("bar") }
+///
+/// let explored = explore(|app| async move {
+///     // Either may be the first.
+///     assert_eq!(app.get::<rooms>().lock().unwrap().len(), 2);
+/// });
+/// assert_eq!(explored.to_string(), "all 2 schedules");
+/// ```
+///
+/// # Panics
+///
+/// As [`Explore::run`].
+#[track_caller]
+pub fn explore(test: impl AsyncFn(TestApp)) -> Explored {
+    Explore::new().run(test)
+}
+
+/// A test that is to be run under many schedules.
+///
+/// The plan says which hooks wait for which; of the others, any may be the first. Under a schedule one hook goes on at a
+/// time: it begins, or comes back from an `.await` that had to wait. Which one is chosen, again and again, and all that is chosen is the
+/// schedule. If there are no more than [`schedules`](Self::schedules) of them, each is run once. If there are, half of those
+/// run are the nearest to the plan's own order, and half are drawn at random, the same each time.
+///
+/// ```
+/// use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
+/// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
+///
+/// #[on_startup]
+/// async fn db() -> String { unreachable!("no test needs a real one") }
+/// #[on_shutdown]
+/// async fn flush(db: Dep<db>) {}
+/// #[on_shutdown(of = db)]
+/// async fn close_db(db: Dep<db>) {}
+///
+/// let explored = Explore::new()
+///     .setup(|| TestApp::builder().replace::<db>("a fake".to_owned()))
+///     .signals([Signal::SIGTERM])
+///     .faults()
+///     .check(|report: &TestReport| {
+///         // Whatever went wrong.
+///         let closed = report.hooks.iter().filter(|ended| ended.hook.name() == "close_db").count();
+///         assert_eq!(closed, 1);
+///     })
+///     .run(|app| async move {
+///         assert_eq!(*app.get::<db>(), "a fake");
+///     });
+/// assert!(explored.exhaustive);
+/// ```
+///
+/// # What goes on at a time
+///
+/// - Time is paused, and each turn takes a millisecond of it. So the timeouts of hooks count the turns of others, too; the
+///   grace period and the startup timeout are at least a minute here.
+/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits for no turn.
+/// - A hook that waits for what is no other hook, as a timer, waits beside the others: that it goes on before another begins is
+///   one more choice, as long as it does so within five seconds of paused time.
+/// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun. Until it ends, no signal is
+///   sent, and no fault comes up.
+/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are given meanwhile.
+#[must_use = "nothing happens until `run`"]
+pub struct Explore<'t> {
+    setup: Box<dyn Fn() -> TestAppBuilder + 't>,
+    check: Option<Check<'t>>,
+    schedules: usize,
+    injections: Injections,
+    seed: Option<String>,
+}
+
+type Check<'t> = Box<dyn Fn(&TestReport) + 't>;
+
+/// What an exploration has come to: no schedule failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explored {
+    /// How many schedules were run.
+    pub schedules: usize,
+    /// How many of these were drawn at random.
+    pub random: usize,
+    /// Whether these are all that there are.
+    pub exhaustive: bool,
+}
+
+impl Default for Explore<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'t> Explore<'t> {
+    /// An exploration of all registered hooks.
+    pub fn new() -> Self {
+        Self {
+            setup: Box::new(TestApp::builder),
+            check: None,
+            schedules: 1_000,
+            injections: Injections::default(),
+            seed: None,
+        }
+    }
+
+    /// Makes the app: each schedule has one of its own.
+    pub fn setup(mut self, setup: impl Fn() -> TestAppBuilder + 't) -> Self {
+        self.setup = Box::new(setup);
+        self
+    }
+
+    /// How many schedules to run at most; 1,000 by default. At least one is run.
+    pub fn schedules(mut self, most: usize) -> Self {
+        self.schedules = most.max(1);
+        self
+    }
+
+    /// Sends one of these signals: at every turn of the start and of the stop, each in a run of its own.
+    pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.injections.signals.extend(signals);
+        self
+    }
+
+    /// Has one hook fail, panic or hang: every hook, each in a run of its own, and none in a run in which a signal is sent.
+    pub fn faults(mut self) -> Self {
+        self.injections.faults = true;
+        self
+    }
+
+    /// Looks at what became of each run, also of those whose start failed, in place of the rule that runs to which nothing was
+    /// done have to be clean.
+    pub fn check(mut self, check: impl Fn(&TestReport) + 't) -> Self {
+        self.check = Some(Box::new(check));
+        self
+    }
+
+    /// Runs this schedule only, as `LIFECYCLE_SEED` does: for one that has failed once and is to be kept as a test.
+    ///
+    /// ```should_panic
+    /// # use lifecycle_runtime::testing::Explore;
+    /// Explore::new().replay("the first one").run(|_| async {}); // no seed
+    /// ```
+    pub fn replay(mut self, seed: impl Into<String>) -> Self {
+        self.seed = Some(seed.into());
+        self
+    }
+
+    /// Runs the test under one schedule after the other, each on a runtime of its own, of this thread.
+    ///
+    /// The test runs once the app is ready; it may [stop](TestApp::stop) it, or leave that to the exploration. If the start
+    /// fails, or a signal stops the app before, it doesn't run, and only what is to [check](Self::check) looks at the report.
+    ///
+    /// With `LIFECYCLE_SEED` in the environment, only the schedule of that seed is run.
+    ///
+    /// # Panics
+    ///
+    /// Under the first schedule that fails: the test panics, or what checks the report does; or the run is not clean, though
+    /// nothing was done to it, and nobody else judges that. It says the seed, the schedule, what happened, and which edge the
+    /// plan lacks. Also if a seed does not parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
+    #[track_caller]
+    pub fn run(self, test: impl AsyncFn(TestApp)) -> Explored {
+        let Self { setup, check, schedules, injections, seed } = self;
+        assert!(
+            tokio::runtime::Handle::try_current().is_err(),
+            "an exploration makes an async runtime for each schedule: call it from a plain `#[test]`"
+        );
+        let experiment = Experiment { setup: &*setup, check: check.as_deref(), test, injections };
+        match explored(&experiment, schedules, seed) {
+            Ok(explored) => explored,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn explored<Test: AsyncFn(TestApp)>(
+    experiment: &Experiment<'_, Test>,
+    schedules: usize,
+    seed: Option<String>,
+) -> Result<Explored, String> {
+    let variable = std::env::var_os(SEED).map(|seed| seed.to_string_lossy().into_owned());
+    let given = match (variable, seed) {
+        (Some(seed), _) => Some(seed.parse::<Seed>().map_err(|error| format!("{SEED}: {error}"))?),
+        (None, Some(seed)) => Some(seed.parse::<Seed>()?),
+        (None, None) => None,
+    };
+    let mut search = Search::new(schedules);
+    let mut passed = Vec::new();
+    let mut next = given.clone().or_else(|| search.next());
+    while let Some(seed) = next {
+        let trial = experiment.run(seed.chooser())?;
+        if let Some(misfit) = trial.taken.misfit.clone().or_else(|| seed.misfit(trial.taken.choices.len())) {
+            return Err(match given {
+                Some(_) => format!("seed {seed} is of another test, or of another version of it: {misfit}"),
+                None => format!(
+                    "the test is not the same each time: what it did before it did not do again under schedule {seed}: \
+                     {misfit}; what it does may depend on threads, real time, random numbers or the order of a hash map"
+                ),
+            });
+        }
+        if trial.failure.is_some() {
+            let is_replay = given.is_some();
+            return Err(Failed { experiment, trial, seed, passed, is_replay }.text());
+        }
+        if given.is_some() {
+            return Ok(Explored { schedules: 1, random: 0, exhaustive: false });
+        }
+        search.ran(&seed, &trial.taken.choices);
+        if trial.taken.injected.is_none() {
+            passed.push(trial.order());
+        }
+        next = search.next();
+    }
+    let (schedules, random) = search.count();
+    Ok(Explored { schedules, random, exhaustive: search.is_exhausted() })
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schedules, random, exhaustive } = self;
+        match (exhaustive, schedules) {
+            (true, 1) => f.write_str("the only schedule"),
+            (true, _) => write!(f, "all {schedules} schedules"),
+            (false, 1) => f.write_str("one schedule of more"),
+            (false, _) => {
+                let nearest = schedules - random;
+                write!(
+                    f,
+                    "{schedules} schedules: the {nearest} nearest to the plan's own order, and {random} at random"
+                )
+            }
+        }
+    }
+}

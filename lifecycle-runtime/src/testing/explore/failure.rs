@@ -1,0 +1,134 @@
+//! What a schedule that fails has to say.
+
+use std::ops::AsyncFn;
+
+use super::action::Action;
+use super::blame::{Edge, distance, edge};
+use super::choice::Chooser;
+use super::seed::Seed;
+use super::trial::{Experiment, Trial};
+use crate::config::SEED;
+use crate::event::readable;
+use crate::testing::app::TestApp;
+
+/// How many schedules to look at for one that passes, if none has.
+const TRIES: u64 = 50;
+
+/// A test that fails under one schedule.
+pub(super) struct Failed<'e, 't, Test> {
+    pub(super) experiment: &'e Experiment<'t, Test>,
+    pub(super) trial: Trial,
+    pub(super) seed: Seed,
+    /// The orders under which it has passed.
+    pub(super) passed: Vec<Vec<Action>>,
+    pub(super) is_replay: bool,
+}
+
+/// Why it fails.
+enum Reason {
+    Edge(Edge),
+    /// What was done to the run: without it, the same order passes.
+    Injected(Action),
+    /// After so many other orders, none of which passes.
+    NoOrder(u64),
+    /// It does not fail each time.
+    Chance,
+}
+
+impl<Test: AsyncFn(TestApp)> Failed<'_, '_, Test> {
+    /// All that can be said of it.
+    pub(super) fn text(&self) -> String {
+        let Self { trial, seed, passed, experiment, .. } = self;
+        let failure = trial.failure.as_deref().unwrap_or_default();
+        let happened = trial.report.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut text = match (self.is_replay, passed.len()) {
+            (true, _) | (_, 0) => format!("the test failed under schedule {seed}"),
+            (_, 1) => format!("the test failed under schedule {seed}, and passed under another one"),
+            (_, others) => format!("the test failed under schedule {seed}, and passed under {others} others"),
+        };
+        text += &format!("\n\n{}\n", indented(failure));
+        text += &match self.reason() {
+            Ok(Reason::Edge(edge)) => format!("\nwhat decides: {}\n", edge.text(&trial.plan)),
+            Ok(Reason::Injected(what)) => {
+                let what = what.text(&trial.plan, &experiment.injections.signals);
+                format!("\nwhat decides: \"{what}\"; without that, the same order passes\n")
+            }
+            Ok(Reason::NoOrder(0)) => "\nthere is no other order: it isn't the order\n".to_owned(),
+            Ok(Reason::NoOrder(tried)) => format!("\nit failed under {tried} other schedules, too: it isn't the order\n"),
+            Ok(Reason::Chance) => {
+                "\nrun again in the same order it passes: something in it depends on more than the order, as threads, real \
+                 time or what runs before it leave behind\n"
+                    .to_owned()
+            }
+            Err(error) => format!("\nrun again in another order, it can't begin: {error}\n"),
+        };
+        text += "\nthe schedule:\n\n";
+        for (at, action) in &trial.taken.steps {
+            let action = action.text(&trial.plan, &experiment.injections.signals);
+            text += &format!("{:>10}  {action}\n", readable(*at));
+        }
+        if !failure.contains(&happened) {
+            text += &format!("\nwhat happened:\n\n{happened}\n");
+        }
+        let name = std::thread::current().name().filter(|name| *name != "main").map(|name| format!(" {name}"));
+        text + &format!("\nagain: {SEED}={seed} cargo test{}\n", name.unwrap_or_default())
+    }
+
+    fn reason(&self) -> Result<Reason, String> {
+        let fails = |order: &[Action]| Ok::<_, String>(self.run(Chooser::ranked(order))?.failure.is_some());
+        let mut failing = self.trial.order();
+        if let Some(injected) = self.trial.taken.injected {
+            let same = self.run(Chooser::ranked(&without(&failing, injected)))?;
+            if same.failure.is_none() {
+                return Ok(Reason::Injected(injected));
+            }
+            failing = same.order();
+        } else if !fails(&failing)? {
+            return Ok(Reason::Chance);
+        }
+        let nearest = self.passed.iter().min_by_key(|passing| distance(passing, &failing)).cloned();
+        let passing = match nearest {
+            Some(passing) => passing,
+            None => match self.find_passing(&failing)? {
+                Ok(passing) => passing,
+                Err(tried) => return Ok(Reason::NoOrder(tried)),
+            },
+        };
+        Ok(edge(&passing, &failing, fails)?.map_or(Reason::Chance, Reason::Edge))
+    }
+
+    /// An order under which the test passes; or how many were tried.
+    fn find_passing(&self, failing: &[Action]) -> Result<Result<Vec<Action>, u64>, String> {
+        let reversed: Vec<_> = failing.iter().rev().copied().collect();
+        let random = (0..TRIES).map(Chooser::random_without_injections);
+        let mut tried = std::collections::HashSet::from([failing.to_vec()]);
+        for chooser in std::iter::once(Chooser::ranked(&reversed)).chain(random) {
+            let trial = self.run(chooser)?;
+            if trial.failure.is_none() {
+                return Ok(Ok(trial.order()));
+            }
+            tried.insert(trial.order());
+        }
+        Ok(Err(tried.len() as u64 - 1))
+    }
+
+    fn run(&self, chooser: Chooser) -> Result<Trial, String> {
+        self.experiment.run(chooser)
+    }
+}
+
+/// The order of a run to which nothing was done, otherwise the same.
+fn without(order: &[Action], injected: Action) -> Vec<Action> {
+    let instead = |action| match action {
+        Action::Fault(at, _) => Some(Action::Hook(at, super::action::What::Begin)),
+        _ => None,
+    };
+    order.iter().filter_map(|&action| if action == injected { instead(action) } else { Some(action) }).collect()
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("    {line}") })
+        .collect::<Vec<_>>()
+        .join("\n")
+}

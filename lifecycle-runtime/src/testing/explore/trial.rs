@@ -1,0 +1,125 @@
+//! One run of a test under one schedule.
+
+use std::ops::AsyncFn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::action::Action;
+use super::choice::Chooser;
+use super::quiet::{Quiet, caught};
+use super::turns::{Injections, Taken, Turns};
+use crate::plan::Plan;
+use crate::state::State;
+use crate::testing::app::TestApp;
+use crate::testing::assertions::TestReport;
+use crate::testing::builder::TestAppBuilder;
+use crate::testing::harness::looked_after;
+
+/// How long a test may take, in paused time.
+const LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// A test that can be run again and again.
+pub(super) struct Experiment<'t, Test> {
+    pub(super) setup: &'t dyn Fn() -> TestAppBuilder,
+    pub(super) check: Option<&'t dyn Fn(&TestReport)>,
+    pub(super) test: Test,
+    pub(super) injections: Injections,
+}
+
+/// A run of a test.
+pub(super) struct Trial {
+    pub(super) plan: Arc<Plan>,
+    pub(super) taken: Taken,
+    /// Why it failed.
+    pub(super) failure: Option<String>,
+    /// What happened.
+    pub(super) report: Option<TestReport>,
+}
+
+impl Trial {
+    /// Everything that had a turn, in order.
+    pub(super) fn order(&self) -> Vec<Action> {
+        self.taken.steps.iter().map(|(_, action)| *action).collect()
+    }
+}
+
+impl<Test: AsyncFn(TestApp)> Experiment<'_, Test> {
+    /// Runs the test.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the test itself, under any schedule.
+    pub(super) fn run(&self, chooser: Chooser) -> Result<Trial, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .on_thread_start(Quiet::forever)
+            .build()
+            .map_err(|error| format!("no async runtime for the test: {error}"))?;
+        let turns = Turns::new(chooser, self.injections.clone());
+        let _quiet = Quiet::begin();
+        let trial = runtime.block_on(async {
+            let is_over = tokio::time::sleep(LIMIT);
+            let trial = caught(async {
+                tokio::select! {
+                    biased;
+                    trial = self.run_in(&turns) => Some(trial),
+                    never = turns.give() => match never {},
+                    () = is_over => None,
+                }
+            });
+            match trial.await {
+                Ok(Some(trial)) => trial,
+                // The app that goes with it may have panicked, and has nothing to say.
+                Ok(None) | Err(_) if turns.has_run_for(LIMIT) => {
+                    let plan = turns.plan().map(Arc::clone).ok_or("nothing was started")?;
+                    let failure = Some("the test did not end within a day of paused time".to_owned());
+                    Ok(Trial { plan, taken: turns.taken(), failure, report: None })
+                }
+                Ok(None) => Err("nothing was started".to_owned()),
+                Err(mistake) => Err(mistake),
+            }
+        });
+        // What is left on the blocking pool has nobody to wait for it.
+        runtime.shutdown_background();
+        trial
+    }
+
+    async fn run_in(&self, turns: &Turns) -> Result<Trial, String> {
+        let started = (self.setup)().start_in_turns(turns).await?;
+        let (failure, report) = match started {
+            Ok(app) => self.test(app, turns).await,
+            Err(report) => {
+                let is_judged = self.check.is_some() || turns.taken().injected.is_some();
+                ((!is_judged).then(|| "the start failed".to_owned()), Some(*report))
+            }
+        };
+        let plan = turns.plan().map(Arc::clone).ok_or("nothing was started")?;
+        let taken = turns.taken();
+        let failure = match (failure, &report, self.check) {
+            (Some(failure), _, _) => Some(failure),
+            (None, Some(report), Some(check)) => caught(async { check(report) }).await.err(),
+            _ => None,
+        };
+        Ok(Trial { plan, taken, failure, report })
+    }
+
+    /// Runs the test on an app that has started, and stops it.
+    async fn test(&self, app: TestApp, turns: &Turns) -> (Option<String>, Option<TestReport>) {
+        turns.test().await;
+        let mut failure = None;
+        if app.state() == State::Ready {
+            turns.test_runs(true);
+            failure = caught(looked_after((self.test)(app.clone()))).await.err();
+            turns.test_runs(false);
+        }
+        let is_judged = app.has_ended() || self.check.is_some() || failure.is_some();
+        match caught(app.stop()).await {
+            Ok(report) => {
+                let is_clean = is_judged || report.is_clean() || turns.taken().injected.is_some();
+                (failure.or_else(|| (!is_clean).then(|| "the run was not clean".to_owned())), Some(report))
+            }
+            Err(error) => (failure.or(Some(error)), None),
+        }
+    }
+}

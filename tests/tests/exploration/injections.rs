@@ -1,0 +1,155 @@
+//! Signals and faults, at every step.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use lifecycle_runtime::testing::{Signal, TestReport};
+use lifecycle_runtime::{
+    Dep, Hook, HookMeta, Outcome, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+};
+
+use crate::{ended, failure, of};
+
+#[on_startup]
+async fn db() {}
+#[on_startup]
+async fn cache(_db: Dep<db>) {}
+#[on_startup]
+async fn mail() {}
+#[service]
+async fn outbox(_db: Dep<db>, _mail: Dep<mail>, stop: Stop) {
+    stop.requested().await;
+}
+#[on_ready]
+async fn announce(_cache: Dep<cache>) {}
+#[on_drain]
+async fn withdraw(_cache: Dep<cache>) {}
+#[on_shutdown]
+async fn flush(_cache: Dep<cache>) {}
+#[on_shutdown(of = db, timeout = "1s")]
+async fn close_db(_db: Dep<db>) {}
+#[on_shutdown(of = cache, timeout = "1s")]
+async fn clear_cache(_cache: Dep<cache>) {}
+#[on_shutdown(of = mail, timeout = "1s")]
+async fn hang_up(_mail: Dep<mail>) {}
+
+const HOOKS: &[&HookMeta] =
+    &[outbox::META, announce::META, withdraw::META, flush::META, close_db::META, clear_cache::META, hang_up::META];
+
+const TEARDOWNS: [(&HookMeta, &HookMeta); 3] =
+    [(db::META, close_db::META), (cache::META, clear_cache::META), (mail::META, hang_up::META)];
+
+fn outcomes(report: &TestReport, hook: &HookMeta) -> Vec<Outcome> {
+    report.hooks.iter().filter(|ended| ended.hook == hook).map(|ended| ended.outcome.clone()).collect()
+}
+
+/// Whether it ran, to whatever end.
+fn ran(report: &TestReport, hook: &HookMeta) -> bool {
+    outcomes(report, hook).iter().any(|outcome| !matches!(outcome, Outcome::Skipped { .. }))
+}
+
+/// What holds whatever happens.
+fn check(report: &TestReport) {
+    for (resource, teardown) in TEARDOWNS {
+        let has_started = outcomes(report, resource) == [Outcome::Succeeded];
+        assert_eq!(ran(report, teardown), has_started, "{} is torn down if it has started: {report}", resource.name());
+        assert!(outcomes(report, teardown).len() <= 1, "{} twice: {report}", teardown.name());
+        let users = HOOKS.iter().chain([&cache::META]).filter(|user| user.needs().any(|used| used == resource));
+        for &user in users.filter(|user| **user != teardown && ran(report, user) && ran(report, teardown)) {
+            report.assert_order(&[user, teardown]);
+        }
+    }
+    if ran(report, clear_cache::META) && ran(report, close_db::META) {
+        report.assert_before::<clear_cache, close_db>();
+    }
+    let has_failed = report.failures().next().is_some();
+    assert_eq!(report.is_clean(), report.error.is_none() && !has_failed, "{report}");
+    // What has begun has an end.
+    let begun = report.to_string().matches(" begins\n").count();
+    assert_eq!(
+        begun,
+        report.hooks.iter().filter(|h| !matches!(h.outcome, Outcome::Skipped { .. })).count(),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_signal_at_every_step_leaves_nothing_behind() {
+    let (causes, starts) = (RefCell::new(HashSet::new()), Cell::new(0));
+    let note = |report: &TestReport| {
+        check(report);
+        assert_eq!(report.failures().count(), 0, "{report}");
+        causes.borrow_mut().insert(report.cause.as_ref().map(ToString::to_string).unwrap_or_default());
+        starts.set(starts.get() + u32::from(report.exit_code() == 1));
+    };
+    let explored = of(HOOKS).signals([Signal::SIGTERM, Signal::SIGINT]).check(note).run(async |_| {});
+    assert!(explored.schedules == 1_000 || explored.exhaustive, "{explored}");
+    let causes = causes.into_inner();
+    for cause in ["SIGTERM", "SIGINT", "requested by the program"] {
+        assert!(causes.contains(cause), "{causes:?}");
+    }
+    assert!(starts.get() > 50, "{}", starts.get());
+}
+
+#[test]
+fn a_fault_of_every_hook_changes_nothing_for_the_others() {
+    let failed = RefCell::new(HashSet::new());
+    let note = |report: &TestReport| {
+        check(report);
+        let of = report.failures().map(|failed| (failed.hook.name(), std::mem::discriminant(&failed.outcome)));
+        failed.borrow_mut().extend(of);
+        // Every hook of the stop of which nothing is missing runs.
+        for hook in [flush::META, close_db::META] {
+            let is_needed = outcomes(report, cache::META) == [Outcome::Succeeded];
+            assert!(!is_needed || ran(report, hook), "{report}");
+        }
+    };
+    of(HOOKS).faults().check(note).run(async |_| {});
+    // Each in three ways. The service that hangs is told to stop, and does not.
+    assert_eq!(failed.into_inner().len(), 10 * 3, "each of the ten hooks in three ways");
+}
+
+#[test]
+fn without_a_check_what_is_done_to_a_run_does_not_fail_it() {
+    let ran = Cell::new(0);
+    let test = async |_| ran.set(ran.get() + 1);
+    let explored = of(&[db::META, close_db::META]).signals([Signal::SIGTERM]).faults().run(test);
+    // The run itself; a signal before `db`, at the test and before `close_db`; three faults of each of the two hooks.
+    assert_eq!(explored.to_string(), "all 10 schedules");
+    assert_eq!(ran.get(), 5, "with the run itself, and with what happens after the test");
+}
+
+#[test]
+fn a_failure_that_a_signal_brings_about_names_it() {
+    let test = |report: &TestReport| assert!(ended(report).contains(&"cache"), "no cache");
+    let failure = failure(|| of(&[cache::META, mail::META]).signals([Signal::SIGTERM]).check(test).run(async |_| {}));
+    assert!(
+        failure.contains("\nwhat decides: \"SIGTERM arrives\"; without that, the same order passes\n"),
+        "{failure}"
+    );
+    assert!(failure.contains("  SIGTERM arrives\n"), "{failure}");
+}
+
+#[test]
+fn a_failure_that_a_fault_brings_about_names_it() {
+    let test = |report: &TestReport| assert!(report.failures().next().is_none(), "unclean");
+    let failure = failure(|| of(&[mail::META]).faults().check(test).run(async |_| {}));
+    assert!(failure.contains("\nwhat decides: \"mail begins, and fails\"; without that"), "{failure}");
+}
+
+#[on_signal(SIGHUP)]
+async fn reload(_db: Dep<db>) {}
+
+#[test]
+fn signals_for_hooks_run_them() {
+    let runs = Cell::new(0);
+    let note = |report: &TestReport| runs.set(runs.get() + report.recurring.iter().map(|hook| hook.runs).sum::<u64>());
+    of(&[reload::META]).signals([Signal::SIGHUP]).check(note).run(async |_| {});
+    assert!(runs.get() > 0);
+}
+
+#[test]
+fn a_signal_that_nobody_hears_is_refused() {
+    let failure = failure(|| of(&[mail::META]).signals([Signal::SIGHUP]).run(async |_| {}));
+    assert_eq!(failure, "nobody hears SIGHUP: no hook of the app is for it");
+}
