@@ -18,6 +18,8 @@
 //! # }
 //! ```
 //!
+//! [The guide](guide) goes from the first unit test to the exploration of every order.
+//!
 //! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them reads `LIFECYCLE_*`
 //! variables, hears the process's signals, writes to stderr, or takes an address that was not asked for.
 
@@ -41,3 +43,7 @@ pub use faults::Fault;
 #[doc(hidden)]
 pub use harness::{run, run_with_app};
 pub use moment::{Moment, Signal};
+
+// The file is a link to `docs/testing.md`, so that the published crate has it, too.
+#[doc = include_str!("testing/guide.md")]
+pub mod guide {}
