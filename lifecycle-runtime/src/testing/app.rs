@@ -163,7 +163,10 @@ impl TestApp {
     #[track_caller]
     #[must_use]
     pub fn get<H: Hook>(&self) -> Dep<H> {
-        self.running.surroundings.scope.dep().unwrap_or_else(|error| panic!("{error}"))
+        match self.running.surroundings.scope.dep() {
+            Ok(dep) => dep,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Where the run stands.
@@ -238,7 +241,10 @@ impl TestApp {
     #[must_use]
     pub fn url(&self) -> String {
         let urls = self.running.record.timeline().urls();
-        urls.into_iter().next().unwrap_or_else(|| panic!("the app does not listen: call `listen` before `start`"))
+        let Some(url) = urls.into_iter().next() else {
+            panic!("the app does not listen: call `listen` before `start`")
+        };
+        url
     }
 
     /// Stops the app, if that has not happened yet, waits for its end, and returns what became of it. Again, it returns the
@@ -265,7 +271,10 @@ impl TestApp {
     /// What a hook would be given.
     #[track_caller]
     pub(super) fn inject<T: Inject>(&self) -> T {
-        T::inject(&self.running.surroundings.scope).unwrap_or_else(|error| panic!("{error}"))
+        match T::inject(&self.running.surroundings.scope) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {

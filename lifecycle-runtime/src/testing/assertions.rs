@@ -117,7 +117,7 @@ impl TestReport {
         let (first, then) = (A::META, B::META);
         let (_, end) = self.span(first);
         let told = self.timeline.told_to_stop(then);
-        let told = told.unwrap_or_else(|| self.fail(&format!("`{}` was never told to stop", then.name())));
+        let Some(told) = told else { self.fail(&format!("`{}` was never told to stop", then.name())) };
         if end > told {
             self.fail(&format!("`{}` had not ended when `{}` was told to stop", first.name(), then.name()));
         }
@@ -193,7 +193,9 @@ impl TestReport {
 
     #[track_caller]
     fn span(&self, hook: &HookMeta) -> (usize, usize) {
-        self.timeline.span(hook).unwrap_or_else(|| self.fail(&format!("`{}` did not run", hook.name())))
+        // No closure, as its panic would not stand at the line of the test.
+        let Some(span) = self.timeline.span(hook) else { self.fail(&format!("`{}` did not run", hook.name())) };
+        span
     }
 
     fn runs(&self, hook: &HookMeta) -> usize {

@@ -199,8 +199,8 @@ impl TestAppBuilder {
     /// If the start fails, with what happened, and if the builder was told something that can't be.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestApp> {
-        let starting = self.try_start();
-        async move { starting.await.unwrap_or_else(|report| report.fail("the start failed")) }
+        let (starting, place) = (self.try_start(), Location::caller());
+        async move { starting.await.unwrap_or_else(|report| report.fail(&format!("{place}: the start failed"))) }
     }
 
     /// Starts the app, and waits until it is ready, or until a start that failed has been undone.
@@ -215,7 +215,10 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
         let (listens, place) = (self.listens, Location::caller());
-        let parts = self.parts().unwrap_or_else(|mistake| panic!("{mistake}"));
+        let parts = match self.parts() {
+            Ok(parts) => parts,
+            Err(mistake) => panic!("{mistake}"),
+        };
         async move {
             assert!(
                 !(listens && clock::is_paused()),

@@ -7,5 +7,6 @@ mod attribute;
 mod faults;
 mod hooks;
 mod mistakes;
+mod places;
 mod selection;
 mod signals;
