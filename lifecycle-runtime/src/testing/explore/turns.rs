@@ -1,10 +1,11 @@
 //! Turns: of the hooks of a run that could go on, one at a time does.
 
+mod waiting;
+
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -16,9 +17,9 @@ use super::choice::{Choice, Chooser};
 use crate::executor::{Pace, Work};
 use crate::hook::Kind;
 use crate::plan::{Plan, Step};
-use crate::task::{Task, TaskResult};
-use crate::testing::clock;
+use crate::task::Task;
 use crate::testing::moment::Signal;
+use waiting::{Paced, Turn};
 
 /// Paused time moves on when nothing else is left to do: after the least that it can move, nothing is.
 const IDLE: Duration = Duration::from_millis(1);
@@ -319,67 +320,5 @@ impl State {
         let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
         self.taken.choices.push(Choice { taken: number(taken), of: number(options.len()) });
         options[taken]
-    }
-}
-
-/// Somebody waits for a turn, until this is dropped.
-struct Turn {
-    turns: Turns,
-    action: Action,
-}
-
-impl Future for Turn {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match self.turns.state().waiting.get_mut(&self.action) {
-            Some(waiting) if !waiting.has_turn => {
-                waiting.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.turns.state().waiting.remove(&self.action);
-    }
-}
-
-/// A hook's future that is polled only when it is its turn.
-struct Paced {
-    future: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
-    turns: Turns,
-    at: usize,
-    is_of_a_phase: bool,
-    /// It has had its turn, to begin.
-    may_go_on: bool,
-    turn: Option<Turn>,
-}
-
-impl Future for Paced {
-    type Output = TaskResult;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<TaskResult> {
-        let this = &mut *self;
-        // Where time stands still for something real, nobody can find out that nothing runs.
-        if !std::mem::take(&mut this.may_go_on) && !clock::stands_still() {
-            let turn = this.turn.get_or_insert_with(|| this.turns.ask_to_go_on(this.at));
-            ready!(turn.poll_unpin(context));
-        }
-        this.turn = None;
-        let end = this.future.as_mut().poll(context);
-        if end.is_pending() && this.is_of_a_phase {
-            this.turns.state().pending.insert(this.at, false);
-        }
-        end
-    }
-}
-
-impl Drop for Paced {
-    fn drop(&mut self) {
-        self.turns.state().pending.remove(&self.at);
     }
 }
