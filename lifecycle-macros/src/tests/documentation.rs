@@ -26,7 +26,7 @@ fn code(cell: &str) -> Vec<&str> {
 }
 
 fn names(kind: Kind) -> Vec<&'static str> {
-    kind.keys().iter().map(|key| key.name()).collect()
+    kind.syntax().keys.iter().map(|key| key.name()).collect()
 }
 
 /// The row of a key in the README's second table: the key with a value, and what it means.
@@ -45,7 +45,7 @@ fn the_readme_lists_the_keys_of_every_attribute() {
     let readme = read("../README.md");
     let rows = rows(&readme);
     for kind in Kind::ALL {
-        let begins = [format!("`#[{}]`", kind.attribute()), format!("`#[{}(", kind.attribute())];
+        let begins = [format!("`#[{}]`", kind.syntax().attribute), format!("`#[{}(", kind.syntax().attribute)];
         let row = rows.iter().find(|row| begins.iter().any(|begin| row[0].starts_with(begin)));
         let row = row.unwrap_or_else(|| panic!("no row for {begins:?}"));
         let (mut listed, mut taken) = (code(row[2]), names(kind));
@@ -61,16 +61,16 @@ fn the_readme_lists_the_keys_of_every_attribute() {
 fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
     let readme = read("../README.md");
     for kind in Kind::ALL {
-        for &key in kind.keys() {
+        for &key in kind.syntax().keys {
             let (example, meaning) = row_of(&readme, key);
-            let signal = if kind.takes_signal() { "SIGHUP, " } else { "" };
+            let signal = if kind.syntax().takes_signal { "SIGHUP, " } else { "" };
             // Without it some others mean nothing.
             let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) { ", restart = \"always\"" } else { "" };
             // A check is over before the next begins.
             let interval = if kind == Kind::HealthCheck && key == Key::Timeout { ", interval = \"5m\"" } else { "" };
             let text = format!("{signal}{example}{restart}{interval}");
             let mut errors = Errors::default();
-            let args = Args::parse(kind, super::parse(&text), &mut errors);
+            let args = Args::parse(&kind.syntax(), super::parse(&text), &mut errors);
             check::keys(kind, &args, &mut errors);
             let errors = super::errors(errors.tokens().collect());
             assert!(errors.is_empty(), "{text}: {errors:?}");
@@ -92,7 +92,7 @@ fn the_documentation_of_each_attribute_lists_its_keys() {
     for kind in
         [Kind::Startup, Kind::Ready, Kind::Drain, Kind::Shutdown, Kind::Service, Kind::HealthCheck, Kind::Signal]
     {
-        let end = source.find(&format!("pub fn {}(", kind.attribute())).expect("an attribute");
+        let end = source.find(&format!("pub fn {}(", kind.syntax().attribute)).expect("an attribute");
         let documentation = &source[from..end];
         from = end;
         let listed: Vec<_> =
@@ -100,8 +100,8 @@ fn the_documentation_of_each_attribute_lists_its_keys() {
         let (mut listed, mut taken) = (listed, names(kind));
         listed.sort_unstable();
         taken.sort_unstable();
-        assert_eq!(listed, taken, "{}", kind.attribute());
-        if kind.takes_signal() {
+        assert_eq!(listed, taken, "{}", kind.syntax().attribute);
+        if kind.syntax().takes_signal {
             let listed = code(documentation).into_iter().filter(|word| signal::is_name(word));
             let (free, others): (Vec<_>, Vec<_>) = listed.partition(|name| signal::parse(name).is_ok());
             for name in signal::FREE {
