@@ -8,6 +8,7 @@ use lifecycle_runtime::testing::{Explore, Fault, Moment, Signal, TestApp, TestAp
 use lifecycle_runtime::{BoxError, Dep, Hook, Kind, Lifecycle, Outcome, State, Stop, on_shutdown, on_startup, service};
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 struct Db {
     url: String,
@@ -112,7 +113,6 @@ async fn it_answers_over_a_connection() {
     let app = faked().listen().start().await;
     let address = app.url().replace("http://", "");
     let (mut client, mut response) = (tokio::net::TcpStream::connect(address).await.unwrap(), String::new());
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     client.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.unwrap();
     client.read_to_string(&mut response).await.unwrap();
     assert!(response.ends_with("letters are in memory"));
