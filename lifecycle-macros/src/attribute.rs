@@ -48,7 +48,8 @@ pub fn test(args: TokenStream, item: &TokenStream) -> TokenStream {
     if errors.is_empty() {
         return expand::test(&args, &function);
     }
-    let errors = errors.tokens();
+    let (repeated, errors) = (&function.repeated, errors.tokens());
+    let names = (!repeated.is_empty()).then(|| quote!(const _: () = { #(use #repeated as _;)* };));
     // Nothing calls it, and what says how the test is to be run means nothing now.
-    quote!(#[allow(dead_code, unused_attributes)] #function #(#errors)*)
+    quote!(#[allow(dead_code, unused_attributes)] #function #names #(#errors)*)
 }

@@ -203,8 +203,8 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
 fn is_async(function: &Function, errors: &mut Errors) {
     let Signature { asyncness, fn_token, .. } = &function.signature;
     if asyncness.is_none() {
-        let message = "a test under `#[lifecycle_runtime::test]` is an `async fn`; that of the language, for a plain `fn`, \
-                       is `#[core::prelude::v1::test]` where a `use` has taken its name";
+        let message = "a test under `#[lifecycle_runtime::test]` is an `async fn`; for a plain `fn`, where a `use` has taken \
+                       the name `test`, write `#[core::prelude::v1::test]`";
         errors.add(fn_token, message);
     }
 }

@@ -27,6 +27,8 @@ pub struct Syntax {
     pub attribute: &'static str,
     /// What it makes of a function.
     pub makes: &'static str,
+    /// The functions that it goes on.
+    pub functions: &'static str,
     /// Whether it names a signal before its keys.
     pub takes_signal: bool,
     /// The keys that it takes, as its documentation lists them.
@@ -74,7 +76,13 @@ impl Kind {
             Self::Drain => ("on_drain", "Drain", None, &[Order, After, Timeout, Crate]),
             Self::Shutdown => ("on_shutdown", "Shutdown", None, &[Of, Order, After, Before, Timeout, Crate]),
         };
-        let syntax = Syntax { attribute, makes: "hook", takes_signal: matches!(self, Self::Signal), keys };
+        let syntax = Syntax {
+            attribute,
+            makes: "hook",
+            functions: "`fn` or `async fn`",
+            takes_signal: matches!(self, Self::Signal),
+            keys,
+        };
         Row { syntax, variant, policy }
     }
 
@@ -104,6 +112,7 @@ impl Syntax {
     pub const TEST: Self = Self {
         attribute: "lifecycle_runtime::test",
         makes: "test",
+        functions: "`async fn`",
         takes_signal: false,
         keys: &[Key::Setup, Key::StartPaused, Key::Crate],
     };

@@ -357,8 +357,8 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Its name
 ///
-/// Write it with its path. `use lifecycle_runtime::test`, or a `use lifecycle_runtime::*`, makes every `#[test]` of that module
-/// this one, and a plain `fn` under it an error.
+/// Write it with its path. `use lifecycle_runtime::test` makes every `#[test]` of that module this one, and a plain `fn` under
+/// it an error that says so; after `use lifecycle_runtime::*` rustc asks which of the two a `#[test]` is (E0659).
 ///
 /// # Example
 ///

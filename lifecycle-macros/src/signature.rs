@@ -23,7 +23,7 @@ impl Function {
     pub fn parse(syntax: &Syntax, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
         let function = Self::parse_tokens.parse2(item.clone()).ok();
         if function.is_none() {
-            let message = format!("`#[{}]` goes on a function: `fn` or `async fn` with a body", syntax.attribute);
+            let message = format!("`#[{}]` goes on a function: {} with a body", syntax.attribute, syntax.functions);
             errors.add(item_head(item), message);
         }
         function

@@ -62,6 +62,34 @@ pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl
 }
 
 /// Runs the test of a `#[lifecycle_runtime::test]` that has an app, which has started when the test begins.
+///
+/// What is wrong with the types of a test, rustc finds in builds of tests only. An argument that no app has:
+///
+/// ```compile_fail,E0277,test_harness
+/// #[lifecycle_runtime::test]
+/// async fn it_starts(name: String) {}
+/// ```
+///
+/// Something else that it returns:
+///
+/// ```compile_fail,E0277,test_harness
+/// #[lifecycle_runtime::test]
+/// async fn it_starts() -> u32 { 1 }
+/// ```
+///
+/// A setup that makes no app, and one that does not exist:
+///
+/// ```compile_fail,E0308,test_harness
+/// fn faked() -> u32 { 1 }
+///
+/// #[lifecycle_runtime::test(setup = faked)]
+/// async fn it_starts() {}
+/// ```
+///
+/// ```compile_fail,E0425,test_harness
+/// #[lifecycle_runtime::test(setup = faked)]
+/// async fn it_starts() {}
+/// ```
 #[doc(hidden)]
 #[track_caller]
 pub fn run_with_app<T: Termination, F: Future<Output = T>>(

@@ -1,0 +1,7 @@
+//! A test that is one already.
+
+#[lifecycle_runtime::test]
+#[test]
+async fn it_starts() {}
+
+fn main() {}
