@@ -20,6 +20,26 @@ async fn hello(greeting: Dep<greeting>) -> impl Responder {
     format!("{greeting}, world\n")
 }
 
+fn service() -> Lifecycle {
+    Lifecycle::new().http(|| App::new().service(hello))
+}
+
 fn main() -> ExitCode {
-    Lifecycle::new().http(|| App::new().service(hello)).run()
+    service().run()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::{TestRequest, read_body};
+    use lifecycle_runtime::testing::TestApp;
+
+    use super::*;
+
+    #[lifecycle_runtime::test]
+    async fn it_greets_and_says_goodbye() {
+        let app = TestApp::of(service()).replace::<greeting>("moin".to_owned()).start().await;
+        let response = app.request(TestRequest::get().uri("/")).await;
+        assert_eq!(read_body(response).await, "moin, world\n");
+        app.stop().await.assert_clean().assert_ran_once::<say_goodbye>();
+    }
 }

@@ -58,6 +58,49 @@ async fn hello(config: Dep<config>) -> impl Responder {
     format!("{}, world\n", config.load().greeting)
 }
 
+fn service() -> Lifecycle {
+    Lifecycle::new().http(|| App::new().service(hello).configure(probes))
+}
+
 fn main() -> ExitCode {
-    Lifecycle::new().http(|| App::new().service(hello).configure(probes)).run()
+    service().run()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::{TestRequest, read_body};
+    use lifecycle_runtime::testing::{Moment, Signal, TestApp, TestAppBuilder};
+
+    use super::*;
+
+    /// With a greeting that is in no file.
+    fn greets(greeting: &str) -> TestAppBuilder {
+        TestApp::of(service()).replace::<config>(ArcSwap::from_pointee(Config { greeting: greeting.to_owned() }))
+    }
+
+    #[lifecycle_runtime::test]
+    async fn a_signal_reads_the_file() {
+        let app = greets("moin").start().await;
+        app.signal(Signal::SIGHUP);
+        app.until(Moment::ends::<reload>()).await;
+        let response = app.request(TestRequest::get().uri("/")).await;
+        assert_eq!(read_body(response).await, "hello, world\n");
+    }
+
+    #[lifecycle_runtime::test]
+    async fn a_file_that_is_broken_keeps_the_old_greeting() {
+        let app = greets("moin").fail::<reload>("greeting.txt is empty").start().await;
+        app.signal(Signal::SIGHUP);
+        app.until(Moment::ends::<reload>()).await;
+        let response = app.request(TestRequest::get().uri("/")).await;
+        assert_eq!(read_body(response).await, "moin, world\n");
+        app.stop().await.assert_clean().assert_failed::<reload>("greeting.txt is empty");
+    }
+
+    #[lifecycle_runtime::test]
+    async fn what_is_not_brief_is_not_ready() {
+        let app = greets(&"a".repeat(3000)).start().await;
+        app.until(Moment::ends::<brief>()).await;
+        assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 503);
+    }
 }
