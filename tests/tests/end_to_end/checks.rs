@@ -118,6 +118,7 @@ fn a_check_never_runs_beside_one_that_could_not_be_cancelled() {
     assert_eq!(until(&mut program, &address, "/readyz", 503)["reason"], stuck);
     // The next failure took no time: it was not run.
     program.wait_while(|| ask(&address, "/readyz").1["checks"][0]["took"] != 0.0);
+    assert_eq!(ask(&address, "/readyz").1["reason"], stuck);
     program.tell("stuck");
     until(&mut program, &address, "/readyz", 200);
     let ended = program.stop();
