@@ -11,7 +11,6 @@ mod trial;
 mod turns;
 
 use std::fmt;
-use std::ops::AsyncFn;
 
 use self::failure::Failed;
 use self::search::Search;
@@ -28,7 +27,7 @@ use crate::config::SEED;
 /// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there are more:
 /// [`Explore`] with all registered hooks and no settings of its own.
 ///
-/// ```
+/// ```standalone_crate
 /// use lifecycle_runtime::testing::explore;
 /// use lifecycle_runtime::{Dep, on_startup};
 /// use std::sync::Mutex;
@@ -51,7 +50,7 @@ use crate::config::SEED;
 ///
 /// As [`Explore::run`].
 #[track_caller]
-pub fn explore(test: impl AsyncFn(TestApp)) -> Explored {
+pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored {
     Explore::new().run(test)
 }
 
@@ -62,7 +61,7 @@ pub fn explore(test: impl AsyncFn(TestApp)) -> Explored {
 /// schedule. If there are no more than [`schedules`](Self::schedules) of them, each is run once. If there are, half of those
 /// run are the nearest to the plan's own order, and half are drawn at random, the same each time.
 ///
-/// ```
+/// ```standalone_crate
 /// use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
 /// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 ///
@@ -172,7 +171,7 @@ impl<'t> Explore<'t> {
 
     /// Runs this schedule only, as `LIFECYCLE_SEED` does: for one that has failed once and is to be kept as a test.
     ///
-    /// ```should_panic
+    /// ```should_panic,standalone_crate
     /// # use lifecycle_runtime::testing::Explore;
     /// Explore::new().replay("the first one").run(|_| async {}); // no seed
     /// ```
@@ -194,7 +193,7 @@ impl<'t> Explore<'t> {
     /// nothing was done to it, and nobody else judges that. It says the seed, the schedule, what happened, and which edge the
     /// plan lacks. Also if a seed does not parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
     #[track_caller]
-    pub fn run(self, test: impl AsyncFn(TestApp)) -> Explored {
+    pub fn run<F: Future<Output = ()>>(self, test: impl Fn(TestApp) -> F) -> Explored {
         let Self { setup, check, schedules, injections, seed } = self;
         assert!(
             tokio::runtime::Handle::try_current().is_err(),
@@ -208,7 +207,7 @@ impl<'t> Explore<'t> {
     }
 }
 
-fn explored<Test: AsyncFn(TestApp)>(
+fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
     experiment: &Experiment<'_, Test>,
     schedules: usize,
     seed: Option<String>,

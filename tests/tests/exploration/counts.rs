@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lifecycle_runtime::testing::{Explored, TestReport};
-use lifecycle_runtime::{Dep, Hook, HookMeta, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::testing::{Explore, Explored, TestApp, TestReport};
+use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, on_shutdown, on_startup, service};
 use tokio::time::sleep;
 
-use crate::{ended, of};
+use crate::{ended, failure, of};
 
 #[on_startup]
 async fn a() {}
@@ -153,6 +153,43 @@ fn services_begin_and_end_in_turns() {
     // It begins before or after `a`; that it ends is awaited by `last`.
     assert_eq!(explored.to_string(), "all 2 schedules");
     assert_eq!(orders, [["a", "poller", "last"], ["a", "poller", "last"]]);
+}
+
+#[on_startup]
+async fn on_disk() {
+    for _ in 0..3 {
+        let reading = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1)));
+        tokio::time::timeout(Duration::from_millis(1), reading).await.expect("time stands still").expect("no panic");
+    }
+}
+
+#[test]
+fn what_is_real_takes_as_long_as_it_takes_and_no_turns_are_given_meanwhile() {
+    let setup = || TestApp::of(Lifecycle::of([a::META, on_disk::META])).real_io::<on_disk>();
+    let explored = Explore::new().setup(setup).run(async |_| {});
+    assert_eq!(explored.to_string(), "all 2 schedules");
+}
+
+#[test]
+fn an_app_that_listens_can_not_be_explored() {
+    let explore = Explore::new().setup(|| TestApp::of(Lifecycle::of([a::META])).listen());
+    let refused = failure(|| explore.run(async |_| {}));
+    assert_eq!(refused, "an app that is explored can't listen: connections are real, and time is not");
+}
+
+#[test]
+fn a_test_that_does_not_end_is_told_after_a_day() {
+    let refused = failure(|| of(&[a::META]).run(async |_| std::future::pending().await));
+    assert!(refused.contains("    the test did not end within a day of paused time\n"), "{refused}");
+}
+
+#[test]
+fn what_a_test_starts_beside_the_app_is_looked_after() {
+    let other = async |_| drop(TestApp::of(Lifecycle::of([b::META])).start().await);
+    assert_eq!(of(&[a::META]).run(other).to_string(), "the only schedule");
+    let unclean = async |_| drop(TestApp::of(Lifecycle::of([last::META])).fail::<last>("too late").start().await);
+    let failure = failure(|| of(&[a::META]).run(unclean));
+    assert!(failure.contains("last failed: too late"), "{failure}");
 }
 
 macro_rules! many {

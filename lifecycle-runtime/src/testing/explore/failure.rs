@@ -1,7 +1,5 @@
 //! What a schedule that fails has to say.
 
-use std::ops::AsyncFn;
-
 use super::action::Action;
 use super::blame::{Edge, distance, edge};
 use super::choice::Chooser;
@@ -35,7 +33,7 @@ enum Reason {
     Chance,
 }
 
-impl<Test: AsyncFn(TestApp)> Failed<'_, '_, Test> {
+impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
     /// All that can be said of it.
     pub(super) fn text(&self) -> String {
         let Self { trial, seed, passed, experiment, .. } = self;

@@ -1,6 +1,5 @@
 //! One run of a test under one schedule.
 
-use std::ops::AsyncFn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +42,7 @@ impl Trial {
     }
 }
 
-impl<Test: AsyncFn(TestApp)> Experiment<'_, Test> {
+impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
     /// Runs the test.
     ///
     /// # Errors
