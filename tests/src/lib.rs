@@ -16,3 +16,8 @@ pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// So does the code on the page for those who come from FastAPI.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-fastapi.md")]
+pub struct FromFastApi;
