@@ -21,3 +21,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-fastapi.md")]
 pub struct FromFastApi;
+
+/// And that on the page for those who come from elsewhere.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from.md")]
+pub struct ComingFrom;
