@@ -86,7 +86,7 @@ const VARIABLES: [Variable; 12] = [
     Variable { name: "LIFECYCLE_GRACE", form: DURATION, set: |c, v| set(&mut c.grace, positive(v)) },
     Variable {
         name: "LIFECYCLE_PLAN",
-        form: "text, mermaid, dot or json",
+        form: "text, snapshot, mermaid, dot or json",
         set: |c, v| set(&mut c.plan, v.parse().map(Some)),
     },
     Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
@@ -195,8 +195,51 @@ fn address(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {
-    /// Plain lines, stable from run to run: for reading and for comparing.
+    /// Plain lines, with the file and line of each hook: for reading.
     Text,
+    /// The same lines with the module of each hook instead, for a file that is kept and compared: they change with the plan, and
+    /// not with the code around it. One hook is one line, wherever the code is built and in whatever order it is linked.
+    ///
+    /// With [insta](https://insta.rs) a test shows what has changed, and `cargo insta review` keeps it. `Cargo.toml`:
+    ///
+    /// ```toml
+    /// [dev-dependencies]
+    /// insta = "1"
+    /// ```
+    ///
+    /// A test, beside those of the service:
+    ///
+    /// ```test_harness,no_run
+    /// use lifecycle_runtime::{Dep, Lifecycle, PlanError, PlanFormat, on_shutdown, on_startup};
+    ///
+    /// #[on_startup(timeout = "10s")]
+    /// async fn db() {}
+    /// #[on_startup]
+    /// async fn migrations(_db: Dep<db>) {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db(_db: Dep<db>) {}
+    ///
+    /// #[test]
+    /// fn the_plan_is_the_one_that_was_reviewed() -> Result<(), PlanError> {
+    ///     insta::assert_snapshot!(Lifecycle::new().plan()?.render(PlanFormat::Snapshot));
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// What it keeps, in `snapshots/`:
+    ///
+    /// ```text
+    /// start
+    ///   db  my_service  timeout 10s
+    ///   migrations  my_service  after db
+    /// ready
+    ///   nothing
+    /// drain
+    ///   nothing
+    /// stop
+    ///   close_db  my_service  teardown of db
+    /// ```
+    Snapshot,
     /// A [Mermaid](https://mermaid.js.org) flowchart, as Markdown on many platforms shows it.
     Mermaid,
     /// A graph for [Graphviz](https://graphviz.org).
@@ -211,10 +254,11 @@ impl FromStr for PlanFormat {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "text" => Ok(Self::Text),
+            "snapshot" => Ok(Self::Snapshot),
             "mermaid" => Ok(Self::Mermaid),
             "dot" => Ok(Self::Dot),
             "json" => Ok(Self::Json),
-            _ => Err("expected text, mermaid, dot or json".to_owned()),
+            _ => Err("expected text, snapshot, mermaid, dot or json".to_owned()),
         }
     }
 }

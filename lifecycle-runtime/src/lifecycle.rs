@@ -61,7 +61,7 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s` |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period |
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
-/// | `LIFECYCLE_PLAN` | prints the plan as `text`, `mermaid`, `dot` or `json` and exits | |
+/// | `LIFECYCLE_PLAN` | prints the plan as `text`, `snapshot`, `mermaid`, `dot` or `json` and exits | |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`](Self::quiet_window) | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`](Self::ready_while_draining) | `off` |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`](Self::startup_timeout) | `60s` |

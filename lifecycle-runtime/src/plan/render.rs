@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::graph::{Graph, Step};
 use super::{Plan, label};
 use crate::config::PlanFormat;
-use crate::hook::Kind;
+use crate::hook::{HookMeta, Kind};
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].
@@ -31,6 +31,7 @@ impl Plan {
     pub fn render(&self, format: PlanFormat) -> String {
         match format {
             PlanFormat::Text => self.text(),
+            PlanFormat::Snapshot => self.snapshot(),
             PlanFormat::Mermaid => self.mermaid(),
             PlanFormat::Dot => self.dot(),
             PlanFormat::Json => self.json(),
@@ -38,16 +39,27 @@ impl Plan {
     }
 
     fn text(&self) -> String {
+        self.lines(HookMeta::place, usize::MAX)
+    }
+
+    /// Without columns: a longer name would change the lines of the others.
+    fn snapshot(&self) -> String {
+        self.lines(|hook| hook.module.to_owned(), 0)
+    }
+
+    /// A line for each step, with what says where a hook is, behind a column for the names of at most this width.
+    fn lines(&self, place: fn(&HookMeta) -> String, widest: usize) -> String {
         let mut text = String::new();
         for (title, graph) in self.phases() {
             let _ = writeln!(text, "{title}");
             let back = graph.reversed();
             let shown: Vec<_> = listed(graph).collect();
-            let width = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
+            let longest = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
+            let width = longest.min(widest);
             for &step in &shown {
                 let waits = self.waits(&back, step);
                 let after = if waits.is_empty() { String::new() } else { format!("  after {}", waits.join(", ")) };
-                let details = self.details(graph, step);
+                let details = self.details(graph, step, place);
                 let _ = writeln!(text, "  {:width$}  {details}{after}", self.label(graph, step));
             }
             if shown.is_empty() {
@@ -110,10 +122,10 @@ impl Plan {
         label(&self.hooks, graph.steps()[step])
     }
 
-    fn details(&self, graph: &Graph, step: usize) -> String {
+    fn details(&self, graph: &Graph, step: usize, place: fn(&HookMeta) -> String) -> String {
         let (Step::Run(hook) | Step::Stop(hook)) = graph.steps()[step] else { return String::new() };
         let hook = self.hooks[hook];
-        let mut details = hook.place();
+        let mut details = place(hook);
         if let Some(order) = hook.order().filter(|&order| order > 0) {
             let _ = write!(details, "  order {order}");
         }

@@ -96,7 +96,9 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
 
 #[test]
 fn the_plan_is_printed_in_every_format_and_nothing_runs() {
-    for (format, begins) in [("text", "start"), ("mermaid", "flowchart "), ("dot", "digraph "), ("json", "{")] {
+    for (format, begins) in
+        [("text", "start"), ("snapshot", "start"), ("mermaid", "flowchart "), ("dot", "digraph "), ("json", "{")]
+    {
         let ended = program!("service").args("announce withdraw").env("LIFECYCLE_PLAN", format).end();
         ended.expect_code(0);
         let plan = ended.did();

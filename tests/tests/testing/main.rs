@@ -10,3 +10,4 @@ mod mistakes;
 mod places;
 mod selection;
 mod signals;
+mod snapshots;
