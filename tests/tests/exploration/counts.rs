@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lifecycle_runtime::testing::{Explore, Explored, TestApp, TestReport};
 use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, on_shutdown, on_startup, service};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::{ended, failure, of};
@@ -128,6 +129,27 @@ fn a_hook_that_hangs_keeps_no_other_from_its_turn() {
     };
     of(&[a::META, hangs::META]).check(note).run(async |_| {});
     assert_eq!(starts.into_inner(), [vec!["a", "hangs"], vec!["a", "hangs"], vec!["hangs"]]);
+}
+
+#[on_startup]
+async fn bell() -> Notify {
+    Notify::new()
+}
+#[on_startup]
+async fn rings(bell: Dep<bell>) {
+    bell.notify_one();
+}
+#[on_startup]
+async fn listens(bell: Dep<bell>) {
+    bell.notified().await;
+}
+
+#[test]
+fn time_passes_but_once_for_a_hook_that_waits_for_another() {
+    let (explored, orders) = orders(&[rings::META, listens::META]);
+    // Behind the other, before it, and before it with a pause between them.
+    assert_eq!(explored.to_string(), "all 3 schedules");
+    assert!(orders.iter().all(|order| *order == ["bell", "rings", "listens"]), "{orders:?}");
 }
 
 #[on_startup]
