@@ -5,7 +5,9 @@
 use actix_web::test::{TestRequest, read_body};
 use actix_web::{App, Responder, get};
 use lifecycle_runtime::testing::{Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, real_io};
-use lifecycle_runtime::{BoxError, Dep, Hook, Kind, Lifecycle, Outcome, State, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::{
+    BoxError, Dep, Hook, Kind, Lifecycle, Outcome, PlanFormat, State, Stop, on_shutdown, on_startup, service,
+};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -211,6 +213,14 @@ fn nothing_is_left_open_whatever_goes_wrong_and_whenever() {
         .run(async |_| {});
 }
 
+// --- the plan in review ---
+
+#[test]
+fn the_plan_is_the_one_that_was_reviewed() {
+    let plan = service().plan().unwrap();
+    insta::assert_snapshot!(plan.render(PlanFormat::Snapshot));
+}
+
 // --- not in the guide ---
 
 /// Each block of Rust in the guide stands above, or beside.
@@ -221,4 +231,6 @@ fn the_guide_says_what_is_tested_here() {
     let blocks = guide.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().expect("a block"));
     let missing: Vec<_> = blocks.filter(|block| !code.iter().any(|code| code.contains(block.trim()))).collect();
     assert!(missing.is_empty() && guide.contains("```rust,ignore"), "{}", missing.join("\n---\n"));
+    let snapshot = include_str!("snapshots/guide__the_plan_is_the_one_that_was_reviewed.snap");
+    assert!(guide.contains(snapshot.rsplit("---\n").next().expect("a plan").trim()), "the plan is another one");
 }
