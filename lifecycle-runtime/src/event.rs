@@ -312,6 +312,12 @@ pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> St
     format!("the stop may take {}, but has {}: {}", readable(sum), readable(grace), path.join(" + "))
 }
 
+/// A duration for programs: milliseconds, to the microsecond.
+#[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}
+
 /// A duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
 pub(crate) fn readable(duration: Duration) -> String {
@@ -328,6 +334,12 @@ pub(crate) fn readable(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_get_milliseconds_to_the_microsecond() {
+        assert_eq!(millis(Duration::from_nanos(1_002_205_301)).to_string(), "1002.205");
+        assert_eq!(millis(Duration::from_millis(10)).to_string(), "10");
+    }
 
     #[test]
     fn durations_are_rounded_to_what_a_person_reads() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, ServiceState, Traffic, readable};
+use crate::event::{Event, Observer, ServiceState, Traffic, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
@@ -341,5 +341,5 @@ fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S:
 }
 
 fn as_path<S: Serializer>(path: &[(&'static HookMeta, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), took.as_secs_f64() * 1e3)))
+    serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), millis(*took))))
 }

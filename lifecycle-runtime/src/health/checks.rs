@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::Probe;
-use crate::event::Outcome;
+use crate::event::{Outcome, millis};
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
 
 /// The health checks of a run, each with its last result. Clones are the same.
@@ -144,5 +144,5 @@ impl Check {
 
 #[allow(clippy::ref_option, reason = "serde's signature")]
 fn as_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    duration.map(|duration| duration.as_secs_f64() * 1e3).serialize(serializer)
+    duration.map(millis).serialize(serializer)
 }

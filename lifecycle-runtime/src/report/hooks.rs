@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Outcome, ServiceState};
+use crate::event::{Outcome, ServiceState, millis};
 use crate::hook::HookMeta;
 
 /// What became of one hook.
@@ -99,7 +99,7 @@ impl ServiceReport {
 }
 
 pub(super) fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
+    serializer.serialize_f64(millis(*duration))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

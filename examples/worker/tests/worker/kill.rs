@@ -66,7 +66,8 @@ fn write_in_parts(file: &mut File, line: &str, rng: &mut Rng) {
 /// One more run has what is missing. Then each line is there once, those of one file in their order.
 #[track_caller]
 fn check(place: &Place, count: usize) -> Vec<Written> {
-    let worker = Worker::spawn(&mut place.command());
+    let mut worker = Worker::spawn(&mut place.command());
+    worker.ready();
     until(|| place.written().len() >= count * LOGS.len());
     worker.stop();
     let written = place.written();
@@ -135,7 +136,8 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     assert!(written.starts_with(&had));
 
     // One more run sends what is missing with the collector, too.
-    let worker = Worker::spawn(&mut place.command());
+    let mut worker = Worker::spawn(&mut place.command());
+    worker.ready();
     until(|| received.lock().unwrap().iter().map(|(seq, _)| *seq).max() == written.last().map(|last| last.seq));
     worker.stop();
     let received = received.lock().unwrap();
