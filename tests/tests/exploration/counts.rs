@@ -193,6 +193,14 @@ fn what_is_real_takes_as_long_as_it_takes_and_no_turns_are_given_meanwhile() {
 }
 
 #[test]
+fn turns_are_no_reason_to_run_out_of_time() {
+    let tight = || Lifecycle::of(MANY.iter().copied().chain([last::META])).startup_timeout(Duration::from_millis(2));
+    let setup = || TestApp::of(tight().grace(Duration::from_millis(1)));
+    let explored = Explore::new().setup(setup).schedules(3).run(async |_| {});
+    assert_eq!(explored.schedules, 3);
+}
+
+#[test]
 fn an_app_that_listens_can_not_be_explored() {
     let explore = Explore::new().setup(|| TestApp::of(Lifecycle::of([a::META])).listen());
     let refused = failure(|| explore.run(async |_| {}));

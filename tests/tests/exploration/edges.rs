@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lifecycle_runtime::testing::TestApp;
+use lifecycle_runtime::testing::{TestApp, TestReport};
 use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, on_shutdown, on_startup};
 use tokio::time::sleep;
 
@@ -149,6 +149,17 @@ fn what_fails_under_every_schedule_is_said_to_be_no_question_of_order() {
     assert!(failure.contains("\nit failed under 1 other schedules, too: it isn't the order\n"), "{failure}");
     let failure = self::failure(|| of(&[cache::META]).run(async |_| panic!("never works")));
     assert!(failure.contains("\nthere is no other order: it isn't the order\n"), "{failure}");
+}
+
+fn not_run(report: &TestReport) {
+    report.assert_not_run::<cache>();
+}
+
+#[test]
+fn what_the_failure_shows_is_not_shown_again() {
+    let failure = failure(|| of(&[cache::META]).check(not_run).run(async |_| {}));
+    assert_eq!(failure.matches("what happened:").count(), 1, "{failure}");
+    assert_eq!(failure.matches("cache done").count(), 1, "{failure}");
 }
 
 #[test]

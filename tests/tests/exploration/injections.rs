@@ -2,11 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::time::Duration;
 
-use lifecycle_runtime::testing::{Signal, TestReport};
+use lifecycle_runtime::testing::{Signal, TestApp, TestReport};
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Outcome, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+    Dep, Hook, HookMeta, Outcome, State, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
+use tokio::time::sleep;
 
 use crate::{ended, failure, of};
 
@@ -135,6 +137,21 @@ fn a_failure_that_a_fault_brings_about_names_it() {
     let test = |report: &TestReport| assert!(report.failures().next().is_none(), "unclean");
     let failure = failure(|| of(&[mail::META]).faults().check(test).run(async |_| {}));
     assert!(failure.contains("\nwhat decides: \"mail begins, and fails\"; without that"), "{failure}");
+}
+
+#[service]
+async fn ticker(stop: Stop) {
+    while tokio::time::timeout(Duration::from_millis(10), stop.requested()).await.is_err() {}
+}
+
+#[test]
+fn nothing_is_done_to_a_run_while_the_test_looks_at_it() {
+    let test = async |app: TestApp| {
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(app.state(), State::Ready);
+    };
+    let explored = of(&[ticker::META]).signals([Signal::SIGTERM]).schedules(50).run(test);
+    assert!(explored.schedules > 2, "{explored}");
 }
 
 #[on_signal(SIGHUP)]

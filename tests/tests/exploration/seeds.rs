@@ -151,9 +151,30 @@ fn replayed_by_the_environment() {
     println!("{}", of(WRITERS).run(six_is_not_first));
 }
 
+#[on_startup]
+fn panics_on_a_thread() {
+    panic!("no luck");
+}
+
+#[test]
+#[ignore = "what the test below starts"]
+fn fails_on_a_thread() {
+    let _ = of(&[panics_on_a_thread::META]).run(async |_| {});
+}
+
+#[test]
+fn panics_of_plain_fns_are_told_once_too() {
+    let (text, passes) = output_of("seeds::fails_on_a_thread", "0.0");
+    assert!(!passes && text.contains("panics_on_a_thread panicked: no luck"), "{text}");
+    assert_eq!(text.matches("panicked at").count(), 1, "{text}");
+}
+
 /// What that test writes, and whether it passes.
 fn with_seed(seed: &str) -> (String, bool) {
-    let test = "seeds::replayed_by_the_environment";
+    output_of("seeds::replayed_by_the_environment", seed)
+}
+
+fn output_of(test: &str, seed: &str) -> (String, bool) {
     let mut command = Command::new(std::env::current_exe().expect("a test"));
     command.args(["--exact", test, "--ignored", "--nocapture"]).env("LIFECYCLE_SEED", seed);
     let output = command.output().expect("it runs");
