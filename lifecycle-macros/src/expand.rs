@@ -192,10 +192,12 @@ fn run(hook: &Hook) -> TokenStream {
     } else {
         quote_spanned!(name.span()=> blocking::<Self>)
     };
-    let arguments =
-        hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::inject(&__scope)?));
+    // One name for all places: a macro of the user may have brought only some of them, and what one macro names a variable
+    // another doesn't know.
+    let scope = Ident::new("__scope", Span::mixed_site());
+    let arguments = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::inject(&#scope)?));
     quote_spanned! {name.span()=>
-        |__scope| __rt::#task(move || __rt::Ok(#name(#(#arguments),*)))
+        |#scope| __rt::#task(move || __rt::Ok(#name(#(#arguments),*)))
     }
 }
 

@@ -31,7 +31,7 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
     } else {
         let run = quote_spanned!(output.span()=> #runtime::testing::run_with_app::<#output, _>);
         // One name for all places: a macro of the user may have brought only some of them.
-        let app = Ident::new("app", Span::mixed_site());
+        let app = Ident::new("__app", Span::mixed_site());
         let default = || quote!(#runtime::testing::TestApp::builder);
         let setup = args.setup.as_ref().map_or_else(default, ToTokens::to_token_stream);
         let arguments = function
