@@ -192,6 +192,33 @@ impl TestAppBuilder {
         self
     }
 
+    /// The plan of what would run: for its [snapshot](crate::PlanFormat::Snapshot), or to go through its hooks.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{Dep, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_startup]
+    /// async fn import(db: Dep<db>) {}
+    ///
+    /// assert_eq!(TestApp::builder().without::<import>().plan().hooks().len(), 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is none, and if the builder was told something that can't be.
+    #[track_caller]
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let selected = self.selection.select(self.lifecycle.hooks.iter().copied());
+        match selected.and_then(|hooks| Plan::new(hooks).map_err(|error| error.to_string())) {
+            Ok(plan) => plan,
+            Err(mistake) => panic!("{mistake}"),
+        }
+    }
+
     /// Starts the app, and waits until it is ready.
     ///
     /// # Panics
