@@ -124,8 +124,11 @@ pub mod tests {
         let mut reader = other.begin().await.unwrap();
         sqlx::query("SELECT * FROM runs").fetch_all(&mut *reader).await.unwrap();
         add_run(&pool).await.unwrap();
-        assert!(matches!(close_db(Dep::new(pool.clone())).await, Err(CloseError::InUse)));
-        assert!(pool.is_closed());
+        // One that does not wait for the reader: it would in vain.
+        let options = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+        let impatient = SqlitePool::connect_with(options).await.unwrap();
+        assert!(matches!(close_db(Dep::new(impatient.clone())).await, Err(CloseError::InUse)));
+        assert!(impatient.is_closed());
     }
 
     #[actix_web::test]
