@@ -73,17 +73,8 @@ impl Health {
 
     /// Answers a probe. At once, whatever else goes on.
     pub(crate) fn answer(&self, probe: Probe) -> Answer {
-        let Progress { state, has_started, .. } = *self.progress.borrow();
-        let reason = match (probe, state) {
-            // Whoever kills a process that stops would only keep it from stopping well.
-            (Probe::Liveness, state) if state >= State::Draining => None,
-            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
-            (_, State::Starting) => Some("the start is not over".to_owned()),
-            _ if !has_started => Some("the start has failed".to_owned()),
-            (Probe::Startup, _) => self.reason(probe),
-            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
-            (Probe::Readiness, _) => Some("the process is stopping".to_owned()),
-        };
+        let state = self.progress.borrow().state;
+        let reason = self.objection(probe);
         let passes = reason.is_none();
         let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)() };
         let body = Body {
@@ -96,6 +87,22 @@ impl Health {
         // Plain texts: there is nothing that could fail.
         Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
     }
+
+    /// Why a probe does not pass; `None` if it does.
+    pub(crate) fn objection(&self, probe: Probe) -> Option<String> {
+        let Progress { state, has_started, .. } = *self.progress.borrow();
+        match (probe, state) {
+            // Whoever kills a process that stops would only keep it from stopping well.
+            (Probe::Liveness, state) if state >= State::Draining => None,
+            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
+            (_, State::Starting) => Some("the start is not over".to_owned()),
+            _ if !has_started => Some("the start has failed".to_owned()),
+            (Probe::Startup, _) => self.reason(probe),
+            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
+            (Probe::Readiness, _) => Some("the process is stopping".to_owned()),
+        }
+    }
+
     /// What is not well while the process serves.
     fn reason(&self, probe: Probe) -> Option<String> {
         let services = match probe {

@@ -27,6 +27,7 @@ mod app;
 mod assertions;
 mod builder;
 mod clock;
+mod desk;
 mod explore;
 mod faults;
 mod harness;

@@ -6,9 +6,8 @@ use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OnceCell, watch};
@@ -16,6 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::assertions::TestReport;
 use super::builder::TestAppBuilder;
+use super::desk::Desk;
 use super::explore::Turns;
 use super::faults::Planted;
 use super::harness;
@@ -23,11 +23,11 @@ use super::moment::{Moment, Signal, Timed};
 use super::timeline::Record;
 use crate::console::Console;
 use crate::dep::Dep;
-use crate::event::{Event, Observer};
 use crate::executor::Work;
+use crate::health::Probe;
 use crate::hook::Hook;
 use crate::inject::Inject;
-use crate::lifecycle::{Conduct, Lifecycle, Reaction, Reactions, Run, Servers};
+use crate::lifecycle::{Conduct, Lifecycle, Reactions, Run, Servers};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::server::{Http, InMemory, Memory, ServiceResponse, Surroundings, TestRequest};
@@ -121,7 +121,7 @@ impl TestApp {
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
-        let desk = Arc::new(Desk { signals, reactions: OnceLock::new(), mistakes: Mutex::default() });
+        let desk = Arc::new(Desk::new(signals));
         let mut observers = lifecycle.observers;
         observers.push(Arc::new(record.clone()));
         observers.push(Arc::<Desk>::clone(&desk));
@@ -132,7 +132,7 @@ impl TestApp {
         let pace = turns.map(|turns| Arc::new(turns) as _);
         let conduct = Conduct { work, jitter: || 1.0, pace };
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
-        let _ = desk.reactions.set(Mutex::new(Reactions::new(lifecycle.handle.clone(), run.inbox.clone())));
+        desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()));
         let mut progress = run.progress.subscribe();
         let app = Self {
             running: Rc::new(Running {
@@ -173,6 +173,33 @@ impl TestApp {
     #[must_use]
     pub fn state(&self) -> State {
         self.running.progress.borrow().state
+    }
+
+    /// Whether the app is ready, as `/readyz` says at this moment.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::health_check;
+    /// use lifecycle_runtime::testing::{Moment, TestApp};
+    ///
+    /// #[health_check(failures = 1)]
+    /// async fn ping() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let app = TestApp::builder().fail::<ping>("no route").start().await;
+    /// app.until(Moment::ends::<ping>()).await;
+    /// assert_eq!(app.readiness().unwrap_err(), "health check `ping` failed: no route");
+    /// # app.stop().await;
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it is not: the `reason` of that answer.
+    pub fn readiness(&self) -> Result<(), String> {
+        match self.running.surroundings.health.objection(Probe::Readiness) {
+            Some(reason) => Err(reason),
+            None => Ok(()),
+        }
     }
 
     /// What stops the app from other tasks.
@@ -329,44 +356,6 @@ impl Drop for Running {
                 "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the test with \
                  `app.stop().await`, or write it under `#[lifecycle_runtime::test]`, which does"
             ),
-        }
-    }
-}
-
-/// Where signals come in.
-struct Desk {
-    signals: Vec<Timed>,
-    reactions: OnceLock<Mutex<Reactions>>,
-    /// Of signals that no test could send to a process.
-    mistakes: Mutex<Vec<String>>,
-}
-
-impl Desk {
-    fn send(&self, signal: Signal) -> Result<(), String> {
-        let reactions = self.reactions.get().ok_or("nothing runs yet")?;
-        let mut reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
-        match reactions.react(signal.name(), signal.stops()) {
-            Reaction::Stop | Reaction::Hooks => Ok(()),
-            Reaction::Nothing => Err(format!("nobody hears {signal}: no hook of the app is for it")),
-            Reaction::Exit => Err(format!("{signal} is the third signal that stops: the process would exit at once")),
-        }
-    }
-
-    fn mistakes(&self) -> MutexGuard<'_, Vec<String>> {
-        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unused(&self) -> impl Iterator<Item = String> {
-        self.signals.iter().filter_map(Timed::unused)
-    }
-}
-
-impl Observer for Desk {
-    fn on_event(&self, _: Duration, event: &Event) {
-        for timed in self.signals.iter().filter(|timed| timed.is_due(event)) {
-            if let Err(mistake) = self.send(timed.signal) {
-                self.mistakes().push(format!("{}: {mistake}", timed.place));
-            }
         }
     }
 }

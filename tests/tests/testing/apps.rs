@@ -35,6 +35,28 @@ async fn probes_tell_of_the_app() {
     assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 503);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_app_without_a_server_says_whether_it_is_ready() {
+    let app = TestApp::builder().fail::<outbox>("no queue").start().await;
+    app.until(Moment::ready::<outbox>().times(3)).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let reason = app.readiness().unwrap_err();
+    assert!(reason.contains("service `outbox` is backing off: it failed: no queue"), "{reason}");
+    app.end().await;
+    assert_eq!(app.readiness().unwrap_err(), "the process is stopping");
+
+    let on_run = |n| Fault::fail("no route").on_run(n);
+    let app = TestApp::builder().inject::<ping>(on_run(1)).inject::<ping>(on_run(2)).start().await;
+    let mut readiness = Vec::new();
+    for n in 1..=3 {
+        app.until(Moment::ends::<ping>().times(n)).await;
+        readiness.push(app.readiness());
+    }
+    let failed = Err("health check `ping` failed: no route".to_owned());
+    assert_eq!(readiness, [Ok(()), failed, Ok(())]);
+    app.stop().await.assert_clean();
+}
+
 #[tokio::test]
 async fn an_app_that_listens_answers_over_a_real_connection() {
     let app = TestApp::of(service()).listen().start().await;

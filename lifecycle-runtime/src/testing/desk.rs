@@ -1,0 +1,55 @@
+//! Signals to an app that runs inside a test.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::moment::{Signal, Timed};
+use crate::event::{Event, Observer};
+use crate::lifecycle::{Reaction, Reactions};
+
+/// Where signals come in.
+pub(super) struct Desk {
+    signals: Vec<Timed>,
+    reactions: OnceLock<Mutex<Reactions>>,
+    /// Of signals that no test could send to a process.
+    mistakes: Mutex<Vec<String>>,
+}
+
+impl Desk {
+    pub(super) fn new(signals: Vec<Timed>) -> Self {
+        Self { signals, reactions: OnceLock::new(), mistakes: Mutex::default() }
+    }
+
+    /// Has signals heard from now on.
+    pub(super) fn open(&self, reactions: Reactions) {
+        let _ = self.reactions.set(Mutex::new(reactions));
+    }
+
+    pub(super) fn send(&self, signal: Signal) -> Result<(), String> {
+        let reactions = self.reactions.get().ok_or("nothing runs yet")?;
+        let mut reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
+        match reactions.react(signal.name(), signal.stops()) {
+            Reaction::Stop | Reaction::Hooks => Ok(()),
+            Reaction::Nothing => Err(format!("nobody hears {signal}: no hook of the app is for it")),
+            Reaction::Exit => Err(format!("{signal} is the third signal that stops: the process would exit at once")),
+        }
+    }
+
+    pub(super) fn mistakes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn unused(&self) -> impl Iterator<Item = String> {
+        self.signals.iter().filter_map(Timed::unused)
+    }
+}
+
+impl Observer for Desk {
+    fn on_event(&self, _: Duration, event: &Event) {
+        for timed in self.signals.iter().filter(|timed| timed.is_due(event)) {
+            if let Err(mistake) = self.send(timed.signal) {
+                self.mistakes().push(format!("{}: {mistake}", timed.place));
+            }
+        }
+    }
+}
