@@ -83,8 +83,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Gives this hook a value: its function does not run, and needs nothing. Its teardown runs with the value, unless that is
-    /// [left out](Self::without).
+    /// Gives this hook a value: its function does not run, and what only that needs may be left out. It stays where it stands in
+    /// the order of the plan, and its teardown runs with the value, unless that is [left out](Self::without).
     ///
     /// A service that is replaced is ready at once, and does nothing until it is told to stop.
     #[track_caller]

@@ -57,7 +57,7 @@ impl Selection {
                 return Err(format!("{place}: `{}` can't be {what}: it is not part of what runs here", hook.name()));
             }
         }
-        Ok(selected.into_iter().map(|hook| self.edited(hook, &there)).collect())
+        Ok(selected.into_iter().map(|hook| edited(hook, &there)).collect())
     }
 
     /// What has a value instead of running, by hook.
@@ -120,22 +120,21 @@ impl Selection {
     fn is_replaced(&self, hook: &HookMeta) -> bool {
         self.replaced.iter().any(|(named, _)| named.hook == hook)
     }
+}
 
-    /// The hook as it is planned: what is not there it does not name, and what is replaced needs nothing.
-    fn edited(&self, hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
-        let is_replaced = self.is_replaced(hook);
-        let stays = |named: &HookMeta| !is_replaced && (there.contains(&named.id) || named.is_service_handle);
-        let edges = hook.edges();
-        let mut named = edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
-        if named.all(|named| stays(named)) {
-            return hook;
-        }
-        // Metadata lives as long as the process.
-        let kept = |list: &'static [&'static HookMeta]| -> &'static [&'static HookMeta] {
-            Vec::leak(list.iter().copied().filter(|named| stays(named)).collect())
-        };
-        let arguments = Vec::leak(edges.arguments.iter().map(|list| kept(list)).collect());
-        let edges = Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
-        Box::leak(Box::new(HookMeta { edges: EdgeSource::Data(edges), ..*hook }))
+/// The hook as it is planned: what is not there it does not name.
+fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
+    let stays = |named: &HookMeta| there.contains(&named.id) || named.is_service_handle;
+    let edges = hook.edges();
+    let mut named = edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
+    if named.all(|named| stays(named)) {
+        return hook;
     }
+    // Metadata lives as long as the process.
+    let kept = |list: &'static [&'static HookMeta]| -> &'static [&'static HookMeta] {
+        Vec::leak(list.iter().copied().filter(|named| stays(named)).collect())
+    };
+    let arguments = Vec::leak(edges.arguments.iter().map(|list| kept(list)).collect());
+    let edges = Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
+    Box::leak(Box::new(HookMeta { edges: EdgeSource::Data(edges), ..*hook }))
 }

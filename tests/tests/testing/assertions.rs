@@ -85,12 +85,12 @@ async fn a_failure_shows_all_that_happened_with_a_lane_for_each_hook() {
     let expected = "
       0 µs      — starting —
       0 µs  ┌   settings begins
+      0 µs  └   settings done (0 µs)
+      0 µs  ┌   db begins
+      0 µs  └   db done (0 µs)
+      0 µs  ┌   import begins
       0 µs  │┌  service outbox begins
       0 µs  ││  service outbox is running
-      0 µs  └│  settings done (0 µs)
-      0 µs  ┌│  db begins
-      0 µs  └│  db done (0 µs)
-      0 µs  ┌│  import begins
     5.0 ms  └│  import done (5.0 ms)
     5.0 ms   │  — ready —
     5.0 ms   │  stop: requested by the program

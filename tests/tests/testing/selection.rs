@@ -40,7 +40,10 @@ async fn the_teardown_of_a_fake_can_be_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fake_needs_nothing() {
+async fn a_fake_stands_where_its_hook_does_and_needs_nothing() {
+    let report = TestApp::builder().replace::<db>(fake("memory")).replace::<outbox>(()).run().await;
+    report.assert_clean().assert_order(&[settings::META, db::META, migrations::META, outbox::META, close_db::META]);
+
     let report = TestApp::builder().replace::<db>(fake("memory")).without::<settings>().run().await;
     report.assert_clean().assert_not_run::<settings>();
 }
