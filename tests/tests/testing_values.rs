@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lifecycle_runtime::testing::{TestApp, real_io};
-use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::testing::{Explore, TestApp, TestAppBuilder, real_io};
+use lifecycle_runtime::{Dep, Hook, Lifecycle, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
 /// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it works.
@@ -54,6 +54,43 @@ async fn a_hook_with_real_io_does_not_run_into_its_timeout() {
 async fn without_it_paused_time_outruns_the_hook() {
     let report = TestApp::of(asks()).only::<answer>().run().await;
     report.assert_failed::<answer>("ran into its timeout");
+}
+
+#[service(stop_timeout = "1s")]
+fn thread(stop: Stop) {
+    while !stop.wait(Duration::from_millis(1)) {}
+    // It does something that is to be over before it ends.
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+fn threaded() -> TestAppBuilder {
+    TestApp::of(Lifecycle::of([thread::META])).only::<thread>()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_on_a_thread_of_its_own_has_the_time_that_it_needs_to_stop() {
+    let report = threaded().real_io::<thread>().run().await;
+    report.assert_clean().assert_stops_within(Duration::ZERO);
+    threaded().run().await.assert_failed::<thread>("ran into its timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_fake_is_real() {
+    let app = threaded().real_io::<thread>().replace::<thread>(()).start().await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    app.stop().await.assert_clean();
+}
+
+#[test]
+#[should_panic(expected = "time would stand still for as long as `thread` runs, and no turn would come")]
+fn a_service_that_is_real_is_not_explored() {
+    Explore::new().setup(|| threaded().real_io::<thread>()).run(async |_| {});
+}
+
+#[test]
+fn a_fake_of_it_is() {
+    let explored = Explore::new().setup(|| threaded().real_io::<thread>().replace::<thread>(())).run(async |_| {});
+    assert!(explored.exhaustive);
 }
 
 struct Counted(Arc<AtomicU32>);

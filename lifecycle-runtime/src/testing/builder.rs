@@ -1,13 +1,12 @@
 //! An app as a test wants it, before it starts.
 
-use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::app::{Parts, TestApp};
 use super::assertions::TestReport;
-use super::clock::{self, real_io};
+use super::clock;
 use super::explore::Turns;
 use super::faults::{Fault, Planted};
 use super::moment::{Moment, Signal, Timed};
@@ -15,7 +14,6 @@ use super::selection::{Named, Selection};
 use crate::error::BoxError;
 use crate::executor::Work;
 use crate::hook::{Hook, HookMeta, Kind};
-use crate::id::HookId;
 use crate::lifecycle::Lifecycle;
 use crate::output::HookValue;
 use crate::plan::Plan;
@@ -51,7 +49,7 @@ pub struct TestAppBuilder {
     selection: Selection,
     faults: Vec<Planted>,
     signals: Vec<Timed>,
-    real: HashSet<HookId>,
+    real: Vec<Named>,
     listens: bool,
 }
 
@@ -62,7 +60,7 @@ impl TestAppBuilder {
             selection: Selection::default(),
             faults: Vec::new(),
             signals: Vec::new(),
-            real: HashSet::new(),
+            real: Vec::new(),
             listens: false,
         }
     }
@@ -175,12 +173,13 @@ impl TestAppBuilder {
     }
 
     /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for one that reads files or
-    /// asks a database. Not for one that waits for time to pass.
+    /// asks a database. Not for one that waits for time to pass: a service that does both is [replaced](Self::replace) where time
+    /// matters. A plain `fn` needs it only if it is a service, as its thread is none of the blocking pool's.
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
         let named = named::<H>();
         self.selection.named.push((named, "given real I/O"));
-        self.real.insert(named.hook.id);
+        self.real.push(named);
         self
     }
 
@@ -281,6 +280,17 @@ impl TestAppBuilder {
         if self.listens {
             return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
         }
+        let still = self.real.iter().find(|real| {
+            real.hook.kind() == Kind::Service
+                && !self.selection.replaced.iter().any(|(named, _)| named.hook == real.hook)
+        });
+        if let Some(Named { hook, place }) = still {
+            let name = hook.name();
+            return Err(format!(
+                "{place}: time would stand still for as long as `{name}` runs, and no turn would come; replace it by \
+                 `replace::<{name}>(())`, which is nothing real"
+            ));
+        }
         let mut parts = self.parts()?;
         turns.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
         // What turns take is no reason to fail.
@@ -319,7 +329,7 @@ fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
 }
 
 /// What hooks do here.
-fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: HashSet<HookId>) -> Work {
+fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<Named>) -> Work {
     let values = Mutex::new(selection.values());
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
@@ -333,11 +343,8 @@ fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: HashSet<HookId>)
     Arc::new(move |hook, scope| {
         let task = match value(hook) {
             Some(value) => stand_in(hook, value, scope.stop()),
+            None if real.iter().any(|named| named.hook == hook) => clock::in_real_time((hook.run)(scope)),
             None => (hook.run)(scope),
-        };
-        let task = match task {
-            Task::Future(future) if real.contains(&hook.id) => Task::future(real_io(future)),
-            task => task,
         };
         faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
     })

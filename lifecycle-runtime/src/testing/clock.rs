@@ -1,16 +1,24 @@
 //! The clock of a test: paused time that stands still where something real is waited for.
 
 use std::cell::Cell;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Has paused time stand still until it is dropped.
+use crate::task::Task;
+
+/// Has paused time stand still until what it returns is dropped.
 ///
 /// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
-pub(super) struct StandStill(
-    #[expect(dead_code, reason = "its end ends the thread's wait")] std::sync::mpsc::Sender<()>,
-);
+fn hold() -> Sender<()> {
+    let (over, is_over) = channel::<()>();
+    tokio::task::spawn_blocking(move || is_over.recv().is_err());
+    over
+}
+
+/// Has paused time stand still until it is dropped, where it was begun.
+pub(super) struct StandStill(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
 thread_local! {
     /// How many things time stands still for, on a runtime of this thread alone.
@@ -26,9 +34,7 @@ impl StandStill {
     /// On the async runtime.
     pub(super) fn begin() -> Self {
         STANDING.set(STANDING.get() + 1);
-        let (over, is_over) = std::sync::mpsc::channel::<()>();
-        tokio::task::spawn_blocking(move || is_over.recv().is_err());
-        Self(over)
+        Self(hold())
     }
 }
 
@@ -58,6 +64,20 @@ impl Drop for StandStill {
 pub async fn real_io<F: Future>(future: F) -> F::Output {
     let _still = StandStill::begin();
     future.await
+}
+
+/// Has paused time stand still while this runs.
+pub(super) fn in_real_time(task: Task) -> Task {
+    match task {
+        Task::Future(future) => Task::future(real_io(future)),
+        Task::Blocking(work) => {
+            let over = hold();
+            Task::blocking(move || {
+                let _over = over;
+                work()
+            })
+        }
+    }
 }
 
 /// Whether time is paused here: it doesn't move while the machine's does.

@@ -96,7 +96,8 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///   one more choice, as long as it does so within five seconds of paused time.
 /// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun. Until it ends, no signal is
 ///   sent, and no fault comes up.
-/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are given meanwhile.
+/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are given meanwhile:
+///   a service that is has to be [replaced](TestAppBuilder::replace).
 #[must_use = "nothing happens until `run`"]
 pub struct Explore<'t> {
     setup: Box<dyn Fn() -> TestAppBuilder + 't>,
