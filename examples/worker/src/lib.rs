@@ -10,6 +10,8 @@ pub mod settings;
 pub mod spool;
 pub mod store;
 pub mod tail;
+#[cfg(test)]
+mod tests;
 
 use lifecycle_runtime::Lifecycle;
 

@@ -106,7 +106,7 @@ pub mod tests {
 
     use super::*;
 
-    const SHIPPED: &str = include_str!("../worker.toml");
+    pub const SHIPPED: &str = include_str!("../worker.toml");
 
     /// Those that the example comes with, in this folder.
     pub fn in_folder(folder: &Path) -> Settings {

@@ -1,0 +1,43 @@
+//! A hook that does not say what it needs.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+
+use lifecycle_runtime::testing::{Explore, TestApp, real_io};
+use lifecycle_runtime::{Dep, on_shutdown};
+
+use super::{Place, lines_in};
+use crate::settings::settings;
+use crate::store::tests::piece;
+use crate::store::{close_db, db, migrations, write};
+use crate::worker;
+
+/// As somebody might add it, to keep a copy of each day's lines. Part of no other test.
+///
+/// What was written last is beside the database, in its write-ahead log, until that is closed: `after = [close_db]` is missing.
+#[on_shutdown]
+pub fn archive(settings: Dep<settings>) -> io::Result<u64> {
+    let database = &settings.fixed.database;
+    fs::copy(database, database.with_extension("copy"))
+}
+
+#[test]
+#[should_panic(expected = "add `after = [close_db]` to `archive`")]
+fn an_archive_holds_every_line() {
+    let places = RefCell::new(Vec::new());
+    let setup = || {
+        let place = Place::empty();
+        let builder =
+            TestApp::of(worker()).only::<archive>().only::<migrations>().replace::<settings>(place.settings());
+        places.borrow_mut().push(place);
+        builder.real_io::<db>().real_io::<migrations>().real_io::<close_db>()
+    };
+    Explore::new().setup(setup).run(async |app: TestApp| {
+        let database = app.get::<settings>().fixed.database.clone();
+        real_io(write(&app.get::<db>(), &[piece(1, 0, 2, "a")])).await.expect("a database");
+        app.stop().await.assert_clean();
+        assert_eq!(lines_in(&database).await, ["a"]);
+        assert_eq!(lines_in(&database.with_extension("copy")).await, ["a"], "the archive");
+    });
+}
