@@ -24,6 +24,7 @@
 //! variables, hears the process's signals, writes to stderr, or takes an address that was not asked for.
 
 mod app;
+mod argument;
 mod assertions;
 mod builder;
 mod clock;
@@ -34,8 +35,10 @@ mod harness;
 mod moment;
 mod selection;
 mod timeline;
+mod work;
 
-pub use app::{FromTestApp, TestApp};
+pub use app::TestApp;
+pub use argument::FromTestApp;
 pub use assertions::TestReport;
 pub use builder::TestAppBuilder;
 pub use clock::real_io;

@@ -1,7 +1,7 @@
 //! An app as a test wants it, before it starts.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::{Parts, TestApp};
@@ -11,14 +11,13 @@ use super::explore::Turns;
 use super::faults::{Fault, Planted};
 use super::moment::{Moment, Signal, Timed};
 use super::selection::{Named, Selection};
+use super::work::work;
 use crate::error::BoxError;
-use crate::executor::Work;
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
 use crate::output::HookValue;
 use crate::plan::Plan;
-use crate::stop::Stop;
-use crate::task::{Task, Value};
+use crate::task::Value;
 
 /// How long the start, and how long the stop may at least take where each turn takes a millisecond.
 const LEAST_TIME_OF_TURNS: Duration = Duration::from_secs(60);
@@ -326,37 +325,4 @@ fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("nobody hears {signal}: no hook of the app is for it")),
     }
-}
-
-/// What hooks do here.
-fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<Named>) -> Work {
-    let values = Mutex::new(selection.values());
-    let value = move |hook: &HookMeta| {
-        let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
-        match hook.kind() {
-            // It may be run again.
-            Kind::Service => values.get(&hook.id).cloned(),
-            // The scope alone has it, so that it is dropped where a real one would be.
-            _ => values.remove(&hook.id),
-        }
-    };
-    Arc::new(move |hook, scope| {
-        let task = match value(hook) {
-            Some(value) => stand_in(hook, value, scope.stop()),
-            None if real.iter().any(|named| named.hook == hook) => clock::in_real_time((hook.run)(scope)),
-            None => (hook.run)(scope),
-        };
-        faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
-    })
-}
-
-/// What a replaced hook does.
-fn stand_in(hook: &HookMeta, value: Value, stop: Stop) -> Task {
-    let is_service = hook.kind() == Kind::Service;
-    Task::future(async move {
-        if is_service {
-            stop.requested().await;
-        }
-        Ok(value)
-    })
 }

@@ -1,0 +1,44 @@
+//! What hooks do in a test: what they do anywhere, but for fakes and faults.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::clock;
+use super::faults::Planted;
+use super::selection::{Named, Selection};
+use crate::executor::Work;
+use crate::hook::{HookMeta, Kind};
+use crate::stop::Stop;
+use crate::task::{Task, Value};
+
+/// What makes the task of each hook; those in `real` have time stand still.
+pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<Named>) -> Work {
+    let values = Mutex::new(selection.values());
+    let value = move |hook: &HookMeta| {
+        let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
+        match hook.kind() {
+            // It may be run again.
+            Kind::Service => values.get(&hook.id).cloned(),
+            // The scope alone has it, so that it is dropped where a real one would be.
+            _ => values.remove(&hook.id),
+        }
+    };
+    Arc::new(move |hook, scope| {
+        let task = match value(hook) {
+            Some(value) => stand_in(hook, value, scope.stop()),
+            None if real.iter().any(|named| named.hook == hook) => clock::in_real_time((hook.run)(scope)),
+            None => (hook.run)(scope),
+        };
+        faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
+    })
+}
+
+/// What a replaced hook does.
+fn stand_in(hook: &HookMeta, value: Value, stop: Stop) -> Task {
+    let is_service = hook.kind() == Kind::Service;
+    Task::future(async move {
+        if is_service {
+            stop.requested().await;
+        }
+        Ok(value)
+    })
+}
