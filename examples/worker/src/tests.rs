@@ -167,8 +167,10 @@ fn no_hook_is_missing_here() {
     assert_eq!(planned.collect::<HashSet<_>>(), tried.map(HookMeta::path).collect());
 }
 
-/// How a hook goes wrong, and how its outcome begins then.
-const FAULTS: [(fn() -> Fault, &str); 3] =
+/// A way to go wrong, and how the outcome of the hook begins then.
+type Mishap = (fn() -> Fault, &'static str);
+
+const FAULTS: [Mishap; 3] =
     [(|| Fault::fail("injected"), "failed: injected"), (Fault::panic, "panicked: injected"), (Fault::hang, "ran ")];
 
 #[track_caller]

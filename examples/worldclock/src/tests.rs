@@ -2,13 +2,15 @@
 //!
 //! On paused time, but for the database, which is a real one in a folder of its own: while its hooks run time stands still.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use actix_web::test::{TestRequest, read_body_json};
-use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
-use lifecycle_runtime::{Hook, HookMeta, Outcome, State};
+use lifecycle_runtime::testing::{Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
+use lifecycle_runtime::{Dep, Hook, HookMeta, Outcome, State, on_shutdown};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
@@ -24,7 +26,8 @@ use crate::zones::{import_zones, zones};
 /// The service in a folder, with a database and the copy that it leaves there.
 fn worldclock(folder: &Path) -> TestAppBuilder {
     TestApp::of(service())
-        .replace::<config>(Config { database: folder.join("test.db"), zones: None, backup: Some(copy_in(folder)) })
+        .without::<upload>()
+        .replace::<config>(in_folder(folder))
         .real_io::<db>()
         .real_io::<migrations>()
         .real_io::<import_zones>()
@@ -33,6 +36,10 @@ fn worldclock(folder: &Path) -> TestAppBuilder {
         .real_io::<record_stop>()
         .real_io::<backup>()
         .real_io::<close_db>()
+}
+
+fn in_folder(folder: &Path) -> Config {
+    Config { database: folder.join("test.db"), zones: None, backup: Some(copy_in(folder)) }
 }
 
 fn folder() -> TempDir {
@@ -96,7 +103,8 @@ const STOPS: [(&HookMeta, u64); 3] = [(record_stop::META, 25), (backup::META, 10
 #[test]
 fn no_hook_is_missing_here() {
     let plan = service().plan().expect("a plan");
-    let tried: HashSet<_> = STARTS.iter().chain(&STOPS).map(|(hook, _)| hook.path()).collect();
+    let tried = STARTS.iter().chain(&STOPS).map(|(hook, _)| *hook).chain([upload::META]);
+    let tried: HashSet<_> = tried.map(HookMeta::path).collect();
     assert_eq!(plan.hooks().iter().map(|hook| hook.path()).collect::<HashSet<_>>(), tried);
 }
 
@@ -107,14 +115,14 @@ fn has_started(report: &TestReport, hook: &HookMeta) -> bool {
 async fn a_start_that_fails(fault: fn() -> Fault, how: &str) {
     for (hook, limit) in STARTS {
         let folder = folder();
-        std::fs::write(copy_in(folder.path()), "the last copy").expect("a file");
+        fs::write(copy_in(folder.path()), "the last copy").expect("a file");
         let report = worldclock(folder.path()).inject_into(hook, fault()).run().await;
         report.assert_exit_code(1);
         let outcome = report.outcome(hook).expect("it ran").to_string();
         assert!(outcome.starts_with(how) && report.start_took <= Duration::from_secs(limit), "{report}");
         assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{report}");
         report.assert_not_run::<record_stop>().assert_not_run::<backup>();
-        assert_eq!(std::fs::read_to_string(copy_in(folder.path())).expect("the copy"), "the last copy");
+        assert_eq!(fs::read_to_string(copy_in(folder.path())).expect("the copy"), "the last copy");
     }
 }
 
@@ -198,4 +206,29 @@ async fn one_hook_and_what_it_needs_runs_alone() {
 
 fn unused() -> Config {
     Config { database: PathBuf::new(), zones: None, backup: None }
+}
+
+/// As somebody might add it, to send the copy elsewhere. Part of no other test.
+///
+/// It reads what `backup` leaves, and stands beside it: `after = [backup]` is missing.
+#[on_shutdown(order = 10)]
+fn upload(config: Dep<config>) -> io::Result<u64> {
+    let Some(copy) = &config.backup else { return Ok(0) };
+    fs::copy(copy, copy.with_extension("uploaded"))
+}
+
+#[test]
+#[should_panic(expected = "add `after = [backup]` to `upload`")]
+fn exploration_finds_the_after_that_upload_lacks() {
+    let folders = RefCell::new(Vec::new());
+    let setup = || {
+        let folder = folder();
+        let builder = TestApp::of(service()).replace::<config>(in_folder(folder.path()));
+        folders.borrow_mut().push(folder);
+        let builder = builder.only::<upload>().only::<backup>().only::<migrations>();
+        builder.real_io::<db>().real_io::<migrations>().real_io::<run>().real_io::<backup>().real_io::<close_db>()
+    };
+    Explore::new().setup(setup).run(async |app: TestApp| {
+        app.stop().await.assert_clean();
+    });
 }

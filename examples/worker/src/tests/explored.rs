@@ -24,7 +24,7 @@ pub fn archive(settings: Dep<settings>) -> io::Result<u64> {
 
 #[test]
 #[should_panic(expected = "add `after = [close_db]` to `archive`")]
-fn an_archive_holds_every_line() {
+fn exploration_finds_the_after_that_archive_lacks() {
     let places = RefCell::new(Vec::new());
     let setup = || {
         let place = Place::empty();

@@ -79,7 +79,7 @@ async fn a_second_signal_at_any_point_of_the_stop_closes_the_database_and_loses_
     let ends = [tail::META, forward::META, batches::META].map(Moment::end_of);
     for (n, moment) in (0..).zip(states.into_iter().chain(ends).chain([Moment::begins::<close_db>()])) {
         place.append(&n.to_string());
-        let app = place.worker().signal_at(moment.clone(), Signal::SIGINT).start().await;
+        let app = place.worker().replace::<forward>(()).signal_at(moment.clone(), Signal::SIGINT).start().await;
         app.signal(Signal::SIGTERM);
         let report = app.end().await;
         assert!(report.hurried, "{moment}\n\n{report}");
