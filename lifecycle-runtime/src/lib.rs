@@ -150,7 +150,7 @@ pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};
 pub use report::{HookReport, RecurringReport, Report, ServiceReport};
 pub use scope::Scope;
-pub use server::{Http, IntoHttp, probes};
+pub use server::{BuildApp, Http, IntoHttp, probes};
 pub use service::Service;
 pub use state::State;
 pub use stop::{Stop, StopCause, StopHandle};

@@ -120,8 +120,25 @@ impl Lifecycle {
 
     /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several are started and
     /// stopped together.
+    ///
+    /// The closure takes up to eight arguments of those that a hook can take. It is called for each worker once all
+    /// startup hooks are done, so a middleware can be made of what they have made:
+    ///
+    /// ```
+    /// use actix_web::App;
+    /// use actix_web::middleware::DefaultHeaders;
+    /// use lifecycle_runtime::{Dep, Lifecycle, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn region() -> String { "eu-1".to_owned() }
+    ///
+    /// let lifecycle = Lifecycle::new()
+    ///     .http(|region: Dep<region>| App::new().wrap(DefaultHeaders::new().add(("x-region", region.as_str()))));
+    /// ```
     pub fn http<Marker>(mut self, http: impl IntoHttp<Marker>) -> Self {
-        self.servers.push(http.into_http());
+        let http = http.into_http();
+        self.hooks.extend(http.uses());
+        self.servers.push(http);
         self
     }
 

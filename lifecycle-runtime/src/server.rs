@@ -6,6 +6,7 @@ mod accept;
 mod address;
 mod connection;
 mod extract;
+mod factory;
 mod http2;
 #[cfg(feature = "testing")]
 mod memory;
@@ -23,15 +24,19 @@ mod worker;
 
 use actix_web::App;
 use actix_web::body::MessageBody;
+#[cfg(feature = "testing")]
 pub(crate) use actix_web::dev::ServiceResponse;
-use actix_web::dev::{ServiceFactory, ServiceRequest};
 #[cfg(feature = "testing")]
 pub(crate) use actix_web::test::TestRequest;
 
 use crate::config::ConfigError;
+use crate::error::BoxError;
 use crate::health::Health;
+use crate::hook::HookMeta;
 use crate::scope::Scope;
 use address::{BindError, Bound};
+use factory::AppFactory;
+pub use factory::BuildApp;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{InMemory, Memory};
 pub use probes::probes;
@@ -59,6 +64,8 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 /// ```
 pub struct Http {
     apps: Apps,
+    /// What its apps are built of.
+    uses: Vec<&'static HookMeta>,
     addresses: Vec<String>,
     protocol: Protocol,
     settings: Settings,
@@ -66,25 +73,8 @@ pub struct Http {
     memory: Option<Memory>,
 }
 
-/// What actix-web's `App` is generic over, as `HttpServer` wants it.
-pub trait AppFactory<B>:
-    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = actix_web::Error, InitError = ()>
-{
-}
-
-impl<T, B> AppFactory<B> for T where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = actix_web::Error,
-            InitError = (),
-        >
-{
-}
-
 /// What makes the apps of one worker.
-type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
+type Apps = Box<dyn Fn(&Surroundings) -> Result<Make, BoxError> + Send>;
 
 /// What an app is given of the run that it is served in.
 #[derive(Clone)]
@@ -104,10 +94,13 @@ enum Protocol {
 }
 
 impl Http {
-    /// A server of the app that `factory` builds, once per worker thread.
-    pub fn new<F, T, B>(factory: F) -> Self
+    /// A server of the app that `factory` builds, once per worker thread and address.
+    ///
+    /// The closure takes what a hook can take, so that a middleware is made of what the hooks have made; see
+    /// [`Lifecycle::http`](crate::Lifecycle::http).
+    pub fn new<F, Args, T, B>(factory: F) -> Self
     where
-        F: Fn() -> App<T> + Send + Clone + 'static,
+        F: BuildApp<Args, Endpoint = T>,
         T: AppFactory<B> + 'static,
         B: MessageBody + 'static,
     {
@@ -115,9 +108,11 @@ impl Http {
             #[cfg(feature = "testing")]
             memory: Some(memory::memory(factory.clone())),
             apps: Box::new(move |surroundings| {
-                let (factory, Surroundings { scope, health }) = (factory.clone(), surroundings.clone());
-                service::make(move || factory().app_data(scope.clone()).app_data(health.clone()))
+                factory.check(&surroundings.scope)?;
+                let (factory, surroundings) = (factory.clone(), surroundings.clone());
+                Ok(service::make(move || surroundings.app(&factory)))
             }),
+            uses: F::uses(),
             addresses: Vec::new(),
             protocol: Protocol::default(),
             settings: Settings::default(),
@@ -161,6 +156,11 @@ impl Http {
         self.memory.take()
     }
 
+    /// The hooks that its apps take.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &'static HookMeta> {
+        self.uses.iter().copied()
+    }
+
     /// Replaces what the environment says.
     pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, workers: Option<usize>) {
         if let Some(addresses) = addresses {
@@ -200,9 +200,9 @@ impl IntoHttp<()> for Http {
     }
 }
 
-impl<F, T, B> IntoHttp<(T, B)> for F
+impl<F, Args, T, B> IntoHttp<(Args, T, B)> for F
 where
-    F: Fn() -> App<T> + Send + Clone + 'static,
+    F: BuildApp<Args, Endpoint = T>,
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {

@@ -4,12 +4,12 @@ use std::pin::Pin;
 
 use actix_http::Request;
 use actix_service::Service;
-use actix_web::App;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::test::{TestRequest, init_service};
 
-use super::{AppFactory, Surroundings};
+use super::Surroundings;
+use super::factory::{AppFactory, BuildApp};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -20,15 +20,14 @@ pub(crate) type Memory = Box<dyn Fn(&Surroundings) -> LocalFuture<InMemory> + Se
 pub(crate) struct InMemory(Box<dyn Fn(Request) -> LocalFuture<ServiceResponse>>);
 
 /// What builds the app that `factory` makes.
-pub(super) fn memory<F, T, B>(factory: F) -> Memory
+pub(super) fn memory<F, Args, T, B>(factory: F) -> Memory
 where
-    F: Fn() -> App<T> + Send + Clone + 'static,
+    F: BuildApp<Args, Endpoint = T>,
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
     Box::new(move |surroundings| {
-        let Surroundings { scope, health } = surroundings.clone();
-        let app = factory().app_data(scope).app_data(health);
+        let app = surroundings.app(&factory).unwrap_or_else(|error| panic!("can't build the app: {error}"));
         Box::pin(async move {
             let app = init_service(app).await;
             InMemory(Box::new(move |request| {

@@ -14,10 +14,11 @@ use actix_service::boxed::{self, BoxServiceFactory};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply, map_config};
 use actix_web::dev::AppConfig;
 
-use super::AppFactory;
+use super::factory::AppFactory;
 use super::settings::Settings;
 use super::track::{Track, Tracked};
 use super::transport::Transport;
+use crate::error::BoxError;
 
 /// What an app is told of the address that it is served on.
 #[derive(Clone)]
@@ -30,16 +31,16 @@ pub(super) struct Endpoint {
 type App = BoxServiceFactory<AppConfig, Request, Response<Tracked>, Infallible, ()>;
 
 /// Makes an app.
-pub(super) type Make = Box<dyn Fn() -> App + Send>;
+pub(super) type Make = Box<dyn Fn() -> Result<App, BoxError> + Send>;
 
 /// Makes the apps that `factory` makes.
 pub(super) fn make<F, T, B>(factory: F) -> Make
 where
-    F: Fn() -> actix_web::App<T> + Send + 'static,
+    F: Fn() -> Result<actix_web::App<T>, BoxError> + Send + 'static,
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
-    Box::new(move || boxed::factory(apply(Track, factory().into_factory())))
+    Box::new(move || Ok(boxed::factory(apply(Track, factory()?.into_factory()))))
 }
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -49,7 +50,8 @@ pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> Lo
 
 /// Builds an app for an endpoint; `None` if the app could not be built, of which it has told the log.
 pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Option<Serve> {
-    let service = Rc::new(service(make(), endpoint, settings).new_service(()).await.ok()?);
+    let app = make().inspect_err(|error| tracing::error!("can't build the app: {error}")).ok()?;
+    let service = Rc::new(service(app, endpoint, settings).new_service(()).await.ok()?);
     Some(Rc::new(move |transport, protocol, peer| {
         let service = Rc::clone(&service);
         Box::pin(async move {

@@ -43,7 +43,7 @@ impl BoundHttp {
         });
         let (mut workers, mut desks, mut ready) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..plan.settings.workers() {
-            let (worker, desk, is_ready) = worker::start(number, &plan, apps(surroundings))?;
+            let (worker, desk, is_ready) = worker::start(number, &plan, apps(surroundings).map_err(io::Error::other)?)?;
             workers.push(worker);
             desks.push(desk);
             ready.push(is_ready);

@@ -4,8 +4,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use actix_web::test::{TestRequest, read_body, read_body_json};
+use actix_web::{App, web};
 use lifecycle_runtime::testing::{Fault, Moment, TestApp};
-use lifecycle_runtime::{Event, Lifecycle, Observer, State};
+use lifecycle_runtime::{Dep, Event, Lifecycle, Observer, State, Stop};
 use lifecycle_tests::http;
 
 use crate::hooks::{Db, close_db, db, outbox, ping, service};
@@ -19,6 +20,60 @@ async fn an_app_answers_in_memory() {
     assert_eq!(app.request(TestRequest::get().uri("/fails")).await.status(), 418);
     assert_eq!(app.request(TestRequest::get().uri("/nowhere")).await.status(), 404);
     app.stop().await.assert_clean();
+}
+
+/// A lifecycle that names no hook but by the arguments of its app.
+fn built_of_hooks() -> Lifecycle {
+    let app = |db: Dep<db>, _: Stop| {
+        App::new().route(
+            "/",
+            web::get().to({
+                let url = db.url.clone();
+                move || std::future::ready(url.clone())
+            }),
+        )
+    };
+    Lifecycle::of([]).http(app)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_is_built_of_what_the_hooks_have_made() {
+    let app = TestApp::of(built_of_hooks()).start().await;
+    let response = app.request(TestRequest::get().uri("/")).await;
+    assert_eq!(read_body(response).await, "postgres://real");
+    app.stop().await.assert_clean().assert_ran_once::<db>();
+}
+
+#[tokio::test]
+async fn an_app_that_listens_is_built_of_what_the_hooks_have_made_for_each_worker() {
+    let fake = Db { url: "memory".to_owned(), ..Db::default() };
+    let app = TestApp::of(built_of_hooks()).replace::<db>(fake).listen().start().await;
+    let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();
+    for _ in 0..4 {
+        let address = address.clone();
+        let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /")).await.expect("no panic");
+        assert_eq!(answer.expect("an answer").body, "memory");
+    }
+    app.stop().await.assert_clean();
+}
+
+#[tokio::test]
+async fn a_start_fails_that_has_nothing_to_build_the_app_of() {
+    let started = TestApp::of(built_of_hooks()).without::<db>().listen().try_start().await;
+    let report = started.expect_err("there is no database");
+    assert_eq!(report.exit_code(), 1);
+    let said = report.to_string();
+    assert!(
+        said.contains("hook `db` (tests/tests/testing/hooks.rs:") && said.contains("is not part of this run"),
+        "{said}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "can't build the app: hook `db`")]
+async fn an_app_that_lacks_what_it_is_built_of_says_so_when_it_is_asked() {
+    let app = TestApp::of(built_of_hooks()).without::<db>().start().await;
+    let _ = app.request(TestRequest::get().uri("/")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,106 @@
+//! What builds an app: a closure with arguments, as hooks have them.
+
+use actix_web::App;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+
+use super::Surroundings;
+use crate::error::BoxError;
+use crate::hook::HookMeta;
+use crate::inject::Inject;
+use crate::scope::Scope;
+use crate::service::Service;
+
+/// What actix-web's `App` is generic over, as `HttpServer` wants it.
+pub trait AppFactory<B>:
+    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = actix_web::Error, InitError = ()>
+{
+}
+
+impl<T, B> AppFactory<B> for T where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        >
+{
+}
+
+/// A closure that builds an app: what [`Lifecycle::http`](crate::Lifecycle::http) and [`Http::new`](crate::Http::new) take.
+///
+/// Implemented for closures of up to eight arguments that a hook can take, too. They can be cloned and sent, as each worker
+/// has one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not build an app",
+    label = "not a closure that returns an `App`, of arguments that can be injected",
+    note = "an app is built by a closure like `|settings: Dep<settings>| App::new()`, which is `Clone`, `Send` and `'static`"
+)]
+pub trait BuildApp<Args>: Clone + Send + 'static {
+    /// What the `App` is generic over.
+    type Endpoint;
+
+    /// The hooks whose values it takes.
+    fn uses() -> Vec<&'static HookMeta>;
+
+    /// Builds an app for one worker.
+    ///
+    /// # Errors
+    ///
+    /// An argument that is not there.
+    fn build(&self, scope: &Scope) -> Result<App<Self::Endpoint>, BoxError>;
+
+    /// Whether the arguments are there.
+    ///
+    /// # Errors
+    ///
+    /// The first one that is not.
+    fn check(&self, scope: &Scope) -> Result<(), BoxError>;
+}
+
+macro_rules! closures {
+    ($($argument:ident)*) => {
+        impl<F, T, $($argument: Inject),*> BuildApp<($($argument,)*)> for F
+        where
+            F: Fn($($argument),*) -> App<T> + Clone + Send + 'static,
+        {
+            type Endpoint = T;
+
+            fn uses() -> Vec<&'static HookMeta> {
+                let uses: &[&[&'static HookMeta]] = &[$($argument::USES),*];
+                // What an app can't have, it is told when it asks.
+                uses.concat().into_iter().filter(|hook| *hook != Service::EDGE).collect()
+            }
+
+            fn build(&self, _scope: &Scope) -> Result<App<T>, BoxError> {
+                Ok(self($($argument::inject(_scope)?),*))
+            }
+
+            fn check(&self, _scope: &Scope) -> Result<(), BoxError> {
+                $($argument::inject(_scope)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+closures!();
+closures!(A);
+closures!(A B);
+closures!(A B C);
+closures!(A B C D);
+closures!(A B C D E);
+closures!(A B C D E G);
+closures!(A B C D E G H);
+closures!(A B C D E G H I);
+
+impl Surroundings {
+    /// The app, with what it is given of the run.
+    pub(super) fn app<F: BuildApp<Args>, Args>(&self, factory: &F) -> Result<App<F::Endpoint>, BoxError>
+    where
+        F::Endpoint: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
+    {
+        let app = factory.build(&self.scope)?;
+        Ok(app.app_data(self.scope.clone()).app_data(self.health.clone()))
+    }
+}
