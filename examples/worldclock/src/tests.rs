@@ -38,12 +38,16 @@ fn worldclock(folder: &Path) -> TestAppBuilder {
         .real_io::<close_db>()
 }
 
+/// With a zone table of one row: the shipped one takes its time.
 fn in_folder(folder: &Path) -> Config {
-    Config { database: folder.join("test.db"), zones: None, backup: Some(copy_in(folder)) }
+    Config { database: folder.join("test.db"), zones: Some(folder.join("zones.csv")), backup: Some(copy_in(folder)) }
 }
 
 fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
+    let folder = tempfile::tempdir().expect("a folder");
+    let zones = "zone,countries,latitude,longitude,comments\nAmerica/Lima,PE,-12.05,-77.05,\n";
+    fs::write(folder.path().join("zones.csv"), zones).expect("a file");
+    folder
 }
 
 fn copy_in(folder: &Path) -> PathBuf {
