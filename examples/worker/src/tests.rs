@@ -16,11 +16,14 @@ use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use lifecycle_runtime::testing::{Fault, TestApp, TestAppBuilder, TestReport, real_io};
 use lifecycle_runtime::{Hook, HookMeta, Outcome};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 use crate::batches::{batches, queue, written};
 use crate::forward::{forward, keeps_up};
@@ -129,15 +132,21 @@ async fn send_two(app: &TestApp) {
     }
 }
 
-/// Waits until there are so many lines in the database.
+/// Waits until there are so many lines in the database; not forever, as time, which stands still, would not end it.
 async fn written_by(app: &TestApp, count: usize) {
     let (db, written) = (app.get::<db>(), app.get::<written>());
-    real_io(async {
+    let (over, is_over) = channel::<()>();
+    let writing = async {
         while lines(&db).await.len() < count {
             written.notified().await;
         }
-    })
-    .await;
+    };
+    tokio::select! {
+        () = real_io(writing) => drop(over),
+        _ = spawn_blocking(move || is_over.recv_timeout(Duration::from_secs(10))) => {
+            panic!("{count} lines were not written; the worker: {:?}", app.readiness())
+        }
+    }
 }
 
 /// The hooks of the start, each with how many seconds it may hang: its own timeout, or that of the whole start.
