@@ -65,9 +65,13 @@ impl Worker {
         Ended { code, log: std::mem::take(&mut self.log) }
     }
 
-    /// Stops it, as it is to end when it has nothing to complain of. What it said.
+    /// Stops it once it has started, as it is to end when it has nothing to complain of. What it said.
     #[track_caller]
-    pub fn stop(self) -> String {
+    pub fn stop(mut self) -> String {
+        // Lines may be written before that, and a start that a signal ends is none that succeeded.
+        if !self.log.contains("ready after") {
+            self.says("ready after");
+        }
         self.signal(Signal::SIGTERM);
         let Ended { code, log } = self.end();
         assert_eq!(code, Some(0), "{log}");
