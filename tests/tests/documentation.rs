@@ -39,7 +39,7 @@ fn the_defaults_of_a_service_are_those_of_the_readme() {
         "| `restart = \"on_failure\"` | after which ends a service is run again: `\"never\"` (the default), ",
         "| `backoff = \"100ms..30s\"` | ",
         "; this by default |\n| `max_restarts = \"5 in 1m\"` | ",
-        "; this by default |\n| `stop_timeout = ",
+        "beyond that the service has failed for good; this by default. `\"unlimited\"`",
         "by default, `\"stop\"`, the process stops |",
     ]);
 }

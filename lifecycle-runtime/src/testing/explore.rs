@@ -28,7 +28,7 @@ use crate::config::SEED;
 /// [`Explore`] with all registered hooks and no settings of its own.
 ///
 /// ```standalone_crate
-/// use lifecycle_runtime::testing::explore;
+/// use lifecycle_runtime::testing::{TestApp, explore};
 /// use lifecycle_runtime::{Dep, on_startup};
 /// use std::sync::Mutex;
 ///
@@ -39,7 +39,7 @@ use crate::config::SEED;
 /// #[on_startup]
 /// async fn bar(rooms: Dep<rooms>) { rooms.lock().unwrap().push("bar") }
 ///
-/// let explored = explore(|app| async move {
+/// let explored = explore(async |app: TestApp| {
 ///     // Either may be the first.
 ///     assert_eq!(app.get::<rooms>().lock().unwrap().len(), 2);
 /// });
@@ -81,7 +81,7 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///         let closed = report.hooks.iter().filter(|ended| ended.hook.name() == "close_db").count();
 ///         assert_eq!(closed, 1);
 ///     })
-///     .run(|app| async move {
+///     .run(async |app: TestApp| {
 ///         assert_eq!(*app.get::<db>(), "a fake");
 ///     });
 /// assert!(explored.exhaustive);
@@ -174,7 +174,7 @@ impl<'t> Explore<'t> {
     ///
     /// ```should_panic,standalone_crate
     /// # use lifecycle_runtime::testing::Explore;
-    /// Explore::new().replay("the first one").run(|_| async {}); // no seed
+    /// Explore::new().replay("the first one").run(async |_| {}); // no seed
     /// ```
     pub fn replay(mut self, seed: impl Into<String>) -> Self {
         self.seed = Some(seed.into());
