@@ -4,20 +4,14 @@ use std::cell::Cell;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::task::Task;
 
-/// Has paused time stand still until what it returns is dropped.
+/// Has paused time stand still until it is dropped, where it was begun.
 ///
 /// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
-fn hold() -> Sender<()> {
-    let (over, is_over) = channel::<()>();
-    tokio::task::spawn_blocking(move || is_over.recv().is_err());
-    over
-}
-
-/// Has paused time stand still until it is dropped, where it was begun.
 pub(super) struct StandStill(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
 thread_local! {
@@ -34,7 +28,9 @@ impl StandStill {
     /// On the async runtime.
     pub(super) fn begin() -> Self {
         STANDING.set(STANDING.get() + 1);
-        Self(hold())
+        let (over, is_over) = channel();
+        tokio::task::spawn_blocking(move || is_over.recv().is_err());
+        Self(over)
     }
 }
 
@@ -70,13 +66,14 @@ pub async fn real_io<F: Future>(future: F) -> F::Output {
 pub(super) fn in_real_time(task: Task) -> Task {
     match task {
         Task::Future(future) => Task::future(real_io(future)),
-        Task::Blocking(work) => {
-            let over = hold();
-            Task::blocking(move || {
-                let _over = over;
-                work()
-            })
-        }
+        // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end has been heard, not before.
+        Task::Blocking(work) => Task::future(async {
+            match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+                Ok(result) => result,
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                Err(Err(error)) => Err(error.into()),
+            }
+        }),
     }
 }
 
