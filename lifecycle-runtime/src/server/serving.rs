@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::accept::{self, Acceptor};
@@ -39,6 +40,7 @@ impl BoundHttp {
             secure: protocol.secure(&settings),
             announces: Arc::default(),
             room: Arc::default(),
+            at_work: watch::Sender::new(0),
             settings,
         });
         let (mut workers, mut desks, mut ready) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
 //! A worker: a thread with an async runtime of its own, an app, and the connections that it is handed.
 //!
 //! It ends when it is told to and its last connection is gone, and what its handlers left on the blocking pool: whoever
-//! waits for its thread knows that nothing of the app runs any more.
+//! waits for its thread knows that nothing of the app runs any more. Before that it waits for the other workers: a
+//! connection to a database that a handler has opened here is driven here, and a pool lends it to handlers there.
 
 use std::cell::RefCell;
 use std::io;
@@ -20,7 +21,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -113,12 +114,41 @@ pub(super) struct Plan {
     pub(super) announces: Arc<AtomicBool>,
     /// Tells the acceptor that a worker may have room.
     pub(super) room: Arc<Notify>,
+    /// How many workers may still serve.
+    pub(super) at_work: watch::Sender<usize>,
+}
+
+/// A worker among those that may still serve, until this is dropped.
+struct AtWork(Arc<Plan>);
+
+impl AtWork {
+    fn begin(plan: &Arc<Plan>) -> Self {
+        plan.at_work.send_modify(|number| *number += 1);
+        Self(Arc::clone(plan))
+    }
+
+    /// Waits for the others, too, but no longer than until what they do is cut off.
+    async fn end_together(self, ordered: &mut mpsc::UnboundedReceiver<Order>) {
+        let mut others = self.0.at_work.subscribe();
+        drop(self);
+        let cut = async { while !matches!(ordered.recv().await, Some(Order::Cut) | None) {} };
+        tokio::select! {
+            _ = others.wait_for(|number| *number == 0) => {}
+            () = cut => {}
+        }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.send_modify(|number| *number -= 1);
+    }
 }
 
 /// Starts a worker, which is ready when the receiver has heard of it.
 pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(Worker, Desk, oneshot::Receiver<()>)> {
     let (connections, handed) = mpsc::unbounded_channel();
-    let (orders, ordered) = mpsc::unbounded_channel();
+    let (orders, mut ordered) = mpsc::unbounded_channel();
     let (is_ready, ready) = oneshot::channel();
     let (ends, ended) = oneshot::channel();
     let table = Arc::new(Table::default());
@@ -130,6 +160,7 @@ pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(
     let desk = Desk { connections, load: Arc::clone(&load) };
     let worker = Worker { table: Arc::clone(&table), orders, ended };
     let (plan, gone) = (Arc::clone(plan), Arc::clone(&table));
+    let at_work = AtWork::begin(&plan);
     let system = actix_web::rt::System::try_current();
     thread(&format!("http-worker-{number}"), move || {
         if let Some(system) = system {
@@ -153,8 +184,11 @@ pub(super) fn start(number: usize, plan: &Arc<Plan>, make: Make) -> io::Result<(
                 let handshakes = Semaphore::new(plan.settings.max_connection_rate());
                 let floor = Floor { plan, apps, table, load, phase, places: RefCell::default(), handshakes };
                 let floor = Rc::new(floor);
-                work(&floor, handed, ordered).await;
+                let is_done = work(&floor, handed, &mut ordered).await;
                 floor.table.leave();
+                if is_done {
+                    at_work.end_together(&mut ordered).await;
+                }
             };
             runtime.block_on(works.boxed_local());
             // Drops what tasks are left, and waits for what runs on the blocking pool.
@@ -184,18 +218,18 @@ struct Place {
     task: Option<AbortHandle>,
 }
 
-/// Serves what is handed over, until nothing is left to serve.
+/// Serves what is handed over, until nothing is left to serve; or until it is cut off, and then says so: `false`.
 async fn work(
     floor: &Rc<Floor>,
     mut handed: mpsc::UnboundedReceiver<Accepted>,
-    mut ordered: mpsc::UnboundedReceiver<Order>,
-) {
+    ordered: &mut mpsc::UnboundedReceiver<Order>,
+) -> bool {
     let mut quiet_until = None;
     let mut is_last = false;
     loop {
         let next = quiet_until.and_then(|quiet_until| floor.clear(quiet_until));
         if is_last && quiet_until.is_some() && floor.places.borrow().is_empty() {
-            return;
+            return true;
         }
         tokio::select! {
             biased;
@@ -206,7 +240,7 @@ async fn work(
                     floor.tell();
                     quiet_until = Some(Instant::now() + quiet);
                 }
-                Some(Order::Cut) | None => return,
+                Some(Order::Cut) | None => return false,
             },
             accepted = handed.recv(), if !is_last => match accepted {
                 Some(accepted) => floor.welcome(accepted),

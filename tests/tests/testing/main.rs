@@ -11,3 +11,4 @@ mod places;
 mod selection;
 mod signals;
 mod snapshots;
+mod workers;
