@@ -73,7 +73,7 @@ const VARIABLES: [Variable; 12] = [
     },
     Variable {
         name: "LIFECYCLE_BIND",
-        form: "addresses such as 0.0.0.0:8080 or unix:/run/app.sock, separated by commas",
+        form: "addresses such as 0.0.0.0:8080, unix:/run/app.sock or fd:3, separated by commas",
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },

@@ -122,6 +122,10 @@ impl Http {
     /// Adds an address to listen on: `host:port` or, on Unix, `unix:/path/of.sock`. Port 0 takes a free one. A host name
     /// stands for each of its addresses. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides them.
     ///
+    /// `fd:3` is a TCP listener that the process was started with, as systemd's socket activation and `systemfd` do
+    /// (`LISTEN_FDS`). It stays the parent's: what arrives between the end of one process and the start of the next waits there,
+    /// and is refused by neither.
+    ///
     /// The socket is bound before the first hook runs, and accepts connections after the last.
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Self {

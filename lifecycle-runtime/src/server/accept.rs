@@ -162,6 +162,9 @@ fn concerns_one(error: &io::Error) -> bool {
 /// A listener that accepts.
 enum Door {
     Tcp(tokio::net::TcpListener),
+    /// The parent's, too.
+    #[cfg(unix)]
+    Inherited(tokio::net::TcpListener),
     #[cfg(unix)]
     Unix(tokio::net::UnixListener, SocketFile),
 }
@@ -169,6 +172,9 @@ enum Door {
 /// A listener that lets in only those who are already waiting.
 enum ClosedDoor {
     Tcp(std::net::TcpListener),
+    /// Of no concern any more: what waits there is for whoever has it next.
+    #[cfg(unix)]
+    LeftOpen,
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
 }
@@ -178,16 +184,17 @@ impl Door {
         Ok(match listener {
             Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
             #[cfg(unix)]
+            Listener::Inherited(listener) => Self::Inherited(tokio::net::TcpListener::from_std(listener)?),
+            #[cfg(unix)]
             Listener::Unix(listener, file) => Self::Unix(tokio::net::UnixListener::from_std(listener)?, file),
         })
     }
 
     async fn accept(&self) -> io::Result<Stream> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                Ok(Stream::Tcp(stream.into_std()?, peer))
-            }
+            Self::Tcp(listener) => accept_tcp(listener).await,
+            #[cfg(unix)]
+            Self::Inherited(listener) => accept_tcp(listener).await,
             #[cfg(unix)]
             Self::Unix(listener, _) => Ok(Stream::Unix(listener.accept().await?.0.into_std()?)),
         }
@@ -204,6 +211,8 @@ impl Door {
                 ClosedDoor::Tcp(listener)
             }
             #[cfg(unix)]
+            Self::Inherited(_) => ClosedDoor::LeftOpen,
+            #[cfg(unix)]
             Self::Unix(listener, file) => {
                 // Nobody finds the socket any more.
                 drop(file);
@@ -213,12 +222,19 @@ impl Door {
     }
 }
 
+async fn accept_tcp(listener: &tokio::net::TcpListener) -> io::Result<Stream> {
+    let (stream, peer) = listener.accept().await?;
+    Ok(Stream::Tcp(stream.into_std()?, peer))
+}
+
 impl ClosedDoor {
     /// The next connection that waits. The listener doesn't block.
     fn next(&self) -> Option<Stream> {
         loop {
             let next = match self {
                 Self::Tcp(listener) => listener.accept().map(|(stream, peer)| Stream::Tcp(stream, peer)),
+                #[cfg(unix)]
+                Self::LeftOpen => return None,
                 #[cfg(unix)]
                 Self::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
             };

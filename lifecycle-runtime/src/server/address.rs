@@ -12,9 +12,15 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Socket, Type};
 
+#[cfg(unix)]
+mod inherited;
+
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
     Tcp(Socket),
+    /// The parent's, which listens all the time.
+    #[cfg(unix)]
+    Inherited(TcpListener),
     #[cfg(unix)]
     Unix(Socket, SocketFile),
 }
@@ -22,6 +28,8 @@ pub(super) enum Bound {
 /// A socket that listens.
 pub(super) enum Listener {
     Tcp(TcpListener),
+    #[cfg(unix)]
+    Inherited(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener, SocketFile),
 }
@@ -34,11 +42,20 @@ pub(super) enum BindError {
     Refused(String),
 }
 
-/// Binds an address: `host:port`, each address that the host resolves to, or `unix:/path`.
+/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path`, or takes the parent's `fd:3`.
 pub(super) fn bind(address: &str) -> Result<Vec<Bound>, BindError> {
     #[cfg(unix)]
     if let Some(path) = address.strip_prefix("unix:") {
         return Ok(vec![bind_unix(path.into()).map_err(|error| refused(address, &error))?]);
+    }
+    #[cfg(unix)]
+    if let Some(number) = address.strip_prefix("fd:") {
+        let listener = inherited::take(number).map_err(|error| {
+            BindError::Malformed(format!(
+                "can't take the listener `{address}`: {error}; start the process with one, as systemd and systemfd do, or use host:port"
+            ))
+        })?;
+        return Ok(vec![Bound::Inherited(listener)]);
     }
     let resolved: Vec<_> = address.to_socket_addrs().map_err(|error| malformed(address, &error))?.collect();
     if resolved.is_empty() {
@@ -62,7 +79,7 @@ pub(super) fn bind(address: &str) -> Result<Vec<Bound>, BindError> {
 
 fn malformed(address: &str, error: &io::Error) -> BindError {
     BindError::Malformed(format!(
-        "`{address}` is no address to listen on ({error}); use host:port, as in 127.0.0.1:8080, or unix:/path"
+        "`{address}` is no address to listen on ({error}); use host:port, as in 127.0.0.1:8080, unix:/path or fd:3"
     ))
 }
 
@@ -165,6 +182,8 @@ impl Bound {
                 socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket has no address"))
             }
             #[cfg(unix)]
+            Self::Inherited(listener) => listener.local_addr(),
+            #[cfg(unix)]
             Self::Unix(..) => Ok(SocketAddr::from(([127, 0, 0, 1], 8080))),
         }
     }
@@ -177,6 +196,8 @@ impl Bound {
                 socket.listen(backlog)?;
                 Ok(Listener::Tcp(socket.into()))
             }
+            #[cfg(unix)]
+            Self::Inherited(listener) => Ok(Listener::Inherited(listener)),
             #[cfg(unix)]
             Self::Unix(socket, file) => {
                 // As long as it didn't listen, its file looked like one that was left behind.
@@ -197,12 +218,18 @@ impl Listener {
     /// Where it can be reached, as a URL.
     pub(super) fn url(&self, scheme: &str) -> String {
         match self {
-            Self::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("{scheme}://{address}"),
-                Err(error) => format!("{scheme}://? ({error})"),
-            },
+            Self::Tcp(listener) => tcp_url(listener, scheme),
+            #[cfg(unix)]
+            Self::Inherited(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
             Self::Unix(_, file) => format!("unix:{}", file.path.display()),
         }
+    }
+}
+
+fn tcp_url(listener: &TcpListener, scheme: &str) -> String {
+    match listener.local_addr() {
+        Ok(address) => format!("{scheme}://{address}"),
+        Err(error) => format!("{scheme}://? ({error})"),
     }
 }

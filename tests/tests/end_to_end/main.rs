@@ -14,6 +14,7 @@ mod harness;
 mod http2;
 mod idle;
 mod in_flight;
+mod inherited;
 mod live;
 mod output;
 mod phases;
