@@ -1,13 +1,14 @@
 //! The database: what has been read, how far, and how much of it the collector has.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use crate::follow::{FileId, Piece};
 use crate::settings::settings;
@@ -42,7 +43,13 @@ pub async fn db(settings: Dep<settings>) -> Result<SqlitePool, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE);
     // One writes lines, one what was forwarded, one looks after both.
-    let pool = SqlitePoolOptions::new().max_connections(3).acquire_timeout(PATIENCE);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(3)
+        .acquire_timeout(PATIENCE)
+        // SQLite rolls some transactions back by itself, as when the disk is full
+        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction). The library doesn't hear of
+        // it, its own rollback fails, and the connection would refuse to begin another.
+        .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))));
     pool.connect_with(options).await.map_err(|source| OpenError { path, source })
 }
 
@@ -144,6 +151,29 @@ pub mod tests {
         assert_eq!(lines(&db).await, ["a", "bc", "d"]);
         let positions = positions(Dep::new(db)).await.unwrap();
         assert_eq!(positions.into_values().collect::<Vec<_>>(), [4, 3]);
+    }
+
+    #[tokio::test]
+    async fn writes_go_on_once_a_full_disk_has_space_again() {
+        let (_folder, db) = migrated().await;
+        // How many pages the file may have: no more than it has, or more than it will ever need.
+        let limit = async |pages: &'static str| {
+            let mut all = Vec::new();
+            for _ in 0..3 {
+                let mut connection = db.acquire().await.unwrap();
+                sqlx::query(pages).execute(&mut *connection).await.unwrap();
+                all.push(connection);
+            }
+        };
+        let line = "x".repeat(100_000);
+        for _ in 0..3 {
+            limit("PRAGMA max_page_count = 1").await;
+            let WriteError::Database(full) = write(&db, &[piece(1, 0, 2, &line)]).await.unwrap_err() else { panic!() };
+            assert_eq!(full.into_database_error().unwrap().code().unwrap(), "13", "SQLITE_FULL");
+        }
+        limit("PRAGMA max_page_count = 1000000").await;
+        write(&db, &[piece(1, 0, 2, &line)]).await.unwrap();
+        assert_eq!(lines(&db).await, [line]);
     }
 
     #[tokio::test]
