@@ -1,0 +1,62 @@
+//! Those who have an account.
+
+use lifecycle_runtime::{BoxError, Dep, on_startup};
+use sqlx::FromRow;
+use validator::ValidateLength;
+
+use super::api::SHORTEST_PASSWORD;
+use super::passwords::passwords;
+use super::{OF_CUSTOMERS, PERMISSIONS};
+use crate::problem::Problem;
+use crate::store::{Store, db, migrations};
+
+#[derive(Debug, FromRow)]
+pub struct User {
+    pub id: i64,
+    pub password: String,
+    pub scopes: String,
+}
+
+/// Makes `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set; an account that is there keeps its own.
+#[on_startup(after = [migrations])]
+pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), BoxError> {
+    let Ok(password) = std::env::var("ADMIN_PASSWORD") else { return Ok(()) };
+    if !password.validate_length(Some(SHORTEST_PASSWORD), None, None) {
+        return Err(format!(
+            "ADMIN_PASSWORD has fewer than {SHORTEST_PASSWORD} characters; choose another, or unset it to have no admin"
+        )
+        .into());
+    }
+    let hash = passwords.hash(password).await?;
+    match add(&db, "admin@shop.test", &hash, &PERMISSIONS.join(" ")).await {
+        Ok(_) | Err(Problem::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn add_customer(store: &Store, email: &str, hash: &str) -> Result<i64, Problem> {
+    add(store, email, hash, OF_CUSTOMERS).await
+}
+
+async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64, Problem> {
+    let added = sqlx::query_scalar("INSERT INTO users (email, password, scopes) VALUES ($1, $2, $3) RETURNING id")
+        .bind(email)
+        .bind(hash)
+        .bind(scopes)
+        .fetch_one(&**store)
+        .await;
+    match added {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Err(Problem::Conflict("there is an account for this address already"))
+        }
+        other => Ok(other?),
+    }
+}
+
+pub async fn find(store: &Store, email: &str) -> sqlx::Result<Option<User>> {
+    // There is none, and PostgreSQL would not take it as a text.
+    if email.contains('\0') {
+        return Ok(None);
+    }
+    sqlx::query_as("SELECT id, password, scopes FROM users WHERE email = $1").bind(email).fetch_optional(&**store).await
+}

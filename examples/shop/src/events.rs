@@ -1,0 +1,87 @@
+//! What has happened: the numbered list that the outbox delivers and the feed shows.
+
+use jiff::Timestamp;
+use lifecycle_runtime::on_startup;
+use serde::Serialize;
+use sqlx::{Any, FromRow, Transaction};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::store::Store;
+
+/// Something that happened, as its receivers get it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Event {
+    /// Ascending, without gaps, in the order in which events were committed.
+    pub seq: i64,
+    /// The same whenever the event is delivered.
+    pub key: String,
+    pub kind: String,
+    /// JSON.
+    pub body: String,
+}
+
+/// Something that is about to have happened.
+pub struct NewEvent<'a, T> {
+    pub user: i64,
+    pub kind: &'a str,
+    pub body: &'a T,
+}
+
+/// The number of the last event that this process has committed: wakes whoever waits for new ones.
+#[on_startup]
+pub fn news() -> watch::Sender<i64> {
+    watch::Sender::new(0)
+}
+
+/// Writes the event and its deliveries, in the transaction of what happened. Takes the list for itself until the
+/// transaction ends, so it belongs to its end.
+pub async fn record<T: Serialize>(
+    transaction: &mut Transaction<'static, Any>,
+    event: &NewEvent<'_, T>,
+    now: Timestamp,
+) -> Result<i64, RecordError> {
+    let seq: i64 =
+        sqlx::query_scalar("UPDATE last_event SET seq = seq + 1 RETURNING seq").fetch_one(&mut **transaction).await?;
+    sqlx::query("INSERT INTO events (seq, key, user_id, kind, body) VALUES ($1, $2, $3, $4, $5)")
+        .bind(seq)
+        .bind(Uuid::new_v4().to_string())
+        .bind(event.user)
+        .bind(event.kind)
+        .bind(serde_json::to_string(event.body)?)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("INSERT INTO deliveries (seq, target, due_at) VALUES ($1, 'webhook', $2), ($1, 'mail', $2)")
+        .bind(seq)
+        .bind(now.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(seq)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Write(#[from] sqlx::Error),
+    #[error("the event can't be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Up to so many events behind this one, in their order: of this user, or of all.
+pub async fn since(store: &Store, seq: i64, user: Option<i64>, limit: i64) -> sqlx::Result<Vec<Event>> {
+    let everyone = i64::from(user.is_none());
+    sqlx::query_as(
+        "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND ($2 = 1 OR user_id = $3) ORDER BY seq LIMIT $4",
+    )
+    .bind(seq)
+    .bind(everyone)
+    .bind(user.unwrap_or_default())
+    .bind(limit)
+    .fetch_all(&**store)
+    .await
+}
+
+/// The number of the last event of all.
+pub async fn last(store: &Store) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT seq FROM last_event").fetch_one(&**store).await
+}

@@ -1,0 +1,129 @@
+//! The live feed: what happens, as server-sent events that resume where a client left off.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, Responder, get};
+use futures_util::stream::unfold;
+use lifecycle_runtime::{Dep, Stop};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::auth::{Granted, ReadOrders};
+use crate::events::{self, Event, news};
+use crate::problem::{Invalid, Problem, Refusal};
+use crate::store::{Store, db};
+
+/// How often to look for what another process has written, if nothing is heard.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often something is sent in any case, so that whoever is between knows that the connection lives.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// How long a client waits before it comes again, in milliseconds, and an event that says so.
+const HELLO: &str = "retry: 500\n\n";
+
+const BATCH: i64 = 100;
+
+/// Follows orders as they are placed: a customer's own, or all for an admin.
+///
+/// Server-sent events, each with the number of the event as its `id`. A client that comes back with `Last-Event-ID` misses
+/// nothing; one that has none begins with what comes next. The stream ends when the shop stops: come again.
+#[utoipa::path(
+    tag = "orders",
+    params(("last-event-id" = Option<i64>, Header, description = "The last event that was seen", minimum = 0)),
+    security(("password" = ["orders:read"])),
+    responses(
+        (status = OK, content_type = "text/event-stream", body = String),
+        (status = UNAUTHORIZED, body = Refusal),
+        (status = FORBIDDEN, body = Refusal),
+        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+    )
+)]
+#[get("/orders/events")]
+pub async fn follow_orders(
+    customer: Granted<ReadOrders>,
+    request: HttpRequest,
+    db: Dep<db>,
+    news: Dep<news>,
+    stop: Stop,
+) -> Result<impl Responder, Problem> {
+    let news = news.subscribe();
+    let seen = match request.headers().get("last-event-id") {
+        Some(value) => {
+            value.to_str().ok().and_then(|text| text.parse().ok()).filter(|seq| *seq >= 0).ok_or_else(|| {
+                Problem::invalid(&["header", "last-event-id"], "int_parsing", "has to be the id of an event")
+            })?
+        }
+        None => events::last(&db).await?,
+    };
+    let feed =
+        Feed { db, news, stop, user: customer.sees(), seen, waiting: VecDeque::new(), beat: Instant::now() + BEAT };
+    let hello = futures_util::stream::iter([Ok::<_, Problem>(Bytes::from_static(HELLO.as_bytes()))]);
+    let events = unfold(feed, |mut feed| async move { feed.next().await.map(|bytes| (Ok(bytes), feed)) });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // A compressor would keep events back until it has enough of them.
+        .insert_header((header::CONTENT_ENCODING, "identity"))
+        .streaming(futures_util::StreamExt::chain(hello, events)))
+}
+
+/// What one client follows.
+struct Feed {
+    db: Dep<db>,
+    news: watch::Receiver<i64>,
+    stop: Stop,
+    user: Option<i64>,
+    seen: i64,
+    waiting: VecDeque<Event>,
+    beat: Instant,
+}
+
+impl Feed {
+    /// What to send next; nothing once the shop stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                self.beat = Instant::now() + BEAT;
+                return Some(Bytes::from(text(&event)));
+            }
+            if self.stop.is_requested() {
+                return None;
+            }
+            self.news.mark_unchanged();
+            match self.read().await {
+                Ok(()) if !self.waiting.is_empty() => continue,
+                Ok(()) => {}
+                Err(error) => tracing::warn!("the feed can't be read: {error}"),
+            }
+            let heard = async {
+                tokio::select! {
+                    () = self.stop.requested() => {}
+                    _ = self.news.changed() => {}
+                    () = sleep(LOOK) => {}
+                }
+            };
+            if timeout_at(self.beat, heard).await.is_err() {
+                self.beat = Instant::now() + BEAT;
+                return Some(Bytes::from_static(b": still here\n\n"));
+            }
+        }
+    }
+
+    async fn read(&mut self) -> sqlx::Result<()> {
+        let store: &Store = &self.db;
+        let events = events::since(store, self.seen, self.user, BATCH).await?;
+        self.seen = events.last().map_or(self.seen, |event| event.seq);
+        self.waiting.extend(events);
+        Ok(())
+    }
+}
+
+/// JSON has no line breaks of its own, so one `data:` is enough.
+fn text(event: &Event) -> String {
+    let Event { seq, kind, body, .. } = event;
+    format!("id: {seq}\nevent: {kind}\ndata: {body}\n\n")
+}

@@ -1,0 +1,36 @@
+//! An order-taking API, with everything that a team ships.
+//!
+//! Each module declares what it does when the service starts and stops beside the code that needs it; nothing is wired
+//! up here.
+
+mod api;
+mod auth;
+mod clock;
+mod docs;
+mod events;
+mod feed;
+mod input;
+mod limits;
+mod logs;
+mod mail;
+mod orders;
+mod outbox;
+mod problem;
+mod products;
+mod settings;
+mod store;
+
+use std::process::ExitCode;
+
+use lifecycle_runtime::{Http, Lifecycle};
+
+fn main() -> ExitCode {
+    service().run()
+}
+
+fn service() -> Lifecycle {
+    Lifecycle::new().http(Http::new(api::app).workers(3_usize))
+}
+
+#[cfg(test)]
+mod tests;

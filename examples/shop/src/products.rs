@@ -1,0 +1,80 @@
+//! What can be ordered.
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::Json;
+use actix_web::{HttpResponse, Responder, get, post};
+use lifecycle_runtime::Dep;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use crate::auth::{Admin, Granted};
+use crate::input::{Body, one_line, whole};
+use crate::problem::{Invalid, Problem, Refusal};
+use crate::store::db;
+
+pub fn routes(app: &mut ServiceConfig<'_>) {
+    app.service(list_products).service(add_product);
+}
+
+#[derive(Debug, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+pub struct Product {
+    pub id: i64,
+    pub name: String,
+    /// In cents.
+    pub price: i64,
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    #[validate(length(min = 1, max = 80), custom(function = one_line))]
+    #[schema(min_length = 1, max_length = 80, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", example = "sugar")]
+    pub name: String,
+    /// In cents.
+    #[serde(deserialize_with = "whole")]
+    #[validate(range(min = 0, max = 10_000_000))]
+    #[schema(minimum = 0, maximum = 10_000_000, example = 199)]
+    pub price: i64,
+}
+
+/// What there is.
+#[utoipa::path(tag = "products", responses((status = OK, body = [Product])))]
+#[get("/products")]
+async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
+    let products: Vec<Product> =
+        sqlx::query_as("SELECT id, name, price FROM products ORDER BY id").fetch_all(&**db).await?;
+    Ok(Json(products))
+}
+
+/// Adds a product.
+#[utoipa::path(
+    tag = "products",
+    request_body = NewProduct,
+    security(("password" = ["admin"])),
+    responses(
+        (status = CREATED, body = Product, headers(("location" = String))),
+        (status = UNAUTHORIZED, body = Refusal),
+        (status = FORBIDDEN, body = Refusal),
+        (status = CONFLICT, description = "There is one of this name", body = Refusal),
+        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+    )
+)]
+#[post("/products")]
+async fn add_product(_: Granted<Admin>, new: Body<NewProduct>, db: Dep<db>) -> Result<impl Responder, Problem> {
+    let Body(NewProduct { name, price }) = new;
+    let added = sqlx::query_as("INSERT INTO products (name, price) VALUES ($1, $2) RETURNING id, name, price")
+        .bind(name)
+        .bind(price)
+        .fetch_one(&**db)
+        .await;
+    let product: Product = match added {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            return Err(Problem::Conflict("there is a product of this name already"));
+        }
+        other => other?,
+    };
+    Ok(HttpResponse::Created().insert_header((LOCATION, "/products")).json(product))
+}

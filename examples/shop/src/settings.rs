@@ -1,0 +1,161 @@
+//! What can be configured, in a file and by the environment; and secrets, which stand in the environment only.
+
+use std::num::NonZeroU32;
+
+use config::{Config, ConfigError, Environment, File};
+use jiff::SignedDuration;
+use lettre::Address;
+use lettre::message::Mailbox;
+use lifecycle_runtime::on_startup;
+use serde::Deserialize;
+
+/// The service's settings: the defaults, then the file that `SHOP_FILE` names (`shop.toml` if there is one), then the
+/// environment: `SHOP_WEBHOOK_URL` is `webhook_url`.
+///
+/// There is no secret among them, so the file can stand in a repository: it has no key for one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How long a database that can't be reached is waited for; not at all by default.
+    pub database_patience: SignedDuration,
+    /// Where orders are delivered to. Without it they wait in the outbox until there is one.
+    pub webhook_url: Option<String>,
+    /// How long the receiver may take to answer; 5 s by default. After twice this time a delivery that was interrupted, by a
+    /// crash for example, is made again.
+    pub webhook_timeout: SignedDuration,
+    /// Whom mails come from; `Shop <orders@shop.test>` by default.
+    pub mail_from: Mailbox,
+    /// The origins whose pages may call the API (CORS): `["https://shop.example"]`, in the environment separated by commas;
+    /// none by default.
+    pub allowed_origins: Vec<String>,
+    /// How long an access token is good for; 15 minutes by default.
+    pub token_lifetime: SignedDuration,
+    /// How long a refresh token is good for; 14 days by default.
+    pub refresh_lifetime: SignedDuration,
+    /// How many requests one address may make at once; 100 by default.
+    pub burst: NonZeroU32,
+    /// How many more it may make in each second; 50 by default.
+    pub requests_per_second: NonZeroU32,
+    /// How many passwords one address may try at once, and how many more in each minute; 10 by default.
+    pub sign_ins_per_minute: NonZeroU32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database_patience: SignedDuration::ZERO,
+            webhook_url: None,
+            webhook_timeout: SignedDuration::from_secs(5),
+            mail_from: Mailbox::new(Some("Shop".to_owned()), Address::new("orders", "shop.test").expect("an address")),
+            allowed_origins: Vec::new(),
+            token_lifetime: SignedDuration::from_mins(15),
+            refresh_lifetime: SignedDuration::from_hours(14 * 24),
+            burst: const { NonZeroU32::new(100).unwrap() },
+            requests_per_second: const { NonZeroU32::new(50).unwrap() },
+            sign_ins_per_minute: const { NonZeroU32::new(10).unwrap() },
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{0}; a setting is a key of shop.toml, or a variable like SHOP_WEBHOOK_URL")]
+    Unreadable(#[from] ConfigError),
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Reads them before anything is opened: a setting that is misspelt ends the start instead of being ignored.
+#[on_startup]
+pub fn settings() -> Result<Settings, SettingsError> {
+    let file = match std::env::var("SHOP_FILE") {
+        Ok(named) => File::with_name(&named),
+        Err(_) => File::with_name("shop.toml").required(false),
+    };
+    Settings::read(
+        file,
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
+}
+
+impl Settings {
+    fn read(
+        file: File<impl config::FileSource<config::FileFormat> + Send + Sync + 'static, config::FileFormat>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let variables = variables.filter(|(name, _)| name != "SHOP_FILE").collect();
+        let environment = Environment::with_prefix("SHOP")
+            .source(Some(variables))
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("allowed_origins");
+        let settings: Self = Config::builder().add_source(file).add_source(environment).build()?.try_deserialize()?;
+        match settings.problem() {
+            Some(problem) => Err(SettingsError::Wrong(problem)),
+            None => Ok(settings),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let times = [
+            ("webhook_timeout", self.webhook_timeout),
+            ("token_lifetime", self.token_lifetime),
+            ("refresh_lifetime", self.refresh_lifetime),
+        ];
+        if let Some((name, time)) = times.into_iter().find(|(_, time)| !time.is_positive()) {
+            return Some(format!("`{name}` is {time:#}; give it more than nothing, like `30s`"));
+        }
+        let url = self.webhook_url.as_ref()?;
+        match reqwest::Url::parse(url) {
+            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => None,
+            Ok(_) => Some(format!("`webhook_url` is `{url}`; it has to begin with http:// or https://")),
+            Err(error) => Some(format!("`webhook_url` is `{url}`: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::FileFormat;
+
+    use super::*;
+
+    fn read(file: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::read(File::from_str(file, FileFormat::Toml), variables).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn have_defaults() {
+        assert_eq!(read("", &[("PATH", "/bin"), ("SHOP_FILE", "x")]), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let file = "webhook_url = 'http://a'\nwebhook_timeout = '2s'\nallowed_origins = ['http://x']";
+        let settings = read(file, &[("SHOP_WEBHOOK_URL", "http://b"), ("SHOP_BURST", "7")]).unwrap();
+        assert_eq!(settings.webhook_url.as_deref(), Some("http://b"));
+        assert_eq!((settings.webhook_timeout, settings.burst.get()), (SignedDuration::from_secs(2), 7));
+        assert_eq!(settings.allowed_origins, ["http://x"]);
+        let settings = read(file, &[("SHOP_ALLOWED_ORIGINS", "http://y,http://z")]).unwrap();
+        assert_eq!(settings.allowed_origins, ["http://y", "http://z"]);
+    }
+
+    #[track_caller]
+    fn refused(file: &str, variables: &[(&str, &str)], part: &str) {
+        let error = read(file, variables).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        refused("webhok_url = 'http://a'", &[], "unknown field `webhok_url`");
+        refused("jwt_secret = 'x'", &[], "unknown field `jwt_secret`");
+        refused("", &[("SHOP_WEBHOK_URL", "http://a")], "unknown field `webhok_url`");
+        refused("burst = 'many'", &[], "for key `burst`");
+        refused("mail_from = 'nobody'", &[], "for key `mail_from`");
+        refused("", &[("SHOP_BURST", "0")], "expected a nonzero u32 for key `burst`");
+        refused("", &[("SHOP_WEBHOOK_TIMEOUT", "0s")], "`webhook_timeout` is 0s");
+        refused("", &[("SHOP_WEBHOOK_URL", "ftp://a")], "has to begin with http:// or https://");
+    }
+}

@@ -1,0 +1,143 @@
+//! The whole shop inside a test, with fakes for what is outside of it: the time and the mail.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::{AUTHORIZATION, ContentType};
+use actix_web::test::{TestRequest, read_body_json};
+use futures_util::future::{BoxFuture, FutureExt};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle_runtime::BoxError;
+use lifecycle_runtime::testing::{TestApp, TestAppBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::auth::{SECRET, TokenKeys, token_keys};
+use crate::clock::{Clock, clock};
+use crate::logs::log;
+use crate::mail::{Mail, Mailer, mailer};
+use crate::outbox::outbox;
+use crate::settings::{Settings, settings};
+use crate::store::{Store, close_db, db, migrations};
+
+/// A clock that goes on when it is told to.
+#[derive(Clone, Default)]
+struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    fn advance(&self, time: SignedDuration) {
+        self.0.fetch_add(time.as_millis().try_into().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// A mailer that keeps what it is given, and fails as often as it is told to.
+#[derive(Clone, Default)]
+struct TestMailer {
+    fails: Arc<AtomicUsize>,
+    given: Arc<Mutex<Vec<Mail>>>,
+}
+
+impl Mailer for TestMailer {
+    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), BoxError>> {
+        async move {
+            self.given.lock().unwrap().push(mail);
+            let failed = self.fails.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            failed.map_or(Ok(()), |_| Err("the mail server is down".into()))
+        }
+        .boxed()
+    }
+}
+
+impl TestMailer {
+    /// Waits until so many mails were given to it.
+    async fn wait_for(&self, number: usize) -> Vec<Mail> {
+        let begun = Instant::now();
+        while self.given.lock().unwrap().len() < number {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", self.given.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.given.lock().unwrap().clone()
+    }
+}
+
+/// The shop with a database of its own and this clock.
+async fn shop(folder: &TempDir, time: &TestClock) -> TestAppBuilder {
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("shop.db").display());
+    TestApp::of(crate::service())
+        .replace::<settings>(Settings::default())
+        .replace::<token_keys>(TokenKeys::new(SECRET).unwrap())
+        .replace::<db>(Store::open(&url).await.unwrap())
+        .replace::<clock>(Box::new(time.clone()))
+        .without::<log>()
+}
+
+async fn post(app: &TestApp, path: &str, token: &str, body: Value) -> (u16, Value) {
+    let request =
+        TestRequest::post().uri(path).set_json(body).insert_header((AUTHORIZATION, format!("Bearer {token}")));
+    let response = app.request(request).await;
+    (response.status().as_u16(), read_body_json(response).await)
+}
+
+/// Makes an account, and signs in.
+async fn sign_up(app: &TestApp) -> String {
+    let ana = json!({ "email": "ana@example.org", "password": "correct horse battery" });
+    assert_eq!(post(app, "/users", "", ana).await.0, 201);
+    let form = "grant_type=password&username=ana@example.org&password=correct+horse+battery";
+    let request = TestRequest::post().uri("/token").insert_header(ContentType::form_url_encoded()).set_payload(form);
+    let tokens: Value = read_body_json(app.request(request).await).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+fn an_order() -> Value {
+    json!({ "items": [{ "product": 1, "quantity": 1 }] })
+}
+
+#[actix_web::test]
+async fn a_mail_that_could_not_be_sent_is_sent_again_later_as_the_same() {
+    let (folder, time, mail) = (tempfile::tempdir().unwrap(), TestClock::default(), TestMailer::default());
+    mail.fails.store(2, Ordering::Relaxed);
+    let app = shop(&folder, &time).await.replace::<mailer>(Box::new(mail.clone())).start().await;
+    let token = sign_up(&app).await;
+    assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
+    mail.wait_for(1).await;
+    for number in 2..=3 {
+        // The outbox looks, and finds that it is not time yet.
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        assert_eq!(mail.given.lock().unwrap().len(), number - 1);
+        time.advance(SignedDuration::from_secs(2));
+        mail.wait_for(number).await;
+    }
+    let given = mail.given.lock().unwrap().clone();
+    assert_eq!((&given[0], &given[1]), (&given[1], &given[2]));
+    assert_eq!(given[0].to, "ana@example.org");
+
+    let report = app.stop().await;
+    report.assert_clean().assert_before::<migrations, outbox>().assert_ran_once::<close_db>();
+}
+
+#[actix_web::test]
+async fn a_token_is_good_until_the_clock_says_otherwise() {
+    let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
+    let app = shop(&folder, &time).await.without::<outbox>().start().await;
+    let token = sign_up(&app).await;
+    time.advance(SignedDuration::from_mins(15) - SignedDuration::from_secs(1));
+    assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
+    time.advance(SignedDuration::from_secs(1));
+    assert_eq!(post(&app, "/orders", &token, an_order()).await, (401, json!({ "detail": "the token has expired" })));
+    app.stop().await.assert_clean();
+}
+
+#[actix_web::test]
+async fn a_start_that_fails_closes_the_database_it_has_opened() {
+    let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
+    let report = shop(&folder, &time).await.fail::<migrations>("no space left").run().await;
+    report.assert_exit_code(1).assert_failed::<migrations>("no space left").assert_ran_once::<close_db>();
+    report.assert_not_run::<outbox>();
+}

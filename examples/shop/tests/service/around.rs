@@ -1,0 +1,138 @@
+//! What stands around the routes: limits, CORS, ids, compression, metrics, workers.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::client::{Customer, agent, token};
+use crate::process::{Service, command};
+
+#[test]
+fn an_address_that_asks_for_too_much_has_to_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service =
+        Service::spawn(command(folder.path()).env("SHOP_BURST", "20").env("SHOP_REQUESTS_PER_SECOND", "1"));
+    let url = service.url();
+    let statuses: Vec<_> =
+        (0..40).map(|_| agent().get(format!("{url}/products")).call().unwrap().status().as_u16()).collect();
+    assert!(statuses[..20].iter().all(|status| *status == 200), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let refused = agent().get(format!("{url}/products")).call().unwrap();
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    for path in ["livez", "readyz", "metrics"] {
+        assert_eq!(agent().get(format!("{url}/{path}")).call().unwrap().status(), 200, "{path} is for operators");
+    }
+    service.stop();
+}
+
+#[test]
+fn passwords_can_be_tried_only_so_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_SIGN_INS_PER_MINUTE", "5"));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    let form = [("grant_type", "password"), ("username", "ana@example.org"), ("password", "guess")];
+    let statuses: Vec<_> = (0..8).map(|_| token(&url, &form).0).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 3, "{statuses:?}");
+    assert_eq!(statuses.last(), Some(&429));
+    assert_eq!(ana.get("/orders").0, 200, "who is signed in goes on");
+    service.stop();
+}
+
+#[test]
+fn only_pages_of_allowed_origins_may_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(
+        command(folder.path()).env("SHOP_ALLOWED_ORIGINS", "https://shop.example,http://localhost:3000"),
+    );
+    let url = service.url();
+    let preflight = |origin: &str, method: &str| {
+        let request = agent().options(format!("{url}/orders")).header("origin", origin);
+        let request = request.header("access-control-request-method", method);
+        let response = request.header("access-control-request-headers", "authorization,content-type").call().unwrap();
+        let allowed =
+            response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), allowed)
+    };
+    assert_eq!(preflight("https://shop.example", "POST"), (200, Some("https://shop.example".to_owned())));
+    assert_eq!(preflight("http://localhost:3000", "POST").0, 200);
+    for (origin, method) in [
+        ("https://evil.example", "POST"),
+        ("https://shop.example.evil.example", "POST"),
+        ("http://shop.example", "POST"),
+        ("null", "POST"),
+        ("https://shop.example", "DELETE"),
+    ] {
+        assert_eq!(preflight(origin, method), (400, None), "{origin} {method}");
+    }
+    let simple = agent().get(format!("{url}/products")).header("origin", "https://evil.example").call().unwrap();
+    assert_eq!(simple.headers().get("access-control-allow-origin"), None);
+    service.stop();
+}
+
+#[test]
+fn requests_are_numbered_logged_counted_and_compressed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    let response = agent().get(format!("{url}/products?secret=1")).call().unwrap();
+    let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    let missing = agent().get(format!("{url}/no-such-page")).call().unwrap();
+    assert_ne!(missing.headers()["x-request-id"].to_str().unwrap(), id);
+    for encoding in ["br", "gzip"] {
+        let response = agent().get(format!("{url}/openapi.json")).header("accept-encoding", encoding).call().unwrap();
+        assert_eq!(response.headers()["content-encoding"], encoding);
+    }
+    let metrics = agent().get(format!("{url}/metrics")).call().unwrap().into_body().read_to_string().unwrap();
+    assert!(
+        metrics.contains("shop_http_requests_total{endpoint=\"/products\",method=\"GET\",status=\"200\"} 1"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("endpoint=\"unknown\",method=\"GET\",status=\"404\""), "{metrics}");
+    assert!(!metrics.contains("no-such-page"), "a client could fill the memory:\n{metrics}");
+    let log = service.stop();
+    let line = log.lines().find(|line| line.contains(&id)).expect("a line for the request");
+    assert!(line.contains("method=GET path=\"/products\"") && line.ends_with("status=200"), "{line}");
+    assert!(!log.contains("secret=1"), "{log}");
+}
+
+#[test]
+fn three_workers_serve_unless_the_environment_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    for (workers, expected) in [(None, 3), (Some("2"), 2)] {
+        let mut command = command(folder.path());
+        let mut service = Service::spawn(command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))));
+        service.url();
+        let tasks = fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
+        let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        assert_eq!(names.filter(|name| name.starts_with("http-worker-")).count(), expected);
+        service.stop();
+    }
+}
+
+#[test]
+fn the_api_describes_itself_and_every_route_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    let (status, description) = ana.get("/openapi.json");
+    assert_eq!(status, 200);
+    let mut paths: Vec<_> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/orders", "/orders/events", "/orders/{id}", "/products", "/token", "/users"]);
+    let flow = &description["components"]["securitySchemes"]["password"]["flows"]["password"];
+    assert_eq!(flow["tokenUrl"], "/token");
+    assert_eq!(flow["scopes"].as_object().unwrap().len(), 3);
+    let place = &description["paths"]["/orders"]["post"];
+    assert_eq!(place["security"], json!([{ "password": ["orders:write"] }]));
+    assert_eq!(description["components"]["schemas"]["Item"]["properties"]["quantity"]["maximum"], 1000);
+    for page in ["docs/", "docs/swagger-ui-bundle.js", "redoc", "redoc/redoc.standalone.js"] {
+        let response = agent().get(format!("{url}/{page}")).call().unwrap();
+        assert_eq!(response.status(), 200, "{page}");
+    }
+    assert_eq!(agent().get(format!("{url}/docs")).call().unwrap().headers()["location"], "/docs/");
+    service.stop();
+}

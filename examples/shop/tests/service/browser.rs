@@ -1,0 +1,205 @@
+//! The docs pages and CORS in a real browser, if one is installed.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use actix_web::rt::System;
+use fantoccini::{Client, ClientBuilder, Locator};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::client::{Customer, PASSWORD};
+use crate::kills::order_until_gone;
+use crate::process::{LIMIT, Service, command, skipped};
+use crate::receiver::Receiver;
+
+/// A browser without a window, and what drives it.
+struct Browser {
+    driver: Child,
+    url: String,
+    profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Nothing, and a line that says so, where none is installed.
+    fn start() -> Option<Self> {
+        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut driver) = driver else {
+            skipped("no Chromium is installed (apt-get install chromium chromium-driver)");
+            return None;
+        };
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port =
+            lines.find_map(|line| line.split_once("started successfully on port ").map(|(_, port)| port.to_owned()));
+        let url = format!("http://127.0.0.1:{}", port.unwrap().trim_end_matches('.'));
+        thread::spawn(move || lines.for_each(drop));
+        Some(Self { driver, url, profile: tempfile::tempdir().unwrap() })
+    }
+
+    async fn client(&self) -> Client {
+        let profile = format!("--user-data-dir={}", self.profile.path().display());
+        let args = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-sync",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--window-size=1400,2000",
+            &profile,
+        ];
+        let wanted = json!({ "goog:chromeOptions": { "args": args }, "goog:loggingPrefs": { "browser": "ALL" } });
+        let wanted = wanted.as_object().unwrap().clone();
+        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(wanted)
+            .connect(&self.url)
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+async fn click(page: &Client, selector: &str) {
+    element(page, selector).await.click().await.unwrap();
+}
+
+async fn element(page: &Client, selector: &str) -> fantoccini::elements::Element {
+    let found = page.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
+    found.unwrap_or_else(|error| panic!("{selector}: {error}"))
+}
+
+/// Where all that the page has loaded came from. What it would have liked, and was not let to, is not loaded.
+async fn origins(page: &Client) -> Vec<Value> {
+    let script = "
+        const loaded = performance.getEntriesByType('resource').filter(entry => entry.responseStatus !== 0);
+        return [...new Set(loaded.map(entry => new URL(entry.name).origin))]";
+    page.execute(script, vec![]).await.unwrap().as_array().unwrap().clone()
+}
+
+/// Signs in on the docs page, and places the order of the description's example.
+async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
+    page.goto(&format!("{url}/docs")).await.unwrap();
+    click(page, ".auth-wrapper .authorize").await;
+    element(page, "#oauth_username").await.send_keys(name).await.unwrap();
+    element(page, "#oauth_password").await.send_keys(PASSWORD).await.unwrap();
+    click(page, ".auth-container .modal-btn.authorize").await;
+    // Signed in: the button is now the one that signs out.
+    let logout = Locator::XPath("//div[contains(@class, 'auth-container')]//button[text()='Logout']");
+    page.wait().at_most(Duration::from_secs(20)).for_element(logout).await.unwrap();
+    click(page, ".auth-container .btn-done").await;
+
+    let order = "#operations-orders-place_order";
+    click(page, &format!("{order} .opblock-summary-control")).await;
+    click(page, &format!("{order} .try-out__btn")).await;
+    click(page, &format!("{order} .execute")).await;
+    let status = element(page, &format!("{order} .live-responses-table tbody .response-col_status")).await;
+    assert!(status.text().await.unwrap().starts_with("201"), "{}", status.text().await.unwrap());
+    let answer = element(page, &format!("{order} .live-responses-table tbody .response-col_description")).await;
+    assert!(answer.text().await.unwrap().contains("ring twice"), "{}", answer.text().await.unwrap());
+}
+
+#[test]
+fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_it_is_started_again() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    System::new().block_on(async {
+        let page = browser.client().await;
+        order_from_the_docs(&page, &url, "ana@example.org").await;
+        assert_eq!(origins(&page).await, [json!(url)], "something was fetched from elsewhere");
+        page.close().await.unwrap();
+    });
+    let mut acknowledged = BTreeSet::from(["ring twice".to_owned()]);
+    order_until_gone(&ana, "burst", &mut acknowledged, 100, || service.signal(Signal::SIGINT));
+    let ended = service.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+
+    let receiver = Receiver::start();
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
+    service.url();
+    let delivered = receiver.wait_until(|delivered| delivered.len() >= acknowledged.len());
+    service.stop();
+    let delivered: BTreeSet<_> = delivered.iter().map(|delivery| delivery.note().to_owned()).collect();
+    // To the last one: a stop cuts nobody off, so there is also none that was taken and not acknowledged.
+    assert_eq!(delivered, acknowledged);
+}
+
+#[test]
+fn the_reference_is_shown_from_bundled_files() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    System::new().block_on(async {
+        let page = browser.client().await;
+        page.goto(&format!("{url}/redoc")).await.unwrap();
+        let place = Locator::XPath("//h2[contains(., 'Places an order')]");
+        page.wait().at_most(Duration::from_secs(20)).for_element(place).await.unwrap();
+        assert_eq!(origins(&page).await, [json!(url)], "something was fetched from elsewhere");
+        page.close().await.unwrap();
+    });
+    service.stop();
+}
+
+/// A page of another origin, with nothing on it.
+fn other_origin() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Lives as long as the test process.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.set_read_timeout(Some(LIMIT));
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 12\r\nconnection: close\r\n\r\n<p>a page</p>",
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn a_page_of_an_allowed_origin_may_call_and_another_may_not() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (friend, stranger) = (other_origin(), other_origin());
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_ALLOWED_ORIGINS", &friend));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    // With a header and a body that make a browser ask beforehand.
+    let script = "
+        const [url, token, done] = arguments;
+        const headers = { 'authorization': `Bearer ${token}`, 'content-type': 'application/json' };
+        const body = JSON.stringify({ items: [{ product: 1, quantity: 1 }], note: location.origin });
+        fetch(`${url}/orders`, { method: 'POST', headers, body })
+            .then(async answer => done([answer.status, answer.headers.get('location'), await answer.json()]))
+            .catch(error => done(String(error)));";
+    System::new().block_on(async {
+        let page = browser.client().await;
+        page.goto(&friend).await.unwrap();
+        let call = || page.execute_async(script, vec![json!(url), json!(ana.token)]);
+        let answer = call().await.unwrap();
+        assert_eq!((&answer[0], &answer[1]), (&json!(201), &json!("/orders/1")), "{answer}");
+        page.goto(&stranger).await.unwrap();
+        assert_eq!(call().await.unwrap(), "TypeError: Failed to fetch");
+        page.close().await.unwrap();
+    });
+    let (_, listed) = ana.get("/orders");
+    assert_eq!(listed["orders"].as_array().unwrap().len(), 1, "the stranger's order was taken");
+    assert_eq!(listed["orders"][0]["note"], friend);
+    service.stop();
+}

@@ -1,0 +1,48 @@
+//! A disk that is full: 503 and unready, and no crash; and all is well once there is space again.
+
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::client::{Customer, an_order};
+use crate::process::{Service, environment};
+
+#[test]
+fn a_full_disk_is_503_and_unready_and_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file that may not grow is to the database a write that fails, as on a disk that is full.
+    let mut shell = Command::new("sh");
+    environment(&mut shell, folder.path());
+    let script = format!("trap '' XFSZ; exec {}", env!("CARGO_BIN_EXE_shop"));
+    let mut service = Service::spawn(shell.env("RUST_LOG", "warn").args(["-c", &script]));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    let mut taken: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
+
+    limit_files(&service, "4096:");
+    let refused = ana.post("/orders", &an_order("one too many"));
+    assert_eq!(refused, (503, json!({ "detail": "the database can't answer now; try again later" })));
+    ana.wait_for("/readyz", 503);
+    let (_, said) = ana.get("/readyz");
+    assert_eq!(said["checks"][0]["name"], "db_takes_writes", "{said}");
+    assert_eq!(ana.get("/livez").0, 200, "to start it anew would not help");
+    assert_eq!(ana.get(&format!("/orders/{}", taken[0])).0, 200, "what is there can be read");
+
+    limit_files(&service, "unlimited:");
+    ana.wait_for("/readyz", 200);
+    taken.push(ana.order("after that"));
+    for id in &taken {
+        assert_eq!(ana.get(&format!("/orders/{id}")).0, 200, "order {id} was acknowledged");
+    }
+    service.signal(Signal::SIGTERM);
+    let ended = service.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert!(!ended.log.contains("panicked") && !ended.log.contains("a bug"), "{}", ended.log);
+}
+
+/// How long a file of the process may be from now on, in bytes.
+fn limit_files(service: &Service, limit: &str) {
+    let pid = service.pid().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status().unwrap().success());
+}

@@ -1,0 +1,138 @@
+//! Orders over the wire.
+
+use std::time::Duration;
+
+use actix_web::rt::System;
+use nix::sys::signal::Signal;
+use serde_json::json;
+use sqlx::SqlitePool;
+
+use crate::client::{Customer, agent, an_order, parts};
+use crate::process::{ADMIN_PASSWORD, Service, command};
+use crate::receiver::Receiver;
+
+#[test]
+fn an_order_is_placed_shown_listed_and_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start();
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
+    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let (status, order) = ana.post("/orders", &an_order("ring twice"));
+    assert_eq!(status, 201);
+    assert_eq!((&order["total"], &order["note"]), (&json!(2 * 450 + 1290), &json!("ring twice")));
+    assert_eq!(ana.get(&format!("/orders/{}", order["id"])), (200, order.clone()));
+    assert_eq!(ana.get("/orders"), (200, json!({ "orders": [order], "next": null })));
+    let delivered = receiver.wait_until(|delivered| !delivered.is_empty());
+    assert_eq!(delivered[0].body, order);
+    let log = service.stop();
+    assert!(log.contains("to=\"ana@example.org\" subject=\"Your order\""), "no mail was sent:\n{log}");
+    // One file is left, which can be copied.
+    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["shop.db"]);
+}
+
+#[test]
+fn customers_see_their_own_orders_and_an_admin_sees_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
+    let url = service.url();
+    let (ana, ben) = (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
+    let of_ana: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
+    let of_ben = ben.order("of ben");
+    let missing = (404, json!({ "detail": format!("there is no order {of_ben}") }));
+    assert_eq!(ana.get(&format!("/orders/{of_ben}")), missing);
+
+    // Pages, the newest first, and nothing twice.
+    let (mut seen, mut path) = (Vec::new(), "/orders?limit=2".to_owned());
+    loop {
+        let (status, page) = ana.get(&path);
+        assert_eq!(status, 200);
+        let orders = page["orders"].as_array().unwrap();
+        assert!(orders.len() <= 2);
+        seen.extend(orders.iter().map(|order| order["id"].as_i64().unwrap()));
+        let Some(next) = page["next"].as_i64() else { break };
+        path = format!("/orders?limit=2&before={next}");
+    }
+    assert_eq!(seen, of_ana.into_iter().rev().collect::<Vec<_>>());
+
+    let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
+    assert_eq!(admin.get("/orders").1["orders"].as_array().unwrap().len(), 6);
+    assert_eq!(admin.get(&format!("/orders/{of_ben}")).0, 200);
+    let sugar = json!({ "name": "sugar", "price": 199 });
+    assert_eq!(admin.post("/products", &sugar).0, 201);
+    assert_eq!(admin.post("/products", &sugar).0, 409);
+    let (status, refused) = ana.post("/products", &sugar);
+    assert_eq!(
+        (status, refused["detail"].as_str()),
+        (403, Some("this takes the scope `admin`, which the token doesn't have"))
+    );
+    service.stop();
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    let wrong = json!({ "items": [{ "product": 1, "quantity": 1 }, { "product": 1, "quantity": 0 }] });
+    let expected = json!({ "detail": [{
+        "loc": ["body", "items", 1, "quantity"], "msg": "has to be 1 to 1000", "type": "range", "input": 0,
+    }] });
+    assert_eq!(ana.post("/orders", &wrong), (422, expected));
+    let unknown = json!({ "items": [{ "product": 77, "quantity": 1 }] });
+    assert_eq!(ana.post("/orders", &unknown).1["detail"][0]["loc"], json!(["body", "items", 0, "product"]));
+    assert_eq!(ana.get("/orders?limit=0").1["detail"][0]["loc"], json!(["query", "limit"]));
+    assert_eq!(ana.get("/orders?limit=x").1["detail"][0]["loc"], json!(["query", "limit"]));
+    assert_eq!(ana.get("/orders?limi=1").0, 422);
+    assert_eq!(ana.get("/orders/x").1["detail"][0]["loc"], json!(["path", "id"]));
+    assert_eq!(ana.get("/orders").1["orders"], json!([]), "nothing was taken");
+
+    assert_eq!(ana.get("/nowhere").0, 404);
+    let (status, said) = parts(agent().delete(format!("{url}/orders")).call().unwrap());
+    assert_eq!((status, said["detail"].as_str()), (405, Some("DELETE is not possible here, only GET, POST")));
+    let unsigned = parts(agent().post(format!("{url}/orders")).send_json(wrong).unwrap());
+    assert_eq!(unsigned, (401, json!({ "detail": "not authenticated" })));
+    service.stop();
+}
+
+#[test]
+fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens there any more.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook")));
+    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let order = ana.order("patient");
+    service.line_with("target=\"webhook\" attempts=2");
+    service.signal(Signal::SIGKILL);
+    service.end();
+
+    // The attempts were counted, so the next one is not made at once; and the mail was sent, so it is not sent again.
+    let receiver = Receiver::answering(|number| Some(if number < 2 { 503 } else { 204 }));
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
+    service.line_with("target=\"webhook\" attempts=3");
+    let delivered = receiver.wait_until(|delivered| delivered.len() == 2);
+    assert_eq!(delivered[0].key, delivered[1].key);
+    assert_eq!(delivered[1].body["id"], order);
+    let log = service.stop();
+    assert!(!log.contains("subject="), "{log}");
+}
+
+#[test]
+fn a_delivery_that_is_under_way_at_the_stop_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::answering(|_| {
+        std::thread::sleep(Duration::from_millis(500));
+        Some(200)
+    });
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
+    Customer::sign_up(&service.url(), "ana@example.org").order("");
+    receiver.wait_until(|delivered| !delivered.is_empty());
+    service.stop();
+    let left: i64 = System::new().block_on(async {
+        let db = SqlitePool::connect(&format!("sqlite://{}", folder.path().join("shop.db").display())).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM deliveries").fetch_one(&db).await.unwrap()
+    });
+    assert_eq!(left, 0, "it will be made again");
+}

@@ -1,0 +1,167 @@
+//! The same service on PostgreSQL: a real server, if one is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+
+use crate::client::{Customer, an_order, token};
+use crate::kills;
+use crate::process::{ADMIN_PASSWORD, LIMIT, Service, command, skipped};
+use crate::receiver::Receiver;
+
+/// A server with an empty database in a folder of its own, which ends with the test.
+struct Postgres {
+    server: Child,
+    folder: tempfile::TempDir,
+}
+
+/// Where the programs of the newest installed PostgreSQL are. Debian keeps them beside the path.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let newest = versions.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok()).max()?;
+    let programs = PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"));
+    programs.join("initdb").exists().then_some(programs)
+}
+
+/// A command as a user who is not root, whom PostgreSQL would not run for.
+fn unprivileged(program: PathBuf) -> Command {
+    if !Uid::effective().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(program);
+    command
+}
+
+impl Postgres {
+    /// Nothing, and a line that says so, where none is installed.
+    fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            skipped("no PostgreSQL is installed (apt-get install postgresql)");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        if Uid::effective().is_root() {
+            assert!(Command::new("chown").arg("nobody:nogroup").arg(folder.path()).status().unwrap().success());
+        }
+        let data = folder.path().join("data");
+        let mut initdb = unprivileged(programs.join("initdb"));
+        initdb.args(["--auth=trust", "--username=shop", "--no-sync", "--pgdata"]).arg(&data);
+        let made = initdb.current_dir(folder.path()).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mut postgres = Self { server: Self::serve(folder.path()), folder };
+        postgres.wait();
+        Some(postgres)
+    }
+
+    /// The server, on a socket in its folder and nowhere else.
+    fn serve(folder: &Path) -> Child {
+        let mut server = unprivileged(programs().unwrap().join("postgres"));
+        server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-c", "listen_addresses="]);
+        server.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        let ready = || {
+            let mut ask = Command::new(programs().unwrap().join("pg_isready"));
+            ask.arg("-h").arg(self.folder.path()).stdout(Stdio::null()).status().unwrap().success()
+        };
+        while !ready() {
+            assert!(begun.elapsed() < LIMIT, "PostgreSQL does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://shop@localhost/postgres?host={}", self.folder.path().display())
+    }
+
+    /// Ends the server at once, and rolls back what goes on.
+    fn end(&mut self) {
+        let _ = kill(Pid::from_raw(self.server.id().try_into().unwrap()), Signal::SIGINT);
+        self.server.wait().unwrap();
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[test]
+fn the_shop_runs_on_postgresql() {
+    let Some(postgres) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start();
+    let mut start = command(folder.path());
+    let start = start.env("DATABASE_URL", postgres.url()).env("SHOP_WEBHOOK_URL", &receiver.url);
+    let start = start.env("ADMIN_PASSWORD", ADMIN_PASSWORD);
+    let mut service = Service::spawn(start);
+    let url = service.url();
+    let (ana, ben) = (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
+    let (status, order) = ana.post("/orders", &an_order("on PostgreSQL"));
+    assert_eq!((status, order["total"].as_i64()), (201, Some(2190)));
+    let path = format!("/orders/{}", order["id"]);
+    assert_eq!(ana.get(&path), (200, order.clone()));
+    assert_eq!((ben.get(&path).0, ben.get("/orders").1["orders"].as_array().unwrap().len()), (404, 0));
+    let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
+    let tea = serde_json::json!({ "name": "tea", "price": 1 });
+    assert_eq!(admin.post("/products", &tea).0, 409);
+    // No text to PostgreSQL.
+    let form = [("grant_type", "password"), ("username", "ana\0@example.org"), ("password", "\0")];
+    assert_eq!(token(&url, &form).0, 400);
+    assert_eq!(ana.post("/orders", &an_order("\0")).0, 422);
+    assert_eq!(ana.get("/readyz").0, 200);
+    let delivered = receiver.wait_until(|delivered| !delivered.is_empty());
+    assert_eq!(delivered[0].body, order);
+    service.stop();
+
+    // It is all there at the next start, whose migrations have nothing to do.
+    let mut service = Service::spawn(start);
+    assert_eq!(ana.at(&service.url()).get(&path), (200, order));
+    service.stop();
+}
+
+#[test]
+fn an_order_that_was_acknowledged_on_postgresql_is_delivered_however_the_service_is_killed() {
+    let Some(postgres) = Postgres::start() else { return };
+    kills::kill_again_and_again(5, |command| {
+        command.env("DATABASE_URL", postgres.url());
+    });
+}
+
+#[test]
+fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(folder.path());
+    let command = command.env("DATABASE_URL", postgres.url()).env("RUST_LOG", "warn");
+    let mut service = Service::spawn(command);
+    let url = service.url();
+    let ana = Customer::sign_up(&url, "ana@example.org");
+    ana.order("before");
+    postgres.end();
+    let (status, said) = ana.post("/orders", &an_order("meanwhile"));
+    assert_eq!(status, 503, "{said}");
+    ana.wait_for("/readyz", 503);
+    postgres.server = Postgres::serve(postgres.folder.path());
+    postgres.wait();
+    ana.wait_for("/readyz", 200);
+    ana.order("after");
+    assert_eq!(ana.get("/orders").1["orders"].as_array().unwrap().len(), 2);
+    service.stop();
+
+    // And at a start it is waited for, where that is asked for.
+    postgres.end();
+    let mut service = Service::spawn(command.env("SHOP_DATABASE_PATIENCE", "30s"));
+    service.line_with("trying again in");
+    postgres.server = Postgres::serve(postgres.folder.path());
+    assert_eq!(ana.at(&service.url()).get("/orders").0, 200);
+    service.stop();
+}
