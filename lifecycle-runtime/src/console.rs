@@ -22,8 +22,17 @@ pub(crate) struct Console {
     /// `None` where nothing is to be written.
     page: Option<Arc<Page>>,
     style: Style,
-    /// Failures that are not told yet; `None` once the start is over.
-    withheld: Arc<Mutex<Option<Vec<Failure>>>>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What is still to be told.
+#[derive(Default)]
+struct Memory {
+    /// Failures, while the start may fail by one of them.
+    withheld: Vec<Failure>,
+    is_started: bool,
+    /// Services that were told to stop, and when.
+    stopping: Vec<(&'static HookMeta, Duration)>,
 }
 
 /// A hook, how it failed, and after how long.
@@ -58,12 +67,12 @@ impl Console {
         let written = Arc::clone(&lines);
         // Without a thread the lines are lost; the run is not.
         let page = thread("lifecycle-console", move || written.write(output)).ok().map(|_| Arc::new(Page(lines)));
-        Self { page, style, withheld: not_over() }
+        Self { page, style, memory: Arc::default() }
     }
 
     /// Writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { page: None, style: Style { colour: false }, withheld: not_over() }
+        Self { page: None, style: Style { colour: false }, memory: Arc::default() }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
@@ -160,7 +169,9 @@ impl Observer for Console {
                 self.say(&format!("{why}{} {}", verb(hook), hook.name));
             }
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
-            Event::HookEnded { hook, outcome, took } => self.hook_ended(hook, outcome, *took),
+            Event::HookEnded { hook, outcome, took } => {
+                self.hook_ended(hook, outcome, self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)));
+            }
             Event::DropFailed { hook, outcome } => {
                 let (name, place) = (hook.name, hook.place());
                 self.complain(&format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
@@ -191,6 +202,10 @@ impl Observer for Console {
                 "{}; shorten these timeouts or raise the grace period",
                 over_budget(path, *sum, *grace),
             )),
+            Event::Service { hook, state: ServiceState::Stopping } => {
+                self.memory().stopping.push((hook, at));
+                self.say(&format!("stop {}", hook.name));
+            }
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
         }
@@ -211,25 +226,38 @@ impl Console {
                 };
                 self.complain(&format!("service `{name}` ({place}) {text}; again in {delay}"));
             }
-            ServiceState::Stopping => self.say(&format!("stop {name}")),
-            ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed => {}
+            ServiceState::Starting | ServiceState::Stopping | ServiceState::Stopped | ServiceState::Failed => {}
         }
     }
 
     /// Whether it is a failure that the start may fail by: then that is told, and says it all.
     fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
         let may_end_the_start = hook.kind.is_of_the_start() && outcome.is_failure() && !outcome.is_ignored(hook);
-        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(failures) = withheld.as_mut().filter(|_| may_end_the_start) else { return false };
-        failures.push((hook, outcome.clone(), took));
+        let mut memory = self.memory();
+        if memory.is_started || !may_end_the_start {
+            return false;
+        }
+        memory.withheld.push((hook, outcome.clone(), took));
         true
     }
 
     /// Tells of all failures so far but the one that the start has failed by.
     fn start_over(&self, reason: &str) {
-        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let others = withheld.into_iter().flatten().filter(|(hook, outcome, _)| outcome.of(hook) != reason);
+        self.memory().is_started = true;
+        let withheld = std::mem::take(&mut self.memory().withheld);
+        let others = withheld.into_iter().filter(|(hook, outcome, _)| outcome.of(hook) != reason);
         others.for_each(|(hook, outcome, took)| self.hook_ended(hook, &outcome, took));
+    }
+
+    /// When this service was told to stop, if it was: from there on it is waited for.
+    fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
+        let stopping = &mut self.memory().stopping;
+        let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;
+        Some(stopping.swap_remove(place).1)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
@@ -249,10 +277,6 @@ fn verb(hook: &HookMeta) -> &'static str {
         (_, None) => "run",
         (_, Some(_)) => "tear down",
     }
-}
-
-fn not_over() -> Arc<Mutex<Option<Vec<Failure>>>> {
-    Arc::new(Mutex::new(Some(Vec::new())))
 }
 
 /// Colours, or none.

@@ -94,6 +94,23 @@ fn every_other_failure_is_told_too() {
 }
 
 #[test]
+fn a_service_that_is_told_to_stop_is_timed_from_there() {
+    let hooks = sample::hooks("service svc; service done");
+    let output = Slow::default();
+    let console = Console::to(output.clone(), Style { colour: false });
+    let [svc, done] = hooks[..] else { unreachable!("there are two") };
+    let stopping = Event::Service { hook: svc, state: ServiceState::Stopping };
+    console.on_event(Duration::from_secs(60), &stopping);
+    for hook in [svc, done] {
+        let ended = Event::HookEnded { hook, outcome: Outcome::Succeeded, took: Duration::from_secs(62) };
+        console.on_event(Duration::from_secs(62), &ended);
+    }
+    console.flush(Duration::from_secs(60));
+    let written = output.0.lock().expect("no panic").replace("lifecycle: ", "");
+    assert_eq!(written, "stop svc\ndone svc in 2 s\ndone done in 1 min 2 s\n");
+}
+
+#[test]
 fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
     let output = Slow::default();
     let console = Console::to(output.clone(), Style { colour: false });
