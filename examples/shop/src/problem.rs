@@ -139,7 +139,7 @@ impl ResponseError for Problem {
             Self::Unauthorized(_) => drop(response.insert_header((header::WWW_AUTHENTICATE, "Bearer"))),
             Self::Method { allowed, .. } => drop(response.insert_header((header::ALLOW, allowed.as_str()))),
             // The rest of the body is not waited for, so nothing can follow it.
-            Self::TooSlow(_) => drop(response.force_close()),
+            Self::TooLong(_) | Self::TooSlow(_) => drop(response.force_close()),
             Self::TooMany(wait) => drop(response.insert_header((header::RETRY_AFTER, whole_seconds(wait)))),
             Self::Busy => drop(response.insert_header((header::RETRY_AFTER, "1"))),
             // The client learns nothing of the inside; whoever runs the service learns all.
