@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -71,8 +72,17 @@ impl Drop for Browser {
     }
 }
 
+/// Waits until this can be clicked: a page that is being drawn replaces its elements, and moves them.
 async fn click(page: &Client, selector: &str) {
-    element(page, selector).await.click().await.unwrap();
+    let begun = Instant::now();
+    while let Err(error) = element(page, selector).await.click().await {
+        let may_pass = matches!(&error, CmdError::Standard(said) if [
+            ErrorStatus::StaleElementReference,
+            ErrorStatus::ElementClickIntercepted,
+            ErrorStatus::ElementNotInteractable,
+        ].contains(&said.error));
+        assert!(may_pass && begun.elapsed() < LIMIT, "{selector}: {error}");
+    }
 }
 
 async fn element(page: &Client, selector: &str) -> fantoccini::elements::Element {
@@ -104,10 +114,12 @@ async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
     click(page, &format!("{order} .opblock-summary-control")).await;
     click(page, &format!("{order} .try-out__btn")).await;
     click(page, &format!("{order} .execute")).await;
-    let status = element(page, &format!("{order} .live-responses-table tbody .response-col_status")).await;
-    assert!(status.text().await.unwrap().starts_with("201"), "{}", status.text().await.unwrap());
-    let answer = element(page, &format!("{order} .live-responses-table tbody .response-col_description")).await;
-    assert!(answer.text().await.unwrap().contains("ring twice"), "{}", answer.text().await.unwrap());
+    let shown = "//*[@id='operations-orders-place_order']//table[contains(@class, 'live-responses-table')]/tbody/tr";
+    let answer = format!("{shown}[td[starts-with(normalize-space(), '201')]][contains(., 'ring twice')]");
+    if let Err(error) = page.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&answer)).await {
+        let table = element(page, &format!("{order} .live-responses-table")).await.text().await;
+        panic!("the answer is not shown ({error}): {table:?}");
+    }
 }
 
 #[test]

@@ -86,7 +86,10 @@ impl Service {
 
     /// Waits until the process has ended.
     pub fn end(mut self) -> Ended {
-        while self.line().is_some() {}
+        let begun = Instant::now();
+        while self.line().is_some() {
+            assert!(begun.elapsed() < LIMIT, "the service does not end:\n{}", self.log);
+        }
         let code = self.child.wait().unwrap().code();
         Ended { code, log: std::mem::take(&mut self.log) }
     }
