@@ -1,11 +1,12 @@
 //! The app: the routes, and what stands around them.
 
 use actix_cors::Cors;
-use actix_web::App;
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, LOCATION};
-use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
+use actix_web::middleware::{Compress, DefaultHeaders, Next, from_fn};
+use actix_web::{App, Error, ResponseError};
 use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
 use lifecycle_runtime::{BoxError, Dep, on_startup, probes};
 use tracing_actix_web::TracingLogger;
@@ -13,6 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use crate::limits::limit_requests;
 use crate::logs::{AccessLog, tell_id};
+use crate::problem::Problem;
 use crate::settings::{Settings, settings};
 use crate::{auth, docs, orders, products};
 
@@ -31,7 +33,7 @@ pub fn app(
         ServiceRequest,
         Config = (),
         Response = ServiceResponse<impl MessageBody>,
-        Error = actix_web::Error,
+        Error = Error,
         InitError = (),
     >,
 > {
@@ -49,8 +51,34 @@ pub fn app(
         .wrap(cors(&settings))
         .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")).add(("x-frame-options", "DENY")))
         .wrap((*metrics).clone())
+        .wrap(from_fn(refuse_invented_methods))
         .wrap(from_fn(tell_id))
         .wrap(TracingLogger::<AccessLog>::new())
+}
+
+/// Methods are names of metrics, and there are as many as somebody makes up.
+async fn refuse_invented_methods<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    match KNOWN.contains(request.method()) {
+        true => Ok(next.call(request).await?.map_into_left_body()),
+        false => {
+            let refusal = Problem::Method { method: request.method().to_string(), allowed: "GET, POST".to_owned() };
+            Ok(request.into_response(refusal.error_response()).map_into_right_body())
+        }
+    }
 }
 
 /// Lets pages of the allowed origins call the API. They sign in themselves: no cookie is sent along.

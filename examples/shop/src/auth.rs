@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{Ready, ready};
+use jiff::Timestamp;
 use lifecycle_runtime::Dep;
 
 use crate::clock::clock;
@@ -52,6 +53,8 @@ const OF_CUSTOMERS: &str = "orders:read orders:write";
 /// Whoever sent the request, with a token that allows `P`: an argument of the handlers that need it.
 pub struct Granted<P> {
     pub user: i64,
+    /// When the token expires.
+    pub until: Timestamp,
     is_admin: bool,
     permission: PhantomData<P>,
 }
@@ -75,7 +78,12 @@ impl<P: Permission> FromRequest for Granted<P> {
             if !claims.allows(P::NAME) {
                 return Err(Problem::Forbidden(P::NAME).into());
             }
-            Ok(Self { user: claims.user()?, is_admin: claims.allows(Admin::NAME), permission: PhantomData })
+            Ok(Self {
+                user: claims.user()?,
+                until: claims.until(),
+                is_admin: claims.allows(Admin::NAME),
+                permission: PhantomData,
+            })
         })())
     }
 }

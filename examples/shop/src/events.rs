@@ -69,16 +69,18 @@ pub enum RecordError {
 
 /// Up to so many events behind this one, in their order: of this user, or of all.
 pub async fn since(store: &Store, seq: i64, user: Option<i64>, limit: i64) -> sqlx::Result<Vec<Event>> {
-    let everyone = i64::from(user.is_none());
-    sqlx::query_as(
-        "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND ($2 = 1 OR user_id = $3) ORDER BY seq LIMIT $4",
-    )
-    .bind(seq)
-    .bind(everyone)
-    .bind(user.unwrap_or_default())
-    .bind(limit)
-    .fetch_all(&**store)
-    .await
+    let query = match user {
+        Some(user) => sqlx::query_as(
+            "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND user_id = $3 ORDER BY seq LIMIT $2",
+        )
+        .bind(seq)
+        .bind(limit)
+        .bind(user),
+        None => sqlx::query_as("SELECT seq, key, kind, body FROM events WHERE seq > $1 ORDER BY seq LIMIT $2")
+            .bind(seq)
+            .bind(limit),
+    };
+    query.fetch_all(&**store).await
 }
 
 /// The number of the last event of all.

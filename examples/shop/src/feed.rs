@@ -7,11 +7,13 @@ use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder, get};
 use futures_util::stream::unfold;
+use jiff::Timestamp;
 use lifecycle_runtime::{Dep, Stop};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::auth::{Granted, ReadOrders};
+use crate::clock::clock;
 use crate::events::{self, Event, news};
 use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::{Store, db};
@@ -25,12 +27,12 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How long a client waits before it comes again, in milliseconds, and an event that says so.
 const HELLO: &str = "retry: 500\n\n";
 
-const BATCH: i64 = 100;
+const BATCH: usize = 100;
 
 /// Follows orders as they are placed: a customer's own, or all for an admin.
 ///
 /// Server-sent events, each with the number of the event as its `id`. A client that comes back with `Last-Event-ID` misses
-/// nothing; one that has none begins with what comes next. The stream ends when the shop stops: come again.
+/// nothing; one that has none begins with what comes next. The stream ends when the shop stops, and when the token expires: come again.
 #[utoipa::path(
     tag = "orders",
     params(("last-event-id" = Option<i64>, Header, description = "The last event that was seen", minimum = 0)),
@@ -48,6 +50,7 @@ pub async fn follow_orders(
     request: HttpRequest,
     db: Dep<db>,
     news: Dep<news>,
+    clock: Dep<clock>,
     stop: Stop,
 ) -> Result<impl Responder, Problem> {
     let news = news.subscribe();
@@ -59,8 +62,17 @@ pub async fn follow_orders(
         }
         None => events::last(&db).await?,
     };
-    let feed =
-        Feed { db, news, stop, user: customer.sees(), seen, waiting: VecDeque::new(), beat: Instant::now() + BEAT };
+    let feed = Feed {
+        db,
+        news,
+        stop,
+        user: customer.sees(),
+        until: customer.until,
+        clock,
+        seen,
+        waiting: VecDeque::new(),
+        beat: Instant::now() + BEAT,
+    };
     let hello = futures_util::stream::iter([Ok::<_, Problem>(Bytes::from_static(HELLO.as_bytes()))]);
     let events = unfold(feed, |mut feed| async move { feed.next().await.map(|bytes| (Ok(bytes), feed)) });
     Ok(HttpResponse::Ok()
@@ -77,20 +89,23 @@ struct Feed {
     news: watch::Receiver<i64>,
     stop: Stop,
     user: Option<i64>,
+    /// When the token expires that it was asked for with.
+    until: Timestamp,
+    clock: Dep<clock>,
     seen: i64,
     waiting: VecDeque<Event>,
     beat: Instant,
 }
 
 impl Feed {
-    /// What to send next; nothing once the shop stops.
+    /// What to send next; nothing once the shop stops or the token has expired.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 self.beat = Instant::now() + BEAT;
                 return Some(Bytes::from(text(&event)));
             }
-            if self.stop.is_requested() {
+            if self.stop.is_requested() || self.clock.now() >= self.until {
                 return None;
             }
             self.news.mark_unchanged();
@@ -115,8 +130,15 @@ impl Feed {
 
     async fn read(&mut self) -> sqlx::Result<()> {
         let store: &Store = &self.db;
-        let events = events::since(store, self.seen, self.user, BATCH).await?;
-        self.seen = events.last().map_or(self.seen, |event| event.seq);
+        // Before the others: what has this number or a lower one is seen by the next statement.
+        let last = events::last(store).await?;
+        if last == self.seen {
+            return Ok(());
+        }
+        let events = events::since(store, self.seen, self.user, BATCH as i64).await?;
+        let seen = events.last().map_or(self.seen, |event| event.seq);
+        // Other customers' events need not be looked at again.
+        self.seen = if events.len() < BATCH { seen.max(last) } else { seen };
         self.waiting.extend(events);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::X_FORWARDED_FOR;
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use governor::clock::Clock;
@@ -41,31 +42,34 @@ pub async fn forget_addresses(limit: Dep<limit>, sign_in_limit: Dep<sign_in_limi
 /// Refuses an address that asks for too much. The probes and the metrics are for whoever looks after the shop, at any time.
 pub async fn limit_requests<B: MessageBody>(
     limit: Dep<limit>,
+    settings: Dep<settings>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     const FOR_OPERATORS: [&str; 4] = ["/livez", "/readyz", "/startupz", "/metrics"];
     match FOR_OPERATORS.contains(&request.path()) {
         true => Ok(next.call(request).await?.map_into_left_body()),
-        false => pass(&limit, request, next).await,
+        false => pass(&limit, client(&request, settings.proxies), request, next).await,
     }
 }
 
 /// Refuses an address that tries too many passwords.
 pub async fn limit_sign_ins<B: MessageBody>(
     limit: Dep<sign_in_limit>,
+    settings: Dep<settings>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    pass(&limit, request, next).await
+    pass(&limit, client(&request, settings.proxies), request, next).await
 }
 
 async fn pass<B: MessageBody>(
     limit: &Limit,
+    client: IpAddr,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match limit.check_key(&peer(&request)) {
+    match limit.check_key(&client) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(refused) => {
             let refusal = Problem::TooMany(refused.wait_time_from(limit.clock().now()));
@@ -78,11 +82,48 @@ async fn pass<B: MessageBody>(
 /// Who is limited: an IPv4 address; of IPv6 the network, as one customer has many addresses; on a Unix socket everybody
 /// together.
 ///
-/// It is the address that is connected, and not what a header says, which anybody can write. Behind a proxy, limit there.
-fn peer(request: &ServiceRequest) -> IpAddr {
-    match request.peer_addr().map(|address| address.ip().to_canonical()) {
+/// It is the address that is connected, and behind proxies the one that the first of ours has seen. What stands before that
+/// in `X-Forwarded-For` anybody could have written.
+fn client(request: &ServiceRequest, proxies: usize) -> IpAddr {
+    let said = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
+    let said: Vec<_> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let forwarded = proxies.checked_sub(1).and_then(|last| said.iter().rev().nth(last)?.parse::<IpAddr>().ok());
+    match forwarded.or(request.peer_addr().map(|address| address.ip())).map(|address| address.to_canonical()) {
         Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !0 << 64)),
         Some(address) => address,
         None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[track_caller]
+    fn is_limited_as(proxies: usize, peer: &str, forwarded: &[&str], expected: &str) {
+        let request = TestRequest::get().peer_addr(peer.parse().unwrap());
+        let request = forwarded.iter().fold(request, |request, said| request.append_header((X_FORWARDED_FOR, *said)));
+        assert_eq!(client(&request.to_srv_request(), proxies), expected.parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_client_is_who_is_connected() {
+        is_limited_as(0, "10.0.0.1:1", &[], "10.0.0.1");
+        is_limited_as(0, "10.0.0.1:1", &["10.0.0.2"], "10.0.0.1");
+        is_limited_as(0, "[::ffff:10.0.0.1]:1", &[], "10.0.0.1");
+        is_limited_as(0, "[2001:db8:1:2:3:4:5:6]:1", &[], "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn behind_proxies_a_client_is_who_the_first_of_them_has_seen() {
+        is_limited_as(1, "10.0.0.1:1", &["6.6.6.6, 1.2.3.4"], "1.2.3.4");
+        is_limited_as(1, "10.0.0.1:1", &["6.6.6.6", "1.2.3.4"], "1.2.3.4");
+        is_limited_as(2, "10.0.0.1:1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], "1.2.3.4");
+        is_limited_as(1, "10.0.0.1:1", &["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::");
+        // Nobody came through all of them.
+        is_limited_as(2, "10.0.0.1:1", &["1.2.3.4"], "10.0.0.1");
+        is_limited_as(1, "10.0.0.1:1", &["nobody"], "10.0.0.1");
     }
 }

@@ -1,6 +1,7 @@
 //! The log: what `tracing` is told, with one line for each request.
 
 use std::io::IsTerminal;
+use std::iter::successors;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -52,4 +53,10 @@ pub async fn tell_id(
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     Ok(response)
+}
+
+/// An error with what it comes from, in one line.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -11,18 +11,23 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use lifecycle_runtime::{BoxError, Dep, Stop, on_startup, service};
 use sqlx::FromRow;
+use tokio::sync::watch;
 
 use crate::clock::clock;
 use crate::events::news;
+use crate::logs::with_causes;
 use crate::mail::{Mail, mailer};
 use crate::settings::settings;
 use crate::store::{db, migrations};
 
-/// How many deliveries are made at the same time.
+/// How many deliveries are made to one target at the same time.
 const AT_ONCE: usize = 8;
 
 /// How often to look for what another process has left, if nothing is heard.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a mail server may take.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Waits between attempts: a second, two, four … five minutes.
 const FIRST_WAIT: i64 = 1_000;
@@ -40,7 +45,6 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 #[derive(Debug, Clone, FromRow)]
 struct Delivery {
     seq: i64,
-    target: String,
     attempts: i64,
     due_at: i64,
     key: String,
@@ -49,54 +53,122 @@ struct Delivery {
     email: String,
 }
 
-/// What it takes to deliver.
-struct Courier {
-    db: Dep<db>,
-    clock: Dep<clock>,
-    http: Dep<http_client>,
-    mailer: Dep<mailer>,
-    settings: Dep<settings>,
+/// Where deliveries go.
+trait Target: Sync {
+    /// As it stands in the table.
+    const NAME: &'static str;
+
+    /// Hands it over, and says so once it is taken.
+    fn give(&self, delivery: &Delivery) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// Makes the deliveries that are due. Told to stop, it finishes those under way.
+/// Delivers to the webhook, if there is one. Told to stop, it finishes the deliveries under way.
 #[service(after = [migrations], stop_timeout = "10s")]
-pub async fn outbox(
+pub async fn webhook(
     db: Dep<db>,
     clock: Dep<clock>,
     http: Dep<http_client>,
-    mailer: Dep<mailer>,
     settings: Dep<settings>,
     news: Dep<news>,
     stop: Stop,
 ) {
-    let courier = Courier { db, clock, http, mailer, settings };
-    let mut news = news.subscribe();
-    while !stop.is_requested() {
-        news.mark_unchanged();
-        match courier.round(&stop).await {
-            Ok(0) => {}
-            Ok(_) => continue,
-            // Orders can't be taken either, and `/readyz` says so; to give up would help nobody.
-            Err(error) => tracing::warn!("the outbox can't be read: {error}"),
-        }
-        tokio::select! {
-            () = stop.requested() => {}
-            _ = news.changed() => {}
-            () = tokio::time::sleep(LOOK) => {}
+    let Some(url) = settings.webhook_url.clone() else { return };
+    let timeout = settings.webhook_timeout.unsigned_abs();
+    let target = Webhook { http, url, timeout };
+    Courier { target, patience: timeout, db, clock }.run(news.subscribe(), &stop).await;
+}
+
+/// Sends mails. Told to stop, it finishes those under way.
+///
+/// By itself, as neither a mail server nor a receiver that hangs is to hold the other's deliveries up.
+#[service(after = [migrations], stop_timeout = "10s")]
+pub async fn mails(db: Dep<db>, clock: Dep<clock>, mailer: Dep<mailer>, news: Dep<news>, stop: Stop) {
+    let target = Mails { mailer };
+    Courier { target, patience: MAIL_TIMEOUT, db, clock }.run(news.subscribe(), &stop).await;
+}
+
+struct Webhook {
+    http: Dep<http_client>,
+    url: String,
+    timeout: Duration,
+}
+
+impl Target for Webhook {
+    const NAME: &'static str = "webhook";
+
+    async fn give(&self, delivery: &Delivery) -> Result<(), BoxError> {
+        let request = self
+            .http
+            .post(&self.url)
+            .timeout(self.timeout)
+            .header("content-type", "application/json")
+            .header("idempotency-key", &delivery.key)
+            .header("x-event", &delivery.kind)
+            .header("x-event-id", delivery.seq)
+            .body(delivery.body.clone());
+        // Whoever knows the URL of a webhook may be able to use it, so it doesn't stand in a log.
+        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(format!("the receiver answers {status}").into()),
         }
     }
 }
 
-impl Courier {
+struct Mails {
+    mailer: Dep<mailer>,
+}
+
+impl Target for Mails {
+    const NAME: &'static str = "mail";
+
+    async fn give(&self, delivery: &Delivery) -> Result<(), BoxError> {
+        let mail = Mail {
+            id: delivery.key.clone(),
+            to: delivery.email.clone(),
+            subject: "Your order".to_owned(),
+            text: format!("We have your order:\n\n{}\n", delivery.body),
+        };
+        tokio::time::timeout(MAIL_TIMEOUT, self.mailer.send(mail)).await?
+    }
+}
+
+/// Makes the deliveries to one target.
+struct Courier<T> {
+    target: T,
+    /// How long a delivery may take.
+    patience: Duration,
+    db: Dep<db>,
+    clock: Dep<clock>,
+}
+
+impl<T: Target> Courier<T> {
+    async fn run(&self, mut news: watch::Receiver<i64>, stop: &Stop) {
+        while !stop.is_requested() {
+            news.mark_unchanged();
+            match self.round(stop).await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                // Orders can't be taken either, and `/readyz` says so; to give up would help nobody.
+                Err(error) => tracing::warn!(target = T::NAME, "the outbox can't be read: {error}"),
+            }
+            tokio::select! {
+                () = stop.requested() => {}
+                _ = news.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
     /// Makes some of the deliveries that are due, and says how many those were.
     async fn round(&self, stop: &Stop) -> sqlx::Result<usize> {
         let due: Vec<Delivery> = sqlx::query_as(
-            "SELECT seq, target, attempts, due_at, key, kind, body, email \
+            "SELECT seq, attempts, due_at, key, kind, body, email \
              FROM deliveries JOIN events USING (seq) JOIN users ON users.id = events.user_id \
-             WHERE due_at <= $1 AND (target <> 'webhook' OR $2 = 1) ORDER BY due_at, seq LIMIT 64",
+             WHERE target = $1 AND due_at <= $2 ORDER BY due_at, seq LIMIT 64",
         )
+        .bind(T::NAME)
         .bind(self.clock.now().as_millisecond())
-        .bind(i64::from(self.settings.webhook_url.is_some()))
         .fetch_all(&**self.db)
         .await?;
         let number = due.len();
@@ -113,15 +185,12 @@ impl Courier {
         if !self.claim(delivery).await? {
             return Ok(());
         }
-        let delivered = match &*delivery.target {
-            "mail" => self.mail(delivery).await,
-            _ => self.call(delivery).await,
-        };
-        match delivered {
+        match self.target.give(delivery).await {
             Ok(()) => self.finish(delivery).await,
             Err(error) => {
                 let attempts = delivery.attempts + 1;
-                tracing::warn!(seq = delivery.seq, target = delivery.target, attempts, "not delivered: {error}");
+                let error = with_causes(&*error);
+                tracing::warn!(seq = delivery.seq, target = T::NAME, attempts, "not delivered: {error}");
                 self.put_off(delivery).await
             }
         }
@@ -129,15 +198,15 @@ impl Courier {
 
     /// Takes a delivery for as long as it may last, and counts the attempt. Whoever comes second finds it changed.
     async fn claim(&self, delivery: &Delivery) -> sqlx::Result<bool> {
-        let timeout = i64::try_from(self.settings.webhook_timeout.as_millis()).unwrap_or(LONGEST_WAIT);
-        let until = self.clock.now().as_millisecond() + 2 * timeout;
+        let patience = i64::try_from(self.patience.as_millis()).unwrap_or(LONGEST_WAIT);
+        let until = self.clock.now().as_millisecond() + 2 * patience;
         let claimed = sqlx::query(
             "UPDATE deliveries SET due_at = $1, attempts = attempts + 1 \
              WHERE seq = $2 AND target = $3 AND due_at = $4 AND attempts = $5",
         )
         .bind(until)
         .bind(delivery.seq)
-        .bind(&delivery.target)
+        .bind(T::NAME)
         .bind(delivery.due_at)
         .bind(delivery.attempts)
         .execute(&**self.db)
@@ -145,39 +214,10 @@ impl Courier {
         Ok(claimed.rows_affected() == 1)
     }
 
-    async fn call(&self, delivery: &Delivery) -> Result<(), BoxError> {
-        let url = self.settings.webhook_url.as_ref().ok_or("there is no webhook_url")?;
-        let response = self
-            .http
-            .post(url)
-            .timeout(self.settings.webhook_timeout.unsigned_abs())
-            .header("content-type", "application/json")
-            .header("idempotency-key", &delivery.key)
-            .header("x-event", &delivery.kind)
-            .header("x-event-id", delivery.seq)
-            .body(delivery.body.clone())
-            .send()
-            .await?;
-        match response.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(format!("the receiver answers {status}").into()),
-        }
-    }
-
-    async fn mail(&self, delivery: &Delivery) -> Result<(), BoxError> {
-        let mail = Mail {
-            id: delivery.key.clone(),
-            to: delivery.email.clone(),
-            subject: "Your order".to_owned(),
-            text: format!("We have your order:\n\n{}\n", delivery.body),
-        };
-        tokio::time::timeout(self.settings.webhook_timeout.unsigned_abs(), self.mailer.send(mail)).await?
-    }
-
     async fn finish(&self, delivery: &Delivery) -> sqlx::Result<()> {
         sqlx::query("DELETE FROM deliveries WHERE seq = $1 AND target = $2")
             .bind(delivery.seq)
-            .bind(&delivery.target)
+            .bind(T::NAME)
             .execute(&**self.db)
             .await
             .map(drop)
@@ -187,7 +227,7 @@ impl Courier {
         sqlx::query("UPDATE deliveries SET due_at = $1 WHERE seq = $2 AND target = $3")
             .bind(self.clock.now().as_millisecond() + wait(delivery.attempts, fastrand::f64()))
             .bind(delivery.seq)
-            .bind(&delivery.target)
+            .bind(T::NAME)
             .execute(&**self.db)
             .await
             .map(drop)

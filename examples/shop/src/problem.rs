@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::logs::with_causes;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     #[error("the request is not what this route takes")]
@@ -147,7 +149,7 @@ impl ResponseError for Problem {
                 tracing::warn!("the database can't answer: {error}");
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
-            Self::Internal(error) => tracing::error!("a bug: {error}"),
+            Self::Internal(error) => tracing::error!("a bug: {}", with_causes(&**error)),
             _ => {}
         }
         response.json(Refusal { detail: said })

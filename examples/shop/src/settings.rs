@@ -32,6 +32,9 @@ pub struct Settings {
     pub token_lifetime: SignedDuration,
     /// How long a refresh token is good for; 14 days by default.
     pub refresh_lifetime: SignedDuration,
+    /// How many proxies stand in front, each of which adds whom it serves to `X-Forwarded-For`; none by default. It has to be right:
+    /// with too many a client can say that it is somebody else, with too few all clients are one.
+    pub proxies: usize,
     /// How many requests one address may make at once; 100 by default.
     pub burst: NonZeroU32,
     /// How many more it may make in each second; 50 by default.
@@ -50,6 +53,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             token_lifetime: SignedDuration::from_mins(15),
             refresh_lifetime: SignedDuration::from_hours(14 * 24),
+            proxies: 0,
             burst: const { NonZeroU32::new(100).unwrap() },
             requests_per_second: const { NonZeroU32::new(50).unwrap() },
             sign_ins_per_minute: const { NonZeroU32::new(10).unwrap() },
@@ -83,9 +87,13 @@ impl Settings {
         file: File<impl config::FileSource<config::FileFormat> + Send + Sync + 'static, config::FileFormat>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        let variables = variables.filter(|(name, _)| name != "SHOP_FILE").collect();
+        // In Kubernetes a service of the name `shop` puts its addresses into the environment of every container.
+        let is_ours = |name: &str| name != "SHOP_FILE" && !name.starts_with("SHOP_SERVICE_") && !is_port(name);
+        let variables = variables.filter(|(name, _)| is_ours(name)).collect();
         let environment = Environment::with_prefix("SHOP")
             .source(Some(variables))
+            // `SHOP_WEBHOOK_URL=` is as good as none.
+            .ignore_empty(true)
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("allowed_origins");
@@ -98,12 +106,21 @@ impl Settings {
 
     fn problem(&self) -> Option<String> {
         let times = [
-            ("webhook_timeout", self.webhook_timeout),
-            ("token_lifetime", self.token_lifetime),
-            ("refresh_lifetime", self.refresh_lifetime),
+            ("webhook_timeout", self.webhook_timeout, 1, 8, "what is under way is finished when the shop stops"),
+            ("token_lifetime", self.token_lifetime, 1_000, 24 * 3_600, "it can't be revoked"),
+            ("refresh_lifetime", self.refresh_lifetime, 1_000, 400 * 24 * 3_600, "nobody comes back after that"),
+            ("database_patience", self.database_patience, 0, 50, "a start takes a minute at most"),
         ];
-        if let Some((name, time)) = times.into_iter().find(|(_, time)| !time.is_positive()) {
-            return Some(format!("`{name}` is {time:#}; give it more than nothing, like `30s`"));
+        for (name, time, least, most, why) in times {
+            let (least, most) = (SignedDuration::from_millis(least), SignedDuration::from_secs(most));
+            if time < least || time > most {
+                return Some(format!("`{name}` is {time:#}; give it {least:#} to {most:#}: {why}"));
+            }
+        }
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Some(format!(
+                "`allowed_origins` has `{origin}`; an origin is like https://shop.example, without a path and without `*`"
+            ));
         }
         let url = self.webhook_url.as_ref()?;
         match reqwest::Url::parse(url) {
@@ -112,6 +129,18 @@ impl Settings {
             Err(error) => Some(format!("`webhook_url` is `{url}`: {error}")),
         }
     }
+}
+
+/// Whether it is `SHOP_PORT`, `SHOP_PORT_80_TCP` …
+fn is_port(name: &str) -> bool {
+    name.strip_prefix("SHOP_PORT").is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+}
+
+/// Whether a browser could send this as `Origin`.
+fn is_origin(text: &str) -> bool {
+    let is_url =
+        reqwest::Url::parse(text).is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text);
+    is_url && !text.contains('*')
 }
 
 #[cfg(test)]
@@ -137,8 +166,16 @@ mod tests {
         assert_eq!(settings.webhook_url.as_deref(), Some("http://b"));
         assert_eq!((settings.webhook_timeout, settings.burst.get()), (SignedDuration::from_secs(2), 7));
         assert_eq!(settings.allowed_origins, ["http://x"]);
+        assert_eq!(read(file, &[("SHOP_WEBHOOK_URL", "")]).unwrap().webhook_url.as_deref(), Some("http://a"));
         let settings = read(file, &[("SHOP_ALLOWED_ORIGINS", "http://y,http://z")]).unwrap();
         assert_eq!(settings.allowed_origins, ["http://y", "http://z"]);
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_a_service_of_this_name_is_no_setting() {
+        let variables = ["SHOP_SERVICE_HOST", "SHOP_SERVICE_PORT_HTTP", "SHOP_PORT", "SHOP_PORT_80_TCP_ADDR"];
+        assert_eq!(read("", &variables.map(|name| (name, "10.0.0.1"))), Ok(Settings::default()));
+        refused("", &[("SHOP_PORTS", "80")], "unknown field `ports`");
     }
 
     #[track_caller]
@@ -155,7 +192,13 @@ mod tests {
         refused("burst = 'many'", &[], "for key `burst`");
         refused("mail_from = 'nobody'", &[], "for key `mail_from`");
         refused("", &[("SHOP_BURST", "0")], "expected a nonzero u32 for key `burst`");
-        refused("", &[("SHOP_WEBHOOK_TIMEOUT", "0s")], "`webhook_timeout` is 0s");
+        refused("", &[("SHOP_WEBHOOK_TIMEOUT", "0s")], "`webhook_timeout` is 0s; give it 1ms to 8s");
+        refused("", &[("SHOP_WEBHOOK_TIMEOUT", "1m")], "`webhook_timeout` is 1m");
+        refused("", &[("SHOP_TOKEN_LIFETIME", "500ms")], "`token_lifetime` is 500ms");
+        refused("", &[("SHOP_DATABASE_PATIENCE", "10m")], "`database_patience` is 10m");
+        for origin in ["*", "shop.example", "https://shop.example/", "https://*.shop.example", "mailto:a"] {
+            refused("", &[("SHOP_ALLOWED_ORIGINS", origin)], &format!("`allowed_origins` has `{origin}`"));
+        }
         refused("", &[("SHOP_WEBHOOK_URL", "ftp://a")], "has to begin with http:// or https://");
     }
 }

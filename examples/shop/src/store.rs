@@ -11,6 +11,7 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 
+use crate::logs::with_causes;
 use crate::settings::settings;
 
 /// Where the data is if `DATABASE_URL` doesn't say.
@@ -133,10 +134,6 @@ impl OpenError {
             _ => false,
         }
     }
-
-    fn cause(&self) -> String {
-        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
-    }
 }
 
 /// Opens the database; SQLite's file is made on the first run.
@@ -155,7 +152,7 @@ pub async fn db(settings: Dep<settings>) -> Result<Store, OpenError> {
     let open = || Store::open(&url);
     open.retry(again)
         .when(OpenError::may_pass)
-        .notify(|error, wait| tracing::warn!("{error}: {}; trying again in {wait:?}", error.cause()))
+        .notify(|error, wait| tracing::warn!("{}; trying again in {wait:?}", with_causes(error)))
         .await
 }
 

@@ -17,7 +17,7 @@ use crate::auth::{SECRET, TokenKeys, token_keys};
 use crate::clock::{Clock, clock};
 use crate::logs::log;
 use crate::mail::{Mail, Mailer, mailer};
-use crate::outbox::outbox;
+use crate::outbox::{mails, webhook};
 use crate::settings::{Settings, settings};
 use crate::store::{Store, close_db, db, migrations};
 
@@ -119,13 +119,13 @@ async fn a_mail_that_could_not_be_sent_is_sent_again_later_as_the_same() {
     assert_eq!(given[0].to, "ana@example.org");
 
     let report = app.stop().await;
-    report.assert_clean().assert_before::<migrations, outbox>().assert_ran_once::<close_db>();
+    report.assert_clean().assert_before::<migrations, mails>().assert_ran_once::<close_db>();
 }
 
 #[actix_web::test]
 async fn a_token_is_good_until_the_clock_says_otherwise() {
     let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
-    let app = shop(&folder, &time).await.without::<outbox>().start().await;
+    let app = shop(&folder, &time).await.without::<mails>().without::<webhook>().start().await;
     let token = sign_up(&app).await;
     time.advance(SignedDuration::from_mins(15) - SignedDuration::from_secs(1));
     assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
@@ -139,5 +139,5 @@ async fn a_start_that_fails_closes_the_database_it_has_opened() {
     let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
     let report = shop(&folder, &time).await.fail::<migrations>("no space left").run().await;
     report.assert_exit_code(1).assert_failed::<migrations>("no space left").assert_ran_once::<close_db>();
-    report.assert_not_run::<outbox>();
+    report.assert_not_run::<mails>();
 }

@@ -51,6 +51,7 @@ CREATE TABLE events (
     kind TEXT NOT NULL,
     body TEXT NOT NULL
 );
+CREATE INDEX events_of_user ON events (user_id, seq);
 
 -- The outbox: what has not reached its receiver yet. Written with the event, removed once the receiver has said that it has it.
 CREATE TABLE deliveries (
@@ -60,7 +61,7 @@ CREATE TABLE deliveries (
     due_at BIGINT NOT NULL, -- when to try, or to try again
     PRIMARY KEY (seq, target)
 );
-CREATE INDEX deliveries_by_time ON deliveries (due_at);
+CREATE INDEX deliveries_by_time ON deliveries (target, due_at);
 
 -- The last number of an event. A transaction that takes the next one holds this row until it commits, so numbers become
 -- visible in their order, and a reader who has seen 7 has not missed 6.

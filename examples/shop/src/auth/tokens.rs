@@ -100,6 +100,11 @@ impl Claims {
         self.scope.split(' ').any(|name| name == permission)
     }
 
+    /// When it expires.
+    pub fn until(&self) -> Timestamp {
+        Timestamp::from_second(self.exp).unwrap_or(Timestamp::MAX)
+    }
+
     pub fn user(&self) -> Result<i64, Problem> {
         self.sub.parse().map_err(|_| Problem::Unauthorized("the token is not valid"))
     }

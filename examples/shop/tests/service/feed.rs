@@ -105,6 +105,17 @@ fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
 }
 
 #[test]
+fn a_feed_ends_with_the_token_that_it_was_asked_for_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(command(folder.path()).env("SHOP_TOKEN_LIFETIME", "2s"));
+    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let feed = Feed::follow(&ana, Some(0));
+    assert_eq!(feed.count(), 0, "it goes on, or another one's orders are in it");
+    assert_eq!(ana.get("/orders").0, 401);
+    service.stop();
+}
+
+#[test]
 fn a_feed_shows_customers_their_own_orders_and_an_admin_all() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));

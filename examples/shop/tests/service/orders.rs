@@ -101,10 +101,12 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens there any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook")));
+    let mut service =
+        Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook?key=s3cret")));
     let ana = Customer::sign_up(&service.url(), "ana@example.org");
     let order = ana.order("patient");
-    service.line_with("target=\"webhook\" attempts=2");
+    let line = service.line_with("target=\"webhook\" attempts=2");
+    assert!(line.contains("Connection refused") && !line.contains("s3cret"), "{line}");
     service.signal(Signal::SIGKILL);
     service.end();
 
@@ -117,6 +119,26 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     assert_eq!(delivered[1].body["id"], order);
     let log = service.stop();
     assert!(!log.contains("subject="), "{log}");
+}
+
+#[test]
+fn a_receiver_that_hangs_holds_no_mail_up() {
+    let folder = tempfile::tempdir().unwrap();
+    // Takes connections, and never says anything.
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", hangs.local_addr().unwrap());
+    let mut command = command(folder.path());
+    let mut service = Service::spawn(command.env("SHOP_WEBHOOK_URL", url).env("SHOP_WEBHOOK_TIMEOUT", "8s"));
+    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    for number in 0..20 {
+        ana.order(&number.to_string());
+    }
+    for _ in 0..20 {
+        service.line_with("subject=\"Your order\"");
+    }
+    service.signal(Signal::SIGKILL);
+    let ended = service.end();
+    assert!(!ended.log.contains("not delivered"), "the mails came after the first timeout:\n{}", ended.log);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{Customer, agent, an_order, token};
-use crate::process::{LIMIT, Service, command};
+use crate::client::{Customer, agent, an_order, raw, token};
+use crate::process::{Service, command};
 
 struct Target {
     service: Service,
@@ -29,15 +29,8 @@ impl Target {
         self.url.strip_prefix("http://").unwrap()
     }
 
-    /// What comes back for these bytes, until the service closes the connection.
     fn raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        // It may have answered and closed before all is sent.
-        let _ = stream.write_all(request.as_bytes());
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        raw(&self.url, request)
     }
 
     /// Serves on as if nothing had been.
