@@ -243,7 +243,7 @@ impl fmt::Display for Outcome {
                 f.write_str(match limit {
                     Limit::Timeout => "ran into its timeout",
                     Limit::StartupTimeout => "ran into the startup timeout",
-                    Limit::Grace => "ran out of the stop's grace period",
+                    Limit::Grace => "ran out of its share of the grace period",
                     Limit::Hurry => "was not waited for any longer after a second signal",
                 })?;
                 f.write_str(if *ended { " and was cancelled" } else { ABANDONED })

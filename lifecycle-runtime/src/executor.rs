@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
-use crate::plan::{Budget, Plan, Step};
+use crate::plan::{ABANDON_AFTER, Budget, Plan, Step};
 use crate::scope::Scope;
 use crate::services::{self, Blueprint, Supervised};
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::{Task, Value};
 
-pub(crate) use crew::{ABANDON_AFTER, Crew, Ended};
+pub(crate) use crew::{Crew, Ended, Time};
 use path::Way;
 pub(crate) use path::{CriticalPath, Pace};
 
@@ -95,14 +95,15 @@ impl Executor {
         let graph = plan.graph(kind);
         let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len());
+        let of_phase = Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
         loop {
             while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
                         match hook.kind {
-                            Kind::Service => self.begin_service(&mut crew, step, at, deadline),
-                            _ => self.begin(&mut crew, step, hook, deadline, Limit::StartupTimeout),
+                            Kind::Service => self.begin_service(&mut crew, step, at, of_phase),
+                            _ => self.begin(&mut crew, step, hook, of_phase),
                         }
                     }
                     Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => way.passed(step),
@@ -201,9 +202,11 @@ impl Executor {
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
-                let deadline = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
+                let gone = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
+                let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
+                let share = Time { end, limit: Limit::Grace, gone };
                 let is_hurried = asked.borrow().hurry;
-                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], deadline, is_hurried) {
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], share, is_hurried) {
                     way.passed(step);
                 }
             }
@@ -238,10 +241,10 @@ impl Executor {
     }
 
     /// Begins a step of the stop. `false` if there is nothing to wait for.
-    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, deadline: Instant, is_hurried: bool) -> bool {
+    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, share: Time, is_hurried: bool) -> bool {
         match what {
             Step::Barrier(_) => false,
-            Step::Stop(at) => self.tell_service(crew, step, at, deadline, is_hurried),
+            Step::Stop(at) => self.tell_service(crew, step, at, share, is_hurried),
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
@@ -249,7 +252,7 @@ impl Executor {
                     self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
                     return false;
                 }
-                self.begin(crew, step, hook, deadline, Limit::Grace);
+                self.begin(crew, step, hook, share);
                 true
             }
             Step::Drop(at) => {
@@ -259,14 +262,14 @@ impl Executor {
                     drop(value);
                     Ok(Value::new(()))
                 });
-                crew.begin(step, hook, task, Instant::now(), (deadline, Limit::Grace));
+                crew.begin(step, hook, task, Instant::now(), share);
                 true
             }
         }
     }
 
     /// Starts a service, and waits until it is ready.
-    fn begin_service(&mut self, crew: &mut Crew, step: usize, at: usize, deadline: Instant) {
+    fn begin_service(&mut self, crew: &mut Crew, step: usize, at: usize, of_phase: Time) {
         let hook = self.plan.hooks()[at];
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
@@ -279,17 +282,17 @@ impl Executor {
             jitter: self.jitter,
         };
         let orders = watch::Sender::default();
-        let listener = crew.await_service(step, orders.clone(), now, (deadline, Limit::StartupTimeout));
+        let listener = crew.await_service(step, orders.clone(), now, of_phase);
         self.services.insert(at, services::supervise(blueprint, orders, listener));
     }
 
     /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
-    fn tell_service(&self, crew: &mut Crew, step: usize, at: usize, deadline: Instant, is_hurried: bool) -> bool {
+    fn tell_service(&self, crew: &mut Crew, step: usize, at: usize, share: Time, is_hurried: bool) -> bool {
         let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else { return false };
         let now = Instant::now();
         let time = match is_hurried {
-            true => (now, Limit::Hurry),
-            false => own_time(self.plan.hooks()[at], now, (deadline, Limit::Grace)),
+            true => Time { end: now, limit: Limit::Hurry, ..share },
+            false => own_time(self.plan.hooks()[at], now, share),
         };
         service.tell(|orders| crew.await_service(step, orders, now, time))
     }
@@ -319,18 +322,18 @@ impl Executor {
     }
 
     /// Begins a hook, which has its own timeout and at most until the end of the phase.
-    fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, end: Instant, of_phase: Limit) {
+    fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, of_phase: Time) {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
-        let time = own_time(hook, now, (end, of_phase));
+        let time = own_time(hook, now, of_phase);
         crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, time);
     }
 }
 
 /// How long a hook has: its own timeout, and at most that of its phase.
-fn own_time(hook: &HookMeta, now: Instant, of_phase: (Instant, Limit)) -> (Instant, Limit) {
+fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
     match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
-        Some(own) if own < of_phase.0 => (own, Limit::Timeout),
+        Some(own) if own < of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
         _ => of_phase,
     }
 }

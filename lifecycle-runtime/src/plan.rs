@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use budget::Budget;
+pub(crate) use budget::{ABANDON_AFTER, Budget};
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 
 use crate::event::{over_budget, readable};
@@ -161,6 +161,11 @@ impl Plan {
             Some((timeout, hook)) if timeout > drain.1 => (vec![hook], timeout),
             _ => drain,
         }
+    }
+
+    /// How the steps of a phase of the stop share its time.
+    pub(crate) fn budget(&self, kind: Kind, time: Duration) -> Budget {
+        Budget::new(&self.hooks, self.graph(kind), time, kind == Kind::Shutdown)
     }
 
     /// The same for the hooks of one kind.

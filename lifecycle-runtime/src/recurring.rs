@@ -13,10 +13,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::event::{Event, Events, Limit, Outcome};
-use crate::executor::{ABANDON_AFTER, Crew, Work};
+use crate::executor::{Crew, Time, Work};
 use crate::health::Checks;
 use crate::hook::{HookMeta, Kind};
-use crate::plan::Plan;
+use crate::plan::{ABANDON_AFTER, Plan};
 use crate::scope::Scope;
 use crate::state::State;
 use crate::stop::{Asked, Progress, hurried};
@@ -59,7 +59,8 @@ impl Recurring {
         let mut crew = Crew::new(1);
         let task = guarded((self.work)(hook, self.scope.clone()), guard);
         let deadline = hook.timeout().and_then(|timeout| began.checked_add(timeout)).unwrap_or(began + NEVER);
-        crew.begin(0, hook, task, began, (deadline, Limit::Timeout));
+        let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };
+        crew.begin(0, hook, task, began, time);
         let mut progress = self.progress.clone();
         let ended = tokio::select! {
             biased;

@@ -14,12 +14,24 @@ use tracing::{Instrument, Span};
 
 use crate::event::{Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
+use crate::plan::ABANDON_AFTER;
 use crate::services::{self, Listener};
 use crate::stop::Order;
 use crate::task::{Task, TaskResult, Value};
 
-/// How long a cancelled hook may take to end before it is left to itself.
-pub(crate) const ABANDON_AFTER: Duration = Duration::from_millis(100);
+/// How long a task that was cancelled has to hear of it, however late it is.
+const LAST_CALL: Duration = Duration::from_millis(10);
+
+/// The time that something has.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    /// When to cancel it.
+    pub(crate) end: Instant,
+    /// What it has run into then.
+    pub(crate) limit: Limit,
+    /// When it is left to itself at the latest, if it doesn't end then.
+    pub(crate) gone: Instant,
+}
 
 /// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it itself.
 pub(crate) struct Crew {
@@ -41,6 +53,7 @@ struct Running {
     /// When to cancel it; when to abandon it, if it is cancelled.
     due: Instant,
     limit: Limit,
+    gone: Instant,
     hold: Hold,
     cancelled: Option<Reason>,
 }
@@ -100,15 +113,8 @@ impl Crew {
         }
     }
 
-    /// Starts a task, which has to end by `deadline`.
-    pub(crate) fn begin(
-        &mut self,
-        step: usize,
-        hook: &'static HookMeta,
-        task: Task,
-        now: Instant,
-        (deadline, limit): (Instant, Limit),
-    ) {
+    /// Starts a task, which has this time.
+    pub(crate) fn begin(&mut self, step: usize, hook: &'static HookMeta, task: Task, now: Instant, time: Time) {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
@@ -117,16 +123,16 @@ impl Crew {
             }),
             Task::Future(future) => spawn(Watched { future: Some(future), hook, end }, span),
         };
-        self.enlist(step, Hold::Task(handle), now, (deadline, limit));
+        self.enlist(step, Hold::Task(handle), now, time);
     }
 
-    /// Waits for a service, which somebody else runs, to come to something by `deadline`. Who runs it tells the listener.
+    /// Waits for a service, which somebody else runs, to come to something in time. Who runs it tells the listener.
     pub(super) fn await_service(
         &mut self,
         step: usize,
         orders: watch::Sender<Order>,
         now: Instant,
-        time: (Instant, Limit),
+        time: Time,
     ) -> Listener {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         self.enlist(step, Hold::Service(orders), now, time);
@@ -141,10 +147,10 @@ impl Crew {
         self.count > 0
     }
 
-    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, (deadline, limit): (Instant, Limit)) {
-        self.running[step] = Some(Running { began: now, due: deadline, limit, hold, cancelled: None });
+    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, Time { end, limit, gone }: Time) {
+        self.running[step] = Some(Running { began: now, due: end, limit, gone, hold, cancelled: None });
         self.count += 1;
-        self.wake_at(deadline);
+        self.wake_at(end);
     }
 
     /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has until `give_up`.
@@ -167,9 +173,11 @@ impl Crew {
     fn cancel_one(&mut self, step: usize, reason: Reason, give_up: Instant) {
         if let Some(running) = &mut self.running[step] {
             running.hold.cancel();
+            // Once it has been told, it may be given up at once.
+            let due = if running.cancelled.is_some() { give_up } else { give_up.max(Instant::now() + LAST_CALL) };
             running.cancelled = Some(running.cancelled.unwrap_or(reason));
-            running.due = give_up;
-            self.wake_at(give_up);
+            running.due = due;
+            self.wake_at(due);
         }
     }
 
@@ -227,8 +235,9 @@ impl Crew {
         for step in 0..self.running.len() {
             match &self.running[step] {
                 Some(running) if running.due > now => self.wake_at(running.due),
-                Some(Running { cancelled: None, .. }) => {
-                    self.cancel_one(step, Reason::TimedOut, now + ABANDON_AFTER);
+                Some(Running { cancelled: None, gone, .. }) => {
+                    let give_up = (now + ABANDON_AFTER).min(*gone);
+                    self.cancel_one(step, Reason::TimedOut, give_up);
                 }
                 Some(_) => self.heard.push(News { step, how: End::Abandoned }),
                 None => {}

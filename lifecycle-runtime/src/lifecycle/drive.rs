@@ -11,7 +11,6 @@ use super::run::{Run, Servers};
 use super::stage::{Stage, serve};
 use crate::event::Event;
 use crate::hook::Kind;
-use crate::plan::Budget;
 use crate::recurring::Recurring;
 use crate::report::Report;
 use crate::watchdog::Leash;
@@ -28,9 +27,8 @@ impl Run {
         };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let budget = |kind, time| Budget::new(self.plan.hooks(), self.plan.graph(kind), time);
-        let stop_budget = budget(Kind::Shutdown, self.config.grace);
-        let drain_budget = budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
+        let stop_budget = self.plan.budget(Kind::Shutdown, self.config.grace);
+        let drain_budget = self.plan.budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
         let recurring = Recurring {
             plan: Arc::clone(&self.plan),
             scope: self.surroundings.scope.clone(),

@@ -7,7 +7,7 @@ mod model;
 use std::time::Duration;
 
 use super::sample::{hooks, plan};
-use super::{Budget, Graph, Plan, Step, label};
+use super::{Graph, Plan, Step, label};
 use crate::config::PlanFormat;
 use crate::hook::Kind;
 

@@ -164,7 +164,9 @@ fn a_drain_hook_that_fails_keeps_no_other_from_running() {
 fn a_drain_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
     let program = program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "4s");
     let ended = program.start().ready().stop();
-    ended.expect_code(3).expect_said(&["hook `withdraw`", "ran out of the stop's grace period and was cancelled"]);
+    ended
+        .expect_code(3)
+        .expect_said(&["hook `withdraw`", "ran out of its share of the grace period and was cancelled"]);
     ended.expect_did(&[&STARTED[..], &["withdraw", "withdraw dropped", "timed_withdraw"], &STOPPED].concat());
     assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
 }

@@ -107,15 +107,15 @@ async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
 async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
     let plan = "start db; stop close of db timeout 3000; stop flush needs db";
     let played = Play::new(plan, "flush hangs; close takes 2900").grace(10_000).run().await;
-    // The grace period less a little for the report, less what `close` keeps.
+    // The grace period less a little for the report, less what `close` keeps, less what `flush` would be given up in.
     played.check(&[
         "0 +db",
         "0 db done",
         "0 ready",
         "0 +flush",
-        "6750 flush timed out",
-        "6750 +close",
-        "9650 close done",
+        "6650 flush timed out",
+        "6650 +close",
+        "9550 close done",
     ]);
     assert_eq!(played.report.hooks[1].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
 }
@@ -135,4 +135,22 @@ async fn a_hang_of_everything_is_over_within_grace() {
     let played = Play::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs").grace(5_000).run().await;
     assert!(played.report.stop_took < Duration::from_secs(5), "{:?}", played.report.stop_took);
     assert_eq!(played.report.failures().count(), 5);
+}
+
+/// On real time, as a thread that is blocked holds up time that stands still.
+#[track_caller]
+fn check_on_real_time(plan: &str, does: &str, grace: u64, expected: &[&str]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let played = runtime.block_on(Play::new(plan, does).grace(grace).run());
+    played.check_order(expected);
+}
+
+#[test]
+fn a_hook_that_blocks_leaves_the_next_one_its_time_however_short() {
+    let plan = "stop flush; stop close after flush timeout 50";
+    check_on_real_time(plan, "flush blocks until close done", 1_000, &["flush abandoned", "+close", "close done"]);
+    let plan = "stop a order 1; stop b order 2; stop c order 3; stop d order 4";
+    let does = "a blocks until d done; b blocks until d done; c blocks until d done; d takes 1";
+    let expected = ["a abandoned", "+b", "b abandoned", "+c", "c abandoned", "+d", "d done"];
+    check_on_real_time(plan, does, 2_000, &expected);
 }

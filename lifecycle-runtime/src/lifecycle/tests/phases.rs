@@ -207,11 +207,11 @@ async fn drain_hooks_leave_those_behind_them_their_time() {
     played.check(&[
         "0 ready",
         "0 +a",
-        "5750 a timed out",
-        "5750 +b",
-        "6750 b timed out",
-        "6750 +close",
-        "9650 close done",
+        "5550 a timed out",
+        "5550 +b",
+        "6550 b timed out",
+        "6550 +close",
+        "9450 close done",
     ]);
     assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
 }

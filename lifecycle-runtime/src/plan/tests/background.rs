@@ -110,12 +110,12 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let (path, sum) = plan.worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["b", "a", "close"]);
     assert_eq!(sum, Duration::from_secs(10));
-    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(25));
+    let budget = plan.budget(Kind::Shutdown, Duration::from_secs(25));
     let stop_of = |name: &str| {
         let is_it = |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
         budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_it).expect("a step"))
     };
-    assert_eq!([stop_of("b"), stop_of("a"), stop_of("c")], [7, 5, 4].map(Duration::from_secs));
+    assert_eq!([stop_of("b"), stop_of("a"), stop_of("c")], [7_100, 5_000, 4_000].map(Duration::from_millis));
 }
 
 #[test]

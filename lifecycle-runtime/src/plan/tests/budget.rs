@@ -45,12 +45,13 @@ fn the_worst_case_of_the_stop_knows_of_a_signal_just_before_it() {
 fn each_step_leaves_the_reserves_of_what_waits_for_it() {
     let plan =
         plan("start db; stop close of db timeout 5000; stop flush needs db timeout 2000; stop other").expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(25));
+    let budget = plan.budget(Kind::Shutdown, Duration::from_secs(25));
     let behind = |name: &str| {
         let is_named = |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
         budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_named).expect("a step"))
     };
-    assert_eq!(budget.whole(), Duration::from_secs(7));
+    // What comes behind `flush` may be late by the time in which that is given up.
+    assert_eq!(budget.whole(), Duration::from_millis(7_100));
     assert_eq!(behind("flush"), Duration::from_secs(5));
     assert_eq!(behind("close"), Duration::ZERO);
     assert_eq!(behind("other"), Duration::ZERO);
@@ -59,7 +60,7 @@ fn each_step_leaves_the_reserves_of_what_waits_for_it() {
 #[test]
 fn reserves_that_do_not_fit_shrink_alike() {
     let plan = plan("stop a timeout 20000; stop b after a timeout 20000").expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(10));
+    let budget = plan.budget(Kind::Shutdown, Duration::from_secs(10));
     assert_eq!(budget.whole(), Duration::from_secs(9));
 }
 
@@ -69,7 +70,7 @@ fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
         .map(|n| format!("stop h{n} {};", if n > 0 { format!("after h{}", n - 1) } else { String::new() }))
         .collect();
     let plan = plan(&text).expect("valid");
-    let budget = Budget::new(plan.hooks(), plan.graph(Kind::Shutdown), Duration::from_secs(25));
+    let budget = plan.budget(Kind::Shutdown, Duration::from_secs(25));
     assert!(budget.whole() <= Duration::from_secs(5), "{:?}", budget.whole());
     assert!(budget.whole() >= Duration::from_millis(4_900), "{:?}", budget.whole());
 }
