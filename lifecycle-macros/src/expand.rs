@@ -16,6 +16,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, Path, Type};
 
 use crate::args::Setting;
+use crate::kind::Kind;
 use crate::model::{Hook, Soundness};
 use crate::value::{Backoff, Given, Restarts};
 
@@ -110,9 +111,13 @@ fn policy(hook: &Hook) -> Option<TokenStream> {
         (Some(ty), _) => {
             let ty = format_ident!("{ty}");
             let fields: Vec<_> = args.policy.iter().map(|(key, setting)| field(key.name(), *setting)).collect();
-            match &*fields {
+            let policy = match &*fields {
                 [] => quote!(__rt::#ty::DEFAULT),
                 fields => quote!(__rt::#ty { #(#fields,)* ..__rt::#ty::DEFAULT }),
+            };
+            match (kind, &hook.output) {
+                (Kind::HealthCheck, Some(output)) => quote_spanned!(output.span()=> __rt::of_check::<Self>(#policy)),
+                _ => policy,
             }
         }
         (None, Some(signal)) => quote!(#signal),

@@ -232,9 +232,9 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function again and again: what comes of it says whether the process is well.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped. An
-/// `Err`, a panic and a timeout are failures. They count once there are `failures` of them in a row, until the check succeeds
-/// again; they never end the process, and never change its exit code.
+/// On `async fn` and `fn`, with the arguments of `#[on_startup]`. It returns nothing, or a `Result` of nothing with any error:
+/// an `Err`, a panic and a timeout are failures, and a `bool` would be none. They count once there are `failures` of them in a
+/// row, until the check succeeds again; they never end the process, and never change its exit code.
 ///
 /// A check never runs beside itself, checks of one interval run spread over it, and a probe answers with the last results and
 /// waits for none. The first checks run when the start is over, the last before the stop begins; those of the start run as

@@ -6,7 +6,7 @@ pub use crate::hook::{
 };
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
-pub use crate::output::{Output, Parts, PlainOutput, Probe};
+pub use crate::output::{Output, Parts, PlainOutput, Probe, Verdict};
 pub use crate::scope::Scope;
 pub use crate::task::{Task, returned};
 pub use inventory;
@@ -28,6 +28,12 @@ pub const fn meta<H: Hook>(kind: Kind, name: &'static str, module: &'static str,
     let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
     meta.edges = EdgeSource::Type(edges::<H>);
     meta
+}
+
+/// The policy of a health check, which has to return what a health check may.
+#[must_use]
+pub const fn of_check<H: Hook<Value: Verdict>>(policy: HealthCheckPolicy) -> HealthCheckPolicy {
+    policy
 }
 
 /// The task of an `async fn`; `call` injects the arguments.

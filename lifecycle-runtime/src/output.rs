@@ -39,6 +39,17 @@ impl<T: Send + Sync + 'static> HookValue for T {
     }
 }
 
+/// What a health check may return: nothing, or a `Result` of nothing. Any other value would say something that nobody reads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the result of a health check",
+    label = "must be `Result<(), E>`",
+    note = "only an `Err` makes a check fail: `if ok {{ Ok(()) }} else {{ Err(\"what is wrong\") }}`"
+)]
+pub trait Verdict {}
+
+#[diagnostic::do_not_recommend]
+impl Verdict for () {}
+
 /// An error that a hook may return: anything that turns into a boxed `std::error::Error + Send + Sync`.
 ///
 /// Errors of `thiserror`, `anyhow` and `std` do, and so do `String` and `&'static str`.

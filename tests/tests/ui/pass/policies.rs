@@ -58,6 +58,14 @@ async fn ping(db: Dep<db>) -> Result<(), String> {
 )]
 fn is_alive() {}
 
+type Checked = io::Result<()>;
+
+/// What only the compiler knows to be a `Result`.
+#[health_check]
+fn is_there() -> Checked {
+    Ok(())
+}
+
 #[on_signal(SIGHUP)]
 async fn reload(db: Dep<db>) -> io::Result<()> {
     assert_eq!(*db, 4);
@@ -74,6 +82,7 @@ fn nothing(unknown: Unknown) {}
 
 fn main() {
     is_alive();
+    let _there = is_there();
     report();
     on_a_thread(Stop::never());
     let _futures = (outbox(Dep::new(4), Stop::never()), ping(Dep::new(4)), reload(Dep::new(4)));
