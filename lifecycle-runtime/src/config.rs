@@ -63,6 +63,9 @@ pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 /// A hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// How many workers make sense at all.
+pub(crate) const MAX_WORKERS: usize = 512;
+
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
 const VARIABLES: [Variable; 12] = [
@@ -87,7 +90,7 @@ const VARIABLES: [Variable; 12] = [
     Variable {
         name: "LIFECYCLE_PLAN",
         form: "text, snapshot, mermaid, dot or json",
-        set: |c, v| set(&mut c.plan, v.parse().map(Some)),
+        set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
     },
     Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
     Variable {
@@ -103,7 +106,7 @@ const VARIABLES: [Variable; 12] = [
     Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
     Variable {
         name: "LIFECYCLE_WORKERS",
-        form: "a number of threads, at least 1",
+        form: "a number of threads from 1 to 512",
         set: |c, v| set(&mut c.workers, workers(v).map(Some)),
     },
 ];
@@ -117,7 +120,8 @@ impl Config {
         ours.sort();
         for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
-                problems.push(format!("unknown environment variable {name}"));
+                let meant = meant(name).map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
+                problems.push(format!("unknown environment variable {name}{meant}"));
                 continue;
             };
             if let Err(reason) = (variable.set)(&mut self, value.trim()) {
@@ -142,6 +146,13 @@ impl Config {
             |text: std::ffi::OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
         std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
     }
+}
+
+/// The variable that may have been meant: one that is a few letters away.
+fn meant(name: &str) -> Option<&'static str> {
+    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
+    let nearest = VARIABLES.iter().map(|variable| variable.name).min_by_key(|other| distance(other));
+    nearest.filter(|other| distance(other) <= 2)
 }
 
 fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -171,6 +182,7 @@ fn switch(text: &str) -> Result<bool, String> {
 fn workers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("nothing would be served".to_owned()),
+        Ok(number) if number > MAX_WORKERS => Err("too many for one server".to_owned()),
         Ok(number) => Ok(number),
         Err(_) => Err("not a number".to_owned()),
     }

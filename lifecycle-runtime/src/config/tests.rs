@@ -23,8 +23,8 @@ fn every_problem_is_named_with_what_is_valid() {
     let lines: Vec<_> = error.lines().collect();
     assert!(lines[0].starts_with("LIFECYCLE_GRACE=soon: "), "{error}");
     assert!(lines[0].ends_with("expected a duration such as 250ms, 5s or 2m"), "{error}");
-    assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE");
-    assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads, at least 1");
+    assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE, did you mean LIFECYCLE_GRACE?");
+    assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads from 1 to 512");
     assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
 }
 
@@ -97,4 +97,29 @@ fn malformed_values_are_refused() {
 fn what_a_test_is_told_is_nothing_to_the_programs_that_it_starts() {
     assert_eq!(check(&[("LIFECYCLE_SEED", "0.2.1")]), Ok(Config::default()));
     assert!(check(&[("LIFECYCLE_SEEDS", "0.2.1")]).is_err());
+}
+
+#[test]
+fn a_name_is_meant_for_another_only_if_it_is_near() {
+    for (name, said) in [
+        ("LIFECYCLE_GRCE", "LIFECYCLE_GRCE, did you mean LIFECYCLE_GRACE?"),
+        ("LIFECYCLE_WORKER", "LIFECYCLE_WORKER, did you mean LIFECYCLE_WORKERS?"),
+        ("LIFECYCLE_TIMEOUT", "LIFECYCLE_TIMEOUT"),
+    ] {
+        let error = check(&[(name, "1s")]).expect_err("there is none");
+        assert_eq!(error.lines().next(), Some(&*format!("unknown environment variable {said}")));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_said_once() {
+    let error = check(&[("LIFECYCLE_PLAN", "xml")]).expect_err("no format");
+    assert_eq!(error, "LIFECYCLE_PLAN=xml: unknown format; expected text, snapshot, mermaid, dot or json");
+}
+
+#[test]
+fn more_workers_than_a_server_may_have_name_their_variable() {
+    assert_eq!(check(&[("LIFECYCLE_WORKERS", "512")]).expect("valid").workers, Some(MAX_WORKERS));
+    let error = check(&[("LIFECYCLE_WORKERS", "513")]).expect_err("too many");
+    assert_eq!(error, "LIFECYCLE_WORKERS=513: too many for one server; expected a number of threads from 1 to 512");
 }

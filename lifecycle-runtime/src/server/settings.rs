@@ -9,6 +9,7 @@ use actix_web::dev::Extensions;
 use actix_web::http::KeepAlive;
 
 use super::Http;
+use crate::config::MAX_WORKERS;
 
 /// Called with the connection's transport when a client connects.
 pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>;
@@ -75,9 +76,6 @@ settings! {
     /// The host name for URLs that the app generates; the socket's address by default.
     server_hostname: String;
 }
-
-/// How many workers make sense at all.
-const MAX_WORKERS: usize = 512;
 
 /// What is not set is as in `HttpServer`; what actix-http knows the default of is left to it.
 impl Settings {

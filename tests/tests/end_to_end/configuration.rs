@@ -56,7 +56,7 @@ fn every_bad_setting_is_named_with_what_is_valid() {
     let ended = refused(2, &settings, "");
     ended.expect_said(&[
         "LIFECYCLE_GRACE=soon: ",
-        "unknown environment variable LIFECYCLE_GRACEE",
+        "unknown environment variable LIFECYCLE_GRACEE, did you mean LIFECYCLE_GRACE?",
         "LIFECYCLE_WORKERS=0: ",
         "LIFECYCLE_DRAIN_DELAY=-1s: ",
         "LIFECYCLE_PLAN=xml: ",
