@@ -115,7 +115,9 @@ impl Config {
     /// These settings with those of the environment over them.
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let ours = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != SEED);
+        let is_ours =
+            |name: &str, value: &str| name.starts_with(PREFIX) && name != SEED && !is_of_kubernetes(name, value);
+        let ours = environment.into_iter().filter(|(name, value)| is_ours(name, value));
         let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}={value}")).collect();
         ours.sort();
         for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {
@@ -145,6 +147,25 @@ impl Config {
         let text =
             |text: std::ffi::OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
         std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+    }
+}
+
+/// Whether Kubernetes has set this, as it does in each container beside a Service that is named `lifecycle`:
+/// `LIFECYCLE_SERVICE_HOST`, `LIFECYCLE_SERVICE_PORT`, with `_` and the port's name for each port, and what Docker had for
+/// links: `LIFECYCLE_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_PORT_80_TCP` and three that begin with that.
+fn is_of_kubernetes(name: &str, value: &str) -> bool {
+    let is_of_port = |rest: &str| {
+        let mut words = rest.split('_');
+        words.next().is_some_and(|number| number.parse::<u16>().is_ok())
+            && matches!(words.next(), Some("TCP" | "UDP" | "SCTP"))
+            && matches!(words.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+            && words.next().is_none()
+    };
+    match name.strip_prefix(PREFIX).unwrap_or_default() {
+        "SERVICE_HOST" | "SERVICE_PORT" => true,
+        // Somebody may think that a number belongs there.
+        "PORT" => value.contains("://"),
+        other => other.starts_with("SERVICE_PORT_") || other.strip_prefix("PORT_").is_some_and(is_of_port),
     }
 }
 

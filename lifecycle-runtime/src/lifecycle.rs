@@ -67,6 +67,9 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`](Self::startup_timeout) | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
+///
+/// A name that begins so and that is none of these is refused, with exit code 2, but those that Kubernetes sets in each container beside a
+/// Service that is named `lifecycle` (`LIFECYCLE_SERVICE_HOST`, `LIFECYCLE_PORT_80_TCP`, …): they are nothing to a program.
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
     pub(crate) config: Config,

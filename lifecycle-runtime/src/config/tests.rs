@@ -123,3 +123,29 @@ fn more_workers_than_a_server_may_have_name_their_variable() {
     let error = check(&[("LIFECYCLE_WORKERS", "513")]).expect_err("too many");
     assert_eq!(error, "LIFECYCLE_WORKERS=513: too many for one server; expected a number of threads from 1 to 512");
 }
+
+#[test]
+fn what_kubernetes_sets_for_a_service_of_that_name_is_nothing_to_a_program() {
+    let port = "tcp://10.96.0.7:80";
+    let service = [
+        ("LIFECYCLE_SERVICE_HOST", "10.96.0.7"),
+        ("LIFECYCLE_SERVICE_PORT", "80"),
+        ("LIFECYCLE_SERVICE_PORT_HTTP", "80"),
+        ("LIFECYCLE_PORT", port),
+        ("LIFECYCLE_PORT_80_TCP", port),
+        ("LIFECYCLE_PORT_80_TCP_PROTO", "tcp"),
+        ("LIFECYCLE_PORT_80_TCP_PORT", "80"),
+        ("LIFECYCLE_PORT_80_TCP_ADDR", "10.96.0.7"),
+        ("LIFECYCLE_PORT_53_UDP", "udp://10.96.0.7:53"),
+    ];
+    assert_eq!(check(&service), Ok(Config::default()));
+    for (name, value) in [
+        ("LIFECYCLE_PORT", "8080"),
+        ("LIFECYCLE_PORTS", port),
+        ("LIFECYCLE_PORT_HTTP", "80"),
+        ("LIFECYCLE_PORT_80_TCP_HOST", "10.96.0.7"),
+        ("LIFECYCLE_SERVICE_NAME", "lifecycle"),
+    ] {
+        assert!(check(&[(name, value)]).is_err(), "{name}={value}");
+    }
+}
