@@ -34,6 +34,7 @@ use crate::error::BoxError;
 use crate::health::Health;
 use crate::hook::HookMeta;
 use crate::scope::Scope;
+pub(crate) use address::Taken;
 use address::{BindError, Bound};
 use factory::AppFactory;
 pub use factory::BuildApp;
@@ -42,7 +43,7 @@ pub(crate) use memory::{InMemory, Memory};
 pub use probes::probes;
 use secure::Secure;
 use service::Make;
-pub(crate) use serving::{BuiltHttp, DrainTimes, Serving};
+pub(crate) use serving::{DrainTimes, Serving};
 use settings::Settings;
 
 /// Where a server listens that was told nothing else.
@@ -67,6 +68,8 @@ pub struct Http {
     /// What its apps are built of.
     uses: Vec<&'static HookMeta>,
     addresses: Vec<String>,
+    /// Where they are from, for messages.
+    setting: &'static str,
     protocol: Protocol,
     settings: Settings,
     #[cfg(feature = "testing")]
@@ -114,6 +117,7 @@ impl Http {
             }),
             uses: F::uses(),
             addresses: Vec::new(),
+            setting: "`bind` or LIFECYCLE_BIND",
             protocol: Protocol::default(),
             settings: Settings::default(),
         }
@@ -151,7 +155,8 @@ impl Http {
 
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
-        Self::new(|| App::new().configure(probes)).bind(address).workers(1_usize)
+        let http = Self::new(|| App::new().configure(probes)).bind(address).workers(1_usize);
+        Self { setting: "`admin` or LIFECYCLE_ADMIN", ..http }
     }
 
     /// What builds the app to be asked in memory, once.
@@ -173,8 +178,8 @@ impl Http {
         self.settings.workers = workers.or(self.settings.workers);
     }
 
-    /// Binds the addresses; nothing listens yet.
-    pub(crate) fn bound(mut self) -> Result<BoundHttp, HttpError> {
+    /// Binds the addresses, none of which the program may have taken; nothing listens yet.
+    pub(crate) fn bound(mut self, taken: &mut Taken) -> Result<BoundHttp, HttpError> {
         if let Some(problem) = self.settings.problem() {
             return Err(HttpError::Config(ConfigError::new(problem)));
         }
@@ -183,8 +188,8 @@ impl Http {
         }
         let mut sockets = Vec::new();
         for address in &self.addresses {
-            sockets.extend(address::bind(address).map_err(|error| match error {
-                BindError::Malformed(text) => HttpError::Config(ConfigError::new(text)),
+            sockets.extend(address::bind(address, self.setting, taken).map_err(|error| match error {
+                BindError::Malformed(text) => HttpError::Config(ConfigError::new(format!("{}: {text}", self.setting))),
                 BindError::Refused(text) => HttpError::Bind(text),
             })?);
         }
@@ -265,7 +270,7 @@ mod tests {
 
     #[track_caller]
     fn check(http: Http, expected: &str) {
-        match http.bind("127.0.0.1:0").bound() {
+        match http.bind("127.0.0.1:0").bound(&mut Taken::default()) {
             Err(HttpError::Config(error)) => assert_eq!(error.to_string(), expected),
             Err(HttpError::Bind(error)) => panic!("refused by the system: {error}"),
             Ok(_) => panic!("bound"),

@@ -12,7 +12,7 @@ use crate::event::{Event, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::server::{Http, HttpError};
+use crate::server::{Http, HttpError, Taken};
 use crate::trace::Trace;
 
 /// A run that is ready to begin.
@@ -83,8 +83,9 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
         }
         _ => servers.iter_mut().for_each(|server| server.override_with(None, config.workers)),
     }
-    let apps = servers.into_iter().map(Http::bound).collect::<Result<_, _>>()?;
-    let admin = config.admin.as_deref().map(|address| Http::admin(address).bound()).transpose()?;
+    let mut taken = Taken::default();
+    let apps = servers.into_iter().map(|server| server.bound(&mut taken)).collect::<Result<_, _>>()?;
+    let admin = config.admin.as_deref().map(|address| Http::admin(address).bound(&mut taken)).transpose()?;
     Ok(Servers { apps, admin })
 }
 
@@ -94,7 +95,7 @@ impl Lifecycle {
     pub(crate) fn bound_to_free_ports(&mut self) -> Servers {
         let servers = std::mem::take(&mut self.servers).into_iter().map(|mut server| {
             server.override_with(Some(vec!["127.0.0.1:0".to_owned()]), None);
-            server.bound().unwrap_or_else(|error| match error {
+            server.bound(&mut Taken::default()).unwrap_or_else(|error| match error {
                 HttpError::Config(error) => panic!("{error}"),
                 HttpError::Bind(error) => panic!("{error}"),
             })

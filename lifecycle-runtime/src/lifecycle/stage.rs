@@ -15,7 +15,7 @@ use crate::event::{Event, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, StartError};
 use crate::hook::Kind;
 use crate::plan::Budget;
-use crate::server::{BoundHttp, BuiltHttp, DrainTimes, Serving, Surroundings};
+use crate::server::{BoundHttp, DrainTimes, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, Progress, StopCause, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -274,13 +274,12 @@ impl Stage<'_> {
 
 /// Builds the apps, and opens the listeners once all are there.
 pub(super) async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Result<Vec<Serving>, StartError> {
-    let failure = |what, error| StartError::new(format!("{what}: {error}"));
+    let failure = |error| StartError::new(format!("no app to serve: {error}"));
     let mut built = Vec::new();
     for server in servers {
-        built.push(server.build(surroundings).await.map_err(|error| failure("no app to serve", error))?);
+        built.push(server.build(surroundings).await.map_err(failure)?);
     }
-    let open = |server: BuiltHttp| server.open().map_err(|error| failure("the server can't listen", error));
-    built.into_iter().map(open).collect()
+    built.into_iter().map(|server| server.open().map_err(StartError::new)).collect()
 }
 
 fn earlier(moment: Instant, by: Duration) -> Instant {

@@ -14,6 +14,10 @@ use socket2::{Domain, Socket, Type};
 
 #[cfg(unix)]
 mod inherited;
+mod taken;
+
+use taken::Place;
+pub(crate) use taken::Taken;
 
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
@@ -42,11 +46,19 @@ pub(super) enum BindError {
     Refused(String),
 }
 
-/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path`, or takes the parent's `fd:3`.
-pub(super) fn bind(address: &str) -> Result<Vec<Bound>, BindError> {
+/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path`, or takes the parent's `fd:3`. The
+/// setting is where the address is from.
+pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Vec<Bound>, BindError> {
+    let refused = |error| BindError::Refused(refused(address, setting, &error));
     #[cfg(unix)]
-    if let Some(path) = address.strip_prefix("unix:") {
-        return Ok(vec![bind_unix(path.into()).map_err(|error| refused(address, &error))?]);
+    if let Some(path) = address.strip_prefix("unix:").map(Path::new) {
+        // Before it is bound: one that doesn't listen yet looks like one that was left behind.
+        if let Some(place) = Place::file(path) {
+            taken.check(address, place)?;
+        }
+        let bound = bind_unix(path.into()).map_err(refused)?;
+        Place::file(path).into_iter().for_each(|place| taken.add(address, setting, place));
+        return Ok(vec![bound]);
     }
     #[cfg(unix)]
     if let Some(number) = address.strip_prefix("fd:") {
@@ -57,22 +69,31 @@ pub(super) fn bind(address: &str) -> Result<Vec<Bound>, BindError> {
         })?;
         return Ok(vec![Bound::Inherited(listener)]);
     }
-    let resolved: Vec<_> = address.to_socket_addrs().map_err(|error| malformed(address, &error))?.collect();
+    let mut resolved: Vec<_> = address.to_socket_addrs().map_err(|error| malformed(address, &error))?.collect();
+    resolved.dedup();
     if resolved.is_empty() {
         return Err(BindError::Malformed(format!("`{address}` resolves to no address")));
     }
     let mut bound = Vec::new();
     let mut unavailable = None;
     for resolved in resolved {
-        match bind_tcp(resolved) {
-            Ok(socket) => bound.push(Bound::Tcp(socket)),
+        let (socket, place) = tcp(resolved).map_err(refused)?;
+        taken.check(address, place)?;
+        match socket.bind(&resolved.into()) {
+            Ok(()) => {
+                // Port 0 is one that nobody has.
+                if resolved.port() != 0 {
+                    taken.add(address, setting, place);
+                }
+                bound.push(Bound::Tcp(socket));
+            }
             // `localhost` has an IPv6 address also where there is no IPv6.
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => unavailable = Some(error),
-            Err(error) => return Err(refused(address, &error)),
+            Err(error) => return Err(refused(error)),
         }
     }
     match unavailable {
-        Some(error) if bound.is_empty() => Err(refused(address, &error)),
+        Some(error) if bound.is_empty() => Err(refused(error)),
         _ => Ok(bound),
     }
 }
@@ -83,27 +104,26 @@ fn malformed(address: &str, error: &io::Error) -> BindError {
     ))
 }
 
-fn refused(address: &str, error: &io::Error) -> BindError {
+/// What the system has against an address, and what to do about it.
+fn refused(address: &str, setting: &str, error: &io::Error) -> String {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "; another process listens there: stop it, or choose another address with LIFECYCLE_BIND"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 and some folders need more rights: choose another address with LIFECYCLE_BIND"
-        }
-        _ => "",
+        io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose",
+        io::ErrorKind::PermissionDenied => "ports below 1024 and some folders need more rights: choose",
+        io::ErrorKind::AlreadyExists => "move it away, or choose",
+        _ => return format!("can't listen on {address}: {error}"),
     };
-    BindError::Refused(format!("can't listen on {address}: {error}{advice}"))
+    format!("can't listen on {address}: {error}; {advice} another address with {setting}")
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+/// A socket for an address, and the place that it is going to take.
+fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // On Unix this permits an address whose last connections are still closing; elsewhere it would permit stealing one.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+    let only_v6 = address.is_ipv6() && socket.only_v6()?;
+    Ok((socket, Place::Tcp { address, only_v6 }))
 }
 
 #[cfg(unix)]
@@ -129,8 +149,7 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
 }
 
 #[cfg(unix)]
-const NO_SOCKET: &str =
-    "there is a file that is no socket; move it away, or choose another address with LIFECYCLE_BIND";
+const NO_SOCKET: &str = "there is a file that is no socket";
 
 /// Whether a socket's file was left behind by a process that is gone.
 #[cfg(unix)]
@@ -189,26 +208,34 @@ impl Bound {
     }
 
     /// Connections are queued from here on.
-    pub(super) fn listen(self, backlog: u32) -> io::Result<Listener> {
+    ///
+    /// # Errors
+    ///
+    /// What the system has against it, in words: another process may have bound the same address, and been faster.
+    pub(super) fn listen(self, backlog: u32, setting: &str) -> Result<Listener, String> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         match self {
-            Self::Tcp(socket) => {
-                socket.listen(backlog)?;
-                Ok(Listener::Tcp(socket.into()))
-            }
+            Self::Tcp(socket) => match socket.listen(backlog) {
+                Ok(()) => Ok(Listener::Tcp(socket.into())),
+                Err(error) => {
+                    let address = socket.local_addr().ok().and_then(|address| address.as_socket());
+                    let address = address.map_or_else(|| "its address".to_owned(), |address| address.to_string());
+                    Err(refused(&address, setting, &error))
+                }
+            },
             #[cfg(unix)]
             Self::Inherited(listener) => Ok(Listener::Inherited(listener)),
             #[cfg(unix)]
             Self::Unix(socket, file) => {
                 // As long as it didn't listen, its file looked like one that was left behind.
-                if !file.is_in_place() {
-                    return Err(io::Error::new(
-                        io::ErrorKind::AddrInUse,
-                        format!("another process has replaced {}", file.path.display()),
-                    ));
+                let listens = match file.is_in_place() {
+                    true => socket.listen(backlog),
+                    false => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has replaced the file")),
+                };
+                match listens {
+                    Ok(()) => Ok(Listener::Unix(socket.into(), file)),
+                    Err(error) => Err(refused(&format!("unix:{}", file.path.display()), setting, &error)),
                 }
-                socket.listen(backlog)?;
-                Ok(Listener::Unix(socket.into(), file))
             }
         }
     }

@@ -30,7 +30,7 @@ const NO_APP: &str = "an app could not be built; see the log for the reason";
 impl BoundHttp {
     /// Builds the apps. On the async runtime.
     pub(crate) async fn build(self, surroundings: &Surroundings) -> io::Result<BuiltHttp> {
-        let Http { apps, protocol, settings, .. } = self.http;
+        let Http { apps, protocol, settings, setting, .. } = self.http;
         let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
         let is_secure = scheme == "https";
         let endpoints = self.sockets.iter().map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
@@ -53,13 +53,14 @@ impl BoundHttp {
         for is_ready in ready {
             is_ready.await.map_err(|_| io::Error::other(NO_APP))?;
         }
-        Ok(BuiltHttp { sockets: self.sockets, backlog, scheme, plan, workers, desks })
+        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, plan, workers, desks })
     }
 }
 
 /// A server whose workers wait for connections.
 pub(crate) struct BuiltHttp {
     sockets: Vec<Bound>,
+    setting: &'static str,
     backlog: u32,
     scheme: &'static str,
     plan: Arc<worker::Plan>,
@@ -69,11 +70,17 @@ pub(crate) struct BuiltHttp {
 
 impl BuiltHttp {
     /// Listens and serves. On the async runtime.
-    pub(crate) fn open(self) -> io::Result<Serving> {
-        let Self { sockets, backlog, scheme, plan, workers, desks } = self;
-        let listeners: Vec<_> = sockets.into_iter().map(|socket| socket.listen(backlog)).collect::<io::Result<_>>()?;
+    ///
+    /// # Errors
+    ///
+    /// Why not, and what to do about it.
+    pub(crate) fn open(self) -> Result<Serving, String> {
+        let Self { sockets, setting, backlog, scheme, plan, workers, desks } = self;
+        let listeners = sockets.into_iter().map(|socket| socket.listen(backlog, setting));
+        let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
-        let acceptor = accept::start(listeners, desks, Arc::clone(&plan.room))?;
+        let acceptor = accept::start(listeners, desks, Arc::clone(&plan.room));
+        let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
         let tables = Tables::new(workers.iter().map(|worker| Arc::clone(&worker.table)));
         Ok(Serving { urls, tables, announces: Arc::clone(&plan.announces), workers, acceptor })
     }

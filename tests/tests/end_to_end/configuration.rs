@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::harness::{Ended, program};
+use crate::harness::{Ended, own_address, program};
 
 /// Runs `service` with settings that it refuses.
 fn refused(code: i32, settings: &[(&str, &str)], args: &str) -> Ended {
@@ -40,7 +40,25 @@ fn one_taken_address_of_several_starts_nothing() {
 fn a_malformed_address_is_a_mistake_in_the_configuration() {
     for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http!", ":"] {
         let ended = refused(2, &[("LIFECYCLE_BIND", address)], "");
-        ended.expect_said(&[&format!("`{address}` is no address to listen on"), "use host:port"]);
+        ended.expect_said(&[&format!("LIFECYCLE_BIND: `{address}` is no address to listen on"), "use host:port"]);
+    }
+    let ended = refused(2, &[("LIFECYCLE_ADMIN", "nonsense")], "");
+    ended.expect_said(&["LIFECYCLE_ADMIN: `nonsense` is no address to listen on"]);
+}
+
+#[test]
+fn an_address_that_the_program_has_taken_itself_starts_nothing() {
+    let tcp = own_address();
+    let folder = tempfile::tempdir().expect("a folder");
+    let unix = format!("unix:{}/socket", folder.path().display());
+    let same = format!("unix:{}/./socket", folder.path().display());
+    for (address, again) in [(&tcp, &tcp), (&unix, &same)] {
+        let taken =
+            format!("can't listen on {again}, which {address} (`bind` or LIFECYCLE_BIND) of this program takes");
+        let ended = refused(2, &[("LIFECYCLE_BIND", &format!("{address},{again}"))], "");
+        ended.expect_said(&[&format!("`bind` or LIFECYCLE_BIND: {taken}; give each an address of its own")]);
+        let ended = refused(2, &[("LIFECYCLE_BIND", address), ("LIFECYCLE_ADMIN", again)], "");
+        ended.expect_said(&[&format!("`admin` or LIFECYCLE_ADMIN: {taken}")]);
     }
 }
 

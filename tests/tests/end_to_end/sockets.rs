@@ -194,7 +194,10 @@ fn an_address_taken_while_it_starts_fails_the_start() {
     first.wait_for("ready");
     second.tell("warm");
     let ended = second.end();
-    ended.expect_code(1).expect_said(&["start failed: the server can't listen: "]).expect_not_said(&["listening"]);
+    ended.expect_code(1).expect_not_said(&["listening"]).expect_said(&[
+        &format!("start failed: can't listen on {address}: "),
+        "another process listens there: stop it, or choose another address with `bind` or LIFECYCLE_BIND",
+    ]);
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
     first.stop().expect_code(0);
 }
