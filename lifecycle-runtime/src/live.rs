@@ -52,7 +52,14 @@ impl Live {
             _ => false,
         };
         let services = self.services().into_iter().filter(is_awaited);
-        let services = services.map(|service| format!("{} {}", service.hook.name, readable(self.since(service.since))));
+        let services = services.map(|service| match (&service.state, &service.last_error) {
+            (ServiceState::Stopping, _) => format!("{} {}", service.hook.name, readable(self.since(service.since))),
+            (state, error) => {
+                let took = readable(self.since(service.began));
+                let why = error.as_ref().map(|error| format!(" ({state}: it {error})")).unwrap_or_default();
+                format!("{} {took}{why}", service.hook.name)
+            }
+        });
         others.into_iter().chain(hooks).chain(services).collect()
     }
 
@@ -71,6 +78,15 @@ impl Live {
             !is_up && !service.hook.is_dispensable()
         };
         self.services().into_iter().filter(is_ailing).map(ails).collect()
+    }
+
+    /// Why a start has failed: of a service that never came up also how its last run ended.
+    pub(crate) fn why_failed(&self, reason: &str) -> String {
+        let of = |service: ServiceReport| {
+            let about = format!("hook `{}` ({}) ", service.hook.name, service.hook.place());
+            service.last_error.filter(|_| reason.starts_with(&about)).map(|error| about + &error)
+        };
+        self.services().into_iter().find_map(of).unwrap_or_else(|| reason.to_owned())
     }
 
     fn services(&self) -> Vec<ServiceReport> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, ServiceState, Traffic, millis, readable};
+use crate::event::{Event, Observer, Traffic, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
@@ -221,8 +221,7 @@ impl Observer for Recorder {
             Event::HookStarted { hook } if hook.kind.recurs() => record.recurring(hook).since = Some(at),
             Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => record.recurring(hook).ended(outcome),
             Event::HookStarted { hook } if hook.kind == Kind::Service => {
-                let state = ServiceState::Starting;
-                record.services.push(ServiceReport { hook, state, restarts: 0, last_error: None, since: at });
+                record.services.push(ServiceReport::new(hook, at));
             }
             Event::HookStarted { hook } => record.begun.push((hook, at)),
             Event::Service { hook, state } => {

@@ -193,7 +193,7 @@ impl Stage<'_> {
 
     /// The start has failed: the stop begins, for what has started.
     fn fail(&self, failure: &StartError, next: State) {
-        self.run.events.emit(&Event::StartFailed { reason: failure.reason.clone() });
+        self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&failure.reason) });
         self.begin_stop(&failure.cause, next);
     }
 

@@ -57,3 +57,23 @@ fn one_that_the_process_can_do_without_never_does() {
         check("exit ignore", happened, "");
     }
 }
+
+#[test]
+fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
+    let hook = sample::hooks("service svc")[0];
+    let recorder = Recorder::new(1);
+    let began = Instant::now().checked_sub(Duration::from_secs(5)).expect("the machine has run for so long");
+    let live = Live { began, ..Live::new(recorder.clone()) };
+    let tell = |event: &Event| recorder.on_event(Duration::from_millis(4_900), event);
+    recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
+    assert_eq!(live.waits(), ["svc 5 s"]);
+    let after = Outcome::Failed { error: "broken".to_owned() };
+    tell(&Event::Service { hook, state: ServiceState::BackingOff { after, delay: Duration::from_secs(1) } });
+    assert_eq!(live.waits(), ["svc 5 s (backing off: it failed: broken)"]);
+    tell(&Event::Service { hook, state: ServiceState::Starting });
+    assert_eq!(live.waits(), ["svc 5 s (starting: it failed: broken)"]);
+    // A stop waits for it since it was told.
+    tell(&Event::State(State::Stopping));
+    tell(&Event::Service { hook, state: ServiceState::Stopping });
+    assert_eq!(live.waits(), ["svc 100 ms"]);
+}

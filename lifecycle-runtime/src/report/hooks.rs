@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Outcome, ServiceState, millis};
+use crate::event::{Limit, Outcome, ServiceState, millis};
 use crate::hook::HookMeta;
 
 /// What became of one hook.
@@ -74,9 +74,16 @@ pub struct ServiceReport {
     /// Since when it does that.
     #[serde(skip)]
     pub(crate) since: Duration,
+    /// Since when it is to be there.
+    #[serde(skip)]
+    pub(crate) began: Duration,
 }
 
 impl ServiceReport {
+    pub(super) fn new(hook: &'static HookMeta, at: Duration) -> Self {
+        Self { hook, state: ServiceState::Starting, restarts: 0, last_error: None, since: at, began: at }
+    }
+
     pub(super) fn enters(&mut self, state: &ServiceState, at: Duration) {
         match (state, &self.state) {
             (ServiceState::Starting, ServiceState::BackingOff { .. }) => self.restarts += 1,
@@ -87,9 +94,20 @@ impl ServiceReport {
     }
 
     pub(super) fn has_ended(&mut self, outcome: &Outcome) {
-        if outcome.is_failure() {
-            self.last_error = Some(outcome.to_string());
+        if !outcome.is_failure() {
+            return;
         }
+        let mut error = outcome.to_string();
+        // It was never up, and why is what its runs said.
+        if let (Outcome::TimedOut { limit: Limit::StartupTimeout, .. }, Some(before)) = (outcome, &self.last_error) {
+            let restarts = match self.restarts {
+                0 => String::new(),
+                1 => " (1 restart)".to_owned(),
+                restarts => format!(" ({restarts} restarts)"),
+            };
+            error = format!("{error}; its last run {before}{restarts}");
+        }
+        self.last_error = Some(error);
     }
 
     /// Whether it may still do something.

@@ -140,6 +140,18 @@ async fn a_start_goes_on_without_a_service_that_it_can_do_without() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_that_a_service_never_let_end_says_why() {
+    let plan = "service s restart on_failure most 10/60000 backoff 100..100 handle; start a after s";
+    let played = Play::new(plan, "s fails").startup_timeout(250).run().await;
+    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run failed: s is broken (2 restarts)";
+    assert_eq!(played.report.error.as_deref(), Some(reason));
+    // One that hangs has nothing to say.
+    let played = Play::new(plan, "s hangs").startup_timeout(250).run().await;
+    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled";
+    assert_eq!(played.report.error.as_deref(), Some(reason));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
     let plan = "start db; service s needs db handle; start a after s; start slow; stop close of db; stop flush";
     let played = Play::new(plan, "s fails; slow hangs").run().await;
