@@ -65,10 +65,11 @@ async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
 #[post("/products")]
 async fn add_product(_: Granted<Admin>, new: Body<NewProduct>, db: Dep<db>) -> Result<impl Responder, Problem> {
     let Body(NewProduct { name, price }) = new;
+    let mut transaction = db.write().await?;
     let added = sqlx::query_as("INSERT INTO products (name, price) VALUES ($1, $2) RETURNING id, name, price")
         .bind(name)
         .bind(price)
-        .fetch_one(&**db)
+        .fetch_one(&mut *transaction)
         .await;
     let product: Product = match added {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -76,5 +77,6 @@ async fn add_product(_: Granted<Admin>, new: Body<NewProduct>, db: Dep<db>) -> R
         }
         other => other?,
     };
+    transaction.commit().await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, "/products")).json(product))
 }

@@ -56,6 +56,9 @@ impl Store {
     ///
     /// In SQLite it is the only one from its beginning: one that reads first, and finds that another has written when it writes
     /// itself, would fail.
+    ///
+    /// A single statement with `RETURNING` needs one as well: by itself it is committed once its rows were read and it is put
+    /// away, and of an error at that moment, as when the disk is full, nobody would hear.
     pub async fn write(&self) -> sqlx::Result<Transaction<'static, Any>> {
         match self.kind {
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,

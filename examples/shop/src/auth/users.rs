@@ -39,18 +39,21 @@ pub async fn add_customer(store: &Store, email: &str, hash: &str) -> Result<i64,
 }
 
 async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64, Problem> {
+    let mut transaction = store.write().await?;
     let added = sqlx::query_scalar("INSERT INTO users (email, password, scopes) VALUES ($1, $2, $3) RETURNING id")
         .bind(email)
         .bind(hash)
         .bind(scopes)
-        .fetch_one(&**store)
+        .fetch_one(&mut *transaction)
         .await;
-    match added {
+    let id = match added {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            Err(Problem::Conflict("there is an account for this address already"))
+            return Err(Problem::Conflict("there is an account for this address already"));
         }
-        other => Ok(other?),
-    }
+        other => other?,
+    };
+    transaction.commit().await?;
+    Ok(id)
 }
 
 pub async fn find(store: &Store, email: &str) -> sqlx::Result<Option<User>> {

@@ -5,8 +5,8 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::client::{Customer, an_order};
-use crate::process::{Service, environment};
+use crate::client::{Customer, PASSWORD, an_order};
+use crate::process::{ADMIN_PASSWORD, Service, environment};
 
 #[test]
 fn a_full_disk_is_503_and_unready_and_passes() {
@@ -15,14 +15,20 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     let mut shell = Command::new("sh");
     environment(&mut shell, folder.path());
     let script = format!("trap '' XFSZ; exec {}", env!("CARGO_BIN_EXE_shop"));
-    let mut service = Service::spawn(shell.env("RUST_LOG", "warn").args(["-c", &script]));
+    let mut service =
+        Service::spawn(shell.env("RUST_LOG", "warn").env("ADMIN_PASSWORD", ADMIN_PASSWORD).args(["-c", &script]));
     let url = service.url();
     let ana = Customer::sign_up(&url, "ana@example.org");
+    let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
+    let ben = json!({ "email": "ben@example.org", "password": PASSWORD });
+    let sugar = json!({ "name": "sugar", "price": 199 });
     let mut taken: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
 
     limit_files(&service, "4096:");
-    let refused = ana.post("/orders", &an_order("one too many"));
-    assert_eq!(refused, (503, json!({ "detail": "the database can't answer now; try again later" })));
+    let refused = (503, json!({ "detail": "the database can't answer now; try again later" }));
+    assert_eq!(ana.post("/orders", &an_order("one too many")), refused);
+    assert_eq!(admin.post("/users", &ben), refused);
+    assert_eq!(admin.post("/products", &sugar), refused);
     ana.wait_for("/readyz", 503);
     let (_, said) = ana.get("/readyz");
     assert_eq!(said["checks"][0]["name"], "db_takes_writes", "{said}");
@@ -32,6 +38,9 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     limit_files(&service, "unlimited:");
     ana.wait_for("/readyz", 200);
     taken.push(ana.order("after that"));
+    // What was refused is not there.
+    assert_eq!(admin.post("/users", &ben).0, 201);
+    assert_eq!(admin.post("/products", &sugar).0, 201);
     for id in &taken {
         assert_eq!(ana.get(&format!("/orders/{id}")).0, 200, "order {id} was acknowledged");
     }
