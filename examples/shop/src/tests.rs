@@ -85,14 +85,25 @@ async fn post(app: &TestApp, path: &str, token: &str, body: Value) -> (u16, Valu
     (response.status().as_u16(), read_body_json(response).await)
 }
 
+/// What `/token` says to this form.
+async fn tokens(app: &TestApp, form: &str) -> Value {
+    let request = TestRequest::post().uri("/token").insert_header(ContentType::form_url_encoded());
+    read_body_json(app.request(request.set_payload(form.to_owned())).await).await
+}
+
+async fn sign_in(app: &TestApp) -> Value {
+    tokens(app, "grant_type=password&username=ana@example.org&password=correct+horse+battery").await
+}
+
+async fn refresh(app: &TestApp, last: &Value) -> Value {
+    tokens(app, &format!("grant_type=refresh_token&refresh_token={}", last["refresh_token"].as_str().unwrap())).await
+}
+
 /// Makes an account, and signs in.
 async fn sign_up(app: &TestApp) -> String {
     let ana = json!({ "email": "ana@example.org", "password": "correct horse battery" });
     assert_eq!(post(app, "/users", "", ana).await.0, 201);
-    let form = "grant_type=password&username=ana@example.org&password=correct+horse+battery";
-    let request = TestRequest::post().uri("/token").insert_header(ContentType::form_url_encoded()).set_payload(form);
-    let tokens: Value = read_body_json(app.request(request).await).await;
-    tokens["access_token"].as_str().unwrap().to_owned()
+    sign_in(app).await["access_token"].as_str().unwrap().to_owned()
 }
 
 fn an_order() -> Value {
@@ -131,6 +142,45 @@ async fn a_token_is_good_until_the_clock_says_otherwise() {
     assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
     time.advance(SignedDuration::from_secs(1));
     assert_eq!(post(&app, "/orders", &token, an_order()).await, (401, json!({ "detail": "the token has expired" })));
+    app.stop().await.assert_clean();
+}
+
+#[actix_web::test]
+async fn a_refreshed_token_allows_what_the_user_still_may() {
+    let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
+    let app = shop(&folder, &time).await.start().await;
+    sign_up(&app).await;
+    let first = sign_in(&app).await;
+    assert_eq!(first["scope"], "orders:read orders:write");
+    let taken = sqlx::query("UPDATE users SET scopes = 'admin orders:read'");
+    taken.execute(&**app.get::<db>()).await.unwrap();
+    let second = refresh(&app, &first).await;
+    assert_eq!(second["scope"], "orders:read", "what was taken is gone, and what was not asked for is not added");
+    app.stop().await.assert_clean();
+}
+
+#[actix_web::test]
+async fn refresh_tokens_that_have_expired_are_deleted_and_no_others() {
+    let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
+    let app = shop(&folder, &time).await.start().await;
+    sign_up(&app).await;
+    time.advance(SignedDuration::from_hours(24));
+    let good = sign_in(&app).await;
+    app.stop().await.assert_clean();
+
+    time.advance(Settings::default().refresh_lifetime - SignedDuration::from_hours(24));
+    let app = shop(&folder, &time).await.start().await;
+    let begun = Instant::now();
+    loop {
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM refresh_tokens").fetch_one(&**app.get::<db>()).await.unwrap();
+        match kept {
+            2 => assert!(begun.elapsed() < Duration::from_secs(30), "nothing is deleted"),
+            _ => break assert_eq!(kept, 1),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(refresh(&app, &good).await["token_type"], "bearer");
     app.stop().await.assert_clean();
 }
 

@@ -114,22 +114,23 @@ async fn sign_in(
     clock: Dep<clock>,
     settings: Dep<settings>,
 ) -> Result<impl Responder, Problem> {
-    let holder = match form.0 {
+    let lifetime = settings.refresh_lifetime;
+    let (holder, refresh_token) = match form.0 {
         Grant::Password { username, password, scope } => {
             let user = users::find(&db, &username.to_lowercase()).await?;
             let hash = user.as_ref().map(|user| user.password.clone());
             let is_right = passwords.verify(password, hash).await?;
             let user = user.filter(|_| is_right).ok_or(WRONG_PASSWORD)?;
-            Holder::new(user.id, granted(&scope, &user.scopes)?)
+            let holder = Holder::new(user.id, granted(&scope, &user.scopes)?);
+            let token = refresh::issue(&**db, &holder, clock.now(), lifetime).await?;
+            (holder, token)
         }
         Grant::RefreshToken { refresh_token } => {
-            refresh::redeem(&db, &refresh_token, clock.now()).await?.ok_or(WRONG_TOKEN)?
+            refresh::redeem(&db, &refresh_token, clock.now(), lifetime).await?.ok_or(WRONG_TOKEN)?
         }
     };
-    let now = clock.now();
     let access_token =
-        keys.sign(holder.user_id, &holder.scopes, now, settings.token_lifetime).map_err(Problem::Internal)?;
-    let refresh_token = refresh::issue(&db, &holder, now, settings.refresh_lifetime).await?;
+        keys.sign(holder.user_id, &holder.scopes, clock.now(), settings.token_lifetime).map_err(Problem::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Tokens {
         access_token,
         token_type: "bearer",

@@ -3,16 +3,20 @@
 //! A token that comes a second time has been copied, and nobody knows which of the two is the thief: all that came of this
 //! sign-in is revoked.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use lifecycle_runtime::BoxError;
+use lifecycle_runtime::{BoxError, Dep, Stop, service};
 use sha2::{Digest, Sha256};
-use sqlx::FromRow;
+use sqlx::any::AnyExecutor;
+use sqlx::{AnyConnection, FromRow};
 use uuid::Uuid;
 
+use crate::clock::clock;
 use crate::problem::Problem;
-use crate::store::Store;
+use crate::store::{Store, db, migrations};
 
 /// Whom a token is for.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -31,7 +35,7 @@ impl Holder {
 
 /// A new token. The database gets its hash only.
 pub async fn issue(
-    store: &Store,
+    database: impl AnyExecutor<'_>,
     holder: &Holder,
     now: Timestamp,
     lifetime: SignedDuration,
@@ -45,36 +49,93 @@ pub async fn issue(
         .bind(holder.user_id)
         .bind(&holder.scopes)
         .bind((now + lifetime).as_millisecond())
-        .execute(&**store)
+        .execute(database)
         .await?;
     Ok(token)
 }
 
-/// Takes a token, which is then used up; nothing if it is not good any more.
-pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> sqlx::Result<Option<Holder>> {
-    let (hash, now) = (hash(token), now.as_millisecond());
-    let holder = sqlx::query_as(
+/// Takes a token, which is then used up, for a new one; nothing if it is not good any more.
+///
+/// It is one transaction: whoever is cut off before its end has their token still.
+pub async fn redeem(
+    store: &Store,
+    token: &str,
+    now: Timestamp,
+    lifetime: SignedDuration,
+) -> Result<Option<(Holder, String)>, Problem> {
+    let hash = hash(token);
+    let mut transaction = store.write().await?;
+    // Changes nothing, and holds the user's row to the end: in PostgreSQL, too, those who redeem a user's tokens come one after
+    // the other, and who revokes a family misses none that is being added to it.
+    let may_have: Option<String> = sqlx::query_scalar(
+        "UPDATE users SET scopes = scopes WHERE id = (SELECT user_id FROM refresh_tokens WHERE hash = $1) \
+         RETURNING scopes",
+    )
+    .bind(&hash)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(may_have) = may_have else { return Ok(None) };
+    let holder: Option<Holder> = sqlx::query_as(
         "UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
          RETURNING family, user_id, scopes",
     )
-    .bind(now)
+    .bind(now.as_millisecond())
     .bind(&hash)
-    .fetch_optional(&**store)
+    .fetch_optional(&mut *transaction)
     .await?;
-    if holder.is_none() {
-        let revoked = sqlx::query(
-            "DELETE FROM refresh_tokens \
-             WHERE family = (SELECT family FROM refresh_tokens WHERE hash = $1 AND used_at IS NOT NULL)",
-        )
-        .bind(&hash)
-        .execute(&**store)
-        .await?
-        .rows_affected();
-        if revoked > 0 {
-            tracing::warn!("a refresh token was used twice; {revoked} of its family are revoked");
+    let redeemed = match holder {
+        Some(mut holder) => {
+            holder.scopes = both(&holder.scopes, &may_have);
+            let token = issue(&mut *transaction, &holder, now, lifetime).await?;
+            Some((holder, token))
+        }
+        None => {
+            revoke(&mut transaction, &hash).await?;
+            None
+        }
+    };
+    transaction.commit().await?;
+    Ok(redeemed)
+}
+
+/// Deletes the family of a token that was used before.
+async fn revoke(connection: &mut AnyConnection, hash: &str) -> sqlx::Result<()> {
+    let revoked = sqlx::query(
+        "DELETE FROM refresh_tokens \
+         WHERE family = (SELECT family FROM refresh_tokens WHERE hash = $1 AND used_at IS NOT NULL)",
+    )
+    .bind(hash)
+    .execute(connection)
+    .await?
+    .rows_affected();
+    if revoked > 0 {
+        tracing::warn!("a refresh token was used twice; {revoked} of its family are revoked");
+    }
+    Ok(())
+}
+
+/// Those of the token's scopes that the user still has.
+fn both(scopes: &str, may_have: &str) -> String {
+    let has = |scope: &&str| may_have.split(' ').any(|may| may == *scope);
+    scopes.split(' ').filter(has).collect::<Vec<_>>().join(" ")
+}
+
+/// Forgets the tokens that have expired, which would take more and more space.
+#[service(after = [migrations])]
+pub async fn forget_tokens(db: Dep<db>, clock: Dep<clock>, stop: Stop) {
+    loop {
+        let forgotten = sqlx::query("DELETE FROM refresh_tokens WHERE expires_at <= $1")
+            .bind(clock.now().as_millisecond())
+            .execute(&**db)
+            .await;
+        // They are no good, there or not.
+        if let Err(error) = forgotten {
+            tracing::warn!("expired refresh tokens can't be deleted: {error}");
+        }
+        if tokio::time::timeout(Duration::from_secs(60 * 60), stop.requested()).await.is_ok() {
+            return;
         }
     }
-    Ok(holder)
 }
 
 fn hash(token: &str) -> String {

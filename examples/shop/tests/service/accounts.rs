@@ -1,5 +1,8 @@
 //! Signing in, staying signed in, and tokens that are none.
 
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -72,6 +75,52 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in() {
     let database = std::fs::read(folder.path().join("shop.db")).unwrap();
     let kept = second["refresh_token"].as_str().unwrap().as_bytes();
     assert!(!database.windows(kept.len()).any(|window| window == kept), "the database has it as it is");
+}
+
+#[test]
+fn of_a_refresh_token_that_two_use_at_once_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    use_twice_at_once(&mut command(folder.path()));
+}
+
+/// Two who have the same token use it at the same moment, and again while one of them goes on with what came of it.
+pub fn use_twice_at_once(command: &mut Command) {
+    let mut service = Service::spawn(command.env("RUST_LOG", "error"));
+    let url = service.url();
+    Customer::sign_up(&url, "ana@example.org");
+    let refresh_token = |tokens: &Value| tokens["refresh_token"].as_str().unwrap().to_owned();
+    let sign_in = || refresh_token(&token(&url, &password("ana@example.org", PASSWORD, "")).1);
+    let refresh = |text: &str| {
+        let (status, tokens) = token(&url, &[("grant_type", "refresh_token"), ("refresh_token", text)]);
+        assert!([200, 400].contains(&status), "{tokens}");
+        (status == 200).then(|| refresh_token(&tokens))
+    };
+    for round in 0..60 {
+        let first = sign_in();
+        let (one, other) = thread::scope(|scope| {
+            let one = scope.spawn(|| refresh(&first));
+            (refresh(&first), one.join().unwrap())
+        });
+        let won = one.xor(other).expect("it is good for one of them");
+        assert_eq!(refresh(&won), None, "round {round}: what the winner got is good");
+
+        let first = sign_in();
+        let mut newest = refresh(&first).unwrap();
+        let is_revoked = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(refresh(&first), None);
+                is_revoked.store(true, Ordering::Relaxed);
+            });
+            loop {
+                let is_late = is_revoked.load(Ordering::Relaxed);
+                let Some(next) = refresh(&newest) else { break };
+                assert!(!is_late, "round {round}: what was added meanwhile is good");
+                newest = next;
+            }
+        });
+    }
+    service.stop();
 }
 
 /// A token with these claims over those of a good one.
@@ -147,7 +196,7 @@ fn tokens_expire() {
     assert_eq!(ana.get("/orders"), (401, json!({ "detail": "the token has expired" })));
     // Made later than the access token that has just expired, by less than a second.
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
-    std::thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(1));
     assert_eq!(token(&url, &refresh).0, 400);
     service.stop();
 }

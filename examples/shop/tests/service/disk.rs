@@ -5,7 +5,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::client::{Customer, PASSWORD, an_order};
+use crate::client::{Customer, PASSWORD, an_order, token};
 use crate::process::{ADMIN_PASSWORD, Service, environment};
 
 #[test]
@@ -20,6 +20,10 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     let url = service.url();
     let ana = Customer::sign_up(&url, "ana@example.org");
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
+    let sign_in =
+        || token(&url, &[("grant_type", "password"), ("username", "ana@example.org"), ("password", PASSWORD)]);
+    let refresh_token = sign_in().1["refresh_token"].as_str().unwrap().to_owned();
+    let refresh = || token(&url, &[("grant_type", "refresh_token"), ("refresh_token", &refresh_token)]);
     let ben = json!({ "email": "ben@example.org", "password": PASSWORD });
     let sugar = json!({ "name": "sugar", "price": 199 });
     let mut taken: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
@@ -29,6 +33,8 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     assert_eq!(ana.post("/orders", &an_order("one too many")), refused);
     assert_eq!(admin.post("/users", &ben), refused);
     assert_eq!(admin.post("/products", &sugar), refused);
+    assert_eq!(sign_in(), refused);
+    assert_eq!(refresh(), refused);
     ana.wait_for("/readyz", 503);
     let (_, said) = ana.get("/readyz");
     assert_eq!(said["checks"][0]["name"], "db_takes_writes", "{said}");
@@ -41,6 +47,7 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     // What was refused is not there.
     assert_eq!(admin.post("/users", &ben).0, 201);
     assert_eq!(admin.post("/products", &sugar).0, 201);
+    assert_eq!(refresh().0, 200, "the token was not used up");
     for id in &taken {
         assert_eq!(ana.get(&format!("/orders/{id}")).0, 200, "order {id} was acknowledged");
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 
+use crate::accounts::use_twice_at_once;
 use crate::client::{Customer, an_order, token};
 use crate::kills;
 use crate::process::{ADMIN_PASSWORD, LIMIT, Service, command, skipped};
@@ -134,6 +135,13 @@ fn an_order_that_was_acknowledged_on_postgresql_is_delivered_however_the_service
     kills::kill_again_and_again(5, |command| {
         command.env("DATABASE_URL", postgres.url());
     });
+}
+
+#[test]
+fn of_a_refresh_token_that_two_use_at_once_on_postgresql_nothing_is_left() {
+    let Some(postgres) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    use_twice_at_once(command(folder.path()).env("DATABASE_URL", postgres.url()));
 }
 
 #[test]
