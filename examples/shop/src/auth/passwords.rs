@@ -1,19 +1,26 @@
 //! Passwords: kept as argon2id hashes, which take their time.
 
-use actix_web::web;
+use std::sync::Arc;
+
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use lifecycle_runtime::{BoxError, on_startup};
-use tokio::sync::Semaphore;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::problem::Problem;
 
 /// How many hashes are made at the same time: each takes 19 MiB and a processor.
 const AT_ONCE: usize = 4;
 
+/// How many more may wait for their turn.
+const MOST_WAITING: usize = 64;
+
 /// Makes hashes, and compares with them.
 pub struct Passwords {
-    turns: Semaphore,
+    /// Of their own, and few: the allocator keeps the memory of every thread that has made a hash. They end with this value.
+    threads: ThreadPool,
+    queue: Arc<Semaphore>,
     /// Of a password that nobody has: compared with where there is no user, so that it takes as long as if there were one.
     nobody: String,
 }
@@ -22,7 +29,14 @@ pub struct Passwords {
 pub fn passwords() -> Result<Passwords, BoxError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random)?;
-    Ok(Passwords { turns: Semaphore::new(AT_ONCE), nobody: hash(&random)? })
+    let threads = ThreadPoolBuilder::new()
+        .num_threads(AT_ONCE)
+        .thread_name(|number| format!("passwords-{number}"))
+        // Whoever asked hears of it, as nothing is sent; by default it would end the process.
+        .panic_handler(drop)
+        .build()?;
+    let nobody = threads.install(|| hash(&random))?;
+    Ok(Passwords { threads, queue: Arc::new(Semaphore::new(MOST_WAITING)), nobody })
 }
 
 fn hash(password: &[u8]) -> Result<String, BoxError> {
@@ -47,25 +61,19 @@ impl Passwords {
         Ok(self.in_turn(move || matches(password.as_bytes(), &hash)).await? && is_somebody)
     }
 
-    /// On a thread that may be blocked; there are only so many at a time.
+    /// On one of the threads, unless too many wait already. Nothing is done for somebody who has gone before their turn.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let _turn = self.turns.acquire().await.map_err(|_| Problem::Busy)?;
-        web::block(work).await.map_err(|_| Problem::Busy)
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Problem::Busy)?;
+        let (answer, asker) = oneshot::channel();
+        self.threads.spawn(move || {
+            drop(place);
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+        });
+        asker.await.map_err(|error| Problem::Internal(error.into()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[actix_web::test]
-    async fn only_the_right_password_of_somebody_matches() {
-        let passwords = passwords().unwrap();
-        let kept = passwords.hash("correct horse".to_owned()).await.unwrap();
-        assert!(kept.starts_with("$argon2id$"), "{kept}");
-        assert!(passwords.verify("correct horse".to_owned(), Some(kept.clone())).await.unwrap());
-        assert!(!passwords.verify("correct horsf".to_owned(), Some(kept)).await.unwrap());
-        assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
-        assert!(!passwords.verify("correct horse".to_owned(), Some("no hash".to_owned())).await.unwrap());
-    }
-}
+mod tests;
