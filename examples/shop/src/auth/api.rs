@@ -53,7 +53,7 @@ struct NewUserId {
     request_body = NewUser,
     responses(
         (status = CREATED, body = NewUserId),
-        (status = CONFLICT, description = "There is one for this address", body = Refusal),
+        (status = CONFLICT, description = "There is one for this address, or the address is the shop's own", body = Refusal),
         (status = UNPROCESSABLE_ENTITY, body = Invalid),
     )
 )]

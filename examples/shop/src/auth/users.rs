@@ -17,6 +17,9 @@ pub struct User {
     pub scopes: String,
 }
 
+/// The admin's address. Nobody can sign up with it, also where there is no admin yet.
+const ADMIN: &str = "admin@shop.test";
+
 /// Makes `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set; an account that is there keeps its own.
 #[on_startup(after = [migrations])]
 pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), BoxError> {
@@ -27,15 +30,25 @@ pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), B
         )
         .into());
     }
+    if let Some(admin) = find(&db, ADMIN).await? {
+        if !passwords.verify(password, Some(admin.password)).await? {
+            tracing::warn!("ADMIN_PASSWORD is not used: there is an account {ADMIN}, which keeps its own password");
+        }
+        return Ok(());
+    }
     let hash = passwords.hash(password).await?;
-    match add(&db, "admin@shop.test", &hash, &PERMISSIONS.join(" ")).await {
+    match add(&db, ADMIN, &hash, &PERMISSIONS.join(" ")).await {
+        // Another process was faster.
         Ok(_) | Err(Problem::Conflict(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
 pub async fn add_customer(store: &Store, email: &str, hash: &str) -> Result<i64, Problem> {
-    add(store, email, hash, OF_CUSTOMERS).await
+    match email {
+        ADMIN => Err(Problem::Conflict("this address is the shop's own")),
+        _ => add(store, email, hash, OF_CUSTOMERS).await,
+    }
 }
 
 async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64, Problem> {

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD, agent, parts, token};
-use crate::process::{SECRET, Service, command};
+use crate::process::{ADMIN_PASSWORD, SECRET, Service, command};
 
 fn password<'a>(name: &'a str, password: &'a str, scope: &'a str) -> [(&'a str, &'a str); 4] {
     [("grant_type", "password"), ("username", name), ("password", password), ("scope", scope)]
@@ -47,6 +47,26 @@ fn a_token_allows_what_was_asked_for() {
     assert_eq!((status, said["detail"].as_array().unwrap().len()), (422, 2));
     let log = service.stop();
     assert!(!log.contains("short") && !said.to_string().contains("\"short\""), "a password was written down:\n{log}");
+}
+
+#[test]
+fn nobody_signs_up_as_the_admin_whose_account_keeps_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let new = json!({ "email": "Admin@shop.test", "password": PASSWORD });
+    assert_eq!(parts(agent().post(format!("{}/users", service.url())).send_json(new).unwrap()).0, 409);
+    service.stop();
+
+    let warning = "ADMIN_PASSWORD is not used: there is an account admin@shop.test, which keeps its own password";
+    for (set, is_warned) in [(ADMIN_PASSWORD, false), (ADMIN_PASSWORD, false), ("another password", true)] {
+        let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", set));
+        let url = service.url();
+        assert_eq!(token(&url, &password("admin@shop.test", ADMIN_PASSWORD, "admin")).0, 200);
+        assert_eq!(token(&url, &password("admin@shop.test", set, "admin")).0, if is_warned { 400 } else { 200 });
+        let log = service.stop();
+        assert_eq!(log.contains(warning), is_warned, "{log}");
+        assert!(!log.contains(set), "a password was written down:\n{log}");
+    }
 }
 
 #[test]
