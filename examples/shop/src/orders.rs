@@ -90,15 +90,18 @@ pub async fn place(store: &Store, user: i64, new: &NewOrder, now: Timestamp) -> 
     let total = prices.iter().zip(&new.items).map(|(price, item)| price * item.quantity).sum();
     // As it will be read.
     let created_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO orders (user_id, note, total, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
+    let id: Option<i64> = sqlx::query_scalar(
+        "INSERT INTO orders (user_id, note, total, created_at) \
+         SELECT id, $2, $3, $4 FROM users WHERE id = $1 RETURNING id",
     )
     .bind(user)
     .bind(&new.note)
     .bind(total)
     .bind(created_at.as_millisecond())
-    .fetch_one(&mut *transaction)
+    .fetch_optional(&mut *transaction)
     .await?;
+    // The token is good, and of a database that was another one.
+    let id = id.ok_or(Problem::Unauthorized("the user of the token is not there any more"))?;
     for ((position, item), price) in (0_i64..).zip(&new.items).zip(prices) {
         sqlx::query(
             "INSERT INTO order_items (order_id, position, product_id, quantity, price) VALUES ($1, $2, $3, $4, $5)",

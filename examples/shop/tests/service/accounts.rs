@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::client::{Customer, PASSWORD, agent, parts, token};
+use crate::client::{Customer, PASSWORD, agent, an_order, parts, token};
 use crate::process::{ADMIN_PASSWORD, SECRET, Service, command};
 
 fn password<'a>(name: &'a str, password: &'a str, scope: &'a str) -> [(&'a str, &'a str); 4] {
@@ -25,7 +25,7 @@ fn a_token_allows_what_was_asked_for() {
     assert_eq!((status, &tokens["scope"], &tokens["token_type"]), (200, &json!("orders:read"), &json!("bearer")));
     let reader = Customer::with(&url, tokens["access_token"].as_str().unwrap());
     assert_eq!(reader.get("/orders").0, 200);
-    let (status, refused) = reader.post("/orders", &crate::client::an_order(""));
+    let (status, refused) = reader.post("/orders", &an_order(""));
     assert_eq!(
         (status, refused["detail"].as_str().unwrap()),
         (403, "this takes the scope `orders:write`, which the token doesn't have")
@@ -196,6 +196,18 @@ fn a_token_that_is_not_one_of_ours_is_refused() {
         let request = agent().get(format!("{url}/orders")).header("authorization", header);
         assert_eq!(request.call().unwrap().status(), 401, "{header}");
     }
+    service.stop();
+}
+
+#[test]
+fn a_user_who_is_not_there_any_more_orders_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    Customer::sign_up(&url, "ana@example.org").order("");
+    let gone = forged(Algorithm::HS256, SECRET, json!({ "sub": "2", "scope": "orders:write" }));
+    let refused = Customer::with(&url, &gone).post("/orders", &an_order(""));
+    assert_eq!(refused, (401, json!({ "detail": "the user of the token is not there any more" })));
     service.stop();
 }
 
