@@ -186,13 +186,20 @@ fn not_json(error: &serde_json::Error) -> Problem {
 
 /// A value that is no value of its type. Which rule that breaks, serde says in words only.
 fn misfit(place: &str, path: &Path, said: &str) -> Detail {
-    let said = said.split(" at line ").next().unwrap_or_default();
+    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
     let named = said.split('`').nth(1);
     let (rule, missing) = match said {
         _ if said.starts_with("missing field") => ("missing", named),
         _ if said.starts_with("unknown field") => ("extra_forbidden", None),
-        _ if said.starts_with("invalid type") => ("type", None),
+        _ if said.starts_with("invalid type: ") => ("type", None),
         _ => ("value", None),
+    };
+    let msg = match said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: ")) {
+        // It repeats the value, which may be secret.
+        Some(said) => said
+            .rsplit_once(", expected ")
+            .map_or("has to be another".to_owned(), |(_, expected)| format!("has to be {expected}")),
+        None => said.to_owned(),
     };
     let parts = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(json!(index)),
@@ -201,7 +208,7 @@ fn misfit(place: &str, path: &Path, said: &str) -> Detail {
         Segment::Unknown => None,
     });
     let loc = std::iter::once(json!(place)).chain(parts).chain(missing.map(|name| json!(name))).collect();
-    Detail { loc, msg: said.to_owned(), rule: rule.to_owned(), input: None }
+    Detail { loc, msg, rule: rule.to_owned(), input: None }
 }
 
 /// A whole number, also one that is written as `2.0`: JSON knows no other kind, and JSON Schema calls that an integer.

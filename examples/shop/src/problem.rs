@@ -55,7 +55,7 @@ pub struct Detail {
     /// The rule that is broken.
     #[serde(rename = "type")]
     pub rule: String,
-    /// What was sent there, if it was a value at all.
+    /// What was sent there, if it is of the right type and not secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
 }

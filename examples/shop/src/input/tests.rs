@@ -85,6 +85,17 @@ async fn a_secret_is_not_repeated() {
     let body = r#"{"items": [{"quantity": 1}], "password": "ab"}"#;
     let details = broken(read(body).await, &[(json!(["body", "password"]), "length")]);
     assert_eq!(details[0].input, None);
+    // Not as a value of another type, either, wherever it stands, and whatever else stands in it.
+    for (body, msg) in [
+        (r#"{"items": [], "password": 1234567}"#, "has to be a string"),
+        (r#"{"items": [], "password": {"password": "1234567"}}"#, "has to be a string"),
+        (r#"{"items": [{"quantity": "1234567, expected 1234567 at line 1234567"}]}"#, "has to be a whole number"),
+        (r#"{"items": [{"quantity": 12345678901234567890}]}"#, "has to be a whole number"),
+        (r#"{"items": "1234567"}"#, "has to be a sequence"),
+    ] {
+        let Err(Problem::Invalid(details)) = read(body).await else { panic!("{body}") };
+        assert_eq!((&*details[0].msg, &details[0].input), (msg, &None));
+    }
 }
 
 #[actix_web::test]
