@@ -1,8 +1,10 @@
 //! The docs pages and CORS in a real browser, if one is installed.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +12,8 @@ use std::time::{Duration, Instant};
 use actix_web::rt::System;
 use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD};
@@ -28,8 +31,10 @@ struct Browser {
 impl Browser {
     /// Nothing, and a line that says so, where none is installed.
     fn start() -> Option<Self> {
-        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut driver) = driver else {
+        let mut command = Command::new("chromedriver");
+        // In a group of its own, with the browser that it starts and all processes of that.
+        let command = command.arg("--port=0").process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
+        let Ok(mut driver) = command.spawn() else {
             skipped("no Chromium is installed (apt-get install chromium chromium-driver)");
             return None;
         };
@@ -67,7 +72,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        let _ = killpg(Pid::from_raw(self.driver.id().try_into().unwrap()), Signal::SIGKILL);
         let _ = self.driver.wait();
     }
 }
@@ -165,6 +170,27 @@ fn the_reference_is_shown_from_bundled_files() {
         page.close().await.unwrap();
     });
     service.stop();
+}
+
+#[test]
+fn a_browser_ends_with_its_test() {
+    let Some(browser) = Browser::start() else { return };
+    let profile = browser.profile.path().display().to_string();
+    let processes = || {
+        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+        all.filter(|command| String::from_utf8_lossy(command).contains(&profile)).count()
+    };
+    System::new().block_on(async {
+        browser.client().await;
+        assert!(processes() > 1);
+    });
+    // As in a test that fails, nobody has closed the page.
+    drop(browser);
+    let begun = Instant::now();
+    while processes() > 0 {
+        assert!(begun.elapsed() < LIMIT, "{} processes are left", processes());
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A page of another origin, with nothing on it.
