@@ -1,9 +1,11 @@
 //! Passwords: kept as argon2id hashes, which take their time.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::password_hash::{self, CustomizedPasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use lifecycle_runtime::{BoxError, on_startup};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{Semaphore, oneshot};
@@ -18,7 +20,7 @@ const MOST_WAITING: usize = 64;
 
 /// Makes hashes, and compares with them.
 pub struct Passwords {
-    /// Of their own, and few: the allocator keeps the memory of every thread that has made a hash. They end with this value.
+    /// Of their own, and few: each keeps the memory that it makes hashes in. They end with this value.
     threads: ThreadPool,
     queue: Arc<Semaphore>,
     /// Of a password that nobody has: compared with where there is no user, so that it takes as long as if there were one.
@@ -39,12 +41,53 @@ pub fn passwords() -> Result<Passwords, BoxError> {
     Ok(Passwords { threads, queue: Arc::new(Semaphore::new(MOST_WAITING)), nobody })
 }
 
+thread_local! {
+    /// What a hash is made in. The allocator would keep more of it: small things come to lie where a hash was made, and the
+    /// next one needs another place.
+    static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Argon2id that works in the memory of its thread.
+struct InPlace;
+
+impl CustomizedPasswordHasher<PasswordHash> for InPlace {
+    type Params = Params;
+
+    fn hash_password_customized(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        algorithm: Option<&str>,
+        version: Option<u32>,
+        params: Params,
+    ) -> password_hash::Result<PasswordHash> {
+        let algorithm = algorithm.map(Algorithm::try_from).transpose()?.unwrap_or_default();
+        let version = version.map(Version::try_from).transpose()?.unwrap_or_default();
+        let described = ParamsString::try_from(&params)?;
+        let mut made = [0; Params::DEFAULT_OUTPUT_LEN];
+        BLOCKS.with_borrow_mut(|blocks| {
+            blocks.resize(params.block_count(), Block::default());
+            Argon2::new(algorithm, version, params).hash_password_into_with_memory(password, salt, &mut made, blocks)
+        })?;
+        Ok(PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: described,
+            salt: Some(Salt::new(salt)?),
+            hash: Some(Output::new(&made)?),
+        })
+    }
+}
+
 fn hash(password: &[u8]) -> Result<String, BoxError> {
-    Ok(Argon2::default().hash_password(password).map_err(|error| error.to_string())?.to_string())
+    let mut salt = [0; RECOMMENDED_SALT_LEN];
+    getrandom::fill(&mut salt)?;
+    let hash = InPlace.hash_password_customized(password, &salt, None, None, Params::default());
+    Ok(hash.map_err(|error| error.to_string())?.to_string())
 }
 
 fn matches(password: &[u8], hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+    PasswordHash::new(hash).is_ok_and(|hash| InPlace.verify_password(password, &hash).is_ok())
 }
 
 impl Passwords {

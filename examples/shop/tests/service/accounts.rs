@@ -143,6 +143,25 @@ pub fn use_twice_at_once(command: &mut Command) {
     service.stop();
 }
 
+#[test]
+fn many_sign_ins_at_once_take_no_more_memory_than_a_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::spawn(&mut command(folder.path()));
+    let url = service.url();
+    Customer::sign_up(&url, "ana@example.org");
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| (0..10).for_each(|_| drop(Customer::sign_in(&url, "ana@example.org", PASSWORD))));
+        }
+    });
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    // Four hashes are made at a time, in 19 MiB each.
+    assert!(peak < 200 * 1024, "{peak} KiB");
+    service.stop();
+}
+
 /// A token with these claims over those of a good one.
 fn forged(algorithm: Algorithm, secret: &str, changes: Value) -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();

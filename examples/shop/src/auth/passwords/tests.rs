@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use argon2::PasswordHasher;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 
@@ -66,6 +67,19 @@ async fn only_the_right_password_of_somebody_matches() {
     assert!(!passwords.verify("correct horsf".to_owned(), Some(kept)).await.unwrap());
     assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
     assert!(!passwords.verify("correct horse".to_owned(), Some("no hash".to_owned())).await.unwrap());
+}
+
+#[test]
+fn hashes_are_those_of_the_library() {
+    let (right, wrong) = (b"correct horse", b"correct horsf");
+    let ours = hash(right).unwrap();
+    assert_ne!(ours, hash(right).unwrap(), "each has a salt of its own");
+    for (password, matches) in [(right, true), (wrong, false)] {
+        let theirs = Argon2::default().verify_password(password, &PasswordHash::new(&ours).unwrap());
+        assert_eq!(theirs.is_ok(), matches);
+    }
+    let theirs = Argon2::default().hash_password(right).unwrap().to_string();
+    assert!(super::matches(right, &theirs) && !super::matches(wrong, &theirs));
 }
 
 #[actix_web::test]
