@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lifecycle_runtime::testing::{Explore, TestApp, TestAppBuilder, real_io};
-use lifecycle_runtime::{Dep, Hook, Lifecycle, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::{Dep, Hook, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
 /// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it works.
@@ -79,6 +79,17 @@ async fn nothing_of_a_fake_is_real() {
     let app = threaded().real_io::<thread>().replace::<thread>(()).start().await;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     app.stop().await.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fake_of_a_service_that_says_when_it_is_ready_is_so_at_once() {
+    #[service]
+    async fn listener(_service: Service) {
+        unreachable!("it is replaced")
+    }
+    let report = TestApp::of(Lifecycle::of([listener::META])).replace::<listener>(()).run().await;
+    report.assert_clean();
+    assert_eq!(report.start_took, Duration::ZERO);
 }
 
 #[test]

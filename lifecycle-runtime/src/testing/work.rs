@@ -7,7 +7,7 @@ use super::faults::Planted;
 use super::selection::{Named, Selection};
 use crate::executor::Work;
 use crate::hook::{HookMeta, Kind};
-use crate::stop::Stop;
+use crate::service::Service;
 use crate::task::{Task, Value};
 
 /// What makes the task of each hook; those in `real` have time stand still.
@@ -24,7 +24,7 @@ pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<N
     };
     Arc::new(move |hook, scope| {
         let task = match value(hook) {
-            Some(value) => stand_in(hook, value, scope.stop()),
+            Some(value) => stand_in(value, scope.service()),
             None if real.iter().any(|named| named.hook == hook) => clock::in_real_time((hook.run)(scope)),
             None => (hook.run)(scope),
         };
@@ -32,12 +32,12 @@ pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<N
     })
 }
 
-/// What a replaced hook does.
-fn stand_in(hook: &HookMeta, value: Value, stop: Stop) -> Task {
-    let is_service = hook.kind() == Kind::Service;
+/// What a replaced hook does; a service has its handle.
+fn stand_in(value: Value, service: Option<Service>) -> Task {
     Task::future(async move {
-        if is_service {
-            stop.requested().await;
+        if let Some(service) = service {
+            service.ready();
+            service.stop().requested().await;
         }
         Ok(value)
     })
