@@ -75,7 +75,7 @@ pub struct Lifecycle {
     pub(crate) config: Config,
     pub(crate) hooks: Vec<&'static HookMeta>,
     /// Paths of hooks that have to be among them.
-    expected: Vec<String>,
+    pub(crate) expected: Vec<String>,
     pub(crate) servers: Vec<Http>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     signals: bool,

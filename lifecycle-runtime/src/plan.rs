@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use budget::{ABANDON_AFTER, Budget};
+#[cfg(feature = "testing")]
+pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 
 use crate::event::{over_budget, readable};

@@ -125,7 +125,7 @@ fn before_a_higher_order(hook: &HookMeta, problems: &mut Vec<String>) {
 }
 
 /// What to say of each of these paths that no hook has.
-pub(super) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
+pub(crate) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
     let paths: Vec<_> = hooks.iter().map(|hook| hook.path()).collect();
     let missing = expected.iter().filter(|path| !paths.contains(path));
     missing.map(|path| format!("no hook has the path `{path}`, which is expected; {}", advice(path, &paths))).collect()

@@ -210,8 +210,7 @@ impl TestAppBuilder {
     #[track_caller]
     #[must_use]
     pub fn plan(&self) -> Plan {
-        let selected = self.selection.select(self.lifecycle.hooks.iter().copied());
-        match selected.and_then(|hooks| Plan::new(hooks).map_err(|error| error.to_string())) {
+        match self.planned() {
             Ok(plan) => plan,
             Err(mistake) => panic!("{mistake}"),
         }
@@ -301,10 +300,15 @@ impl TestAppBuilder {
         Ok(TestApp::run(parts).await)
     }
 
+    fn planned(&self) -> Result<Plan, String> {
+        let Lifecycle { hooks, expected, .. } = &self.lifecycle;
+        let hooks = self.selection.select(hooks.iter().copied(), expected)?;
+        Plan::new(hooks).map_err(|error| error.to_string())
+    }
+
     fn parts(self) -> Result<Parts, String> {
-        let Self { mut lifecycle, selection, faults, signals, real, listens } = self;
-        lifecycle.hooks = selection.select(std::mem::take(&mut lifecycle.hooks))?;
-        let plan = lifecycle.plan().map_err(|error| error.to_string())?;
+        let plan = self.planned()?;
+        let Self { lifecycle, selection, faults, signals, real, listens } = self;
         for Timed { signal, place, .. } in &signals {
             heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::hook::{EdgeSource, Edges, HookMeta};
 use crate::id::HookId;
-use crate::plan::with_everything_named;
+use crate::plan::{missing, with_everything_named};
 use crate::task::Value;
 
 /// What a test says of the hooks of its app.
@@ -26,15 +26,20 @@ pub(super) struct Named {
 }
 
 impl Selection {
-    /// The hooks to plan, each naming only such as are planned, too.
+    /// The hooks to plan, each naming only such as are planned, too. Those that are expected may be left out.
     pub(super) fn select(
         &self,
         registered: impl IntoIterator<Item = &'static HookMeta>,
+        expected: &[String],
     ) -> Result<Vec<&'static HookMeta>, String> {
         self.check_replaced()?;
         let only = self.only.iter().map(|named| named.hook);
         let all = with_everything_named(registered.into_iter().chain(only)).0;
         let without: HashSet<_> = self.without.iter().map(|named| named.hook.id).collect();
+        let missing = missing(&all, expected);
+        if !missing.is_empty() {
+            return Err(missing.join("\n"));
+        }
         for Named { hook, place } in &self.without {
             if !all.contains(hook) {
                 return Err(format!("{place}: `{}` can't be left out: it is not part of the plan", hook.name()));

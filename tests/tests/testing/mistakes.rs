@@ -45,6 +45,9 @@ mistakes! {
     and_it_says_what_to_do: "needs it; leave `db` out, too, or give `settings` a value by `replace::<settings>(…)`", async {
         TestApp::builder().without::<settings>().run().await
     };
+    a_hook_that_is_expected_is_registered: "no hook has the path `store::db`, which is expected", async {
+        TestApp::of(Lifecycle::new().expect_hooks(["store::db"])).only::<flush>().run().await
+    };
     a_fault_is_for_a_hook_that_is_there: "`flush` can't be given a fault: it is not part of what runs here", async {
         TestApp::builder().only::<import>().fail::<flush>("no").run().await
     };

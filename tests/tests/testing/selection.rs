@@ -1,7 +1,7 @@
 //! Which hooks run, and which have a value instead.
 
 use lifecycle_runtime::testing::TestApp;
-use lifecycle_runtime::{Dep, Hook};
+use lifecycle_runtime::{Dep, Hook, Lifecycle};
 
 use crate::hooks::{Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings};
 
@@ -73,6 +73,13 @@ async fn only_a_hook_that_stands_behind_another_is_without_that() {
 async fn what_stands_behind_a_hook_that_is_left_out_runs_all_the_same() {
     let report = TestApp::builder().without::<flush>().run().await;
     report.assert_clean().assert_not_run::<flush>().assert_ran_once::<farewell>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_out_is_no_hook_that_is_expected_and_missing() {
+    let expecting = || TestApp::of(Lifecycle::new().expect_hooks([db::META.path(), import::META.path()]));
+    expecting().only::<farewell>().run().await.assert_clean().assert_not_run::<db>();
+    expecting().without::<import>().run().await.assert_clean().assert_ran_once::<db>();
 }
 
 #[tokio::test(start_paused = true)]
