@@ -53,9 +53,22 @@ struct Shared {
     tasks: TaskTracker,
     /// Ends the tasks.
     over: CancellationToken,
+    /// What has been heard of the run, by who keeps it running.
+    news: watch::Sender<News>,
     /// What the first task that panicked said.
     panic: watch::Sender<Option<String>>,
     runtime: Option<Handle>,
+}
+
+/// What there is to hear of a run, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum News {
+    #[default]
+    Nothing,
+    /// It is ready.
+    Ready,
+    /// The function has ended: what it has spawned may still run.
+    Ended,
 }
 
 impl Service {
@@ -66,6 +79,7 @@ impl Service {
             ready: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             over: CancellationToken::new(),
+            news: watch::Sender::default(),
             panic: watch::Sender::new(None),
             runtime: Handle::try_current().ok(),
         };
@@ -140,6 +154,19 @@ impl Service {
             Some(text) => text,
             None => std::future::pending().await,
         }
+    }
+
+    /// Says what has been heard of the run.
+    pub(crate) fn hear(&self, news: News) {
+        self.shared.news.send_modify(|heard| *heard = news.max(*heard));
+    }
+
+    /// Waits until this has been heard of the run, or its tasks are ended.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn heard(&self, news: News) {
+        let mut heard = self.shared.news.subscribe();
+        // The sender is here.
+        let _ = self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= news)).await;
     }
 
     /// Ends the tasks, those that are still to come included.

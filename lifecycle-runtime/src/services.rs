@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::event::{Event, Events, Outcome, ServiceState};
 use crate::hook::{HookMeta, ServicePolicy};
 use crate::scope::Scope;
-use crate::service::Service;
+use crate::service::{News, Service};
 use crate::stop::{Order, StopCause, ordered};
 use crate::task::Task;
 
@@ -180,6 +180,7 @@ impl Supervisor {
                 () = service.is_ready(), if !is_ready => {
                     is_ready = true;
                     self.ready();
+                    service.hear(News::Ready);
                 }
                 text = service.panicked(), if !has_panicked => {
                     has_panicked = true;
@@ -189,16 +190,19 @@ impl Supervisor {
                     service.cancel_tasks();
                     main.cancel();
                 }
-                ended = main.ended() => match ended {
-                    Some(result) => {
-                        if result.is_err() {
-                            service.cancel_tasks();
+                ended = main.ended() => {
+                    service.hear(News::Ended);
+                    match ended {
+                        Some(result) => {
+                            if result.is_err() {
+                                service.cancel_tasks();
+                            }
+                            // What its tasks did wrong before is why it ended.
+                            end.get_or_insert(result);
                         }
-                        // What its tasks did wrong before is why it ended.
-                        end.get_or_insert(result);
+                        None => was_cut |= end.is_none(),
                     }
-                    None => was_cut |= end.is_none(),
-                },
+                }
                 () = service.tasks_ended(), if main.has_ended() => break,
             }
         }

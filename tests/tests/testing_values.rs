@@ -1,10 +1,11 @@
 //! Values of fakes, paused time, and what is real in it: each test with a lifecycle of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lifecycle_runtime::testing::{Explore, TestApp, TestAppBuilder, real_io};
+use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestAppBuilder, real_io};
 use lifecycle_runtime::{Dep, Hook, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
@@ -71,7 +72,92 @@ fn threaded() -> TestAppBuilder {
 async fn a_service_on_a_thread_of_its_own_has_the_time_that_it_needs_to_stop() {
     let report = threaded().real_io::<thread>().run().await;
     report.assert_clean().assert_stops_within(Duration::ZERO);
-    threaded().run().await.assert_failed::<thread>("ran into its timeout");
+    threaded().run().await.assert_clean().assert_stops_within(Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_has_the_time_that_it_needs_to_be_ready() {
+    #[service]
+    fn slow(service: Service) {
+        std::thread::sleep(Duration::from_millis(20));
+        service.ready();
+        assert!(service.stop().wait(Duration::MAX));
+    }
+    let app = TestApp::of(Lifecycle::of([slow::META])).start().await;
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(3600), "time stands still while it runs");
+    let report = app.stop().await;
+    report.assert_clean().assert_stops_within(Duration::ZERO);
+    assert_eq!(report.start_took, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_does_not_stop_runs_into_its_timeout_all_the_same() {
+    #[service(stop_timeout = "100ms")]
+    fn stuck() {
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    #[service]
+    async fn polls(stop: Stop) {
+        while !stop.is_requested() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let report = TestApp::of(Lifecycle::of([stuck::META, polls::META])).run().await;
+    report.assert_failed::<stuck>("ran into its timeout").assert_stops_within(Duration::from_millis(200));
+    // A hurry waits for no service.
+    let app = TestApp::of(Lifecycle::of([stuck::META])).start().await;
+    app.stop_handle().hurry();
+    app.end()
+        .await
+        .assert_failed::<stuck>("was not waited for any longer")
+        .assert_stops_within(Duration::from_millis(100));
+}
+
+#[test]
+fn it_is_explored_the_same_each_time() {
+    #[on_startup]
+    async fn journal() {}
+    #[on_shutdown(of = journal)]
+    async fn close_journal() {}
+    #[service]
+    fn writes(_journal: Dep<journal>, service: Service) {
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..500)));
+        service.ready();
+        while !service.stop().wait(Duration::from_secs(60)) {}
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..500)));
+    }
+    #[on_shutdown]
+    async fn tidies() {
+        tokio::task::yield_now().await;
+    }
+    let setup = || TestApp::of(Lifecycle::of([writes::META, close_journal::META, tidies::META]));
+    let explored = Explore::new().setup(setup).signals([Signal::SIGTERM]).faults().run(async |_| {});
+    assert_eq!(explored.to_string(), "all 50 schedules");
+}
+
+#[test]
+fn one_that_may_make_a_test_another_each_time_is_named() {
+    #[service]
+    fn ticks(stop: Stop) {
+        assert!(stop.wait(Duration::MAX));
+    }
+    #[on_startup]
+    async fn other() {}
+    let (ticks, other) = (ticks::META, other::META);
+    let turn = std::cell::Cell::new(0);
+    let setup = || TestApp::of(Lifecycle::of(if turn.replace(1) == 0 { vec![ticks, other] } else { vec![ticks] }));
+    let exploring = AssertUnwindSafe(|| Explore::new().setup(setup).run(async |_| {}));
+    let failure = catch_unwind(exploring).expect_err("it is not the same each time");
+    let failure = failure.downcast_ref::<String>().expect("a text");
+    assert!(failure.starts_with("the test is not the same each time: "), "{failure}");
+    let says = format!(
+        "; what it does may depend on the service `ticks` ({}): it is a plain `fn`, which has a thread of its own and waits for \
+         no turn: replace it by `replace::<ticks>(())`",
+        ticks.place()
+    );
+    assert!(failure.ends_with(&says), "{failure}");
 }
 
 #[tokio::test(start_paused = true)]

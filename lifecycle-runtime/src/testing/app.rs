@@ -21,6 +21,7 @@ use super::faults::Planted;
 use super::harness;
 use super::moment::{Moment, Signal, Timed};
 use super::timeline::Record;
+use super::work::beside_threads;
 use crate::console::Console;
 use crate::dep::Dep;
 use crate::executor::Work;
@@ -130,6 +131,7 @@ impl TestApp {
             turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));
         }
         let pace = turns.map(|turns| Arc::new(turns) as _);
+        let work = beside_threads(work, lifecycle.config.startup_timeout);
         let conduct = Conduct { work, jitter: || 1.0, pace };
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
         desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()));

@@ -173,7 +173,8 @@ impl TestAppBuilder {
 
     /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for one that reads files or
     /// asks a database. Not for one that waits for time to pass: a service that does both is [replaced](Self::replace) where time
-    /// matters. A plain `fn` needs it only if it is a service, as its thread is none of the blocking pool's.
+    /// matters. A plain `fn` needs it only if it is a service that does something real between its start and its stop: see
+    /// [Time](super::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
         let named = named::<H>();

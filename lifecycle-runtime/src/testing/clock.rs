@@ -7,30 +7,41 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
+use crate::hook::HookMeta;
+use crate::service::{News, Service};
 use crate::task::Task;
 
-/// Has paused time stand still until it is dropped, where it was begun.
+/// Has paused time stand still until it is dropped.
 ///
 /// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
-pub(super) struct StandStill(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
+struct Hold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
+
+impl Hold {
+    /// On the async runtime. No longer than that, by the machine's clock.
+    fn begin(at_most: Duration) -> Self {
+        let (over, is_over) = channel();
+        tokio::task::spawn_blocking(move || is_over.recv_timeout(at_most).is_err());
+        Self(over)
+    }
+}
+
+/// Has paused time stand still until it is dropped, where it was begun, for something that a hook waits for.
+struct StandStill(#[expect(dead_code, reason = "time stands still as long as it is there")] Hold);
 
 thread_local! {
-    /// How many things time stands still for, on a runtime of this thread alone.
+    /// How many hooks time stands still for, on a runtime of this thread alone.
     static STANDING: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Whether time stands still here, for something real.
+/// Whether time stands still here, for something real that a hook waits for.
 pub(super) fn stands_still() -> bool {
     STANDING.get() > 0
 }
 
 impl StandStill {
-    /// On the async runtime.
-    pub(super) fn begin() -> Self {
+    fn begin() -> Self {
         STANDING.set(STANDING.get() + 1);
-        let (over, is_over) = channel();
-        tokio::task::spawn_blocking(move || is_over.recv().is_err());
-        Self(over)
+        Self(Hold::begin(Duration::MAX))
     }
 }
 
@@ -74,6 +85,29 @@ pub(super) fn in_real_time(task: Task) -> Task {
                 Err(Err(error)) => Err(error.into()),
             }
         }),
+    }
+}
+
+/// Has paused time stand still while something waits for a service that has a thread of its own: until it is ready, and from
+/// when it is told to stop until its end has been heard. Its timeouts count the time of the machine then.
+pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_timeout: Duration) {
+    let stop = service.stop();
+    let told = async {
+        if hook.takes_service_handle() {
+            let _hold = Hold::begin(startup_timeout);
+            tokio::select! {
+                () = service.heard(News::Ready) => {}
+                () = stop.requested() => {}
+            }
+        }
+        stop.requested().await;
+        let time = hook.timeout().into_iter().chain(stop.time_left()).min();
+        let _hold = Hold::begin(time.unwrap_or(Duration::MAX));
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = service.heard(News::Ended) => {}
+        () = told => {}
     }
 }
 

@@ -91,7 +91,9 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///
 /// - Time is paused, and each turn takes a millisecond of it. So the timeouts of hooks count the turns of others, too; the
 ///   grace period and the startup timeout are at least a minute here.
-/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits for no turn.
+/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits for no turn;
+///   others are given none either until it is ready, and from when it is told to stop until it has ended. If what it
+///   does meanwhile makes others go on, it has to be [replaced](TestAppBuilder::replace).
 /// - A hook that waits for what is no other hook, as a timer, waits beside the others: that it goes on before another begins is
 ///   one more choice, as long as it does so within five seconds of paused time.
 /// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun. Until it ends, no signal is
@@ -229,7 +231,8 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
                 Some(_) => format!("seed {seed} is of another test, or of another version of it: {misfit}"),
                 None => format!(
                     "the test is not the same each time: what it did before it did not do again under schedule {seed}: \
-                     {misfit}; what it does may depend on threads, real time, random numbers or the order of a hash map"
+                     {misfit}; {}",
+                    trial.taken.chance()
                 ),
             });
         }

@@ -1,6 +1,7 @@
 //! What hooks do in a test: what they do anywhere, but for fakes and faults.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::clock;
 use super::faults::Planted;
@@ -29,6 +30,18 @@ pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<N
             None => (hook.run)(scope),
         };
         faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
+    })
+}
+
+/// The same, with what a service on a thread of its own has to do with paused time.
+pub(super) fn beside_threads(work: Work, startup_timeout: Duration) -> Work {
+    Arc::new(move |hook, scope| {
+        let service = scope.service();
+        let task = work(hook, scope);
+        if let (Some(service), Task::Blocking(_)) = (service, &task) {
+            tokio::spawn(clock::stand_by(hook, service, startup_timeout));
+        }
+        task
     })
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::action::{Action, Blow, What};
 use super::choice::{Choice, Chooser};
 use crate::executor::{Pace, Work};
-use crate::hook::Kind;
+use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Step};
 use crate::task::Task;
 use crate::testing::moment::Signal;
@@ -87,8 +87,28 @@ pub(super) struct Taken {
     pub(super) steps: Vec<(Duration, Action)>,
     /// What was done to the run.
     pub(super) injected: Option<Action>,
+    /// Services that wait for no turn.
+    pub(super) threads: Vec<&'static HookMeta>,
     /// The choices that were given don't fit.
     pub(super) misfit: Option<String>,
+}
+
+impl Taken {
+    /// What a run may depend on beside its choices.
+    pub(super) fn chance(&self) -> String {
+        if self.threads.is_empty() {
+            return "what it does may depend on threads, real time, random numbers or the order of a hash map"
+                .to_owned();
+        }
+        let advice = |hook: &&HookMeta| {
+            let (name, place) = (hook.name, hook.place());
+            format!(
+                "what it does may depend on the service `{name}` ({place}): it is a plain `fn`, which has a thread of its own \
+                 and waits for no turn: replace it by `replace::<{name}>(())`"
+            )
+        };
+        self.threads.iter().map(advice).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl Turns {
@@ -142,7 +162,13 @@ impl Turns {
                     Task::future(Paced { future, turns, at, is_of_a_phase, may_go_on, turn: None })
                 }
                 // It runs to its end in one go.
-                blocking @ Task::Blocking(_) => blocking,
+                blocking @ Task::Blocking(_) => {
+                    let threads = &mut turns.state().taken.threads;
+                    if hook.kind == Kind::Service && !threads.contains(&hook) {
+                        threads.push(hook);
+                    }
+                    blocking
+                }
             }
         })
     }
