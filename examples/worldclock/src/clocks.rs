@@ -63,23 +63,32 @@ pub async fn find(db: &SqlitePool, id: i64) -> sqlx::Result<Option<Clock>> {
     sqlx::query_as("SELECT id, label, zone FROM clocks WHERE id = ?").bind(id).fetch_optional(db).await
 }
 
+/// Adds a clock: it is on the disk when this returns. The transaction says so; the row alone comes before the end of the
+/// statement, which may still fail.
 pub async fn add(db: &SqlitePool, new: &NewClock) -> sqlx::Result<Clock> {
-    sqlx::query_as("INSERT INTO clocks (label, zone) VALUES (?, ?) RETURNING id, label, zone")
+    let mut transaction = db.begin().await?;
+    let clock = sqlx::query_as("INSERT INTO clocks (label, zone) VALUES (?, ?) RETURNING id, label, zone")
         .bind(&new.label.0)
         .bind(&new.zone)
-        .fetch_one(db)
-        .await
+        .fetch_one(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(clock)
 }
 
+/// Changes a clock, if there is such a one, in a transaction as well.
 pub async fn change(db: &SqlitePool, id: i64, change: &ClockChange) -> sqlx::Result<Option<Clock>> {
-    sqlx::query_as(
+    let mut transaction = db.begin().await?;
+    let clock = sqlx::query_as(
         "UPDATE clocks SET label = coalesce(?, label), zone = coalesce(?, zone) WHERE id = ? RETURNING id, label, zone",
     )
     .bind(change.label.as_ref().map(|label| &label.0))
     .bind(&change.zone)
     .bind(id)
-    .fetch_optional(db)
-    .await
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(clock)
 }
 
 /// Whether there was such a clock.
@@ -135,5 +144,27 @@ mod tests {
         imported(&db).await;
         let error = add(&db, &new("Ana", "Europe/Atlantis")).await.unwrap_err();
         assert!(error.as_database_error().unwrap().is_foreign_key_violation());
+    }
+
+    #[actix_web::test]
+    async fn a_clock_that_is_not_on_the_disk_is_not_told_of() {
+        let (_folder, db) = migrated().await;
+        imported(&db).await;
+        let ana = add(&db, &new("Ana", "America/Lima")).await.unwrap();
+        let travel = ClockChange { zone: Some("Europe/Atlantis".into()), ..ClockChange::default() };
+        for _ in 0..2 {
+            let mut all = Vec::new();
+            for _ in 0..8 {
+                let mut connection = db.acquire().await.unwrap();
+                // What is wrong is found at the end, as by a disk that is full.
+                sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *connection).await.unwrap();
+                all.push(connection);
+            }
+            drop(all);
+            assert!(add(&db, &new("Ben", "Europe/Atlantis")).await.is_err());
+            assert!(change(&db, ana.id, &travel).await.is_err());
+        }
+        assert_eq!(all(&db).await.unwrap(), std::slice::from_ref(&ana));
+        assert_eq!(change(&db, ana.id, &ClockChange::default()).await.unwrap(), Some(ana));
     }
 }

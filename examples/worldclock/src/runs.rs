@@ -24,11 +24,13 @@ pub async fn run(db: Dep<db>) -> sqlx::Result<Run> {
             "warning: the run that began at {since} did not stop properly, or another process has not stopped yet"
         );
     }
-    sqlx::query_scalar("INSERT INTO runs (started_at) VALUES (?) RETURNING id")
+    let mut transaction = db.begin().await?;
+    let id = sqlx::query_scalar("INSERT INTO runs (started_at) VALUES (?) RETURNING id")
         .bind(Timestamp::now().to_string())
-        .fetch_one(&*db)
-        .await
-        .map(Run)
+        .fetch_one(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(Run(id))
 }
 
 /// When the latest run began, if nothing says that it ended.

@@ -1,12 +1,13 @@
 //! The database: opened and brought up to date at the start, left as one complete file at the stop.
 
+use std::future::ready;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lifecycle_runtime::{Dep, on_shutdown, on_startup};
-use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlitePool};
 
 use crate::config::config;
 
@@ -45,6 +46,10 @@ pub async fn db(config: Dep<config>) -> Result<SqlitePool, OpenError> {
     SqlitePoolOptions::new()
         .max_connections(8)
         .acquire_timeout(PATIENCE)
+        // SQLite rolls some transactions back by itself, as when the disk is full
+        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction). The library doesn't hear of
+        // it, its own rollback fails, and the connection would go on as if within a transaction.
+        .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
         .connect_with(options)
         .await
         .map_err(|source| OpenError { path: config.database.clone(), source })
