@@ -1,6 +1,8 @@
 //! Values of fakes, paused time, and what is real in it: each test with a lifecycle of its own.
 
+use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -188,6 +190,50 @@ fn a_service_that_is_real_is_not_explored() {
 fn a_fake_of_it_is() {
     let explored = Explore::new().setup(|| threaded().real_io::<thread>().replace::<thread>(())).run(async |_| {});
     assert!(explored.exhaustive);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "it never ends: another test looks at what it says"]
+async fn waits_for_a_timer_for_good() {
+    #[service]
+    async fn connection(stop: Stop) {
+        stop.requested().await;
+    }
+    #[service]
+    fn reader(stop: Stop) {
+        assert!(stop.wait(Duration::MAX));
+    }
+    #[service(after = [connection, reader])]
+    async fn polls(stop: Stop) {
+        while !stop.is_requested() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // A test that says nothing is to fail, not to hang.
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(60));
+        std::process::exit(1);
+    });
+    TestApp::of(Lifecycle::of([polls::META])).real_io::<connection>().real_io::<reader>().run().await;
+}
+
+#[test]
+fn a_test_that_hangs_as_time_stands_still_says_why() {
+    let mut child = Command::new(std::env::current_exe().expect("a path"))
+        .args(["waits_for_a_timer_for_good", "--exact", "--ignored"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let lines: Vec<_> = lines.map_while(Result::ok).filter(|line| line.contains("time stands still")).take(2).collect();
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    for name in ["connection", "reader"] {
+        let says = format!("for 10 s time stands still because of `real_io::<{name}>()`, and no timer goes off");
+        let line = lines.iter().find(|line| line.contains(&says));
+        assert!(line.is_some_and(|line| line.starts_with("tests/tests/testing_values.rs:")), "{lines:?}");
+    }
 }
 
 struct Counted(Arc<AtomicU32>);

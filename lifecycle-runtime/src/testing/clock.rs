@@ -1,13 +1,15 @@
 //! The clock of a test: paused time that stands still where something real is waited for.
 
 use std::cell::Cell;
-use std::sync::mpsc::{Sender, channel};
+use std::io::Write as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use crate::hook::HookMeta;
+use super::selection::Named;
+use crate::hook::{HookMeta, Kind};
 use crate::service::{News, Service};
 use crate::task::Task;
 
@@ -16,11 +18,34 @@ use crate::task::Task;
 /// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
 struct Hold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
+/// After how long of the machine's time to say why paused time stands still.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Hold {
-    /// On the async runtime. No longer than that, by the machine's clock.
-    fn begin(at_most: Duration) -> Self {
+    /// For as long as it takes. Where that may be for good, a notice says why.
+    fn begin(notice: Option<String>) -> Self {
+        Self::with(move |is_over| {
+            if let Some(notice) = notice
+                && is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout)
+            {
+                // Not by `eprintln!`: that would be shown once the test has ended.
+                let _ = writeln!(std::io::stderr(), "{notice}");
+            }
+            let _ = is_over.recv();
+        })
+    }
+
+    /// No longer than that, by the machine's clock.
+    fn at_most(time: Duration) -> Self {
+        Self::with(move |is_over| {
+            let _ = is_over.recv_timeout(time);
+        })
+    }
+
+    /// On the async runtime.
+    fn with(wait: impl FnOnce(&Receiver<()>) + Send + 'static) -> Self {
         let (over, is_over) = channel();
-        tokio::task::spawn_blocking(move || is_over.recv_timeout(at_most).is_err());
+        tokio::task::spawn_blocking(move || wait(&is_over));
         Self(over)
     }
 }
@@ -39,9 +64,9 @@ pub(super) fn stands_still() -> bool {
 }
 
 impl StandStill {
-    fn begin() -> Self {
+    fn begin(notice: Option<String>) -> Self {
         STANDING.set(STANDING.get() + 1);
-        Self(Hold::begin(Duration::MAX))
+        Self(Hold::begin(notice))
     }
 }
 
@@ -69,16 +94,21 @@ impl Drop for StandStill {
 /// # }
 /// ```
 pub async fn real_io<F: Future>(future: F) -> F::Output {
-    let _still = StandStill::begin();
+    let _still = StandStill::begin(None);
     future.await
 }
 
-/// Has paused time stand still while this runs.
-pub(super) fn in_real_time(task: Task) -> Task {
+/// Has paused time stand still while this runs, as a test wants it for this hook.
+pub(super) fn in_real_time(task: Task, wanted: Named) -> Task {
+    let notice = notice(wanted);
     match task {
-        Task::Future(future) => Task::future(real_io(future)),
+        Task::Future(future) => Task::future(async {
+            let _still = StandStill::begin(notice);
+            future.await
+        }),
         // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end has been heard, not before.
         Task::Blocking(work) => Task::future(async {
+            let _hold = Hold::begin(notice);
             match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
                 Ok(result) => result,
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
@@ -88,13 +118,26 @@ pub(super) fn in_real_time(task: Task) -> Task {
     }
 }
 
+/// What to say if time stands still for long. A hook ends by itself; a service may well run until a timer stops it.
+fn notice(Named { hook, place }: Named) -> Option<String> {
+    let name = hook.name();
+    (hook.kind() == Kind::Service && is_paused()).then(|| {
+        format!(
+            "{place}: for {} s time stands still because of `real_io::<{name}>()`, and no timer goes off as long as that \
+             service runs; if the test waits for one, replace the service by `replace::<{name}>(())`, or let time pass by \
+             `start_paused = false`",
+            PATIENCE.as_secs()
+        )
+    })
+}
+
 /// Has paused time stand still while something waits for a service that has a thread of its own: until it is ready, and from
 /// when it is told to stop until its end has been heard. Its timeouts count the time of the machine then.
 pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_timeout: Duration) {
     let stop = service.stop();
     let told = async {
         if hook.takes_service_handle() {
-            let _hold = Hold::begin(startup_timeout);
+            let _hold = Hold::at_most(startup_timeout);
             tokio::select! {
                 () = service.heard(News::Ready) => {}
                 () = stop.requested() => {}
@@ -102,7 +145,7 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
         }
         stop.requested().await;
         let time = hook.timeout().into_iter().chain(stop.time_left()).min();
-        let _hold = Hold::begin(time.unwrap_or(Duration::MAX));
+        let _hold = Hold::at_most(time.unwrap_or(Duration::MAX));
         std::future::pending::<()>().await;
     };
     tokio::select! {

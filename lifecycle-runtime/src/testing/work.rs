@@ -24,10 +24,10 @@ pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<N
         }
     };
     Arc::new(move |hook, scope| {
-        let task = match value(hook) {
-            Some(value) => stand_in(value, scope.service()),
-            None if real.iter().any(|named| named.hook == hook) => clock::in_real_time((hook.run)(scope)),
-            None => (hook.run)(scope),
+        let task = match (value(hook), real.iter().find(|named| named.hook == hook)) {
+            (Some(value), _) => stand_in(value, scope.service()),
+            (None, Some(wanted)) => clock::in_real_time((hook.run)(scope), *wanted),
+            (None, None) => (hook.run)(scope),
         };
         faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
     })
