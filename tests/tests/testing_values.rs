@@ -187,6 +187,14 @@ fn a_service_that_is_real_is_not_explored() {
 }
 
 #[test]
+fn one_that_does_not_run_is_no_reason_not_to() {
+    #[on_shutdown]
+    async fn other() {}
+    let only = || TestApp::of(Lifecycle::of([thread::META, other::META])).real_io::<thread>().only::<other>();
+    assert!(Explore::new().setup(only).run(async |_| {}).exhaustive);
+}
+
+#[test]
 fn a_fake_of_it_is() {
     let explored = Explore::new().setup(|| threaded().real_io::<thread>().replace::<thread>(())).run(async |_| {});
     assert!(explored.exhaustive);

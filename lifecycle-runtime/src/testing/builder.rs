@@ -48,24 +48,17 @@ pub struct TestAppBuilder {
     selection: Selection,
     faults: Vec<Planted>,
     signals: Vec<Timed>,
-    real: Vec<Named>,
     listens: bool,
 }
 
 impl TestAppBuilder {
     pub(super) fn new(lifecycle: Lifecycle) -> Self {
-        Self {
-            lifecycle,
-            selection: Selection::default(),
-            faults: Vec::new(),
-            signals: Vec::new(),
-            real: Vec::new(),
-            listens: false,
-        }
+        Self { lifecycle, selection: Selection::default(), faults: Vec::new(), signals: Vec::new(), listens: false }
     }
 
     /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that are named in the same
-    /// way.
+    /// way. What the builder was told to [replace](Self::replace) beside these it passes over, so that several tests may share a
+    /// setup.
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
         self.selection.only.push(named::<H>());
@@ -177,9 +170,7 @@ impl TestAppBuilder {
     /// [Time](super::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
-        let named = named::<H>();
-        self.selection.named.push((named, "given real I/O"));
-        self.real.push(named);
+        self.selection.real.push(named::<H>());
         self
     }
 
@@ -279,18 +270,15 @@ impl TestAppBuilder {
         if self.listens {
             return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
         }
-        let still = self.real.iter().find(|real| {
-            real.hook.kind() == Kind::Service
-                && !self.selection.replaced.iter().any(|(named, _)| named.hook == real.hook)
-        });
-        if let Some(Named { hook, place }) = still {
+        let real = self.selection.real_services();
+        let mut parts = self.parts()?;
+        if let Some(Named { hook, place }) = real.iter().find(|real| parts.plan.position(real.hook.id).is_some()) {
             let name = hook.name();
             return Err(format!(
                 "{place}: time would stand still for as long as `{name}` runs, and no turn would come; replace it by \
                  `replace::<{name}>(())`, which is nothing real"
             ));
         }
-        let mut parts = self.parts()?;
         turns.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
         // What turns take is no reason to fail.
         let config = &mut parts.lifecycle.config;
@@ -309,12 +297,12 @@ impl TestAppBuilder {
 
     fn parts(self) -> Result<Parts, String> {
         let plan = self.planned()?;
-        let Self { lifecycle, selection, faults, signals, real, listens } = self;
+        let Self { lifecycle, selection, faults, signals, listens } = self;
         for Timed { signal, place, .. } in &signals {
             heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }
         let faults = Arc::new(faults);
-        let work = work(&selection, Arc::clone(&faults), real);
+        let work = work(selection, Arc::clone(&faults));
         Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, listens, turns: None })
     }
 }

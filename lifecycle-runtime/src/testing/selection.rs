@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 
-use crate::hook::{EdgeSource, Edges, HookMeta};
+use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
 use crate::id::HookId;
 use crate::plan::{missing, with_everything_named};
 use crate::task::Value;
@@ -14,6 +14,8 @@ pub(super) struct Selection {
     pub(super) only: Vec<Named>,
     pub(super) without: Vec<Named>,
     pub(super) replaced: Vec<(Named, Value)>,
+    /// Hooks that time stands still for.
+    pub(super) real: Vec<Named>,
     /// Hooks that faults and the like are for: they have to be there.
     pub(super) named: Vec<(Named, &'static str)>,
 }
@@ -56,8 +58,14 @@ impl Selection {
         selected.retain(|hook| !is_out(hook));
         let there: HashSet<_> = selected.iter().map(|hook| hook.id).collect();
         self.check_needs(&selected, &there)?;
+        // What several tests set up alike may be of hooks that not all of them run.
+        let is_passed_over =
+            |hook: &&HookMeta| !self.only.is_empty() && all.contains(hook) && !without.contains(&hook.id);
+        let replaced = self.replaced.iter().map(|(named, _)| (named, "replaced"));
+        let set_up = replaced.chain(self.real.iter().map(|named| (named, "given real I/O")));
+        let set_up = set_up.filter(|(named, _)| !is_passed_over(&named.hook));
         let named = self.named.iter().map(|(named, what)| (named, *what));
-        for (Named { hook, place }, what) in self.replaced.iter().map(|(named, _)| (named, "replaced")).chain(named) {
+        for (Named { hook, place }, what) in set_up.chain(named) {
             if !there.contains(&hook.id) {
                 return Err(format!("{place}: `{}` can't be {what}: it is not part of what runs here", hook.name()));
             }
@@ -68,6 +76,12 @@ impl Selection {
     /// What has a value instead of running, by hook.
     pub(super) fn values(&self) -> HashMap<HookId, Value> {
         self.replaced.iter().map(|(named, value)| (named.hook.id, value.clone())).collect()
+    }
+
+    /// Services that time stands still for as long as they run, if they do.
+    pub(super) fn real_services(&self) -> Vec<Named> {
+        let is_one = |named: &&Named| named.hook.kind() == Kind::Service && !self.is_replaced(named.hook);
+        self.real.iter().filter(is_one).copied().collect()
     }
 
     fn check_replaced(&self) -> Result<(), String> {

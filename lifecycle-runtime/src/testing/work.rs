@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::clock;
 use super::faults::Planted;
-use super::selection::{Named, Selection};
+use super::selection::Selection;
 use crate::executor::Work;
 use crate::hook::{HookMeta, Kind};
 use crate::service::Service;
 use crate::task::{Task, Value};
 
-/// What makes the task of each hook; those in `real` have time stand still.
-pub(super) fn work(selection: &Selection, faults: Arc<Vec<Planted>>, real: Vec<Named>) -> Work {
+/// What makes the task of each hook; some have time stand still.
+pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>) -> Work {
     let values = Mutex::new(selection.values());
+    let Selection { real, .. } = selection;
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
         match hook.kind() {

@@ -29,6 +29,9 @@ mistakes! {
         TestApp::of(Lifecycle::of([db::META])).without::<settings>().replace::<db>(Db::default())
             .replace::<settings>(String::new()).run().await
     };
+    nor_where_only_some_run: "`outbox` can't be replaced: it is not part of what runs here", async {
+        TestApp::of(Lifecycle::of([db::META])).replace::<outbox>(()).only::<settings>().run().await
+    };
     a_hook_is_replaced_once: "`db` is replaced twice, first at tests/tests/testing/mistakes.rs:", async {
         TestApp::builder().replace::<db>(Db::default()).replace::<db>(Db::default()).run().await
     };

@@ -99,6 +99,15 @@ async fn a_service_that_is_replaced_runs_until_it_is_told_to_stop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_setup_of_several_tests_may_be_narrowed_to_a_part_of_it() {
+    let setup = || TestApp::builder().replace::<db>(fake("memory")).real_io::<outbox>();
+    setup().only::<farewell>().run().await.assert_clean().assert_not_run::<db>().assert_not_run::<outbox>();
+    let app = setup().only::<flush>().start().await;
+    assert_eq!(app.get::<db>().url, "memory");
+    app.stop().await.assert_clean().assert_not_run::<settings>();
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_number_of_apps_run_side_by_side() {
     let first = TestApp::builder().replace::<db>(fake("first")).start().await;
     let second = TestApp::builder().replace::<db>(fake("second")).start().await;
