@@ -149,7 +149,9 @@ impl Script {
         let lines = self.lines.lock().expect("no panic");
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         let missing = |lines: &mut Vec<String>| !lines.iter().any(is_it);
-        drop(self.written.wait_while(lines, missing).expect("no panic"));
+        // A thread that waits for good would hold up the end of the test.
+        let waited = self.written.wait_timeout_while(lines, Duration::from_secs(30), missing).expect("no panic").1;
+        assert!(!waited.timed_out(), "`{what}` never happens");
     }
 }
 
