@@ -178,6 +178,12 @@ impl Observer for Console {
             }
             Event::Listening { url } => self.say(&format!("listening on {url}")),
             Event::AdminListening { url } => self.say(&format!("probes on {url}")),
+            Event::AcceptFailed { error } => self.complain(&format!(
+                "can't accept connections: {error}; they wait until there is room (ulimit -n limits descriptors)"
+            )),
+            Event::AcceptRecovered { after } => {
+                self.say(&format!("accepting connections again after {}", readable(*after)));
+            }
             Event::StartFailed { reason } => {
                 self.start_over(reason);
                 self.complain(&format!("start failed: {reason}"));

@@ -72,6 +72,16 @@ pub enum Event {
         /// As a URL.
         url: String,
     },
+    /// A server can't accept connections: the process has no file descriptor left, say. They wait in the system meanwhile.
+    AcceptFailed {
+        /// The system's error.
+        error: String,
+    },
+    /// A server that could not accept connections accepts them again, and has for a second.
+    AcceptRecovered {
+        /// Time for which it could not.
+        after: Duration,
+    },
     /// The start ended before everything had started.
     StartFailed {
         /// What was wrong, in one line.

@@ -17,15 +17,19 @@ pub(crate) struct Live {
     recorder: Recorder,
     began: Instant,
     others: Arc<Mutex<Vec<Source>>>,
+    ailments: Arc<Mutex<Vec<Ailment>>>,
 }
 
 /// Says what goes on in this state, each with how long.
 type Source = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
 
+/// Returns what is not well with a server.
+type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 impl Live {
     /// For a run that begins now and is recorded here.
     pub(crate) fn new(recorder: Recorder) -> Self {
-        Self { recorder, began: Instant::now(), others: Arc::default() }
+        Self { recorder, began: Instant::now(), others: Arc::default(), ailments: Arc::default() }
     }
 
     /// Asks this one, too.
@@ -33,9 +37,22 @@ impl Live {
         self.others().push(Arc::new(source));
     }
 
+    /// Asks this one, too, for what is not well.
+    pub(crate) fn add_ailment(&self, ailment: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.ailments().push(Arc::new(ailment));
+    }
+
     /// Asks none of those that were added any more.
     pub(crate) fn forget_others(&self) {
         self.others().clear();
+        self.ailments().clear();
+    }
+
+    /// Returns what is not well: services that are not up, but those that the process can do without, and servers.
+    pub(crate) fn ailments_now(&self) -> Vec<String> {
+        // Not under the lock: they have locks of their own.
+        let ailments = self.ailments().clone();
+        self.ailing_services().into_iter().chain(ailments.iter().filter_map(|ailment| ailment())).collect()
     }
 
     /// What a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep no start waiting.
@@ -139,6 +156,10 @@ impl Live {
     /// Whether the start was a success.
     pub(crate) fn was_ready(&self) -> bool {
         self.recorder.was_ready()
+    }
+
+    fn ailments(&self) -> MutexGuard<'_, Vec<Ailment>> {
+        self.ailments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn others(&self) -> MutexGuard<'_, Vec<Source>> {

@@ -36,6 +36,8 @@ impl Observer for Trace {
             Event::Service { hook, state } => tracing::info!(hook = hook.name, %state, "service"),
             Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
             Event::Listening { url } => tracing::info!(url, "listening"),
+            Event::AcceptFailed { error } => tracing::error!(error, "can't accept connections"),
+            Event::AcceptRecovered { after } => tracing::info!(?after, "accepting connections again"),
             Event::AdminListening { url } => tracing::info!(url, "probes are answered"),
             Event::StartFailed { reason } => tracing::error!(reason, "start failed"),
             Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),

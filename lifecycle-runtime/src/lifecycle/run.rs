@@ -85,7 +85,7 @@ impl Run {
                 observed,
                 config.ready_while_draining,
                 checks.clone(),
-                move || ailing.ailing_services(),
+                move || ailing.ailments_now(),
                 move || waits.waits(),
             ),
         };

@@ -11,11 +11,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::{Conduct, Run};
-use crate::event::{Event, Traffic};
+use crate::event::{Event, Events, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, StartError};
 use crate::hook::Kind;
 use crate::plan::Budget;
-use crate::server::{BoundHttp, DrainTimes, Serving, Surroundings};
+use crate::server::{BoundHttp, DrainTimes, Obstacle, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, Progress, StopCause, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -23,6 +23,9 @@ use crate::watchdog::Leash;
 /// How often a start, and how often a stop, says what it waits for.
 const START_NEWS: Duration = Duration::from_secs(5);
 const STOP_NEWS: Duration = Duration::from_secs(1);
+
+/// Time for which a server that could not accept connections has to have accepted them to be well again.
+const RECOVERED: Duration = Duration::from_secs(1);
 
 /// A run that runs.
 pub(super) struct Stage<'r> {
@@ -87,6 +90,23 @@ impl Stage<'_> {
     async fn until_stop(
         &self,
         executor: &mut Executor,
+        serving: Vec<Serving>,
+        limit: Instant,
+        asked: watch::Receiver<Asked>,
+        paths: &mut Paths,
+    ) {
+        let obstacles = serving.iter().map(|server| report_obstacles(&self.run.events, server.obstacle.clone()));
+        let obstacles = join_all(obstacles.collect::<Vec<_>>());
+        tokio::select! {
+            () = self.serve_until_stop(executor, serving, limit, asked, paths).boxed() => {}
+            // Without a server there is nothing to report.
+            _ = async { obstacles.await; pending::<Infallible>().await } => {}
+        }
+    }
+
+    async fn serve_until_stop(
+        &self,
+        executor: &mut Executor,
         mut serving: Vec<Serving>,
         limit: Instant,
         mut asked: watch::Receiver<Asked>,
@@ -98,6 +118,8 @@ impl Stage<'_> {
         for server in &serving {
             let tables = server.tables.clone();
             live.add(move |state| tables.now(state));
+            let obstacle = server.obstacle.clone();
+            live.add_ailment(move || obstacle.borrow().as_ref().map(Obstacle::to_string));
         }
         let ready = tokio::select! {
             biased;
@@ -280,6 +302,25 @@ pub(super) async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) 
         built.push(server.build(surroundings).await.map_err(failure)?);
     }
     built.into_iter().map(|server| server.open().map_err(StartError::new)).collect()
+}
+
+/// Reports that a server can't accept connections, and that it can again. One that can now and then is reported once.
+async fn report_obstacles(events: &Events, mut obstacle: watch::Receiver<Option<Obstacle>>) {
+    loop {
+        let Ok(found) = obstacle.wait_for(Option::is_some).await.map(|found| found.clone()) else { return };
+        let Some(Obstacle { error, since }) = found else { return };
+        events.emit(&Event::AcceptFailed { error });
+        let after = loop {
+            if obstacle.wait_for(Option::is_none).await.is_err() {
+                return;
+            }
+            let after = since.elapsed();
+            if tokio::time::timeout(RECOVERED, obstacle.wait_for(Option::is_some)).await.is_err() {
+                break after;
+            }
+        };
+        events.emit(&Event::AcceptRecovered { after });
+    }
 }
 
 fn earlier(moment: Instant, by: Duration) -> Instant {

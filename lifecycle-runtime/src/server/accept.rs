@@ -1,9 +1,12 @@
 //! Accepting connections, on a thread of its own: it goes on whatever the workers and the hooks' runtime are doing.
 //!
-//! The end of it loses none: connections that are waiting are handed over before the listener is closed, and while that
-//! happens no new ones begin.
+//! Its end loses none: connections that wait are given to the workers before the listener is closed, handshakes that have
+//! begun are waited for, and meanwhile no new ones begin.
 
-use std::cell::Cell;
+mod draining;
+mod obstacle;
+mod rotation;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,24 +19,23 @@ use futures_util::future::FutureExt;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::spawn_local;
-use tokio::time::sleep;
+use tokio::time::{Instant, timeout_at};
 
 use super::address::Listener;
 #[cfg(unix)]
 use super::address::SocketFile;
-use super::worker::Desk;
+use super::tcp_info::handshake_round_trip;
+use super::worker::WorkerHandle;
 use crate::task::thread;
-
-/// How long to wait when the system has no more room for connections, as actix-server does.
-const EXHAUSTED: Duration = Duration::from_millis(510);
-
-/// How long a handshake that has begun may take to end, once no new one does.
-const HANDSHAKES: Duration = Duration::from_millis(1);
+use draining::{DrainingListener, Handshakes};
+pub(crate) use obstacle::Obstacle;
+pub(super) use obstacle::Obstacles;
+use rotation::WorkerRotation;
 
 /// A connection that was accepted.
 pub(super) struct Accepted {
     pub(super) stream: Stream,
-    /// Which of the server's addresses it came to.
+    /// Index of the server's address that it came to.
     pub(super) endpoint: usize,
 }
 
@@ -43,124 +45,172 @@ pub(super) enum Stream {
     Unix(std::os::unix::net::UnixStream),
 }
 
-/// The thread that accepts, as others see it.
+/// Order to the accepting thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Command {
+    Accept,
+    /// Take in what waits, and close; a handshake has a margin of this much at most.
+    Drain {
+        quiet_window: Duration,
+    },
+    /// Close at once.
+    Close,
+}
+
+/// Handle of the thread that accepts.
 pub(super) struct Acceptor {
-    close: watch::Sender<bool>,
+    commands: watch::Sender<Command>,
     closed: oneshot::Receiver<()>,
 }
 
 impl Acceptor {
-    /// Hands over what waits, and closes the listeners.
-    pub(super) async fn close(&mut self) {
-        self.close.send_replace(true);
+    /// Begins to take in what waits, and to close the listeners.
+    pub(super) fn drain(&self, quiet_window: Duration) {
+        self.commands.send_replace(Command::Drain { quiet_window });
+    }
+
+    /// Closes the listeners, whatever waits.
+    pub(super) fn close(&self) {
+        self.commands.send_replace(Command::Close);
+    }
+
+    /// Waits until the listeners are closed.
+    pub(super) async fn closed(&mut self) {
         if !self.closed.is_terminated() {
             // An error means that the thread is gone, and its listeners with it.
             let _ = (&mut self.closed).await;
         }
     }
 
-    /// Whether it has ended by itself, which it should not. Only until it has.
+    /// Polls whether it has ended by itself, which it should not. Only until it has.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.closed).poll(context).map(drop)
     }
 }
 
 /// Starts to accept. `room` tells when a worker may have room again.
-pub(super) fn start(listeners: Vec<Listener>, desks: Vec<Desk>, room: Arc<Notify>) -> io::Result<Acceptor> {
-    let (close, closing) = watch::channel(false);
+pub(super) fn start(
+    listeners: Vec<Listener>,
+    workers: Vec<WorkerHandle>,
+    room: Arc<Notify>,
+    obstacles: Obstacles,
+) -> io::Result<Acceptor> {
+    let (commands, commanded) = watch::channel(Command::Accept);
     let (closes, closed) = oneshot::channel();
     thread("http-accept", move || {
-        if let Ok(runtime) = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        if let Ok(runtime) = runtime {
             let accepts = async {
-                let turns = Rc::new(Turns { desks, next: Cell::new(0), room });
-                let doors = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
-                    spawn_local(accept(listener, endpoint, Rc::clone(&turns), closing.clone()).boxed_local())
+                let rotation = Rc::new(WorkerRotation::new(workers, room));
+                let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
+                    let accept = Accept {
+                        endpoint,
+                        rotation: Rc::clone(&rotation),
+                        obstacles: obstacles.clone(),
+                        handshakes: Handshakes::default(),
+                        commands: commanded.clone(),
+                    };
+                    spawn_local(accept.run(listener).boxed_local())
                 });
-                for door in doors.collect::<Vec<_>>() {
-                    let _ = door.await;
+                for accept in accepts.collect::<Vec<_>>() {
+                    let _ = accept.await;
                 }
             };
             runtime.block_on(accepts.boxed_local());
         }
         let _ = closes.send(());
     })?;
-    Ok(Acceptor { close, closed })
+    Ok(Acceptor { commands, closed })
 }
 
-/// The workers, in turn.
-struct Turns {
-    desks: Vec<Desk>,
-    next: Cell<usize>,
-    room: Arc<Notify>,
+/// The accepting for one listener.
+struct Accept {
+    endpoint: usize,
+    rotation: Rc<WorkerRotation>,
+    obstacles: Obstacles,
+    handshakes: Handshakes,
+    commands: watch::Receiver<Command>,
 }
 
-impl Turns {
-    /// The next worker that has room.
-    fn next(&self) -> Option<&Desk> {
-        let count = self.desks.len();
-        let turn = (0..count).map(|step| (self.next.get() + step) % count).find(|turn| self.desks[*turn].has_room())?;
-        self.next.set((turn + 1) % count);
-        Some(&self.desks[turn])
-    }
-
-    /// Waits until a worker has room. Connections wait in the system meanwhile.
-    async fn room(&self) {
-        while !self.desks.iter().any(Desk::has_room) {
-            self.room.notified().await;
-        }
-        // There may be room for the other listeners, too.
-        self.room.notify_one();
-    }
-
-    /// Hands over a connection, to a worker that has room if one has.
-    fn hand(&self, accepted: Accepted) {
-        let turn = self.next.get();
-        self.next().unwrap_or(&self.desks[turn]).hand(accepted);
-    }
-}
-
-/// Accepts until it is time to close, then what still waits.
-async fn accept(listener: Listener, endpoint: usize, turns: Rc<Turns>, mut closing: watch::Receiver<bool>) {
-    let door = match Door::new(listener) {
-        Ok(door) => door,
-        Err(error) => return tracing::error!("can't accept connections: {error}"),
-    };
-    loop {
-        let stream = tokio::select! {
-            biased;
-            _ = closing.wait_for(|closing| *closing) => break,
-            stream = async { turns.room().await; door.accept().await } => stream,
+impl Accept {
+    /// Accepts until it is time to close, then what still waits.
+    async fn run(mut self, listener: Listener) {
+        let listener = match AcceptingListener::new(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!("can't accept connections: {error}"),
         };
-        match stream {
-            Ok(stream) => turns.hand(Accepted { stream, endpoint }),
-            Err(error) if concerns_one(&error) => {}
-            Err(error) => {
-                tracing::error!("can't accept a connection: {error}");
-                sleep(EXHAUSTED).await;
+        let mut commands = self.commands.clone();
+        let command = tokio::select! {
+            biased;
+            command = commands.wait_for(|command| *command != Command::Accept) => {
+                command.map_or(Command::Close, |command| *command)
+            }
+            () = self.accept(&listener) => Command::Close,
+        };
+        let Command::Drain { quiet_window } = command else { return };
+        let Some(mut draining) = listener.drain() else { return };
+        tokio::select! {
+            biased;
+            _ = commands.wait_for(|command| *command == Command::Close) => {}
+            () = self.drain(&mut draining, quiet_window) => {}
+        }
+    }
+
+    /// Accepts for ever.
+    async fn accept(&mut self, listener: &AcceptingListener) {
+        loop {
+            self.rotation.room().await;
+            match listener.accept().await {
+                Ok(stream) => self.dispatch(stream),
+                Err(error) if concerns_one(&error) => {}
+                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
             }
         }
     }
-    if let Ok(door) = door.close() {
-        // What was under way when the door was closed has arrived when it is looked at again.
-        for wait in [HANDSHAKES, Duration::ZERO] {
-            while let Some(stream) = door.next() {
-                turns.hand(Accepted { stream, endpoint });
-            }
-            if !wait.is_zero() {
-                sleep(wait).await;
+
+    /// Takes in what waits, and what arrives as long as a handshake that has begun may take.
+    async fn drain(&mut self, listener: &mut DrainingListener, quiet_window: Duration) {
+        let began = Instant::now();
+        let mut until = began + self.handshakes.time_left(quiet_window, listener.port());
+        while let Ok(accepted) = timeout_at(until, listener.accept()).await {
+            match accepted {
+                Ok(stream) => {
+                    self.dispatch(stream);
+                    // The first clients of all may have come just now.
+                    until = began + self.handshakes.time_left(quiet_window, listener.port());
+                }
+                Err(error) if concerns_one(&error) => {}
+                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
             }
         }
+        // The last that has come, past any readiness that has not been noticed.
+        loop {
+            match listener.next() {
+                Ok(Some(stream)) => self.dispatch(stream),
+                Ok(None) => return,
+                Err(error) if concerns_one(&error) => {}
+                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
+            }
+        }
+    }
+
+    fn dispatch(&mut self, stream: Stream) {
+        self.obstacles.passed();
+        if let Stream::Tcp(stream, _) = &stream {
+            self.handshakes.record(handshake_round_trip(stream));
+        }
+        self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
     }
 }
 
-/// Whether an error is about the connection that was to be accepted, and no other.
+/// Returns whether an error is about the connection that was to be accepted, and no other.
 fn concerns_one(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// A listener that accepts.
-enum Door {
+enum AcceptingListener {
     Tcp(tokio::net::TcpListener),
     /// The parent's, too.
     #[cfg(unix)]
@@ -169,17 +219,7 @@ enum Door {
     Unix(tokio::net::UnixListener, SocketFile),
 }
 
-/// A listener that lets in only those who are already waiting.
-enum ClosedDoor {
-    Tcp(std::net::TcpListener),
-    /// Of no concern any more: what waits there is for whoever has it next.
-    #[cfg(unix)]
-    LeftOpen,
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener),
-}
-
-impl Door {
+impl AcceptingListener {
     fn new(listener: Listener) -> io::Result<Self> {
         Ok(match listener {
             Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
@@ -196,29 +236,24 @@ impl Door {
             #[cfg(unix)]
             Self::Inherited(listener) => accept_tcp(listener).await,
             #[cfg(unix)]
-            Self::Unix(listener, _) => Ok(Stream::Unix(listener.accept().await?.0.into_std()?)),
+            Self::Unix(listener, _) => accept_unix(listener).await,
         }
     }
 
-    fn close(self) -> io::Result<ClosedDoor> {
-        Ok(match self {
-            Self::Tcp(listener) => {
-                let listener = listener.into_std()?;
-                #[cfg(target_os = "linux")]
-                if let Err(error) = refuse_handshakes(&listener) {
-                    tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
-                }
-                ClosedDoor::Tcp(listener)
-            }
+    /// Lets in only those who are on their way already. `None` for a listener that stays open: what waits there is for
+    /// whoever has it next.
+    fn drain(self) -> Option<DrainingListener> {
+        match self {
+            Self::Tcp(listener) => Some(DrainingListener::tcp(listener)),
             #[cfg(unix)]
-            Self::Inherited(_) => ClosedDoor::LeftOpen,
+            Self::Inherited(_) => None,
             #[cfg(unix)]
             Self::Unix(listener, file) => {
                 // Nobody finds the socket any more.
                 drop(file);
-                ClosedDoor::Unix(listener.into_std()?)
+                Some(DrainingListener::Unix(listener))
             }
-        })
+        }
     }
 }
 
@@ -227,59 +262,7 @@ async fn accept_tcp(listener: &tokio::net::TcpListener) -> io::Result<Stream> {
     Ok(Stream::Tcp(stream.into_std()?, peer))
 }
 
-impl ClosedDoor {
-    /// The next connection that waits. The listener doesn't block.
-    fn next(&self) -> Option<Stream> {
-        loop {
-            let next = match self {
-                Self::Tcp(listener) => listener.accept().map(|(stream, peer)| Stream::Tcp(stream, peer)),
-                #[cfg(unix)]
-                Self::LeftOpen => return None,
-                #[cfg(unix)]
-                Self::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
-            };
-            match next {
-                Err(error) if concerns_one(&error) => {}
-                next => return next.and_then(Stream::nonblocking).ok(),
-            }
-        }
-    }
-}
-
-impl Stream {
-    fn nonblocking(self) -> io::Result<Self> {
-        match &self {
-            Self::Tcp(stream, _) => stream.set_nonblocking(true)?,
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.set_nonblocking(true)?,
-        }
-        Ok(self)
-    }
-}
-
-/// Has the system drop the first packet of each new connection, while handshakes that have begun go on to their end.
-///
-/// A listener that is closed resets what waits in it, and between the last `accept` and the close there is always a
-/// moment. A client whose first packet is dropped sends it again a second later; by then it is refused, or received
-/// by the process that has taken over the port.
-#[cfg(target_os = "linux")]
-fn refuse_handshakes(listener: &std::net::TcpListener) -> io::Result<()> {
-    use socket2::{SockFilter, SockRef};
-
-    // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP header on.
-    const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
-    const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
-    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    const ACK: u32 = 0x10;
-
-    SockRef::from(listener).attach_filter(&[
-        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
-        SockFilter::new(AND, 0, 0, SYN | ACK),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
-        SockFilter::new(RETURN, 0, 0, 0),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-    ])
+#[cfg(unix)]
+async fn accept_unix(listener: &tokio::net::UnixListener) -> io::Result<Stream> {
+    Ok(Stream::Unix(listener.accept().await?.0.into_std()?))
 }

@@ -1,107 +1,96 @@
-//! One connection: what is in flight on it, how its client is told that it ends, and when it may.
+//! One connection: the responses that it owes, what its client has been told of its end, and when it ends.
 //!
-//! Everything here happens on the connection's worker thread.
+//! Everything here happens on the connection's worker thread, most of it in the task that drives the connection.
+
+mod closing;
+mod delivery;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use actix_web::http::{Method, Uri};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
+pub(super) use closing::{Closer, ClosingTimes};
+use delivery::Deliveries;
+
 use super::http2::Http2;
-use super::speech::{Language, Speech};
-use super::traffic::{Entry, Fate, Table};
+use super::linger::Expected;
+use super::tcp_info::TcpInfo;
+use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
 use super::websocket::WebSocket;
 
-#[cfg(test)]
-mod tests;
-
-/// How long a connection stays that became idle when the quiet window was over: a next request may be on its way.
-const LATE_QUIET: Duration = Duration::from_millis(10);
-
-/// How long a connection that was told to end may take for it.
-const ENDING: Duration = Duration::from_millis(100);
-
-/// How far the end of a worker's connections has come.
-pub(super) struct Phase {
+/// Progress of the end of a worker's connections.
+pub(super) struct WorkerPhase {
     /// Whether responses announce that their connection closes; of the whole server.
     announces: Arc<AtomicBool>,
-    /// Whether connections are being closed.
-    closes: Cell<bool>,
-    changed: Notify,
+    closing: Cell<Option<ClosingTimes>>,
 }
 
-impl Phase {
+impl WorkerPhase {
     pub(super) fn new(announces: Arc<AtomicBool>) -> Self {
-        Self { announces, closes: Cell::new(false), changed: Notify::new() }
+        Self { announces, closing: Cell::new(None) }
     }
 
-    /// Connections are being closed from now on.
-    pub(super) fn close(&self) {
-        self.closes.set(true);
+    /// Has connections close from now on.
+    pub(super) fn close(&self, times: ClosingTimes) {
+        self.closing.set(Some(times));
     }
+}
 
-    /// Waits until a connection may have something new due.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
-    }
+/// The protocol of a connection, with what its end needs to know.
+enum Protocol {
+    Http1,
+    Http2(Box<Http2<RequestEntry>>),
+    WebSocket(Rc<WebSocket>),
+}
 
-    /// A connection may have something new due.
-    pub(super) fn change(&self) {
-        if self.closes.get() {
-            self.changed.notify_one();
-        }
-    }
+/// Progress of a connection towards its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ConnectionState {
+    /// The client may send requests.
+    Open,
+    /// A response has announced that it is the last (HTTP/1).
+    LastResponse,
+    /// The connection has been quiet for long enough, and ends unless something arrives right now.
+    Quiet,
+    /// The connection reads as if the client had closed its half: actix-http writes what it owes, and closes.
+    Ended,
+    /// The client takes nothing any more, and there is nothing to wait for.
+    GivenUp,
 }
 
 /// A connection, shared by its transport, the requests on it, and its worker.
 pub(super) struct Connection {
-    table: Arc<Table>,
-    phase: Rc<Phase>,
+    table: Arc<RequestTable>,
+    phase: Rc<WorkerPhase>,
     /// The task that drives it.
     task: RefCell<Option<Waker>>,
-    speech: RefCell<Speech>,
-    /// Requests whose response is not complete.
+    protocol: RefCell<Protocol>,
+    state: Cell<ConnectionState>,
+    /// Count of the requests whose response the app has not completed.
     in_flight: Cell<usize>,
-    /// Requests whose response is complete, but not written.
-    unwritten: RefCell<Vec<Entry>>,
-    /// Since when, if that is not before connections were closed.
+    deliveries: RefCell<Deliveries>,
+    /// Time since which no response has been owed, if that is not before connections were closed.
     idle_since: Cell<Instant>,
-    /// Whether a response has announced that it is the last.
-    has_said_close: Cell<bool>,
-    ended: Cell<Option<Instant>>,
-    /// When a WebSocket's client was told to close.
-    told: Cell<Option<Instant>>,
-}
-
-/// What to do about a connection, and when.
-pub(super) enum Due {
-    /// Nothing, as long as requests are in flight.
-    Never,
-    /// No more is read, which is its end.
-    End(Instant),
-    /// It is dropped, whatever it does.
-    Drop(Instant),
 }
 
 impl Connection {
-    pub(super) fn new(table: Arc<Table>, phase: Rc<Phase>) -> Self {
+    pub(super) fn new(table: Arc<RequestTable>, phase: Rc<WorkerPhase>) -> Self {
         Self {
             table,
             phase,
             task: RefCell::default(),
-            speech: RefCell::new(Speech::new(Language::Http1)),
+            protocol: RefCell::new(Protocol::Http1),
+            state: Cell::new(ConnectionState::Open),
             in_flight: Cell::new(0),
-            unwritten: RefCell::default(),
+            deliveries: RefCell::default(),
             idle_since: Cell::new(Instant::now()),
-            has_said_close: Cell::new(false),
-            ended: Cell::new(None),
-            told: Cell::new(None),
         }
     }
 
@@ -110,141 +99,177 @@ impl Connection {
         *self.task.borrow_mut() = Some(context.waker().clone());
     }
 
-    fn wake(&self) {
+    /// Has the task look at the connection again.
+    pub(super) fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
     }
 
-    /// What the client speaks is HTTP/2.
-    pub(super) fn speaks_http2(&self) {
-        *self.speech.borrow_mut() = Speech::new(Language::Http2(Http2::new()));
-        self.tell_if_closing();
-    }
-
-    /// The next response makes a WebSocket of it.
-    pub(super) fn becomes_websocket(&self) {
-        if !matches!(self.speech().language(), Language::Http1) {
-            // HTTP/2 has no upgrade: this response is a mistake, and changes nothing.
-            return;
-        }
-        *self.speech.borrow_mut() = Speech::new(Language::WebSocket(WebSocket::new()));
-        self.told.set(None);
-        self.tell_if_closing();
-    }
-
-    fn tell_if_closing(&self) {
-        if self.phase.closes.get() {
-            self.tell();
-        }
-    }
-
-    /// Tells the client that the connection ends, if there is a way that doesn't need a response.
-    pub(super) fn tell(&self) {
-        self.told.set(self.told.get().or(Some(Instant::now())));
-        if self.speech().tell() {
+    /// Has the task look at the connection again if connections are being closed: before, nothing follows from a change.
+    pub(super) fn wake_if_closing(&self) {
+        if self.is_closing() {
             self.wake();
         }
     }
 
-    /// What arrives from now on is late.
-    pub(super) fn tell_last(&self) {
-        if self.speech().tell_last() {
-            self.wake();
-        }
-    }
-
-    /// What to do next, in a server that closes.
-    pub(super) fn due(&self, quiet_until: Instant, disconnect: Duration) -> Due {
-        if let Some(ended) = self.ended.get() {
-            return Due::Drop(ended + ENDING);
-        }
-        let mut speech = self.speech.borrow_mut();
-        if speech.is_done() {
-            return Due::End(self.idle_since.get());
-        }
-        match speech.language() {
-            Language::WebSocket(_) if !self.is_busy() => Due::End(self.idle_since.get()),
-            Language::WebSocket(_) => self.told.get().map_or(Due::Never, |told| Due::End(told + disconnect)),
-            Language::Http2(_) => Due::Never,
-            Language::Http1 if self.is_busy() => Due::Never,
-            Language::Http1 => Due::End(quiet_until.max(self.idle_since.get() + LATE_QUIET)),
-        }
-    }
-
-    /// Whether a response is owed.
-    fn is_busy(&self) -> bool {
-        self.in_flight.get() > 0 || !self.unwritten.borrow().is_empty()
-    }
-
-    /// No more is read: what is on its way now comes too late. Returns when the connection is to be gone.
-    pub(super) fn end(&self) -> Instant {
-        let now = Instant::now();
-        self.ended.set(Some(now));
-        self.wake();
-        now + ENDING
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended.get().is_some()
-    }
-
-    /// Something has arrived after all, in the last moment.
-    pub(super) fn goes_on(&self) {
-        self.ended.set(None);
-        self.phase.change();
-    }
-
-    /// Whether everything on it is being closed.
+    /// Returns whether connections are being closed.
     pub(super) fn is_closing(&self) -> bool {
-        self.phase.closes.get()
+        self.phase.closing.get().is_some()
     }
 
-    /// Whether the response that begins now has to announce that it is the last.
+    /// The client has finished the handshake, and can use the connection from now on.
+    pub(super) fn opened(&self) {
+        self.idle_since.set(Instant::now());
+    }
+
+    /// The client speaks HTTP/2.
+    pub(super) fn speaks_http2(&self) {
+        *self.protocol.borrow_mut() = Protocol::Http2(Box::new(Http2::new()));
+    }
+
+    /// The response that begins now makes a WebSocket of the connection.
+    pub(super) fn becomes_websocket(&self, websocket: &Rc<WebSocket>) {
+        *self.protocol.borrow_mut() = Protocol::WebSocket(Rc::clone(websocket));
+    }
+
+    /// Returns the state of the connection's frames, if there are any that have to be looked at.
+    pub(super) fn http2(&self) -> Option<RefMut<'_, Http2<RequestEntry>>> {
+        RefMut::filter_map(self.protocol.borrow_mut(), |protocol| match protocol {
+            Protocol::Http2(http2) => Some(&mut **http2),
+            Protocol::Http1 | Protocol::WebSocket(_) => None,
+        })
+        .ok()
+    }
+
+    /// Announces the connection's end, if the protocol has a way that needs no response and leaves requests that are on
+    /// their way alone.
+    pub(super) fn announce(&self) {
+        let has_new = self.http2().is_some_and(|mut http2| {
+            http2.announce();
+            http2.has_due()
+        });
+        if has_new {
+            self.wake();
+        }
+    }
+
+    /// Returns whether a response is owed: by the app, by the transport, or by the network.
+    fn owes_response(&self) -> bool {
+        self.in_flight.get() > 0 || !self.deliveries.borrow().is_empty()
+    }
+
+    /// Returns whether the connection ends unless something arrives right now.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.state.get() == ConnectionState::Quiet
+    }
+
+    /// Returns whether the connection reads as if the client had closed its half, whatever arrives.
+    pub(super) fn is_over(&self) -> bool {
+        self.state.get() == ConnectionState::Ended
+    }
+
+    /// Returns whether the connection is to be dropped as it is.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.state.get() == ConnectionState::GivenUp
+    }
+
+    /// Ends the connection, whatever arrives.
+    fn end(&self) {
+        self.state.set(ConnectionState::Ended);
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_quiet(&self) {
+        self.state.set(ConnectionState::Quiet);
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_ended(&self) {
+        self.end();
+    }
+
+    /// Something has arrived in the last moment.
+    pub(super) fn goes_on(&self) {
+        self.state.set(ConnectionState::Open);
+        self.rest();
+    }
+
+    /// Returns whether the response that begins now has to announce that it is the last.
     pub(super) fn says_close(&self) -> bool {
         let says_close = self.phase.announces.load(Ordering::Relaxed);
-        if says_close && matches!(self.speech().language(), Language::Http1) {
-            self.has_said_close.set(true);
+        if says_close && self.state.get() == ConnectionState::Open && matches!(*self.protocol.borrow(), Protocol::Http1)
+        {
+            self.state.set(ConnectionState::LastResponse);
         }
         says_close
     }
 
-    /// Whether bytes have to be looked at.
-    pub(super) fn has_frames(&self) -> bool {
-        self.speech.borrow().has_frames()
-    }
-
-    /// What is spoken.
-    pub(super) fn speech(&self) -> RefMut<'_, Speech> {
-        self.speech.borrow_mut()
-    }
-
-    /// Begins a request; `None` if it is refused: its client has been told before that it would come too late. (One that
-    /// was sent right behind another can't have known, and a server that has said close must not process it, see
-    /// RFC 9112, section 9.6.)
+    /// Begins a request; `None` if it is refused, as its client has been told before that it would come too late. (A request
+    /// that was sent right behind another can't have known, and a server that has announced the close must not process it,
+    /// see RFC 9112, section 9.6.)
     pub(super) fn begin(self: &Rc<Self>, method: &Method, uri: &Uri) -> Option<InFlight> {
-        let is_late = match self.speech().language() {
-            Language::Http2(http2) => !http2.begin(),
-            Language::Http1 | Language::WebSocket(_) => self.has_said_close.get(),
+        let stream = match &mut *self.protocol.borrow_mut() {
+            Protocol::Http2(http2) => http2.begin(),
+            Protocol::Http1 | Protocol::WebSocket(_) => {
+                (self.state.get() != ConnectionState::LastResponse).then_some(0)
+            }
         };
-        if is_late {
+        let Some(stream) = stream else {
             self.table.refuse();
             return None;
-        }
+        };
         self.in_flight.set(self.in_flight.get() + 1);
-        let entry = Some(Entry::new(&self.table, method.clone(), uri.path_and_query().cloned()));
-        Some(InFlight { connection: Rc::clone(self), entry })
+        let entry = RequestEntry::new(&self.table, method.clone(), uri.path_and_query().cloned());
+        Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
     }
 
-    /// Everything has been written.
-    pub(super) fn flushed(&self) {
-        if self.unwritten.borrow().is_empty() {
+    /// Everything has been written. `info` asks the kernel what has become of it.
+    pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
+        let mut deliveries = self.deliveries.borrow_mut();
+        if let Protocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
+            http2.take_written().into_iter().for_each(|response| deliveries.write(response));
+        }
+        if !deliveries.has_unflushed() {
             return;
         }
-        while let Some(entry) = self.unwritten.borrow_mut().pop() {
-            entry.end(Fate::Finished);
-        }
+        // While the server serves, nobody asks when exactly a client has got its response.
+        let info = if self.is_closing() { info() } else { None };
+        deliveries.flush(info);
+        drop(deliveries);
         self.rest();
+    }
+
+    /// Counts the responses that the client has got, now that the kernel says this; `None` where it doesn't tell.
+    pub(super) fn delivered(&self, info: Option<&TcpInfo>) {
+        self.deliveries.borrow_mut().acknowledge(info);
+    }
+
+    /// Looks at bytes of the client that nobody reads any more.
+    pub(super) fn discarded(&self, bytes: &[u8]) {
+        match &mut *self.protocol.borrow_mut() {
+            Protocol::Http1 => {}
+            Protocol::Http2(http2) if http2.expects_pong() => drop(http2.without_pong(bytes)),
+            Protocol::Http2(http2) => http2.received(bytes),
+            Protocol::WebSocket(websocket) => websocket.received(bytes),
+        }
+    }
+
+    /// Returns what the client may still do once it has acknowledged everything.
+    pub(super) fn expected(&self) -> Expected {
+        match &*self.protocol.borrow() {
+            Protocol::Http1 => Expected::Body,
+            Protocol::Http2(http2) if !http2.has_been_read() => Expected::Reading,
+            Protocol::WebSocket(websocket) if !websocket.client_has_closed() => Expected::Close,
+            Protocol::Http2(_) | Protocol::WebSocket(_) => Expected::Nothing,
+        }
+    }
+
+    /// Waits for the handler of a WebSocket, which outlasts the connection while it works on a message.
+    pub(super) async fn handler_ended(&self) {
+        if matches!(*self.protocol.borrow(), Protocol::WebSocket(_)) {
+            std::future::poll_fn(|_| if self.in_flight.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
+        }
     }
 
     /// A response less is owed.
@@ -252,7 +277,7 @@ impl Connection {
         // Nobody asks before, and what happened before is long enough ago.
         if self.is_closing() {
             self.idle_since.set(Instant::now());
-            self.phase.change();
+            self.wake();
         }
     }
 }
@@ -260,18 +285,32 @@ impl Connection {
 /// A request in flight.
 pub(super) struct InFlight {
     connection: Rc<Connection>,
-    entry: Option<Entry>,
+    entry: Option<RequestEntry>,
+    /// The stream that it has come on (HTTP/2).
+    stream: u32,
 }
 
 impl InFlight {
-    pub(super) fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Rc<Connection> {
         &self.connection
     }
 
-    /// Its response is complete, and finished when it is written.
+    /// The app has completed the response, which is finished when it is written.
     pub(super) fn complete(mut self) {
-        let entry = self.entry.take();
-        self.connection.unwritten.borrow_mut().extend(entry);
+        let Some(entry) = self.entry.take() else { return };
+        match &mut *self.connection.protocol.borrow_mut() {
+            Protocol::Http2(http2) => http2.complete(self.stream, entry),
+            Protocol::Http1 | Protocol::WebSocket(_) => {
+                self.connection.deliveries.borrow_mut().write(entry);
+            }
+        }
+    }
+
+    /// The request is over, and nothing of it is still to be written.
+    pub(super) fn finish(mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.end(RequestOutcome::Finished);
+        }
     }
 }
 
@@ -279,9 +318,12 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.connection.in_flight.set(self.connection.in_flight.get() - 1);
         if let Some(entry) = self.entry.take() {
-            let fate = if std::thread::panicking() { Fate::Panicked } else { Fate::Abandoned };
-            entry.end(fate);
-            self.connection.rest();
+            let panicked = std::thread::panicking();
+            entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
         }
+        if matches!(*self.connection.protocol.borrow(), Protocol::WebSocket(_)) {
+            self.connection.wake();
+        }
+        self.connection.rest();
     }
 }

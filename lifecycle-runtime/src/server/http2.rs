@@ -1,10 +1,14 @@
-//! An HTTP/2 connection as its bytes tell it: which streams are open, and where a frame of ours fits in.
+//! An HTTP/2 connection as its bytes show it: which streams are open, and where a frame of ours fits in.
 //!
-//! actix-http says no GOAWAY and has no place where it could be told to, so the transport puts the frames between those
-//! that actix-http writes. The sequence is that of RFC 9113, section 6.8: first a GOAWAY that permits every stream, with
-//! a PING behind it; when the PING is answered, the client has seen the GOAWAY, and a second one names the last stream.
+//! actix-http sends no GOAWAY and can't be told to, so the transport puts our frames between those that actix-http writes.
+//! The sequence is that of RFC 9113, section 6.8: first a GOAWAY that permits every stream, with a PING behind it; when the
+//! PING is answered, the client has seen the GOAWAY, and a second one names the last stream. When the last stream has ended,
+//! another PING asks whether the client has read everything: its answer comes behind all that the client has to read.
+
+use std::collections::{HashMap, VecDeque};
 
 use actix_web::web::BytesMut;
+use foldhash::fast::RandomState;
 
 #[cfg(test)]
 pub(super) mod sample;
@@ -31,8 +35,10 @@ const ACK: u8 = 0x1;
 
 const HEADER: usize = 9;
 const MAX_STREAM: u32 = (1 << 31) - 1;
-/// What our PING carries, so that its answer is told from others.
-const OURS: [u8; 8] = *b"draining";
+/// Payload of the PING behind the first GOAWAY.
+const DRAINING: [u8; 8] = *b"draining";
+/// Payload of the PING behind the last stream.
+const FINISHED: [u8; 8] = *b"finished";
 
 /// One direction of a connection.
 #[derive(Clone, Default)]
@@ -54,7 +60,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn is_answer(self) -> bool {
+    fn is_pong(self) -> bool {
         self.kind == PING && self.flags & ACK != 0
     }
 }
@@ -105,37 +111,50 @@ impl Frames {
     }
 }
 
-/// How far the good-bye has come.
+/// Progress of the announcement that the connection ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
     /// The client has been told; whatever it sends until it knows is served.
-    Told,
-    /// The client has been told which stream was the last.
-    Last,
+    Announced,
+    /// The client has been told that this stream is the last.
+    Last(u32),
+    /// actix-http ends the connection itself, because of an error.
+    Failed,
 }
 
-/// What is known of a connection.
-pub(super) struct Http2 {
+/// Evidence that the client has read all that it was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receipt {
+    /// Something was sent behind the last PING.
+    Missing,
+    /// The PING with this payload is behind everything else, and has not been answered.
+    Asked([u8; 8]),
+    Given,
+}
+
+/// State of a connection. `T` stands for a response, from its completion by the app until its end is written.
+pub(super) struct Http2<T> {
     outgoing: Frames,
     incoming: Frames,
-    /// How much of the client's preface is still to come.
+    /// Count of the bytes of the client's preface that are still to come.
     preface: usize,
-    /// A server speaks first by its settings: nothing may be written before.
+    /// Whether the settings, which come first, have been written.
     has_spoken: bool,
-    streams: Streams,
-    /// How many streams have become requests.
-    begun: u64,
-    /// How many may; all, as long as none was the last.
-    allowed: u64,
+    streams: Streams<T>,
+    /// Responses whose last frame has been written.
+    written: Vec<T>,
     stage: Stage,
-    /// Whether our PING has not been answered.
-    is_asking: bool,
-    /// The frame that may be the answer to our PING, as far as it has come.
+    receipt: Receipt,
+    /// Count of our PINGs that have not been answered.
+    unanswered: usize,
+    /// The frame that may be the answer to a PING of ours, as far as it has come.
     held: BytesMut,
+    /// Frames of ours that have not been written.
+    out: BytesMut,
 }
 
-impl Http2 {
+impl<T> Http2<T> {
     pub(super) fn new() -> Self {
         Self {
             outgoing: Frames::default(),
@@ -143,86 +162,148 @@ impl Http2 {
             preface: PREFACE.len(),
             has_spoken: false,
             streams: Streams::default(),
-            begun: 0,
-            allowed: u64::MAX,
+            written: Vec::new(),
             stage: Stage::Open,
-            is_asking: false,
+            receipt: Receipt::Missing,
+            unanswered: 0,
             held: BytesMut::new(),
+            out: BytesMut::new(),
         }
     }
 
-    /// Tells the client that the connection ends, and asks whether it has heard it.
-    pub(super) fn tell(&mut self, out: &mut BytesMut) {
+    /// Tells the client that the connection ends, and asks for an answer.
+    pub(super) fn announce(&mut self) {
         if self.stage == Stage::Open {
-            self.stage = Stage::Told;
-            self.is_asking = true;
-            goaway(out, MAX_STREAM);
-            frame(out, PING, 8);
-            out.extend_from_slice(&OURS);
+            self.stage = Stage::Announced;
+            goaway(&mut self.out, MAX_STREAM);
+            self.ask(DRAINING);
         }
     }
 
-    /// Tells the client which stream was the last: what comes later is not served.
-    pub(super) fn tell_last(&mut self, out: &mut BytesMut) {
-        self.tell(out);
-        if self.stage == Stage::Told {
-            self.stage = Stage::Last;
-            self.allowed = self.streams.opened;
-            goaway(out, self.streams.highest);
+    /// Tells the client which stream is the last: later ones are not served.
+    pub(super) fn announce_last(&mut self) {
+        self.announce();
+        if self.stage == Stage::Announced {
+            self.stage = Stage::Last(self.streams.highest);
+            goaway(&mut self.out, self.streams.highest);
+            self.ask_when_finished();
         }
     }
 
-    /// Whether the client has been told the last stream, and all have ended: to the last byte, not to the frame that says so.
+    fn ask(&mut self, payload: [u8; 8]) {
+        frame(&mut self.out, PING, 8);
+        self.out.extend_from_slice(&payload);
+        self.unanswered += 1;
+        self.receipt = Receipt::Asked(payload);
+    }
+
+    fn ask_when_finished(&mut self) {
+        let is_finished = matches!(self.stage, Stage::Last(_)) && self.streams.open.is_empty();
+        if is_finished && self.receipt == Receipt::Missing {
+            self.ask(FINISHED);
+        }
+    }
+
+    /// Returns whether the client has been told the last stream and all have ended: to the last byte, that of the PING
+    /// behind them included.
     pub(super) fn is_done(&self) -> bool {
-        self.stage == Stage::Last && self.streams.open.is_empty() && self.outgoing.is_between()
+        matches!(self.stage, Stage::Last(_) | Stage::Failed)
+            && self.streams.open.is_empty()
+            && self.outgoing.is_between()
+            && self.out.is_empty()
     }
 
-    /// Whether the next request, which begins now, is to be served.
-    pub(super) fn begin(&mut self) -> bool {
-        self.begun += 1;
-        self.begun <= self.allowed
+    /// Returns whether the last stream has been named.
+    pub(super) fn has_named_last(&self) -> bool {
+        matches!(self.stage, Stage::Last(_) | Stage::Failed)
     }
 
-    /// Whether a frame of ours may be written now.
-    pub(super) fn is_between(&self) -> bool {
+    /// Returns whether the client has proven that it has read everything.
+    pub(super) fn has_been_read(&self) -> bool {
+        self.receipt == Receipt::Given
+    }
+
+    /// Takes the next request for a stream, in the order in which the client opened them; `None` if it is to be refused, as
+    /// its stream is above the last one that the client has been told.
+    pub(super) fn begin(&mut self) -> Option<u32> {
+        // Every request has been read here before; 0 is no stream.
+        let stream = self.streams.unclaimed.pop_front().unwrap_or(0);
+        match self.stage {
+            Stage::Last(last) if stream > last => None,
+            _ => Some(stream),
+        }
+    }
+
+    /// Keeps a response that the app has completed until its last frame is written. It is dropped if the client wants it
+    /// no more.
+    pub(super) fn complete(&mut self, stream: u32, response: T) {
+        if let Some(waiting) = self.streams.open.get_mut(&stream) {
+            *waiting = Some(response);
+        }
+    }
+
+    /// Takes the responses whose last frame has been written since the last call.
+    pub(super) fn take_written(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Returns our frames, if there are any and they may be written now. The caller removes what it writes.
+    pub(super) fn due(&mut self) -> Option<&mut BytesMut> {
+        let is_between = self.is_between();
+        Some(&mut self.out).filter(|out| is_between && !out.is_empty())
+    }
+
+    /// Returns how many of the bytes may be written before frames of ours; `None` if there are none.
+    pub(super) fn before_due(&self, bytes: &[u8]) -> Option<usize> {
+        (!self.out.is_empty()).then(|| self.until_between(bytes))
+    }
+
+    /// Returns whether frames of ours wait to be written.
+    pub(super) fn has_due(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    fn is_between(&self) -> bool {
         self.has_spoken && self.outgoing.is_between()
     }
 
-    /// How many of the bytes come before a frame of ours may be written.
-    pub(super) fn until_between(&self, bytes: &[u8]) -> usize {
-        match self.has_spoken {
-            true => self.outgoing.until_between(bytes),
-            false => bytes.len(),
-        }
+    fn until_between(&self, bytes: &[u8]) -> usize {
+        if self.has_spoken { self.outgoing.until_between(bytes) } else { bytes.len() }
     }
 
-    /// Looks at bytes that have been written. Nothing in `out` is to be said any more once actix-http says GOAWAY itself:
-    /// it ends the connection because of an error, and no GOAWAY may permit more streams than the one before.
-    pub(super) fn sent(&mut self, bytes: &[u8], out: &mut BytesMut) {
+    /// Looks at bytes that have been written. Once actix-http sends a GOAWAY itself, ours are dropped: it ends the connection
+    /// because of an error, and no GOAWAY may permit more streams than the one before.
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
         self.has_spoken |= !bytes.is_empty();
         self.outgoing.advance(bytes, |frame| {
-            if frame.kind == GOAWAY {
-                self.stage = Stage::Last;
-                out.clear();
+            match frame.kind {
+                GOAWAY => {
+                    self.stage = Stage::Failed;
+                    self.out.clear();
+                }
+                DATA | HEADERS => self.receipt = Receipt::Missing,
+                _ => {}
             }
-            self.streams.said(frame);
+            self.written.extend(self.streams.said(frame));
         });
+        self.ask_when_finished();
     }
 
-    /// Whether what is read has to go through [`without_answer`](Self::without_answer).
-    pub(super) fn expects_answer(&self) -> bool {
-        self.is_asking || !self.held.is_empty()
+    /// Returns whether what is read has to go through [`without_pong`](Self::without_pong).
+    pub(super) fn expects_pong(&self) -> bool {
+        self.unanswered > 0 || !self.held.is_empty()
     }
 
     /// Looks at bytes that have been read.
     pub(super) fn received(&mut self, bytes: &[u8]) {
         let bytes = self.after_preface(bytes).1;
         self.incoming.advance(bytes, |frame| self.streams.heard(frame));
+        self.ask_when_finished();
     }
 
-    /// Looks at bytes that have been read, and returns them without the answer to our PING, which would be news to
-    /// actix-http. When it has come, `out` gets the second GOAWAY.
-    pub(super) fn without_answer(&mut self, bytes: &[u8], out: &mut BytesMut) -> BytesMut {
+    /// Looks at bytes that have been read, and returns them without answers to our PINGs, which actix-http has not sent.
+    /// The first answer is followed by the second GOAWAY.
+    pub(super) fn without_pong(&mut self, bytes: &[u8]) -> BytesMut {
         let (preface, mut rest) = self.after_preface(bytes);
         let mut kept = BytesMut::from(preface);
         while !rest.is_empty() {
@@ -236,21 +317,35 @@ impl Http2 {
             }
             self.held.extend_from_slice(step);
             match frame {
-                Some(frame) if frame.is_answer() && self.incoming.left == OURS.len() => {}
+                Some(frame) if frame.is_pong() && self.incoming.left == DRAINING.len() => {}
                 Some(frame) => {
                     kept.unsplit(self.held.split());
                     self.streams.heard(frame);
                 }
                 None if in_header || self.incoming.left > 0 => {}
-                None if self.is_asking && self.held.get(HEADER..) == Some(&OURS) => {
-                    self.is_asking = false;
-                    self.held.clear();
-                    self.tell_last(out);
-                }
+                None if self.is_pong_of_ours() => self.held.clear(),
                 None => kept.unsplit(self.held.split()),
             }
         }
+        self.ask_when_finished();
         kept
+    }
+
+    /// Returns whether the frame that is held answers a PING of ours, and if so acts on it.
+    fn is_pong_of_ours(&mut self) -> bool {
+        let payload = self.held.get(HEADER..).and_then(|payload| <[u8; 8]>::try_from(payload).ok());
+        let Some(payload) = payload.filter(|payload| [DRAINING, FINISHED].contains(payload)) else {
+            return false;
+        };
+        if self.unanswered == 0 {
+            return false;
+        }
+        self.unanswered -= 1;
+        if self.receipt == Receipt::Asked(payload) {
+            self.receipt = Receipt::Given;
+        }
+        self.announce_last();
+        true
     }
 
     fn after_preface<'b>(&mut self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
@@ -260,38 +355,45 @@ impl Http2 {
     }
 }
 
-/// The client's streams.
-#[derive(Default)]
-struct Streams {
-    /// Those that have not ended.
-    open: Vec<u32>,
+/// Streams that the client has opened.
+struct Streams<T> {
+    /// Those that have not ended, with the response if the app has completed it.
+    open: HashMap<u32, Option<T>, RandomState>,
+    /// Those that have become no request yet, in their order.
+    unclaimed: VecDeque<u32>,
     highest: u32,
-    /// How many there have been.
-    opened: u64,
 }
 
-impl Streams {
+impl<T> Default for Streams<T> {
+    fn default() -> Self {
+        Self { open: HashMap::default(), unclaimed: VecDeque::new(), highest: 0 }
+    }
+}
+
+impl<T> Streams<T> {
     fn heard(&mut self, frame: Frame) {
         match frame.kind {
             HEADERS if frame.stream > self.highest => {
                 self.highest = frame.stream;
-                self.opened += 1;
-                self.open.push(frame.stream);
+                self.open.insert(frame.stream, None);
+                self.unclaimed.push_back(frame.stream);
             }
-            RST_STREAM => self.end(frame.stream),
+            RST_STREAM => drop(self.open.remove(&frame.stream)),
             _ => {}
         }
     }
 
-    fn said(&mut self, frame: Frame) {
+    /// Looks at a frame that has been written, and returns the response that it ends.
+    fn said(&mut self, frame: Frame) -> Option<T> {
         let ends = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
-        if ends || frame.kind == RST_STREAM {
-            self.end(frame.stream);
+        if !ends && frame.kind != RST_STREAM {
+            return None;
         }
-    }
-
-    fn end(&mut self, stream: u32) {
-        self.open.retain(|open| *open != stream);
+        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many.
+        if let Ok(refused) = self.unclaimed.binary_search(&frame.stream) {
+            self.unclaimed.remove(refused);
+        }
+        self.open.remove(&frame.stream).flatten().filter(|_| ends)
     }
 }
 

@@ -7,16 +7,20 @@ pub(super) use without::Secure;
 
 #[cfg(feature = "rustls")]
 mod with_rustls {
+    use std::future::poll_fn;
     use std::io;
+    use std::pin::{Pin, pin};
     use std::sync::Arc;
+    use std::task::{Context, Poll};
     use std::time::Duration;
 
     use actix_http::Protocol;
     use tokio::net::TcpStream;
     use tokio::sync::Semaphore;
     use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::server::TlsStream;
 
-    use crate::server::transport::Socket;
+    use crate::server::socket::{SharedSocket, Socket};
 
     /// What TLS needs of the server's side.
     pub(in crate::server) struct Secure {
@@ -33,23 +37,46 @@ mod with_rustls {
             Self { acceptor: TlsAcceptor::from(Arc::new(config)), timeout }
         }
 
-        /// Makes the handshake, when there is room for one more.
+        /// Makes the handshake, when there is room for one more. `None` if `ends`, which is polled beside it, gives it up.
         pub(in crate::server) async fn accept(
             &self,
             stream: TcpStream,
             room: &Semaphore,
-        ) -> io::Result<(Box<dyn Socket>, Protocol)> {
-            let _room = room.acquire().await.map_err(io::Error::other)?;
-            let accepted = self.acceptor.accept(stream);
-            let stream = match self.timeout.is_zero() {
-                true => accepted.await?,
-                false => tokio::time::timeout(self.timeout, accepted).await??,
+            mut ends: impl FnMut(&mut Context<'_>, Option<&TcpStream>) -> bool,
+        ) -> io::Result<Option<(SharedSocket, Protocol)>> {
+            let mut permit = pin!(room.acquire());
+            let permit = poll_fn(|context| {
+                if ends(context, Some(&stream)) {
+                    return Poll::Ready(None);
+                }
+                permit.as_mut().poll(context).map(Some)
+            });
+            let Some(permit) = permit.await else { return Ok(None) };
+            let _permit = permit.map_err(io::Error::other)?;
+            let mut accept = self.acceptor.accept(stream);
+            let accepted = poll_fn(|context| {
+                if ends(context, accept.get_ref()) {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut accept).poll(context).map(Some)
+            });
+            let accepted = if self.timeout.is_zero() {
+                accepted.await
+            } else {
+                tokio::time::timeout(self.timeout, accepted).await?
             };
+            let Some(stream) = accepted.transpose()? else { return Ok(None) };
             let protocol = match stream.get_ref().1.alpn_protocol() {
                 Some(b"h2") => Protocol::Http2,
                 _ => Protocol::Http1,
             };
-            Ok((Box::new(stream), protocol))
+            Ok(Some((SharedSocket::new(stream), protocol)))
+        }
+    }
+
+    impl Socket for TlsStream<TcpStream> {
+        fn tcp(&self) -> Option<&TcpStream> {
+            Some(self.get_ref().0)
         }
     }
 }
@@ -57,12 +84,13 @@ mod with_rustls {
 #[cfg(not(feature = "rustls"))]
 mod without {
     use std::io;
+    use std::task::Context;
 
     use actix_http::Protocol;
     use tokio::net::TcpStream;
     use tokio::sync::Semaphore;
 
-    use crate::server::transport::Socket;
+    use crate::server::socket::SharedSocket;
 
     /// There is none.
     pub(in crate::server) enum Secure {}
@@ -73,7 +101,8 @@ mod without {
             &self,
             _stream: TcpStream,
             _room: &Semaphore,
-        ) -> io::Result<(Box<dyn Socket>, Protocol)> {
+            _ends: impl FnMut(&mut Context<'_>, Option<&TcpStream>) -> bool,
+        ) -> io::Result<Option<(SharedSocket, Protocol)>> {
             match *self {}
         }
     }

@@ -16,9 +16,9 @@ use actix_web::dev::AppConfig;
 
 use super::factory::AppFactory;
 use super::settings::Settings;
-use super::track::{Track, Tracked};
+use super::track::{RequestTracker, TrackedBody};
 use super::transport::Transport;
-use crate::error::BoxError;
+use crate::error::{BoxError, chain};
 
 /// What an app is told of the address that it is served on.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub(super) struct Endpoint {
 }
 
 /// An app whose type is known where it is made and nowhere else: what serves it is compiled once, and not for each app.
-type App = BoxServiceFactory<AppConfig, Request, Response<Tracked>, Infallible, ()>;
+type App = BoxServiceFactory<AppConfig, Request, Response<TrackedBody>, Infallible, ()>;
 
 /// Makes an app.
 pub(super) type Make = Box<dyn Fn() -> Result<App, BoxError> + Send>;
@@ -40,7 +40,7 @@ where
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
-    Box::new(move || Ok(boxed::factory(apply(Track, factory()?.into_factory()))))
+    Box::new(move || Ok(boxed::factory(apply(RequestTracker, factory()?.into_factory()))))
 }
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -48,11 +48,16 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Serves a connection to its end.
 pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> LocalFuture<()>>;
 
-/// Builds an app for an endpoint; `None` if the app could not be built, of which it has told the log.
-pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Option<Serve> {
-    let app = make().inspect_err(|error| tracing::error!("can't build the app: {error}")).ok()?;
-    let service = Rc::new(service(app, endpoint, settings).new_service(()).await.ok()?);
-    Some(Rc::new(move |transport, protocol, peer| {
+/// Builds an app for an endpoint.
+///
+/// # Errors
+///
+/// Why the app could not be built. actix-web keeps the error of a `data_factory` or a middleware to itself.
+pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Result<Serve, String> {
+    let app = make().map_err(|error| chain(&*error))?;
+    let service = service(app, endpoint, settings).new_service(()).await;
+    let service = Rc::new(service.map_err(|()| NOT_BUILT.to_owned())?);
+    Ok(Rc::new(move |transport, protocol, peer| {
         let service = Rc::clone(&service);
         Box::pin(async move {
             if std::future::poll_fn(|context| service.poll_ready(context)).await.is_ok()
@@ -63,6 +68,9 @@ pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings)
         })
     }))
 }
+
+const NOT_BUILT: &str = "a `data_factory` or a middleware of the app failed to start, and actix-web tells its error to the \
+                         `log` crate only: install a logger to see it, or make the value in a startup hook";
 
 type Connected = (Transport, Protocol, Option<SocketAddr>);
 
@@ -81,10 +89,11 @@ fn service(
         .keep_alive(settings.keep_alive.unwrap_or_default())
         .client_disconnect_timeout(settings.client_disconnect_timeout())
         .on_connect_ext(move |transport: &Transport, extensions| {
-            extensions.insert(Rc::clone(transport.connection()));
             if let Some(on_connect) = &on_connect {
-                on_connect(transport.socket(), extensions);
+                transport.with_socket(|socket| on_connect(socket, extensions));
             }
+            // Last: the user's function may clear the extensions.
+            extensions.insert(Rc::clone(transport.connection()));
         });
     if let Some(timeout) = settings.client_request_timeout {
         service = service.client_request_timeout(timeout);

@@ -10,11 +10,11 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::accept::{self, Acceptor};
+use super::accept::{self, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
 use super::service::Endpoint;
-use super::traffic::Tables;
-use super::worker::{self, Desk, Order, Worker};
+use super::traffic::RequestTables;
+use super::worker::{self, Command, Started, Worker, WorkerHandle, WorkerSpec};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 
@@ -24,8 +24,8 @@ const BACKLOG: u32 = 1024;
 /// How long workers may take to drop what was cut off.
 const LEAVING: Duration = Duration::from_millis(100);
 
-/// Why a worker doesn't serve.
-const NO_APP: &str = "an app could not be built; see the log for the reason";
+/// Why a worker doesn't serve whose thread has ended without a reason.
+const NO_APP: &str = "the closure that builds the app panicked";
 
 impl BoundHttp {
     /// Builds the apps. On the async runtime.
@@ -34,26 +34,29 @@ impl BoundHttp {
         let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
         let is_secure = scheme == "https";
         let endpoints = self.sockets.iter().map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
-        let plan = Arc::new(worker::Plan {
+        let spec = Arc::new(WorkerSpec {
             endpoints: endpoints.collect::<io::Result<_>>()?,
             auto_h2c: protocol.is_either(),
             secure: protocol.secure(&settings),
             announces: Arc::default(),
             room: Arc::default(),
-            at_work: watch::Sender::new(0),
+            serving: watch::Sender::new(0),
             settings,
         });
-        let (mut workers, mut desks, mut ready) = (Vec::new(), Vec::new(), Vec::new());
-        for number in 0..plan.settings.workers() {
-            let (worker, desk, is_ready) = worker::start(number, &plan, apps(surroundings).map_err(io::Error::other)?)?;
+        let mut workers = Vec::new();
+        let mut handles = Vec::new();
+        let mut apps_built = Vec::new();
+        for number in 0..spec.settings.workers() {
+            let make = apps(surroundings).map_err(io::Error::other)?;
+            let Started { worker, handle, built } = worker::start(number, &spec, make)?;
             workers.push(worker);
-            desks.push(desk);
-            ready.push(is_ready);
+            handles.push(handle);
+            apps_built.push(built);
         }
-        for is_ready in ready {
-            is_ready.await.map_err(|_| io::Error::other(NO_APP))?;
+        for built in apps_built {
+            built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())).map_err(io::Error::other)?;
         }
-        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, plan, workers, desks })
+        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, spec, workers, handles })
     }
 }
 
@@ -63,9 +66,9 @@ pub(crate) struct BuiltHttp {
     setting: &'static str,
     backlog: u32,
     scheme: &'static str,
-    plan: Arc<worker::Plan>,
+    spec: Arc<WorkerSpec>,
     workers: Vec<Worker>,
-    desks: Vec<Desk>,
+    handles: Vec<WorkerHandle>,
 }
 
 impl BuiltHttp {
@@ -75,21 +78,24 @@ impl BuiltHttp {
     ///
     /// Why not, and what to do about it.
     pub(crate) fn open(self) -> Result<Serving, String> {
-        let Self { sockets, setting, backlog, scheme, plan, workers, desks } = self;
+        let Self { sockets, setting, backlog, scheme, spec, workers, handles } = self;
         let listeners = sockets.into_iter().map(|socket| socket.listen(backlog, setting));
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
-        let acceptor = accept::start(listeners, desks, Arc::clone(&plan.room));
+        let (obstacles, obstacle) = Obstacles::new();
+        let acceptor = accept::start(listeners, handles, Arc::clone(&spec.room), obstacles);
         let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
-        let tables = Tables::new(workers.iter().map(|worker| Arc::clone(&worker.table)));
-        Ok(Serving { urls, tables, announces: Arc::clone(&plan.announces), workers, acceptor })
+        let tables = RequestTables::new(workers.iter().map(|worker| Arc::clone(&worker.table)));
+        Ok(Serving { urls, tables, obstacle, announces: Arc::clone(&spec.announces), workers, acceptor })
     }
 }
 
 /// A server that serves.
 pub(crate) struct Serving {
     pub(crate) urls: Vec<String>,
-    pub(crate) tables: Tables,
+    pub(crate) tables: RequestTables,
+    /// What keeps it from accepting connections now.
+    pub(crate) obstacle: watch::Receiver<Option<Obstacle>>,
     announces: Arc<AtomicBool>,
     workers: Vec<Worker>,
     acceptor: Acceptor,
@@ -118,7 +124,7 @@ impl Serving {
     /// From now on every response closes its connection, and clients that can be told otherwise are told.
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
-        self.workers.iter().for_each(|worker| worker.order(Order::Announce));
+        self.workers.iter().for_each(|worker| worker.command(Command::Announce));
     }
 
     /// Closes everything at once.
@@ -130,9 +136,10 @@ impl Serving {
     /// Serves what is waiting, closes the listeners, and waits for the requests in flight.
     pub(crate) async fn drain(mut self, times: DrainTimes, mut hurried: BoxFuture<'_, ()>) -> Traffic {
         let Self { acceptor, workers, tables, .. } = &mut self;
+        acceptor.drain(times.quiet);
+        workers.iter().for_each(|worker| worker.command(Command::Close { quiet_window: times.quiet }));
         let drained = async {
-            acceptor.close().await;
-            workers.iter().for_each(|worker| worker.order(Order::Close { quiet: times.quiet }));
+            acceptor.closed().await;
             all_ended(workers).await;
         };
         let leave = tokio::select! {
@@ -142,7 +149,8 @@ impl Serving {
         };
         if let Some(leave) = leave {
             tables.cut();
-            workers.iter().for_each(|worker| worker.order(Order::Cut));
+            acceptor.close();
+            workers.iter().for_each(|worker| worker.command(Command::Cut));
             let hurried = async {
                 hurried.await;
                 sleep(LEAVING).await;

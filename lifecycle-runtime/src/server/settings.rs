@@ -60,9 +60,17 @@ settings! {
     worker_max_blocking_threads: usize;
     /// How long a client may take to send a request's head; 5 s by default. Zero turns the limit off.
     client_request_timeout: Duration;
-    /// How long a connection may take to close; 1 s by default. Zero turns the limit off. While the server drains, also
-    /// how long the client of a WebSocket may take to answer the Close that it is sent.
+    /// How long a connection may take to close; 1 s by default. Zero turns the limit off.
+    ///
+    /// While the server drains, a client is given this long once it has acknowledged everything: to answer the Close of a
+    /// WebSocket, to show that it has read an HTTP/2 response to its end, or to stop sending a body that nobody reads. Zero
+    /// stands for 1 s there.
     client_disconnect_timeout: Duration;
+    /// Time over which the Close of WebSockets is spread when the server closes: each connection waits a random part of it,
+    /// so that thousands of clients don't connect to your other processes in the same instant. Zero, at once, by default.
+    ///
+    /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets no Close.
+    websocket_close_spread: Duration;
     /// Whether a client may close its sending half and still get its response; it may by default.
     h1_allow_half_closed: bool;
     /// How many bytes of a response are collected before they are written (HTTP/1); 32 KiB by default.
@@ -99,8 +107,8 @@ impl Settings {
         self.client_disconnect_timeout.unwrap_or(SECOND)
     }
 
-    /// How long the client of a WebSocket may take to answer a Close.
-    pub(super) fn websocket_timeout(&self) -> Duration {
+    /// Returns the time within which a client closes its side while the server drains.
+    pub(super) fn closing_timeout(&self) -> Duration {
         self.client_disconnect_timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(SECOND)
     }
 

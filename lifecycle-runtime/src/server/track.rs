@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::{ConnectionType, Method, Request, Response, StatusCode};
+use actix_http::header::HeaderMap;
+use actix_http::{ConnectionType, HttpMessage, Method, Request, Response, StatusCode};
 use actix_service::{Service, Transform};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
@@ -18,38 +19,39 @@ use actix_web::{Error, http::header};
 use pin_project_lite::pin_project;
 
 use super::connection::{Connection, InFlight};
+use super::websocket::{self, WebSocket, WebSocketBody};
 
 /// Enters each request of the service that it wraps.
-pub(super) struct Track;
+pub(super) struct RequestTracker;
 
-impl<S, B> Transform<S, Request> for Track
+impl<S, B> Transform<S, Request> for RequestTracker
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    type Response = Response<Tracked>;
+    type Response = Response<TrackedBody>;
     type Error = Infallible;
-    type Transform = TrackService<S>;
+    type Transform = RequestTrackerService<S>;
     type InitError = ();
     type Future = std::future::Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        std::future::ready(Ok(TrackService { service }))
+        std::future::ready(Ok(RequestTrackerService { service }))
     }
 }
 
-pub(super) struct TrackService<S> {
+pub(super) struct RequestTrackerService<S> {
     service: S,
 }
 
-impl<S, B> Service<Request> for TrackService<S>
+impl<S, B> Service<Request> for RequestTrackerService<S>
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    type Response = Response<Tracked>;
+    type Response = Response<TrackedBody>;
     type Error = Infallible;
-    type Future = TrackFuture<S::Future>;
+    type Future = TrackedFuture<S::Future>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // Whatever a service that isn't ready has to say, it says to the request.
@@ -58,87 +60,112 @@ where
 
     fn call(&self, request: Request) -> Self::Future {
         let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
+        let connection = Rc::clone(connection);
         let Some(in_flight) = connection.begin(request.method(), request.uri()) else {
-            return TrackFuture::Refused;
+            return TrackedFuture::Refused;
         };
         let without_body = request.method() == Method::HEAD;
-        TrackFuture::Served { future: self.service.call(request), in_flight: Some(in_flight), without_body }
+        let (request, websocket) = if asks_for_websocket(request.headers()) {
+            let (request, websocket) = websocket::observe(request, &connection);
+            (request, Some(websocket))
+        } else {
+            (request, None)
+        };
+        let response = Pending { in_flight: Some(in_flight), without_body, websocket };
+        TrackedFuture::Served { future: self.service.call(request), response }
     }
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// A response that the app has not begun.
+struct Pending {
+    in_flight: Option<InFlight>,
+    without_body: bool,
+    /// State of the WebSocket that the request asks for.
+    websocket: Option<Rc<WebSocket>>,
 }
 
 pin_project! {
-    #[project = TrackFutureProjection]
-    pub(super) enum TrackFuture<F> {
+    #[project = TrackedFutureProjection]
+    pub(super) enum TrackedFuture<F> {
         Refused,
-        Served { #[pin] future: F, in_flight: Option<InFlight>, without_body: bool },
+        Served { #[pin] future: F, response: Pending },
     }
 }
 
-impl<F, B> Future for TrackFuture<F>
+impl<F, B> Future for TrackedFuture<F>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody + 'static,
 {
-    type Output = Result<Response<Tracked>, Infallible>;
+    type Output = Result<Response<TrackedBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (future, in_flight, without_body) = match self.project() {
-            TrackFutureProjection::Refused => {
-                return Poll::Ready(Ok(tracked(refusal(), None, false)));
-            }
-            TrackFutureProjection::Served { future, in_flight, without_body } => (future, in_flight, *without_body),
+        let (future, pending) = match self.project() {
+            TrackedFutureProjection::Refused => return Poll::Ready(Ok(refusal())),
+            TrackedFutureProjection::Served { future, response } => (future, response),
         };
         Poll::Ready(Ok(match ready!(future.poll(context)) {
-            Ok(response) => tracked(response.into(), in_flight.take(), without_body),
-            Err(error) => tracked(error.error_response().into(), in_flight.take(), without_body),
+            Ok(response) => pending.begin(response.into()),
+            Err(error) => pending.begin(error.error_response().into()),
         }))
     }
 }
 
-/// A response that says what it must, and with it what it is the response to.
-fn tracked<B: MessageBody + 'static>(
-    mut response: Response<B>,
-    in_flight: Option<InFlight>,
-    without_body: bool,
-) -> Response<Tracked> {
-    if let Some(in_flight) = &in_flight {
-        prepare(in_flight.connection(), &mut response);
-    }
-    response.map_body(|_, body| {
-        let body = body.boxed();
-        let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
-        Tracked { body, response: Owed { in_flight, is_complete } }
-    })
-}
-
-/// Has a response say what its client must know of the connection's end.
-fn prepare<B>(connection: &Connection, response: &mut Response<B>) {
-    if response.head().status == StatusCode::SWITCHING_PROTOCOLS {
-        let upgrade = response.headers().get(header::UPGRADE);
-        if upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
-            connection.becomes_websocket();
+impl Pending {
+    /// Returns the response as it is sent: it says what its client must know of the connection's end.
+    fn begin<B: MessageBody + 'static>(&mut self, mut response: Response<B>) -> Response<TrackedBody> {
+        let websocket = self.websocket.take().filter(|_| accepts_websocket(&response));
+        if let Some(in_flight) = &self.in_flight {
+            let connection = in_flight.connection();
+            if let Some(websocket) = &websocket {
+                connection.becomes_websocket(websocket);
+            } else if response.head().status != StatusCode::SWITCHING_PROTOCOLS && connection.says_close() {
+                // A header by hand would be dropped: actix-http writes its own.
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
         }
-    } else if connection.says_close() {
-        // A header by hand would be dropped: actix-http writes its own.
-        response.head_mut().set_connection_type(ConnectionType::Close);
+        let in_flight = self.in_flight.take();
+        let without_body = self.without_body;
+        response.map_body(|_, body| match (websocket, in_flight) {
+            (Some(websocket), Some(in_flight)) => {
+                let connection = Rc::clone(in_flight.connection());
+                websocket.accept(in_flight);
+                TrackedBody::WebSocket(WebSocketBody { body: Some(body.boxed()), websocket, connection })
+            }
+            (_, in_flight) => {
+                let body = body.boxed();
+                let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
+                TrackedBody::Plain { body, response: Owed { in_flight, is_complete } }
+            }
+        })
     }
 }
 
-/// The answer to a request that came after the connection's end had been announced.
-fn refusal() -> Response<BoxBody> {
-    let mut refusal = Response::with_body(StatusCode::SERVICE_UNAVAILABLE, BoxBody::new("the server is stopping"));
+fn accepts_websocket<B>(response: &Response<B>) -> bool {
+    response.head().status == StatusCode::SWITCHING_PROTOCOLS && asks_for_websocket(response.headers())
+}
+
+/// Returns the answer to a request that came after the connection's end had been announced.
+fn refusal() -> Response<TrackedBody> {
+    let body = BoxBody::new("the server is stopping");
+    let mut refusal = Response::with_body(StatusCode::SERVICE_UNAVAILABLE, body);
     refusal.head_mut().set_connection_type(ConnectionType::Close);
-    refusal
+    refusal.map_body(|_, body| TrackedBody::Plain { body, response: Owed { in_flight: None, is_complete: false } })
 }
 
 /// A body that keeps its request in flight until it has ended.
-pub(super) struct Tracked {
-    body: BoxBody,
-    response: Owed,
+pub(super) enum TrackedBody {
+    Plain { body: BoxBody, response: Owed },
+    WebSocket(WebSocketBody),
 }
 
 /// A response that is not complete.
-struct Owed {
+pub(super) struct Owed {
     in_flight: Option<InFlight>,
     /// Whether nothing is missing but what the connection has not yet written.
     is_complete: bool,
@@ -154,18 +181,26 @@ impl Drop for Owed {
     }
 }
 
-impl MessageBody for Tracked {
+impl MessageBody for TrackedBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        match self {
+            Self::Plain { body, .. } => body.size(),
+            Self::WebSocket(websocket) => websocket.size(),
+        }
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let next = Pin::new(&mut self.body).poll_next(context);
-        if let Poll::Ready(None) = next {
-            self.response.is_complete = true;
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        match self.get_mut() {
+            Self::Plain { body, response } => {
+                let next = Pin::new(body).poll_next(context);
+                if let Poll::Ready(None) = next {
+                    response.is_complete = true;
+                }
+                next
+            }
+            Self::WebSocket(websocket) => websocket.poll_next(context),
         }
-        next
     }
 }

@@ -22,7 +22,7 @@ const NAMED: usize = 5;
 
 /// What goes through one worker.
 #[derive(Default)]
-pub(super) struct Table(Mutex<Rows>);
+pub(super) struct RequestTable(Mutex<Rows>);
 
 #[derive(Default)]
 struct Rows {
@@ -45,10 +45,10 @@ enum Stage {
 
 /// The tables of all workers of a server.
 #[derive(Clone)]
-pub(crate) struct Tables(Arc<[Arc<Table>]>);
+pub(crate) struct RequestTables(Arc<[Arc<RequestTable>]>);
 
-impl Tables {
-    pub(super) fn new(tables: impl IntoIterator<Item = Arc<Table>>) -> Self {
+impl RequestTables {
+    pub(super) fn new(tables: impl IntoIterator<Item = Arc<RequestTable>>) -> Self {
         Self(tables.into_iter().collect())
     }
 
@@ -110,7 +110,7 @@ struct Row {
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum RequestOutcome {
     /// Its response was written.
     Finished,
     /// Its handler panicked.
@@ -119,7 +119,7 @@ pub(super) enum Fate {
     Abandoned,
 }
 
-impl Table {
+impl RequestTable {
     pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
         let workers_left = usize::from(rows.stage == Stage::Leaving);
@@ -133,7 +133,7 @@ impl Table {
     }
 
     /// Takes what is in flight for cut off, whatever handlers still do.
-    fn cut(&self) {
+    pub(super) fn cut(&self) {
         let mut rows = self.lock();
         let open = std::mem::take(&mut rows.open);
         rows.so_far.requests.cut.extend(open.iter().map(|(_, row)| row.to_string()));
@@ -191,27 +191,27 @@ impl std::fmt::Display for Row {
 }
 
 /// A request's row, given back at its end. Whoever just drops it has lost the client.
-pub(super) struct Entry {
-    table: Arc<Table>,
+pub(super) struct RequestEntry {
+    table: Arc<RequestTable>,
     key: usize,
     /// A key is given anew once its row is gone.
     since: Instant,
-    fate: Fate,
+    outcome: RequestOutcome,
 }
 
-impl Entry {
-    pub(super) fn new(table: &Arc<Table>, method: Method, path: Option<PathAndQuery>) -> Self {
+impl RequestEntry {
+    pub(super) fn new(table: &Arc<RequestTable>, method: Method, path: Option<PathAndQuery>) -> Self {
         let since = Instant::now();
         let key = table.lock().open.insert(Row { method, path, since });
-        Self { table: Arc::clone(table), key, since, fate: Fate::Abandoned }
+        Self { table: Arc::clone(table), key, since, outcome: RequestOutcome::Abandoned }
     }
 
-    pub(super) fn end(mut self, fate: Fate) {
-        self.fate = fate;
+    pub(super) fn end(mut self, outcome: RequestOutcome) {
+        self.outcome = outcome;
     }
 }
 
-impl Drop for Entry {
+impl Drop for RequestEntry {
     fn drop(&mut self) {
         let mut rows = self.table.lock();
         // It is not there if it was cut off.
@@ -219,10 +219,10 @@ impl Drop for Entry {
             return;
         }
         rows.open.remove(self.key);
-        match self.fate {
-            Fate::Finished => rows.so_far.requests.finished += 1,
-            Fate::Panicked => rows.so_far.requests.panicked += 1,
-            Fate::Abandoned => rows.so_far.requests.abandoned += 1,
+        match self.outcome {
+            RequestOutcome::Finished => rows.so_far.requests.finished += 1,
+            RequestOutcome::Panicked => rows.so_far.requests.panicked += 1,
+            RequestOutcome::Abandoned => rows.so_far.requests.abandoned += 1,
         }
     }
 }

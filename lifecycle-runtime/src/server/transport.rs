@@ -1,4 +1,4 @@
-//! What actix-http reads from and writes to, instead of the socket: here a connection hears of its end.
+//! The transport that actix-http reads from and writes to instead of the socket: here a connection learns of its end.
 //!
 //! The end of a connection looks to actix-http as if the client had closed its half: what it still owes it writes, then
 //! it closes. Frames of ours go out between its own.
@@ -8,53 +8,41 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use actix_web::web::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
 use super::connection::Connection;
+use super::socket::SharedSocket;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod wire;
 
-/// How long a closed connection's client may take to close its half: what it sends meanwhile would otherwise be
-/// answered by a reset, which can destroy a response on its way.
-const LINGER: Duration = Duration::from_millis(5);
-
-/// A socket of any kind, with TLS or without.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Any {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Any> Socket for T {}
-
 /// A connection's socket.
 pub(super) struct Transport {
-    socket: Box<dyn Socket>,
+    socket: SharedSocket,
     connection: Rc<Connection>,
-    /// What has been read and not been taken.
+    /// Bytes that have been read and not been taken.
     incoming: BytesMut,
-    /// Runs once our half is closed.
-    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
-    pub(super) fn new(socket: Box<dyn Socket>, connection: Rc<Connection>) -> Self {
-        Self { socket, connection, incoming: BytesMut::new(), linger: None }
+    pub(super) fn new(socket: SharedSocket, connection: Rc<Connection>) -> Self {
+        Self { socket, connection, incoming: BytesMut::new() }
     }
 
     pub(super) fn connection(&self) -> &Rc<Connection> {
         &self.connection
     }
 
-    /// The socket, for what a user wants to know of it.
-    pub(super) fn socket(&self) -> &dyn Any {
-        &*self.socket
+    /// Calls this with the socket, for what a user wants to know of it.
+    pub(super) fn with_socket(&self, call: impl FnOnce(&dyn Any)) {
+        call(&*self.socket.get());
     }
 
-    /// Reads whether the client begins with these bytes, and keeps them to be read. `false` also at the connection's end.
+    /// Reads whether the client begins with these bytes, and keeps them to be read. `false` even at the connection's end.
     pub(super) async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
         use tokio::io::AsyncReadExt;
 
@@ -69,50 +57,56 @@ impl Transport {
         Ok(begins)
     }
 
-    /// What the client speaks is HTTP/2, and so is what has been read of it.
+    /// The client speaks HTTP/2, and what has been read of it is the beginning.
     pub(super) fn speaks_http2(&self) {
         self.connection.speaks_http2();
-        self.connection.speech().received(&self.incoming);
+        if let Some(mut http2) = self.connection.http2() {
+            http2.received(&self.incoming);
+        }
+        self.connection.wake_if_closing();
     }
 
     /// Writes the frames of ours that are due, if they fit in here.
     fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut speech = self.connection.speech();
-        let Some(due) = speech.due() else { return Poll::Ready(Ok(())) };
-        while !due.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, due))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        {
+            let Some(mut http2) = self.connection.http2() else { return Poll::Ready(Ok(())) };
+            let Some(due) = http2.due() else { return Poll::Ready(Ok(())) };
+            while !due.is_empty() {
+                let written = ready!(Pin::new(&mut *self.socket.get_mut()).poll_write(context, due))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                drop(due.split_to(written));
             }
-            drop(due.split_to(written));
         }
-        drop(speech);
         self.rest_if_done();
-        Pin::new(&mut self.socket).poll_flush(context)
+        Pin::new(&mut *self.socket.get_mut()).poll_flush(context)
     }
 
     /// Looks at bytes that have been written.
     fn sent(&self, bytes: &[u8]) {
-        self.connection.speech().sent(bytes);
+        if let Some(mut http2) = self.connection.http2() {
+            http2.sent(bytes);
+        }
         self.rest_if_done();
     }
 
     fn rest_if_done(&self) {
-        if self.connection.speech().is_done() {
+        if self.connection.http2().is_some_and(|http2| http2.is_done()) {
             self.connection.rest();
         }
     }
 
-    /// Reads what nobody looks at.
+    /// Reads without looking at the bytes.
     fn poll_bytes(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.incoming.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(context, buffer);
+            return Pin::new(&mut *self.socket.get_mut()).poll_read(context, buffer);
         }
         self.take_incoming(buffer);
         Poll::Ready(Ok(()))
     }
 
-    /// Reads what is not for us, and writes the frames of ours that are due.
+    /// Reads what is for actix-http, and writes the frames of ours that are due.
     fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             if let Poll::Ready(Err(error)) = self.poll_due(context) {
@@ -121,26 +115,30 @@ impl Transport {
             if !self.incoming.is_empty() {
                 return self.poll_bytes(context, buffer);
             }
-            if !self.connection.speech().expects_answer() {
+            if !self.connection.http2().is_some_and(|http2| http2.expects_pong()) {
                 let had = buffer.filled().len();
                 ready!(self.poll_bytes(context, buffer))?;
-                self.connection.speech().received(&buffer.filled()[had..]);
+                if let Some(mut http2) = self.connection.http2() {
+                    http2.received(&buffer.filled()[had..]);
+                }
                 self.rest_if_done();
                 return Poll::Ready(Ok(()));
             }
-            // An answer is followed by another word of ours, and may leave nothing for actix-http: once more.
-            if !ready!(self.poll_answer(context))? {
+            // An answer may be followed by another frame of ours, and may leave nothing for actix-http: once more.
+            if !ready!(self.poll_pong(context))? {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
     /// Reads from the socket what may be for us, and keeps the rest. `false` at its end.
-    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_pong(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut read = [0; 4096];
         let mut read = ReadBuf::new(&mut read);
-        ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
-        self.incoming = self.connection.speech().without_answer(read.filled());
+        ready!(Pin::new(&mut *self.socket.get_mut()).poll_read(context, &mut read))?;
+        if let Some(mut http2) = self.connection.http2() {
+            self.incoming = http2.without_pong(read.filled());
+        }
         self.rest_if_done();
         Poll::Ready(Ok(!read.filled().is_empty()))
     }
@@ -149,17 +147,21 @@ impl Transport {
         let taken = self.incoming.len().min(buffer.remaining());
         buffer.put_slice(&self.incoming.split_to(taken));
     }
+
+    fn has_frames(&self) -> bool {
+        self.connection.http2().is_some()
+    }
 }
 
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.connection.is_over() {
+            return Poll::Ready(Ok(()));
+        }
         let had = buffer.filled().len();
-        let read = match this.connection.has_frames() {
-            true => this.poll_frames(context, buffer),
-            false => this.poll_bytes(context, buffer),
-        };
-        if this.connection.has_ended() {
+        let read = if this.has_frames() { this.poll_frames(context, buffer) } else { this.poll_bytes(context, buffer) };
+        if this.connection.is_quiet() {
             match read {
                 Poll::Ready(Ok(())) if buffer.filled().len() > had => this.connection.goes_on(),
                 Poll::Pending => return Poll::Ready(Ok(())),
@@ -173,22 +175,17 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if !this.connection.has_frames() {
-            return Pin::new(&mut this.socket).poll_write(context, bytes);
+        if !this.has_frames() {
+            return Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
         }
         let mut bytes = bytes;
-        let before = this.connection.speech().before_due(bytes);
+        let before = this.connection.http2().and_then(|http2| http2.before_due(bytes));
         match before {
-            Some(0) => {
-                ready!(this.poll_due(context))?;
-                if this.connection.speech().is_mute() {
-                    return Poll::Ready(Ok(bytes.len()));
-                }
-            }
+            Some(0) => ready!(this.poll_due(context))?,
             Some(before) => bytes = &bytes[..before],
             None => {}
         }
-        let written = ready!(Pin::new(&mut this.socket).poll_write(context, bytes))?;
+        let written = ready!(Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes))?;
         this.sent(&bytes[..written]);
         Poll::Ready(Ok(written))
     }
@@ -198,52 +195,37 @@ impl AsyncWrite for Transport {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.connection.speech().before_due(&[]).is_some() {
+        if self.connection.http2().is_some_and(|http2| http2.has_due()) {
             let first = slices.iter().find(|slice| !slice.is_empty());
             return self.poll_write(context, first.map_or(&[], |slice| slice));
         }
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.socket).poll_write_vectored(context, slices))?;
-        let mut left = written;
-        for slice in slices {
-            let taken = left.min(slice.len());
-            this.sent(&slice[..taken]);
-            left -= taken;
+        let written = ready!(Pin::new(&mut *this.socket.get_mut()).poll_write_vectored(context, slices))?;
+        if this.has_frames() {
+            let mut left = written;
+            for slice in slices {
+                let taken = left.min(slice.len());
+                this.sent(&slice[..taken]);
+                left -= taken;
+            }
         }
         Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.socket.get().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.connection.has_frames() {
-            ready!(this.poll_due(context))?;
-        }
-        ready!(Pin::new(&mut this.socket).poll_flush(context))?;
-        this.connection.flushed();
-        Poll::Ready(Ok(()))
+        ready!(Pin::new(&mut *this.socket.get_mut()).poll_flush(context))?;
+        this.connection.flushed(|| this.socket.info());
+        // Behind the responses: a client need not stay to read more.
+        if this.has_frames() { this.poll_due(context) } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.linger.is_none() {
-            ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
-            if !this.connection.is_closing() {
-                return Poll::Ready(Ok(()));
-            }
-        }
-        let linger = this.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        let mut discarded = [0; 4096];
-        loop {
-            let mut discarded = ReadBuf::new(&mut discarded);
-            match Pin::new(&mut this.socket).poll_read(context, &mut discarded) {
-                Poll::Ready(Ok(())) if !discarded.filled().is_empty() => {}
-                Poll::Ready(_) => return Poll::Ready(Ok(())),
-                Poll::Pending => return linger.as_mut().poll(context).map(Ok),
-            }
-        }
+        Pin::new(&mut *this.socket.get_mut()).poll_shutdown(context)
     }
 }

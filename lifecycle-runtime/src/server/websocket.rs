@@ -1,143 +1,183 @@
-//! A WebSocket's outgoing bytes (RFC 6455): where one message's frame ends, so that a Close fits in.
+//! The end of a WebSocket (RFC 6455): its client gets a Close between two messages, once the handler waits for the next one.
 //!
 //! Nothing else would tell the clients: a handler has no reason to listen for the end of the process, and actix-http
-//! knows no WebSocket frames once a connection is upgraded.
+//! knows no WebSocket frames once a connection is upgraded. So the body of the response and the payload of the request are
+//! wrapped: the one takes in a Close of ours, the other shows what the handler is doing.
 
-use actix_web::web::BytesMut;
-
+mod body;
+mod frames;
+mod payload;
 #[cfg(test)]
 pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 
-/// How the response begins that accepts the upgrade, and how its head ends.
-const ACCEPTS: &[u8] = b"HTTP/1.1 101 ";
-const HEAD_END: &[u8] = b"\r\n\r\n";
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+use std::time::Duration;
 
-const CLOSE: u8 = 0x8;
-/// "An endpoint is going away, such as a server going down" (RFC 6455, section 7.4.1).
-const GOING_AWAY: u16 = 1001;
+use actix_web::web::Bytes;
+use tokio::time::Instant;
 
-/// Where the next byte belongs.
-#[derive(Clone)]
-enum Place {
-    /// Before the end of the response's head: what is looked for, and how much of it was there just now.
-    Head { sought: &'static [u8], found: usize },
-    /// In the header of a frame, of which this much is there.
-    Header { have: usize, bytes: [u8; 14] },
-    /// In the payload of a frame, of which this much is to come.
-    Payload(u64),
+use super::connection::InFlight;
+pub(super) use body::WebSocketBody;
+use frames::Frames;
+pub(super) use payload::observe;
+
+/// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section 7.4.1).
+const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
+
+/// The handler of a WebSocket, by its use of the client's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handler {
+    /// It waits for a message, or has not asked for one yet.
+    Waiting,
+    /// It has got something. What parses messages reads until there is no more before it gives the first to the handler, so
+    /// `has_read_all` doesn't mean that the handler waits: only if it asks once more it does.
+    Working { has_read_all: bool },
+    /// It has dropped the client's messages.
+    Gone,
 }
 
-/// What is known of a connection.
-#[derive(Clone)]
+/// Progress of the Close that the server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// A Close is to be sent when the handler pauses, or at this moment behind the message that it is sending.
+    Asked {
+        latest: Instant,
+    },
+    /// The server has sent a Close: nothing of the handler's may follow.
+    Closed,
+}
+
+/// The response's body, whose end is the end of what the handler sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// It has come to its end, or to a Close.
+    Complete,
+    /// It was dropped before.
+    Broken,
+}
+
+/// State of a WebSocket, shared by the response's body, the request's payload and the connection.
 pub(super) struct WebSocket {
-    place: Place,
-    /// Whether the handler has said Close.
-    handler_closed: bool,
-    /// Whether we have: nothing of the handler's may follow.
-    we_closed: bool,
+    incoming: RefCell<Frames>,
+    outgoing: RefCell<Frames>,
+    handler: Cell<Handler>,
+    /// The task that has asked for a message, and got none.
+    reader: RefCell<Option<Waker>>,
+    stage: Cell<Stage>,
+    sending: Cell<Sending>,
+    /// The request, in flight until the handler is done with both directions.
+    in_flight: RefCell<Option<InFlight>>,
 }
 
 impl WebSocket {
-    /// A connection whose next response accepts the upgrade.
     pub(super) fn new() -> Self {
-        Self { place: Place::Head { sought: ACCEPTS, found: 0 }, handler_closed: false, we_closed: false }
-    }
-
-    /// Says Close, unless the handler has.
-    pub(super) fn close(&mut self, out: &mut BytesMut) {
-        if !self.handler_closed && !self.we_closed {
-            self.we_closed = true;
-            out.extend_from_slice(&[0x80 | CLOSE, 2]);
-            out.extend_from_slice(&GOING_AWAY.to_be_bytes());
+        Self {
+            incoming: RefCell::new(Frames::new()),
+            outgoing: RefCell::new(Frames::new()),
+            handler: Cell::new(Handler::Waiting),
+            reader: RefCell::new(None),
+            stage: Cell::new(Stage::Open),
+            sending: Cell::new(Sending::Open),
+            in_flight: RefCell::new(None),
         }
     }
 
-    /// Whether what the handler still says, after the frame that it is saying, may not be written.
-    pub(super) fn is_closed(&self) -> bool {
-        self.we_closed
+    /// The handler has accepted the upgrade.
+    pub(super) fn accept(&self, in_flight: InFlight) {
+        *self.in_flight.borrow_mut() = Some(in_flight);
     }
 
-    /// Whether a frame of ours may be written now.
-    pub(super) fn is_between(&self) -> bool {
-        matches!(self.place, Place::Header { have: 0, .. })
-    }
-
-    /// How many of the bytes come before a frame of ours may be written; all of them, if it may not within.
-    pub(super) fn until_between(&self, bytes: &[u8]) -> usize {
-        let mut here = self.clone();
-        let mut at = 0;
-        while at < bytes.len() && !here.is_between() {
-            at += here.step(&bytes[at..]);
-        }
-        at
-    }
-
-    /// Looks at bytes that have been written.
-    pub(super) fn sent(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = &bytes[self.step(bytes)..];
-        }
-    }
-
-    /// Takes some bytes, at most to the end of a frame, and says how many.
-    fn step(&mut self, bytes: &[u8]) -> usize {
-        match &mut self.place {
-            Place::Head { sought, found } => {
-                // No proper prefix of what is sought is also its suffix, but for `\r\n` and the first byte.
-                *found = match bytes[0] {
-                    byte if byte == sought[*found] => *found + 1,
-                    byte => usize::from(byte == sought[0]),
-                };
-                if *found == sought.len() {
-                    self.place = match *sought == ACCEPTS {
-                        true => Place::Head { sought: HEAD_END, found: 0 },
-                        false => Place::header(),
-                    };
-                }
-                1
-            }
-            Place::Header { have, bytes: header } => {
-                header[*have] = bytes[0];
-                *have += 1;
-                // From its first byte on: a Close of ours would come behind it.
-                self.handler_closed |= header[0] & 0xf == CLOSE;
-                if let Some(payload) = payload(&header[..*have]) {
-                    self.place = Place::after_header(payload);
-                }
-                1
-            }
-            Place::Payload(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.place = Place::header();
-                }
-                taken
+    /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that it is sending.
+    pub(super) fn ask_to_close(&self, now: Instant, patience: Duration) {
+        if self.stage.get() == Stage::Open {
+            self.stage.set(Stage::Asked { latest: now + patience });
+            // A handler that waits asks once more when it is woken; one that works on a message doesn't.
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
             }
         }
     }
-}
 
-impl Place {
-    fn header() -> Self {
-        Self::Header { have: 0, bytes: [0; 14] }
+    /// Returns the moment from which a handler that never pauses is interrupted between two messages, if a Close is asked
+    /// for and not sent.
+    pub(super) fn latest_close(&self) -> Option<Instant> {
+        match self.stage.get() {
+            Stage::Asked { latest } if !self.outgoing.borrow().is_closing() => Some(latest),
+            _ => None,
+        }
     }
 
-    fn after_header(payload: u64) -> Self {
-        if payload == 0 { Self::header() } else { Self::Payload(payload) }
+    /// Returns whether a Close of ours has been asked for.
+    pub(super) fn is_asked_to_close(&self) -> bool {
+        self.stage.get() != Stage::Open
     }
-}
 
-/// How long a frame's payload is, if its header is complete.
-fn payload(header: &[u8]) -> Option<u64> {
-    let second = *header.get(1)?;
-    let mask = if second & 0x80 == 0 { 0 } else { 4 };
-    let (extended, length) = match second & 0x7f {
-        126 => (2, u64::from(u16::from_be_bytes(header.get(2..4)?.try_into().ok()?))),
-        127 => (8, u64::from_be_bytes(header.get(2..10)?.try_into().ok()?)),
-        short => (0, u64::from(short)),
-    };
-    (header.len() == 2 + extended + mask).then_some(length)
+    /// Returns whether the server has sent its Close.
+    pub(super) fn has_closed(&self) -> bool {
+        self.stage.get() == Stage::Closed
+    }
+
+    /// Returns whether the handler works on something that the client has sent.
+    pub(super) fn is_working(&self) -> bool {
+        matches!(self.handler.get(), Handler::Working { .. })
+    }
+
+    /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing more to send.
+    fn may_close(&self, now: Instant, pauses: bool) -> bool {
+        let Stage::Asked { latest } = self.stage.get() else { return false };
+        let outgoing = self.outgoing.borrow();
+        let is_between = outgoing.is_between_messages() && self.incoming.borrow().is_between_messages();
+        (pauses || latest <= now) && is_between && !self.is_working() && !outgoing.is_closing()
+    }
+
+    /// Returns the Close to send now, if there is one.
+    pub(super) fn close(&self, now: Instant, pauses: bool) -> Option<Bytes> {
+        if !self.may_close(now, pauses) {
+            return None;
+        }
+        self.stage.set(Stage::Closed);
+        Some(Bytes::from_static(GOING_AWAY))
+    }
+
+    /// Looks at bytes that the handler sends.
+    pub(super) fn sent(&self, bytes: &[u8]) {
+        self.outgoing.borrow_mut().advance(bytes);
+    }
+
+    /// Returns whether the client has sent a Close.
+    pub(super) fn client_has_closed(&self) -> bool {
+        self.incoming.borrow().has_closed()
+    }
+
+    /// Looks at bytes of the client that no handler reads any more.
+    pub(super) fn received(&self, bytes: &[u8]) {
+        self.incoming.borrow_mut().advance(bytes);
+    }
+
+    /// Returns whether the handler has nothing more to send.
+    pub(super) fn is_over(&self) -> bool {
+        self.sending.get() != Sending::Open
+    }
+
+    /// The response's body has ended.
+    pub(super) fn end_sending(&self, is_complete: bool) {
+        if self.sending.get() == Sending::Open {
+            self.sending.set(if is_complete { Sending::Complete } else { Sending::Broken });
+            self.end_if_over();
+        }
+    }
+
+    /// Counts the request as ended once the handler is done with both directions.
+    fn end_if_over(&self) {
+        let is_over = self.handler.get() == Handler::Gone && self.sending.get() != Sending::Open;
+        let Some(in_flight) = self.in_flight.borrow_mut().take_if(|_| is_over) else { return };
+        if self.sending.get() == Sending::Complete {
+            in_flight.finish();
+        }
+    }
 }

@@ -208,6 +208,7 @@ fn main() -> ExitCode {
             _ => {}
         }
         App::new()
+            .data_factory(|| async { if told_to("app") == "data" { Err("there is none") } else { Ok(()) } })
             .configure(probes)
             .route("/", web::get().to(index))
             .route("/rows", web::get().to(rows))

@@ -88,10 +88,20 @@ fn a_timeout_is_a_failure() {
 }
 
 #[test]
+fn an_app_whose_data_can_not_be_made_says_where_to_look() {
+    let ended = program!("service").args("app=data").start().end();
+    ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat());
+    ended.expect_said(&["start failed: no app to serve: a `data_factory` or a middleware of the app failed to start"]);
+}
+
+#[test]
 fn an_app_that_can_not_be_built_is_a_failed_start() {
     let ended = program!("service").args("app=panic").start().end();
     ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
-    ended.expect_said(&["the app has no idea", "start failed: no app to serve: an app could not be built"]);
+    ended.expect_said(&[
+        "the app has no idea",
+        "start failed: no app to serve: the closure that builds the app panicked",
+    ]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
-use std::future::poll_fn;
+use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
-use std::task::{Poll, Wake};
+use std::task::Wake;
+use std::time::Duration;
 
-use actix_web::web::BytesMut;
 use tokio::time::advance;
 
 use super::super::http2::sample;
@@ -10,197 +10,7 @@ use super::*;
 
 const QUIET: Duration = Duration::from_millis(250);
 const DISCONNECT: Duration = Duration::from_secs(1);
-
-fn connection() -> Rc<Connection> {
-    Rc::new(Connection::new(Arc::default(), Rc::new(Phase::new(Arc::default()))))
-}
-
-fn begin(connection: &Rc<Connection>) -> Option<InFlight> {
-    connection.begin(&Method::GET, &Uri::from_static("/path"))
-}
-
-/// Checks what is due, and in how many milliseconds from now.
-#[track_caller]
-fn check(connection: &Connection, quiet_until: Instant, expected: &str) {
-    let within = |at: Instant| at.saturating_duration_since(Instant::now()).as_millis();
-    let due = match connection.due(quiet_until, DISCONNECT) {
-        Due::Never => "never".to_owned(),
-        Due::End(at) => format!("end in {}", within(at)),
-        Due::Drop(at) => format!("drop in {}", within(at)),
-    };
-    assert_eq!(due, expected);
-}
-
-fn announce(connection: &Connection) {
-    connection.phase.announces.store(true, Ordering::Relaxed);
-}
-
-/// Finished, abandoned, refused, in flight.
-fn counts(connection: &Connection) -> (u64, u64, u64, usize) {
-    let (requests, in_flight) = (connection.table.traffic().requests, connection.table.in_flight());
-    (requests.finished, requests.abandoned, requests.refused, in_flight)
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_connection_ends_with_the_quiet_window() {
-    let (connection, quiet_until) = (connection(), Instant::now() + QUIET);
-    check(&connection, quiet_until, "end in 250");
-    advance(QUIET).await;
-    check(&connection, quiet_until, "end in 0");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_owes_a_response_is_left_alone() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    connection.phase.close();
-    let first = begin(&connection).expect("served");
-    let second = begin(&connection).expect("served");
-    check(&connection, quiet_until, "never");
-    first.complete();
-    check(&connection, quiet_until, "never");
-    connection.flushed();
-    check(&connection, quiet_until, "never");
-    second.complete();
-    check(&connection, quiet_until, "never");
-    connection.flushed();
-    check(&connection, quiet_until, "end in 10");
-    assert_eq!(counts(&connection), (2, 0, 0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_that_its_client_leaves_makes_the_connection_idle() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    connection.phase.close();
-    let request = begin(&connection).expect("served");
-    advance(QUIET).await;
-    drop(request);
-    check(&connection, quiet_until, "end in 10");
-    assert_eq!(counts(&connection), (0, 1, 0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_was_told_to_end_is_dropped_unless_something_arrives() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    advance(QUIET).await;
-    assert_eq!(connection.end(), Instant::now() + ENDING);
-    assert!(connection.has_ended());
-    check(&connection, quiet_until, "drop in 100");
-    connection.goes_on();
-    assert!(!connection.has_ended());
-    check(&connection, quiet_until, "end in 0");
-}
-
-#[test]
-fn a_response_that_can_not_be_written_is_abandoned() {
-    let connection = connection();
-    begin(&connection).expect("served").complete();
-    assert_eq!(counts(&connection), (0, 0, 0, 1));
-    let table = Arc::clone(&connection.table);
-    drop(connection);
-    let requests = table.traffic().requests;
-    assert_eq!((requests.abandoned, requests.cut), (1, vec![]));
-}
-
-#[test]
-fn a_request_after_a_response_that_said_close_is_refused() {
-    let connection = connection();
-    let first = begin(&connection).expect("served");
-    assert!(!connection.says_close());
-    first.complete();
-    announce(&connection);
-    let second = begin(&connection).expect("served: nobody was told");
-    assert!(connection.says_close());
-    assert!(begin(&connection).is_none());
-    second.complete();
-    connection.flushed();
-    assert_eq!(counts(&connection), (2, 0, 1, 0));
-}
-
-#[test]
-fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_close() {
-    let connection = connection();
-    connection.speaks_http2();
-    connection.speech().received(&sample::client(&[vec![sample::head(1, 0), sample::head(3, 0)]]));
-    announce(&connection);
-    let _first = begin(&connection).expect("served");
-    assert!(connection.says_close());
-    let _second = begin(&connection).expect("served");
-    connection.tell_last();
-    assert!(begin(&connection).is_none());
-    assert_eq!(counts(&connection), (0, 0, 1, 2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_http2_connection_ends_when_nothing_more_will_be_said() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    connection.speaks_http2();
-    connection.speech().received(&sample::client(&[vec![sample::head(1, 0)]]));
-    connection.speech().sent(&sample::settings().bytes());
-    connection.tell_last();
-    check(&connection, quiet_until, "never");
-    connection.speech().due().expect("a good-bye").clear();
-    check(&connection, quiet_until, "never");
-    connection.speech().sent(&sample::reset(1).bytes());
-    check(&connection, quiet_until, "end in 0");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_http2_connection_is_not_done_before_its_good_bye_is_written() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    connection.speaks_http2();
-    connection.speech().sent(&sample::settings().bytes());
-    connection.tell_last();
-    check(&connection, quiet_until, "never");
-    connection.speech().due().expect("a good-bye").clear();
-    check(&connection, quiet_until, "end in 0");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_websocket_ends_when_its_client_has_had_time_to_answer_the_close() {
-    let (connection, quiet_until) = (connection(), Instant::now());
-    let handler = begin(&connection).expect("served");
-    connection.tell();
-    advance(QUIET).await;
-    connection.becomes_websocket();
-    check(&connection, quiet_until, "never");
-    connection.phase.close();
-    connection.tell();
-    advance(QUIET).await;
-    connection.tell();
-    check(&connection, quiet_until, "end in 750");
-    handler.complete();
-    connection.flushed();
-    check(&connection, quiet_until, "end in 0");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_becomes_a_websocket_or_http2_while_connections_close_is_told_at_once() {
-    let closing = || {
-        let connection = connection();
-        connection.phase.close();
-        connection
-    };
-    let websocket = closing();
-    let _handler = begin(&websocket).expect("served");
-    websocket.becomes_websocket();
-    websocket.speech().sent(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
-    assert_eq!(websocket.speech().due(), Some(&mut BytesMut::from(&[0x88, 2, 3, 0xe9][..])));
-    check(&websocket, Instant::now(), "end in 1000");
-
-    let http2 = closing();
-    http2.speaks_http2();
-    http2.speech().sent(&sample::settings().bytes());
-    let said = http2.speech().due().map(|due| sample::parse(due));
-    assert_eq!(said, Some(sample::good_bye().to_vec()));
-}
-
-#[test]
-fn a_response_that_claims_an_upgrade_on_http2_changes_nothing() {
-    let connection = connection();
-    connection.speaks_http2();
-    connection.becomes_websocket();
-    assert!(matches!(connection.speech().language(), Language::Http2(_)));
-}
+const HEAD: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -211,40 +21,349 @@ impl Wake for Wakes {
     }
 }
 
-#[test]
-fn a_connection_is_woken_only_when_it_has_something_to_do() {
-    let wakes = Arc::<Wakes>::default();
-    let (connection, waker) = (connection(), Arc::clone(&wakes).into());
-    connection.driven_by(&Context::from_waker(&waker));
-    let woken = || wakes.0.swap(0, Ordering::Relaxed);
-    connection.tell();
-    connection.tell_last();
-    assert_eq!(woken(), 0, "HTTP/1 has no word for it");
-    connection.speaks_http2();
-    connection.tell();
-    assert_eq!(woken(), 1);
-    connection.tell();
-    assert_eq!(woken(), 0);
-    connection.tell_last();
-    assert_eq!(woken(), 1);
-    connection.tell_last();
-    assert_eq!(woken(), 0);
-    connection.end();
-    assert_eq!(woken(), 1);
+/// A connection, what drives it, and what the kernel says of it.
+struct Fixture {
+    connection: Rc<Connection>,
+    closer: Closer,
+    info: Cell<Option<TcpInfo>>,
+    wakes: Arc<Wakes>,
 }
 
-#[tokio::test]
-async fn a_change_is_not_missed_by_a_worker_that_looks_later() {
-    let phase = Phase::new(Arc::default());
-    let is_changed = async || {
-        let mut changed = std::pin::pin!(phase.changed());
-        poll_fn(|context| Poll::Ready(changed.as_mut().poll(context).is_ready())).await
+impl Fixture {
+    fn new() -> Self {
+        let phase = Rc::new(WorkerPhase::new(Arc::default()));
+        let connection = Rc::new(Connection::new(Arc::default(), phase));
+        let fixture = Self { connection, closer: Closer::default(), info: Cell::new(None), wakes: Arc::default() };
+        let waker = Arc::clone(&fixture.wakes).into();
+        fixture.connection.driven_by(&Context::from_waker(&waker));
+        fixture
+    }
+
+    /// A connection that has been idle for long when the server begins to close.
+    async fn closing() -> Self {
+        let fixture = Self::new();
+        advance(Duration::from_secs(60)).await;
+        fixture.close();
+        fixture
+    }
+
+    fn close(&self) {
+        self.connection.phase.announces.store(true, Ordering::Relaxed);
+        self.connection.phase.close(ClosingTimes {
+            since: Instant::now(),
+            quiet_window: QUIET,
+            disconnect: DISCONNECT,
+            head: Some(HEAD),
+            close_spread: Duration::ZERO,
+        });
+    }
+
+    fn begin(&self) -> Option<InFlight> {
+        self.connection.begin(&Method::GET, &Uri::from_static("/path"))
+    }
+
+    fn flush(&self) {
+        self.connection.flushed(|| self.info.get());
+    }
+
+    fn poll(&mut self) -> ConnectionState {
+        let waker = Arc::clone(&self.wakes).into();
+        let mut context = Context::from_waker(&waker);
+        self.connection.poll_closing(&mut self.closer, &mut context, || self.info.get());
+        self.connection.state.get()
+    }
+
+    /// Checks that the connection's state changes in so many milliseconds, give or take one, and to which.
+    #[track_caller]
+    fn check<'f>(&'f mut self, millis: u64, state: ConnectionState) -> impl Future<Output = ()> + 'f {
+        let caller = std::panic::Location::caller();
+        async move {
+            let before = self.poll();
+            for elapsed in 0..=millis + 1 {
+                if self.poll() != before {
+                    assert!(elapsed + 1 >= millis, "after {elapsed} ms already, at {caller}");
+                    assert_eq!(self.poll(), state, "at {caller}");
+                    return;
+                }
+                let silent = |info: TcpInfo| TcpInfo { silent_for: info.silent_for + Duration::from_millis(1), ..info };
+                self.info.set(self.info.get().map(silent));
+                advance(Duration::from_millis(1)).await;
+            }
+            panic!("not after {millis} ms, at {caller}");
+        }
+    }
+
+    /// Checks that the connection stays as it is for long.
+    async fn check_stays(&mut self) {
+        let before = self.poll();
+        for _ in 0..100 {
+            advance(Duration::from_millis(100)).await;
+            assert_eq!(self.poll(), before);
+        }
+    }
+
+    /// Finished, abandoned, refused, in flight.
+    fn counts(&self) -> (u64, u64, u64, usize) {
+        let table = &self.connection.table;
+        let requests = table.traffic().requests;
+        (requests.finished, requests.abandoned, requests.refused, table.in_flight())
+    }
+}
+
+/// A client that is this far away and was heard of so long ago.
+fn far(round_trip: u64, silent_for: u64) -> Option<TcpInfo> {
+    Some(TcpInfo {
+        round_trip: Duration::from_millis(round_trip),
+        silent_for: Duration::from_millis(silent_for),
+        ..TcpInfo::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_ends_with_the_quiet_window() {
+    Fixture::closing().await.check(250, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_given_a_few_round_trips_more() {
+    for (round_trip, expected) in [(0, 250), (1, 253), (40, 370), (300, 1150)] {
+        let mut fixture = Fixture::closing().await;
+        fixture.info.set(far(round_trip, 60_000));
+        fixture.check(expected, ConnectionState::Quiet).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_heard_of_just_now_has_the_whole_window() {
+    let mut fixture = Fixture::closing().await;
+    fixture.poll();
+    advance(Duration::from_millis(200)).await;
+    fixture.info.set(far(0, 0));
+    fixture.check(250, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_comes_byte_by_byte_has_the_time_for_a_head() {
+    let mut fixture = Fixture::closing().await;
+    let begun = Instant::now();
+    while fixture.poll() == ConnectionState::Open {
+        fixture.info.set(far(0, 0));
+        advance(Duration::from_millis(50)).await;
+    }
+    assert!((HEAD..HEAD + QUIET).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
+    let mut fixture = Fixture::closing().await;
+    let waits = TcpInfo { is_unacknowledged: true, ..TcpInfo::default() };
+    fixture.info.set(Some(waits));
+    for _ in 0..20 {
+        advance(Duration::from_millis(100)).await;
+        fixture.info.set(Some(waits));
+        assert_eq!(fixture.poll(), ConnectionState::Open);
+    }
+    fixture.info.set(far(0, 0));
+    fixture.check(250, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_vanished_is_not_waited_for() {
+    let mut fixture = Fixture::closing().await;
+    fixture.info.set(Some(TcpInfo { is_unacknowledged: true, is_retransmitting: true, ..TcpInfo::default() }));
+    fixture.check(1001, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_owes_a_response_is_left_alone_and_has_the_window_after_it() {
+    let mut fixture = Fixture::closing().await;
+    let first = fixture.begin().expect("served");
+    let second = fixture.begin().expect("served");
+    fixture.check_stays().await;
+    first.complete();
+    fixture.flush();
+    fixture.check_stays().await;
+    second.complete();
+    fixture.check_stays().await;
+    fixture.flush();
+    assert_eq!(fixture.counts(), (2, 0, 0, 0));
+    fixture.check(250, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_its_client_leaves_makes_the_connection_idle() {
+    let mut fixture = Fixture::closing().await;
+    drop(fixture.begin().expect("served"));
+    assert_eq!(fixture.counts(), (0, 1, 0, 0));
+    fixture.check(250, ConnectionState::Quiet).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_last_response_said_so_is_left_to_actix_for_a_while() {
+    let mut fixture = Fixture::closing().await;
+    let request = fixture.begin().expect("served");
+    assert!(fixture.connection.says_close());
+    request.complete();
+    fixture.flush();
+    fixture.check(1000, ConnectionState::Ended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
+    let mut fixture = Fixture::closing().await;
+    let [first, second] = [fixture.begin(), fixture.begin()].map(|request| request.expect("served"));
+    let acknowledged = |acknowledged, written| TcpInfo {
+        acknowledged,
+        written,
+        is_unacknowledged: acknowledged < written,
+        ..TcpInfo::default()
     };
-    phase.change();
-    assert!(!is_changed().await, "nothing is due before connections close");
-    phase.close();
-    phase.change();
-    phase.change();
-    assert!(is_changed().await);
-    assert!(!is_changed().await);
+    first.complete();
+    fixture.info.set(Some(acknowledged(10, 100)));
+    fixture.flush();
+    second.complete();
+    fixture.info.set(Some(acknowledged(10, 200)));
+    fixture.flush();
+    fixture.check_stays().await;
+    assert_eq!(fixture.counts(), (0, 0, 0, 2));
+    fixture.info.set(Some(acknowledged(100, 200)));
+    fixture.poll();
+    assert_eq!(fixture.counts(), (1, 0, 0, 1));
+    advance(Duration::from_secs(10)).await;
+    fixture.info.set(Some(acknowledged(200, 200)));
+    fixture.check(250, ConnectionState::Quiet).await;
+    assert_eq!(fixture.counts(), (2, 0, 0, 0));
+}
+
+#[test]
+fn while_the_server_serves_a_response_is_finished_when_it_is_written() {
+    let fixture = Fixture::new();
+    fixture.info.set(Some(TcpInfo { written: 100, ..TcpInfo::default() }));
+    fixture.begin().expect("served").complete();
+    assert_eq!(fixture.counts(), (0, 0, 0, 1));
+    fixture.flush();
+    assert_eq!(fixture.counts(), (1, 0, 0, 0));
+}
+
+#[test]
+fn a_response_that_can_not_be_written_is_abandoned() {
+    let fixture = Fixture::new();
+    fixture.begin().expect("served").complete();
+    let table = Arc::clone(&fixture.connection.table);
+    drop(fixture);
+    let requests = table.traffic().requests;
+    assert_eq!((requests.abandoned, requests.cut), (1, vec![]));
+}
+
+#[test]
+fn a_request_after_a_response_that_said_close_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.begin().expect("served");
+    assert!(!fixture.connection.says_close());
+    first.complete();
+    fixture.connection.phase.announces.store(true, Ordering::Relaxed);
+    let second = fixture.begin().expect("served: nobody was told");
+    assert!(fixture.connection.says_close());
+    assert!(fixture.begin().is_none());
+    second.complete();
+    fixture.flush();
+    assert_eq!(fixture.counts(), (2, 0, 1, 0));
+}
+
+/// An HTTP/2 connection with these streams open.
+fn http2(fixture: &Fixture, streams: &[u32]) {
+    fixture.connection.speaks_http2();
+    let heads: Vec<_> = streams.iter().map(|stream| vec![sample::head(*stream, 0)]).collect();
+    received(fixture, &sample::client(&heads));
+    sent(fixture, &sample::settings());
+}
+
+fn received(fixture: &Fixture, bytes: &[u8]) {
+    fixture.connection.http2().expect("http2").received(bytes);
+}
+
+fn sent(fixture: &Fixture, frame: &sample::Frame) {
+    fixture.connection.http2().expect("http2").sent(&frame.bytes());
+}
+
+/// The frames of ours that are due, as if they were written.
+fn due(fixture: &Fixture) -> Vec<sample::Frame> {
+    let mut http2 = fixture.connection.http2().expect("http2");
+    http2.due().map_or_else(Vec::new, |due| sample::parse(&due.split()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http2_connection_ends_with_its_last_stream() {
+    let mut fixture = Fixture::closing().await;
+    http2(&fixture, &[1]);
+    fixture.check_stays().await;
+    let [first, second] = sample::announcement();
+    assert_eq!(due(&fixture), [first, second, sample::goaway(1)]);
+    fixture.check_stays().await;
+    sent(&fixture, &sample::head(1, 1));
+    assert_eq!(due(&fixture), [sample::question()]);
+    assert_eq!(fixture.poll(), ConnectionState::Ended);
+    assert_eq!(fixture.connection.expected(), Expected::Reading);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_never_answers() {
+    let mut fixture = Fixture::closing().await;
+    fixture.info.set(far(100, 60_000));
+    http2(&fixture, &[]);
+    fixture.poll();
+    assert_eq!(due(&fixture), sample::announcement());
+    fixture.poll();
+    advance(Duration::from_millis(540)).await;
+    fixture.poll();
+    assert_eq!(due(&fixture), []);
+    advance(Duration::from_millis(15)).await;
+    fixture.poll();
+    assert_eq!(due(&fixture), [sample::goaway(0)]);
+    assert_eq!(fixture.poll(), ConnectionState::Ended);
+}
+
+#[test]
+fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_close() {
+    let fixture = Fixture::new();
+    http2(&fixture, &[1, 3]);
+    fixture.connection.phase.announces.store(true, Ordering::Relaxed);
+    let _first = fixture.begin().expect("served");
+    assert!(fixture.connection.says_close());
+    let _second = fixture.begin().expect("served");
+    fixture.connection.http2().expect("http2").announce_last();
+    received(&fixture, &sample::head(5, 0).bytes());
+    assert!(fixture.begin().is_none());
+    assert_eq!(fixture.counts(), (0, 0, 1, 2));
+}
+
+#[test]
+fn an_http2_response_is_finished_when_the_end_of_its_stream_is_written() {
+    let fixture = Fixture::new();
+    http2(&fixture, &[1, 3]);
+    fixture.begin().expect("served").complete();
+    let second = fixture.begin().expect("served");
+    fixture.flush();
+    assert_eq!(fixture.counts(), (0, 0, 0, 2), "nothing of it is written");
+    sent(&fixture, &sample::head(1, 1));
+    fixture.flush();
+    assert_eq!(fixture.counts(), (1, 0, 0, 1));
+    second.complete();
+    fixture.connection.table.cut();
+    assert_eq!(fixture.connection.table.traffic().requests.cut.len(), 1);
+}
+
+#[test]
+fn a_connection_is_woken_only_when_it_has_something_to_do() {
+    let fixture = Fixture::new();
+    let woken = || fixture.wakes.0.swap(0, Ordering::Relaxed);
+    fixture.connection.announce();
+    fixture.connection.rest();
+    assert_eq!(woken(), 0, "HTTP/1 has no way to tell, and nothing is closing");
+    fixture.connection.speaks_http2();
+    fixture.connection.announce();
+    assert_eq!(woken(), 1);
+    fixture.close();
+    fixture.connection.rest();
+    assert_eq!(woken(), 1);
 }

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAX_STREAM, OURS, PING, PREFACE, RST_STREAM,
+    ACK, CONTINUATION, DATA, DRAINING, END_HEADERS, END_STREAM, FINISHED, GOAWAY, HEADERS, MAX_STREAM, PING, PREFACE,
+    RST_STREAM,
 };
 
 const SETTINGS: u8 = 0x4;
@@ -24,9 +25,10 @@ impl Frame {
         Self { kind, flags, stream, payload: payload.into() }
     }
 
-    /// Whether it is a word of ours about the connection's end.
+    /// Whether it is a frame of ours about the connection's end.
     pub(crate) fn is_ours(&self) -> bool {
-        self.kind == GOAWAY || (self.kind == PING && self.flags == 0 && self.payload == OURS)
+        self.kind == GOAWAY
+            || (self.kind == PING && self.flags == 0 && [DRAINING, FINISHED].iter().any(|ours| self.payload == ours))
     }
 
     /// Whether another frame of the same headers must follow at once.
@@ -83,18 +85,23 @@ pub(crate) fn ping(flags: u8, payload: [u8; 8]) -> Frame {
     Frame::new(PING, flags, 0, payload)
 }
 
-/// What a client answers to our PING.
-pub(crate) fn answer() -> Frame {
-    ping(ACK, OURS)
+/// What a client answers to our first PING.
+pub(crate) fn pong() -> Frame {
+    ping(ACK, DRAINING)
+}
+
+/// The PING that asks whether the client has read everything.
+pub(crate) fn question() -> Frame {
+    ping(0, FINISHED)
 }
 
 pub(crate) fn goaway(last: u32) -> Frame {
     Frame::new(GOAWAY, 0, 0, [last.to_be_bytes(), [0; 4]].concat())
 }
 
-/// What we say first.
-pub(crate) fn good_bye() -> [Frame; 2] {
-    [goaway(MAX_STREAM), ping(0, OURS)]
+/// What the server says first.
+pub(crate) fn announcement() -> [Frame; 2] {
+    [goaway(MAX_STREAM), ping(0, DRAINING)]
 }
 
 /// A side of a connection: its settings, then anything else that either side may send, but a GOAWAY.
@@ -122,7 +129,7 @@ fn group() -> impl Strategy<Value = Group> {
         (0_u8..=1, any::<[u8; 8]>()).prop_map(|(flags, payload)| vec![ping(flags, payload)]),
         // Nearly the answer to our PING: that of another, and one that only looks like it.
         Just(vec![ping(ACK, *b"draininG")]),
-        stream().prop_map(|stream| vec![Frame::new(DATA, ACK, stream, OURS)]),
+        stream().prop_map(|stream| vec![Frame::new(DATA, ACK, stream, DRAINING)]),
         stream().prop_map(|stream| vec![Frame::new(WINDOW_UPDATE, 0, stream, [0, 0, 0, 1])]),
         Just(vec![Frame::new(SETTINGS, ACK, 0, [])]),
     ]

@@ -1,11 +1,11 @@
 use super::*;
 
-fn entry(table: &Arc<Table>, path: &'static str) -> Entry {
-    Entry::new(table, Method::GET, Some(PathAndQuery::from_static(path)))
+fn entry(table: &Arc<RequestTable>, path: &'static str) -> RequestEntry {
+    RequestEntry::new(table, Method::GET, Some(PathAndQuery::from_static(path)))
 }
 
 /// What has become of the requests so far, with those in flight as if they were cut off now.
-fn requests(table: &Table) -> crate::event::Requests {
+fn requests(table: &RequestTable) -> crate::event::Requests {
     let rows = table.lock();
     let mut requests = rows.so_far.requests.clone();
     requests.cut.extend(rows.open.iter().map(|(_, row)| row.to_string()));
@@ -13,7 +13,7 @@ fn requests(table: &Table) -> crate::event::Requests {
 }
 
 /// Finished, panicked, abandoned, and what was or would be cut, without its age.
-fn check(table: &Table, expected: (u64, u64, u64, &[&str])) {
+fn check(table: &RequestTable, expected: (u64, u64, u64, &[&str])) {
     let requests = requests(table);
     let cut: Vec<_> = requests.cut.iter().map(|line| line.rsplitn(3, ' ').last().unwrap_or_default()).collect();
     assert_eq!((requests.finished, requests.panicked, requests.abandoned, &*cut), expected);
@@ -25,11 +25,11 @@ fn each_request_is_counted_once_by_what_it_came_to() {
     let entries = ["/a", "/b", "/c", "/d"].map(|path| entry(&table, path));
     check(&table, (0, 0, 0, &["GET /a", "GET /b", "GET /c", "GET /d"]));
     let [a, b, c, d] = entries;
-    a.end(Fate::Finished);
-    b.end(Fate::Panicked);
-    c.end(Fate::Abandoned);
+    a.end(RequestOutcome::Finished);
+    b.end(RequestOutcome::Panicked);
+    c.end(RequestOutcome::Abandoned);
     check(&table, (1, 1, 1, &["GET /d"]));
-    d.end(Fate::Finished);
+    d.end(RequestOutcome::Finished);
     check(&table, (2, 1, 1, &[]));
 }
 
@@ -48,9 +48,9 @@ fn what_is_cut_stays_cut_whatever_its_handler_still_does() {
     check(&table, (0, 0, 0, &["GET /late"]));
     // The next request has the same key, and is another one.
     let next = entry(&table, "/next");
-    late.end(Fate::Finished);
+    late.end(RequestOutcome::Finished);
     check(&table, (0, 0, 0, &["GET /late", "GET /next"]));
-    next.end(Fate::Finished);
+    next.end(RequestOutcome::Finished);
     check(&table, (1, 0, 0, &["GET /late"]));
     table.cut();
     check(&table, (1, 0, 0, &["GET /late"]));
@@ -59,17 +59,17 @@ fn what_is_cut_stays_cut_whatever_its_handler_still_does() {
 #[test]
 fn a_key_that_is_given_anew_belongs_to_its_new_request() {
     let table = Arc::default();
-    entry(&table, "/first").end(Fate::Finished);
+    entry(&table, "/first").end(RequestOutcome::Finished);
     let second = entry(&table, "/second");
     check(&table, (1, 0, 0, &["GET /second"]));
-    second.end(Fate::Abandoned);
+    second.end(RequestOutcome::Abandoned);
     check(&table, (1, 0, 1, &[]));
 }
 
 #[test]
 fn a_report_names_method_path_and_age_and_no_query() {
     let table = Arc::default();
-    let _entry = Entry::new(&table, Method::POST, Some(PathAndQuery::from_static("/upload?token=secret")));
+    let _entry = RequestEntry::new(&table, Method::POST, Some(PathAndQuery::from_static("/upload?token=secret")));
     let line = requests(&table).cut.pop().expect("a request in flight");
     assert!(line.starts_with("POST /upload ") && line.ends_with('s'), "{line}");
     assert_eq!(line.split(' ').count(), 4, "{line}");
@@ -77,7 +77,7 @@ fn a_report_names_method_path_and_age_and_no_query() {
 
 #[test]
 fn connections_are_counted_until_they_are_cut() {
-    let table = Table::default();
+    let table = RequestTable::default();
     (0..3).for_each(|_| table.open());
     table.close();
     table.cut();
@@ -90,7 +90,7 @@ fn connections_are_counted_until_they_are_cut() {
 
 #[test]
 fn a_worker_is_left_behind_while_it_leaves() {
-    let table = Table::default();
+    let table = RequestTable::default();
     assert_eq!(table.traffic().workers_left, 0);
     table.leave();
     assert_eq!(table.traffic().workers_left, 1);
@@ -100,7 +100,7 @@ fn a_worker_is_left_behind_while_it_leaves() {
 
 /// What a stop waits for, without ages.
 fn waits(paths: &[&'static str], connections: usize) -> Vec<String> {
-    let table = Arc::new(Table::default());
+    let table = Arc::new(RequestTable::default());
     let _entries: Vec<_> = paths.iter().map(|path| entry(&table, path)).collect();
     (0..connections).for_each(|_| table.open());
     let is_age = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) || ["ns", "µs", "ms"].contains(&word);
@@ -109,7 +109,7 @@ fn waits(paths: &[&'static str], connections: usize) -> Vec<String> {
         let rest = rest.split_inclusive([' ', ',']).filter(|word| !is_age(word.trim_end_matches([' ', ','])));
         format!("{count} {}", rest.collect::<String>())
     };
-    Tables::new([table]).waits().into_iter().map(without_ages).collect()
+    RequestTables::new([table]).waits().into_iter().map(without_ages).collect()
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn what_a_stop_waits_for_is_named() {
 
 #[test]
 fn the_longest_request_is_named_first_whichever_worker_has_it() {
-    let tables = [(); 3].map(|()| Arc::new(Table::default()));
+    let tables = [(); 3].map(|()| Arc::new(RequestTable::default()));
     let _entries = [(2, "/first"), (0, "/second"), (1, "/third")].map(|(at, path)| entry(&tables[at], path));
-    let named = Tables::new(tables).requests().expect("three requests");
+    let named = RequestTables::new(tables).requests().expect("three requests");
     let places = ["/first", "/second", "/third"].map(|path| named.find(path).expect("each is named"));
     assert!(places.is_sorted(), "{named}");
 }

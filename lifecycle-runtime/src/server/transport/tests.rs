@@ -1,17 +1,15 @@
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use actix_web::http::{Method, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::super::connection::Phase;
+use super::super::connection::{ClosingTimes, WorkerPhase};
 use super::super::http2::sample::{self as http2, Frame};
-use super::super::traffic::Table;
-use super::super::websocket::sample as websocket;
+use super::super::traffic::RequestTable;
 use super::wire::{Wakes, Wire};
 use super::*;
 
@@ -19,18 +17,20 @@ use super::*;
 struct Line {
     transport: Transport,
     connection: Rc<Connection>,
-    phase: Rc<Phase>,
-    table: Arc<Table>,
+    phase: Rc<WorkerPhase>,
+    table: Arc<RequestTable>,
     socket: wire::Socket,
     wakes: Arc<Wakes>,
 }
 
 impl Line {
     fn new(moods: Vec<usize>) -> Self {
-        let (table, phase, socket) = (Arc::default(), Rc::new(Phase::new(Arc::default())), wire::Socket::default());
+        let table = Arc::default();
+        let phase = Rc::new(WorkerPhase::new(Arc::default()));
+        let socket = wire::Socket::default();
         socket.0.borrow_mut().moods = moods.into();
         let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));
-        let transport = Transport::new(Box::new(socket.clone()), Rc::clone(&connection));
+        let transport = Transport::new(SharedSocket::new(socket.clone()), Rc::clone(&connection));
         let line = Self { transport, connection, phase, table, socket, wakes: Arc::default() };
         line.connection.driven_by(&Context::from_waker(&line.waker()));
         line
@@ -58,6 +58,25 @@ impl Line {
                 None
             }
         }
+    }
+
+    /// Has connections close.
+    fn close(&self) {
+        let millis = Duration::from_millis;
+        self.phase.close(ClosingTimes {
+            since: Instant::now(),
+            quiet_window: millis(250),
+            disconnect: millis(1000),
+            head: None,
+            close_spread: millis(0),
+        });
+    }
+
+    fn announce_last(&self) {
+        if let Some(mut http2) = self.connection.http2() {
+            http2.announce_last();
+        }
+        self.connection.wake();
     }
 
     fn read(&mut self, most: usize) -> Option<Vec<u8>> {
@@ -140,8 +159,8 @@ impl Talk {
                 self.line.wire().feed(bytes);
                 self.fed += bytes.len();
             }
-            Act::Tell => self.line.connection.tell(),
-            Act::TellLast => self.line.connection.tell_last(),
+            Act::Tell => self.line.connection.announce(),
+            Act::TellLast => self.line.announce_last(),
         }
     }
 
@@ -173,10 +192,10 @@ proptest! {
         let mut talk = Talk { line, app: http2::bytes_of(&app), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
         first.into_iter().for_each(|act| talk.act(act));
         // The client answers when it can have heard the question.
-        let question = http2::good_bye()[1].bytes();
+        let question = http2::announcement()[1].bytes();
         let is_asked = talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
         if is_asked {
-            talk.client.extend(http2::answer().bytes());
+            talk.client.extend(http2::pong().bytes());
         }
         client.extend(http2::bytes_of(&after));
         talk.client.extend(http2::bytes_of(&after));
@@ -191,39 +210,13 @@ proptest! {
             prop_assert!(at > 0 && !said[at - 1].is_unfinished(), "{:?} at {}", frame, at);
         }
         if let Some((first, second)) = ours.split_at_checked(2) {
-            prop_assert_eq!(first, http2::good_bye());
-            prop_assert!(second.len() <= 1 && second.iter().all(|last| last.payload[0] < 0x7f));
-            prop_assert!(!is_asked || second.len() == 1, "an answer is followed by the last word");
+            prop_assert_eq!(first, http2::announcement());
+            let (last, questions) = second.split_at(second.len().min(1));
+            prop_assert!(last.iter().all(|last| last.payload[0] < 0x7f));
+            prop_assert!(!is_asked || last.len() == 1, "an answer is followed by the last stream");
+            prop_assert!(questions.iter().all(|frame| *frame == http2::question()));
         } else {
             prop_assert_eq!(ours, []);
-        }
-    }
-
-    #[test]
-    fn a_websocket_is_closed_between_two_frames_and_nothing_follows(
-        frames in websocket::handler(),
-        client in vec(any::<u8>(), 0..500),
-        acts in acts(),
-        moods in moods(),
-    ) {
-        let line = Line::new(moods);
-        line.connection.becomes_websocket();
-        let is_told = acts.iter().any(|act| matches!(act, Act::Tell));
-        let mut talk = Talk { line, app: frames.concat(), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
-        acts.into_iter().for_each(|act| talk.act(act));
-        talk.end();
-
-        prop_assert!(talk.heard == client, "the client's bytes have changed");
-        let written = talk.line.wire().written.clone();
-        if is_told && written != talk.app {
-            let before = written.strip_suffix(websocket::GOOD_BYE).expect("the good-bye is the end");
-            let ends: Vec<_> = frames.iter().scan(0, |at, frame| { *at += frame.len(); Some(*at) }).collect();
-            prop_assert!(talk.app.starts_with(before) && ends.contains(&before.len()));
-            let whole = ends.iter().position(|end| *end == before.len()).expect("checked") + 1;
-            prop_assert!(!frames[..whole].contains(&websocket::close()), "the handler had closed it");
-        } else {
-            prop_assert!(written == talk.app);
-            prop_assert!(!is_told || frames.contains(&websocket::close()));
         }
     }
 }
@@ -247,58 +240,43 @@ fn what_was_read_to_learn_the_protocol_counts() {
     let read: Vec<u8> = std::iter::from_fn(|| line.read(50)).flatten().collect();
     assert_eq!(read, [begin, rest].concat());
     line.write(&http2::settings().bytes());
-    line.connection.tell_last();
+    line.announce_last();
     line.flush();
     assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::goaway(5)));
 }
 
 #[test]
-fn an_end_is_read_as_the_end_of_the_client() {
+fn an_end_is_read_as_the_end_of_the_client_whatever_arrives() {
     let mut line = Line::new(vec![]);
-    line.phase.close();
     assert_eq!(line.read(10), None);
-    line.connection.end();
+    line.connection.set_ended();
+    assert_eq!(line.read(10), Some(vec![]));
+    line.wire().feed(b"GET /");
     assert_eq!(line.read(10), Some(vec![]));
 }
 
 #[test]
 fn what_arrives_in_the_last_moment_is_read_and_the_connection_goes_on() {
     let mut line = Line::new(vec![]);
-    line.phase.close();
-    line.connection.end();
+    line.connection.set_quiet();
+    assert_eq!(line.read(10), Some(vec![]));
     line.wire().feed(b"GET /");
     assert_eq!(line.read(10), Some(b"GET /".to_vec()));
-    assert!(!line.connection.has_ended());
+    assert!(!line.connection.is_quiet());
     assert_eq!(line.read(10), None);
-}
-
-#[test]
-fn an_answer_in_the_last_moment_is_no_reason_to_go_on() {
-    let mut line = Line::new(vec![]);
-    line.connection.speaks_http2();
-    line.wire().feed(&http2::client(&[]));
-    line.read(50);
-    line.write(&http2::settings().bytes());
-    line.connection.tell();
-    line.connection.tell_last();
-    line.connection.end();
-    line.wire().feed(&http2::answer().bytes());
-    assert_eq!(line.read(50), Some(vec![]));
-    assert!(line.connection.has_ended());
 }
 
 #[test]
 fn a_request_behind_an_answer_is_read_in_the_same_moment() {
     let mut line = Line::new(vec![17, 13]);
     line.connection.speaks_http2();
-    line.connection.tell();
+    line.connection.announce();
     line.wire().feed(&http2::client(&[]));
     assert_eq!(line.read(50).map(|read| read.len()), Some(17));
     assert_eq!(line.read(50).map(|read| read.len()), Some(7));
     line.wire().moods = [17].into();
     let head = http2::head(1, 1);
-    line.wire().feed(&[http2::answer().bytes(), head.bytes()].concat());
-    line.connection.end();
+    line.wire().feed(&[http2::pong().bytes(), head.bytes()].concat());
     assert_eq!(line.read(50), Some(head.bytes()));
 }
 
@@ -309,34 +287,34 @@ fn the_last_word_is_written_while_there_is_only_reading() {
     line.wire().feed(&http2::client(&[]));
     line.read(50);
     line.write(&http2::settings().bytes());
-    line.connection.tell();
+    line.connection.announce();
     assert_eq!(line.read(50), None);
-    line.wire().feed(&http2::answer().bytes());
+    line.wire().feed(&http2::pong().bytes());
     assert_eq!(line.read(50), None);
     assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::goaway(0)));
 }
 
 #[test]
-fn a_worker_hears_when_nothing_more_will_be_said() {
+fn a_connection_looks_for_its_end_when_the_last_frame_is_written() {
     let mut line = Line::new(vec![]);
-    line.phase.close();
+    line.close();
     line.connection.speaks_http2();
     line.wire().feed(&http2::client(&[vec![http2::head(1, 1)], vec![http2::head(3, 1)]]));
     line.read(100);
     line.write(&http2::settings().bytes());
-    line.connection.tell();
-    line.wire().feed(&http2::answer().bytes());
+    line.connection.announce();
+    line.wire().feed(&http2::pong().bytes());
     assert_eq!(line.read(50), None);
-    let last = http2::head(1, 1).bytes();
-    line.write(&last[..last.len() - 1]);
-    line.write(&last[last.len() - 1..]);
+    line.write(&http2::head(1, 1).bytes());
+    let wakes = line.wakes.count();
     line.flush();
-    let is_changed = |line: &Line| pin!(line.phase.changed()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
-    assert!(!is_changed(&line), "a stream is open");
-    // The client needs no response any more.
+    assert_eq!(line.wakes.count(), wakes, "a stream is open");
+    // The client needs no response any more. It is asked whether it has read what it got.
     line.wire().feed(&http2::reset(3).bytes());
     line.read(50);
-    assert!(is_changed(&line));
+    line.flush();
+    assert!(line.wakes.count() > wakes);
+    assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::question()));
 }
 
 #[test]
@@ -357,42 +335,10 @@ fn a_wire_that_takes_nothing_is_an_error_and_not_a_loop() {
     let mut line = Line::new(vec![]);
     line.connection.speaks_http2();
     line.write(&http2::settings().bytes());
-    line.connection.tell();
+    line.connection.announce();
     line.wire().is_broken = true;
     let waker = line.waker();
     let mut context = Context::from_waker(&waker);
     let flushed = Pin::new(&mut line.transport).poll_flush(&mut context);
     assert!(matches!(flushed, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_closed_connection_waits_a_moment_for_its_client_to_close() {
-    let Line { mut transport, phase, socket, .. } = Line::new(vec![]);
-    phase.close();
-    socket.0.borrow_mut().feed(b"late");
-    let begun = Instant::now();
-    transport.shutdown().await.expect("a wire that holds");
-    assert_eq!(begun.elapsed(), LINGER + Duration::from_millis(1) * u32::from(begun.elapsed() > LINGER));
-    assert!(socket.0.borrow().is_shut && socket.0.borrow().incoming.is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_has_closed_is_not_waited_for() {
-    let Line { mut transport, phase, socket, .. } = Line::new(vec![0]);
-    phase.close();
-    socket.0.borrow_mut().is_over = true;
-    let begun = Instant::now();
-    transport.shutdown().await.expect("a wire that holds");
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert!(socket.0.borrow().is_shut);
-}
-
-#[tokio::test(start_paused = true)]
-async fn while_the_server_serves_a_connection_is_closed_as_actix_does() {
-    let Line { mut transport, socket, .. } = Line::new(vec![]);
-    socket.0.borrow_mut().feed(b"late");
-    let begun = Instant::now();
-    transport.shutdown().await.expect("a wire that holds");
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert_eq!(transport.read_u8().await.expect("it is still there"), b'l');
 }

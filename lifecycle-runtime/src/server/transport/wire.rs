@@ -56,6 +56,12 @@ impl Wire {
 #[derive(Clone, Default)]
 pub(super) struct Socket(pub(super) Rc<RefCell<Wire>>);
 
+impl crate::server::socket::Socket for Socket {
+    fn tcp(&self) -> Option<&tokio::net::TcpStream> {
+        None
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut wire = self.0.borrow_mut();

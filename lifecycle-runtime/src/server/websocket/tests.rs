@@ -1,104 +1,124 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::sample::{CONTINUED, GOOD_BYE, HEAD, TEXT, close, frame, handler};
+use super::frames::Frames;
+use super::sample::{BEGUN, CLOSE, LAST, PING, TEXT, frame, masked};
 use super::*;
 
-fn said(websocket: &mut WebSocket) -> BytesMut {
-    let mut out = BytesMut::new();
-    websocket.close(&mut out);
-    out
-}
+const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A connection that was accepted.
-fn accepted() -> WebSocket {
-    let mut websocket = WebSocket::new();
-    websocket.sent(HEAD);
+/// A connection whose handler has read this much from the client and sent this much.
+fn websocket(client: &[u8], handler: &[u8]) -> WebSocket {
+    let websocket = WebSocket::new();
+    websocket.received(client);
+    websocket.sent(handler);
     websocket
 }
 
-#[test]
-fn a_close_fits_in_only_behind_the_whole_head() {
-    let mut websocket = WebSocket::new();
-    for byte in HEAD {
-        assert!(!websocket.is_between());
-        websocket.sent(&[*byte]);
-    }
-    assert!(websocket.is_between());
+/// Asks for a Close and returns whether it is sent at once.
+fn closes(websocket: &WebSocket) -> bool {
+    let now = Instant::now();
+    websocket.ask_to_close(now, PATIENCE);
+    websocket.close(now, true).is_some()
 }
 
 #[test]
-fn what_is_written_before_the_upgrade_is_not_its_head() {
-    let mut websocket = WebSocket::new();
-    let before =
-        b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHTTP/1.1 10\r\nHTTHTTP/1.1 1HTTP/1.1 100 Continue\r\n\r\n";
-    websocket.sent(before);
-    assert!(!websocket.is_between());
-    assert_eq!(websocket.until_between(&[HEAD, HEAD].concat()), HEAD.len());
+fn a_close_is_sent_once_and_only_when_it_is_asked_for() {
+    let websocket = websocket(b"", b"");
+    let now = Instant::now();
+    assert_eq!(websocket.close(now, true), None);
+    websocket.ask_to_close(now, PATIENCE);
+    assert_eq!(websocket.close(now, true).as_deref(), Some(GOING_AWAY));
+    assert!(websocket.has_closed());
+    assert_eq!(websocket.close(now, true), None);
 }
 
 #[test]
-fn an_end_of_line_too_many_is_not_the_end_of_the_head() {
-    let mut websocket = WebSocket::new();
-    websocket.sent(b"HTTP/1.1 101 x\r\n\r");
-    assert_eq!(websocket.until_between(b"\r\n\r\n\x81\x00"), 4);
+fn a_close_waits_for_the_end_of_a_message_of_either_side() {
+    let text = frame(TEXT, b"hello");
+    assert!(closes(&websocket(b"", &text)));
+    assert!(!closes(&websocket(b"", &text[..3])));
+    assert!(!closes(&websocket(b"", &frame(BEGUN, b"he"))));
+    assert!(!closes(&websocket(b"", &[frame(BEGUN, b"he"), frame(PING, b"")].concat())));
+    assert!(closes(&websocket(b"", &[frame(BEGUN, b"he"), frame(LAST, b"llo")].concat())));
+
+    let text = masked(TEXT, b"hello");
+    assert!(closes(&websocket(&text, b"")));
+    assert!(!closes(&websocket(&text[..text.len() - 1], b"")));
+    assert!(!closes(&websocket(&masked(BEGUN, b"he"), b"")));
 }
 
 #[test]
-fn a_close_is_said_once_and_nothing_follows_it() {
-    let mut websocket = accepted();
-    assert!(!websocket.is_closed());
-    assert_eq!(said(&mut websocket), GOOD_BYE);
-    assert!(said(&mut websocket).is_empty());
-    assert!(websocket.is_closed());
-}
-
-#[test]
-fn a_handler_that_has_said_close_is_not_interrupted() {
-    let bytes = close();
+fn a_handler_that_has_sent_a_close_is_not_talked_over() {
+    let close = frame(CLOSE, &[3, 232]);
     // From its first byte on, as ours would come behind it.
-    for begun in 1..=bytes.len() {
-        let mut websocket = accepted();
-        websocket.sent(&bytes[..begun]);
-        assert!(said(&mut websocket).is_empty(), "{begun} of its bytes are written");
-        assert!(!websocket.is_closed());
+    for begun in 1..=close.len() {
+        assert!(!closes(&websocket(b"", &close[..begun])), "{begun} of its bytes are sent");
     }
 }
 
 #[test]
-fn a_close_fits_between_the_frames_of_one_message() {
-    let mut websocket = accepted();
-    let first = frame(CONTINUED, b"the begin");
-    assert_eq!(websocket.until_between(&first), 0);
-    websocket.sent(&first[..3]);
-    assert_eq!(websocket.until_between(&[&first[3..], &frame(0x80, b"ning")].concat()), first.len() - 3);
+fn a_handler_that_works_on_a_message_is_not_interrupted() {
+    let websocket = websocket(&masked(TEXT, b"hello"), b"");
+    for has_read_all in [false, true] {
+        websocket.handler.set(Handler::Working { has_read_all });
+        assert!(!closes(&websocket));
+        assert_eq!(websocket.close(Instant::now() + PATIENCE, false), None);
+    }
+    websocket.handler.set(Handler::Waiting);
+    assert!(closes(&websocket));
 }
 
 #[test]
-fn a_masked_frame_has_its_mask_in_its_header() {
-    let mut websocket = accepted();
-    websocket.sent(&[TEXT, 0x80, 1, 2, 3]);
-    assert!(!websocket.is_between());
-    websocket.sent(&[4]);
-    assert!(websocket.is_between());
+fn a_handler_that_never_pauses_is_interrupted_between_two_messages_after_a_while() {
+    let websocket = websocket(b"", &frame(TEXT, b"hello"));
+    let now = Instant::now();
+    websocket.ask_to_close(now, PATIENCE);
+    assert_eq!(websocket.close(now, false), None);
+    websocket.sent(&frame(TEXT, b"again")[..1]);
+    assert_eq!(websocket.close(now + PATIENCE, false), None);
+    websocket.sent(&frame(TEXT, b"again")[1..]);
+    assert!(websocket.close(now + PATIENCE, false).is_some());
+}
+
+#[test]
+fn a_client_has_closed_when_its_close_has_come_as_a_whole() {
+    let close = masked(CLOSE, &[3, 233]);
+    let websocket = websocket(&masked(TEXT, b"hello"), b"");
+    websocket.received(&close[..close.len() - 1]);
+    assert!(!websocket.client_has_closed());
+    websocket.received(&close[close.len() - 1..]);
+    assert!(websocket.client_has_closed());
 }
 
 proptest! {
     #[test]
-    fn a_close_fits_between_frames_and_nowhere_else(frames in handler(), lengths in vec(1_usize..3000, 1..8)) {
-        let bytes = frames.concat();
-        let places: Vec<_> = frames.iter().scan(0, |at, frame| { *at += frame.len(); Some(*at) }).collect();
-        let mut websocket = WebSocket::new();
-        let (mut at, mut lengths) = (0, lengths.iter().cycle());
-        while at < bytes.len() {
-            let chunk = &bytes[at..(at + lengths.next().expect("a cycle")).min(bytes.len())];
-            let next = places.iter().find(|place| **place >= at).expect("the end is one") - at;
-            prop_assert_eq!(websocket.until_between(chunk), next.min(chunk.len()), "at {}", at);
-            prop_assert_eq!(websocket.is_between(), places.contains(&at), "at {}", at);
-            websocket.sent(chunk);
-            at += chunk.len();
+    fn a_message_ends_where_its_last_frame_does_however_the_bytes_are_cut(
+        frames in vec((prop_oneof![Just(TEXT), Just(BEGUN), Just(LAST), Just(PING)], any::<bool>(), 0..70_000_usize), 1..6),
+        lengths in vec(1_usize..3000, 1..8),
+    ) {
+        let mut bytes = Vec::new();
+        // Positions at which no message is under way.
+        let mut ends = vec![0];
+        let mut in_message = false;
+        for (first, is_masked, length) in frames {
+            let payload = vec![0x88; length];
+            bytes.extend(if is_masked { masked(first, &payload) } else { frame(first, &payload) });
+            in_message = if first == PING { in_message } else { first & 0x80 == 0 };
+            if !in_message {
+                ends.push(bytes.len());
+            }
         }
-        prop_assert!(websocket.is_between());
-        prop_assert_eq!(said(&mut websocket).is_empty(), frames.contains(&close()));
+        let (mut seen, mut at) = (Frames::new(), 0);
+        for length in lengths.iter().cycle() {
+            prop_assert_eq!(seen.is_between_messages(), ends.contains(&at), "at {}", at);
+            prop_assert!(!seen.is_closing());
+            if at == bytes.len() {
+                break;
+            }
+            let next = (at + length).min(bytes.len());
+            seen.advance(&bytes[at..next]);
+            at = next;
+        }
     }
 }

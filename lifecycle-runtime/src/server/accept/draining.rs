@@ -1,0 +1,196 @@
+//! A listener that lets in only those who are on their way already.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use super::{Stream, accept_tcp};
+
+/// Number of the last connections whose round trip counts for those that are under way.
+const SAMPLES: usize = 128;
+
+/// Time that a packet may take through the system on top of its way.
+const SYSTEM: Duration = Duration::from_millis(1);
+
+/// Longest round trip that counts: a client tries again when its first packet is not answered within this time
+/// (RFC 6298, section 2).
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Round trips of the last handshakes, as the kernel has measured them.
+#[derive(Default)]
+pub(super) struct Handshakes {
+    last: VecDeque<Duration>,
+}
+
+impl Handshakes {
+    pub(super) fn record(&mut self, round_trip: Option<Duration>) {
+        let Some(round_trip) = round_trip else { return };
+        if self.last.len() == SAMPLES {
+            self.last.pop_front();
+        }
+        self.last.push_back(round_trip);
+    }
+
+    /// Returns how long a handshake that has begun may still take: the longest round trip of late with a margin of half of
+    /// it, which is the quiet window at most. Not longer, as each packet that the filter drops meanwhile costs its client a
+    /// second.
+    pub(super) fn time_left(&self, quiet_window: Duration, port: Option<u16>) -> Duration {
+        let Some(longest) = self.last.iter().max() else {
+            // Nobody has been measured: then it matters whether anybody is on the way.
+            let somebody = port.is_some_and(|port| is_under_way(port).unwrap_or(true));
+            return if somebody { quiet_window } else { SYSTEM };
+        };
+        let longest = (*longest).min(LONGEST);
+        longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
+    }
+}
+
+/// Returns whether a handshake with this port has begun and not ended; `None` where the system doesn't tell.
+fn is_under_way(port: u16) -> Option<bool> {
+    let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
+    let mut tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).peekable();
+    tables.peek()?;
+    Some(tables.any(|table| has_handshake(&table, port)))
+}
+
+/// Looks for a socket of this port in the state `SYN_RECV`, see proc(5).
+fn has_handshake(table: &str, port: u16) -> bool {
+    let port = format!(":{port:04X}");
+    table.lines().skip(1).any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next().is_some_and(|local| local.ends_with(&port));
+        local && fields.nth(1) == Some("03")
+    })
+}
+
+/// A listener that lets in only those who are on their way already.
+pub(super) enum DrainingListener {
+    Tcp(tokio::net::TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+}
+
+impl DrainingListener {
+    pub(super) fn tcp(listener: tokio::net::TcpListener) -> Self {
+        #[cfg(target_os = "linux")]
+        if let Err(error) = refuse_handshakes(&listener) {
+            tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
+        }
+        Self::Tcp(listener)
+    }
+
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Waits for the next connection.
+    pub(super) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => accept_tcp(listener).await,
+            #[cfg(unix)]
+            Self::Unix(listener) => super::accept_unix(listener).await,
+        }
+    }
+
+    /// Returns the next connection that waits.
+    pub(super) fn next(&self) -> io::Result<Option<Stream>> {
+        let next = match self {
+            Self::Tcp(listener) => {
+                let accepted = socket2::SockRef::from(listener).accept();
+                accepted.and_then(|(socket, peer)| {
+                    let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+                    Ok(Stream::Tcp(socket.into(), peer))
+                })
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let accepted = socket2::SockRef::from(listener).accept();
+                accepted.map(|(socket, _)| Stream::Unix(socket.into()))
+            }
+        };
+        match next {
+            Ok(stream) => stream.nonblocking().map(Some),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Stream {
+    fn nonblocking(self) -> io::Result<Self> {
+        match &self {
+            Self::Tcp(stream, _) => stream.set_nonblocking(true)?,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_nonblocking(true)?,
+        }
+        Ok(self)
+    }
+}
+
+/// Has the system drop the first packet of each new connection, while handshakes that have begun go on to their end.
+///
+/// A listener that is closed resets what waits in it, and between the last `accept` and the close there is always a
+/// moment. A client whose first packet is dropped sends it again a second later; by then it is refused, or received
+/// by the process that has taken over the port.
+#[cfg(target_os = "linux")]
+fn refuse_handshakes(listener: &tokio::net::TcpListener) -> io::Result<()> {
+    use socket2::{SockFilter, SockRef};
+
+    // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP header on.
+    const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
+    const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
+    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+
+    SockRef::from(listener).attach_filter(&[
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(250);
+
+    fn time_left(round_trips: &[u64]) -> u128 {
+        let mut handshakes = Handshakes::default();
+        round_trips.iter().for_each(|millis| handshakes.record(Some(Duration::from_millis(*millis))));
+        handshakes.time_left(WINDOW, None).as_millis()
+    }
+
+    #[test]
+    fn a_handshake_has_the_longest_round_trip_of_late_and_a_margin() {
+        assert_eq!(time_left(&[]), 1);
+        assert_eq!(time_left(&[40]), 61);
+        assert_eq!(time_left(&[300, 1, 2]), 451);
+        assert_eq!(time_left(&[800]), 1050, "the margin is the quiet window at most");
+        assert_eq!(time_left(&[5000]), 1250, "nobody waits longer than until a client tries again");
+        let late: Vec<_> = std::iter::once(900).chain(std::iter::repeat_n(10, SAMPLES)).collect();
+        assert_eq!(time_left(&late), 16);
+    }
+
+    #[test]
+    fn a_handshake_is_found_by_its_port_and_state() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue\n\
+                     \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n\
+                     \x20  1: 0100007F:1F91 0200000A:C001 03 00000000:00000000\n\
+                     \x20  2: 0100007F:1F92 0200000A:1F93 01 00000000:00000000\n";
+        assert!(has_handshake(table, 0x1f91));
+        assert!(!has_handshake(table, 0x1f90));
+        assert!(!has_handshake(table, 0x1f92));
+        assert!(!has_handshake(table, 0xc001));
+        assert!(!has_handshake("", 1));
+    }
+}

@@ -1,0 +1,223 @@
+//! The end of a connection while its server closes: what the connection waits for, and how long.
+//!
+//! | the connection | ends |
+//! |---|---|
+//! | owes a response | when the client has acknowledged it |
+//! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` later at most |
+//! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
+//! | in a handshake | the same, counted from the last bytes of it |
+//! | HTTP/2 | when the last stream that the client was told has ended |
+//! | WebSocket | with a Close of the server or of the handler, which comes when the handler waits for a message |
+//!
+//! Nothing of it outlasts the drain's deadline: then the worker drops all its connections.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Connection, ConnectionState, Protocol};
+use crate::server::tcp_info::TcpInfo;
+use crate::server::websocket::WebSocket;
+
+/// Round trips that a quiet connection is given on top of the quiet window: a request that is lost on its way is sent again
+/// two or three of them later.
+const ROUND_TRIPS: u32 = 3;
+
+/// Times that decide when connections end.
+#[derive(Clone, Copy)]
+pub(in crate::server) struct ClosingTimes {
+    /// Moment at which the server began to close.
+    pub(in crate::server) since: Instant,
+    /// Time for which connections without a request are kept.
+    pub(in crate::server) quiet_window: Duration,
+    /// Time within which a client closes its side (`client_disconnect_timeout`).
+    pub(in crate::server) disconnect: Duration,
+    /// Time for a request's head (`client_request_timeout`).
+    pub(in crate::server) head: Option<Duration>,
+    /// Time over which the Close of WebSockets is spread (`websocket_close_spread`).
+    pub(in crate::server) close_spread: Duration,
+}
+
+/// A connection's next step towards its end.
+enum Step {
+    /// Something has to happen on the connection first.
+    Wait,
+    /// Nothing before this moment.
+    WaitUntil(Instant),
+    /// The connection's state has changed.
+    Changed,
+}
+
+/// The timer of a connection that closes.
+#[derive(Default)]
+pub(in crate::server) struct Closer {
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The part of the spread that this connection's Close waits.
+    delay: Option<Duration>,
+    /// What the client of a WebSocket that is to be closed has acknowledged, and when it last did.
+    progress: Option<(u64, Instant)>,
+}
+
+impl Connection {
+    /// Takes the steps towards the connection's end that are due, and has the task of `context` polled for the next one.
+    /// `info` asks the kernel about the connection.
+    pub(in crate::server) fn poll_closing(
+        &self,
+        closer: &mut Closer,
+        context: &mut Context<'_>,
+        info: impl Fn() -> Option<TcpInfo>,
+    ) {
+        let Some(times) = self.phase.closing.get() else { return };
+        loop {
+            match self.step(&times, closer, &info) {
+                Step::Wait => return,
+                Step::Changed => {}
+                Step::WaitUntil(at) => {
+                    let timer = closer.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+                    if timer.deadline() != at {
+                        timer.as_mut().reset(at);
+                    }
+                    if timer.as_mut().poll(context).is_pending() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn step(&self, times: &ClosingTimes, closer: &mut Closer, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+        if !matches!(self.state.get(), ConnectionState::Open | ConnectionState::LastResponse) {
+            return Step::Wait;
+        }
+        let acknowledges = self.acknowledge(info);
+        let websocket = match &mut *self.protocol.borrow_mut() {
+            Protocol::Http1 => None,
+            Protocol::Http2(http2) => {
+                if http2.is_done() {
+                    self.end();
+                    return Step::Changed;
+                }
+                if http2.has_named_last() {
+                    return acknowledges;
+                }
+                http2.announce();
+                None
+            }
+            Protocol::WebSocket(websocket) => Some(std::rc::Rc::clone(websocket)),
+        };
+        if let Some(websocket) = websocket {
+            return self.step_websocket(&websocket, times, closer, info);
+        }
+        if let Some(mut http2) = self.http2() {
+            // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
+            let step = self.quiet(times, info);
+            if matches!(step, Step::Changed) {
+                http2.announce_last();
+            }
+            return step;
+        }
+        if self.owes_response() {
+            return acknowledges;
+        }
+        if self.state.get() == ConnectionState::LastResponse {
+            return self.end_at(times.since.max(self.idle_since.get()) + times.disconnect);
+        }
+        let step = self.quiet(times, info);
+        if matches!(step, Step::Changed) {
+            self.state.set(ConnectionState::Quiet);
+        }
+        step
+    }
+
+    fn end_at(&self, at: Instant) -> Step {
+        if Instant::now() < at {
+            return Step::WaitUntil(at);
+        }
+        self.end();
+        Step::Changed
+    }
+
+    /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when to ask again.
+    fn acknowledge(&self, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+        if !self.deliveries.borrow().has_unacknowledged() {
+            return Step::Wait;
+        }
+        let info = info();
+        self.delivered(info.as_ref());
+        if !self.deliveries.borrow().has_unacknowledged() {
+            self.idle_since.set(Instant::now());
+            return Step::Wait;
+        }
+        Step::WaitUntil(Instant::now() + info.unwrap_or_default().poll_interval())
+    }
+
+    /// Returns `Changed` once nothing has come for long enough: for the quiet window, counted from when the client could use
+    /// the connection, and a few round trips.
+    fn quiet(&self, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+        let since = times.since.max(self.idle_since.get());
+        let now = Instant::now();
+        if now < since + times.quiet_window {
+            return Step::WaitUntil(since + times.quiet_window);
+        }
+        let Some(info) = info() else { return Step::Changed };
+        let latest = times.head.map(|head| since + head.max(times.quiet_window));
+        if latest.is_some_and(|latest| latest <= now) || info.has_vanished(times.disconnect) {
+            return Step::Changed;
+        }
+        if info.is_unacknowledged {
+            return Step::WaitUntil(now + info.poll_interval());
+        }
+        let quiet_for = info.silent_for.min(now - since);
+        let window = times.quiet_window + ROUND_TRIPS * info.round_trip;
+        match window.saturating_sub(quiet_for) {
+            // A timer is no more precise than that.
+            left if left < Duration::from_millis(1) => Step::Changed,
+            left => Step::WaitUntil(latest.map_or(now + left, |latest| latest.min(now + left))),
+        }
+    }
+
+    fn step_websocket(
+        &self,
+        websocket: &WebSocket,
+        times: &ClosingTimes,
+        closer: &mut Closer,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Step {
+        let now = Instant::now();
+        let delay = *closer.delay.get_or_insert_with(|| times.close_spread.mul_f64(fastrand::f64()));
+        if !websocket.is_asked_to_close() {
+            if now < times.since + delay {
+                return Step::WaitUntil(times.since + delay);
+            }
+            websocket.ask_to_close(now, times.quiet_window);
+        }
+        if websocket.is_over() {
+            // The client has all that it gets, and answers a Close while the connection lingers.
+            self.end();
+            return Step::Changed;
+        }
+        let Some(latest) = websocket.latest_close() else { return Step::Wait };
+        if now < latest {
+            return Step::WaitUntil(latest);
+        }
+        if websocket.is_working() {
+            return Step::Wait;
+        }
+        // The response's body, which is polled behind this, sends the Close now, unless the client takes nothing.
+        let info = info();
+        let acknowledged = info.map_or(0, |info| info.acknowledged);
+        let progress = closer.progress.get_or_insert((acknowledged, now));
+        if progress.0 != acknowledged {
+            *progress = (acknowledged, now);
+        }
+        let silent_since = info.and_then(|info| now.checked_sub(info.silent_for));
+        let until = silent_since.map_or(progress.1, |since| since.max(progress.1)) + times.disconnect;
+        if now < until {
+            return Step::WaitUntil(until);
+        }
+        self.state.set(ConnectionState::GivenUp);
+        Step::Wait
+    }
+}

@@ -1,0 +1,57 @@
+//! Responses on their way to the client: what the transport holds, and what the network does.
+
+use std::collections::VecDeque;
+
+use crate::server::tcp_info::TcpInfo;
+use crate::server::traffic::{RequestEntry, RequestOutcome};
+
+/// Responses that the app has completed, in the order in which they are written.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    /// Those that have not been written to the last byte.
+    unflushed: Vec<RequestEntry>,
+    /// Those that the client has not acknowledged, each with the count of bytes that have been written up to its end. Only
+    /// filled while connections are closed.
+    unacknowledged: VecDeque<(RequestEntry, u64)>,
+}
+
+impl Deliveries {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unflushed.is_empty() && self.unacknowledged.is_empty()
+    }
+
+    pub(super) fn has_unflushed(&self) -> bool {
+        !self.unflushed.is_empty()
+    }
+
+    pub(super) fn has_unacknowledged(&self) -> bool {
+        !self.unacknowledged.is_empty()
+    }
+
+    /// Adds a response.
+    pub(super) fn write(&mut self, response: RequestEntry) {
+        self.unflushed.push(response);
+    }
+
+    /// Everything has been written to the socket. Without `info` that is all that can be known.
+    pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
+        for response in self.unflushed.drain(..) {
+            match info {
+                Some(info) if info.acknowledged < info.written => {
+                    self.unacknowledged.push_back((response, info.written));
+                }
+                _ => response.end(RequestOutcome::Finished),
+            }
+        }
+    }
+
+    /// Counts the responses that the client has acknowledged; all of them where the kernel doesn't tell.
+    pub(super) fn acknowledge(&mut self, info: Option<&TcpInfo>) {
+        let acknowledged = info.map_or(u64::MAX, |info| info.acknowledged);
+        while self.unacknowledged.front().is_some_and(|(_, end)| *end <= acknowledged) {
+            if let Some((response, _)) = self.unacknowledged.pop_front() {
+                response.end(RequestOutcome::Finished);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The last part of a connection, once actix-http is done with it: nothing is aborted under a client that still reads.
+//!
+//! A socket that is closed answers whatever its client still sends by a reset, which destroys a response on its way. So our
+//! half is closed first, and what the client sends is read and discarded, until the client closes its half too, or has all
+//! that it needs:
+//!
+//! | client | is waited for |
+//! |---|---|
+//! | has not acknowledged everything | until it has, or the kernel gets no answer any more |
+//! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since its last sign of life |
+//! | WebSocket, and has not answered the Close | `client_disconnect_timeout` |
+//! | still sends a request's body | `client_disconnect_timeout` |
+//! | any other | not at all |
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::connection::Connection;
+use super::socket::SharedSocket;
+
+/// Closes a connection that the app is done with.
+pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
+    let shut = std::future::poll_fn(|context| Pin::new(&mut *socket.get_mut()).poll_shutdown(context));
+    // A client that reads nothing may keep TLS from saying so.
+    if !matches!(tokio::time::timeout(disconnect, shut).await, Ok(Ok(()))) {
+        return;
+    }
+    let mut linger = Linger {
+        socket,
+        connection,
+        disconnect,
+        since: Instant::now(),
+        last_sign: Instant::now(),
+        has_discarded: false,
+        has_closed: false,
+        timer: Box::pin(sleep_until(Instant::now())),
+    };
+    std::future::poll_fn(|context| linger.poll(context)).await;
+    connection.delivered(socket.info().as_ref());
+}
+
+struct Linger<'c> {
+    socket: &'c SharedSocket,
+    connection: &'c Connection,
+    disconnect: Duration,
+    since: Instant,
+    /// Time of the client's last sign of life.
+    last_sign: Instant,
+    /// Whether the client has sent something that nobody wants.
+    has_discarded: bool,
+    /// Whether the client has closed its half. It may still read.
+    has_closed: bool,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Linger<'_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.poll_discard(context) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => self.has_closed = true,
+                Poll::Pending => {}
+            }
+            let Some(at) = self.waits_until() else { return Poll::Ready(()) };
+            self.timer.as_mut().reset(at);
+            if self.timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Reads and discards what is there; ready at the client's end.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.has_closed {
+            return Poll::Pending;
+        }
+        let mut discarded = [0; 4096];
+        loop {
+            let mut discarded = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut *self.socket.get_mut()).poll_read(context, &mut discarded) {
+                Poll::Ready(Ok(())) if !discarded.filled().is_empty() => {}
+                other => return other,
+            }
+            self.connection.discarded(discarded.filled());
+            self.last_sign = Instant::now();
+            self.has_discarded = true;
+        }
+    }
+
+    /// Returns the moment to look again; `None` if the client has all that it needs, or had its time.
+    fn waits_until(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let info = self.socket.info();
+        self.connection.delivered(info.as_ref());
+        if let Some(info) = info.filter(|info| info.is_unacknowledged) {
+            return (!info.has_vanished(self.disconnect)).then(|| now + info.poll_interval());
+        }
+        if self.has_closed {
+            return None;
+        }
+        let since = match self.connection.expected() {
+            Expected::Nothing => return None,
+            Expected::Body if !self.has_discarded => return None,
+            Expected::Body | Expected::Close => self.since,
+            Expected::Reading => self.last_sign,
+        };
+        Some(since + self.disconnect).filter(|until| now < *until)
+    }
+}
+
+/// What a client may still do that has acknowledged everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Nothing,
+    /// It may still send a request's body (HTTP/1).
+    Body,
+    /// It may not have read everything, and sends frames while it does (HTTP/2).
+    Reading,
+    /// It is to answer a Close (WebSocket).
+    Close,
+}

@@ -1,0 +1,54 @@
+//! The socket of a connection, of any kind, shared by what speaks HTTP on it and what looks after its end.
+
+use std::any::Any;
+use std::cell::{Ref, RefCell, RefMut};
+use std::rc::Rc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use super::tcp_info::{TcpInfo, tcp_info};
+
+/// A socket of any kind, with TLS or without.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Any {
+    /// Returns the TCP connection below, if there is one.
+    fn tcp(&self) -> Option<&TcpStream>;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+#[cfg(unix)]
+impl Socket for UnixStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+/// Handle of a socket. All handles are on one thread, and none borrows it across an `await`.
+#[derive(Clone)]
+pub(super) struct SharedSocket(Rc<RefCell<dyn Socket>>);
+
+impl SharedSocket {
+    pub(super) fn new(socket: impl Socket) -> Self {
+        Self(Rc::new(RefCell::new(socket)))
+    }
+
+    pub(super) fn get(&self) -> Ref<'_, dyn Socket> {
+        self.0.borrow()
+    }
+
+    pub(super) fn get_mut(&self) -> RefMut<'_, dyn Socket> {
+        self.0.borrow_mut()
+    }
+
+    /// Asks the kernel about the connection; `None` if it doesn't tell, or this is no TCP.
+    pub(super) fn info(&self) -> Option<TcpInfo> {
+        self.0.borrow().tcp().and_then(tcp_info)
+    }
+}

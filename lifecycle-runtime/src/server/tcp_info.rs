@@ -1,0 +1,187 @@
+//! The kernel's view of a TCP connection: how far away the peer is, and how much it has acknowledged.
+//!
+//! Only the kernel knows when a response has reached its client: what is written to a socket may wait in
+//! its buffer for as long as the network takes.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+/// State of a TCP connection as the kernel reports it (`TCP_INFO`, see tcp(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct TcpInfo {
+    /// Smallest round trip that the kernel has measured; zero before the first one.
+    pub(super) round_trip: Duration,
+    /// Time since the peer was last heard of: since its last data or acknowledgement.
+    pub(super) silent_for: Duration,
+    /// Whether the peer has yet to acknowledge data, or the end of them once our half is closed.
+    pub(super) is_unacknowledged: bool,
+    /// Whether the kernel has sent something again and got no acknowledgement since.
+    pub(super) is_retransmitting: bool,
+    /// Count of the bytes that have been written to the socket.
+    pub(super) written: u64,
+    /// Count of the bytes that the peer has acknowledged.
+    pub(super) acknowledged: u64,
+}
+
+impl TcpInfo {
+    /// Time after which to ask again whether the peer has acknowledged everything.
+    pub(super) fn poll_interval(&self) -> Duration {
+        (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
+    }
+
+    /// Returns whether the peer has vanished: it acknowledges nothing, however often the kernel tries, for
+    /// longer than `patience` and than several round trips.
+    pub(super) fn has_vanished(&self, patience: Duration) -> bool {
+        self.is_retransmitting && self.silent_for > patience.max(8 * self.round_trip)
+    }
+}
+
+/// Returns what the kernel knows of a connection; `None` where the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub(super) fn tcp_info(stream: &TcpStream) -> Option<TcpInfo> {
+    linux::read(stream)
+}
+
+/// Returns what the kernel knows of a connection; `None` where the system doesn't tell.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn tcp_info(_stream: &TcpStream) -> Option<TcpInfo> {
+    None
+}
+
+/// Returns the round trip that the kernel has measured in the handshake of an accepted connection.
+#[cfg(target_os = "linux")]
+pub(super) fn handshake_round_trip(stream: &std::net::TcpStream) -> Option<Duration> {
+    linux::read(stream).map(|info| info.round_trip).filter(|round_trip| !round_trip.is_zero())
+}
+
+/// Returns the round trip that the kernel has measured in the handshake of an accepted connection.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn handshake_round_trip(_stream: &std::net::TcpStream) -> Option<Duration> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::AsFd;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    use nix::sys::socket::GetSockOpt;
+    use nix::{getsockopt_impl, libc, sockopt_impl};
+
+    use super::TcpInfo;
+
+    /// Length of the structure up to the last field that is read. A kernel that knows more fields returns these.
+    const LENGTH: usize = BYTES_RETRANS + 8;
+
+    sockopt_impl!(
+        /// The socket option, read as bytes: its structure grows with the versions of the kernel.
+        RawTcpInfo,
+        GetOnly,
+        libc::IPPROTO_TCP,
+        libc::TCP_INFO,
+        [u8; LENGTH]
+    );
+
+    // Offsets in `struct tcp_info`, see linux/tcp.h: fields are only ever added behind the others.
+    const STATE: usize = 0;
+    const RETRANSMITS: usize = 2;
+    const UNACKED: usize = 24;
+    const LAST_DATA_RECV: usize = 52;
+    const LAST_ACK_RECV: usize = 56;
+    const RTT: usize = 68;
+    const BYTES_ACKED: usize = 120;
+    const NOTSENT_BYTES: usize = 144;
+    const MIN_RTT: usize = 148;
+    const BYTES_SENT: usize = 200;
+    const BYTES_RETRANS: usize = 208;
+
+    // States in which our end has been sent and not been acknowledged, see net/tcp_states.h.
+    const FIN_WAIT1: u8 = 4;
+    const LAST_ACK: u8 = 9;
+    const CLOSING: u8 = 11;
+
+    pub(super) fn read(socket: &impl AsFd) -> Option<TcpInfo> {
+        static KNOWS_ALL: LazyLock<bool> = LazyLock::new(|| {
+            let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+            release.is_ok_and(|release| knows_all(&release))
+        });
+        KNOWS_ALL.then(|| RawTcpInfo.get(socket).ok().map(|raw| parse(&raw)))?
+    }
+
+    /// Returns whether a kernel of this release has all fields: the last one came with 4.19.
+    fn knows_all(release: &str) -> bool {
+        let mut numbers = release.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+        (numbers.next(), numbers.next()) >= (Some(4), Some(19))
+    }
+
+    fn parse(raw: &[u8; LENGTH]) -> TcpInfo {
+        let long = |at| u32::from_ne_bytes(field(raw, at));
+        let quad = |at| u64::from_ne_bytes(field(raw, at));
+        let micros = |at| Duration::from_micros(long(at).into());
+        let millis = |at| Duration::from_millis(long(at).into());
+
+        // The kernel says `!0` for a smallest round trip before it has one.
+        let has_smallest = long(MIN_RTT) != u32::MAX;
+        let not_sent = long(NOTSENT_BYTES);
+        let is_ending = matches!(raw[STATE], FIN_WAIT1 | LAST_ACK | CLOSING);
+        TcpInfo {
+            round_trip: if has_smallest { micros(MIN_RTT).min(micros(RTT)) } else { Duration::ZERO },
+            silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
+            is_unacknowledged: is_ending || long(UNACKED) > 0 || not_sent > 0,
+            is_retransmitting: raw[RETRANSMITS] > 0,
+            written: quad(BYTES_SENT).saturating_sub(quad(BYTES_RETRANS)) + u64::from(not_sent),
+            acknowledged: quad(BYTES_ACKED),
+        }
+    }
+
+    fn field<const N: usize>(raw: &[u8; LENGTH], at: usize) -> [u8; N] {
+        std::array::from_fn(|byte| raw[at + byte])
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::io::{Read, Write};
+        use std::net::{TcpListener, TcpStream};
+
+        use super::*;
+
+        #[test]
+        fn what_the_peer_has_acknowledged_is_told_from_what_waits() {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+            let (mut server, _) = listener.accept().expect("a client");
+            assert!(read(&server).expect("linux").round_trip > Duration::ZERO);
+
+            server.write_all(b"hello").expect("it is open");
+            client.read_exact(&mut [0; 5]).expect("all of it");
+            let info = read(&server).expect("linux");
+            assert_eq!((info.written, info.acknowledged, info.is_unacknowledged), (5, 5, false));
+
+            // The client's kernel takes what fits into its buffer, and no more.
+            server.set_nonblocking(true).expect("it is open");
+            let mut sent = 5;
+            while let Ok(written) = server.write(&[0; 65_536]) {
+                sent += written as u64;
+            }
+            let info = read(&server).expect("linux");
+            assert!(info.is_unacknowledged && info.acknowledged < sent, "{info:?}");
+            assert_eq!(info.written, sent);
+        }
+
+        #[test]
+        fn a_kernel_that_is_too_old_is_not_asked() {
+            for (release, expected) in [
+                ("6.1.0-18-amd64", true),
+                ("4.19", true),
+                ("10.0.1", true),
+                ("4.18.0-553.el8.x86_64", false),
+                ("3.10.0", false),
+                ("", false),
+            ] {
+                assert_eq!(knows_all(release), expected, "{release}");
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The handler's messages on their way to the client: a Close of ours comes behind the last one that is sent.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_web::web::Bytes;
+use tokio::time::Instant;
+
+use super::WebSocket;
+use crate::server::connection::Connection;
+
+/// Body of the response that accepts an upgrade.
+pub(in crate::server) struct WebSocketBody {
+    /// `None` once nothing of the handler's may be sent: what it still writes fails, as nobody takes it.
+    pub(in crate::server) body: Option<BoxBody>,
+    pub(in crate::server) websocket: Rc<WebSocket>,
+    pub(in crate::server) connection: Rc<Connection>,
+}
+
+type Next = Option<Result<Bytes, <BoxBody as MessageBody>::Error>>;
+
+impl WebSocketBody {
+    pub(in crate::server) fn size(&self) -> BodySize {
+        self.body.as_ref().map_or(BodySize::Stream, MessageBody::size)
+    }
+
+    pub(in crate::server) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Next> {
+        let websocket = &self.websocket;
+        let Some(body) = self.body.as_mut().filter(|_| !self.connection.is_over()) else {
+            websocket.end_sending(websocket.has_closed());
+            return Poll::Ready(None);
+        };
+        let now = Instant::now();
+        let mut close = websocket.close(now, false);
+        if close.is_none() {
+            match Pin::new(body).poll_next(context) {
+                Poll::Pending => close = websocket.close(now, true),
+                Poll::Ready(Some(Ok(bytes))) => {
+                    websocket.sent(&bytes);
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Poll::Ready(next) => {
+                    websocket.end_sending(next.is_none());
+                    self.connection.wake_if_closing();
+                    return Poll::Ready(next);
+                }
+            }
+        }
+        let Some(close) = close else { return Poll::Pending };
+        // What the handler still writes fails: nobody takes it.
+        self.body = None;
+        websocket.end_sending(true);
+        self.connection.wake();
+        Poll::Ready(Some(Ok(close)))
+    }
+}
+
+impl Drop for WebSocketBody {
+    fn drop(&mut self) {
+        self.websocket.end_sending(false);
+    }
+}

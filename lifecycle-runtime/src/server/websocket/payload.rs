@@ -1,0 +1,77 @@
+//! The client's messages on their way to the handler: whether it takes one or waits for one shows what it is doing.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_http::error::PayloadError;
+use actix_http::{BoxedPayloadStream, Payload, Request};
+use actix_web::web::Bytes;
+use futures_util::Stream;
+
+use super::{Handler, WebSocket};
+use crate::server::connection::Connection;
+
+/// Wraps the payload of a request that asks for a WebSocket.
+pub(in crate::server) fn observe(request: Request, connection: &Rc<Connection>) -> (Request, Rc<WebSocket>) {
+    let websocket = Rc::new(WebSocket::new());
+    let (request, inner) = request.replace_payload::<BoxedPayloadStream>(Payload::None);
+    let observed = ObservedPayload { inner, websocket: Rc::clone(&websocket), connection: Rc::clone(connection) };
+    let observed: BoxedPayloadStream = Box::pin(observed);
+    let (request, _) = request.replace_payload(Payload::Stream { payload: observed });
+    (request, websocket)
+}
+
+struct ObservedPayload {
+    inner: Payload,
+    websocket: Rc<WebSocket>,
+    connection: Rc<Connection>,
+}
+
+impl ObservedPayload {
+    fn set(&self, handler: Handler) {
+        if self.websocket.handler.replace(handler) != handler {
+            // The connection may have waited for it.
+            self.connection.wake_if_closing();
+        }
+    }
+}
+
+impl Stream for ObservedPayload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let next = Pin::new(&mut this.inner).poll_next(context);
+        match next {
+            Poll::Pending => {
+                let handler = match this.websocket.handler.get() {
+                    Handler::Working { has_read_all: false } => Handler::Working { has_read_all: true },
+                    _ => Handler::Waiting,
+                };
+                if handler != Handler::Waiting && this.connection.is_closing() {
+                    // Does it wait? Then it asks once more.
+                    context.waker().wake_by_ref();
+                }
+                *this.websocket.reader.borrow_mut() = Some(context.waker().clone());
+                this.set(handler);
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(bytes))) => {
+                this.websocket.received(&bytes);
+                this.set(Handler::Working { has_read_all: false });
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            // The connection is not broken: the server has closed it.
+            Poll::Ready(Some(Err(_))) if this.websocket.has_closed() => Poll::Ready(None),
+            end => end,
+        }
+    }
+}
+
+impl Drop for ObservedPayload {
+    fn drop(&mut self) {
+        self.set(Handler::Gone);
+        self.websocket.end_if_over();
+    }
+}

@@ -1,0 +1,221 @@
+//! The connections of a worker: each is a task, from the first byte to the last.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use actix_http::Protocol;
+use futures_util::future::FutureExt;
+use slab::Slab;
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, Semaphore, mpsc};
+
+use super::{Command, Load, WorkerSpec};
+use crate::server::accept::{Accepted, Stream};
+use crate::server::connection::{Closer, Connection, WorkerPhase};
+use crate::server::http2::PREFACE;
+use crate::server::linger::linger;
+use crate::server::service::Serve;
+use crate::server::socket::SharedSocket;
+use crate::server::tcp_info::{TcpInfo, tcp_info};
+use crate::server::traffic::RequestTable;
+use crate::server::transport::Transport;
+
+/// All connections of a worker, and what they share.
+pub(super) struct ConnectionSet {
+    spec: Arc<WorkerSpec>,
+    /// One for each endpoint.
+    apps: Vec<Serve>,
+    table: Arc<RequestTable>,
+    load: Arc<Load>,
+    phase: Rc<WorkerPhase>,
+    open: RefCell<Slab<Rc<Connection>>>,
+    /// Tells that the last connection has ended.
+    emptied: Notify,
+    /// Permits for TLS handshakes.
+    handshakes: Semaphore,
+}
+
+impl ConnectionSet {
+    pub(super) fn new(spec: Arc<WorkerSpec>, apps: Vec<Serve>, table: Arc<RequestTable>, load: Arc<Load>) -> Rc<Self> {
+        let phase = Rc::new(WorkerPhase::new(Arc::clone(&spec.announces)));
+        let handshakes = Semaphore::new(spec.settings.max_connection_rate());
+        Rc::new(Self { spec, apps, table, load, phase, open: RefCell::default(), emptied: Notify::new(), handshakes })
+    }
+
+    /// Serves connections until none is left to serve; or until they are cut off, and then returns `false`.
+    pub(super) async fn serve(
+        self: &Rc<Self>,
+        mut accepted: mpsc::UnboundedReceiver<Accepted>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+    ) -> bool {
+        let mut closes = false;
+        let mut is_last = false;
+        loop {
+            if is_last && closes && self.open.borrow().is_empty() {
+                return true;
+            }
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(Command::Announce) => self.each(Connection::announce),
+                    Some(Command::Close { quiet_window }) => {
+                        closes = true;
+                        self.phase.close(self.spec.settings.closing_times(quiet_window));
+                        self.each(Connection::wake);
+                    }
+                    Some(Command::Cut) | None => return false,
+                },
+                accepted = accepted.recv(), if !is_last => match accepted {
+                    Some(accepted) => self.spawn(accepted),
+                    None => is_last = true,
+                },
+                () = self.emptied.notified() => {}
+            }
+        }
+    }
+
+    fn each(&self, call: impl Fn(&Connection)) {
+        for (_, connection) in self.open.borrow().iter() {
+            call(connection);
+        }
+    }
+
+    /// Serves a connection as a task of its own.
+    fn spawn(self: &Rc<Self>, accepted: Accepted) {
+        let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
+        let key = self.open.borrow_mut().insert(Rc::clone(&connection));
+        self.table.open();
+        let guard = ConnectionGuard { connections: Rc::clone(self), key };
+        let task = async move {
+            if let Err(error) = guard.connections.drive(&connection, accepted).await {
+                tracing::debug!("a connection ended before its first request: {error}");
+            }
+            connection.handler_ended().await;
+            drop(guard);
+        };
+        tokio::task::spawn_local(task.boxed_local());
+    }
+
+    /// Drives a connection from its handshake to its end.
+    async fn drive(&self, connection: &Rc<Connection>, accepted: Accepted) -> io::Result<()> {
+        poll_fn(|context| {
+            connection.driven_by(context);
+            Poll::Ready(())
+        })
+        .await;
+        let mut closer = Closer::default();
+        let opened = self.open(connection, &mut closer, accepted.stream).await?;
+        let Some(Opened { peer, socket, protocol }) = opened else { return Ok(()) };
+        connection.opened();
+        let mut transport = Transport::new(socket.clone(), Rc::clone(connection));
+        let info = || socket.info();
+        let protocol = match protocol {
+            Some(protocol) => protocol,
+            None => match closing(connection, &mut closer, &info, self.sniff(&mut transport)).await {
+                Some(protocol) => protocol?,
+                None => return Ok(()),
+            },
+        };
+        if protocol == Protocol::Http2 {
+            transport.speaks_http2();
+        }
+        let served = (self.apps[accepted.endpoint])(transport, protocol, peer);
+        let served = closing(connection, &mut closer, &info, served).await;
+        if served.is_some() && connection.is_closing() {
+            linger(&socket, connection, self.spec.settings.closing_timeout()).await;
+        }
+        Ok(())
+    }
+}
+
+/// Drives a connection by `future`, and towards its end while the server closes; `None` if it is given up.
+async fn closing<T>(
+    connection: &Connection,
+    closer: &mut Closer,
+    info: &impl Fn() -> Option<TcpInfo>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        connection.poll_closing(closer, context, info);
+        if connection.is_given_up() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// A connection that is ready for HTTP, with the protocol if that is clear.
+struct Opened {
+    peer: Option<SocketAddr>,
+    socket: SharedSocket,
+    protocol: Option<Protocol>,
+}
+
+impl ConnectionSet {
+    /// Makes an accepted connection ready for HTTP. `None` if the connection was ended meanwhile.
+    async fn open(&self, connection: &Connection, closer: &mut Closer, accepted: Stream) -> io::Result<Option<Opened>> {
+        let settings = &self.spec.settings;
+        let (stream, peer) = match accepted {
+            Stream::Tcp(stream, peer) => (TcpStream::from_std(stream)?, peer),
+            #[cfg(unix)]
+            Stream::Unix(stream) => {
+                let socket = SharedSocket::new(UnixStream::from_std(stream)?);
+                return Ok(Some(Opened { peer: None, socket, protocol: Some(Protocol::Http1) }));
+            }
+        };
+        // Otherwise a frame of ours could wait 40 ms for the client to acknowledge the one before it.
+        let _ = stream.set_nodelay(settings.tcp_nodelay.unwrap_or(true));
+        let Some(secure) = &self.spec.secure else {
+            let protocol = (!self.spec.auto_h2c).then_some(Protocol::Http1);
+            let socket = SharedSocket::new(stream);
+            return Ok(Some(Opened { peer: Some(peer), socket, protocol }));
+        };
+        let ends = |context: &mut Context<'_>, stream: Option<&TcpStream>| {
+            connection.poll_closing(closer, context, || stream.and_then(tcp_info));
+            connection.is_quiet()
+        };
+        let accepted = secure.accept(stream, &self.handshakes, ends).await?;
+        Ok(accepted.map(|(socket, protocol)| Opened { peer: Some(peer), socket, protocol: Some(protocol) }))
+    }
+
+    /// Reads which protocol a client speaks that may speak either.
+    async fn sniff(&self, transport: &mut Transport) -> io::Result<Protocol> {
+        let begins = transport.begins_with(PREFACE);
+        let begins = match self.spec.settings.client_request_timeout() {
+            Some(timeout) => tokio::time::timeout(timeout, begins).await??,
+            None => begins.await?,
+        };
+        Ok(if begins { Protocol::Http2 } else { Protocol::Http1 })
+    }
+}
+
+/// A connection's membership in the set.
+struct ConnectionGuard {
+    connections: Rc<ConnectionSet>,
+    key: usize,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        let set = &self.connections;
+        let gone = set.open.borrow_mut().try_remove(self.key);
+        drop(gone);
+        set.table.close();
+        set.load.now.fetch_sub(1, Ordering::Relaxed);
+        set.load.room.notify_one();
+        if set.open.borrow().is_empty() {
+            set.emptied.notify_one();
+        }
+    }
+}
