@@ -7,6 +7,8 @@ pub mod act;
 pub mod certificate;
 pub mod http;
 pub mod load;
+#[cfg(target_os = "linux")]
+pub mod rig;
 pub mod store;
 
 /// How long a test waits for anything. Much longer than any should, and than a busy machine delays one.

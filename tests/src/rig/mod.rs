@@ -1,0 +1,166 @@
+//! Network between a server and its clients with the round trip time, bandwidth and loss of a real one.
+//!
+//! A [`Rig`] is two network namespaces joined by a relay over two TUN devices:
+//!
+//! ```text
+//! server process         relay, in the test process          client threads
+//! 10.9.0.1  [TUN]  ──▶  loss, queue, bandwidth, delay  ──▶  [TUN]  10.9.0.2
+//!           [TUN]  ◀──  loss, queue, bandwidth, delay  ◀──  [TUN]
+//! ```
+//!
+//! A namespace belongs to threads, not to processes: [`Rig::server`] and [`Rig::client`] run a closure on a thread of
+//! theirs. Every socket that the closure opens, every thread that it spawns and every process that it starts is in the
+//! same namespace. So a program is started by `rig.server(|| Command::new(…).spawn())`, and any client code runs
+//! unchanged in `rig.client(|| …)`.
+//!
+//! Rigs don't know of each other: all of them use the same addresses, and each port is free in each of them. Dropping a
+//! rig ends its relay and removes its devices; the namespaces go with their last thread, socket and process. A program in
+//! it has to be dropped before: declare it after the rig.
+//!
+//! Rigs need Linux, root and `/dev/net/tun`. [`unavailable`] tells why there can be none; tests say `SKIPPED` then.
+//!
+//! With `LIFECYCLE_RIG_CAPTURE=/some/folder` each rig writes the packets that its server sees to `<number>.pcap` there,
+//! for `tcpdump -nr` or Wireshark. To look into a rig that runs, find the process id of its server and run
+//! `nsenter -t <pid> -n ss -tanoi`.
+
+mod capture;
+mod link;
+mod namespace;
+mod relay;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use tun_rs::{DeviceBuilder, SyncDevice};
+
+use capture::Capture;
+pub use link::{Link, Path, Verdict};
+pub use namespace::Namespace;
+use relay::Relay;
+pub use relay::{Counts, Direction};
+
+/// Packets that a device holds for the relay; more than any relay that has a processor leaves there.
+const DEVICE_QUEUE: u32 = 20_000;
+
+/// Size of a packet, as on Ethernet.
+const MTU: u16 = 1500;
+
+/// Two network namespaces and the link between them.
+pub struct Rig {
+    server: Namespace,
+    client: Namespace,
+    relay: Relay,
+    link: Link,
+}
+
+impl Rig {
+    /// Address of the server's side.
+    pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+
+    /// Address of the clients' side.
+    pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+
+    /// Makes the namespaces and joins them by this link.
+    ///
+    /// # Errors
+    ///
+    /// This is not Linux, not root, or there is no `/dev/net/tun`.
+    pub fn new(link: Link) -> io::Result<Self> {
+        let (server, server_device) = side(Self::SERVER)?;
+        let (client, client_device) = side(Self::CLIENT)?;
+        let capture = Capture::from_environment()?.map(Arc::new);
+        let relay = Relay::start(server_device, client_device, &link, capture.as_ref())?;
+        Ok(Self { server, client, relay, link })
+    }
+
+    /// Returns what the packets go through.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Returns the server's address with a port, as clients connect to it and as `LIFECYCLE_BIND` takes it.
+    #[must_use]
+    pub fn address(port: u16) -> String {
+        SocketAddr::from((Self::SERVER, port)).to_string()
+    }
+
+    /// Runs a closure on a thread of the server's namespace, and returns its value once it has ended.
+    pub fn server<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.server.run(work)
+    }
+
+    /// Runs a closure on a thread of the clients' namespace, and returns its value once it has ended.
+    pub fn client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.client.run(work)
+    }
+
+    /// Runs this many clients at the same time, each on a thread of the clients' namespace, and returns their values.
+    ///
+    /// # Panics
+    ///
+    /// A client did.
+    pub fn clients<T: Send>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let work = &work;
+        self.client.run(|| {
+            thread::scope(|scope| {
+                let spawn = |number| scope.spawn(move || work(number));
+                let clients: Vec<_> = (0..count).map(spawn).collect();
+                clients.into_iter().map(|client| client.join().expect("a client panicked")).collect()
+            })
+        })
+    }
+
+    /// Starts a client on a thread of the clients' namespace.
+    ///
+    /// Whatever it waits for must have a limit, as the rig does not end it.
+    pub fn spawn_client<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.client.spawn(work)
+    }
+
+    /// Returns the namespace of the clients, for threads that outlive a borrow of the rig.
+    #[must_use]
+    pub fn client_namespace(&self) -> &Namespace {
+        &self.client
+    }
+
+    /// Returns what the relay has done so far with the packets of a direction.
+    #[must_use]
+    pub fn counts(&self, direction: Direction) -> Counts {
+        self.relay.counts(direction)
+    }
+}
+
+/// One side: a namespace with a device and its own loopback.
+fn side(address: Ipv4Addr) -> io::Result<(Namespace, SyncDevice)> {
+    Namespace::with(|| {
+        namespace::bring_loopback_up()?;
+        let device = DeviceBuilder::new().name("rig").ipv4(address, 24, None).mtu(MTU);
+        let device = device.with(|device| {
+            device.tx_queue_len(DEVICE_QUEUE);
+        });
+        let device = device.build_sync()?;
+        device.set_nonblocking(true)?;
+        Ok(device)
+    })
+}
+
+/// Returns why there can be no rig here, or nothing if there can be one.
+pub fn unavailable() -> Option<&'static str> {
+    static REASON: OnceLock<Option<String>> = OnceLock::new();
+    let reason = || {
+        let error = Rig::new(Link::default()).err()?;
+        Some(format!("no network namespaces with TUN devices (they need root and /dev/net/tun): {error}"))
+    };
+    REASON.get_or_init(reason).as_deref()
+}
+
+/// Says why a test does nothing, even where the output of a test that passes is not shown.
+#[track_caller]
+pub fn skipped(reason: &str) {
+    let place = std::panic::Location::caller();
+    // Without a stderr nobody could read it.
+    let _ = writeln!(io::stderr(), "SKIPPED, {reason}: {place}");
+}

@@ -1,0 +1,180 @@
+//! Relay: reads the packets of each device and writes them to the other one when they arrive.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use tun_rs::SyncDevice;
+
+use super::capture::Capture;
+use super::{Link, Path, Verdict};
+
+/// Packets that are read before those that are due are written.
+const BATCH: usize = 64;
+
+/// Direction of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From clients to the server.
+    ToServer,
+    /// From the server to clients.
+    ToClient,
+}
+
+/// Packets of a direction so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets that were sent.
+    pub sent: u64,
+    /// Packets that were lost by chance.
+    pub lost: u64,
+    /// Packets that met a full queue.
+    pub overflowed: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    sent: AtomicU64,
+    lost: AtomicU64,
+    overflowed: AtomicU64,
+}
+
+/// Two threads, one a direction. They end when this is dropped, and the devices with them.
+pub(super) struct Relay {
+    threads: Vec<JoinHandle<()>>,
+    counters: [Arc<Counters>; 2],
+    /// Closing it wakes the threads.
+    stop: Option<UnixStream>,
+}
+
+impl Relay {
+    pub(super) fn start(
+        server: SyncDevice,
+        client: SyncDevice,
+        link: &Link,
+        capture: Option<&Arc<Capture>>,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = UnixStream::pair()?;
+        let (server, client) = (Arc::new(server), Arc::new(client));
+        let counters = [Arc::<Counters>::default(), Arc::default()];
+        let mut threads = Vec::new();
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let (from, to) = match direction {
+                Direction::ToServer => (&client, &server),
+                Direction::ToClient => (&server, &client),
+            };
+            let mut lane = Lane {
+                from: Arc::clone(from),
+                to: Arc::clone(to),
+                path: Path::new(link, direction as u64),
+                on_the_way: VecDeque::new(),
+                direction,
+                counters: Arc::clone(&counters[direction as usize]),
+                capture: capture.cloned(),
+            };
+            let stopped = stopped.try_clone()?;
+            let name = format!("rig {direction:?}");
+            threads.push(thread::Builder::new().name(name).spawn(move || lane.run(&stopped))?);
+        }
+        Ok(Self { threads, counters, stop: Some(stop) })
+    }
+
+    pub(super) fn counts(&self, direction: Direction) -> Counts {
+        let counters = &self.counters[direction as usize];
+        let [sent, lost, overflowed] =
+            [&counters.sent, &counters.lost, &counters.overflowed].map(|count| count.load(Ordering::Relaxed));
+        Counts { sent, lost, overflowed }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop = None;
+        for thread in self.threads.drain(..) {
+            // A relay that panicked has said so, and its test has failed for want of packets.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Packets of one direction.
+struct Lane {
+    from: Arc<SyncDevice>,
+    to: Arc<SyncDevice>,
+    path: Path,
+    /// Packets by their time of arrival, which is the order in which they were sent.
+    on_the_way: VecDeque<(Instant, Vec<u8>)>,
+    direction: Direction,
+    counters: Arc<Counters>,
+    capture: Option<Arc<Capture>>,
+}
+
+impl Lane {
+    /// Relays packets until the other end of this is closed.
+    fn run(&mut self, stopped: &UnixStream) {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            self.deliver();
+            let next = self.on_the_way.front().map(|(arrival, _)| *arrival);
+            let timeout =
+                next.map(|arrival| TimeSpec::from_duration(arrival.saturating_duration_since(Instant::now())));
+            let mut ready =
+                [PollFd::new(stopped.as_fd(), PollFlags::POLLIN), PollFd::new(self.from.as_fd(), PollFlags::POLLIN)];
+            match ppoll(&mut ready, timeout, None) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => panic!("polling a device: {error}"),
+            }
+            if ready[0].any().unwrap_or(true) {
+                return;
+            }
+            self.take_in(&mut buffer);
+        }
+    }
+
+    /// Writes the packets whose time has come.
+    fn deliver(&mut self) {
+        let now = Instant::now();
+        while self.on_the_way.front().is_some_and(|(arrival, _)| *arrival <= now) {
+            let Some((_, packet)) = self.on_the_way.pop_front() else { return };
+            if self.direction == Direction::ToServer {
+                self.record(&packet);
+            }
+            // A device that takes none is one that loses it, as a network card may.
+            let _ = self.to.send(&packet);
+        }
+    }
+
+    /// Reads the packets that wait in the device.
+    fn take_in(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BATCH {
+            let length = match self.from.recv(buffer) {
+                Ok(length) => length,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+                Err(error) => panic!("reading from a device: {error}"),
+            };
+            let packet = &buffer[..length];
+            if self.direction == Direction::ToClient {
+                self.record(packet);
+            }
+            self.counters.sent.fetch_add(1, Ordering::Relaxed);
+            match self.path.send(Instant::now(), length) {
+                Verdict::Arrives(arrival) => self.on_the_way.push_back((arrival, packet.to_vec())),
+                Verdict::Lost => drop(self.counters.lost.fetch_add(1, Ordering::Relaxed)),
+                Verdict::Overflows => drop(self.counters.overflowed.fetch_add(1, Ordering::Relaxed)),
+            }
+        }
+    }
+
+    fn record(&self, packet: &[u8]) {
+        if let Some(capture) = &self.capture {
+            capture.record(packet);
+        }
+    }
+}

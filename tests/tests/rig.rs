@@ -1,0 +1,162 @@
+//! The rig measured: a link is what it says, rigs don't see each other, and nothing is left of them.
+#![cfg(target_os = "linux")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lifecycle_tests::LIMIT;
+use lifecycle_tests::rig::{Direction, Link, Rig, skipped, unavailable};
+
+const PORT: u16 = 80;
+const MS: Duration = Duration::from_millis(1);
+
+/// Makes a rig, or says that the test is skipped.
+macro_rules! rig {
+    ($link:expr) => {
+        match unavailable() {
+            Some(reason) => return skipped(reason),
+            None => Rig::new($link).expect("there was one before"),
+        }
+    };
+}
+
+/// Starts a server that sends back what it gets from each client.
+fn echo(rig: &Rig) {
+    let listener = rig.server(|| TcpListener::bind(Rig::address(PORT)).expect("a free port"));
+    thread::spawn(move || {
+        while let Ok((client, _)) = listener.accept() {
+            thread::spawn(move || std::io::copy(&mut &client, &mut &client));
+        }
+    });
+}
+
+fn connect() -> TcpStream {
+    let stream = TcpStream::connect(Rig::address(PORT)).expect("it listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream.set_read_timeout(Some(LIMIT)).expect("a TCP socket");
+    stream
+}
+
+#[test]
+fn a_round_trip_takes_its_time_and_little_more() {
+    for rtt in [1, 10, 40] {
+        let rig = rig!(Link::rtt(rtt));
+        echo(&rig);
+        let rtt = u32::try_from(rtt).expect("a short time") * MS;
+        let fastest = rig.client(|| {
+            let began = Instant::now();
+            let mut stream = connect();
+            let connected = began.elapsed();
+            assert!(connected >= rtt, "{connected:?} for a handshake");
+            let mut round_trip = || {
+                let began = Instant::now();
+                stream.write_all(b"x").expect("an open connection");
+                stream.read_exact(&mut [0]).expect("an answer");
+                began.elapsed()
+            };
+            (0..20).map(|_| round_trip()).min().expect("some")
+        });
+        println!("{} measured: {fastest:?}", rig.link());
+        assert!(fastest >= rtt && fastest < rtt + MS, "{fastest:?} instead of {rtt:?}");
+    }
+}
+
+#[test]
+fn a_narrow_link_takes_as_long_as_its_bandwidth_says() {
+    const LENGTH: usize = 250_000;
+    let rig = rig!(Link::rtt(10).bandwidth(1_000_000));
+    echo(&rig);
+    let took = rig.client(|| {
+        let mut stream = connect();
+        let mut reader = stream.try_clone().expect("another handle");
+        let began = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(move || reader.read_exact(&mut vec![0; LENGTH]).expect("an answer"));
+            stream.write_all(&vec![b'x'; LENGTH]).expect("an open connection");
+        });
+        began.elapsed()
+    });
+    println!("{} measured: {LENGTH} bytes in {took:?}", rig.link());
+    assert!(took > 2000 * MS, "{took:?}: too fast");
+}
+
+#[test]
+fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
+    const LENGTH: usize = 4_000_000;
+    let rig = rig!(Link::rtt(1).loss(0.01, 5));
+    echo(&rig);
+    rig.client(|| {
+        let mut stream = connect();
+        let mut reader = stream.try_clone().expect("another handle");
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut answer = Vec::new();
+                reader.read_to_end(&mut answer).expect("an answer");
+                assert_eq!(answer.len(), LENGTH);
+            });
+            stream.write_all(&vec![b'x'; LENGTH]).expect("an open connection");
+            stream.shutdown(Shutdown::Write).expect("an open connection");
+        });
+    });
+    let counts = rig.counts(Direction::ToServer);
+    println!("{counts:?}");
+    // At least 2,740 packets, of which 27 are expected to be lost.
+    assert!(counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30, "{counts:?}");
+}
+
+#[test]
+fn whoever_does_not_listen_refuses() {
+    let rig = rig!(Link::rtt(10));
+    let error = rig.client(|| TcpStream::connect(Rig::address(PORT)).expect_err("nobody listens"));
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn rigs_do_not_see_each_other_and_a_process_is_where_it_was_started() {
+    let rigs = [rig!(Link::rtt(1)), rig!(Link::rtt(1))];
+    echo(&rigs[0]);
+    let is_open = |rig: &Rig| rig.client(|| TcpStream::connect(Rig::address(PORT)).is_ok());
+    assert_eq!(rigs.each_ref().map(is_open), [true, false]);
+    let addresses = |rig: &Rig| {
+        let output = rig.server(|| Command::new("cat").arg("/proc/net/fib_trie").output().expect("cat runs"));
+        String::from_utf8(output.stdout).expect("a text")
+    };
+    let seen = addresses(&rigs[1]);
+    assert!(seen.contains("10.9.0.1\n") && seen.contains("127.0.0.1\n") && !seen.contains("10.9.0.2\n"), "{seen}");
+}
+
+#[test]
+fn clients_run_at_the_same_time() {
+    let rig = rig!(Link::rtt(100));
+    echo(&rig);
+    let began = Instant::now();
+    let answers = rig.clients(50, |number| {
+        let mut stream = connect();
+        stream.write_all(&[u8::try_from(number).expect("few")]).expect("an open connection");
+        let mut answer = [0];
+        stream.read_exact(&mut answer).expect("an answer");
+        usize::from(answer[0])
+    });
+    assert_eq!(answers, (0..50).collect::<Vec<_>>());
+    assert!(began.elapsed() < 2000 * MS, "{:?}: one after the other", began.elapsed());
+}
+
+#[test]
+fn nothing_is_left_of_a_rig() {
+    // Threads have the name of their rig's direction.
+    let relays = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("rig ")).count()
+    };
+    let rig = rig!(Link::rtt(1));
+    let namespace = rig.client_namespace().clone();
+    let devices = || namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/dev").expect("Linux"));
+    assert!(relays() >= 2);
+    assert!(devices().contains("rig:"));
+    drop(rig);
+    assert!(!devices().contains("rig:"), "{}", devices());
+}
