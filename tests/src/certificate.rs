@@ -1,9 +1,9 @@
-//! A certificate for one run of a server.
+//! A certificate for one run of a server, and trust in it.
 
 use std::path::Path;
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// What a server needs to speak TLS as `localhost`. Writes the certificate, which a client has to trust, to this path.
 ///
@@ -18,4 +18,18 @@ pub fn config(path: impl AsRef<Path>) -> ServerConfig {
     let config = ServerConfig::builder_with_provider(ring::default_provider().into());
     let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
     config.with_single_cert(vec![made.cert.into()], key).expect("a certificate and its key")
+}
+
+/// What a client needs that trusts this certificate and no other.
+///
+/// # Panics
+///
+/// There is no certificate in the file.
+#[must_use]
+pub fn trust(certificate: &Path) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(std::fs::read(certificate).expect("a certificate").into()).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into());
+    let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+    config.with_no_client_auth()
 }

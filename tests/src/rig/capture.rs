@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// File of packets, as the server sees them: its own when it sends them, those of clients when they arrive.
+/// File of packets, as the server sees them: its own when it sends them, those of clients when they
+/// arrive.
 pub(super) struct Capture(Mutex<File>);
 
 impl Capture {
@@ -17,7 +18,8 @@ impl Capture {
         let Some(folder) = std::env::var_os("LIFECYCLE_RIG_CAPTURE") else { return Ok(None) };
         let name = format!("{}-{}.pcap", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut file = File::create(Path::new(&folder).join(name))?;
-        // Magic number, version 2.4, two unused words, longest packet, and that packets begin with their IP header.
+        // Magic number, version 2.4, two unused words, longest packet, and that packets begin with
+        // their IP header.
         let words = [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 101];
         file.write_all(&words.map(u32::to_ne_bytes).concat())?;
         Ok(Some(Self(Mutex::new(file))))

@@ -45,7 +45,8 @@ impl Link {
         Self { loss: share, seed, ..self }
     }
 
-    /// Returns the bytes that may wait in the queue of a direction: the bandwidth-delay product, at least 64 KiB.
+    /// Returns the bytes that may wait in the queue of a direction: the bandwidth-delay product, at
+    /// least 64 KiB.
     #[must_use]
     pub fn queue(&self) -> Option<u64> {
         let product = |bandwidth: u64| u128::from(bandwidth) / 8 * self.rtt.as_millis() / 1000;

@@ -1,4 +1,5 @@
-//! Network between a server and its clients with the round trip time, bandwidth and loss of a real one.
+//! Network between a server and its clients with the round trip time, bandwidth and loss of a real
+//! one.
 //!
 //! A [`Rig`] is two network namespaces joined by a relay over two TUN devices:
 //!
@@ -8,20 +9,23 @@
 //!           [TUN]  ◀──  loss, queue, bandwidth, delay  ◀──  [TUN]
 //! ```
 //!
-//! A namespace belongs to threads, not to processes: [`Rig::server`] and [`Rig::client`] run a closure on a thread of
-//! theirs. Every socket that the closure opens, every thread that it spawns and every process that it starts is in the
-//! same namespace. So a program is started by `rig.server(|| Command::new(…).spawn())`, and any client code runs
-//! unchanged in `rig.client(|| …)`.
+//! A namespace belongs to threads, not to processes: [`Rig::server`] and [`Rig::client`] run a
+//! closure on a thread of theirs. Every socket that the closure opens, every thread that it spawns
+//! and every process that it starts is in the same namespace. So a program is started by
+//! `rig.server(|| Command::new(…).spawn())`, and client code runs unchanged in
+//! `rig.client(|| …)`.
 //!
-//! Rigs don't know of each other: all of them use the same addresses, and each port is free in each of them. Dropping a
-//! rig ends its relay and removes its devices; the namespaces go with their last thread, socket and process. A program in
-//! it has to be dropped before: declare it after the rig.
+//! Rigs don't know of each other: all of them use the same addresses, and each port is free in each
+//! of them. Dropping a rig ends its relay and removes its devices; the namespaces go with their
+//! last thread, socket and process. A program in it has to be dropped before: declare it after the
+//! rig.
 //!
-//! Rigs need Linux, root and `/dev/net/tun`. [`unavailable`] tells why there can be none; tests say `SKIPPED` then.
+//! Rigs need Linux, root and `/dev/net/tun`. [`unavailable`] tells why there can be none; tests say
+//! `SKIPPED` then.
 //!
-//! With `LIFECYCLE_RIG_CAPTURE=/some/folder` each rig writes the packets that its server sees to `<number>.pcap` there,
-//! for `tcpdump -nr` or Wireshark. To look into a rig that runs, find the process id of its server and run
-//! `nsenter -t <pid> -n ss -tanoi`.
+//! With `LIFECYCLE_RIG_CAPTURE=/some/folder` each rig writes the packets that its server sees to
+//! `<number>.pcap` there, for `tcpdump -nr` or Wireshark. To look into a rig that runs, find the
+//! process id of its server and run `nsenter -t <pid> -n ss -tanoi`.
 
 mod capture;
 mod link;
@@ -41,7 +45,8 @@ pub use namespace::Namespace;
 use relay::Relay;
 pub use relay::{Counts, Direction};
 
-/// Packets that a device holds for the relay; more than any relay that has a processor leaves there.
+/// Packets that a device holds for the relay; more than any relay that has a processor leaves
+/// there.
 const DEVICE_QUEUE: u32 = 20_000;
 
 /// Size of a packet, as on Ethernet.
@@ -81,23 +86,27 @@ impl Rig {
         &self.link
     }
 
-    /// Returns the server's address with a port, as clients connect to it and as `LIFECYCLE_BIND` takes it.
+    /// Returns the server's address with a port, as clients connect to it and as `LIFECYCLE_BIND`
+    /// takes it.
     #[must_use]
     pub fn address(port: u16) -> String {
         SocketAddr::from((Self::SERVER, port)).to_string()
     }
 
-    /// Runs a closure on a thread of the server's namespace, and returns its value once it has ended.
+    /// Runs a closure on a thread of the server's namespace, and returns its value once it has
+    /// ended.
     pub fn server<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.server.run(work)
     }
 
-    /// Runs a closure on a thread of the clients' namespace, and returns its value once it has ended.
+    /// Runs a closure on a thread of the clients' namespace, and returns its value once it has
+    /// ended.
     pub fn client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.client.run(work)
     }
 
-    /// Runs this many clients at the same time, each on a thread of the clients' namespace, and returns their values.
+    /// Runs this many clients at the same time, each on a thread of the clients' namespace, and
+    /// returns their values.
     ///
     /// # Panics
     ///

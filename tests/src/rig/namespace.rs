@@ -51,7 +51,8 @@ fn on_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Brings up the loopback device of the calling thread's namespace, by an `RTM_NEWLINK` message (rtnetlink(7)).
+/// Brings up the loopback device of the calling thread's namespace, by an `RTM_NEWLINK` message
+/// (rtnetlink(7)).
 pub(super) fn bring_loopback_up() -> io::Result<()> {
     const RTM_NEWLINK: u16 = 16;
     const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::ring;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+pub(crate) use lifecycle_tests::certificate::trust;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::harness::{Signal, program};
 use crate::http::{Connection, tcp};
@@ -36,13 +35,4 @@ pub(crate) fn tls(address: &str, config: ClientConfig) -> io::Result<StreamOwned
     let name = "localhost".try_into().expect("a name");
     let session = ClientConnection::new(Arc::new(config), name).expect("a session");
     tcp(address).map(|stream| StreamOwned::new(session, stream))
-}
-
-/// Trust in this certificate and no other.
-pub(crate) fn trust(certificate: &Path) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(std::fs::read(certificate).expect("a certificate").into()).expect("a certificate");
-    let config = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
-    config.with_no_client_auth()
 }

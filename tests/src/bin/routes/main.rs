@@ -1,9 +1,11 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [log=PATH]`
+//! [log=PATH] [address=ADDRESS secure=ADDRESS]`
 //!
-//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server. Handlers that wait, wait for a
-//! line on stdin. What a file at `log` gets is in the order in which it happened.
+//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does `secure`, which makes
+//! that the one that speaks TLS. Handlers that wait, wait for a line on stdin. What a file at `log` gets is in the order in
+//! which it happened.
 
+mod measured;
 mod websocket;
 
 use std::fs::{File, OpenOptions};
@@ -104,6 +106,7 @@ async fn chunks() -> HttpResponse {
 
 /// Events until the stop.
 async fn events(stop: Stop) -> HttpResponse {
+    say("events");
     let last = stream::once(async move {
         stop.requested().await;
         &b"data: last\n\n"[..]
@@ -165,7 +168,13 @@ fn routes(app: &mut ServiceConfig) {
         .route("/blocking/{name}", web::get().to(blocking))
         .route("/echo", web::get().to(websocket::echo))
         .route("/flood", web::get().to(websocket::flood))
-        .route("/polite", web::get().to(websocket::polite));
+        .route("/polite", web::get().to(websocket::polite))
+        .route("/busy", web::get().to(websocket::busy))
+        .route("/farewell", web::get().to(websocket::farewell))
+        .route("/big/{length}", web::get().to(measured::big))
+        .route("/slow/{milliseconds}", web::get().to(measured::slow))
+        .route("/stream/{milliseconds}", web::get().to(measured::stream))
+        .route("/early/{milliseconds}", web::post().to(measured::early));
 }
 
 fn server() -> Http {
@@ -174,20 +183,30 @@ fn server() -> Http {
 
 fn main() -> ExitCode {
     end_with_stdin();
-    let mut http = server().bind("127.0.0.1:0");
+    let mut http = server().bind(match &*told_to("address") {
+        "" => "127.0.0.1:0".to_owned(),
+        address => address.to_owned(),
+    });
     if std::env::args().any(|argument| argument == "h2c") {
         http = http.auto_h2c();
     }
     if let Ok(max) = told_to("max-connections").parse::<usize>() {
         http = http.workers(1_usize).max_connections(max);
     }
-    http = match &*told_to("certificate") {
-        "" => http,
-        path => http.rustls(certificate::config(path)),
-    };
+    let (certificate, secure) = (told_to("certificate"), told_to("secure"));
+    let mut beside = None;
+    if !secure.is_empty() {
+        beside = Some(server().bind(secure).rustls(certificate::config(certificate)));
+    } else if !certificate.is_empty() {
+        http = http.rustls(certificate::config(certificate));
+    }
+    let unix = told_to("unix");
+    if !unix.is_empty() {
+        beside = Some(server().bind(format!("unix:{unix}")));
+    }
     let lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]).http(http);
-    match &*told_to("unix") {
-        "" => lifecycle.run(),
-        path => lifecycle.http(server().bind(format!("unix:{path}"))).run(),
+    match beside {
+        Some(other) => lifecycle.http(other).run(),
+        None => lifecycle.run(),
     }
 }

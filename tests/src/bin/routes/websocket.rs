@@ -1,4 +1,6 @@
-//! Handlers of web sockets, written as in the documentation of `actix-ws`: no word of a stop.
+//! Handlers of web sockets, written as in the documentation of `actix-ws`: but for two, no word of a stop.
+
+use std::time::Duration;
 
 use actix_web::web::Payload;
 use actix_web::{Error, HttpRequest, HttpResponse, rt};
@@ -51,6 +53,40 @@ pub(crate) async fn polite(request: HttpRequest, body: Payload, stop: Stop) -> R
         let reason = CloseReason { code: CloseCode::Restart, description: None };
         let _ = session.close(Some(reason)).await;
         while messages.recv().await.is_some() {}
+    });
+    Ok(response)
+}
+
+/// Works on each message for as many milliseconds as it says, and answers then.
+pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        while let Some(Ok(Message::Text(text))) = messages.recv().await {
+            say("busy");
+            rt::time::sleep(Duration::from_millis(text.parse().unwrap_or_default())).await;
+            let sent = session.text(format!("worked {text}")).await;
+            say(if sent.is_ok() { "busy sent" } else { "busy failed" });
+        }
+    });
+    Ok(response)
+}
+
+/// Sends back what it gets until the stop, then has a last word and closes with a code of its own.
+pub(crate) async fn farewell(request: HttpRequest, body: Payload, stop: Stop) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        loop {
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(Ok(Message::Text(text))) => drop(session.text(text).await),
+                    _ => return,
+                },
+                () = stop.requested() => break,
+            }
+        }
+        let _ = session.text("farewell").await;
+        let reason = CloseReason { code: CloseCode::Other(4000), description: None };
+        let _ = session.close(Some(reason)).await;
     });
     Ok(response)
 }

@@ -1,5 +1,4 @@
-//! The rig measured: a link is what it says, rigs don't see each other, and nothing is left of them.
-#![cfg(target_os = "linux")]
+//! A link is what it says, rigs don't see each other, and nothing is left of them.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,0 +1,49 @@
+//! Responses of a given size or duration. Each handler says its name, and how many requests there
+//! have been for any of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::web::{self, Bytes};
+use actix_web::{Error, HttpResponse};
+use futures_util::stream;
+use lifecycle_tests::act::say;
+use tokio::time::sleep;
+
+/// Milliseconds from one chunk of a stream to the next.
+const PACE: u64 = 50;
+
+fn begin(name: &str) {
+    static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+    say(&format!("{name} {}", REQUESTS.fetch_add(1, Ordering::SeqCst) + 1));
+}
+
+/// Sends a body of so many bytes at once.
+pub(crate) async fn big(length: web::Path<usize>) -> HttpResponse {
+    begin("big");
+    HttpResponse::Ok().body(vec![b'x'; *length])
+}
+
+/// Answers after so many milliseconds.
+pub(crate) async fn slow(milliseconds: web::Path<u64>) -> &'static str {
+    begin("slow");
+    sleep(Duration::from_millis(*milliseconds)).await;
+    "slow"
+}
+
+/// Sends chunks for so many milliseconds.
+pub(crate) async fn stream(milliseconds: web::Path<u64>) -> HttpResponse {
+    begin("stream");
+    let chunks = *milliseconds / PACE;
+    HttpResponse::Ok().streaming(stream::unfold(0, move |sent| async move {
+        sleep(Duration::from_millis(PACE)).await;
+        (sent < chunks).then(|| (Ok::<_, Error>(Bytes::from_static(b"chunk\n")), sent + 1))
+    }))
+}
+
+/// Refuses a body after so many milliseconds, without reading any of it.
+pub(crate) async fn early(milliseconds: web::Path<u64>) -> HttpResponse {
+    begin("early");
+    sleep(Duration::from_millis(*milliseconds)).await;
+    HttpResponse::PayloadTooLarge().body("too large")
+}

@@ -1,0 +1,106 @@
+//! Bodies of requests that are coming at the signal, and answers that don't wait for them.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use lifecycle_tests::http::head;
+
+use crate::clients::{Client, Http1, Http2, Journal, Protocol, Reading, Target};
+use crate::site::{Gate, Site, gate, joined, tally};
+use crate::{DISTANCES, at_each};
+
+/// Body in five parts, which fits into any window that an HTTP/2 server begins with.
+const PART: usize = 8 * 1024;
+
+#[test]
+fn a_body_that_is_coming_at_the_signal_is_read_to_its_end() {
+    at_each(&DISTANCES, &Protocol::ALL, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let pause = site.rtt.max(Duration::from_millis(100));
+        let (go, may_go) = gate();
+        let client = site.client(move |target| {
+            if protocol.is_http2() { upload_2(target, &may_go, pause) } else { upload_1(target, &may_go, pause) }
+        });
+        site.program.wait_until_said("upload");
+        site.stop();
+        go.open();
+        let tally = tally([client]);
+        tally.expect_all(200);
+        site.expect_report(&tally, 0);
+    });
+}
+
+fn upload_1(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
+    let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
+    client.write("POST /upload", head("POST /upload", 5 * PART).as_bytes());
+    client.write("POST /upload", &[b'x'; PART]);
+    may_go.wait();
+    for _ in 1..5 {
+        client.write("POST /upload", &[b'x'; PART]);
+        sleep(pause);
+    }
+    let reply = client.receive();
+    assert!(reply.is_none_or(|reply| reply.body == (5 * PART).to_string()), "not all of it\n{}", client.journal);
+    Box::new(client).end()
+}
+
+fn upload_2(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
+    let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+    let stream = client.post("/upload");
+    client.data(stream, &[b'x'; PART], false);
+    may_go.wait();
+    for number in 1..5 {
+        client.data(stream, &[b'x'; PART], number == 4);
+        sleep(pause);
+    }
+    let reply = client.wait(stream);
+    assert!(reply.is_none_or(|reply| reply.body == (5 * PART).to_string()), "not all of it\n{}", client.journal);
+    client.finish()
+}
+
+/// As Python's `http.client` and others do: the whole body is sent before the answer is looked for.
+fn refused_upload(target: &Target, length: usize, may_go: Option<&Gate>) -> Journal {
+    let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
+    let request = "POST /early/200";
+    client.write(request, head(request, length).as_bytes());
+    if let Some(gate) = may_go {
+        gate.wait();
+    }
+    for chunk in vec![b'x'; length].chunks(16 * 1024) {
+        client.write(request, chunk);
+    }
+    let has_sent_all = client.has_sent_all();
+    client.receive();
+    assert!(has_sent_all, "what it sent met a closed connection\n{}", client.journal);
+    client.journal
+}
+
+/// Body that takes longer than the answer, at 10 Mbit/s and with a slow start, and less than a
+/// second more.
+fn length(rtt: Duration) -> usize {
+    match rtt.as_millis() {
+        0..=10 => 1024 << 10,
+        11..=40 => 512 << 10,
+        41..=100 => 256 << 10,
+        _ => 48 << 10,
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_read_the_body_reaches_a_client_that_sends_all_of_it_first() {
+    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
+        let mut site = Site::start(protocol, link.bandwidth(10_000_000), |start| start);
+        let length = length(site.rtt);
+        let at_rest = joined(site.client(move |target| refused_upload(target, length, None)));
+        assert_eq!(at_rest.statuses(), [413], "at rest\n{at_rest}");
+        let (go, may_go) = gate();
+        let client = site.client(move |target| refused_upload(target, length, Some(&may_go)));
+        site.program.wait_until_said("early 2");
+        site.stop();
+        go.open();
+        let mut tally = tally([client]);
+        tally.expect_all(413);
+        tally.0.push(at_rest);
+        site.expect_report(&tally, 0);
+    });
+}

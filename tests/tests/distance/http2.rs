@@ -1,0 +1,88 @@
+//! Goodbyes of HTTP/2: which streams are taken, and that no other one runs.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::clients::{Http2, Protocol, Reading};
+use crate::site::{Site, gate, tally};
+use crate::{DISTANCES, at_each};
+
+/// Opens a stream behind the last one that the server takes, after so many malformed requests,
+/// while another is in flight.
+fn stream_behind_the_last(malformed: usize) {
+    at_each(&DISTANCES, &Protocol::HTTP2, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let (tell, is_told) = gate();
+        let client = site.client(move |target| {
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            for _ in 0..malformed {
+                client.open_malformed();
+            }
+            let early = client.open("/held/early");
+            while client.last_stream().is_none() && client.read_frame() {}
+            let late = client.open("/run/late");
+            // It is there before the response ends the connection.
+            sleep(target.origin.elapsed().min(Duration::from_millis(400)));
+            tell.open();
+            client.wait(early);
+            client.wait(late);
+            client.finish()
+        });
+        site.program.wait_until_said("held early");
+        site.stop();
+        is_told.wait();
+        site.program.tell("early");
+        let tally = tally([client]);
+        tally.expect_nothing_lost();
+        assert_eq!((tally.answered(), tally.not_executed()), (1, 1), "{}", tally.journals());
+        let ended = site.expect_report(&tally, 0);
+        assert!(!ended.did().contains(&"run late"), "a client may send it again elsewhere\n{ended}");
+    });
+}
+
+#[test]
+fn a_stream_behind_the_last_one_does_not_run() {
+    stream_behind_the_last(0);
+}
+
+#[test]
+fn a_stream_behind_the_last_one_does_not_run_after_a_malformed_request() {
+    stream_behind_the_last(2);
+}
+
+#[test]
+fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
+    at_each(&DISTANCES, &Protocol::HTTP2, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let rtt = site.rtt;
+        let (open, is_open) = gate();
+        let client = site.client(move |target| {
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            let first = client.open("/");
+            client.wait(first);
+            open.open();
+            // From before the signal until after the goodbye must have come, unless it has been
+            // read before.
+            let mut streams = Vec::new();
+            for number in 0..20 {
+                streams.push((number, client.open(&format!("/run/{number}"))));
+                sleep((rtt / 8).max(Duration::from_millis(2)));
+            }
+            let answered = |(number, stream)| client.wait(stream).map(|_| format!("run {number}"));
+            let answered: Vec<String> = streams.into_iter().filter_map(answered).collect();
+            (client.finish(), answered)
+        });
+        is_open.wait();
+        sleep(rtt / 2);
+        site.stop();
+        let (journal, mut answered) = client.join().expect("a client panicked");
+        let tally = crate::clients::Tally(vec![journal]);
+        tally.expect_nothing_lost();
+        let ended = site.expect_report(&tally, 0);
+        let did = ended.did();
+        let mut run: Vec<_> = did.iter().filter(|line| line.starts_with("run ")).map(ToString::to_string).collect();
+        run.sort_unstable();
+        answered.sort_unstable();
+        assert_eq!(run, answered, "others ran than were answered");
+    });
+}

@@ -1,0 +1,118 @@
+//! Server on one side of a rig, and what its clients on the other side need.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use lifecycle_tests::LIMIT;
+use lifecycle_tests::rig::{Link, Namespace, Rig};
+use tempfile::TempDir;
+
+use crate::clients::{Journal, Protocol, Tally, Target};
+use crate::harness::{Ended, Program, Signal, Start, program};
+
+/// Server that runs. Its program is declared before the rig, and so ends before it.
+pub(crate) struct Site {
+    pub(crate) program: Program,
+    pub(crate) target: Target,
+    pub(crate) rtt: Duration,
+    clients: Namespace,
+    _rig: Rig,
+    _folder: TempDir,
+}
+
+impl Site {
+    /// Starts `routes` at the end of a link, and waits until it is ready.
+    pub(crate) fn start(protocol: Protocol, link: Link, set: impl FnOnce(Start) -> Start) -> Self {
+        let rtt = link.rtt;
+        let rig = Rig::new(link).expect("there was one before");
+        let folder = tempfile::tempdir().expect("a folder");
+        let certificate = folder.path().join("certificate");
+        let address = Rig::address(80);
+        let mut start = set(program!("routes")).env("LIFECYCLE_BIND", &address);
+        if protocol == Protocol::H2c {
+            start = start.args("h2c");
+        }
+        if protocol.is_tls() {
+            start = start.args(&format!("certificate={}", certificate.display()));
+        }
+        let program = rig.server(move || start.start()).ready();
+        let target = Target::new(protocol, address, &certificate);
+        let clients = rig.client_namespace().clone();
+        Self { program, target, rtt, clients, _rig: rig, _folder: folder }
+    }
+
+    /// Starts a client.
+    pub(crate) fn client<T: Send + 'static>(&self, work: impl FnOnce(&Target) -> T + Send + 'static) -> JoinHandle<T> {
+        let target = self.target.clone();
+        self.clients.spawn(move || work(&target))
+    }
+
+    /// Begins the stop, and waits until the server has said so.
+    pub(crate) fn stop(&mut self) -> Instant {
+        let signalled = Instant::now();
+        self.program.signal(Signal::SIGTERM);
+        self.program.wait_for("stopping");
+        signalled
+    }
+
+    /// Waits for the end of the program, which has to have cut off so many requests, finished those
+    /// that were answered, and exited as it should after that.
+    #[track_caller]
+    pub(crate) fn expect_report(self, tally: &Tally, cut: usize) -> Ended {
+        let ended = self.program.end();
+        expect_report(&ended, tally.answered(), cut);
+        ended
+    }
+}
+
+/// The report and the exit code say so many.
+#[track_caller]
+pub(crate) fn expect_report(ended: &Ended, finished: usize, cut: usize) {
+    let stderr = ended.stderr();
+    let line = stderr.lines().find(|line| line.contains("server closed in")).unwrap_or_default();
+    let noun = if finished == 1 { "request" } else { "requests" };
+    let expected = format!(": {finished} {noun} finished, {cut} cut off");
+    assert!(line.contains(&expected), "the clients saw `{expected}`, and the report says `{line}`\n{ended}");
+    ended.expect_code(if cut == 0 { 0 } else { 3 });
+}
+
+/// Waits for the client's end.
+#[track_caller]
+pub(crate) fn joined<T>(client: JoinHandle<T>) -> T {
+    client.join().expect("a client panicked")
+}
+
+#[track_caller]
+pub(crate) fn tally(clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
+    Tally(clients.into_iter().map(joined).collect())
+}
+
+/// Makes a way for one thread to let another go on.
+pub(crate) fn gate() -> (Key, Gate) {
+    let (key, gate) = mpsc::channel();
+    (Key(key), Gate(gate))
+}
+
+/// End of a gate that opens it.
+#[derive(Clone)]
+pub(crate) struct Key(mpsc::Sender<()>);
+
+impl Key {
+    /// Lets whoever waits go on, now or when it begins to wait.
+    pub(crate) fn open(&self) {
+        // Whoever does not wait any more has failed, and said so.
+        let _ = self.0.send(());
+    }
+}
+
+/// End of a gate that waits.
+pub(crate) struct Gate(mpsc::Receiver<()>);
+
+impl Gate {
+    /// Waits until it is opened once more.
+    #[track_caller]
+    pub(crate) fn wait(&self) {
+        self.0.recv_timeout(LIMIT).expect("nobody opens the gate");
+    }
+}
