@@ -1,0 +1,168 @@
+//! Stops at random distances, with random clients at random moments: no request may be lost,
+//! nothing may be executed that was not answered, and the report has to say what the clients saw.
+//!
+//! A few stops by default, `LIFECYCLE_SOAK_STOPS` for more:
+//!
+//! ```console
+//! $ LIFECYCLE_SOAK_STOPS=200 cargo test -p lifecycle-tests --test distance_soak -- --nocapture
+//! ```
+//!
+//! The schedules come from a seed, which is printed. `LIFECYCLE_SOAK_SEED` repeats it, as far as
+//! time can be repeated; with the seed of one stop and `LIFECYCLE_SOAK_STOPS=1` it repeats that
+//! stop alone.
+#![cfg(target_os = "linux")]
+
+#[expect(dead_code, reason = "the soak needs less of it than the distance tests")]
+#[path = "../distance/clients/mod.rs"]
+mod clients;
+#[expect(dead_code, unused_imports, reason = "the soak needs less of it than the end-to-end tests")]
+#[path = "../end_to_end/harness/mod.rs"]
+mod harness;
+mod schedule;
+mod work;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use clients::{Protocol, Tally, Target};
+use harness::{Ended, Signal, Start, program};
+use lifecycle_tests::rig::{Rig, skipped, unavailable};
+use schedule::Schedule;
+
+/// Stops that go on at the same time: nearly all of their time passes on the way.
+const AT_ONCE: usize = 4;
+
+const PLAIN: u16 = 80;
+const SECURE: u16 = 443;
+
+fn from_environment<T: FromStr>(name: &str) -> Option<T> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
+}
+
+#[test]
+fn stops_at_random_distances_lose_nothing_and_report_what_clients_saw() {
+    if let Some(reason) = unavailable() {
+        return skipped(reason);
+    }
+    let stops = from_environment("LIFECYCLE_SOAK_STOPS").unwrap_or(8);
+    let seed: u64 = from_environment("LIFECYCLE_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    println!("LIFECYCLE_SOAK_SEED={seed}");
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= stops {
+                        return;
+                    }
+                    let schedule = Schedule::new(seed.wrapping_add(number as u64));
+                    let is_ok = stop(&schedule).map_err(|text| println!("{text}")).is_ok();
+                    if !is_ok {
+                        failed.lock().expect("nobody panics with it").push(schedule.seed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("nobody panics with it");
+    let of = format!("{} of {stops} stops", failed.len());
+    assert!(failed.is_empty(), "{of} failed; to repeat one: LIFECYCLE_SOAK_STOPS=1 LIFECYCLE_SOAK_SEED=… {failed:?}");
+}
+
+/// Runs a schedule, or returns all that is known of what went wrong.
+fn stop(schedule: &Schedule) -> Result<(), String> {
+    let rig = Rig::new(schedule.link.clone()).expect("there was one before");
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, log] = ["certificate", "log"].map(|name| folder.path().join(name));
+    let mut program = rig.server(|| start(schedule, &certificate, &log).start()).ready();
+    let target = |protocol: Protocol| {
+        let port = if protocol.is_tls() { SECURE } else { PLAIN };
+        Target::new(protocol, Rig::address(port), &certificate)
+    };
+    let clients: Vec<_> = schedule
+        .clients
+        .iter()
+        .enumerate()
+        .map(|(number, work)| {
+            let (work, target) = (work.clone(), target(work.protocol()));
+            rig.spawn_client(move || work.run(number, &target))
+        })
+        .collect();
+    thread::sleep(schedule.moment);
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    let tally = Tally(clients.into_iter().map(|client| client.join().expect("a client panicked")).collect());
+    let wrong = faults(&tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
+    println!("seed {}: {}; {tally}; gone {:?} after the signal", schedule.seed, schedule.link, ended.took);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!("WRONG: {}\n{schedule}\n{}\n{ended}", wrong.join("; "), tally.journals()))
+}
+
+fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
+    let arguments = format!(
+        "h2c address={} secure={} certificate={} log={}",
+        Rig::address(PLAIN),
+        Rig::address(SECURE),
+        certificate.display(),
+        log.display()
+    );
+    program!("routes")
+        .args(&arguments)
+        .without_env("LIFECYCLE_BIND")
+        .env("LIFECYCLE_GRACE", "80s")
+        .env("LIFECYCLE_DRAIN_DELAY", format!("{}ms", schedule.delay.as_millis()))
+        .env("LIFECYCLE_QUIET_WINDOW", format!("{}ms", schedule.window.as_millis()))
+}
+
+/// Compares what the clients saw, what the report says, and what was executed.
+fn faults(tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if tally.has_faults() {
+        faults.push("a client saw what it should not".to_owned());
+    }
+    let stderr = ended.stderr();
+    // One line a server.
+    let report =
+        stderr.lines().filter(|line| line.contains("server closed in")).fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{line}");
+            text
+        });
+    let finished: usize = numbers(&report, "finished").sum();
+    let cut: usize = numbers(&report, "cut off").sum();
+    if finished != tally.answered() || cut != 0 {
+        faults.push(format!(
+            "clients saw {} answered, and the report says {finished} finished, {cut} cut off",
+            tally.answered()
+        ));
+    }
+    if ended.status.code() != Some(0) {
+        faults.push(format!("{}", ended.status));
+    }
+    let mut executed = BTreeMap::<&str, usize>::new();
+    log.lines().filter(|line| line.contains('-')).for_each(|line| *executed.entry(line).or_default() += 1);
+    let answered: Vec<String> = tally.answered_paths("GET /record/");
+    faults
+        .extend(executed.iter().filter(|(_, times)| **times > 1).map(|(name, _)| format!("{name} was executed twice")));
+    let is_answered = |name: &str| answered.iter().any(|answered| answered == name);
+    let unanswered = executed.keys().filter(|name| !is_answered(name));
+    faults.extend(unanswered.map(|name| format!("{name} was executed and not answered")));
+    let unknown = answered.iter().filter(|name| !executed.contains_key(name.as_str()));
+    faults.extend(unknown.map(|name| format!("{name} was answered and not executed")));
+    faults
+}
+
+/// Returns the numbers before this word: 3 in `3 requests finished`, 0 in `0 cut off`.
+fn numbers<'a>(report: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let parts = report.lines().flat_map(|line| line.rsplit(": ").next().unwrap_or_default().split(", "));
+    let number = |part: &str| part.split(' ').next().and_then(|number| number.parse::<usize>().ok());
+    parts.filter(move |part| part.ends_with(word)).filter_map(number)
+}

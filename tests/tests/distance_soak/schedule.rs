@@ -1,0 +1,72 @@
+//! Schedules: what a stop is made of, all of it by chance.
+
+use std::fmt;
+use std::time::Duration;
+
+use lifecycle_tests::rig::Link;
+
+use crate::clients::Protocol;
+use crate::work::Work;
+
+/// Stop that is to be tried.
+pub(crate) struct Schedule {
+    pub(crate) seed: u64,
+    pub(crate) link: Link,
+    /// The drain delay.
+    pub(crate) delay: Duration,
+    /// The quiet window.
+    pub(crate) window: Duration,
+    /// Time of the signal after the clients begin.
+    pub(crate) moment: Duration,
+    pub(crate) clients: Vec<Work>,
+}
+
+impl Schedule {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut link = Link::rtt(random.u64(1..=300));
+        link.bandwidth = [None, Some(10_000_000), Some(1_000_000)][random.usize(..3)];
+        if random.bool() {
+            link = link.loss(0.01, seed);
+        }
+        // A packet that was lost, by chance or in a full queue, is sent again after a fraction of a
+        // second: a request in it comes later than anybody could expect who does not know the
+        // network. The operator does.
+        let is_slow = link.loss > 0.0 || link.bandwidth.is_some();
+        let window = Duration::from_millis(if is_slow { 3000 } else { 250 });
+        let delay = Duration::from_millis([0, 0, 300][random.usize(..3)]);
+        let moment = Duration::from_millis(random.u64(200..2000));
+        let clients = (0..random.usize(2..=8)).map(|_| work(&mut random, &link)).collect();
+        Self { seed, link, delay, window, moment, clients }
+    }
+}
+
+fn work(random: &mut fastrand::Rng, link: &Link) -> Work {
+    let protocol = Protocol::ALL[random.usize(..4)];
+    let http1 = Protocol::HTTP1[random.usize(..2)];
+    let http2 = Protocol::HTTP2[random.usize(..2)];
+    let pause = Duration::from_millis(random.u64(..100));
+    match random.usize(..8) {
+        0 | 1 => Work::Loop { protocol, pause },
+        2 => Work::Fresh { protocol, pause: pause / 2 },
+        3 => Work::Stream { protocol, milliseconds: random.u64(50..1500) },
+        4 => Work::Large { protocol, length: length(random, link) },
+        5 => Work::Upload { protocol: http1, length: length(random, link) / 2 },
+        6 => Work::Streams { protocol: http2, count: random.usize(2..8), pause },
+        _ => Work::WebSocket { protocol: http1, pause },
+    }
+}
+
+/// Length that the link carries within a few seconds.
+fn length(random: &mut fastrand::Rng, link: &Link) -> usize {
+    let is_slow = link.bandwidth == Some(1_000_000) || (link.loss > 0.0 && link.rtt > Duration::from_millis(50));
+    random.usize(1000..if is_slow { 64 << 10 } else { 512 << 10 })
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, link, delay, window, moment, clients } = self;
+        write!(f, "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after {moment:?}")?;
+        clients.iter().enumerate().try_for_each(|(number, work)| write!(f, "\n  client {number}: {work:?}"))
+    }
+}

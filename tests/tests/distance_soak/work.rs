@@ -1,0 +1,151 @@
+//! What clients do, again and again until nobody listens any more.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use lifecycle_tests::http::head;
+use tungstenite::{Error, Message};
+
+use crate::clients::{Client, Http1, Http2, Journal, Outcome, Protocol, Reading, Target, connect, upgrade};
+
+/// Work of a client.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// One request after the other on a connection.
+    Loop { protocol: Protocol, pause: Duration },
+    /// Each request on a connection of its own.
+    Fresh { protocol: Protocol, pause: Duration },
+    /// Responses that take their time.
+    Stream { protocol: Protocol, milliseconds: u64 },
+    /// Responses of this length.
+    Large { protocol: Protocol, length: usize },
+    /// Requests of this length.
+    Upload { protocol: Protocol, length: usize },
+    /// Several streams at the same time on a connection.
+    Streams { protocol: Protocol, count: usize, pause: Duration },
+    /// Messages that are sent back.
+    WebSocket { protocol: Protocol, pause: Duration },
+}
+
+impl Work {
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Loop { protocol, .. }
+            | Self::Fresh { protocol, .. }
+            | Self::Stream { protocol, .. }
+            | Self::Large { protocol, .. }
+            | Self::Upload { protocol, .. }
+            | Self::Streams { protocol, .. }
+            | Self::WebSocket { protocol, .. } => *protocol,
+        }
+    }
+
+    /// Works until nobody listens any more, or something is lost.
+    pub(crate) fn run(&self, number: usize, target: &Target) -> Journal {
+        let mut journal = target.journal(number);
+        let mut names = (0..).map(|count| format!("/record/{number}-{count}"));
+        loop {
+            journal = match self.once(target, journal, &mut names) {
+                Ok(journal) => journal,
+                // Nobody listens.
+                Err(journal) => return journal,
+            };
+            if journal.is_bad() {
+                return journal;
+            }
+        }
+    }
+
+    /// Uses up a connection.
+    fn once(
+        &self,
+        target: &Target,
+        mut journal: Journal,
+        names: &mut impl Iterator<Item = String>,
+    ) -> Result<Journal, Journal> {
+        let mut name = || names.next().expect("there is always another");
+        match *self {
+            Self::Loop { pause, .. } => repeat(target, journal, pause, name),
+            Self::Fresh { pause, .. } => {
+                let mut client = connect(target, journal)?;
+                client.get(&name());
+                sleep(pause);
+                Ok(client.into_journal())
+            }
+            Self::Stream { milliseconds, .. } => {
+                repeat(target, journal, Duration::ZERO, || format!("/stream/{milliseconds}"))
+            }
+            Self::Large { length, .. } => repeat(target, journal, Duration::ZERO, || format!("/big/{length}")),
+            Self::Upload { length, .. } => upload(target, journal, length),
+            Self::Streams { count, pause, .. } => {
+                let mut client = Http2::connect(target, journal, Reading::default())?;
+                while client.goaways.is_empty() && !client.journal.is_bad() {
+                    let streams: Vec<u32> = (0..count).map(|_| client.open(&name())).collect();
+                    streams.into_iter().for_each(|stream| drop(client.wait(stream)));
+                    sleep(pause);
+                }
+                Ok(client.finish())
+            }
+            Self::WebSocket { pause, .. } => match target.open_or_note(&mut journal) {
+                Some(transport) => Ok(echo(transport, journal, pause)),
+                None => Err(journal),
+            },
+        }
+    }
+}
+
+fn repeat(
+    target: &Target,
+    journal: Journal,
+    pause: Duration,
+    mut path: impl FnMut() -> String,
+) -> Result<Journal, Journal> {
+    let mut client = connect(target, journal)?;
+    while client.get(&path()).is_some_and(|reply| !reply.is_last) {
+        sleep(pause);
+    }
+    Ok(client.end())
+}
+
+fn upload(target: &Target, journal: Journal, length: usize) -> Result<Journal, Journal> {
+    let mut client = Http1::connect(target, journal)?;
+    let request = "POST /upload";
+    loop {
+        client.write(request, &[head(request, length).as_bytes(), &vec![b'x'; length]].concat());
+        let reply = client.receive();
+        if reply.is_none_or(|reply| reply.is_last) {
+            return Ok(Box::new(client).end());
+        }
+    }
+}
+
+fn echo(transport: Box<dyn lifecycle_tests::http::Transport>, mut journal: Journal, pause: Duration) -> Journal {
+    const REQUEST: &str = "GET /echo";
+    let mut socket = match upgrade(transport, "/echo") {
+        Ok(socket) => socket,
+        Err(error) => {
+            journal.outcome(REQUEST, Outcome::Lost(error));
+            return journal;
+        }
+    };
+    journal.note("upgraded");
+    let outcome = loop {
+        // Once the server has said Close, reading says so.
+        let _ = socket.send(Message::text("hello"));
+        match socket.read() {
+            Ok(Message::Close(_)) => break None,
+            Ok(_) => sleep(pause),
+            Err(error) => break Some(format!("no Close, but {error}")),
+        }
+    };
+    if let Some(how) = outcome {
+        journal.outcome(REQUEST, Outcome::Lost(how));
+        return journal;
+    }
+    journal.note("Close");
+    match socket.read() {
+        Err(Error::ConnectionClosed) => journal.outcome(REQUEST, Outcome::Answered(101)),
+        other => journal.outcome(REQUEST, Outcome::Lost(format!("{other:?} after the Close"))),
+    }
+    journal
+}
