@@ -11,6 +11,7 @@ mod http2;
 mod linger;
 #[cfg(feature = "testing")]
 mod memory;
+mod packets;
 mod probes;
 mod secure;
 mod service;

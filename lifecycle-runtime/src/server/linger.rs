@@ -41,7 +41,10 @@ pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disco
         timer: Box::pin(sleep_until(Instant::now())),
     };
     std::future::poll_fn(|context| linger.poll(context)).await;
-    connection.delivered(socket.info().as_ref());
+    if !linger.has_closed {
+        // It may have all that it needs, and not have read it yet.
+        socket.leave_to_system();
+    }
 }
 
 struct Linger<'c> {
@@ -62,7 +65,10 @@ impl Linger<'_> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.poll_discard(context) {
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Err(_)) => {
+                    self.has_closed = true;
+                    return Poll::Ready(());
+                }
                 Poll::Ready(Ok(())) => self.has_closed = true,
                 Poll::Pending => {}
             }

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
+use std::io::Read;
+use std::net::Shutdown;
 use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,6 +11,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::packets;
 use super::tcp_info::{TcpInfo, tcp_info};
 
 /// A socket of any kind, with TLS or without.
@@ -45,6 +48,21 @@ impl SharedSocket {
 
     pub(super) fn get_mut(&self) -> RefMut<'_, dyn Socket> {
         self.0.borrow_mut()
+    }
+
+    /// Leaves the connection to the system, which sends what has been written even after the process has ended: our half is
+    /// closed, and what the client still sends is dropped, as an answer to it would be a reset.
+    pub(super) fn leave_to_system(&self) {
+        let socket = self.0.borrow();
+        let Some(stream) = socket.tcp() else { return };
+        if packets::refuse_data(stream).is_err() {
+            return;
+        }
+        let stream = socket2::SockRef::from(stream);
+        let _ = stream.shutdown(Shutdown::Write);
+        // A socket that is closed with something unread is reset, too.
+        let mut unread = [0; 4096];
+        while (&*stream).read(&mut unread).is_ok_and(|read| read > 0) {}
     }
 
     /// Asks the kernel about the connection; `None` if it doesn't tell, or this is no TCP.

@@ -106,6 +106,8 @@ struct Row {
     method: Method,
     path: Option<PathAndQuery>,
     since: Instant,
+    /// Whether the end of the response is written, and only the client has not acknowledged it.
+    is_written: bool,
 }
 
 /// What a request came to.
@@ -136,7 +138,13 @@ impl RequestTable {
     pub(super) fn cut(&self) {
         let mut rows = self.lock();
         let open = std::mem::take(&mut rows.open);
-        rows.so_far.requests.cut.extend(open.iter().map(|(_, row)| row.to_string()));
+        for (_, row) in &open {
+            if row.is_written {
+                rows.so_far.requests.finished += 1;
+            } else {
+                rows.so_far.requests.cut.push(row.to_string());
+            }
+        }
         rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
         if rows.stage == Stage::Serving {
             rows.stage = Stage::Leaving;
@@ -202,8 +210,18 @@ pub(super) struct RequestEntry {
 impl RequestEntry {
     pub(super) fn new(table: &Arc<RequestTable>, method: Method, path: Option<PathAndQuery>) -> Self {
         let since = Instant::now();
-        let key = table.lock().open.insert(Row { method, path, since });
+        let key = table.lock().open.insert(Row { method, path, since, is_written: false });
         Self { table: Arc::clone(table), key, since, outcome: RequestOutcome::Abandoned }
+    }
+
+    /// The end of the response is written: the request is finished, even if its client takes its time.
+    pub(super) fn written(&mut self) {
+        self.outcome = RequestOutcome::Finished;
+        let mut rows = self.table.lock();
+        // It is not there if it was cut off.
+        if let Some(row) = rows.open.get_mut(self.key).filter(|row| row.since == self.since) {
+            row.is_written = true;
+        }
     }
 
     pub(super) fn end(mut self, outcome: RequestOutcome) {

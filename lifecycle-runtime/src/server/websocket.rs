@@ -43,8 +43,10 @@ enum Handler {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// A Close is to be sent when the handler pauses, or at this moment behind the message that it is sending.
+    /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the message that it is sending:
+    /// after this much time in which it does nothing else.
     Asked {
+        patience: Duration,
         latest: Instant,
     },
     /// The server has sent a Close: nothing of the handler's may follow.
@@ -95,7 +97,7 @@ impl WebSocket {
     /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that it is sending.
     pub(super) fn ask_to_close(&self, now: Instant, patience: Duration) {
         if self.stage.get() == Stage::Open {
-            self.stage.set(Stage::Asked { latest: now + patience });
+            self.stage.set(Stage::Asked { patience, latest: now + patience });
             // A handler that waits asks once more when it is woken; one that works on a message doesn't.
             if let Some(reader) = self.reader.take() {
                 reader.wake();
@@ -107,7 +109,7 @@ impl WebSocket {
     /// for and not sent.
     pub(super) fn latest_close(&self) -> Option<Instant> {
         match self.stage.get() {
-            Stage::Asked { latest } if !self.outgoing.borrow().is_closing() => Some(latest),
+            Stage::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => Some(latest),
             _ => None,
         }
     }
@@ -122,6 +124,18 @@ impl WebSocket {
         self.stage.get() == Stage::Closed
     }
 
+    /// Notes what the handler does, and returns whether that is new.
+    fn turns(&self, handler: Handler) -> bool {
+        let before = self.handler.replace(handler);
+        if let Stage::Asked { patience, .. } = self.stage.get()
+            && matches!(before, Handler::Working { .. })
+        {
+            // What it has to send about that comes first.
+            self.stage.set(Stage::Asked { patience, latest: Instant::now() + patience });
+        }
+        before != handler
+    }
+
     /// Returns whether the handler works on something that the client has sent.
     pub(super) fn is_working(&self) -> bool {
         matches!(self.handler.get(), Handler::Working { .. })
@@ -129,7 +143,7 @@ impl WebSocket {
 
     /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing more to send.
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
-        let Stage::Asked { latest } = self.stage.get() else { return false };
+        let Stage::Asked { latest, .. } = self.stage.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let is_between = outgoing.is_between_messages() && self.incoming.borrow().is_between_messages();
         (pauses || latest <= now) && is_between && !self.is_working() && !outgoing.is_closing()

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::{Stream, accept_tcp};
+use crate::server::packets;
 
 /// Number of the last connections whose round trip counts for those that are under way.
 const SAMPLES: usize = 128;
@@ -72,8 +73,7 @@ pub(super) enum DrainingListener {
 
 impl DrainingListener {
     pub(super) fn tcp(listener: tokio::net::TcpListener) -> Self {
-        #[cfg(target_os = "linux")]
-        if let Err(error) = refuse_handshakes(&listener) {
+        if let Err(error) = packets::refuse_handshakes(&listener) {
             tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
         }
         Self::Tcp(listener)
@@ -129,33 +129,6 @@ impl Stream {
         }
         Ok(self)
     }
-}
-
-/// Has the system drop the first packet of each new connection, while handshakes that have begun go on to their end.
-///
-/// A listener that is closed resets what waits in it, and between the last `accept` and the close there is always a
-/// moment. A client whose first packet is dropped sends it again a second later; by then it is refused, or received
-/// by the process that has taken over the port.
-#[cfg(target_os = "linux")]
-fn refuse_handshakes(listener: &tokio::net::TcpListener) -> io::Result<()> {
-    use socket2::{SockFilter, SockRef};
-
-    // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP header on.
-    const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
-    const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
-    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    const ACK: u32 = 0x10;
-
-    SockRef::from(listener).attach_filter(&[
-        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
-        SockFilter::new(AND, 0, 0, SYN | ACK),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
-        SockFilter::new(RETURN, 0, 0, 0),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-    ])
 }
 
 #[cfg(test)]

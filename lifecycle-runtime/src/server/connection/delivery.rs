@@ -35,9 +35,10 @@ impl Deliveries {
 
     /// Everything has been written to the socket. Without `info` that is all that can be known.
     pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
-        for response in self.unflushed.drain(..) {
+        for mut response in self.unflushed.drain(..) {
             match info {
                 Some(info) if info.acknowledged < info.written => {
+                    response.written();
                     self.unacknowledged.push_back((response, info.written));
                 }
                 _ => response.end(RequestOutcome::Finished),
@@ -49,9 +50,7 @@ impl Deliveries {
     pub(super) fn acknowledge(&mut self, info: Option<&TcpInfo>) {
         let acknowledged = info.map_or(u64::MAX, |info| info.acknowledged);
         while self.unacknowledged.front().is_some_and(|(_, end)| *end <= acknowledged) {
-            if let Some((response, _)) = self.unacknowledged.pop_front() {
-                response.end(RequestOutcome::Finished);
-            }
+            self.unacknowledged.pop_front();
         }
     }
 }

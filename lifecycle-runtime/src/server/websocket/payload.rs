@@ -30,7 +30,7 @@ struct ObservedPayload {
 
 impl ObservedPayload {
     fn set(&self, handler: Handler) {
-        if self.websocket.handler.replace(handler) != handler {
+        if self.websocket.turns(handler) {
             // The connection may have waited for it.
             self.connection.wake_if_closing();
         }

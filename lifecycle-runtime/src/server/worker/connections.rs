@@ -29,6 +29,12 @@ use crate::server::tcp_info::{TcpInfo, tcp_info};
 use crate::server::traffic::RequestTable;
 use crate::server::transport::Transport;
 
+/// A connection, with its socket once that is ready for HTTP.
+struct Member {
+    connection: Rc<Connection>,
+    socket: Option<SharedSocket>,
+}
+
 /// All connections of a worker, and what they share.
 pub(super) struct ConnectionSet {
     spec: Arc<WorkerSpec>,
@@ -37,7 +43,7 @@ pub(super) struct ConnectionSet {
     table: Arc<RequestTable>,
     load: Arc<Load>,
     phase: Rc<WorkerPhase>,
-    open: RefCell<Slab<Rc<Connection>>>,
+    open: RefCell<Slab<Member>>,
     /// Tells that the last connection has ended.
     emptied: Notify,
     /// Permits for TLS handshakes.
@@ -72,7 +78,10 @@ impl ConnectionSet {
                         self.phase.close(self.spec.settings.closing_times(quiet_window));
                         self.each(Connection::wake);
                     }
-                    Some(Command::Cut) | None => return false,
+                    Some(Command::Cut) | None => {
+                        self.leave_to_system();
+                        return false;
+                    }
                 },
                 accepted = accepted.recv(), if !is_last => match accepted {
                     Some(accepted) => self.spawn(accepted),
@@ -84,21 +93,34 @@ impl ConnectionSet {
     }
 
     fn each(&self, call: impl Fn(&Connection)) {
-        for (_, connection) in self.open.borrow().iter() {
-            call(connection);
+        for (_, member) in self.open.borrow().iter() {
+            call(&member.connection);
+        }
+    }
+
+    /// Leaves responses that are written to the system.
+    fn leave_to_system(&self) {
+        for (_, member) in self.open.borrow().iter() {
+            if let Some(socket) = &member.socket
+                && member.connection.has_unacknowledged()
+            {
+                socket.leave_to_system();
+            }
         }
     }
 
     /// Serves a connection as a task of its own.
     fn spawn(self: &Rc<Self>, accepted: Accepted) {
         let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
-        let key = self.open.borrow_mut().insert(Rc::clone(&connection));
+        let member = Member { connection: Rc::clone(&connection), socket: None };
+        let key = self.open.borrow_mut().insert(member);
         self.table.open();
         let guard = ConnectionGuard { connections: Rc::clone(self), key };
         let task = async move {
-            if let Err(error) = guard.connections.drive(&connection, accepted).await {
+            if let Err(error) = guard.connections.drive(key, &connection, accepted).await {
                 tracing::debug!("a connection ended before its first request: {error}");
             }
+            guard.connections.open.borrow_mut()[key].socket = None;
             connection.handler_ended().await;
             drop(guard);
         };
@@ -106,7 +128,7 @@ impl ConnectionSet {
     }
 
     /// Drives a connection from its handshake to its end.
-    async fn drive(&self, connection: &Rc<Connection>, accepted: Accepted) -> io::Result<()> {
+    async fn drive(&self, key: usize, connection: &Rc<Connection>, accepted: Accepted) -> io::Result<()> {
         poll_fn(|context| {
             connection.driven_by(context);
             Poll::Ready(())
@@ -115,6 +137,7 @@ impl ConnectionSet {
         let mut closer = Closer::default();
         let opened = self.open(connection, &mut closer, accepted.stream).await?;
         let Some(Opened { peer, socket, protocol }) = opened else { return Ok(()) };
+        self.open.borrow_mut()[key].socket = Some(socket.clone());
         connection.opened();
         let mut transport = Transport::new(socket.clone(), Rc::clone(connection));
         let info = || socket.info();
