@@ -158,6 +158,11 @@ impl Live {
         self.recorder.was_ready()
     }
 
+    /// Returns the exit code once the run is over.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.recorder.exit_code()
+    }
+
     fn ailments(&self) -> MutexGuard<'_, Vec<Ailment>> {
         self.ailments.lock().unwrap_or_else(PoisonError::into_inner)
     }

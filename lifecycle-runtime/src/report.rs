@@ -196,6 +196,8 @@ struct Record {
     services: Vec<ServiceReport>,
     traffic: Traffic,
     hurried: bool,
+    /// The exit code, once the report is made.
+    exit: Option<u8>,
 }
 
 impl Record {
@@ -296,6 +298,11 @@ impl Recorder {
         record.start_ended.is_some() && record.error.is_none()
     }
 
+    /// Returns the exit code once the run is over.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.record().exit
+    }
+
     fn record(&self) -> MutexGuard<'_, Record> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -317,6 +324,7 @@ impl Recorder {
             None if has_failed || server_failed || !record.traffic.is_clean() => 3,
             None => 0,
         };
+        record.exit = Some(exit);
         Report {
             exit,
             cause: record.cause.clone(),

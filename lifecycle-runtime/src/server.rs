@@ -174,6 +174,16 @@ impl Http {
         self.uses.iter().copied()
     }
 
+    /// The addresses that it was given by the program.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &String> {
+        self.addresses.iter()
+    }
+
+    /// Whether the system may take its time to bind this address: it has a name to look up, or another process to ask.
+    pub(crate) fn may_wait_to_bind(address: &str) -> bool {
+        !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
+    }
+
     /// Replaces what the environment says.
     pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, workers: Option<usize>) {
         if let Some(addresses) = addresses {
@@ -278,6 +288,16 @@ mod tests {
             Err(HttpError::Config(error)) => assert_eq!(error.to_string(), expected),
             Err(HttpError::Bind(error)) => panic!("refused by the system: {error}"),
             Ok(_) => panic!("bound"),
+        }
+    }
+
+    #[test]
+    fn only_an_address_that_asks_nobody_is_bound_at_once() {
+        for address in ["127.0.0.1:80", "[::1]:80", "fd:3"] {
+            assert!(!Http::may_wait_to_bind(address), "{address}");
+        }
+        for address in ["localhost:80", "db.internal:80", "unix:/run/app.sock", "80"] {
+            assert!(Http::may_wait_to_bind(address), "{address}");
         }
     }
 

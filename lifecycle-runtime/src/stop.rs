@@ -20,6 +20,8 @@ pub enum StopCause {
     Signal(&'static str),
     /// [`StopHandle::stop`].
     Requested,
+    /// The future of [`Lifecycle::serve`](crate::Lifecycle::serve) was dropped before its end.
+    Dropped,
     /// The start failed or ran out of time.
     StartFailed,
     /// The HTTP server ended by itself, with this error if it had one.
@@ -38,6 +40,7 @@ impl fmt::Display for StopCause {
         match self {
             Self::Signal(name) => f.write_str(name),
             Self::Requested => f.write_str("requested by the program"),
+            Self::Dropped => f.write_str("the future of `serve` was dropped"),
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::Lifecycle;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
@@ -13,62 +15,131 @@ use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
+use crate::stop::{StopCause, StopHandle, hurried, stop_asked};
+use crate::task::thread;
 use crate::trace::Trace;
 
 /// A run that is ready to begin.
 pub(super) struct Prepared {
     pub(super) run: Run,
     pub(super) servers: Servers,
-    pub(super) hears_signals: bool,
 }
 
-/// A run that is ready to begin; or the report of one that is not to be.
-pub(super) fn prepare(lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
-    let refuse = |console: &Console, exit: u8, error: String| {
-        console.complain(&error);
-        console.say(&format!("nothing was started, exit code {exit}"));
-        console.flush(Duration::from_millis(200));
-        Box::new(Report::not_begun(exit, error))
-    };
+/// Everything that was checked and taken before a run begins.
+struct Checked {
+    plan: Plan,
+    exceeded: Option<Event>,
+    servers: Servers,
+}
+
+/// Why nothing is started.
+enum Refusal {
+    /// Something is wrong, which this exit code stands for.
+    Error(u8, String),
+    /// The stop was asked for.
+    Stopped(String),
+    /// The plan was printed instead, or could not be.
+    Printed(bool),
+}
+
+/// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is asked for.
+pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
     let config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
-        Err(error) => return Err(refuse(&Console::stderr(), 2, error.to_string())),
+        Err(error) => return Err(Refusal::Error(2, error.to_string()).report(&Console::stderr())),
     };
     let console = if config.console { Console::stderr() } else { Console::silent() };
-    let plan = match lifecycle.plan() {
-        Ok(plan) => plan,
-        Err(error) => return Err(refuse(&console, 2, error.to_string())),
+    let mut observers = std::mem::take(&mut lifecycle.observers);
+    let handle = lifecycle.handle.clone();
+    let checked = if may_wait(&lifecycle, &config) {
+        checked_elsewhere(lifecycle, config.clone(), &handle).await
+    } else {
+        checked(lifecycle, &config)
     };
-    if let Some(format) = config.plan {
-        let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
-        let exit = u8::from(printed.is_err());
-        return Err(Box::new(Report::not_begun(
-            exit,
-            "the plan was printed instead, as LIFECYCLE_PLAN says".to_owned(),
-        )));
-    }
-    let exceeded = exceeded(&config, &plan);
-    if config.strict_budget
-        && let Some(Event::BudgetExceeded { path, sum, grace }) = &exceeded
-    {
-        let error = format!("{}; strict_budget is on", over_budget(path, *sum, *grace));
-        return Err(refuse(&console, 2, error));
-    }
-    let servers = bound(lifecycle.servers, &config).map_err(|error| match error {
-        HttpError::Config(error) => refuse(&console, 2, error.to_string()),
-        HttpError::Bind(error) => refuse(&console, 1, error),
-    })?;
-
-    let mut observers = lifecycle.observers;
+    let Checked { plan, exceeded, servers } = checked.map_err(|refusal| refusal.report(&console))?;
     observers.push(Arc::new(Trace));
     if config.console {
         observers.push(Arc::new(console.clone()));
     }
-    let run = Run::new(config, Arc::new(plan), lifecycle.handle, observers, console, Conduct::default());
+    let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::default());
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);
     }
-    Ok(Prepared { run, servers, hears_signals: lifecycle.signals })
+    Ok(Prepared { run, servers })
+}
+
+impl Refusal {
+    /// Says it, and makes the report of it.
+    fn report(self, console: &Console) -> Box<Report> {
+        let (exit, error) = match self {
+            Self::Error(exit, error) => {
+                console.complain(&error);
+                (exit, error)
+            }
+            Self::Stopped(error) => {
+                console.complain(&format!("start failed: {error}"));
+                (1, error)
+            }
+            Self::Printed(is_whole) => {
+                let text = "the plan was printed instead, as LIFECYCLE_PLAN says";
+                return Box::new(Report::not_begun(u8::from(!is_whole), text.to_owned()));
+            }
+        };
+        console.say(&format!("nothing was started, exit code {exit}"));
+        console.flush(Duration::from_millis(200));
+        Box::new(Report::not_begun(exit, error))
+    }
+}
+
+/// Whether the system may take its time: to resolve a name, or to take a plan that nobody reads.
+fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
+    let mut addresses = config.bind.iter().flatten().chain(&config.admin);
+    let may_wait = |address: &String| Http::may_wait_to_bind(address);
+    config.plan.is_some() || addresses.any(may_wait) || lifecycle.servers.iter().flat_map(Http::addresses).any(may_wait)
+}
+
+/// Checks on a thread of its own, which is left to itself when a stop is asked for.
+async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHandle) -> Result<Checked, Refusal> {
+    let mut asked = handle.asked();
+    // A program that asks before the start wants what has no need of it: the shutdown hooks that always run.
+    let was_asked = asked.borrow().cause.as_ref().is_some_and(|cause| !matches!(cause, StopCause::Signal(_)));
+    let (sender, result) = oneshot::channel();
+    let checking = thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));
+    let checking = checking.map_err(|error| Refusal::Error(1, format!("the system refuses a thread: {error}")))?;
+    let mut hurry = handle.asked();
+    tokio::select! {
+        biased;
+        result = result => match result {
+            Ok(checked) => checked,
+            Err(_) => match checking.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => Err(Refusal::Error(1, "nothing came of the preparation".to_owned())),
+            },
+        },
+        cause = stop_asked(&mut asked), if !was_asked => Err(Refusal::Stopped(format!("stopped: {cause}"))),
+        () = hurried(&mut hurry) => Err(Refusal::Stopped("stopped: hurried".to_owned())),
+    }
+}
+
+/// Makes the plan and takes the addresses.
+fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
+    let plan = lifecycle.plan().map_err(|error| Refusal::Error(2, error.to_string()))?;
+    if let Some(format) = config.plan {
+        let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
+        return Err(Refusal::Printed(printed.is_ok()));
+    }
+    let exceeded = exceeded(config, &plan);
+    if config.strict_budget
+        && let Some(Event::BudgetExceeded { path, sum, grace }) = &exceeded
+    {
+        let error = format!("{}; strict_budget is on", over_budget(path, *sum, *grace));
+        return Err(Refusal::Error(2, error));
+    }
+    let servers = bound(lifecycle.servers, config).map_err(|error| match error {
+        HttpError::Config(error) => Refusal::Error(2, error.to_string()),
+        HttpError::Bind(error) => Refusal::Error(1, error),
+    })?;
+    Ok(Checked { plan, exceeded, servers })
 }
 
 /// Takes every server's addresses.

@@ -1,7 +1,10 @@
 //! A run as a process: its configuration before it, and around it what outlasts a blocked async runtime.
 
+mod guard;
+
+use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::FutureExt;
 use tokio::sync::oneshot;
@@ -9,35 +12,41 @@ use tokio::task::JoinError;
 
 use super::Lifecycle;
 use super::prepare::{Prepared, prepare};
-use super::reaction::{Reaction, Reactions};
-use super::run::Run;
 use crate::console::Console;
-use crate::event::readable;
-use crate::live::Live;
 use crate::report::Report;
-use crate::signals::{Signals, exit_now};
-use crate::task::thread;
-use crate::watchdog::Watchdog;
-
-/// How long the last words may take to be written.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+use crate::stop::{StopCause, StopHandle};
+use guard::{Guard, LAST_WORDS};
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
-    let prepared = match prepare(lifecycle) {
-        Ok(prepared) => prepared,
-        Err(report) => return ExitCode::from(report.exit_code()),
+    // First of all: until then the process has the default actions of signals, and the first one of a container none.
+    let mut guard = match Guard::begin(&lifecycle) {
+        Ok(guard) => guard,
+        Err(error) => {
+            let console = Console::stderr();
+            console.complain(&refused(&error));
+            console.flush(LAST_WORDS);
+            return ExitCode::from(1);
+        }
     };
-    let console = prepared.run.console.clone();
-    let code = outside_of_any_runtime(|| guarded(prepared)).unwrap_or_else(|error| {
-        console.complain(&format!("the system refuses a thread or a signal handler: {error}"));
+    let code = outside_of_any_runtime(|| guarded(lifecycle, &mut guard)).unwrap_or_else(|error| {
+        guard.console().complain(&refused(&error));
         1
     });
-    console.flush(LAST_WORDS);
+    guard.is_over(code);
+    guard.console().flush(LAST_WORDS);
+    // Elsewhere than in `main` the process goes on: in a test, for one.
+    if std::thread::current().name() == Some("main") {
+        guard.stay();
+    }
     ExitCode::from(code)
 }
 
+fn refused(error: &io::Error) -> String {
+    format!("the system refuses a thread or a signal handler: {error}")
+}
+
 /// An async `main` may call `run`, too: its thread is one that can't wait for another runtime.
-fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> std::io::Result<T> + Send) -> std::io::Result<T> {
+fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     if tokio::runtime::Handle::try_current().is_err() {
         return run();
     }
@@ -47,21 +56,22 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> std::io::Result<T> + Se
     })
 }
 
-fn guarded(prepared: Prepared) -> std::io::Result<u8> {
-    let Prepared { run, servers, hears_signals } = prepared;
-    let (grace, startup_timeout) = (run.config.grace, run.config.startup_timeout);
-    let watchdog = Watchdog::start(bite(run.console.clone(), run.live.clone(), grace))?;
-    let leash = watchdog.leash();
-    leash.arm(Instant::now() + startup_timeout + grace);
-    let armed = leash.clone();
-    run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let _signals = hears_signals.then(|| hear(&run)).transpose()?;
-
+fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
+    let Prepared { run, servers } = match runtime.block_on(prepare(lifecycle).boxed()) {
+        Ok(prepared) => prepared,
+        Err(report) => return Ok(report.exit_code()),
+    };
+    guard.know(&run)?;
+    let leash = guard.watch()?;
+    let grace = run.config.grace;
+    leash.arm(Instant::now() + run.config.startup_timeout + grace);
+    let armed = leash.clone();
+    run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
     let report = runtime.block_on(spawned(run.drive(servers, Some(leash))));
     // Work on the blocking pool that never ends must not keep the process.
     runtime.shutdown_background();
@@ -69,20 +79,66 @@ fn guarded(prepared: Prepared) -> std::io::Result<u8> {
 }
 
 pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
-    let Prepared { run, servers, hears_signals } = match prepare(lifecycle) {
+    let mut guard = match Guard::begin(&lifecycle) {
+        Ok(guard) => guard,
+        Err(error) => return Report::not_begun(1, refused(&error)),
+    };
+    let Prepared { run, servers } = match prepare(lifecycle).await {
         Ok(prepared) => prepared,
         Err(report) => return *report,
     };
-    let console = run.console.clone();
-    let report = match hears_signals.then(|| hear(&run)).transpose() {
-        Ok(_signals) => spawned(run.drive(servers, None)).await,
-        Err(error) => Report::not_begun(1, format!("the system refuses a signal handler: {error}")),
-    };
-    // The blocking pool may have to start a thread for it.
-    if !console.is_silent() {
-        let _ = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS)).await;
+    if let Err(error) = guard.know(&run) {
+        return Report::not_begun(1, refused(&error));
     }
+    let console = run.console.clone();
+    let asks = AskWhenDropped(Some(run.handle.clone()));
+    let report = spawned(async move {
+        let mut unfinished = Unfinished(Some(console.clone()));
+        let report = run.drive(servers, None).await;
+        unfinished.0 = None;
+        // The blocking pool may have to start a thread for it.
+        if !console.is_silent() {
+            let _ = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS)).await;
+        }
+        // Until here signals are heard. What follows is the caller's.
+        drop(guard);
+        report
+    });
+    let report = report.await;
+    asks.disarm();
     report
+}
+
+/// Asks for the stop of a run that nobody awaits any more.
+struct AskWhenDropped(Option<StopHandle>);
+
+impl AskWhenDropped {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AskWhenDropped {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.ask(StopCause::Dropped);
+        }
+    }
+}
+
+/// Says that a run was cut short, if it is dropped before its end: nothing else would.
+struct Unfinished(Option<Console>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(console) = self.0.take().filter(|_| !std::thread::panicking()) {
+            console.complain(
+                "the async runtime went away, and the run with it: what had started was not torn down; await `serve` \
+                 before the runtime is dropped",
+            );
+            console.flush(LAST_WORDS);
+        }
+    }
 }
 
 /// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
@@ -94,54 +150,5 @@ async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report
     match tokio::spawn(task).await.map_err(JoinError::try_into_panic) {
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         _ => report.await.unwrap_or_else(|_| Report::not_begun(3, "the async runtime went away".to_owned())),
-    }
-}
-
-/// What shows what is going on, unless a hook is for it.
-const SHOWS: &str = "SIGUSR1";
-
-/// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
-fn hear(run: &Run) -> std::io::Result<Signals> {
-    let (console, live) = (run.console.clone(), run.live.clone());
-    // Who asks is answered, also by a run that says nothing of itself.
-    let mut answers = (!console.is_silent()).then(|| console.clone());
-    let mut others: Vec<_> = run.inbox.names().collect();
-    if !others.contains(&SHOWS) {
-        others.push(SHOWS);
-    }
-    let mut reactions = Reactions::new(run.handle.clone(), run.inbox.clone());
-    Signals::listen(others, move |signal| match reactions.react(signal.name, signal.stops) {
-        Reaction::Stop | Reaction::Hooks => {}
-        Reaction::Nothing => answers.get_or_insert_with(Console::stderr).say(&live.picture()),
-        Reaction::Exit => {
-            let code = 128 + signal.number;
-            console.complain(&format!("third signal ({}): exit at once, exit code {code}", signal.name));
-            console.flush(LAST_WORDS);
-            exit_now(code);
-        }
-    })
-}
-
-/// What the watchdog does: says what did not end, and ends the process.
-fn bite(console: Console, live: Live, grace: Duration) -> impl FnOnce() + Send {
-    move || {
-        let code = if live.was_ready() { 3 } else { 1 };
-        // What holds the run up may hold the last words up as well.
-        let exits = thread("lifecycle-exit", move || {
-            std::thread::sleep(LAST_WORDS);
-            exit_now(code);
-        });
-        if exits.is_ok() {
-            let running = match live.waits() {
-                waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
-                waits => format!("still running: {}", waits.join(", ")),
-            };
-            console.complain(&format!(
-                "the grace period of {} is over, exit at once: {running}, exit code {code}",
-                readable(grace)
-            ));
-            console.flush(LAST_WORDS);
-        }
-        exit_now(code);
     }
 }

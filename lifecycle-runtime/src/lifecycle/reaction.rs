@@ -19,7 +19,8 @@ pub(crate) enum Reaction {
 /// Counts the signals that stop a run: the first stops, the second hurries, the third ends the process at once.
 pub(crate) struct Reactions {
     handle: StopHandle,
-    inbox: Inbox,
+    /// The signals that have hooks; none until the plan is known.
+    pub(super) inbox: Inbox,
     stops: usize,
 }
 

@@ -86,8 +86,8 @@ fn a_signal_stops_it_inside_of_another_runtime_which_gets_the_report() {
 }
 
 #[test]
-fn afterwards_a_signal_ends_the_process_by_default_again() {
-    for way in WAYS {
+fn after_serve_a_signal_ends_the_process_by_default_again() {
+    for way in ["multi", "current"] {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let mut program = program!("embedded").args(&format!("{way} linger")).start().ready();
             program.signal(Signal::SIGTERM);
@@ -100,16 +100,17 @@ fn afterwards_a_signal_ends_the_process_by_default_again() {
 }
 
 #[test]
-fn afterwards_nothing_of_it_ends_the_process() {
-    // The watchdog of a run that is over must not bite.
-    let start = program!("embedded").args("run linger").env("LIFECYCLE_GRACE", "300ms");
-    let mut program = start.start().ready();
-    program.signal(Signal::SIGTERM);
-    program.wait_until_said("over");
-    let over = std::time::Instant::now();
-    program.wait_while(|| over.elapsed() < Duration::from_millis(600));
-    program.tell("exit");
-    program.end().expect_code(0);
+fn after_serve_nothing_of_it_ends_the_process() {
+    for way in ["multi", "current"] {
+        let start = program!("embedded").args(&format!("{way} linger")).env("LIFECYCLE_GRACE", "300ms");
+        let mut program = start.start().ready();
+        program.signal(Signal::SIGTERM);
+        program.wait_until_said("over");
+        let over = std::time::Instant::now();
+        program.wait_while(|| over.elapsed() < Duration::from_millis(600));
+        program.tell("exit");
+        program.end().expect_code(0);
+    }
 }
 
 #[test]

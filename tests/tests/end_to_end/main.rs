@@ -4,12 +4,14 @@
 #![cfg(unix)]
 
 mod accept_queue;
+mod after_run;
 mod blocked;
 mod busy;
 mod checks;
 mod code;
 mod configuration;
 mod drain;
+mod dropped;
 mod harness;
 mod http2;
 mod idle;
@@ -18,6 +20,7 @@ mod inherited;
 mod live;
 mod output;
 mod phases;
+mod preparation;
 mod probes;
 mod reactions;
 mod services;

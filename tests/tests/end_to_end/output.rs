@@ -28,7 +28,7 @@ fn expect_stops(program: Program) -> Ended {
 }
 
 /// Fills a pipe to the brim.
-fn fill(pipe: &PipeWriter) {
+pub(crate) fn fill(pipe: &PipeWriter) {
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe");
     let mut writer = pipe;
     for chunk in [4096, 1] {

@@ -4,6 +4,7 @@
 
 mod ended;
 mod start;
+pub(crate) mod system;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ExitStatus};
@@ -145,8 +146,12 @@ impl Program {
         writeln!(stdin, "{line}").expect("the program still runs");
     }
 
-    fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().expect("a process id"))
+    }
+
+    pub(crate) fn has_exited(&mut self) -> bool {
+        self.exited().is_some()
     }
 
     fn exited(&mut self) -> Option<ExitStatus> {

@@ -56,6 +56,12 @@ impl Start {
         self
     }
 
+    /// Sends stdout elsewhere: nothing of what hooks say will be seen.
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.0.stdout(stdout);
+        self
+    }
+
     /// Sends stderr elsewhere: none of its lines will be seen.
     pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
         self.0.stderr(stderr);

@@ -1,0 +1,186 @@
+//! What stands around a run, and what a blocked async runtime can't keep away: signals and the watchdog.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::Lifecycle;
+use super::super::reaction::{Reaction, Reactions};
+use super::super::run::Run;
+use crate::console::Console;
+use crate::event::readable;
+use crate::live::Live;
+use crate::recurring::Inbox;
+use crate::signals::{Signal, Signals, exit_now};
+use crate::stop::StopHandle;
+use crate::task::thread;
+use crate::watchdog::{Leash, Watchdog};
+
+/// How long the last words may take to be written.
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What shows what is going on, unless a hook is for it.
+const SHOWS: &str = "SIGUSR1";
+
+/// Hears the signals of a run and keeps its deadlines, until it is dropped.
+pub(super) struct Guard {
+    signals: Option<Signals>,
+    watchdog: Option<Watchdog>,
+    facts: Arc<Facts>,
+    grace: Duration,
+}
+
+/// What is known of a run, as soon as it is.
+#[derive(Default)]
+struct Facts {
+    run: OnceLock<(Console, Live, Inbox)>,
+    /// The exit code of one that is not to begin.
+    refused: OnceLock<u8>,
+}
+
+/// The guard of a process whose run is over.
+static LAST: Mutex<Option<Guard>> = Mutex::new(None);
+
+impl Guard {
+    /// Hears signals from now on: before anything that may take long. A run that follows another takes over from it.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a thread or a signal handler.
+    pub(super) fn begin(lifecycle: &Lifecycle) -> io::Result<Self> {
+        let facts = Arc::<Facts>::default();
+        let heard = lifecycle.signals.then(|| hear(lifecycle.handle.clone(), Arc::clone(&facts)));
+        let signals = heard.transpose()?;
+        let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(before);
+        Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace })
+    }
+
+    /// Gets to know the run: now the signals of its hooks are heard as well.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a signal handler.
+    pub(super) fn know(&mut self, run: &Run) -> io::Result<()> {
+        self.grace = run.config.grace;
+        let _ = self.facts.run.set((run.console.clone(), run.live.clone(), run.inbox.clone()));
+        let mut names: Vec<_> = run.inbox.names().collect();
+        if !names.contains(&SHOWS) {
+            names.push(SHOWS);
+        }
+        self.signals.as_ref().map_or(Ok(()), |signals| signals.add(names))
+    }
+
+    /// Starts the watchdog, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a thread.
+    pub(super) fn watch(&mut self) -> io::Result<Leash> {
+        let watchdog = match self.watchdog.take() {
+            Some(watchdog) => watchdog,
+            None => Watchdog::start(bite(Arc::clone(&self.facts), self.grace))?,
+        };
+        Ok(self.watchdog.insert(watchdog).leash())
+    }
+
+    /// Where there is something to be said.
+    pub(super) fn console(&self) -> Console {
+        self.facts.console()
+    }
+
+    /// The run is over, or was never to begin: its exit code stands.
+    pub(super) fn is_over(&self, code: u8) {
+        let _ = self.facts.refused.set(code);
+    }
+
+    /// Stands until the process has gone, or another run begins: no signal changes the exit code any more, and the deadline
+    /// of the stop is that of the process.
+    pub(super) fn stay(mut self) {
+        let end = Instant::now().checked_add(self.grace);
+        // Without a thread nothing ends what hangs, as in any other process.
+        if let (Ok(leash), Some(end)) = (self.watch(), end) {
+            leash.arm(end);
+        }
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
+    }
+}
+
+impl Facts {
+    fn console(&self) -> Console {
+        self.run.get().map_or_else(Console::stderr, |(console, ..)| console.clone())
+    }
+
+    /// The exit code of a run that is over.
+    fn exit_code(&self) -> Option<u8> {
+        let of_run = self.run.get().and_then(|(_, live, _)| live.exit_code());
+        of_run.or_else(|| self.refused.get().copied())
+    }
+}
+
+/// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
+fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
+    let mut reactions = Reactions::new(handle, Inbox::default());
+    // Who asks is answered, also by a run that says nothing of itself.
+    let mut answers = None;
+    Signals::listen(move |signal| {
+        if let Some((_, _, inbox)) = facts.run.get() {
+            reactions.inbox = inbox.clone();
+        }
+        match reactions.react(signal.name, signal.stops) {
+            Reaction::Stop | Reaction::Hooks => {}
+            Reaction::Nothing => {
+                let Some((console, live, _)) = facts.run.get() else { return };
+                let console = if console.is_silent() { answers.get_or_insert_with(Console::stderr) } else { console };
+                console.say(&live.picture());
+            }
+            Reaction::Exit => exit_at_once(signal, &facts),
+        }
+    })
+}
+
+/// Ends the process by a third signal. The exit code of a run that is over stands.
+fn exit_at_once(signal: Signal, facts: &Facts) -> ! {
+    let Signal { name, number, .. } = signal;
+    let (code, what) = match facts.exit_code() {
+        Some(code) => (i32::from(code), "; the run was over before"),
+        None => (128 + number, ""),
+    };
+    let console = facts.console();
+    console.complain(&format!("third signal ({name}): exit at once{what}, exit code {code}"));
+    console.flush(LAST_WORDS);
+    exit_now(code);
+}
+
+/// What the watchdog does: says what did not end, and ends the process.
+fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
+    move || {
+        let live = facts.run.get().map(|(_, live, _)| live);
+        let over = facts.exit_code();
+        let of_start = if live.is_some_and(Live::was_ready) { 3 } else { 1 };
+        let code = i32::from(over.unwrap_or(of_start));
+        // What holds the run up may hold the last words up as well.
+        let exits = thread("lifecycle-exit", move || {
+            std::thread::sleep(LAST_WORDS);
+            exit_now(code);
+        });
+        if exits.is_ok() {
+            let running = match live.map(Live::waits).unwrap_or_default() {
+                _ if over.is_some() => {
+                    "the run has ended, but not the process; see what follows `run`, as a `Drop` in \
+                                        `main` or an exit handler"
+                        .to_owned()
+                }
+                waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
+                waits => format!("still running: {}", waits.join(", ")),
+            };
+            let console = facts.console();
+            console.complain(&format!(
+                "the grace period of {} is over, exit at once: {running}, exit code {code}",
+                readable(grace)
+            ));
+            console.flush(LAST_WORDS);
+        }
+        exit_now(code);
+    }
+}

@@ -1,0 +1,120 @@
+//! What stands around a run, and what follows it: `process MODE [HOOK=FAULT | OPTION]...`
+//!
+//! | mode | the run |
+//! |---|---|
+//! | `run`, `run-inside` | by `run`, from `main` or from an async `main` |
+//! | `thread` | by `run`, on another thread; then the program goes on until stdin says `exit` |
+//! | `again` | by `run`, which stops itself at once; then a second one |
+//! | `dropped-multi`, `dropped-current` | by `serve`, whose future is dropped when stdin says `drop`; then the program goes on |
+//! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
+//!
+//! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run, `exit=hang` about one of its
+//! thread, which goes when `main` has returned.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use lifecycle_runtime::{Dep, Hook, Lifecycle, StopHandle, on_ready, on_shutdown, on_startup};
+use lifecycle_tests::act::{Broken, act, end_with_stdin, has_heard, heard, say, told_to};
+use tokio::runtime::{Builder, Runtime};
+
+#[on_startup]
+async fn db() -> String {
+    end_with_stdin();
+    say("db");
+    "rows".to_owned()
+}
+
+#[on_shutdown]
+async fn flush(_db: Dep<db>) -> Result<(), Broken> {
+    act("flush").await
+}
+
+#[on_shutdown(of = db)]
+async fn close_db(_db: Dep<db>) -> Result<(), Broken> {
+    act("close_db").await
+}
+
+#[on_ready]
+async fn stop_at_once(handle: StopHandle) {
+    handle.stop();
+}
+
+/// Says that it is dropped, and then does what it is told to.
+struct SlowToDrop(&'static str);
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        if told_to(self.0).is_empty() {
+            return;
+        }
+        say(&format!("{} drops", self.0));
+        match &*told_to(self.0) {
+            "hang" => thread::sleep(Duration::from_secs(600)),
+            _ => {
+                while !has_heard(self.0) {
+                    thread::sleep(Duration::from_millis(2));
+                }
+            }
+        }
+        say(&format!("{} dropped", self.0));
+    }
+}
+
+thread_local! {
+    static EXIT: SlowToDrop = const { SlowToDrop("exit") };
+}
+
+fn lifecycle() -> Lifecycle {
+    Lifecycle::of([db::META, flush::META, close_db::META]).grace(Duration::from_secs(1))
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Awaits a run until stdin says `drop`, and then something else until it says `exit`.
+async fn dropped() {
+    tokio::select! {
+        report = lifecycle().grace(Duration::from_secs(25)).serve() => say(&format!("report: {report}")),
+        () = heard("drop") => say("serve dropped"),
+    }
+    heard("exit").await;
+}
+
+fn main() -> ExitCode {
+    // Reading stdin takes a thread, and when `run` begins there is to be no other: the startup hook does it.
+    let _of_main = SlowToDrop("main");
+    EXIT.with(|_| {});
+    match &*std::env::args().nth(1).unwrap_or_default() {
+        "run" => return lifecycle().run(),
+        "run-inside" => return current_thread().block_on(async { lifecycle().run() }),
+        "thread" => {
+            let code = thread::spawn(|| lifecycle().run()).join().expect("no panic");
+            say("over");
+            current_thread().block_on(heard("exit"));
+            return code;
+        }
+        "again" => {
+            let once = Lifecycle::of([stop_at_once::META]).grace(Duration::from_millis(500));
+            assert_eq!(once.run(), ExitCode::from(1));
+            say("again");
+            return lifecycle().run();
+        }
+        "dropped-multi" => Runtime::new().expect("a runtime").block_on(dropped()),
+        "dropped-current" => current_thread().block_on(dropped()),
+        "runtime-gone" => {
+            let runtime = Runtime::new().expect("a runtime");
+            let task = runtime.spawn(lifecycle().serve());
+            current_thread().block_on(heard("drop"));
+            drop(runtime);
+            drop(task);
+            say("gone");
+            current_thread().block_on(heard("exit"));
+        }
+        mode => panic!("there is no mode `{mode}`"),
+    }
+    say("over");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,94 @@
+//! The end of the process once its run is over: the exit code stands, and the grace period still holds.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use crate::harness::{Program, Signal, program};
+
+const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
+
+/// Stops a run whose process goes on for a while afterwards.
+fn after_run(args: &str) -> Program {
+    let mut program = program!("process").without_env("LIFECYCLE_BIND").args(args).start().ready();
+    program.signal(Signal::SIGTERM);
+    program
+}
+
+#[test]
+fn a_signal_after_the_run_does_not_change_the_exit_code() {
+    for way in ["run", "run-inside"] {
+        for signal in SIGNALS {
+            let mut program = after_run(&format!("{way} main=wait"));
+            program.wait_until_said("main drops");
+            program.signal(signal);
+            program.tell("main");
+            program.end().expect_code(0).expect_did(&["db", "flush", "close_db", "main drops", "main dropped"]);
+        }
+    }
+}
+
+#[test]
+fn a_signal_after_a_run_that_was_refused_does_not_change_the_exit_code() {
+    let mut program =
+        program!("process").without_env("LIFECYCLE_BIND").args("run main=wait").env("LIFECYCLE_WORKER", "4").start();
+    program.wait_until_said("main drops");
+    program.signal(Signal::SIGTERM);
+    program.tell("main");
+    program.end().expect_code(2).expect_did(&["main drops", "main dropped"]);
+}
+
+#[test]
+fn a_third_signal_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_the_run() {
+    let mut program = after_run("run main=wait");
+    program.wait_until_said("main drops");
+    // Signals of different kinds are heard one by one.
+    program.signal(Signal::SIGINT);
+    program.signal(Signal::SIGQUIT);
+    let ended = program.end();
+    ended.expect_code(0).expect_did(&["db", "flush", "close_db", "main drops"]);
+    ended.expect_said(&["third signal (", "the run was over before, exit code 0"]);
+}
+
+#[test]
+fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_the_run() {
+    for (fault, code) in [("", 0), (" flush=fail", 3)] {
+        for held_up_by in ["main", "exit"] {
+            let ended = after_run(&format!("run {held_up_by}=hang{fault}")).end();
+            ended.expect_code(code).expect_took(Duration::from_secs(1));
+            ended.expect_said(&[&format!(
+                "the grace period of 1 s is over, exit at once: the run has ended, but not the process; \
+                 see what follows `run`, as a `Drop` in `main` or an exit handler, exit code {code}"
+            )]);
+        }
+    }
+}
+
+#[test]
+fn the_grace_period_ends_a_process_that_hangs_after_a_run_that_was_refused() {
+    let ended =
+        program!("process").without_env("LIFECYCLE_BIND").args("run main=hang").env("LIFECYCLE_WORKER", "4").end();
+    ended.expect_code(2).expect_took(Duration::from_secs(1)).expect_said(&["the grace period of 1 s is over"]);
+}
+
+#[test]
+fn a_run_that_follows_takes_the_process_over() {
+    let mut program = program!("process").without_env("LIFECYCLE_BIND").args("again").start();
+    program.wait_until_said("again");
+    program.wait_for("ready after");
+    let ready = std::time::Instant::now();
+    // Longer than the first one's grace period.
+    program.wait_while(|| ready.elapsed() < Duration::from_millis(700));
+    program.stop().expect_code(0).expect_not_said(&["is over"]).expect_said(&["stopped (SIGTERM)"]);
+}
+
+#[test]
+fn a_process_whose_run_was_on_another_thread_goes_on_and_is_ended_by_a_signal() {
+    let mut program = after_run("thread");
+    program.wait_until_said("over");
+    let over = std::time::Instant::now();
+    program.wait_while(|| over.elapsed() < Duration::from_millis(1500));
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}\n{ended}", ended.status);
+    ended.expect_not_said(&["is over"]);
+}

@@ -1,0 +1,34 @@
+//! A process as the system sees it: on Linux, by its folder in `/proc`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+fn folder(process: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{process}"))
+}
+
+/// Whether the process has a handler for this signal.
+pub(crate) fn catches(process: Pid, signal: Signal) -> bool {
+    let status = fs::read_to_string(folder(process).join("status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    caught & (1 << (signal as u64 - 1)) != 0
+}
+
+/// Whether the process has a thread of this name, of which the system keeps 15 characters.
+pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
+    let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
+    let names = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    let name = &name[..name.len().min(15)];
+    names.into_iter().any(|known| known.trim_end() == name)
+}
+
+/// The first process that this one has started and that still runs.
+pub(crate) fn child(process: Pid) -> Option<Pid> {
+    let children = folder(process).join(format!("task/{process}/children"));
+    let first = fs::read_to_string(children).ok()?.split_whitespace().next()?.parse().ok()?;
+    Some(Pid::from_raw(first))
+}

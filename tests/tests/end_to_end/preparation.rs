@@ -1,0 +1,99 @@
+//! Signals before the first hook: while a run is prepared, and what the process was started with.
+#![cfg(target_os = "linux")]
+
+use std::io::{PipeReader, pipe};
+use std::process::Command;
+
+use nix::sys::signal::{SigSet, kill};
+
+use crate::harness::{Program, Signal, Start, program, system};
+use crate::output::fill;
+
+/// Starts a program whose preparation takes until somebody reads: it prints its plan to a pipe that is full.
+fn preparing(start: Start) -> (Program, PipeReader) {
+    let (reader, writer) = pipe().expect("a pipe");
+    fill(&writer);
+    (start.env("LIFECYCLE_PLAN", "text").stdout(writer).start(), reader)
+}
+
+#[test]
+fn a_signal_during_the_preparation_stops_the_start() {
+    for mode in ["run", "run-inside", "dropped-multi", "dropped-current"] {
+        let (mut program, _reader) = preparing(program!("process").without_env("LIFECYCLE_BIND").args(mode));
+        let pid = program.pid();
+        program.wait_while(|| !system::catches(pid, Signal::SIGTERM));
+        program.signal(Signal::SIGTERM);
+        program.wait_for("nothing was started, exit code 1");
+        program.wait_for("start failed: stopped: SIGTERM");
+        if mode.starts_with("run") {
+            program.end().expect_code(1);
+        }
+    }
+}
+
+#[test]
+fn a_signal_in_the_instant_in_which_its_default_action_goes_is_heard() {
+    for _ in 0..100 {
+        let mut program = program!("process").without_env("LIFECYCLE_BIND").args("run").start();
+        let pid = program.pid();
+        while !system::catches(pid, Signal::SIGTERM) {
+            assert!(!program.has_exited());
+        }
+        program.signal(Signal::SIGTERM);
+        // It stops the start, or what has started by then.
+        let ended = program.end();
+        assert!(matches!(ended.status.code(), Some(0 | 1)), "{}\n{ended}", ended.status);
+        ended.expect_said(&["SIGTERM"]);
+    }
+}
+
+#[test]
+fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork", "--kill-child", "true"]);
+    if !unshare.status().is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the first process");
+        return;
+    }
+    let start = Start::new("unshare").without_env("LIFECYCLE_BIND");
+    let args = format!("--pid --fork --kill-child {} run", env!("CARGO_BIN_EXE_process"));
+    let (mut program, _reader) = preparing(start.args(&args));
+    let unshare = program.pid();
+    let first = || system::child(unshare).filter(|first| system::catches(*first, Signal::SIGTERM));
+    program.wait_while(|| first().is_none());
+    kill(first().expect("a process"), Signal::SIGTERM).expect("it runs");
+    program.end().expect_code(1).expect_said(&["start failed: stopped: SIGTERM", "nothing was started, exit code 1"]);
+}
+
+/// Starts a program with signals that it inherits as blocked.
+fn with_blocked(signals: &[Signal], start: Start) -> Program {
+    let blocked: SigSet = signals.iter().copied().collect();
+    blocked.thread_block().expect("a set of signals");
+    let program = start.start();
+    blocked.thread_unblock().expect("a set of signals");
+    program
+}
+
+#[test]
+fn a_signal_that_stops_is_heard_though_the_process_was_started_with_it_blocked() {
+    for mode in ["run", "run-inside", "dropped-multi", "dropped-current"] {
+        let start = program!("process").without_env("LIFECYCLE_BIND").args(mode);
+        let mut program = with_blocked(&[Signal::SIGTERM, Signal::SIGINT], start).ready();
+        program.signal(Signal::SIGTERM);
+        program.wait_for("stopped (SIGTERM)");
+        program.tell("exit");
+        program.end().expect_code(0);
+    }
+}
+
+#[test]
+fn a_signal_for_hooks_or_for_the_state_is_heard_though_the_process_was_started_with_it_blocked() {
+    let blocked = [Signal::SIGHUP, Signal::SIGUSR1];
+    let start = program!("recurring").args("reload").without_env("LIFECYCLE_BIND");
+    let mut program = with_blocked(&blocked, start).ready();
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("lifecycle: ready for ");
+    program.signal(Signal::SIGHUP);
+    program.wait_until_said("reload");
+    program.stop().expect_code(0);
+}
