@@ -47,7 +47,7 @@ pub(crate) use memory::{InMemory, Memory};
 pub use probes::probes;
 use secure::Secure;
 use service::Make;
-pub(crate) use serving::{DrainTimes, Serving};
+pub(crate) use serving::{DrainTimes, Opening, Serving};
 use settings::Settings;
 
 /// Where a server listens that was told nothing else.

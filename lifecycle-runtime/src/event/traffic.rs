@@ -27,8 +27,8 @@ pub struct Traffic {
     pub requests: Requests,
     /// What became of the connections.
     pub connections: Connections,
-    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks, or
-    /// `web::block`.
+    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks,
+    /// `web::block`, or an app that is built or dropped for long.
     pub workers_left: usize,
 }
 
@@ -84,7 +84,7 @@ impl Traffic {
             1 => "a worker thread".to_owned(),
             several => format!("{several} worker threads"),
         };
-        let why = "a handler that blocks, or web::block";
+        let why = "a handler or an app's factory that blocks, or web::block";
         Some(format!("{threads} still ran code of the app when the shutdown hooks began: {why}"))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::run::{Run, Servers};
 use super::stage::{Stage, serve};
@@ -13,14 +14,17 @@ use crate::event::Event;
 use crate::hook::Kind;
 use crate::recurring::Recurring;
 use crate::report::Report;
+use crate::server::Opening;
 use crate::watchdog::Leash;
 
 impl Run {
     /// Starts, waits for a reason to stop, stops.
     pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
-        let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings).boxed().await {
+        let mut opening = Opening::default();
+        let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening).boxed().await {
             Ok(admin) => admin,
             Err(failure) => {
+                opening.close(Instant::now(), &self.handle.asked()).boxed().await;
                 self.console.complain(&failure.reason);
                 return Report::not_begun(1, failure.reason);
             }

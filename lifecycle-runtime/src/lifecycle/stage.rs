@@ -15,7 +15,7 @@ use crate::event::{Event, Events, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, StartError};
 use crate::hook::Kind;
 use crate::plan::Budget;
-use crate::server::{BoundHttp, DrainTimes, Obstacle, Serving, Surroundings};
+use crate::server::{BoundHttp, DrainTimes, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, Progress, StopCause, hurried, stop_asked};
 use crate::watchdog::Leash;
@@ -63,15 +63,19 @@ impl Stage<'_> {
         match executor.start(Kind::Startup, limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
+                let mut opening = Opening::default();
                 let served = tokio::select! {
                     biased;
-                    served = serve(servers, surroundings).boxed() => served,
+                    served = serve(servers, surroundings, &mut opening).boxed() => served,
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
                     () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
                 };
                 match served {
                     Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
-                    Err(failure) => self.fail(&failure, State::Stopping),
+                    Err(failure) => {
+                        self.fail(&failure, State::Stopping);
+                        self.close(opening, &asked).await;
+                    }
                 }
             }
             Err((failure, left)) => {
@@ -213,6 +217,19 @@ impl Stage<'_> {
         together.map(|traffic| (traffic, began.elapsed()))
     }
 
+    /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their apps use what teardowns close.
+    async fn close(&self, opening: Opening, asked: &watch::Receiver<Asked>) {
+        let Run { events, live, .. } = self.run;
+        let (began, waits) = (Instant::now(), opening.waits());
+        live.add(move |_| waits().into_iter().collect());
+        let traffic = opening.close(self.drain_end(), asked).boxed().await;
+        live.forget_others();
+        // Of what never served there is nothing to tell, but what of it is left.
+        if traffic != Traffic::default() {
+            events.emit(&Event::Drained { traffic, took: began.elapsed() });
+        }
+    }
+
     /// The start has failed: the stop begins, for what has started.
     fn fail(&self, failure: &StartError, next: State) {
         self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&failure.reason) });
@@ -295,13 +312,18 @@ impl Stage<'_> {
 }
 
 /// Builds the apps, and opens the listeners once all are there.
-pub(super) async fn serve(servers: Vec<BoundHttp>, surroundings: &Surroundings) -> Result<Vec<Serving>, StartError> {
+pub(super) async fn serve(
+    servers: Vec<BoundHttp>,
+    surroundings: &Surroundings,
+    opening: &mut Opening,
+) -> Result<Vec<Serving>, StartError> {
     let failure = |error| StartError::new(format!("no app to serve: {error}"));
     let mut built = Vec::new();
     for server in servers {
-        built.push(server.build(surroundings).await.map_err(failure)?);
+        built.push(server.build(surroundings, opening).await.map_err(failure)?);
     }
-    built.into_iter().map(|server| server.open().map_err(StartError::new)).collect()
+    built.into_iter().try_for_each(|server| server.open(opening)).map_err(StartError::new)?;
+    Ok(opening.opened())
 }
 
 /// Reports that a server can't accept connections, and that it can again. One that can now and then is reported once.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -17,6 +17,7 @@ use super::traffic::RequestTables;
 use super::worker::{self, Command, Started, Worker, WorkerHandle, WorkerSpec};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
+use crate::stop::{Asked, hurried};
 
 /// How many connections may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -28,8 +29,12 @@ const LEAVING: Duration = Duration::from_millis(100);
 const NO_APP: &str = "the closure that builds the app panicked";
 
 impl BoundHttp {
-    /// Builds the apps. On the async runtime.
-    pub(crate) async fn build(self, surroundings: &Surroundings) -> io::Result<BuiltHttp> {
+    /// Builds the apps. On the async runtime. The workers that do so are among those of `opening` from the first one on.
+    ///
+    /// # Errors
+    ///
+    /// The first app that can't be built.
+    pub(crate) async fn build(self, surroundings: &Surroundings, opening: &mut Opening) -> io::Result<BuiltHttp> {
         let Http { apps, protocol, settings, setting, .. } = self.http;
         let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
         let is_secure = scheme == "https";
@@ -43,20 +48,17 @@ impl BoundHttp {
             serving: watch::Sender::new(0),
             settings,
         });
-        let mut workers = Vec::new();
         let mut handles = Vec::new();
         let mut apps_built = Vec::new();
         for number in 0..spec.settings.workers() {
             let make = apps(surroundings).map_err(io::Error::other)?;
             let Started { worker, handle, built } = worker::start(number, &spec, make)?;
-            workers.push(worker);
+            opening.workers.push(worker);
             handles.push(handle);
-            apps_built.push(built);
+            apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });
         }
-        for built in apps_built {
-            built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())).map_err(io::Error::other)?;
-        }
-        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, spec, workers, handles })
+        try_join_all(apps_built).await.map_err(io::Error::other)?;
+        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, spec, handles })
     }
 }
 
@@ -67,26 +69,88 @@ pub(crate) struct BuiltHttp {
     backlog: u32,
     scheme: &'static str,
     spec: Arc<WorkerSpec>,
-    workers: Vec<Worker>,
     handles: Vec<WorkerHandle>,
 }
 
 impl BuiltHttp {
-    /// Listens and serves. On the async runtime.
+    /// Listens and serves, as the next of the servers that were built. On the async runtime.
     ///
     /// # Errors
     ///
     /// Why not, and what to do about it.
-    pub(crate) fn open(self) -> Result<Serving, String> {
-        let Self { sockets, setting, backlog, scheme, spec, workers, handles } = self;
+    pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
+        let Self { sockets, setting, backlog, scheme, spec, handles } = self;
+        let workers = handles.len();
         let listeners = sockets.into_iter().map(|socket| socket.listen(backlog, setting));
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();
         let acceptor = accept::start(listeners, handles, Arc::clone(&spec.room), obstacles);
         let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
-        let tables = RequestTables::new(workers.iter().map(|worker| Arc::clone(&worker.table)));
-        Ok(Serving { urls, tables, obstacle, announces: Arc::clone(&spec.announces), workers, acceptor })
+        let workers: Vec<_> = opening.workers.drain(..workers).collect();
+        let tables = tables_of(&workers);
+        let announces = Arc::clone(&spec.announces);
+        opening.open.push(Serving { urls, tables, obstacle, announces, workers, acceptor });
+        Ok(())
+    }
+}
+
+fn tables_of(workers: &[Worker]) -> RequestTables {
+    RequestTables::new(workers.iter().map(|worker| Arc::clone(&worker.table)))
+}
+
+/// Servers that are being opened, all together or none. Whoever gives that up closes them.
+#[derive(Default)]
+pub(crate) struct Opening {
+    /// The workers of those that are not open yet, in the order of their servers.
+    workers: Vec<Worker>,
+    open: Vec<Serving>,
+}
+
+impl Opening {
+    /// All servers, now that they are open.
+    pub(crate) fn opened(&mut self) -> Vec<Serving> {
+        std::mem::take(&mut self.open)
+    }
+
+    /// Returns what says how many workers still have something of an app, once they are being closed.
+    pub(crate) fn waits(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+        let of_open = self.open.iter().map(|server| server.tables.clone());
+        let tables: Vec<_> = of_open.chain([tables_of(&self.workers)]).collect();
+        move || match tables.iter().map(|tables| tables.traffic().workers_left).sum() {
+            0 => None,
+            1 => Some("a worker thread that builds or drops its app".to_owned()),
+            several => Some(format!("{several} worker threads that build or drop their apps")),
+        }
+    }
+
+    /// Ends the workers and the servers, and waits until nothing of an app is left. An app that is being built can't be
+    /// cancelled: it has until then, or until the stop is hurried.
+    pub(crate) async fn close(self, until: Instant, asked: &watch::Receiver<Asked>) -> Traffic {
+        let Self { mut workers, open } = self;
+        let tables = tables_of(&workers);
+        tables.cut();
+        workers.iter().for_each(|worker| worker.command(Command::Cut));
+        let times = DrainTimes { quiet: Duration::ZERO, cut: Instant::now(), leave: until };
+        let drains = open.into_iter().map(|server| {
+            let mut asked = asked.clone();
+            async move { server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
+        });
+        let all_gone = join_all(workers.iter_mut().map(|worker| async {
+            worker.ended().await;
+            // One that has panicked doesn't say so.
+            worker.table.go();
+        }));
+        let ended = async {
+            let mut asked = asked.clone();
+            tokio::select! {
+                _ = all_gone => {}
+                () = sleep_until(until.max(Instant::now() + LEAVING)) => {}
+                () = hurried(&mut asked) => sleep(LEAVING).await,
+            }
+        };
+        let (opened, ()) = tokio::join!(join_all(drains.collect::<Vec<_>>()), ended);
+        opened.into_iter().fold(tables.traffic(), Traffic::and)
     }
 }
 

@@ -31,6 +31,7 @@ mod startup;
 mod streams;
 mod stuck;
 mod tls;
+mod unopened;
 mod websocket;
 
 use lifecycle_tests::{http, load};

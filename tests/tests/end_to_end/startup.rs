@@ -107,14 +107,15 @@ fn an_app_that_can_not_be_built_is_a_failed_start() {
 #[test]
 fn an_app_that_is_never_built_is_a_failed_start() {
     let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
-    let ended = program.start().end();
+    // What is left of the grace period goes to the thread that builds it.
+    let ended = program.env("LIFECYCLE_GRACE", "2s").end();
     ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
     ended.expect_said(&["start failed: building the app ran into the startup timeout"]);
 }
 
 #[test]
 fn a_signal_ends_the_start_while_an_app_is_being_built() {
-    let mut program = program!("service").args("app=hang").start();
+    let mut program = program!("service").args("app=hang").env("LIFECYCLE_GRACE", "2s").start();
     program.wait_for("done warm");
     let ended = program.stop();
     ended
