@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::event::{Event, Observer, Outcome, ServiceState, over_budget, readable};
+use crate::event::{Event, Observer, Outcome, ServiceState, held, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
@@ -176,6 +176,7 @@ impl Observer for Console {
                 let (name, place) = (hook.name, hook.place());
                 self.complain(&format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
             }
+            Event::ValueHeld { hook, others } => self.complain(&held(hook, *others)),
             Event::Listening { url } => self.say(&format!("listening on {url}")),
             Event::AdminListening { url } => self.say(&format!("probes on {url}")),
             Event::AcceptFailed { error } => self.complain(&format!(

@@ -62,6 +62,14 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// The stop is over, and others still hold the value of a hook: a task that goes on, a `static`, a value that is held
+    /// itself. Its drop has not run.
+    ValueHeld {
+        /// Whose value.
+        hook: &'static HookMeta,
+        /// How many others hold it.
+        others: usize,
+    },
     /// A server accepts connections here.
     Listening {
         /// As a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
@@ -320,6 +328,16 @@ impl Events {
 /// What there is to say of a stop that may take longer than it has.
 pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> String {
     format!("the stop may take {}, but has {}: {}", readable(sum), readable(grace), path.join(" + "))
+}
+
+/// Returns what there is to say of a value that others still hold.
+pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
+    let (name, place) = (hook.name(), hook.place());
+    let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
+    format!(
+        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \
+         {them} when `Stop` fires, or make {them} a service"
+    )
 }
 
 /// A duration for programs: milliseconds, to the microsecond.

@@ -2,6 +2,7 @@
 //! running.
 
 mod crew;
+mod held;
 mod path;
 
 use std::collections::HashMap;
@@ -17,9 +18,10 @@ use crate::plan::{ABANDON_AFTER, Budget, Plan, Step};
 use crate::scope::Scope;
 use crate::services::{self, Blueprint, Supervised};
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
-use crate::task::{Task, Value};
+use crate::task::Task;
 
 pub(crate) use crew::{Crew, Ended, Time};
+use held::Held;
 use path::Way;
 pub(crate) use path::{CriticalPath, Pace};
 
@@ -38,6 +40,7 @@ pub(crate) struct Executor {
     all_started: bool,
     /// The services that have begun.
     services: HashMap<usize, Supervised>,
+    held: Held,
     jitter: fn() -> f64,
     pace: Option<Arc<dyn Pace>>,
 }
@@ -80,7 +83,8 @@ impl Executor {
         pace: Option<Arc<dyn Pace>>,
     ) -> Self {
         let started = vec![false; plan.hooks().len()];
-        Self { plan, scope, work, events, started, all_started: false, services: HashMap::new(), jitter, pace }
+        let (services, held) = (HashMap::new(), Held::default());
+        Self { plan, scope, work, events, started, all_started: false, services, held, jitter, pace }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -202,11 +206,8 @@ impl Executor {
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
-                let gone = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
-                let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
-                let share = Time { end, limit: Limit::Grace, gone };
-                let is_hurried = asked.borrow().hurry;
-                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], share, is_hurried) {
+                let share = share_of(step, deadline, budget);
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], share, asked) {
                     way.passed(step);
                 }
             }
@@ -224,8 +225,15 @@ impl Executor {
                 return way.critical_path(plan.hooks());
             }
             while let Some(one) = ended {
-                way.ended(one.step, one.took);
-                self.stop_ended(graph.steps()[one.step], one);
+                let step = one.step;
+                let one = match graph.steps()[step] {
+                    Step::Drop(at) => self.drop_awaited(&mut crew, at, share_of(step, deadline, budget), one),
+                    _ => Some(one),
+                };
+                if let Some(one) = one {
+                    way.ended(step, one.took);
+                    self.stop_ended(graph.steps()[step], one);
+                }
                 ended = crew.next_ended();
             }
         }
@@ -241,10 +249,17 @@ impl Executor {
     }
 
     /// Begins a step of the stop. `false` if there is nothing to wait for.
-    fn begin_to_stop(&self, crew: &mut Crew, step: usize, what: Step, share: Time, is_hurried: bool) -> bool {
+    fn begin_to_stop(
+        &mut self,
+        crew: &mut Crew,
+        step: usize,
+        what: Step,
+        share: Time,
+        asked: &watch::Receiver<Asked>,
+    ) -> bool {
         match what {
             Step::Barrier(_) => false,
-            Step::Stop(at) => self.tell_service(crew, step, at, share, is_hurried),
+            Step::Stop(at) => self.tell_service(crew, step, at, share, asked.borrow().hurry),
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
@@ -255,16 +270,7 @@ impl Executor {
                 self.begin(crew, step, hook, share);
                 true
             }
-            Step::Drop(at) => {
-                let hook = self.plan.hooks()[at];
-                let Some(value) = self.scope.take(at).filter(Value::drop_runs_code) else { return false };
-                let task = Task::blocking(move || {
-                    drop(value);
-                    Ok(Value::new(()))
-                });
-                crew.begin(step, hook, task, Instant::now(), share);
-                true
-            }
+            Step::Drop(at) => self.begin_to_drop(crew, step, at, share, asked),
         }
     }
 
@@ -313,11 +319,9 @@ impl Executor {
                 let hook = self.plan.hooks()[at];
                 self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
             }
-            Step::Drop(at) if outcome.is_failure() => {
-                self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
-            }
+            Step::Drop(at) => self.drop_ended(at, Some(outcome)),
             Step::Stop(at) => self.services[&at].tell_of_end(&self.events, ended.at, outcome),
-            Step::Drop(_) | Step::Barrier(_) => {}
+            Step::Barrier(_) => {}
         }
     }
 
@@ -328,6 +332,13 @@ impl Executor {
         let time = own_time(hook, now, of_phase);
         crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, time);
     }
+}
+
+/// The time of a step of the stop: what is behind it keeps its own.
+fn share_of(step: usize, deadline: Instant, budget: &Budget) -> Time {
+    let gone = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
+    let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
+    Time { end, limit: Limit::Grace, gone }
 }
 
 /// How long a hook has: its own timeout, and at most that of its phase.

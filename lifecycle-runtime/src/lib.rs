@@ -148,7 +148,7 @@ pub use lifecycle_macros::test;
 pub use lifecycle_macros::{health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
 pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};
-pub use report::{HookReport, RecurringReport, Report, ServiceReport};
+pub use report::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
 pub use scope::Scope;
 pub use server::{BuildApp, Http, IntoHttp, probes};
 pub use service::Service;

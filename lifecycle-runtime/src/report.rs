@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, Traffic, millis, readable};
+use crate::event::{Event, Observer, Traffic, held, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
 
 use hooks::as_millis;
-pub use hooks::{HookReport, RecurringReport, ServiceReport};
+pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
 
 /// What became of a run, from its first hook to its last.
 ///
@@ -70,6 +70,9 @@ pub struct Report {
     pub recurring: Vec<RecurringReport>,
     /// The services, in the order in which they began; how each ended is among the [`hooks`](Self::hooks), too.
     pub services: Vec<ServiceReport>,
+    /// The values that others still held at the end, in the order in which they were to be dropped. They don't count for the
+    /// exit code: who keeps a value beyond the run may do so on purpose.
+    pub held: Vec<HeldReport>,
     /// What went through the servers.
     pub traffic: Traffic,
     /// The hooks that the start could not be faster than, each with how long it took.
@@ -125,6 +128,7 @@ impl Report {
             hooks: Vec::new(),
             recurring: Vec::new(),
             services: Vec::new(),
+            held: Vec::new(),
             traffic: Traffic::default(),
             start_path: Vec::new(),
             stop_path: Vec::new(),
@@ -140,6 +144,9 @@ impl fmt::Display for Report {
             let (name, place) = (failed.hook.name(), failed.hook.place());
             let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
             writeln!(f, "{what} `{name}` ({place}) {}", failed.outcome)?;
+        }
+        for HeldReport { hook, others } in &self.held {
+            writeln!(f, "{}", held(hook, *others))?;
         }
         f.write_str(&self.summary())
     }
@@ -194,6 +201,7 @@ struct Record {
     hooks: Vec<HookReport>,
     recurring: Vec<RecurringReport>,
     services: Vec<ServiceReport>,
+    held: Vec<HeldReport>,
     traffic: Traffic,
     hurried: bool,
     /// The exit code, once the report is made.
@@ -251,6 +259,7 @@ impl Observer for Recorder {
                 let outcome = outcome.clone();
                 record.hooks.push(HookReport { hook, ended_at: at, took: Duration::ZERO, outcome, is_drop: true });
             }
+            Event::ValueHeld { hook, others } => record.held.push(HeldReport { hook, others: *others }),
             Event::StartFailed { reason } => {
                 record.error = Some(reason.clone());
                 record.start_ended = Some(at);
@@ -334,6 +343,7 @@ impl Recorder {
             hooks,
             recurring: record.recurring.clone(),
             services: record.services.clone(),
+            held: record.held.clone(),
             traffic: record.traffic.clone(),
             start_path,
             stop_path,

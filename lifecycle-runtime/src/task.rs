@@ -34,7 +34,22 @@ impl Value {
 
     /// Whether dropping this runs code of the user's: code that may block, panic or take long.
     pub(crate) fn drop_runs_code(&self) -> bool {
-        self.needs_drop && self.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) == 1)
+        self.needs_drop() && self.others() == 0
+    }
+
+    /// Whether dropping the last of these runs code of the user's.
+    pub(crate) fn needs_drop(&self) -> bool {
+        self.needs_drop && self.shared.is_some()
+    }
+
+    /// Returns how many others hold the value.
+    pub(crate) fn others(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| Arc::strong_count(shared) - 1)
+    }
+
+    /// Takes the value out, and leaves none.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(()))
     }
 }
 

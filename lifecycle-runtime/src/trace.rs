@@ -34,6 +34,7 @@ impl Observer for Trace {
                 tracing::warn!(hook = hook.name, place = hook.place(), outcome = %after, ?delay, "service backs off");
             }
             Event::Service { hook, state } => tracing::info!(hook = hook.name, %state, "service"),
+            Event::ValueHeld { hook, others } => tracing::warn!(hook = hook.name, others, "value still held"),
             Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
             Event::Listening { url } => tracing::info!(url, "listening"),
             Event::AcceptFailed { error } => tracing::error!(error, "can't accept connections"),

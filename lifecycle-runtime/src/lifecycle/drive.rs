@@ -5,28 +5,47 @@ use std::future::pending;
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::run::{Run, Servers};
-use super::stage::{Stage, serve};
+use super::stage::{Paths, Stage, serve};
 use crate::event::Event;
+use crate::executor::Executor;
 use crate::hook::Kind;
 use crate::recurring::Recurring;
 use crate::report::Report;
-use crate::server::Opening;
+use crate::server::{Opening, Serving};
+use crate::state::State;
 use crate::watchdog::Leash;
 
+/// A run whose hooks have all ended; what is left are values that others hold, and the report.
+pub(super) struct Over {
+    run: Run,
+    executor: Executor,
+    paths: Paths,
+    admin: Vec<Serving>,
+}
+
 impl Run {
-    /// Starts, waits for a reason to stop, stops.
+    /// Starts, waits for a reason to stop, stops, and reports.
     pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
+        match self.play(servers, leash).boxed().await {
+            Ok(over) => over.end().await,
+            Err(report) => *report,
+        }
+    }
+
+    /// Starts, waits for a reason to stop, stops. Or reports why it could not begin.
+    pub(super) async fn play(self, servers: Servers, leash: Option<Leash>) -> Result<Over, Box<Report>> {
         let mut opening = Opening::default();
         let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening).boxed().await {
             Ok(admin) => admin,
             Err(failure) => {
                 opening.close(Instant::now(), &self.handle.asked()).boxed().await;
                 self.console.complain(&failure.reason);
-                return Report::not_begun(1, failure.reason);
+                return Err(Box::new(Report::not_begun(1, failure.reason)));
             }
         };
         let urls = admin.iter().flat_map(|server| &server.urls);
@@ -51,18 +70,50 @@ impl Run {
             recurring_over.notify_one();
             pending::<Infallible>().await
         };
-        let paths = tokio::select! {
+        let (executor, paths) = tokio::select! {
             biased;
             // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
             never = recur => match never {},
-            paths = stage.play(servers.apps).boxed() => paths,
+            played = stage.play(servers.apps).boxed() => played,
         };
-        let report = self.recorder.report(paths.start, paths.stop);
-        self.console.report(&report);
-        for server in admin {
+        Ok(Over { run: self, executor, paths, admin })
+    }
+}
+
+impl Over {
+    /// Settles what is left, and reports.
+    pub(super) async fn end(mut self) -> Report {
+        let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
+        self.executor.settle(deadline).boxed().await;
+        let report = self.report();
+        for server in self.admin {
             server.close().await;
         }
+        report
+    }
+
+    /// The same, and shuts the runtime down. If values are held, before it reports: then tasks let go of them, and what they
+    /// held is dropped here.
+    pub(super) fn end_with(mut self, runtime: Runtime) -> Report {
+        if self.executor.holds_nothing() {
+            let report = runtime.block_on(self.end().boxed());
+            // Work on the blocking pool that never ends must not keep the process.
+            runtime.shutdown_background();
+            return report;
+        }
+        let admin = std::mem::take(&mut self.admin);
+        runtime.block_on(async { futures_util::future::join_all(admin.into_iter().map(Serving::close)).await }.boxed());
+        runtime.shutdown_timeout(self.run.patience());
+        self.executor.settle_here();
+        self.report()
+    }
+
+    fn report(&mut self) -> Report {
+        let paths = std::mem::take(&mut self.paths);
+        self.run.enter(State::Stopped);
+        let report = self.run.recorder.report(paths.start, paths.stop);
+        self.run.console.report(&report);
         report
     }
 }

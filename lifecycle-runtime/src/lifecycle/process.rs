@@ -72,9 +72,11 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let report = runtime.block_on(spawned(run.drive(servers, Some(leash))));
-    // Work on the blocking pool that never ends must not keep the process.
-    runtime.shutdown_background();
+    let report = match runtime.block_on(spawned(run.play(servers, Some(leash)))) {
+        Some(Ok(over)) => over.end_with(runtime),
+        Some(Err(report)) => *report,
+        None => gone(),
+    };
     Ok(report.exit_code())
 }
 
@@ -106,7 +108,12 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     });
     let report = report.await;
     asks.disarm();
-    report
+    report.unwrap_or_else(gone)
+}
+
+/// The report of a run whose runtime went away before its end.
+fn gone() -> Report {
+    Report::not_begun(3, "the async runtime went away".to_owned())
 }
 
 /// Asks for the stop of a run that nobody awaits any more.
@@ -142,13 +149,13 @@ impl Drop for Unfinished {
 }
 
 /// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
-/// whatever becomes of the one who waits for it.
-async fn spawned(drive: impl Future<Output = Report> + Send + 'static) -> Report {
-    let (reports, report) = oneshot::channel();
+/// whatever becomes of the one who waits for it. `None` if the runtime goes away before.
+async fn spawned<T: Send + 'static>(drive: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let (ends, end) = oneshot::channel();
     // In a box, as tasks of other kinds are: each type of future in a task is compiled anew.
-    let task = async move { drop(reports.send(drive.await)) }.boxed();
+    let task = async move { drop(ends.send(drive.await)) }.boxed();
     match tokio::spawn(task).await.map_err(JoinError::try_into_panic) {
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        _ => report.await.unwrap_or_else(|_| Report::not_begun(3, "the async runtime went away".to_owned())),
+        _ => end.await.ok(),
     }
 }

@@ -1,12 +1,13 @@
 //! One run: what it is made of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Events, Observer};
+use crate::event::{Event, Events, Observer};
 use crate::executor::{Pace, Work};
 use crate::health::{Checks, Health};
 use crate::hook::Kind;
@@ -18,6 +19,10 @@ use crate::scope::Scope;
 use crate::server::{BoundHttp, Surroundings};
 use crate::state::State;
 use crate::stop::{Progress, Stop, StopHandle};
+
+/// The part of the grace period that a stop waits for those who hold values, all together: as long as for a client that is
+/// quiet, by default.
+const PATIENCE: u32 = 100;
 
 /// Everything that a run is made of.
 pub(crate) struct Run {
@@ -44,11 +49,14 @@ pub(crate) struct Conduct {
     pub(crate) jitter: fn() -> f64,
     /// When steps begin that wait for nothing.
     pub(crate) pace: Option<Arc<dyn Pace>>,
+    /// Whether the stop waits for those who hold values.
+    pub(crate) is_patient: bool,
 }
 
 impl Default for Conduct {
     fn default() -> Self {
-        Self { work: Arc::new(|hook, scope| (hook.run)(scope)), jitter: fastrand::f64, pace: None }
+        let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
+        Self { work, jitter: fastrand::f64, pace: None, is_patient: true }
     }
 }
 
@@ -102,6 +110,22 @@ impl Run {
             conduct,
             recorder,
             checks,
+        }
+    }
+
+    /// Returns how long the stop waits for those who hold values.
+    pub(super) fn patience(&self) -> Duration {
+        self.config.grace / PATIENCE
+    }
+
+    /// Changes the state, and tells of it if it is another.
+    pub(super) fn enter(&self, state: State) {
+        let change = |progress: &mut Progress| {
+            progress.has_started |= state == State::Ready;
+            std::mem::replace(&mut progress.state, state) != state
+        };
+        if self.progress.send_if_modified(change) || state == State::Starting {
+            self.events.emit(&Event::State(state));
         }
     }
 }

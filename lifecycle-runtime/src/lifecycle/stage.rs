@@ -17,7 +17,7 @@ use crate::hook::Kind;
 use crate::plan::Budget;
 use crate::server::{BoundHttp, DrainTimes, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
-use crate::stop::{Asked, Progress, StopCause, hurried, stop_asked};
+use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::watchdog::Leash;
 
 /// How often a start, and how often a stop, says what it waits for.
@@ -45,8 +45,9 @@ pub(super) struct Paths {
 }
 
 impl Stage<'_> {
-    pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> Paths {
-        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter, pace }, .. } = self.run;
+    pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
+        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter, pace, is_patient }, .. } =
+            self.run;
         let mut executor = Executor::new(
             Arc::clone(plan),
             surroundings.scope.clone(),
@@ -58,7 +59,7 @@ impl Stage<'_> {
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
 
-        self.enter(State::Starting);
+        self.run.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
         match executor.start(Kind::Startup, limit, &mut asked).await {
             Ok(path) => {
@@ -84,10 +85,13 @@ impl Stage<'_> {
             }
         }
         self.recurring_over.notified().await;
-        self.enter(State::Stopping);
+        self.run.enter(State::Stopping);
+        if *is_patient {
+            let awaited = executor.be_patient(self.run.patience());
+            self.run.live.add(move |_| awaited.now());
+        }
         paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget, &mut asked).await);
-        self.enter(State::Stopped);
-        paths
+        (executor, paths)
     }
 
     /// Everything between the last startup hook and the first shutdown hook.
@@ -179,7 +183,7 @@ impl Stage<'_> {
         if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
             path.extend(executor.start(Kind::Ready, limit, asked).await?);
         }
-        self.enter(State::Ready);
+        self.run.enter(State::Ready);
         self.release_watchdog();
         Ok(stop_asked(asked).await)
     }
@@ -260,16 +264,6 @@ impl Stage<'_> {
     /// When nothing may go on but shutdown hooks and teardowns.
     fn drain_end(&self) -> Instant {
         earlier(self.deadline(), self.stop_budget.whole())
-    }
-
-    fn enter(&self, state: State) {
-        let change = |progress: &mut Progress| {
-            progress.has_started |= state == State::Ready;
-            std::mem::replace(&mut progress.state, state) != state
-        };
-        if self.run.progress.send_if_modified(change) || state == State::Starting {
-            self.run.events.emit(&Event::State(state));
-        }
     }
 
     /// The start is over; a stop, also one asked for just now, has a deadline of its own.

@@ -57,6 +57,17 @@ impl RecurringReport {
     }
 }
 
+/// Value of a hook that others still held at the end of the run, so that its drop had not run.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct HeldReport {
+    /// Hook whose value it is.
+    #[serde(flatten, serialize_with = "as_hook")]
+    pub hook: &'static HookMeta,
+    /// Number of those who held it: tasks that went on, a `static`, values that were held themselves.
+    pub others: usize,
+}
+
 /// What became of a service.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]

@@ -13,6 +13,7 @@ mod configuration;
 mod drain;
 mod dropped;
 mod harness;
+mod held;
 mod http2;
 mod idle;
 mod in_flight;

@@ -91,7 +91,12 @@ impl Play {
             handle: StopHandle::new(),
             inbox: OnceLock::new(),
         });
-        let conduct = Conduct { work: work(Arc::clone(&script), self.behaviours), jitter: || 1.0, pace: self.pace };
+        let conduct = Conduct {
+            work: work(Arc::clone(&script), self.behaviours),
+            jitter: || 1.0,
+            pace: self.pace,
+            is_patient: true,
+        };
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Seen(Arc::clone(&script)))];
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());
