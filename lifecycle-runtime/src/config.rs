@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) bind: Option<Vec<String>>,
     /// Where the probes are answered.
     pub(crate) admin: Option<String>,
+    /// The time for which idle connections are kept instead of the server's own; zero if they are not.
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) ready_while_draining: bool,
     /// The number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
@@ -41,6 +43,7 @@ impl Default for Config {
             strict_budget: false,
             bind: None,
             admin: None,
+            keep_alive: None,
             ready_while_draining: false,
             workers: None,
             plan: None,
@@ -68,7 +71,7 @@ pub(crate) const MAX_WORKERS: usize = 512;
 
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
-const VARIABLES: [Variable; 12] = [
+const VARIABLES: [Variable; 13] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
@@ -87,6 +90,11 @@ const VARIABLES: [Variable; 12] = [
         set: |c, v| set(&mut c.drain_timeout, duration(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_GRACE", form: DURATION, set: |c, v| set(&mut c.grace, positive(v)) },
+    Variable {
+        name: "LIFECYCLE_KEEP_ALIVE",
+        form: "off or a duration such as 250ms, 5s or 2m",
+        set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
+    },
     Variable {
         name: "LIFECYCLE_PLAN",
         form: "text, snapshot, mermaid, dot or json",
@@ -112,11 +120,17 @@ const VARIABLES: [Variable; 12] = [
 ];
 
 impl Config {
-    /// These settings with those of the environment over them.
+    /// Puts the settings of the environment over these. A variable that is empty is as good as unset.
+    ///
+    /// # Errors
+    ///
+    /// Each name that begins like a setting and is none, and each value that a setting can't have.
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let is_ours =
-            |name: &str, value: &str| name.starts_with(PREFIX) && name != SEED && !is_of_kubernetes(name, value);
+        let is_ours = |name: &str, value: &str| {
+            let is_set = name.starts_with(PREFIX) && !value.trim().is_empty();
+            is_set && name != SEED && !is_of_a_service(name, value)
+        };
         let ours = environment.into_iter().filter(|(name, value)| is_ours(name, value));
         let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}={value}")).collect();
         ours.sort();
@@ -139,6 +153,7 @@ impl Config {
             *duration = LONGEST.min(*duration);
         }
         self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));
+        self.keep_alive = self.keep_alive.map(|duration| LONGEST.min(duration));
         self
     }
 
@@ -150,23 +165,34 @@ impl Config {
     }
 }
 
-/// Whether Kubernetes has set this, as it does in each container beside a Service that is named `lifecycle`:
-/// `LIFECYCLE_SERVICE_HOST`, `LIFECYCLE_SERVICE_PORT`, with `_` and the port's name for each port, and what Docker had for
-/// links: `LIFECYCLE_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_PORT_80_TCP` and three that begin with that.
-fn is_of_kubernetes(name: &str, value: &str) -> bool {
-    let is_of_port = |rest: &str| {
-        let mut words = rest.split('_');
+/// Tells whether Kubernetes or Docker has set this variable to point to another service.
+///
+/// Kubernetes sets such variables in each container of a namespace for each Service there, and a Service may be named
+/// `lifecycle` or `lifecycle-web`: `LIFECYCLE_WEB_SERVICE_HOST`, `LIFECYCLE_WEB_SERVICE_PORT`, the latter with `_` and a
+/// port's name for each port, and the forms of Docker's links (kubernetes.io, "Service: Discovering services").
+/// Those are `LIFECYCLE_WEB_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_WEB_PORT_80_TCP` with four endings (`_START` and `_END`
+/// for ranges), `LIFECYCLE_WEB_NAME=/one/other` and `LIFECYCLE_WEB_ENV_` with a variable's name (docs.docker.com,
+/// "Legacy container links").
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    // From here on with the `_` before each form, which is also what follows the name `lifecycle` itself.
+    let Some(rest) = name.strip_prefix(PREFIX.trim_end_matches('_')) else { return false };
+    let after = |form: &str| rest.split_once(form).map(|(_, after)| after);
+    let is_of_port = |port: &str| {
+        let mut words = port.split('_');
         words.next().is_some_and(|number| number.parse::<u16>().is_ok())
             && matches!(words.next(), Some("TCP" | "UDP" | "SCTP"))
-            && matches!(words.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+            && matches!(words.next(), None | Some("PROTO" | "PORT" | "ADDR" | "START" | "END"))
             && words.next().is_none()
     };
-    match name.strip_prefix(PREFIX).unwrap_or_default() {
-        "SERVICE_HOST" | "SERVICE_PORT" => true,
+    rest.ends_with("_SERVICE_HOST")
+        || rest.ends_with("_SERVICE_PORT")
+        || after("_SERVICE_PORT_").is_some_and(|port| !port.is_empty())
         // Somebody may think that a number belongs there.
-        "PORT" => value.contains("://"),
-        other => other.starts_with("SERVICE_PORT_") || other.strip_prefix("PORT_").is_some_and(is_of_port),
-    }
+        || (rest.ends_with("_PORT") && value.contains("://"))
+        // The service's own name may have such words, too.
+        || rest.match_indices("_PORT_").any(|(at, form)| is_of_port(&rest[at + form.len()..]))
+        || (rest.ends_with("_NAME") && value.starts_with('/'))
+        || after("_ENV_").is_some_and(|variable| !variable.is_empty())
 }
 
 /// The variable that may have been meant: one that is a few letters away.
@@ -190,6 +216,10 @@ fn positive(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("nothing can finish in no time".to_owned()),
         duration => Ok(duration),
     }
+}
+
+fn keep_alive(text: &str) -> Result<Duration, String> {
+    if text == "off" { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 fn switch(text: &str) -> Result<bool, String> {

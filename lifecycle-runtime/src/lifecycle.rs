@@ -61,6 +61,7 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s` |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period |
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
+/// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes each connection after its response |
 /// | `LIFECYCLE_PLAN` | prints the plan as `text`, `snapshot`, `mermaid`, `dot` or `json` and exits | |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`](Self::quiet_window) | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`](Self::ready_while_draining) | `off` |
@@ -68,8 +69,10 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
-/// A name that begins so and that is none of these is refused, with exit code 2, but those that Kubernetes sets in each container beside a
-/// Service that is named `lifecycle` (`LIFECYCLE_SERVICE_HOST`, `LIFECYCLE_PORT_80_TCP`, …): they are nothing to a program.
+/// A name that begins so and that is none of these is refused, with exit code 2. Those that Kubernetes and Docker set to
+/// point to a service named `lifecycle` or `lifecycle-web` are nothing to a program (`LIFECYCLE_WEB_SERVICE_HOST`,
+/// `LIFECYCLE_PORT_80_TCP`, …), and a variable that is empty is as good as unset. A program without a server ignores
+/// those that are for servers, and says so.
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
     pub(crate) config: Config,

@@ -32,7 +32,7 @@ pub(crate) use actix_web::dev::ServiceResponse;
 #[cfg(feature = "testing")]
 pub(crate) use actix_web::test::TestRequest;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::error::BoxError;
 use crate::health::Health;
 use crate::hook::HookMeta;
@@ -184,12 +184,12 @@ impl Http {
         !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
     }
 
-    /// Replaces what the environment says.
-    pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, workers: Option<usize>) {
+    /// Replaces the addresses, if there are others, and the settings that the environment has set.
+    pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, config: &Config) {
         if let Some(addresses) = addresses {
             self.addresses = addresses;
         }
-        self.settings.workers = workers.or(self.settings.workers);
+        self.settings.override_with(config);
     }
 
     /// Binds the addresses, none of which the program may have taken; nothing listens yet.

@@ -50,6 +50,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
     };
     let console = if config.console { Console::stderr() } else { Console::silent() };
     let mut observers = std::mem::take(&mut lifecycle.observers);
+    let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };
     let handle = lifecycle.handle.clone();
     let checked = if may_wait(&lifecycle, &config) {
         checked_elsewhere(lifecycle, config.clone(), &handle).await
@@ -57,6 +58,9 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
         checked(lifecycle, &config)
     };
     let Checked { plan, exceeded, servers } = checked.map_err(|refusal| refusal.report(&console))?;
+    if let Some(line) = ignored {
+        console.say(&line);
+    }
     observers.push(Arc::new(Trace));
     if config.console {
         observers.push(Arc::new(console.clone()));
@@ -142,17 +146,31 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     Ok(Checked { plan, exceeded, servers })
 }
 
+/// Returns a line about the settings of a server that a program without one was given; `None` if it was given none.
+fn ignored(config: &Config) -> Option<String> {
+    let settings = [
+        ("LIFECYCLE_BIND", config.bind.is_some()),
+        ("LIFECYCLE_WORKERS", config.workers.is_some()),
+        ("LIFECYCLE_KEEP_ALIVE", config.keep_alive.is_some()),
+    ];
+    let given: Vec<_> = settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    let (verb, names) = (if given.len() == 1 { "is" } else { "are" }, given.join(" and "));
+    (!given.is_empty()).then(|| format!("{names} {verb} ignored: this program has no HTTP server"))
+}
+
 /// Takes every server's addresses.
 fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> {
     match &mut servers[..] {
-        [server] => server.override_with(config.bind.clone(), config.workers),
+        // An environment may be shared by several programs.
+        [] => {}
+        [server] => server.override_with(config.bind.clone(), config),
         _ if config.bind.is_some() => {
             return Err(HttpError::Config(ConfigError::new(format!(
                 "LIFECYCLE_BIND is for programs with one HTTP server, and this one has {}",
                 servers.len()
             ))));
         }
-        _ => servers.iter_mut().for_each(|server| server.override_with(None, config.workers)),
+        _ => servers.iter_mut().for_each(|server| server.override_with(None, config)),
     }
     let mut taken = Taken::default();
     let apps = servers.into_iter().map(|server| server.bound(&mut taken)).collect::<Result<_, _>>()?;
@@ -165,7 +183,7 @@ impl Lifecycle {
     /// Takes a free port for each server, whatever its own addresses are.
     pub(crate) fn bound_to_free_ports(&mut self) -> Servers {
         let servers = std::mem::take(&mut self.servers).into_iter().map(|mut server| {
-            server.override_with(Some(vec!["127.0.0.1:0".to_owned()]), None);
+            server.override_with(Some(vec!["127.0.0.1:0".to_owned()]), &Config::default());
             server.bound(&mut Taken::default()).unwrap_or_else(|error| match error {
                 HttpError::Config(error) => panic!("{error}"),
                 HttpError::Bind(error) => panic!("{error}"),

@@ -86,7 +86,7 @@ fn service(
     let on_connect = settings.on_connect.clone();
     let mut service = HttpService::build()
         .local_addr(address)
-        .keep_alive(settings.keep_alive.unwrap_or_default())
+        .keep_alive(settings.keep_alive())
         .client_disconnect_timeout(settings.client_disconnect_timeout())
         .on_connect_ext(move |transport: &Transport, extensions| {
             if let Some(on_connect) = &on_connect {

@@ -7,14 +7,22 @@ use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::http::KeepAlive;
+use actix_web::http::header::HeaderValue;
 
 use super::Http;
-use crate::config::MAX_WORKERS;
+use crate::config::{Config, MAX_WORKERS};
+
+#[cfg(test)]
+mod tests;
 
 /// Called with the connection's transport when a client connects.
 pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Longer than a load balancer keeps a connection that nothing goes through, which is 60 s with most: the side that
+/// closes first must not be the one that can't know of the next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
@@ -46,7 +54,11 @@ macro_rules! settings {
 settings! {
     /// The number of worker threads; the number of processors by default. `LIFECYCLE_WORKERS` overrides it.
     workers: usize;
-    /// How long an idle connection is kept; 5 s by default.
+    /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has 5 s.
+    /// `LIFECYCLE_KEEP_ALIVE` overrides it.
+    ///
+    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this server (60 s with
+    /// most): if the server closes first, a request may be on its way, and its client gets 502.
     keep_alive: KeepAlive;
     /// Whether small writes are sent at once (`TCP_NODELAY`); they are by default.
     tcp_nodelay: bool;
@@ -85,10 +97,21 @@ settings! {
     server_hostname: String;
 }
 
-/// What is not set is as in `HttpServer`; what actix-http knows the default of is left to it.
+/// What is not set is as in `HttpServer`, but `keep_alive`; what actix-http knows the default of is left to it.
 impl Settings {
     pub(super) fn workers(&self) -> usize {
         self.workers.unwrap_or_else(parallelism)
+    }
+
+    /// Returns how idle connections are kept.
+    pub(super) fn keep_alive(&self) -> KeepAlive {
+        self.keep_alive.unwrap_or(KeepAlive::Timeout(KEEP_ALIVE))
+    }
+
+    /// Takes over what the environment has set.
+    pub(super) fn override_with(&mut self, config: &Config) {
+        self.workers = config.workers.or(self.workers);
+        self.keep_alive = config.keep_alive.map(KeepAlive::from).or(self.keep_alive);
     }
 
     pub(super) fn max_connections(&self) -> usize {
@@ -146,4 +169,18 @@ impl Http {
         self.settings.on_connect = Some(Arc::new(call));
         self
     }
+}
+
+/// Returns the value of the header `Keep-Alive` with which a response tells its client how long the connection is kept:
+/// `timeout=74`. `None` where there is nothing to tell.
+///
+/// It is for responses over HTTP/1 that keep their connection, and goes with `Connection: keep-alive`; HTTP/2 forbids
+/// both (RFC 9113, section 8.2.2). Clients that heed it, such as Node.js, Java's and Apache's `HttpClient`, don't reuse a
+/// connection when it is about to be closed. The client is told a second less than the server keeps the connection, as
+/// the time counts from the request's end here and from the response's arrival there (Node.js does the same).
+#[cfg_attr(not(test), expect(dead_code, reason = "for where responses are prepared"))]
+pub(super) fn keep_alive_header(keep_alive: KeepAlive) -> Option<HeaderValue> {
+    let KeepAlive::Timeout(kept) = keep_alive else { return None };
+    let told = kept.as_secs().saturating_sub(1);
+    (told > 0).then(|| HeaderValue::from_str(&format!("timeout={told}")).ok()).flatten()
 }

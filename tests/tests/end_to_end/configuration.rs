@@ -78,7 +78,7 @@ fn every_bad_setting_is_named_with_what_is_valid() {
         "LIFECYCLE_WORKERS=0: ",
         "LIFECYCLE_DRAIN_DELAY=-1s: ",
         "LIFECYCLE_PLAN=xml: ",
-        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, \
+        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, LIFECYCLE_KEEP_ALIVE, \
          LIFECYCLE_PLAN, LIFECYCLE_QUIET_WINDOW, LIFECYCLE_READY_WHILE_DRAINING, LIFECYCLE_STARTUP_TIMEOUT, LIFECYCLE_STRICT_BUDGET, LIFECYCLE_WORKERS",
     ]);
 }
@@ -148,4 +148,23 @@ fn a_time_without_end_is_as_good_as_none() {
         let start = program!("service").env(&format!("LIFECYCLE_{name}"), "500000000000years");
         start.start().ready().stop().expect_code(0);
     }
+}
+
+#[test]
+fn settings_of_a_server_are_nothing_to_a_program_without_one() {
+    let start = program!("service").args("no-http").env("LIFECYCLE_WORKERS", "2").env("LIFECYCLE_ADMIN", "");
+    let ended = start.env("LIFECYCLE_BIND", "127.0.0.1:0").start().ready().stop();
+    let line = "LIFECYCLE_BIND and LIFECYCLE_WORKERS are ignored: this program has no HTTP server";
+    ended.expect_code(0).expect_said(&[line]);
+    // What is wrong with them is still wrong.
+    let ended = program!("service").args("no-http").env("LIFECYCLE_WORKERS", "none").end();
+    ended.expect_code(2).expect_did(&[]);
+}
+
+#[test]
+fn what_kubernetes_tells_of_services_keeps_no_program_from_starting() {
+    let start = program!("service").env("LIFECYCLE_WEB_SERVICE_HOST", "10.0.0.1");
+    let start = start.env("LIFECYCLE_WEB_SERVICE_PORT_HTTP", "80").env("LIFECYCLE_WEB_PORT", "tcp://10.0.0.1:80");
+    let start = start.env("LIFECYCLE_WEB_PORT_80_TCP_ADDR", "10.0.0.1").env("LIFECYCLE_GRACE", "");
+    start.start().ready().stop().expect_code(0);
 }

@@ -166,3 +166,22 @@ fn half_a_head_holds_nothing_up_byte_by_byte_beyond_the_time_for_a_head() {
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
     assert!(ended.took < HEAD + Duration::from_secs(2), "{:?}\n{ended}", ended.took);
 }
+
+#[test]
+fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
+    let kept = |keep_alive: &str| {
+        let mut program = program!("routes").env("LIFECYCLE_KEEP_ALIVE", keep_alive).start();
+        let mut client = connect(&program.address());
+        client.send("GET /").expect("it listens");
+        let response = client.response().expect("a response");
+        let (answered, closes) = (Instant::now(), response.announces_close());
+        assert_eq!(client.ending(), Ending::Closed);
+        let took = answered.elapsed();
+        program.stop().expect_code(0);
+        (closes, took)
+    };
+    let (closes, took) = kept("1s");
+    // It is counted from the request, and not from the answer.
+    assert!(!closes && took > Duration::from_millis(500), "{took:?}");
+    assert!(kept("off").0);
+}

@@ -1,0 +1,38 @@
+//! How long idle connections are kept, and what their clients are told of it.
+
+use super::*;
+
+fn kept(http: Option<Duration>, environment: Option<Duration>) -> KeepAlive {
+    let mut settings = Settings { keep_alive: http.map(KeepAlive::from), ..Settings::default() };
+    settings.override_with(&Config { keep_alive: environment, ..Config::default() });
+    settings.keep_alive()
+}
+
+#[test]
+fn idle_connections_are_kept_longer_than_most_balancers_keep_them() {
+    assert_eq!(kept(None, None), KeepAlive::Timeout(Duration::from_secs(75)));
+}
+
+#[test]
+fn the_environment_overrides_how_long_they_are_kept() {
+    let seconds = Duration::from_secs;
+    assert_eq!(kept(Some(seconds(5)), None), KeepAlive::Timeout(seconds(5)));
+    assert_eq!(kept(Some(seconds(5)), Some(seconds(620))), KeepAlive::Timeout(seconds(620)));
+    assert_eq!(kept(Some(seconds(5)), Some(Duration::ZERO)), KeepAlive::Disabled);
+}
+
+#[test]
+fn clients_are_told_a_second_less_and_nothing_where_there_is_nothing_to_tell() {
+    for (keep_alive, told) in [
+        (KeepAlive::Timeout(Duration::from_secs(75)), Some("timeout=74")),
+        (KeepAlive::Timeout(Duration::from_millis(2_900)), Some("timeout=1")),
+        (KeepAlive::Timeout(Duration::from_secs(1)), None),
+        (KeepAlive::Timeout(Duration::from_millis(900)), None),
+        (KeepAlive::Timeout(Duration::ZERO), None),
+        (KeepAlive::Disabled, None),
+        (KeepAlive::Os, None),
+    ] {
+        let header = keep_alive_header(keep_alive);
+        assert_eq!(header.as_ref().map(|header| header.to_str().expect("a text")), told, "{keep_alive:?}");
+    }
+}
