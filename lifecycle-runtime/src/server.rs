@@ -150,6 +150,9 @@ impl Http {
     }
 
     /// Serves over TLS, on the TCP addresses. Unix sockets stay plain.
+    ///
+    /// Offers HTTP/2 and HTTP/1.1, unless the configuration has a list of its own (`alpn_protocols`), which is taken as
+    /// it is: `vec![b"http/1.1".to_vec()]` leaves HTTP/2 out. `HttpServer` puts both before such a list.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {

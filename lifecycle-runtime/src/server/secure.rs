@@ -30,10 +30,10 @@ mod with_rustls {
 
     impl Secure {
         pub(in crate::server) fn new(mut config: rustls::ServerConfig, timeout: Duration) -> Self {
-            // What actix-web offers, before what the user does.
-            let mut protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            protocols.append(&mut config.alpn_protocols);
-            config.alpn_protocols = protocols;
+            // A list that the user wrote is the whole list: it may be there to leave HTTP/2 out.
+            if config.alpn_protocols.is_empty() {
+                config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            }
             Self { acceptor: TlsAcceptor::from(Arc::new(config)), timeout }
         }
 

@@ -1,6 +1,7 @@
-//! Several servers: `servers [certificate=PATH]`
+//! Several servers: `servers [certificate=PATH [alpn=PROTOCOL]]`
 //!
-//! Two plain ones; with an argument a third one over TLS, whose certificate it writes there.
+//! Two plain ones; with an argument a third one over TLS, whose certificate it writes there, and which offers this
+//! protocol and no other if one is named.
 
 use std::process::ExitCode;
 
@@ -18,6 +19,11 @@ fn main() -> ExitCode {
     let lifecycle = Lifecycle::of([]).http(named("first")).http(named("second").workers(1_usize));
     match &*told_to("certificate") {
         "" => lifecycle.run(),
-        path => lifecycle.http(named("secret").rustls(certificate::config(path))).run(),
+        path => {
+            let mut config = certificate::config(path);
+            let alpn = told_to("alpn");
+            config.alpn_protocols.extend((!alpn.is_empty()).then(|| alpn.into_bytes()));
+            lifecycle.http(named("secret").rustls(config)).run()
+        }
     }
 }

@@ -30,6 +30,37 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
+/// What a client that offers both protocols is given.
+fn negotiated(arguments: &str) -> Option<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certificate = folder.path().join("certificate");
+    let start = program!("servers").args(&format!("certificate={} {arguments}", certificate.display()));
+    let mut program = start.without_env("LIFECYCLE_BIND").start();
+    let line = program.wait_for("listening on https://");
+    let mut config = trust(&certificate);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = tls(line.rsplit('/').next().expect("a URL"), config).expect("it listens");
+    let StreamOwned { mut conn, mut sock } = stream;
+    while conn.is_handshaking() {
+        conn.complete_io(&mut sock).expect("a handshake");
+    }
+    let protocol = conn.alpn_protocol().map(<[u8]>::to_vec);
+    if protocol.as_deref() == Some(b"http/1.1") {
+        let mut client = Connection::over(StreamOwned::new(conn, sock));
+        client.send("GET /").expect("it listens");
+        assert_eq!(client.response().expect("a response").body, "secret");
+    }
+    program.signal(Signal::SIGTERM);
+    program.end().expect_code(0);
+    protocol
+}
+
+#[test]
+fn what_is_offered_is_what_the_program_says_or_both() {
+    assert_eq!(negotiated("").as_deref(), Some(&b"h2"[..]));
+    assert_eq!(negotiated("alpn=http/1.1").as_deref(), Some(&b"http/1.1"[..]));
+}
+
 /// A stream over TLS.
 pub(crate) fn tls(address: &str, config: ClientConfig) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = "localhost".try_into().expect("a name");
