@@ -33,6 +33,7 @@ mod streams;
 mod stuck;
 mod tls;
 mod unopened;
+mod versions;
 mod websocket;
 
 use lifecycle_tests::{http, load};
