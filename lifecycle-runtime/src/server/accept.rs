@@ -216,6 +216,8 @@ enum AcceptingListener {
     #[cfg(unix)]
     Inherited(tokio::net::TcpListener),
     #[cfg(unix)]
+    InheritedUnix(tokio::net::UnixListener),
+    #[cfg(unix)]
     Unix(tokio::net::UnixListener, SocketFile),
 }
 
@@ -225,6 +227,8 @@ impl AcceptingListener {
             Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
             #[cfg(unix)]
             Listener::Inherited(listener) => Self::Inherited(tokio::net::TcpListener::from_std(listener)?),
+            #[cfg(unix)]
+            Listener::InheritedUnix(listener) => Self::InheritedUnix(tokio::net::UnixListener::from_std(listener)?),
             #[cfg(unix)]
             Listener::Unix(listener, file) => Self::Unix(tokio::net::UnixListener::from_std(listener)?, file),
         })
@@ -236,7 +240,7 @@ impl AcceptingListener {
             #[cfg(unix)]
             Self::Inherited(listener) => accept_tcp(listener).await,
             #[cfg(unix)]
-            Self::Unix(listener, _) => accept_unix(listener).await,
+            Self::InheritedUnix(listener) | Self::Unix(listener, _) => accept_unix(listener).await,
         }
     }
 
@@ -246,7 +250,7 @@ impl AcceptingListener {
         match self {
             Self::Tcp(listener) => Some(DrainingListener::tcp(listener)),
             #[cfg(unix)]
-            Self::Inherited(_) => None,
+            Self::Inherited(_) | Self::InheritedUnix(_) => None,
             #[cfg(unix)]
             Self::Unix(listener, file) => {
                 // Nobody finds the socket any more.

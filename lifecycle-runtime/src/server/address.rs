@@ -34,6 +34,10 @@ pub(super) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
     Inherited(TcpListener),
+    /// The parent's, whose file is the parent's, too.
+    #[cfg(unix)]
+    #[expect(dead_code, reason = "not taken yet")]
+    InheritedUnix(UnixListener),
     #[cfg(unix)]
     Unix(UnixListener, SocketFile),
 }
@@ -248,6 +252,8 @@ impl Listener {
             Self::Tcp(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
             Self::Inherited(listener) => tcp_url(listener, scheme),
+            #[cfg(unix)]
+            Self::InheritedUnix(_) => "unix:?".to_owned(),
             #[cfg(unix)]
             Self::Unix(_, file) => format!("unix:{}", file.path.display()),
         }
