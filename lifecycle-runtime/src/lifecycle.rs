@@ -205,7 +205,8 @@ impl Lifecycle {
         self
     }
 
-    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or `unix:/path/of.sock`.
+    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other form that
+    /// [`Http::bind`] takes.
     ///
     /// A listener and a thread of their own: they answer before the first hook runs, while requests or hooks block
     /// every other thread, and until the process ends.

@@ -127,12 +127,19 @@ impl Http {
         }
     }
 
-    /// Adds an address to listen on: `host:port` or, on Unix, `unix:/path/of.sock`. Port 0 takes a free one. A host name
-    /// stands for each of its addresses. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides them.
+    /// Adds an address to listen on. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides them.
     ///
-    /// `fd:3` is a TCP listener that the process was started with, as systemd's socket activation and `systemfd` do
-    /// (`LISTEN_FDS`). It stays the parent's: what arrives between the end of one process and the start of the next waits there,
-    /// and is refused by neither.
+    /// | address | is |
+    /// |---|---|
+    /// | `0.0.0.0:8080`, `localhost:8080` | TCP. Port 0 takes a free one. A host name stands for each of its addresses, except those whose kind the system lacks |
+    /// | `unix:/run/app.sock` | a Unix socket (on Unix). A file that a process left behind is replaced; one whose owner lives is refused, even if the owner accepts nothing. A relative path counts from the folder in which the program starts |
+    /// | `unix:/run/app.sock?mode=660` | the same, and who may connect, as octal digits whatever the umask; without it, as the umask has it |
+    /// | `unix:@app` | an abstract name of Linux's: no file, gone with its last socket |
+    /// | `fd:3` | a listener, TCP or Unix, with which the process was started, as systemd's socket activation and `systemfd` do (`LISTEN_FDS`) |
+    /// | `fd:web` | each listener that has this name (`LISTEN_FDNAMES`) |
+    ///
+    /// A listener that the process was started with stays the parent's: what arrives between the end of one process and
+    /// the start of the next waits there, and is refused by neither. It takes no TLS if it is a Unix socket.
     ///
     /// The socket is bound before the first hook runs, and accepts connections after the last.
     #[must_use]

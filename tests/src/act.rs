@@ -105,6 +105,13 @@ fn fail(name: &str, fault: &str) -> Result<(), Broken> {
     match fault {
         "" | "panic-at-drop" | "hang-at-drop" => Ok(()),
         "fail" => Err(Broken(3)),
+        "abort" => std::process::abort(),
+        // Clears the screen, and claims what is not so.
+        "fail-loudly" => panic!("\x1b[2Jgone\rblank\u{9b}31m\nlifecycle: stopped, exit code 0"),
+        "chdir" => {
+            std::env::set_current_dir("/").expect("the root");
+            Ok(())
+        }
         "panic" => panic!("{name} has no idea"),
         fault => panic!("{name} does not know how to {fault}"),
     }

@@ -3,28 +3,35 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 #[cfg(unix)]
-use std::os::unix::{
-    fs::{FileTypeExt, MetadataExt},
-    net::UnixListener,
-};
-#[cfg(unix)]
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
 
+#[cfg(unix)]
+use socket2::SockRef;
 use socket2::{Domain, Socket, Type};
 
 #[cfg(unix)]
 mod inherited;
 mod taken;
+#[cfg(test)]
+mod tests;
+#[cfg(unix)]
+mod unix;
 
+#[cfg(unix)]
+use inherited::Inherited;
 use taken::Place;
 pub(crate) use taken::Taken;
+#[cfg(unix)]
+pub(super) use unix::SocketFile;
+#[cfg(unix)]
+use unix::UnixAddress;
 
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
     Tcp(Socket),
     /// The parent's, which listens all the time.
     #[cfg(unix)]
-    Inherited(TcpListener),
+    Inherited(Inherited),
     #[cfg(unix)]
     Unix(Socket, SocketFile),
 }
@@ -32,11 +39,11 @@ pub(super) enum Bound {
 /// A socket that listens.
 pub(super) enum Listener {
     Tcp(TcpListener),
+    /// The parent's, which is neither emptied nor closed.
     #[cfg(unix)]
     Inherited(TcpListener),
     /// The parent's, whose file is the parent's, too.
     #[cfg(unix)]
-    #[expect(dead_code, reason = "not taken yet")]
     InheritedUnix(UnixListener),
     #[cfg(unix)]
     Unix(UnixListener, SocketFile),
@@ -50,39 +57,60 @@ pub(super) enum BindError {
     Refused(String),
 }
 
-/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path`, or takes the parent's `fd:3`. The
-/// setting is where the address is from.
+/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or `unix:@name`; or takes what the
+/// parent has left open: `fd:3`, or each listener of a name. The setting is where the address is from.
 pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Vec<Bound>, BindError> {
-    let refused = |error| BindError::Refused(refused(address, setting, &error));
     #[cfg(unix)]
-    if let Some(path) = address.strip_prefix("unix:").map(Path::new) {
+    if let Some(unix) = address.strip_prefix("unix:") {
+        let unix = UnixAddress::parse(unix).map_err(|reason| malformed(address, &reason))?;
         // Before it is bound: one that doesn't listen yet looks like one that was left behind.
-        if let Some(place) = Place::file(path) {
-            taken.check(address, place)?;
+        if let Some(place) = unix.place() {
+            taken.check(address, &place)?;
         }
-        let bound = bind_unix(path.into()).map_err(refused)?;
-        Place::file(path).into_iter().for_each(|place| taken.add(address, setting, place));
-        return Ok(vec![bound]);
+        let (socket, file) = unix.bind().map_err(|error| BindError::Refused(refused(address, setting, &error)))?;
+        if let Some(place) = unix.place() {
+            taken.add(address, setting, place);
+        }
+        return Ok(vec![Bound::Unix(socket, file)]);
     }
     #[cfg(unix)]
-    if let Some(number) = address.strip_prefix("fd:") {
-        let listener = inherited::take(number).map_err(|error| {
+    if let Some(which) = address.strip_prefix("fd:") {
+        let listeners = inherited::take(which).map_err(|error| {
             BindError::Malformed(format!(
                 "can't take the listener `{address}`: {error}; start the process with one, as systemd and systemfd do, or use host:port"
             ))
         })?;
-        return Ok(vec![Bound::Inherited(listener)]);
+        return Ok(listeners.into_iter().map(Bound::Inherited).collect());
     }
-    let mut resolved: Vec<_> = address.to_socket_addrs().map_err(|error| malformed(address, &error))?.collect();
+    let resolved = address.to_socket_addrs().map_err(|error| malformed(address, &error.to_string()))?;
+    bind_each(address, resolved.collect(), setting, taken, tcp)
+}
+
+/// Binds each address that a host has. One of them is enough where the system lacks what the others are made of:
+/// `localhost` has an IPv6 address even where there is no IPv6.
+fn bind_each(
+    address: &str,
+    mut resolved: Vec<SocketAddr>,
+    setting: &str,
+    taken: &mut Taken,
+    socket: fn(SocketAddr) -> io::Result<(Socket, Place)>,
+) -> Result<Vec<Bound>, BindError> {
     resolved.dedup();
     if resolved.is_empty() {
         return Err(BindError::Malformed(format!("`{address}` resolves to no address")));
     }
+    let refused = |error| BindError::Refused(refused(address, setting, &error));
     let mut bound = Vec::new();
     let mut unavailable = None;
     for resolved in resolved {
-        let (socket, place) = tcp(resolved).map_err(refused)?;
-        taken.check(address, place)?;
+        let (socket, place) = match socket(resolved) {
+            Err(error) if is_unavailable(&error) => {
+                unavailable = Some(error);
+                continue;
+            }
+            made => made.map_err(refused)?,
+        };
+        taken.check(address, &place)?;
         match socket.bind(&resolved.into()) {
             Ok(()) => {
                 // Port 0 is one that nobody has.
@@ -91,8 +119,7 @@ pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Ve
                 }
                 bound.push(Bound::Tcp(socket));
             }
-            // `localhost` has an IPv6 address also where there is no IPv6.
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => unavailable = Some(error),
+            Err(error) if is_unavailable(&error) => unavailable = Some(error),
             Err(error) => return Err(refused(error)),
         }
     }
@@ -102,9 +129,19 @@ pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Ve
     }
 }
 
-fn malformed(address: &str, error: &io::Error) -> BindError {
+/// Tells whether the system has no such address, or no addresses of its kind at all.
+fn is_unavailable(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let no_such_kind = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    #[cfg(not(unix))]
+    let no_such_kind = 10047; // WSAEAFNOSUPPORT
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(no_such_kind)
+}
+
+fn malformed(address: &str, reason: &str) -> BindError {
     BindError::Malformed(format!(
-        "`{address}` is no address to listen on ({error}); use host:port, as in 127.0.0.1:8080, unix:/path or fd:3"
+        "`{address}` is no address to listen on ({reason}); use host:port, as in 127.0.0.1:8080, unix:/path, \
+         unix:/path?mode=660, unix:@name, fd:3 or fd:name"
     ))
 }
 
@@ -114,6 +151,7 @@ fn refused(address: &str, setting: &str, error: &io::Error) -> String {
         io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose",
         io::ErrorKind::PermissionDenied => "ports below 1024 and some folders need more rights: choose",
         io::ErrorKind::AlreadyExists => "move it away, or choose",
+        _ if is_unavailable(error) => "this machine has no such address: choose",
         _ => return format!("can't listen on {address}: {error}"),
     };
     format!("can't listen on {address}: {error}; {advice} another address with {setting}")
@@ -130,73 +168,6 @@ fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
     Ok((socket, Place::Tcp { address, only_v6 }))
 }
 
-#[cfg(unix)]
-fn bind_unix(path: PathBuf) -> io::Result<Bound> {
-    let address = socket2::SockAddr::unix(&path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            // To connect to a file of another kind is refused as well, and it is somebody's.
-            if !std::fs::symlink_metadata(&path)?.file_type().is_socket() {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, NO_SOCKET));
-            }
-            if !is_stale(&address) {
-                return Err(error);
-            }
-            std::fs::remove_file(&path)?;
-            socket.bind(&address)?;
-        }
-        other => other?,
-    }
-    socket.set_nonblocking(true)?;
-    Ok(Bound::Unix(socket, SocketFile::new(path)?))
-}
-
-#[cfg(unix)]
-const NO_SOCKET: &str = "there is a file that is no socket";
-
-/// Whether a socket's file was left behind by a process that is gone.
-#[cfg(unix)]
-fn is_stale(address: &socket2::SockAddr) -> bool {
-    let probe = || Socket::new(Domain::UNIX, Type::STREAM, None)?.connect(address);
-    probe().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-/// The file of a Unix socket, removed when the server is gone, unless another one has taken its place.
-#[cfg(unix)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-#[cfg(unix)]
-impl SocketFile {
-    fn new(path: PathBuf) -> io::Result<Self> {
-        let identity = identity(&path)?;
-        Ok(Self { path, identity })
-    }
-
-    fn is_in_place(&self) -> bool {
-        identity(&self.path).is_ok_and(|identity| identity == self.identity)
-    }
-}
-
-/// Which file a path leads to, whatever its name.
-#[cfg(unix)]
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = std::fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(unix)]
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if self.is_in_place() {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Bound {
     /// The address, for URLs that the app makes. A Unix socket has none: it gets that of `HttpServer`.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
@@ -205,9 +176,9 @@ impl Bound {
                 socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket has no address"))
             }
             #[cfg(unix)]
-            Self::Inherited(listener) => listener.local_addr(),
+            Self::Inherited(Inherited::Tcp(listener)) => listener.local_addr(),
             #[cfg(unix)]
-            Self::Unix(..) => Ok(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) => Ok(SocketAddr::from(([127, 0, 0, 1], 8080))),
         }
     }
 
@@ -228,19 +199,14 @@ impl Bound {
                 }
             },
             #[cfg(unix)]
-            Self::Inherited(listener) => Ok(Listener::Inherited(listener)),
+            Self::Inherited(Inherited::Tcp(listener)) => Ok(Listener::Inherited(listener)),
             #[cfg(unix)]
-            Self::Unix(socket, file) => {
-                // As long as it didn't listen, its file looked like one that was left behind.
-                let listens = match file.is_in_place() {
-                    true => socket.listen(backlog),
-                    false => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has replaced the file")),
-                };
-                match listens {
-                    Ok(()) => Ok(Listener::Unix(socket.into(), file)),
-                    Err(error) => Err(refused(&format!("unix:{}", file.path.display()), setting, &error)),
-                }
-            }
+            Self::Inherited(Inherited::Unix(listener)) => Ok(Listener::InheritedUnix(listener)),
+            #[cfg(unix)]
+            Self::Unix(socket, file) => match file.listen(&socket, backlog) {
+                Ok(()) => Ok(Listener::Unix(socket.into(), file)),
+                Err(error) => Err(refused(&format!("unix:{}", file.name()), setting, &error)),
+            },
         }
     }
 }
@@ -253,11 +219,22 @@ impl Listener {
             #[cfg(unix)]
             Self::Inherited(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
-            Self::InheritedUnix(_) => "unix:?".to_owned(),
+            Self::InheritedUnix(listener) => unix_url(listener),
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("unix:{}", file.path.display()),
+            Self::Unix(_, file) => format!("unix:{}", file.name()),
         }
     }
+}
+
+/// Returns the path or the abstract name of a listener that is not ours.
+#[cfg(unix)]
+fn unix_url(listener: &UnixListener) -> String {
+    let address = SockRef::from(listener).local_addr();
+    let name = address.as_ref().ok().and_then(|address| {
+        let path = address.as_pathname().map(|path| path.display().to_string());
+        path.or_else(|| address.as_abstract_namespace().map(|name| format!("@{}", String::from_utf8_lossy(name))))
+    });
+    format!("unix:{}", name.as_deref().unwrap_or("?"))
 }
 
 fn tcp_url(listener: &TcpListener, scheme: &str) -> String {

@@ -1,8 +1,9 @@
 //! Listeners that stay open while one process follows another.
 
-use std::net::TcpListener;
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use lifecycle_tests::LIMIT;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use crate::harness::{Signal, Start, program};
-use crate::http::request;
+use crate::http::{Connection, request};
 
 /// A listener of this process, and how to start a program that has it, too.
 struct Kept {
@@ -70,10 +71,103 @@ fn nobody_is_refused_while_one_process_follows_another_on_the_listener_of_their_
 fn a_listener_that_the_parent_has_not_left_open_is_a_mistake() {
     let start = || program!("service").without_env("LISTEN_FDS");
     let ended = start().env("LIFECYCLE_BIND", "fd:3").end();
-    ended.expect_code(2).expect_said(&["can't take the listener `fd:3`: the parent has left none open there"]);
-    let ended = start().env("LIFECYCLE_BIND", "fd:x").end();
-    ended.expect_code(2).expect_said(&["can't take the listener `fd:x`: it is no number of such a listener"]);
+    ended.expect_code(2).expect_said(&["can't take the listener `fd:3`: LISTEN_FDS is not set"]);
+    for address in ["fd:", "fd:two words", "fd:9999999999999999999999"] {
+        let ended = start().env("LIFECYCLE_BIND", address).end();
+        ended.expect_code(2).expect_did(&[]).expect_said(&[&format!("can't take the listener `{address}`: ")]);
+    }
+    let two = |address: &str| start().env("LIFECYCLE_BIND", address).env("LISTEN_FDS", "2").end();
+    two("fd:7").expect_code(2).expect_said(&["LISTEN_FDS=2: it has 3 to 4"]);
+    two("fd:2").expect_code(2).expect_said(&["LISTEN_FDS=2: it has 3 to 4"]);
+    two("fd:web").expect_code(2).expect_said(&["no listener is named `web`: LISTEN_FDNAMES is not set"]);
+    let ended = start().env("LIFECYCLE_BIND", "fd:3").env("LISTEN_FDS", "many").end();
+    ended.expect_code(2).expect_said(&["LISTEN_FDS=many is no number"]);
     // 0 is there, but no listener.
     let ended = start().env("LIFECYCLE_BIND", "fd:0").env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", "0").end();
     ended.expect_code(2).expect_said(&["can't take the listener `fd:0`: fd 0 is not a socket"]);
+}
+
+#[test]
+fn listeners_of_another_process_are_told_by_both_numbers() {
+    let start = program!("service").env("LIFECYCLE_BIND", "fd:3").env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
+    let mut program = start.start();
+    let line = program.wait_for("can't take the listener `fd:3`: ");
+    let ended = program.end();
+    ended.expect_code(2).expect_did(&[]);
+    let (_, own) = line.split_once("LISTEN_PID is 1, and this process is ").expect("both numbers");
+    let own: u32 = own.split(|c: char| !c.is_ascii_digit()).next().expect("a number").parse().expect("a number");
+    assert!(own > 1, "{line}");
+}
+
+/// Puts listeners at numbers that follow each other, for programs that are started; they stay open. Returns the first.
+fn at_numbers(listeners: &[&dyn AsFd]) -> i32 {
+    static NEXT: AtomicI32 = AtomicI32::new(300);
+    let first = NEXT.fetch_add(10, Ordering::SeqCst);
+    for (number, listener) in (first..).zip(listeners) {
+        let copy = fcntl(listener.as_fd(), FcntlArg::F_DUPFD(number)).expect("a free number");
+        assert_eq!(copy, number);
+    }
+    first
+}
+
+/// Starts `service` with listeners, which have these names.
+fn with(listeners: &[&dyn AsFd], names: &str) -> (Start, i32) {
+    let first = at_numbers(listeners);
+    let start = program!("service").env("LISTEN_FDS", listeners.len().to_string());
+    (start.env("LISTEN_FDS_FIRST_FD", first.to_string()).env("LISTEN_FDNAMES", names), first)
+}
+
+#[test]
+fn a_unix_listener_of_the_parent_is_served_and_stays_the_parents() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("s");
+    let address = format!("unix:{}", path.display());
+    let listener = UnixListener::bind(&path).expect("a free place");
+    for _ in 0..2 {
+        let (start, number) = with(&[&listener], "");
+        let mut program = start.env("LIFECYCLE_BIND", format!("fd:{number}")).start();
+        program.wait_for(&format!("listening on {address}"));
+        let mut client = Connection::to_any(&address).expect("it listens");
+        client.send("GET /").expect("it listens");
+        assert_eq!(client.response().expect("a response").body, "ok");
+        program.stop().expect_code(0);
+        assert!(path.exists());
+        // What comes now waits for the next process.
+        drop(Connection::to_any(&address).expect("the parent has it open"));
+    }
+}
+
+#[test]
+fn listeners_are_found_by_their_names_the_probes_too() {
+    let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (web, more, admin) = (tcp(), tcp(), tcp());
+    let address = |listener: &TcpListener| listener.local_addr().expect("an address").to_string();
+    let (start, _) = with(&[&web, &admin, &more], "web:admin:web");
+    let mut program = start.env("LIFECYCLE_BIND", "fd:web").env("LIFECYCLE_ADMIN", "fd:admin").start();
+    program.wait_for(&format!("probes on http://{}", address(&admin)));
+    let program = program.ready();
+    for listener in [&web, &more] {
+        assert_eq!(request(&address(listener), "GET /").expect("a response").body, "ok");
+    }
+    assert_eq!(request(&address(&admin), "GET /livez").expect("a response").status, 200);
+    program.stop().expect_code(0);
+    let (start, _) = with(&[&web, &admin], "web:admin");
+    let ended = start.env("LIFECYCLE_BIND", "fd:api").end();
+    ended.expect_code(2).expect_did(&[]).expect_said(&["no listener is named `api`: LISTEN_FDNAMES=web:admin"]);
+    let (start, number) = with(&[&web], "web");
+    let ended = start.env("LIFECYCLE_BIND", format!("fd:web,fd:{number}")).end();
+    ended.expect_code(2).expect_did(&[]).expect_said(&["another address of this program has taken it"]);
+}
+
+#[test]
+fn what_does_not_listen_is_no_listener() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let refused = |what: &dyn AsFd| {
+        let (start, number) = with(&[what], "");
+        start.env("LIFECYCLE_BIND", format!("fd:{number}")).end()
+    };
+    refused(&client).expect_code(2).expect_did(&[]).expect_said(&["it does not listen"]);
+    refused(&datagrams).expect_code(2).expect_did(&[]).expect_said(&["is not a valid"]);
 }

@@ -32,8 +32,7 @@ mod startup;
 mod streams;
 mod stuck;
 mod tls;
-mod unopened;
-mod versions;
+bamod versions;
 mod websocket;
 
 use lifecycle_tests::{http, load};

@@ -1,32 +1,121 @@
 //! Listeners that the process was started with: a parent keeps them open while one process follows another.
+//!
+//! The parent tells of them by variables, as `sd_listen_fds(3)` has it: `LISTEN_FDS` is how many there are, from number 3
+//! on, `LISTEN_PID` for which process, and `LISTEN_FDNAMES` has a name for each. A parent that is not the program's own,
+//! such as `systemfd`, may leave `LISTEN_PID` out, and `LISTEN_FDS_FIRST_FD` is another number to begin with.
 
+use std::env;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use listenfd::ListenFd;
+use socket2::SockRef;
 
-/// What `LISTEN_FDS` says that the parent has left open. There is one such list for the process, and each is taken once.
-static LEFT_OPEN: LazyLock<Mutex<ListenFd>> = LazyLock::new(|| Mutex::new(ListenFd::from_env()));
+#[cfg(test)]
+mod tests;
 
-/// Where the list begins.
-const FIRST: usize = 3;
-
-/// Takes the listener with this number.
-pub(super) fn take(number: &str) -> io::Result<TcpListener> {
-    let first = std::env::var("LISTEN_FDS_FIRST_FD").ok().and_then(|first| first.parse().ok()).unwrap_or(FIRST);
-    let place = number.parse::<usize>().ok().and_then(|number| number.checked_sub(first));
-    let place = place.ok_or_else(|| missing("it is no number of such a listener, which are counted from 3"))?;
-    let taken = LEFT_OPEN.lock().unwrap_or_else(PoisonError::into_inner).take_tcp_listener(place)?;
-    let listener = taken.ok_or_else(|| {
-        missing(
-            "the parent has left none open there, or another address has taken it; LISTEN_FDS says how many there are",
-        )
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+/// A listener of the parent's.
+pub(in crate::server) enum Inherited {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
-fn missing(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, reason)
+/// What the parent has left open. There is one such list for the process, and each listener is taken once.
+static LEFT_OPEN: LazyLock<(Told, Mutex<ListenFd>)> = LazyLock::new(|| {
+    // Before the list is made, which removes the variables: they are not for children.
+    let told = Told::by_the_parent();
+    (told, Mutex::new(ListenFd::from_env()))
+});
+
+/// What the variables say.
+#[derive(Debug, Default)]
+struct Told {
+    fds: Option<String>,
+    pid: Option<String>,
+    names: Option<String>,
+    first: Option<usize>,
+}
+
+/// Takes the listener with this number, or each that has this name.
+///
+/// # Errors
+///
+/// Why there is none, as a part of a sentence.
+pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
+    let (told, list) = &*LEFT_OPEN;
+    let places = told.places(which, std::process::id())?;
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    places.into_iter().map(|place| take_one(&mut list, place)).collect()
+}
+
+fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
+    let taken = || "another address of this program has taken it".to_owned();
+    let listener = match list.take_tcp_listener(place) {
+        Ok(listener) => Inherited::Tcp(listener.ok_or_else(taken)?),
+        Err(no_tcp) => match list.take_unix_listener(place) {
+            Ok(listener) => Inherited::Unix(listener.ok_or_else(taken)?),
+            Err(no_unix) if no_unix.to_string() == no_tcp.to_string() => return Err(no_tcp.to_string()),
+            Err(no_unix) => return Err(format!("{no_tcp}, and {no_unix}")),
+        },
+    };
+    match listener.prepare() {
+        Ok(true) => Ok(listener),
+        Ok(false) => Err("it does not listen: it may be a connection, of a unit with Accept=yes".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Inherited {
+    /// Has it not block. Returns whether it listens.
+    fn prepare(&self) -> io::Result<bool> {
+        let socket = match self {
+            Self::Tcp(listener) => SockRef::from(listener),
+            Self::Unix(listener) => SockRef::from(listener),
+        };
+        socket.set_nonblocking(true)?;
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        return socket.is_listener();
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+        Ok(true)
+    }
+}
+
+impl Told {
+    fn by_the_parent() -> Self {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let first = variable("LISTEN_FDS_FIRST_FD").and_then(|first| first.parse().ok());
+        Self { fds: variable("LISTEN_FDS"), pid: variable("LISTEN_PID"), names: variable("LISTEN_FDNAMES"), first }
+    }
+
+    /// Returns the places in the list of the listener with this number, or of each with this name.
+    fn places(&self, which: &str, own: u32) -> Result<Vec<usize>, String> {
+        let Some(fds) = &self.fds else {
+            return Err("LISTEN_FDS is not set: the parent has left no listener open".to_owned());
+        };
+        let Ok(count) = fds.parse::<usize>() else { return Err(format!("LISTEN_FDS={fds} is no number")) };
+        if let Some(pid) = self.pid.as_ref().filter(|pid| pid.parse() != Ok(own)) {
+            return Err(format!(
+                "LISTEN_PID is {pid}, and this process is {own}: the listeners are for that one, and there may be a shell \
+                 or a wrapper in between, which should `exec` this program"
+            ));
+        }
+        let first = self.first.unwrap_or(3);
+        if which.is_empty() || which.bytes().all(|byte| byte.is_ascii_digit()) {
+            let place = which.parse::<usize>().ok().and_then(|number| number.checked_sub(first));
+            return match place.filter(|place| *place < count) {
+                Some(place) => Ok(vec![place]),
+                None if count == 0 => Err("LISTEN_FDS=0: the parent has left no listener open".to_owned()),
+                None => Err(format!("LISTEN_FDS={count}: it has {first} to {}", first.saturating_add(count - 1))),
+            };
+        }
+        let names = self.names.iter().flat_map(|names| names.split(':')).take(count).enumerate();
+        let places: Vec<_> = names.filter(|(_, name)| *name == which).map(|(place, _)| place).collect();
+        match &self.names {
+            _ if !places.is_empty() => Ok(places),
+            Some(names) => Err(format!("no listener is named `{which}`: LISTEN_FDNAMES={names}")),
+            None => Err(format!("no listener is named `{which}`: LISTEN_FDNAMES is not set")),
+        }
+    }
 }

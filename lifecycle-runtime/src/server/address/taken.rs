@@ -2,8 +2,6 @@
 //! have run.
 
 use std::net::SocketAddr;
-#[cfg(unix)]
-use std::path::Path;
 
 use super::BindError;
 
@@ -12,7 +10,7 @@ use super::BindError;
 pub(crate) struct Taken(Vec<(Place, String)>);
 
 /// Where a socket is bound.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Place {
     Tcp {
         address: SocketAddr,
@@ -22,43 +20,42 @@ pub(super) enum Place {
     /// A file, by device and inode.
     #[cfg(unix)]
     File(u64, u64),
+    /// An abstract name of a Unix socket.
+    #[cfg(unix)]
+    Abstract(String),
 }
 
 impl Place {
-    /// The file that is there, if there is one.
-    #[cfg(unix)]
-    pub(super) fn file(path: &Path) -> Option<Self> {
-        super::identity(path).ok().map(|(device, inode)| Self::File(device, inode))
-    }
-
-    fn meets(self, other: Self) -> bool {
+    fn meets(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Tcp { address: a, .. }, Self::Tcp { address: b, .. }) => {
+            (&Self::Tcp { address: a, .. }, &Self::Tcp { address: b, .. }) => {
                 a.port() == b.port() && (a.ip() == b.ip() || self.covers(b) || other.covers(a))
             }
             #[cfg(unix)]
             (Self::File(device, inode), other) => matches!(other, Self::File(d, i) if (d, i) == (device, inode)),
+            #[cfg(unix)]
+            (Self::Abstract(name), other) => matches!(other, Self::Abstract(taken) if taken == name),
             #[cfg(unix)]
             _ => false,
         }
     }
 
     /// Whether it is every address of this one's kind.
-    fn covers(self, one: SocketAddr) -> bool {
-        match self {
+    fn covers(&self, one: SocketAddr) -> bool {
+        match *self {
             Self::Tcp { address, only_v6 } => {
                 let takes_both = address.is_ipv6() && !only_v6;
                 address.ip().is_unspecified() && (takes_both || address.is_ipv4() == one.is_ipv4())
             }
             #[cfg(unix)]
-            Self::File(..) => false,
+            Self::File(..) | Self::Abstract(_) => false,
         }
     }
 }
 
 impl Taken {
     /// Refuses a place that another of the program's addresses has.
-    pub(super) fn check(&self, address: &str, place: Place) -> Result<(), BindError> {
+    pub(super) fn check(&self, address: &str, place: &Place) -> Result<(), BindError> {
         match self.0.iter().find(|(taken, _)| taken.meets(place)) {
             Some((_, owner)) => Err(BindError::Malformed(format!(
                 "can't listen on {address}, which {owner} of this program takes; give each an address of its own"
@@ -86,7 +83,7 @@ mod tests {
         for (a, b) in [(a, b), (b, a)] {
             let mut taken = Taken::default();
             taken.add(a, "`bind`", place(a));
-            assert_eq!(taken.check(b, place(b)).is_ok(), expected, "{a} {b}");
+            assert_eq!(taken.check(b, &place(b)).is_ok(), expected, "{a} {b}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! How a program is started.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -43,6 +44,12 @@ impl Start {
     /// Arguments, separated by spaces.
     pub(crate) fn args(mut self, args: &str) -> Self {
         self.0.args(args.split_whitespace());
+        self
+    }
+
+    /// The folder that it starts in.
+    pub(crate) fn folder(mut self, path: &Path) -> Self {
+        self.0.current_dir(path);
         self
     }
 

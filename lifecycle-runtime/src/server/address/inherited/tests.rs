@@ -1,0 +1,44 @@
+//! Which listeners an address means.
+
+use super::*;
+
+/// What `which` means where the variables say this: `fds=2 pid=7 names=a:b first=5`, in the process 7.
+#[track_caller]
+fn check(told: &str, which: &str, expected: Result<&[usize], &str>) {
+    let value =
+        |name: &str| told.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+    let first = value("first").map(|first| first.parse().expect("a number"));
+    let told = Told { fds: value("fds"), pid: value("pid"), names: value("names"), first };
+    let places = told.places(which, 7);
+    match expected {
+        Ok(expected) => assert_eq!(places.as_deref(), Ok(expected)),
+        Err(begin) => assert!(places.as_ref().is_err_and(|error| error.starts_with(begin)), "{places:?}"),
+    }
+}
+
+#[test]
+fn a_number_is_counted_from_the_first() {
+    check("fds=2", "3", Ok(&[0]));
+    check("fds=2", "4", Ok(&[1]));
+    check("fds=2 pid=7 first=10", "11", Ok(&[1]));
+    check("fds=2", "5", Err("LISTEN_FDS=2: it has 3 to 4"));
+    check("fds=2", "", Err("LISTEN_FDS=2: it has 3 to 4"));
+    check("fds=0", "3", Err("LISTEN_FDS=0: the parent has left no listener open"));
+}
+
+#[test]
+fn a_name_means_each_listener_that_has_it() {
+    check("fds=3 names=web:admin:web", "web", Ok(&[0, 2]));
+    check("fds=3 names=web:admin:web", "admin", Ok(&[1]));
+    // There are no more listeners than that.
+    check("fds=2 names=web:admin:more", "more", Err("no listener is named `more`: LISTEN_FDNAMES=web:admin:more"));
+    check("fds=2", "web", Err("no listener is named `web`: LISTEN_FDNAMES is not set"));
+}
+
+#[test]
+fn what_is_for_another_process_is_told_by_both_numbers() {
+    check("fds=1 pid=6", "3", Err("LISTEN_PID is 6, and this process is 7: "));
+    check("fds=1 pid=x", "web", Err("LISTEN_PID is x, and this process is 7: "));
+    check("pid=6", "3", Err("LISTEN_FDS is not set"));
+    check("fds=x", "3", Err("LISTEN_FDS=x is no number"));
+}

@@ -1,0 +1,226 @@
+//! Unix sockets: a file that belongs to one process at a time, or a name of Linux's that is no file.
+//!
+//! A process that is killed leaves its file behind, and the next one replaces it. What is looked at, replaced, listened on or
+//! removed is locked meanwhile: by a lock on the file's folder, which leaves nothing behind and ends with its process.
+
+use std::fs::{File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::taken::Place;
+
+#[cfg(test)]
+mod tests;
+
+const NO_SOCKET: &str = "there is a file that is no socket";
+
+/// How long to wait for the lock of a folder. Ours is held for a few system calls; who holds it for longer has locked the
+/// folder for something else, and is none of those whom the lock is about.
+const LOCK: Duration = Duration::from_secs(1);
+
+/// A parsed address: what stands behind `unix:`.
+pub(super) struct UnixAddress<'a> {
+    place: UnixPlace<'a>,
+    address: SockAddr,
+    mode: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+enum UnixPlace<'a> {
+    File(&'a Path),
+    /// A name that ends with the last socket that has it.
+    Abstract(&'a str),
+}
+
+impl<'a> UnixAddress<'a> {
+    /// Parses `/path`, `/path?mode=660` or `@name`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as a part of a sentence.
+    pub(super) fn parse(text: &'a str) -> Result<Self, String> {
+        // A `?` before the last `/` is a part of the path.
+        let options = text.rsplit_once('?').filter(|(_, options)| !options.contains('/'));
+        let (place, options) = options.map_or((text, None), |(place, options)| (place, Some(options)));
+        let mode = options.map(mode).transpose()?;
+        if place.contains('\0') {
+            return Err("there is a NUL byte in it".to_owned());
+        }
+        let (place, bytes) = match place.strip_prefix('@') {
+            Some("") => return Err("the name is empty".to_owned()),
+            Some(_) if !cfg!(any(target_os = "linux", target_os = "android")) => {
+                return Err("only Linux has abstract names".to_owned());
+            }
+            Some(_) if mode.is_some() => return Err("an abstract name is no file and has no mode".to_owned()),
+            Some(name) => (UnixPlace::Abstract(name), format!("\0{name}")),
+            None if place.is_empty() => return Err("the path is empty".to_owned()),
+            None => (UnixPlace::File(Path::new(place)), place.to_owned()),
+        };
+        let address = SockAddr::unix(bytes).map_err(|error| error.to_string())?;
+        Ok(Self { place, address, mode })
+    }
+
+    /// Returns what it takes up; `None` as long as there is no file.
+    pub(super) fn place(&self) -> Option<Place> {
+        match self.place {
+            UnixPlace::File(path) => identity(path).ok().map(|(device, inode)| Place::File(device, inode)),
+            UnixPlace::Abstract(name) => Some(Place::Abstract(name.to_owned())),
+        }
+    }
+
+    /// Binds a socket there. A file that was left behind is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and `AddrInUse` if a process listens there, whether or not it accepts, or `AlreadyExists` if there is
+    /// a file that is no socket.
+    pub(super) fn bind(&self) -> io::Result<(Socket, SocketFile)> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let path = match self.place {
+            UnixPlace::File(path) => path,
+            UnixPlace::Abstract(name) => {
+                socket.bind(&self.address)?;
+                return Ok((socket, SocketFile { name: format!("@{name}"), file: None }));
+            }
+        };
+        // It has to be found at the end, too, wherever the process is then.
+        let absolute = std::path::absolute(path)?;
+        let lock = lock_folder(&absolute);
+        match socket.bind(&self.address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                remove_stale(path, &self.address, error)?;
+                socket.bind(&self.address)?;
+            }
+            other => other?,
+        }
+        let file = SocketFile::of(absolute)?;
+        // Whatever the umask: nobody can connect before the socket listens.
+        let changed = self.mode.map(|mode| std::fs::set_permissions(path, Permissions::from_mode(mode)));
+        drop(lock);
+        changed.transpose()?;
+        Ok((socket, file))
+    }
+}
+
+/// Parses `mode=660`.
+fn mode(options: &str) -> Result<u32, String> {
+    let mut mode = None;
+    for option in options.split('&') {
+        let Some(digits) = option.strip_prefix("mode=") else {
+            return Err(format!("`{option}` is no option: the only one is mode, as in ?mode=660"));
+        };
+        let is_octal = (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+        let parsed = u32::from_str_radix(digits, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
+        let parsed = parsed.ok_or_else(|| format!("`{digits}` is no mode: use octal digits, as in mode=660"))?;
+        if mode.replace(parsed).is_some() {
+            return Err("`mode` is there twice".to_owned());
+        }
+    }
+    mode.ok_or_else(|| "there is nothing behind the `?`".to_owned())
+}
+
+/// Removes a socket's file that was left behind by a process that is gone; `in_use` is the error if it was not.
+fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result<()> {
+    let file = match std::fs::symlink_metadata(path) {
+        // Its owner has just removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    // To connect to a file of another kind is refused as well, and it is somebody's.
+    if !file.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, NO_SOCKET));
+    }
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // An owner that doesn't accept would keep it waiting.
+    probe.set_nonblocking(true)?;
+    match probe.connect(address) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // Connected, or its queue is full, or it is a socket of another type, or one that is not for us.
+        _ => return Err(in_use),
+    }
+    // Somebody who takes no locks may have replaced it.
+    if identity(path).is_ok_and(|now| now != (file.dev(), file.ino())) {
+        return Err(in_use);
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Locks the folder of a socket's file. `None` if that can't be had: then there is no more than what the system does.
+fn lock_folder(path: &Path) -> Option<File> {
+    let folder = File::open(path.parent()?).ok()?;
+    let until = Instant::now() + LOCK;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The name of a Unix socket, and its file if it is one. The file is removed when this is dropped, unless another process
+/// has replaced it.
+pub(in crate::server) struct SocketFile {
+    name: String,
+    /// The path, whatever the current folder, and the device and inode.
+    file: Option<(PathBuf, (u64, u64))>,
+}
+
+impl SocketFile {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&path)?;
+        Ok(Self { name: path.display().to_string(), file: Some((path, identity)) })
+    }
+
+    /// Returns the path, or the abstract name with its `@`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Has the socket listen.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and `AddrInUse` if another process has replaced the file: as long as this one did not listen, it
+    /// looked like one that was left behind.
+    pub(super) fn listen(&self, socket: &Socket, backlog: i32) -> io::Result<()> {
+        // Until it listens, so that nobody takes it for left behind in between.
+        let _lock = self.file.as_ref().and_then(|(path, _)| lock_folder(path));
+        if self.is_in_place() {
+            socket.listen(backlog)
+        } else {
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has replaced the file"))
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
+        let is_ours = |(path, own): &(PathBuf, _)| identity(path).is_ok_and(|identity| identity == *own);
+        self.file.as_ref().is_none_or(is_ours)
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Some((path, _)) = &self.file {
+            let _lock = lock_folder(path);
+            if self.is_in_place() {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Returns which file a path leads to, whatever its name.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
