@@ -34,8 +34,20 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// Those who hear the answer to a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever reaches the app: nothing of other clients is for them.
+    Public,
+    /// Whoever reaches the listener for the probes.
+    Operators,
+}
+
 /// Says something new each time.
 type Texts = dyn Fn() -> Vec<String> + Send + Sync;
+
+/// Says something new each time, which may be for some and not for others.
+type TextsFor = dyn Fn(Audience) -> Vec<String> + Send + Sync;
 
 /// The health of a run.
 #[derive(Clone)]
@@ -45,7 +57,7 @@ pub(crate) struct Health {
     checks: Checks,
     /// The services that are not well, each with why.
     services: Arc<Texts>,
-    waits: Arc<Texts>,
+    waits: Arc<TextsFor>,
 }
 
 #[derive(Serialize)]
@@ -66,17 +78,17 @@ impl Health {
         ready_while_draining: bool,
         checks: Checks,
         services: impl Fn() -> Vec<String> + Send + Sync + 'static,
-        waits: impl Fn() -> Vec<String> + Send + Sync + 'static,
+        waits: impl Fn(Audience) -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
         Self { progress, ready_while_draining, checks, services: Arc::new(services), waits: Arc::new(waits) }
     }
 
     /// Answers a probe. At once, whatever else goes on.
-    pub(crate) fn answer(&self, probe: Probe) -> Answer {
+    pub(crate) fn answer(&self, probe: Probe, audience: Audience) -> Answer {
         let state = self.progress.borrow().state;
         let reason = self.objection(probe);
         let passes = reason.is_none();
-        let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)() };
+        let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
         let body = Body {
             status: if passes { "pass" } else { "fail" },
             state,

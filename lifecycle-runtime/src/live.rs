@@ -55,10 +55,29 @@ impl Live {
         self.ailing_services().into_iter().chain(ailments.iter().filter_map(|ailment| ailment())).collect()
     }
 
-    /// What a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep no start waiting.
+    /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep no start waiting.
     pub(crate) fn waits(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
-        let others = if state >= State::Draining { self.of_others(state) } else { Vec::new() };
+        let mut waits = self.others_of_a_stop(state);
+        waits.extend(self.own_waits(state));
+        waits
+    }
+
+    /// Returns the same for whoever can reach the app: the requests of other clients are not for them.
+    pub(crate) fn waits_in_public(&self) -> Vec<String> {
+        let state = self.recorder.standing().state;
+        let others = self.others_of_a_stop(state);
+        let server = (!others.is_empty()).then(|| "the HTTP server".to_owned());
+        server.into_iter().chain(self.own_waits(state)).collect()
+    }
+
+    /// Returns what goes on in the servers, which only a stop waits for.
+    fn others_of_a_stop(&self, state: State) -> Vec<String> {
+        if state >= State::Draining { self.of_others(state) } else { Vec::new() }
+    }
+
+    /// Returns the hooks and services that are waited for.
+    fn own_waits(&self, state: State) -> Vec<String> {
         // No start waits for a health check.
         let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
         let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
@@ -77,7 +96,7 @@ impl Live {
                 format!("{} {took}{why}", service.hook.name)
             }
         });
-        others.into_iter().chain(hooks).chain(services).collect()
+        hooks.chain(services).collect()
     }
 
     /// The services that are not up, each with why, but those that the process can do without.

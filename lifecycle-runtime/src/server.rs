@@ -44,6 +44,7 @@ use factory::AppFactory;
 pub use factory::BuildApp;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{InMemory, Memory};
+use probes::ForOperators;
 pub use probes::probes;
 use secure::Secure;
 use service::Make;
@@ -169,7 +170,7 @@ impl Http {
 
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
-        let http = Self::new(|| App::new().configure(probes)).bind(address).workers(1_usize);
+        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes)).bind(address).workers(1_usize);
         Self { setting: "`admin` or LIFECYCLE_ADMIN", ..http }
     }
 

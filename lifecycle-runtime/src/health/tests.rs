@@ -13,8 +13,8 @@ use Probe::{Liveness, Readiness, Startup};
 fn check(state: State, has_started: bool, ready_while_draining: bool, passing: &[Probe]) {
     let (_sender, progress) = watch::channel(Progress { state, has_started, deadline: None });
     let health =
-        Health::new(progress, ready_while_draining, Checks::default(), Vec::new, || vec!["db 2.1 s".to_owned()]);
-    let passes = |probe: &Probe| health.answer(*probe).passes;
+        Health::new(progress, ready_while_draining, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
+    let passes = |probe: &Probe| health.answer(*probe, Audience::Operators).passes;
     let passed: Vec<_> = [Liveness, Startup, Readiness].into_iter().filter(passes).collect();
     assert_eq!(passed, passing, "{state}");
 }
@@ -43,13 +43,13 @@ fn a_start_that_has_failed_never_passes() {
 #[test]
 fn the_body_says_why() {
     let (sender, progress) = watch::channel(Progress::default());
-    let health = Health::new(progress, false, Checks::default(), Vec::new, || vec!["db 2.1 s".to_owned()]);
+    let health = Health::new(progress, false, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
     assert_eq!(
-        health.answer(Readiness).body,
+        health.answer(Readiness, Audience::Operators).body,
         r#"{"status":"fail","state":"starting","reason":"the start is not over","waiting_for":["db 2.1 s"]}"#
     );
     sender.send_replace(Progress { state: State::Ready, has_started: true, deadline: None });
-    assert_eq!(health.answer(Readiness).body, r#"{"status":"pass","state":"ready"}"#);
+    assert_eq!(health.answer(Readiness, Audience::Operators).body, r#"{"status":"pass","state":"ready"}"#);
 }
 
 /// A health check.
@@ -77,16 +77,18 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
         checks.record(hooks[0], &outcome, Duration::from_millis(5));
     }
     let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, false, checks, Vec::new, Vec::new);
-    let failed: Vec<_> =
-        [Liveness, Startup, Readiness].into_iter().filter(|probe| !health.answer(*probe).passes).collect();
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    let failed: Vec<_> = [Liveness, Startup, Readiness]
+        .into_iter()
+        .filter(|probe| !health.answer(*probe, Audience::Operators).passes)
+        .collect();
     assert_eq!(failed, failing, "{kind}: {results}");
     let probe = match kind {
         "readiness" => Readiness,
         "liveness" => Liveness,
         _ => Startup,
     };
-    let body: serde_json::Value = serde_json::from_str(&health.answer(probe).body).expect("JSON");
+    let body: serde_json::Value = serde_json::from_str(&health.answer(probe, Audience::Operators).body).expect("JSON");
     assert_eq!(body["checks"][0]["status"], status, "{kind}: {results}: {body}");
 }
 
@@ -124,8 +126,9 @@ async fn the_body_tells_of_each_check() {
     }
     tokio::time::advance(Duration::from_millis(70)).await;
     let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, true, checks, Vec::new, Vec::new);
-    let body: serde_json::Value = serde_json::from_str(&health.answer(Readiness).body).expect("JSON");
+    let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new());
+    let body: serde_json::Value =
+        serde_json::from_str(&health.answer(Readiness, Audience::Operators).body).expect("JSON");
     assert_eq!((&body["status"], &body["reason"]), (&"fail".into(), &"health check `mail` failed: no answer".into()));
     let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
     let pending = serde_json::json!({"name": "db", "status": "pending", "last_error": null, "age": null, "took": null});
@@ -136,7 +139,7 @@ async fn the_body_tells_of_each_check() {
     assert_eq!(*mail, told);
     // The same while requests drain, if the process is to be ready meanwhile.
     sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
-    assert!(!health.answer(Readiness).passes);
+    assert!(!health.answer(Readiness, Audience::Operators).passes);
 }
 
 #[test]
@@ -145,10 +148,10 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
     let checks = Checks::new(hooks);
     checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
     let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
-    let health = Health::new(progress, false, checks, Vec::new, Vec::new);
-    assert!(!health.answer(Liveness).passes);
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    assert!(!health.answer(Liveness, Audience::Operators).passes);
     sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
-    assert!(health.answer(Liveness).passes);
+    assert!(health.answer(Liveness, Audience::Operators).passes);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Events, Observer};
 use crate::executor::{Pace, Work};
-use crate::health::{Checks, Health};
+use crate::health::{Audience, Checks, Health};
 use crate::hook::Kind;
 use crate::live::Live;
 use crate::plan::Plan;
@@ -94,7 +94,10 @@ impl Run {
                 config.ready_while_draining,
                 checks.clone(),
                 move || ailing.ailments_now(),
-                move || waits.waits(),
+                move |audience| match audience {
+                    Audience::Public => waits.waits_in_public(),
+                    Audience::Operators => waits.waits(),
+                },
             ),
         };
         Self {

@@ -4,7 +4,10 @@ use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 use super::extract::of_the_framework;
-use crate::health::{Health, Probe};
+use crate::health::{Audience, Health, Probe};
+
+/// Data of an app that only those who run the program can reach.
+pub(super) struct ForOperators;
 
 /// The probes `/livez`, `/readyz` and `/startupz`, for an app: `App::new().configure(lifecycle_runtime::probes)`.
 ///
@@ -15,7 +18,8 @@ use crate::health::{Health, Probe};
 /// | `/startupz` | once the start is over and each check of the startup has passed | before, and for good if it failed |
 ///
 /// The body says why, as JSON: `{"status":"fail","state":"draining","reason":"the process is
-/// stopping","waiting_for":["GET /report 4.2 s"]}`. If there are [health checks](crate::health_check) it lists those that the
+/// stopping","waiting_for":["GET /report 4.2 s"]}`. In an app, where strangers may ask, it says "the HTTP server" instead
+/// of requests; the listener of [`Lifecycle::admin`](crate::Lifecycle::admin) names them. If there are [health checks](crate::health_check) it lists those that the
 /// probe is about, with the last result of each, times in milliseconds: `"checks":[{"name":"ping_db","status":"pass",
 /// "last_error":null,"age":4210.5,"took":1.8}]`. The `status` is `pending` before the first run; an error beside `pass` is one that
 /// does not count yet. Errors are told as the checks returned them: mind who can ask.
@@ -37,7 +41,8 @@ pub fn probes(config: &mut web::ServiceConfig) {
 }
 
 fn answer(request: &HttpRequest, probe: Probe) -> Result<HttpResponse, Error> {
-    let answer = of_the_framework::<Health>(request)?.answer(probe);
+    let audience = if request.app_data::<ForOperators>().is_some() { Audience::Operators } else { Audience::Public };
+    let answer = of_the_framework::<Health>(request)?.answer(probe, audience);
     let mut response = if answer.passes { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(response.body(answer.body))

@@ -128,3 +128,19 @@ fn an_address_that_is_taken_fails_before_the_first_hook() {
     let ended = program!("service").env("LIFECYCLE_ADMIN", &address).start().end();
     ended.expect_code(1).expect_did(&[]).expect_said(&[&format!("can't listen on {address}")]);
 }
+
+#[test]
+fn an_app_tells_strangers_nothing_of_other_clients() {
+    let start = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
+    let mut program = start.start();
+    let (admin, address) = (admin(&mut program), program.address());
+    let _client = stopping_with_a_request(&mut program);
+    for path in PROBES {
+        let body = request(&address, &format!("GET {path}")).expect("an answer").body;
+        assert!(!body.contains("held"), "{path}: {body}");
+    }
+    let body = request(&address, "GET /readyz").expect("an answer").body;
+    assert!(body.contains(r#""waiting_for":["the HTTP server"]"#), "{body}");
+    // Who runs the program is told.
+    assert!(ask(&admin).1.contains("GET /held"));
+}
