@@ -340,6 +340,22 @@ pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
     )
 }
 
+/// The number of things that a text for people names before it counts the rest.
+pub(crate) const NAMED: usize = 20;
+
+/// Returns the first of these with the separator between them, and the number of the others.
+pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
+    let mut text = String::new();
+    for (place, name) in names.iter().take(NAMED).enumerate() {
+        text.push_str(if place == 0 { "" } else { separator });
+        text.push_str(name.as_ref());
+    }
+    match names.len().saturating_sub(NAMED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
 /// A duration for programs: milliseconds, to the microsecond.
 #[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
 pub(crate) fn millis(duration: Duration) -> f64 {
@@ -367,6 +383,15 @@ mod tests {
     fn programs_get_milliseconds_to_the_microsecond() {
         assert_eq!(millis(Duration::from_nanos(1_002_205_301)).to_string(), "1002.205");
         assert_eq!(millis(Duration::from_millis(10)).to_string(), "10");
+    }
+
+    #[test]
+    fn what_is_many_is_named_in_part_and_counted() {
+        let names: Vec<_> = (1..=23).map(|number| format!("hook {number}")).collect();
+        assert_eq!(listed(&names[..2], ", "), "hook 1, hook 2");
+        assert_eq!(listed(&names[..20], ", ").split(", ").count(), 20);
+        assert!(listed(&names, " → ").ends_with(" → hook 20 and 3 more"));
+        assert_eq!(listed(&names[..0], ", "), "");
     }
 
     #[test]

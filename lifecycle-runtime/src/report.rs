@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Event, Observer, Traffic, held, millis, readable};
+use crate::error::printable;
+use crate::event::{Event, NAMED, Observer, Traffic, held, listed, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
@@ -143,12 +144,13 @@ impl fmt::Display for Report {
         for failed in self.failures() {
             let (name, place) = (failed.hook.name(), failed.hook.place());
             let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
-            writeln!(f, "{what} `{name}` ({place}) {}", failed.outcome)?;
+            let line = format!("{what} `{name}` ({place}) {}", failed.outcome);
+            writeln!(f, "{}", printable(&line))?;
         }
         for HeldReport { hook, others } in &self.held {
-            writeln!(f, "{}", held(hook, *others))?;
+            writeln!(f, "{}", printable(&held(hook, *others)))?;
         }
-        f.write_str(&self.summary())
+        f.write_str(&printable(&self.summary()))
     }
 }
 
@@ -159,15 +161,21 @@ impl Report {
             let error = self.error.as_deref().unwrap_or_default();
             return format!("not started, exit code {}: {error}", self.exit);
         };
-        let mut lines: Vec<_> =
-            self.traffic.requests.cut.iter().map(|request| format!("request cut off: {request}")).collect();
+        let cut = &self.traffic.requests.cut;
+        let mut lines: Vec<_> = cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
+        lines.extend(match cut.len().saturating_sub(NAMED) {
+            0 => None,
+            1 => Some("… and 1 more request cut off".to_owned()),
+            more => Some(format!("… and {more} more requests cut off")),
+        });
+        lines.extend(self.traffic.failures());
         lines.extend(self.traffic.left());
         if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {
             let hooks = self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took)));
-            lines.push(format!("the stop's hooks took their time in: {}", hooks.collect::<Vec<_>>().join(" → ")));
+            lines.push(format!("the stop's hooks took their time in: {}", listed(&hooks.collect::<Vec<_>>(), " → ")));
         }
         let failed: Vec<_> = self.failures().map(|failed| failed.hook.name()).collect();
-        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", failed.join(", ")) };
+        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
         lines.push(format!("stopped ({cause}) in {}{failed}, exit code {}", readable(self.stop_took), self.exit));
         lines.join("\n")
     }

@@ -47,7 +47,8 @@ impl Observer for Trace {
             Event::Drained { traffic, took } => {
                 let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
                 let (finished, cut, refused) = (requests.finished, requests.cut.len(), requests.refused);
-                tracing::info!(finished, cut, refused, workers_left, ?took, "drained");
+                let failed = requests.failed;
+                tracing::info!(finished, cut, refused, failed, workers_left, ?took, "drained");
             }
             Event::BudgetExceeded { path, sum, grace } => {
                 tracing::warn!(?path, ?sum, ?grace, "the stop's worst case is longer than its grace period");

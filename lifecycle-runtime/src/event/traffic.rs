@@ -44,8 +44,14 @@ pub struct Requests {
     pub refused: u64,
     /// How many got no response, or only a part of it, because their handler panicked.
     pub panicked: u64,
-    /// How many clients went away before they had their response.
+    /// The number of clients that went away before they had their response.
     pub abandoned: u64,
+    /// The number of responses that were broken off because their body failed: the stream that makes it ended with an
+    /// error.
+    pub failed: u64,
+    /// The last of the failed responses: method and path, and the error with its causes, as in
+    /// `GET /export: the disk is full`.
+    pub last_failure: Option<String>,
 }
 
 /// What became of the connections of a run: a part of [`Traffic`].
@@ -66,6 +72,8 @@ impl Traffic {
         self.requests.refused += more.requests.refused;
         self.requests.panicked += more.requests.panicked;
         self.requests.abandoned += more.requests.abandoned;
+        self.requests.failed += more.requests.failed;
+        self.requests.last_failure = more.requests.last_failure.or(self.requests.last_failure);
         self.connections.closed += more.connections.closed;
         self.connections.cut += more.connections.cut;
         self.workers_left += more.workers_left;
@@ -75,6 +83,19 @@ impl Traffic {
     /// Whether nothing was broken off by the stop.
     pub(crate) fn is_clean(&self) -> bool {
         self.requests.cut.is_empty() && self.workers_left == 0
+    }
+
+    /// Returns a line about the responses that failed: `2 responses failed, the last: GET /export: the disk is full`.
+    pub(crate) fn failures(&self) -> Option<String> {
+        let count = self.requests.failed;
+        let of = self.requests.last_failure.as_deref().unwrap_or("their body ended with an error");
+        // A line of a report is one line, whatever an error says.
+        let of = of.lines().collect::<Vec<_>>().join(" ");
+        match count {
+            0 => None,
+            1 => Some(format!("1 response failed: {of}")),
+            several => Some(format!("{several} responses failed, the last: {of}")),
+        }
     }
 
     /// What there is to say of worker threads that were left behind.
