@@ -1,26 +1,29 @@
 //! What a person sees: plain lines on stderr, coloured on a terminal.
-//!
-//! A thread of its own writes them: a pipe that nobody reads must not hold a run up.
 
+mod lines;
+mod stderr;
 #[cfg(test)]
 mod tests;
 
 use std::env;
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::event::{Event, Observer, Outcome, ServiceState, held, over_budget, readable};
+use lines::{LineWriter, Output};
+use stderr::Stderr;
+
+use crate::error::printable;
+use crate::event::{Event, Observer, Outcome, ServiceState, held, listed, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
-use crate::task::thread;
 
-/// Writes a run's events as lines.
+/// Observer that writes a run's events as lines.
 #[derive(Clone)]
 pub(crate) struct Console {
     /// `None` where nothing is to be written.
-    page: Option<Arc<Page>>,
+    lines: Option<Arc<LineWriter>>,
     style: Style,
     memory: Arc<Mutex<Memory>>,
 }
@@ -38,45 +41,24 @@ struct Memory {
 /// A hook, how it failed, and after how long.
 type Failure = (&'static HookMeta, Outcome, Duration);
 
-/// Where lines wait for the thread that writes them. It ends with the last console.
-struct Page(Arc<Lines>);
-
-#[derive(Default)]
-struct Lines {
-    now: Mutex<Unwritten>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Unwritten {
-    text: String,
-    /// Whether the thread has taken text that is not yet written.
-    is_writing: bool,
-    is_last: bool,
-}
-
 impl Console {
-    /// Writes to stderr.
+    /// Makes a console that writes to stderr.
     pub(crate) fn stderr() -> Self {
         let colour = std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self::to(std::io::stderr(), Style { colour })
+        Self::to(Stderr::new(), Style { colour })
     }
 
-    fn to(output: impl Write + Send + 'static, style: Style) -> Self {
-        let lines = Arc::<Lines>::default();
-        let written = Arc::clone(&lines);
-        // Without a thread the lines are lost; the run is not.
-        let page = thread("lifecycle-console", move || written.write(output)).ok().map(|_| Arc::new(Page(lines)));
-        Self { page, style, memory: Arc::default() }
+    fn to(output: impl Output, style: Style) -> Self {
+        Self { lines: Some(Arc::new(LineWriter::new(output))), style, memory: Arc::default() }
     }
 
-    /// Writes nothing.
+    /// Makes a console that writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { page: None, style: Style { colour: false }, memory: Arc::default() }
+        Self { lines: None, style: Style { colour: false }, memory: Arc::default() }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
-        self.page.is_none()
+        self.lines.is_none()
     }
 
     /// Writes what a run came to. Errors of hooks have been written when they happened.
@@ -90,59 +72,47 @@ impl Console {
 
     /// Writes lines of text.
     pub(crate) fn say(&self, text: &str) {
-        let Some(page) = &self.page else { return };
-        let lines: String = text.lines().map(|line| format!("{} {line}\n", self.style.faint("lifecycle:"))).collect();
-        page.0.lock().text.push_str(&lines);
-        page.0.changed.notify_all();
+        self.write("", Paint::Plain, text, "");
     }
 
     /// Writes lines about something that went wrong.
     pub(crate) fn complain(&self, text: &str) {
-        for line in text.lines() {
-            self.say(&self.style.bad(line));
+        self.write("", Paint::Bad, text, "");
+    }
+
+    /// Writes what an event says. Where an error has several lines, none of those that follow the first looks like a line
+    /// about something else.
+    fn tell(&self, paint: Paint, text: &str) {
+        self.write("", paint, text, "  ");
+    }
+
+    /// Writes lines of text: the first behind a word that went well, the others indented. Nothing in the text acts on a
+    /// terminal, whoever has written it.
+    fn write(&self, good: &str, paint: Paint, text: &str, indent: &str) {
+        let Some(lines) = &self.lines else { return };
+        let mut written = String::with_capacity(text.len() + 16);
+        for (place, line) in printable(text).lines().enumerate() {
+            written.push_str(&self.style.faint("lifecycle:"));
+            written.push(' ');
+            match place {
+                0 if !good.is_empty() => {
+                    written.push_str(&self.style.paint(Paint::Good, good));
+                    written.push(' ');
+                }
+                0 => {}
+                _ => written.push_str(indent),
+            }
+            written.push_str(&self.style.paint(paint, line));
+            written.push('\n');
         }
+        lines.write(written);
     }
 
     /// Waits until everything is written, but no longer than this.
     pub(crate) fn flush(&self, at_most: Duration) {
-        let Some(page) = &self.page else { return };
-        let is_unwritten = |now: &mut Unwritten| now.is_writing || !now.text.is_empty();
-        drop(page.0.changed.wait_timeout_while(page.0.lock(), at_most, is_unwritten));
-    }
-}
-
-impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Unwritten> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes what comes, until nothing comes any more.
-    fn write(&self, mut output: impl Write) {
-        let mut now = self.lock();
-        loop {
-            if now.text.is_empty() {
-                if now.is_last {
-                    return;
-                }
-                now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let text = std::mem::take(&mut now.text);
-            now.is_writing = true;
-            drop(now);
-            // A reader that has gone away is no reason to end a service.
-            let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-            now = self.lock();
-            now.is_writing = false;
-            self.changed.notify_all();
+        if let Some(lines) = &self.lines {
+            lines.flush(at_most);
         }
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.0.lock().is_last = true;
-        self.0.changed.notify_all();
     }
 }
 
@@ -151,22 +121,22 @@ impl Observer for Console {
         match event {
             Event::State(State::Ready) => {
                 self.start_over("");
-                self.say(&self.style.good(&format!("ready after {}", readable(at))));
+                self.tell(Paint::Good, &format!("ready after {}", readable(at)));
             }
             // Every few seconds, so only what changes is told.
             Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
             Event::HookEnded { hook, outcome, .. }
                 if hook.kind == Kind::HealthCheck && *outcome != (Outcome::Cancelled { ended: false }) => {}
             Event::Health { hook, passes: true, .. } => {
-                self.say(&self.style.good(&format!("health check {} passes", hook.name)));
+                self.tell(Paint::Good, &format!("health check {} passes", hook.name));
             }
             Event::Health { hook, error, .. } => {
                 let error = error.as_deref().unwrap_or("fails");
-                self.complain(&format!("health check `{}` ({}) {error}", hook.name, hook.place()));
+                self.tell(Paint::Bad, &format!("health check `{}` ({}) {error}", hook.name, hook.place()));
             }
             Event::HookStarted { hook } => {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
-                self.say(&format!("{why}{} {}", verb(hook), hook.name));
+                self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.name));
             }
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::HookEnded { hook, outcome, took } => {
@@ -174,44 +144,50 @@ impl Observer for Console {
             }
             Event::DropFailed { hook, outcome } => {
                 let (name, place) = (hook.name, hook.place());
-                self.complain(&format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
+                self.tell(Paint::Bad, &format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
             }
-            Event::ValueHeld { hook, others } => self.complain(&held(hook, *others)),
-            Event::Listening { url } => self.say(&format!("listening on {url}")),
-            Event::AdminListening { url } => self.say(&format!("probes on {url}")),
-            Event::AcceptFailed { error } => self.complain(&format!(
-                "can't accept connections: {error}; they wait until there is room (ulimit -n limits descriptors)"
-            )),
+            Event::ValueHeld { hook, others } => self.tell(Paint::Bad, &held(hook, *others)),
+            Event::Listening { url } => self.tell(Paint::Plain, &format!("listening on {url}")),
+            Event::AdminListening { url } => self.tell(Paint::Plain, &format!("probes on {url}")),
+            Event::AcceptFailed { error } => {
+                let advice = "they wait until there is room (ulimit -n limits descriptors)";
+                self.tell(Paint::Bad, &format!("can't accept connections: {error}; {advice}"));
+            }
             Event::AcceptRecovered { after } => {
-                self.say(&format!("accepting connections again after {}", readable(*after)));
+                self.tell(Paint::Plain, &format!("accepting connections again after {}", readable(*after)));
             }
             Event::StartFailed { reason } => {
                 self.start_over(reason);
-                self.complain(&format!("start failed: {reason}"));
-                self.say("rolling back what has started");
+                self.tell(Paint::Bad, &format!("start failed: {reason}"));
+                self.tell(Paint::Plain, "rolling back what has started");
             }
-            Event::StopBegun { cause, grace } => self.say(&format!("stopping ({cause}), up to {}", readable(*grace))),
+            Event::StopBegun { cause, grace } => {
+                self.tell(Paint::Plain, &format!("stopping ({cause}), up to {}", readable(*grace)))
+            }
             Event::Hurried => {
-                self.say("hurrying: not waiting for requests and services any longer; again to exit at once");
+                let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
+                self.tell(Paint::Plain, text);
             }
-            Event::Waiting { on } => self.say(&format!("waiting for {}", on.join(", "))),
+            Event::Waiting { on } => self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", "))),
             Event::Drained { traffic, took } => {
                 let requests = &traffic.requests;
                 let (finished, cut) = (requests.finished, requests.cut.len());
                 let noun = if finished == 1 { "request" } else { "requests" };
-                let others = [(requests.refused, "refused"), (requests.panicked, "panicked")];
+                let others =
+                    [(requests.refused, "refused"), (requests.panicked, "panicked"), (requests.failed, "failed")];
                 let others = others.iter().filter(|(count, _)| *count > 0);
                 let others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
                 let took = readable(*took);
-                self.say(&format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}"));
+                let text = format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}");
+                self.tell(Paint::Plain, &text);
             }
-            Event::BudgetExceeded { path, sum, grace } => self.complain(&format!(
-                "{}; shorten these timeouts or raise the grace period",
-                over_budget(path, *sum, *grace),
-            )),
+            Event::BudgetExceeded { path, sum, grace } => {
+                let over = over_budget(path, *sum, *grace);
+                self.tell(Paint::Bad, &format!("{over}; shorten these timeouts or raise the grace period"));
+            }
             Event::Service { hook, state: ServiceState::Stopping } => {
                 self.memory().stopping.push((hook, at));
-                self.say(&format!("stop {}", hook.name));
+                self.tell(Paint::Plain, &format!("stop {}", hook.name));
             }
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
@@ -224,14 +200,14 @@ impl Console {
     fn service(&self, hook: &HookMeta, state: &ServiceState) {
         let name = hook.name;
         match state {
-            ServiceState::Running => self.say(&format!("{} {name}", self.style.good("running"))),
+            ServiceState::Running => self.write("running", Paint::Plain, name, ""),
             ServiceState::BackingOff { after, delay } => {
                 let (place, delay) = (hook.place(), readable(*delay));
                 let text = match after {
                     Outcome::Succeeded => "ended".to_owned(),
                     failed => failed.to_string(),
                 };
-                self.complain(&format!("service `{name}` ({place}) {text}; again in {delay}"));
+                self.tell(Paint::Bad, &format!("service `{name}` ({place}) {text}; again in {delay}"));
             }
             ServiceState::Starting | ServiceState::Stopping | ServiceState::Stopped | ServiceState::Failed => {}
         }
@@ -270,10 +246,10 @@ impl Console {
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
         let (name, took) = (hook.name, readable(took));
         match outcome {
-            Outcome::Succeeded => self.say(&format!("{} {name} in {took}", self.style.good("done"))),
-            Outcome::Skipped { .. } => self.say(&format!("{name} {outcome}")),
-            Outcome::Cancelled { .. } => self.say(&format!("{name} {outcome} after {took}")),
-            _ => self.complain(&format!("{} (after {took})", outcome.of(hook))),
+            Outcome::Succeeded => self.write("done", Paint::Plain, &format!("{name} in {took}"), ""),
+            Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),
+            Outcome::Cancelled { .. } => self.tell(Paint::Plain, &format!("{name} {outcome} after {took}")),
+            _ => self.tell(Paint::Bad, &format!("{} (after {took})", outcome.of(hook))),
         }
     }
 }
@@ -286,6 +262,14 @@ fn verb(hook: &HookMeta) -> &'static str {
     }
 }
 
+/// How a text is shown.
+#[derive(Clone, Copy)]
+enum Paint {
+    Plain,
+    Good,
+    Bad,
+}
+
 /// Colours, or none.
 #[derive(Clone, Copy)]
 struct Style {
@@ -293,19 +277,19 @@ struct Style {
 }
 
 impl Style {
-    fn good(self, text: &str) -> String {
-        self.paint("32", text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.paint("31", text)
+    fn paint(self, paint: Paint, text: &str) -> String {
+        match paint {
+            Paint::Plain => text.to_owned(),
+            Paint::Good => self.coloured("32", text),
+            Paint::Bad => self.coloured("31", text),
+        }
     }
 
     fn faint(self, text: &str) -> String {
-        self.paint("2", text)
+        self.coloured("2", text)
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    fn coloured(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

@@ -1,6 +1,6 @@
 //! What is written, and what of a failed start.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::*;
 use crate::plan::sample;
@@ -9,16 +9,131 @@ use crate::plan::sample;
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<String>>);
 
-impl Write for Slow {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        std::thread::sleep(Duration::from_millis(20));
-        self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
+impl Output for Slow {
+    fn write_now(&self, _: &[u8]) -> usize {
+        0
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    fn write(&self, text: &[u8]) {
+        std::thread::sleep(Duration::from_millis(20));
+        self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(text));
     }
+
+    fn is_awaited(&self) -> bool {
+        false
+    }
+}
+
+/// A pipe that takes so many bytes at once, and more only when somebody reads.
+#[derive(Clone, Default)]
+struct Pipe(Arc<(Mutex<Room>, Condvar)>);
+
+#[derive(Default)]
+struct Room {
+    left: usize,
+    is_read: bool,
+    written: String,
+}
+
+impl Pipe {
+    fn with_room(left: usize) -> Self {
+        Self(Arc::new((Mutex::new(Room { left, ..Room::default() }), Condvar::new())))
+    }
+
+    fn read(&self) {
+        self.0.0.lock().expect("no panic").is_read = true;
+        self.0.1.notify_all();
+    }
+
+    fn written(&self) -> String {
+        self.0.0.lock().expect("no panic").written.clone()
+    }
+}
+
+impl Output for Pipe {
+    fn write_now(&self, text: &[u8]) -> usize {
+        let mut room = self.0.0.lock().expect("no panic");
+        let taken = text.len().min(room.left);
+        room.left -= taken;
+        room.written.push_str(std::str::from_utf8(&text[..taken]).expect("a text"));
+        taken
+    }
+
+    fn write(&self, text: &[u8]) {
+        let room = self.0.0.lock().expect("no panic");
+        let mut room = self.0.1.wait_while(room, |room| !room.is_read).expect("no panic");
+        room.written.push_str(std::str::from_utf8(text).expect("a text"));
+    }
+
+    fn is_awaited(&self) -> bool {
+        false
+    }
+}
+
+fn console(output: impl Output) -> Console {
+    Console::to(output, Style { colour: false })
+}
+
+#[test]
+fn what_an_output_takes_is_written_when_say_returns() {
+    let pipe = Pipe::with_room(usize::MAX);
+    let console = console(pipe.clone());
+    console.say("one\ntwo");
+    assert_eq!(pipe.written(), "lifecycle: one\nlifecycle: two\n");
+}
+
+#[test]
+fn what_an_output_does_not_take_follows_in_order() {
+    // A line and a half.
+    let pipe = Pipe::with_room("lifecycle: 1\nlifec".len());
+    let console = console(pipe.clone());
+    (1..=5).for_each(|number| console.say(&number.to_string()));
+    assert_eq!(pipe.written(), "lifecycle: 1\nlifec");
+    pipe.read();
+    console.flush(Duration::from_secs(60));
+    assert_eq!(pipe.written(), (1..=5).map(|number| format!("lifecycle: {number}\n")).collect::<String>());
+}
+
+#[test]
+fn what_there_is_no_room_for_is_left_out_and_counted() {
+    let pipe = Pipe::default();
+    let console = console(pipe.clone());
+    let said = 100_000;
+    (0..said).for_each(|number| console.say(&format!("line {number}")));
+    // A text that is long is no exception.
+    console.complain(&"x".repeat(1_000_000));
+    console.say(&(0..said).map(|number| format!("more {number}\n")).collect::<String>());
+    pipe.read();
+    console.flush(Duration::from_secs(60));
+    let written = pipe.written();
+    assert!(written.len() < 1_000_000, "{} bytes waited", written.len());
+    let is_note = |line: &&str| line.ends_with(" left out") && line.contains('…');
+    let left_out =
+        |line: &str| line.split(' ').nth(2).and_then(|count| count.parse::<usize>().ok()).unwrap_or_default();
+    let notes: usize = written.lines().filter(is_note).map(left_out).sum();
+    let lines = written.lines().filter(|line| !is_note(line)).count();
+    assert_eq!(notes + lines, 2 * said + 1, "{}", &written[..200]);
+    // What was said last is there.
+    assert!(written.ends_with("lifecycle: more 99999\n"));
+}
+
+#[test]
+fn nothing_of_an_error_acts_on_a_terminal_or_looks_like_another_line() {
+    let pipe = Pipe::with_room(usize::MAX);
+    let console = console(pipe.clone());
+    let hook = sample::hooks("start db")[0];
+    let error = "\x1b[2Jcan't parse:\n\t^ here\nstopped (SIGTERM) in 1 s, exit code 0".to_owned();
+    let outcome = Outcome::Failed { error };
+    console.on_event(Duration::ZERO, &Event::State(State::Ready));
+    console.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
+    let written = pipe.written();
+    let lines: Vec<_> = written.lines().skip(1).collect();
+    let expected = [
+        r"lifecycle: hook `db` (app.rs:1) failed: \u{1b}[2Jcan't parse:",
+        "lifecycle:   \t^ here",
+        "lifecycle:   stopped (SIGTERM) in 1 s, exit code 0 (after 0 µs)",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What goes to stderr, and what happens when it does not get there.
 
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{PipeReader, Read, Write, pipe};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 
 use crate::harness::{Ended, Program, Signal, Start, own_address, program};
+use crate::http::Connection;
 use crate::{STARTED, STOPPED};
 
 /// Starts a program whose stderr doesn't tell that it listens.
@@ -27,14 +30,14 @@ fn expect_stops(program: Program) -> Ended {
     ended
 }
 
-/// Fills a pipe to the brim.
-pub(crate) fn fill(pipe: &PipeWriter) {
-    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe");
-    let mut writer = pipe;
+/// Fills a pipe or a terminal to the brim.
+pub(crate) fn fill(mut pipe: impl AsFd + Write) {
+    let flags = |pipe: &_, flags| fcntl(pipe, FcntlArg::F_SETFL(flags)).expect("a pipe");
+    flags(&pipe, OFlag::O_NONBLOCK);
     for chunk in [4096, 1] {
-        while writer.write(&vec![b'x'; chunk]).is_ok() {}
+        while pipe.write(&vec![b'x'; chunk]).is_ok() {}
     }
-    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe");
+    flags(&pipe, OFlag::empty());
 }
 
 /// Starts a program whose stderr is full, and keeps it so.
@@ -48,6 +51,13 @@ fn with_full_stderr(start: Start) -> (Program, PipeReader) {
 fn a_full_stderr_holds_nothing_up() {
     let (program, _reader) = with_full_stderr(program!("service"));
     expect_stops(program);
+}
+
+#[test]
+fn a_terminal_that_stands_still_holds_nothing_up() {
+    let terminal = openpty(None, None).expect("a terminal");
+    fill(File::from(terminal.slave.try_clone().expect("a terminal")));
+    expect_stops(started(program!("service").stderr(terminal.slave)));
 }
 
 #[test]
@@ -162,4 +172,69 @@ fn a_full_stderr_does_not_keep_a_third_signal_from_ending_the_process() {
     let ended = program.end();
     assert!(matches!(ended.status.code(), Some(130 | 131)), "{}\n{ended}", ended.status);
     ended.expect_took(Duration::ZERO);
+}
+
+#[test]
+fn many_requests_that_were_cut_are_twenty_lines_and_a_count() {
+    let mut program = program!("service").env("LIFECYCLE_DRAIN_TIMEOUT", "100ms").start();
+    let address = program.address();
+    let mut clients: Vec<_> = (0..30).map(|_| Connection::to(&address).expect("it listens")).collect();
+    clients.iter_mut().for_each(|client| client.send("GET /held").expect("it listens"));
+    let held = |program: &Program| program.said("held");
+    while held(&program) < clients.len() {
+        thread::yield_now();
+    }
+    let ended = program.stop();
+    ended.expect_code(3).expect_said(&["30 cut off", "… and 10 more requests cut off"]);
+    let named = ended.stderr().lines().filter(|line| line.contains("request cut off: GET /held")).count();
+    assert_eq!(named, 20, "{ended}");
+}
+
+#[test]
+fn what_a_hook_began_with_is_written_however_the_hook_ends_the_process() {
+    for _ in 0..20 {
+        let ended = program!("service").args("flush=abort").start().ready().stop();
+        assert_eq!(ended.status.code(), None, "{ended}");
+        ended.expect_said(&["lifecycle: run flush"]);
+    }
+}
+
+#[test]
+fn what_a_hook_began_with_reaches_a_terminal_however_the_hook_ends_the_process() {
+    for _ in 0..20 {
+        let terminal = openpty(None, None).expect("a terminal");
+        let mut program = started(program!("service").args("flush=abort").stderr(terminal.slave));
+        program.signal(Signal::SIGTERM);
+        program.end();
+        let mut all = Vec::new();
+        let _ = File::from(terminal.master).read_to_end(&mut all);
+        let all = String::from_utf8(all).expect("a text");
+        assert!(all.contains("run flush"), "{all}");
+    }
+}
+
+#[test]
+fn no_control_character_of_an_error_reaches_a_terminal_or_looks_like_a_line_of_ours() {
+    let ended = program!("service").args("flush=fail-loudly").start().ready().stop();
+    let lines: Vec<_> =
+        ended.stderr().lines().filter(|line| line.starts_with("lifecycle: ")).map(str::to_owned).collect();
+    let at = lines.iter().position(|line| line.contains("panicked: ")).expect("a line");
+    assert!(lines[at].ends_with(r"panicked: \u{1b}[2Jgone\rblank\u{9b}31m"), "{lines:#?}");
+    assert!(lines[at + 1].starts_with("lifecycle:   lifecycle: stopped, exit code 0"), "{lines:#?}");
+}
+
+#[test]
+fn a_socket_as_systemd_has_it_is_written_to_at_once_and_holds_nothing_up() {
+    let (mut reader, writer) = UnixStream::pair().expect("a socket");
+    let mut program = started(program!("service").args("flush=abort").stderr(OwnedFd::from(writer)));
+    program.signal(Signal::SIGTERM);
+    program.end();
+    let mut all = String::new();
+    reader.read_to_string(&mut all).expect("a text");
+    assert!(all.ends_with("lifecycle: run flush\n"), "{all}");
+    let (_reader, writer) = UnixStream::pair().expect("a socket");
+    writer.set_nonblocking(true).expect("a socket");
+    while (&writer).write(&[b'x'; 4096]).is_ok() {}
+    writer.set_nonblocking(false).expect("a socket");
+    expect_stops(started(program!("service").stderr(OwnedFd::from(writer))));
 }

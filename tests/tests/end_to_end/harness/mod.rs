@@ -77,6 +77,11 @@ impl Program {
         self.wait_until(said, |from, line| from == From::Out && line == said);
     }
 
+    /// How often a hook or a handler has said this so far.
+    pub(crate) fn said(&self, said: &str) -> usize {
+        self.log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
+    }
+
     fn wait_until(&mut self, text: &str, is_it: impl Fn(From, &str) -> bool) -> String {
         loop {
             let exited = self.exited().is_some();

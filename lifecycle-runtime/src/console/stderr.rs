@@ -1,0 +1,125 @@
+//! Stderr, which may be a pipe that nobody reads, a terminal that stands still, or a file.
+//!
+//! It is shared with other processes, so it can't be made nonblocking: that would be so for all of them. And it is written
+//! to past the standard library's lock, which a thread that blocks on stderr holds.
+
+#[cfg(not(unix))]
+pub(super) use other::Stderr;
+#[cfg(unix)]
+pub(super) use unix::Stderr;
+
+#[cfg(unix)]
+mod unix {
+    use std::io::IsTerminal;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::{Errno, write};
+    use rustix::stdio::stderr;
+
+    use super::super::lines::{Output, PIECE};
+
+    const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+    /// The process's stderr.
+    pub(in super::super) struct Stderr {
+        is_terminal: bool,
+    }
+
+    impl Stderr {
+        pub(in super::super) fn new() -> Self {
+            Self { is_terminal: std::io::stderr().is_terminal() }
+        }
+    }
+
+    impl Output for Stderr {
+        fn write_now(&self, text: &[u8]) -> usize {
+            // A terminal takes single bytes, so that a part of a line may block.
+            if self.is_terminal || text.len() > PIECE {
+                return 0;
+            }
+            loop {
+                match write_without_blocking(text) {
+                    Ok(written) => return written,
+                    Err(Errno::INTR) => {}
+                    Err(Errno::AGAIN) => return 0,
+                    // A reader that has gone away is no reason to end a service.
+                    Err(_) => return text.len(),
+                }
+            }
+        }
+
+        fn write(&self, mut rest: &[u8]) {
+            while !rest.is_empty() {
+                match write(stderr(), rest) {
+                    Ok(0) => return,
+                    Ok(written) => rest = &rest[written..],
+                    Err(Errno::INTR) => {}
+                    // Somebody who shares it has made it nonblocking.
+                    Err(Errno::AGAIN) if is_writable(None) => {}
+                    Err(_) => return,
+                }
+            }
+        }
+
+        fn is_awaited(&self) -> bool {
+            self.is_terminal
+        }
+    }
+
+    /// Writes a piece, or returns `AGAIN`.
+    fn write_without_blocking(piece: &[u8]) -> rustix::io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::io::IoSlice;
+
+            use rustix::io::{ReadWriteFlags, pwritev2};
+
+            /// Where the file stands, as `write` does.
+            const HERE: u64 = u64::MAX;
+            match pwritev2(stderr(), &[IoSlice::new(piece)], HERE, ReadWriteFlags::NOWAIT) {
+                // Not for this kind of file, or not by this kernel.
+                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS | Errno::SPIPE) => {}
+                written => return written,
+            }
+        }
+        // What is writable takes a piece of this size, unless another process is faster.
+        if is_writable(Some(&NOW)) { write(stderr(), piece) } else { Err(Errno::AGAIN) }
+    }
+
+    /// Waits until it can be written to; returns whether it can, or never will.
+    fn is_writable(at_most: Option<&Timespec>) -> bool {
+        let stderr = stderr();
+        poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], at_most) != Ok(0)
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use std::io::Write;
+
+    use super::super::lines::Output;
+
+    /// The process's stderr.
+    pub(in super::super) struct Stderr;
+
+    impl Stderr {
+        pub(in super::super) fn new() -> Self {
+            Self
+        }
+    }
+
+    impl Output for Stderr {
+        fn write_now(&self, _: &[u8]) -> usize {
+            0
+        }
+
+        fn write(&self, text: &[u8]) {
+            let mut stderr = std::io::stderr();
+            let _ = stderr.write_all(text).and_then(|()| stderr.flush());
+        }
+
+        fn is_awaited(&self) -> bool {
+            true
+        }
+    }
+}
