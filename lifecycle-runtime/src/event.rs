@@ -1,21 +1,20 @@
 //! What happens in a run, as a closed set of events. Everything that shows or records a run is an [`Observer`] of them.
 
+mod delivery;
 mod traffic;
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::error::{BoxError, chain, panic_text};
 use crate::hook::HookMeta;
 use crate::state::State;
 use crate::stop::StopCause;
 
+pub(crate) use delivery::{Events, Observers};
 pub use traffic::{Connections, Requests, Traffic};
 
 /// Something that happened in a run.
@@ -277,7 +276,9 @@ const ABANDONED: &str = ", did not end and was abandoned";
 
 /// Sees every event of a run.
 ///
-/// Called one event at a time, on the async runtime: don't block. A panic is caught and ignored.
+/// Called with one event at a time, in the order in which they happened, on the thread on which one happened: don't
+/// block. What happens while an observer is called waits in memory and delays nothing else. Before a run ends, all
+/// observers have seen all its events. A panic is caught and ignored.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};
@@ -298,31 +299,6 @@ const ABANDONED: &str = ", did not end and was abandoned";
 pub trait Observer: Send + Sync + 'static {
     /// Something happened, `at` after the run began.
     fn on_event(&self, at: Duration, event: &Event);
-}
-
-/// Where events go.
-#[derive(Clone)]
-pub(crate) struct Events {
-    began: Instant,
-    observers: Arc<[Arc<dyn Observer>]>,
-}
-
-impl Events {
-    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { began: Instant::now(), observers: observers.into() }
-    }
-
-    pub(crate) fn emit(&self, event: &Event) {
-        self.emit_at(Instant::now(), event);
-    }
-
-    /// For those who have looked at the clock already.
-    pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
-        let at = now.saturating_duration_since(self.began);
-        for observer in &*self.observers {
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(at, event)));
-        }
-    }
 }
 
 /// What there is to say of a stop that may take longer than it has.

@@ -5,9 +5,9 @@ use std::future::pending;
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::run::{Run, Servers};
 use super::stage::{Paths, Stage, serve};
@@ -79,6 +79,14 @@ impl Run {
         };
         Ok(Over { run: self, executor, paths, admin })
     }
+
+    /// Waits until the program's observers have seen everything, as long as the stop may take.
+    async fn told(&self) {
+        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now);
+        if timeout_at(deadline, self.events.delivered()).await.is_err() {
+            self.console.complain("an observer of events has not returned, and has not seen all of them");
+        }
+    }
 }
 
 impl Over {
@@ -86,6 +94,8 @@ impl Over {
     pub(super) async fn end(mut self) -> Report {
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         self.executor.settle(deadline).boxed().await;
+        self.run.enter(State::Stopped);
+        self.run.told().await;
         let report = self.report();
         for server in self.admin {
             server.close().await;
@@ -106,12 +116,16 @@ impl Over {
         runtime.block_on(async { futures_util::future::join_all(admin.into_iter().map(Serving::close)).await }.boxed());
         runtime.shutdown_timeout(self.run.patience());
         self.executor.settle_here();
+        self.run.enter(State::Stopped);
+        // Its threads are gone, and observers are still to be waited for.
+        if let Ok(runtime) = Builder::new_current_thread().enable_time().build() {
+            runtime.block_on(self.run.told().boxed());
+        }
         self.report()
     }
 
     fn report(&mut self) -> Report {
         let paths = std::mem::take(&mut self.paths);
-        self.run.enter(State::Stopped);
         let report = self.run.recorder.report(paths.start, paths.stop);
         self.run.console.report(&report);
         report

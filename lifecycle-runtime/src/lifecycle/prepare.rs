@@ -10,7 +10,7 @@ use super::Lifecycle;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::Console;
-use crate::event::{Event, over_budget, readable};
+use crate::event::{Event, Observers, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -49,7 +49,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
         Err(error) => return Err(Refusal::Error(2, error.to_string()).report(&Console::stderr())),
     };
     let console = if config.console { Console::stderr() } else { Console::silent() };
-    let mut observers = std::mem::take(&mut lifecycle.observers);
+    let others = std::mem::take(&mut lifecycle.observers);
     let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };
     let handle = lifecycle.handle.clone();
     let checked = if may_wait(&lifecycle, &config) {
@@ -61,9 +61,9 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
     if let Some(line) = ignored {
         console.say(&line);
     }
-    observers.push(Arc::new(Trace));
+    let mut observers = Observers { own: vec![Arc::new(Trace)], others };
     if config.console {
-        observers.push(Arc::new(console.clone()));
+        observers.own.push(Arc::new(console.clone()));
     }
     let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::default());
     if let Some(exceeded) = exceeded {
@@ -206,4 +206,23 @@ fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
     let path = path.iter().filter(|(_, time)| !time.is_zero());
     let path = path.map(|(name, time)| format!("{name} {}", readable(*time))).collect();
     (sum > config.grace).then_some(Event::BudgetExceeded { path, sum, grace: config.grace })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_ignored_are_named() {
+        let set = |bind: bool, keep_alive: bool| Config {
+            bind: bind.then(Vec::new),
+            keep_alive: keep_alive.then_some(Duration::ZERO),
+            ..Config::default()
+        };
+        assert_eq!(ignored(&set(false, false)), None);
+        let line = |bind, keep_alive| ignored(&set(bind, keep_alive)).expect("a line");
+        assert_eq!(line(true, false), "LIFECYCLE_BIND is ignored: this program has no HTTP server");
+        let both = "LIFECYCLE_BIND and LIFECYCLE_KEEP_ALIVE are ignored: this program has no HTTP server";
+        assert_eq!(line(true, true), both);
+    }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Event, Events, Observer};
+use crate::event::{Event, Events, Observers};
 use crate::executor::{Pace, Work};
 use crate::health::{Audience, Checks, Health};
 use crate::hook::Kind;
@@ -74,15 +74,14 @@ impl Run {
         config: Config,
         plan: Arc<Plan>,
         handle: StopHandle,
-        observers: Vec<Arc<dyn Observer>>,
+        mut observers: Observers,
         console: Console,
         conduct: Conduct,
     ) -> Self {
         let (progress, observed) = watch::channel(Progress::default());
         let recorder = Recorder::new(plan.hooks().len());
         // First: who acts on what it sees, and asks how things are, is told what has just happened.
-        let recording: Arc<dyn Observer> = Arc::new(recorder.clone());
-        let observers = std::iter::once(recording).chain(observers).collect();
+        observers.own.insert(0, Arc::new(recorder.clone()));
         let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());

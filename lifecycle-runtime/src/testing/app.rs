@@ -24,6 +24,7 @@ use super::timeline::Record;
 use super::work::beside_threads;
 use crate::console::Console;
 use crate::dep::Dep;
+use crate::event::{Observer, Observers};
 use crate::executor::Work;
 use crate::health::Probe;
 use crate::hook::Hook;
@@ -123,9 +124,8 @@ impl TestApp {
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
         let desk = Arc::new(Desk::new(signals));
-        let mut observers = lifecycle.observers;
-        observers.push(Arc::new(record.clone()));
-        observers.push(Arc::<Desk>::clone(&desk));
+        let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
+        let observers = Observers { own, others: lifecycle.observers };
         if let Some(turns) = &turns {
             let desk = Arc::clone(&desk);
             turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::event::{Event, Observer, Outcome, ServiceState};
+use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
 use crate::executor::{Pace, Work};
 use crate::lifecycle::run::{Conduct, Run, Servers};
 use crate::plan::sample;
@@ -97,7 +97,7 @@ impl Play {
             pace: self.pace,
             is_patient: true,
         };
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Seen(Arc::clone(&script)))];
+        let observers = Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))] };
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());
         let report = run.drive(Servers::default(), None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::event::{Event, Events, Observer, Outcome, ServiceState};
+use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
 use crate::hook::HookMeta;
 use crate::plan::sample;
 use crate::scope::Scope;
@@ -144,7 +144,7 @@ impl Played {
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
-        let events = Events::new(vec![Arc::new(log.clone())]);
+        let events = Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new() });
         let blueprint = Blueprint { hook, task: Box::new(task), scope, events, jitter: || 1.0 };
         let orders = watch::Sender::default();
         let service = supervise(blueprint, orders.clone(), log.hears());

@@ -1,0 +1,171 @@
+//! How events come to those who observe a run: one at a time and in order, from whatever thread they are emitted.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{Event, Observer};
+use crate::task::thread;
+
+#[cfg(test)]
+mod tests;
+
+/// How many events of others a thread delivers that has emitted one of its own.
+const SHARE: usize = 128;
+
+/// The observers of a run.
+#[derive(Default)]
+pub(crate) struct Observers {
+    /// The runtime's own, which may be called from several threads at once.
+    pub(crate) own: Vec<Arc<dyn Observer>>,
+    /// The program's, which are called with one event at a time.
+    pub(crate) others: Vec<Arc<dyn Observer>>,
+}
+
+/// Where events go.
+#[derive(Clone)]
+pub(crate) struct Events {
+    began: Instant,
+    own: Arc<[Arc<dyn Observer>]>,
+    /// `None` where nobody else observes the run.
+    others: Option<Arc<Delivery>>,
+}
+
+/// The delivery of events to the program's observers.
+///
+/// Nobody waits for the turn to call them: whoever has it also delivers what others emit meanwhile, so that no lock is
+/// held while an observer runs, and an observer may do what emits an event.
+struct Delivery {
+    observers: Vec<Arc<dyn Observer>>,
+    /// The number of events that are not yet delivered: the one that is being delivered, and those in the queue. Where
+    /// there are any, somebody has the turn.
+    open: AtomicUsize,
+    /// What was emitted while somebody had the turn.
+    queue: Mutex<VecDeque<(Duration, Event)>>,
+    /// When the last event happened, in nanoseconds; for whoever has the turn.
+    last: AtomicU64,
+    is_awaited: AtomicBool,
+    /// Told when everything has been delivered, if that is awaited.
+    idle: Notify,
+}
+
+impl Events {
+    pub(crate) fn new(observers: Observers) -> Self {
+        let Observers { own, others } = observers;
+        let others = (!others.is_empty()).then(|| Arc::new(Delivery::new(others)));
+        Self { began: Instant::now(), own: own.into(), others }
+    }
+
+    pub(crate) fn emit(&self, event: &Event) {
+        self.emit_at(Instant::now(), event);
+    }
+
+    /// For those who have looked at the clock already.
+    pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
+        let at = now.saturating_duration_since(self.began);
+        call(&self.own, at, event);
+        if let Some(others) = &self.others {
+            others.deliver(at, event);
+        }
+    }
+
+    /// Waits until the observers have seen every event so far.
+    pub(crate) async fn delivered(&self) {
+        let Some(others) = &self.others else { return };
+        others.is_awaited.store(true, SeqCst);
+        loop {
+            let idle = others.idle.notified();
+            if others.open.load(SeqCst) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+impl Delivery {
+    fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self {
+            observers,
+            open: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            last: AtomicU64::new(0),
+            is_awaited: AtomicBool::new(false),
+            idle: Notify::new(),
+        }
+    }
+
+    fn deliver(self: &Arc<Self>, at: Duration, event: &Event) {
+        if !self.takes_turn(at, event) {
+            return;
+        }
+        self.call(at, event);
+        for _ in 0..SHARE {
+            if !self.deliver_next() {
+                return;
+            }
+        }
+        // Whoever emits something has other things to do: from here on a thread delivers, as long as there is something.
+        let rest = Arc::clone(self);
+        if thread("lifecycle-observers", move || rest.deliver_all()).is_err() {
+            self.deliver_all();
+        }
+    }
+
+    /// Takes the turn if nobody has it. Otherwise the event waits.
+    fn takes_turn(&self, at: Duration, event: &Event) -> bool {
+        if self.open.compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
+            return true;
+        }
+        // Counted under the lock: whoever sees the number finds the event.
+        let mut queue = self.queue();
+        let is_first = self.open.fetch_add(1, SeqCst) == 0;
+        if !is_first {
+            queue.push_back((at, event.clone()));
+        }
+        is_first
+    }
+
+    fn deliver_all(&self) {
+        while self.deliver_next() {}
+    }
+
+    /// Delivers an event that waits. Returns whether there was one; if not, the turn is over.
+    fn deliver_next(&self) -> bool {
+        if self.open.fetch_sub(1, SeqCst) == 1 {
+            if self.is_awaited.load(SeqCst) {
+                self.idle.notify_waiters();
+            }
+            return false;
+        }
+        let next = self.queue().pop_front();
+        if let Some((at, event)) = next {
+            self.call(at, &event);
+        }
+        true
+    }
+
+    /// Calls the observers. Only with the turn.
+    fn call(&self, at: Duration, event: &Event) {
+        // Whoever looked at the clock first may come second.
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX).max(self.last.load(Relaxed));
+        self.last.store(nanos, Relaxed);
+        call(&self.observers, Duration::from_nanos(nanos), event);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<(Duration, Event)>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn call(observers: &[Arc<dyn Observer>], at: Duration, event: &Event) {
+    for observer in observers {
+        let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(at, event)));
+    }
+}

@@ -1,0 +1,109 @@
+//! Observers see one event at a time, in order, and hold up nobody who emits one.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::*;
+
+fn events(observer: impl Observer) -> Events {
+    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)] })
+}
+
+/// An event that is told by its text.
+fn named(text: String) -> Event {
+    Event::Listening { url: text }
+}
+
+fn name(event: &Event) -> &str {
+    let Event::Listening { url } = event else { panic!("{event:?}") };
+    url
+}
+
+/// Notes what it sees, and that it is called while it is called.
+#[derive(Default)]
+struct Alone {
+    inside: AtomicUsize,
+    overlaps: AtomicUsize,
+    seen: Mutex<Vec<(Duration, String)>>,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Alone>);
+
+impl Observer for Shared {
+    fn on_event(&self, at: Duration, event: &Event) {
+        let Alone { inside, overlaps, seen } = &*self.0;
+        overlaps.fetch_add(inside.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+        thread::yield_now();
+        seen.lock().expect("no panic").push((at, name(event).to_owned()));
+        inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn observers_see_one_event_at_a_time_in_order() {
+    let observer = Shared::default();
+    let events = events(observer.clone());
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let events = events.clone();
+            scope.spawn(move || (0..500).for_each(|step| events.emit(&named(format!("{number} {step}")))));
+        }
+    });
+    events.delivered().await;
+    assert_eq!(observer.0.overlaps.load(Ordering::SeqCst), 0);
+    let seen = observer.0.seen.lock().expect("no panic");
+    assert_eq!(seen.len(), 8 * 500);
+    assert!(seen.is_sorted_by_key(|(at, _)| *at));
+    for number in 0..8 {
+        let prefix = format!("{number} ");
+        let steps = seen.iter().filter_map(|(_, name)| name.strip_prefix(&prefix)?.parse::<usize>().ok());
+        assert!(steps.eq(0..500), "{number}");
+    }
+}
+
+/// Emits another event for each that it sees, as long as it is to.
+struct Restless {
+    events: Arc<OnceLock<Events>>,
+    goes_on: Arc<AtomicBool>,
+    seen: Arc<AtomicUsize>,
+}
+
+impl Observer for Restless {
+    fn on_event(&self, _: Duration, event: &Event) {
+        self.seen.fetch_add(1, Ordering::SeqCst);
+        if self.goes_on.load(Ordering::SeqCst) {
+            self.events.get().expect("it is there").emit(event);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_emits_an_event_is_not_kept_by_those_of_others() {
+    let (own, goes_on, seen) = (Arc::<OnceLock<_>>::default(), Arc::new(AtomicBool::new(true)), Arc::default());
+    let restless = Restless { events: Arc::clone(&own), goes_on: Arc::clone(&goes_on), seen: Arc::clone(&seen) };
+    let events = events(restless);
+    assert!(own.set(events.clone()).is_ok());
+    // It returns, though there is always one more.
+    events.emit(&named(String::new()));
+    assert!(seen.load(Ordering::SeqCst) > SHARE);
+    goes_on.store(false, Ordering::SeqCst);
+    events.delivered().await;
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_sees_the_next_event_as_well() {
+    struct Panics(Arc<AtomicUsize>);
+    impl Observer for Panics {
+        fn on_event(&self, _: Duration, _: &Event) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("no idea");
+        }
+    }
+    let seen = Arc::<AtomicUsize>::default();
+    let events = events(Panics(Arc::clone(&seen)));
+    (0..3).for_each(|_| events.emit(&named(String::new())));
+    events.delivered().await;
+    assert_eq!(seen.load(Ordering::SeqCst), 3);
+}
