@@ -65,6 +65,9 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
     if config.console {
         observers.own.push(Arc::new(console.clone()));
     }
+    if let Some(line) = isolation(cfg!(panic = "abort")) {
+        console.say(line);
+    }
     let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::default());
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);
@@ -146,6 +149,11 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     Ok(Checked { plan, exceeded, servers })
 }
 
+/// Returns a line about what becomes of a panic; `None` if it is kept from everything else, as the documentation says.
+fn isolation(aborts: bool) -> Option<&'static str> {
+    aborts.then_some("built with panic = \"abort\": a panic in a hook or a handler ends the process at once, and nothing is torn down")
+}
+
 /// Returns a line about the settings of a server that a program without one was given; `None` if it was given none.
 fn ignored(config: &Config) -> Option<String> {
     let settings = [
@@ -211,6 +219,12 @@ fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_panics_are_not_kept_apart_is_said_where_it_is_so() {
+        assert_eq!(isolation(false), None);
+        assert!(isolation(true).is_some_and(|line| line.contains("ends the process at once")));
+    }
 
     #[test]
     fn settings_that_are_ignored_are_named() {

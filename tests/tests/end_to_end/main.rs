@@ -32,7 +32,9 @@ mod startup;
 mod streams;
 mod stuck;
 mod tls;
-bamod versions;
+mod unix_sockets;
+mod unopened;
+mod versions;
 mod websocket;
 
 use lifecycle_tests::{http, load};
