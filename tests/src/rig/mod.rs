@@ -140,6 +140,13 @@ impl Rig {
     pub fn counts(&self, direction: Direction) -> Counts {
         self.relay.counts(direction)
     }
+
+    /// Returns how many packets the link has dropped so far, by chance or because of a full queue,
+    /// of the TCP connection that has this port on the clients' side.
+    #[must_use]
+    pub fn dropped(&self, port: u16) -> u64 {
+        self.relay.dropped(port)
+    }
 }
 
 /// One side: a namespace with a device and its own loopback.
@@ -170,6 +177,7 @@ pub fn unavailable() -> Option<&'static str> {
 #[track_caller]
 pub fn skipped(reason: &str) {
     let place = std::panic::Location::caller();
-    // Without a stderr nobody could read it.
-    let _ = writeln!(io::stderr(), "SKIPPED, {reason}: {place}");
+    // In one piece, so that no other test's line gets into it; and without a stderr nobody could
+    // read it.
+    let _ = io::stderr().write_all(format!("SKIPPED, {reason}: {place}\n").as_bytes());
 }

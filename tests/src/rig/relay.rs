@@ -1,11 +1,11 @@
 //! Relay: reads the packets of each device and writes them to the other one when they arrive.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -46,10 +46,14 @@ struct Counters {
     overflowed: AtomicU64,
 }
 
+/// Packets that were dropped, of each connection: by the port of its client.
+type Dropped = Mutex<HashMap<u16, u64>>;
+
 /// Two threads, one a direction. They end when this is dropped, and the devices with them.
 pub(super) struct Relay {
     threads: Vec<JoinHandle<()>>,
     counters: [Arc<Counters>; 2],
+    dropped: Arc<Dropped>,
     /// Closing it wakes the threads.
     stop: Option<UnixStream>,
 }
@@ -64,6 +68,7 @@ impl Relay {
         let (stop, stopped) = UnixStream::pair()?;
         let (server, client) = (Arc::new(server), Arc::new(client));
         let counters = [Arc::<Counters>::default(), Arc::default()];
+        let dropped = Arc::<Dropped>::default();
         let mut threads = Vec::new();
         for direction in [Direction::ToServer, Direction::ToClient] {
             let (from, to) = match direction {
@@ -77,13 +82,14 @@ impl Relay {
                 on_the_way: VecDeque::new(),
                 direction,
                 counters: Arc::clone(&counters[direction as usize]),
+                dropped: Arc::clone(&dropped),
                 capture: capture.cloned(),
             };
             let stopped = stopped.try_clone()?;
             let name = format!("rig {direction:?}");
             threads.push(thread::Builder::new().name(name).spawn(move || lane.run(&stopped))?);
         }
-        Ok(Self { threads, counters, stop: Some(stop) })
+        Ok(Self { threads, counters, dropped, stop: Some(stop) })
     }
 
     pub(super) fn counts(&self, direction: Direction) -> Counts {
@@ -91,6 +97,11 @@ impl Relay {
         let [sent, lost, overflowed] =
             [&counters.sent, &counters.lost, &counters.overflowed].map(|count| count.load(Ordering::Relaxed));
         Counts { sent, lost, overflowed }
+    }
+
+    pub(super) fn dropped(&self, port: u16) -> u64 {
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.get(&port).copied().unwrap_or_default()
     }
 }
 
@@ -113,6 +124,7 @@ struct Lane {
     on_the_way: VecDeque<(Instant, Vec<u8>)>,
     direction: Direction,
     counters: Arc<Counters>,
+    dropped: Arc<Dropped>,
     capture: Option<Arc<Capture>>,
 }
 
@@ -166,9 +178,17 @@ impl Lane {
             self.counters.sent.fetch_add(1, Ordering::Relaxed);
             match self.path.send(Instant::now(), length) {
                 Verdict::Arrives(arrival) => self.on_the_way.push_back((arrival, packet.to_vec())),
-                Verdict::Lost => drop(self.counters.lost.fetch_add(1, Ordering::Relaxed)),
-                Verdict::Overflows => drop(self.counters.overflowed.fetch_add(1, Ordering::Relaxed)),
+                Verdict::Lost => self.count_drop(packet, &self.counters.lost),
+                Verdict::Overflows => self.count_drop(packet, &self.counters.overflowed),
             }
+        }
+    }
+
+    fn count_drop(&self, packet: &[u8], counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(port) = client_port(packet, self.direction) {
+            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+            *dropped.entry(port).or_default() += 1;
         }
     }
 
@@ -177,4 +197,20 @@ impl Lane {
             capture.record(packet);
         }
     }
+}
+
+/// Reads the client's port off a TCP packet over IPv4.
+fn client_port(packet: &[u8], direction: Direction) -> Option<u16> {
+    const TCP: u8 = 6;
+    let first = *packet.first()?;
+    if first >> 4 != 4 || *packet.get(9)? != TCP {
+        return None;
+    }
+    let header = usize::from(first & 0xf) * 4;
+    let offset = match direction {
+        Direction::ToServer => header,
+        Direction::ToClient => header + 2,
+    };
+    let port = packet.get(offset..offset + 2)?;
+    Some(u16::from_be_bytes([port[0], port[1]]))
 }

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::clients::{Http2, Protocol, Reading};
-use crate::site::{Site, gate, tally};
+use crate::site::{Site, gate, joined, tally};
 use crate::{DISTANCES, at_each};
 
 /// Opens a stream behind the last one that the server takes, after so many malformed requests,
@@ -75,7 +75,7 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
         is_open.wait();
         sleep(rtt / 2);
         site.stop();
-        let (journal, mut answered) = client.join().expect("a client panicked");
+        let (journal, mut answered) = joined(client);
         let tally = crate::clients::Tally(vec![journal]);
         tally.expect_nothing_lost();
         let ended = site.expect_report(&tally, 0);

@@ -1,5 +1,6 @@
 //! Server on one side of a rig, and what its clients on the other side need.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ pub(crate) fn expect_report(ended: &Ended, finished: usize, cut: usize) {
 /// Waits for the client's end.
 #[track_caller]
 pub(crate) fn joined<T>(client: JoinHandle<T>) -> T {
-    client.join().expect("a client panicked")
+    client.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 #[track_caller]

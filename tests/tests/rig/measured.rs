@@ -87,8 +87,9 @@ fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
     const LENGTH: usize = 4_000_000;
     let rig = rig!(Link::rtt(1).loss(0.01, 5));
     echo(&rig);
-    rig.client(|| {
+    let port = rig.client(|| {
         let mut stream = connect();
+        let port = stream.local_addr().expect("a socket").port();
         let mut reader = stream.try_clone().expect("another handle");
         thread::scope(|scope| {
             scope.spawn(move || {
@@ -99,9 +100,12 @@ fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
             stream.write_all(&vec![b'x'; LENGTH]).expect("an open connection");
             stream.shutdown(Shutdown::Write).expect("an open connection");
         });
+        port
     });
     let counts = rig.counts(Direction::ToServer);
     println!("{counts:?}");
+    let lost = counts.lost + rig.counts(Direction::ToClient).lost;
+    assert_eq!(rig.dropped(port), lost, "all of them were of the one connection");
     // At least 2,740 packets, of which 27 are expected to be lost.
     assert!(counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30, "{counts:?}");
 }

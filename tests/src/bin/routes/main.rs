@@ -1,9 +1,9 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
 //! [log=PATH] [address=ADDRESS secure=ADDRESS]`
 //!
-//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does `secure`, which makes
-//! that the one that speaks TLS. Handlers that wait, wait for a line on stdin. What a file at `log` gets is in the order in
-//! which it happened.
+//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
+//! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
+//! stdin. What a file at `log` gets is in the order in which it happened.
 
 mod measured;
 mod websocket;

@@ -1,4 +1,5 @@
-//! Handlers of web sockets, written as in the documentation of `actix-ws`: but for two, no word of a stop.
+//! Handlers of web sockets, written as in the documentation of `actix-ws`: but for two, no word of
+//! a stop.
 
 use std::time::Duration;
 

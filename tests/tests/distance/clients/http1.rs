@@ -80,7 +80,12 @@ impl Client for Http1 {
                 self.journal.outcome(&request, Outcome::Answered(response.status));
                 return Some(Reply { body: response.body, is_last });
             }
-            Err(how) => how_much(&how, &self.connection.ending()),
+            Err(how) => {
+                if let Lost::Cut { .. } = how {
+                    self.journal.heard();
+                }
+                how_much(&how, &self.connection.ending())
+            }
         };
         let sending = self.unsent.as_ref().map(|error| format!("; sending: {error}")).unwrap_or_default();
         let how = format!("{how}{sending}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lifecycle_tests::http::{Connection, Ending, Transport};
 
+use super::frame::{frame, number, status};
 use super::{Client, Journal, Outcome, Reply, Target};
 
 const DATA: u8 = 0;
@@ -170,6 +171,7 @@ impl Http2 {
     /// Waits for a frame, and does what it asks for. Returns whether there was one.
     pub(crate) fn read_frame(&mut self) -> bool {
         let Ok(head) = self.connection.bytes(9) else { return self.has_ended("between frames") };
+        self.journal.heard();
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         let (kind, flags, stream) = (head[3], head[4], number(&head[5..]));
         let Ok(payload) = self.connection.bytes(length) else { return self.has_ended("inside a frame") };
@@ -316,66 +318,4 @@ impl Client for Http2 {
     fn end(self: Box<Self>) -> Journal {
         self.finish()
     }
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-fn number(bytes: &[u8]) -> u32 {
-    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
-/// Reads the status off a head, where it comes first (RFC 9113, section 8.3), without a dynamic
-/// table (RFC 7541).
-fn status(block: &[u8]) -> u16 {
-    // What is said of the size of the dynamic table.
-    let updates = block.iter().take_while(|byte| **byte & 0xe0 == 0x20).count();
-    let block = &block[updates..];
-    match block {
-        [indexed, ..] if indexed & 0x80 != 0 => match indexed & 0x7f {
-            8 => 200,
-            9 => 204,
-            10 => 206,
-            11 => 304,
-            12 => 400,
-            13 => 404,
-            14 => 500,
-            other => panic!("no status in the static table: {other}"),
-        },
-        [_, length, rest @ ..] if length & 0x80 != 0 => digits(&rest[..usize::from(length & 0x7f)]),
-        [_, length, rest @ ..] => {
-            let text = String::from_utf8_lossy(&rest[..usize::from(*length)]);
-            text.parse().unwrap_or_else(|_| panic!("no status: {text}"))
-        }
-        _ => panic!("no status: {block:?}"),
-    }
-}
-
-/// Decodes three digits in Huffman's code: five bits for 0 to 2, six for the others.
-fn digits(bytes: &[u8]) -> u16 {
-    let bits = bytes.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (32 - 8 * bytes.len());
-    let (mut bits, mut status) = (bits, 0);
-    for _ in 0..3 {
-        let (digit, length) = match bits >> 27 {
-            short @ 0..=2 => (short, 5),
-            _ => ((bits >> 26) - 0b01_0110, 6),
-        };
-        status = status * 10 + u16::try_from(digit).expect("a digit");
-        bits <<= length;
-    }
-    status
-}
-
-#[test]
-fn statuses_are_read_in_every_form() {
-    assert_eq!(status(&[0x20, 0x88, 0x61]), 200);
-    assert_eq!(status(&[0x48, 0x82, 0x64, 0x02]), 302);
-    assert_eq!(status(&[0x08, 3, b'5', b'0', b'3']), 503);
-    assert_eq!(status(&[0x48, 0x83, 0x6c, 0x0c, 0xff]), 503);
-    assert_eq!(status(&[0x48, 0x83, 0x68, 0x2c, 0xff]), 413);
 }

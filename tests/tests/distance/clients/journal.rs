@@ -28,20 +28,58 @@ pub(crate) struct Journal {
     notes: Vec<String>,
     outcomes: Vec<(String, Outcome)>,
     faults: Vec<String>,
+    /// Port of the last connection, as long as nothing has been heard of the server on it.
+    unheard: Option<u16>,
 }
 
 impl Journal {
     pub(crate) fn new(client: impl Into<String>, origin: Instant) -> Self {
-        Self { client: client.into(), origin, notes: Vec::new(), outcomes: Vec::new(), faults: Vec::new() }
+        Self {
+            client: client.into(),
+            origin,
+            notes: Vec::new(),
+            outcomes: Vec::new(),
+            faults: Vec::new(),
+            unheard: None,
+        }
     }
 
     pub(crate) fn note(&mut self, what: impl fmt::Display) {
         self.notes.push(format!("{:9.4} {what}", self.origin.elapsed().as_secs_f64()));
     }
 
+    /// Writes down that there is a new connection, from this port.
+    pub(crate) fn connected(&mut self, port: u16) {
+        self.note(format_args!("connected from port {port}"));
+        self.unheard = Some(port);
+    }
+
+    /// Writes down that something has come on the connection.
+    pub(crate) fn heard(&mut self) {
+        self.unheard = None;
+    }
+
+    /// Forgives the end of the last connection, on which nothing came, if this holds for its port. A
+    /// client stops when it has lost something, so there is nothing else to forgive.
+    pub(crate) fn forgive(&mut self, is_forgiven: impl Fn(u16) -> bool) -> bool {
+        if !self.is_bad() || !self.unheard.is_some_and(is_forgiven) {
+            return false;
+        }
+        self.faults.clear();
+        for (_, outcome) in &mut self.outcomes {
+            if let Outcome::Lost(how) = outcome {
+                *outcome = Outcome::NotConnected(format!("a packet of its handshake was lost; {how}"));
+            }
+        }
+        true
+    }
+
     /// Writes down what became of a request.
     pub(crate) fn outcome(&mut self, request: &str, outcome: Outcome) {
         self.note(format_args!("{request}: {outcome:?}"));
+        if let Outcome::Answered(_) = outcome {
+            self.heard();
+        }
         self.outcomes.push((request.to_owned(), outcome));
     }
 

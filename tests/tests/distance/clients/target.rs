@@ -118,11 +118,12 @@ impl Target {
 
     /// Connects as [`Target::open`] does, or writes down why not.
     pub(crate) fn open_or_note(&self, journal: &mut Journal) -> Option<Box<dyn Transport>> {
-        let why = match self.open() {
-            Ok(transport) => {
-                journal.note("connected");
-                return Some(transport);
-            }
+        let opened = self.tcp().and_then(|tcp| {
+            journal.connected(tcp.local_addr().map_or(0, |address| address.port()));
+            self.secure(tcp)
+        });
+        let why = match opened {
+            Ok(transport) => return Some(transport),
             Err(why) => why,
         };
         journal.outcome("connection", why.into());
