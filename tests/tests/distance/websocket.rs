@@ -106,9 +106,10 @@ fn a_handler_at_work_for_longer_than_there_is_time_is_cut_off_and_named() {
 
 #[test]
 fn websockets_work_as_before_until_the_drain_delay_is_over() {
-    const DELAY: Duration = Duration::from_millis(1500);
+    // The slowest client needs seven round trips for what it does meanwhile.
+    const DELAY: Duration = Duration::from_secs(4);
     at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "1500ms"));
+        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "4s"));
         let (open, is_open) = gate();
         let (go, may_go) = gate();
         let client = site.client(move |target| {
