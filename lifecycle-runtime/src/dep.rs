@@ -16,6 +16,12 @@ use crate::task::Value;
 /// As an argument of a hook it makes that hook run after `H` (and, on the way down, before the teardown of `H`). As an
 /// argument of an actix-web handler it is an extractor. Clones share the value.
 ///
+/// The value is dropped when everything that uses it has ended. A clone that something else still
+/// holds then, as a task that goes on, is waited for, up to a hundredth of the grace period for all
+/// values together: 250 ms by default. Under [`run`](crate::Lifecycle::run) tasks that go on are
+/// dropped with the async runtime after that. What is held even then, as by a `static`, is said on
+/// stderr and in [`Report::held`](crate::Report::held), and its drop doesn't run in the stop.
+///
 /// ```
 /// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 ///

@@ -61,8 +61,8 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-    /// The stop is over, and others still hold the value of a hook: a task that goes on, a `static`, a value that is held
-    /// itself. Its drop has not run.
+    /// The stop is over, and others still hold the value of a hook: a task that goes on, a
+    /// `static`, a value that is held itself. Its drop has not run.
     ValueHeld {
         /// Whose value.
         hook: &'static HookMeta,

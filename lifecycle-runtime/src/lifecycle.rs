@@ -243,9 +243,10 @@ impl Lifecycle {
     /// stderr what is going on, also if the [console](Self::console) is off: the state and for how long, the hooks and services that
     /// run, the requests in flight. Without, only a [`StopHandle`] stops it.
     ///
-    /// They are heard from the first instruction of [`run`](Self::run) on, even if the process was started with them
-    /// blocked. After it they change the exit code no more, until the process has gone. After [`serve`](Self::serve), when no
-    /// run listens any more, those that stop do to the process what they do to any, and the others do nothing.
+    /// They are heard from the first instruction of [`run`](Self::run) on, even if the process was
+    /// started with them blocked. After it they change the exit code no more, until the process has
+    /// gone. After [`serve`](Self::serve), when no run listens any more, those that stop do to the
+    /// process what they do to any, and the others do nothing.
     pub fn signals(mut self, signals: bool) -> Self {
         self.signals = signals;
         self
@@ -285,11 +286,12 @@ impl Lifecycle {
     ///
     /// A hook on the blocking pool that never returns doesn't keep `run` from returning, nor the process from ending.
     ///
-    /// After it, the process is to end. On the thread of `main` the deadline of the stop goes on to count: what follows, as
-    /// the `Drop` of a value of `main` or an exit handler, has until then, and the watchdog ends the process after that, with
-    /// the exit code of the run and a line on stderr. No signal changes that code; a third one ends the process at once
-    /// with it. Another run takes the process over. A program that goes on for longer calls [`serve`](Self::serve). On any
-    /// other thread, as in a test, the process is left as it was before.
+    /// After it, the process is to end. On the thread of `main` the deadline of the stop goes on to
+    /// count: what follows, as the `Drop` of a value of `main` or an exit handler, has until then,
+    /// and the watchdog ends the process after that, with the exit code of the run and a line on
+    /// stderr. No signal changes that code; a third one ends the process at once with it. Another
+    /// run takes the process over. A program that goes on for longer calls [`serve`](Self::serve).
+    /// On any other thread, as in a test, the process is left as it was before.
     #[must_use = "return it from `main`: a process that failed should not exit with 0"]
     pub fn run(self) -> ExitCode {
         process::run(self)
@@ -300,11 +302,12 @@ impl Lifecycle {
     /// The process is the caller's: no watchdog ends it, and what its exit code is made of is
     /// [`Report::exit_code`]. On a single-threaded runtime a hook that blocks its thread holds everything up.
     ///
-    /// Signals are heard from the first poll until the future is done, and do after that what they do to any process.
+    /// Signals are heard from the first poll until the future is done, and do after that what they
+    /// do to any process.
     ///
-    /// To drop the future asks for the stop: the run goes on to its end in order, as a task of the runtime, and hears signals
-    /// until then. Give it the time: what is dropped with the runtime is cut short, no hook of its stop runs any more, and a
-    /// line on stderr says so.
+    /// To drop the future asks for the stop: the run goes on to its end in order, as a task of the
+    /// runtime, and hears signals until then. Give it the time: what is dropped with the runtime is
+    /// cut short, no hook of its stop runs any more, and a line on stderr says so.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

@@ -71,8 +71,8 @@ pub struct Report {
     pub recurring: Vec<RecurringReport>,
     /// The services, in the order in which they began; how each ended is among the [`hooks`](Self::hooks), too.
     pub services: Vec<ServiceReport>,
-    /// The values that others still held at the end, in the order in which they were to be dropped. They don't count for the
-    /// exit code: who keeps a value beyond the run may do so on purpose.
+    /// The values that others still held at the end, in the order in which they were to be dropped.
+    /// They don't count for the exit code: who keeps a value beyond the run may do so on purpose.
     pub held: Vec<HeldReport>,
     /// What went through the servers.
     pub traffic: Traffic,

@@ -190,7 +190,8 @@ impl Http {
         self.addresses.iter()
     }
 
-    /// Whether the system may take its time to bind this address: it has a name to look up, or another process to ask.
+    /// Whether the system may take its time to bind this address: it has a name to look up, or
+    /// another process to ask.
     pub(crate) fn may_wait_to_bind(address: &str) -> bool {
         !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
     }

@@ -21,25 +21,26 @@ pub(crate) struct Signal {
 /// Hears signals until it is dropped.
 pub(crate) struct Signals {
     #[cfg(unix)]
-    ear: unix::Ear,
+    registration: unix::Registration,
     #[cfg(unix)]
     thread: Option<JoinHandle<()>>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Calls `on_signal` for SIGTERM, SIGINT and SIGQUIT, one at a time, on a thread of its own. What arrives once their
-    /// default action is gone is heard, however long that thread takes to start.
+    /// Calls `on_signal` for SIGTERM, SIGINT and SIGQUIT, one at a time, on a thread of its own.
+    /// What arrives once their default action is gone is heard, however long that thread takes to
+    /// start.
     pub(crate) fn listen(on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
-        let (ear, hears) = unix::listen(on_signal)?;
-        let thread = match thread("lifecycle-signals", hears) {
+        let (registration, listener) = unix::listen(on_signal)?;
+        let thread = match thread("lifecycle-signals", listener) {
             Ok(thread) => Some(thread),
             Err(error) => {
-                ear.close();
+                registration.close();
                 return Err(error);
             }
         };
-        Ok(Self { ear, thread })
+        Ok(Self { registration, thread })
     }
 
     /// Calls it for these signals, too.
@@ -48,14 +49,14 @@ impl Signals {
     ///
     /// The system knows no signal of such a name, or refuses a handler for it.
     pub(crate) fn add(&self, names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
-        self.ear.add(names)
+        self.registration.add(names)
     }
 }
 
 #[cfg(unix)]
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.ear.close();
+        self.registration.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -64,7 +65,8 @@ impl Drop for Signals {
 
 #[cfg(windows)]
 impl Signals {
-    /// Calls `on_signal` for Ctrl-C, Ctrl-Break, the closing of the console, log-off and shutdown, one at a time.
+    /// Calls `on_signal` for Ctrl-C, Ctrl-Break, the closing of the console, log-off and shutdown,
+    /// one at a time.
     pub(crate) fn listen(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -27,8 +27,8 @@ pub struct Traffic {
     pub requests: Requests,
     /// What became of the connections.
     pub connections: Connections,
-    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler that blocks,
-    /// `web::block`, or an app that is built or dropped for long.
+    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler
+    /// that blocks, `web::block`, or an app that is built or dropped for long.
     pub workers_left: usize,
 }
 

@@ -1,8 +1,10 @@
-//! Values that others hold when it is time to drop them: tasks that go on, a `static`, the value of another hook.
+//! Values that others hold when it is time to drop them: tasks that go on, a `static`, the value of
+//! another hook.
 //!
-//! A value is dropped with its last owner, wherever that is. The stop keeps its own share while it waits for the others, so that
-//! the drop runs here, in the time of the stop, and before what the value uses is torn down. Some are never let go, and on
-//! purpose: a stop waits for all of them together no longer than its patience, and says of the others that they are held.
+//! A value is dropped with its last owner, wherever that is. The stop keeps its own share while it
+//! waits for the others, so that the drop runs here, in the time of the stop, and before what the
+//! value uses is torn down. Some are never let go, and on purpose: a stop waits for all of them
+//! together no longer than its patience, and says of the others that they are held.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +19,8 @@ use crate::hook::HookMeta;
 use crate::stop::{Asked, hurried};
 use crate::task::{Task, Value};
 
-/// Bounds of the pause between two looks at who holds a value: nothing tells when somebody lets go of it.
+/// Bounds of the pause between two looks at who holds a value: nothing tells when somebody lets go
+/// of it.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 /// Values that are held, and the time that the stop has for them.
@@ -71,12 +74,13 @@ impl Drop for Entry {
 
 impl Executor {
     /// Sets how long the stop waits for those who hold values, all together. Without, it doesn't.
-    pub(crate) fn be_patient(&mut self, patience: Duration) -> Awaited {
+    pub(crate) fn set_patience(&mut self, patience: Duration) -> Awaited {
         self.held.patience = patience;
         self.held.awaited.clone()
     }
 
-    /// Drops the value of a hook, or waits for those who hold it. Returns `false` if there is nothing to wait for.
+    /// Drops the value of a hook, or waits for those who hold it. Returns `false` if there is
+    /// nothing to wait for.
     pub(super) fn begin_to_drop(
         &mut self,
         crew: &mut Crew,
@@ -104,7 +108,7 @@ impl Executor {
         let wait = async move {
             tokio::select! {
                 () = hurried(&mut asked) => {}
-                () = let_go(&value, &entry, until) => {}
+                () = wait_for_release(&value, &entry, until) => {}
             }
             Ok(value)
         };
@@ -112,8 +116,8 @@ impl Executor {
         true
     }
 
-    /// Drops a value that has been waited for, as a task of the same step, or keeps it if it is still held. Returns what else
-    /// has ended.
+    /// Drops a value that has been waited for, as a task of the same step, or keeps it if it is
+    /// still held. Returns what else has ended.
     pub(super) fn drop_awaited(&mut self, crew: &mut Crew, at: usize, share: Time, mut ended: Ended) -> Option<Ended> {
         let Some(value) = ended.result.as_mut().ok().filter(|value| value.needs_drop()).map(Value::take) else {
             return Some(ended);
@@ -189,7 +193,7 @@ fn dropped(value: Value) -> Task {
 }
 
 /// Waits until nobody else holds this, but no longer than until then.
-async fn let_go(value: &Value, entry: &Entry, until: Instant) {
+async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
     let [mut pause, longest] = PAUSE;
     loop {
         let left = until.saturating_duration_since(Instant::now());

@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::watchdog::Leash;
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
-pub(super) struct Over {
+pub(super) struct EndedRun {
     run: Run,
     executor: Executor,
     paths: Paths,
@@ -32,13 +32,13 @@ impl Run {
     /// Starts, waits for a reason to stop, stops, and reports.
     pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
         match self.play(servers, leash).boxed().await {
-            Ok(over) => over.end().await,
+            Ok(ended) => ended.end().await,
             Err(report) => *report,
         }
     }
 
     /// Starts, waits for a reason to stop, stops. Or reports why it could not begin.
-    pub(super) async fn play(self, servers: Servers, leash: Option<Leash>) -> Result<Over, Box<Report>> {
+    pub(super) async fn play(self, servers: Servers, leash: Option<Leash>) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
         let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening).boxed().await {
             Ok(admin) => admin,
@@ -77,7 +77,7 @@ impl Run {
             never = recur => match never {},
             played = stage.play(servers.apps).boxed() => played,
         };
-        Ok(Over { run: self, executor, paths, admin })
+        Ok(EndedRun { run: self, executor, paths, admin })
     }
 
     /// Waits until the program's observers have seen everything, as long as the stop may take.
@@ -89,7 +89,7 @@ impl Run {
     }
 }
 
-impl Over {
+impl EndedRun {
     /// Settles what is left, and reports.
     pub(super) async fn end(mut self) -> Report {
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
@@ -103,8 +103,8 @@ impl Over {
         report
     }
 
-    /// The same, and shuts the runtime down. If values are held, before it reports: then tasks let go of them, and what they
-    /// held is dropped here.
+    /// The same, and shuts the runtime down. If values are held, before it reports: then tasks let
+    /// go of them, and what they held is dropped here.
     pub(super) fn end_with(mut self, runtime: Runtime) -> Report {
         if self.executor.holds_nothing() {
             let report = runtime.block_on(self.end().boxed());

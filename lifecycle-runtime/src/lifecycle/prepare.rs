@@ -42,7 +42,8 @@ enum Refusal {
     Printed(bool),
 }
 
-/// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is asked for.
+/// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
+/// asked for.
 pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
     let config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
@@ -108,7 +109,8 @@ fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
 /// Checks on a thread of its own, which is left to itself when a stop is asked for.
 async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHandle) -> Result<Checked, Refusal> {
     let mut asked = handle.asked();
-    // A program that asks before the start wants what has no need of it: the shutdown hooks that always run.
+    // A program that asks before the start wants what has no need of it: the shutdown hooks that
+    // always run.
     let was_asked = asked.borrow().cause.as_ref().is_some_and(|cause| !matches!(cause, StopCause::Signal(_)));
     let (sender, result) = oneshot::channel();
     let checking = thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));

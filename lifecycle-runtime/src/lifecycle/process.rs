@@ -18,7 +18,8 @@ use crate::stop::{StopCause, StopHandle};
 use guard::{Guard, LAST_WORDS};
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
-    // First of all: until then the process has the default actions of signals, and the first one of a container none.
+    // First of all: until then the process has the default actions of signals, and the first one of
+    // a container none.
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
         Err(error) => {
@@ -36,7 +37,7 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     guard.console().flush(LAST_WORDS);
     // Elsewhere than in `main` the process goes on: in a test, for one.
     if std::thread::current().name() == Some("main") {
-        guard.stay();
+        guard.keep_until_exit();
     }
     ExitCode::from(code)
 }
@@ -66,14 +67,14 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
         Ok(prepared) => prepared,
         Err(report) => return Ok(report.exit_code()),
     };
-    guard.know(&run)?;
+    guard.attach(&run)?;
     let leash = guard.watch()?;
     let grace = run.config.grace;
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
     let report = match runtime.block_on(spawned(run.play(servers, Some(leash)))) {
-        Some(Ok(over)) => over.end_with(runtime),
+        Some(Ok(ended)) => ended.end_with(runtime),
         Some(Err(report)) => *report,
         None => gone(),
     };
@@ -89,15 +90,15 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(prepared) => prepared,
         Err(report) => return *report,
     };
-    if let Err(error) = guard.know(&run) {
+    if let Err(error) = guard.attach(&run) {
         return Report::not_begun(1, refused(&error));
     }
     let console = run.console.clone();
-    let asks = AskWhenDropped(Some(run.handle.clone()));
+    let stops = StopOnDrop(Some(run.handle.clone()));
     let report = spawned(async move {
-        let mut unfinished = Unfinished(Some(console.clone()));
+        let mut notice = CutShortNotice(Some(console.clone()));
         let report = run.drive(servers, None).await;
-        unfinished.0 = None;
+        notice.0 = None;
         // The blocking pool may have to start a thread for it.
         if !console.is_silent() {
             let _ = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS)).await;
@@ -107,7 +108,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         report
     });
     let report = report.await;
-    asks.disarm();
+    stops.disarm();
     report.unwrap_or_else(gone)
 }
 
@@ -117,15 +118,15 @@ fn gone() -> Report {
 }
 
 /// Asks for the stop of a run that nobody awaits any more.
-struct AskWhenDropped(Option<StopHandle>);
+struct StopOnDrop(Option<StopHandle>);
 
-impl AskWhenDropped {
+impl StopOnDrop {
     fn disarm(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for AskWhenDropped {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         if let Some(handle) = &self.0 {
             handle.ask(StopCause::Dropped);
@@ -134,9 +135,9 @@ impl Drop for AskWhenDropped {
 }
 
 /// Says that a run was cut short, if it is dropped before its end: nothing else would.
-struct Unfinished(Option<Console>);
+struct CutShortNotice(Option<Console>);
 
-impl Drop for Unfinished {
+impl Drop for CutShortNotice {
     fn drop(&mut self) {
         if let Some(console) = self.0.take().filter(|_| !std::thread::panicking()) {
             console.complain(
@@ -148,8 +149,9 @@ impl Drop for Unfinished {
     }
 }
 
-/// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to go on, and to its end,
-/// whatever becomes of the one who waits for it. `None` if the runtime goes away before.
+/// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to
+/// go on, and to its end, whatever becomes of the one who waits for it. `None` if the runtime goes
+/// away before.
 async fn spawned<T: Send + 'static>(drive: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (ends, end) = oneshot::channel();
     // In a box, as tasks of other kinds are: each type of future in a task is compiled anew.

@@ -20,8 +20,8 @@ use crate::server::{BoundHttp, Surroundings};
 use crate::state::State;
 use crate::stop::{Progress, Stop, StopHandle};
 
-/// The part of the grace period that a stop waits for those who hold values, all together: as long as for a client that is
-/// quiet, by default.
+/// The part of the grace period that a stop waits for those who hold values, all together: as long
+/// as for a client that is quiet, by default.
 const PATIENCE: u32 = 100;
 
 /// Everything that a run is made of.

@@ -87,7 +87,7 @@ impl Stage<'_> {
         self.recurring_over.notified().await;
         self.run.enter(State::Stopping);
         if *is_patient {
-            let awaited = executor.be_patient(self.run.patience());
+            let awaited = executor.set_patience(self.run.patience());
             self.run.live.add(move |_| awaited.now());
         }
         paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget, &mut asked).await);
@@ -221,7 +221,8 @@ impl Stage<'_> {
         together.map(|traffic| (traffic, began.elapsed()))
     }
 
-    /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their apps use what teardowns close.
+    /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their
+    /// apps use what teardowns close.
     async fn close(&self, opening: Opening, asked: &watch::Receiver<Asked>) {
         let Run { events, live, .. } = self.run;
         let (began, waits) = (Instant::now(), opening.waits());

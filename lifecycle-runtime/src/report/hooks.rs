@@ -64,7 +64,8 @@ pub struct HeldReport {
     /// Hook whose value it is.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// Number of those who held it: tasks that went on, a `static`, values that were held themselves.
+    /// Number of those who held it: tasks that went on, a `static`, values that were held
+    /// themselves.
     pub others: usize,
 }
 

@@ -29,7 +29,8 @@ const LEAVING: Duration = Duration::from_millis(100);
 const NO_APP: &str = "the closure that builds the app panicked";
 
 impl BoundHttp {
-    /// Builds the apps. On the async runtime. The workers that do so are among those of `opening` from the first one on.
+    /// Builds the apps. On the async runtime. The workers that do so are among those of `opening`
+    /// from the first one on.
     ///
     /// # Errors
     ///
@@ -113,7 +114,8 @@ impl Opening {
         std::mem::take(&mut self.open)
     }
 
-    /// Returns what says how many workers still have something of an app, once they are being closed.
+    /// Returns what says how many workers still have something of an app, once they are being
+    /// closed.
     pub(crate) fn waits(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
         let of_open = self.open.iter().map(|server| server.tables.clone());
         let tables: Vec<_> = of_open.chain([tables_of(&self.workers)]).collect();
@@ -124,8 +126,8 @@ impl Opening {
         }
     }
 
-    /// Ends the workers and the servers, and waits until nothing of an app is left. An app that is being built can't be
-    /// cancelled: it has until then, or until the stop is hurried.
+    /// Ends the workers and the servers, and waits until nothing of an app is left. An app that is
+    /// being built can't be cancelled: it has until then, or until the stop is hurried.
     pub(crate) async fn close(self, until: Instant, asked: &watch::Receiver<Asked>) -> Traffic {
         let Self { mut workers, open } = self;
         let tables = tables_of(&workers);

@@ -17,37 +17,37 @@ use super::Signal;
 const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
 
 /// Handle on what hears signals.
-pub(super) struct Ear {
+pub(super) struct Registration {
     handle: Handle,
     /// The end of the pipe that handlers write to.
     pipe: UnixStream,
     unblocked: Arc<Mutex<SigSet>>,
 }
 
-/// Installs handlers for the signals that stop, and returns what hears them. It is to run on a thread of its own, until the
-/// ear is closed.
+/// Installs handlers for the signals that stop, and returns what hears them. It is to run on a
+/// thread of its own, until the registration is closed.
 pub(super) fn listen(
     mut on_signal: impl FnMut(Signal) + Send + 'static,
-) -> io::Result<(Ear, impl FnOnce() + Send + 'static)> {
+) -> io::Result<(Registration, impl FnOnce() + Send + 'static)> {
     let (read, write) = UnixStream::pair()?;
     let pipe = write.try_clone()?;
     pipe.set_nonblocking(true)?;
     let mut stopping = SigSet::empty();
     add(&mut stopping, STOPPING);
-    // What arrives waits until its handler is there. `signal-hook` passes what arrives while it installs one to the handler
-    // before it, of which there is none. Most programs have no other thread by now, which would not wait.
+    // What arrives waits until its handlers are there. `signal-hook` passes what arrives while it
+    // installs the first one to the handler before it, of which there is none. Most programs have
+    // no other thread by now, which would not wait.
     let mask = stopping.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, STOPPING);
-    // Not before: until somebody hears a signal, it has its default action.
-    let counted = delivery.and_then(|delivery| count(|listeners| listeners + 1).map(|()| delivery));
+    let counted = registered(read, write);
     let _ = mask.and_then(|mask| mask.thread_set_mask());
     let mut delivery = counted?;
     let unblocked = Arc::new(Mutex::new(stopping));
-    let ear = Ear { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
+    let registration = Registration { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
     let hear = move || {
         loop {
-            // The process may have been started with them blocked. One thread that doesn't block them is enough, and the
-            // others, from which children inherit, are left as they were meant to be.
+            // The process may have been started with them blocked. One thread that doesn't block
+            // them is enough, and the others, from which children inherit, are left as they were
+            // meant to be.
             let _ = lock(&unblocked).thread_unblock();
             for number in delivery.pending() {
                 let name = signal_name(number).unwrap_or("?");
@@ -58,7 +58,17 @@ pub(super) fn listen(
             }
         }
     };
-    Ok((ear, hear))
+    Ok((registration, hear))
+}
+
+/// Has signals heard. Until the last step they have their default action, so that none is in vain.
+fn registered(read: UnixStream, write: UnixStream) -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
+    // In this order, in which handlers run: one that has woken the thread may be held up, and must
+    // not find afterwards that nobody listens any more.
+    listeners()?;
+    let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, STOPPING)?;
+    count(|listeners| listeners + 1)?;
+    Ok(delivery)
 }
 
 /// Whether nothing can be heard any more.
@@ -66,7 +76,7 @@ fn is_lost(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted)
 }
 
-impl Ear {
+impl Registration {
     pub(super) fn add(&self, names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
         for name in names {
             let number = (1..64).find(|&number| signal_name(number) == Some(name));
@@ -96,9 +106,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a signal does belongs to the process and not to a run. Once a handler is installed the system's own action
-/// is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends a process whose runs are over. For
-/// signals that don't stop it is not: one that comes a moment after the last hook must not spoil the exit code.
+/// What a signal does belongs to the process and not to a run. Once a handler is installed the
+/// system's own action is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends
+/// a process whose runs are over. For signals that don't stop it is not: one that comes a moment
+/// after the last hook must not spoil the exit code.
 struct Listeners {
     count: Mutex<usize>,
     idle: Arc<AtomicBool>,
@@ -109,7 +120,7 @@ fn listeners() -> io::Result<&'static Listeners> {
     if let Some(listeners) = LISTENERS.get() {
         return Ok(listeners);
     }
-    let idle = Arc::new(AtomicBool::new(false));
+    let idle = Arc::new(AtomicBool::new(true));
     for signal in STOPPING {
         register_conditional_default(signal, Arc::clone(&idle))?;
     }

@@ -1,8 +1,8 @@
 //! A server whose apps take their time to be built, or to go: `apps [app=FAULT] [data=FAULT]`
 //!
-//! Of the first server's two workers, the first is built as `app` says: `wait` waits for `app` on stdin, `wait-or-panic`
-//! does so while the other worker's panics. The app's data is dropped as `data` says. With `second` there is a second
-//! server, on the address in `SECOND`.
+//! Of the first server's two workers, the first is built as `app` says: `wait` waits for `app` on
+//! stdin, `wait-or-panic` does so while the other worker's panics. The app's data is dropped as
+//! `data` says. With `second` there is a second server, on the address in `SECOND`.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -8,8 +8,8 @@
 //! | `dropped-multi`, `dropped-current` | by `serve`, whose future is dropped when stdin says `drop`; then the program goes on |
 //! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
 //!
-//! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run, `exit=hang` about one of its
-//! thread, which goes when `main` has returned.
+//! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run,
+//! `exit=hang` about one of its thread, which goes when `main` has returned.
 
 use std::process::ExitCode;
 use std::thread;
@@ -84,7 +84,8 @@ async fn dropped() {
 }
 
 fn main() -> ExitCode {
-    // Reading stdin takes a thread, and when `run` begins there is to be no other: the startup hook does it.
+    // Reading stdin takes a thread, and when `run` begins there is to be no other: the startup hook
+    // does it.
     let _of_main = SlowToDrop("main");
     EXIT.with(|_| {});
     match &*std::env::args().nth(1).unwrap_or_default() {

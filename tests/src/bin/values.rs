@@ -1,6 +1,8 @@
-//! A value that others hold beside the hooks: `values [run|serve] [db=FAULT] [static] [task] [late]`
+//! A value that others hold beside the hooks: `values [run|serve] [db=FAULT] [static] [task]
+//! [late]`
 //!
-//! `static` and `task` hold it for good, `late` does so until stdin says `late`. `db=wait` has its drop wait for stdin.
+//! `static` and `task` hold it for good, `late` does so until stdin says `late`. `db=wait` has its
+//! drop wait for stdin.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;

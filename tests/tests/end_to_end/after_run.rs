@@ -1,4 +1,5 @@
-//! The end of the process once its run is over: the exit code stands, and the grace period still holds.
+//! The end of the process once its run is over: the exit code stands, and the grace period still
+//! holds.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;

@@ -9,7 +9,8 @@ use nix::sys::signal::{SigSet, kill};
 use crate::harness::{Program, Signal, Start, program, system};
 use crate::output::fill;
 
-/// Starts a program whose preparation takes until somebody reads: it prints its plan to a pipe that is full.
+/// Starts a program whose preparation takes until somebody reads: it prints its plan to a pipe that
+/// is full.
 fn preparing(start: Start) -> (Program, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
     fill(&writer);

@@ -1,4 +1,5 @@
-//! What stands around a run, and what a blocked async runtime can't keep away: signals and the watchdog.
+//! What stands around a run, and what a blocked async runtime can't keep away: signals and the
+//! watchdog.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -39,10 +40,11 @@ struct Facts {
 }
 
 /// The guard of a process whose run is over.
-static LAST: Mutex<Option<Guard>> = Mutex::new(None);
+static FORMER: Mutex<Option<Guard>> = Mutex::new(None);
 
 impl Guard {
-    /// Hears signals from now on: before anything that may take long. A run that follows another takes over from it.
+    /// Hears signals from now on: before anything that may take long. A run that follows another
+    /// takes over from it.
     ///
     /// # Errors
     ///
@@ -51,7 +53,7 @@ impl Guard {
         let facts = Arc::<Facts>::default();
         let heard = lifecycle.signals.then(|| hear(lifecycle.handle.clone(), Arc::clone(&facts)));
         let signals = heard.transpose()?;
-        let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
         Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace })
     }
@@ -61,7 +63,7 @@ impl Guard {
     /// # Errors
     ///
     /// The system refuses a signal handler.
-    pub(super) fn know(&mut self, run: &Run) -> io::Result<()> {
+    pub(super) fn attach(&mut self, run: &Run) -> io::Result<()> {
         self.grace = run.config.grace;
         let _ = self.facts.run.set((run.console.clone(), run.live.clone(), run.inbox.clone()));
         let mut names: Vec<_> = run.inbox.names().collect();
@@ -94,15 +96,15 @@ impl Guard {
         let _ = self.facts.refused.set(code);
     }
 
-    /// Stands until the process has gone, or another run begins: no signal changes the exit code any more, and the deadline
-    /// of the stop is that of the process.
-    pub(super) fn stay(mut self) {
+    /// Stands until the process has gone, or another run begins: no signal changes the exit code
+    /// any more, and the deadline of the stop is that of the process.
+    pub(super) fn keep_until_exit(mut self) {
         let end = Instant::now().checked_add(self.grace);
         // Without a thread nothing ends what hangs, as in any other process.
         if let (Ok(leash), Some(end)) = (self.watch(), end) {
             leash.arm(end);
         }
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
+        *FORMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
     }
 }
 
@@ -118,7 +120,8 @@ impl Facts {
     }
 }
 
-/// The first signal stops, the second hurries, the third ends the process at once. All on the thread that hears them.
+/// The first signal stops, the second hurries, the third ends the process at once. All on the
+/// thread that hears them.
 fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
     let mut reactions = Reactions::new(handle, Inbox::default());
     // Who asks is answered, also by a run that says nothing of itself.
