@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri};
 use tokio::time::Instant;
 
@@ -29,12 +30,14 @@ use super::websocket::WebSocket;
 pub(super) struct WorkerPhase {
     /// Whether responses announce that their connection closes; of the whole server.
     announces: Arc<AtomicBool>,
+    /// Value of the `Keep-Alive` header, if connections are kept for a time that can be told.
+    keep_alive: Option<HeaderValue>,
     closing: Cell<Option<ClosingTimes>>,
 }
 
 impl WorkerPhase {
-    pub(super) fn new(announces: Arc<AtomicBool>) -> Self {
-        Self { announces, closing: Cell::new(None) }
+    pub(super) fn new(announces: Arc<AtomicBool>, keep_alive: Option<HeaderValue>) -> Self {
+        Self { announces, keep_alive, closing: Cell::new(None) }
     }
 
     /// Has connections close from now on.
@@ -73,6 +76,8 @@ pub(super) struct Connection {
     task: RefCell<Option<Waker>>,
     protocol: RefCell<Protocol>,
     state: Cell<ConnectionState>,
+    /// Whether a request has begun.
+    has_begun: Cell<bool>,
     /// Count of the requests whose response the app has not completed.
     in_flight: Cell<usize>,
     deliveries: RefCell<Deliveries>,
@@ -88,6 +93,7 @@ impl Connection {
             task: RefCell::default(),
             protocol: RefCell::new(Protocol::Http1),
             state: Cell::new(ConnectionState::Open),
+            has_begun: Cell::new(false),
             in_flight: Cell::new(0),
             deliveries: RefCell::default(),
             idle_since: Cell::new(Instant::now()),
@@ -154,6 +160,11 @@ impl Connection {
         }
     }
 
+    /// Returns whether the head of a request has come as a whole.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
     /// Returns whether a response is owed: by the app, by the transport, or by the network.
     fn owes_response(&self) -> bool {
         self.in_flight.get() > 0 || !self.deliveries.borrow().is_empty()
@@ -205,6 +216,12 @@ impl Connection {
         says_close
     }
 
+    /// Returns the value of the `Keep-Alive` header, if the protocol has one (RFC 9113, section 8.2.2, forbids it in HTTP/2).
+    pub(super) fn keep_alive_header(&self) -> Option<&HeaderValue> {
+        let has_header = matches!(*self.protocol.borrow(), Protocol::Http1);
+        self.phase.keep_alive.as_ref().filter(|_| has_header)
+    }
+
     /// Begins a request; `None` if it is refused, as its client has been told before that it would come too late. (A request
     /// that was sent right behind another can't have known, and a server that has announced the close must not process it,
     /// see RFC 9112, section 9.6.)
@@ -219,6 +236,7 @@ impl Connection {
             self.table.refuse();
             return None;
         };
+        self.has_begun.set(true);
         self.in_flight.set(self.in_flight.get() + 1);
         let entry = RequestEntry::new(&self.table, method.clone(), uri.path_and_query().cloned());
         Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
@@ -308,6 +326,13 @@ impl InFlight {
             Protocol::Http1 | Protocol::WebSocket(_) => {
                 self.connection.deliveries.borrow_mut().write(entry);
             }
+        }
+    }
+
+    /// The body of the response has ended with an error.
+    pub(super) fn fail(mut self, error: String) {
+        if let Some(entry) = self.entry.take() {
+            entry.end(RequestOutcome::Failed(error));
         }
     }
 

@@ -178,7 +178,6 @@ impl Http {
 /// both (RFC 9113, section 8.2.2). Clients that heed it, such as Node.js, Java's and Apache's `HttpClient`, don't reuse a
 /// connection when it is about to be closed. The client is told a second less than the server keeps the connection, as
 /// the time counts from the request's end here and from the response's arrival there (Node.js does the same).
-#[cfg_attr(not(test), expect(dead_code, reason = "for where responses are prepared"))]
 pub(super) fn keep_alive_header(keep_alive: KeepAlive) -> Option<HeaderValue> {
     let KeepAlive::Timeout(kept) = keep_alive else { return None };
     let told = kept.as_secs().saturating_sub(1);

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
-use std::io::Read;
+use std::future::poll_fn;
+use std::io::{self, Read};
 use std::net::Shutdown;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -48,6 +50,18 @@ impl SharedSocket {
 
     pub(super) fn get_mut(&self) -> RefMut<'_, dyn Socket> {
         self.0.borrow_mut()
+    }
+
+    /// Writes all of this.
+    pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_write(context, bytes)).await?;
+            bytes = &bytes[written..];
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_flush(context)).await
     }
 
     /// Leaves the connection to the system, which sends what has been written even after the process has ended: our half is

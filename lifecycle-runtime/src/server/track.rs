@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::header::HeaderMap;
+use actix_http::header::{HeaderMap, HeaderName};
 use actix_http::{ConnectionType, HttpMessage, Method, Request, Response, StatusCode};
 use actix_service::{Service, Transform};
 use actix_web::dev::ServiceResponse;
@@ -20,6 +20,9 @@ use pin_project_lite::pin_project;
 
 use super::connection::{Connection, InFlight};
 use super::websocket::{self, WebSocket, WebSocketBody};
+use crate::error::chain;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Enters each request of the service that it wraps.
 pub(super) struct RequestTracker;
@@ -65,13 +68,14 @@ where
             return TrackedFuture::Refused;
         };
         let without_body = request.method() == Method::HEAD;
+        let keeps_alive = request.head().connection_type() == ConnectionType::KeepAlive;
         let (request, websocket) = if asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
             (request, Some(websocket))
         } else {
             (request, None)
         };
-        let response = Pending { in_flight: Some(in_flight), without_body, websocket };
+        let response = Pending { in_flight: Some(in_flight), without_body, keeps_alive, websocket };
         TrackedFuture::Served { future: self.service.call(request), response }
     }
 }
@@ -85,6 +89,8 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
 struct Pending {
     in_flight: Option<InFlight>,
     without_body: bool,
+    /// Whether the client wants to send further requests.
+    keeps_alive: bool,
     /// State of the WebSocket that the request asks for.
     websocket: Option<Rc<WebSocket>>,
 }
@@ -124,9 +130,8 @@ impl Pending {
             let connection = in_flight.connection();
             if let Some(websocket) = &websocket {
                 connection.becomes_websocket(websocket);
-            } else if response.head().status != StatusCode::SWITCHING_PROTOCOLS && connection.says_close() {
-                // A header by hand would be dropped: actix-http writes its own.
-                response.head_mut().set_connection_type(ConnectionType::Close);
+            } else if response.head().status != StatusCode::SWITCHING_PROTOCOLS {
+                self.announce_end(connection, &mut response);
             }
         }
         let in_flight = self.in_flight.take();
@@ -143,6 +148,23 @@ impl Pending {
                 TrackedBody::Plain { body, response: Owed { in_flight, is_complete } }
             }
         })
+    }
+}
+
+impl Pending {
+    /// Has a response say how long its connection is kept, or that it is the last.
+    fn announce_end<B>(&self, connection: &Connection, response: &mut Response<B>) {
+        if connection.says_close() {
+            // A header by hand would be dropped: actix-http writes its own.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        } else if self.keeps_alive
+            && let Some(keep_alive) = connection.keep_alive_header()
+            && response.head().connection_type() == ConnectionType::KeepAlive
+            && !response.headers().contains_key(KEEP_ALIVE)
+        {
+            // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't write: clients heed it all the same.
+            response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
+        }
     }
 }
 
@@ -195,8 +217,14 @@ impl MessageBody for TrackedBody {
         match self.get_mut() {
             Self::Plain { body, response } => {
                 let next = Pin::new(body).poll_next(context);
-                if let Poll::Ready(None) = next {
-                    response.is_complete = true;
+                match &next {
+                    Poll::Ready(None) => response.is_complete = true,
+                    Poll::Ready(Some(Err(error))) => {
+                        if let Some(in_flight) = response.in_flight.take() {
+                            in_flight.fail(chain(&**error));
+                        }
+                    }
+                    _ => {}
                 }
                 next
             }

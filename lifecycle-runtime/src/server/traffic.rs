@@ -111,7 +111,7 @@ struct Row {
 }
 
 /// What a request came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RequestOutcome {
     /// Its response was written.
     Finished,
@@ -119,6 +119,8 @@ pub(super) enum RequestOutcome {
     Panicked,
     /// Its client went away.
     Abandoned,
+    /// The response's body ended with this error.
+    Failed(String),
 }
 
 impl RequestTable {
@@ -186,15 +188,15 @@ impl RequestTable {
     }
 }
 
+impl Row {
+    fn path(&self) -> &str {
+        self.path.as_ref().map_or("", PathAndQuery::path)
+    }
+}
+
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {} {}",
-            self.method,
-            self.path.as_ref().map_or("", PathAndQuery::path),
-            readable(self.since.elapsed())
-        )
+        write!(f, "{} {} {}", self.method, self.path(), readable(self.since.elapsed()))
     }
 }
 
@@ -236,11 +238,16 @@ impl Drop for RequestEntry {
         if rows.open.get(self.key).is_none_or(|row| row.since != self.since) {
             return;
         }
-        rows.open.remove(self.key);
-        match self.outcome {
-            RequestOutcome::Finished => rows.so_far.requests.finished += 1,
-            RequestOutcome::Panicked => rows.so_far.requests.panicked += 1,
-            RequestOutcome::Abandoned => rows.so_far.requests.abandoned += 1,
+        let row = rows.open.remove(self.key);
+        let requests = &mut rows.so_far.requests;
+        match &self.outcome {
+            RequestOutcome::Finished => requests.finished += 1,
+            RequestOutcome::Panicked => requests.panicked += 1,
+            RequestOutcome::Abandoned => requests.abandoned += 1,
+            RequestOutcome::Failed(error) => {
+                requests.failed += 1;
+                requests.last_failure = Some(format!("{} {}: {error}", row.method, row.path()));
+            }
         }
     }
 }

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::rt::System;
 use futures_util::future::FutureExt;
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -167,12 +168,8 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
         commanded,
         guard: ServingGuard::new(spec),
     };
-    let system = actix_web::rt::System::try_current();
     let gone = Arc::clone(&table);
     thread(&format!("http-worker-{number}"), move || {
-        if let Some(system) = system {
-            actix_web::rt::System::set_current(system);
-        }
         thread_of.run(builds);
         gone.go();
         let _ = ends.send(());
@@ -194,20 +191,21 @@ struct WorkerThread {
 impl WorkerThread {
     /// Runs the worker to its end.
     fn run(self, builds: oneshot::Sender<Result<(), String>>) {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(self.spec.settings.max_blocking_threads())
-            .build_local(LocalOptions::default());
-        let runtime = match runtime {
+        let mut runtime = Builder::new_current_thread();
+        runtime.enable_all().max_blocking_threads(self.spec.settings.max_blocking_threads());
+        // Made here, as actix panics where there is none.
+        let runtime = match runtime.build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 let reason = format!("a worker thread can't have an async runtime: {error}");
                 return drop(builds.send(Err(reason)));
             }
         };
-        runtime.block_on(self.serve(builds).boxed_local());
+        // Handlers find actix's `System` and `Arbiter` on their thread, as under `HttpServer`.
+        let system = System::with_tokio_rt(move || runtime);
+        system.block_on(self.serve(builds).boxed_local());
         // Drops the tasks that are left, and waits for what runs on the blocking pool.
-        drop(runtime);
+        drop(system);
     }
 
     async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) {
@@ -221,10 +219,10 @@ impl WorkerThread {
         let _ = builds.send(Ok(()));
         let connections = ConnectionSet::new(self.spec, apps, Arc::clone(&self.table), self.load);
         let is_done = connections.serve(self.accepted, &mut self.commanded).await;
-        self.table.leave();
         if is_done {
             self.guard.end_together(&mut self.commanded).await;
         }
+        self.table.leave();
     }
 }
 

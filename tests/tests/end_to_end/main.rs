@@ -10,6 +10,7 @@ mod busy;
 mod checks;
 mod code;
 mod configuration;
+mod connections;
 mod drain;
 mod dropped;
 mod harness;
@@ -24,6 +25,8 @@ mod phases;
 mod preparation;
 mod probes;
 mod reactions;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod services;
 mod shutdown;
 mod signals;

@@ -31,7 +31,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let phase = Rc::new(WorkerPhase::new(Arc::default()));
+        let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let connection = Rc::new(Connection::new(Arc::default(), phase));
         let fixture = Self { connection, closer: Closer::default(), info: Cell::new(None), wakes: Arc::default() };
         let waker = Arc::clone(&fixture.wakes).into();

@@ -132,3 +132,23 @@ fn the_longest_request_is_named_first_whichever_worker_has_it() {
     let places = ["/first", "/second", "/third"].map(|path| named.find(path).expect("each is named"));
     assert!(places.is_sorted(), "{named}");
 }
+
+#[test]
+fn a_response_whose_body_fails_is_named_with_its_error() {
+    let table = Arc::default();
+    entry(&table, "/export?page=2").end(RequestOutcome::Failed("the disk is full".to_owned()));
+    let requests = table.traffic().requests;
+    assert_eq!((requests.failed, requests.abandoned), (1, 0));
+    assert_eq!(requests.last_failure.as_deref(), Some("GET /export: the disk is full"));
+}
+
+#[test]
+fn a_response_that_is_written_is_finished_even_if_the_time_is_up() {
+    let table = Arc::default();
+    let mut written = entry(&table, "/written");
+    written.written();
+    let _open = entry(&table, "/open");
+    assert_eq!(table.in_flight(), 2, "it is still waited for");
+    table.cut();
+    check(&table, (1, 0, 0, &["GET /open"]));
+}

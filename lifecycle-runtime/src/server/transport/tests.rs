@@ -26,7 +26,7 @@ struct Line {
 impl Line {
     fn new(moods: Vec<usize>) -> Self {
         let table = Arc::default();
-        let phase = Rc::new(WorkerPhase::new(Arc::default()));
+        let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let socket = wire::Socket::default();
         socket.0.borrow_mut().moods = moods.into();
         let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Command, Load, WorkerSpec};
 use crate::server::accept::{Accepted, Stream};
@@ -24,6 +25,7 @@ use crate::server::connection::{Closer, Connection, WorkerPhase};
 use crate::server::http2::PREFACE;
 use crate::server::linger::linger;
 use crate::server::service::Serve;
+use crate::server::settings::keep_alive_header;
 use crate::server::socket::SharedSocket;
 use crate::server::tcp_info::{TcpInfo, tcp_info};
 use crate::server::traffic::RequestTable;
@@ -52,7 +54,8 @@ pub(super) struct ConnectionSet {
 
 impl ConnectionSet {
     pub(super) fn new(spec: Arc<WorkerSpec>, apps: Vec<Serve>, table: Arc<RequestTable>, load: Arc<Load>) -> Rc<Self> {
-        let phase = Rc::new(WorkerPhase::new(Arc::clone(&spec.announces)));
+        let keep_alive = keep_alive_header(spec.settings.keep_alive());
+        let phase = Rc::new(WorkerPhase::new(Arc::clone(&spec.announces), keep_alive));
         let handshakes = Semaphore::new(spec.settings.max_connection_rate());
         Rc::new(Self { spec, apps, table, load, phase, open: RefCell::default(), emptied: Notify::new(), handshakes })
     }
@@ -141,23 +144,73 @@ impl ConnectionSet {
         connection.opened();
         let mut transport = Transport::new(socket.clone(), Rc::clone(connection));
         let info = || socket.info();
+        let disconnect = self.spec.settings.closing_timeout();
+        let mut head_limit = None;
         let protocol = match protocol {
             Some(protocol) => protocol,
-            None => match closing(connection, &mut closer, &info, self.sniff(&mut transport)).await {
-                Some(protocol) => protocol?,
-                None => return Ok(()),
-            },
+            None => {
+                head_limit = self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
+                let sniffed = sniff(&mut transport, head_limit).boxed_local();
+                match closing(connection, &mut closer, &info, sniffed).await {
+                    Some(protocol) => protocol?,
+                    None => return Ok(()),
+                }
+            }
         };
         if protocol == Protocol::Http2 {
             transport.speaks_http2();
+            head_limit = None;
         }
         let served = (self.apps[accepted.endpoint])(transport, protocol, peer);
-        let served = closing(connection, &mut closer, &info, served).await;
-        if served.is_some() && connection.is_closing() {
-            linger(&socket, connection, self.spec.settings.closing_timeout()).await;
+        let served = with_head_by(head_limit, connection, served);
+        match closing(connection, &mut closer, &info, served).await {
+            Some(Served::Whole) if connection.is_closing() => {
+                linger(&socket, connection, disconnect).boxed_local().await;
+            }
+            Some(Served::WithoutHead) => {
+                let _ = timeout(disconnect, socket.write_all(REQUEST_TIMEOUT)).boxed_local().await;
+                linger(&socket, connection, disconnect).boxed_local().await;
+            }
+            Some(Served::Whole) | None => {}
         }
         Ok(())
     }
+}
+
+/// The answer to a client that has not sent a request's head in time, as actix-http gives it.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How actix-http came to the end of a connection.
+enum Served {
+    Whole,
+    /// It was given up, because the head of the first request did not come in time.
+    WithoutHead,
+}
+
+/// Serves a connection, on which the first request's head has to come by the limit. actix-http counts that time itself, but
+/// not what it took to learn the protocol.
+async fn with_head_by(limit: Option<Instant>, connection: &Connection, served: impl Future<Output = ()>) -> Served {
+    let mut served = pin!(served);
+    if let Some(limit) = limit
+        && timeout_at(limit, &mut served).boxed_local().await.is_ok()
+    {
+        return Served::Whole;
+    }
+    if limit.is_some() && !connection.has_begun() {
+        return Served::WithoutHead;
+    }
+    served.await;
+    Served::Whole
+}
+
+/// Reads which protocol a client speaks that may speak either.
+async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<Protocol> {
+    let begins = transport.begins_with(PREFACE);
+    let begins = match limit {
+        Some(limit) => timeout_at(limit, begins).await??,
+        None => begins.await?,
+    };
+    Ok(if begins { Protocol::Http2 } else { Protocol::Http1 })
 }
 
 /// Drives a connection by `future`, and towards its end while the server closes; `None` if it is given up.
@@ -210,16 +263,6 @@ impl ConnectionSet {
         };
         let accepted = secure.accept(stream, &self.handshakes, ends).await?;
         Ok(accepted.map(|(socket, protocol)| Opened { peer: Some(peer), socket, protocol: Some(protocol) }))
-    }
-
-    /// Reads which protocol a client speaks that may speak either.
-    async fn sniff(&self, transport: &mut Transport) -> io::Result<Protocol> {
-        let begins = transport.begins_with(PREFACE);
-        let begins = match self.spec.settings.client_request_timeout() {
-            Some(timeout) => tokio::time::timeout(timeout, begins).await??,
-            None => begins.await?,
-        };
-        Ok(if begins { Protocol::Http2 } else { Protocol::Http1 })
     }
 }
 

@@ -9,7 +9,7 @@ mod measured;
 mod websocket;
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::thread;
@@ -153,6 +153,19 @@ async fn blocking(name: web::Path<String>) -> Result<String, Error> {
     Ok(used.await?)
 }
 
+/// A stream that breaks off in the middle.
+async fn broken() -> HttpResponse {
+    let chunks = [Ok(Bytes::from_static(b"first")), Err(io::Error::other("the disk is full"))];
+    HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks)))
+}
+
+/// Uses the handles that actix puts into thread-locals.
+async fn handles() -> String {
+    let Some(system) = actix_web::rt::System::try_current() else { return "no system".to_owned() };
+    let is_spawned = system.arbiter().spawn(async { say("spawned on the arbiter") });
+    format!("spawned {is_spawned}")
+}
+
 fn routes(app: &mut ServiceConfig) {
     app.route("/", web::get().to(index))
         .route("/run/{name}", web::to(run))
@@ -166,6 +179,8 @@ fn routes(app: &mut ServiceConfig) {
         .route("/asleep", web::get().to(asleep))
         .route("/block", web::get().to(block))
         .route("/blocking/{name}", web::get().to(blocking))
+        .route("/broken", web::get().to(broken))
+        .route("/handles", web::get().to(handles))
         .route("/echo", web::get().to(websocket::echo))
         .route("/flood", web::get().to(websocket::flood))
         .route("/polite", web::get().to(websocket::polite))
@@ -175,6 +190,10 @@ fn routes(app: &mut ServiceConfig) {
         .route("/slow/{milliseconds}", web::get().to(measured::slow))
         .route("/stream/{milliseconds}", web::get().to(measured::stream))
         .route("/early/{milliseconds}", web::post().to(measured::early));
+}
+
+fn millis(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_millis)
 }
 
 fn server() -> Http {
@@ -189,6 +208,15 @@ fn main() -> ExitCode {
     });
     if std::env::args().any(|argument| argument == "h2c") {
         http = http.auto_h2c();
+    }
+    if std::env::args().any(|argument| argument == "clears") {
+        http = http.on_connect(|_, extensions| extensions.clear());
+    }
+    if let Ok(workers) = told_to("workers").parse::<usize>() {
+        http = http.workers(workers);
+    }
+    if let Some(spread) = millis(&told_to("spread")) {
+        http = http.websocket_close_spread(spread);
     }
     if let Ok(max) = told_to("max-connections").parse::<usize>() {
         http = http.workers(1_usize).max_connections(max);

@@ -82,6 +82,13 @@ impl Program {
         self.log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
     }
 
+    /// Waits until a hook or a handler has said this so many times.
+    pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
+        let log = Arc::clone(&self.log);
+        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
+        self.wait_while(|| count() < times);
+    }
+
     fn wait_until(&mut self, text: &str, is_it: impl Fn(From, &str) -> bool) -> String {
         loop {
             let exited = self.exited().is_some();

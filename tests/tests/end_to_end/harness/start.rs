@@ -27,8 +27,17 @@ impl Start {
 
     /// Starts it through a shell, with this redirection.
     pub(crate) fn shell(path: &str, redirection: &str) -> Self {
+        Self::script(path, &format!("exec \"$0\" \"$@\" {redirection}"))
+    }
+
+    /// Starts it with at most so many file descriptors.
+    pub(crate) fn with_descriptors(path: &str, limit: usize) -> Self {
+        Self::script(path, &format!("ulimit -n {limit} && exec \"$0\" \"$@\""))
+    }
+
+    fn script(path: &str, script: &str) -> Self {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}"), path]);
+        command.args(["-c", script, path]);
         Self::of(command)
     }
 

@@ -1,0 +1,95 @@
+//! What a single connection is told and what becomes of it, apart from the stop.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Signal, program};
+use crate::http::{Connection, Ending, Response};
+
+type Client = Connection<TcpStream>;
+
+fn connect(address: &str) -> Client {
+    Connection::to(address).expect("it listens")
+}
+
+fn get(client: &mut Client, path: &str) -> Response {
+    client.send(&format!("GET {path}")).expect("it listens");
+    client.response().expect("a response")
+}
+
+#[test]
+fn a_client_is_told_how_long_its_connection_is_kept_as_long_as_it_is() {
+    let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "5s").start();
+    let mut client = connect(&program.address());
+    let response = get(&mut client, "/");
+    assert!(response.head.contains("keep-alive: timeout=74"), "{response:?}");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    let last = get(&mut client, "/");
+    assert!(last.announces_close() && !last.head.contains("keep-alive"), "{last:?}");
+    program.end().expect_code(0);
+}
+
+#[test]
+fn a_client_that_wants_the_connection_closed_is_not_told_that_it_is_kept() {
+    let mut program = program!("routes").start();
+    for head in ["GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+        let mut client = connect(&program.address());
+        client.write(head.as_bytes()).expect("it listens");
+        let response = client.response().expect("a response");
+        assert!(!response.head.contains("keep-alive"), "{response:?}");
+        assert_eq!(client.ending(), Ending::Closed);
+    }
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_response_whose_body_fails_is_counted_and_named() {
+    let mut program = program!("routes").start();
+    let mut client = connect(&program.address());
+    client.send("GET /broken").expect("it listens");
+    assert!(client.response().is_err());
+    let ended = program.stop();
+    ended.expect_code(0).expect_said(&["0 requests finished, 0 cut off, 1 failed", "GET /broken: the disk is full"]);
+}
+
+#[test]
+fn requests_are_served_on_a_connection_whose_extensions_the_program_clears() {
+    let mut program = program!("routes").args("clears").start();
+    let mut client = connect(&program.address());
+    assert_eq!(get(&mut client, "/").body, "ok");
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn handlers_have_the_handles_that_actix_gives_them() {
+    let mut program = program!("routes").start();
+    let mut client = connect(&program.address());
+    assert_eq!(get(&mut client, "/handles").body, "spawned true");
+    program.wait_until_said("spawned on the arbiter");
+    program.stop().expect_code(0);
+}
+
+/// How long a client has for the head of a request, as the server has it by default.
+const HEAD: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
+    let mut program = program!("routes").args("h2c").start();
+    let mut client = connect(&program.address());
+    let begun = Instant::now();
+    // `P` may be the beginning of either.
+    client.write(b"P").expect("it listens");
+    std::thread::sleep(HEAD.mul_f64(0.8));
+    client.write(b"OST / HTTP/1.1\r\nHost: te").expect("it listens");
+    let response = client.response().expect("an answer");
+    assert_eq!(response.status, 408);
+    assert_eq!(client.ending(), Ending::Closed);
+    let took = begun.elapsed();
+    assert!((HEAD..HEAD.mul_f64(1.5)).contains(&took), "{took:?}");
+    let mut client = connect(&program.address());
+    client.write(b"P").expect("it listens");
+    client.write(b"UT / HTTP/1.1\r\nHost: test\r\n\r\n").expect("it listens");
+    assert_eq!(client.response().expect("an answer").status, 404);
+    program.stop().expect_code(0);
+}
