@@ -22,7 +22,8 @@ pub(crate) struct Config {
     pub(crate) bind: Option<Vec<String>>,
     /// Where the probes are answered.
     pub(crate) admin: Option<String>,
-    /// The time for which idle connections are kept instead of the server's own; zero if they are not.
+    /// The time for which idle connections are kept instead of the server's own; zero if they are
+    /// not.
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) ready_while_draining: bool,
     /// The number of workers instead of the server's own.
@@ -120,7 +121,8 @@ const VARIABLES: [Variable; 13] = [
 ];
 
 impl Config {
-    /// Puts the settings of the environment over these. A variable that is empty is as good as unset.
+    /// Puts the settings of the environment over these. A variable that is empty is as good as
+    /// unset.
     ///
     /// # Errors
     ///
@@ -167,14 +169,16 @@ impl Config {
 
 /// Tells whether Kubernetes or Docker has set this variable to point to another service.
 ///
-/// Kubernetes sets such variables in each container of a namespace for each Service there, and a Service may be named
-/// `lifecycle` or `lifecycle-web`: `LIFECYCLE_WEB_SERVICE_HOST`, `LIFECYCLE_WEB_SERVICE_PORT`, the latter with `_` and a
-/// port's name for each port, and the forms of Docker's links (kubernetes.io, "Service: Discovering services").
-/// Those are `LIFECYCLE_WEB_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_WEB_PORT_80_TCP` with four endings (`_START` and `_END`
-/// for ranges), `LIFECYCLE_WEB_NAME=/one/other` and `LIFECYCLE_WEB_ENV_` with a variable's name (docs.docker.com,
-/// "Legacy container links").
+/// Kubernetes sets such variables in each container of a namespace for each Service there, and a
+/// Service may be named `lifecycle` or `lifecycle-web`: `LIFECYCLE_WEB_SERVICE_HOST`,
+/// `LIFECYCLE_WEB_SERVICE_PORT`, the latter with `_` and a port's name for each port, and the forms
+/// of Docker's links (kubernetes.io, "Service: Discovering services"). Those are
+/// `LIFECYCLE_WEB_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_WEB_PORT_80_TCP` with four endings (`_START`
+/// and `_END` for ranges), `LIFECYCLE_WEB_NAME=/one/other` and `LIFECYCLE_WEB_ENV_` with a
+/// variable's name (docs.docker.com, "Legacy container links").
 fn is_of_a_service(name: &str, value: &str) -> bool {
-    // From here on with the `_` before each form, which is also what follows the name `lifecycle` itself.
+    // From here on with the `_` before each form, which is also what follows the name `lifecycle`
+    // itself.
     let Some(rest) = name.strip_prefix(PREFIX.trim_end_matches('_')) else { return false };
     let after = |form: &str| rest.split_once(form).map(|(_, after)| after);
     let is_of_port = |port: &str| {

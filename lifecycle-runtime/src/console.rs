@@ -80,14 +80,14 @@ impl Console {
         self.write("", Paint::Bad, text, "");
     }
 
-    /// Writes what an event says. Where an error has several lines, none of those that follow the first looks like a line
-    /// about something else.
+    /// Writes what an event says. Where an error has several lines, none of those that follow the
+    /// first looks like a line about something else.
     fn tell(&self, paint: Paint, text: &str) {
         self.write("", paint, text, "  ");
     }
 
-    /// Writes lines of text: the first behind a word that went well, the others indented. Nothing in the text acts on a
-    /// terminal, whoever has written it.
+    /// Writes lines of text: the first behind a word that went well, the others indented. Nothing
+    /// in the text acts on a terminal, whoever has written it.
     fn write(&self, good: &str, paint: Paint, text: &str, indent: &str) {
         let Some(lines) = &self.lines else { return };
         let mut written = String::with_capacity(text.len() + 16);
@@ -162,7 +162,7 @@ impl Observer for Console {
                 self.tell(Paint::Plain, "rolling back what has started");
             }
             Event::StopBegun { cause, grace } => {
-                self.tell(Paint::Plain, &format!("stopping ({cause}), up to {}", readable(*grace)))
+                self.tell(Paint::Plain, &format!("stopping ({cause}), up to {}", readable(*grace)));
             }
             Event::Hurried => {
                 let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
@@ -262,7 +262,7 @@ fn verb(hook: &HookMeta) -> &'static str {
     }
 }
 
-/// How a text is shown.
+/// Look of a text.
 #[derive(Clone, Copy)]
 enum Paint {
     Plain,

@@ -24,8 +24,9 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns a text as it may go to a terminal: line breaks and tabs stay, and what else would act on a terminal, or show
-/// the text in another order than it has, is written as in a literal of Rust (`\u{1b}`).
+/// Returns a text as it may go to a terminal: line breaks and tabs stay, and what else would act on
+/// a terminal, or show the text in another order than it has, is written as in a literal of Rust
+/// (`\u{1b}`).
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let mut chars = text.char_indices().filter(|(_, char)| acts(*char));
     let Some((first, _)) = chars.next() else { return Cow::Borrowed(text) };
@@ -43,7 +44,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(printable)
 }
 
-/// Tells whether a character acts on a terminal: control characters, and those that turn the direction of text.
+/// Tells whether a character acts on a terminal: control characters, and those that turn the
+/// direction of text.
 fn acts(char: char) -> bool {
     let turns = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     (char.is_control() && !matches!(char, '\n' | '\t')) || turns
@@ -66,7 +68,8 @@ mod tests {
             ("a\tb\nc\r\nd", "a\tb\nc\nd"),
             ("\x1b[2Jx\x07\x7f\0", r"\u{1b}[2Jx\u{7}\u{7f}\u{0}"),
             ("50 %\rdone", r"50 %\rdone"),
-            // One-byte controls as a terminal of eight bits takes them, and text that reads backwards.
+            // One-byte controls as a terminal of eight bits takes them, and text that reads
+            // backwards.
             ("\u{9b}31m \u{202e}txt.exe\u{2069}", r"\u{9b}31m \u{202e}txt.exe\u{2069}"),
         ] {
             assert_eq!(printable(text), expected);

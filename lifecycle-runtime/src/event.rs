@@ -276,9 +276,10 @@ const ABANDONED: &str = ", did not end and was abandoned";
 
 /// Sees every event of a run.
 ///
-/// Called with one event at a time, in the order in which they happened, on the thread on which one happened: don't
-/// block. What happens while an observer is called waits in memory and delays nothing else. Before a run ends, all
-/// observers have seen all its events. A panic is caught and ignored.
+/// Called with one event at a time, in the order in which they happened, on the thread on which one
+/// happened: don't block. What happens while an observer is called waits in memory and delays
+/// nothing else. Before a run ends, all observers have seen all its events. A panic is caught and
+/// ignored.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};

@@ -34,7 +34,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Those who hear the answer to a probe.
+/// Recipients of the answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// Whoever reaches the app: nothing of other clients is for them.
@@ -46,7 +46,7 @@ pub(crate) enum Audience {
 /// Says something new each time.
 type Texts = dyn Fn() -> Vec<String> + Send + Sync;
 
-/// Says something new each time, which may be for some and not for others.
+/// Source of texts, which may differ by who hears them.
 type TextsFor = dyn Fn(Audience) -> Vec<String> + Send + Sync;
 
 /// The health of a run.

@@ -96,8 +96,8 @@
 //! doesn't end then, as work on the blocking pool can't be cancelled. None of that keeps another hook from running. Under
 //! [`Lifecycle::run`] a plain thread ends the process by the end of the grace period, whatever happens.
 //!
-//! A profile with `panic = "abort"` takes that away for panics: the first one ends the process at once, without a teardown.
-//! The start says so. Leave `panic` as it is in a service.
+//! A profile with `panic = "abort"` takes that away for panics: the first one ends the process at
+//! once, without a teardown. The start says so. Leave `panic` as it is in a service.
 //!
 //! # Features
 //!

@@ -69,10 +69,11 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`](Self::strict_budget) | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
-/// A name that begins so and that is none of these is refused, with exit code 2. Those that Kubernetes and Docker set to
-/// point to a service named `lifecycle` or `lifecycle-web` are nothing to a program (`LIFECYCLE_WEB_SERVICE_HOST`,
-/// `LIFECYCLE_PORT_80_TCP`, …), and a variable that is empty is as good as unset. A program without a server ignores
-/// those that are for servers, and says so.
+/// A name that begins so and that is none of these is refused, with exit code 2. Those that
+/// Kubernetes and Docker set to point to a service named `lifecycle` or `lifecycle-web` are nothing
+/// to a program (`LIFECYCLE_WEB_SERVICE_HOST`, `LIFECYCLE_PORT_80_TCP`, …), and a variable that is
+/// empty is as good as unset. A program without a server ignores those that are for servers, and
+/// says so.
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
     pub(crate) config: Config,
@@ -205,8 +206,8 @@ impl Lifecycle {
         self
     }
 
-    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other form that
-    /// [`Http::bind`] takes.
+    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
+    /// form that [`Http::bind`] takes.
     ///
     /// A listener and a thread of their own: they answer before the first hook runs, while requests or hooks block
     /// every other thread, and until the process ends.

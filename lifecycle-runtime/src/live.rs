@@ -55,7 +55,8 @@ impl Live {
         self.ailing_services().into_iter().chain(ailments.iter().filter_map(|ailment| ailment())).collect()
     }
 
-    /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep no start waiting.
+    /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep
+    /// no start waiting.
     pub(crate) fn waits(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let mut waits = self.others_of_a_stop(state);
@@ -63,7 +64,8 @@ impl Live {
         waits
     }
 
-    /// Returns the same for whoever can reach the app: the requests of other clients are not for them.
+    /// Returns the same for whoever can reach the app: the requests of other clients are not for
+    /// them.
     pub(crate) fn waits_in_public(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let others = self.others_of_a_stop(state);

@@ -128,7 +128,8 @@ impl Http {
         }
     }
 
-    /// Adds an address to listen on. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides them.
+    /// Adds an address to listen on. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides
+    /// them.
     ///
     /// | address | is |
     /// |---|---|
@@ -139,8 +140,9 @@ impl Http {
     /// | `fd:3` | a listener, TCP or Unix, with which the process was started, as systemd's socket activation and `systemfd` do (`LISTEN_FDS`) |
     /// | `fd:web` | each listener that has this name (`LISTEN_FDNAMES`) |
     ///
-    /// A listener that the process was started with stays the parent's: what arrives between the end of one process and
-    /// the start of the next waits there, and is refused by neither. It takes no TLS if it is a Unix socket.
+    /// A listener that the process was started with stays the parent's: what arrives between the
+    /// end of one process and the start of the next waits there, and is refused by neither. It
+    /// takes no TLS if it is a Unix socket.
     ///
     /// The socket is bound before the first hook runs, and accepts connections after the last.
     #[must_use]
@@ -159,8 +161,9 @@ impl Http {
 
     /// Serves over TLS, on the TCP addresses. Unix sockets stay plain.
     ///
-    /// Offers HTTP/2 and HTTP/1.1, unless the configuration has a list of its own (`alpn_protocols`), which is taken as
-    /// it is: `vec![b"http/1.1".to_vec()]` leaves HTTP/2 out. `HttpServer` puts both before such a list.
+    /// Offers HTTP/2 and HTTP/1.1, unless the configuration has a list of its own
+    /// (`alpn_protocols`), which is taken as it is: `vec![b"http/1.1".to_vec()]` leaves HTTP/2 out.
+    /// `HttpServer` puts both before such a list.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {

@@ -1,8 +1,8 @@
 //! Lines on their way to an output that may not take them.
 //!
-//! A line is written at once, on the thread that says it, where that can't block: then it is out before what it tells of
-//! begins, even if that ends the process. What can't be written waits for a thread of its own, in the order in which it
-//! was said, and as much as has room.
+//! A line is written at once, on the thread that says it, where that can't block: then it is out
+//! before what it tells of begins, even if that ends the process. What can't be written waits for a
+//! thread of its own, in the order in which it was said, and as much as has room.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,24 @@ use std::time::{Duration, Instant};
 
 use crate::task::thread;
 
-/// How many bytes may wait. Where there are more, the oldest lines are left out, and their number is written instead.
+/// Limit of the bytes that wait. Where there are more, the oldest lines are left out, and their
+/// number is written instead.
 const ROOM: usize = 256 * 1024;
 
-/// How long a line may be; the rest is left out.
+/// Longest line, in bytes; the rest is left out.
 const LONGEST: usize = 16 * 1024;
 
-/// How many bytes the system takes in one piece or not at all (POSIX: `PIPE_BUF`).
+/// Number of bytes that the system takes in one piece or not at all (POSIX: `PIPE_BUF`).
 pub(super) const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// How long to wait until an output that can't tell whether it would block has taken a line. One that takes longer is not
-/// waited for again before it has caught up.
+/// Longest wait until an output that can't tell whether it would block has taken a line. One that
+/// takes longer is not waited for again before it has caught up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Something that takes lines.
+/// Destination of lines.
 pub(super) trait Output: Send + Sync + 'static {
-    /// Writes as much of this as doesn't block. Returns the number of bytes that are written, or lost for good.
+    /// Writes as much of this as doesn't block. Returns the number of bytes that are written, or
+    /// lost for good.
     fn write_now(&self, text: &[u8]) -> usize;
 
     /// Writes this, and waits for as long as that takes.
@@ -46,7 +48,7 @@ struct Shared {
     output: Box<dyn Output>,
 }
 
-/// What waits to be written.
+/// Queue of what waits to be written.
 #[derive(Default)]
 struct Queue {
     entries: VecDeque<Vec<u8>>,
@@ -66,8 +68,8 @@ struct Queue {
 }
 
 impl LineWriter {
-    /// Makes a writer and its thread, which ends with it. Without a thread there is no more than what can be written at
-    /// once: the run goes on.
+    /// Makes a writer and its thread, which ends with it. Without a thread there is no more than
+    /// what can be written at once: the run goes on.
     pub(super) fn new(output: impl Output) -> Self {
         let output = Box::new(output);
         let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new(), output });
@@ -193,7 +195,8 @@ impl Queue {
         }
     }
 
-    /// Takes everything out, with a line about what was left out. Returns the number of entries, too.
+    /// Takes everything out, with a line about what was left out. Returns the number of entries,
+    /// too.
     fn take(&mut self) -> (Vec<u8>, u64) {
         let count = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let mut text = match std::mem::take(&mut self.left_out) {

@@ -1,7 +1,8 @@
 //! Stderr, which may be a pipe that nobody reads, a terminal that stands still, or a file.
 //!
-//! It is shared with other processes, so it can't be made nonblocking: that would be so for all of them. And it is written
-//! to past the standard library's lock, which a thread that blocks on stderr holds.
+//! It is shared with other processes, so it can't be made nonblocking: that would be so for all of
+//! them. And it is written to past the standard library's lock, which a thread that blocks on
+//! stderr holds.
 
 #[cfg(not(unix))]
 pub(super) use other::Stderr;
@@ -74,7 +75,7 @@ mod unix {
 
             use rustix::io::{ReadWriteFlags, pwritev2};
 
-            /// Where the file stands, as `write` does.
+            /// The file's own position, as with `write`.
             const HERE: u64 = u64::MAX;
             match pwritev2(stderr(), &[IoSlice::new(piece)], HERE, ReadWriteFlags::NOWAIT) {
                 // Not for this kind of file, or not by this kernel.

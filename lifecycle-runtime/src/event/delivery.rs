@@ -1,4 +1,5 @@
-//! How events come to those who observe a run: one at a time and in order, from whatever thread they are emitted.
+//! How events come to those who observe a run: one at a time and in order, from whatever thread
+//! they are emitted.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +17,7 @@ use crate::task::thread;
 #[cfg(test)]
 mod tests;
 
-/// How many events of others a thread delivers that has emitted one of its own.
+/// Number of others' events that a thread delivers when it has emitted one of its own.
 const SHARE: usize = 128;
 
 /// The observers of a run.
@@ -28,7 +29,7 @@ pub(crate) struct Observers {
     pub(crate) others: Vec<Arc<dyn Observer>>,
 }
 
-/// Where events go.
+/// Emitter of a run's events.
 #[derive(Clone)]
 pub(crate) struct Events {
     began: Instant,
@@ -39,16 +40,16 @@ pub(crate) struct Events {
 
 /// The delivery of events to the program's observers.
 ///
-/// Nobody waits for the turn to call them: whoever has it also delivers what others emit meanwhile, so that no lock is
-/// held while an observer runs, and an observer may do what emits an event.
+/// Nobody waits for the turn to call them: whoever has it also delivers what others emit meanwhile,
+/// so that no lock is held while an observer runs, and an observer may do what emits an event.
 struct Delivery {
     observers: Vec<Arc<dyn Observer>>,
-    /// The number of events that are not yet delivered: the one that is being delivered, and those in the queue. Where
-    /// there are any, somebody has the turn.
+    /// The number of events that are not yet delivered: the one that is being delivered, and those
+    /// in the queue. Where there are any, somebody has the turn.
     open: AtomicUsize,
     /// What was emitted while somebody had the turn.
     queue: Mutex<VecDeque<(Duration, Event)>>,
-    /// When the last event happened, in nanoseconds; for whoever has the turn.
+    /// The time of the last event, in nanoseconds; for whoever has the turn.
     last: AtomicU64,
     is_awaited: AtomicBool,
     /// Told when everything has been delivered, if that is awaited.
@@ -111,7 +112,8 @@ impl Delivery {
                 return;
             }
         }
-        // Whoever emits something has other things to do: from here on a thread delivers, as long as there is something.
+        // Whoever emits something has other things to do: from here on a thread delivers, as long
+        // as there is something.
         let rest = Arc::clone(self);
         if thread("lifecycle-observers", move || rest.deliver_all()).is_err() {
             self.deliver_all();

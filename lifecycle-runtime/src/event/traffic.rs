@@ -46,8 +46,8 @@ pub struct Requests {
     pub panicked: u64,
     /// The number of clients that went away before they had their response.
     pub abandoned: u64,
-    /// The number of responses that were broken off because their body failed: the stream that makes it ended with an
-    /// error.
+    /// The number of responses that were broken off because their body failed: the stream that
+    /// makes it ended with an error.
     pub failed: u64,
     /// The last of the failed responses: method and path, and the error with its causes, as in
     /// `GET /export: the disk is full`.
@@ -85,7 +85,8 @@ impl Traffic {
         self.requests.cut.is_empty() && self.workers_left == 0
     }
 
-    /// Returns a line about the responses that failed: `2 responses failed, the last: GET /export: the disk is full`.
+    /// Returns a line about the responses that failed:
+    /// `2 responses failed, the last: GET /export: the disk is full`.
     pub(crate) fn failures(&self) -> Option<String> {
         let count = self.requests.failed;
         let of = self.requests.last_failure.as_deref().unwrap_or("their body ended with an error");

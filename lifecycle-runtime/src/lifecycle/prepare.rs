@@ -151,12 +151,14 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     Ok(Checked { plan, exceeded, servers })
 }
 
-/// Returns a line about what becomes of a panic; `None` if it is kept from everything else, as the documentation says.
+/// Returns a line about what becomes of a panic; `None` if it is kept from everything else, as the
+/// documentation says.
 fn isolation(aborts: bool) -> Option<&'static str> {
     aborts.then_some("built with panic = \"abort\": a panic in a hook or a handler ends the process at once, and nothing is torn down")
 }
 
-/// Returns a line about the settings of a server that a program without one was given; `None` if it was given none.
+/// Returns a line about the settings of a server that a program without one was given; `None` if it
+/// was given none.
 fn ignored(config: &Config) -> Option<String> {
     let settings = [
         ("LIFECYCLE_BIND", config.bind.is_some()),

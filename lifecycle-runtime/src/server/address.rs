@@ -57,8 +57,9 @@ pub(super) enum BindError {
     Refused(String),
 }
 
-/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or `unix:@name`; or takes what the
-/// parent has left open: `fd:3`, or each listener of a name. The setting is where the address is from.
+/// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or
+/// `unix:@name`; or takes what the parent has left open: `fd:3`, or each listener of a name. The
+/// setting is where the address is from.
 pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Vec<Bound>, BindError> {
     #[cfg(unix)]
     if let Some(unix) = address.strip_prefix("unix:") {
@@ -86,8 +87,8 @@ pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Ve
     bind_each(address, resolved.collect(), setting, taken, tcp)
 }
 
-/// Binds each address that a host has. One of them is enough where the system lacks what the others are made of:
-/// `localhost` has an IPv6 address even where there is no IPv6.
+/// Binds each address that a host has. One of them is enough where the system lacks what the others
+/// are made of: `localhost` has an IPv6 address even where there is no IPv6.
 fn bind_each(
     address: &str,
     mut resolved: Vec<SocketAddr>,

@@ -17,12 +17,15 @@ pub(super) struct ForOperators;
 /// | `/readyz` | once the start is over, until the stop begins | before and after, and while a check of readiness fails |
 /// | `/startupz` | once the start is over and each check of the startup has passed | before, and for good if it failed |
 ///
-/// The body says why, as JSON: `{"status":"fail","state":"draining","reason":"the process is
-/// stopping","waiting_for":["GET /report 4.2 s"]}`. In an app, where strangers may ask, it says "the HTTP server" instead
-/// of requests; the listener of [`Lifecycle::admin`](crate::Lifecycle::admin) names them. If there are [health checks](crate::health_check) it lists those that the
-/// probe is about, with the last result of each, times in milliseconds: `"checks":[{"name":"ping_db","status":"pass",
-/// "last_error":null,"age":4210.5,"took":1.8}]`. The `status` is `pending` before the first run; an error beside `pass` is one that
-/// does not count yet. Errors are told as the checks returned them: mind who can ask.
+/// The body says why, as JSON:
+/// `{"status":"fail","state":"draining","reason":"the process is stopping","waiting_for":["GET /report 4.2 s"]}`.
+/// In an app, where strangers may ask, it says "the HTTP server" instead of requests; the listener
+/// of [`Lifecycle::admin`](crate::Lifecycle::admin) names them. If there are [health
+/// checks](crate::health_check) it lists those that the probe is about, with the last result of
+/// each, times in milliseconds:
+/// `"checks":[{"name":"ping_db","status":"pass", "last_error":null,"age":4210.5,"took":1.8}]`. The
+/// `status` is `pending` before the first run; an error beside `pass` is one that does not count
+/// yet. Errors are told as the checks returned them: mind who can ask.
 ///
 /// An app answers only between the last startup hook and the end of its own requests; what asks before or after that
 /// should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.

@@ -20,8 +20,9 @@ pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Longer than a load balancer keeps a connection that nothing goes through, which is 60 s with most: the side that
-/// closes first must not be the one that can't know of the next request.
+/// Default time for which an idle connection is kept: longer than load balancers keep one, which is
+/// 60 s with most. The side that closes first must not be the one that can't know of the next
+/// request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 fn parallelism() -> usize {
@@ -54,11 +55,12 @@ macro_rules! settings {
 settings! {
     /// The number of worker threads; the number of processors by default. `LIFECYCLE_WORKERS` overrides it.
     workers: usize;
-    /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has 5 s.
-    /// `LIFECYCLE_KEEP_ALIVE` overrides it.
+    /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has
+    /// 5 s. `LIFECYCLE_KEEP_ALIVE` overrides it.
     ///
-    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this server (60 s with
-    /// most): if the server closes first, a request may be on its way, and its client gets 502.
+    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this
+    /// server (60 s with most): if the server closes first, a request may be on its way, and its
+    /// client gets 502.
     keep_alive: KeepAlive;
     /// Whether small writes are sent at once (`TCP_NODELAY`); they are by default.
     tcp_nodelay: bool;
@@ -97,7 +99,8 @@ settings! {
     server_hostname: String;
 }
 
-/// What is not set is as in `HttpServer`, but `keep_alive`; what actix-http knows the default of is left to it.
+/// What is not set is as in `HttpServer`, but `keep_alive`; what actix-http knows the default of is
+/// left to it.
 impl Settings {
     pub(super) fn workers(&self) -> usize {
         self.workers.unwrap_or_else(parallelism)
@@ -171,13 +174,15 @@ impl Http {
     }
 }
 
-/// Returns the value of the header `Keep-Alive` with which a response tells its client how long the connection is kept:
-/// `timeout=74`. `None` where there is nothing to tell.
+/// Returns the value of the header `Keep-Alive` with which a response tells its client how long the
+/// connection is kept: `timeout=74`. `None` where there is nothing to tell.
 ///
-/// It is for responses over HTTP/1 that keep their connection, and goes with `Connection: keep-alive`; HTTP/2 forbids
-/// both (RFC 9113, section 8.2.2). Clients that heed it, such as Node.js, Java's and Apache's `HttpClient`, don't reuse a
-/// connection when it is about to be closed. The client is told a second less than the server keeps the connection, as
-/// the time counts from the request's end here and from the response's arrival there (Node.js does the same).
+/// It is for responses over HTTP/1 that keep their connection, and goes with
+/// `Connection: keep-alive`; HTTP/2 forbids both (RFC 9113, section 8.2.2). Clients that heed it,
+/// such as Node.js, Java's and Apache's `HttpClient`, don't reuse a connection when it is about to
+/// be closed. The client is told a second less than the server keeps the connection, as the time
+/// counts from the request's end here and from the response's arrival there (Node.js does the
+/// same).
 pub(super) fn keep_alive_header(keep_alive: KeepAlive) -> Option<HeaderValue> {
     let KeepAlive::Timeout(kept) = keep_alive else { return None };
     let told = kept.as_secs().saturating_sub(1);

@@ -1,7 +1,7 @@
 //! Several servers: `servers [certificate=PATH [alpn=PROTOCOL]]`
 //!
-//! Two plain ones; with an argument a third one over TLS, whose certificate it writes there, and which offers this
-//! protocol and no other if one is named.
+//! Two plain ones; with an argument a third one over TLS, whose certificate it writes there, and
+//! which offers this protocol and no other if one is named.
 
 use std::process::ExitCode;
 

@@ -99,7 +99,8 @@ fn listeners_of_another_process_are_told_by_both_numbers() {
     assert!(own > 1, "{line}");
 }
 
-/// Puts listeners at numbers that follow each other, for programs that are started; they stay open. Returns the first.
+/// Puts listeners at numbers that follow each other, for programs that are started; they stay open.
+/// Returns the first.
 fn at_numbers(listeners: &[&dyn AsFd]) -> i32 {
     static NEXT: AtomicI32 = AtomicI32::new(300);
     let first = NEXT.fetch_add(10, Ordering::SeqCst);

@@ -1,4 +1,5 @@
-//! Two versions of the runtime in one program: hooks of one of them would never run, so cargo refuses them.
+//! Two versions of the runtime in one program: hooks of one of them would never run, so cargo
+//! refuses them.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +14,8 @@ fn package(root: &Path, name: &str, manifest: &str) {
     fs::write(sources.join("lib.rs"), "").expect("a file");
 }
 
-/// Has cargo choose the versions for a program that depends on this runtime, and by a library on another version of it,
-/// which has these lines in its manifest.
+/// Has cargo choose the versions for a program that depends on this runtime, and by a library on
+/// another version of it, which has these lines in its manifest.
 fn resolve(links: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
@@ -25,9 +26,9 @@ fn resolve(links: &str) -> Output {
     package(root, "other", &manifest("lifecycle-runtime", "0.0.9", links));
     let other = "[dependencies]\nlifecycle-runtime = { path = \"../other\" }";
     package(root, "library", &manifest("library", "1.0.0", other));
-    let runtime = workspace.join("lifecycle-runtime");
+    let runtime = workspace.join("lifecycle-runtime").display().to_string();
     let both = format!(
-        "[dependencies]\nlibrary = {{ path = \"../library\" }}\nlifecycle-runtime = {{ path = {runtime:?} }}\n[workspace]"
+        "[dependencies]\nlibrary = {{ path = \"../library\" }}\nlifecycle-runtime = {{ path = '{runtime}' }}\n[workspace]"
     );
     package(root, "program", &manifest("program", "1.0.0", &both));
     // With the versions that are there, nothing is looked up.

@@ -1,8 +1,9 @@
 //! Listeners that the process was started with: a parent keeps them open while one process follows another.
 //!
-//! The parent tells of them by variables, as `sd_listen_fds(3)` has it: `LISTEN_FDS` is how many there are, from number 3
-//! on, `LISTEN_PID` for which process, and `LISTEN_FDNAMES` has a name for each. A parent that is not the program's own,
-//! such as `systemfd`, may leave `LISTEN_PID` out, and `LISTEN_FDS_FIRST_FD` is another number to begin with.
+//! The parent tells of them by variables, as `sd_listen_fds(3)` has it: `LISTEN_FDS` is how many
+//! there are, from number 3 on, `LISTEN_PID` for which process, and `LISTEN_FDNAMES` has a name for
+//! each. A parent that is not the program's own, such as `systemfd`, may leave `LISTEN_PID` out,
+//! and `LISTEN_FDS_FIRST_FD` is another number to begin with.
 
 use std::env;
 use std::io;
@@ -22,14 +23,15 @@ pub(in crate::server) enum Inherited {
     Unix(UnixListener),
 }
 
-/// What the parent has left open. There is one such list for the process, and each listener is taken once.
+/// Listeners that the parent has left open. There is one such list for the process, and each
+/// listener is taken once.
 static LEFT_OPEN: LazyLock<(Told, Mutex<ListenFd>)> = LazyLock::new(|| {
     // Before the list is made, which removes the variables: they are not for children.
     let told = Told::by_the_parent();
     (told, Mutex::new(ListenFd::from_env()))
 });
 
-/// What the variables say.
+/// Contents of the variables.
 #[derive(Debug, Default)]
 struct Told {
     fds: Option<String>,

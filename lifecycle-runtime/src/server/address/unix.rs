@@ -1,7 +1,9 @@
-//! Unix sockets: a file that belongs to one process at a time, or a name of Linux's that is no file.
+//! Unix sockets: a file that belongs to one process at a time, or a name of Linux's that is no
+//! file.
 //!
-//! A process that is killed leaves its file behind, and the next one replaces it. What is looked at, replaced, listened on or
-//! removed is locked meanwhile: by a lock on the file's folder, which leaves nothing behind and ends with its process.
+//! A process that is killed leaves its file behind, and the next one replaces it. What is looked
+//! at, replaced, listened on or removed is locked meanwhile: by a lock on the file's folder, which
+//! leaves nothing behind and ends with its process.
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
@@ -18,8 +20,8 @@ mod tests;
 
 const NO_SOCKET: &str = "there is a file that is no socket";
 
-/// How long to wait for the lock of a folder. Ours is held for a few system calls; who holds it for longer has locked the
-/// folder for something else, and is none of those whom the lock is about.
+/// Longest wait for the lock of a folder. Ours is held for a few system calls; who holds it for
+/// longer has locked the folder for something else, and is none of those whom the lock is about.
 const LOCK: Duration = Duration::from_secs(1);
 
 /// A parsed address: what stands behind `unix:`.
@@ -76,8 +78,8 @@ impl<'a> UnixAddress<'a> {
     ///
     /// # Errors
     ///
-    /// The system's, and `AddrInUse` if a process listens there, whether or not it accepts, or `AlreadyExists` if there is
-    /// a file that is no socket.
+    /// The system's, and `AddrInUse` if a process listens there, whether or not it accepts, or
+    /// `AlreadyExists` if there is a file that is no socket.
     pub(super) fn bind(&self) -> io::Result<(Socket, SocketFile)> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -124,7 +126,8 @@ fn mode(options: &str) -> Result<u32, String> {
     mode.ok_or_else(|| "there is nothing behind the `?`".to_owned())
 }
 
-/// Removes a socket's file that was left behind by a process that is gone; `in_use` is the error if it was not.
+/// Removes a socket's file that was left behind by a process that is gone; `in_use` is the error if
+/// it was not.
 fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result<()> {
     let file = match std::fs::symlink_metadata(path) {
         // Its owner has just removed it.
@@ -141,7 +144,8 @@ fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Resul
     match probe.connect(address) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // Connected, or its queue is full, or it is a socket of another type, or one that is not for us.
+        // Connected, or its queue is full, or it is a socket of another type, or one that is not
+        // for us.
         _ => return Err(in_use),
     }
     // Somebody who takes no locks may have replaced it.
@@ -154,7 +158,8 @@ fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Resul
     }
 }
 
-/// Locks the folder of a socket's file. `None` if that can't be had: then there is no more than what the system does.
+/// Locks the folder of a socket's file. `None` if that can't be had: then there is no more than
+/// what the system does.
 fn lock_folder(path: &Path) -> Option<File> {
     let folder = File::open(path.parent()?).ok()?;
     let until = Instant::now() + LOCK;
@@ -167,8 +172,8 @@ fn lock_folder(path: &Path) -> Option<File> {
     }
 }
 
-/// The name of a Unix socket, and its file if it is one. The file is removed when this is dropped, unless another process
-/// has replaced it.
+/// The name of a Unix socket, and its file if it is one. The file is removed when this is dropped,
+/// unless another process has replaced it.
 pub(in crate::server) struct SocketFile {
     name: String,
     /// The path, whatever the current folder, and the device and inode.
@@ -190,8 +195,8 @@ impl SocketFile {
     ///
     /// # Errors
     ///
-    /// The system's, and `AddrInUse` if another process has replaced the file: as long as this one did not listen, it
-    /// looked like one that was left behind.
+    /// The system's, and `AddrInUse` if another process has replaced the file: as long as this one
+    /// did not listen, it looked like one that was left behind.
     pub(super) fn listen(&self, socket: &Socket, backlog: i32) -> io::Result<()> {
         // Until it listens, so that nobody takes it for left behind in between.
         let _lock = self.file.as_ref().and_then(|(path, _)| lock_folder(path));

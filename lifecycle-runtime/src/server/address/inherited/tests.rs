@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// What `which` means where the variables say this: `fds=2 pid=7 names=a:b first=5`, in the process 7.
+/// What `which` means where the variables say this: `fds=2 pid=7 names=a:b first=5`, in the process
+/// 7.
 #[track_caller]
 fn check(told: &str, which: &str, expected: Result<&[usize], &str>) {
     let value =
