@@ -23,6 +23,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connection::Connection;
 use super::socket::SharedSocket;
 
+#[cfg(test)]
+mod tests;
+
 /// Closes a connection that the app is done with.
 pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
     let shut = std::future::poll_fn(|context| Pin::new(&mut *socket.get_mut()).poll_shutdown(context));

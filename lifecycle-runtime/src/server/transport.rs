@@ -18,7 +18,7 @@ use super::socket::SharedSocket;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod wire;
+pub(super) mod wire;
 
 /// A connection's socket.
 pub(super) struct Transport {

@@ -144,3 +144,40 @@ fn a_client_that_does_not_even_read_the_close_is_dropped_after_a_while() {
     let ended = program.stop();
     ended.expect_code(0).expect_took(Duration::ZERO);
 }
+
+#[test]
+fn what_a_handler_writes_after_the_close_fails() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/chatty");
+    socket.read().expect("a message");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(goodbye(&mut socket, |_| {}), CloseCode::Away);
+    program.wait_until_said("chatty failed");
+    expect_over(&mut socket);
+    program.end().expect_code(0);
+}
+
+#[test]
+fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
+    const SPREAD: Duration = Duration::from_secs(2);
+    let mut program = program!("routes").args(&format!("spread={}", SPREAD.as_millis())).start();
+    let sockets: Vec<_> = (0..100).map(|_| connect(&mut program, "/echo")).collect();
+    let signalled = Instant::now();
+    program.signal(Signal::SIGTERM);
+    let closed = sockets.into_iter().map(|mut socket| {
+        std::thread::spawn(move || {
+            assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+            let after = signalled.elapsed();
+            expect_over(&mut socket);
+            after
+        })
+    });
+    let mut closed: Vec<_> = closed.collect::<Vec<_>>().into_iter().map(|one| one.join().expect("no panic")).collect();
+    closed.sort_unstable();
+    // A hundred random moments: that a quarter has fewer than two of them happens in no lifetime.
+    for quarter in 0..4 {
+        let within = (SPREAD / 4 * quarter)..(SPREAD / 4 * (quarter + 1) + Duration::from_millis(100));
+        assert!(closed.iter().filter(|after| within.contains(*after)).count() >= 2, "{closed:?}");
+    }
+    program.end().expect_code(0).expect_said(&["100 requests finished, 0 cut off"]);
+}

@@ -13,29 +13,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The other side of a socket.
 #[derive(Default)]
-pub(super) struct Wire {
-    pub(super) incoming: VecDeque<u8>,
-    pub(super) is_over: bool,
-    pub(super) written: Vec<u8>,
-    pub(super) is_shut: bool,
-    pub(super) is_broken: bool,
+pub(in crate::server) struct Wire {
+    pub(in crate::server) incoming: VecDeque<u8>,
+    pub(in crate::server) is_over: bool,
+    pub(in crate::server) written: Vec<u8>,
+    pub(in crate::server) is_shut: bool,
+    pub(in crate::server) is_broken: bool,
     /// How much it takes or gives at a time; it isn't ready at a 0. All, when none is left.
-    pub(super) moods: VecDeque<usize>,
+    pub(in crate::server) moods: VecDeque<usize>,
     /// Who waits for more to read.
     reader: Option<Waker>,
 }
 
 impl Wire {
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(in crate::server) fn feed(&mut self, bytes: &[u8]) {
         self.incoming.extend(bytes);
         self.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn has_reader(&self) -> bool {
+    pub(in crate::server) fn has_reader(&self) -> bool {
         self.reader.is_some()
     }
 
-    pub(super) fn forget_reader(&mut self) {
+    pub(in crate::server) fn forget_reader(&mut self) {
         self.reader = None;
     }
 
@@ -54,7 +54,7 @@ impl Wire {
 
 /// Our side of it.
 #[derive(Clone, Default)]
-pub(super) struct Socket(pub(super) Rc<RefCell<Wire>>);
+pub(in crate::server) struct Socket(pub(in crate::server) Rc<RefCell<Wire>>);
 
 impl crate::server::socket::Socket for Socket {
     fn tcp(&self) -> Option<&tokio::net::TcpStream> {
@@ -117,7 +117,7 @@ impl AsyncWrite for Socket {
 
 /// Counts how often a task was woken.
 #[derive(Default)]
-pub(super) struct Wakes(AtomicUsize);
+pub(in crate::server) struct Wakes(AtomicUsize);
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
@@ -126,7 +126,7 @@ impl Wake for Wakes {
 }
 
 impl Wakes {
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::server) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -182,6 +182,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/broken", web::get().to(broken))
         .route("/handles", web::get().to(handles))
         .route("/echo", web::get().to(websocket::echo))
+        .route("/chatty", web::get().to(websocket::chatty))
         .route("/flood", web::get().to(websocket::flood))
         .route("/polite", web::get().to(websocket::polite))
         .route("/busy", web::get().to(websocket::busy))

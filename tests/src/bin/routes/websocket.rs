@@ -91,3 +91,17 @@ pub(crate) async fn farewell(request: HttpRequest, body: Payload, stop: Stop) ->
     });
     Ok(response)
 }
+
+/// Sends a message now and then until it can't.
+pub(crate) async fn chatty(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        // Kept, so that the handler is not over: it never reads.
+        let _messages = messages;
+        while session.text("news").await.is_ok() {
+            rt::time::sleep(Duration::from_millis(5)).await;
+        }
+        say("chatty failed");
+    });
+    Ok(response)
+}
