@@ -200,7 +200,11 @@ impl Lifecycle {
     /// How long connections on which nothing is in flight stay open once the listener is closed; 250 ms by default.
     ///
     /// A client may have sent its next request just before it could learn that the connection ends: within this
-    /// window it is answered, with `Connection: close`.
+    /// window it is answered, with `Connection: close`. The window counts from when the client could use the connection: from
+    /// its acknowledgement of the response before, the end of a TLS handshake, or the last bytes of a head that is still coming. On
+    /// Linux three round trips of the connection come on top.
+    ///
+    /// It also bounds the margin that a handshake has which is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window;
         self
