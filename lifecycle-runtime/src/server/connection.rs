@@ -148,6 +148,14 @@ impl Connection {
         .ok()
     }
 
+    /// Returns the state of the WebSocket, if the connection is one.
+    fn websocket(&self) -> Option<Rc<WebSocket>> {
+        match &*self.protocol.borrow() {
+            Protocol::WebSocket(websocket) => Some(Rc::clone(websocket)),
+            Protocol::Http1 | Protocol::Http2(_) => None,
+        }
+    }
+
     /// Announces the connection's end, if the protocol has a way that needs no response and leaves requests that are on
     /// their way alone.
     pub(super) fn announce(&self) {

@@ -62,6 +62,14 @@ struct Load {
 }
 
 impl WorkerHandle {
+    /// Returns the handle of a worker that nobody runs, and what it is given.
+    #[cfg(test)]
+    pub(super) fn for_test(limit: usize) -> (Self, mpsc::UnboundedReceiver<Accepted>) {
+        let (connections, accepted) = mpsc::unbounded_channel();
+        let load = Load { now: AtomicUsize::new(0), limit, room: Arc::default() };
+        (Self { connections, load: Arc::new(load) }, accepted)
+    }
+
     /// Returns whether the worker takes more connections.
     pub(super) fn has_room(&self) -> bool {
         self.load.now.load(Ordering::Relaxed) < self.load.limit

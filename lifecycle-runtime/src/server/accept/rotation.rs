@@ -45,3 +45,40 @@ impl WorkerRotation {
         self.workers[turn].dispatch(accepted);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::server::accept::Stream;
+
+    /// Returns how many of so many connections each of the workers is given that have this much room.
+    fn given(room: &[usize], connections: usize) -> Vec<usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let (workers, mut given): (Vec<_>, Vec<_>) = room.iter().map(|limit| WorkerHandle::for_test(*limit)).unzip();
+        let rotation = WorkerRotation::new(workers, Arc::default());
+        for _ in 0..connections {
+            let stream = TcpStream::connect(address).expect("it listens");
+            rotation.dispatch(Accepted { stream: Stream::Tcp(stream, address), endpoint: 0 });
+        }
+        given.iter_mut().map(|given| std::iter::from_fn(|| given.try_recv().ok()).count()).collect()
+    }
+
+    #[test]
+    fn connections_go_to_the_workers_in_turn() {
+        assert_eq!(given(&[10, 10, 10], 9), [3, 3, 3]);
+    }
+
+    #[test]
+    fn a_worker_that_is_full_is_passed_over() {
+        assert_eq!(given(&[1, 10, 10], 9), [1, 4, 4]);
+    }
+
+    #[test]
+    fn workers_that_are_all_full_share_what_comes_at_the_close() {
+        assert_eq!(given(&[0, 0, 0], 9), [3, 3, 3]);
+        assert_eq!(given(&[2, 1, 0], 9), [3, 3, 3]);
+    }
+}

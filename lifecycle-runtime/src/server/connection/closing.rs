@@ -17,8 +17,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Connection, ConnectionState, Protocol};
+use super::{Connection, ConnectionState};
+use crate::server::http2::Http2;
 use crate::server::tcp_info::TcpInfo;
+use crate::server::traffic::RequestEntry;
 use crate::server::websocket::WebSocket;
 
 /// Round trips that a quiet connection is given on top of the quiet window: a request that is lost on its way is sent again
@@ -50,7 +52,7 @@ enum Step {
     Changed,
 }
 
-/// The timer of a connection that closes.
+/// What a connection that closes has to remember. There is none as long as the server serves.
 #[derive(Default)]
 pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,
@@ -65,11 +67,12 @@ impl Connection {
     /// `info` asks the kernel about the connection.
     pub(in crate::server) fn poll_closing(
         &self,
-        closer: &mut Closer,
+        closer: &mut Option<Box<Closer>>,
         context: &mut Context<'_>,
         info: impl Fn() -> Option<TcpInfo>,
     ) {
         let Some(times) = self.phase.closing.get() else { return };
+        let closer = closer.get_or_insert_default();
         loop {
             match self.step(&times, closer, &info) {
                 Step::Wait => return,
@@ -92,32 +95,16 @@ impl Connection {
             return Step::Wait;
         }
         let acknowledges = self.acknowledge(info);
-        let websocket = match &mut *self.protocol.borrow_mut() {
-            Protocol::Http1 => None,
-            Protocol::Http2(http2) => {
-                if http2.is_done() {
-                    self.end();
-                    return Step::Changed;
-                }
-                if http2.has_named_last() {
-                    return acknowledges;
-                }
-                http2.announce();
-                None
-            }
-            Protocol::WebSocket(websocket) => Some(std::rc::Rc::clone(websocket)),
-        };
-        if let Some(websocket) = websocket {
+        if let Some(websocket) = self.websocket() {
             return self.step_websocket(&websocket, times, closer, info);
         }
         if let Some(mut http2) = self.http2() {
-            // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
-            let step = self.quiet(times, info);
-            if matches!(step, Step::Changed) {
-                http2.announce_last();
-            }
-            return step;
+            return self.step_http2(&mut http2, acknowledges, times, info);
         }
+        self.step_http1(acknowledges, times, info)
+    }
+
+    fn step_http1(&self, acknowledges: Step, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Step {
         if self.owes_response() {
             return acknowledges;
         }
@@ -127,6 +114,29 @@ impl Connection {
         let step = self.quiet(times, info);
         if matches!(step, Step::Changed) {
             self.state.set(ConnectionState::Quiet);
+        }
+        step
+    }
+
+    fn step_http2(
+        &self,
+        http2: &mut Http2<RequestEntry>,
+        acknowledges: Step,
+        times: &ClosingTimes,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Step {
+        if http2.is_done() {
+            self.end();
+            return Step::Changed;
+        }
+        if http2.has_named_last() {
+            return acknowledges;
+        }
+        http2.announce();
+        let step = self.quiet(times, info);
+        if matches!(step, Step::Changed) {
+            // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
+            http2.announce_last();
         }
         step
     }

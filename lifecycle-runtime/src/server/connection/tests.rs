@@ -24,7 +24,7 @@ impl Wake for Wakes {
 /// A connection, what drives it, and what the kernel says of it.
 struct Fixture {
     connection: Rc<Connection>,
-    closer: Closer,
+    closer: Option<Box<Closer>>,
     info: Cell<Option<TcpInfo>>,
     wakes: Arc<Wakes>,
 }
@@ -33,7 +33,7 @@ impl Fixture {
     fn new() -> Self {
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let connection = Rc::new(Connection::new(Arc::default(), phase));
-        let fixture = Self { connection, closer: Closer::default(), info: Cell::new(None), wakes: Arc::default() };
+        let fixture = Self { connection, closer: None, info: Cell::new(None), wakes: Arc::default() };
         let waker = Arc::clone(&fixture.wakes).into();
         fixture.connection.driven_by(&Context::from_waker(&waker));
         fixture

@@ -137,7 +137,7 @@ impl ConnectionSet {
             Poll::Ready(())
         })
         .await;
-        let mut closer = Closer::default();
+        let mut closer = None;
         let opened = self.open(connection, &mut closer, accepted.stream).await?;
         let Some(Opened { peer, socket, protocol }) = opened else { return Ok(()) };
         self.open.borrow_mut()[key].socket = Some(socket.clone());
@@ -216,7 +216,7 @@ async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<
 /// Drives a connection by `future`, and towards its end while the server closes; `None` if it is given up.
 async fn closing<T>(
     connection: &Connection,
-    closer: &mut Closer,
+    closer: &mut Option<Box<Closer>>,
     info: &impl Fn() -> Option<TcpInfo>,
     future: impl Future<Output = T>,
 ) -> Option<T> {
@@ -240,7 +240,12 @@ struct Opened {
 
 impl ConnectionSet {
     /// Makes an accepted connection ready for HTTP. `None` if the connection was ended meanwhile.
-    async fn open(&self, connection: &Connection, closer: &mut Closer, accepted: Stream) -> io::Result<Option<Opened>> {
+    async fn open(
+        &self,
+        connection: &Connection,
+        closer: &mut Option<Box<Closer>>,
+        accepted: Stream,
+    ) -> io::Result<Option<Opened>> {
         let settings = &self.spec.settings;
         let (stream, peer) = match accepted {
             Stream::Tcp(stream, peer) => (TcpStream::from_std(stream)?, peer),
