@@ -77,10 +77,10 @@ settings! {
     /// How long a connection may take to close; 1 s by default. Zero turns the limit off.
     ///
     /// While the server drains, a client is given this long once it has acknowledged everything: to answer the Close of a
-    /// WebSocket, to show that it has read an HTTP/2 response to its end, or to stop sending a body that nobody reads. Zero
+    /// web socket, to show that it has read an HTTP/2 response to its end, or to stop sending a body that nobody reads. Zero
     /// stands for 1 s there.
     client_disconnect_timeout: Duration;
-    /// Time over which the Close of WebSockets is spread when the server closes: each connection waits a random part of it,
+    /// Time over which the Closes of web sockets are spread when the server closes: each connection waits a random part of it,
     /// so that thousands of clients don't connect to your other processes in the same instant. Zero, at once, by default.
     ///
     /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets no Close.

@@ -162,7 +162,7 @@ mod linux {
             // The client's kernel takes what fits into its buffer, and no more.
             server.set_nonblocking(true).expect("it is open");
             let mut sent = 5;
-            while let Ok(written) = server.write(&[0; 65_536]) {
+            while let Ok(written) = server.write(&[0; 16_384]) {
                 sent += written as u64;
             }
             let info = read(&server).expect("linux");

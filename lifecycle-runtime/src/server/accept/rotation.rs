@@ -79,6 +79,6 @@ mod tests {
     #[test]
     fn workers_that_are_all_full_share_what_comes_at_the_close() {
         assert_eq!(given(&[0, 0, 0], 9), [3, 3, 3]);
-        assert_eq!(given(&[2, 1, 0], 9), [3, 3, 3]);
+        assert_eq!(given(&[3, 0, 0], 9), [5, 2, 2]);
     }
 }

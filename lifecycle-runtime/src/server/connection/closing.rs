@@ -38,7 +38,7 @@ pub(in crate::server) struct ClosingTimes {
     pub(in crate::server) disconnect: Duration,
     /// Time for a request's head (`client_request_timeout`).
     pub(in crate::server) head: Option<Duration>,
-    /// Time over which the Close of WebSockets is spread (`websocket_close_spread`).
+    /// Time over which the Closes of web sockets are spread (`websocket_close_spread`).
     pub(in crate::server) close_spread: Duration,
 }
 

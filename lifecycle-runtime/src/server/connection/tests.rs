@@ -75,7 +75,7 @@ impl Fixture {
 
     /// Checks that the connection's state changes in so many milliseconds, give or take one, and to which.
     #[track_caller]
-    fn check<'f>(&'f mut self, millis: u64, state: ConnectionState) -> impl Future<Output = ()> + 'f {
+    fn check(&mut self, millis: u64, state: ConnectionState) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
         async move {
             let before = self.poll();
@@ -111,12 +111,12 @@ impl Fixture {
 }
 
 /// A client that is this far away and was heard of so long ago.
-fn far(round_trip: u64, silent_for: u64) -> Option<TcpInfo> {
-    Some(TcpInfo {
+fn far(round_trip: u64, silent_for: u64) -> TcpInfo {
+    TcpInfo {
         round_trip: Duration::from_millis(round_trip),
         silent_for: Duration::from_millis(silent_for),
         ..TcpInfo::default()
-    })
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +128,7 @@ async fn an_idle_connection_ends_with_the_quiet_window() {
 async fn an_idle_connection_is_given_a_few_round_trips_more() {
     for (round_trip, expected) in [(0, 250), (1, 253), (40, 370), (300, 1150)] {
         let mut fixture = Fixture::closing().await;
-        fixture.info.set(far(round_trip, 60_000));
+        fixture.info.set(Some(far(round_trip, 60_000)));
         fixture.check(expected, ConnectionState::Quiet).await;
     }
 }
@@ -138,7 +138,7 @@ async fn a_client_that_was_heard_of_just_now_has_the_whole_window() {
     let mut fixture = Fixture::closing().await;
     fixture.poll();
     advance(Duration::from_millis(200)).await;
-    fixture.info.set(far(0, 0));
+    fixture.info.set(Some(far(0, 0)));
     fixture.check(250, ConnectionState::Quiet).await;
 }
 
@@ -147,7 +147,7 @@ async fn a_head_that_comes_byte_by_byte_has_the_time_for_a_head() {
     let mut fixture = Fixture::closing().await;
     let begun = Instant::now();
     while fixture.poll() == ConnectionState::Open {
-        fixture.info.set(far(0, 0));
+        fixture.info.set(Some(far(0, 0)));
         advance(Duration::from_millis(50)).await;
     }
     assert!((HEAD..HEAD + QUIET).contains(&begun.elapsed()), "{:?}", begun.elapsed());
@@ -163,7 +163,7 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
         fixture.info.set(Some(waits));
         assert_eq!(fixture.poll(), ConnectionState::Open);
     }
-    fixture.info.set(far(0, 0));
+    fixture.info.set(Some(far(0, 0)));
     fixture.check(250, ConnectionState::Quiet).await;
 }
 
@@ -309,7 +309,7 @@ async fn an_http2_connection_ends_with_its_last_stream() {
 #[tokio::test(start_paused = true)]
 async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_never_answers() {
     let mut fixture = Fixture::closing().await;
-    fixture.info.set(far(100, 60_000));
+    fixture.info.set(Some(far(100, 60_000)));
     http2(&fixture, &[]);
     fixture.poll();
     assert_eq!(due(&fixture), sample::announcement());

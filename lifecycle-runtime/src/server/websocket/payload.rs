@@ -64,7 +64,7 @@ impl Stream for ObservedPayload {
             }
             // The connection is not broken: the server has closed it.
             Poll::Ready(Some(Err(_))) if this.websocket.has_closed() => Poll::Ready(None),
-            end => end,
+            end @ Poll::Ready(_) => end,
         }
     }
 }

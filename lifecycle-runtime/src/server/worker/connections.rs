@@ -146,16 +146,13 @@ impl ConnectionSet {
         let info = || socket.info();
         let disconnect = self.spec.settings.closing_timeout();
         let mut head_limit = None;
-        let protocol = match protocol {
-            Some(protocol) => protocol,
-            None => {
-                head_limit = self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
-                let sniffed = sniff(&mut transport, head_limit).boxed_local();
-                match closing(connection, &mut closer, &info, sniffed).await {
-                    Some(protocol) => protocol?,
-                    None => return Ok(()),
-                }
-            }
+        let protocol = if let Some(protocol) = protocol {
+            protocol
+        } else {
+            head_limit = self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
+            let sniffed = sniff(&mut transport, head_limit).boxed_local();
+            let Some(protocol) = closing(connection, &mut closer, &info, sniffed).await else { return Ok(()) };
+            protocol?
         };
         if protocol == Protocol::Http2 {
             transport.speaks_http2();
