@@ -171,16 +171,20 @@ impl Accept {
     /// Takes in what waits, and what arrives as long as a handshake that has begun may take.
     async fn drain(&mut self, listener: &mut DrainingListener, quiet_window: Duration) {
         let began = Instant::now();
-        let mut until = began + self.handshakes.time_left(quiet_window, listener.port());
-        while let Ok(accepted) = timeout_at(until, listener.accept()).await {
-            match accepted {
-                Ok(stream) => {
+        let mut until = began + self.handshakes.usual_time(quiet_window);
+        loop {
+            match timeout_at(until, listener.accept()).await {
+                Ok(Ok(stream)) => {
                     self.dispatch(stream);
-                    // The first clients of all may have come just now.
-                    until = began + self.handshakes.time_left(quiet_window, listener.port());
+                    // It may have been the first, or the farthest.
+                    until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
-                Err(error) if concerns_one(&error) => {}
-                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
+                Ok(Err(error)) if concerns_one(&error) => {}
+                Ok(Err(error)) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
+                Err(_) => match self.handshakes.more_time(began.elapsed(), quiet_window, listener.port()) {
+                    Some(more) => until = Instant::now() + more,
+                    None => break,
+                },
             }
         }
         // The last that has come, past any readiness that has not been noticed.

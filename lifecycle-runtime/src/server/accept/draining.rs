@@ -13,6 +13,9 @@ const SAMPLES: usize = 128;
 /// Time that a packet may take through the system on top of its way.
 const SYSTEM: Duration = Duration::from_millis(1);
 
+/// Longest pause between two looks at handshakes that are under way.
+const PAUSE: Duration = Duration::from_millis(25);
+
 /// Longest round trip that counts: a client tries again when its first packet is not answered within this time
 /// (RFC 6298, section 2).
 const LONGEST: Duration = Duration::from_secs(1);
@@ -32,17 +35,20 @@ impl Handshakes {
         self.last.push_back(round_trip);
     }
 
-    /// Returns how long a handshake that has begun may still take: the longest round trip of late with a margin of half of
-    /// it, which is the quiet window at most. Not longer, as each packet that the filter drops meanwhile costs its client a
+    /// Returns how long a handshake that has begun should take: the longest round trip of late with a margin of half of it,
+    /// which is the quiet window at most. Not longer, as each packet that the filter drops meanwhile costs its client a
     /// second.
-    pub(super) fn time_left(&self, quiet_window: Duration, port: Option<u16>) -> Duration {
-        let Some(longest) = self.last.iter().max() else {
-            // Nobody has been measured: then it matters whether anybody is on the way.
-            let somebody = port.is_some_and(|port| is_under_way(port).unwrap_or(true));
-            return if somebody { quiet_window } else { SYSTEM };
-        };
-        let longest = (*longest).min(LONGEST);
+    pub(super) fn usual_time(&self, quiet_window: Duration) -> Duration {
+        let longest = self.last.iter().max().copied().unwrap_or_default().min(LONGEST);
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
+    }
+
+    /// Returns how long to wait on, `waited` after the close has begun: a packet may be queued on its way, or lost, and
+    /// whoever is the first client of all has not been measured. `None` if nobody is on the way, or nobody may take so long.
+    pub(super) fn more_time(&self, waited: Duration, quiet_window: Duration, port: Option<u16>) -> Option<Duration> {
+        let longest = self.last.iter().max().copied().unwrap_or(LONGEST).min(LONGEST);
+        let left = (longest + quiet_window).checked_sub(waited).filter(|left| !left.is_zero())?;
+        is_under_way(port?)?.then(|| left.min((longest / 4).clamp(SYSTEM, PAUSE)))
     }
 }
 
@@ -137,21 +143,33 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_millis(250);
 
-    fn time_left(round_trips: &[u64]) -> u128 {
+    fn handshakes(round_trips: &[u64]) -> Handshakes {
         let mut handshakes = Handshakes::default();
         round_trips.iter().for_each(|millis| handshakes.record(Some(Duration::from_millis(*millis))));
-        handshakes.time_left(WINDOW, None).as_millis()
+        handshakes
+    }
+
+    fn usual_time(round_trips: &[u64]) -> u128 {
+        handshakes(round_trips).usual_time(WINDOW).as_millis()
     }
 
     #[test]
     fn a_handshake_has_the_longest_round_trip_of_late_and_a_margin() {
-        assert_eq!(time_left(&[]), 1);
-        assert_eq!(time_left(&[40]), 61);
-        assert_eq!(time_left(&[300, 1, 2]), 451);
-        assert_eq!(time_left(&[800]), 1050, "the margin is the quiet window at most");
-        assert_eq!(time_left(&[5000]), 1250, "nobody waits longer than until a client tries again");
+        assert_eq!(usual_time(&[]), 1);
+        assert_eq!(usual_time(&[40]), 61);
+        assert_eq!(usual_time(&[300, 1, 2]), 451);
+        assert_eq!(usual_time(&[800]), 1050, "the margin is the quiet window at most");
+        assert_eq!(usual_time(&[5000]), 1250, "nobody waits longer than until a client tries again");
         let late: Vec<_> = std::iter::once(900).chain(std::iter::repeat_n(10, SAMPLES)).collect();
-        assert_eq!(time_left(&late), 16);
+        assert_eq!(usual_time(&late), 16);
+    }
+
+    #[test]
+    fn nobody_waits_on_without_a_handshake_that_is_under_way() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        assert_eq!(handshakes(&[40]).more_time(Duration::ZERO, WINDOW, Some(port)), None);
+        assert_eq!(handshakes(&[40]).more_time(Duration::ZERO, WINDOW, None), None);
     }
 
     #[test]
