@@ -82,11 +82,15 @@ impl Program {
         self.log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
     }
 
-    /// Waits until a hook or a handler has said this so many times.
-    pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
+    /// Waits until a hook or a handler has said this so many times, or a line on stderr contains this. Returns whether it is
+    /// the line.
+    pub(crate) fn wait_until_said_or(&mut self, said: &str, times: usize, text: &str) -> bool {
         let log = Arc::clone(&self.log);
-        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
-        self.wait_while(|| count() < times);
+        let has_line =
+            move |log: &Log| log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text));
+        let count = |log: &Log| log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
+        self.wait_while(|| count(&log) < times && !has_line(&log));
+        has_line(&self.log)
     }
 
     fn wait_until(&mut self, text: &str, is_it: impl Fn(From, &str) -> bool) -> String {
