@@ -11,13 +11,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
@@ -25,7 +24,7 @@ use super::address::Listener;
 #[cfg(unix)]
 use super::address::SocketFile;
 use super::tcp_info::handshake_round_trip;
-use super::worker::WorkerHandle;
+use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
 use draining::{DrainingListener, Handshakes};
 pub(crate) use obstacle::Obstacle;
@@ -88,23 +87,26 @@ impl Acceptor {
     }
 }
 
-/// Starts to accept. `room` tells when a worker may have room again.
+/// Starts to accept. `vacancies` tell when a worker may have room again.
 pub(super) fn start(
     listeners: Vec<Listener>,
     workers: Vec<WorkerHandle>,
-    room: Arc<Notify>,
+    vacancies: &Vacancies,
+    backlog: u32,
     obstacles: Obstacles,
 ) -> io::Result<Acceptor> {
     let (commands, commanded) = watch::channel(Command::Accept);
     let (closes, closed) = oneshot::channel();
+    let vacancies = vacancies.clone();
     thread("http-accept", move || {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         if let Ok(runtime) = runtime {
             let accepts = async {
-                let rotation = Rc::new(WorkerRotation::new(workers, room));
+                let rotation = Rc::new(WorkerRotation::new(workers, vacancies));
                 let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
                     let accept = Accept {
                         endpoint,
+                        backlog,
                         rotation: Rc::clone(&rotation),
                         obstacles: obstacles.clone(),
                         handshakes: Handshakes::default(),
@@ -126,6 +128,8 @@ pub(super) fn start(
 /// The accepting for one listener.
 struct Accept {
     endpoint: usize,
+    /// Number of connections that may wait.
+    backlog: u32,
     rotation: Rc<WorkerRotation>,
     obstacles: Obstacles,
     handshakes: Handshakes,
@@ -163,8 +167,20 @@ impl Accept {
             match listener.accept().await {
                 Ok(stream) => self.dispatch(stream),
                 Err(error) if concerns_one(&error) => {}
-                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
+                Err(error) => self.obstructed(&error, || listener.has_waiting()).await,
             }
+        }
+    }
+
+    /// Nothing can be accepted. Tells so if somebody waits, and returns when that may be different. (The system says so of an
+    /// empty queue, too.)
+    async fn obstructed(&self, error: &io::Error, has_waiting: impl Fn() -> bool) {
+        if has_waiting() {
+            self.obstacles.tell(error);
+        }
+        self.obstacles.pause(self.rotation.connection_ended()).await;
+        if !has_waiting() {
+            self.obstacles.passed();
         }
     }
 
@@ -173,27 +189,33 @@ impl Accept {
         let began = Instant::now();
         let mut until = began + self.handshakes.usual_time(quiet_window);
         loop {
-            match timeout_at(until, listener.accept()).await {
-                Ok(Ok(stream)) => {
+            let accepted = if Instant::now() < until { timeout_at(until, listener.accept()).await.ok() } else { None };
+            match accepted {
+                Some(Ok(stream)) => {
                     self.dispatch(stream);
                     // It may have been the first, or the farthest.
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
-                Ok(Err(error)) if concerns_one(&error) => {}
-                Ok(Err(error)) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
-                Err(_) => match self.handshakes.more_time(began.elapsed(), quiet_window, listener.port()) {
+                Some(Err(error)) if concerns_one(&error) => {}
+                Some(Err(error)) => self.obstructed(&error, || listener.has_waiting()).await,
+                None => match self.handshakes.more_time(began.elapsed(), quiet_window, listener.port()) {
                     Some(more) => until = Instant::now() + more,
                     None => break,
                 },
             }
         }
-        // The last that has come, past any readiness that has not been noticed.
-        loop {
+        // The last that has come, past any readiness that has not been noticed. No more than fits into the queue: without a
+        // filter others come all the time.
+        let mut room = self.backlog;
+        while room > 0 && listener.has_waiting() {
             match listener.next() {
-                Ok(Some(stream)) => self.dispatch(stream),
+                Ok(Some(stream)) => {
+                    self.dispatch(stream);
+                    room -= 1;
+                }
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => {}
-                Err(error) => self.obstacles.wait(&error, self.rotation.connection_ended()).await,
+                Err(error) => self.obstructed(&error, || listener.has_waiting()).await,
             }
         }
     }
@@ -207,10 +229,42 @@ impl Accept {
     }
 }
 
-/// Returns whether an error is about the connection that was to be accepted, and no other.
+/// Returns whether an error is about the connection that was to be accepted, and no other: see accept(2), "Error handling".
 fn concerns_one(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, PermissionDenied};
+    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
+        return true;
+    }
+    matches!(error.kind(), PermissionDenied | HostUnreachable | NetworkDown | NetworkUnreachable) || is_pending_error(error)
+}
+
+/// Returns whether this is an error of the network that was pending on the new connection.
+#[cfg(unix)]
+fn is_pending_error(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let pending = [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
+    error.raw_os_error().is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Returns whether this is an error of the network that was pending on the new connection.
+#[cfg(not(unix))]
+fn is_pending_error(_error: &io::Error) -> bool {
+    false
+}
+
+/// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
+#[cfg(unix)]
+fn has_waiting(listener: &impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut listeners = [PollFd::new(listener, PollFlags::IN)];
+    poll(&mut listeners, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
+}
+
+/// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
+#[cfg(not(unix))]
+fn has_waiting<T>(_listener: &T) -> bool {
+    true
 }
 
 /// A listener that accepts.
@@ -245,6 +299,16 @@ impl AcceptingListener {
             Self::Inherited(listener) => accept_tcp(listener).await,
             #[cfg(unix)]
             Self::InheritedUnix(listener) | Self::Unix(listener, _) => accept_unix(listener).await,
+        }
+    }
+
+    fn has_waiting(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => has_waiting(listener),
+            #[cfg(unix)]
+            Self::Inherited(listener) => has_waiting(listener),
+            #[cfg(unix)]
+            Self::InheritedUnix(listener) | Self::Unix(listener, _) => has_waiting(listener),
         }
     }
 

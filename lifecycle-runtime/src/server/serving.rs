@@ -14,7 +14,7 @@ use super::accept::{self, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
 use super::service::Endpoint;
 use super::traffic::RequestTables;
-use super::worker::{self, Command, Started, Worker, WorkerHandle, WorkerSpec};
+use super::worker::{self, Command, Started, Vacancies, Worker, WorkerHandle, WorkerSpec};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 use crate::stop::{Asked, hurried};
@@ -45,7 +45,7 @@ impl BoundHttp {
             auto_h2c: protocol.is_either(),
             secure: protocol.secure(&settings),
             announces: Arc::default(),
-            room: Arc::default(),
+            vacancies: Vacancies::default(),
             serving: watch::Sender::new(0),
             settings,
         });
@@ -86,7 +86,7 @@ impl BuiltHttp {
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();
-        let acceptor = accept::start(listeners, handles, Arc::clone(&spec.room), obstacles);
+        let acceptor = accept::start(listeners, handles, &spec.vacancies, backlog, obstacles);
         let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
         let workers: Vec<_> = opening.workers.drain(..workers).collect();
         let tables = tables_of(&workers);

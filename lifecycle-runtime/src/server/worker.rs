@@ -57,8 +57,24 @@ pub(super) struct WorkerHandle {
 struct Load {
     now: AtomicUsize,
     limit: usize,
-    /// Tells the acceptor that a connection has ended.
-    room: Arc<Notify>,
+    vacancies: Vacancies,
+}
+
+/// What tells the acceptor that a connection has ended.
+#[derive(Clone, Default)]
+pub(super) struct Vacancies {
+    /// For who waits until a worker has room, and passes that on.
+    pub(super) room: Arc<Notify>,
+    /// For who waits until the system has room.
+    pub(super) ended: Arc<Notify>,
+}
+
+impl Load {
+    fn release(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        self.vacancies.room.notify_one();
+        self.vacancies.ended.notify_one();
+    }
 }
 
 impl WorkerHandle {
@@ -66,7 +82,7 @@ impl WorkerHandle {
     #[cfg(test)]
     pub(super) fn for_test(limit: usize) -> (Self, mpsc::UnboundedReceiver<Accepted>) {
         let (connections, accepted) = mpsc::unbounded_channel();
-        let load = Load { now: AtomicUsize::new(0), limit, room: Arc::default() };
+        let load = Load { now: AtomicUsize::new(0), limit, vacancies: Vacancies::default() };
         (Self { connections, load: Arc::new(load) }, accepted)
     }
 
@@ -114,8 +130,7 @@ pub(super) struct WorkerSpec {
     pub(super) auto_h2c: bool,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) announces: Arc<AtomicBool>,
-    /// Tells the acceptor that a worker may have room.
-    pub(super) room: Arc<Notify>,
+    pub(super) vacancies: Vacancies,
     /// Number of the workers that may still serve.
     pub(super) serving: watch::Sender<usize>,
 }
@@ -165,7 +180,7 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
     let load = Arc::new(Load {
         now: AtomicUsize::new(0),
         limit: spec.settings.max_connections(),
-        room: Arc::clone(&spec.room),
+        vacancies: spec.vacancies.clone(),
     });
     let thread_of = WorkerThread {
         spec: Arc::clone(spec),

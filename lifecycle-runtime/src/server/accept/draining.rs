@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Stream, accept_tcp};
 use crate::server::packets;
@@ -12,6 +12,9 @@ const SAMPLES: usize = 128;
 
 /// Time that a packet may take through the system on top of its way.
 const SYSTEM: Duration = Duration::from_millis(1);
+
+/// Time for which a round trip counts: clients come and go.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Longest pause between two looks at handshakes that are under way.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -23,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Round trips of the last handshakes, as the kernel has measured them.
 #[derive(Default)]
 pub(super) struct Handshakes {
-    last: VecDeque<Duration>,
+    last: VecDeque<(Instant, Duration)>,
 }
 
 impl Handshakes {
@@ -32,21 +35,27 @@ impl Handshakes {
         if self.last.len() == SAMPLES {
             self.last.pop_front();
         }
-        self.last.push_back(round_trip);
+        self.last.push_back((Instant::now(), round_trip));
+    }
+
+    /// Returns the longest round trip of late.
+    fn longest(&self) -> Option<Duration> {
+        let late = self.last.iter().filter(|(at, _)| at.elapsed() < LATE);
+        late.map(|(_, round_trip)| (*round_trip).min(LONGEST)).max()
     }
 
     /// Returns how long a handshake that has begun should take: the longest round trip of late with a margin of half of it,
     /// which is the quiet window at most. Not longer, as each packet that the filter drops meanwhile costs its client a
     /// second.
     pub(super) fn usual_time(&self, quiet_window: Duration) -> Duration {
-        let longest = self.last.iter().max().copied().unwrap_or_default().min(LONGEST);
+        let longest = self.longest().unwrap_or_default();
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
     }
 
     /// Returns how long to wait on, `waited` after the close has begun: a packet may be queued on its way, or lost, and
     /// whoever is the first client of all has not been measured. `None` if nobody is on the way, or nobody may take so long.
     pub(super) fn more_time(&self, waited: Duration, quiet_window: Duration, port: Option<u16>) -> Option<Duration> {
-        let longest = self.last.iter().max().copied().unwrap_or(LONGEST).min(LONGEST);
+        let longest = self.longest().unwrap_or(LONGEST);
         let left = (longest + quiet_window).checked_sub(waited).filter(|left| !left.is_zero())?;
         is_under_way(port?)?.then(|| left.min((longest / 4).clamp(SYSTEM, PAUSE)))
     }
@@ -90,6 +99,14 @@ impl DrainingListener {
             Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
             #[cfg(unix)]
             Self::Unix(_) => None,
+        }
+    }
+
+    pub(super) fn has_waiting(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => super::has_waiting(listener),
+            #[cfg(unix)]
+            Self::Unix(listener) => super::has_waiting(listener),
         }
     }
 

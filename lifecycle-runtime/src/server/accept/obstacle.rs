@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Obstacle {
     /// The system's error.
     pub(crate) error: String,
-    /// Time since which nothing has been accepted.
+    /// Time of the first error.
     pub(crate) since: Instant,
 }
 
@@ -38,20 +38,24 @@ impl Obstacles {
         (Self(Arc::new(sender)), receiver)
     }
 
-    /// Tells that nothing can be accepted, and waits until that may be different.
-    pub(super) async fn wait(&self, error: &io::Error, connection_ended: impl Future<Output = ()>) {
+    /// Tells that somebody waits and can't be accepted.
+    pub(super) fn tell(&self, error: &io::Error) {
         self.0.send_if_modified(|obstacle| {
             let is_new = obstacle.is_none();
             obstacle.get_or_insert_with(|| Obstacle { error: error.to_string(), since: Instant::now() });
             is_new
         });
+    }
+
+    /// Waits until there may be room again.
+    pub(super) async fn pause(&self, connection_ended: impl Future<Output = ()>) {
         tokio::select! {
             () = connection_ended => {}
             () = tokio::time::sleep(RETRY) => {}
         }
     }
 
-    /// A connection has been accepted.
+    /// A connection has been accepted, or nobody waits any more.
     pub(super) fn passed(&self) {
         if self.0.borrow().is_some() {
             self.0.send_replace(None);

@@ -1,38 +1,34 @@
 //! The order in which workers are given connections.
 
 use std::cell::Cell;
-use std::sync::Arc;
-
-use tokio::sync::Notify;
 
 use super::Accepted;
-use crate::server::worker::WorkerHandle;
+use crate::server::worker::{Vacancies, WorkerHandle};
 
 /// The workers, in turn.
 pub(super) struct WorkerRotation {
     workers: Vec<WorkerHandle>,
     next: Cell<usize>,
-    /// Tells that a connection has ended.
-    room: Arc<Notify>,
+    vacancies: Vacancies,
 }
 
 impl WorkerRotation {
-    pub(super) fn new(workers: Vec<WorkerHandle>, room: Arc<Notify>) -> Self {
-        Self { workers, next: Cell::new(0), room }
+    pub(super) fn new(workers: Vec<WorkerHandle>, vacancies: Vacancies) -> Self {
+        Self { workers, next: Cell::new(0), vacancies }
     }
 
     /// Waits until a worker takes more connections. They wait in the system meanwhile.
     pub(super) async fn room(&self) {
         while !self.workers.iter().any(WorkerHandle::has_room) {
-            self.room.notified().await;
+            self.vacancies.room.notified().await;
         }
         // There may be room for the other listeners, too.
-        self.room.notify_one();
+        self.vacancies.room.notify_one();
     }
 
     /// Waits until a connection has ended.
     pub(super) async fn connection_ended(&self) {
-        self.room.notified().await;
+        self.vacancies.ended.notified().await;
     }
 
     /// Gives a connection to the next worker that has room, and to the next one if none has.
@@ -58,7 +54,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (workers, mut given): (Vec<_>, Vec<_>) = room.iter().map(|limit| WorkerHandle::for_test(*limit)).unzip();
-        let rotation = WorkerRotation::new(workers, Arc::default());
+        let rotation = WorkerRotation::new(workers, Vacancies::default());
         for _ in 0..connections {
             let stream = TcpStream::connect(address).expect("it listens");
             rotation.dispatch(Accepted { stream: Stream::Tcp(stream, address), endpoint: 0 });

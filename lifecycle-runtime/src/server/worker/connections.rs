@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use actix_http::Protocol;
@@ -280,8 +279,7 @@ impl Drop for ConnectionGuard {
         let gone = set.open.borrow_mut().try_remove(self.key);
         drop(gone);
         set.table.close();
-        set.load.now.fetch_sub(1, Ordering::Relaxed);
-        set.load.room.notify_one();
+        set.load.release();
         if set.open.borrow().is_empty() {
             set.emptied.notify_one();
         }
