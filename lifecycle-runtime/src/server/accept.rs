@@ -236,7 +236,8 @@ fn concerns_one(error: &io::Error) -> bool {
     if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
         return true;
     }
-    matches!(error.kind(), PermissionDenied | HostUnreachable | NetworkDown | NetworkUnreachable) || is_pending_error(error)
+    matches!(error.kind(), PermissionDenied | HostUnreachable | NetworkDown | NetworkUnreachable)
+        || is_pending_error(error)
 }
 
 /// Returns whether this is an error of the network that was pending on the new connection.

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri};
@@ -83,6 +83,8 @@ pub(super) struct Connection {
     deliveries: RefCell<Deliveries>,
     /// Time since which no response has been owed, if that is not before connections were closed.
     idle_since: Cell<Instant>,
+    /// Time at which the client has last sent something, if that is not before connections were closed.
+    heard_at: Cell<Option<Instant>>,
 }
 
 impl Connection {
@@ -97,6 +99,7 @@ impl Connection {
             in_flight: Cell::new(0),
             deliveries: RefCell::default(),
             idle_since: Cell::new(Instant::now()),
+            heard_at: Cell::new(None),
         }
     }
 
@@ -124,6 +127,11 @@ impl Connection {
         self.phase.closing.get().is_some()
     }
 
+    /// Returns whether the server stops: responses announce the end of their connection.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_closing() || self.phase.announces.load(Ordering::Relaxed)
+    }
+
     /// The client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
         self.idle_since.set(Instant::now());
@@ -149,7 +157,7 @@ impl Connection {
     }
 
     /// Returns the state of the WebSocket, if the connection is one.
-    fn websocket(&self) -> Option<Rc<WebSocket>> {
+    pub(super) fn websocket(&self) -> Option<Rc<WebSocket>> {
         match &*self.protocol.borrow() {
             Protocol::WebSocket(websocket) => Some(Rc::clone(websocket)),
             Protocol::Http1 | Protocol::Http2(_) => None,
@@ -208,10 +216,17 @@ impl Connection {
         self.end();
     }
 
-    /// Something has arrived in the last moment.
+    /// Something has arrived in the last moment. That the client is heard of gives it no more time for a head than it has.
     pub(super) fn goes_on(&self) {
         self.state.set(ConnectionState::Open);
-        self.rest();
+        self.wake();
+    }
+
+    /// Something has been read.
+    pub(super) fn heard(&self) {
+        if self.is_closing() {
+            self.heard_at.set(Some(Instant::now()));
+        }
     }
 
     /// Returns whether the response that begins now has to announce that it is the last.
@@ -260,7 +275,7 @@ impl Connection {
             return;
         }
         // While the server serves, nobody asks when exactly a client has got its response.
-        let info = if self.is_closing() { info() } else { None };
+        let info = if self.is_ending() { info() } else { None };
         deliveries.flush(info);
         drop(deliveries);
         self.rest();
@@ -280,8 +295,7 @@ impl Connection {
     pub(super) fn discarded(&self, bytes: &[u8]) {
         match &mut *self.protocol.borrow_mut() {
             Protocol::Http1 => {}
-            Protocol::Http2(http2) if http2.expects_pong() => drop(http2.without_pong(bytes)),
-            Protocol::Http2(http2) => http2.received(bytes),
+            Protocol::Http2(http2) => http2.discarded(bytes),
             Protocol::WebSocket(websocket) => websocket.received(bytes),
         }
     }
@@ -293,13 +307,6 @@ impl Connection {
             Protocol::Http2(http2) if !http2.has_been_read() => Expected::Reading,
             Protocol::WebSocket(websocket) if !websocket.client_has_closed() => Expected::Close,
             Protocol::Http2(_) | Protocol::WebSocket(_) => Expected::Nothing,
-        }
-    }
-
-    /// Waits for the handler of a WebSocket, which outlasts the connection while it works on a message.
-    pub(super) async fn handler_ended(&self) {
-        if matches!(*self.protocol.borrow(), Protocol::WebSocket(_)) {
-            std::future::poll_fn(|_| if self.in_flight.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
         }
     }
 
@@ -358,9 +365,6 @@ impl Drop for InFlight {
         if let Some(entry) = self.entry.take() {
             let panicked = std::thread::panicking();
             entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
-        }
-        if matches!(*self.connection.protocol.borrow(), Protocol::WebSocket(_)) {
-            self.connection.wake();
         }
         self.connection.rest();
     }

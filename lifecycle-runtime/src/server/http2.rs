@@ -348,6 +348,12 @@ impl<T> Http2<T> {
         true
     }
 
+    /// Looks for answers to our PINGs in bytes that nobody reads any more.
+    pub(super) fn discarded(&mut self, bytes: &[u8]) {
+        self.streams.is_closed = true;
+        drop(self.without_pong(bytes));
+    }
+
     fn after_preface<'b>(&mut self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;
@@ -362,18 +368,20 @@ struct Streams<T> {
     /// Those that have become no request yet, in their order.
     unclaimed: VecDeque<u32>,
     highest: u32,
+    /// Whether no stream is opened any more, whatever the client sends.
+    is_closed: bool,
 }
 
 impl<T> Default for Streams<T> {
     fn default() -> Self {
-        Self { open: HashMap::default(), unclaimed: VecDeque::new(), highest: 0 }
+        Self { open: HashMap::default(), unclaimed: VecDeque::new(), highest: 0, is_closed: false }
     }
 }
 
 impl<T> Streams<T> {
     fn heard(&mut self, frame: Frame) {
         match frame.kind {
-            HEADERS if frame.stream > self.highest => {
+            HEADERS if frame.stream > self.highest && !self.is_closed => {
                 self.highest = frame.stream;
                 self.open.insert(frame.stream, None);
                 self.unclaimed.push_back(frame.stream);

@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
 use super::socket::SharedSocket;
+use super::tcp_info::PollTimes;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disco
         last_sign: Instant::now(),
         has_discarded: false,
         has_closed: false,
+        polls: PollTimes::default(),
         timer: Box::pin(sleep_until(Instant::now())),
     };
     std::future::poll_fn(|context| linger.poll(context)).await;
@@ -61,6 +63,7 @@ struct Linger<'c> {
     has_discarded: bool,
     /// Whether the client has closed its half. It may still read.
     has_closed: bool,
+    polls: PollTimes,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -102,12 +105,12 @@ impl Linger<'_> {
     }
 
     /// Returns the moment to look again; `None` if the client has all that it needs, or had its time.
-    fn waits_until(&self) -> Option<Instant> {
+    fn waits_until(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let info = self.socket.info();
         self.connection.delivered(info.as_ref());
         if let Some(info) = info.filter(|info| info.is_unacknowledged) {
-            return (!info.has_vanished(self.disconnect)).then(|| now + info.poll_interval());
+            return (!info.has_vanished(self.disconnect)).then(|| self.polls.next(&info));
         }
         if self.has_closed {
             return None;

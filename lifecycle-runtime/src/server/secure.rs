@@ -9,7 +9,7 @@ pub(super) use without::Secure;
 mod with_rustls {
     use std::future::poll_fn;
     use std::io;
-    use std::pin::{Pin, pin};
+    use std::pin::Pin;
     use std::sync::Arc;
     use std::task::{Context, Poll};
     use std::time::Duration;
@@ -44,21 +44,15 @@ mod with_rustls {
             room: &Semaphore,
             mut ends: impl FnMut(&mut Context<'_>, Option<&TcpStream>) -> bool,
         ) -> io::Result<Option<(SharedSocket, Protocol)>> {
-            let mut permit = pin!(room.acquire());
-            let permit = poll_fn(|context| {
-                if ends(context, Some(&stream)) {
-                    return Poll::Ready(None);
-                }
-                permit.as_mut().poll(context).map(Some)
-            });
-            let Some(permit) = permit.await else { return Ok(None) };
-            let _permit = permit.map_err(io::Error::other)?;
+            // A client that waits for its turn is not quiet, whatever it sends.
+            let _permit = room.acquire().await.map_err(io::Error::other)?;
             let mut accept = self.acceptor.accept(stream);
             let accepted = poll_fn(|context| {
-                if ends(context, accept.get_ref()) {
-                    return Poll::Ready(None);
+                // First: what has come meanwhile is no quiet.
+                match Pin::new(&mut accept).poll(context) {
+                    Poll::Pending if ends(context, accept.get_ref()) => Poll::Ready(None),
+                    accepted => accepted.map(Some),
                 }
-                Pin::new(&mut accept).poll(context).map(Some)
             });
             let accepted = if self.timeout.is_zero() {
                 accepted.await

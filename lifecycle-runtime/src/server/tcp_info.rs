@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// State of a TCP connection as the kernel reports it (`TCP_INFO`, see tcp(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,26 @@ impl TcpInfo {
     /// longer than `patience` and than several round trips.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
         self.is_retransmitting && self.silent_for > patience.max(8 * self.round_trip)
+    }
+}
+
+/// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less often while it doesn't.
+#[derive(Default)]
+pub(super) struct PollTimes {
+    acknowledged: u64,
+    pause: Duration,
+}
+
+impl PollTimes {
+    /// Longest pause.
+    const LONGEST: Duration = Duration::from_millis(50);
+
+    /// Returns the next moment, now that the kernel says this.
+    pub(super) fn next(&mut self, info: &TcpInfo) -> Instant {
+        let has_moved = std::mem::replace(&mut self.acknowledged, info.acknowledged) != info.acknowledged;
+        self.pause = if has_moved { info.poll_interval() } else { (2 * self.pause).max(info.poll_interval()) };
+        self.pause = self.pause.min(Self::LONGEST);
+        Instant::now() + self.pause
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::header::{HeaderMap, HeaderName};
-use actix_http::{ConnectionType, HttpMessage, Method, Request, Response, StatusCode};
+use actix_http::{ConnectionType, HttpMessage, Method, Payload, Request, Response, StatusCode};
 use actix_service::{Service, Transform};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
@@ -61,14 +61,16 @@ where
         self.service.poll_ready(context).map(|_| Ok(()))
     }
 
-    fn call(&self, request: Request) -> Self::Future {
+    fn call(&self, mut request: Request) -> Self::Future {
         let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
         let connection = Rc::clone(connection);
         let Some(in_flight) = connection.begin(request.method(), request.uri()) else {
             return TrackedFuture::Refused;
         };
         let without_body = request.method() == Method::HEAD;
-        let keeps_alive = request.head().connection_type() == ConnectionType::KeepAlive;
+        // actix-http closes the connection behind an answer that has not waited for the body.
+        let has_body = !matches!(request.payload(), Payload::None);
+        let keeps_alive = !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
         let (request, websocket) = if asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
             (request, Some(websocket))
@@ -135,7 +137,10 @@ impl Pending {
             }
         }
         let in_flight = self.in_flight.take();
-        let without_body = self.without_body;
+        // Whatever body these have is not sent (RFC 9110, section 6.4.1).
+        let status = response.head().status;
+        let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let without_body = self.without_body || is_bodiless;
         response.map_body(|_, body| match (websocket, in_flight) {
             (Some(websocket), Some(in_flight)) => {
                 let connection = Rc::clone(in_flight.connection());

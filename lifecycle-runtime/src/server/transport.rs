@@ -161,6 +161,9 @@ impl AsyncRead for Transport {
         }
         let had = buffer.filled().len();
         let read = if this.has_frames() { this.poll_frames(context, buffer) } else { this.poll_bytes(context, buffer) };
+        if buffer.filled().len() > had {
+            this.connection.heard();
+        }
         if this.connection.is_quiet() {
             match read {
                 Poll::Ready(Ok(())) if buffer.filled().len() > had => this.connection.goes_on(),

@@ -17,6 +17,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connection::InFlight;
@@ -27,6 +28,9 @@ pub(super) use payload::observe;
 /// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section 7.4.1).
 const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
 
+/// Time after its last message after which a handler has answered what it had got.
+const ANSWERED: Duration = Duration::from_secs(1);
+
 /// The handler of a WebSocket, by its use of the client's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handler {
@@ -35,6 +39,8 @@ enum Handler {
     /// It has got something. What parses messages reads until there is no more before it gives the first to the handler, so
     /// `has_read_all` doesn't mean that the handler waits: only if it asks once more it does.
     Working { has_read_all: bool },
+    /// It knows that no message comes any more.
+    Ending,
     /// It has dropped the client's messages.
     Gone,
 }
@@ -72,8 +78,12 @@ pub(super) struct WebSocket {
     reader: RefCell<Option<Waker>>,
     stage: Cell<Stage>,
     sending: Cell<Sending>,
-    /// The request, in flight until the handler is done with both directions.
+    /// The request, in flight until its connection and its handler have ended.
     in_flight: RefCell<Option<InFlight>>,
+    /// Tells that the handler does something else.
+    turned: Notify,
+    /// Time at which the handler has last sent something about what it had got.
+    answered_at: Cell<Option<Instant>>,
 }
 
 impl WebSocket {
@@ -86,6 +96,8 @@ impl WebSocket {
             stage: Cell::new(Stage::Open),
             sending: Cell::new(Sending::Open),
             in_flight: RefCell::new(None),
+            turned: Notify::new(),
+            answered_at: Cell::new(None),
         }
     }
 
@@ -127,25 +139,66 @@ impl WebSocket {
     /// Notes what the handler does, and returns whether that is new.
     fn turns(&self, handler: Handler) -> bool {
         let before = self.handler.replace(handler);
+        if handler == (Handler::Working { has_read_all: false }) {
+            self.answered_at.set(None);
+        }
         if let Stage::Asked { patience, .. } = self.stage.get()
             && matches!(before, Handler::Working { .. })
         {
             // What it has to send about that comes first.
             self.stage.set(Stage::Asked { patience, latest: Instant::now() + patience });
         }
+        self.turned.notify_one();
         before != handler
     }
 
-    /// Returns whether the handler works on something that the client has sent.
+    /// Returns whether the handler works on something that the client has sent. One that reads no more, but has answered and
+    /// then sent nothing for a while, doesn't: it may never read again.
     pub(super) fn is_working(&self) -> bool {
-        matches!(self.handler.get(), Handler::Working { .. })
+        matches!(self.handler.get(), Handler::Working { .. }) && !self.has_answered(Instant::now())
+    }
+
+    fn has_answered(&self, now: Instant) -> bool {
+        self.answered_at.get().is_some_and(|at| at + ANSWERED <= now)
+    }
+
+    /// Returns the moment from which a handler that works counts as one that has answered.
+    pub(super) fn answered_by(&self) -> Option<Instant> {
+        self.answered_at.get().map(|at| at + ANSWERED)
+    }
+
+    /// Waits for the handler, whose connection has ended, to end as well: if it learns of that, which it has some time for.
+    pub(super) async fn handler_ended(&self, patience: Duration) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        let learns = self.wait_for(|handler| matches!(handler, Handler::Ending | Handler::Gone));
+        if tokio::time::timeout(patience, learns).await.is_ok() {
+            self.wait_for(|handler| handler == Handler::Gone).await;
+        }
+    }
+
+    async fn wait_for(&self, is_it: impl Fn(Handler) -> bool) {
+        while !is_it(self.handler.get()) {
+            self.turned.notified().await;
+        }
+    }
+
+    /// Counts the request as ended, whatever the handler still does.
+    pub(super) fn finish(&self) {
+        self.end_sending(false);
+        let Some(in_flight) = self.in_flight.borrow_mut().take() else { return };
+        if self.sending.get() == Sending::Complete {
+            in_flight.finish();
+        }
     }
 
     /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing more to send.
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
         let Stage::Asked { latest, .. } = self.stage.get() else { return false };
         let outgoing = self.outgoing.borrow();
-        let is_between = outgoing.is_between_messages() && self.incoming.borrow().is_between_messages();
+        let reads = self.handler.get() != Handler::Gone;
+        let is_between = outgoing.is_between_messages() && (!reads || self.incoming.borrow().is_between_messages());
         (pauses || latest <= now) && is_between && !self.is_working() && !outgoing.is_closing()
     }
 
@@ -161,6 +214,7 @@ impl WebSocket {
     /// Looks at bytes that the handler sends.
     pub(super) fn sent(&self, bytes: &[u8]) {
         self.outgoing.borrow_mut().advance(bytes);
+        self.answered_at.set(Some(Instant::now()));
     }
 
     /// Returns whether the client has sent a Close.
@@ -182,16 +236,6 @@ impl WebSocket {
     pub(super) fn end_sending(&self, is_complete: bool) {
         if self.sending.get() == Sending::Open {
             self.sending.set(if is_complete { Sending::Complete } else { Sending::Broken });
-            self.end_if_over();
-        }
-    }
-
-    /// Counts the request as ended once the handler is done with both directions.
-    fn end_if_over(&self) {
-        let is_over = self.handler.get() == Handler::Gone && self.sending.get() != Sending::Open;
-        let Some(in_flight) = self.in_flight.borrow_mut().take_if(|_| is_over) else { return };
-        if self.sending.get() == Sending::Complete {
-            in_flight.finish();
         }
     }
 }

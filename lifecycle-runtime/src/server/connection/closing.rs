@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Connection, ConnectionState};
 use crate::server::http2::Http2;
-use crate::server::tcp_info::TcpInfo;
+use crate::server::tcp_info::{PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
 use crate::server::websocket::WebSocket;
 
@@ -42,6 +42,16 @@ pub(in crate::server) struct ClosingTimes {
     pub(in crate::server) close_spread: Duration,
 }
 
+/// A connection without a request, by what its client does.
+enum Quiet {
+    /// Something may come, until then.
+    NotYet(Step),
+    /// Nothing has come for long enough.
+    Yes,
+    /// Something comes for longer than anybody has to listen to.
+    TooLate,
+}
+
 /// A connection's next step towards its end.
 enum Step {
     /// Something has to happen on the connection first.
@@ -56,6 +66,7 @@ enum Step {
 #[derive(Default)]
 pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,
+    polls: PollTimes,
     /// The part of the spread that this connection's Close waits.
     delay: Option<Duration>,
     /// What the client of a WebSocket that is to be closed has acknowledged, and when it last did.
@@ -94,7 +105,10 @@ impl Connection {
         if !matches!(self.state.get(), ConnectionState::Open | ConnectionState::LastResponse) {
             return Step::Wait;
         }
-        let acknowledges = self.acknowledge(info);
+        let acknowledges = self.acknowledge(times, closer, info);
+        if self.is_given_up() {
+            return Step::Wait;
+        }
         if let Some(websocket) = self.websocket() {
             return self.step_websocket(&websocket, times, closer, info);
         }
@@ -109,13 +123,16 @@ impl Connection {
             return acknowledges;
         }
         if self.state.get() == ConnectionState::LastResponse {
-            return self.end_at(times.since.max(self.idle_since.get()) + times.disconnect);
+            // actix-http may still read a body that nobody waited for.
+            let heard = self.heard_at.get().unwrap_or(times.since);
+            return self.end_at(times.since.max(self.idle_since.get()).max(heard) + times.disconnect);
         }
-        let step = self.quiet(times, info);
-        if matches!(step, Step::Changed) {
-            self.state.set(ConnectionState::Quiet);
+        match self.quiet(self.idle_since.get(), times, info) {
+            Quiet::NotYet(step) => return step,
+            Quiet::Yes => self.state.set(ConnectionState::Quiet),
+            Quiet::TooLate => self.end(),
         }
-        step
+        Step::Changed
     }
 
     fn step_http2(
@@ -133,12 +150,12 @@ impl Connection {
             return acknowledges;
         }
         http2.announce();
-        let step = self.quiet(times, info);
-        if matches!(step, Step::Changed) {
-            // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
-            http2.announce_last();
+        // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
+        if let Quiet::NotYet(step) = self.quiet(times.since, times, info) {
+            return step;
         }
-        step
+        http2.announce_last();
+        Step::Changed
     }
 
     fn end_at(&self, at: Instant) -> Step {
@@ -150,42 +167,50 @@ impl Connection {
     }
 
     /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when to ask again.
-    fn acknowledge(&self, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+    fn acknowledge(&self, times: &ClosingTimes, closer: &mut Closer, info: &impl Fn() -> Option<TcpInfo>) -> Step {
         if !self.deliveries.borrow().has_unacknowledged() {
             return Step::Wait;
         }
         let info = info();
         self.delivered(info.as_ref());
-        if !self.deliveries.borrow().has_unacknowledged() {
+        let Some(info) = info.filter(|_| self.deliveries.borrow().has_unacknowledged()) else {
             self.idle_since.set(Instant::now());
             return Step::Wait;
+        };
+        if info.has_vanished(times.disconnect) {
+            self.state.set(ConnectionState::GivenUp);
         }
-        Step::WaitUntil(Instant::now() + info.unwrap_or_default().poll_interval())
+        Step::WaitUntil(closer.polls.next(&info))
     }
 
-    /// Returns `Changed` once nothing has come for long enough: for the quiet window, counted from when the client could use
-    /// the connection, and a few round trips.
-    fn quiet(&self, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Step {
-        let since = times.since.max(self.idle_since.get());
+    /// Returns whether nothing has come for long enough: for the quiet window, counted from when the client could use the
+    /// connection, and a few round trips.
+    fn quiet(&self, since: Instant, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Quiet {
+        let since = times.since.max(since);
         let now = Instant::now();
         if now < since + times.quiet_window {
-            return Step::WaitUntil(since + times.quiet_window);
+            return Quiet::NotYet(Step::WaitUntil(since + times.quiet_window));
         }
-        let Some(info) = info() else { return Step::Changed };
         let latest = times.head.map(|head| since + head.max(times.quiet_window));
-        if latest.is_some_and(|latest| latest <= now) || info.has_vanished(times.disconnect) {
-            return Step::Changed;
+        if latest.is_some_and(|latest| latest <= now) {
+            return Quiet::TooLate;
         }
-        if info.is_unacknowledged {
-            return Step::WaitUntil(now + info.poll_interval());
+        let heard = self.heard_at.get().map(|at| now - at);
+        let info = info().unwrap_or(TcpInfo { silent_for: heard.unwrap_or(Duration::MAX), ..TcpInfo::default() });
+        if info.has_vanished(times.disconnect) {
+            return Quiet::TooLate;
         }
-        let quiet_for = info.silent_for.min(now - since);
-        let window = times.quiet_window + ROUND_TRIPS * info.round_trip;
-        match window.saturating_sub(quiet_for) {
-            // A timer is no more precise than that.
-            left if left < Duration::from_millis(1) => Step::Changed,
-            left => Step::WaitUntil(latest.map_or(now + left, |latest| latest.min(now + left))),
+        let left = if info.is_unacknowledged {
+            info.poll_interval()
+        } else {
+            let quiet_for = info.silent_for.min(now - since);
+            (times.quiet_window + ROUND_TRIPS * info.round_trip).saturating_sub(quiet_for)
+        };
+        // A timer is no more precise than that.
+        if left < Duration::from_millis(1) {
+            return Quiet::Yes;
         }
+        Quiet::NotYet(Step::WaitUntil(latest.map_or(now + left, |latest| latest.min(now + left))))
     }
 
     fn step_websocket(
@@ -213,7 +238,8 @@ impl Connection {
             return Step::WaitUntil(latest);
         }
         if websocket.is_working() {
-            return Step::Wait;
+            // One that has answered may never read again.
+            return websocket.answered_by().map_or(Step::Wait, Step::WaitUntil);
         }
         // The response's body, which is polled behind this, sends the Close now, unless the client takes nothing.
         let info = info();

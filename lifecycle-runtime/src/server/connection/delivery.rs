@@ -35,6 +35,7 @@ impl Deliveries {
 
     /// Everything has been written to the socket. Without `info` that is all that can be known.
     pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
+        self.acknowledge(info.as_ref());
         for mut response in self.unflushed.drain(..) {
             match info {
                 Some(info) if info.acknowledged < info.written => {

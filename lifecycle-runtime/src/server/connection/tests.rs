@@ -171,7 +171,7 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
 async fn a_client_that_has_vanished_is_not_waited_for() {
     let mut fixture = Fixture::closing().await;
     fixture.info.set(Some(TcpInfo { is_unacknowledged: true, is_retransmitting: true, ..TcpInfo::default() }));
-    fixture.check(1001, ConnectionState::Quiet).await;
+    fixture.check(1001, ConnectionState::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,8 +63,14 @@ impl Stream for ObservedPayload {
                 Poll::Ready(Some(Ok(bytes)))
             }
             // The connection is not broken: the server has closed it.
-            Poll::Ready(Some(Err(_))) if this.websocket.has_closed() => Poll::Ready(None),
-            end @ Poll::Ready(_) => end,
+            Poll::Ready(Some(Err(_))) if this.websocket.has_closed() => {
+                this.set(Handler::Ending);
+                Poll::Ready(None)
+            }
+            end @ Poll::Ready(_) => {
+                this.set(Handler::Ending);
+                end
+            }
         }
     }
 }
@@ -72,6 +78,5 @@ impl Stream for ObservedPayload {
 impl Drop for ObservedPayload {
     fn drop(&mut self) {
         self.set(Handler::Gone);
-        self.websocket.end_if_over();
     }
 }

@@ -1,6 +1,6 @@
 //! The connections of a worker: each is a task, from the first byte to the last.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +45,9 @@ pub(super) struct ConnectionSet {
     load: Arc<Load>,
     phase: Rc<WorkerPhase>,
     open: RefCell<Slab<Member>>,
-    /// Tells that the last connection has ended.
+    /// Number of the handlers of web sockets whose connection has ended.
+    handlers: Cell<usize>,
+    /// Tells that the last of both has ended.
     emptied: Notify,
     /// Permits for TLS handshakes.
     handshakes: Semaphore,
@@ -56,7 +58,17 @@ impl ConnectionSet {
         let keep_alive = keep_alive_header(spec.settings.keep_alive());
         let phase = Rc::new(WorkerPhase::new(Arc::clone(&spec.announces), keep_alive));
         let handshakes = Semaphore::new(spec.settings.max_connection_rate());
-        Rc::new(Self { spec, apps, table, load, phase, open: RefCell::default(), emptied: Notify::new(), handshakes })
+        Rc::new(Self {
+            spec,
+            apps,
+            table,
+            load,
+            phase,
+            open: RefCell::default(),
+            handlers: Cell::new(0),
+            emptied: Notify::new(),
+            handshakes,
+        })
     }
 
     /// Serves connections until none is left to serve; or until they are cut off, and then returns `false`.
@@ -68,7 +80,7 @@ impl ConnectionSet {
         let mut closes = false;
         let mut is_last = false;
         loop {
-            if is_last && closes && self.open.borrow().is_empty() {
+            if is_last && closes && self.is_empty() {
                 return true;
             }
             tokio::select! {
@@ -92,6 +104,10 @@ impl ConnectionSet {
                 () = self.emptied.notified() => {}
             }
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open.borrow().is_empty() && self.handlers.get() == 0
     }
 
     fn each(&self, call: impl Fn(&Connection)) {
@@ -122,9 +138,12 @@ impl ConnectionSet {
             if let Err(error) = guard.connections.drive(key, &connection, accepted).await {
                 tracing::debug!("a connection ended before its first request: {error}");
             }
-            guard.connections.open.borrow_mut()[key].socket = None;
-            connection.handler_ended().await;
+            let Some(websocket) = connection.websocket() else { return };
+            // The handler is a task of its own: the worker goes on for it, without the connection.
+            let handler = HandlerGuard::new(&guard.connections);
             drop(guard);
+            websocket.handler_ended(handler.0.spec.settings.closing_timeout()).boxed_local().await;
+            websocket.finish();
         };
         tokio::task::spawn_local(task.boxed_local());
     }
@@ -160,7 +179,7 @@ impl ConnectionSet {
         let served = (self.apps[accepted.endpoint])(transport, protocol, peer);
         let served = with_head_by(head_limit, connection, served);
         match closing(connection, &mut closer, &info, served).await {
-            Some(Served::Whole) if connection.is_closing() => {
+            Some(Served::Whole) if connection.is_ending() => {
                 linger(&socket, connection, disconnect).boxed_local().await;
             }
             Some(Served::WithoutHead) => {
@@ -280,8 +299,27 @@ impl Drop for ConnectionGuard {
         drop(gone);
         set.table.close();
         set.load.release();
-        if set.open.borrow().is_empty() {
+        if set.is_empty() {
             set.emptied.notify_one();
+        }
+    }
+}
+
+/// A handler of a WebSocket whose connection has ended.
+struct HandlerGuard(Rc<ConnectionSet>);
+
+impl HandlerGuard {
+    fn new(connections: &Rc<ConnectionSet>) -> Self {
+        connections.handlers.set(connections.handlers.get() + 1);
+        Self(Rc::clone(connections))
+    }
+}
+
+impl Drop for HandlerGuard {
+    fn drop(&mut self) {
+        self.0.handlers.set(self.0.handlers.get() - 1);
+        if self.0.is_empty() {
+            self.0.emptied.notify_one();
         }
     }
 }
