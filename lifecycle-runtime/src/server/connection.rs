@@ -247,10 +247,15 @@ impl Connection {
 
     /// Begins a request; `None` if it is refused, as its client has been told before that it would come too late. (A request
     /// that was sent right behind another can't have known, and a server that has announced the close must not process it,
-    /// see RFC 9112, section 9.6.)
-    pub(super) fn begin(self: &Rc<Self>, method: &Method, uri: &Uri) -> Option<InFlight> {
+    /// see RFC 9112, section 9.6.) `is_reset` looks whether the request's stream is reset (HTTP/2).
+    pub(super) fn begin(
+        self: &Rc<Self>,
+        method: &Method,
+        uri: &Uri,
+        is_reset: impl FnOnce() -> bool,
+    ) -> Option<InFlight> {
         let stream = match &mut *self.protocol.borrow_mut() {
-            Protocol::Http2(http2) => http2.begin(),
+            Protocol::Http2(http2) => http2.begin(is_reset),
             Protocol::Http1 | Protocol::WebSocket(_) => {
                 (self.state.get() != ConnectionState::LastResponse).then_some(0)
             }

@@ -35,6 +35,8 @@ const ACK: u8 = 0x1;
 
 const HEADER: usize = 9;
 const MAX_STREAM: u32 = (1 << 31) - 1;
+/// Length of the number of the last stream, with which the payload of a GOAWAY begins.
+const LAST_STREAM: usize = 4;
 /// Payload of the PING behind the first GOAWAY.
 const DRAINING: [u8; 8] = *b"draining";
 /// Payload of the PING behind the last stream.
@@ -152,6 +154,8 @@ pub(super) struct Http2<T> {
     held: BytesMut,
     /// Frames of ours that have not been written.
     out: BytesMut,
+    /// Count of the bytes of a GOAWAY's last stream that are still to come.
+    lifting: usize,
 }
 
 impl<T> Http2<T> {
@@ -168,6 +172,7 @@ impl<T> Http2<T> {
             unanswered: 0,
             held: BytesMut::new(),
             out: BytesMut::new(),
+            lifting: 0,
         }
     }
 
@@ -224,13 +229,13 @@ impl<T> Http2<T> {
     }
 
     /// Takes the next request for a stream, in the order in which the client opened them; `None` if it is to be refused, as
-    /// its stream is above the last one that the client has been told.
-    pub(super) fn begin(&mut self) -> Option<u32> {
-        // Every request has been read here before; 0 is no stream.
-        let stream = self.streams.unclaimed.pop_front().unwrap_or(0);
+    /// its stream is above the last one that the client has been told. `is_reset` looks whether the request's stream is.
+    pub(super) fn begin(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
+        let stream = self.streams.claim(is_reset);
         match self.stage {
-            Stage::Last(last) if stream > last => None,
-            _ => Some(stream),
+            Stage::Last(last) if stream.is_none_or(|stream| stream > last) => None,
+            // Every request has been read here before; 0 is no stream.
+            _ => Some(stream.unwrap_or(0)),
         }
     }
 
@@ -294,11 +299,36 @@ impl<T> Http2<T> {
         self.unanswered > 0 || !self.held.is_empty()
     }
 
-    /// Looks at bytes that have been read.
-    pub(super) fn received(&mut self, bytes: &[u8]) {
-        let bytes = self.after_preface(bytes).1;
-        self.incoming.advance(bytes, |frame| self.streams.heard(frame));
+    /// Looks at bytes that have been read, and lifts what would make h2 give up the client's own streams.
+    pub(super) fn received(&mut self, bytes: &mut [u8]) {
+        let preface = self.preface.min(bytes.len());
+        self.preface -= preface;
+        let mut rest = &mut bytes[preface..];
+        while !rest.is_empty() {
+            let (taken, frame) = self.incoming.step(rest);
+            let (step, more) = rest.split_at_mut(taken);
+            self.lift(step, frame);
+            rest = more;
+        }
         self.ask_when_finished();
+    }
+
+    /// Looks at a header or at a part of a payload that has been read. A GOAWAY of the client is about streams of the
+    /// server, and there are none; h2 0.3 takes it to be about the client's, and fails those above its last one.
+    fn lift(&mut self, step: &mut [u8], frame: Option<Frame>) {
+        if let Some(frame) = frame {
+            self.lifting = if frame.kind == GOAWAY { LAST_STREAM } else { 0 };
+            self.streams.heard(frame);
+            return;
+        }
+        if self.incoming.have > 0 {
+            return;
+        }
+        let lifted = self.lifting.min(step.len());
+        for (byte, at) in step.iter_mut().zip(LAST_STREAM - self.lifting..).take(lifted) {
+            *byte = MAX_STREAM.to_be_bytes()[at];
+        }
+        self.lifting -= lifted;
     }
 
     /// Looks at bytes that have been read, and returns them without answers to our PINGs, which actix-http has not sent.
@@ -311,17 +341,16 @@ impl<T> Http2<T> {
             let (taken, frame) = self.incoming.step(rest);
             let (step, more) = rest.split_at(taken);
             rest = more;
+            let mut step = BytesMut::from(step);
+            self.lift(&mut step, frame);
             if !in_header && self.held.is_empty() {
-                kept.extend_from_slice(step);
+                kept.unsplit(step);
                 continue;
             }
-            self.held.extend_from_slice(step);
+            self.held.unsplit(step);
             match frame {
                 Some(frame) if frame.is_pong() && self.incoming.left == DRAINING.len() => {}
-                Some(frame) => {
-                    kept.unsplit(self.held.split());
-                    self.streams.heard(frame);
-                }
+                Some(_) => kept.unsplit(self.held.split()),
                 None if in_header || self.incoming.left > 0 => {}
                 None if self.is_pong_of_ours() => self.held.clear(),
                 None => kept.unsplit(self.held.split()),
@@ -366,10 +395,19 @@ struct Streams<T> {
     /// Those that have not ended, with the response if the app has completed it.
     open: HashMap<u32, Option<T>, RandomState>,
     /// Those that have become no request yet, in their order.
-    unclaimed: VecDeque<u32>,
+    unclaimed: VecDeque<Unclaimed>,
     highest: u32,
     /// Whether no stream is opened any more, whatever the client sends.
     is_closed: bool,
+}
+
+/// A stream that has become no request yet.
+struct Unclaimed {
+    stream: u32,
+    /// Whether more than its head has come.
+    has_more: bool,
+    /// Whether h2 has reset it, because of its head or because of what came behind.
+    was_reset: bool,
 }
 
 impl<T> Default for Streams<T> {
@@ -381,14 +419,27 @@ impl<T> Default for Streams<T> {
 impl<T> Streams<T> {
     fn heard(&mut self, frame: Frame) {
         match frame.kind {
-            HEADERS if frame.stream > self.highest && !self.is_closed => {
+            HEADERS if frame.stream > self.highest => {
+                if self.is_closed {
+                    return;
+                }
                 self.highest = frame.stream;
                 self.open.insert(frame.stream, None);
-                self.unclaimed.push_back(frame.stream);
+                let stream = Unclaimed { stream: frame.stream, has_more: false, was_reset: false };
+                self.unclaimed.push_back(stream);
             }
             RST_STREAM => drop(self.open.remove(&frame.stream)),
-            _ => {}
+            CONTINUATION => {}
+            _ => {
+                if let Ok(at) = self.find_unclaimed(frame.stream) {
+                    self.unclaimed[at].has_more = true;
+                }
+            }
         }
+    }
+
+    fn find_unclaimed(&self, stream: u32) -> Result<usize, usize> {
+        self.unclaimed.binary_search_by_key(&stream, |unclaimed| unclaimed.stream)
     }
 
     /// Looks at a frame that has been written, and returns the response that it ends.
@@ -397,11 +448,27 @@ impl<T> Streams<T> {
         if !ends && frame.kind != RST_STREAM {
             return None;
         }
-        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many.
-        if let Ok(refused) = self.unclaimed.binary_search(&frame.stream) {
-            self.unclaimed.remove(refused);
+        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many. One that it resets
+        // because of its body it hands out all the same.
+        if let Ok(refused) = self.find_unclaimed(frame.stream) {
+            if !ends && self.unclaimed[refused].has_more {
+                self.unclaimed[refused].was_reset = true;
+            } else {
+                self.unclaimed.remove(refused);
+            }
         }
         self.open.remove(&frame.stream).flatten().filter(|_| ends)
+    }
+
+    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them out: if the request's
+    /// stream is reset.
+    fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
+        if self.unclaimed.front()?.was_reset && !is_reset() {
+            while self.unclaimed.front()?.was_reset {
+                self.unclaimed.pop_front();
+            }
+        }
+        self.unclaimed.pop_front().map(|unclaimed| unclaimed.stream)
     }
 }
 

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::header::{HeaderMap, HeaderName};
@@ -16,6 +16,7 @@ use actix_service::{Service, Transform};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
 use actix_web::{Error, http::header};
+use futures_util::{Stream, StreamExt, stream};
 use pin_project_lite::pin_project;
 
 use super::connection::{Connection, InFlight};
@@ -64,12 +65,15 @@ where
     fn call(&self, mut request: Request) -> Self::Future {
         let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
         let connection = Rc::clone(connection);
-        let Some(in_flight) = connection.begin(request.method(), request.uri()) else {
+        let mut payload = request.take_payload();
+        let in_flight = connection.begin(request.method(), request.uri(), || is_reset(&mut payload));
+        let has_body = !matches!(payload, Payload::None);
+        *request.payload() = payload;
+        let Some(in_flight) = in_flight else {
             return TrackedFuture::Refused;
         };
         let without_body = request.method() == Method::HEAD;
         // actix-http closes the connection behind an answer that has not waited for the body.
-        let has_body = !matches!(request.payload(), Payload::None);
         let keeps_alive = !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
         let (request, websocket) = if asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
@@ -80,6 +84,25 @@ where
         let response = Pending { in_flight: Some(in_flight), without_body, keeps_alive, websocket };
         TrackedFuture::Served { future: self.service.call(request), response }
     }
+}
+
+/// Returns whether the stream of a payload is reset. What is read of the payload meanwhile is put back.
+fn is_reset(payload: &mut Payload) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut read = Vec::new();
+    while let Poll::Ready(Some(next)) = Pin::new(&mut *payload).poll_next(&mut context) {
+        let is_over = next.is_err();
+        read.push(next);
+        if is_over {
+            break;
+        }
+    }
+    let is_reset = matches!(read.last(), Some(Err(_)));
+    if !read.is_empty() {
+        let rest = std::mem::replace(payload, Payload::None);
+        *payload = Payload::Stream { payload: Box::pin(stream::iter(read).chain(rest)) };
+    }
+    is_reset
 }
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {

@@ -58,10 +58,10 @@ impl Transport {
     }
 
     /// The client speaks HTTP/2, and what has been read of it is the beginning.
-    pub(super) fn speaks_http2(&self) {
+    pub(super) fn speaks_http2(&mut self) {
         self.connection.speaks_http2();
         if let Some(mut http2) = self.connection.http2() {
-            http2.received(&self.incoming);
+            http2.received(&mut self.incoming);
         }
         self.connection.wake_if_closing();
     }
@@ -119,7 +119,7 @@ impl Transport {
                 let had = buffer.filled().len();
                 ready!(self.poll_bytes(context, buffer))?;
                 if let Some(mut http2) = self.connection.http2() {
-                    http2.received(&buffer.filled()[had..]);
+                    http2.received(&mut buffer.filled_mut()[had..]);
                 }
                 self.rest_if_done();
                 return Poll::Ready(Ok(()));

@@ -143,6 +143,12 @@ impl Connection {
         info: &impl Fn() -> Option<TcpInfo>,
     ) -> Step {
         if http2.is_done() {
+            // A client that reads the end while it answers the PING may take it for a fault.
+            if !http2.has_been_read()
+                && let Quiet::NotYet(step) = self.quiet(self.idle_since.get(), times, info)
+            {
+                return step;
+            }
             self.end();
             return Step::Changed;
         }

@@ -48,7 +48,7 @@ fn chunks<'b>(mut bytes: &'b [u8], lengths: &'b [usize]) -> impl Iterator<Item =
 /// A connection that both sides have begun.
 fn begun() -> Connection {
     let mut http2 = Http2::<&'static str>::new();
-    http2.received(&client(&[vec![settings()]]));
+    http2.received(&mut client(&[vec![settings()]]));
     sent(&mut http2, &[settings()]);
     http2
 }
@@ -58,7 +58,7 @@ fn sent(http2: &mut Connection, frames: &[Frame]) {
 }
 
 fn received(http2: &mut Connection, frames: &[Frame]) {
-    http2.received(&bytes_of(&[frames.to_vec()]));
+    http2.received(&mut bytes_of(&[frames.to_vec()]));
 }
 
 /// What we say when this arrives, and what is left of it.
@@ -126,12 +126,12 @@ fn answers_to_other_pings_pass() {
 fn streams_after_the_last_are_refused() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM), head(3, END_STREAM)]);
-    assert_eq!(http2.begin(), Some(1));
+    assert_eq!(http2.begin(|| false), Some(1));
     told(&mut http2);
-    assert_eq!(http2.begin(), Some(3), "it had been sent before the client was told");
+    assert_eq!(http2.begin(|| false), Some(3), "it had been sent before the client was told");
     told_last(&mut http2);
     received(&mut http2, &[head(5, END_STREAM)]);
-    assert_eq!(http2.begin(), None);
+    assert_eq!(http2.begin(|| false), None);
 }
 
 #[test]
@@ -173,8 +173,60 @@ fn a_request_that_h2_refuses_by_itself_takes_no_place_from_another() {
     sent(&mut http2, &[reset(1), head(3, END_STREAM)]);
     told_last(&mut http2);
     received(&mut http2, &[head(7, END_STREAM)]);
-    assert_eq!(http2.begin(), Some(5));
-    assert_eq!(http2.begin(), None, "stream 7 is above the last one");
+    assert_eq!(http2.begin(|| false), Some(5));
+    assert_eq!(http2.begin(|| false), None, "stream 7 is above the last one");
+}
+
+#[test]
+fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
+    for is_handed_out in [true, false] {
+        let mut http2 = begun();
+        received(&mut http2, &[head(1, 0), data(1, 0), head(3, END_STREAM)]);
+        // Too much of a body, or a malformed head with a body behind it: the client's frames are the same.
+        sent(&mut http2, &[reset(1)]);
+        told_last(&mut http2);
+        received(&mut http2, &[head(5, END_STREAM)]);
+        if is_handed_out {
+            assert_eq!(http2.begin(|| true), Some(1));
+        }
+        assert_eq!(http2.begin(|| false), Some(3));
+        assert_eq!(http2.begin(|| false), None, "stream 5 is above the last one");
+    }
+}
+
+#[test]
+fn what_nobody_knows_is_not_executed_behind_the_last_stream() {
+    let mut http2 = begun();
+    assert_eq!(http2.begin(|| false), Some(0));
+    told_last(&mut http2);
+    assert_eq!(http2.begin(|| false), None);
+}
+
+proptest! {
+    #[test]
+    fn a_goaway_of_the_client_gives_up_none_of_its_streams_however_the_bytes_are_cut(
+        lengths in vec(1_usize..30, 1..8),
+        is_asked in any::<bool>(),
+    ) {
+        let goaway = |last: u32| Frame::new(GOAWAY, 0, 0, [&last.to_be_bytes()[..], &[0, 0, 0, 0, b'b', b'y', b'e']].concat());
+        let bytes = client(&[vec![settings()], vec![head(1, 0)], vec![goaway(0)], vec![data(1, 0)], vec![goaway(0)]]);
+        let mut http2 = Http2::<&'static str>::new();
+        if is_asked {
+            http2.announce();
+        }
+        let mut read = Vec::new();
+        for chunk in chunks(&bytes, &lengths) {
+            if http2.expects_pong() {
+                read.extend_from_slice(&http2.without_pong(chunk));
+            } else {
+                let mut chunk = chunk.to_vec();
+                http2.received(&mut chunk);
+                read.extend(chunk);
+            }
+        }
+        let expected = [settings(), head(1, 0), goaway(MAX_STREAM), data(1, 0), goaway(MAX_STREAM)];
+        prop_assert_eq!(parse(&read[PREFACE.len()..]), expected);
+    }
 }
 
 #[test]
@@ -287,7 +339,7 @@ proptest! {
         for chunk in chunks(&client(&sides.0), &lengths.0) {
             match http2.expects_pong() {
                 true => drop(http2.without_pong(chunk)),
-                false => http2.received(chunk),
+                false => http2.received(&mut chunk.to_vec()),
             }
         }
         sides.0.iter().flatten().for_each(|frame| model.heard(frame));
@@ -318,14 +370,14 @@ proptest! {
         let mut http2 = Http2::<&'static str>::new();
         let mut kept = Vec::new();
         let (early, late) = whole.split_at(told_after.min(at));
-        http2.received(early);
+        http2.received(&mut early.to_vec());
         kept.extend_from_slice(early);
         http2.announce();
         for chunk in chunks(late, &lengths) {
             if http2.expects_pong() {
                 kept.extend_from_slice(&http2.without_pong(chunk));
             } else {
-                http2.received(chunk);
+                http2.received(&mut chunk.to_vec());
                 kept.extend_from_slice(chunk);
             }
         }
