@@ -176,7 +176,18 @@ impl Observer for Console {
                 let others =
                     [(requests.refused, "refused"), (requests.panicked, "panicked"), (requests.failed, "failed")];
                 let others = others.iter().filter(|(count, _)| *count > 0);
-                let others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
+                let mut others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
+                match requests.abandoned {
+                    0 => {}
+                    1 => others.push_str(", 1 client went away before its response"),
+                    several => others.push_str(&format!(", {several} clients went away before their response")),
+                }
+                // Requests that nobody has read may lie on them.
+                let connections = traffic.connections.cut;
+                if connections > 0 {
+                    let noun = if connections == 1 { "connection" } else { "connections" };
+                    others.push_str(&format!(", {connections} {noun} cut off"));
+                }
                 let took = readable(*took);
                 let text = format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}");
                 self.tell(Paint::Plain, &text);

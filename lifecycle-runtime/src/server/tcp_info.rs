@@ -23,6 +23,8 @@ pub(super) struct TcpInfo {
     pub(super) written: u64,
     /// Count of the bytes that the peer has acknowledged.
     pub(super) acknowledged: u64,
+    /// Count of the bytes that have come from the peer.
+    pub(super) received: u64,
 }
 
 impl TcpInfo {
@@ -113,6 +115,7 @@ mod linux {
     const LAST_ACK_RECV: usize = 56;
     const RTT: usize = 68;
     const BYTES_ACKED: usize = 120;
+    const BYTES_RECEIVED: usize = 128;
     const NOTSENT_BYTES: usize = 144;
     const MIN_RTT: usize = 148;
     const BYTES_SENT: usize = 200;
@@ -154,6 +157,7 @@ mod linux {
             is_retransmitting: raw[RETRANSMITS] > 0,
             written: quad(BYTES_SENT).saturating_sub(quad(BYTES_RETRANS)) + u64::from(not_sent),
             acknowledged: quad(BYTES_ACKED),
+            received: quad(BYTES_RECEIVED),
         }
     }
 

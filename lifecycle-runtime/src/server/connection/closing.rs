@@ -69,8 +69,8 @@ pub(in crate::server) struct Closer {
     polls: PollTimes,
     /// The part of the spread that this connection's Close waits.
     delay: Option<Duration>,
-    /// What the client of a WebSocket that is to be closed has acknowledged, and when it last did.
-    progress: Option<(u64, Instant)>,
+    /// Counts of the bytes that a WebSocket which is to be closed has moved either way, and when they last changed.
+    progress: Option<((u64, u64), Instant)>,
 }
 
 impl Connection {
@@ -248,14 +248,12 @@ impl Connection {
             return websocket.answered_by().map_or(Step::Wait, Step::WaitUntil);
         }
         // The response's body, which is polled behind this, sends the Close now, unless the client takes nothing.
-        let info = info();
-        let acknowledged = info.map_or(0, |info| info.acknowledged);
-        let progress = closer.progress.get_or_insert((acknowledged, now));
-        if progress.0 != acknowledged {
-            *progress = (acknowledged, now);
+        let moved = info().map_or((0, 0), |info| (info.acknowledged, info.received));
+        let progress = closer.progress.get_or_insert((moved, now));
+        if progress.0 != moved {
+            *progress = (moved, now);
         }
-        let silent_since = info.and_then(|info| now.checked_sub(info.silent_for));
-        let until = silent_since.map_or(progress.1, |since| since.max(progress.1)) + times.disconnect;
+        let until = progress.1 + times.disconnect;
         if now < until {
             return Step::WaitUntil(until);
         }
