@@ -286,11 +286,6 @@ impl Connection {
         self.rest();
     }
 
-    /// Returns whether a response is written that the client has not acknowledged.
-    pub(super) fn has_unacknowledged(&self) -> bool {
-        self.deliveries.borrow().has_unacknowledged()
-    }
-
     /// Counts the responses that the client has got, now that the kernel says this; `None` where it doesn't tell.
     pub(super) fn delivered(&self, info: Option<&TcpInfo>) {
         self.deliveries.borrow_mut().acknowledge(info);

@@ -144,6 +144,38 @@ fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
     );
 }
 
+/// A client that reads on updates its windows while what the system has taken is on its way to it. It must not be reset for
+/// that, though the process has gone.
+#[test]
+fn a_response_that_the_system_has_taken_comes_whole_to_a_client_that_reads_on() {
+    const KILOBYTES: [usize; 7] = [30, 60, 90, 120, 180, 300, 500];
+    let cases = KILOBYTES.iter().flat_map(|length| [Protocol::H2c, Protocol::H2].map(|protocol| (protocol, *length)));
+    for_each(
+        cases,
+        |(protocol, length)| format!("{protocol}, {length} kB"),
+        |(protocol, length)| {
+            let set = |start: Start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "300ms");
+            let mut site = Site::start(protocol, Link::rtt(20).bandwidth(1_000_000), set);
+            let (begun, has_begun) = gate();
+            let client = site.client(move |target| {
+                let reading = Reading { update_every: Some(4096), ..Reading::default() };
+                let mut client = Http2::connect(target, target.journal("one"), reading).expect("it listens");
+                let stream = client.open(&format!("/big/{}", length * 1000));
+                client.wait_for_head(stream);
+                begun.open();
+                client.wait(stream);
+                client.journal
+            });
+            has_begun.wait();
+            site.stop();
+            let tally = tally([client]);
+            println!("{protocol}, {length} kB: {tally}");
+            let cut = tally.lost();
+            site.expect_report(&tally, cut);
+        },
+    );
+}
+
 /// It has all that it needs, and the server can't know more of it than that.
 #[test]
 fn a_client_that_has_its_response_and_does_not_close_holds_the_stop_up_for_a_while_only() {

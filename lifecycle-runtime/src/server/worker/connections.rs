@@ -116,11 +116,11 @@ impl ConnectionSet {
         }
     }
 
-    /// Leaves responses that are written to the system.
+    /// Leaves what is written, and has not been acknowledged, to the system.
     fn leave_to_system(&self) {
         for (_, member) in self.open.borrow().iter() {
             if let Some(socket) = &member.socket
-                && member.connection.has_unacknowledged()
+                && socket.info().is_some_and(|info| info.is_unacknowledged)
             {
                 socket.leave_to_system();
             }
