@@ -7,9 +7,10 @@ pub mod act;
 pub mod certificate;
 pub mod http;
 pub mod load;
-#[cfg(target_os = "linux")]
-pub mod rig;
 pub mod store;
+
+#[cfg(target_os = "linux")]
+pub use lifecycle_tests_rig as rig;
 
 /// How long a test waits for anything. Much longer than any should, and than a busy machine delays one.
 pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);

@@ -27,6 +27,8 @@
 //! `<number>.pcap` there, for `tcpdump -nr` or Wireshark. To look into a rig that runs, find the
 //! process id of its server and run `nsenter -t <pid> -n ss -tanoi`.
 
+#![cfg(target_os = "linux")]
+
 mod capture;
 mod link;
 mod namespace;
