@@ -1,14 +1,17 @@
 //! A server with the framework beside the same app on actix-web's own: how fast it serves, how much memory it takes, and
 //! how long it takes to stop.
 //!
-//! What is compared runs in turns, one program at a time, so that what else the machine does hits both.
+//! What is compared runs in turns, one program at a time, so that what else the machine does hits both. All of it is measured
+//! twice: on loopback, and with a round trip between the server and its clients.
 
+mod network;
 mod program;
 mod serve;
 mod stop;
 
 use std::time::Duration;
 
+use network::Network;
 use program::Kind;
 
 /// How a comparison is made, from the command line.
@@ -17,11 +20,13 @@ struct Settings {
     seconds: u64,
     connections: usize,
     workers: usize,
+    /// In milliseconds.
+    rtt: u64,
 }
 
 impl Settings {
     fn of_the_command_line() -> Result<Self, String> {
-        let mut settings = Self { rounds: 7, seconds: 5, connections: 64, workers: 2 };
+        let mut settings = Self { rounds: 7, seconds: 5, connections: 64, workers: 2, rtt: 40 };
         let mut arguments = std::env::args().skip(1);
         while let Some(key) = arguments.next() {
             // `cargo bench` adds this one.
@@ -35,7 +40,8 @@ impl Settings {
                 "--seconds" => settings.seconds = value as u64,
                 "--connections" => settings.connections = value,
                 "--workers" => settings.workers = value,
-                _ => return Err(format!("{key} is none of --rounds, --seconds, --connections, --workers")),
+                "--rtt" => settings.rtt = value as u64,
+                _ => return Err(format!("{key} is none of --rounds, --seconds, --connections, --workers, --rtt")),
             }
         }
         Ok(settings)
@@ -47,12 +53,24 @@ fn main() -> Result<(), String> {
     serve::find_wrk()?;
     println!("load average {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim_end());
 
+    println!("\nOn loopback:\n");
+    compare(&settings, &Network::Loopback)?;
+    println!("\nAt a round trip of {} ms:\n", settings.rtt);
+    match Network::distant(settings.rtt) {
+        Ok(network) => compare(&settings, &network)?,
+        Err(reason) => println!("SKIPPED, {reason}"),
+    }
+    Ok(())
+}
+
+/// Measures and prints everything on one network.
+fn compare(settings: &Settings, network: &Network) -> Result<(), String> {
     let rounds: Vec<_> = (0..settings.rounds)
         .map(|round| {
             eprintln!("round {} of {}", round + 1, settings.rounds);
             // Whoever comes second finds a warmer machine.
             let first_bare = round % 2 == 0;
-            let of = |kind| serve::measure(kind, &settings);
+            let of = |kind| serve::measure(kind, settings, network);
             if first_bare {
                 let bare = of(Kind::Bare)?;
                 Ok((bare, of(Kind::WithLifecycle)?))
@@ -68,8 +86,8 @@ fn main() -> Result<(), String> {
     for situation in stop::SITUATIONS {
         let (mut bare, mut with) = (Vec::new(), Vec::new());
         for _ in 0..settings.rounds {
-            bare.push(stop::measure(Kind::Bare, situation, settings.workers)?);
-            with.push(stop::measure(Kind::WithLifecycle, situation, settings.workers)?);
+            bare.push(stop::measure(Kind::Bare, situation, settings.workers, network)?);
+            with.push(stop::measure(Kind::WithLifecycle, situation, settings.workers, network)?);
         }
         println!("| {} | {} | {} |", situation.name, stop::text(&bare), stop::text(&with));
     }

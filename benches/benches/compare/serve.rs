@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::network::Network;
 use super::program::{Kind, Memory, Program};
 use super::{Settings, median};
 
@@ -28,15 +29,16 @@ pub(crate) fn find_wrk() -> Result<(), String> {
     found.map(drop).map_err(|_| "wrk is missing: apt-get install wrk".to_owned())
 }
 
-pub(crate) fn measure(kind: Kind, settings: &Settings) -> Result<Served, String> {
-    let program = Program::start(kind, settings.workers)?;
+pub(crate) fn measure(kind: Kind, settings: &Settings, network: &Network) -> Result<Served, String> {
+    let program = Program::start(kind, settings.workers, network)?;
     sleep(REST);
     let after_start = program.memory()?;
     let url = format!("http://{}/fast", program.address);
     let (connections, seconds) = (settings.connections, settings.seconds);
     let arguments = ["-t2".to_owned(), format!("-c{connections}"), format!("-d{seconds}s"), "--latency".to_owned()];
     let worked = program.processor_time()?;
-    let output = Command::new("wrk").args(arguments).arg(url).output().map_err(|error| format!("wrk: {error}"))?;
+    let output = network.client(|| Command::new("wrk").args(arguments).arg(url).output());
+    let output = output.map_err(|error| format!("wrk: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let after = |label| text.split_once(label).and_then(|(_, rest)| rest.split_whitespace().next());
     let missing = || format!("wrk says something unexpected:\n{text}");

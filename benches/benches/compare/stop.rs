@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
+use super::network::Network;
 use super::program::{Kind, Program};
 use super::{median, milliseconds};
 
@@ -30,11 +31,11 @@ pub(crate) struct Stopped {
     lost: usize,
 }
 
-pub(crate) fn measure(kind: Kind, situation: Situation, workers: usize) -> Result<Stopped, String> {
-    let program = Program::start(kind, workers)?;
+pub(crate) fn measure(kind: Kind, situation: Situation, workers: usize, network: &Network) -> Result<Stopped, String> {
+    let program = Program::start(kind, workers, network)?;
     let (is_ready, ready) = channel();
-    let clients: Vec<_> =
-        (0..situation.connections).map(|_| client(program.address, situation.is_busy, is_ready.clone())).collect();
+    let connect = |_| client(program.address, situation.is_busy, is_ready.clone());
+    let clients = network.client(|| (0..situation.connections).map(connect).collect::<Vec<_>>());
     drop(is_ready);
     // Those that can't connect are counted as lost.
     ready.iter().take(situation.connections).for_each(drop);
