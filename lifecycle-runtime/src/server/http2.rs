@@ -348,12 +348,17 @@ impl<T> Http2<T> {
                 continue;
             }
             self.held.unsplit(step);
-            match frame {
-                Some(frame) if frame.is_pong() && self.incoming.left == DRAINING.len() => {}
-                Some(_) => kept.unsplit(self.held.split()),
-                None if in_header || self.incoming.left > 0 => {}
-                None if self.is_pong_of_ours() => self.held.clear(),
-                None => kept.unsplit(self.held.split()),
+            let may_be_pong = match frame {
+                Some(frame) => frame.is_pong() && self.incoming.left == DRAINING.len(),
+                None => in_header || self.incoming.left > 0,
+            };
+            if may_be_pong {
+                continue;
+            }
+            if frame.is_none() && self.is_pong_of_ours() {
+                self.held.clear();
+            } else {
+                kept.unsplit(self.held.split());
             }
         }
         self.ask_when_finished();

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
 use super::socket::SharedSocket;
-use super::tcp_info::PollTimes;
+use super::tcp_info::{PollTimes, TcpInfo};
 
 #[cfg(test)]
 mod tests;
@@ -109,7 +109,7 @@ impl Linger<'_> {
         let now = Instant::now();
         let info = self.socket.info();
         self.connection.delivered(info.as_ref());
-        if let Some(info) = info.filter(|info| info.is_unacknowledged) {
+        if let Some(info) = info.filter(TcpInfo::is_unacknowledged) {
             return (!info.has_vanished(self.disconnect)).then(|| self.polls.next(&info));
         }
         if self.has_closed {

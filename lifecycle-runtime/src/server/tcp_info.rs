@@ -15,8 +15,6 @@ pub(super) struct TcpInfo {
     pub(super) round_trip: Duration,
     /// Time since the peer was last heard of: since its last data or acknowledgement.
     pub(super) silent_for: Duration,
-    /// Whether the peer has yet to acknowledge data, or the end of them once our half is closed.
-    pub(super) is_unacknowledged: bool,
     /// Whether the kernel has sent something again and got no acknowledgement since.
     pub(super) is_retransmitting: bool,
     /// Count of the bytes that have been written to the socket.
@@ -28,6 +26,12 @@ pub(super) struct TcpInfo {
 }
 
 impl TcpInfo {
+    /// Returns whether the peer has yet to acknowledge data. That our half is closed it need not acknowledge: it may take its
+    /// time for that (up to 40 ms on Linux), and misses nothing.
+    pub(super) fn is_unacknowledged(&self) -> bool {
+        self.acknowledged < self.written
+    }
+
     /// Time after which to ask again whether the peer has acknowledged everything.
     pub(super) fn poll_interval(&self) -> Duration {
         (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
@@ -108,9 +112,7 @@ mod linux {
     );
 
     // Offsets in `struct tcp_info`, see linux/tcp.h: fields are only ever added behind the others.
-    const STATE: usize = 0;
     const RETRANSMITS: usize = 2;
-    const UNACKED: usize = 24;
     const LAST_DATA_RECV: usize = 52;
     const LAST_ACK_RECV: usize = 56;
     const RTT: usize = 68;
@@ -120,11 +122,6 @@ mod linux {
     const MIN_RTT: usize = 148;
     const BYTES_SENT: usize = 200;
     const BYTES_RETRANS: usize = 208;
-
-    // States in which our end has been sent and not been acknowledged, see net/tcp_states.h.
-    const FIN_WAIT1: u8 = 4;
-    const LAST_ACK: u8 = 9;
-    const CLOSING: u8 = 11;
 
     pub(super) fn read(socket: &impl AsFd) -> Option<TcpInfo> {
         static KNOWS_ALL: LazyLock<bool> = LazyLock::new(|| {
@@ -149,11 +146,9 @@ mod linux {
         // The kernel says `!0` for a smallest round trip before it has one.
         let has_smallest = long(MIN_RTT) != u32::MAX;
         let not_sent = long(NOTSENT_BYTES);
-        let is_ending = matches!(raw[STATE], FIN_WAIT1 | LAST_ACK | CLOSING);
         TcpInfo {
             round_trip: if has_smallest { micros(MIN_RTT).min(micros(RTT)) } else { Duration::ZERO },
             silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
-            is_unacknowledged: is_ending || long(UNACKED) > 0 || not_sent > 0,
             is_retransmitting: raw[RETRANSMITS] > 0,
             written: quad(BYTES_SENT).saturating_sub(quad(BYTES_RETRANS)) + u64::from(not_sent),
             acknowledged: quad(BYTES_ACKED),
@@ -182,7 +177,7 @@ mod linux {
             server.write_all(b"hello").expect("it is open");
             client.read_exact(&mut [0; 5]).expect("all of it");
             let info = read(&server).expect("linux");
-            assert_eq!((info.written, info.acknowledged, info.is_unacknowledged), (5, 5, false));
+            assert_eq!((info.written, info.acknowledged, info.is_unacknowledged()), (5, 5, false));
 
             // The client's kernel takes what fits into its buffer, and no more.
             server.set_nonblocking(true).expect("it is open");
@@ -191,7 +186,7 @@ mod linux {
                 sent += written as u64;
             }
             let info = read(&server).expect("linux");
-            assert!(info.is_unacknowledged && info.acknowledged < sent, "{info:?}");
+            assert!(info.is_unacknowledged() && info.acknowledged < sent, "{info:?}");
             assert_eq!(info.written, sent);
         }
 

@@ -206,7 +206,7 @@ impl Connection {
         if info.has_vanished(times.disconnect) {
             return Quiet::TooLate;
         }
-        let left = if info.is_unacknowledged {
+        let left = if info.is_unacknowledged() {
             info.poll_interval()
         } else {
             let quiet_for = info.silent_for.min(now - since);

@@ -38,7 +38,7 @@ impl Deliveries {
         self.acknowledge(info.as_ref());
         for mut response in self.unflushed.drain(..) {
             match info {
-                Some(info) if info.acknowledged < info.written => {
+                Some(info) if info.is_unacknowledged() => {
                     response.written();
                     self.unacknowledged.push_back((response, info.written));
                 }

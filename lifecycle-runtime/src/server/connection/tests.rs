@@ -156,7 +156,7 @@ async fn a_head_that_comes_byte_by_byte_has_the_time_for_a_head() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
     let mut fixture = Fixture::closing().await;
-    let waits = TcpInfo { is_unacknowledged: true, ..TcpInfo::default() };
+    let waits = TcpInfo { written: 1, ..TcpInfo::default() };
     fixture.info.set(Some(waits));
     for _ in 0..20 {
         advance(Duration::from_millis(100)).await;
@@ -170,7 +170,7 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_has_vanished_is_not_waited_for() {
     let mut fixture = Fixture::closing().await;
-    fixture.info.set(Some(TcpInfo { is_unacknowledged: true, is_retransmitting: true, ..TcpInfo::default() }));
+    fixture.info.set(Some(TcpInfo { written: 1, is_retransmitting: true, ..TcpInfo::default() }));
     fixture.check(1001, ConnectionState::Ended).await;
 }
 
@@ -212,12 +212,7 @@ async fn a_connection_whose_last_response_said_so_is_left_to_actix_for_a_while()
 async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
     let mut fixture = Fixture::closing().await;
     let [first, second] = [fixture.begin(), fixture.begin()].map(|request| request.expect("served"));
-    let acknowledged = |acknowledged, written| TcpInfo {
-        acknowledged,
-        written,
-        is_unacknowledged: acknowledged < written,
-        ..TcpInfo::default()
-    };
+    let acknowledged = |acknowledged, written| TcpInfo { written, acknowledged, ..TcpInfo::default() };
     first.complete();
     fixture.info.set(Some(acknowledged(10, 100)));
     fixture.flush();

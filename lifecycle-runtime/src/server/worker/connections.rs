@@ -120,7 +120,7 @@ impl ConnectionSet {
     fn leave_to_system(&self) {
         for (_, member) in self.open.borrow().iter() {
             if let Some(socket) = &member.socket
-                && socket.info().is_some_and(|info| info.is_unacknowledged)
+                && socket.info().is_some_and(|info| info.is_unacknowledged())
             {
                 socket.leave_to_system();
             }
