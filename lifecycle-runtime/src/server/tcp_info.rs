@@ -15,6 +15,8 @@ pub(super) struct TcpInfo {
     pub(super) round_trip: Duration,
     /// Time since the peer was last heard of: since its last data or acknowledgement.
     pub(super) silent_for: Duration,
+    /// Whether the connection is over for the kernel too: the peer has reset it, or was given up.
+    pub(super) is_over: bool,
     /// Whether the kernel has sent something again and got no acknowledgement since.
     pub(super) is_retransmitting: bool,
     /// Count of the bytes that have been written to the socket.
@@ -37,10 +39,10 @@ impl TcpInfo {
         (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
     }
 
-    /// Returns whether the peer has vanished: it acknowledges nothing, however often the kernel tries, for
-    /// longer than `patience` and than several round trips.
+    /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing, however often the kernel
+    /// tries, for longer than `patience` and than several round trips.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
-        self.is_retransmitting && self.silent_for > patience.max(8 * self.round_trip)
+        self.is_over || self.is_retransmitting && self.silent_for > patience.max(8 * self.round_trip)
     }
 }
 
@@ -112,6 +114,7 @@ mod linux {
     );
 
     // Offsets in `struct tcp_info`, see linux/tcp.h: fields are only ever added behind the others.
+    const STATE: usize = 0;
     const RETRANSMITS: usize = 2;
     const LAST_DATA_RECV: usize = 52;
     const LAST_ACK_RECV: usize = 56;
@@ -122,6 +125,9 @@ mod linux {
     const MIN_RTT: usize = 148;
     const BYTES_SENT: usize = 200;
     const BYTES_RETRANS: usize = 208;
+
+    // State of a connection that is over, see net/tcp_states.h.
+    const CLOSE: u8 = 7;
 
     pub(super) fn read(socket: &impl AsFd) -> Option<TcpInfo> {
         static KNOWS_ALL: LazyLock<bool> = LazyLock::new(|| {
@@ -149,6 +155,7 @@ mod linux {
         TcpInfo {
             round_trip: if has_smallest { micros(MIN_RTT).min(micros(RTT)) } else { Duration::ZERO },
             silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
+            is_over: raw[STATE] == CLOSE,
             is_retransmitting: raw[RETRANSMITS] > 0,
             written: quad(BYTES_SENT).saturating_sub(quad(BYTES_RETRANS)) + u64::from(not_sent),
             acknowledged: quad(BYTES_ACKED),
@@ -188,6 +195,14 @@ mod linux {
             let info = read(&server).expect("linux");
             assert!(info.is_unacknowledged() && info.acknowledged < sent, "{info:?}");
             assert_eq!(info.written, sent);
+            assert!(!info.has_vanished(Duration::MAX), "it is open: {info:?}");
+
+            // It resets the connection, as it leaves bytes unread: what it has not acknowledged it never will.
+            drop(client);
+            let error = server.read(&mut [0]).expect_err("a reset");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+            let info = read(&server).expect("linux");
+            assert!(info.is_unacknowledged() && info.has_vanished(Duration::MAX), "{info:?}");
         }
 
         #[test]
