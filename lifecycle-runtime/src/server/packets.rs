@@ -13,7 +13,7 @@ use other::Filtered;
 /// moment. A client whose first packet is dropped sends it again a second later; by then it is refused, or received
 /// by the process that has taken over the port.
 pub(super) fn refuse_handshakes(listener: &impl Filtered) -> io::Result<()> {
-    listener.drop_packets(Drop::Handshakes)
+    listener.refuse(Refused::Handshakes)
 }
 
 /// Has the system drop whatever the client of a connection still sends, but not what it acknowledges.
@@ -21,12 +21,12 @@ pub(super) fn refuse_handshakes(listener: &impl Filtered) -> io::Result<()> {
 /// A socket that is closed answers data by a reset, which destroys what is still on its way to the client. Without it the
 /// system sends what it has, even after the end of the process.
 pub(super) fn refuse_data(connection: &impl Filtered) -> io::Result<()> {
-    connection.drop_packets(Drop::Data)
+    connection.refuse(Refused::Data)
 }
 
-/// A kind of packets.
+/// A kind of packets that the system is to drop.
 #[derive(Clone, Copy)]
-pub(super) enum Drop {
+pub(super) enum Refused {
     Handshakes,
     Data,
 }
@@ -38,7 +38,7 @@ mod linux {
 
     use socket2::{SockFilter, SockRef};
 
-    use super::Drop;
+    use super::Refused;
 
     // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP header on.
     const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
@@ -60,10 +60,10 @@ mod linux {
     const ACK: u32 = 0x10;
 
     pub(in crate::server) trait Filtered: AsFd + Sized {
-        fn drop_packets(&self, packets: Drop) -> io::Result<()> {
+        fn refuse(&self, packets: Refused) -> io::Result<()> {
             let filter = match packets {
-                Drop::Handshakes => &HANDSHAKES[..],
-                Drop::Data => &DATA,
+                Refused::Handshakes => &HANDSHAKES[..],
+                Refused::Data => &DATA,
             };
             SockRef::from(self).attach_filter(filter)
         }
@@ -97,10 +97,10 @@ mod linux {
 mod other {
     use std::io;
 
-    use super::Drop;
+    use super::Refused;
 
     pub(in crate::server) trait Filtered {
-        fn drop_packets(&self, _packets: Drop) -> io::Result<()> {
+        fn refuse(&self, _packets: Refused) -> io::Result<()> {
             Err(io::ErrorKind::Unsupported.into())
         }
     }
