@@ -44,6 +44,17 @@ pub(super) enum Stream {
     Unix(std::os::unix::net::UnixStream),
 }
 
+impl Stream {
+    /// Returns the round trip of its handshake, where it had one.
+    fn round_trip(&self) -> Option<Duration> {
+        match self {
+            Self::Tcp(stream, _) => handshake_round_trip(stream),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 /// Order to the accepting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Command {
@@ -222,9 +233,7 @@ impl Accept {
 
     fn dispatch(&mut self, stream: Stream) {
         self.obstacles.passed();
-        if let Stream::Tcp(stream, _) = &stream {
-            self.handshakes.record(handshake_round_trip(stream));
-        }
+        self.handshakes.record(stream.round_trip());
         self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
     }
 }
