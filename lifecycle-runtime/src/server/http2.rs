@@ -5,113 +5,27 @@
 //! PING is answered, the client has seen the GOAWAY, and a second one names the last stream. When the last stream has ended,
 //! another PING asks whether the client has read everything: its answer comes behind all that the client has to read.
 
-use std::collections::{HashMap, VecDeque};
-
-use actix_web::web::BytesMut;
-use foldhash::fast::RandomState;
-
+mod frames;
 #[cfg(test)]
 pub(super) mod sample;
+mod streams;
 #[cfg(test)]
 mod tests;
+
+use actix_web::web::BytesMut;
+
+use frames::{DATA, Frame, Frames, GOAWAY, HEADER, HEADERS, MAX_STREAM, PING, frame, goaway};
+use streams::Streams;
 
 /// What a client begins with (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
-const RST_STREAM: u8 = 0x3;
-const PUSH_PROMISE: u8 = 0x5;
-const PING: u8 = 0x6;
-const GOAWAY: u8 = 0x7;
-const CONTINUATION: u8 = 0x9;
-
-/// A flag of DATA and HEADERS.
-const END_STREAM: u8 = 0x1;
-/// A flag of HEADERS, `PUSH_PROMISE` and CONTINUATION.
-const END_HEADERS: u8 = 0x4;
-/// A flag of PING.
-const ACK: u8 = 0x1;
-
-const HEADER: usize = 9;
-const MAX_STREAM: u32 = (1 << 31) - 1;
 /// Length of the number of the last stream, with which the payload of a GOAWAY begins.
 const LAST_STREAM: usize = 4;
 /// Payload of the PING behind the first GOAWAY.
 const DRAINING: [u8; 8] = *b"draining";
 /// Payload of the PING behind the last stream.
 const FINISHED: [u8; 8] = *b"finished";
-
-/// One direction of a connection.
-#[derive(Clone, Default)]
-struct Frames {
-    header: [u8; HEADER],
-    /// How much of the header is there.
-    have: usize,
-    /// How much of the payload is still to come.
-    left: usize,
-    /// Whether more frames of the same headers must follow without another in between.
-    in_headers: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Frame {
-    kind: u8,
-    flags: u8,
-    stream: u32,
-}
-
-impl Frame {
-    fn is_pong(self) -> bool {
-        self.kind == PING && self.flags & ACK != 0
-    }
-}
-
-impl Frames {
-    fn is_between(&self) -> bool {
-        self.have == 0 && self.left == 0 && !self.in_headers
-    }
-
-    /// Takes bytes up to the end of a header or of a payload: how many, and the frame that has begun.
-    fn step(&mut self, bytes: &[u8]) -> (usize, Option<Frame>) {
-        if self.left > 0 {
-            let taken = self.left.min(bytes.len());
-            self.left -= taken;
-            return (taken, None);
-        }
-        let taken = (HEADER - self.have).min(bytes.len());
-        self.header[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
-        self.have += taken;
-        if self.have < HEADER {
-            return (taken, None);
-        }
-        self.have = 0;
-        let [a, b, c, kind, flags, stream @ ..] = self.header;
-        self.left = u32::from_be_bytes([0, a, b, c]) as usize;
-        if matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION) {
-            self.in_headers = flags & END_HEADERS == 0;
-        }
-        (taken, Some(Frame { kind, flags, stream: u32::from_be_bytes(stream) & MAX_STREAM }))
-    }
-
-    fn advance(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame)) {
-        while !bytes.is_empty() {
-            let (taken, frame) = self.step(bytes);
-            frame.into_iter().for_each(&mut each);
-            bytes = &bytes[taken..];
-        }
-    }
-
-    /// How many of the bytes come before something else may be written; all of them, if it may not within.
-    fn until_between(&self, bytes: &[u8]) -> usize {
-        let mut frames = self.clone();
-        let mut at = 0;
-        while at < bytes.len() && !frames.is_between() {
-            at += frames.step(&bytes[at..]).0;
-        }
-        at
-    }
-}
 
 /// Progress of the announcement that the connection ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -393,98 +307,4 @@ impl<T> Http2<T> {
         self.preface -= preface;
         bytes.split_at(preface)
     }
-}
-
-/// Streams that the client has opened.
-struct Streams<T> {
-    /// Those that have not ended, with the response if the app has completed it.
-    open: HashMap<u32, Option<T>, RandomState>,
-    /// Those that have become no request yet, in their order.
-    unclaimed: VecDeque<Unclaimed>,
-    highest: u32,
-    /// Whether no stream is opened any more, whatever the client sends.
-    is_closed: bool,
-}
-
-/// A stream that has become no request yet.
-struct Unclaimed {
-    stream: u32,
-    /// Whether more than its head has come.
-    has_more: bool,
-    /// Whether h2 has reset it, because of its head or because of what came behind.
-    was_reset: bool,
-}
-
-impl<T> Default for Streams<T> {
-    fn default() -> Self {
-        Self { open: HashMap::default(), unclaimed: VecDeque::new(), highest: 0, is_closed: false }
-    }
-}
-
-impl<T> Streams<T> {
-    fn heard(&mut self, frame: Frame) {
-        match frame.kind {
-            HEADERS if frame.stream > self.highest => {
-                if self.is_closed {
-                    return;
-                }
-                self.highest = frame.stream;
-                self.open.insert(frame.stream, None);
-                let stream = Unclaimed { stream: frame.stream, has_more: false, was_reset: false };
-                self.unclaimed.push_back(stream);
-            }
-            RST_STREAM => drop(self.open.remove(&frame.stream)),
-            CONTINUATION => {}
-            _ => {
-                if let Ok(at) = self.find_unclaimed(frame.stream) {
-                    self.unclaimed[at].has_more = true;
-                }
-            }
-        }
-    }
-
-    fn find_unclaimed(&self, stream: u32) -> Result<usize, usize> {
-        self.unclaimed.binary_search_by_key(&stream, |unclaimed| unclaimed.stream)
-    }
-
-    /// Looks at a frame that has been written, and returns the response that it ends.
-    fn said(&mut self, frame: Frame) -> Option<T> {
-        let ends = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
-        if !ends && frame.kind != RST_STREAM {
-            return None;
-        }
-        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many. One that it resets
-        // because of its body it hands out all the same.
-        if let Ok(refused) = self.find_unclaimed(frame.stream) {
-            if !ends && self.unclaimed[refused].has_more {
-                self.unclaimed[refused].was_reset = true;
-            } else {
-                self.unclaimed.remove(refused);
-            }
-        }
-        self.open.remove(&frame.stream).flatten().filter(|_| ends)
-    }
-
-    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them out: if the request's
-    /// stream is reset.
-    fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
-        if self.unclaimed.front()?.was_reset && !is_reset() {
-            while self.unclaimed.front()?.was_reset {
-                self.unclaimed.pop_front();
-            }
-        }
-        self.unclaimed.pop_front().map(|unclaimed| unclaimed.stream)
-    }
-}
-
-/// The head of a frame about the whole connection.
-fn frame(out: &mut BytesMut, kind: u8, length: u8) {
-    out.extend_from_slice(&[0, 0, length, kind, 0, 0, 0, 0, 0]);
-}
-
-/// A GOAWAY without an error.
-fn goaway(out: &mut BytesMut, last: u32) {
-    frame(out, GOAWAY, 8);
-    out.extend_from_slice(&last.to_be_bytes());
-    out.extend_from_slice(&[0; 4]);
 }

@@ -3,10 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{
-    ACK, CONTINUATION, DATA, DRAINING, END_HEADERS, END_STREAM, FINISHED, GOAWAY, HEADERS, MAX_STREAM, PING, PREFACE,
-    RST_STREAM,
-};
+use super::frames::{ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAX_STREAM, PING, RST_STREAM};
+use super::{DRAINING, FINISHED, PREFACE};
 
 const SETTINGS: u8 = 0x4;
 const WINDOW_UPDATE: u8 = 0x8;

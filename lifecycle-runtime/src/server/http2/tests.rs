@@ -1,6 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::frames::{ACK, END_STREAM, RST_STREAM};
 use super::sample::{
     Frame, Group, announcement, bytes_of, client, data, goaway, head, parse, ping, pong, question, reset, settings,
     side,

@@ -1,0 +1,89 @@
+//! Streams of an HTTP/2 connection: which are open, and which request is whose.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+
+use super::frames::{CONTINUATION, DATA, END_STREAM, Frame, HEADERS, RST_STREAM};
+
+/// Streams that the client has opened.
+pub(super) struct Streams<T> {
+    /// Those that have not ended, with the response if the app has completed it.
+    pub(super) open: HashMap<u32, Option<T>, RandomState>,
+    /// Those that have become no request yet, in their order.
+    unclaimed: VecDeque<Unclaimed>,
+    pub(super) highest: u32,
+    /// Whether no stream is opened any more, whatever the client sends.
+    pub(super) is_closed: bool,
+}
+
+/// A stream that has become no request yet.
+struct Unclaimed {
+    stream: u32,
+    /// Whether more than its head has come.
+    has_more: bool,
+    /// Whether h2 has reset it, because of its head or because of what came behind.
+    was_reset: bool,
+}
+
+impl<T> Default for Streams<T> {
+    fn default() -> Self {
+        Self { open: HashMap::default(), unclaimed: VecDeque::new(), highest: 0, is_closed: false }
+    }
+}
+
+impl<T> Streams<T> {
+    pub(super) fn heard(&mut self, frame: Frame) {
+        match frame.kind {
+            HEADERS if frame.stream > self.highest => {
+                if self.is_closed {
+                    return;
+                }
+                self.highest = frame.stream;
+                self.open.insert(frame.stream, None);
+                let stream = Unclaimed { stream: frame.stream, has_more: false, was_reset: false };
+                self.unclaimed.push_back(stream);
+            }
+            RST_STREAM => drop(self.open.remove(&frame.stream)),
+            CONTINUATION => {}
+            _ => {
+                if let Ok(at) = self.find_unclaimed(frame.stream) {
+                    self.unclaimed[at].has_more = true;
+                }
+            }
+        }
+    }
+
+    fn find_unclaimed(&self, stream: u32) -> Result<usize, usize> {
+        self.unclaimed.binary_search_by_key(&stream, |unclaimed| unclaimed.stream)
+    }
+
+    /// Looks at a frame that has been written, and returns the response that it ends.
+    pub(super) fn said(&mut self, frame: Frame) -> Option<T> {
+        let ends = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
+        if !ends && frame.kind != RST_STREAM {
+            return None;
+        }
+        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many. One that it resets
+        // because of its body it hands out all the same.
+        if let Ok(refused) = self.find_unclaimed(frame.stream) {
+            if !ends && self.unclaimed[refused].has_more {
+                self.unclaimed[refused].was_reset = true;
+            } else {
+                self.unclaimed.remove(refused);
+            }
+        }
+        self.open.remove(&frame.stream).flatten().filter(|_| ends)
+    }
+
+    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them out: if the request's
+    /// stream is reset.
+    pub(super) fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
+        if self.unclaimed.front()?.was_reset && !is_reset() {
+            while self.unclaimed.front()?.was_reset {
+                self.unclaimed.pop_front();
+            }
+        }
+        self.unclaimed.pop_front().map(|unclaimed| unclaimed.stream)
+    }
+}
