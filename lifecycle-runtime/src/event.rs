@@ -66,7 +66,7 @@ pub enum Event {
     ValueHeld {
         /// Whose value.
         hook: &'static HookMeta,
-        /// How many others hold it.
+        /// Number of the others that hold it.
         others: usize,
     },
     /// A server accepts connections here.
@@ -302,12 +302,12 @@ pub trait Observer: Send + Sync + 'static {
     fn on_event(&self, at: Duration, event: &Event);
 }
 
-/// What there is to say of a stop that may take longer than it has.
+/// Returns the warning of a stop that may take longer than it has.
 pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> String {
     format!("the stop may take {}, but has {}: {}", readable(sum), readable(grace), path.join(" + "))
 }
 
-/// Returns what there is to say of a value that others still hold.
+/// Returns the warning of a value that others still hold.
 pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
     let (name, place) = (hook.name(), hook.place());
     let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };

@@ -1,7 +1,7 @@
 //! A server with the framework beside the same app on actix-web's own: how fast it serves, how much memory it takes, and
 //! how long it takes to stop.
 //!
-//! What is compared runs in turns, one program at a time, so that what else the machine does hits both. All of it is measured
+//! The programs run in turns, one at a time, so that what else the machine does hits both. Everything is measured
 //! twice: on loopback, and with a round trip between the server and its clients.
 
 mod network;

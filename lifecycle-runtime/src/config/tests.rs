@@ -123,8 +123,8 @@ fn more_workers_than_a_server_may_have_name_their_variable() {
     assert_eq!(error, "LIFECYCLE_WORKERS=513: too many for one server; expected a number of threads from 1 to 512");
 }
 
-/// What Kubernetes sets in each container for a Service of which it tells the address, and Docker
-/// for a link of this name.
+/// Variables that Kubernetes sets in each container for a Service of this name, and Docker for a
+/// link.
 fn of_a_service(name: &str) -> Vec<(String, String)> {
     let port = "tcp://10.96.0.7:80";
     let variables = [

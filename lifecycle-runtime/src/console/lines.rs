@@ -55,14 +55,14 @@ struct Queue {
     bytes: usize,
     /// The lines that were left out before the first entry.
     left_out: u64,
-    /// Whether a thread writes what it has taken out of here.
+    /// Set while a thread writes entries that it has taken.
     is_writing: bool,
     /// The entries that were ever put in here, and those that are done with.
     said: u64,
     done: u64,
     /// Those who wait for a change.
     waiting: usize,
-    /// Whether the output has kept somebody waiting for longer than it may.
+    /// Set once the output has kept a caller waiting for longer than `PATIENCE`.
     is_slow: bool,
     is_last: bool,
 }

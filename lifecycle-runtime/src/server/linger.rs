@@ -125,7 +125,7 @@ impl Linger<'_> {
     }
 }
 
-/// What a client may still do that has acknowledged everything.
+/// Next act of a client that has acknowledged everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Nothing,

@@ -72,9 +72,9 @@ settings! {
     max_connection_rate: usize;
     /// How many threads one worker's `web::block` uses at most; 512 divided by the number of processors by default.
     worker_max_blocking_threads: usize;
-    /// How long a client may take to send a request's head; 5 s by default. Zero turns the limit off.
+    /// Time for a client to send a request's head; 5 s by default. Zero turns the limit off.
     client_request_timeout: Duration;
-    /// How long a connection may take to close; 1 s by default. Zero turns the limit off.
+    /// Time for a connection to close; 1 s by default. Zero turns the limit off.
     ///
     /// While the server drains, a client is given this long once it has acknowledged everything: to answer the Close of a
     /// web socket, to show that it has read an HTTP/2 response to its end, or to stop sending a body that nobody reads. Zero

@@ -60,7 +60,7 @@ struct Load {
     vacancies: Vacancies,
 }
 
-/// What tells the acceptor that a connection has ended.
+/// Notifications to the acceptor that a connection has ended.
 #[derive(Clone, Default)]
 pub(super) struct Vacancies {
     /// For who waits until a worker has room, and passes that on.

@@ -17,10 +17,10 @@ use crate::stop::StopHandle;
 use crate::task::thread;
 use crate::watchdog::{Leash, Watchdog};
 
-/// How long the last words may take to be written.
+/// Longest time for the last lines to be written: to an output that blocks they may be lost.
 pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// What shows what is going on, unless a hook is for it.
+/// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
 /// Hears the signals of a run and keeps its deadlines, until it is dropped.
@@ -155,7 +155,7 @@ fn exit_at_once(signal: Signal, facts: &Facts) -> ! {
     exit_now(code);
 }
 
-/// What the watchdog does: says what did not end, and ends the process.
+/// Returns the watchdog's action: it says what did not end, and ends the process.
 fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let live = facts.run.get().map(|(_, live, _)| live);

@@ -62,7 +62,7 @@ enum Step {
     Changed,
 }
 
-/// What a connection that closes has to remember. There is none as long as the server serves.
+/// Memory of a connection that closes. There is none as long as the server serves.
 #[derive(Default)]
 pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,

@@ -195,7 +195,7 @@ impl ConnectionSet {
 /// The answer to a client that has not sent a request's head in time, as actix-http gives it.
 const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// How actix-http came to the end of a connection.
+/// End of actix-http's work on a connection.
 enum Served {
     Whole,
     /// It was given up, because the head of the first request did not come in time.
