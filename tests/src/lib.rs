@@ -6,6 +6,7 @@
 pub mod act;
 pub mod certificate;
 pub mod http;
+pub mod http2;
 pub mod load;
 pub mod store;
 

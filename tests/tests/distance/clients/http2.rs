@@ -6,26 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use lifecycle_tests::http::{Connection, Ending, Transport};
+use lifecycle_tests::http2::{
+    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, frame, number,
+};
 
-use super::frame::{frame, number, status};
+use super::hpack::status;
 use super::{Client, Journal, Outcome, Reply, Target};
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-
-const END_STREAM: u8 = 1;
-const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
-const PADDED: u8 = 8;
-
-const REFUSED_STREAM: u32 = 7;
-/// Last stream of a GOAWAY that only announces another.
-const ANY_STREAM: u32 = (1 << 31) - 1;
 /// Window of a connection before anything is said of it.
 const DEFAULT_WINDOW: u32 = 65_535;
 
@@ -96,7 +84,7 @@ impl Http2 {
         // No dynamic table, so that a status can be read without a decoder; and the window of a
         // stream.
         let settings = [[0, 1, 0, 0, 0, 0].to_vec(), [&[0, 4][..], &reading.window.to_be_bytes()].concat()].concat();
-        let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &settings)].concat();
+        let begin = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &settings)].concat();
         client.write(&begin);
         if let Some(more) = reading.window.checked_sub(DEFAULT_WINDOW).filter(|more| *more > 0) {
             client.write(&frame(WINDOW_UPDATE, 0, 0, &more.to_be_bytes()));

@@ -2,7 +2,7 @@
 //!
 //! In a `mod.rs`, so that another test program can name it by its path.
 
-mod frame;
+mod hpack;
 mod http1;
 mod http2;
 mod journal;

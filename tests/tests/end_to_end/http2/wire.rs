@@ -2,20 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use lifecycle_tests::http2::{
+    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
+    SETTINGS, frame, number,
+};
+
 use crate::http::{Connection, Ending, Transport};
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-
-const REFUSED_STREAM: u32 = 7;
-
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const ACK: u8 = 1;
 
 /// A frame that came, and is about something.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +44,7 @@ impl Wire {
     /// Begins to speak HTTP/2 without having been asked to.
     pub(crate) fn over(stream: impl Transport + 'static) -> Self {
         let mut connection = Connection::<Box<dyn Transport>>::over(Box::new(stream));
-        connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("it listens");
+        connection.write(PREFACE).expect("it listens");
         let mut wire = Self(connection);
         wire.write(SETTINGS, 0, 0, &[]);
         wire
@@ -98,7 +90,7 @@ impl Wire {
     pub(crate) fn last_stream(&mut self) -> u32 {
         loop {
             match self.frame().expect("a goodbye") {
-                Frame::GoAway { last: 0x7fff_ffff, code: 0 } => {}
+                Frame::GoAway { last: ANY_STREAM, code: 0 } => {}
                 Frame::GoAway { last, code: 0 } => return last,
                 other => panic!("{other:?}"),
             }
@@ -145,15 +137,7 @@ impl Wire {
     }
 
     fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
         // The server may have closed the connection: reading tells.
-        let _ = self.0.write(&frame);
+        let _ = self.0.write(&frame(kind, flags, stream, payload));
     }
-}
-
-fn number(bytes: &[u8]) -> u32 {
-    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }

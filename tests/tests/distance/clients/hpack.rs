@@ -1,18 +1,4 @@
-//! Frames of HTTP/2, and as much of their heads as a client of tests needs.
-
-/// Makes a frame.
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// Reads four bytes as a number.
-pub(super) fn number(bytes: &[u8]) -> u32 {
-    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
+//! As much of the heads of HTTP/2 as a client of tests needs.
 
 /// Reads the status off a head, where it comes first (RFC 9113, section 8.3), without a dynamic
 /// table (RFC 7541).
