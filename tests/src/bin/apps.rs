@@ -38,7 +38,10 @@ impl Drop for Uses {
 fn wait(name: &str) {
     match &*told_to(name) {
         "" => {}
-        "hang" => thread::sleep(Duration::from_secs(600)),
+        "hang" => {
+            say(&format!("{name} hangs"));
+            thread::sleep(Duration::from_secs(600));
+        }
         _ => {
             say(&format!("{name} waits"));
             while !has_heard(name) {

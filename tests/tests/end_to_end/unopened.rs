@@ -83,8 +83,7 @@ fn an_app_that_is_never_built_is_left_behind_in_time() {
 #[test]
 fn a_second_signal_waits_for_no_app() {
     let mut program = program!("apps").args("app=hang").start();
-    program.wait_until_said("db");
-    program.wait_for("start");
+    program.wait_until_said("app hangs");
     program.signal(Signal::SIGTERM);
     program.wait_for("waiting for a worker thread that builds or drops its app");
     program.signal(Signal::SIGINT);
