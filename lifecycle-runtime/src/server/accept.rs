@@ -3,7 +3,8 @@
 //! Its end loses none: connections that wait are given to the workers before the listener is closed, handshakes that have
 //! begun are waited for, and meanwhile no new ones begin.
 
-mod draining;
+mod handshakes;
+mod listener;
 mod obstacle;
 mod rotation;
 
@@ -21,12 +22,11 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Listener;
-#[cfg(unix)]
-use super::address::SocketFile;
 use super::tcp_info::handshake_round_trip;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
-use draining::{DrainingListener, Handshakes};
+use handshakes::Handshakes;
+use listener::{AcceptingListener, ListeningSocket};
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
 use rotation::WorkerRotation;
@@ -56,7 +56,7 @@ impl Stream {
 }
 
 /// Order to the accepting thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
     Accept,
     /// Take in what waits, and close; a handshake has a margin of this much at most.
@@ -160,43 +160,43 @@ impl Accept {
             command = commands.wait_for(|command| *command != Command::Accept) => {
                 command.map_or(Command::Close, |command| *command)
             }
-            () = self.accept(&listener) => Command::Close,
+            () = self.accept(&listener.socket) => Command::Close,
         };
         let Command::Drain { quiet_window } = command else { return };
-        let Some(mut draining) = listener.drain() else { return };
+        let Some(draining) = listener.drain() else { return };
         tokio::select! {
             biased;
             _ = commands.wait_for(|command| *command == Command::Close) => {}
-            () = self.drain(&mut draining, quiet_window) => {}
+            () = self.drain(&draining.socket, quiet_window) => {}
         }
     }
 
     /// Accepts for ever.
-    async fn accept(&mut self, listener: &AcceptingListener) {
+    async fn accept(&mut self, listener: &ListeningSocket) {
         loop {
             self.rotation.room().await;
             match listener.accept().await {
                 Ok(stream) => self.dispatch(stream),
                 Err(error) if concerns_one(&error) => {}
-                Err(error) => self.obstructed(&error, || listener.has_waiting()).await,
+                Err(error) => self.obstructed(&error, listener).await,
             }
         }
     }
 
     /// Nothing can be accepted. Tells so if somebody waits, and returns when that may be different. (The system says so of an
     /// empty queue, too.)
-    async fn obstructed(&self, error: &io::Error, has_waiting: impl Fn() -> bool) {
-        if has_waiting() {
+    async fn obstructed(&self, error: &io::Error, listener: &ListeningSocket) {
+        if listener.has_waiting() {
             self.obstacles.tell(error);
         }
         self.obstacles.pause(self.rotation.connection_ended()).await;
-        if !has_waiting() {
+        if !listener.has_waiting() {
             self.obstacles.passed();
         }
     }
 
     /// Takes in what waits, and what arrives as long as a handshake that has begun may take.
-    async fn drain(&mut self, listener: &mut DrainingListener, quiet_window: Duration) {
+    async fn drain(&mut self, listener: &ListeningSocket, quiet_window: Duration) {
         let began = Instant::now();
         let mut until = began + self.handshakes.usual_time(quiet_window);
         loop {
@@ -208,8 +208,8 @@ impl Accept {
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
                 Some(Err(error)) if concerns_one(&error) => {}
-                Some(Err(error)) => self.obstructed(&error, || listener.has_waiting()).await,
-                None => match self.handshakes.more_time(began.elapsed(), quiet_window, listener.port()) {
+                Some(Err(error)) => self.obstructed(&error, listener).await,
+                None => match self.handshakes.more_time(began, quiet_window, listener.port()).await {
                     Some(more) => until = Instant::now() + more,
                     None => break,
                 },
@@ -217,16 +217,15 @@ impl Accept {
         }
         // The last that has come, past any readiness that has not been noticed. No more than fits into the queue: without a
         // filter others come all the time.
-        let mut room = self.backlog;
-        while room > 0 && listener.has_waiting() {
+        for _ in 0..=self.backlog {
+            if !listener.has_waiting() {
+                return;
+            }
             match listener.next() {
-                Ok(Some(stream)) => {
-                    self.dispatch(stream);
-                    room -= 1;
-                }
+                Ok(Some(stream)) => self.dispatch(stream),
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => {}
-                Err(error) => self.obstructed(&error, || listener.has_waiting()).await,
+                Err(error) => self.obstructed(&error, listener).await,
             }
         }
     }
@@ -240,13 +239,12 @@ impl Accept {
 
 /// Returns whether an error is about the connection that was to be accepted, and no other: see accept(2), "Error handling".
 fn concerns_one(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, PermissionDenied};
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
     if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
         return true;
     }
-    matches!(error.kind(), PermissionDenied | HostUnreachable | NetworkDown | NetworkUnreachable)
-        || is_pending_error(error)
+    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable) || is_pending_error(error)
 }
 
 /// Returns whether this is an error of the network that was pending on the new connection.
@@ -261,90 +259,4 @@ fn is_pending_error(error: &io::Error) -> bool {
 #[cfg(not(unix))]
 fn is_pending_error(_error: &io::Error) -> bool {
     false
-}
-
-/// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
-#[cfg(unix)]
-fn has_waiting(listener: &impl std::os::fd::AsFd) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut listeners = [PollFd::new(listener, PollFlags::IN)];
-    poll(&mut listeners, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
-}
-
-/// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
-#[cfg(not(unix))]
-fn has_waiting<T>(_listener: &T) -> bool {
-    true
-}
-
-/// A listener that accepts.
-enum AcceptingListener {
-    Tcp(tokio::net::TcpListener),
-    /// The parent's, too.
-    #[cfg(unix)]
-    Inherited(tokio::net::TcpListener),
-    #[cfg(unix)]
-    InheritedUnix(tokio::net::UnixListener),
-    #[cfg(unix)]
-    Unix(tokio::net::UnixListener, SocketFile),
-}
-
-impl AcceptingListener {
-    fn new(listener: Listener) -> io::Result<Self> {
-        Ok(match listener {
-            Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
-            #[cfg(unix)]
-            Listener::Inherited(listener) => Self::Inherited(tokio::net::TcpListener::from_std(listener)?),
-            #[cfg(unix)]
-            Listener::InheritedUnix(listener) => Self::InheritedUnix(tokio::net::UnixListener::from_std(listener)?),
-            #[cfg(unix)]
-            Listener::Unix(listener, file) => Self::Unix(tokio::net::UnixListener::from_std(listener)?, file),
-        })
-    }
-
-    async fn accept(&self) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(listener) => accept_tcp(listener).await,
-            #[cfg(unix)]
-            Self::Inherited(listener) => accept_tcp(listener).await,
-            #[cfg(unix)]
-            Self::InheritedUnix(listener) | Self::Unix(listener, _) => accept_unix(listener).await,
-        }
-    }
-
-    fn has_waiting(&self) -> bool {
-        match self {
-            Self::Tcp(listener) => has_waiting(listener),
-            #[cfg(unix)]
-            Self::Inherited(listener) => has_waiting(listener),
-            #[cfg(unix)]
-            Self::InheritedUnix(listener) | Self::Unix(listener, _) => has_waiting(listener),
-        }
-    }
-
-    /// Lets in only those who are on their way already. `None` for a listener that stays open: what waits there is for
-    /// whoever has it next.
-    fn drain(self) -> Option<DrainingListener> {
-        match self {
-            Self::Tcp(listener) => Some(DrainingListener::tcp(listener)),
-            #[cfg(unix)]
-            Self::Inherited(_) | Self::InheritedUnix(_) => None,
-            #[cfg(unix)]
-            Self::Unix(listener, file) => {
-                // Nobody finds the socket any more.
-                drop(file);
-                Some(DrainingListener::Unix(listener))
-            }
-        }
-    }
-}
-
-async fn accept_tcp(listener: &tokio::net::TcpListener) -> io::Result<Stream> {
-    let (stream, peer) = listener.accept().await?;
-    Ok(Stream::Tcp(stream.into_std()?, peer))
-}
-
-#[cfg(unix)]
-async fn accept_unix(listener: &tokio::net::UnixListener) -> io::Result<Stream> {
-    Ok(Stream::Unix(listener.accept().await?.0.into_std()?))
 }

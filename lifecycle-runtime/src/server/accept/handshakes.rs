@@ -1,11 +1,12 @@
-//! A listener that lets in only those who are on their way already.
+//! Time for handshakes that have begun when the listener closes: by the round trips that the kernel has measured.
 
 use std::collections::VecDeque;
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Stream, accept_tcp};
-use crate::server::packets;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::task::thread;
 
 /// Number of the last connections whose round trip counts for those that are under way.
 const SAMPLES: usize = 128;
@@ -52,17 +53,37 @@ impl Handshakes {
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
     }
 
-    /// Returns how long to wait on, `waited` after the close has begun: a packet may be queued on its way, or lost, and
-    /// whoever is the first client of all has not been measured. `None` if nobody is on the way, or nobody may take so long.
-    pub(super) fn more_time(&self, waited: Duration, quiet_window: Duration, port: Option<u16>) -> Option<Duration> {
+    /// Returns how long to wait on for a server that has begun to close at this moment: a packet may be queued on its way, or
+    /// lost, and whoever is the first client of all has not been measured. `None` if nobody is on the way, or nobody may take
+    /// so long.
+    pub(super) async fn more_time(
+        &self,
+        began: Instant,
+        quiet_window: Duration,
+        port: Option<u16>,
+    ) -> Option<Duration> {
+        let port = port?;
         let longest = self.longest().unwrap_or(LONGEST);
-        let left = (longest + quiet_window).checked_sub(waited).filter(|left| !left.is_zero())?;
-        is_under_way(port?)?.then(|| left.min((longest / 4).clamp(SYSTEM, PAUSE)))
+        let until = began + longest + quiet_window;
+        let asked = Instant::now();
+        if until <= asked {
+            return None;
+        }
+        // With many connections the tables are long: other listeners are not to wait for that.
+        let (answer, is_under_way) = oneshot::channel();
+        thread("http-handshakes", move || {
+            let _ = answer.send(is_under_way_to(port));
+        })
+        .ok()?;
+        let is_under_way = is_under_way.await.ok()??;
+        // Nor is reading them to be all that is done.
+        let pause = (longest / 4).clamp(SYSTEM, PAUSE).max(asked.elapsed());
+        is_under_way.then(|| until.saturating_duration_since(Instant::now()).min(pause))
     }
 }
 
 /// Returns whether a handshake with this port has begun and not ended; `None` where the system doesn't tell.
-fn is_under_way(port: u16) -> Option<bool> {
+fn is_under_way_to(port: u16) -> Option<bool> {
     let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
     let mut tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).peekable();
     tables.peek()?;
@@ -77,81 +98,6 @@ fn has_handshake(table: &str, port: u16) -> bool {
         let local = fields.next().is_some_and(|local| local.ends_with(&port));
         local && fields.nth(1) == Some("03")
     })
-}
-
-/// A listener that lets in only those who are on their way already.
-pub(super) enum DrainingListener {
-    Tcp(tokio::net::TcpListener),
-    #[cfg(unix)]
-    Unix(tokio::net::UnixListener),
-}
-
-impl DrainingListener {
-    pub(super) fn tcp(listener: tokio::net::TcpListener) -> Self {
-        if let Err(error) = packets::refuse_handshakes(&listener) {
-            tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
-        }
-        Self::Tcp(listener)
-    }
-
-    pub(super) fn port(&self) -> Option<u16> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
-            #[cfg(unix)]
-            Self::Unix(_) => None,
-        }
-    }
-
-    pub(super) fn has_waiting(&self) -> bool {
-        match self {
-            Self::Tcp(listener) => super::has_waiting(listener),
-            #[cfg(unix)]
-            Self::Unix(listener) => super::has_waiting(listener),
-        }
-    }
-
-    /// Waits for the next connection.
-    pub(super) async fn accept(&self) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(listener) => accept_tcp(listener).await,
-            #[cfg(unix)]
-            Self::Unix(listener) => super::accept_unix(listener).await,
-        }
-    }
-
-    /// Returns the next connection that waits.
-    pub(super) fn next(&self) -> io::Result<Option<Stream>> {
-        let next = match self {
-            Self::Tcp(listener) => {
-                let accepted = socket2::SockRef::from(listener).accept();
-                accepted.and_then(|(socket, peer)| {
-                    let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
-                    Ok(Stream::Tcp(socket.into(), peer))
-                })
-            }
-            #[cfg(unix)]
-            Self::Unix(listener) => {
-                let accepted = socket2::SockRef::from(listener).accept();
-                accepted.map(|(socket, _)| Stream::Unix(socket.into()))
-            }
-        };
-        match next {
-            Ok(stream) => stream.nonblocking().map(Some),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Stream {
-    fn nonblocking(self) -> io::Result<Self> {
-        match &self {
-            Self::Tcp(stream, _) => stream.set_nonblocking(true)?,
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.set_nonblocking(true)?,
-        }
-        Ok(self)
-    }
 }
 
 #[cfg(test)]
@@ -181,12 +127,12 @@ mod tests {
         assert_eq!(usual_time(&late), 16);
     }
 
-    #[test]
-    fn nobody_waits_on_without_a_handshake_that_is_under_way() {
+    #[tokio::test]
+    async fn nobody_waits_on_without_a_handshake_that_is_under_way() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        assert_eq!(handshakes(&[40]).more_time(Duration::ZERO, WINDOW, Some(port)), None);
-        assert_eq!(handshakes(&[40]).more_time(Duration::ZERO, WINDOW, None), None);
+        assert_eq!(handshakes(&[40]).more_time(Instant::now(), WINDOW, Some(port)).await, None);
+        assert_eq!(handshakes(&[40]).more_time(Instant::now(), WINDOW, None).await, None);
     }
 
     #[test]

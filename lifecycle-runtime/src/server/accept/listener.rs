@@ -1,0 +1,173 @@
+//! Listeners, while they accept and while they close.
+
+use std::io;
+#[cfg(unix)]
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+
+use super::Stream;
+use crate::server::address::Listener;
+#[cfg(unix)]
+use crate::server::address::SocketFile;
+use crate::server::packets;
+#[cfg(unix)]
+use crate::task::thread;
+
+/// The socket of a listener.
+pub(super) enum ListeningSocket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl ListeningSocket {
+    /// Waits for the next connection.
+    pub(super) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Stream::Tcp(stream.into_std()?, peer))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0.into_std()?)),
+        }
+    }
+
+    /// Returns the next connection that waits, past any readiness that has not been noticed.
+    pub(super) fn next(&self) -> io::Result<Option<Stream>> {
+        let socket = match self {
+            Self::Tcp(listener) => socket2::SockRef::from(listener),
+            #[cfg(unix)]
+            Self::Unix(listener) => socket2::SockRef::from(listener),
+        };
+        let (socket, peer) = match socket.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        socket.set_nonblocking(true)?;
+        Ok(Some(match self {
+            Self::Tcp(_) => {
+                let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+                Stream::Tcp(socket.into(), peer)
+            }
+            #[cfg(unix)]
+            Self::Unix(_) => Stream::Unix(socket.into()),
+        }))
+    }
+
+    /// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
+    #[cfg(unix)]
+    pub(super) fn has_waiting(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let socket = match self {
+            Self::Tcp(listener) => PollFd::new(listener, PollFlags::IN),
+            Self::Unix(listener) => PollFd::new(listener, PollFlags::IN),
+        };
+        poll(&mut [socket], Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0)
+    }
+
+    /// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
+    #[cfg(not(unix))]
+    pub(super) fn has_waiting(&self) -> bool {
+        true
+    }
+
+    /// Returns the port of a listener that has one.
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// A listener that accepts.
+pub(super) struct AcceptingListener {
+    pub(super) socket: ListeningSocket,
+    owner: Owner,
+}
+
+/// Those who have a listener.
+enum Owner {
+    /// The server alone: nobody else accepts on it.
+    Server,
+    /// The server alone, and its file is removed when it closes.
+    #[cfg(unix)]
+    ServerWithFile(SocketFile),
+    /// The parent, too: what waits when the server closes is for whoever has it next.
+    #[cfg(unix)]
+    Parent,
+}
+
+impl AcceptingListener {
+    pub(super) fn new(listener: Listener) -> io::Result<Self> {
+        let tcp = |listener| TcpListener::from_std(listener).map(ListeningSocket::Tcp);
+        #[cfg(unix)]
+        let unix = |listener| UnixListener::from_std(listener).map(ListeningSocket::Unix);
+        let (socket, owner) = match listener {
+            Listener::Tcp(listener) => (tcp(listener)?, Owner::Server),
+            #[cfg(unix)]
+            Listener::Inherited(listener) => (tcp(listener)?, Owner::Parent),
+            #[cfg(unix)]
+            Listener::InheritedUnix(listener) => (unix(listener)?, Owner::Parent),
+            #[cfg(unix)]
+            Listener::Unix(listener, file) => (unix(listener)?, Owner::ServerWithFile(file)),
+        };
+        Ok(Self { socket, owner })
+    }
+
+    /// Lets in only those who are on their way already. `None` for a listener that others have as well.
+    pub(super) fn drain(self) -> Option<DrainingListener> {
+        #[cfg(unix)]
+        let removal = match self.owner {
+            Owner::Server => None,
+            // Nobody finds the socket any more.
+            Owner::ServerWithFile(file) => Some(Removal::begin(file)),
+            Owner::Parent => return None,
+        };
+        if let ListeningSocket::Tcp(listener) = &self.socket
+            && let Err(error) = packets::refuse_handshakes(listener)
+        {
+            tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
+        }
+        Some(DrainingListener {
+            socket: self.socket,
+            #[cfg(unix)]
+            _removal: removal,
+        })
+    }
+}
+
+/// A listener that lets in only those who are on their way already.
+pub(super) struct DrainingListener {
+    pub(super) socket: ListeningSocket,
+    #[cfg(unix)]
+    _removal: Option<Removal>,
+}
+
+/// The removal of a socket's file, which is waited for when this is dropped: the folder may be locked by others, and other
+/// listeners are not to wait for them.
+#[cfg(unix)]
+struct Removal(Option<JoinHandle<()>>);
+
+#[cfg(unix)]
+impl Removal {
+    fn begin(file: SocketFile) -> Self {
+        // Without a thread the file is dropped here.
+        Self(thread("http-socket-file", move || drop(file)).ok())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
+    }
+}
