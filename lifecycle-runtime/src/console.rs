@@ -19,6 +19,9 @@ use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
 
+/// Longest time for the last lines to be written: to an output that blocks they may be lost.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// Observer that writes a run's events as lines.
 #[derive(Clone)]
 pub(crate) struct Console {
@@ -112,6 +115,14 @@ impl Console {
     pub(crate) fn flush(&self, at_most: Duration) {
         if let Some(lines) = &self.lines {
             lines.flush(at_most);
+        }
+    }
+
+    /// The same, without blocking the async runtime.
+    pub(crate) async fn flushed(self, at_most: Duration) {
+        // The blocking pool may have to start a thread for it.
+        if !self.is_silent() {
+            let _ = tokio::task::spawn_blocking(move || self.flush(at_most)).await;
         }
     }
 }

@@ -51,6 +51,8 @@ struct Shared {
 /// Queue of what waits to be written.
 #[derive(Default)]
 struct Queue {
+    /// Rest of an entry whose beginning is written. It comes before all others, and is never left out.
+    begun: Option<Vec<u8>>,
     entries: VecDeque<Vec<u8>>,
     bytes: usize,
     /// The lines that were left out before the first entry.
@@ -111,7 +113,7 @@ impl Shared {
         let mut queue = self.lock();
         queue.said += 1;
         let own = queue.said;
-        if queue.entries.is_empty() && !queue.is_writing {
+        if queue.is_empty() && !queue.is_writing {
             queue.is_writing = true;
             drop(queue);
             let written = self.output.write_now(&entry);
@@ -119,15 +121,19 @@ impl Shared {
             queue.is_writing = false;
             if written >= entry.len() {
                 queue.done += 1;
-                if queue.waiting > 0 || !queue.entries.is_empty() || queue.is_last {
+                if queue.waiting > 0 || !queue.is_empty() || queue.is_last {
                     self.changed.notify_all();
                 }
                 return;
             }
             // What others have said meanwhile comes after it.
-            entry.drain(..written);
-            queue.bytes += entry.len();
-            queue.entries.push_front(entry);
+            if written > 0 {
+                entry.drain(..written);
+                queue.begun = Some(entry);
+            } else {
+                queue.bytes += entry.len();
+                queue.entries.push_front(entry);
+            }
         } else {
             queue.bytes += entry.len();
             queue.entries.push_back(entry);
@@ -164,7 +170,7 @@ impl Shared {
     fn write_what_waits(&self) {
         let mut queue = self.lock();
         loop {
-            if queue.entries.is_empty() || queue.is_writing {
+            if queue.is_empty() || queue.is_writing {
                 if queue.is_last && !queue.is_writing {
                     return;
                 }
@@ -178,13 +184,17 @@ impl Shared {
             queue = self.lock();
             queue.is_writing = false;
             queue.done += entries;
-            queue.is_slow &= !queue.entries.is_empty();
+            queue.is_slow &= !queue.is_empty();
             self.changed.notify_all();
         }
     }
 }
 
 impl Queue {
+    fn is_empty(&self) -> bool {
+        self.begun.is_none() && self.entries.is_empty()
+    }
+
     /// Leaves out the oldest entries that there is no room for.
     fn make_room(&mut self) {
         while self.bytes > ROOM && self.entries.len() > 1 {
@@ -198,13 +208,15 @@ impl Queue {
     /// Takes everything out, with a line about what was left out. Returns the number of entries,
     /// too.
     fn take(&mut self) -> (Vec<u8>, u64) {
-        let count = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
-        let mut text = match std::mem::take(&mut self.left_out) {
+        let count = self.entries.len() + usize::from(self.begun.is_some());
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let left_out = match std::mem::take(&mut self.left_out) {
             0 => String::new(),
             1 => "lifecycle: … 1 line left out\n".to_owned(),
             lines => format!("lifecycle: … {lines} lines left out\n"),
-        }
-        .into_bytes();
+        };
+        let mut text = self.begun.take().unwrap_or_default();
+        text.extend(left_out.into_bytes());
         text.extend(self.entries.drain(..).flatten());
         self.bytes = 0;
         (text, count)

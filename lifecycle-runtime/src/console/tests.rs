@@ -118,6 +118,20 @@ fn what_there_is_no_room_for_is_left_out_and_counted() {
 }
 
 #[test]
+fn a_line_whose_beginning_is_written_is_never_left_out() {
+    let pipe = Pipe::with_room("lifecycle: is".len());
+    let console = console(pipe.clone());
+    console.say("is begun");
+    (0..100_000).for_each(|number| console.say(&format!("line {number}")));
+    pipe.read();
+    console.flush(Duration::from_secs(60));
+    let written = pipe.written();
+    assert_eq!(written.lines().next(), Some("lifecycle: is begun"));
+    assert!(written.contains("\nlifecycle: … "), "{}", &written[..200]);
+    assert!(written.ends_with("lifecycle: line 99999\n"));
+}
+
+#[test]
 fn nothing_of_an_error_acts_on_a_terminal_or_looks_like_another_line() {
     let pipe = Pipe::with_room(usize::MAX);
     let console = console(pipe.clone());

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Lifecycle;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
-use crate::console::Console;
+use crate::console::{Console, LAST_WORDS};
 use crate::event::{Event, Observers, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
@@ -47,7 +47,7 @@ enum Refusal {
 pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
     let config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
-        Err(error) => return Err(Refusal::Error(2, error.to_string()).report(&Console::stderr())),
+        Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
     };
     let console = if config.console { Console::stderr() } else { Console::silent() };
     let others = std::mem::take(&mut lifecycle.observers);
@@ -58,7 +58,10 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
     } else {
         checked(lifecycle, &config)
     };
-    let Checked { plan, exceeded, servers } = checked.map_err(|refusal| refusal.report(&console))?;
+    let Checked { plan, exceeded, servers } = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(refusal.report(console).await),
+    };
     if let Some(line) = ignored {
         console.say(&line);
     }
@@ -78,7 +81,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
 
 impl Refusal {
     /// Says it, and makes the report of it.
-    fn report(self, console: &Console) -> Box<Report> {
+    async fn report(self, console: Console) -> Box<Report> {
         let (exit, error) = match self {
             Self::Error(exit, error) => {
                 console.complain(&error);
@@ -94,7 +97,7 @@ impl Refusal {
             }
         };
         console.say(&format!("nothing was started, exit code {exit}"));
-        console.flush(Duration::from_millis(200));
+        console.flushed(LAST_WORDS).await;
         Box::new(Report::not_begun(exit, error))
     }
 }

@@ -12,10 +12,10 @@ use tokio::task::JoinError;
 
 use super::Lifecycle;
 use super::prepare::{Prepared, prepare};
-use crate::console::Console;
+use crate::console::{Console, LAST_WORDS};
 use crate::report::Report;
 use crate::stop::{StopCause, StopHandle};
-use guard::{Guard, LAST_WORDS};
+use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     // First of all: until then the process has the default actions of signals, and the first one of
@@ -99,10 +99,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         let mut notice = CutShortNotice(Some(console.clone()));
         let report = run.drive(servers, None).await;
         notice.0 = None;
-        // The blocking pool may have to start a thread for it.
-        if !console.is_silent() {
-            let _ = tokio::task::spawn_blocking(move || console.flush(LAST_WORDS)).await;
-        }
+        console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
         drop(guard);
         report

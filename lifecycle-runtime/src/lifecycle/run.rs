@@ -20,9 +20,13 @@ use crate::server::{BoundHttp, Surroundings};
 use crate::state::State;
 use crate::stop::{Progress, Stop, StopHandle};
 
-/// The part of the grace period that a stop waits for those who hold values, all together: as long
-/// as for a client that is quiet, by default.
-const PATIENCE: u32 = 100;
+/// Part of the grace period that a stop waits for those who hold values, all together: by default, as
+/// long as for a client that is quiet.
+const HELD_VALUES_SHARE: u32 = 100;
+
+/// Time that they have whatever the grace period, if that leaves it: a task that lets go has to be
+/// run first.
+const HELD_VALUES_LEAST: Duration = Duration::from_millis(100);
 
 /// Everything that a run is made of.
 pub(crate) struct Run {
@@ -117,7 +121,8 @@ impl Run {
 
     /// Returns how long the stop waits for those who hold values.
     pub(super) fn patience(&self) -> Duration {
-        self.config.grace / PATIENCE
+        let grace = self.config.grace;
+        (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
     }
 
     /// Changes the state, and tells of it if it is another.

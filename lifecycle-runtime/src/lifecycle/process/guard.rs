@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::Lifecycle;
 use super::super::reaction::{Reaction, Reactions};
 use super::super::run::Run;
-use crate::console::Console;
+use crate::console::{Console, LAST_WORDS};
 use crate::event::readable;
 use crate::live::Live;
 use crate::recurring::Inbox;
@@ -16,9 +16,6 @@ use crate::signals::{Signal, Signals, exit_now};
 use crate::stop::StopHandle;
 use crate::task::thread;
 use crate::watchdog::{Leash, Watchdog};
-
-/// Longest time for the last lines to be written: to an output that blocks they may be lost.
-pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
