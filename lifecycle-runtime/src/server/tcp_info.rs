@@ -17,8 +17,8 @@ pub(super) struct TcpInfo {
     pub(super) silent_for: Duration,
     /// Whether the connection is over for the kernel too: the peer has reset it, or was given up.
     pub(super) is_over: bool,
-    /// Whether the kernel has sent something again and got no acknowledgement since.
-    pub(super) is_retransmitting: bool,
+    /// Whether the kernel has sent something again, or has asked twice whether the peer takes more, and got no answer since.
+    pub(super) is_unanswered: bool,
     /// Count of the bytes that have been written to the socket.
     pub(super) written: u64,
     /// Count of the bytes that the peer has acknowledged.
@@ -42,7 +42,7 @@ impl TcpInfo {
     /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing, however often the kernel
     /// tries, for longer than `patience` and than several round trips.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
-        self.is_over || self.is_retransmitting && self.silent_for > patience.max(8 * self.round_trip)
+        self.is_over || self.is_unanswered && self.silent_for > patience.max(8 * self.round_trip)
     }
 }
 
@@ -116,6 +116,7 @@ mod linux {
     // Offsets in `struct tcp_info`, see linux/tcp.h: fields are only ever added behind the others.
     const STATE: usize = 0;
     const RETRANSMITS: usize = 2;
+    const PROBES: usize = 3;
     const LAST_DATA_RECV: usize = 52;
     const LAST_ACK_RECV: usize = 56;
     const RTT: usize = 68;
@@ -156,7 +157,8 @@ mod linux {
             round_trip: if has_smallest { micros(MIN_RTT).min(micros(RTT)) } else { Duration::ZERO },
             silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
             is_over: raw[STATE] == CLOSE,
-            is_retransmitting: raw[RETRANSMITS] > 0,
+            // A single probe may be on its way to a peer that takes nothing and is well.
+            is_unanswered: raw[RETRANSMITS] > 0 || raw[PROBES] > 1,
             written: quad(BYTES_SENT).saturating_sub(quad(BYTES_RETRANS)) + u64::from(not_sent),
             acknowledged: quad(BYTES_ACKED),
             received: quad(BYTES_RECEIVED),
@@ -203,6 +205,17 @@ mod linux {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
             let info = read(&server).expect("linux");
             assert!(info.is_unacknowledged() && info.has_vanished(Duration::MAX), "{info:?}");
+        }
+
+        #[test]
+        fn one_probe_may_be_on_its_way_and_two_are_not_answered() {
+            for (field, count, expected) in
+                [(RETRANSMITS, 0, false), (RETRANSMITS, 1, true), (PROBES, 1, false), (PROBES, 2, true)]
+            {
+                let mut raw = [0; LENGTH];
+                raw[field] = count;
+                assert_eq!(parse(&raw).is_unanswered, expected, "{count} at {field}");
+            }
         }
 
         #[test]

@@ -124,8 +124,7 @@ impl Connection {
         }
         if self.state.get() == ConnectionState::LastResponse {
             // actix-http may still read a body that nobody waited for.
-            let heard = self.heard_at.get().unwrap_or(times.since);
-            return self.end_at(times.since.max(self.idle_since.get()).max(heard) + times.disconnect);
+            return self.end_at(times.since.max(self.idle_since.get()) + times.disconnect);
         }
         match self.quiet(self.idle_since.get(), times, info) {
             Quiet::NotYet(step) => return step,

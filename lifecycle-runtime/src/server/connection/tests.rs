@@ -170,7 +170,7 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_has_vanished_is_not_waited_for() {
     let mut fixture = Fixture::closing().await;
-    fixture.info.set(Some(TcpInfo { written: 1, is_retransmitting: true, ..TcpInfo::default() }));
+    fixture.info.set(Some(TcpInfo { written: 1, is_unanswered: true, ..TcpInfo::default() }));
     fixture.check(1001, ConnectionState::Ended).await;
 }
 
