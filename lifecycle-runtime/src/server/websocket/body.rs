@@ -39,6 +39,8 @@ impl WebSocketBody {
                 Poll::Pending => close = websocket.close(now, true),
                 Poll::Ready(Some(Ok(bytes))) => {
                     websocket.sent(&bytes);
+                    // A handler that reads no more has only so much time from now on.
+                    self.connection.wake_if_closing();
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Poll::Ready(next) => {

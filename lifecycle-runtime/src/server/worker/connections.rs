@@ -135,15 +135,15 @@ impl ConnectionSet {
         self.table.open();
         let guard = ConnectionGuard { connections: Rc::clone(self), key };
         let task = async move {
+            let request = WebSocketRequest(Rc::clone(&connection));
             if let Err(error) = guard.connections.drive(key, &connection, accepted).await {
                 tracing::debug!("a connection ended before its first request: {error}");
             }
-            let Some(websocket) = connection.websocket() else { return };
+            let Some(websocket) = request.0.websocket() else { return };
             // The handler is a task of its own: the worker goes on for it, without the connection.
             let handler = HandlerGuard::new(&guard.connections);
             drop(guard);
             websocket.handler_ended(handler.0.spec.settings.closing_timeout()).boxed_local().await;
-            websocket.finish();
         };
         tokio::task::spawn_local(task.boxed_local());
     }
@@ -279,7 +279,7 @@ impl ConnectionSet {
         };
         let ends = |context: &mut Context<'_>, stream: Option<&TcpStream>| {
             connection.poll_closing(closer, context, || stream.and_then(tcp_info));
-            connection.is_quiet()
+            connection.is_quiet() || connection.is_over() || connection.is_given_up()
         };
         let accepted = secure.accept(stream, &self.handshakes, ends).await?;
         Ok(accepted.map(|(socket, protocol)| Opened { peer: Some(peer), socket, protocol: Some(protocol) }))
@@ -301,6 +301,18 @@ impl Drop for ConnectionGuard {
         set.load.release();
         if set.is_empty() {
             set.emptied.notify_one();
+        }
+    }
+}
+
+/// The request that made a WebSocket of its connection: it ends with the connection's task, even if that panics or is
+/// dropped.
+struct WebSocketRequest(Rc<Connection>);
+
+impl Drop for WebSocketRequest {
+    fn drop(&mut self) {
+        if let Some(websocket) = self.0.websocket() {
+            websocket.finish();
         }
     }
 }
