@@ -179,7 +179,11 @@ impl RequestTable {
         // It is not there if it was cut off.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
-            rows.so_far.connections.closed += 1;
+            match rows.stage {
+                // Accepted just before the worker heard of the cut.
+                Stage::Leaving => rows.so_far.connections.cut += 1,
+                Stage::Serving | Stage::Gone => rows.so_far.connections.closed += 1,
+            }
         }
     }
 
@@ -239,8 +243,11 @@ impl Drop for RequestEntry {
             return;
         }
         let row = rows.open.remove(self.key);
+        let is_cut = rows.stage == Stage::Leaving;
         let requests = &mut rows.so_far.requests;
         match &self.outcome {
+            // It has begun just before the worker heard of the cut.
+            RequestOutcome::Abandoned if is_cut => requests.cut.push(row.to_string()),
             RequestOutcome::Finished => requests.finished += 1,
             RequestOutcome::Panicked => requests.panicked += 1,
             RequestOutcome::Abandoned => requests.abandoned += 1,

@@ -57,6 +57,18 @@ fn what_is_cut_stays_cut_whatever_its_handler_still_does() {
 }
 
 #[test]
+fn what_comes_between_the_cut_and_the_end_of_its_worker_is_cut_too() {
+    let table = Arc::default();
+    RequestTable::cut(&table);
+    table.open();
+    drop(entry(&table, "/late"));
+    table.close();
+    check(&table, (0, 0, 0, &["GET /late"]));
+    let connections = table.traffic().connections;
+    assert_eq!((connections.closed, connections.cut), (0, 1));
+}
+
+#[test]
 fn a_key_that_is_given_anew_belongs_to_its_new_request() {
     let table = Arc::default();
     entry(&table, "/first").end(RequestOutcome::Finished);
