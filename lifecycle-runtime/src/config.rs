@@ -64,8 +64,8 @@ const PREFIX: &str = "LIFECYCLE_";
 /// For tests, which explore schedules; programs that they start inherit it, and it is nothing to them.
 pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 
-/// A hundred years.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// A hundred years: no time is longer than any process lives, as moments that far ahead could not be told.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// How many workers make sense at all.
 pub(crate) const MAX_WORKERS: usize = 512;
@@ -149,7 +149,7 @@ impl Config {
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
     }
 
-    /// No time is longer than any process lives: moments that far ahead could not be told.
+    /// Shortens what is longer than the longest time.
     fn within_reason(mut self) -> Self {
         for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay, &mut self.quiet_window] {
             *duration = LONGEST.min(*duration);

@@ -26,7 +26,7 @@ const BACKLOG: u32 = 1024;
 const LEAVING: Duration = Duration::from_millis(100);
 
 /// Why a worker doesn't serve whose thread has ended without a reason.
-const NO_APP: &str = "the closure that builds the app panicked";
+const NO_APP: &str = "building it panicked";
 
 impl BoundHttp {
     /// Builds the apps. On the async runtime. The workers that do so are among those of `opening`

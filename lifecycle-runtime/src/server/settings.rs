@@ -10,7 +10,7 @@ use actix_web::http::KeepAlive;
 use actix_web::http::header::HeaderValue;
 
 use super::Http;
-use crate::config::{Config, MAX_WORKERS};
+use crate::config::{Config, LONGEST, MAX_WORKERS};
 
 #[cfg(test)]
 mod tests;
@@ -111,10 +111,22 @@ impl Settings {
         self.keep_alive.unwrap_or(KeepAlive::Timeout(KEEP_ALIVE))
     }
 
-    /// Takes over what the environment has set.
+    /// Takes over what the environment has set, and shortens what is longer than the longest time.
     pub(super) fn override_with(&mut self, config: &Config) {
         self.workers = config.workers.or(self.workers);
         self.keep_alive = config.keep_alive.map(KeepAlive::from).or(self.keep_alive);
+        if let Some(KeepAlive::Timeout(timeout)) = &mut self.keep_alive {
+            *timeout = LONGEST.min(*timeout);
+        }
+        for duration in [
+            &mut self.client_request_timeout,
+            &mut self.client_disconnect_timeout,
+            &mut self.websocket_close_spread,
+            #[cfg(feature = "rustls")]
+            &mut self.tls_handshake_timeout,
+        ] {
+            *duration = duration.map(|duration| LONGEST.min(duration));
+        }
     }
 
     pub(super) fn max_connections(&self) -> usize {

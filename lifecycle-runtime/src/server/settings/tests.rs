@@ -22,6 +22,22 @@ fn the_environment_overrides_how_long_they_are_kept() {
 }
 
 #[test]
+fn a_time_without_end_is_a_long_one() {
+    let mut settings = Settings {
+        keep_alive: Some(KeepAlive::Timeout(Duration::MAX)),
+        client_request_timeout: Some(Duration::MAX),
+        client_disconnect_timeout: Some(Duration::MAX),
+        websocket_close_spread: Some(Duration::MAX),
+        ..Settings::default()
+    };
+    settings.override_with(&Config::default());
+    assert_eq!(settings.keep_alive(), KeepAlive::Timeout(LONGEST));
+    assert_eq!(settings.client_request_timeout(), Some(LONGEST));
+    assert_eq!(settings.closing_timeout(), LONGEST);
+    assert_eq!(settings.websocket_close_spread, Some(LONGEST));
+}
+
+#[test]
 fn clients_are_told_a_second_less_and_nothing_where_there_is_nothing_to_tell() {
     for (keep_alive, told) in [
         (KeepAlive::Timeout(Duration::from_secs(75)), Some("timeout=74")),
