@@ -101,6 +101,9 @@ enum Protocol {
     Rustls(Box<rustls::ServerConfig>),
 }
 
+/// Number of probes and scrapes that are answered at the same time when the process has no descriptor left.
+const ADMIN_RESERVE: usize = 4;
+
 impl Http {
     /// A server of the app that `factory` builds, once per worker thread and address.
     ///
@@ -174,7 +177,8 @@ impl Http {
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
         let http = Self::new(|| App::new().app_data(ForOperators).configure(probes)).bind(address).workers(1_usize);
-        Self { setting: "`admin` or LIFECYCLE_ADMIN", ..http }
+        let settings = Settings { reserve: ADMIN_RESERVE, ..http.settings };
+        Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
 
     /// What builds the app to be asked in memory, once.

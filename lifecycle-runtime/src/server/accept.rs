@@ -6,6 +6,7 @@
 mod handshakes;
 mod listener;
 mod obstacle;
+mod reserve;
 mod rotation;
 
 use std::io;
@@ -29,6 +30,7 @@ use handshakes::Handshakes;
 use listener::{AcceptingListener, ListeningSocket};
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
+use reserve::Reserve;
 use rotation::WorkerRotation;
 
 /// A connection that was accepted.
@@ -98,12 +100,21 @@ impl Acceptor {
     }
 }
 
+/// Limits of what waits to be accepted.
+#[derive(Clone, Copy)]
+pub(super) struct AcceptLimits {
+    /// Number of connections that may wait.
+    pub(super) backlog: u32,
+    /// Number of connections that are accepted even when the process has no descriptor left.
+    pub(super) reserve: usize,
+}
+
 /// Starts to accept. `vacancies` tell when a worker may have room again.
 pub(super) fn start(
     listeners: Vec<Listener>,
     workers: Vec<WorkerHandle>,
     vacancies: &Vacancies,
-    backlog: u32,
+    limits: AcceptLimits,
     obstacles: Obstacles,
 ) -> io::Result<Acceptor> {
     let (commands, commanded) = watch::channel(Command::Accept);
@@ -117,7 +128,8 @@ pub(super) fn start(
                 let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
                     let accept = Accept {
                         endpoint,
-                        backlog,
+                        backlog: limits.backlog,
+                        reserve: Reserve::new(limits.reserve),
                         rotation: Rc::clone(&rotation),
                         obstacles: obstacles.clone(),
                         handshakes: Handshakes::default(),
@@ -141,6 +153,7 @@ struct Accept {
     endpoint: usize,
     /// Number of connections that may wait.
     backlog: u32,
+    reserve: Reserve,
     rotation: Rc<WorkerRotation>,
     obstacles: Obstacles,
     handshakes: Handshakes,
@@ -175,9 +188,17 @@ impl Accept {
     async fn accept(&mut self, listener: &ListeningSocket) {
         loop {
             self.rotation.room().await;
-            match listener.accept().await {
+            let accepted = tokio::select! {
+                biased;
+                accepted = listener.accept() => accepted,
+                () = self.obstacles.pause(self.rotation.connection_ended()), if !self.reserve.is_full() => {
+                    self.reserve.fill();
+                    continue;
+                }
+            };
+            match accepted {
                 Ok(stream) => self.dispatch(stream),
-                Err(error) if concerns_one(&error) => {}
+                Err(error) if concerns_one(&error) || self.reserve.spend(&error) => {}
                 Err(error) => self.obstructed(&error, listener).await,
             }
         }

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::accept::{self, Acceptor, Obstacle, Obstacles};
+use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
 use super::service::Endpoint;
 use super::traffic::RequestTables;
@@ -37,7 +37,8 @@ impl BoundHttp {
     /// The first app that can't be built.
     pub(crate) async fn build(self, surroundings: &Surroundings, opening: &mut Opening) -> io::Result<BuiltHttp> {
         let Http { apps, protocol, settings, setting, .. } = self.http;
-        let (backlog, scheme) = (settings.backlog.unwrap_or(BACKLOG), protocol.scheme());
+        let scheme = protocol.scheme();
+        let limits = AcceptLimits { backlog: settings.backlog.unwrap_or(BACKLOG), reserve: settings.reserve };
         let is_secure = scheme == "https";
         let endpoints = self.sockets.iter().map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
         let spec = Arc::new(WorkerSpec {
@@ -59,7 +60,7 @@ impl BoundHttp {
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });
         }
         try_join_all(apps_built).await.map_err(io::Error::other)?;
-        Ok(BuiltHttp { sockets: self.sockets, setting, backlog, scheme, spec, handles })
+        Ok(BuiltHttp { sockets: self.sockets, setting, limits, scheme, spec, handles })
     }
 }
 
@@ -67,7 +68,7 @@ impl BoundHttp {
 pub(crate) struct BuiltHttp {
     sockets: Vec<Bound>,
     setting: &'static str,
-    backlog: u32,
+    limits: AcceptLimits,
     scheme: &'static str,
     spec: Arc<WorkerSpec>,
     handles: Vec<WorkerHandle>,
@@ -80,13 +81,13 @@ impl BuiltHttp {
     ///
     /// Why not, and what to do about it.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
-        let Self { sockets, setting, backlog, scheme, spec, handles } = self;
+        let Self { sockets, setting, limits, scheme, spec, handles } = self;
         let workers = handles.len();
-        let listeners = sockets.into_iter().map(|socket| socket.listen(backlog, setting));
+        let listeners = sockets.into_iter().map(|socket| socket.listen(limits.backlog, setting));
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();
-        let acceptor = accept::start(listeners, handles, &spec.vacancies, backlog, obstacles);
+        let acceptor = accept::start(listeners, handles, &spec.vacancies, limits, obstacles);
         let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
         let workers: Vec<_> = opening.workers.drain(..workers).collect();
         let tables = tables_of(&workers);

@@ -36,6 +36,8 @@ macro_rules! settings {
         pub(super) struct Settings {
             $($(#[cfg(feature = $feature)])? pub(super) $name: Option<$ty>,)+
             pub(super) on_connect: Option<OnConnect>,
+            /// Number of connections that are accepted even when the process has no descriptor left.
+            pub(super) reserve: usize,
         }
 
         impl Http {

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use crate::harness::{Signal, Start, own_address};
-use crate::http::Connection;
+use crate::http::{Connection, Response};
 
 type Client = Connection<TcpStream>;
 
@@ -14,14 +14,18 @@ fn connect(address: &str) -> Client {
     Connection::to(address).expect("it listens")
 }
 
+fn ask(address: &str, request: &str) -> Response {
+    let mut client = connect(address);
+    client.send(request).expect("it is connected");
+    client.response().expect("an answer")
+}
+
 #[test]
 fn a_stop_without_descriptors_serves_what_waits_once_there_are_some() {
     let admin = own_address();
     let program = Start::with_descriptors(env!("CARGO_BIN_EXE_routes"), LIMIT).args("workers=1");
     let mut program = program.env("LIFECYCLE_ADMIN", &admin).start().ready();
     let address = program.addresses().pop().expect("it listens");
-    // Before there is none left: a probe needs one, too.
-    let mut probe = connect(&admin);
     let mut busy = Vec::new();
     loop {
         let mut client = connect(&address);
@@ -34,10 +38,13 @@ fn a_stop_without_descriptors_serves_what_waits_once_there_are_some() {
     let mut waiting: Vec<Client> = (0..10).map(|_| connect(&address)).collect();
     waiting.iter_mut().for_each(|client| client.send("GET /").expect("it is connected"));
 
-    probe.send("GET /readyz").expect("it is connected");
-    let readiness = probe.response().expect("an answer");
-    assert_eq!(readiness.status, 503);
-    assert!(readiness.body.contains("can't accept connections for"), "{readiness:?}");
+    // Each probe comes on a connection of its own.
+    for _ in 0..10 {
+        let readiness = ask(&admin, "GET /readyz");
+        assert_eq!(readiness.status, 503);
+        assert!(readiness.body.contains("can't accept connections for"), "{readiness:?}");
+        assert_eq!(ask(&admin, "GET /livez").status, 200);
+    }
 
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");

@@ -1,0 +1,62 @@
+//! Descriptors in reserve: whoever asks how the process is gets an answer even when it has none left.
+
+use std::io;
+#[cfg(unix)]
+use std::os::unix::net::UnixDatagram;
+
+#[cfg(not(unix))]
+use std::convert::Infallible as UnixDatagram;
+
+/// Descriptors that are held for connections that couldn't be accepted otherwise.
+pub(super) struct Reserve {
+    held: Vec<UnixDatagram>,
+    size: usize,
+}
+
+impl Reserve {
+    /// Takes this many descriptors, or as many as there are.
+    pub(super) fn new(size: usize) -> Self {
+        let mut reserve = Self { held: Vec::with_capacity(size), size };
+        reserve.fill();
+        reserve
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.held.len() >= self.size
+    }
+
+    /// Gives one back to the system, if the error says that there is none left and this has one.
+    pub(super) fn spend(&mut self, error: &io::Error) -> bool {
+        is_without_descriptor(error) && self.held.pop().is_some()
+    }
+
+    /// Takes those back that were spent, as far as there are some.
+    #[cfg(unix)]
+    pub(super) fn fill(&mut self) {
+        while !self.is_full() {
+            // A socket that nobody can reach is a descriptor and little else.
+            let Ok(socket) = UnixDatagram::unbound() else { return };
+            self.held.push(socket);
+        }
+    }
+
+    /// Holds none: nothing could be spent.
+    #[cfg(not(unix))]
+    pub(super) fn fill(&mut self) {
+        self.size = 0;
+    }
+}
+
+/// Returns whether the process, or the system, has no descriptor left: see accept(2), "EMFILE" and "ENFILE".
+#[cfg(unix)]
+fn is_without_descriptor(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let without = [Errno::MFILE, Errno::NFILE];
+    error.raw_os_error().is_some_and(|code| without.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Returns whether the process, or the system, has no descriptor left.
+#[cfg(not(unix))]
+fn is_without_descriptor(_error: &io::Error) -> bool {
+    false
+}
