@@ -1,4 +1,7 @@
-//! What a person sees: plain lines on stderr, coloured on a terminal.
+//! Lines for people: plain text on stderr, coloured on a terminal.
+//!
+//! They are bounded: 256 KiB wait for a stderr that takes none, then the oldest give way to a line
+//! that counts them (`… 12 lines left out`), and a line has 16 KiB at most.
 
 mod lines;
 mod stderr;

@@ -276,10 +276,11 @@ const ABANDONED: &str = ", did not end and was abandoned";
 
 /// Sees every event of a run.
 ///
-/// Called with one event at a time, in the order in which they happened, on the thread on which one
-/// happened: don't block. What happens while an observer is called waits in memory and delays
-/// nothing else. Before a run ends, all observers have seen all its events. A panic is caught and
-/// ignored.
+/// Called with one event at a time, in the order in which they happened: don't block. The thread is
+/// one on which an event happened, which also delivers what others emit meanwhile, or
+/// `lifecycle-observers`, which takes over when that is a lot. What waits for an observer waits in
+/// memory. A run ends when all observers have seen all its events, or when the time of its stop is
+/// up: then a line on stderr says that an observer has not returned. A panic is caught and ignored.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};

@@ -230,7 +230,12 @@ impl Lifecycle {
         self
     }
 
-    /// Whether to write what happens to stderr; on by default. SIGUSR1 is answered there [in any case](Self::signals).
+    /// Switches the lines on stderr that say what happens; on by default. SIGUSR1 is answered there
+    /// [in any case](Self::signals).
+    ///
+    /// A pipe on stderr that nobody reads holds nothing up: 256 KiB of lines wait in memory. Beyond
+    /// that the oldest are left out, and a line such as `lifecycle: … 12 lines left out` stands for
+    /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console;
         self

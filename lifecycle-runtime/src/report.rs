@@ -94,7 +94,7 @@ impl Report {
     /// | 0 | everything ran and succeeded |
     /// | 1 | the start failed |
     /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook or a service failed or timed out, or was cut off by a second signal, or requests were cut off |
+    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; a worker thread still ran code of the app when the shutdown hooks began; or the server ended by itself |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit

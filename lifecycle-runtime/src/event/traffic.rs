@@ -36,7 +36,9 @@ pub struct Traffic {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Requests {
-    /// How many got their whole response.
+    /// The number of requests whose response was handed to the system to its last byte. A stop also
+    /// waits until the client has acknowledged it, where the system tells and as long as there is
+    /// time. A WebSocket counts if what its handler sends came to its end, or to a Close.
     pub finished: u64,
     /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
     pub cut: Vec<String>,

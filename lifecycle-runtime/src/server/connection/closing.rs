@@ -23,8 +23,8 @@ use crate::server::tcp_info::{PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
 use crate::server::websocket::WebSocket;
 
-/// Round trips that a quiet connection is given on top of the quiet window: a request that is lost on its way is sent again
-/// two or three of them later.
+/// Round trips that a quiet connection is given on top of the quiet window, in which a request that
+/// was lost on its way may be sent again.
 const ROUND_TRIPS: u32 = 3;
 
 /// Times that decide when connections end.
