@@ -51,7 +51,7 @@ use service::Make;
 pub(crate) use serving::{DrainTimes, Opening, Serving};
 use settings::Settings;
 
-/// Where a server listens that was told nothing else.
+/// Address of a server that was given none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// An HTTP server to run: an app and what `HttpServer` can be told about serving it.
@@ -70,10 +70,10 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 /// ```
 pub struct Http {
     apps: Apps,
-    /// What its apps are built of.
+    /// Hooks whose values its apps are built of.
     uses: Vec<&'static HookMeta>,
     addresses: Vec<String>,
-    /// Where they are from, for messages.
+    /// Origin of the addresses, for messages.
     setting: &'static str,
     protocol: Protocol,
     settings: Settings,
@@ -81,10 +81,10 @@ pub struct Http {
     memory: Option<Memory>,
 }
 
-/// What makes the apps of one worker.
+/// Builder of the apps of one worker.
 type Apps = Box<dyn Fn(&Surroundings) -> Result<Make, BoxError> + Send>;
 
-/// What an app is given of the run that it is served in.
+/// Parts of a run that its apps are given.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) scope: Scope,
@@ -181,23 +181,23 @@ impl Http {
         Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
 
-    /// What builds the app to be asked in memory, once.
+    /// Takes the builder of the app that is asked in memory.
     #[cfg(feature = "testing")]
     pub(crate) fn take_memory(&mut self) -> Option<Memory> {
         self.memory.take()
     }
 
-    /// The hooks that its apps take.
+    /// Returns the hooks whose values its apps take.
     pub(crate) fn uses(&self) -> impl Iterator<Item = &'static HookMeta> {
         self.uses.iter().copied()
     }
 
-    /// The addresses that it was given by the program.
+    /// Returns the addresses that the program has given it.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &String> {
         self.addresses.iter()
     }
 
-    /// Whether the system may take its time to bind this address: it has a name to look up, or
+    /// Returns whether the system may take its time to bind this address: it has a name to look up, or
     /// another process to ask.
     pub(crate) fn may_wait_to_bind(address: &str) -> bool {
         !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
@@ -230,7 +230,7 @@ impl Http {
     }
 }
 
-/// What [`Lifecycle::http`](crate::Lifecycle::http) takes: an [`Http`], or just the closure that builds the app.
+/// Argument of [`Lifecycle::http`](crate::Lifecycle::http): an [`Http`], or just the closure that builds the app.
 pub trait IntoHttp<Marker> {
     /// The server.
     fn into_http(self) -> Http;
@@ -253,7 +253,7 @@ where
     }
 }
 
-/// Why a server can't be bound.
+/// Reason for which a server can't be bound.
 pub(crate) enum HttpError {
     Config(ConfigError),
     Bind(String),
@@ -276,7 +276,7 @@ impl Protocol {
         }
     }
 
-    /// Whether a client may begin with HTTP/1 or HTTP/2.
+    /// Returns whether a client may begin with HTTP/1 or HTTP/2.
     fn is_either(&self) -> bool {
         match self {
             #[cfg(feature = "http2")]

@@ -1,4 +1,4 @@
-//! Accepting connections, on a thread of its own: it goes on whatever the workers and the hooks' runtime are doing.
+//! Acceptance of connections, on a thread of its own: it goes on whatever the workers and the hooks' runtime are doing.
 //!
 //! Its end loses none: connections that wait are given to the workers before the listener is closed, handshakes that have
 //! begun are waited for, and meanwhile no new ones begin.
@@ -204,7 +204,7 @@ impl Accept {
         }
     }
 
-    /// Nothing can be accepted. Tells so if somebody waits, and returns when that may be different. (The system says so of an
+    /// Reports that nothing can be accepted, if somebody waits, and returns when that may be different. (The system says so of an
     /// empty queue, too.)
     async fn obstructed(&self, error: &io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {

@@ -49,7 +49,7 @@ pub(super) enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// Why an address can't be listened on.
+/// Reason for which an address can't be listened on.
 pub(super) enum BindError {
     /// It is no address: a mistake in the configuration.
     Malformed(String),
@@ -146,7 +146,7 @@ fn malformed(address: &str, reason: &str) -> BindError {
     ))
 }
 
-/// What the system has against an address, and what to do about it.
+/// Returns the system's objection to an address, and what to do about it.
 fn refused(address: &str, setting: &str, error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose",
@@ -183,11 +183,11 @@ impl Bound {
         }
     }
 
-    /// Connections are queued from here on.
+    /// Has the socket listen: connections are queued from here on.
     ///
     /// # Errors
     ///
-    /// What the system has against it, in words: another process may have bound the same address, and been faster.
+    /// The system's objection, in words: another process may have bound the same address, and been faster.
     pub(super) fn listen(self, backlog: u32, setting: &str) -> Result<Listener, String> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         match self {
@@ -213,7 +213,7 @@ impl Bound {
 }
 
 impl Listener {
-    /// Where it can be reached, as a URL.
+    /// Returns the URL at which it can be reached.
     pub(super) fn url(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => tcp_url(listener, scheme),

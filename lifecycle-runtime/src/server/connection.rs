@@ -28,7 +28,7 @@ use super::websocket::WebSocket;
 
 /// Progress of the end of a worker's connections.
 pub(super) struct WorkerPhase {
-    /// Whether responses announce that their connection closes; of the whole server.
+    /// Set once the server's responses announce that their connection closes.
     announces: Arc<AtomicBool>,
     /// Value of the `Keep-Alive` header, if connections are kept for a time that can be told.
     keep_alive: Option<HeaderValue>,
@@ -76,7 +76,7 @@ pub(super) struct Connection {
     task: RefCell<Option<Waker>>,
     protocol: RefCell<Protocol>,
     state: Cell<ConnectionState>,
-    /// Whether a request has begun.
+    /// Set once a request has begun.
     has_begun: Cell<bool>,
     /// Count of the requests whose response the app has not completed.
     in_flight: Cell<usize>,
@@ -132,17 +132,17 @@ impl Connection {
         self.is_closing() || self.phase.announces.load(Ordering::Relaxed)
     }
 
-    /// The client has finished the handshake, and can use the connection from now on.
+    /// Notes that the client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
         self.idle_since.set(Instant::now());
     }
 
-    /// The client speaks HTTP/2.
+    /// Notes that the client speaks HTTP/2.
     pub(super) fn speaks_http2(&self) {
         *self.protocol.borrow_mut() = Protocol::Http2(Box::new(Http2::new()));
     }
 
-    /// The response that begins now makes a WebSocket of the connection.
+    /// Notes that the response that begins now makes a WebSocket of the connection.
     pub(super) fn becomes_websocket(&self, websocket: &Rc<WebSocket>) {
         *self.protocol.borrow_mut() = Protocol::WebSocket(Rc::clone(websocket));
     }
@@ -216,13 +216,13 @@ impl Connection {
         self.end();
     }
 
-    /// Something has arrived in the last moment. That the client is heard of gives it no more time for a head than it has.
+    /// Opens the connection again, as something has arrived in the last moment. The client gets no more time for a head by that.
     pub(super) fn goes_on(&self) {
         self.state.set(ConnectionState::Open);
         self.wake();
     }
 
-    /// Something has been read.
+    /// Notes that something has been read.
     pub(super) fn heard(&self) {
         if self.is_closing() {
             self.heard_at.set(Some(Instant::now()));
@@ -270,7 +270,7 @@ impl Connection {
         Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
     }
 
-    /// Everything has been written. `info` asks the kernel what has become of it.
+    /// Notes that everything has been written. `info` asks the kernel what has become of it.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
         let mut deliveries = self.deliveries.borrow_mut();
         if let Protocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
@@ -310,7 +310,7 @@ impl Connection {
         }
     }
 
-    /// A response less is owed.
+    /// Notes that a response less is owed.
     pub(super) fn rest(&self) {
         // Nobody asks before, and what happened before is long enough ago.
         if self.is_closing() {
@@ -333,7 +333,7 @@ impl InFlight {
         &self.connection
     }
 
-    /// The app has completed the response, which is finished when it is written.
+    /// Notes that the app has completed the response, which is finished when it is written.
     pub(super) fn complete(mut self) {
         let Some(entry) = self.entry.take() else { return };
         match &mut *self.connection.protocol.borrow_mut() {
@@ -344,14 +344,14 @@ impl InFlight {
         }
     }
 
-    /// The body of the response has ended with an error.
+    /// Counts the request as failed: the body of its response has ended with an error.
     pub(super) fn fail(mut self, error: String) {
         if let Some(entry) = self.entry.take() {
             entry.end(RequestOutcome::Failed(error));
         }
     }
 
-    /// The request is over, and nothing of it is still to be written.
+    /// Counts the request as finished: nothing of it is still to be written.
     pub(super) fn finish(mut self) {
         if let Some(entry) = self.entry.take() {
             entry.end(RequestOutcome::Finished);

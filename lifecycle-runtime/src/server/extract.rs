@@ -72,7 +72,7 @@ fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
     T::inject(scope).map_err(|error| refused::<T>(request, &error.to_string()))
 }
 
-/// What the framework gives every app that it serves.
+/// Returns data that the framework gives every app that it serves.
 pub(super) fn of_the_framework<T: 'static>(request: &HttpRequest) -> Result<&T, Error> {
     request.app_data().ok_or_else(|| refused::<T>(request, NO_FRAMEWORK))
 }

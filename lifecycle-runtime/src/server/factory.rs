@@ -1,4 +1,4 @@
-//! What builds an app: a closure with arguments, as hooks have them.
+//! Closures that build an app, with arguments as hooks have them.
 
 use actix_web::App;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -10,7 +10,7 @@ use crate::inject::Inject;
 use crate::scope::Scope;
 use crate::service::Service;
 
-/// What actix-web's `App` is generic over, as `HttpServer` wants it.
+/// Type parameter of actix-web's `App`, as `HttpServer` wants it.
 pub trait AppFactory<B>:
     ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = actix_web::Error, InitError = ()>
 {
@@ -37,7 +37,7 @@ impl<T, B> AppFactory<B> for T where
     note = "an app is built by a closure like `|settings: Dep<settings>| App::new()`, which is `Clone`, `Send` and `'static`"
 )]
 pub trait BuildApp<Args>: Clone + Send + 'static {
-    /// What the `App` is generic over.
+    /// Type parameter of the `App`.
     type Endpoint;
 
     /// The hooks whose values it takes.
@@ -50,7 +50,7 @@ pub trait BuildApp<Args>: Clone + Send + 'static {
     /// An argument that is not there.
     fn build(&self, scope: &Scope) -> Result<App<Self::Endpoint>, BoxError>;
 
-    /// Whether the arguments are there.
+    /// Checks that the arguments are there.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use actix_web::web::BytesMut;
 use frames::{DATA, Frame, Frames, GOAWAY, HEADER, HEADERS, MAX_STREAM, PING, frame, goaway};
 use streams::Streams;
 
-/// What a client begins with (RFC 9113, section 3.4).
+/// First bytes of a client (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Length of the number of the last stream, with which the payload of a GOAWAY begins.
@@ -55,7 +55,7 @@ pub(super) struct Http2<T> {
     incoming: Frames,
     /// Count of the bytes of the client's preface that are still to come.
     preface: usize,
-    /// Whether the settings, which come first, have been written.
+    /// Set once the settings, which come first, have been written.
     has_spoken: bool,
     streams: Streams<T>,
     /// Responses whose last frame has been written.

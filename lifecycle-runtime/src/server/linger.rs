@@ -59,9 +59,9 @@ struct Linger<'c> {
     since: Instant,
     /// Time of the client's last sign of life.
     last_sign: Instant,
-    /// Whether the client has sent something that nobody wants.
+    /// Set once the client has sent something that is discarded.
     has_discarded: bool,
-    /// Whether the client has closed its half. It may still read.
+    /// Set once the client has closed its half. It may still read.
     has_closed: bool,
     polls: PollTimes,
     timer: Pin<Box<Sleep>>,

@@ -19,7 +19,7 @@ pub(crate) type Memory = Box<dyn Fn(&Surroundings) -> LocalFuture<InMemory> + Se
 /// An app that was built.
 pub(crate) struct InMemory(Box<dyn Fn(Request) -> LocalFuture<ServiceResponse>>);
 
-/// What builds the app that `factory` makes.
+/// Returns a builder of the app that `factory` makes.
 pub(super) fn memory<F, Args, T, B>(factory: F) -> Memory
 where
     F: BuildApp<Args, Endpoint = T>,
@@ -38,7 +38,7 @@ where
     })
 }
 
-/// What a client sees of an error that no handler and no middleware has answered.
+/// Returns the response to an error that no handler and no middleware has answered.
 fn failed(error: actix_web::Error) -> ServiceResponse<BoxBody> {
     ServiceResponse::from_err(error, TestRequest::default().to_http_request())
 }

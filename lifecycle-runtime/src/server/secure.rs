@@ -22,7 +22,7 @@ mod with_rustls {
 
     use crate::server::socket::{SharedSocket, Socket};
 
-    /// What TLS needs of the server's side.
+    /// TLS on the server's side.
     pub(in crate::server) struct Secure {
         acceptor: TlsAcceptor,
         timeout: Duration,
@@ -86,7 +86,7 @@ mod without {
 
     use crate::server::socket::SharedSocket;
 
-    /// There is none.
+    /// Placeholder without a value: this crate is built without TLS.
     pub(in crate::server) enum Secure {}
 
     impl Secure {

@@ -20,7 +20,7 @@ use super::track::{RequestTracker, TrackedBody};
 use super::transport::Transport;
 use crate::error::{BoxError, chain};
 
-/// What an app is told of the address that it is served on.
+/// Address that an app is served on, as the app is told of it.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) is_secure: bool,
@@ -52,7 +52,7 @@ pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> Lo
 ///
 /// # Errors
 ///
-/// Why the app could not be built. actix-web keeps the error of a `data_factory` or a middleware to itself.
+/// The reason for which the app could not be built. actix-web keeps the error of a `data_factory` or a middleware to itself.
 pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Result<Serve, String> {
     let app = make().map_err(|error| chain(&*error))?;
     let service = service(app, endpoint, settings).new_service(()).await;
@@ -74,7 +74,7 @@ const NOT_BUILT: &str = "a `data_factory` or a middleware of the app failed to s
 
 type Connected = (Transport, Protocol, Option<SocketAddr>);
 
-/// The app with the settings. What is not set is as in `HttpServer`.
+/// Returns the app with the settings. What is not set is as in `HttpServer`.
 fn service(
     app: App,
     endpoint: &Endpoint,

@@ -19,13 +19,13 @@ use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 use crate::stop::{Asked, hurried};
 
-/// How many connections may wait, as in `HttpServer`.
+/// Number of connections that may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
 
-/// How long workers may take to drop what was cut off.
+/// Time for workers to drop what was cut off.
 const LEAVING: Duration = Duration::from_millis(100);
 
-/// Why a worker doesn't serve whose thread has ended without a reason.
+/// Reason that is given for a worker whose thread has ended without one.
 const NO_APP: &str = "building it panicked";
 
 impl BoundHttp {
@@ -79,7 +79,7 @@ impl BuiltHttp {
     ///
     /// # Errors
     ///
-    /// Why not, and what to do about it.
+    /// The reason, and what to do about it.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
         let Self { sockets, setting, limits, scheme, spec, handles } = self;
         let workers = handles.len();
@@ -110,7 +110,7 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// All servers, now that they are open.
+    /// Returns all servers, now that they are open.
     pub(crate) fn opened(&mut self) -> Vec<Serving> {
         std::mem::take(&mut self.open)
     }
@@ -161,26 +161,26 @@ impl Opening {
 pub(crate) struct Serving {
     pub(crate) urls: Vec<String>,
     pub(crate) tables: RequestTables,
-    /// What keeps it from accepting connections now.
+    /// Obstacle that keeps it from accepting connections now.
     pub(crate) obstacle: watch::Receiver<Option<Obstacle>>,
     announces: Arc<AtomicBool>,
     workers: Vec<Worker>,
     acceptor: Acceptor,
 }
 
-/// How long a drain may take.
+/// Times of a drain.
 #[derive(Clone, Copy)]
 pub(crate) struct DrainTimes {
-    /// How long connections without a request are kept.
+    /// Time for which connections without a request are kept.
     pub(crate) quiet: Duration,
-    /// When requests are cut off.
+    /// Moment at which requests are cut off.
     pub(crate) cut: Instant,
-    /// When what can't be cut off is left behind.
+    /// Moment at which what can't be cut off is left behind.
     pub(crate) leave: Instant,
 }
 
 impl Serving {
-    /// Whether the server has ended by itself, which it should not, and why.
+    /// Polls whether the server has ended by itself, which it should not, and why.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
         let acceptor = self.acceptor.poll_ended(context).map(|()| "it accepts no more connections");
         let mut workers =
@@ -188,7 +188,7 @@ impl Serving {
         workers.find(Poll::is_ready).unwrap_or(acceptor).map(|reason| Some(reason.to_owned()))
     }
 
-    /// From now on every response closes its connection, and clients that can be told otherwise are told.
+    /// Has every response close its connection from now on, and tells clients that can be told otherwise.
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(|worker| worker.command(Command::Announce));

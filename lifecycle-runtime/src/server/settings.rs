@@ -1,4 +1,4 @@
-//! What actix-web's `HttpServer` lets its users set. A setting is one entry here.
+//! Settings of actix-web's `HttpServer`. A setting is one entry here.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -31,7 +31,7 @@ fn parallelism() -> usize {
 
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty $(, if $feature:literal)?;)+) => {
-        /// What is set; the rest stays as `HttpServer` has it.
+        /// Settings that are given; the rest stays as `HttpServer` has it.
         #[derive(Default)]
         pub(super) struct Settings {
             $($(#[cfg(feature = $feature)])? pub(super) $name: Option<$ty>,)+
@@ -64,15 +64,15 @@ settings! {
     /// server (60 s with most): if the server closes first, a request may be on its way, and its
     /// client gets 502.
     keep_alive: KeepAlive;
-    /// Whether small writes are sent at once (`TCP_NODELAY`); they are by default.
+    /// Sends small writes at once (`TCP_NODELAY`); on by default.
     tcp_nodelay: bool;
-    /// How many connections may wait to be accepted; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
+    /// The number of connections that may wait; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
     backlog: u32;
-    /// How many connections one worker serves at the same time; 25,600 by default.
+    /// The number of connections that one worker serves at the same time; 25,600 by default.
     max_connections: usize;
-    /// How many TLS handshakes one worker makes at the same time; 256 by default.
+    /// The number of TLS handshakes that one worker makes at the same time; 256 by default.
     max_connection_rate: usize;
-    /// How many threads one worker's `web::block` uses at most; 512 divided by the number of processors by default.
+    /// The number of threads that one worker's `web::block` uses at most; 512 divided by the number of processors by default.
     worker_max_blocking_threads: usize;
     /// Time for a client to send a request's head; 5 s by default. Zero turns the limit off.
     client_request_timeout: Duration;
@@ -87,15 +87,15 @@ settings! {
     ///
     /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets no Close.
     websocket_close_spread: Duration;
-    /// Whether a client may close its sending half and still get its response; it may by default.
+    /// Lets a client close its sending half and still get its response; on by default.
     h1_allow_half_closed: bool;
-    /// How many bytes of a response are collected before they are written (HTTP/1); 32 KiB by default.
+    /// The number of a response's bytes that are collected before they are written (HTTP/1); 32 KiB by default.
     h1_write_buffer_size: usize;
     /// The initial flow control window of an HTTP/2 stream, in bytes; 1 MiB by default.
     h2_initial_window_size: u32, if "http2";
     /// The initial flow control window of an HTTP/2 connection, in bytes; 2 MiB by default.
     h2_initial_connection_window_size: u32, if "http2";
-    /// How long a TLS handshake may take; 3 s by default.
+    /// Time for a TLS handshake; 3 s by default.
     tls_handshake_timeout: Duration, if "rustls";
     /// The host name for URLs that the app generates; the socket's address by default.
     server_hostname: String;
@@ -161,7 +161,7 @@ impl Settings {
         self.tls_handshake_timeout.unwrap_or(3 * SECOND)
     }
 
-    /// What is wrong with the settings: what actix-web would panic about, or serve nothing with.
+    /// Returns a mistake in the settings, by which actix-web would panic or serve nothing.
     pub(super) fn problem(&self) -> Option<String> {
         let counts = [
             ("workers", self.workers),

@@ -15,9 +15,9 @@ pub(super) struct TcpInfo {
     pub(super) round_trip: Duration,
     /// Time since the peer was last heard of: since its last data or acknowledgement.
     pub(super) silent_for: Duration,
-    /// Whether the connection is over for the kernel too: the peer has reset it, or was given up.
+    /// Set once the connection is over for the kernel too: the peer has reset it, or was given up.
     pub(super) is_over: bool,
-    /// Whether the kernel has sent something again, or has asked twice whether the peer takes more, and got no answer since.
+    /// Set once the kernel has sent something again, or has asked twice whether the peer takes more, until an answer comes.
     pub(super) is_unanswered: bool,
     /// Count of the bytes that have been written to the socket.
     pub(super) written: u64,
@@ -34,7 +34,7 @@ impl TcpInfo {
         self.acknowledged < self.written
     }
 
-    /// Time after which to ask again whether the peer has acknowledged everything.
+    /// Returns the time after which to ask again whether the peer has acknowledged everything.
     pub(super) fn poll_interval(&self) -> Duration {
         (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
     }

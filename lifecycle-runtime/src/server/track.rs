@@ -1,4 +1,4 @@
-//! What stands between a connection and the app: each request is entered as in flight, and each response says that its
+//! Layer between a connection and the app: each request is entered as in flight, and each response says that its
 //! connection closes once the server drains.
 //!
 //! Outside of the app and so of every middleware: it sees the response that is written, whoever made it.
@@ -114,7 +114,7 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
 struct Pending {
     in_flight: Option<InFlight>,
     without_body: bool,
-    /// Whether the client wants to send further requests.
+    /// Set if the client wants to send further requests.
     keeps_alive: bool,
     /// State of the WebSocket that the request asks for.
     websocket: Option<Rc<WebSocket>>,
@@ -217,7 +217,7 @@ pub(super) enum TrackedBody {
 /// A response that is not complete.
 pub(super) struct Owed {
     in_flight: Option<InFlight>,
-    /// Whether nothing is missing but what the connection has not yet written.
+    /// Set once nothing is missing but what the connection has not yet written.
     is_complete: bool,
 }
 

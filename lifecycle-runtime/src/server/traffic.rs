@@ -1,4 +1,4 @@
-//! What goes through a server, counted: requests, named from their head's arrival until the response is written, and
+//! Counts of a server's traffic: requests, named from their head's arrival until the response is written, and
 //! connections.
 //!
 //! Each worker has a table of its own, so that the path of a request takes no lock that another thread holds for longer
@@ -17,10 +17,10 @@ use crate::state::State;
 #[cfg(test)]
 mod tests;
 
-/// How many requests are named, the longest first, when a stop says what it waits for.
+/// Number of requests that are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;
 
-/// What goes through one worker.
+/// Table of the traffic of one worker.
 #[derive(Default)]
 pub(super) struct RequestTable(Mutex<Rows>);
 
@@ -32,14 +32,14 @@ struct Rows {
     stage: Stage,
 }
 
-/// How far a worker is.
+/// Progress of a worker towards its end.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
     #[default]
     Serving,
-    /// Nothing is to run any more.
+    /// Its code is to end, and may still run.
     Leaving,
-    /// Nothing runs any more.
+    /// Its code has ended.
     Gone,
 }
 
@@ -52,22 +52,22 @@ impl RequestTables {
         Self(tables.into_iter().collect())
     }
 
-    /// What has come of everything so far.
+    /// Returns the counts so far.
     pub(super) fn traffic(&self) -> Traffic {
         self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::and)
     }
 
-    /// Takes what is in flight for cut off.
+    /// Counts what is in flight as cut off.
     pub(super) fn cut(&self) {
         self.0.iter().for_each(|table| table.cut());
     }
 
-    /// What goes on in this state: requests, and in a stop what else it waits for.
+    /// Returns what goes on in this state: requests, and in a stop what else it waits for.
     pub(crate) fn now(&self, state: State) -> Vec<String> {
         if state >= State::Draining { self.waits() } else { self.requests().into_iter().collect() }
     }
 
-    /// `2 requests: GET /report 4.2 s, GET /list 12 ms`.
+    /// Returns the requests in flight: `2 requests: GET /report 4.2 s, GET /list 12 ms`.
     fn requests(&self) -> Option<String> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let mut longest: Vec<&Row> = Vec::with_capacity(NAMED + 1);
@@ -83,7 +83,7 @@ impl RequestTables {
         }
     }
 
-    /// What a stop waits for.
+    /// Returns what a stop waits for.
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
@@ -106,11 +106,11 @@ struct Row {
     method: Method,
     path: Option<PathAndQuery>,
     since: Instant,
-    /// Whether the end of the response is written, and only the client has not acknowledged it.
+    /// Set once the end of the response is written, and only the client has not acknowledged it.
     is_written: bool,
 }
 
-/// What a request came to.
+/// Outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RequestOutcome {
     /// Its response was written.
@@ -130,13 +130,13 @@ impl RequestTable {
         Traffic { workers_left, ..rows.so_far.clone() }
     }
 
-    /// How many requests are in flight.
+    /// Returns the number of requests in flight.
     #[cfg(test)]
     pub(super) fn in_flight(&self) -> usize {
         self.lock().open.len()
     }
 
-    /// Takes what is in flight for cut off, whatever handlers still do.
+    /// Counts what is in flight as cut off, whatever handlers still do.
     pub(super) fn cut(&self) {
         let mut rows = self.lock();
         let open = std::mem::take(&mut rows.open);
@@ -153,12 +153,12 @@ impl RequestTable {
         }
     }
 
-    /// Nothing is to run any more.
+    /// Notes that its code is to end, and may still run.
     pub(super) fn leave(&self) {
         self.lock().stage = Stage::Leaving;
     }
 
-    /// Nothing runs any more.
+    /// Notes that its code has ended.
     pub(super) fn go(&self) {
         self.lock().stage = Stage::Gone;
     }
@@ -168,12 +168,12 @@ impl RequestTable {
         self.lock().so_far.requests.refused += 1;
     }
 
-    /// A connection has been accepted.
+    /// Counts a connection that has been accepted.
     pub(super) fn open(&self) {
         self.lock().connections += 1;
     }
 
-    /// A connection has ended.
+    /// Counts a connection that has ended.
     pub(super) fn close(&self) {
         let mut rows = self.lock();
         // It is not there if it was cut off.
@@ -220,7 +220,7 @@ impl RequestEntry {
         Self { table: Arc::clone(table), key, since, outcome: RequestOutcome::Abandoned }
     }
 
-    /// The end of the response is written: the request is finished, even if its client takes its time.
+    /// Notes that the end of the response is written: the request is finished, even if its client takes its time.
     pub(super) fn written(&mut self) {
         self.outcome = RequestOutcome::Finished;
         let mut rows = self.table.lock();

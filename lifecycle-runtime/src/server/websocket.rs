@@ -101,7 +101,7 @@ impl WebSocket {
         }
     }
 
-    /// The handler has accepted the upgrade.
+    /// Notes that the handler has accepted the upgrade.
     pub(super) fn accept(&self, in_flight: InFlight) {
         *self.in_flight.borrow_mut() = Some(in_flight);
     }
@@ -232,7 +232,7 @@ impl WebSocket {
         self.sending.get() != Sending::Open
     }
 
-    /// The response's body has ended.
+    /// Notes that the response's body has ended.
     pub(super) fn end_sending(&self, is_complete: bool) {
         if self.sending.get() == Sending::Open {
             self.sending.set(if is_complete { Sending::Complete } else { Sending::Broken });

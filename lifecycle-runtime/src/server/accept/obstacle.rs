@@ -1,4 +1,4 @@
-//! What keeps a server from accepting, told to whoever watches: the process has no descriptor left, say.
+//! Obstacles that keep a server from accepting, told to whoever watches: the process has no descriptor left, say.
 
 use std::fmt;
 use std::io;
@@ -55,7 +55,7 @@ impl Obstacles {
         }
     }
 
-    /// A connection has been accepted, or nobody waits any more.
+    /// Tells that the obstacle is gone: a connection has been accepted, or nobody waits any more.
     pub(super) fn passed(&self) {
         if self.0.borrow().is_some() {
             self.0.send_replace(None);

@@ -44,7 +44,7 @@ struct Told {
 ///
 /// # Errors
 ///
-/// Why there is none, as a part of a sentence.
+/// The reason for which there is none, as a part of a sentence.
 pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
     let (told, list) = &*LEFT_OPEN;
     let places = told.places(which, std::process::id())?;

@@ -1,4 +1,4 @@
-//! What this program has bound. The system lets it bind an address twice, and refuses to listen there twice when all hooks
+//! Places that this program has bound. The system lets it bind an address twice, and refuses to listen there twice when all hooks
 //! have run.
 
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use super::BindError;
 #[derive(Default)]
 pub(crate) struct Taken(Vec<(Place, String)>);
 
-/// Where a socket is bound.
+/// Place that a socket is bound to.
 #[derive(Clone)]
 pub(super) enum Place {
     Tcp {
         address: SocketAddr,
-        /// Of an IPv6 address: whether it takes no IPv4.
+        /// Set if an IPv6 address takes no IPv4.
         only_v6: bool,
     },
     /// A file, by device and inode.
@@ -40,7 +40,7 @@ impl Place {
         }
     }
 
-    /// Whether it is every address of this one's kind.
+    /// Returns whether it stands for every address of this one's kind.
     fn covers(&self, one: SocketAddr) -> bool {
         match *self {
             Self::Tcp { address, only_v6 } => {
@@ -73,7 +73,7 @@ impl Taken {
 mod tests {
     use super::*;
 
-    /// Whether a program can listen on both.
+    /// Checks whether a program can listen on both.
     #[track_caller]
     fn check(a: &str, b: &str, expected: bool) {
         let place = |text: &str| {

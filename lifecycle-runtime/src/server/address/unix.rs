@@ -43,7 +43,7 @@ impl<'a> UnixAddress<'a> {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as a part of a sentence.
+    /// The mistake, as a part of a sentence.
     pub(super) fn parse(text: &'a str) -> Result<Self, String> {
         // A `?` before the last `/` is a part of the path.
         let options = text.rsplit_once('?').filter(|(_, options)| !options.contains('/'));

@@ -48,7 +48,7 @@ enum Quiet {
     NotYet(Step),
     /// Nothing has come for long enough.
     Yes,
-    /// Something comes for longer than anybody has to listen to.
+    /// Something has come for longer than a client has for a request's head.
     TooLate,
 }
 
@@ -62,7 +62,7 @@ enum Step {
     Changed,
 }
 
-/// Memory of a connection that closes. There is none as long as the server serves.
+/// State of a connection that closes. There is none as long as the server serves.
 #[derive(Default)]
 pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,

@@ -33,7 +33,7 @@ impl Deliveries {
         self.unflushed.push(response);
     }
 
-    /// Everything has been written to the socket. Without `info` that is all that can be known.
+    /// Notes that everything has been written to the socket. Without `info` no more can be known.
     pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
         self.acknowledge(info.as_ref());
         for mut response in self.unflushed.drain(..) {

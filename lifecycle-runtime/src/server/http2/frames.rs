@@ -24,11 +24,11 @@ pub(super) const MAX_STREAM: u32 = (1 << 31) - 1;
 #[derive(Clone, Default)]
 pub(super) struct Frames {
     header: [u8; HEADER],
-    /// How much of the header is there.
+    /// Count of the header's bytes that are there.
     pub(super) have: usize,
-    /// How much of the payload is still to come.
+    /// Count of the payload's bytes that are still to come.
     pub(super) left: usize,
-    /// Whether more frames of the same headers must follow without another in between.
+    /// Set while more frames of the same headers must follow without another in between.
     in_headers: bool,
 }
 
@@ -80,7 +80,7 @@ impl Frames {
         }
     }
 
-    /// How many of the bytes come before something else may be written; all of them, if it may not within.
+    /// Returns the number of the bytes before which nothing else may be written; all of them, if it may not within.
     pub(super) fn until_between(&self, bytes: &[u8]) -> usize {
         let mut frames = self.clone();
         let mut at = 0;

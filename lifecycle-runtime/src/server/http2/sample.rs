@@ -23,13 +23,13 @@ impl Frame {
         Self { kind, flags, stream, payload: payload.into() }
     }
 
-    /// Whether it is a frame of ours about the connection's end.
+    /// Returns whether it is a frame of ours about the connection's end.
     pub(crate) fn is_ours(&self) -> bool {
         self.kind == GOAWAY
             || (self.kind == PING && self.flags == 0 && [DRAINING, FINISHED].iter().any(|ours| self.payload == ours))
     }
 
-    /// Whether another frame of the same headers must follow at once.
+    /// Returns whether another frame of the same headers must follow at once.
     pub(crate) fn is_unfinished(&self) -> bool {
         matches!(self.kind, HEADERS | CONTINUATION) && self.flags & END_HEADERS == 0
     }
@@ -83,7 +83,7 @@ pub(crate) fn ping(flags: u8, payload: [u8; 8]) -> Frame {
     Frame::new(PING, flags, 0, payload)
 }
 
-/// What a client answers to our first PING.
+/// Returns a client's answer to our first PING.
 pub(crate) fn pong() -> Frame {
     ping(ACK, DRAINING)
 }
@@ -97,7 +97,7 @@ pub(crate) fn goaway(last: u32) -> Frame {
     Frame::new(GOAWAY, 0, 0, [last.to_be_bytes(), [0; 4]].concat())
 }
 
-/// What the server says first.
+/// Returns the server's first frames about the connection's end.
 pub(crate) fn announcement() -> [Frame; 2] {
     [goaway(MAX_STREAM), ping(0, DRAINING)]
 }

@@ -13,16 +13,16 @@ pub(super) struct Streams<T> {
     /// Those that have become no request yet, in their order.
     unclaimed: VecDeque<Unclaimed>,
     pub(super) highest: u32,
-    /// Whether no stream is opened any more, whatever the client sends.
+    /// Set once no stream is opened any more, whatever the client sends.
     pub(super) is_closed: bool,
 }
 
 /// A stream that has become no request yet.
 struct Unclaimed {
     stream: u32,
-    /// Whether more than its head has come.
+    /// Set once more than its head has come.
     has_more: bool,
-    /// Whether h2 has reset it, because of its head or because of what came behind.
+    /// Set once h2 has reset it, because of its head or because of what came behind.
     was_reset: bool,
 }
 

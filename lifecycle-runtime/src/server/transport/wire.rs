@@ -19,9 +19,9 @@ pub(in crate::server) struct Wire {
     pub(in crate::server) written: Vec<u8>,
     pub(in crate::server) is_shut: bool,
     pub(in crate::server) is_broken: bool,
-    /// How much it takes or gives at a time; it isn't ready at a 0. All, when none is left.
+    /// Counts of bytes that it takes or gives at a time; it isn't ready at a 0. All, when none is left.
     pub(in crate::server) moods: VecDeque<usize>,
-    /// Who waits for more to read.
+    /// Task that waits for more to read.
     reader: Option<Waker>,
 }
 
@@ -39,7 +39,7 @@ impl Wire {
         self.reader = None;
     }
 
-    /// How many of so many bytes pass now.
+    /// Returns how many of so many bytes pass now.
     fn pass(&mut self, context: &Context<'_>, count: usize) -> Poll<usize> {
         match self.moods.pop_front() {
             Some(0) => {

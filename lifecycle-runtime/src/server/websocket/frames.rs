@@ -19,9 +19,9 @@ enum Place {
 #[derive(Clone)]
 pub(super) struct Frames {
     place: Place,
-    /// Whether more frames of the same message must follow.
+    /// Set while more frames of the same message must follow.
     in_message: bool,
-    /// Whether the first byte of a Close has passed.
+    /// Set once the first byte of a Close has passed.
     is_closing: bool,
 }
 
