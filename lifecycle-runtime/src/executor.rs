@@ -202,7 +202,7 @@ impl Executor {
         }
         let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len());
-        // Nobody else cares.
+        // A second signal matters to services alone here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = way.next(|step| self.has_code_to_run(step)) {

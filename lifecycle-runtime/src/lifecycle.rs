@@ -166,7 +166,7 @@ impl Lifecycle {
         self
     }
 
-    /// How long the whole stop may take, from the signal to the end of the process; 25 s by default, which is inside
+    /// The time for the whole stop, from the signal to the end of the process; 25 s by default, which is inside
     /// the 30 s of Kubernetes. Docker's own limit is 10 s.
     ///
     /// Under [`run`](Self::run) the process is gone by then, whatever its code does.
@@ -175,14 +175,14 @@ impl Lifecycle {
         self
     }
 
-    /// How long the start may take as a whole, from the first startup hook to the last ready hook; 60 s by default. A start
+    /// The time for the whole start, from the first startup hook to the last ready hook; 60 s by default. A start
     /// that takes longer has failed.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout;
         self
     }
 
-    /// How long requests in flight may take to finish once the stop has begun. By default all of the grace period but
+    /// The time for requests in flight to finish once the stop has begun. By default all of the grace period but
     /// what the shutdown hooks keep for themselves; never more than that. Drain hooks, which run meanwhile, have timeouts of
     /// their own.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
@@ -190,14 +190,14 @@ impl Lifecycle {
         self
     }
 
-    /// How long to go on accepting connections once the stop has begun, for load balancers that need time to notice; 0
+    /// The time to go on accepting connections once the stop has begun, for load balancers that need time to notice; 0
     /// by default. Responses announce the end of their connection meanwhile.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay;
         self
     }
 
-    /// How long connections on which nothing is in flight stay open once the listener is closed; 250 ms by default.
+    /// The time for which connections stay open on which nothing is in flight, once the listener closes; 250 ms by default.
     ///
     /// A client may have sent its next request just before it could learn that the connection ends: within this
     /// window it is answered, with `Connection: close`. The window counts from when the client could use the connection: from
@@ -220,7 +220,7 @@ impl Lifecycle {
         self
     }
 
-    /// Whether `/readyz` goes on to answer 200 while requests are drained; off by default, so that load balancers turn
+    /// Has `/readyz` go on to answer 200 while requests are drained; off by default, so that load balancers turn
     /// away at once.
     ///
     /// Kubernetes sends requests to pods that terminate if no other is left, but only to those that are ready: keep
@@ -241,14 +241,14 @@ impl Lifecycle {
         self
     }
 
-    /// Whether a stop whose worst case, by the timeouts of its hooks, is longer than the grace period is refused with
+    /// Refuses a plan whose stop may take longer than the grace period, by the timeouts of its hooks, with
     /// exit code 2. Off by default: it is warned about.
     pub fn strict_budget(mut self, strict: bool) -> Self {
         self.config.strict_budget = strict;
         self
     }
 
-    /// Whether the run hears signals; it does by default. SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop
+    /// Has the run hear signals; on by default. SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop
     /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, shows on
     /// stderr what is going on, also if the [console](Self::console) is off: the state and for how long, the hooks and services that
     /// run, the requests in flight. Without, only a [`StopHandle`] stops it.
@@ -268,13 +268,13 @@ impl Lifecycle {
         self
     }
 
-    /// What stops the run from code.
+    /// Returns a handle that stops the run from code.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.handle.clone()
     }
 
-    /// The plan of the run.
+    /// Returns the plan of the run.
     ///
     /// # Errors
     ///

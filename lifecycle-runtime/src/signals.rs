@@ -14,7 +14,7 @@ use crate::task::thread;
 pub(crate) struct Signal {
     pub(crate) name: &'static str,
     pub(crate) number: i32,
-    /// Whether it asks the process to stop.
+    /// Set if it asks the process to stop.
     pub(crate) stops: bool,
 }
 

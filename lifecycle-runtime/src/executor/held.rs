@@ -26,12 +26,12 @@ const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20
 /// Values that are held, and the time that the stop has for them.
 #[derive(Default)]
 pub(super) struct Held {
-    /// How long the stop waits for all of them together.
+    /// Time for which the stop waits for all of them together.
     patience: Duration,
     until: Option<Instant>,
     /// The hooks whose values are waited for.
     awaited: Awaited,
-    /// Those that were not let go in time, by the place of their hook.
+    /// Values that were not let go in time, by the place of their hook.
     values: Vec<(usize, Value)>,
 }
 
@@ -151,7 +151,7 @@ impl Executor {
         }
     }
 
-    /// The same on this thread, where there is no async runtime any more.
+    /// Does what `settle` does on this thread, where there is no async runtime any more.
     pub(crate) fn settle_here(&mut self) {
         for (at, value) in std::mem::take(&mut self.held.values) {
             let hook = self.plan.hooks()[at];
@@ -166,7 +166,7 @@ impl Executor {
         }
     }
 
-    /// Whether no value is held.
+    /// Returns whether no value is held.
     pub(crate) fn holds_nothing(&self) -> bool {
         self.held.values.is_empty()
     }

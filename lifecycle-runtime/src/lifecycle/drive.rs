@@ -103,8 +103,8 @@ impl EndedRun {
         report
     }
 
-    /// The same, and shuts the runtime down. If values are held, before it reports: then tasks let
-    /// go of them, and what they held is dropped here.
+    /// Settles, reports and shuts the runtime down. If values are held, the runtime goes first: then
+    /// tasks let go of them, and what they held is dropped here.
     pub(super) fn end_with(mut self, runtime: Runtime) -> Report {
         if self.executor.holds_nothing() {
             let report = runtime.block_on(self.end().boxed());

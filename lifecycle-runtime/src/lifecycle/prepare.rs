@@ -1,4 +1,4 @@
-//! Everything before the first hook: configuration, plan, addresses. What is wrong here starts nothing.
+//! Steps before the first hook: configuration, plan, addresses. A mistake in them starts nothing.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct Checked {
     servers: Servers,
 }
 
-/// Why nothing is started.
+/// Reason for which nothing is started.
 enum Refusal {
     /// Something is wrong, which this exit code stands for.
     Error(u8, String),
@@ -80,7 +80,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
 }
 
 impl Refusal {
-    /// Says it, and makes the report of it.
+    /// Writes the reason to the console, and makes the report of it.
     async fn report(self, console: Console) -> Box<Report> {
         let (exit, error) = match self {
             Self::Error(exit, error) => {
@@ -102,7 +102,7 @@ impl Refusal {
     }
 }
 
-/// Whether the system may take its time: to resolve a name, or to take a plan that nobody reads.
+/// Returns whether the system may take its time: to resolve a name, or to take a plan that nobody reads.
 fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
     let mut addresses = config.bind.iter().flatten().chain(&config.admin);
     let may_wait = |address: &String| Http::may_wait_to_bind(address);

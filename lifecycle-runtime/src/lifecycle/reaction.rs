@@ -1,9 +1,9 @@
-//! What a signal does to a run.
+//! Reactions of a run to signals.
 
 use crate::recurring::Inbox;
 use crate::stop::{StopCause, StopHandle};
 
-/// What follows a signal.
+/// Reaction to a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reaction {
     /// The stop begins, or is hurried.

@@ -1,4 +1,4 @@
-//! One run: what it is made of.
+//! Parts of one run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) plan: Arc<Plan>,
     pub(crate) handle: StopHandle,
-    /// What hooks of signals wait for.
+    /// Signals that hooks wait for.
     pub(crate) inbox: Inbox,
     pub(crate) events: Events,
     pub(crate) live: Live,
@@ -45,15 +45,15 @@ pub(crate) struct Run {
     pub(super) checks: Checks,
 }
 
-/// How a run does what is not written in its plan. Tests have ways of their own.
+/// The parts of a run's work that its plan leaves open. Tests have their own.
 pub(crate) struct Conduct {
     /// Makes the task of a hook.
     pub(crate) work: Work,
     /// Any number from 0 to 1, another each time.
     pub(crate) jitter: fn() -> f64,
-    /// When steps begin that wait for nothing.
+    /// Order in which steps begin that wait for nothing.
     pub(crate) pace: Option<Arc<dyn Pace>>,
-    /// Whether the stop waits for those who hold values.
+    /// Set if the stop waits for those who hold values.
     pub(crate) is_patient: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A run that runs: the order of everything, from the first hook to the last.
+//! Phases of a run, in their order, from the first hook to the last.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -20,24 +20,24 @@ use crate::state::State;
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::watchdog::Leash;
 
-/// How often a start, and how often a stop, says what it waits for.
+/// Times between two reports of what a start, and what a stop, waits for.
 const START_NEWS: Duration = Duration::from_secs(5);
 const STOP_NEWS: Duration = Duration::from_secs(1);
 
 /// Time for which a server that could not accept connections has to have accepted them to be well again.
 const RECOVERED: Duration = Duration::from_secs(1);
 
-/// A run that runs.
+/// A run in progress, with the budgets of its stop.
 pub(super) struct Stage<'r> {
     pub(super) run: &'r Run,
     pub(super) drain_budget: Budget,
     pub(super) stop_budget: Budget,
     pub(super) leash: Option<Leash>,
-    /// No health check and no hook of a signal runs any more.
+    /// Tells that no health check and no hook of a signal runs any more.
     pub(super) recurring_over: &'r Notify,
 }
 
-/// What the start and the stop could not be faster than.
+/// Critical paths of the start and the stop.
 #[derive(Default)]
 pub(super) struct Paths {
     pub(super) start: CriticalPath,
@@ -94,7 +94,7 @@ impl Stage<'_> {
         (executor, paths)
     }
 
-    /// Everything between the last startup hook and the first shutdown hook.
+    /// Runs the phases between the last startup hook and the first shutdown hook.
     async fn until_stop(
         &self,
         executor: &mut Executor,
@@ -188,7 +188,7 @@ impl Stage<'_> {
         Ok(stop_asked(asked).await)
     }
 
-    /// A server that ends by itself asks for the stop.
+    /// Asks for the stop when a server ends by itself.
     async fn watch(&self, serving: &mut [Serving]) -> Infallible {
         let error = poll_fn(|context| first_ended(serving, context)).await;
         self.run.handle.ask(StopCause::Server(error));
@@ -235,13 +235,13 @@ impl Stage<'_> {
         }
     }
 
-    /// The start has failed: the stop begins, for what has started.
+    /// Begins the stop of a start that has failed, for what has started.
     fn fail(&self, failure: &StartError, next: State) {
         self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&failure.reason) });
         self.begin_stop(&failure.cause, next);
     }
 
-    /// From here the stop's time runs, and everybody knows before anything else happens.
+    /// Begins the stop: its time runs from here, and everybody knows before anything else happens.
     fn begin_stop(&self, cause: &StopCause, next: State) {
         let grace = self.run.config.grace;
         if let Some(leash) = &self.leash {
@@ -262,12 +262,12 @@ impl Stage<'_> {
         self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
     }
 
-    /// When nothing may go on but shutdown hooks and teardowns.
+    /// Returns the moment from which only shutdown hooks and teardowns may go on.
     fn drain_end(&self) -> Instant {
         earlier(self.deadline(), self.stop_budget.whole())
     }
 
-    /// The start is over; a stop, also one asked for just now, has a deadline of its own.
+    /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its own.
     fn release_watchdog(&self) {
         if let Some(leash) = &self.leash {
             leash.rearm(None);

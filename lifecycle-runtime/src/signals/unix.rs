@@ -71,7 +71,7 @@ fn registered(read: UnixStream, write: UnixStream) -> io::Result<SignalDelivery<
     Ok(delivery)
 }
 
-/// Whether nothing can be heard any more.
+/// Returns whether nothing can be heard any more.
 fn is_lost(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted)
 }
@@ -90,7 +90,7 @@ impl Registration {
         Ok(())
     }
 
-    /// Hears nothing any more.
+    /// Ends the hearing of signals.
     pub(super) fn close(&self) {
         let _ = count(|listeners| listeners - 1);
         self.handle.close();
@@ -106,7 +106,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a signal does belongs to the process and not to a run. Once a handler is installed the
+/// Count of the runs that hear signals, kept for the process: once a handler is installed the
 /// system's own action is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends
 /// a process whose runs are over. For signals that don't stop it is not: one that comes a moment
 /// after the last hook must not spoil the exit code.

@@ -1,4 +1,4 @@
-//! What stands around a run, and what a blocked async runtime can't keep away: signals and the
+//! Guard around a run, which a blocked async runtime can't keep away: signals and the
 //! watchdog.
 
 use std::io;
@@ -28,7 +28,7 @@ pub(super) struct Guard {
     grace: Duration,
 }
 
-/// What is known of a run, as soon as it is.
+/// Facts about a run, as soon as they are known.
 #[derive(Default)]
 struct Facts {
     run: OnceLock<(Console, Live, Inbox)>,
@@ -55,7 +55,7 @@ impl Guard {
         Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace })
     }
 
-    /// Gets to know the run: now the signals of its hooks are heard as well.
+    /// Takes in the run: now the signals of its hooks are heard as well.
     ///
     /// # Errors
     ///
@@ -83,12 +83,12 @@ impl Guard {
         Ok(self.watchdog.insert(watchdog).leash())
     }
 
-    /// Where there is something to be said.
+    /// Returns the console of the run, or stderr before there is one.
     pub(super) fn console(&self) -> Console {
         self.facts.console()
     }
 
-    /// The run is over, or was never to begin: its exit code stands.
+    /// Notes that the run is over, or was never to begin: its exit code stands.
     pub(super) fn is_over(&self, code: u8) {
         let _ = self.facts.refused.set(code);
     }
