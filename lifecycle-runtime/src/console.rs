@@ -34,7 +34,7 @@ pub(crate) struct Console {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What is still to be told.
+/// Facts of earlier events that later lines need.
 #[derive(Default)]
 struct Memory {
     /// Failures, while the start may fail by one of them.
@@ -221,7 +221,7 @@ impl Observer for Console {
 }
 
 impl Console {
-    /// That it begins and ends is told of every hook.
+    /// Writes the state of a service. Its begin and its end are written as those of every hook.
     fn service(&self, hook: &HookMeta, state: &ServiceState) {
         let name = hook.name;
         match state {
@@ -238,7 +238,7 @@ impl Console {
         }
     }
 
-    /// Whether it is a failure that the start may fail by: then that is told, and says it all.
+    /// Withholds a failure that the start may fail by: the line about that says it all. Returns whether it has.
     fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
         let may_end_the_start = hook.kind.is_of_the_start() && outcome.is_failure() && !outcome.is_ignored(hook);
         let mut memory = self.memory();
@@ -257,7 +257,7 @@ impl Console {
         others.for_each(|(hook, outcome, took)| self.hook_ended(hook, &outcome, took));
     }
 
-    /// When this service was told to stop, if it was: from there on it is waited for.
+    /// Returns the moment at which this service was told to stop, if it was: from there on it is waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
         let stopping = &mut self.memory().stopping;
         let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;

@@ -1,4 +1,4 @@
-//! What happens in a run, as a closed set of events. Everything that shows or records a run is an [`Observer`] of them.
+//! Events of a run, as a closed set. Everything that shows or records a run is an [`Observer`] of them.
 
 mod delivery;
 mod traffic;
@@ -25,58 +25,58 @@ pub enum Event {
     State(State),
     /// A hook began to run: a health check or a hook of a signal each time.
     HookStarted {
-        /// Which one.
+        /// The hook.
         hook: &'static HookMeta,
     },
     /// A hook ended, or was passed over.
     HookEnded {
-        /// Which one.
+        /// The hook.
         hook: &'static HookMeta,
-        /// How.
+        /// The outcome.
         outcome: Outcome,
-        /// How long it ran.
+        /// The time that it ran.
         took: Duration,
     },
     /// A health check passes now, or does not any more: it has failed as often in a row as makes it count. Of a check for the
     /// startup: it has passed for the first time.
     Health {
-        /// Which one.
+        /// The health check.
         hook: &'static HookMeta,
-        /// Whether it passes.
+        /// Set if it passes.
         passes: bool,
-        /// What was wrong the last time.
+        /// The error of the run that has just ended, if it failed.
         error: Option<String>,
     },
     /// A service does this now. That it has ended for good is told by [`HookEnded`](Self::HookEnded), too.
     Service {
-        /// Which one.
+        /// The service.
         hook: &'static HookMeta,
-        /// What it does.
+        /// The service's new state.
         state: ServiceState,
     },
     /// The value of a hook, which has no teardown, could not be dropped well.
     DropFailed {
-        /// Whose value.
+        /// The hook whose value it is.
         hook: &'static HookMeta,
-        /// How.
+        /// The failure.
         outcome: Outcome,
     },
     /// The stop is over, and others still hold the value of a hook: a task that goes on, a
     /// `static`, a value that is held itself. Its drop has not run.
     ValueHeld {
-        /// Whose value.
+        /// The hook whose value it is.
         hook: &'static HookMeta,
         /// Number of the others that hold it.
         others: usize,
     },
     /// A server accepts connections here.
     Listening {
-        /// As a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
+        /// The address, as a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
         url: String,
     },
     /// The probes are answered here, from now until the end.
     AdminListening {
-        /// As a URL.
+        /// The address, as a URL.
         url: String,
     },
     /// A server can't accept connections: the process has no file descriptor left, say. They wait in the system meanwhile.
@@ -91,14 +91,14 @@ pub enum Event {
     },
     /// The start ended before everything had started.
     StartFailed {
-        /// What was wrong, in one line.
+        /// The reason, in one line.
         reason: String,
     },
     /// The stop begins.
     StopBegun {
-        /// Why.
+        /// The cause of the stop.
         cause: StopCause,
-        /// How long it may take.
+        /// The time that it may take.
         grace: Duration,
     },
     /// A second signal: the stop waits no longer for requests, services and delays.
@@ -110,23 +110,23 @@ pub enum Event {
     },
     /// The server is closed.
     Drained {
-        /// What became of the requests.
+        /// The requests and connections, by their outcome.
         traffic: Traffic,
-        /// How long the drain took.
+        /// The time that the drain took.
         took: Duration,
     },
     /// The worst case of the stop is longer than it may take.
     BudgetExceeded {
         /// The longest path of hooks, with their timeouts.
         path: Vec<String>,
-        /// What it adds up to.
+        /// The sum of these timeouts.
         sum: Duration,
-        /// How long the stop may take.
+        /// The time that the stop may take.
         grace: Duration,
     },
 }
 
-/// What a service does.
+/// State of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -137,9 +137,9 @@ pub enum ServiceState {
     Running,
     /// A run of it has ended, and the next one is to begin.
     BackingOff {
-        /// How the last run ended.
+        /// The outcome of the last run.
         after: Outcome,
-        /// How long it waits.
+        /// The time that it waits.
         #[serde(skip)]
         delay: Duration,
     },
@@ -164,7 +164,7 @@ impl fmt::Display for ServiceState {
     }
 }
 
-/// How a hook ended.
+/// Outcome of a hook.
 ///
 /// ```
 /// use lifecycle_runtime::Outcome;
@@ -192,14 +192,14 @@ pub enum Outcome {
     },
     /// Its time was up.
     TimedOut {
-        /// Which limit it ran into.
+        /// The limit that it ran into.
         limit: Limit,
-        /// Whether it ended when it was cancelled. If not, it was abandoned, and may still be running.
+        /// Set if it ended when it was cancelled. If not, it was abandoned, and may still be running.
         ended: bool,
     },
     /// It was cancelled: the start was given up, or a recurring hook was running when the stop began.
     Cancelled {
-        /// Whether it ended then. If not, it was abandoned, and may still be running.
+        /// Set if it ended then. If not, it was abandoned, and may still be running.
         ended: bool,
     },
     /// It did not run.
@@ -218,25 +218,25 @@ pub enum Limit {
     Timeout,
     /// The `startup_timeout` of the whole start.
     StartupTimeout,
-    /// What the `grace` of the whole stop left it.
+    /// The share of the `grace` of the whole stop that was left for it.
     Grace,
     /// A second signal: services are not waited for any longer.
     Hurry,
 }
 
 impl Outcome {
-    /// Whether the run is less than clean for it.
+    /// Returns whether the run is less than clean for it.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. })
     }
 
-    /// Whether the process goes on as if it were nothing: a service that it can do without has failed.
+    /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
     pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
         hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
     }
 
-    /// With whose it is and where that stands, as every message about it has it.
+    /// Returns the outcome with its hook and the hook's place, as every message about it has it.
     pub(crate) fn of(&self, hook: &HookMeta) -> String {
         format!("hook `{}` ({}) {self}", hook.name(), hook.place())
     }
@@ -274,7 +274,7 @@ impl fmt::Display for Outcome {
 
 const ABANDONED: &str = ", did not end and was abandoned";
 
-/// Sees every event of a run.
+/// Observer of a run, which sees every event.
 ///
 /// Called with one event at a time, in the order in which they happened: don't block. The thread is
 /// one on which an event happened, which also delivers what others emit meanwhile, or
@@ -299,7 +299,7 @@ const ABANDONED: &str = ", did not end and was abandoned";
 /// let lifecycle = Lifecycle::new().observer(Metrics);
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Something happened, `at` after the run began.
+    /// Takes an event that happened `at` after the run began.
     fn on_event(&self, at: Duration, event: &Event);
 }
 
@@ -334,13 +334,13 @@ pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     }
 }
 
-/// A duration for programs: milliseconds, to the microsecond.
+/// Returns a duration for programs: milliseconds, to the microsecond.
 #[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e3
 }
 
-/// A duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
+/// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
 pub(crate) fn readable(duration: Duration) -> String {
     // Each limit is where the unit below would round up to the next one.

@@ -1,4 +1,4 @@
-//! What a run came to: recorded from its events, for programs, people and tests.
+//! Report of a run: recorded from its events, for programs, people and tests.
 
 mod hooks;
 
@@ -18,7 +18,7 @@ use crate::stop::StopCause;
 use hooks::as_millis;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
 
-/// What became of a run, from its first hook to its last.
+/// Report of a run, from its first hook to its last.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -53,15 +53,15 @@ pub struct Report {
     /// The process's exit code: see [`exit_code`](Self::exit_code).
     #[serde(rename = "exit_code")]
     exit: u8,
-    /// Why the run ended; `None` if it never began.
+    /// The cause of the stop; `None` if the run never began.
     #[serde(serialize_with = "as_text")]
     pub cause: Option<StopCause>,
-    /// Why the run could not begin, or its start not end, in one line.
+    /// The reason for which the run could not begin, or its start not end, in one line.
     pub error: Option<String>,
-    /// How long the start took, to ready or to its failure.
+    /// The time that the start took, to ready or to its failure.
     #[serde(serialize_with = "as_millis")]
     pub start_took: Duration,
-    /// How long the stop took.
+    /// The time that the stop took.
     #[serde(serialize_with = "as_millis")]
     pub stop_took: Duration,
     /// Every hook that ran or was passed over, in the order in which they ended.
@@ -74,7 +74,7 @@ pub struct Report {
     /// The values that others still held at the end, in the order in which they were to be dropped.
     /// They don't count for the exit code: who keeps a value beyond the run may do so on purpose.
     pub held: Vec<HeldReport>,
-    /// What went through the servers.
+    /// The requests and connections of the servers.
     pub traffic: Traffic,
     /// The hooks that the start could not be faster than, each with how long it took.
     #[serde(serialize_with = "as_path")]
@@ -82,12 +82,12 @@ pub struct Report {
     /// The hooks that the stop could not be faster than, each with how long it took.
     #[serde(serialize_with = "as_path")]
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
-    /// Whether a second signal hurried the stop.
+    /// Set if a second signal hurried the stop.
     pub hurried: bool,
 }
 
 impl Report {
-    /// The exit code that the process ends with.
+    /// Returns the exit code that the process ends with.
     ///
     /// | code | meaning |
     /// |---|---|
@@ -100,25 +100,25 @@ impl Report {
         self.exit
     }
 
-    /// Whether everything ran and succeeded.
+    /// Returns whether everything ran and succeeded.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.exit == 0
     }
 
-    /// The hooks that failed, panicked or ran out of time.
+    /// Returns the hooks that failed, panicked or ran out of time.
     pub fn failures(&self) -> impl Iterator<Item = &HookReport> {
         self.hooks.iter().filter(|hook| hook.outcome.is_failure())
     }
 
-    /// The report as one JSON object.
+    /// Returns the report as one JSON object.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         // Every field is a plain value or a list of such: there is nothing that could fail.
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// The report of a run that never began.
+    /// Makes the report of a run that never began.
     pub(crate) fn not_begun(exit: u8, error: String) -> Self {
         Self {
             exit,
@@ -155,7 +155,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The report without the errors: for those who have seen them.
+    /// Returns the report without the errors: for those who have seen them.
     pub(crate) fn summary(&self) -> String {
         let Some(cause) = &self.cause else {
             let error = self.error.as_deref().unwrap_or_default();
@@ -185,12 +185,12 @@ impl Report {
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<Record>>);
 
-/// Where a run stands.
+/// Standing of a run.
 pub(crate) struct Standing {
     pub(crate) state: State,
-    /// When it came to be so.
+    /// Moment from which that is so.
     pub(crate) since: Duration,
-    /// Why it stops, if it does.
+    /// Cause of its stop, if it stops.
     pub(crate) cause: Option<StopCause>,
 }
 
@@ -200,7 +200,7 @@ struct Record {
     state_since: Duration,
     cause: Option<StopCause>,
     error: Option<String>,
-    /// When the start ended: the run was ready, unless there is an error.
+    /// Moment at which the start ended: the run was ready, unless there is an error.
     start_ended: Option<Duration>,
     stop_began: Option<Duration>,
     last: Duration,
@@ -303,13 +303,13 @@ impl Recorder {
         self.record().services.clone()
     }
 
-    /// Where the run stands.
+    /// Returns where the run stands.
     pub(crate) fn standing(&self) -> Standing {
         let record = self.record();
         Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
     }
 
-    /// Whether the start was a success.
+    /// Returns whether the start was a success.
     pub(crate) fn was_ready(&self) -> bool {
         let record = self.record();
         record.start_ended.is_some() && record.error.is_none()

@@ -1,4 +1,4 @@
-//! How events come to those who observe a run: one at a time and in order, from whatever thread
+//! Delivery of events to those who observe a run: one at a time and in order, from whatever thread
 //! they are emitted.
 
 use std::collections::VecDeque;
@@ -47,7 +47,7 @@ struct Delivery {
     /// The number of events that are not yet delivered: the one that is being delivered, and those
     /// in the queue. Where there are any, somebody has the turn.
     open: AtomicUsize,
-    /// What was emitted while somebody had the turn.
+    /// Events that were emitted while somebody had the turn.
     queue: Mutex<VecDeque<(Duration, Event)>>,
     /// The time of the last event, in nanoseconds; for whoever has the turn.
     last: AtomicU64,
@@ -67,7 +67,7 @@ impl Events {
         self.emit_at(Instant::now(), event);
     }
 
-    /// For those who have looked at the clock already.
+    /// Emits an event of this moment, for those who have looked at the clock already.
     pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
         let at = now.saturating_duration_since(self.began);
         call(&self.own, at, event);

@@ -1,8 +1,8 @@
-//! What went through the servers of a run.
+//! Counts of the requests and connections of a run.
 
 use serde::Serialize;
 
-/// What went through the servers of a run.
+/// Counts of the requests and connections that went through the servers of a run.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};
@@ -23,16 +23,16 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// What became of the requests.
+    /// The requests, by their outcome.
     pub requests: Requests,
-    /// What became of the connections.
+    /// The connections, by their end.
     pub connections: Connections,
-    /// How many worker threads still ran code of the app when the shutdown hooks began: a handler
+    /// The number of worker threads that still ran code of the app when the shutdown hooks began: a handler
     /// that blocks, `web::block`, or an app that is built or dropped for long.
     pub workers_left: usize,
 }
 
-/// What became of the requests of a run: a part of [`Traffic`].
+/// The requests of a run, by their outcome: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Requests {
@@ -40,11 +40,11 @@ pub struct Requests {
     /// waits until the client has acknowledged it, where the system tells and as long as there is
     /// time. A WebSocket counts if what its handler sends came to its end, or to a Close.
     pub finished: u64,
-    /// Those that were in flight when the time for them was up: `GET /report 4.2 s`.
+    /// The requests that were in flight when the time for them was up: `GET /report 4.2 s`.
     pub cut: Vec<String>,
-    /// How many were answered with 503, because their client had been told before that they would come too late.
+    /// The number of requests that were answered with 503, as their client had been told before that they would come too late.
     pub refused: u64,
-    /// How many got no response, or only a part of it, because their handler panicked.
+    /// The number of requests that got no response, or only a part of it, because their handler panicked.
     pub panicked: u64,
     /// The number of clients that went away before they had their response.
     pub abandoned: u64,
@@ -56,18 +56,18 @@ pub struct Requests {
     pub last_failure: Option<String>,
 }
 
-/// What became of the connections of a run: a part of [`Traffic`].
+/// The connections of a run, by their end: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Connections {
-    /// How many came to their end: closed by the client, or by the server when nothing was in flight on them.
+    /// The number of connections that were closed by the client, or by the server when nothing was in flight.
     pub closed: u64,
-    /// How many were open when the time for them was up.
+    /// The number of connections that were open when the time for them was up.
     pub cut: u64,
 }
 
 impl Traffic {
-    /// That of two servers.
+    /// Adds up the traffic of two servers.
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.requests.finished += more.requests.finished;
         self.requests.cut.extend(more.requests.cut);
@@ -82,7 +82,7 @@ impl Traffic {
         self
     }
 
-    /// Whether nothing was broken off by the stop.
+    /// Returns whether the stop has broken nothing off that counts for the exit code.
     pub(crate) fn is_clean(&self) -> bool {
         self.requests.cut.is_empty() && self.workers_left == 0
     }
@@ -101,7 +101,7 @@ impl Traffic {
         }
     }
 
-    /// What there is to say of worker threads that were left behind.
+    /// Returns a line about the worker threads that were left behind.
     pub(crate) fn left(&self) -> Option<String> {
         let threads = match self.workers_left {
             0 => return None,

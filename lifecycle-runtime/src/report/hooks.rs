@@ -1,4 +1,4 @@
-//! What became of each hook.
+//! Reports of single hooks.
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use serde::{Serialize, Serializer};
 use crate::event::{Limit, Outcome, ServiceState, millis};
 use crate::hook::HookMeta;
 
-/// What became of one hook.
+/// Report of one hook.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct HookReport {
-    /// Which one; its [`kind`](HookMeta::kind) is the phase that it ran in.
+    /// The hook; its [`kind`](HookMeta::kind) is the phase that it ran in.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// When it ended, counted from the beginning of the run.
+    /// The moment at which it ended, counted from the beginning of the run.
     #[serde(serialize_with = "as_millis")]
     pub ended_at: Duration,
-    /// How long it ran.
+    /// The time that it ran.
     #[serde(serialize_with = "as_millis")]
     pub took: Duration,
-    /// How it ended.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Whether this is about the drop of the hook's value and not about its function.
+    /// Set if this is about the drop of the hook's value and not about its function.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_drop: bool,
 }
 
-/// What became of a hook that ran again and again.
+/// Report of a hook that ran again and again.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct RecurringReport {
-    /// Which one.
+    /// The hook.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// How often it ended.
+    /// The number of runs that ended.
     pub runs: u64,
-    /// How often it failed, panicked or ran out of time.
+    /// The number of runs that failed, panicked or ran out of time.
     pub failures: u64,
-    /// What was wrong the last time that something was.
+    /// The error of the last run that failed.
     pub last_error: Option<String>,
-    /// Since when it has been running, if it is.
+    /// The moment from which it has been running, if it is.
     #[serde(skip)]
     pub(super) since: Option<Duration>,
 }
@@ -69,24 +69,24 @@ pub struct HeldReport {
     pub others: usize,
 }
 
-/// What became of a service.
+/// Report of a service.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ServiceReport {
-    /// Which one.
+    /// The service.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// What it did last: [`Stopped`](ServiceState::Stopped) or [`Failed`](ServiceState::Failed).
+    /// The last state: [`Stopped`](ServiceState::Stopped) or [`Failed`](ServiceState::Failed).
     #[serde(flatten)]
     pub state: ServiceState,
-    /// How often it was run again.
+    /// The number of restarts.
     pub restarts: u32,
-    /// How it failed the last time that it did.
+    /// The error of the last run that failed.
     pub last_error: Option<String>,
-    /// Since when it does that.
+    /// The moment from which it is in that state.
     #[serde(skip)]
     pub(crate) since: Duration,
-    /// Since when it is to be there.
+    /// The moment at which it began.
     #[serde(skip)]
     pub(crate) began: Duration,
 }
@@ -122,7 +122,7 @@ impl ServiceReport {
         self.last_error = Some(error);
     }
 
-    /// Whether it may still do something.
+    /// Returns whether it may still do something.
     pub(crate) fn is_alive(&self) -> bool {
         !matches!(self.state, ServiceState::Stopped | ServiceState::Failed)
     }
