@@ -8,7 +8,7 @@ mod signals;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, join_all};
+use futures_util::future::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -20,7 +20,7 @@ use crate::plan::{ABANDON_AFTER, Plan};
 use crate::scope::Scope;
 use crate::state::State;
 use crate::stop::{Asked, Progress, hurried};
-use crate::task::Task;
+use crate::task::{Task, all};
 
 pub(crate) use signals::Inbox;
 
@@ -41,9 +41,7 @@ pub(crate) struct Recurring {
 impl Recurring {
     /// Runs them all, until a stop begins and none runs any more.
     pub(crate) async fn run(&self) {
-        let all: Vec<BoxFuture<'_, ()>> =
-            self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed)).collect();
-        join_all(all).await;
+        all(self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed))).await;
     }
 
     /// One run of a hook, and how long it took. `None` if it was not to end, because a stop began.

@@ -8,6 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use futures_util::future::{BoxFuture, LocalBoxFuture, join_all};
+use tokio::runtime::Runtime;
+
 use crate::error::BoxError;
 use crate::output::{HookError, HookValue, Output, Shared};
 
@@ -95,6 +98,20 @@ impl fmt::Debug for Task {
 pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     let run: Box<dyn FnOnce() + Send> = Box::new(run);
     thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// Waits for all of these. In boxes: waiting for several is long, and compiled once this way.
+pub(crate) async fn all<'f>(futures: impl IntoIterator<Item = BoxFuture<'f, ()>>) {
+    let futures: Vec<_> = futures.into_iter().collect();
+    join_all(futures).await;
+}
+
+/// Runs a future on a runtime. In a box, for the same reason.
+pub(crate) fn block_on<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
+    let mut output = None;
+    let run: LocalBoxFuture<'_, ()> = Box::pin(async { output = Some(future.await) });
+    runtime.block_on(run);
+    output.expect("the future has ended")
 }
 
 /// Takes what a hook's function returned apart.

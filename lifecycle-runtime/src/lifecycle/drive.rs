@@ -18,6 +18,7 @@ use crate::recurring::Recurring;
 use crate::report::Report;
 use crate::server::{Opening, Serving};
 use crate::state::State;
+use crate::task::{all, block_on};
 use crate::watchdog::Leash;
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
@@ -107,19 +108,19 @@ impl EndedRun {
     /// tasks let go of them, and what they held is dropped here.
     pub(super) fn end_with(mut self, runtime: Runtime) -> Report {
         if self.executor.holds_nothing() {
-            let report = runtime.block_on(self.end().boxed());
+            let report = block_on(&runtime, self.end());
             // Work on the blocking pool that never ends must not keep the process.
             runtime.shutdown_background();
             return report;
         }
         let admin = std::mem::take(&mut self.admin);
-        runtime.block_on(async { futures_util::future::join_all(admin.into_iter().map(Serving::close)).await }.boxed());
+        block_on(&runtime, all(admin.into_iter().map(|server| server.close().boxed())));
         runtime.shutdown_timeout(self.run.patience());
         self.executor.settle_here();
         self.run.enter(State::Stopped);
         // Its threads are gone, and observers are still to be waited for.
         if let Ok(runtime) = Builder::new_current_thread().enable_time().build() {
-            runtime.block_on(self.run.told().boxed());
+            block_on(&runtime, self.run.told());
         }
         self.report()
     }

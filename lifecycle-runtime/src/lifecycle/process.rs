@@ -15,6 +15,7 @@ use super::prepare::{Prepared, prepare};
 use crate::console::{Console, LAST_WORDS};
 use crate::report::Report;
 use crate::stop::{StopCause, StopHandle};
+use crate::task::block_on;
 use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
@@ -63,7 +64,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
-    let Prepared { run, servers } = match runtime.block_on(prepare(lifecycle).boxed()) {
+    let Prepared { run, servers } = match block_on(&runtime, prepare(lifecycle)) {
         Ok(prepared) => prepared,
         Err(report) => return Ok(report.exit_code()),
     };
@@ -73,7 +74,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let report = match runtime.block_on(spawned(run.play(servers, Some(leash)))) {
+    let report = match block_on(&runtime, spawned(run.play(servers, Some(leash)))) {
         Some(Ok(ended)) => ended.end_with(runtime),
         Some(Err(report)) => *report,
         None => gone(),

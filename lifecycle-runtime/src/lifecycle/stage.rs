@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{FutureExt, join_all};
+use futures_util::future::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -18,6 +18,7 @@ use crate::plan::Budget;
 use crate::server::{BoundHttp, DrainTimes, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::task::all;
 use crate::watchdog::Leash;
 
 /// Times between two reports of what a start, and what a stop, waits for.
@@ -103,8 +104,9 @@ impl Stage<'_> {
         asked: watch::Receiver<Asked>,
         paths: &mut Paths,
     ) {
-        let obstacles = serving.iter().map(|server| report_obstacles(&self.run.events, server.obstacle.clone()));
-        let obstacles = join_all(obstacles.collect::<Vec<_>>());
+        let obstacles =
+            serving.iter().map(|server| report_obstacles(&self.run.events, server.obstacle.clone()).boxed());
+        let obstacles = all(obstacles.collect::<Vec<_>>());
         tokio::select! {
             () = self.serve_until_stop(executor, serving, limit, asked, paths).boxed() => {}
             // Without a server there is nothing to report.
@@ -216,7 +218,7 @@ impl Stage<'_> {
             let mut asked = asked.clone();
             async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        join_all(drains.collect::<Vec<_>>()).await;
+        all(drains).await;
         let together = drained.into_iter().reduce(Traffic::and);
         together.map(|traffic| (traffic, began.elapsed()))
     }

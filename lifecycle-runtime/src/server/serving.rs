@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, join_all, try_join_all};
+use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -18,6 +18,7 @@ use super::worker::{self, Command, Started, Vacancies, Worker, WorkerHandle, Wor
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 use crate::stop::{Asked, hurried};
+use crate::task::all;
 
 /// Number of connections that may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -135,25 +136,29 @@ impl Opening {
         tables.cut();
         workers.iter().for_each(|worker| worker.command(Command::Cut));
         let times = DrainTimes { quiet: Duration::ZERO, cut: Instant::now(), leave: until };
-        let drains = open.into_iter().map(|server| {
+        let mut drained = vec![Traffic::default(); open.len()];
+        let drains = drained.iter_mut().zip(open).map(|(traffic, server)| {
             let mut asked = asked.clone();
-            async move { server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
+            async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        let all_gone = join_all(workers.iter_mut().map(|worker| async {
-            worker.ended().await;
-            // One that has panicked doesn't say so.
-            worker.table.go();
+        let all_gone = all(workers.iter_mut().map(|worker| {
+            let gone = async {
+                worker.ended().await;
+                // One that has panicked doesn't say so.
+                worker.table.go();
+            };
+            gone.boxed()
         }));
         let ended = async {
             let mut asked = asked.clone();
             tokio::select! {
-                _ = all_gone => {}
+                () = all_gone => {}
                 () = sleep_until(until.max(Instant::now() + LEAVING)) => {}
                 () = hurried(&mut asked) => sleep(LEAVING).await,
             }
         };
-        let (opened, ()) = tokio::join!(join_all(drains.collect::<Vec<_>>()), ended);
-        opened.into_iter().fold(tables.traffic(), Traffic::and)
+        tokio::join!(all(drains), ended);
+        drained.into_iter().fold(tables.traffic(), Traffic::and)
     }
 }
 
