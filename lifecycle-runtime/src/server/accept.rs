@@ -59,7 +59,7 @@ impl Stream {
 
 /// Order to the accepting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Command {
+enum AcceptCommand {
     Accept,
     /// Take in what waits, and close; a handshake has a margin of this much at most.
     Drain {
@@ -71,19 +71,19 @@ enum Command {
 
 /// Handle of the thread that accepts.
 pub(super) struct Acceptor {
-    commands: watch::Sender<Command>,
+    commands: watch::Sender<AcceptCommand>,
     closed: oneshot::Receiver<()>,
 }
 
 impl Acceptor {
     /// Begins to take in what waits, and to close the listeners.
     pub(super) fn drain(&self, quiet_window: Duration) {
-        self.commands.send_replace(Command::Drain { quiet_window });
+        self.commands.send_replace(AcceptCommand::Drain { quiet_window });
     }
 
     /// Closes the listeners, whatever waits.
     pub(super) fn close(&self) {
-        self.commands.send_replace(Command::Close);
+        self.commands.send_replace(AcceptCommand::Close);
     }
 
     /// Waits until the listeners are closed.
@@ -117,7 +117,7 @@ pub(super) fn start(
     limits: AcceptLimits,
     obstacles: Obstacles,
 ) -> io::Result<Acceptor> {
-    let (commands, commanded) = watch::channel(Command::Accept);
+    let (commands, commanded) = watch::channel(AcceptCommand::Accept);
     let (closes, closed) = oneshot::channel();
     let vacancies = vacancies.clone();
     thread("http-accept", move || {
@@ -157,7 +157,7 @@ struct Accept {
     rotation: Rc<WorkerRotation>,
     obstacles: Obstacles,
     handshakes: Handshakes,
-    commands: watch::Receiver<Command>,
+    commands: watch::Receiver<AcceptCommand>,
 }
 
 impl Accept {
@@ -170,16 +170,16 @@ impl Accept {
         let mut commands = self.commands.clone();
         let command = tokio::select! {
             biased;
-            command = commands.wait_for(|command| *command != Command::Accept) => {
-                command.map_or(Command::Close, |command| *command)
+            command = commands.wait_for(|command| *command != AcceptCommand::Accept) => {
+                command.map_or(AcceptCommand::Close, |command| *command)
             }
-            () = self.accept(&listener.socket) => Command::Close,
+            () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
-        let Command::Drain { quiet_window } = command else { return };
+        let AcceptCommand::Drain { quiet_window } = command else { return };
         let Some(draining) = listener.drain() else { return };
         tokio::select! {
             biased;
-            _ = commands.wait_for(|command| *command == Command::Close) => {}
+            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {}
             () = self.drain(&draining.socket, quiet_window) => {}
         }
     }

@@ -47,7 +47,7 @@ impl WorkerPhase {
 }
 
 /// The protocol of a connection, with what its end needs to know.
-enum Protocol {
+enum HttpProtocol {
     Http1,
     Http2(Box<Http2<RequestEntry>>),
     WebSocket(Rc<WebSocket>),
@@ -74,7 +74,7 @@ pub(super) struct Connection {
     phase: Rc<WorkerPhase>,
     /// The task that drives it.
     task: RefCell<Option<Waker>>,
-    protocol: RefCell<Protocol>,
+    protocol: RefCell<HttpProtocol>,
     state: Cell<ConnectionState>,
     /// Set once a request has begun.
     has_begun: Cell<bool>,
@@ -93,7 +93,7 @@ impl Connection {
             table,
             phase,
             task: RefCell::default(),
-            protocol: RefCell::new(Protocol::Http1),
+            protocol: RefCell::new(HttpProtocol::Http1),
             state: Cell::new(ConnectionState::Open),
             has_begun: Cell::new(false),
             in_flight: Cell::new(0),
@@ -139,19 +139,19 @@ impl Connection {
 
     /// Notes that the client speaks HTTP/2.
     pub(super) fn speaks_http2(&self) {
-        *self.protocol.borrow_mut() = Protocol::Http2(Box::new(Http2::new()));
+        *self.protocol.borrow_mut() = HttpProtocol::Http2(Box::new(Http2::new()));
     }
 
     /// Notes that the response that begins now makes a WebSocket of the connection.
     pub(super) fn becomes_websocket(&self, websocket: &Rc<WebSocket>) {
-        *self.protocol.borrow_mut() = Protocol::WebSocket(Rc::clone(websocket));
+        *self.protocol.borrow_mut() = HttpProtocol::WebSocket(Rc::clone(websocket));
     }
 
     /// Returns the state of the connection's frames, if there are any that have to be looked at.
     pub(super) fn http2(&self) -> Option<RefMut<'_, Http2<RequestEntry>>> {
         RefMut::filter_map(self.protocol.borrow_mut(), |protocol| match protocol {
-            Protocol::Http2(http2) => Some(&mut **http2),
-            Protocol::Http1 | Protocol::WebSocket(_) => None,
+            HttpProtocol::Http2(http2) => Some(&mut **http2),
+            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => None,
         })
         .ok()
     }
@@ -159,8 +159,8 @@ impl Connection {
     /// Returns the state of the WebSocket, if the connection is one.
     pub(super) fn websocket(&self) -> Option<Rc<WebSocket>> {
         match &*self.protocol.borrow() {
-            Protocol::WebSocket(websocket) => Some(Rc::clone(websocket)),
-            Protocol::Http1 | Protocol::Http2(_) => None,
+            HttpProtocol::WebSocket(websocket) => Some(Rc::clone(websocket)),
+            HttpProtocol::Http1 | HttpProtocol::Http2(_) => None,
         }
     }
 
@@ -232,7 +232,9 @@ impl Connection {
     /// Returns whether the response that begins now has to announce that it is the last.
     pub(super) fn says_close(&self) -> bool {
         let says_close = self.phase.announces.load(Ordering::Relaxed);
-        if says_close && self.state.get() == ConnectionState::Open && matches!(*self.protocol.borrow(), Protocol::Http1)
+        if says_close
+            && self.state.get() == ConnectionState::Open
+            && matches!(*self.protocol.borrow(), HttpProtocol::Http1)
         {
             self.state.set(ConnectionState::LastResponse);
         }
@@ -241,7 +243,7 @@ impl Connection {
 
     /// Returns the value of the `Keep-Alive` header, if the protocol has one (RFC 9113, section 8.2.2, forbids it in HTTP/2).
     pub(super) fn keep_alive_header(&self) -> Option<&HeaderValue> {
-        let has_header = matches!(*self.protocol.borrow(), Protocol::Http1);
+        let has_header = matches!(*self.protocol.borrow(), HttpProtocol::Http1);
         self.phase.keep_alive.as_ref().filter(|_| has_header)
     }
 
@@ -255,8 +257,8 @@ impl Connection {
         is_reset: impl FnOnce() -> bool,
     ) -> Option<InFlight> {
         let stream = match &mut *self.protocol.borrow_mut() {
-            Protocol::Http2(http2) => http2.begin(is_reset),
-            Protocol::Http1 | Protocol::WebSocket(_) => {
+            HttpProtocol::Http2(http2) => http2.begin(is_reset),
+            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
                 (self.state.get() != ConnectionState::LastResponse).then_some(0)
             }
         };
@@ -273,7 +275,7 @@ impl Connection {
     /// Notes that everything has been written. `info` asks the kernel what has become of it.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
         let mut deliveries = self.deliveries.borrow_mut();
-        if let Protocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
+        if let HttpProtocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
             http2.take_written().into_iter().for_each(|response| deliveries.write(response));
         }
         if !deliveries.has_unflushed() {
@@ -294,19 +296,19 @@ impl Connection {
     /// Looks at bytes of the client that nobody reads any more.
     pub(super) fn discarded(&self, bytes: &[u8]) {
         match &mut *self.protocol.borrow_mut() {
-            Protocol::Http1 => {}
-            Protocol::Http2(http2) => http2.discarded(bytes),
-            Protocol::WebSocket(websocket) => websocket.received(bytes),
+            HttpProtocol::Http1 => {}
+            HttpProtocol::Http2(http2) => http2.discarded(bytes),
+            HttpProtocol::WebSocket(websocket) => websocket.received(bytes),
         }
     }
 
     /// Returns what the client may still do once it has acknowledged everything.
     pub(super) fn expected(&self) -> Expected {
         match &*self.protocol.borrow() {
-            Protocol::Http1 => Expected::Body,
-            Protocol::Http2(http2) if !http2.has_been_read() => Expected::Reading,
-            Protocol::WebSocket(websocket) if !websocket.client_has_closed() => Expected::Close,
-            Protocol::Http2(_) | Protocol::WebSocket(_) => Expected::Nothing,
+            HttpProtocol::Http1 => Expected::Body,
+            HttpProtocol::Http2(http2) if !http2.has_been_read() => Expected::Reading,
+            HttpProtocol::WebSocket(websocket) if !websocket.client_has_closed() => Expected::Close,
+            HttpProtocol::Http2(_) | HttpProtocol::WebSocket(_) => Expected::Nothing,
         }
     }
 
@@ -337,8 +339,8 @@ impl InFlight {
     pub(super) fn complete(mut self) {
         let Some(entry) = self.entry.take() else { return };
         match &mut *self.connection.protocol.borrow_mut() {
-            Protocol::Http2(http2) => http2.complete(self.stream, entry),
-            Protocol::Http1 | Protocol::WebSocket(_) => {
+            HttpProtocol::Http2(http2) => http2.complete(self.stream, entry),
+            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
                 self.connection.deliveries.borrow_mut().write(entry);
             }
         }

@@ -14,7 +14,7 @@ mod tests;
 
 use actix_web::web::BytesMut;
 
-use frames::{DATA, Frame, Frames, GOAWAY, HEADER, HEADERS, MAX_STREAM, PING, frame, goaway};
+use frames::{DATA, Frame, FrameReader, GOAWAY, HEADER, HEADERS, MAX_STREAM, PING, frame, goaway};
 use streams::Streams;
 
 /// First bytes of a client (RFC 9113, section 3.4).
@@ -29,7 +29,7 @@ const FINISHED: [u8; 8] = *b"finished";
 
 /// Progress of the announcement that the connection ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Announcement {
     Open,
     /// The client has been told; whatever it sends until it knows is served.
     Announced,
@@ -51,8 +51,8 @@ enum Receipt {
 
 /// State of a connection. `T` stands for a response, from its completion by the app until its end is written.
 pub(super) struct Http2<T> {
-    outgoing: Frames,
-    incoming: Frames,
+    outgoing: FrameReader,
+    incoming: FrameReader,
     /// Count of the bytes of the client's preface that are still to come.
     preface: usize,
     /// Set once the settings, which come first, have been written.
@@ -60,7 +60,7 @@ pub(super) struct Http2<T> {
     streams: Streams<T>,
     /// Responses whose last frame has been written.
     written: Vec<T>,
-    stage: Stage,
+    announcement: Announcement,
     receipt: Receipt,
     /// Count of our PINGs that have not been answered.
     unanswered: usize,
@@ -75,13 +75,13 @@ pub(super) struct Http2<T> {
 impl<T> Http2<T> {
     pub(super) fn new() -> Self {
         Self {
-            outgoing: Frames::default(),
-            incoming: Frames::default(),
+            outgoing: FrameReader::default(),
+            incoming: FrameReader::default(),
             preface: PREFACE.len(),
             has_spoken: false,
             streams: Streams::default(),
             written: Vec::new(),
-            stage: Stage::Open,
+            announcement: Announcement::Open,
             receipt: Receipt::Missing,
             unanswered: 0,
             held: BytesMut::new(),
@@ -92,8 +92,8 @@ impl<T> Http2<T> {
 
     /// Tells the client that the connection ends, and asks for an answer.
     pub(super) fn announce(&mut self) {
-        if self.stage == Stage::Open {
-            self.stage = Stage::Announced;
+        if self.announcement == Announcement::Open {
+            self.announcement = Announcement::Announced;
             goaway(&mut self.out, MAX_STREAM);
             self.ask(DRAINING);
         }
@@ -102,8 +102,8 @@ impl<T> Http2<T> {
     /// Tells the client which stream is the last: later ones are not served.
     pub(super) fn announce_last(&mut self) {
         self.announce();
-        if self.stage == Stage::Announced {
-            self.stage = Stage::Last(self.streams.highest);
+        if self.announcement == Announcement::Announced {
+            self.announcement = Announcement::Last(self.streams.highest);
             goaway(&mut self.out, self.streams.highest);
             self.ask_when_finished();
         }
@@ -117,7 +117,7 @@ impl<T> Http2<T> {
     }
 
     fn ask_when_finished(&mut self) {
-        let is_finished = matches!(self.stage, Stage::Last(_)) && self.streams.open.is_empty();
+        let is_finished = matches!(self.announcement, Announcement::Last(_)) && self.streams.open.is_empty();
         if is_finished && self.receipt == Receipt::Missing {
             self.ask(FINISHED);
         }
@@ -126,7 +126,7 @@ impl<T> Http2<T> {
     /// Returns whether the client has been told the last stream and all have ended: to the last byte, that of the PING
     /// behind them included.
     pub(super) fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Last(_) | Stage::Failed)
+        matches!(self.announcement, Announcement::Last(_) | Announcement::Failed)
             && self.streams.open.is_empty()
             && self.outgoing.is_between()
             && self.out.is_empty()
@@ -134,7 +134,7 @@ impl<T> Http2<T> {
 
     /// Returns whether the last stream has been named.
     pub(super) fn has_named_last(&self) -> bool {
-        matches!(self.stage, Stage::Last(_) | Stage::Failed)
+        matches!(self.announcement, Announcement::Last(_) | Announcement::Failed)
     }
 
     /// Returns whether the client has proven that it has read everything.
@@ -146,8 +146,8 @@ impl<T> Http2<T> {
     /// its stream is above the last one that the client has been told. `is_reset` looks whether the request's stream is.
     pub(super) fn begin(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         let stream = self.streams.claim(is_reset);
-        match self.stage {
-            Stage::Last(last) if stream.is_none_or(|stream| stream > last) => None,
+        match self.announcement {
+            Announcement::Last(last) if stream.is_none_or(|stream| stream > last) => None,
             // Every request has been read here before; 0 is no stream.
             _ => Some(stream.unwrap_or(0)),
         }
@@ -197,7 +197,7 @@ impl<T> Http2<T> {
         self.outgoing.advance(bytes, |frame| {
             match frame.kind {
                 GOAWAY => {
-                    self.stage = Stage::Failed;
+                    self.announcement = Announcement::Failed;
                     self.out.clear();
                 }
                 DATA | HEADERS => self.receipt = Receipt::Missing,

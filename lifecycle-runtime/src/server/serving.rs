@@ -14,7 +14,7 @@ use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
 use super::service::Endpoint;
 use super::traffic::RequestTables;
-use super::worker::{self, Command, Started, Vacancies, Worker, WorkerHandle, WorkerSpec};
+use super::worker::{self, Started, Vacancies, Worker, WorkerCommand, WorkerHandle, WorkerSpec};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
 use crate::stop::{Asked, hurried};
@@ -134,7 +134,7 @@ impl Opening {
         let Self { mut workers, open } = self;
         let tables = tables_of(&workers);
         tables.cut();
-        workers.iter().for_each(|worker| worker.command(Command::Cut));
+        workers.iter().for_each(|worker| worker.command(WorkerCommand::Cut));
         let times = DrainTimes { quiet: Duration::ZERO, cut: Instant::now(), leave: until };
         let mut drained = vec![Traffic::default(); open.len()];
         let drains = drained.iter_mut().zip(open).map(|(traffic, server)| {
@@ -196,7 +196,7 @@ impl Serving {
     /// Has every response close its connection from now on, and tells clients that can be told otherwise.
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
-        self.workers.iter().for_each(|worker| worker.command(Command::Announce));
+        self.workers.iter().for_each(|worker| worker.command(WorkerCommand::Announce));
     }
 
     /// Closes everything at once.
@@ -209,7 +209,7 @@ impl Serving {
     pub(crate) async fn drain(mut self, times: DrainTimes, mut hurried: BoxFuture<'_, ()>) -> Traffic {
         let Self { acceptor, workers, tables, .. } = &mut self;
         acceptor.drain(times.quiet);
-        workers.iter().for_each(|worker| worker.command(Command::Close { quiet_window: times.quiet }));
+        workers.iter().for_each(|worker| worker.command(WorkerCommand::Close { quiet_window: times.quiet }));
         let drained = async {
             acceptor.closed().await;
             all_ended(workers).await;
@@ -222,7 +222,7 @@ impl Serving {
         if let Some(leave) = leave {
             tables.cut();
             acceptor.close();
-            workers.iter().for_each(|worker| worker.command(Command::Cut));
+            workers.iter().for_each(|worker| worker.command(WorkerCommand::Cut));
             let hurried = async {
                 hurried.await;
                 sleep(LEAVING).await;

@@ -29,12 +29,12 @@ struct Rows {
     open: Slab<Row>,
     connections: u64,
     so_far: Traffic,
-    stage: Stage,
+    state: WorkerState,
 }
 
 /// Progress of a worker towards its end.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
+enum WorkerState {
     #[default]
     Serving,
     /// Its code is to end, and may still run.
@@ -87,7 +87,7 @@ impl RequestTables {
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let leaving = tables.iter().filter(|rows| rows.stage == Stage::Leaving).count();
+        let leaving = tables.iter().filter(|rows| rows.state == WorkerState::Leaving).count();
         let workers = match leaving {
             0 => None,
             1 => Some("a worker thread, blocked by a handler or web::block".to_owned()),
@@ -126,7 +126,7 @@ pub(super) enum RequestOutcome {
 impl RequestTable {
     pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
-        let workers_left = usize::from(rows.stage == Stage::Leaving);
+        let workers_left = usize::from(rows.state == WorkerState::Leaving);
         Traffic { workers_left, ..rows.so_far.clone() }
     }
 
@@ -148,19 +148,19 @@ impl RequestTable {
             }
         }
         rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
-        if rows.stage == Stage::Serving {
-            rows.stage = Stage::Leaving;
+        if rows.state == WorkerState::Serving {
+            rows.state = WorkerState::Leaving;
         }
     }
 
     /// Notes that its code is to end, and may still run.
     pub(super) fn leave(&self) {
-        self.lock().stage = Stage::Leaving;
+        self.lock().state = WorkerState::Leaving;
     }
 
     /// Notes that its code has ended.
     pub(super) fn go(&self) {
-        self.lock().stage = Stage::Gone;
+        self.lock().state = WorkerState::Gone;
     }
 
     /// Counts a request that nobody was asked to answer.
@@ -179,10 +179,10 @@ impl RequestTable {
         // It is not there if it was cut off.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
-            match rows.stage {
+            match rows.state {
                 // Accepted just before the worker heard of the cut.
-                Stage::Leaving => rows.so_far.connections.cut += 1,
-                Stage::Serving | Stage::Gone => rows.so_far.connections.closed += 1,
+                WorkerState::Leaving => rows.so_far.connections.cut += 1,
+                WorkerState::Serving | WorkerState::Gone => rows.so_far.connections.closed += 1,
             }
         }
     }
@@ -243,7 +243,7 @@ impl Drop for RequestEntry {
             return;
         }
         let row = rows.open.remove(self.key);
-        let is_cut = rows.stage == Stage::Leaving;
+        let is_cut = rows.state == WorkerState::Leaving;
         let requests = &mut rows.so_far.requests;
         match &self.outcome {
             // It has begun just before the worker heard of the cut.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::connection::InFlight;
 pub(super) use body::WebSocketBody;
-use frames::Frames;
+use frames::MessageReader;
 pub(super) use payload::observe;
 
 /// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section 7.4.1).
@@ -47,7 +47,7 @@ enum Handler {
 
 /// Progress of the Close that the server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum CloseProgress {
     Open,
     /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the message that it is sending:
     /// after this much time in which it does nothing else.
@@ -71,12 +71,12 @@ enum Sending {
 
 /// State of a WebSocket, shared by the response's body, the request's payload and the connection.
 pub(super) struct WebSocket {
-    incoming: RefCell<Frames>,
-    outgoing: RefCell<Frames>,
+    incoming: RefCell<MessageReader>,
+    outgoing: RefCell<MessageReader>,
     handler: Cell<Handler>,
     /// The task that has asked for a message, and got none.
     reader: RefCell<Option<Waker>>,
-    stage: Cell<Stage>,
+    close_progress: Cell<CloseProgress>,
     sending: Cell<Sending>,
     /// The request, in flight until its connection and its handler have ended.
     in_flight: RefCell<Option<InFlight>>,
@@ -89,11 +89,11 @@ pub(super) struct WebSocket {
 impl WebSocket {
     pub(super) fn new() -> Self {
         Self {
-            incoming: RefCell::new(Frames::new()),
-            outgoing: RefCell::new(Frames::new()),
+            incoming: RefCell::new(MessageReader::new()),
+            outgoing: RefCell::new(MessageReader::new()),
             handler: Cell::new(Handler::Waiting),
             reader: RefCell::new(None),
-            stage: Cell::new(Stage::Open),
+            close_progress: Cell::new(CloseProgress::Open),
             sending: Cell::new(Sending::Open),
             in_flight: RefCell::new(None),
             turned: Notify::new(),
@@ -108,8 +108,8 @@ impl WebSocket {
 
     /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that it is sending.
     pub(super) fn ask_to_close(&self, now: Instant, patience: Duration) {
-        if self.stage.get() == Stage::Open {
-            self.stage.set(Stage::Asked { patience, latest: now + patience });
+        if self.close_progress.get() == CloseProgress::Open {
+            self.close_progress.set(CloseProgress::Asked { patience, latest: now + patience });
             // A handler that waits asks once more when it is woken; one that works on a message doesn't.
             if let Some(reader) = self.reader.take() {
                 reader.wake();
@@ -120,20 +120,20 @@ impl WebSocket {
     /// Returns the moment from which a handler that never pauses is interrupted between two messages, if a Close is asked
     /// for and not sent.
     pub(super) fn latest_close(&self) -> Option<Instant> {
-        match self.stage.get() {
-            Stage::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => Some(latest),
+        match self.close_progress.get() {
+            CloseProgress::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => Some(latest),
             _ => None,
         }
     }
 
     /// Returns whether a Close of ours has been asked for.
     pub(super) fn is_asked_to_close(&self) -> bool {
-        self.stage.get() != Stage::Open
+        self.close_progress.get() != CloseProgress::Open
     }
 
     /// Returns whether the server has sent its Close.
     pub(super) fn has_closed(&self) -> bool {
-        self.stage.get() == Stage::Closed
+        self.close_progress.get() == CloseProgress::Closed
     }
 
     /// Notes what the handler does, and returns whether that is new.
@@ -142,11 +142,11 @@ impl WebSocket {
         if handler == (Handler::Working { has_read_all: false }) {
             self.answered_at.set(None);
         }
-        if let Stage::Asked { patience, .. } = self.stage.get()
+        if let CloseProgress::Asked { patience, .. } = self.close_progress.get()
             && matches!(before, Handler::Working { .. })
         {
             // What it has to send about that comes first.
-            self.stage.set(Stage::Asked { patience, latest: Instant::now() + patience });
+            self.close_progress.set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
         }
         self.turned.notify_one();
         before != handler
@@ -195,7 +195,7 @@ impl WebSocket {
 
     /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing more to send.
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
-        let Stage::Asked { latest, .. } = self.stage.get() else { return false };
+        let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let reads = self.handler.get() != Handler::Gone;
         let is_between = outgoing.is_between_messages() && (!reads || self.incoming.borrow().is_between_messages());
@@ -207,7 +207,7 @@ impl WebSocket {
         if !self.may_close(now, pauses) {
             return None;
         }
-        self.stage.set(Stage::Closed);
+        self.close_progress.set(CloseProgress::Closed);
         Some(Bytes::from_static(GOING_AWAY))
     }
 

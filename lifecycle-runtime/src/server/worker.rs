@@ -29,7 +29,7 @@ use super::traffic::RequestTable;
 use crate::task::thread;
 
 /// An order to a worker about its connections.
-pub(super) enum Command {
+pub(super) enum WorkerCommand {
     /// Clients are told that their connection ends.
     Announce,
     /// No connection comes after those that have been given. Those without a request are closed once they have been quiet for
@@ -42,7 +42,7 @@ pub(super) enum Command {
 /// Handle through which the server commands a worker and waits for its end.
 pub(super) struct Worker {
     pub(super) table: Arc<RequestTable>,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::UnboundedSender<WorkerCommand>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -100,7 +100,7 @@ impl WorkerHandle {
 }
 
 impl Worker {
-    pub(super) fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: WorkerCommand) {
         // One that is gone has nothing left to do.
         let _ = self.commands.send(command);
     }
@@ -145,10 +145,10 @@ impl ServingGuard {
     }
 
     /// Waits for the others, too, but no longer than until what they do is cut off.
-    async fn end_together(self, commands: &mut mpsc::UnboundedReceiver<Command>) {
+    async fn end_together(self, commands: &mut mpsc::UnboundedReceiver<WorkerCommand>) {
         let mut others = self.0.serving.subscribe();
         drop(self);
-        let cut = async { while !matches!(commands.recv().await, Some(Command::Cut) | None) {} };
+        let cut = async { while !matches!(commands.recv().await, Some(WorkerCommand::Cut) | None) {} };
         tokio::select! {
             _ = others.wait_for(|number| *number == 0) => {}
             () = cut => {}
@@ -207,7 +207,7 @@ struct WorkerThread {
     table: Arc<RequestTable>,
     load: Arc<Load>,
     accepted: mpsc::UnboundedReceiver<Accepted>,
-    commanded: mpsc::UnboundedReceiver<Command>,
+    commanded: mpsc::UnboundedReceiver<WorkerCommand>,
     guard: ServingGuard,
 }
 

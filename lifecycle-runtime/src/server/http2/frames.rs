@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those that are ours.
+//! FrameReader of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those that are ours.
 
 use actix_web::web::BytesMut;
 
@@ -22,7 +22,7 @@ pub(super) const MAX_STREAM: u32 = (1 << 31) - 1;
 
 /// One direction of a connection.
 #[derive(Clone, Default)]
-pub(super) struct Frames {
+pub(super) struct FrameReader {
     header: [u8; HEADER],
     /// Count of the header's bytes that are there.
     pub(super) have: usize,
@@ -45,7 +45,7 @@ impl Frame {
     }
 }
 
-impl Frames {
+impl FrameReader {
     pub(super) fn is_between(&self) -> bool {
         self.have == 0 && self.left == 0 && !self.in_headers
     }

@@ -8,7 +8,7 @@ const FIN: u8 = 0x80;
 
 /// The place of the next byte.
 #[derive(Clone)]
-enum Place {
+enum NextByte {
     /// In the header of a frame, of which this much is there.
     Header { have: usize, bytes: [u8; 14] },
     /// In the payload of a frame, of which this much is to come.
@@ -17,17 +17,17 @@ enum Place {
 
 /// Progress of one direction.
 #[derive(Clone)]
-pub(super) struct Frames {
-    place: Place,
+pub(super) struct MessageReader {
+    place: NextByte,
     /// Set while more frames of the same message must follow.
     in_message: bool,
     /// Set once the first byte of a Close has passed.
     is_closing: bool,
 }
 
-impl Frames {
+impl MessageReader {
     pub(super) fn new() -> Self {
-        Self { place: Place::header(), in_message: false, is_closing: false }
+        Self { place: NextByte::header(), in_message: false, is_closing: false }
     }
 
     /// Returns whether no message is under way.
@@ -36,7 +36,7 @@ impl Frames {
     }
 
     fn is_between_frames(&self) -> bool {
-        matches!(self.place, Place::Header { have: 0, .. })
+        matches!(self.place, NextByte::Header { have: 0, .. })
     }
 
     /// Returns whether a Close has begun.
@@ -59,7 +59,7 @@ impl Frames {
     /// Takes some bytes, at most to the end of a frame, and returns how many.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.place {
-            Place::Header { have, bytes: header } => {
+            NextByte::Header { have, bytes: header } => {
                 header[*have] = bytes[0];
                 *have += 1;
                 let opcode = header[0] & 0xf;
@@ -68,15 +68,15 @@ impl Frames {
                     if opcode < CONTROL {
                         self.in_message = header[0] & FIN == 0;
                     }
-                    self.place = if payload == 0 { Place::header() } else { Place::Payload(payload) };
+                    self.place = if payload == 0 { NextByte::header() } else { NextByte::Payload(payload) };
                 }
                 1
             }
-            Place::Payload(left) => {
+            NextByte::Payload(left) => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left -= taken as u64;
                 if *left == 0 {
-                    self.place = Place::header();
+                    self.place = NextByte::header();
                 }
                 taken
             }
@@ -84,7 +84,7 @@ impl Frames {
     }
 }
 
-impl Place {
+impl NextByte {
     fn header() -> Self {
         Self::Header { have: 0, bytes: [0; 14] }
     }

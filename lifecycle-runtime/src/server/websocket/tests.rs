@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::frames::Frames;
+use super::frames::MessageReader;
 use super::sample::{BEGUN, CLOSE, LAST, PING, TEXT, frame, masked};
 use super::*;
 
@@ -109,7 +109,7 @@ proptest! {
                 ends.push(bytes.len());
             }
         }
-        let (mut seen, mut at) = (Frames::new(), 0);
+        let (mut seen, mut at) = (MessageReader::new(), 0);
         for length in lengths.iter().cycle() {
             prop_assert_eq!(seen.is_between_messages(), ends.contains(&at), "at {}", at);
             prop_assert!(!seen.is_closing());

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Command, Load, WorkerSpec};
+use super::{Load, WorkerCommand, WorkerSpec};
 use crate::server::accept::{Accepted, Stream};
 use crate::server::connection::{Closer, Connection, WorkerPhase};
 use crate::server::http2::PREFACE;
@@ -75,7 +75,7 @@ impl ConnectionSet {
     pub(super) async fn serve(
         self: &Rc<Self>,
         mut accepted: mpsc::UnboundedReceiver<Accepted>,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
+        commands: &mut mpsc::UnboundedReceiver<WorkerCommand>,
     ) -> bool {
         let mut closes = false;
         let mut is_last = false;
@@ -86,13 +86,13 @@ impl ConnectionSet {
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
-                    Some(Command::Announce) => self.each(Connection::announce),
-                    Some(Command::Close { quiet_window }) => {
+                    Some(WorkerCommand::Announce) => self.each(Connection::announce),
+                    Some(WorkerCommand::Close { quiet_window }) => {
                         closes = true;
                         self.phase.close(self.spec.settings.closing_times(quiet_window));
                         self.each(Connection::wake);
                     }
-                    Some(Command::Cut) | None => {
+                    Some(WorkerCommand::Cut) | None => {
                         self.leave_to_system();
                         return false;
                     }
