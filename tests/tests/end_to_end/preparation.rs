@@ -22,7 +22,8 @@ fn a_signal_during_the_preparation_stops_the_start() {
     for mode in ["run", "run-inside", "dropped-multi", "dropped-current"] {
         let (mut program, _reader) = preparing(program!("process").without_env("LIFECYCLE_BIND").args(mode));
         let pid = program.pid();
-        program.wait_while(|| !system::catches(pid, Signal::SIGTERM));
+        // Where there are other threads they may be given a signal before this one hears any.
+        program.wait_while(|| !system::catches(pid, Signal::SIGTERM) || !system::has_thread(pid, "lifecycle-signals"));
         program.signal(Signal::SIGTERM);
         program.wait_for("nothing was started, exit code 1");
         program.wait_for("start failed: stopped: SIGTERM");
@@ -82,7 +83,9 @@ fn a_signal_that_stops_is_heard_though_the_process_was_started_with_it_blocked()
         let mut program = with_blocked(&[Signal::SIGTERM, Signal::SIGINT], start).ready();
         program.signal(Signal::SIGTERM);
         program.wait_for("stopped (SIGTERM)");
-        program.tell("exit");
+        if mode.starts_with("dropped") {
+            program.tell("exit");
+        }
         program.end().expect_code(0);
     }
 }
