@@ -9,7 +9,8 @@
 //! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
 //!
 //! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run,
-//! `exit=hang` about one of its thread, which goes when `main` has returned.
+//! `exit=hang` about one of its thread, which goes when `main` has returned. `grace=SECONDS` is how
+//! long the stop of a run, and of `again` the first one's, may take.
 
 use std::process::ExitCode;
 use std::thread;
@@ -67,7 +68,15 @@ thread_local! {
 }
 
 fn lifecycle() -> Lifecycle {
-    Lifecycle::of([db::META, flush::META, close_db::META]).grace(Duration::from_secs(1))
+    Lifecycle::of([db::META, flush::META, close_db::META])
+}
+
+/// The grace period that it is told, if it is.
+fn with_grace(lifecycle: Lifecycle) -> Lifecycle {
+    match told_to("grace").parse() {
+        Ok(seconds) => lifecycle.grace(Duration::from_secs(seconds)),
+        Err(_) => lifecycle,
+    }
 }
 
 fn current_thread() -> Runtime {
@@ -77,7 +86,7 @@ fn current_thread() -> Runtime {
 /// Awaits a run until stdin says `drop`, and then something else until it says `exit`.
 async fn dropped() {
     tokio::select! {
-        report = lifecycle().grace(Duration::from_secs(25)).serve() => say(&format!("report: {report}")),
+        report = lifecycle().serve() => say(&format!("report: {report}")),
         () = heard("drop") => say("serve dropped"),
     }
     heard("exit").await;
@@ -89,16 +98,16 @@ fn main() -> ExitCode {
     let _of_main = SlowToDrop("main");
     EXIT.with(|_| {});
     match &*std::env::args().nth(1).unwrap_or_default() {
-        "run" => return lifecycle().run(),
-        "run-inside" => return current_thread().block_on(async { lifecycle().run() }),
+        "run" => return with_grace(lifecycle()).run(),
+        "run-inside" => return current_thread().block_on(async { with_grace(lifecycle()).run() }),
         "thread" => {
-            let code = thread::spawn(|| lifecycle().run()).join().expect("no panic");
+            let code = thread::spawn(|| with_grace(lifecycle()).run()).join().expect("no panic");
             say("over");
             current_thread().block_on(heard("exit"));
             return code;
         }
         "again" => {
-            let once = Lifecycle::of([stop_at_once::META]).grace(Duration::from_millis(500));
+            let once = with_grace(Lifecycle::of([stop_at_once::META]));
             assert_eq!(once.run(), ExitCode::from(1));
             say("again");
             return lifecycle().run();

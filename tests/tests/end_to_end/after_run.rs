@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::harness::{Program, Signal, program};
 
+/// Of the programs that are told so.
+const GRACE: Duration = Duration::from_secs(2);
+
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
 
 /// Stops a run whose process goes on for a while afterwards.
@@ -54,10 +57,10 @@ fn a_third_signal_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_
 fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_the_run() {
     for (fault, code) in [("", 0), (" flush=fail", 3)] {
         for held_up_by in ["main", "exit"] {
-            let ended = after_run(&format!("run {held_up_by}=hang{fault}")).end();
-            ended.expect_code(code).expect_took(Duration::from_secs(1));
+            let ended = after_run(&format!("run {held_up_by}=hang{fault} grace=2")).end();
+            ended.expect_code(code).expect_took(GRACE);
             ended.expect_said(&[&format!(
-                "the grace period of 1 s is over, exit at once: the run has ended, but not the process; \
+                "the grace period of 2 s is over, exit at once: the run has ended, but not the process; \
                  see what follows `run`, as a `Drop` in `main` or an exit handler, exit code {code}"
             )]);
         }
@@ -66,28 +69,28 @@ fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_o
 
 #[test]
 fn the_grace_period_ends_a_process_that_hangs_after_a_run_that_was_refused() {
-    let ended =
-        program!("process").without_env("LIFECYCLE_BIND").args("run main=hang").env("LIFECYCLE_WORKER", "4").end();
-    ended.expect_code(2).expect_took(Duration::from_secs(1)).expect_said(&["the grace period of 1 s is over"]);
+    let start = program!("process").without_env("LIFECYCLE_BIND").args("run main=hang grace=2");
+    let ended = start.env("LIFECYCLE_WORKER", "4").end();
+    ended.expect_code(2).expect_took(GRACE).expect_said(&["the grace period of 2 s is over"]);
 }
 
 #[test]
 fn a_run_that_follows_takes_the_process_over() {
-    let mut program = program!("process").without_env("LIFECYCLE_BIND").args("again").start();
+    let mut program = program!("process").without_env("LIFECYCLE_BIND").args("again grace=2").start();
     program.wait_until_said("again");
     program.wait_for("ready after");
     let ready = std::time::Instant::now();
     // Longer than the first one's grace period.
-    program.wait_while(|| ready.elapsed() < Duration::from_millis(700));
+    program.wait_while(|| ready.elapsed() < GRACE + Duration::from_millis(500));
     program.stop().expect_code(0).expect_not_said(&["is over"]).expect_said(&["stopped (SIGTERM)"]);
 }
 
 #[test]
 fn a_process_whose_run_was_on_another_thread_goes_on_and_is_ended_by_a_signal() {
-    let mut program = after_run("thread");
+    let mut program = after_run("thread grace=2");
     program.wait_until_said("over");
     let over = std::time::Instant::now();
-    program.wait_while(|| over.elapsed() < Duration::from_millis(1500));
+    program.wait_while(|| over.elapsed() < GRACE + Duration::from_millis(500));
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}\n{ended}", ended.status);
