@@ -1,16 +1,17 @@
 //! Listeners that stay open while one process follows another.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::LIMIT;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd::dup;
 
-use crate::harness::{Signal, Start, program};
+use crate::harness::{Program, Signal, Start, program};
 use crate::http::{Connection, request};
 
 /// A listener of this process, and how to start a program that has it, too.
@@ -99,23 +100,48 @@ fn listeners_of_another_process_are_told_by_both_numbers() {
     assert!(own > 1, "{line}");
 }
 
-/// Puts listeners at numbers that follow each other, for programs that are started; they stay open.
-/// Returns the first.
-fn at_numbers(listeners: &[&dyn AsFd]) -> i32 {
-    static NEXT: AtomicI32 = AtomicI32::new(300);
-    let first = NEXT.fetch_add(10, Ordering::SeqCst);
-    for (number, listener) in (first..).zip(listeners) {
-        let copy = fcntl(listener.as_fd(), FcntlArg::F_DUPFD(number)).expect("a free number");
-        assert_eq!(copy, number);
+/// Copies of listeners, at numbers that follow each other, which programs that are started have, too.
+fn at_numbers(listeners: &[&dyn AsFd]) -> Vec<OwnedFd> {
+    // Kept until the end, so that their numbers are not given again.
+    let mut others = Vec::new();
+    loop {
+        let copies: Vec<_> = listeners.iter().map(|listener| dup(listener.as_fd()).expect("a free number")).collect();
+        // Other tests take numbers meanwhile.
+        if copies.windows(2).all(|pair| pair[0].as_raw_fd() + 1 == pair[1].as_raw_fd()) {
+            return copies;
+        }
+        others.extend(copies);
     }
-    first
 }
 
-/// Starts `service` with listeners, which have these names.
-fn with(listeners: &[&dyn AsFd], names: &str) -> (Start, i32) {
-    let first = at_numbers(listeners);
-    let start = program!("service").env("LISTEN_FDS", listeners.len().to_string());
-    (start.env("LISTEN_FDS_FIRST_FD", first.to_string()).env("LISTEN_FDNAMES", names), first)
+/// How to start `service` with listeners, as long as their copies are there.
+struct Handed {
+    copies: Vec<OwnedFd>,
+    start: Start,
+}
+
+impl Handed {
+    /// The listeners have these names.
+    fn new(listeners: &[&dyn AsFd], names: &str) -> Self {
+        let copies = at_numbers(listeners);
+        let start = program!("service").env("LISTEN_FDS", copies.len().to_string()).env("LISTEN_FDNAMES", names);
+        let start = start.env("LISTEN_FDS_FIRST_FD", copies[0].as_raw_fd().to_string());
+        Self { copies, start }
+    }
+
+    /// The number of the first.
+    fn number(&self) -> i32 {
+        self.copies[0].as_raw_fd()
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.start = self.start.env(name, value);
+        self
+    }
+
+    fn start(self) -> Program {
+        self.start.start()
+    }
 }
 
 #[test]
@@ -125,8 +151,9 @@ fn a_unix_listener_of_the_parent_is_served_and_stays_the_parents() {
     let address = format!("unix:{}", path.display());
     let listener = UnixListener::bind(&path).expect("a free place");
     for _ in 0..2 {
-        let (start, number) = with(&[&listener], "");
-        let mut program = start.env("LIFECYCLE_BIND", format!("fd:{number}")).start();
+        let handed = Handed::new(&[&listener], "");
+        let number = format!("fd:{}", handed.number());
+        let mut program = handed.env("LIFECYCLE_BIND", &number).start();
         program.wait_for(&format!("listening on {address}"));
         let mut client = Connection::to_any(&address).expect("it listens");
         client.send("GET /").expect("it listens");
@@ -143,8 +170,8 @@ fn listeners_are_found_by_their_names_the_probes_too() {
     let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
     let (web, more, admin) = (tcp(), tcp(), tcp());
     let address = |listener: &TcpListener| listener.local_addr().expect("an address").to_string();
-    let (start, _) = with(&[&web, &admin, &more], "web:admin:web");
-    let mut program = start.env("LIFECYCLE_BIND", "fd:web").env("LIFECYCLE_ADMIN", "fd:admin").start();
+    let handed = Handed::new(&[&web, &admin, &more], "web:admin:web");
+    let mut program = handed.env("LIFECYCLE_BIND", "fd:web").env("LIFECYCLE_ADMIN", "fd:admin").start();
     program.wait_for(&format!("probes on http://{}", address(&admin)));
     let program = program.ready();
     for listener in [&web, &more] {
@@ -152,11 +179,11 @@ fn listeners_are_found_by_their_names_the_probes_too() {
     }
     assert_eq!(request(&address(&admin), "GET /livez").expect("a response").status, 200);
     program.stop().expect_code(0);
-    let (start, _) = with(&[&web, &admin], "web:admin");
-    let ended = start.env("LIFECYCLE_BIND", "fd:api").end();
+    let ended = Handed::new(&[&web, &admin], "web:admin").env("LIFECYCLE_BIND", "fd:api").start().end();
     ended.expect_code(2).expect_did(&[]).expect_said(&["no listener is named `api`: LISTEN_FDNAMES=web:admin"]);
-    let (start, number) = with(&[&web], "web");
-    let ended = start.env("LIFECYCLE_BIND", format!("fd:web,fd:{number}")).end();
+    let handed = Handed::new(&[&web], "web");
+    let both = format!("fd:web,fd:{}", handed.number());
+    let ended = handed.env("LIFECYCLE_BIND", &both).start().end();
     ended.expect_code(2).expect_did(&[]).expect_said(&["another address of this program has taken it"]);
 }
 
@@ -166,8 +193,9 @@ fn what_does_not_listen_is_no_listener() {
     let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let refused = |what: &dyn AsFd| {
-        let (start, number) = with(&[what], "");
-        start.env("LIFECYCLE_BIND", format!("fd:{number}")).end()
+        let handed = Handed::new(&[what], "");
+        let address = format!("fd:{}", handed.number());
+        handed.env("LIFECYCLE_BIND", &address).start().end()
     };
     refused(&client).expect_code(2).expect_did(&[]).expect_said(&["it does not listen"]);
     refused(&datagrams).expect_code(2).expect_did(&[]).expect_said(&["is not a valid"]);
