@@ -180,10 +180,7 @@ fn many_requests_that_were_cut_are_twenty_lines_and_a_count() {
     let address = program.address();
     let mut clients: Vec<_> = (0..30).map(|_| Connection::to(&address).expect("it listens")).collect();
     clients.iter_mut().for_each(|client| client.send("GET /held").expect("it listens"));
-    let held = |program: &Program| program.said("held");
-    while held(&program) < clients.len() {
-        thread::yield_now();
-    }
+    program.wait_until_said_times("held", clients.len());
     let ended = program.stop();
     ended.expect_code(3).expect_said(&["30 cut off", "… and 10 more requests cut off"]);
     let named = ended.stderr().lines().filter(|line| line.contains("request cut off: GET /held")).count();

@@ -77,9 +77,11 @@ impl Program {
         self.wait_until(said, |from, line| from == From::Out && line == said);
     }
 
-    /// How often a hook or a handler has said this so far.
-    pub(crate) fn said(&self, said: &str) -> usize {
-        self.log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
+    /// Waits until a hook or a handler has said this so many times.
+    pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
+        let log = Arc::clone(&self.log);
+        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
+        self.wait_while(|| count() < times);
     }
 
     /// Waits until a hook or a handler has said this so many times, or a line on stderr contains this. Returns whether it is
