@@ -64,7 +64,7 @@ fn expect_gone_after_the_window(program: Program) {
     let ended = program.end();
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
     println!("gone {:?} after the window", ended.took.saturating_sub(WINDOW));
-    assert!(ended.took >= WINDOW && ended.took < WINDOW + Duration::from_secs(1), "{:?}\n{ended}", ended.took);
+    ended.expect_took(WINDOW);
 }
 
 /// A request that arrives within the window is answered, and is the last one.
@@ -80,7 +80,7 @@ fn a_server_without_connections_stops_at_once() {
     let ended = program!("routes").start().ready().stop();
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
     println!("gone {:?} after the signal", ended.took);
-    assert!(ended.took < Duration::from_secs(1), "{:?}\n{ended}", ended.took);
+    ended.expect_took(Duration::ZERO);
 }
 
 #[test]
@@ -172,16 +172,16 @@ fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
     let kept = |keep_alive: &str| {
         let mut program = program!("routes").env("LIFECYCLE_KEEP_ALIVE", keep_alive).start();
         let mut client = connect(&program.address());
+        let asked = Instant::now();
         client.send("GET /").expect("it listens");
-        let response = client.response().expect("a response");
-        let (answered, closes) = (Instant::now(), response.announces_close());
+        let closes = client.response().expect("a response").announces_close();
         assert_eq!(client.ending(), Ending::Closed);
-        let took = answered.elapsed();
+        let took = asked.elapsed();
         program.stop().expect_code(0);
         (closes, took)
     };
     let (closes, took) = kept("1s");
-    // It is counted from the request, and not from the answer.
-    assert!(!closes && took > Duration::from_millis(500), "{took:?}");
+    // It is counted from the request, and not from the answer, by a clock of half seconds. The time by default is longer.
+    assert!(!closes && (Duration::from_millis(500)..Duration::from_secs(30)).contains(&took), "{took:?}");
     assert!(kept("off").0);
 }
