@@ -3,6 +3,7 @@
 //! Without arguments it has the hooks of `BASE`; each argument that names another one adds it.
 
 use std::process::ExitCode;
+use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
@@ -193,6 +194,8 @@ async fn stop(handle: StopHandle) -> &'static str {
     "stopping"
 }
 
+static HANGS: Once = Once::new();
+
 fn main() -> ExitCode {
     end_with_stdin();
     let names: Vec<String> = std::env::args().skip(1).collect();
@@ -203,7 +206,11 @@ fn main() -> ExitCode {
     }
     let app = || {
         match &*told_to("app") {
-            "hang" => thread::sleep(Duration::from_secs(600)),
+            "hang" => {
+                // Each worker builds one.
+                HANGS.call_once(|| say("app hangs"));
+                thread::sleep(Duration::from_secs(600));
+            }
             "panic" => panic!("the app has no idea"),
             _ => {}
         }

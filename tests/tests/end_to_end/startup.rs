@@ -106,18 +106,19 @@ fn an_app_that_is_never_built_is_a_failed_start() {
     let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
     // What is left of the grace period goes to the thread that builds it.
     let ended = program.env("LIFECYCLE_GRACE", "2s").end();
-    ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
+    ended.expect_code(1).expect_not_said(&["listening"]);
+    ended.expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat());
     ended.expect_said(&["start failed: building the app ran into the startup timeout"]);
 }
 
 #[test]
 fn a_signal_ends_the_start_while_an_app_is_being_built() {
     let mut program = program!("service").args("app=hang").env("LIFECYCLE_GRACE", "2s").start();
-    program.wait_for("done warm");
+    program.wait_until_said("app hangs");
     let ended = program.stop();
     ended
         .expect_code(1)
-        .expect_did(&[&STARTED[..], &STOPPED].concat())
+        .expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat())
         .expect_said(&["start failed: stopped: SIGTERM"]);
 }
 
