@@ -41,7 +41,7 @@ fn a_request_waits_for_its_answer_beyond_the_quiet_window() {
     client.send("GET /held/long").expect("it listens");
     program.wait_until_said("held long");
     program.signal(Signal::SIGTERM);
-    program.wait_for("waiting for GET /held/long 1");
+    program.wait_for("waiting for GET /held/long ");
     program.tell("long");
     assert_eq!(client.response().expect("a response").body, "long");
     assert_eq!(client.ending(), Ending::Closed);
@@ -58,7 +58,7 @@ fn an_upload_that_spans_the_signal_is_read_to_its_end() {
     program.wait_until_said("upload");
     program.signal(Signal::SIGTERM);
     // Not just "stopping": what is idle has been closed by then.
-    program.wait_for("waiting for POST /upload 1");
+    program.wait_for("waiting for POST /upload ");
     client.write(&half).expect("it still reads");
     let response = client.response().expect("a response");
     assert_eq!((response.status, response.body.as_str()), (200, "200000"));
@@ -76,7 +76,7 @@ fn a_chunked_response_that_spans_the_signal_is_sent_to_its_end() {
     assert!(!head.contains("connection: close"), "nothing ends yet: {head}");
     assert_eq!(client.chunk().expect("a chunk"), "first");
     program.signal(Signal::SIGTERM);
-    program.wait_for("waiting for GET /chunks 1");
+    program.wait_for("waiting for GET /chunks ");
     program.tell("chunks");
     assert_eq!(client.chunks().expect("the other chunk"), "second");
     assert_eq!(client.ending(), Ending::Closed);
@@ -93,7 +93,7 @@ fn a_connection_that_was_not_told_of_the_close_may_send_one_more_request() {
     client.response_head().expect("a head");
     assert_eq!(client.chunk().expect("a chunk"), "first");
     program.signal(Signal::SIGTERM);
-    program.wait_for("waiting for GET /chunks 2");
+    program.wait_for_times("waiting for GET /chunks ", 2);
     program.tell("chunks");
     assert_eq!(client.chunks().expect("the other chunk"), "second");
     client.send("GET /").expect("it is open");
