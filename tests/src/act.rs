@@ -5,10 +5,12 @@ use std::error::Error;
 use std::fmt;
 use std::future::pending;
 use std::io::Write;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Longer than any test waits.
@@ -74,7 +76,7 @@ pub async fn act(name: &'static str) -> Result<(), Broken> {
             let _cancelled = SaysDropped(name);
             pending::<()>().await;
         }
-        "block" => block_all_workers(),
+        "block" => block_all_workers(name),
         "block-one" => thread::sleep(FOREVER),
         "wait" => heard(name).await,
         fault => return fail(name, fault),
@@ -91,9 +93,9 @@ pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {
         "hang" => thread::sleep(FOREVER),
-        "wait" => tokio::runtime::Handle::current().block_on(heard(name)),
+        "wait" => Handle::current().block_on(heard(name)),
         "wait-fail" => {
-            tokio::runtime::Handle::current().block_on(heard(name));
+            Handle::current().block_on(heard(name));
             return fail(name, "fail");
         }
         fault => return fail(name, fault),
@@ -117,12 +119,22 @@ fn fail(name: &str, fault: &str) -> Result<(), Broken> {
     }
 }
 
-/// Blocks as many threads of the async runtime as there are, and more.
-fn block_all_workers() {
-    for _ in 0..2 * thread::available_parallelism().map_or(2, std::num::NonZero::get) {
-        tokio::spawn(async { thread::sleep(FOREVER) });
+/// Blocks all threads of the async runtime, and says so on the last of them.
+fn block_all_workers(name: &'static str) {
+    let threads = Handle::current().metrics().num_workers();
+    let left = Arc::new(AtomicUsize::new(threads));
+    let block = move || {
+        if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            say(&format!("{name} blocks"));
+        }
+        thread::sleep(FOREVER);
+    };
+    // More than there are: the last that a thread spawns is not taken over by another.
+    for _ in 0..2 * threads {
+        let block = block.clone();
+        tokio::spawn(async move { block() });
     }
-    thread::sleep(FOREVER);
+    block();
 }
 
 /// An error with as many causes as are below this number.

@@ -6,31 +6,34 @@ use crate::STARTED;
 use crate::harness::{Signal, program};
 use crate::http::{Connection, Lost};
 
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What is said where a process ends before its run.
+const BITTEN: &str = "exit at once";
 
 #[test]
 fn a_blocked_runtime_in_the_stop_is_gone_by_grace() {
-    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "1s");
+    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "2s");
     let ended = program.start().ready().stop();
-    ended.expect_code(3).expect_took(GRACE).expect_did(&[&STARTED[..], &["flush"]].concat());
-    ended.expect_said(&["the grace period of 1 s is over, exit at once: still running: flush", "exit code 3"]);
+    ended.expect_code(3).expect_took(GRACE).expect_did(&[&STARTED[..], &["flush", "flush blocks"]].concat());
+    ended.expect_said(&["the grace period of 2 s is over, exit at once: still running: flush", "exit code 3"]);
 }
 
 #[test]
 fn a_blocked_runtime_in_the_start_is_gone_by_grace_after_a_signal() {
-    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "1s").start();
-    program.wait_until_said("warm");
+    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s").start();
+    program.wait_until_said("warm blocks");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(1).expect_took(GRACE).expect_did(&STARTED);
+    ended.expect_code(1).expect_took(GRACE).expect_did(&[&STARTED[..], &["warm blocks"]].concat());
     ended.expect_said(&["exit at once: still running: warm", "exit code 1"]).expect_not_said(&["listening"]);
 }
 
 #[test]
 fn a_blocked_runtime_in_the_start_is_gone_by_its_timeout_and_grace() {
-    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "1s");
-    let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "1s").end();
-    ended.expect_code(1).expect_took(2 * GRACE).expect_did(&STARTED);
+    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s");
+    let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "2s").end();
+    ended.expect_code(1).expect_took(2 * GRACE).expect_did(&[&STARTED[..], &["warm blocks"]].concat());
     ended.expect_said(&["exit at once: still running: warm", "exit code 1"]).expect_not_said(&["listening"]);
 }
 
@@ -45,7 +48,7 @@ fn a_hook_that_blocks_one_thread_keeps_no_other_from_running() {
 
 #[test]
 fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
-    let mut program = program!("service").env("LIFECYCLE_GRACE", "3s").start();
+    let mut program = program!("service").env("LIFECYCLE_GRACE", "5s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block").expect("it listens");
     program.wait_until_said("block");
@@ -53,12 +56,12 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
     assert!(matches!(client.response(), Err(Lost::Unanswered)));
     ended.expect_code(3).expect_said(&["request cut off: GET /block"]);
     ended.expect_did(&[&STARTED[..], &["block", "flush", "audit", "cache dropped", "close_db"]].concat());
-    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+    ended.expect_not_said(&[BITTEN]);
 }
 
 #[test]
 fn a_worker_that_is_blocked_for_ever_is_told_of() {
-    let mut program = program!("routes").env("LIFECYCLE_GRACE", "3s").start();
+    let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block").expect("it listens");
     program.wait_until_said("block");
@@ -66,14 +69,14 @@ fn a_worker_that_is_blocked_for_ever_is_told_of() {
     // Somebody has to know that the teardown ran beside it.
     ended.expect_code(3).expect_said(&["request cut off: GET /block", "worker"]);
     ended.expect_did(&["block", "flush", "close_db"]);
-    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+    ended.expect_not_said(&[BITTEN]);
 }
 
 #[test]
 fn a_blocked_worker_keeps_the_other_from_nothing() {
     let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
     let address = program.address();
-    // actix-web gives connections to its workers in turn, so some of these are on the other one.
+    // They are given to the workers in turn, so some of these are on the other one.
     let mut clients: Vec<_> = (0..4).map(|_| Connection::to(&address).expect("it listens")).collect();
     clients[0].send("GET /block").expect("it listens");
     program.wait_until_said("block");
@@ -85,7 +88,7 @@ fn a_blocked_worker_keeps_the_other_from_nothing() {
     assert_eq!(clients[1].response().expect("a response").body, "other");
     let ended = program.end();
     ended.expect_code(3).expect_said(&["request cut off: GET /block", "1 request finished, 1 cut off"]);
-    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+    ended.expect_not_said(&[BITTEN]);
 }
 
 #[test]
@@ -100,31 +103,31 @@ fn a_teardown_waits_for_a_blocking_closure_that_outlives_its_request() {
     program.wait_for("worker");
     program.tell("long");
     let ended = program.end();
-    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/long 1"]);
+    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/long "]);
     let did = ended.did();
     assert_eq!((did[1], did.last()), ("blocking ended", Some(&"close_db")), "\n{ended}");
 }
 
 #[test]
 fn a_blocking_closure_that_never_ends_is_told_of() {
-    let start = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "3s");
+    let start = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "5s");
     let mut program = start.start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /blocking/never").expect("it listens");
     program.wait_until_said("blocking");
     let ended = program.stop();
-    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/never 1", "worker"]);
+    ended.expect_code(3).expect_said(&["request cut off: GET /blocking/never ", "worker"]);
     ended.expect_did(&["blocking", "flush", "close_db"]);
-    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+    ended.expect_not_said(&[BITTEN]);
 }
 
 #[test]
 fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
-    let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "3s").start();
+    let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "5s").start();
     program.wait_until_said("cache");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     ended.expect_code(1).expect_did(&["db", "cache", "close_db"]);
     ended.expect_said(&["cache was cancelled, did not end and was abandoned"]).expect_not_said(&["listening"]);
-    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+    ended.expect_not_said(&[BITTEN]);
 }

@@ -38,7 +38,7 @@ fn it_shows_the_requests_in_flight() {
 fn it_shows_what_the_stop_waits_for_while_the_runtime_is_blocked() {
     let mut program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "20s").start().ready();
     program.signal(Signal::SIGTERM);
-    program.wait_until_said("flush");
+    program.wait_until_said("flush blocks");
     program.signal(Signal::SIGUSR1);
     program.wait_for("lifecycle: stopping (SIGTERM) for ");
     program.wait_for("lifecycle:   flush (");

@@ -141,7 +141,7 @@ fn a_third_signal_ends_the_process_although_a_teardown_hangs() {
 fn a_third_signal_ends_the_process_although_the_runtime_is_blocked() {
     let mut program = program!("service").args("flush=block").start().ready();
     program.signal(Signal::SIGTERM);
-    program.wait_until_said("flush");
+    program.wait_until_said("flush blocks");
     // The runtime can't tell that it has heard the second one, so two signals of one kind could become one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);
