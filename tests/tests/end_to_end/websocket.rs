@@ -73,8 +73,7 @@ fn a_websocket_is_closed_with_going_away() {
     sockets.iter_mut().for_each(expect_over);
     let ended = program.end();
     println!("gone {:?} after the signal", ended.took);
-    ended.expect_code(0).expect_said(&["0 cut off"]);
-    assert!(ended.took < Duration::from_secs(1), "{:?}\n{ended}", ended.took);
+    ended.expect_code(0).expect_said(&["0 cut off"]).expect_took(Duration::ZERO);
 }
 
 #[test]
@@ -137,10 +136,7 @@ fn a_client_that_does_not_answer_the_close_is_dropped_after_a_while() {
 fn a_client_that_does_not_even_read_the_close_is_dropped_after_a_while() {
     let mut program = program!("routes").start();
     let _client = mute(&mut program, "/flood");
-    // It is stuck once the handler can't get rid of its messages any more.
-    let mut other = connect(&mut program, "/flood");
-    (0..1000).for_each(|_| drop(other.read().expect("a message")));
-    drop(other);
+    program.wait_until_said("flood stuck");
     let ended = program.stop();
     ended.expect_code(0).expect_took(Duration::ZERO);
 }

@@ -1,6 +1,7 @@
 //! Handlers of web sockets, written as in the documentation of `actix-ws`: but for two, no word of
 //! a stop.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::web::Payload;
@@ -29,7 +30,7 @@ pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Sends as fast as it can, numbered and each longer than fits into one write.
+/// Sends as fast as it can, numbered and each longer than fits into one write. Says so if it can't any more.
 pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, session, _) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -41,7 +42,13 @@ pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpRes
 
 async fn send_for_ever(mut session: Session) -> Result<(), actix_ws::Closed> {
     for number in 0_u64.. {
-        session.text(format!("{number:>50000}")).await?;
+        let mut sent = pin!(session.text(format!("{number:>50000}")));
+        if let Ok(sent) = rt::time::timeout(Duration::from_millis(500), &mut sent).await {
+            sent?;
+        } else {
+            say("flood stuck");
+            sent.await?;
+        }
     }
     Ok(())
 }
