@@ -109,7 +109,7 @@ fn probes_answer_while_every_worker_is_blocked() {
 
 #[test]
 fn an_app_may_answer_the_probes_itself() {
-    let mut program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "2s").start();
+    let mut program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
     let address = program.address();
     let mut program = program.ready();
     assert_eq!(ask(&address).0, ["200", "200", "200"]);
@@ -118,6 +118,7 @@ fn an_app_may_answer_the_probes_itself() {
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
     assert_eq!(ask(&address).0, ["200", "200", "503"]);
+    program.signal(Signal::SIGTERM);
     program.end().expect_code(0);
 }
 

@@ -15,7 +15,8 @@ fn tls_is_served_and_drained() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
     let start = program!("servers").args(&format!("certificate={}", certificate.display()));
-    let mut program = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1s").start();
+    let mut program =
+        start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
     let line = program.wait_for("listening on https://");
     let mut client =
         Connection::over(tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)).expect("it listens"));
@@ -27,6 +28,8 @@ fn tls_is_served_and_drained() {
     let last = client.response().expect("a response");
     assert!(last.head.contains("\r\nconnection: close\r\n"), "{last:?}");
     assert!(client.is_closed());
+    // The delay would go on for long.
+    program.signal(Signal::SIGTERM);
     program.end().expect_code(0);
 }
 
