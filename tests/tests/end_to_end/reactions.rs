@@ -110,6 +110,9 @@ fn a_signal_during_the_start_is_answered_when_it_is_over() {
     let mut program = start("db=wait reload announce");
     program.wait_until_said("db");
     program.signal(Signal::SIGHUP);
+    // Behind it on the thread that hears signals.
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("starting for ");
     program.tell("db");
     program.wait_for("done announce");
     program.stop().expect_code(0).expect_did(&[&["db"], &RELOADED[..], &STOPPED].concat());
