@@ -2,7 +2,8 @@
 //!
 //! Of the first server's two workers, the first is built as `app` says: `wait` waits for `app` on
 //! stdin, `wait-or-panic` does so while the other worker's panics. The app's data is dropped as
-//! `data` says. With `second` there is a second server, on the address in `SECOND`.
+//! `data` says. With the environment variable `SECOND` there is a second server, on the address in
+//! it.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};

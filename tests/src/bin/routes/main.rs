@@ -1,5 +1,9 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [log=PATH] [address=ADDRESS secure=ADDRESS]`
+//! [workers=N] [spread=MILLISECONDS] [clears] [log=PATH] [address=ADDRESS secure=ADDRESS]`
+//!
+//! It has one worker if `max-connections` says how many it takes, otherwise two or as many as `workers` says. With
+//! `spread` its web sockets are closed over that time, and with `clears` it removes what it is given about a
+//! connection.
 //!
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
 //! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
