@@ -1,5 +1,7 @@
 //! Web sockets: the server says goodbye with a Close frame of its own, whatever the handler knows of the stop.
 
+mod handlers;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use actix_web::web::Payload;
 use actix_web::{Error, HttpRequest, HttpResponse, rt};
 use actix_ws::{CloseCode, CloseReason, Message, Session};
 use lifecycle_runtime::Stop;
-use lifecycle_tests::act::say;
+use lifecycle_tests::act::{heard, say};
 
 /// Sends back what it gets.
 pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
@@ -61,6 +61,24 @@ pub(crate) async fn polite(request: HttpRequest, body: Payload, stop: Stop) -> R
         let reason = CloseReason { code: CloseCode::Restart, description: None };
         let _ = session.close(Some(reason)).await;
         while messages.recv().await.is_some() {}
+    });
+    Ok(response)
+}
+
+/// Answers one message, and never reads again. If the message is `wait`, only when `once` comes on stdin.
+pub(crate) async fn once(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        if let Some(Ok(Message::Text(text))) = messages.recv().await {
+            say("once");
+            if text == "wait" {
+                heard("once").await;
+            }
+            let _ = session.text("answer").await;
+        }
+        // Held, so that the handler is not over.
+        rt::time::sleep(Duration::from_secs(60)).await;
+        drop(messages);
     });
     Ok(response)
 }

@@ -1,0 +1,50 @@
+//! Handlers that don't wait for the next message when the stop begins.
+
+use std::time::Duration;
+
+use tungstenite::Message;
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{connect, expect_over, goodbye, nothing};
+use crate::harness::{Program, Signal, program};
+
+#[test]
+fn a_handler_that_has_answered_and_reads_no_more_holds_nothing_up() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/once");
+    socket.send(Message::text("now")).expect("it is open");
+    assert_eq!(socket.read().expect("an answer"), Message::text("answer"));
+    program.signal(Signal::SIGTERM);
+    assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+    expect_over(&mut socket);
+    let ended = program.end();
+    ended.expect_code(0).expect_said(&["0 cut off"]);
+    // It counts as one that waits a second after its answer, and has another to learn of the end.
+    assert!(ended.took < Duration::from_secs(8), "{:?}\n{ended}", ended.took);
+}
+
+/// Gives a handler so many milliseconds of work, and leaves.
+fn leave_at_work(program: &mut Program, milliseconds: u32) {
+    let mut socket = connect(program, "/busy");
+    socket.send(Message::text(milliseconds.to_string())).expect("it is open");
+    program.wait_until_said("busy");
+}
+
+#[test]
+fn a_handler_whose_client_has_gone_is_waited_for() {
+    let mut program = program!("routes").start();
+    leave_at_work(&mut program, 3000);
+    let ended = program.stop();
+    ended.expect_code(0);
+    let did = ended.did();
+    assert!(matches!(did[..], ["busy", "busy sent" | "busy failed", "flush", "close_db"]), "\n{ended}");
+}
+
+#[test]
+fn a_handler_whose_client_has_gone_has_the_time_of_a_request() {
+    let mut program = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "3s").start();
+    leave_at_work(&mut program, 60_000);
+    let ended = program.stop();
+    ended.expect_code(3).expect_took(Duration::from_secs(3)).expect_said(&["request cut off: GET /busy "]);
+    ended.expect_did(&["busy", "flush", "close_db"]);
+}
