@@ -1,9 +1,9 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [workers=N] [spread=MILLISECONDS] [clears] [log=PATH] [address=ADDRESS secure=ADDRESS]`
+//! [workers=N] [spread=MILLISECONDS] [clears] [observes] [log=PATH] [address=ADDRESS secure=ADDRESS]`
 //!
 //! It has one worker if `max-connections` says how many it takes, otherwise two or as many as `workers` says. With
 //! `spread` its web sockets are closed over that time, and with `clears` it removes what it is given about a
-//! connection.
+//! connection. With `observes` it says when it can't accept connections, and when it can again.
 //!
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
 //! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
@@ -23,7 +23,7 @@ use actix_web::body::BodyStream;
 use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
-use lifecycle_runtime::{Dep, Hook, Http, Lifecycle, Stop, on_shutdown, on_startup};
+use lifecycle_runtime::{Dep, Event, Hook, Http, Lifecycle, Observer, Stop, on_shutdown, on_startup};
 use lifecycle_tests::act::{end_with_stdin, heard, say, told_to};
 use lifecycle_tests::certificate;
 use tokio::runtime::Handle;
@@ -198,6 +198,19 @@ fn routes(app: &mut ServiceConfig) {
         .route("/early/{milliseconds}", web::post().to(measured::early));
 }
 
+/// Says whether the server can accept connections.
+struct TellsOfAccepting;
+
+impl Observer for TellsOfAccepting {
+    fn on_event(&self, _at: Duration, event: &Event) {
+        match event {
+            Event::AcceptFailed { .. } => say("accept failed"),
+            Event::AcceptRecovered { .. } => say("accept recovered"),
+            _ => {}
+        }
+    }
+}
+
 fn millis(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
@@ -238,7 +251,10 @@ fn main() -> ExitCode {
     if !unix.is_empty() {
         beside = Some(server().bind(format!("unix:{unix}")));
     }
-    let lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]).http(http);
+    let mut lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]).http(http);
+    if std::env::args().any(|argument| argument == "observes") {
+        lifecycle = lifecycle.observer(TellsOfAccepting);
+    }
     match beside {
         Some(other) => lifecycle.http(other).run(),
         None => lifecycle.run(),
