@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use crate::harness::{Program, Signal, program};
+use crate::output::with_full_stderr;
 
 /// Of the programs that are told so.
 const GRACE: Duration = Duration::from_secs(2);
@@ -39,6 +40,28 @@ fn a_signal_after_a_run_that_was_refused_does_not_change_the_exit_code() {
     program.signal(Signal::SIGTERM);
     program.tell("main");
     program.end().expect_code(2).expect_did(&["main drops", "main dropped"]);
+}
+
+#[test]
+fn a_signal_in_the_last_instant_does_not_change_the_exit_code() {
+    for _ in 0..50 {
+        let mut program = after_run("run");
+        program.wait_for("exit code 0");
+        // The process may be gone.
+        let _ = nix::sys::signal::kill(program.pid(), Signal::SIGTERM);
+        program.end().expect_code(0).expect_did(&["db", "flush", "close_db"]);
+    }
+}
+
+#[test]
+fn a_signal_after_the_last_hook_does_not_change_the_exit_code_though_nobody_reads_of_it() {
+    for _ in 0..10 {
+        let (mut program, _reader) = with_full_stderr(program!("service"));
+        program.signal(Signal::SIGTERM);
+        program.wait_until_said("close_db");
+        program.signal(Signal::SIGTERM);
+        program.end().expect_code(0).expect_took(Duration::ZERO);
+    }
 }
 
 #[test]

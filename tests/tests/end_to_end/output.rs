@@ -41,7 +41,7 @@ pub(crate) fn fill(mut pipe: impl AsFd + Write) {
 }
 
 /// Starts a program whose stderr is full, and keeps it so.
-fn with_full_stderr(start: Start) -> (Program, PipeReader) {
+pub(crate) fn with_full_stderr(start: Start) -> (Program, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
     fill(&writer);
     (started(start.stderr(writer)), reader)
