@@ -107,6 +107,7 @@ fn fail(name: &str, fault: &str) -> Result<(), Broken> {
     match fault {
         "" | "panic-at-drop" | "hang-at-drop" => Ok(()),
         "fail" => Err(Broken(3)),
+        "fail-in-disguise" => Err(Broken(4)),
         "abort" => std::process::abort(),
         // Clears the screen, and claims what is not so.
         "fail-loudly" => panic!("\x1b[2Jgone\rblank\u{9b}31m\nlifecycle: stopped, exit code 0"),
@@ -137,13 +138,15 @@ fn block_all_workers(name: &'static str) {
     block();
 }
 
-/// An error with as many causes as are below this number.
+/// An error with as many causes as are below this number, up to 3.
 #[derive(Debug)]
 pub struct Broken(pub u8);
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            // As with `fail-loudly`.
+            4 => "\x1b[2Jgone\nlifecycle: stopped, exit code 0",
             3 => "can't open the store",
             2 => "page 7 is unreadable",
             _ => "the disk is on fire",

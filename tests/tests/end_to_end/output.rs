@@ -221,6 +221,16 @@ fn no_control_character_of_an_error_reaches_a_terminal_or_looks_like_a_line_of_o
 }
 
 #[test]
+fn an_error_does_not_say_that_the_program_has_stopped() {
+    let ended = program!("service").args("flush=fail-in-disguise").start().ready().stop();
+    ended.expect_code(3).expect_said(&[r"failed: \u{1b}[2Jgone"]);
+    let stderr = ended.stderr();
+    assert!(!stderr.contains('\x1b'), "{ended}");
+    let stopped: Vec<_> = stderr.lines().filter(|line| line.starts_with("lifecycle: stopped")).collect();
+    assert!(matches!(stopped[..], [last] if last.ends_with("failed: flush, exit code 3")), "{ended}");
+}
+
+#[test]
 fn a_socket_as_systemd_has_it_is_written_to_at_once_and_holds_nothing_up() {
     let (mut reader, writer) = UnixStream::pair().expect("a socket");
     let mut program = started(program!("service").args("flush=abort").stderr(OwnedFd::from(writer)));
