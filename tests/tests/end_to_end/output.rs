@@ -1,7 +1,7 @@
 //! What goes to stderr, and what happens when it does not get there.
 
 use std::fs::File;
-use std::io::{PipeReader, Read, Write, pipe};
+use std::io::{PipeReader, Read, Seek, Write, pipe};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -193,6 +193,21 @@ fn what_a_hook_began_with_is_written_however_the_hook_ends_the_process() {
         let ended = program!("service").args("flush=abort").start().ready().stop();
         assert_eq!(ended.status.code(), None, "{ended}");
         ended.expect_said(&["lifecycle: run flush"]);
+    }
+}
+
+#[test]
+fn what_a_hook_began_with_reaches_a_file_however_the_hook_ends_the_process() {
+    for _ in 0..20 {
+        let mut file = tempfile::tempfile().expect("a file");
+        let writer = file.try_clone().expect("a file");
+        let mut program = started(program!("service").args("flush=abort").stderr(writer));
+        program.signal(Signal::SIGTERM);
+        program.end();
+        let mut all = String::new();
+        file.rewind().expect("a file");
+        file.read_to_string(&mut all).expect("a text");
+        assert!(all.ends_with("lifecycle: run flush\n"), "{all}");
     }
 }
 
