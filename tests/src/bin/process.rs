@@ -21,10 +21,10 @@ use lifecycle_tests::act::{Broken, act, end_with_stdin, has_heard, heard, say, t
 use tokio::runtime::{Builder, Runtime};
 
 #[on_startup]
-async fn db() -> String {
+async fn db() -> Result<String, Broken> {
     end_with_stdin();
-    say("db");
-    "rows".to_owned()
+    act("db").await?;
+    Ok("rows".to_owned())
 }
 
 #[on_shutdown]

@@ -38,6 +38,26 @@ fn a_run_whose_future_is_dropped_hears_signals_until_its_end() {
 }
 
 #[test]
+fn a_start_whose_future_is_dropped_is_taken_back() {
+    for mode in MODES {
+        let start = program!("process").without_env("LIFECYCLE_BIND").args(&format!("{mode} db=hang"));
+        let mut program = start.start();
+        program.wait_until_said("db");
+        program.tell("drop");
+        program.wait_for("stopped (the future of `serve` was dropped)");
+        let pid = program.pid();
+        program.wait_while(|| cfg!(target_os = "linux") && system::has_thread(pid, "lifecycle-signals"));
+        program.tell("exit");
+        let ended = program.end();
+        ended.expect_code(0).expect_said(&["start failed: stopped: the future of `serve` was dropped", "exit code 1"]);
+        // Nothing had started that could be torn down.
+        ended.expect_not_said(&["ready"]);
+        let hooks: Vec<_> = ended.did().into_iter().filter(|line| !["serve dropped", "over"].contains(line)).collect();
+        assert_eq!(hooks, ["db", "db dropped"], "{mode}\n{ended}");
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_signal_after_its_end_ends_the_process_by_default() {
     for mode in MODES {
