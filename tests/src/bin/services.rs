@@ -1,13 +1,17 @@
 //! Services beside a server: `services [HOOK[=FAULT]]...`
 //!
 //! It has the hooks of `BASE`, and those that are named. `GET /held` is answered once `held` has come on stdin.
+//! With `observer=stop` an observer hangs when it is told of the stop, with `observer=brief` when it is told of the end of
+//! the service of that name.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::{App, web};
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::{
+    Dep, Event, Hook, HookMeta, Lifecycle, Observer, Service, Stop, on_shutdown, on_startup, service,
+};
 use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
 
 #[on_startup]
@@ -121,7 +125,14 @@ fn stuck_thread(stop: Stop) -> Result<(), Broken> {
     act_blocking("stuck_thread")
 }
 
-const MORE: [&HookMeta; 10] = [
+/// Ends by itself.
+#[service]
+async fn brief() {
+    say("brief");
+}
+
+const MORE: [&HookMeta; 11] = [
+    brief::META,
     outbox::META,
     last_mail::META,
     tail::META,
@@ -134,6 +145,22 @@ const MORE: [&HookMeta; 10] = [
     stuck_thread::META,
 ];
 
+struct Hangs;
+
+impl Observer for Hangs {
+    fn on_event(&self, _at: Duration, event: &Event) {
+        let hangs = match event {
+            Event::StopBegun { .. } => told_to("observer") == "stop",
+            Event::HookEnded { hook, .. } => told_to("observer") == hook.name(),
+            _ => false,
+        };
+        if hangs {
+            say("observer hangs");
+            std::thread::sleep(Duration::from_secs(600));
+        }
+    }
+}
+
 async fn held() -> &'static str {
     say("held");
     heard("held").await;
@@ -144,5 +171,9 @@ fn main() -> ExitCode {
     end_with_stdin();
     let is_named = |hook: &&HookMeta| std::env::args().any(|argument| argument.split('=').next() == Some(hook.name()));
     let hooks = BASE.into_iter().chain(MORE.into_iter().filter(is_named));
-    Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held))).run()
+    let mut lifecycle = Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held)));
+    if !told_to("observer").is_empty() {
+        lifecycle = lifecycle.observer(Hangs);
+    }
+    lifecycle.run()
 }

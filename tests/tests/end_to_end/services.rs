@@ -215,3 +215,25 @@ fn the_process_is_not_ready_while_a_service_backs_off() {
     program.wait_for(&format!("  distant (tests/src/bin/services.rs:{}, #[service]) backing off ", line("distant")));
     program.stop().expect_code(0).expect_took(Duration::ZERO);
 }
+
+#[test]
+fn an_observer_that_does_not_return_is_told_of_and_left_behind() {
+    let start = program!("services").args("brief observer=brief").env("LIFECYCLE_GRACE", "5s");
+    let mut program = start.start().ready();
+    program.wait_until_said("observer hangs");
+    let ended = program.stop();
+    // The end of the grace period leaves time to say so.
+    ended.expect_took(Duration::from_secs(4));
+    ended.expect_said(&["an observer of events has not returned, and has not seen all of them"]);
+    assert!(ended.did().contains(&"close_db"), "\n{ended}");
+}
+
+#[test]
+fn an_observer_that_holds_the_stop_up_is_ended_with_the_process() {
+    let start = program!("services").args("observer=stop").env("LIFECYCLE_GRACE", "2s");
+    let mut program = start.start().ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("observer hangs");
+    let ended = program.end();
+    ended.expect_code(3).expect_took(Duration::from_secs(2)).expect_said(&["the grace period of 2 s is over"]);
+}
