@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -64,11 +64,26 @@ fn what_waits_for_a_busy_server_is_served_or_refused_in_words() {
 
 #[test]
 fn connections_that_come_with_the_signal_are_served_or_refused_in_words() {
-    let address = own_address();
-    let mut program = program!("routes").env("LIFECYCLE_BIND", &address).start().ready();
+    crowded(&own_address());
+}
+
+#[test]
+fn so_are_those_that_come_over_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("SKIPPED, there is no IPv6 here: connections that come with the signal");
+        return;
+    }
+    // Of all of 127.0.0.0/8 there is no like, so the port is this process's own, and none that somebody gets who asks
+    // for a free one.
+    crowded(&format!("[::1]:{}", 10_000 + std::process::id() % 10_000));
+}
+
+/// Has a crowd come to a server at this address, and stops it.
+fn crowded(address: &str) {
+    let mut program = program!("routes").env("LIFECYCLE_BIND", address).start().ready();
     let connected = Arc::new(AtomicUsize::new(0));
     let crowd = |_| {
-        let (address, connected) = (address.clone(), Arc::clone(&connected));
+        let (address, connected) = (address.to_owned(), Arc::clone(&connected));
         thread::spawn(move || crowd_in(&address, &connected))
     };
     let threads: Vec<_> = (0..4).map(crowd).collect();
