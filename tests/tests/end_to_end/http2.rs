@@ -251,3 +251,52 @@ fn connections_full_of_streams_lose_none() {
         },
     );
 }
+
+#[test]
+fn a_goodbye_of_the_client_cuts_no_stream_of_its_own() {
+    with_both(identity, async |mut server| {
+        let mut wire = server.wire();
+        wire.get(1, "/held/early");
+        server.program.wait_until_said("held early");
+        server.stop();
+        assert_eq!(wire.last_stream(), 1);
+        wire.say_goodbye();
+        wire.round_trip();
+        server.program.tell("early");
+        let seen = wire.rest();
+        assert_eq!(seen.bodies.get(&1).map(String::as_str), Some("early"), "{seen:?}");
+        assert!(seen.resets.is_empty(), "{seen:?}");
+        expect_gone(server).expect_said(&["1 request finished"]);
+    });
+}
+
+#[test]
+fn an_idle_connection_is_kept_for_a_client_that_answers() {
+    with_both(
+        |start| start.env("LIFECYCLE_KEEP_ALIVE", "1s"),
+        async |server| {
+            let mut wire = server.wire();
+            wire.get(1, "/");
+            assert_eq!(wire.body(1), "ok");
+            (0..3).for_each(|_| wire.ping());
+            wire.get(3, "/");
+            assert_eq!(wire.body(3), "ok");
+            server.program.stop().expect_code(0);
+        },
+    );
+}
+
+#[test]
+fn an_idle_connection_is_dropped_if_its_client_does_not_answer() {
+    with_both(
+        |start| start.env("LIFECYCLE_KEEP_ALIVE", "1s"),
+        async |server| {
+            let mut wire = server.wire().mute();
+            wire.get(1, "/");
+            assert_eq!(wire.body(1), "ok");
+            wire.ping();
+            wire.expect_end();
+            server.program.stop().expect_code(0);
+        },
+    );
+}

@@ -16,10 +16,16 @@ enum Frame {
     Data { stream: u32, bytes: Vec<u8>, is_end: bool },
     Reset { stream: u32, code: u32 },
     GoAway { last: u32, code: u32 },
+    Ping,
+    Pong,
 }
 
 /// A connection that does what it is told to.
-pub(crate) struct Wire(Connection<Box<dyn Transport>>);
+pub(crate) struct Wire {
+    connection: Connection<Box<dyn Transport>>,
+    /// Whether it answers a PING.
+    answers: bool,
+}
 
 /// All that a connection brought until its end.
 #[derive(Debug, Default)]
@@ -45,9 +51,30 @@ impl Wire {
     pub(crate) fn over(stream: impl Transport + 'static) -> Self {
         let mut connection = Connection::<Box<dyn Transport>>::over(Box::new(stream));
         connection.write(PREFACE).expect("it listens");
-        let mut wire = Self(connection);
+        let mut wire = Self { connection, answers: true };
         wire.write(SETTINGS, 0, 0, &[]);
         wire
+    }
+
+    /// Never answers a PING.
+    pub(crate) fn mute(self) -> Self {
+        Self { answers: false, ..self }
+    }
+
+    /// Says goodbye: it takes none of the server's streams.
+    pub(crate) fn say_goodbye(&mut self) {
+        self.write(GOAWAY, 0, 0, &[0; 8]);
+    }
+
+    /// Waits until the server has read everything that was sent.
+    pub(crate) fn round_trip(&mut self) {
+        self.write(PING, 0, 0, b"seen all");
+        while self.frame().expect("an answer") != Frame::Pong {}
+    }
+
+    /// Waits for a PING.
+    pub(crate) fn ping(&mut self) {
+        while self.frame().expect("a PING") != Frame::Ping {}
     }
 
     /// Opens a stream: a request without a body.
@@ -64,19 +91,22 @@ impl Wire {
     /// Waits for a frame; none comes after the connection's end.
     fn frame(&mut self) -> Option<Frame> {
         loop {
-            let head = self.0.bytes(9).ok()?;
+            let head = self.connection.bytes(9).ok()?;
             let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
             let (kind, flags, stream) = (head[3], head[4], number(&head[5..]));
-            let payload = self.0.bytes(length).expect("a whole frame");
+            let payload = self.connection.bytes(length).expect("a whole frame");
             return Some(match kind {
                 SETTINGS if flags & ACK == 0 => {
                     self.write(SETTINGS, ACK, 0, &[]);
                     continue;
                 }
                 PING if flags & ACK == 0 => {
-                    self.write(PING, ACK, 0, &payload);
-                    continue;
+                    if self.answers {
+                        self.write(PING, ACK, 0, &payload);
+                    }
+                    Frame::Ping
                 }
+                PING => Frame::Pong,
                 HEADERS => Frame::Headers { stream },
                 DATA => Frame::Data { stream, bytes: payload, is_end: flags & END_STREAM != 0 },
                 RST_STREAM => Frame::Reset { stream, code: number(&payload) },
@@ -90,7 +120,7 @@ impl Wire {
     pub(crate) fn last_stream(&mut self) -> u32 {
         loop {
             match self.frame().expect("a goodbye") {
-                Frame::GoAway { last: ANY_STREAM, code: 0 } => {}
+                Frame::GoAway { last: ANY_STREAM, code: 0 } | Frame::Ping => {}
                 Frame::GoAway { last, code: 0 } => return last,
                 other => panic!("{other:?}"),
             }
@@ -108,7 +138,7 @@ impl Wire {
                         return String::from_utf8(body).expect("a text");
                     }
                 }
-                Frame::Headers { .. } => {}
+                Frame::Headers { .. } | Frame::Ping => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -120,7 +150,7 @@ impl Wire {
         let mut bodies = BTreeMap::<u32, Vec<u8>>::new();
         while let Some(frame) = self.frame() {
             match frame {
-                Frame::Headers { .. } => {}
+                Frame::Headers { .. } | Frame::Ping | Frame::Pong => {}
                 Frame::Data { stream, bytes, is_end } => {
                     bodies.entry(stream).or_default().extend(bytes);
                     if is_end {
@@ -132,12 +162,17 @@ impl Wire {
                 Frame::GoAway { last, code } => seen.goodbyes.push((last, code)),
             }
         }
-        assert_eq!(self.0.ending(), Ending::Closed, "{seen:?}");
+        assert_eq!(self.connection.ending(), Ending::Closed, "{seen:?}");
         seen
+    }
+
+    /// Waits for the end of the connection, however it comes.
+    pub(crate) fn expect_end(mut self) {
+        while self.frame().is_some() {}
     }
 
     fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         // The server may have closed the connection: reading tells.
-        let _ = self.0.write(&frame(kind, flags, stream, payload));
+        let _ = self.connection.write(&frame(kind, flags, stream, payload));
     }
 }
