@@ -185,3 +185,27 @@ fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
     assert!(!closes && (Duration::from_millis(500)..Duration::from_secs(30)).contains(&took), "{took:?}");
     assert!(kept("off").0);
 }
+
+#[test]
+fn a_client_that_thinks_for_longer_than_actix_waits_finds_its_connection_open() {
+    let mut program = program!("routes").start();
+    let mut client = kept_alive(&program.address());
+    // `HttpServer` would close it after 5 s.
+    let answered = Instant::now();
+    program.wait_while(|| answered.elapsed() < Duration::from_millis(6500));
+    client.send("GET /").expect("it is open");
+    assert_eq!(client.response().expect("a response").status, 200);
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn idle_connections_have_no_more_time_than_the_drain() {
+    let start = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "20s").env("LIFECYCLE_DRAIN_TIMEOUT", "1s");
+    let mut program = start.start();
+    let address = program.address();
+    let _clients = [kept_alive(&address), kept_alive(&address)];
+    let ended = program.stop();
+    // Nothing was asked, so no request was cut.
+    ended.expect_code(0).expect_took(Duration::from_secs(1)).expect_did(&["flush", "close_db"]);
+    ended.expect_said(&["2 requests finished, 0 cut off, 2 connections cut off"]);
+}
