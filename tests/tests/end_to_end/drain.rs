@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use socket2::SockRef;
+
 use crate::harness::{Signal, program};
-use crate::http::{Connection, Lost, request};
+use crate::http::{Connection, Lost, request, tcp};
 use crate::{STARTED, STOPPED};
 
 #[test]
@@ -100,4 +102,20 @@ fn a_handler_that_panics_takes_nothing_else_down() {
     let ended = program.stop();
     ended.expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
     ended.expect_said(&["1 request finished, 0 cut off, 1 panicked"]);
+}
+
+#[test]
+fn a_client_that_goes_away_is_counted() {
+    let mut program = program!("service").start();
+    let stream = tcp(&program.address()).expect("it listens");
+    // By a reset: one that has closed its half may still read.
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+    let mut client = Connection::over(stream);
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    drop(client);
+    program.wait_until_said("held dropped");
+    let ended = program.stop();
+    ended.expect_code(0).expect_took(Duration::ZERO);
+    ended.expect_said(&["0 requests finished, 0 cut off, 1 client went away before its response"]);
 }
