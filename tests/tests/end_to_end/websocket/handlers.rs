@@ -23,6 +23,22 @@ fn a_handler_that_has_answered_and_reads_no_more_holds_nothing_up() {
     assert!(ended.took < Duration::from_secs(8), "{:?}\n{ended}", ended.took);
 }
 
+#[test]
+fn nor_does_one_that_answers_in_the_stop_and_reads_no_more() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/once");
+    socket.send(Message::text("wait")).expect("it is open");
+    program.wait_until_said("once");
+    program.signal(Signal::SIGTERM);
+    // The quiet window is over.
+    program.wait_for("waiting for GET /once ");
+    program.tell("once");
+    assert_eq!(socket.read().expect("an answer"), Message::text("answer"));
+    assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+    expect_over(&mut socket);
+    program.end().expect_code(0).expect_said(&["0 cut off"]);
+}
+
 /// Gives a handler so many milliseconds of work, and leaves.
 fn leave_at_work(program: &mut Program, milliseconds: u32) {
     let mut socket = connect(program, "/busy");
