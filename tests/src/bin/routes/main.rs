@@ -192,6 +192,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/busy", web::get().to(websocket::busy))
         .route("/farewell", web::get().to(websocket::farewell))
         .route("/once", web::get().to(websocket::once))
+        .route("/panics", web::get().to(websocket::panics))
         .route("/big/{length}", web::get().to(measured::big))
         .route("/slow/{milliseconds}", web::get().to(measured::slow))
         .route("/stream/{milliseconds}", web::get().to(measured::stream))

@@ -4,9 +4,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use actix_web::web::Payload;
+use actix_web::body::BodyStream;
+use actix_web::web::{Bytes, Payload};
 use actix_web::{Error, HttpRequest, HttpResponse, rt};
 use actix_ws::{CloseCode, CloseReason, Message, Session};
+use futures_util::{StreamExt, stream};
 use lifecycle_runtime::Stop;
 use lifecycle_tests::act::{heard, say};
 
@@ -81,6 +83,17 @@ pub(crate) async fn once(request: HttpRequest, body: Payload) -> Result<HttpResp
         drop(messages);
     });
     Ok(response)
+}
+
+/// Breaks down in the middle of what it sends, when `panic` comes on stdin.
+pub(crate) async fn panics(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, _, messages) = actix_ws::handle(&request, body)?;
+    let messages = stream::once(async move {
+        let _messages = messages;
+        heard("panic").await;
+        panic!("the stream has no idea");
+    });
+    Ok(response.set_body(BodyStream::new(messages.map(|()| Ok::<_, Error>(Bytes::new())))).map_into_boxed_body())
 }
 
 /// Works on each message for as many milliseconds as it says, and answers then.

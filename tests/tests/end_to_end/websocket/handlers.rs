@@ -5,7 +5,7 @@ use std::time::Duration;
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{connect, expect_over, goodbye, nothing};
+use super::{connect, expect_over, goodbye, mute, nothing};
 use crate::harness::{Program, Signal, program};
 
 #[test]
@@ -63,4 +63,26 @@ fn a_handler_whose_client_has_gone_has_the_time_of_a_request() {
     let ended = program.stop();
     ended.expect_code(3).expect_took(Duration::from_secs(3)).expect_said(&["request cut off: GET /busy "]);
     ended.expect_did(&["busy", "flush", "close_db"]);
+}
+
+#[test]
+fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
+    let mut program = program!("routes").start();
+    let mut client = mute(&mut program, "/panics");
+    let mut program = program.ready();
+    program.tell("panic");
+    assert!(client.is_closed());
+    // What is left of it goes while the client learns of its end.
+    for asked in 1..=10 {
+        program.signal(Signal::SIGUSR1);
+        program.wait_for_times("lifecycle: ready for ", asked);
+    }
+    program.signal(Signal::SIGTERM);
+    let ended = program.end();
+    ended
+        .expect_code(0)
+        .expect_took(Duration::ZERO)
+        .expect_said(&[", running nothing", "0 requests finished, 0 cut off"]);
+    let counted = ["1 panicked", "1 failed"].iter().filter(|counted| ended.stderr().contains(**counted)).count();
+    assert_eq!(counted, 1, "\n{ended}");
 }
