@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -39,30 +40,37 @@ fn nor_does_one_that_answers_in_the_stop_and_reads_no_more() {
     program.end().expect_code(0).expect_said(&["0 cut off"]);
 }
 
-/// Gives a handler so many milliseconds of work, and leaves.
-fn leave_at_work(program: &mut Program, milliseconds: u32) {
+/// Gives a handler so many milliseconds of work, and leaves: in order, or by a reset.
+fn leave_at_work(program: &mut Program, milliseconds: u32, resets: bool) {
     let mut socket = connect(program, "/busy");
     socket.send(Message::text(milliseconds.to_string())).expect("it is open");
     program.wait_until_said("busy");
+    if resets {
+        SockRef::from(socket.get_ref()).set_linger(Some(Duration::ZERO)).expect("a socket");
+    }
 }
 
 #[test]
 fn a_handler_whose_client_has_gone_is_waited_for() {
-    let mut program = program!("routes").start();
-    leave_at_work(&mut program, 3000);
-    let ended = program.stop();
-    ended.expect_code(0);
-    let did = ended.did();
-    assert!(matches!(did[..], ["busy", "busy sent" | "busy failed", "flush", "close_db"]), "\n{ended}");
+    for resets in [false, true] {
+        let mut program = program!("routes").start();
+        leave_at_work(&mut program, 3000, resets);
+        let ended = program.stop();
+        ended.expect_code(0);
+        let did = ended.did();
+        assert!(matches!(did[..], ["busy", "busy sent" | "busy failed", "flush", "close_db"]), "\n{ended}");
+    }
 }
 
 #[test]
 fn a_handler_whose_client_has_gone_has_the_time_of_a_request() {
-    let mut program = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "3s").start();
-    leave_at_work(&mut program, 60_000);
-    let ended = program.stop();
-    ended.expect_code(3).expect_took(Duration::from_secs(3)).expect_said(&["request cut off: GET /busy "]);
-    ended.expect_did(&["busy", "flush", "close_db"]);
+    for resets in [false, true] {
+        let mut program = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "3s").start();
+        leave_at_work(&mut program, 60_000, resets);
+        let ended = program.stop();
+        ended.expect_code(3).expect_took(Duration::from_secs(3)).expect_said(&["request cut off: GET /busy "]);
+        ended.expect_did(&["busy", "flush", "close_db"]);
+    }
 }
 
 #[test]
