@@ -13,12 +13,13 @@ pub(super) mod sample;
 mod tests;
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::task::Waker;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::connection::InFlight;
 pub(super) use body::WebSocketBody;
@@ -167,10 +168,23 @@ impl WebSocket {
         self.answered_at.get().map(|at| at + ANSWERED)
     }
 
-    /// Waits for the handler, whose connection has ended, to end as well: if it learns of that, which it has some time for.
+    /// Waits for the handler, whose connection has ended, to end as well: until it has worked on what it has got, and then if
+    /// it learns of the end, which it has some time for.
     pub(super) async fn handler_ended(&self, patience: Duration) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
+        }
+        while self.is_working() {
+            let answered = async {
+                match self.answered_by() {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.turned.notified() => {}
+                () = answered => {}
+            }
         }
         let learns = self.wait_for(|handler| matches!(handler, Handler::Ending | Handler::Gone));
         if tokio::time::timeout(patience, learns).await.is_ok() {

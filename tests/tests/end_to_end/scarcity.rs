@@ -78,7 +78,7 @@ impl Scarce {
 
 #[test]
 fn a_stop_without_descriptors_serves_what_waits_once_there_are_some() {
-    let mut scarce = Scarce::start("", |start| start).exhaust();
+    let scarce = Scarce::start("", |start| start).exhaust();
     let mut waiting = scarce.waiting();
 
     for _ in 0..10 {
