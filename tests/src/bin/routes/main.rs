@@ -186,6 +186,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/broken", web::get().to(broken))
         .route("/handles", web::get().to(handles))
         .route("/echo", web::get().to(websocket::echo))
+        .route("/loud", web::get().to(websocket::loud))
         .route("/chatty", web::get().to(websocket::chatty))
         .route("/flood", web::get().to(websocket::flood))
         .route("/polite", web::get().to(websocket::polite))

@@ -32,6 +32,20 @@ pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
+/// Sends back what it gets, and says what that was.
+pub(crate) async fn loud(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        while let Some(Ok(Message::Text(text))) = messages.recv().await {
+            say(&format!("loud {text}"));
+            if session.text(text).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(response)
+}
+
 /// Sends as fast as it can, numbered and each longer than fits into one write. Says so if it can't any more.
 pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, session, _) = actix_ws::handle(&request, body)?;
