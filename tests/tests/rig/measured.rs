@@ -59,7 +59,8 @@ fn a_round_trip_takes_its_time_and_little_more() {
             (0..20).map(|_| round_trip()).min().expect("some")
         });
         println!("{} measured: {fastest:?}", rig.link());
-        assert!(fastest >= rtt && fastest < rtt + MS, "{fastest:?} instead of {rtt:?}");
+        // A busy machine adds to it.
+        assert!(fastest >= rtt && fastest < rtt + 20 * MS, "{fastest:?} instead of {rtt:?}");
     }
 }
 
@@ -147,19 +148,30 @@ fn clients_run_at_the_same_time() {
     assert!(began.elapsed() < 2000 * MS, "{:?}: one after the other", began.elapsed());
 }
 
+#[track_caller]
+fn wait_until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < LIMIT, "not in {LIMIT:?}");
+        thread::sleep(MS);
+    }
+}
+
 #[test]
 fn nothing_is_left_of_a_rig() {
-    // Threads have the name of their rig's direction.
+    let rig = rig!(Link::rtt(1));
+    let name = format!("rig {} ", rig.number());
     let relays = || {
         let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        names.filter(|name| name.starts_with("rig ")).count()
+        names.filter(|other| other.starts_with(&name)).count()
     };
-    let rig = rig!(Link::rtt(1));
     let namespace = rig.client_namespace().clone();
     let devices = || namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/dev").expect("Linux"));
-    assert!(relays() >= 2);
+    wait_until(|| relays() == 2);
     assert!(devices().contains("rig:"));
     drop(rig);
     assert!(!devices().contains("rig:"), "{}", devices());
+    // The system lists a thread for a moment longer than it takes to wait for its end.
+    wait_until(|| relays() == 0);
 }

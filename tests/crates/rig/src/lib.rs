@@ -36,6 +36,7 @@ mod relay;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
@@ -56,6 +57,7 @@ const MTU: u16 = 1500;
 
 /// Two network namespaces and the link between them.
 pub struct Rig {
+    number: usize,
     server: Namespace,
     client: Namespace,
     relay: Relay,
@@ -75,11 +77,21 @@ impl Rig {
     ///
     /// This is not Linux, not root, or there is no `/dev/net/tun`.
     pub fn new(link: Link) -> io::Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+
         let (server, server_device) = side(Self::SERVER)?;
         let (client, client_device) = side(Self::CLIENT)?;
         let capture = Capture::from_environment()?.map(Arc::new);
-        let relay = Relay::start(server_device, client_device, &link, capture.as_ref())?;
-        Ok(Self { server, client, relay, link })
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let relay = Relay::start(number, server_device, client_device, &link, capture.as_ref())?;
+        Ok(Self { number, server, client, relay, link })
+    }
+
+    /// Returns the number of the rig in this process. The names of its threads begin with it: `rig 7 in` is that of the
+    /// packets to the server.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// Returns what the packets go through.

@@ -60,6 +60,7 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn start(
+        number: usize,
         server: SyncDevice,
         client: SyncDevice,
         link: &Link,
@@ -86,7 +87,11 @@ impl Relay {
                 capture: capture.cloned(),
             };
             let stopped = stopped.try_clone()?;
-            let name = format!("rig {direction:?}");
+            // No more of a name than 15 bytes is kept.
+            let name = match direction {
+                Direction::ToServer => format!("rig {number} in"),
+                Direction::ToClient => format!("rig {number} out"),
+            };
             threads.push(thread::Builder::new().name(name).spawn(move || lane.run(&stopped))?);
         }
         Ok(Self { threads, counters, dropped, stop: Some(stop) })
