@@ -1,12 +1,13 @@
 //! Requests in flight at the signal, one behind another included: each gets its whole response.
 
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::clients::{Client, Http1, Protocol, Tally, connect};
 use crate::site::{Site, joined, tally};
 use crate::{DISTANCES, SLACK, WINDOW, at_each};
 
-/// Time that a handler takes, so that its response comes after every window.
+/// Time that a handler takes from the signal on, so that its response comes after every window.
 const SLOW: Duration = Duration::from_millis(800);
 
 #[test]
@@ -15,12 +16,14 @@ fn a_response_that_is_not_ready_at_the_signal_comes_whole() {
         let mut site = Site::start(protocol, link, |start| start);
         let client = site.client(|target| {
             let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
-            let reply = client.get("/slow/800");
+            let reply = client.get("/held/one");
             let is_last = reply.is_some_and(|reply| reply.is_last);
             (client.end(), is_last)
         });
-        site.program.wait_until_said("slow 1");
+        site.program.wait_until_said("held one");
         site.stop();
+        sleep(SLOW);
+        site.program.tell("one");
         let (journal, is_last) = joined(client);
         assert!(is_last, "nothing said that it is the last\n{journal}");
         let tally = Tally(vec![journal]);
@@ -56,16 +59,18 @@ fn a_request_behind_another_is_refused_and_does_not_run() {
         let client = site.client(|target| {
             let mut client =
                 Http1::connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
-            let both = "GET /slow/500 HTTP/1.1\r\nHost: test\r\n\r\nGET /run/late HTTP/1.1\r\nHost: test\r\n\r\n";
-            client.write("GET /slow/500", both.as_bytes());
+            let both = "GET /held/one HTTP/1.1\r\nHost: test\r\n\r\nGET /run/late HTTP/1.1\r\nHost: test\r\n\r\n";
+            client.write("GET /held/one", both.as_bytes());
             let first = client.receive();
             assert!(first.is_some_and(|reply| reply.is_last), "it is not the last\n{}", client.journal);
             client.write("GET /run/late", b"");
             client.receive();
             Box::new(client).end()
         });
-        site.program.wait_until_said("slow 1");
+        site.program.wait_until_said("held one");
         site.stop();
+        sleep(SLOW);
+        site.program.tell("one");
         let tally = tally([client]);
         tally.expect_nothing_lost();
         assert_eq!((tally.answered(), tally.not_executed()), (1, 1), "{}", tally.journals());

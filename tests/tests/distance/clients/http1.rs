@@ -1,6 +1,6 @@
 //! Client of HTTP/1.1, over TCP or TLS.
 
-use lifecycle_tests::http::{Connection, Ending, Lost, Transport};
+use lifecycle_tests::http::{Connection, Ending, Lost, Response, Transport};
 
 use super::{Client, Journal, Outcome, Reply, Target};
 
@@ -56,23 +56,19 @@ impl Http1 {
         Box::new(self).end()
     }
 
-    /// Returns whether all that was to be sent could be.
-    pub(crate) fn has_sent_all(&self) -> bool {
-        self.unsent.is_none()
-    }
-}
-
-impl Client for Http1 {
-    fn send(&mut self, path: &str) {
-        let request = format!("GET {path}");
-        self.journal.note(format_args!("{request}: sent"));
-        let head = format!("{request} HTTP/1.1\r\nHost: test\r\n\r\n");
-        self.write(&request, head.as_bytes());
+    /// Waits for a response in chunks, calls `begun` once its head is there, and writes down what became of it.
+    pub(crate) fn receive_chunks(&mut self, begun: impl FnOnce()) -> Option<Reply> {
+        let response = self.connection.response_head().and_then(|head| {
+            begun();
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+            Ok(Response { status, head, body: self.connection.chunks()? })
+        });
+        self.conclude(response)
     }
 
-    fn receive(&mut self) -> Option<Reply> {
+    fn conclude(&mut self, response: Result<Response, Lost>) -> Option<Reply> {
         let request = self.open.take().expect("something was sent");
-        let how = match self.connection.response() {
+        let how = match response {
             Ok(response) => {
                 let is_last = response.announces_close();
                 let length = response.body.len();
@@ -91,6 +87,25 @@ impl Client for Http1 {
         let how = format!("{how}{sending}");
         self.journal.outcome(&request, Outcome::Lost(how));
         None
+    }
+
+    /// Returns whether all that was to be sent could be.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        self.unsent.is_none()
+    }
+}
+
+impl Client for Http1 {
+    fn send(&mut self, path: &str) {
+        let request = format!("GET {path}");
+        self.journal.note(format_args!("{request}: sent"));
+        let head = format!("{request} HTTP/1.1\r\nHost: test\r\n\r\n");
+        self.write(&request, head.as_bytes());
+    }
+
+    fn receive(&mut self) -> Option<Reply> {
+        let response = self.connection.response();
+        self.conclude(response)
     }
 
     fn into_journal(self: Box<Self>) -> Journal {
