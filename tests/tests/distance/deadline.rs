@@ -1,6 +1,5 @@
 //! Requests that don't end: cut off at the deadline, named, and counted as what their clients saw.
 
-use std::thread::sleep;
 use std::time::Duration;
 
 use lifecycle_tests::http::head;
@@ -64,8 +63,6 @@ fn a_client_that_does_not_read_is_cut_off_and_named() {
             client.journal
         });
         site.program.wait_until_said("large");
-        // Until the buffers are full.
-        sleep(Duration::from_millis(200));
         site.stop();
         site.program.wait_for("server closed in");
         read.open();
