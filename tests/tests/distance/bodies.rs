@@ -59,13 +59,10 @@ fn upload_2(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
 }
 
 /// As Python's `http.client` and others do: the whole body is sent before the answer is looked for.
-fn refused_upload(target: &Target, length: usize, may_go: Option<&Gate>) -> Journal {
-    let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
-    let request = "POST /early/200";
+fn refused_upload(target: &Target, request: &str, length: usize, may_go: &Gate) -> Journal {
+    let mut client = Http1::connect(target, target.journal(request)).expect("it listens");
     client.write(request, head(request, length).as_bytes());
-    if let Some(gate) = may_go {
-        gate.wait();
-    }
+    may_go.wait();
     for chunk in vec![b'x'; length].chunks(16 * 1024) {
         client.write(request, chunk);
     }
@@ -75,8 +72,7 @@ fn refused_upload(target: &Target, length: usize, may_go: Option<&Gate>) -> Jour
     client.journal
 }
 
-/// Body that takes longer than the answer, at 10 Mbit/s and with a slow start, and less than a
-/// second more.
+/// Length of a body that takes longer than the answer, at 10 Mbit/s and with a slow start.
 fn length(rtt: Duration) -> usize {
     match rtt.as_millis() {
         0..=10 => 1024 << 10,
@@ -89,14 +85,23 @@ fn length(rtt: Duration) -> usize {
 #[test]
 fn an_answer_that_does_not_read_the_body_reaches_a_client_that_sends_all_of_it_first() {
     at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link.bandwidth(10_000_000), |start| start);
+        // A busy machine may take longer than the default to send a body.
+        let mut site = Site::start(protocol, link.bandwidth(10_000_000), |start| start.args("disconnect=5000"));
         let length = length(site.rtt);
-        let at_rest = joined(site.client(move |target| refused_upload(target, length, None)));
+        let upload = |site: &Site, request: &'static str| {
+            let (go, may_go) = gate();
+            (site.client(move |target| refused_upload(target, request, length, &may_go)), go)
+        };
+        let (client, go) = upload(&site, "POST /early/rest");
+        site.program.wait_until_said("early 1");
+        site.program.tell("rest");
+        go.open();
+        let at_rest = joined(client);
         assert_eq!(at_rest.statuses(), [413], "at rest\n{at_rest}");
-        let (go, may_go) = gate();
-        let client = site.client(move |target| refused_upload(target, length, Some(&may_go)));
+        let (client, go) = upload(&site, "POST /early/stop");
         site.program.wait_until_said("early 2");
         site.stop();
+        site.program.tell("stop");
         go.open();
         let mut tally = tally([client]);
         tally.expect_all(413);

@@ -22,7 +22,7 @@ fn stream_behind_the_last(malformed: usize) {
             while client.last_stream().is_none() && client.read_frame() {}
             let late = client.open("/run/late");
             // It is there before the response ends the connection.
-            sleep(target.origin.elapsed().min(Duration::from_millis(400)));
+            client.wait_until_heard();
             tell.open();
             client.wait(early);
             client.wait(late);

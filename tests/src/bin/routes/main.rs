@@ -1,9 +1,11 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [workers=N] [spread=MILLISECONDS] [clears] [observes] [log=PATH] [address=ADDRESS secure=ADDRESS]`
+//! [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [observes] [log=PATH]
+//! [address=ADDRESS secure=ADDRESS]`
 //!
 //! It has one worker if `max-connections` says how many it takes, otherwise two or as many as `workers` says. With
-//! `spread` its web sockets are closed over that time, and with `clears` it removes what it is given about a
-//! connection. With `observes` it says when it can't accept connections, and when it can again.
+//! `spread` its web sockets are closed over that time, `disconnect` is its `client_disconnect_timeout`, and with
+//! `clears` it removes what it is given about a connection. With `observes` it says when it can't accept connections,
+//! and when it can again.
 //!
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
 //! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
@@ -197,7 +199,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/big/{length}", web::get().to(measured::big))
         .route("/slow/{milliseconds}", web::get().to(measured::slow))
         .route("/stream/{milliseconds}", web::get().to(measured::stream))
-        .route("/early/{milliseconds}", web::post().to(measured::early));
+        .route("/early/{name}", web::post().to(measured::early));
 }
 
 /// Says whether the server can accept connections.
@@ -235,6 +237,9 @@ fn main() -> ExitCode {
     }
     if let Ok(workers) = told_to("workers").parse::<usize>() {
         http = http.workers(workers);
+    }
+    if let Some(disconnect) = millis(&told_to("disconnect")) {
+        http = http.client_disconnect_timeout(disconnect);
     }
     if let Some(spread) = millis(&told_to("spread")) {
         http = http.websocket_close_spread(spread);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpResponse};
 use futures_util::stream;
-use lifecycle_tests::act::say;
+use lifecycle_tests::act::{heard, say};
 use tokio::time::sleep;
 
 /// Milliseconds from one chunk of a stream to the next.
@@ -41,9 +41,9 @@ pub(crate) async fn stream(milliseconds: web::Path<u64>) -> HttpResponse {
     }))
 }
 
-/// Refuses a body after so many milliseconds, without reading any of it.
-pub(crate) async fn early(milliseconds: web::Path<u64>) -> HttpResponse {
+/// Refuses a body once it is told to, without reading any of it.
+pub(crate) async fn early(name: web::Path<String>) -> HttpResponse {
     begin("early");
-    sleep(Duration::from_millis(*milliseconds)).await;
+    heard(&name).await;
     HttpResponse::PayloadTooLarge().body("too large")
 }

@@ -43,6 +43,8 @@ pub(crate) struct Http2 {
     next: u32,
     /// Streams and codes of the GOAWAYs.
     pub(crate) goaways: Vec<(u32, u32)>,
+    /// PINGs that the server has answered.
+    answered_pings: usize,
     /// Bytes that were read since the windows were updated.
     unacknowledged: u32,
     unpaced: u32,
@@ -76,6 +78,7 @@ impl Http2 {
             streams: BTreeMap::new(),
             next: 1,
             goaways: Vec::new(),
+            answered_pings: 0,
             unacknowledged: 0,
             unpaced: 0,
             unsent: None,
@@ -146,6 +149,18 @@ impl Http2 {
         }
     }
 
+    /// Waits until the server has read all that was sent so far: until it answers a PING.
+    pub(crate) fn wait_until_heard(&mut self) {
+        let answers = self.answered_pings;
+        self.ping();
+        while self.answered_pings == answers && self.read_frame() {}
+    }
+
+    /// Sends a PING.
+    pub(crate) fn ping(&mut self) {
+        self.write(&frame(PING, 0, 0, b"are you?"));
+    }
+
     /// Sends nothing any more, not even what the server asks for.
     pub(crate) fn be_silent(&mut self) {
         self.unsent = Some("nothing, on purpose".to_owned());
@@ -175,6 +190,7 @@ impl Http2 {
             }
             SETTINGS if flags & ACK == 0 => self.write(&frame(SETTINGS, ACK, 0, &[])),
             PING if flags & ACK == 0 => self.write(&frame(PING, ACK, 0, &payload)),
+            PING => self.answered_pings += 1,
             GOAWAY => {
                 let (last, code) = (number(&payload), number(&payload[4..]));
                 self.journal.note(format_args!("GOAWAY, last stream {last}, code {code}"));
