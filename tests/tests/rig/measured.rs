@@ -1,7 +1,9 @@
 //! A link is what it says, rigs don't see each other, and nothing is left of them.
 
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -119,6 +121,22 @@ fn whoever_does_not_listen_refuses() {
 }
 
 #[test]
+fn nothing_arrives_through_a_link_that_is_switched_off() {
+    let rig = rig!(Link::rtt(10));
+    echo(&rig);
+    rig.client(|| {
+        let mut stream = connect();
+        stream.write_all(b"x").expect("an open connection");
+        stream.read_exact(&mut [0]).expect("an answer");
+        rig.switch_off();
+        stream.write_all(b"x").expect("nobody has heard of it");
+        stream.set_read_timeout(Some(300 * MS)).expect("a TCP socket");
+        let error = stream.read_exact(&mut [0]).expect_err("no answer");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    });
+}
+
+#[test]
 fn rigs_do_not_see_each_other_and_a_process_is_where_it_was_started() {
     let rigs = [rig!(Link::rtt(1)), rig!(Link::rtt(1))];
     echo(&rigs[0]);
@@ -146,6 +164,36 @@ fn clients_run_at_the_same_time() {
     });
     assert_eq!(answers, (0..50).collect::<Vec<_>>());
     assert!(began.elapsed() < 2000 * MS, "{:?}: one after the other", began.elapsed());
+}
+
+/// The test program itself, as a user who may make no namespaces.
+#[test]
+fn a_test_that_may_make_no_rig_passes_and_says_why_it_did_nothing() {
+    const NOBODY: &str = "65534";
+    if let Some(reason) = unavailable() {
+        return skipped(reason);
+    }
+    // In a folder that anybody may enter.
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("our folder");
+    let program = folder.path().join("rig");
+    std::fs::copy(std::env::current_exe().expect("Linux"), &program).expect("room for a copy");
+    let output = Command::new("setpriv")
+        .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"])
+        .arg(&program)
+        .args(["--exact", "measured::a_round_trip_takes_its_time_and_little_more"])
+        .current_dir(folder.path())
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => return skipped("there is no setpriv"),
+        Err(error) => panic!("{error}"),
+    };
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}{stderr}", output.status);
+    let line = stderr.lines().find(|line| line.starts_with("SKIPPED, ")).unwrap_or_default();
+    let reason = "they need root and /dev/net/tun): Operation not permitted";
+    assert!(line.contains(reason) && line.contains("measured.rs:"), "{stderr}");
 }
 
 #[track_caller]

@@ -149,6 +149,11 @@ impl Rig {
         &self.client
     }
 
+    /// Switches the link off: no packet arrives any more, in either direction, and neither side hears of that.
+    pub fn switch_off(&self) {
+        self.relay.switch_off();
+    }
+
     /// Returns what the relay has done so far with the packets of a direction.
     #[must_use]
     pub fn counts(&self, direction: Direction) -> Counts {

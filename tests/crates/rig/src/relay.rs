@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub enum Direction {
 pub struct Counts {
     /// Packets that were sent.
     pub sent: u64,
-    /// Packets that were lost by chance.
+    /// Packets that were lost by chance, or because the link was off.
     pub lost: u64,
     /// Packets that met a full queue.
     pub overflowed: u64,
@@ -54,6 +54,7 @@ pub(super) struct Relay {
     threads: Vec<JoinHandle<()>>,
     counters: [Arc<Counters>; 2],
     dropped: Arc<Dropped>,
+    is_off: Arc<AtomicBool>,
     /// Closing it wakes the threads.
     stop: Option<UnixStream>,
 }
@@ -70,6 +71,7 @@ impl Relay {
         let (server, client) = (Arc::new(server), Arc::new(client));
         let counters = [Arc::<Counters>::default(), Arc::default()];
         let dropped = Arc::<Dropped>::default();
+        let is_off = Arc::<AtomicBool>::default();
         let mut threads = Vec::new();
         for direction in [Direction::ToServer, Direction::ToClient] {
             let (from, to) = match direction {
@@ -84,6 +86,7 @@ impl Relay {
                 direction,
                 counters: Arc::clone(&counters[direction as usize]),
                 dropped: Arc::clone(&dropped),
+                is_off: Arc::clone(&is_off),
                 capture: capture.cloned(),
             };
             let stopped = stopped.try_clone()?;
@@ -94,7 +97,12 @@ impl Relay {
             };
             threads.push(thread::Builder::new().name(name).spawn(move || lane.run(&stopped))?);
         }
-        Ok(Self { threads, counters, dropped, stop: Some(stop) })
+        Ok(Self { threads, counters, dropped, is_off, stop: Some(stop) })
+    }
+
+    /// Lets no packet through any more, nor any that is on the way.
+    pub(super) fn switch_off(&self) {
+        self.is_off.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn counts(&self, direction: Direction) -> Counts {
@@ -130,6 +138,7 @@ struct Lane {
     direction: Direction,
     counters: Arc<Counters>,
     dropped: Arc<Dropped>,
+    is_off: Arc<AtomicBool>,
     capture: Option<Arc<Capture>>,
 }
 
@@ -160,6 +169,10 @@ impl Lane {
         let now = Instant::now();
         while self.on_the_way.front().is_some_and(|(arrival, _)| *arrival <= now) {
             let Some((_, packet)) = self.on_the_way.pop_front() else { return };
+            if self.is_off.load(Ordering::SeqCst) {
+                self.count_drop(&packet, &self.counters.lost);
+                continue;
+            }
             if self.direction == Direction::ToServer {
                 self.record(&packet);
             }
