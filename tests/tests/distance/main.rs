@@ -48,6 +48,23 @@ fn at_each(distances: &[u64], protocols: &[Protocol], check: impl Fn(Protocol, L
     for_each(cases, |(protocol, link)| format!("{protocol}, {link}"), |(protocol, link)| check(protocol, link));
 }
 
+/// The quiet window where packets are lost: one that is sent again comes later than anybody could expect who does not know
+/// the network. The operator does.
+const LOSSY_WINDOW: Duration = Duration::from_secs(3);
+
+/// Does this on a narrow way, on a wider one, and on one that loses packets, with each of these protocols, all at the same
+/// time.
+#[track_caller]
+fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
+    let ways = [
+        Link::rtt(40).bandwidth(1_000_000),
+        Link::rtt(40).bandwidth(10_000_000),
+        Link::rtt(40).bandwidth(10_000_000).loss(0.01, 5),
+    ];
+    let cases = ways.iter().flat_map(|way| protocols.iter().map(|protocol| (*protocol, way.clone())));
+    for_each(cases, |(protocol, link)| format!("{protocol}, {link}"), |(protocol, link)| check(protocol, link));
+}
+
 /// Does this with each of these cases, all at the same time.
 #[track_caller]
 fn for_each<C: Send + Clone>(

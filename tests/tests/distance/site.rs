@@ -11,26 +11,33 @@ use tempfile::TempDir;
 
 use crate::clients::{Journal, Protocol, Tally, Target};
 use crate::harness::{Ended, Program, Signal, Start, program};
+use crate::{LOSSY_WINDOW, WINDOW};
 
 /// Server that runs. Its program is declared before the rig, and so ends before it.
 pub(crate) struct Site {
     pub(crate) program: Program,
     pub(crate) target: Target,
     pub(crate) rtt: Duration,
+    /// The quiet window, if the test has not set another.
+    pub(crate) window: Duration,
     clients: Namespace,
-    _rig: Rig,
+    pub(crate) rig: Rig,
     _folder: TempDir,
 }
 
 impl Site {
-    /// Starts `routes` at the end of a link, and waits until it is ready.
+    /// Starts `routes` at the end of a link, and waits until it is ready. Where packets are lost it has a longer quiet window.
     pub(crate) fn start(protocol: Protocol, link: Link, set: impl FnOnce(Start) -> Start) -> Self {
         let rtt = link.rtt;
+        let window = if link.loss > 0.0 { LOSSY_WINDOW } else { WINDOW };
         let rig = Rig::new(link).expect("there was one before");
         let folder = tempfile::tempdir().expect("a folder");
         let certificate = folder.path().join("certificate");
         let address = Rig::address(80);
         let mut start = set(program!("routes")).env("LIFECYCLE_BIND", &address);
+        if window != WINDOW {
+            start = start.env("LIFECYCLE_QUIET_WINDOW", format!("{}ms", window.as_millis()));
+        }
         if protocol == Protocol::H2c {
             start = start.args("h2c");
         }
@@ -40,7 +47,7 @@ impl Site {
         let program = rig.server(move || start.start()).ready();
         let target = Target::new(protocol, address, &certificate);
         let clients = rig.client_namespace().clone();
-        Self { program, target, rtt, clients, _rig: rig, _folder: folder }
+        Self { program, target, rtt, window, clients, rig, _folder: folder }
     }
 
     /// Starts a client.
@@ -55,6 +62,15 @@ impl Site {
         self.program.signal(Signal::SIGTERM);
         self.program.wait_for("stopping");
         signalled
+    }
+
+    /// Waits for the clients' ends. What the link has lost before the server could hear of it is forgotten: see
+    /// [`Journal::forgive`].
+    #[track_caller]
+    pub(crate) fn tally(&self, clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
+        let mut tally = tally(clients);
+        tally.0.retain_mut(|journal| !journal.forgive(|port| self.rig.dropped(port) > 0));
+        tally
     }
 
     /// Waits for the end of the program, which has to have cut off so many requests, finished those

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::http::Transport;
+use lifecycle_tests::rig::Link;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::clients::{Protocol, Target, upgrade};
 use crate::site::{Site, expect_report, gate, joined};
-use crate::{DISTANCES, SLACK, at_each};
+use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 type Socket = WebSocket<Box<dyn Transport>>;
 
@@ -41,48 +42,52 @@ fn until_close(socket: &mut Socket) -> (Vec<String>, CloseCode) {
 
 #[test]
 fn many_websockets_get_one_close_each() {
-    at_each(&DISTANCES, &[Protocol::Http1], |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start);
-        let (open, is_open) = gate();
-        let clients: Vec<_> = (0..100)
-            .map(|_| {
-                let open = open.clone();
-                site.client(move |target| {
-                    let mut socket = connect(target, "/echo");
-                    expect_echo(&mut socket);
-                    open.open();
-                    until_close(&mut socket)
-                })
+    at_each(&DISTANCES, &[Protocol::Http1], |protocol, link| many(protocol, link, 100));
+}
+
+fn many(protocol: Protocol, link: Link, count: usize) {
+    let mut site = Site::start(protocol, link, |start| start);
+    let (open, is_open) = gate();
+    let clients: Vec<_> = (0..count)
+        .map(|_| {
+            let open = open.clone();
+            site.client(move |target| {
+                let mut socket = connect(target, "/echo");
+                expect_echo(&mut socket);
+                open.open();
+                until_close(&mut socket)
             })
-            .collect();
-        clients.iter().for_each(|_| is_open.wait());
-        site.stop();
-        for client in clients {
-            assert_eq!(joined(client), (Vec::new(), CloseCode::Away));
-        }
-        let rtt = site.rtt;
-        let ended = site.program.end();
-        expect_report(&ended, 100, 0);
-        assert!(ended.took < 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
-    });
+        })
+        .collect();
+    clients.iter().for_each(|_| is_open.wait());
+    site.stop();
+    for client in clients {
+        assert_eq!(joined(client), (Vec::new(), CloseCode::Away));
+    }
+    let rtt = site.rtt;
+    let ended = site.program.end();
+    expect_report(&ended, count, 0);
+    assert!(ended.took < 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
 }
 
 #[test]
 fn a_handler_at_work_on_a_message_finishes_it_before_the_close() {
-    at_each(&[1, 40, 300], &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start);
-        let client = site.client(|target| {
-            let mut socket = connect(target, "/busy");
-            socket.send(Message::text("3000")).expect("it is open");
-            until_close(&mut socket)
-        });
-        site.program.wait_until_said("busy");
-        site.stop();
-        assert_eq!(joined(client), (vec!["worked 3000".to_owned()], CloseCode::Away));
-        let ended = site.program.end();
-        ended.expect_code(0).expect_said(&["0 cut off"]);
-        assert!(ended.did().contains(&"busy sent"), "{ended}");
+    at_each(&[1, 40, 300], &Protocol::HTTP1, at_work);
+}
+
+fn at_work(protocol: Protocol, link: Link) {
+    let mut site = Site::start(protocol, link, |start| start);
+    let client = site.client(|target| {
+        let mut socket = connect(target, "/busy");
+        socket.send(Message::text("3000")).expect("it is open");
+        until_close(&mut socket)
     });
+    site.program.wait_until_said("busy");
+    site.stop();
+    assert_eq!(joined(client), (vec!["worked 3000".to_owned()], CloseCode::Away));
+    let ended = site.program.end();
+    ended.expect_code(0).expect_said(&["0 cut off"]);
+    assert!(ended.did().contains(&"busy sent"), "{ended}");
 }
 
 #[test]
@@ -138,20 +143,22 @@ fn websockets_work_as_before_until_the_drain_delay_is_over() {
 
 #[test]
 fn a_handler_that_hears_of_the_stop_has_the_last_word() {
-    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "1s"));
-        let (open, is_open) = gate();
-        let client = site.client(move |target| {
-            let mut socket = connect(target, "/farewell");
-            expect_echo(&mut socket);
-            open.open();
-            until_close(&mut socket)
-        });
-        is_open.wait();
-        site.stop();
-        assert_eq!(joined(client), (vec!["farewell".to_owned()], CloseCode::Library(4000)));
-        site.program.end().expect_code(0).expect_said(&["0 cut off"]);
+    at_each(&DISTANCES, &Protocol::HTTP1, last_word);
+}
+
+fn last_word(protocol: Protocol, link: Link) {
+    let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "1s"));
+    let (open, is_open) = gate();
+    let client = site.client(move |target| {
+        let mut socket = connect(target, "/farewell");
+        expect_echo(&mut socket);
+        open.open();
+        until_close(&mut socket)
     });
+    is_open.wait();
+    site.stop();
+    assert_eq!(joined(client), (vec!["farewell".to_owned()], CloseCode::Library(4000)));
+    site.program.end().expect_code(0).expect_said(&["0 cut off"]);
 }
 
 #[test]
@@ -181,18 +188,30 @@ fn a_client_that_does_not_answer_the_close_is_dropped_after_a_while() {
 
 #[test]
 fn messages_that_have_come_at_the_signal_are_answered_before_the_close() {
-    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start);
-        let client = site.client(|target| {
-            let mut socket = connect(target, "/loud");
-            expect_echo(&mut socket);
-            socket.send(Message::text("last")).expect("it is open");
-            until_close(&mut socket)
-        });
-        // Its answer is on the way at the signal.
-        site.program.wait_until_said("loud last");
-        site.stop();
-        assert_eq!(joined(client), (vec!["last".to_owned()], CloseCode::Away));
-        site.program.end().expect_code(0);
+    at_each(&DISTANCES, &Protocol::HTTP1, just_answered);
+}
+
+fn just_answered(protocol: Protocol, link: Link) {
+    let mut site = Site::start(protocol, link, |start| start);
+    let client = site.client(|target| {
+        let mut socket = connect(target, "/loud");
+        expect_echo(&mut socket);
+        socket.send(Message::text("last")).expect("it is open");
+        until_close(&mut socket)
+    });
+    // Its answer is on the way at the signal.
+    site.program.wait_until_said("loud last");
+    site.stop();
+    assert_eq!(joined(client), (vec!["last".to_owned()], CloseCode::Away));
+    site.program.end().expect_code(0);
+}
+
+#[test]
+fn narrow_and_lossy_ways_change_nothing_for_websockets() {
+    at_each_way(&Protocol::HTTP1, |protocol, link| {
+        many(protocol, link.clone(), 10);
+        at_work(protocol, link.clone());
+        last_word(protocol, link.clone());
+        just_answered(protocol, link);
     });
 }
