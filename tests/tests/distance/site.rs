@@ -74,11 +74,15 @@ impl Site {
     }
 
     /// Waits for the end of the program, which has to have cut off so many requests, finished those
-    /// that were answered, and exited as it should after that.
+    /// that were answered, refused those that were answered with 503, and exited as it should after that.
     #[track_caller]
     pub(crate) fn expect_report(self, tally: &Tally, cut: usize) -> Ended {
         let ended = self.program.end();
         expect_report(&ended, tally.answered(), cut);
+        match tally.refused() {
+            0 => ended.expect_not_said(&[" refused"]),
+            refused => ended.expect_said(&[&format!(" cut off, {refused} refused")]),
+        };
         ended
     }
 }

@@ -74,7 +74,7 @@ impl Http1 {
                 let length = response.body.len();
                 self.journal.note(format_args!("{length} bytes{}", if is_last { ", says close" } else { "" }));
                 self.journal.outcome(&request, Outcome::Answered(response.status));
-                return Some(Reply { body: response.body, is_last });
+                return Some(Reply { status: response.status, body: response.body, is_last });
             }
             Err(how) => {
                 if let Lost::Cut { .. } = how {

@@ -156,9 +156,10 @@ impl Http2 {
         while self.answered_pings == answers && self.read_frame() {}
     }
 
-    /// Sends a PING.
-    pub(crate) fn ping(&mut self) {
+    /// Sends a PING, and returns whether it could be sent.
+    pub(crate) fn ping(&mut self) -> bool {
         self.write(&frame(PING, 0, 0, b"are you?"));
+        self.unsent.is_none()
     }
 
     /// Sends nothing any more, not even what the server asks for.
@@ -246,8 +247,8 @@ impl Http2 {
         }
     }
 
-    /// Waits until a stream has ended in whatever way, writes down how, and returns its response if
-    /// that is complete.
+    /// Waits until a stream has ended in whatever way, also one above the last that the server takes, writes down how, and
+    /// returns its response if that is complete.
     pub(crate) fn wait(&mut self, number: u32) -> Option<Reply> {
         while !self.is_over(number) && self.read_frame() {}
         self.judge(number)
@@ -260,7 +261,7 @@ impl Http2 {
 
     fn is_over(&self, number: u32) -> bool {
         let stream = &self.streams[&number];
-        stream.has_ended || stream.reset.is_some() || self.last_stream().is_some_and(|last| last < number)
+        stream.has_ended || stream.reset.is_some()
     }
 
     fn judge(&mut self, number: u32) -> Option<Reply> {
@@ -279,7 +280,7 @@ impl Http2 {
         };
         let reply = matches!(outcome, Outcome::Answered(_)).then(|| {
             let body = String::from_utf8_lossy(&stream.body).into_owned();
-            Reply { body, is_last }
+            Reply { status: stream.status, body, is_last }
         });
         if !was_judged {
             let request = stream.request.clone();

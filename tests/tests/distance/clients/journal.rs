@@ -135,6 +135,11 @@ impl Tally {
         self.count(|outcome| matches!(outcome, Outcome::Answered(status) if *status != 503))
     }
 
+    /// Returns how many requests were answered with 503, and not executed.
+    pub(crate) fn refused(&self) -> usize {
+        self.count(|outcome| *outcome == Outcome::Answered(503))
+    }
+
     /// Returns how many requests the server said it did nothing with.
     pub(crate) fn not_executed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::NotExecuted(_) | Outcome::Answered(503)))

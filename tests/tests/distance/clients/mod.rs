@@ -18,6 +18,7 @@ pub(crate) use target::{Protocol, Target, upgrade};
 /// Response as its client saw it.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    pub(crate) status: u16,
     pub(crate) body: String,
     /// Whether the client has been told to send no more on this connection.
     pub(crate) is_last: bool,
