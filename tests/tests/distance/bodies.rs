@@ -7,7 +7,7 @@ use lifecycle_tests::http::head;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Http2, Journal, Protocol, Reading, Target};
-use crate::site::{Gate, Site, gate, joined};
+use crate::site::{Gate, Site, gate, joined, tally};
 use crate::{DISTANCES, at_each, at_each_way};
 
 /// Body in five parts, which fits into any window that an HTTP/2 server begins with.
@@ -116,6 +116,38 @@ fn answered_early(protocol: Protocol, link: Link) {
     tally.expect_all(413);
     tally.0.push(at_rest);
     site.expect_report(&tally, 0);
+}
+
+/// Time from one part of a body to the next.
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[test]
+fn an_early_answer_over_http2_is_read_and_what_is_sent_behind_it_does_no_harm() {
+    at_each(&DISTANCES, &Protocol::HTTP2, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let (told, is_told) = gate();
+        let client = site.client(move |target| {
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            let stream = client.post("/early/one");
+            while !is_told.is_open() {
+                client.data(stream, b"part", false);
+                sleep(PAUSE);
+            }
+            client.wait(stream);
+            for _ in 0..10 {
+                client.data(stream, b"part", false);
+                sleep(PAUSE);
+            }
+            client.finish()
+        });
+        site.program.wait_until_said("early 1");
+        site.stop();
+        site.program.tell("one");
+        told.open();
+        let tally = tally([client]);
+        tally.expect_all(413);
+        site.expect_report(&tally, 0);
+    });
 }
 
 #[test]

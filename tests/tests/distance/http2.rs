@@ -3,9 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::clients::{Http2, Protocol, Reading};
+use lifecycle_tests::rig::Link;
+
+use crate::clients::{Client, Http2, Protocol, Reading};
 use crate::site::{Site, gate, joined, tally};
-use crate::{DISTANCES, at_each};
+use crate::{DISTANCES, SLACK, WINDOW, at_each, for_each};
 
 /// Opens a stream behind the last one that the server takes, after so many malformed requests,
 /// while another is in flight.
@@ -86,5 +88,63 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
         run.sort_unstable();
         answered.sort_unstable();
         assert_eq!(run, answered, "others ran than were answered");
+    });
+}
+
+/// It has its response, and sends nothing from then on until the server has gone.
+#[test]
+fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
+    let cases = [300, 3000].into_iter().flat_map(|time| Protocol::HTTP2.map(|protocol| (protocol, time)));
+    for_each(
+        cases,
+        |(protocol, time)| format!("{protocol}, {time} ms"),
+        |(protocol, time)| {
+            let disconnect = format!("disconnect={time}");
+            let mut site = Site::start(protocol, Link::rtt(10), |start| start.args(&disconnect));
+            let (silent, is_silent) = gate();
+            let (gone, is_gone) = gate();
+            let client = site.client(move |target| {
+                let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+                client.get("/");
+                client.be_silent();
+                silent.open();
+                is_gone.wait();
+                client.journal
+            });
+            is_silent.wait();
+            site.stop();
+            site.program.wait_for("server closed in");
+            gone.open();
+            let tally = tally([client]);
+            tally.expect_all(200);
+            let took = site.expect_report(&tally, 0).took;
+            let time = Duration::from_millis(time);
+            assert!(took >= time && took < time + 2 * WINDOW + SLACK, "{took:?}");
+        },
+    );
+}
+
+/// Each PING is a sign of life.
+#[test]
+fn a_client_that_sends_pings_for_ever_holds_the_stop_up_until_the_deadline_at_most() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    at_each(&[10, 300], &Protocol::HTTP2, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "2s"));
+        let (idle, is_idle) = gate();
+        let client = site.client(move |target| {
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            client.get("/");
+            idle.open();
+            while client.ping() {
+                sleep(Duration::from_millis(100));
+            }
+            client.journal
+        });
+        is_idle.wait();
+        site.stop();
+        let tally = tally([client]);
+        tally.expect_all(200);
+        let took = site.expect_report(&tally, 0).took;
+        assert!(took < LIMIT + SLACK, "{took:?}");
     });
 }

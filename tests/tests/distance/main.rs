@@ -23,6 +23,7 @@ mod late;
 mod loops;
 mod site;
 mod streams;
+mod vanished;
 mod websocket;
 
 use std::fmt::Display;

@@ -131,6 +131,11 @@ impl Key {
 pub(crate) struct Gate(mpsc::Receiver<()>);
 
 impl Gate {
+    /// Returns whether it has been opened once more.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.try_recv().is_ok()
+    }
+
     /// Waits until it is opened once more.
     #[track_caller]
     pub(crate) fn wait(&self) {

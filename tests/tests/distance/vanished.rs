@@ -1,0 +1,87 @@
+//! Clients that go away, or can't be reached any more, while a response is owed to them.
+
+use std::time::Duration;
+
+use lifecycle_tests::rig::Link;
+use socket2::SockRef;
+
+use crate::clients::{Protocol, over};
+use crate::site::{Site, gate, tally};
+use crate::{SLACK, for_each};
+
+/// Requests, and what their handlers say. The response to the first has not begun at the signal, the other's is going.
+const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/1000", "stream 1")];
+
+/// Time for which the response that is going goes on.
+const GOING: Duration = Duration::from_secs(1);
+
+/// The time that a client has by default, in which nothing has to be heard of it.
+const DISCONNECT: Duration = Duration::from_secs(1);
+
+fn cases() -> impl Iterator<Item = (u64, Protocol, (&'static str, &'static str))> {
+    let distances = [10, 300].into_iter();
+    let clients = distances.flat_map(|rtt| Protocol::ALL.map(|protocol| (rtt, protocol)));
+    clients.flat_map(|(rtt, protocol)| REQUESTS.map(|request| (rtt, protocol, request)))
+}
+
+/// What has been handed to the system is finished, and nobody can know that it never comes.
+#[test]
+fn a_client_behind_a_link_that_fails_during_the_stop_is_given_up() {
+    for_each(
+        cases(),
+        |(rtt, protocol, (path, _))| format!("{protocol}, {path}, RTT {rtt} ms"),
+        |(rtt, protocol, (path, said))| {
+            let mut site = Site::start(protocol, Link::rtt(rtt), |start| start);
+            let (gone, is_gone) = gate();
+            let client = site.client(move |target| {
+                let Ok(transport) = target.open() else { panic!("it listens") };
+                let mut client = over(target, transport, target.journal("one"));
+                client.send(path);
+                is_gone.wait();
+                client.into_journal()
+            });
+            site.program.wait_until_said(said);
+            site.stop();
+            site.rig.switch_off();
+            site.program.tell("one");
+            site.program.wait_for("server closed in");
+            gone.open();
+            tally([client]);
+            let rtt = site.rtt;
+            let ended = site.program.end();
+            ended.expect_code(0).expect_said(&[": 1 request finished, 0 cut off"]);
+            // A client that is far away has a few round trips.
+            assert!(ended.took < GOING + DISCONNECT.max(8 * rtt) + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
+        },
+    );
+}
+
+#[test]
+fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
+    for_each(
+        cases(),
+        |(rtt, protocol, (path, _))| format!("{protocol}, {path}, RTT {rtt} ms"),
+        |(rtt, protocol, (path, said))| {
+            let mut site = Site::start(protocol, Link::rtt(rtt), |start| start);
+            let (reset, may_reset) = gate();
+            let client = site.client(move |target| {
+                let Ok(tcp) = target.tcp() else { panic!("it listens") };
+                SockRef::from(&tcp).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
+                let Ok(transport) = target.secure(tcp) else { panic!("it listens") };
+                let mut client = over(target, transport, target.journal("one"));
+                client.send(path);
+                may_reset.wait();
+                client.into_journal()
+            });
+            site.program.wait_until_said(said);
+            site.stop();
+            reset.open();
+            tally([client]);
+            let rtt = site.rtt;
+            let ended = site.program.end();
+            let expected = ": 0 requests finished, 0 cut off, 1 client went away before its response";
+            ended.expect_code(0).expect_said(&[expected]);
+            assert!(ended.took < DISCONNECT + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
+        },
+    );
+}
