@@ -1,14 +1,14 @@
 //! Bodies of requests that are coming at the signal, and answers that don't wait for them.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifecycle_tests::http::head;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Http2, Journal, Protocol, Reading, Target};
 use crate::site::{Gate, Site, gate, joined, tally};
-use crate::{DISTANCES, at_each, at_each_way};
+use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 /// Body in five parts, which fits into any window that an HTTP/2 server begins with.
 const PART: usize = 8 * 1024;
@@ -147,6 +147,45 @@ fn an_early_answer_over_http2_is_read_and_what_is_sent_behind_it_does_no_harm() 
         let tally = tally([client]);
         tally.expect_all(413);
         site.expect_report(&tally, 0);
+    });
+}
+
+/// Sends chunk after chunk for longer than any client is listened to, and looks for the answer in between.
+fn endless_upload(target: &Target, is_told: &Gate) -> Journal {
+    const TIME: Duration = Duration::from_secs(20);
+    let request = "POST /early/one";
+    let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
+    client.write(request, format!("{request} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes());
+    while !is_told.is_open() {
+        client.write(request, b"4\r\npart\r\n");
+        sleep(PAUSE);
+    }
+    client.receive();
+    let answered = Instant::now();
+    while client.has_sent_all() && answered.elapsed() < TIME {
+        client.write("what nobody wants", b"4\r\npart\r\n");
+        sleep(PAUSE);
+    }
+    client.journal
+}
+
+/// Each chunk is a sign of life, and none gives it more time than it has.
+#[test]
+fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up_for_a_while_only() {
+    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let (told, is_told) = gate();
+        let client = site.client(move |target| endless_upload(target, &is_told));
+        site.program.wait_until_said("early 1");
+        site.stop();
+        site.program.tell("one");
+        told.open();
+        let tally = tally([client]);
+        tally.expect_all(413);
+        let rtt = site.rtt;
+        let ended = site.expect_report(&tally, 0);
+        // `client_disconnect_timeout`, by default.
+        assert!(ended.took < Duration::from_secs(1) + 4 * rtt + SLACK, "{:?}\n{ended}", ended.took);
     });
 }
 
