@@ -1,5 +1,6 @@
 //! Stops at random distances, with random clients at random moments: no request may be lost,
 //! nothing may be executed that was not answered, and the report has to say what the clients saw.
+//! One stop in five has a deadline that some requests miss: the report has to say how many.
 //!
 //! A few stops by default, `LIFECYCLE_SOAK_STOPS` for more:
 //!
@@ -95,14 +96,21 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
             rig.spawn_client(move || work.run(number, &target))
         })
         .collect();
+    // Uploads that are refused are refused at once.
+    program.tell("now");
+    if schedule.deadline.is_some() {
+        program.wait_until_said(&format!("begun {}", schedule.clients.len()));
+    }
     thread::sleep(schedule.moment);
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     let mut tally = Tally(clients.into_iter().map(|client| client.join().expect("a client panicked")).collect());
-    let forgiven = forgive(&mut tally, &rig);
-    let wrong = faults(&tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
+    let forgiven = if schedule.deadline.is_some() { 0 } else { forgive(&mut tally, &rig) };
+    let wrong = faults(schedule, &tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
     let Schedule { seed, link, .. } = schedule;
-    println!("seed {seed}: {link}; {tally}, {forgiven} forgiven; gone {:?} after the signal", ended.took);
+    let numbers = tally.to_string();
+    let numbers = numbers.lines().next().unwrap_or_default();
+    println!("seed {seed}: {link}; {numbers}, {forgiven} forgiven; gone {:?} after the signal", ended.took);
     if wrong.is_empty() {
         return Ok(());
     }
@@ -126,8 +134,15 @@ fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
         certificate.display(),
         log.display()
     );
-    program!("routes")
-        .args(&arguments)
+    let mut start = program!("routes").args(&arguments);
+    if schedule.is_slow() {
+        // A body that nobody wants may take longer than the default.
+        start = start.args("disconnect=5000");
+    }
+    if let Some(deadline) = schedule.deadline {
+        start = start.env("LIFECYCLE_DRAIN_TIMEOUT", format!("{}ms", deadline.as_millis()));
+    }
+    start
         .without_env("LIFECYCLE_BIND")
         .env("LIFECYCLE_GRACE", "80s")
         .env("LIFECYCLE_DRAIN_DELAY", format!("{}ms", schedule.delay.as_millis()))
@@ -135,9 +150,11 @@ fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
 }
 
 /// Compares what the clients saw, what the report says, and what was executed.
-fn faults(tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
+fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    if tally.has_faults() {
+    // What misses the deadline is lost to its client, and nothing else is.
+    let lost = if schedule.deadline.is_some() { tally.lost() } else { 0 };
+    if tally.has_faults() && lost == 0 {
         faults.push("a client saw what it should not".to_owned());
     }
     let stderr = ended.stderr();
@@ -149,13 +166,14 @@ fn faults(tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
         });
     let finished: usize = numbers(&report, "finished").sum();
     let cut: usize = numbers(&report, "cut off").sum();
-    if finished != tally.answered() || cut != 0 {
-        faults.push(format!(
-            "clients saw {} answered, and the report says {finished} finished, {cut} cut off",
-            tally.answered()
-        ));
+    let refused: usize = numbers(&report, "refused").sum();
+    let saw = (tally.answered(), lost, tally.refused());
+    if (finished, cut, refused) != saw {
+        let (answered, lost, with_503) = saw;
+        let clients = format!("clients saw {answered} answered, {lost} lost, {with_503} answered with 503");
+        faults.push(format!("{clients}, and the report says {finished} finished, {cut} cut off, {refused} refused"));
     }
-    if ended.status.code() != Some(0) {
+    if ended.status.code() != Some(if lost == 0 { 0 } else { 3 }) {
         faults.push(format!("{}", ended.status));
     }
     let mut executed = BTreeMap::<&str, usize>::new();
@@ -171,9 +189,12 @@ fn faults(tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
     faults
 }
 
-/// Returns the numbers before this word: 3 in `3 requests finished`, 0 in `0 cut off`.
+/// Returns the numbers of requests before this word: 3 in `3 requests finished`, 0 in `0 cut off`.
 fn numbers<'a>(report: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let parts = report.lines().flat_map(|line| line.rsplit(": ").next().unwrap_or_default().split(", "));
-    let number = |part: &str| part.split(' ').next().and_then(|number| number.parse::<usize>().ok());
-    parts.filter(move |part| part.ends_with(word)).filter_map(number)
+    parts.filter_map(move |part| {
+        let (number, what) = part.split_once(' ')?;
+        let what = what.trim_start_matches("requests ").trim_start_matches("request ");
+        (what == word).then(|| number.parse().ok())?
+    })
 }

@@ -16,7 +16,9 @@ pub(crate) struct Schedule {
     pub(crate) delay: Duration,
     /// The quiet window.
     pub(crate) window: Duration,
-    /// Time of the signal after the clients begin.
+    /// The drain's deadline, if it is one that requests may miss. All have begun at the signal then.
+    pub(crate) deadline: Option<Duration>,
+    /// Time of the signal after the clients begin, or after their requests have.
     pub(crate) moment: Duration,
     pub(crate) clients: Vec<Work>,
 }
@@ -32,13 +34,34 @@ impl Schedule {
         // A packet that was lost, by chance or in a full queue, is sent again after a fraction of a
         // second: a request in it comes later than anybody could expect who does not know the
         // network. The operator does.
-        let is_slow = link.loss > 0.0 || link.bandwidth.is_some();
-        let window = Duration::from_millis(if is_slow { 3000 } else { 250 });
+        let window = Duration::from_millis(if is_slow(&link) { 3000 } else { 250 });
         let delay = Duration::from_millis([0, 0, 300][random.usize(..3)]);
         let moment = Duration::from_millis(random.u64(200..2000));
+        let deadline = (random.usize(..5) == 0).then_some(Duration::from_millis(500));
+        let work = if deadline.is_some() { request } else { work };
         let clients = (0..random.usize(2..=8)).map(|_| work(&mut random, &link)).collect();
-        Self { seed, link, delay, window, moment, clients }
+        Self { seed, link, delay, window, deadline, moment, clients }
     }
+
+    /// Returns whether packets are lost, by chance or in a full queue.
+    pub(crate) fn is_slow(&self) -> bool {
+        is_slow(&self.link)
+    }
+}
+
+fn is_slow(link: &Link) -> bool {
+    link.loss > 0.0 || link.bandwidth.is_some()
+}
+
+/// One request, which may be over before a deadline or not.
+fn request(random: &mut fastrand::Rng, link: &Link) -> Work {
+    let protocol = Protocol::ALL[random.usize(..4)];
+    let path = match random.usize(..3) {
+        0 => format!("/big/{}", length(random, link)),
+        1 => format!("/slow/{}", random.u64(100..4000)),
+        _ => format!("/stream/{}", random.u64(100..4000)),
+    };
+    Work::Once { protocol, path }
 }
 
 fn work(random: &mut fastrand::Rng, link: &Link) -> Work {
@@ -46,14 +69,17 @@ fn work(random: &mut fastrand::Rng, link: &Link) -> Work {
     let http1 = Protocol::HTTP1[random.usize(..2)];
     let http2 = Protocol::HTTP2[random.usize(..2)];
     let pause = Duration::from_millis(random.u64(..100));
-    match random.usize(..8) {
+    match random.usize(..11) {
         0 | 1 => Work::Loop { protocol, pause },
         2 => Work::Fresh { protocol, pause: pause / 2 },
         3 => Work::Stream { protocol, milliseconds: random.u64(50..1500) },
         4 => Work::Large { protocol, length: length(random, link) },
-        5 => Work::Upload { protocol: http1, length: length(random, link) / 2 },
-        6 => Work::Streams { protocol: http2, count: random.usize(2..8), pause },
-        _ => Work::WebSocket { protocol: http1, pause },
+        5 => Work::Upload { protocol, length: length(random, link) / 2 },
+        6 => Work::Early { protocol: http1, length: random.usize(1000..32 << 10) },
+        7 => Work::Events { protocol },
+        8 => Work::Streams { protocol: http2, count: random.usize(2..8), pause },
+        9 => Work::WebSocket { protocol: http1, work: None, pause },
+        _ => Work::WebSocket { protocol: http1, work: Some(random.u64(..1500)), pause },
     }
 }
 
@@ -65,8 +91,9 @@ fn length(random: &mut fastrand::Rng, link: &Link) -> usize {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, link, delay, window, moment, clients } = self;
+        let Self { seed, link, delay, window, deadline, moment, clients } = self;
         write!(f, "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after {moment:?}")?;
+        deadline.iter().try_for_each(|deadline| write!(f, ", the deadline {deadline:?} later"))?;
         clients.iter().enumerate().try_for_each(|(number, work)| write!(f, "\n  client {number}: {work:?}"))
     }
 }

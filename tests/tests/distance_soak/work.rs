@@ -21,10 +21,16 @@ pub(crate) enum Work {
     Large { protocol: Protocol, length: usize },
     /// Requests of this length.
     Upload { protocol: Protocol, length: usize },
+    /// Requests of this length that are answered before they have been sent, each on a connection of its own.
+    Early { protocol: Protocol, length: usize },
+    /// Server-sent events, until the stop.
+    Events { protocol: Protocol },
     /// Several streams at the same time on a connection.
     Streams { protocol: Protocol, count: usize, pause: Duration },
-    /// Messages that are sent back.
-    WebSocket { protocol: Protocol, pause: Duration },
+    /// Messages that are sent back, or worked on for so many milliseconds.
+    WebSocket { protocol: Protocol, work: Option<u64>, pause: Duration },
+    /// A single request, whatever comes of it.
+    Once { protocol: Protocol, path: String },
 }
 
 impl Work {
@@ -35,19 +41,22 @@ impl Work {
             | Self::Stream { protocol, .. }
             | Self::Large { protocol, .. }
             | Self::Upload { protocol, .. }
+            | Self::Early { protocol, .. }
+            | Self::Events { protocol }
             | Self::Streams { protocol, .. }
-            | Self::WebSocket { protocol, .. } => *protocol,
+            | Self::WebSocket { protocol, .. }
+            | Self::Once { protocol, .. } => *protocol,
         }
     }
 
-    /// Works until nobody listens any more, or something is lost.
+    /// Works until nobody listens any more, something is lost, or there is no more to do.
     pub(crate) fn run(&self, number: usize, target: &Target) -> Journal {
         let mut journal = target.journal(number);
         let mut names = (0..).map(|count| format!("/record/{number}-{count}"));
         loop {
             journal = match self.once(target, journal, &mut names) {
                 Ok(journal) => journal,
-                // Nobody listens.
+                // Nobody listens, or that was all.
                 Err(journal) => return journal,
             };
             if journal.is_bad() {
@@ -65,6 +74,11 @@ impl Work {
     ) -> Result<Journal, Journal> {
         let mut name = || names.next().expect("there is always another");
         match *self {
+            Self::Once { ref path, .. } => {
+                let mut client = connect(target, journal)?;
+                client.get(path);
+                Err(client.into_journal())
+            }
             Self::Loop { pause, .. } => repeat(target, journal, pause, name),
             Self::Fresh { pause, .. } => {
                 let mut client = connect(target, journal)?;
@@ -76,7 +90,16 @@ impl Work {
                 repeat(target, journal, Duration::ZERO, || format!("/stream/{milliseconds}"))
             }
             Self::Large { length, .. } => repeat(target, journal, Duration::ZERO, || format!("/big/{length}")),
+            Self::Upload { protocol, length } if protocol.is_http2() => upload_2(target, journal, length),
             Self::Upload { length, .. } => upload(target, journal, length),
+            Self::Early { length, .. } => {
+                let mut client = Http1::connect(target, journal)?;
+                let request = "POST /early/now";
+                client.write(request, &[head(request, length).as_bytes(), &vec![b'x'; length]].concat());
+                client.receive();
+                Ok(client.journal)
+            }
+            Self::Events { .. } => repeat(target, journal, Duration::ZERO, || "/events".to_owned()),
             Self::Streams { count, pause, .. } => {
                 let mut client = Http2::connect(target, journal, Reading::default())?;
                 while client.goaways.is_empty() && !client.journal.is_bad() {
@@ -86,8 +109,8 @@ impl Work {
                 }
                 Ok(client.finish())
             }
-            Self::WebSocket { pause, .. } => match target.open_or_note(&mut journal) {
-                Some(transport) => Ok(echo(transport, journal, pause)),
+            Self::WebSocket { work, pause, .. } => match target.open_or_note(&mut journal) {
+                Some(transport) => Ok(converse(transport, journal, work, pause)),
                 None => Err(journal),
             },
         }
@@ -119,19 +142,39 @@ fn upload(target: &Target, journal: Journal, length: usize) -> Result<Journal, J
     }
 }
 
-fn echo(transport: Box<dyn lifecycle_tests::http::Transport>, mut journal: Journal, pause: Duration) -> Journal {
-    const REQUEST: &str = "GET /echo";
-    let mut socket = match upgrade(transport, "/echo") {
+fn upload_2(target: &Target, journal: Journal, length: usize) -> Result<Journal, Journal> {
+    // What fits into the window that a server begins with.
+    let body = vec![b'x'; length.min(48 << 10)];
+    let mut client = Http2::connect(target, journal, Reading::default())?;
+    while client.goaways.is_empty() && !client.journal.is_bad() {
+        let stream = client.post("/upload");
+        client.data(stream, &body, true);
+        client.wait(stream);
+    }
+    Ok(client.finish())
+}
+
+/// Sends messages, each once the one before has been answered, until the server says Close.
+fn converse(
+    transport: Box<dyn lifecycle_tests::http::Transport>,
+    mut journal: Journal,
+    work: Option<u64>,
+    pause: Duration,
+) -> Journal {
+    let path = if work.is_some() { "/busy" } else { "/echo" };
+    let message = work.map_or_else(|| "hello".to_owned(), |milliseconds| milliseconds.to_string());
+    let request = &format!("GET {path}");
+    let mut socket = match upgrade(transport, path) {
         Ok(socket) => socket,
         Err(error) => {
-            journal.outcome(REQUEST, Outcome::Lost(error));
+            journal.outcome(request, Outcome::Lost(error));
             return journal;
         }
     };
     journal.note("upgraded");
     let outcome = loop {
         // Once the server has said Close, reading says so.
-        let _ = socket.send(Message::text("hello"));
+        let _ = socket.send(Message::text(&message));
         match socket.read() {
             Ok(Message::Close(_)) => break None,
             Ok(_) => sleep(pause),
@@ -139,13 +182,13 @@ fn echo(transport: Box<dyn lifecycle_tests::http::Transport>, mut journal: Journ
         }
     };
     if let Some(how) = outcome {
-        journal.outcome(REQUEST, Outcome::Lost(how));
+        journal.outcome(request, Outcome::Lost(how));
         return journal;
     }
     journal.note("Close");
     match socket.read() {
-        Err(Error::ConnectionClosed) => journal.outcome(REQUEST, Outcome::Answered(101)),
-        other => journal.outcome(REQUEST, Outcome::Lost(format!("{other:?} after the Close"))),
+        Err(Error::ConnectionClosed) => journal.outcome(request, Outcome::Answered(101)),
+        other => journal.outcome(request, Outcome::Lost(format!("{other:?} after the Close"))),
     }
     journal
 }

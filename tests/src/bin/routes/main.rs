@@ -220,7 +220,11 @@ fn millis(text: &str) -> Option<Duration> {
 }
 
 fn server() -> Http {
-    Http::new(|| App::new().configure(routes)).workers(2_usize)
+    let http = Http::new(|| App::new().configure(routes)).workers(2_usize);
+    match millis(&told_to("disconnect")) {
+        Some(disconnect) => http.client_disconnect_timeout(disconnect),
+        None => http,
+    }
 }
 
 fn main() -> ExitCode {
@@ -237,9 +241,6 @@ fn main() -> ExitCode {
     }
     if let Ok(workers) = told_to("workers").parse::<usize>() {
         http = http.workers(workers);
-    }
-    if let Some(disconnect) = millis(&told_to("disconnect")) {
-        http = http.client_disconnect_timeout(disconnect);
     }
     if let Some(spread) = millis(&told_to("spread")) {
         http = http.websocket_close_spread(spread);

@@ -1,5 +1,5 @@
-//! Responses of a given size or duration. Each handler says its name, and how many requests there
-//! have been for any of them.
+//! Responses of a given size or duration. Each handler says how many requests there have been for any
+//! of them, and its name.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +15,9 @@ const PACE: u64 = 50;
 
 fn begin(name: &str) {
     static REQUESTS: AtomicUsize = AtomicUsize::new(0);
-    say(&format!("{name} {}", REQUESTS.fetch_add(1, Ordering::SeqCst) + 1));
+    let count = REQUESTS.fetch_add(1, Ordering::SeqCst) + 1;
+    say(&format!("begun {count}"));
+    say(&format!("{name} {count}"));
 }
 
 /// Sends a body of so many bytes at once.
