@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use crate::clients::{Protocol, over};
 use crate::site::{Site, gate, tally};
-use crate::{SLACK, for_each};
+use crate::{SLACK, at_each, for_each};
 
 /// Requests, and what their handlers say. The response to the first has not begun at the signal, the other's is going.
 const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/1000", "stream 1")];
@@ -84,4 +84,31 @@ fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
             assert!(ended.took < DISCONNECT + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
         },
     );
+}
+
+/// The system takes only a part of it from the server.
+#[test]
+fn a_client_behind_a_link_that_fails_in_the_middle_of_a_large_response_is_given_up() {
+    at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let (gone, is_gone) = gate();
+        let client = site.client(move |target| {
+            let Ok(transport) = target.open() else { panic!("it listens") };
+            let mut client = over(target, transport, target.journal("one"));
+            client.send("/large");
+            is_gone.wait();
+            client.into_journal()
+        });
+        site.program.wait_until_said("large");
+        site.stop();
+        site.rig.switch_off();
+        site.program.wait_for("server closed in");
+        gone.open();
+        tally([client]);
+        let rtt = site.rtt;
+        let ended = site.program.end();
+        assert!(ended.took < DISCONNECT.max(8 * rtt) + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
+        let expected = ": 0 requests finished, 0 cut off, 1 client went away before its response";
+        ended.expect_code(0).expect_said(&[expected]);
+    });
 }
