@@ -10,10 +10,10 @@ use crate::site::{Site, gate, tally};
 use crate::{SLACK, at_each, for_each};
 
 /// Requests, and what their handlers say. The response to the first has not begun at the signal, the other's is going.
-const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/1000", "stream 1")];
+const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/500", "stream 1")];
 
-/// Time for which the response that is going goes on.
-const GOING: Duration = Duration::from_secs(1);
+/// Time for which the response that is going goes on: shorter than a client is given.
+const GOING: Duration = Duration::from_millis(500);
 
 /// The time that a client has by default, in which nothing has to be heard of it.
 const DISCONNECT: Duration = Duration::from_secs(1);
