@@ -30,6 +30,8 @@ struct Rows {
     connections: u64,
     so_far: Traffic,
     state: WorkerState,
+    /// Set once everything has been taken for cut off.
+    is_cut: bool,
 }
 
 /// Progress of a worker towards its end.
@@ -139,6 +141,7 @@ impl RequestTable {
     /// Counts what is in flight as cut off, whatever handlers still do.
     pub(super) fn cut(&self) {
         let mut rows = self.lock();
+        rows.is_cut = true;
         let open = std::mem::take(&mut rows.open);
         for (_, row) in &open {
             if row.is_written {
@@ -176,14 +179,13 @@ impl RequestTable {
     /// Counts a connection that has ended.
     pub(super) fn close(&self) {
         let mut rows = self.lock();
+        let is_cut = rows.is_cut;
         // It is not there if it was cut off.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
-            match rows.state {
-                // Accepted just before the worker heard of the cut.
-                WorkerState::Leaving => rows.so_far.connections.cut += 1,
-                WorkerState::Serving | WorkerState::Gone => rows.so_far.connections.closed += 1,
-            }
+            // Accepted just before the worker heard of the cut.
+            let connections = &mut rows.so_far.connections;
+            if is_cut { connections.cut += 1 } else { connections.closed += 1 }
         }
     }
 
@@ -243,7 +245,7 @@ impl Drop for RequestEntry {
             return;
         }
         let row = rows.open.remove(self.key);
-        let is_cut = rows.state == WorkerState::Leaving;
+        let is_cut = rows.is_cut;
         let requests = &mut rows.so_far.requests;
         match &self.outcome {
             // It has begun just before the worker heard of the cut.

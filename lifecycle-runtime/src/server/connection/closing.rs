@@ -173,15 +173,17 @@ impl Connection {
 
     /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when to ask again.
     fn acknowledge(&self, times: &ClosingTimes, closer: &mut Closer, info: &impl Fn() -> Option<TcpInfo>) -> Step {
-        if !self.deliveries.borrow().has_unacknowledged() {
+        let is_awaited = self.deliveries.borrow().has_unacknowledged();
+        if !is_awaited && !self.owes_response() {
             return Step::Wait;
         }
         let info = info();
         self.delivered(info.as_ref());
-        let Some(info) = info.filter(|_| self.deliveries.borrow().has_unacknowledged()) else {
+        if is_awaited && !self.deliveries.borrow().has_unacknowledged() {
             self.idle_since.set(Instant::now());
-            return Step::Wait;
-        };
+        }
+        // A response that is still being made may have been written in part.
+        let Some(info) = info.filter(TcpInfo::is_unacknowledged) else { return Step::Wait };
         if info.has_vanished(times.disconnect) {
             self.state.set(ConnectionState::GivenUp);
         }

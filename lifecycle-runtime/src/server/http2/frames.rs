@@ -1,4 +1,4 @@
-//! FrameReader of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those that are ours.
+//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those that are ours.
 
 use actix_web::web::BytesMut;
 
