@@ -103,10 +103,10 @@ fn an_app_that_can_not_be_built_is_a_failed_start() {
 
 #[test]
 fn an_app_that_is_never_built_is_a_failed_start() {
-    let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
+    let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
     // What is left of the grace period goes to the thread that builds it.
     let ended = program.env("LIFECYCLE_GRACE", "2s").end();
-    ended.expect_code(1).expect_not_said(&["listening"]);
+    ended.expect_code(1).expect_not_said(&["listening"]).expect_took(Duration::from_secs(4));
     ended.expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat());
     ended.expect_said(&["start failed: building the app ran into the startup timeout"]);
 }
@@ -124,9 +124,9 @@ fn a_signal_ends_the_start_while_an_app_is_being_built() {
 
 #[test]
 fn the_whole_start_has_a_timeout() {
-    let program = program!("service").args("warm=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "1s");
+    let program = program!("service").args("warm=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
     let ended = program.end();
-    ended.expect_code(1).expect_took(Duration::from_secs(1));
+    ended.expect_code(1).expect_took(Duration::from_secs(4));
     ended.expect_did(&[&STARTED[..], &["warm dropped"], &STOPPED].concat());
     ended.expect_said(&[&format!("{} ran into the startup timeout and was cancelled", place("warm"))]);
     ended.expect_not_said(&["listening"]);
