@@ -152,7 +152,8 @@ fn a_panic_that_a_full_stderr_holds_up_keeps_nothing_else_from_running() {
     let (program, _reader) = with_full_stderr(program!("service").args("flush=panic").env("LIFECYCLE_GRACE", "4s"));
     let ended = program.stop();
     ended.expect_code(3).expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
-    assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
+    // Beyond that a watchdog would have left hooks out.
+    ended.expect_took(Duration::ZERO);
 }
 
 #[test]
