@@ -80,7 +80,9 @@ fn so_are_those_that_come_over_ipv6() {
 
 /// Has a crowd come to a server at this address, and stops it.
 fn crowded(address: &str) {
-    let mut program = program!("routes").env("LIFECYCLE_BIND", address).start().ready();
+    let program = program!("routes").env("LIFECYCLE_BIND", address);
+    // Longer than a busy machine keeps a client from sending what it has to say.
+    let mut program = program.env("LIFECYCLE_QUIET_WINDOW", "10s").start().ready();
     let connected = Arc::new(AtomicUsize::new(0));
     let crowd = |_| {
         let (address, connected) = (address.to_owned(), Arc::clone(&connected));

@@ -5,9 +5,14 @@ use crate::http::Connection;
 use crate::load::{Load, Shape};
 use crate::tls::{tls, trust};
 
+/// Longer than a busy machine keeps a client that has connected from sending its request: one that is quiet for longer may
+/// be closed.
+const WINDOW: &str = "10s";
+
 /// Stops a server under this load after so many answers.
 fn expect_nothing_lost(address: &str, shape: Shape, answers: usize) {
-    let mut program = program!("routes").env("LIFECYCLE_BIND", address).start().ready();
+    let mut program =
+        program!("routes").env("LIFECYCLE_BIND", address).env("LIFECYCLE_QUIET_WINDOW", WINDOW).start().ready();
     let load = Load::start(address, shape, |_, _| "GET /".to_owned());
     load.wait_for(answers);
     program.signal(Signal::SIGTERM);
@@ -51,7 +56,7 @@ fn clients_over_tls_lose_no_request() {
     let certificate = folder.path().join("certificate");
     for (shape, answers) in [(Shape::CLOSED_LOOP, 1000), (Shape::THINKING, 1000), (Shape::FRESH, 200)] {
         let start = program!("routes").args(&format!("certificate={}", certificate.display()));
-        let mut program = start.env("LIFECYCLE_BIND", own_address()).start();
+        let mut program = start.env("LIFECYCLE_BIND", own_address()).env("LIFECYCLE_QUIET_WINDOW", WINDOW).start();
         let (address, trust) = (program.address(), trust(&certificate));
         let connect = move || tls(&address, trust.clone()).map(|stream| Connection::over(Box::new(stream) as Box<_>));
         let load = Load::over(connect, shape, |_, _| "GET /".to_owned());

@@ -32,6 +32,8 @@ impl Kept {
     fn start(&self) -> Start {
         let number = self.listener.as_raw_fd().to_string();
         let start = program!("service").env("LIFECYCLE_BIND", format!("fd:{number}"));
+        // On a busy machine clients are slow with what they have to send.
+        let start = start.env("LIFECYCLE_QUIET_WINDOW", "10s");
         start.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", number)
     }
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use crate::harness::{Signal, own_address, program};
+use crate::harness::{Signal, Start, own_address, program};
 use crate::http::{Connection, Lost};
 use crate::load::Load;
 use crate::{STARTED, STOPPED};
 
 const SIGNALS: [(Signal, &str); 3] =
     [(Signal::SIGTERM, "SIGTERM"), (Signal::SIGINT, "SIGINT"), (Signal::SIGQUIT, "SIGQUIT")];
+
+/// A server whose clients may be slow with what they have to send: on a busy machine all are.
+fn under_load() -> Start {
+    program!("service").env("LIFECYCLE_BIND", own_address()).env("LIFECYCLE_QUIET_WINDOW", "10s")
+}
 
 #[test]
 fn each_signal_stops_an_idle_server_in_order() {
@@ -35,7 +40,7 @@ fn each_signal_stops_a_process_without_a_server() {
 #[test]
 fn each_signal_stops_a_server_under_load_and_no_request_is_lost() {
     for (signal, _) in SIGNALS {
-        let mut program = program!("service").env("LIFECYCLE_BIND", own_address()).start();
+        let mut program = under_load().start();
         let paths = ["GET /", "GET /", "GET /rows", "GET /rows", "GET /streamed", "GET /streamed"];
         let load = Load::on(&program.address(), &paths);
         load.wait_for(500);
@@ -160,7 +165,7 @@ fn two_signals_at_once_still_run_everything() {
 
 #[test]
 fn a_second_signal_under_load_still_runs_everything() {
-    let mut program = program!("service").env("LIFECYCLE_BIND", own_address()).start();
+    let mut program = under_load().start();
     let load = Load::on(&program.address(), &["GET /", "GET /rows", "GET /streamed", "GET /streamed"]);
     load.wait_for(200);
     program.signal(Signal::SIGTERM);
