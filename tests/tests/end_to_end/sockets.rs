@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
