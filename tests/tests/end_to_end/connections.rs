@@ -73,24 +73,27 @@ fn handlers_have_the_handles_that_actix_gives_them() {
 /// How long a client has for the head of a request, as the server has it by default.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// How long one waits after its first byte.
-const PAUSE: Duration = Duration::from_millis(2500);
+/// The clock of actix-http is not that precise.
+const ROUNDING: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
     let mut program = program!("routes").args("h2c").start();
-    let mut client = connect(&program.address());
     let begun = Instant::now();
-    // `P` may be the beginning of either.
+    let mut client = connect(&program.address());
+    // It may be the beginning of either.
     client.write(b"P").expect("it listens");
-    // The server's clock runs meanwhile. Far from either end of the time, so that a slow machine passes neither.
-    std::thread::sleep(PAUSE);
-    client.write(b"OST / HTTP/1.1\r\nHost: te").expect("it listens");
     let response = client.response().expect("an answer");
     assert_eq!(response.status, 408);
     assert_eq!(client.ending(), Ending::Closed);
     let took = begun.elapsed();
-    assert!((HEAD..PAUSE + HEAD).contains(&took), "{took:?}");
+    assert!((HEAD - ROUNDING..2 * HEAD).contains(&took), "{took:?}");
+    let begun = Instant::now();
+    let mut client = connect(&program.address());
+    client.write(b"POST / HTTP/1.1\r\nHost: te").expect("it listens");
+    assert_eq!(client.response().expect("an answer").status, 408);
+    let took = begun.elapsed();
+    assert!((HEAD - ROUNDING..2 * HEAD).contains(&took), "{took:?}");
     let mut client = connect(&program.address());
     client.write(b"P").expect("it listens");
     client.write(b"UT / HTTP/1.1\r\nHost: test\r\n\r\n").expect("it listens");

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_http::Protocol;
 use futures_util::future::FutureExt;
@@ -170,7 +171,11 @@ impl ConnectionSet {
             head_limit = self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
             let sniffed = sniff(&mut transport, head_limit).boxed_local();
             let Some(protocol) = closing(connection, &mut closer, &info, sniffed).await else { return Ok(()) };
-            protocol?
+            let Some(protocol) = protocol? else {
+                refuse_slow_head(&socket, connection, disconnect).boxed_local().await;
+                return Ok(());
+            };
+            protocol
         };
         if protocol == Protocol::Http2 {
             transport.speaks_http2();
@@ -183,8 +188,7 @@ impl ConnectionSet {
                 linger(&socket, connection, disconnect).boxed_local().await;
             }
             Some(Served::WithoutHead) => {
-                let _ = timeout(disconnect, socket.write_all(REQUEST_TIMEOUT)).boxed_local().await;
-                linger(&socket, connection, disconnect).boxed_local().await;
+                refuse_slow_head(&socket, connection, disconnect).boxed_local().await;
             }
             Some(Served::Whole) | None => {}
         }
@@ -218,14 +222,23 @@ async fn with_head_by(limit: Option<Instant>, connection: &Connection, served: i
     Served::Whole
 }
 
-/// Reads which protocol a client speaks that may speak either.
-async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<Protocol> {
+/// Reads which protocol a client speaks that may speak either; `None` if too little of it has come by the limit.
+async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<Option<Protocol>> {
     let begins = transport.begins_with(PREFACE);
     let begins = match limit {
-        Some(limit) => timeout_at(limit, begins).await??,
+        Some(limit) => match timeout_at(limit, begins).await {
+            Ok(begins) => begins?,
+            Err(_) => return Ok(None),
+        },
         None => begins.await?,
     };
-    Ok(if begins { Protocol::Http2 } else { Protocol::Http1 })
+    Ok(Some(if begins { Protocol::Http2 } else { Protocol::Http1 }))
+}
+
+/// Ends a connection on which the head of the first request did not come in time.
+async fn refuse_slow_head(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
+    let _ = timeout(disconnect, socket.write_all(REQUEST_TIMEOUT)).await;
+    linger(socket, connection, disconnect).await;
 }
 
 /// Drives a connection by `future`, and towards its end while the server closes; `None` if it is given up.
