@@ -3,6 +3,7 @@
 //! It stands on actix-http, not on `HttpServer`: how connections are accepted and how they end is what this crate is for.
 
 mod accept;
+mod accepted;
 mod address;
 mod connection;
 mod extract;

@@ -10,7 +10,6 @@ mod reserve;
 mod rotation;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -22,8 +21,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
+use super::accepted::{Accepted, Stream};
 use super::address::Listener;
-use super::tcp_info::handshake_round_trip;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
 use handshakes::Handshakes;
@@ -32,30 +31,6 @@ pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
 use reserve::Reserve;
 use rotation::WorkerRotation;
-
-/// A connection that was accepted.
-pub(super) struct Accepted {
-    pub(super) stream: Stream,
-    /// Index of the server's address that it came to.
-    pub(super) endpoint: usize,
-}
-
-pub(super) enum Stream {
-    Tcp(std::net::TcpStream, SocketAddr),
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Stream {
-    /// Returns the round trip of its handshake, where it had one.
-    fn round_trip(&self) -> Option<Duration> {
-        match self {
-            Self::Tcp(stream, _) => handshake_round_trip(stream),
-            #[cfg(unix)]
-            Self::Unix(_) => None,
-        }
-    }
-}
 
 /// Order to the accepting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

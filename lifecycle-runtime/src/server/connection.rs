@@ -21,7 +21,6 @@ pub(super) use closing::{Closer, ClosingTimes};
 use delivery::Deliveries;
 
 use super::http2::Http2;
-use super::linger::Expected;
 use super::tcp_info::TcpInfo;
 use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
 use super::websocket::WebSocket;
@@ -66,6 +65,18 @@ enum ConnectionState {
     Ended,
     /// The client takes nothing any more, and there is nothing to wait for.
     GivenUp,
+}
+
+/// Next act of a client that has acknowledged everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Nothing,
+    /// It may still send a request's body (HTTP/1).
+    Body,
+    /// It may not have read everything, and sends frames while it does (HTTP/2).
+    Reading,
+    /// It is to answer a Close (WebSocket).
+    Close,
 }
 
 /// A connection, shared by its transport, the requests on it, and its worker.

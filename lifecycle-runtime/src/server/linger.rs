@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::Connection;
+use super::connection::{Connection, Expected};
 use super::socket::SharedSocket;
 use super::tcp_info::{PollTimes, TcpInfo};
 
@@ -123,16 +123,4 @@ impl Linger<'_> {
         };
         Some(since + self.disconnect).filter(|until| now < *until)
     }
-}
-
-/// Next act of a client that has acknowledged everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    Nothing,
-    /// It may still send a request's body (HTTP/1).
-    Body,
-    /// It may not have read everything, and sends frames while it does (HTTP/2).
-    Reading,
-    /// It is to answer a Close (WebSocket).
-    Close,
 }

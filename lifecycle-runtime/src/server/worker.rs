@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use self::connections::ConnectionSet;
-use super::accept::Accepted;
+use super::accepted::Accepted;
 use super::connection::ClosingTimes;
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};

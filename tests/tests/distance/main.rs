@@ -7,7 +7,6 @@
 #![cfg(target_os = "linux")]
 
 mod bodies;
-mod bounds;
 #[expect(dead_code, reason = "the soak needs more of it")]
 mod clients;
 mod connecting;

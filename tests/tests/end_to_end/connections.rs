@@ -73,8 +73,8 @@ fn handlers_have_the_handles_that_actix_gives_them() {
 /// How long a client has for the head of a request, as the server has it by default.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// The clock of actix-http is not that precise.
-const ROUNDING: Duration = Duration::from_millis(500);
+/// When it may be over at the earliest, as the clock of actix-http is not that precise.
+const EARLIEST: Duration = Duration::from_millis(4500);
 
 #[test]
 fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
@@ -87,13 +87,13 @@ fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
     assert_eq!(response.status, 408);
     assert_eq!(client.ending(), Ending::Closed);
     let took = begun.elapsed();
-    assert!((HEAD - ROUNDING..2 * HEAD).contains(&took), "{took:?}");
+    assert!((EARLIEST..2 * HEAD).contains(&took), "{took:?}");
     let begun = Instant::now();
     let mut client = connect(&program.address());
     client.write(b"POST / HTTP/1.1\r\nHost: te").expect("it listens");
     assert_eq!(client.response().expect("an answer").status, 408);
     let took = begun.elapsed();
-    assert!((HEAD - ROUNDING..2 * HEAD).contains(&took), "{took:?}");
+    assert!((EARLIEST..2 * HEAD).contains(&took), "{took:?}");
     let mut client = connect(&program.address());
     client.write(b"P").expect("it listens");
     client.write(b"UT / HTTP/1.1\r\nHost: test\r\n\r\n").expect("it listens");

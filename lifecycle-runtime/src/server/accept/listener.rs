@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::Stream;
+use crate::server::accepted::Stream;
 use crate::server::address::Listener;
 #[cfg(unix)]
 use crate::server::address::SocketFile;

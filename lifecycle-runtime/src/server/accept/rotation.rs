@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::Accepted;
+use crate::server::accepted::Accepted;
 use crate::server::worker::{Vacancies, WorkerHandle};
 
 /// The workers, in turn.
@@ -47,7 +47,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::server::accept::Stream;
+    use crate::server::accepted::Stream;
 
     /// Returns how many of so many connections each of the workers is given that have this much room.
     fn given(room: &[usize], connections: usize) -> Vec<usize> {

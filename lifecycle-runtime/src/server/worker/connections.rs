@@ -20,7 +20,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Load, WorkerCommand, WorkerSpec};
-use crate::server::accept::{Accepted, Stream};
+use crate::server::accepted::{Accepted, Stream};
 use crate::server::connection::{Closer, Connection, WorkerPhase};
 use crate::server::http2::PREFACE;
 use crate::server::linger::linger;
