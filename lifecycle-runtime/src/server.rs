@@ -102,7 +102,7 @@ enum Protocol {
     Rustls(Box<rustls::ServerConfig>),
 }
 
-/// Number of probes and scrapes that are answered at the same time when the process has no descriptor left.
+/// Number of descriptors that each address of the probes has in reserve, for when the process has none left.
 const ADMIN_RESERVE: usize = 4;
 
 impl Http {

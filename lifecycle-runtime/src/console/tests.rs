@@ -1,6 +1,6 @@
 //! What is written, and what of a failed start.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use super::*;
 use crate::plan::sample;
@@ -117,17 +117,47 @@ fn what_there_is_no_room_for_is_left_out_and_counted() {
     assert!(written.ends_with("lifecycle: more 99999\n"));
 }
 
+/// An output that takes the first bytes, and says so before it goes on.
+struct Hesitant {
+    pipe: Pipe,
+    takes: mpsc::Sender<()>,
+    goes_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Output for Hesitant {
+    fn write_now(&self, text: &[u8]) -> usize {
+        let written = self.pipe.write_now(text);
+        let _ = self.takes.send(());
+        let _ = self.goes_on.lock().expect("no panic").recv();
+        written
+    }
+
+    fn write(&self, text: &[u8]) {
+        self.pipe.write(text);
+    }
+
+    fn is_awaited(&self) -> bool {
+        false
+    }
+}
+
 #[test]
 fn a_line_whose_beginning_is_written_is_never_left_out() {
     let pipe = Pipe::with_room("lifecycle: is".len());
-    let console = console(pipe.clone());
-    console.say("is begun");
+    let ((takes, taken), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let console = console(Hesitant { pipe: pipe.clone(), takes, goes_on: Mutex::new(goes_on) });
+    let begins = console.clone();
+    let begins = std::thread::spawn(move || begins.say("is begun"));
+    taken.recv().expect("it writes");
     (0..100_000).for_each(|number| console.say(&format!("line {number}")));
+    go_on.send(()).expect("it waits");
+    begins.join().expect("no panic");
     pipe.read();
     console.flush(Duration::from_secs(60));
     let written = pipe.written();
-    assert_eq!(written.lines().next(), Some("lifecycle: is begun"));
-    assert!(written.contains("\nlifecycle: … "), "{}", &written[..200]);
+    let mut lines = written.lines();
+    assert_eq!(lines.next(), Some("lifecycle: is begun"));
+    assert!(lines.next().is_some_and(|line| line.ends_with(" lines left out")), "{}", &written[..200]);
     assert!(written.ends_with("lifecycle: line 99999\n"));
 }
 

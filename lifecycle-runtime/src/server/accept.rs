@@ -27,6 +27,7 @@ use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
 use handshakes::Handshakes;
 use listener::{AcceptingListener, ListeningSocket};
+use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
 use reserve::Reserve;
@@ -106,7 +107,7 @@ pub(super) fn start(
                         backlog: limits.backlog,
                         reserve: Reserve::new(limits.reserve),
                         rotation: Rc::clone(&rotation),
-                        obstacles: obstacles.clone(),
+                        obstacle: obstacles.of_listener(),
                         handshakes: Handshakes::default(),
                         commands: commanded.clone(),
                     };
@@ -130,7 +131,7 @@ struct Accept {
     backlog: u32,
     reserve: Reserve,
     rotation: Rc<WorkerRotation>,
-    obstacles: Obstacles,
+    obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
 }
@@ -151,12 +152,13 @@ impl Accept {
             () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
         let AcceptCommand::Drain { quiet_window } = command else { return };
-        let Some(draining) = listener.drain() else { return };
+        let Some(mut draining) = listener.drain() else { return };
         tokio::select! {
             biased;
             _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {}
             () = self.drain(&draining.socket, quiet_window) => {}
         }
+        draining.file_removed().await;
     }
 
     /// Accepts for ever.
@@ -166,28 +168,30 @@ impl Accept {
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept() => accepted,
-                () = self.obstacles.pause(self.rotation.connection_ended()), if !self.reserve.is_full() => {
+                () = self.obstacle.pause(self.rotation.connection_ended()), if !self.reserve.is_full() => {
                     self.reserve.fill();
                     continue;
                 }
             };
             match accepted {
                 Ok(stream) => self.dispatch(stream),
-                Err(error) if concerns_one(&error) || self.reserve.spend(&error) => {}
+                Err(error) if concerns_one(&error) => {}
+                Err(error) if listener.has_waiting() && self.reserve.spend(&error) => continue,
                 Err(error) => self.obstructed(&error, listener).await,
             }
+            self.reserve.fill();
         }
     }
 
     /// Reports that nothing can be accepted, if somebody waits, and returns when that may be different. (The system says so of an
     /// empty queue, too.)
-    async fn obstructed(&self, error: &io::Error, listener: &ListeningSocket) {
+    async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
-            self.obstacles.tell(error);
+            self.obstacle.tell(error);
         }
-        self.obstacles.pause(self.rotation.connection_ended()).await;
+        self.obstacle.pause(self.rotation.connection_ended()).await;
         if !listener.has_waiting() {
-            self.obstacles.passed();
+            self.obstacle.passed();
         }
     }
 
@@ -213,21 +217,22 @@ impl Accept {
         }
         // The last that has come, past any readiness that has not been noticed. No more than fits into the queue: without a
         // filter others come all the time.
-        for _ in 0..=self.backlog {
-            if !listener.has_waiting() {
-                return;
-            }
+        let mut taken = 0;
+        while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
-                Ok(Some(stream)) => self.dispatch(stream),
+                Ok(Some(stream)) => {
+                    self.dispatch(stream);
+                    taken += 1;
+                }
                 Ok(None) => return,
-                Err(error) if concerns_one(&error) => {}
+                Err(error) if concerns_one(&error) => taken += 1,
                 Err(error) => self.obstructed(&error, listener).await,
             }
         }
     }
 
     fn dispatch(&mut self, stream: Stream) {
-        self.obstacles.passed();
+        self.obstacle.passed();
         self.handshakes.record(stream.round_trip());
         self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::Extensions;
 use actix_web::http::KeepAlive;
 use actix_web::http::header::HeaderValue;
+use tokio::sync::Semaphore;
 
 use super::Http;
 use crate::config::{Config, LONGEST, MAX_WORKERS};
@@ -136,7 +137,7 @@ impl Settings {
     }
 
     pub(super) fn max_connection_rate(&self) -> usize {
-        self.max_connection_rate.unwrap_or(256).max(1)
+        self.max_connection_rate.unwrap_or(256).clamp(1, Semaphore::MAX_PERMITS)
     }
 
     pub(super) fn max_blocking_threads(&self) -> usize {

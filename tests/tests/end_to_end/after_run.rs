@@ -47,8 +47,7 @@ fn a_signal_in_the_last_instant_does_not_change_the_exit_code() {
     for _ in 0..50 {
         let mut program = after_run("run");
         program.wait_for("exit code 0");
-        // The process may be gone.
-        let _ = nix::sys::signal::kill(program.pid(), Signal::SIGTERM);
+        program.signal_if_running(Signal::SIGTERM);
         program.end().expect_code(0).expect_did(&["db", "flush", "close_db"]);
     }
 }
@@ -59,7 +58,7 @@ fn a_signal_after_the_last_hook_does_not_change_the_exit_code_though_nobody_read
         let (mut program, _reader) = with_full_stderr(program!("service"));
         program.signal(Signal::SIGTERM);
         program.wait_until_said("close_db");
-        program.signal(Signal::SIGTERM);
+        program.signal_if_running(Signal::SIGTERM);
         program.end().expect_code(0).expect_took(Duration::ZERO);
     }
 }

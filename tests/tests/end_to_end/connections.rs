@@ -76,6 +76,10 @@ const HEAD: Duration = Duration::from_secs(5);
 /// When it may be over at the earliest, as the clock of actix-http is not that precise.
 const EARLIEST: Duration = Duration::from_millis(4500);
 
+/// How long a client waits after its first byte: far from either end of the time that it has, so that a slow machine passes
+/// neither.
+const PAUSE: Duration = Duration::from_millis(2500);
+
 #[test]
 fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
     let mut program = program!("routes").args("h2c").start();
@@ -88,6 +92,15 @@ fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
     assert_eq!(client.ending(), Ending::Closed);
     let took = begun.elapsed();
     assert!((EARLIEST..2 * HEAD).contains(&took), "{took:?}");
+    // The time counts from the first moment, and not anew once the protocol is known.
+    let begun = Instant::now();
+    let mut client = connect(&program.address());
+    client.write(b"P").expect("it listens");
+    std::thread::sleep(PAUSE);
+    client.write(b"OST / HTTP/1.1\r\nHost: te").expect("it listens");
+    assert_eq!(client.response().expect("an answer").status, 408);
+    let took = begun.elapsed();
+    assert!((EARLIEST..PAUSE + HEAD).contains(&took), "{took:?}");
     let begun = Instant::now();
     let mut client = connect(&program.address());
     client.write(b"POST / HTTP/1.1\r\nHost: te").expect("it listens");

@@ -1,12 +1,12 @@
 //! Listeners, while they accept and while they close.
 
 use std::io;
-#[cfg(unix)]
-use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
+#[cfg(unix)]
+use tokio::sync::oneshot;
 
 use crate::server::accepted::Stream;
 use crate::server::address::Listener;
@@ -89,45 +89,48 @@ impl ListeningSocket {
 /// A listener that accepts.
 pub(super) struct AcceptingListener {
     pub(super) socket: ListeningSocket,
+    #[cfg(unix)]
     owner: Owner,
 }
 
 /// Those who have a listener.
+#[cfg(unix)]
 enum Owner {
     /// The server alone: nobody else accepts on it.
     Server,
     /// The server alone, and its file is removed when it closes.
-    #[cfg(unix)]
     ServerWithFile(SocketFile),
     /// The parent, too: what waits when the server closes is for whoever has it next.
-    #[cfg(unix)]
     Parent,
 }
 
 impl AcceptingListener {
+    #[cfg(unix)]
     pub(super) fn new(listener: Listener) -> io::Result<Self> {
         let tcp = |listener| TcpListener::from_std(listener).map(ListeningSocket::Tcp);
-        #[cfg(unix)]
         let unix = |listener| UnixListener::from_std(listener).map(ListeningSocket::Unix);
         let (socket, owner) = match listener {
             Listener::Tcp(listener) => (tcp(listener)?, Owner::Server),
-            #[cfg(unix)]
             Listener::Inherited(listener) => (tcp(listener)?, Owner::Parent),
-            #[cfg(unix)]
             Listener::InheritedUnix(listener) => (unix(listener)?, Owner::Parent),
-            #[cfg(unix)]
             Listener::Unix(listener, file) => (unix(listener)?, Owner::ServerWithFile(file)),
         };
         Ok(Self { socket, owner })
     }
 
+    #[cfg(not(unix))]
+    pub(super) fn new(listener: Listener) -> io::Result<Self> {
+        let Listener::Tcp(listener) = listener;
+        Ok(Self { socket: ListeningSocket::Tcp(TcpListener::from_std(listener)?) })
+    }
+
     /// Lets in only those who are on their way already. `None` for a listener that others have as well.
     pub(super) fn drain(self) -> Option<DrainingListener> {
         #[cfg(unix)]
-        let removal = match self.owner {
+        let removed = match self.owner {
             Owner::Server => None,
             // Nobody finds the socket any more.
-            Owner::ServerWithFile(file) => Some(Removal::begin(file)),
+            Owner::ServerWithFile(file) => Some(remove(file)),
             Owner::Parent => return None,
         };
         if let ListeningSocket::Tcp(listener) = &self.socket
@@ -138,7 +141,7 @@ impl AcceptingListener {
         Some(DrainingListener {
             socket: self.socket,
             #[cfg(unix)]
-            _removal: removal,
+            removed,
         })
     }
 }
@@ -146,28 +149,30 @@ impl AcceptingListener {
 /// A listener that lets in only those who are on their way already.
 pub(super) struct DrainingListener {
     pub(super) socket: ListeningSocket,
+    /// Ends once the socket's file is removed.
     #[cfg(unix)]
-    _removal: Option<Removal>,
+    removed: Option<oneshot::Receiver<()>>,
 }
 
-/// The removal of a socket's file, which is waited for when this is dropped: the folder may be locked by others, and other
-/// listeners are not to wait for them.
-#[cfg(unix)]
-struct Removal(Option<JoinHandle<()>>);
-
-#[cfg(unix)]
-impl Removal {
-    fn begin(file: SocketFile) -> Self {
-        // Without a thread the file is dropped here.
-        Self(thread("http-socket-file", move || drop(file)).ok())
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Removal {
-    fn drop(&mut self) {
-        if let Some(thread) = self.0.take() {
-            let _ = thread.join();
+impl DrainingListener {
+    /// Waits until the socket's file is removed, if it has one. Only once.
+    #[cfg_attr(not(unix), expect(clippy::unused_async, reason = "there are files of sockets on Unix only"))]
+    pub(super) async fn file_removed(&mut self) {
+        #[cfg(unix)]
+        if let Some(removed) = self.removed.take() {
+            let _ = removed.await;
         }
     }
+}
+
+/// Removes a socket's file, on a thread of its own where there is one: its folder may be locked by others, and other
+/// listeners are not to wait for them.
+#[cfg(unix)]
+fn remove(file: SocketFile) -> oneshot::Receiver<()> {
+    let (removes, removed) = oneshot::channel();
+    let _ = thread("http-socket-file", move || {
+        drop(file);
+        let _ = removes.send(());
+    });
+    removed
 }

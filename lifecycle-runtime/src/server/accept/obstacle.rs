@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -28,19 +29,40 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Sender of the obstacle that a server has now.
-#[derive(Clone)]
-pub(in crate::server) struct Obstacles(Arc<watch::Sender<Option<Obstacle>>>);
+/// Sender of the obstacle that a server has now: one of its listeners has it, or several have.
+pub(in crate::server) struct Obstacles {
+    now: Arc<watch::Sender<Option<Obstacle>>>,
+    /// Count of the listeners that have one.
+    listeners: Arc<AtomicUsize>,
+}
 
 impl Obstacles {
     pub(in crate::server) fn new() -> (Self, watch::Receiver<Option<Obstacle>>) {
         let (sender, receiver) = watch::channel(None);
-        (Self(Arc::new(sender)), receiver)
+        (Self { now: Arc::new(sender), listeners: Arc::default() }, receiver)
     }
 
+    /// Returns the part of one more listener in them.
+    pub(super) fn of_listener(&self) -> ListenerObstacle {
+        ListenerObstacle { now: Arc::clone(&self.now), listeners: Arc::clone(&self.listeners), is_there: false }
+    }
+}
+
+/// What keeps one listener from accepting.
+pub(super) struct ListenerObstacle {
+    now: Arc<watch::Sender<Option<Obstacle>>>,
+    listeners: Arc<AtomicUsize>,
+    is_there: bool,
+}
+
+impl ListenerObstacle {
     /// Tells that somebody waits and can't be accepted.
-    pub(super) fn tell(&self, error: &io::Error) {
-        self.0.send_if_modified(|obstacle| {
+    pub(super) fn tell(&mut self, error: &io::Error) {
+        if std::mem::replace(&mut self.is_there, true) {
+            return;
+        }
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        self.now.send_if_modified(|obstacle| {
             let is_new = obstacle.is_none();
             obstacle.get_or_insert_with(|| Obstacle { error: error.to_string(), since: Instant::now() });
             is_new
@@ -55,10 +77,40 @@ impl Obstacles {
         }
     }
 
-    /// Tells that the obstacle is gone: a connection has been accepted, or nobody waits any more.
-    pub(super) fn passed(&self) {
-        if self.0.borrow().is_some() {
-            self.0.send_replace(None);
+    /// A connection has been accepted, or nobody waits any more.
+    pub(super) fn passed(&mut self) {
+        if std::mem::take(&mut self.is_there) && self.listeners.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.now.send_replace(None);
         }
+    }
+}
+
+impl Drop for ListenerObstacle {
+    fn drop(&mut self) {
+        self.passed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_an_obstacle_as_long_as_one_of_its_listeners_has_it() {
+        let (obstacles, now) = Obstacles::new();
+        let mut listeners = [obstacles.of_listener(), obstacles.of_listener(), obstacles.of_listener()];
+        let error = io::Error::from(io::ErrorKind::OutOfMemory);
+        let is_told = || now.borrow().is_some();
+        listeners[0].tell(&error);
+        listeners[1].tell(&error);
+        listeners[1].tell(&error);
+        // It has none, and knows nothing of the others.
+        listeners[2].passed();
+        assert!(is_told());
+        listeners[0].passed();
+        listeners[0].passed();
+        assert!(is_told());
+        drop(listeners);
+        assert!(!is_told());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | the connection | ends |
 //! |---|---|
-//! | owes a response | when the client has acknowledged it |
+//! | owes a response | when the client has acknowledged it, or has vanished |
 //! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` later at most |
 //! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
 //! | in a handshake | the same, counted from the last bytes of it |
@@ -12,12 +12,12 @@
 //! Nothing of it outlasts the drain's deadline: then the worker drops all its connections.
 
 use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Connection, ConnectionState};
+use super::{Connection, ConnectionState, HttpProtocol};
 use crate::server::http2::Http2;
 use crate::server::tcp_info::{PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
@@ -73,6 +73,17 @@ pub(in crate::server) struct Closer {
     progress: Option<((u64, u64), Instant)>,
 }
 
+impl Closer {
+    /// Polls whether it is later than this.
+    fn poll_until(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() != at {
+            timer.as_mut().reset(at);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
 impl Connection {
     /// Takes the steps towards the connection's end that are due, and has the task of `context` polled for the next one.
     /// `info` asks the kernel about the connection.
@@ -89,15 +100,37 @@ impl Connection {
                 Step::Wait => return,
                 Step::Changed => {}
                 Step::WaitUntil(at) => {
-                    let timer = closer.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-                    if timer.deadline() != at {
-                        timer.as_mut().reset(at);
-                    }
-                    if timer.as_mut().poll(context).is_pending() {
+                    if closer.poll_until(at, context).is_pending() {
                         return;
                     }
                 }
             }
+        }
+    }
+
+    /// Looks after a response that has just been written in part: nothing else has the task of `context` polled if its client
+    /// takes no more of it.
+    pub(in crate::server) fn poll_delivery(
+        &self,
+        closer: &mut Option<Box<Closer>>,
+        context: &mut Context<'_>,
+        info: impl Fn() -> Option<TcpInfo>,
+    ) {
+        let Some(times) = self.phase.closing.get() else { return };
+        // Others are waited for otherwise, and by another time.
+        let is_delivering = match &*self.protocol.borrow() {
+            HttpProtocol::Http1 => self.owes_response(),
+            HttpProtocol::Http2(http2) => http2.has_named_last() && !http2.is_done(),
+            HttpProtocol::WebSocket(_) => false,
+        };
+        if !is_delivering || self.is_given_up() {
+            return;
+        }
+        let closer = closer.get_or_insert_default();
+        if let Step::WaitUntil(at) = self.acknowledge(&times, closer, &info)
+            && closer.poll_until(at, context).is_ready()
+        {
+            context.waker().wake_by_ref();
         }
     }
 

@@ -254,7 +254,14 @@ async fn closing<T>(
         if connection.is_given_up() {
             return Poll::Ready(None);
         }
-        future.as_mut().poll(context).map(Some)
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            connection.poll_delivery(closer, context, info);
+            if connection.is_given_up() {
+                return Poll::Ready(None);
+            }
+        }
+        polled.map(Some)
     })
     .await
 }

@@ -86,6 +86,14 @@ async fn held(name: web::Path<String>) -> String {
     name.into_inner()
 }
 
+/// Answers with a body of so many bytes once stdin has this line.
+async fn held_big(path: web::Path<(String, usize)>) -> HttpResponse {
+    let (name, length) = path.into_inner();
+    say(&format!("held {name}"));
+    heard(&name).await;
+    HttpResponse::Ok().body(vec![b'x'; length])
+}
+
 /// Answers with the length of the request's body.
 async fn upload(mut body: Payload) -> Result<String, Error> {
     say("upload");
@@ -177,6 +185,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/run/{name}", web::to(run))
         .route("/record/{name}", web::get().to(record))
         .route("/held/{name}", web::get().to(held))
+        .route("/held/{name}/{length}", web::get().to(held_big))
         .route("/upload", web::post().to(upload))
         .route("/chunks", web::get().to(chunks))
         .route("/events", web::get().to(events))

@@ -145,6 +145,13 @@ impl Program {
         nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
     }
 
+    /// Sends a signal, unless the program has ended already.
+    pub(crate) fn signal_if_running(&mut self, signal: Signal) {
+        if self.exited().is_none() {
+            self.signal(signal);
+        }
+    }
+
     /// Sends a signal again and again from its first line on, until a line on stderr contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
         let has = |log: &Log, text| log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text));

@@ -90,7 +90,5 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
     ended
         .expect_code(0)
         .expect_took(Duration::ZERO)
-        .expect_said(&[", running nothing", "0 requests finished, 0 cut off"]);
-    let counted = ["1 panicked", "1 failed"].iter().filter(|counted| ended.stderr().contains(**counted)).count();
-    assert_eq!(counted, 1, "\n{ended}");
+        .expect_said(&[", running nothing", "0 requests finished, 0 cut off, 1 panicked"]);
 }
