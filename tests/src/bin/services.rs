@@ -125,10 +125,13 @@ fn stuck_thread(stop: Stop) -> Result<(), Broken> {
     act_blocking("stuck_thread")
 }
 
-/// Ends by itself.
+/// Ends by itself: when `brief` comes on stdin if it is told to wait.
 #[service]
 async fn brief() {
     say("brief");
+    if told_to("brief") == "wait" {
+        heard("brief").await;
+    }
 }
 
 const MORE: [&HookMeta; 11] = [

@@ -218,8 +218,10 @@ fn the_process_is_not_ready_while_a_service_backs_off() {
 
 #[test]
 fn an_observer_that_does_not_return_is_told_of_and_left_behind() {
-    let start = program!("services").args("brief observer=brief").env("LIFECYCLE_GRACE", "5s");
+    let start = program!("services").args("brief=wait observer=brief").env("LIFECYCLE_GRACE", "5s");
     let mut program = start.start().ready();
+    // While the run has nothing to do: else the thread that hangs may be the one that it needs.
+    program.tell("brief");
     program.wait_until_said("observer hangs");
     let ended = program.stop();
     // The end of the grace period leaves time to say so.
