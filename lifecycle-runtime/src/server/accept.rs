@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
@@ -26,7 +26,7 @@ use super::address::Listener;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
 use handshakes::Handshakes;
-use listener::{AcceptingListener, ListeningSocket};
+use listener::{AcceptingListener, DrainingListener, ListeningSocket};
 use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
@@ -152,13 +152,24 @@ impl Accept {
             () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
         let AcceptCommand::Drain { quiet_window } = command else { return };
-        let Some(mut draining) = listener.drain() else { return };
+        let Some(DrainingListener { socket, file_removed }) = listener.drain() else { return };
+        let mut file_removed = OptionFuture::from(file_removed).fuse();
+        let drained = async {
+            tokio::select! {
+                biased;
+                _ = &mut file_removed => {}
+                () = self.accept(&socket) => {}
+            }
+            self.drain(&socket, quiet_window).await;
+        };
         tokio::select! {
             biased;
             _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {}
-            () = self.drain(&draining.socket, quiet_window) => {}
+            () = drained => {}
         }
-        draining.file_removed().await;
+        if !file_removed.is_terminated() {
+            file_removed.await;
+        }
     }
 
     /// Accepts for ever.

@@ -283,6 +283,13 @@ impl Connection {
         Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
     }
 
+    /// Bytes have been written, or can't be: the client takes none.
+    pub(super) fn wrote(&self, is_stuck: bool) {
+        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
+            websocket.wrote(is_stuck);
+        }
+    }
+
     /// Notes that everything has been written. `info` asks the kernel what has become of it.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
         let mut deliveries = self.deliveries.borrow_mut();

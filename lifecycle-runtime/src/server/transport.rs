@@ -179,7 +179,9 @@ impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.has_frames() {
-            return Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
+            let written = Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
+            this.connection.wrote(written.is_pending());
+            return written;
         }
         let mut bytes = bytes;
         let before = this.connection.http2().and_then(|http2| http2.before_due(bytes));

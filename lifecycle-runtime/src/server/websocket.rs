@@ -83,8 +83,15 @@ pub(super) struct WebSocket {
     in_flight: RefCell<Option<InFlight>>,
     /// Tells that the handler does something else.
     turned: Notify,
-    /// Time at which the handler has last sent something about what it had got.
+    /// Time since which the handler has nothing to send after it has sent something about what it had got.
     answered_at: Cell<Option<Instant>>,
+    /// Set once the handler has sent something about what it has got.
+    has_sent: Cell<bool>,
+    /// Time at which the handler turned away from what it had got, or its client went on reading, as long as it may have more
+    /// to send about that.
+    answering_since: Cell<Option<Instant>>,
+    /// Set while the client takes nothing: what the handler has to send can't be seen.
+    is_stuck: Cell<bool>,
 }
 
 impl WebSocket {
@@ -99,6 +106,9 @@ impl WebSocket {
             in_flight: RefCell::new(None),
             turned: Notify::new(),
             answered_at: Cell::new(None),
+            has_sent: Cell::new(false),
+            answering_since: Cell::new(None),
+            is_stuck: Cell::new(false),
         }
     }
 
@@ -142,6 +152,10 @@ impl WebSocket {
         let before = self.handler.replace(handler);
         if handler == (Handler::Working { has_read_all: false }) {
             self.answered_at.set(None);
+            self.has_sent.set(false);
+        }
+        if matches!(before, Handler::Working { .. }) && !self.has_work() {
+            self.answering_since.set(Some(Instant::now()));
         }
         if let CloseProgress::Asked { patience, .. } = self.close_progress.get()
             && matches!(before, Handler::Working { .. })
@@ -153,10 +167,21 @@ impl WebSocket {
         before != handler
     }
 
-    /// Returns whether the handler works on something that the client has sent. One that reads no more, but has answered and
-    /// then sent nothing for a while, doesn't: it may never read again.
+    /// Returns whether the handler works on something that the client has sent, or its answer is on its way. One that reads no
+    /// more, but has answered and then sent nothing for a while, doesn't: it may never read again.
     pub(super) fn is_working(&self) -> bool {
-        matches!(self.handler.get(), Handler::Working { .. }) && !self.has_answered(Instant::now())
+        let now = Instant::now();
+        self.has_work() && !self.has_answered(now) || self.is_answering(now)
+    }
+
+    /// Returns whether an answer is on its way. What never comes to an end is none.
+    fn is_answering(&self, now: Instant) -> bool {
+        self.answering_since.get().is_some_and(|since| self.is_stuck.get() || now < since + ANSWERED)
+    }
+
+    /// Returns whether the handler has got something and not asked for more, whether it has answered or not.
+    fn has_work(&self) -> bool {
+        matches!(self.handler.get(), Handler::Working { .. })
     }
 
     fn has_answered(&self, now: Instant) -> bool {
@@ -165,7 +190,9 @@ impl WebSocket {
 
     /// Returns the moment from which a handler that works counts as one that has answered.
     pub(super) fn answered_by(&self) -> Option<Instant> {
-        self.answered_at.get().map(|at| at + ANSWERED)
+        let since = if self.has_work() { &self.answered_at } else { &self.answering_since };
+        let since = since.get().filter(|_| !self.is_stuck.get());
+        since.map(|since| since + ANSWERED)
     }
 
     /// Waits for the handler, whose connection has ended, to end as well: until it has worked on what it has got, and then if
@@ -174,7 +201,10 @@ impl WebSocket {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
-        while self.is_working() {
+        // Nothing is on its way any more.
+        self.answering_since.set(None);
+        self.is_stuck.set(false);
+        while self.has_work() && !self.has_answered(Instant::now()) {
             let answered = async {
                 match self.answered_by() {
                     Some(at) => sleep_until(at).await,
@@ -228,7 +258,30 @@ impl WebSocket {
     /// Looks at bytes that the handler sends.
     pub(super) fn sent(&self, bytes: &[u8]) {
         self.outgoing.borrow_mut().advance(bytes);
-        self.answered_at.set(Some(Instant::now()));
+        self.answered_at.set(None);
+        self.has_sent.set(true);
+    }
+
+    /// The handler has nothing to send now. Returns whether it may have answered by that.
+    fn pauses(&self, now: Instant) -> bool {
+        self.answering_since.set(None);
+        let answers = self.has_sent.get() && self.answered_at.get().is_none();
+        if answers {
+            self.answered_at.set(Some(now));
+        }
+        answers
+    }
+
+    /// The client has taken bytes, or takes none.
+    pub(super) fn wrote(&self, is_stuck: bool) {
+        if self.is_stuck.replace(is_stuck) == is_stuck {
+            return;
+        }
+        // Until then it could not be seen that the handler has more to send.
+        self.answered_at.set(None);
+        if !is_stuck && self.answering_since.get().is_some() {
+            self.answering_since.set(Some(Instant::now()));
+        }
     }
 
     /// Returns whether the client has sent a Close.

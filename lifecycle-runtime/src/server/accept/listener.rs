@@ -5,7 +5,6 @@ use std::io;
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
-#[cfg(unix)]
 use tokio::sync::oneshot;
 
 use crate::server::accepted::Stream;
@@ -127,42 +126,27 @@ impl AcceptingListener {
     /// Lets in only those who are on their way already. `None` for a listener that others have as well.
     pub(super) fn drain(self) -> Option<DrainingListener> {
         #[cfg(unix)]
-        let removed = match self.owner {
+        let file_removed = match self.owner {
             Owner::Server => None,
-            // Nobody finds the socket any more.
             Owner::ServerWithFile(file) => Some(remove(file)),
             Owner::Parent => return None,
         };
+        #[cfg(not(unix))]
+        let file_removed = None;
         if let ListeningSocket::Tcp(listener) = &self.socket
             && let Err(error) = packets::refuse_handshakes(listener)
         {
             tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
         }
-        Some(DrainingListener {
-            socket: self.socket,
-            #[cfg(unix)]
-            removed,
-        })
+        Some(DrainingListener { socket: self.socket, file_removed })
     }
 }
 
 /// A listener that lets in only those who are on their way already.
 pub(super) struct DrainingListener {
     pub(super) socket: ListeningSocket,
-    /// Ends once the socket's file is removed.
-    #[cfg(unix)]
-    removed: Option<oneshot::Receiver<()>>,
-}
-
-impl DrainingListener {
-    /// Waits until the socket's file is removed, if it has one. Only once.
-    #[cfg_attr(not(unix), expect(clippy::unused_async, reason = "there are files of sockets on Unix only"))]
-    pub(super) async fn file_removed(&mut self) {
-        #[cfg(unix)]
-        if let Some(removed) = self.removed.take() {
-            let _ = removed.await;
-        }
-    }
+    /// Ends once the socket's file is removed: until then others may find their way.
+    pub(super) file_removed: Option<oneshot::Receiver<()>>,
 }
 
 /// Removes a socket's file, on a thread of its own where there is one: its folder may be locked by others, and other

@@ -121,7 +121,7 @@ impl Connection {
         let is_delivering = match &*self.protocol.borrow() {
             HttpProtocol::Http1 => self.owes_response(),
             HttpProtocol::Http2(http2) => http2.has_named_last() && !http2.is_done(),
-            HttpProtocol::WebSocket(_) => false,
+            HttpProtocol::WebSocket(websocket) => websocket.is_asked_to_close() && websocket.is_working(),
         };
         if !is_delivering || self.is_given_up() {
             return;
@@ -143,7 +143,7 @@ impl Connection {
             return Step::Wait;
         }
         if let Some(websocket) = self.websocket() {
-            return self.step_websocket(&websocket, times, closer, info);
+            return self.step_websocket(&websocket, acknowledges, times, closer, info);
         }
         if let Some(mut http2) = self.http2() {
             return self.step_http2(&mut http2, acknowledges, times, info);
@@ -256,6 +256,7 @@ impl Connection {
     fn step_websocket(
         &self,
         websocket: &WebSocket,
+        acknowledges: Step,
         times: &ClosingTimes,
         closer: &mut Closer,
         info: &impl Fn() -> Option<TcpInfo>,
@@ -279,7 +280,7 @@ impl Connection {
         }
         if websocket.is_working() {
             // One that has answered may never read again.
-            return websocket.answered_by().map_or(Step::Wait, Step::WaitUntil);
+            return websocket.answered_by().map_or(acknowledges, Step::WaitUntil);
         }
         // The response's body, which is polled behind this, sends the Close now, unless the client takes nothing.
         let moved = info().map_or((0, 0), |info| (info.acknowledged, info.received));

@@ -33,14 +33,20 @@ impl WebSocketBody {
             return Poll::Ready(None);
         };
         let now = Instant::now();
-        let mut close = websocket.close(now, false);
+        // One that works sends all that it has to say.
+        let mut close =
+            if websocket.has_work() || websocket.is_answering(now) { None } else { websocket.close(now, false) };
         if close.is_none() {
             match Pin::new(body).poll_next(context) {
-                Poll::Pending => close = websocket.close(now, true),
+                Poll::Pending => {
+                    if websocket.pauses(now) {
+                        // If it reads no more, it has only so much time from now on.
+                        self.connection.wake_if_closing();
+                    }
+                    close = websocket.close(now, true);
+                }
                 Poll::Ready(Some(Ok(bytes))) => {
                     websocket.sent(&bytes);
-                    // A handler that reads no more has only so much time from now on.
-                    self.connection.wake_if_closing();
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Poll::Ready(next) => {

@@ -202,6 +202,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/flood", web::get().to(websocket::flood))
         .route("/polite", web::get().to(websocket::polite))
         .route("/busy", web::get().to(websocket::busy))
+        .route("/burst", web::get().to(websocket::burst))
         .route("/farewell", web::get().to(websocket::farewell))
         .route("/once", web::get().to(websocket::once))
         .route("/panics", web::get().to(websocket::panics))

@@ -124,6 +124,24 @@ pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
+/// Answers a number by as many messages of 60,000 bytes, and says when it begins and when it has written all of them.
+pub(crate) async fn burst(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        while let Some(Ok(Message::Text(text))) = messages.recv().await {
+            say("burst");
+            for number in 0..text.parse().unwrap_or(0) {
+                if session.text(format!("{number:>60000}")).await.is_err() {
+                    say("burst failed");
+                    return;
+                }
+            }
+            say("burst written");
+        }
+    });
+    Ok(response)
+}
+
 /// Sends back what it gets until the stop, then has a last word and closes with a code of its own.
 pub(crate) async fn farewell(request: HttpRequest, body: Payload, stop: Stop) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;

@@ -84,6 +84,11 @@ impl Program {
         self.wait_while(|| count() < times);
     }
 
+    /// Returns whether a hook or a handler has said this.
+    pub(crate) fn has_said(&self, said: &str) -> bool {
+        self.log.lines().iter().any(|(from, line)| *from == From::Out && line == said)
+    }
+
     /// Waits until a hook or a handler has said this so many times, or a line on stderr contains this. Returns whether it is
     /// the line.
     pub(crate) fn wait_until_said_or(&mut self, said: &str, times: usize, text: &str) -> bool {

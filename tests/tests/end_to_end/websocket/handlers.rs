@@ -1,10 +1,11 @@
 //! Handlers that don't wait for the next message when the stop begins.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Message, WebSocket};
 
 use super::{connect, expect_over, goodbye, mute, nothing};
 use crate::harness::{Program, Signal, program};
@@ -91,4 +92,48 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
         .expect_code(0)
         .expect_took(Duration::ZERO)
         .expect_said(&[", running nothing", "0 requests finished, 0 cut off, 1 panicked"]);
+}
+
+/// Number of messages of an answer that fits into no buffer.
+const MANY: usize = 300;
+
+/// Time for which a client reads nothing: longer than the server waits for one that is owed nothing.
+const PAUSE: Duration = Duration::from_millis(2500);
+
+/// Has a client read an answer after a pause that begins at the signal, and expects all of it, then the Close.
+fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usize) {
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping");
+    std::thread::sleep(PAUSE);
+    for number in read..MANY {
+        let message = socket.read().unwrap_or_else(|error| panic!("message {number}: {error}"));
+        assert_eq!(message.to_text().expect("a text").trim_start(), number.to_string());
+    }
+    assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+    expect_over(&mut socket);
+    let ended = program.end();
+    ended.expect_code(0).expect_said(&["1 request finished, 0 cut off"]);
+}
+
+#[test]
+fn a_handler_that_is_stuck_in_its_answer_ends_it() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/burst");
+    socket.send(Message::text(MANY.to_string())).expect("it is open");
+    program.wait_until_said("burst");
+    reads_late(program, socket, 0);
+}
+
+#[test]
+fn what_a_handler_has_written_before_the_signal_comes_before_the_close() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/burst");
+    socket.send(Message::text(MANY.to_string())).expect("it is open");
+    // What is left is on its way, in more buffers than one.
+    let mut read = 0;
+    while !program.has_said("burst written") {
+        socket.read().expect("it is open");
+        read += 1;
+    }
+    reads_late(program, socket, read);
 }
