@@ -1,14 +1,14 @@
 //! Handlers that don't wait for the next message when the stop begins.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
-use super::{connect, expect_over, goodbye, mute, nothing};
-use crate::harness::{Program, Signal, program};
+use super::{connect, expect_over, goodbye, mute, nothing, upgraded};
+use crate::harness::{LIMIT, Program, Signal, program};
 
 #[test]
 fn a_handler_that_has_answered_and_reads_no_more_holds_nothing_up() {
@@ -100,6 +100,16 @@ const MANY: usize = 300;
 /// Time for which a client reads nothing: longer than the server waits for one that is owed nothing.
 const PAUSE: Duration = Duration::from_millis(2500);
 
+/// Connects a client whose system takes no more than a few bytes that it has not read.
+fn connect_narrow(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a size");
+    let address: SocketAddr = program.address().parse().expect("an address");
+    socket.connect(&address.into()).expect("it listens");
+    socket.set_read_timeout(Some(LIMIT)).expect("it is open");
+    upgraded(socket.into(), path)
+}
+
 /// Has a client read an answer after a pause that begins at the signal, and expects all of it, then the Close.
 fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usize) {
     program.signal(Signal::SIGTERM);
@@ -118,7 +128,7 @@ fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usiz
 #[test]
 fn a_handler_that_is_stuck_in_its_answer_ends_it() {
     let mut program = program!("routes").start();
-    let mut socket = connect(&mut program, "/burst");
+    let mut socket = connect_narrow(&mut program, "/burst");
     socket.send(Message::text(MANY.to_string())).expect("it is open");
     program.wait_until_said("burst");
     reads_late(program, socket, 0);
@@ -127,7 +137,7 @@ fn a_handler_that_is_stuck_in_its_answer_ends_it() {
 #[test]
 fn what_a_handler_has_written_before_the_signal_comes_before_the_close() {
     let mut program = program!("routes").start();
-    let mut socket = connect(&mut program, "/burst");
+    let mut socket = connect_narrow(&mut program, "/burst");
     socket.send(Message::text(MANY.to_string())).expect("it is open");
     // What is left is on its way, in more buffers than one.
     let mut read = 0;
