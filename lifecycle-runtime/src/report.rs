@@ -94,7 +94,7 @@ impl Report {
     /// | 0 | everything ran and succeeded |
     /// | 1 | the start failed |
     /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; a worker thread still ran code of the app when the shutdown hooks began; or the server ended by itself |
+    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; or the server ended by itself |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit
@@ -168,6 +168,7 @@ impl Report {
             1 => Some("… and 1 more request cut off".to_owned()),
             more => Some(format!("… and {more} more requests cut off")),
         });
+        lines.extend(self.traffic.unaccepted());
         lines.extend(self.traffic.failures());
         lines.extend(self.traffic.left());
         if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {

@@ -64,6 +64,9 @@ pub struct Connections {
     pub closed: u64,
     /// The number of connections that were open when the time for them was up.
     pub cut: u64,
+    /// The number of connections that still waited to be accepted then, as they do while the process has no file descriptor
+    /// left: the system resets them, with the requests that may lie on them. 1 where it doesn't tell how many.
+    pub unaccepted: u64,
 }
 
 impl Traffic {
@@ -78,13 +81,14 @@ impl Traffic {
         self.requests.last_failure = more.requests.last_failure.or(self.requests.last_failure);
         self.connections.closed += more.connections.closed;
         self.connections.cut += more.connections.cut;
+        self.connections.unaccepted += more.connections.unaccepted;
         self.workers_left += more.workers_left;
         self
     }
 
     /// Returns whether the stop has broken nothing off that counts for the exit code.
     pub(crate) fn is_clean(&self) -> bool {
-        self.requests.cut.is_empty() && self.workers_left == 0
+        self.requests.cut.is_empty() && self.connections.unaccepted == 0 && self.workers_left == 0
     }
 
     /// Returns a line about the responses that failed:
@@ -98,6 +102,15 @@ impl Traffic {
             0 => None,
             1 => Some(format!("1 response failed: {of}")),
             several => Some(format!("{several} responses failed, the last: {of}")),
+        }
+    }
+
+    /// Returns a line about the connections that were never accepted.
+    pub(crate) fn unaccepted(&self) -> Option<String> {
+        match self.connections.unaccepted {
+            0 => None,
+            1 => Some("a connection still waited to be accepted, and was reset".to_owned()),
+            several => Some(format!("{several} connections still waited to be accepted, and were reset")),
         }
     }
 

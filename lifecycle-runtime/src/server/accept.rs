@@ -12,6 +12,8 @@ mod rotation;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ enum AcceptCommand {
 pub(super) struct Acceptor {
     commands: watch::Sender<AcceptCommand>,
     closed: oneshot::Receiver<()>,
+    unaccepted: Arc<AtomicU64>,
 }
 
 impl Acceptor {
@@ -68,6 +71,11 @@ impl Acceptor {
             // An error means that the thread is gone, and its listeners with it.
             let _ = (&mut self.closed).await;
         }
+    }
+
+    /// Returns how many connections were waiting when it was too late to accept them.
+    pub(super) fn unaccepted(&self) -> u64 {
+        self.unaccepted.load(Ordering::Relaxed)
     }
 
     /// Polls whether it has ended by itself, which it should not. Only until it has.
@@ -96,6 +104,8 @@ pub(super) fn start(
     let (commands, commanded) = watch::channel(AcceptCommand::Accept);
     let (closes, closed) = oneshot::channel();
     let vacancies = vacancies.clone();
+    let unaccepted = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&unaccepted);
     thread("http-accept", move || {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         if let Ok(runtime) = runtime {
@@ -110,6 +120,7 @@ pub(super) fn start(
                         obstacle: obstacles.of_listener(),
                         handshakes: Handshakes::default(),
                         commands: commanded.clone(),
+                        unaccepted: Arc::clone(&counted),
                     };
                     spawn_local(accept.run(listener).boxed_local())
                 });
@@ -121,7 +132,7 @@ pub(super) fn start(
         }
         let _ = closes.send(());
     })?;
-    Ok(Acceptor { commands, closed })
+    Ok(Acceptor { commands, closed, unaccepted })
 }
 
 /// The accepting for one listener.
@@ -134,6 +145,8 @@ struct Accept {
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
+    /// Count of the connections that were waiting when it was too late to accept them.
+    unaccepted: Arc<AtomicU64>,
 }
 
 impl Accept {
@@ -164,7 +177,9 @@ impl Accept {
         };
         tokio::select! {
             biased;
-            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {}
+            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {
+                self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
+            }
             () = drained => {}
         }
         if !file_removed.is_terminated() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
@@ -233,8 +233,12 @@ impl Serving {
                 () = sleep_until(leave.max(Instant::now() + LEAVING)) => {}
                 () = hurried, if !is_late => {}
             }
+            // It has counted what waits meanwhile.
+            let _ = timeout(LEAVING, acceptor.closed()).await;
         }
-        tables.traffic()
+        let mut traffic = tables.traffic();
+        traffic.connections.unaccepted = acceptor.unaccepted();
+        traffic
     }
 }
 

@@ -90,6 +90,18 @@ pub(super) fn handshake_round_trip(_stream: &std::net::TcpStream) -> Option<Dura
     None
 }
 
+/// Returns how many connections wait to be accepted; `None` where the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub(super) fn accept_queue(listener: &tokio::net::TcpListener) -> Option<u64> {
+    linux::accept_queue(listener)
+}
+
+/// Returns how many connections wait to be accepted; `None` where the system doesn't tell.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn accept_queue(_listener: &tokio::net::TcpListener) -> Option<u64> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::os::fd::AsFd;
@@ -117,6 +129,8 @@ mod linux {
     const STATE: usize = 0;
     const RETRANSMITS: usize = 2;
     const PROBES: usize = 3;
+    /// Of a listener: the number of connections that wait.
+    const UNACKED: usize = 24;
     const LAST_DATA_RECV: usize = 52;
     const LAST_ACK_RECV: usize = 56;
     const RTT: usize = 68;
@@ -136,6 +150,11 @@ mod linux {
             release.is_ok_and(|release| knows_all(&release))
         });
         KNOWS_ALL.then(|| RawTcpInfo.get(socket).ok().map(|raw| parse(&raw)))?
+    }
+
+    pub(super) fn accept_queue(listener: &impl AsFd) -> Option<u64> {
+        let raw = RawTcpInfo.get(listener).ok()?;
+        Some(u32::from_ne_bytes(field(&raw, UNACKED)).into())
     }
 
     /// Returns whether a kernel of this release has all fields: the last one came with 4.19.
@@ -205,6 +224,17 @@ mod linux {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
             let info = read(&server).expect("linux");
             assert!(info.is_unacknowledged() && info.has_vanished(Duration::MAX), "{info:?}");
+        }
+
+        #[test]
+        fn connections_that_wait_are_counted() {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let clients = [(); 3].map(|()| TcpStream::connect(address).expect("it listens"));
+            assert_eq!(accept_queue(&listener), Some(3));
+            let _accepted = listener.accept().expect("a client");
+            assert_eq!(accept_queue(&listener), Some(2));
+            drop(clients);
         }
 
         #[test]

@@ -97,8 +97,8 @@ impl RequestTables {
         };
         let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
         let connections = (requests.is_none() && connections > 0).then(|| match connections {
-            1 => "a connection that has gone quiet".to_owned(),
-            count => format!("{count} connections that have gone quiet"),
+            1 => "a connection without a request".to_owned(),
+            count => format!("{count} connections without a request"),
         });
         requests.into_iter().chain(connections).chain(workers).collect()
     }

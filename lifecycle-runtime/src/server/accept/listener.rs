@@ -12,6 +12,7 @@ use crate::server::address::Listener;
 #[cfg(unix)]
 use crate::server::address::SocketFile;
 use crate::server::packets;
+use crate::server::tcp_info::accept_queue;
 #[cfg(unix)]
 use crate::task::thread;
 
@@ -73,6 +74,16 @@ impl ListeningSocket {
     #[cfg(not(unix))]
     pub(super) fn has_waiting(&self) -> bool {
         true
+    }
+
+    /// Returns how many connections wait to be accepted: 1 where the system doesn't tell, and some do.
+    pub(super) fn waiting(&self) -> u64 {
+        let counted = match self {
+            Self::Tcp(listener) => accept_queue(listener),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        };
+        counted.unwrap_or_else(|| self.has_waiting().into())
     }
 
     /// Returns the port of a listener that has one.

@@ -129,8 +129,8 @@ fn what_a_stop_waits_for_is_named() {
     assert_eq!(waits(&[], 0), [""; 0]);
     assert_eq!(waits(&["/a"], 1).len(), 1);
     assert!(waits(&["/a"], 1)[0].starts_with("GET /a"));
-    assert_eq!(waits(&[], 1), ["a connection that has gone quiet"]);
-    assert_eq!(waits(&[], 2), ["2 connections that have gone quiet"]);
+    assert_eq!(waits(&[], 1), ["a connection without a request"]);
+    assert_eq!(waits(&[], 2), ["2 connections without a request"]);
     let many = waits(&["/a", "/b", "/c", "/d", "/e", "/f"], 6).concat();
     assert!(many.starts_with("6 requests: GET /a") && many.contains("GET /e") && many.ends_with('…'), "{many}");
     assert!(!many.contains("GET /f"), "{many}");
