@@ -27,7 +27,7 @@ use super::accepted::{Accepted, Stream};
 use super::address::Listener;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
-use handshakes::Handshakes;
+use handshakes::{Handshakes, Look};
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
 use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
@@ -225,6 +225,8 @@ impl Accept {
     async fn drain(&mut self, listener: &ListeningSocket, quiet_window: Duration) {
         let began = Instant::now();
         let mut until = began + self.handshakes.usual_time(quiet_window);
+        // No other handshake begins from now on.
+        let mut first_look = Some(Look::begin(listener.address()));
         loop {
             let accepted = if Instant::now() < until { timeout_at(until, listener.accept()).await.ok() } else { None };
             match accepted {
@@ -235,10 +237,19 @@ impl Accept {
                 }
                 Some(Err(error)) if concerns_one(&error) => {}
                 Some(Err(error)) => self.obstructed(&error, listener).await,
-                None => match self.handshakes.more_time(began, quiet_window, listener.port()).await {
-                    Some(more) => until = Instant::now() + more,
-                    None => break,
-                },
+                None => {
+                    if let Some(look) = first_look.take()
+                        && !look.found().await.0
+                    {
+                        break;
+                    }
+                    let (is_under_way, took) = Look::begin(listener.address()).found().await;
+                    match self.handshakes.more_time(began, quiet_window) {
+                        // To look takes its time with many connections, and is not to be all that is done.
+                        Some(more) if is_under_way => until = Instant::now() + more.max(took),
+                        _ => break,
+                    }
+                }
             }
         }
         // The last that has come, past any readiness that has not been noticed. No more than fits into the queue: without a

@@ -1,6 +1,7 @@
 //! Time for handshakes that have begun when the listener closes: by the round trips that the kernel has measured.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -53,41 +54,50 @@ impl Handshakes {
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
     }
 
-    /// Returns how long to wait on for a server that has begun to close at this moment: a packet may be queued on its way, or
-    /// lost, and whoever is the first client of all has not been measured. `None` if nobody is on the way, or nobody may take
-    /// so long.
-    pub(super) async fn more_time(
-        &self,
-        began: Instant,
-        quiet_window: Duration,
-        port: Option<u16>,
-    ) -> Option<Duration> {
-        let port = port?;
+    /// Returns how long to wait on for a server that has begun to close at this moment, if handshakes are under way: a packet
+    /// may be queued on its way, or lost, and whoever is the first client of all has not been measured. `None` if nobody may
+    /// take so long.
+    pub(super) fn more_time(&self, began: Instant, quiet_window: Duration) -> Option<Duration> {
         let longest = self.longest().unwrap_or(LONGEST);
-        let until = began + longest + quiet_window;
-        let asked = Instant::now();
-        if until <= asked {
-            return None;
-        }
-        // With many connections the tables are long: other listeners are not to wait for that.
-        let (answer, is_under_way) = oneshot::channel();
-        thread("http-handshakes", move || {
-            let _ = answer.send(is_under_way_to(port));
-        })
-        .ok()?;
-        let is_under_way = is_under_way.await.ok()??;
-        // Nor is reading them to be all that is done.
-        let pause = (longest / 4).clamp(SYSTEM, PAUSE).max(asked.elapsed());
-        is_under_way.then(|| until.saturating_duration_since(Instant::now()).min(pause))
+        let left = (began + longest + quiet_window).saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| left.min((longest / 4).clamp(SYSTEM, PAUSE)))
     }
 }
 
-/// Returns whether a handshake with this port has begun and not ended; `None` where the system doesn't tell.
-fn is_under_way_to(port: u16) -> Option<bool> {
+/// A look at the system's table of connections. It is long, and other listeners are not to wait for it.
+pub(super) struct Look {
+    answer: Option<oneshot::Receiver<bool>>,
+    began: Instant,
+}
+
+impl Look {
+    /// Begins to look for handshakes with this address.
+    pub(super) fn begin(address: Option<SocketAddr>) -> Self {
+        let answer = address.and_then(|address| {
+            let (sends, answer) = oneshot::channel();
+            let looks = move || {
+                let _ = sends.send(is_under_way_to(address));
+            };
+            thread("http-handshakes", looks).ok()?;
+            Some(answer)
+        });
+        Self { answer, began: Instant::now() }
+    }
+
+    /// Returns whether a handshake is under way, and how long it took to look; `false` where the system doesn't tell.
+    pub(super) async fn found(self) -> (bool, Duration) {
+        let Some(answer) = self.answer else { return (false, Duration::ZERO) };
+        (answer.await.unwrap_or(false), self.began.elapsed())
+    }
+}
+
+/// Returns whether a handshake with this address has begun and not ended; `false` where the system doesn't tell.
+fn is_under_way_to(address: SocketAddr) -> bool {
+    // A listener of IPv6 may have clients of IPv4, too.
     let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
-    let mut tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).peekable();
-    tables.peek()?;
-    Some(tables.any(|table| has_handshake(&table, port)))
+    let tables = if address.is_ipv4() { &tables[..1] } else { &tables };
+    let mut tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    tables.any(|table| has_handshake(&table, address.port()))
 }
 
 /// Looks for a socket of this port in the state `SYN_RECV`, see proc(5).
@@ -130,9 +140,21 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_on_without_a_handshake_that_is_under_way() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        assert_eq!(handshakes(&[40]).more_time(Instant::now(), WINDOW, Some(port)).await, None);
-        assert_eq!(handshakes(&[40]).more_time(Instant::now(), WINDOW, None).await, None);
+        let address = listener.local_addr().expect("bound");
+        let _client = std::net::TcpStream::connect(address).expect("it listens");
+        assert!(!Look::begin(Some(address)).found().await.0);
+        assert!(!Look::begin(None).found().await.0);
+    }
+
+    #[test]
+    fn a_handshake_that_is_under_way_has_no_more_than_the_longest_and_the_window() {
+        let now = Instant::now();
+        let known = handshakes(&[40]);
+        assert_eq!(known.more_time(now, WINDOW), Some(Duration::from_millis(10)));
+        assert!(known.more_time(now - Duration::from_millis(285), WINDOW).is_some_and(|more| more < SYSTEM * 6));
+        assert_eq!(known.more_time(now - Duration::from_millis(290), WINDOW), None);
+        // Whoever is the first of all may be far away.
+        assert!(handshakes(&[]).more_time(now - LONGEST, WINDOW).is_some());
     }
 
     #[test]

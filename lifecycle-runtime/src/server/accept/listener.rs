@@ -1,6 +1,7 @@
 //! Listeners, while they accept and while they close.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -86,10 +87,10 @@ impl ListeningSocket {
         counted.unwrap_or_else(|| self.has_waiting().into())
     }
 
-    /// Returns the port of a listener that has one.
-    pub(super) fn port(&self) -> Option<u16> {
+    /// Returns the address of a TCP listener.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Tcp(listener) => listener.local_addr().ok(),
             #[cfg(unix)]
             Self::Unix(_) => None,
         }
