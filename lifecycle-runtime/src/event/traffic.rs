@@ -64,8 +64,8 @@ pub struct Connections {
     pub closed: u64,
     /// The number of connections that were open when the time for them was up.
     pub cut: u64,
-    /// The number of connections that still waited to be accepted then, as they do while the process has no file descriptor
-    /// left: the system resets them, with the requests that may lie on them. 1 where it doesn't tell how many.
+    /// The number of connections that still waited then and could not be accepted, as the process had no file descriptor left,
+    /// say: the system resets them, with the requests that may lie on them. 1 where it doesn't tell how many.
     pub unaccepted: u64,
 }
 

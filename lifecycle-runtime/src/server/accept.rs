@@ -73,7 +73,7 @@ impl Acceptor {
         }
     }
 
-    /// Returns how many connections were waiting when it was too late to accept them.
+    /// Returns how many connections were waiting when it was too late, and could not be accepted before.
     pub(super) fn unaccepted(&self) -> u64 {
         self.unaccepted.load(Ordering::Relaxed)
     }
@@ -145,7 +145,7 @@ struct Accept {
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
-    /// Count of the connections that were waiting when it was too late to accept them.
+    /// Count of the connections that were waiting when it was too late, and could not be accepted before.
     unaccepted: Arc<AtomicU64>,
 }
 
@@ -178,7 +178,9 @@ impl Accept {
         tokio::select! {
             biased;
             _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {
-                self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
+                if self.obstacle.is_there() {
+                    self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
+                }
             }
             () = drained => {}
         }

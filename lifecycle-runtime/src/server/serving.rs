@@ -220,7 +220,7 @@ impl Serving {
             () = &mut hurried => Some(Instant::now()),
         };
         if let Some(leave) = leave {
-            tables.cut();
+            tables.hurry();
             acceptor.close();
             workers.iter().for_each(|worker| worker.command(WorkerCommand::Cut));
             let hurried = async {
@@ -233,6 +233,7 @@ impl Serving {
                 () = sleep_until(leave.max(Instant::now() + LEAVING)) => {}
                 () = hurried, if !is_late => {}
             }
+            tables.cut();
             // It has counted what waits meanwhile.
             let _ = timeout(LEAVING, acceptor.closed()).await;
         }

@@ -59,7 +59,13 @@ impl RequestTables {
         self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::and)
     }
 
-    /// Counts what is in flight as cut off.
+    /// Takes the workers for such that are to end, though they still serve.
+    pub(super) fn hurry(&self) {
+        self.0.iter().for_each(|table| table.hurry());
+    }
+
+    /// Takes what is in flight for cut off. A worker that isn't blocked has done so itself, between two steps of its tasks: it
+    /// knows which responses are written.
     pub(super) fn cut(&self) {
         self.0.iter().for_each(|table| table.cut());
     }
@@ -151,6 +157,14 @@ impl RequestTable {
             }
         }
         rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
+        if rows.state == WorkerState::Serving {
+            rows.state = WorkerState::Leaving;
+        }
+    }
+
+    /// Takes the worker for one that is to end, though it serves.
+    fn hurry(&self) {
+        let mut rows = self.lock();
         if rows.state == WorkerState::Serving {
             rows.state = WorkerState::Leaving;
         }

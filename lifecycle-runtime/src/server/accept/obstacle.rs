@@ -56,6 +56,10 @@ pub(super) struct ListenerObstacle {
 }
 
 impl ListenerObstacle {
+    pub(super) fn is_there(&self) -> bool {
+        self.is_there
+    }
+
     /// Tells that somebody waits and can't be accepted.
     pub(super) fn tell(&mut self, error: &io::Error) {
         if std::mem::replace(&mut self.is_there, true) {

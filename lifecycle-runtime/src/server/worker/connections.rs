@@ -94,6 +94,7 @@ impl ConnectionSet {
                         self.each(Connection::wake);
                     }
                     Some(WorkerCommand::Cut) | None => {
+                        self.table.cut();
                         self.leave_to_system();
                         return false;
                     }
