@@ -1,7 +1,7 @@
 //! Services beside a server: `services [HOOK[=FAULT]]...`
 //!
 //! It has the hooks of `BASE`, and those that are named. `GET /held` is answered once `held` has come on stdin.
-//! With `observer=stop` an observer hangs when it is told of the stop, with `observer=brief` when it is told of the end of
+//! An observer hangs with `observer=stop` when it is told of the stop, with `observer=brief` when it is told of the end of
 //! the service of that name.
 
 use std::process::ExitCode;

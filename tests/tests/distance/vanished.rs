@@ -6,6 +6,7 @@ use lifecycle_tests::rig::Link;
 use socket2::SockRef;
 
 use crate::clients::{Protocol, over};
+use crate::harness::Ended;
 use crate::site::{Site, gate, tally};
 use crate::{SLACK, at_each, for_each};
 
@@ -27,31 +28,36 @@ fn cases() -> impl Iterator<Item = (u64, Protocol, (&'static str, &'static str))
     clients.flat_map(|(rtt, protocol)| REQUESTS.map(|request| (rtt, protocol, request)))
 }
 
-/// What has been handed to the system is finished, and nobody can know that it never comes.
+/// Has a client ask for this, switches its link off during the stop, and tells the handler to answer if it waits for that.
+fn fail_link(mut site: Site, path: &'static str, said: &str) -> Ended {
+    let (gone, is_gone) = gate();
+    let client = site.client(move |target| {
+        let Ok(transport) = target.open() else { panic!("it listens") };
+        let mut client = over(target, transport, target.journal("one"));
+        client.send(path);
+        is_gone.wait();
+        client.into_journal()
+    });
+    site.program.wait_until_said(said);
+    site.stop();
+    site.rig.switch_off();
+    site.program.tell("one");
+    site.program.wait_for("server closed in");
+    gone.open();
+    tally([client]);
+    site.program.end()
+}
+
+/// A response that has been handed to the system is finished, as nobody can know that it never comes.
 #[test]
 fn a_client_behind_a_link_that_fails_during_the_stop_is_given_up() {
     for_each(
         cases(),
         |(rtt, protocol, (path, _))| format!("{protocol}, {path}, RTT {rtt} ms"),
         |(rtt, protocol, (path, said))| {
-            let mut site = Site::start(protocol, Link::rtt(rtt), |start| start.args("disconnect=5000"));
-            let (gone, is_gone) = gate();
-            let client = site.client(move |target| {
-                let Ok(transport) = target.open() else { panic!("it listens") };
-                let mut client = over(target, transport, target.journal("one"));
-                client.send(path);
-                is_gone.wait();
-                client.into_journal()
-            });
-            site.program.wait_until_said(said);
-            site.stop();
-            site.rig.switch_off();
-            site.program.tell("one");
-            site.program.wait_for("server closed in");
-            gone.open();
-            tally([client]);
+            let site = Site::start(protocol, Link::rtt(rtt), |start| start.args("disconnect=5000"));
             let rtt = site.rtt;
-            let ended = site.program.end();
+            let ended = fail_link(site, path, said);
             ended.expect_code(0).expect_said(&[": 1 request finished, 0 cut off"]);
             // A client that is far away has a few round trips.
             assert!(ended.took < GOING + PATIENT.max(8 * rtt) + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
@@ -89,27 +95,11 @@ fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
     );
 }
 
-/// Has a client ask for this, switches its link off during the stop, and tells the handler to answer if it waits for that.
 /// The system takes only a part of the response from the server.
 fn fail_in_the_middle(protocol: Protocol, link: Link, path: &'static str, said: &str) {
-    let mut site = Site::start(protocol, link, |start| start);
-    let (gone, is_gone) = gate();
-    let client = site.client(move |target| {
-        let Ok(transport) = target.open() else { panic!("it listens") };
-        let mut client = over(target, transport, target.journal("one"));
-        client.send(path);
-        is_gone.wait();
-        client.into_journal()
-    });
-    site.program.wait_until_said(said);
-    site.stop();
-    site.rig.switch_off();
-    site.program.tell("one");
-    site.program.wait_for("server closed in");
-    gone.open();
-    tally([client]);
+    let site = Site::start(protocol, link, |start| start);
     let rtt = site.rtt;
-    let ended = site.program.end();
+    let ended = fail_link(site, path, said);
     assert!(ended.took < DISCONNECT.max(8 * rtt) + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
     let expected = ": 0 requests finished, 0 cut off, 1 client went away before its response";
     ended.expect_code(0).expect_said(&[expected]);

@@ -8,7 +8,7 @@ use crate::http::{Connection, Lost};
 
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What is said where a process ends before its run.
+/// Line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
 
 #[test]

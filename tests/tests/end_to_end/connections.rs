@@ -70,13 +70,13 @@ fn handlers_have_the_handles_that_actix_gives_them() {
     program.stop().expect_code(0);
 }
 
-/// How long a client has for the head of a request, as the server has it by default.
+/// Time that a client has for the head of a request, as the server has it by default.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// When it may be over at the earliest, as the clock of actix-http is not that precise.
+/// Earliest time at which it may be over, as the clock of actix-http is not that precise.
 const EARLIEST: Duration = Duration::from_millis(4500);
 
-/// How long a client waits after its first byte: far from either end of the time that it has, so that a slow machine passes
+/// Time that a client waits after its first byte: far from either end of the time that it has, so that a slow machine passes
 /// neither.
 const PAUSE: Duration = Duration::from_millis(2500);
 

@@ -48,7 +48,7 @@ impl Obstacles {
     }
 }
 
-/// What keeps one listener from accepting.
+/// The part of one listener in the obstacle of its server.
 pub(super) struct ListenerObstacle {
     now: Arc<watch::Sender<Option<Obstacle>>>,
     listeners: Arc<AtomicUsize>,

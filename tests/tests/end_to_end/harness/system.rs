@@ -26,7 +26,7 @@ pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     names.into_iter().any(|known| known.trim_end() == name)
 }
 
-/// How many file descriptors the process has with numbers below this. It may have inherited others.
+/// Counts the file descriptors of the process with numbers below this. It may have inherited others.
 pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
     let Ok(entries) = fs::read_dir(folder(process).join("fd")) else { return 0 };
     let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
