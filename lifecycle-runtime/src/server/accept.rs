@@ -5,6 +5,7 @@
 
 mod handshakes;
 mod listener;
+mod look;
 mod obstacle;
 mod reserve;
 mod rotation;
@@ -27,8 +28,9 @@ use super::accepted::{Accepted, Stream};
 use super::address::Listener;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::task::thread;
-use handshakes::{Handshakes, Look};
+use handshakes::Handshakes;
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
+use look::Look;
 use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
+use actix_http::Request;
 use actix_web::http::header::HeaderValue;
-use actix_web::http::{Method, Uri};
 use tokio::time::Instant;
 
 pub(super) use closing::{Closer, ClosingTimes};
@@ -158,6 +158,11 @@ impl Connection {
         *self.protocol.borrow_mut() = HttpProtocol::WebSocket(Rc::clone(websocket));
     }
 
+    /// Returns whether the client speaks HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(*self.protocol.borrow(), HttpProtocol::Http2(_))
+    }
+
     /// Returns the state of the connection's frames, if there are any that have to be looked at.
     pub(super) fn http2(&self) -> Option<RefMut<'_, Http2<RequestEntry>>> {
         RefMut::filter_map(self.protocol.borrow_mut(), |protocol| match protocol {
@@ -263,12 +268,11 @@ impl Connection {
     /// see RFC 9112, section 9.6.) `is_reset` looks whether the request's stream is reset (HTTP/2).
     pub(super) fn begin(
         self: &Rc<Self>,
-        method: &Method,
-        uri: &Uri,
-        is_reset: impl FnOnce() -> bool,
+        request: &mut Request,
+        is_reset: impl FnOnce(&mut Request) -> bool,
     ) -> Option<InFlight> {
         let stream = match &mut *self.protocol.borrow_mut() {
-            HttpProtocol::Http2(http2) => http2.begin(is_reset),
+            HttpProtocol::Http2(http2) => http2.begin(|| is_reset(request)),
             HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
                 (self.state.get() != ConnectionState::LastResponse).then_some(0)
             }
@@ -279,7 +283,8 @@ impl Connection {
         };
         self.has_begun.set(true);
         self.in_flight.set(self.in_flight.get() + 1);
-        let entry = RequestEntry::new(&self.table, method.clone(), uri.path_and_query().cloned());
+        let path = request.uri().path_and_query().cloned();
+        let entry = RequestEntry::new(&self.table, request.method().clone(), path);
         Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
     }
 

@@ -65,17 +65,15 @@ where
     fn call(&self, mut request: Request) -> Self::Future {
         let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
         let connection = Rc::clone(connection);
-        let mut payload = request.take_payload();
-        let in_flight = connection.begin(request.method(), request.uri(), || is_reset(&mut payload));
-        let has_body = !matches!(payload, Payload::None);
-        *request.payload() = payload;
-        let Some(in_flight) = in_flight else {
+        let Some(in_flight) = connection.begin(&mut request, is_reset) else {
             return TrackedFuture::Refused;
         };
+        let has_body = !matches!(request.payload(), Payload::None);
         let without_body = request.method() == Method::HEAD;
         // actix-http closes the connection behind an answer that has not waited for the body.
         let keeps_alive = !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
-        let (request, websocket) = if asks_for_websocket(request.headers()) {
+        // To actix-http everything behind it is a body.
+        let (request, websocket) = if has_body && asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
             (request, Some(websocket))
         } else {
@@ -86,8 +84,9 @@ where
     }
 }
 
-/// Returns whether the stream of a payload is reset. What is read of the payload meanwhile is put back.
-fn is_reset(payload: &mut Payload) -> bool {
+/// Returns whether the stream of a request is reset (HTTP/2). What is read of its body meanwhile is put back.
+fn is_reset(request: &mut Request) -> bool {
+    let payload = request.payload();
     let mut context = Context::from_waker(Waker::noop());
     let mut read = Vec::new();
     while let Poll::Ready(Some(next)) = Pin::new(&mut *payload).poll_next(&mut context) {
@@ -188,10 +187,14 @@ impl Pending {
         } else if self.keeps_alive
             && let Some(keep_alive) = connection.keep_alive_header()
             && response.head().connection_type() == ConnectionType::KeepAlive
-            && !response.headers().contains_key(KEEP_ALIVE)
         {
             // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't write: clients heed it all the same.
-            response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
+            let headers = response.headers_mut();
+            let theirs = headers.insert(KEEP_ALIVE, keep_alive.clone());
+            if !theirs.is_empty() {
+                headers.remove(KEEP_ALIVE);
+                theirs.for_each(|theirs| headers.append(KEEP_ALIVE, theirs));
+            }
         }
     }
 }

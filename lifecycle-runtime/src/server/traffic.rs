@@ -20,8 +20,9 @@ mod tests;
 /// Number of requests that are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;
 
-/// Table of the traffic of one worker.
+/// Table of the traffic of one worker. Aligned so that it shares no cache line with another worker's.
 #[derive(Default)]
+#[repr(align(64))]
 pub(super) struct RequestTable(Mutex<Rows>);
 
 #[derive(Default)]
@@ -30,8 +31,8 @@ struct Rows {
     connections: u64,
     so_far: Traffic,
     state: WorkerState,
-    /// Set once everything has been taken for cut off.
-    is_cut: bool,
+    /// Number of times that everything has been taken for cut off.
+    cuts: u32,
 }
 
 /// Progress of a worker towards its end.
@@ -147,7 +148,7 @@ impl RequestTable {
     /// Counts what is in flight as cut off, whatever handlers still do.
     pub(super) fn cut(&self) {
         let mut rows = self.lock();
-        rows.is_cut = true;
+        rows.cuts += 1;
         let open = std::mem::take(&mut rows.open);
         for (_, row) in &open {
             if row.is_written {
@@ -193,7 +194,7 @@ impl RequestTable {
     /// Counts a connection that has ended.
     pub(super) fn close(&self) {
         let mut rows = self.lock();
-        let is_cut = rows.is_cut;
+        let is_cut = rows.cuts > 0;
         // It is not there if it was cut off.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
@@ -220,48 +221,51 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// A request's row, given back at its end. Whoever just drops it has lost the client.
+/// A request's row, given back at its end. Whoever just drops it has lost the client, unless the response was written.
 pub(super) struct RequestEntry {
-    table: Arc<RequestTable>,
+    /// `None` once the row has been given back.
+    table: Option<Arc<RequestTable>>,
     key: usize,
-    /// A key is given anew once its row is gone.
-    since: Instant,
-    outcome: RequestOutcome,
+    /// Number of cuts before it: a key is given anew once its row is cut off.
+    cuts: u32,
 }
 
 impl RequestEntry {
     pub(super) fn new(table: &Arc<RequestTable>, method: Method, path: Option<PathAndQuery>) -> Self {
-        let since = Instant::now();
-        let key = table.lock().open.insert(Row { method, path, since, is_written: false });
-        Self { table: Arc::clone(table), key, since, outcome: RequestOutcome::Abandoned }
+        let row = Row { method, path, since: Instant::now(), is_written: false };
+        let mut rows = table.lock();
+        let cuts = rows.cuts;
+        let key = rows.open.insert(row);
+        drop(rows);
+        Self { table: Some(Arc::clone(table)), key, cuts }
     }
 
     /// Notes that the end of the response is written: the request is finished, even if its client takes its time.
-    pub(super) fn written(&mut self) {
-        self.outcome = RequestOutcome::Finished;
-        let mut rows = self.table.lock();
+    pub(super) fn written(&self) {
+        let Some(table) = &self.table else { return };
+        let mut rows = table.lock();
         // It is not there if it was cut off.
-        if let Some(row) = rows.open.get_mut(self.key).filter(|row| row.since == self.since) {
-            row.is_written = true;
+        if rows.cuts == self.cuts {
+            rows.open[self.key].is_written = true;
         }
     }
 
     pub(super) fn end(mut self, outcome: RequestOutcome) {
-        self.outcome = outcome;
+        self.give_back(outcome);
     }
-}
 
-impl Drop for RequestEntry {
-    fn drop(&mut self) {
-        let mut rows = self.table.lock();
+    fn give_back(&mut self, outcome: RequestOutcome) {
+        let Some(table) = self.table.take() else { return };
+        let mut rows = table.lock();
         // It is not there if it was cut off.
-        if rows.open.get(self.key).is_none_or(|row| row.since != self.since) {
+        if rows.cuts != self.cuts {
             return;
         }
         let row = rows.open.remove(self.key);
-        let is_cut = rows.is_cut;
+        let is_cut = rows.cuts > 0;
         let requests = &mut rows.so_far.requests;
-        match &self.outcome {
+        match outcome {
+            RequestOutcome::Abandoned if row.is_written => requests.finished += 1,
             // It has begun just before the worker heard of the cut.
             RequestOutcome::Abandoned if is_cut => requests.cut.push(row.to_string()),
             RequestOutcome::Finished => requests.finished += 1,
@@ -272,5 +276,11 @@ impl Drop for RequestEntry {
                 requests.last_failure = Some(format!("{} {}: {error}", row.method, row.path()));
             }
         }
+    }
+}
+
+impl Drop for RequestEntry {
+    fn drop(&mut self) {
+        self.give_back(RequestOutcome::Abandoned);
     }
 }

@@ -149,7 +149,7 @@ impl Transport {
     }
 
     fn has_frames(&self) -> bool {
-        self.connection.http2().is_some()
+        self.connection.is_http2()
     }
 }
 

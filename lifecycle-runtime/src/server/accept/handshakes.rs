@@ -1,13 +1,9 @@
 //! Time for handshakes that have begun when the listener closes: by the round trips that the kernel has measured.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-use crate::task::thread;
 
 /// Number of the last connections whose round trip counts for those that are under way.
 const SAMPLES: usize = 128;
@@ -64,52 +60,6 @@ impl Handshakes {
     }
 }
 
-/// A look at the system's table of connections. It is long, and other listeners are not to wait for it.
-pub(super) struct Look {
-    answer: Option<oneshot::Receiver<bool>>,
-    began: Instant,
-}
-
-impl Look {
-    /// Begins to look for handshakes with this address.
-    pub(super) fn begin(address: Option<SocketAddr>) -> Self {
-        let answer = address.and_then(|address| {
-            let (sends, answer) = oneshot::channel();
-            let looks = move || {
-                let _ = sends.send(is_under_way_to(address));
-            };
-            thread("http-handshakes", looks).ok()?;
-            Some(answer)
-        });
-        Self { answer, began: Instant::now() }
-    }
-
-    /// Returns whether a handshake is under way, and how long it took to look; `false` where the system doesn't tell.
-    pub(super) async fn found(self) -> (bool, Duration) {
-        let Some(answer) = self.answer else { return (false, Duration::ZERO) };
-        (answer.await.unwrap_or(false), self.began.elapsed())
-    }
-}
-
-/// Returns whether a handshake with this address has begun and not ended; `false` where the system doesn't tell.
-fn is_under_way_to(address: SocketAddr) -> bool {
-    // A listener of IPv6 may have clients of IPv4, too.
-    let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
-    let tables = if address.is_ipv4() { &tables[..1] } else { &tables };
-    let mut tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok());
-    tables.any(|table| has_handshake(&table, address.port()))
-}
-
-/// Looks for a socket of this port in the state `SYN_RECV`, see proc(5).
-fn has_handshake(table: &str, port: u16) -> bool {
-    let port = format!(":{port:04X}");
-    table.lines().skip(1).any(|line| {
-        let mut fields = line.split_whitespace().skip(1);
-        let local = fields.next().is_some_and(|local| local.ends_with(&port));
-        local && fields.nth(1) == Some("03")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,15 +87,6 @@ mod tests {
         assert_eq!(usual_time(&late), 16);
     }
 
-    #[tokio::test]
-    async fn nobody_waits_on_without_a_handshake_that_is_under_way() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let _client = std::net::TcpStream::connect(address).expect("it listens");
-        assert!(!Look::begin(Some(address)).found().await.0);
-        assert!(!Look::begin(None).found().await.0);
-    }
-
     #[test]
     fn a_handshake_that_is_under_way_has_no_more_than_the_longest_and_the_window() {
         let now = Instant::now();
@@ -155,18 +96,5 @@ mod tests {
         assert_eq!(known.more_time(now - Duration::from_millis(290), WINDOW), None);
         // Whoever is the first of all may be far away.
         assert!(handshakes(&[]).more_time(now - LONGEST, WINDOW).is_some());
-    }
-
-    #[test]
-    fn a_handshake_is_found_by_its_port_and_state() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue\n\
-                     \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n\
-                     \x20  1: 0100007F:1F91 0200000A:C001 03 00000000:00000000\n\
-                     \x20  2: 0100007F:1F92 0200000A:1F93 01 00000000:00000000\n";
-        assert!(has_handshake(table, 0x1f91));
-        assert!(!has_handshake(table, 0x1f90));
-        assert!(!has_handshake(table, 0x1f92));
-        assert!(!has_handshake(table, 0xc001));
-        assert!(!has_handshake("", 1));
     }
 }

@@ -36,14 +36,15 @@ impl Deliveries {
     /// Notes that everything has been written to the socket. Without `info` no more can be known.
     pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
         self.acknowledge(info.as_ref());
-        for mut response in self.unflushed.drain(..) {
-            match info {
-                Some(info) if info.is_unacknowledged() => {
-                    response.written();
-                    self.unacknowledged.push_back((response, info.written));
-                }
-                _ => response.end(RequestOutcome::Finished),
+        let Some(info) = info.filter(TcpInfo::is_unacknowledged) else {
+            while let Some(response) = self.unflushed.pop() {
+                response.end(RequestOutcome::Finished);
             }
+            return;
+        };
+        for response in self.unflushed.drain(..) {
+            response.written();
+            self.unacknowledged.push_back((response, info.written));
         }
     }
 

@@ -59,7 +59,7 @@ impl Fixture {
     }
 
     fn begin(&self) -> Option<InFlight> {
-        self.connection.begin(&Method::GET, &Uri::from_static("/path"), || false)
+        self.connection.begin(&mut Request::new(), |_| false)
     }
 
     fn flush(&self) {

@@ -157,7 +157,7 @@ fn a_response_whose_body_fails_is_named_with_its_error() {
 #[test]
 fn a_response_that_is_written_is_finished_even_if_the_time_is_up() {
     let table = Arc::default();
-    let mut written = entry(&table, "/written");
+    let written = entry(&table, "/written");
     written.written();
     let _open = entry(&table, "/open");
     assert_eq!(table.in_flight(), 2, "it is still waited for");
