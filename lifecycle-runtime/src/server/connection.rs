@@ -316,13 +316,15 @@ impl Connection {
         self.deliveries.borrow_mut().acknowledge(info);
     }
 
-    /// Looks at bytes of the client that nobody reads any more.
-    pub(super) fn discarded(&self, bytes: &[u8]) {
+    /// Looks at bytes of the client that nobody reads any more. Returns whether they show that the client still reads
+    /// (HTTP/2).
+    pub(super) fn discarded(&self, bytes: &[u8]) -> bool {
         match &mut *self.protocol.borrow_mut() {
             HttpProtocol::Http1 => {}
-            HttpProtocol::Http2(http2) => http2.discarded(bytes),
+            HttpProtocol::Http2(http2) => return http2.discarded(bytes),
             HttpProtocol::WebSocket(websocket) => websocket.received(bytes),
         }
+        false
     }
 
     /// Returns what the client may still do once it has acknowledged everything.

@@ -70,6 +70,8 @@ pub(super) struct Http2<T> {
     out: BytesMut,
     /// Count of the bytes of a GOAWAY's last stream that are still to come.
     lifting: usize,
+    /// Set if it was done when somebody last asked.
+    was_done: bool,
 }
 
 impl<T> Http2<T> {
@@ -87,6 +89,7 @@ impl<T> Http2<T> {
             held: BytesMut::new(),
             out: BytesMut::new(),
             lifting: 0,
+            was_done: false,
         }
     }
 
@@ -130,6 +133,12 @@ impl<T> Http2<T> {
             && self.streams.open.is_empty()
             && self.outgoing.is_between()
             && self.out.is_empty()
+    }
+
+    /// Returns whether that has come about since the last call.
+    pub(super) fn is_newly_done(&mut self) -> bool {
+        let is_done = self.is_done();
+        !std::mem::replace(&mut self.was_done, is_done) && is_done
     }
 
     /// Returns whether the last stream has been named.
@@ -296,10 +305,15 @@ impl<T> Http2<T> {
         true
     }
 
-    /// Looks for answers to our PINGs in bytes that nobody reads any more.
-    pub(super) fn discarded(&mut self, bytes: &[u8]) {
+    /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether they show that the client reads:
+    /// the body of a request that has its response does not.
+    pub(super) fn discarded(&mut self, bytes: &[u8]) -> bool {
         self.streams.is_closed = true;
+        let mut shows_reading = false;
+        let frames = &bytes[self.preface.min(bytes.len())..];
+        self.incoming.clone().advance(frames, |frame| shows_reading |= frame.kind != DATA);
         drop(self.without_pong(bytes));
+        shows_reading
     }
 
     fn after_preface<'b>(&mut self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {

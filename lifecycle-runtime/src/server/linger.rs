@@ -7,7 +7,7 @@
 //! | client | is waited for |
 //! |---|---|
 //! | has not acknowledged everything | until it has, or the kernel gets no answer any more |
-//! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since its last sign of life |
+//! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since it last showed that it reads |
 //! | WebSocket, and has not answered the Close | `client_disconnect_timeout` |
 //! | still sends a request's body | `client_disconnect_timeout` |
 //! | any other | not at all |
@@ -39,7 +39,7 @@ pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disco
         connection,
         disconnect,
         since: Instant::now(),
-        last_sign: Instant::now(),
+        read_at: Instant::now(),
         has_discarded: false,
         has_closed: false,
         polls: PollTimes::default(),
@@ -57,8 +57,8 @@ struct Linger<'c> {
     connection: &'c Connection,
     disconnect: Duration,
     since: Instant,
-    /// Time of the client's last sign of life.
-    last_sign: Instant,
+    /// Time at which the client has last shown that it reads.
+    read_at: Instant,
     /// Set once the client has sent something that is discarded.
     has_discarded: bool,
     /// Set once the client has closed its half. It may still read.
@@ -98,8 +98,9 @@ impl Linger<'_> {
                 Poll::Ready(Ok(())) if !discarded.filled().is_empty() => {}
                 other => return other,
             }
-            self.connection.discarded(discarded.filled());
-            self.last_sign = Instant::now();
+            if self.connection.discarded(discarded.filled()) {
+                self.read_at = Instant::now();
+            }
             self.has_discarded = true;
         }
     }
@@ -119,7 +120,7 @@ impl Linger<'_> {
             Expected::Nothing => return None,
             Expected::Body if !self.has_discarded => return None,
             Expected::Body | Expected::Close => self.since,
-            Expected::Reading => self.last_sign,
+            Expected::Reading => self.read_at,
         };
         Some(since + self.disconnect).filter(|until| now < *until)
     }

@@ -92,7 +92,7 @@ impl Transport {
     }
 
     fn rest_if_done(&self) {
-        if self.connection.http2().is_some_and(|http2| http2.is_done()) {
+        if self.connection.http2().is_some_and(|mut http2| http2.is_newly_done()) {
             self.connection.rest();
         }
     }

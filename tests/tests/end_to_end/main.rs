@@ -3,6 +3,7 @@
 //! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at its exit code.
 #![cfg(unix)]
 
+mod aborting;
 mod accept_queue;
 mod after_run;
 mod blocked;

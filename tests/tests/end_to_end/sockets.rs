@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use lifecycle_tests::rig::{Link, Rig, skipped, unavailable};
 use tempfile::TempDir;
 
 use crate::harness::{Signal, Start, own_address, program};
@@ -131,6 +133,47 @@ fn localhost_is_each_of_its_addresses() {
         assert_eq!(request(&address, "GET /").expect("a response").body, "ok");
     }
     program.stop().expect_code(0);
+}
+
+/// Starts `service` where `localhost` has an address of each kind.
+#[cfg(target_os = "linux")]
+fn service_on_both(folder: &Path) -> Start {
+    let (hosts, script) = (folder.join("hosts"), folder.join("script"));
+    std::fs::write(&hosts, "127.0.0.1 localhost\n::1 localhost\n").expect("a file");
+    std::fs::write(&script, "mount --bind \"$1\" /etc/hosts && exec \"$2\"").expect("a file");
+    let program = env!("CARGO_BIN_EXE_service");
+    let run = format!("--mount --propagation private sh {} {} {program}", script.display(), hosts.display());
+    Start::new("unshare").args(&run).env("LIFECYCLE_BIND", "localhost:0")
+}
+
+/// Then the system has sockets for such addresses, and none of the addresses.
+#[test]
+#[cfg(target_os = "linux")]
+fn localhost_is_its_ipv4_address_where_ipv6_is_switched_off() {
+    if let Some(reason) = unavailable() {
+        return skipped(reason);
+    }
+    let rig = Rig::new(Link::default()).expect("there was one before");
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = || {
+        let program = service_on_both(folder.path()).start().ready();
+        let addresses = program.addresses();
+        for address in &addresses {
+            assert_eq!(request(address, "GET /").expect("a response").body, "ok");
+        }
+        program.stop().expect_code(0);
+        addresses
+    };
+    rig.server(|| {
+        assert_eq!(served().len(), 2, "it has two addresses");
+        if let Err(error) = std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1") {
+            return skipped(&format!("IPv6 can't be switched off: {error}"));
+        }
+        let addresses = served();
+        assert!(addresses.len() == 1 && addresses[0].starts_with("127.0.0.1:"), "{addresses:?}");
+        let ended = service_on("[::1]:0").end();
+        ended.expect_code(1).expect_said(&["this machine has no such address: choose another address with"]);
+    });
 }
 
 #[test]

@@ -62,6 +62,15 @@ enum Step {
     Changed,
 }
 
+impl Step {
+    fn no_later_than(self, latest: Instant) -> Self {
+        match self {
+            Self::WaitUntil(at) => Self::WaitUntil(at.min(latest)),
+            step => step,
+        }
+    }
+}
+
 /// State of a connection that closes. There is none as long as the server serves.
 #[derive(Default)]
 pub(in crate::server) struct Closer {
@@ -175,11 +184,14 @@ impl Connection {
         info: &impl Fn() -> Option<TcpInfo>,
     ) -> Step {
         if http2.is_done() {
-            // A client that reads the end while it answers the PING may take it for a fault.
+            // A client that reads the end while it answers the PING may take it for a fault; one that sends a body for ever
+            // answers none.
+            let latest = times.since.max(self.idle_since.get()) + times.disconnect;
             if !http2.has_been_read()
+                && Instant::now() < latest
                 && let Quiet::NotYet(step) = self.quiet(self.idle_since.get(), times, info)
             {
-                return step;
+                return step.no_later_than(latest);
             }
             self.end();
             return Step::Changed;

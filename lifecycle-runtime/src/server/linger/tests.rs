@@ -68,13 +68,19 @@ async fn an_http2_client_may_read_as_long_as_it_shows_that_it_does() {
     let took = fixture.linger(|_| {}).await;
     assert!(about(took, 1000), "{took:?}");
 
-    let reads = |step| {
-        if step < 20 {
-            fixture.wire.0.borrow_mut().feed(&sample::data(1, 0).bytes());
-        }
+    fixture.wire.0.borrow_mut().feed(&sample::client(&[vec![sample::settings()]]));
+    let sends = async |frame: sample::Frame| {
+        let sends = |step| {
+            if step < 20 {
+                fixture.wire.0.borrow_mut().feed(&frame.bytes());
+            }
+        };
+        fixture.linger(sends).await
     };
-    let took = fixture.linger(reads).await;
+    let took = sends(sample::ping(0, *b"are you?")).await;
     assert!(about(took, 3000), "{took:?}");
+    let took = sends(sample::data(1, 0)).await;
+    assert!(about(took, 1000), "a body that nobody wants shows nothing: {took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -159,6 +159,11 @@ impl Http2 {
     /// Sends a PING, and returns whether it could be sent.
     pub(crate) fn ping(&mut self) -> bool {
         self.write(&frame(PING, 0, 0, b"are you?"));
+        self.has_sent_all()
+    }
+
+    /// Returns whether everything could be sent so far.
+    pub(crate) fn has_sent_all(&self) -> bool {
         self.unsent.is_none()
     }
 
