@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
+use crate::hook_runtime::HookRuntime;
 use crate::plan::{ABANDON_AFTER, Budget, Plan, Step};
 use crate::scope::Scope;
 use crate::services::{self, Blueprint, Supervised};
@@ -33,6 +34,7 @@ pub(crate) struct Executor {
     plan: Arc<Plan>,
     scope: Scope,
     work: Work,
+    hooks: HookRuntime,
     events: Events,
     /// Per hook of the start, whether it has started.
     started: Vec<bool>,
@@ -78,13 +80,14 @@ impl Executor {
         plan: Arc<Plan>,
         scope: Scope,
         work: Work,
+        hooks: HookRuntime,
         events: Events,
         jitter: fn() -> f64,
         pace: Option<Arc<dyn Pace>>,
     ) -> Self {
         let started = vec![false; plan.hooks().len()];
         let (services, held) = (HashMap::new(), Held::default());
-        Self { plan, scope, work, events, started, all_started: false, services, held, jitter, pace }
+        Self { plan, scope, work, hooks, events, started, all_started: false, services, held, jitter, pace }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -98,7 +101,7 @@ impl Executor {
         let plan = Arc::clone(&self.plan);
         let graph = plan.graph(kind);
         let mut way = Way::through(graph, self.pace.as_ref());
-        let mut crew = Crew::new(graph.steps().len());
+        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
         let of_phase = Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
         loop {
             while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
@@ -201,7 +204,7 @@ impl Executor {
             return CriticalPath::new();
         }
         let mut way = Way::through(graph, self.pace.as_ref());
-        let mut crew = Crew::new(graph.steps().len());
+        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
         // A second signal matters to services alone here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
@@ -284,6 +287,7 @@ impl Executor {
             hook,
             task: Box::new(move |scope| work(hook, scope)),
             scope: self.scope.clone(),
+            hooks: self.hooks.clone(),
             events: self.events.clone(),
             jitter: self.jitter,
         };

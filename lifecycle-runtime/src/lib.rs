@@ -116,6 +116,7 @@ mod event;
 mod executor;
 mod health;
 mod hook;
+mod hook_runtime;
 mod id;
 mod inject;
 mod lifecycle;

@@ -16,6 +16,7 @@ use crate::event::{Event, Events, Limit, Outcome};
 use crate::executor::{Crew, Time, Work};
 use crate::health::Checks;
 use crate::hook::{HookMeta, Kind};
+use crate::hook_runtime::HookRuntime;
 use crate::plan::{ABANDON_AFTER, Plan};
 use crate::scope::Scope;
 use crate::state::State;
@@ -29,6 +30,7 @@ pub(crate) struct Recurring {
     pub(crate) plan: Arc<Plan>,
     pub(crate) scope: Scope,
     pub(crate) work: Work,
+    pub(crate) hooks: HookRuntime,
     pub(crate) events: Events,
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) asked: watch::Receiver<Asked>,
@@ -54,7 +56,7 @@ impl Recurring {
             return Some((outcome, Duration::ZERO));
         };
         self.events.emit_at(began, &Event::HookStarted { hook });
-        let mut crew = Crew::new(1);
+        let mut crew = Crew::new(1, &self.hooks);
         let task = guarded((self.work)(hook, self.scope.clone()), guard);
         let deadline = hook.timeout().and_then(|timeout| began.checked_add(timeout)).unwrap_or(began + NEVER);
         let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };

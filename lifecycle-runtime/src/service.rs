@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::panic_text;
+use crate::hook_runtime::HookRuntime;
 use crate::stop::Stop;
 
 /// A service's handle on its own run: says that it is ready, and runs tasks that end with it.
@@ -57,7 +58,7 @@ struct Shared {
     news: watch::Sender<News>,
     /// What the first task that panicked said.
     panic: watch::Sender<Option<String>>,
-    runtime: Option<Handle>,
+    runtime: Option<HookRuntime>,
 }
 
 /// What there is to hear of a run, one after the other.
@@ -72,8 +73,8 @@ pub(crate) enum News {
 }
 
 impl Service {
-    /// The handle of one run of a service, which hears of the stop by this.
-    pub(crate) fn new(stop: Stop) -> Self {
+    /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on this runtime.
+    pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
         let shared = Shared {
             stop,
             ready: watch::Sender::new(false),
@@ -81,7 +82,7 @@ impl Service {
             over: CancellationToken::new(),
             news: watch::Sender::default(),
             panic: watch::Sender::new(None),
-            runtime: Handle::try_current().ok(),
+            runtime,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -99,7 +100,7 @@ impl Service {
     /// ```
     #[must_use]
     pub fn detached() -> Self {
-        Self::new(Stop::never())
+        Self::new(Stop::never(), Handle::try_current().ok().map(HookRuntime::new))
     }
 
     /// Says that the service is up: what needs it may start. Again, it does nothing.
@@ -137,7 +138,7 @@ impl Service {
             }
         };
         match &self.shared.runtime {
-            Some(runtime) => self.shared.tasks.spawn_on(task, runtime),
+            Some(runtime) => self.shared.tasks.spawn_on(runtime.counted(task), runtime.handle()),
             None => self.shared.tasks.spawn(task),
         };
     }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::event::{Event, Events, Outcome, ServiceState};
 use crate::hook::{HookMeta, ServicePolicy};
+use crate::hook_runtime::HookRuntime;
 use crate::scope::Scope;
 use crate::service::{News, Service};
 use crate::stop::{Order, StopCause, ordered};
@@ -28,6 +29,7 @@ pub(crate) struct Blueprint {
     /// Makes the task of one run.
     pub(crate) task: Box<dyn Fn(Scope) -> Task + Send + Sync>,
     pub(crate) scope: Scope,
+    pub(crate) hooks: HookRuntime,
     pub(crate) events: Events,
     /// Any number from 0 to 1, another each time.
     pub(crate) jitter: fn() -> f64,
@@ -155,12 +157,12 @@ impl Supervisor {
     /// One run, from its begin until nothing of it is left.
     async fn run_once(&mut self) -> End {
         self.enter(ServiceState::Starting);
-        let Blueprint { hook, task, scope, .. } = &self.blueprint;
-        let service = Service::new(scope.stop().of_service(self.orders.clone()));
+        let Blueprint { hook, task, scope, hooks, .. } = &self.blueprint;
+        let service = Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
         if !hook.takes_service_handle() {
             service.ready();
         }
-        let mut main = Main::begin(task(scope.of_service(service.clone())), hook);
+        let mut main = Main::begin(task(scope.of_service(service.clone())), hook, hooks);
         let mut orders = self.orders.clone();
         let (mut is_ready, mut is_cancelled, mut was_cut, mut has_panicked) = (false, false, false, false);
         let mut end = None;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub(crate) struct Observers {
     pub(crate) own: Vec<Arc<dyn Observer>>,
     /// The program's, which are called with one event at a time.
     pub(crate) others: Vec<Arc<dyn Observer>>,
+    /// Set if those are called on a thread of their own, where they can take their time. In tests they are called where the
+    /// event happens, and have seen it when that goes on.
+    pub(crate) have_thread: bool,
 }
 
 /// Emitter of a run's events.
@@ -34,8 +38,46 @@ pub(crate) struct Observers {
 pub(crate) struct Events {
     began: Instant,
     own: Arc<[Arc<dyn Observer>]>,
-    /// `None` where nobody else observes the run.
-    others: Option<Arc<Delivery>>,
+    others: Others,
+}
+
+/// The way to the program's observers.
+#[derive(Clone)]
+enum Others {
+    /// Nobody else observes the run.
+    None,
+    /// Whoever emits an event calls them.
+    Called(Arc<Delivery>),
+    /// Their thread does.
+    Sent(Arc<Delivery>, Sender<(Duration, Event)>),
+}
+
+impl Others {
+    fn new(observers: Vec<Arc<dyn Observer>>, have_thread: bool) -> Self {
+        if observers.is_empty() {
+            return Self::None;
+        }
+        let delivery = Arc::new(Delivery::new(observers));
+        if !have_thread {
+            return Self::Called(delivery);
+        }
+        let (sender, sent) = channel();
+        let delivers = Arc::clone(&delivery);
+        let thread = thread("lifecycle-observers", move || {
+            for (at, event) in sent {
+                delivers.call(at, &event);
+                delivers.close();
+            }
+        });
+        if thread.is_ok() { Self::Sent(delivery, sender) } else { Self::Called(delivery) }
+    }
+
+    fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::None => None,
+            Self::Called(delivery) | Self::Sent(delivery, _) => Some(delivery),
+        }
+    }
 }
 
 /// The delivery of events to the program's observers.
@@ -58,9 +100,8 @@ struct Delivery {
 
 impl Events {
     pub(crate) fn new(observers: Observers) -> Self {
-        let Observers { own, others } = observers;
-        let others = (!others.is_empty()).then(|| Arc::new(Delivery::new(others)));
-        Self { began: Instant::now(), own: own.into(), others }
+        let Observers { own, others, have_thread } = observers;
+        Self { began: Instant::now(), own: own.into(), others: Others::new(others, have_thread) }
     }
 
     pub(crate) fn emit(&self, event: &Event) {
@@ -71,14 +112,20 @@ impl Events {
     pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
         let at = now.saturating_duration_since(self.began);
         call(&self.own, at, event);
-        if let Some(others) = &self.others {
-            others.deliver(at, event);
+        match &self.others {
+            Others::None => {}
+            Others::Called(delivery) => delivery.deliver(at, event),
+            Others::Sent(delivery, sender) => {
+                delivery.open.fetch_add(1, SeqCst);
+                // The thread ends when nobody can send it anything.
+                let _ = sender.send((at, event.clone()));
+            }
         }
     }
 
     /// Waits until the observers have seen every event so far.
     pub(crate) async fn delivered(&self) {
-        let Some(others) = &self.others else { return };
+        let Some(others) = self.others.delivery() else { return };
         others.is_awaited.store(true, SeqCst);
         loop {
             let idle = others.idle.notified();
@@ -140,10 +187,7 @@ impl Delivery {
 
     /// Delivers an event that waits. Returns whether there was one; if not, the turn is over.
     fn deliver_next(&self) -> bool {
-        if self.open.fetch_sub(1, SeqCst) == 1 {
-            if self.is_awaited.load(SeqCst) {
-                self.idle.notify_waiters();
-            }
+        if self.close() {
             return false;
         }
         let next = self.queue().pop_front();
@@ -151,6 +195,15 @@ impl Delivery {
             self.call(at, &event);
         }
         true
+    }
+
+    /// Notes that an event is delivered. Returns whether it was the last.
+    fn close(&self) -> bool {
+        let is_last = self.open.fetch_sub(1, SeqCst) == 1;
+        if is_last && self.is_awaited.load(SeqCst) {
+            self.idle.notify_waiters();
+        }
+        is_last
     }
 
     /// Calls the observers. Only with the turn.

@@ -14,6 +14,7 @@ use tracing::{Instrument, Span};
 
 use crate::event::{Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
+use crate::hook_runtime::HookRuntime;
 use crate::plan::ABANDON_AFTER;
 use crate::services::{self, Listener};
 use crate::stop::Order;
@@ -35,6 +36,7 @@ pub(crate) struct Time {
 
 /// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it itself.
 pub(crate) struct Crew {
+    hooks: HookRuntime,
     /// Per step, what runs.
     running: Vec<Option<Running>>,
     count: usize,
@@ -97,11 +99,12 @@ pub(crate) struct Ended {
 }
 
 impl Crew {
-    /// A crew for a phase of this many steps.
-    pub(crate) fn new(steps: usize) -> Self {
+    /// A crew for a phase of this many steps, whose hooks run on this runtime.
+    pub(crate) fn new(steps: usize, hooks: &HookRuntime) -> Self {
         let (teller, news) = unbounded_channel();
         let now = Instant::now();
         Self {
+            hooks: hooks.clone(),
             running: std::iter::repeat_with(|| None).take(steps).collect(),
             count: 0,
             teller,
@@ -118,10 +121,10 @@ impl Crew {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
-            Task::Blocking(work) => tokio::task::spawn_blocking(move || {
+            Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 end.tell(End::Itself(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook))))));
             }),
-            Task::Future(future) => spawn(Watched { future: Some(future), hook, end }, span),
+            Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end }, span),
         };
         self.enlist(step, Hold::Task(handle), now, time);
     }
@@ -260,10 +263,10 @@ impl Drop for Crew {
 }
 
 /// In a span only where somebody looks at spans.
-fn spawn(future: impl Future<Output = ()> + Send + 'static, span: Span) -> JoinHandle<()> {
+fn spawn(hooks: &HookRuntime, future: impl Future<Output = ()> + Send + 'static, span: Span) -> JoinHandle<()> {
     match span.is_disabled() {
-        true => tokio::spawn(future),
-        false => tokio::spawn(future.instrument(span).boxed()),
+        true => hooks.spawn(future),
+        false => hooks.spawn(future.instrument(span).boxed()),
     }
 }
 

@@ -136,7 +136,7 @@ impl Executor {
         if held.is_empty() {
             return;
         }
-        let mut crew = Crew::new(held.len());
+        let mut crew = Crew::new(held.len(), &self.hooks);
         let places: Vec<_> = held.iter().map(|(at, _)| *at).collect();
         let share = Time { end: deadline, limit: Limit::Grace, gone: deadline };
         for (step, (at, value)) in held.into_iter().enumerate() {

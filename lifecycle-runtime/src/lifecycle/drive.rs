@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -57,6 +57,7 @@ impl Run {
             plan: Arc::clone(&self.plan),
             scope: self.surroundings.scope.clone(),
             work: Arc::clone(&self.conduct.work),
+            hooks: self.conduct.hooks.clone(),
             events: self.events.clone(),
             progress: self.progress.subscribe(),
             asked: self.handle.asked(),
@@ -76,6 +77,7 @@ impl Run {
             // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
             never = recur => match never {},
+            never = self.conduct.hooks.keep_awake() => match never {},
             played = stage.play(servers.apps).boxed() => played,
         };
         Ok(EndedRun { run: self, executor, paths, admin })
@@ -104,24 +106,21 @@ impl EndedRun {
         report
     }
 
-    /// Settles, reports and shuts the runtime down. If values are held, the runtime goes first: then
-    /// tasks let go of them, and what they held is dropped here.
-    pub(super) fn end_with(mut self, runtime: Runtime) -> Report {
+    /// Settles, reports and shuts the runtime of the hooks down. If values are held, that goes first: then tasks let go of
+    /// them, and what they held is dropped here.
+    pub(super) fn end_with(mut self, own: &Runtime, hooks: Runtime) -> Report {
         if self.executor.holds_nothing() {
-            let report = block_on(&runtime, self.end());
+            let report = block_on(own, self.end());
             // Work on the blocking pool that never ends must not keep the process.
-            runtime.shutdown_background();
+            hooks.shutdown_background();
             return report;
         }
         let admin = std::mem::take(&mut self.admin);
-        block_on(&runtime, all(admin.into_iter().map(|server| server.close().boxed())));
-        runtime.shutdown_timeout(self.run.patience());
+        block_on(own, all(admin.into_iter().map(|server| server.close().boxed())));
+        hooks.shutdown_timeout(self.run.patience());
         self.executor.settle_here();
         self.run.enter(State::Stopped);
-        // Its threads are gone, and observers are still to be waited for.
-        if let Ok(runtime) = Builder::new_current_thread().enable_time().build() {
-            block_on(&runtime, self.run.told());
-        }
+        block_on(own, self.run.told());
         self.report()
     }
 

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::console::{Console, LAST_WORDS};
 use crate::event::{Event, Observers, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
+use crate::hook_runtime::HookRuntime;
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
@@ -44,7 +45,7 @@ enum Refusal {
 
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
 /// asked for.
-pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Report>> {
+pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Result<Prepared, Box<Report>> {
     let config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
@@ -65,14 +66,14 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle) -> Result<Prepared, Box<Re
     if let Some(line) = ignored {
         console.say(&line);
     }
-    let mut observers = Observers { own: vec![Arc::new(Trace)], others };
+    let mut observers = Observers { own: vec![Arc::new(Trace)], others, have_thread: true };
     if config.console {
         observers.own.push(Arc::new(console.clone()));
     }
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
-    let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::default());
+    let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::new(hooks));
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);
     }

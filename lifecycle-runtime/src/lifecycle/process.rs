@@ -2,20 +2,24 @@
 
 mod guard;
 
+use std::convert::Infallible;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use futures_util::future::FutureExt;
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::Lifecycle;
 use super::prepare::{Prepared, prepare};
 use crate::console::{Console, LAST_WORDS};
+use crate::hook_runtime::HookRuntime;
 use crate::report::Report;
 use crate::stop::{StopCause, StopHandle};
-use crate::task::block_on;
+use crate::task::{block_on, thread};
 use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
@@ -49,7 +53,7 @@ fn refused(error: &io::Error) -> String {
 
 /// An async `main` may call `run`, too: its thread is one that can't wait for another runtime.
 fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    if tokio::runtime::Handle::try_current().is_err() {
+    if Handle::try_current().is_err() {
         return run();
     }
     std::thread::scope(|scope| {
@@ -59,12 +63,13 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
 }
 
 fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let hooks = Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
-    let Prepared { run, servers } = match block_on(&runtime, prepare(lifecycle)) {
+    let own = own_runtime()?;
+    let Prepared { run, servers } = match block_on(&own, prepare(lifecycle, HookRuntime::new(hooks.handle().clone()))) {
         Ok(prepared) => prepared,
         Err(report) => return Ok(report.exit_code()),
     };
@@ -74,12 +79,17 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let report = match block_on(&runtime, spawned(run.play(servers, Some(leash)))) {
-        Some(Ok(ended)) => ended.end_with(runtime),
-        Some(Err(report)) => *report,
-        None => gone(),
+    let report = match block_on(&own, run.play(servers, Some(leash))) {
+        Ok(ended) => ended.end_with(&own, hooks),
+        Err(report) => *report,
     };
     Ok(report.exit_code())
+}
+
+/// Makes the async runtime of a run. Hooks have another: whatever they do to their threads, the timers of the run go off,
+/// and the next hook begins.
+fn own_runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_time().build()
 }
 
 pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
@@ -87,7 +97,8 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(guard) => guard,
         Err(error) => return Report::not_begun(1, refused(&error)),
     };
-    let Prepared { run, servers } = match prepare(lifecycle).await {
+    let hooks = Handle::current();
+    let Prepared { run, servers } = match prepare(lifecycle, HookRuntime::new(hooks.clone())).await {
         Ok(prepared) => prepared,
         Err(report) => return *report,
     };
@@ -96,23 +107,25 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     }
     let console = run.console.clone();
     let stops = StopOnDrop(Some(run.handle.clone()));
-    let report = spawned(async move {
-        let mut notice = CutShortNotice(Some(console.clone()));
+    let notice = CutShortNotice(Some(console.clone()));
+    let drive = async move {
         let report = run.drive(servers, None).await;
-        notice.0 = None;
         console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
         drop(guard);
         report
-    });
-    let report = report.await;
+    };
+    let report = match hooks.runtime_flavor() {
+        // With hooks on the same thread anyway, and perhaps with time that a test moves on.
+        RuntimeFlavor::CurrentThread => Ok(beside_hooks(drive, notice).await),
+        _ => on_own_thread(drive, notice).await,
+    };
     stops.disarm();
-    report.unwrap_or_else(gone)
-}
-
-/// The report of a run whose runtime went away before its end.
-fn gone() -> Report {
-    Report::not_begun(3, "the async runtime went away".to_owned())
+    match report {
+        Ok(Some(report)) => report,
+        Ok(None) => Report::not_begun(3, "the async runtime went away".to_owned()),
+        Err(error) => Report::not_begun(1, refused(&error)),
+    }
 }
 
 /// Asks for the stop of a run that nobody awaits any more.
@@ -135,6 +148,12 @@ impl Drop for StopOnDrop {
 /// Says that a run was cut short, if it is dropped before its end: nothing else would.
 struct CutShortNotice(Option<Console>);
 
+impl CutShortNotice {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for CutShortNotice {
     fn drop(&mut self) {
         if let Some(console) = self.0.take().filter(|_| !std::thread::panicking()) {
@@ -147,15 +166,50 @@ impl Drop for CutShortNotice {
     }
 }
 
-/// Runs as a task of its own: on the threads of the hooks, so that nothing else has to be woken to
-/// go on, and to its end, whatever becomes of the one who waits for it. `None` if the runtime goes
-/// away before.
-async fn spawned<T: Send + 'static>(drive: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let (ends, end) = oneshot::channel();
-    // In a box, as tasks of other kinds are: each type of future in a task is compiled anew.
-    let task = async move { drop(ends.send(drive.await)) }.boxed();
-    match tokio::spawn(task).await.map_err(JoinError::try_into_panic) {
+/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who waits for it. `None` if
+/// the runtime goes away before.
+async fn beside_hooks(drive: impl Future<Output = Report> + Send + 'static, notice: CutShortNotice) -> Option<Report> {
+    let task = async move {
+        let report = drive.await;
+        notice.disarm();
+        report
+    };
+    match tokio::spawn(task.boxed()).await.map_err(JoinError::try_into_panic) {
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        _ => end.await.ok(),
+        report => report.ok(),
+    }
+}
+
+/// Does the same on a thread of its own, with timers of its own.
+async fn on_own_thread(
+    drive: impl Future<Output = Report> + Send + 'static,
+    notice: CutShortNotice,
+) -> io::Result<Option<Report>> {
+    let (ends, end) = oneshot::channel();
+    // Goes away with the runtime of the hooks.
+    let (lives, goes_away) = oneshot::channel::<Infallible>();
+    let (is_over, over) = oneshot::channel::<Infallible>();
+    let own = own_runtime()?;
+    thread("lifecycle-run", move || {
+        let drive = async {
+            tokio::select! {
+                biased;
+                report = drive => Some(report),
+                _ = goes_away => None,
+            }
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| block_on(&own, drive)));
+        drop(is_over);
+        let _ = ends.send(ended);
+    })?;
+    tokio::spawn(async move {
+        let _ = over.await;
+        notice.disarm();
+        drop(lives);
+    });
+    match end.await {
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Ok(Ok(report)) => Ok(report),
+        Err(_) => Ok(None),
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Event, Events, Observers};
 use crate::executor::{Pace, Work};
 use crate::health::{Audience, Checks, Health};
 use crate::hook::Kind;
+use crate::hook_runtime::HookRuntime;
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::recurring::Inbox;
@@ -49,6 +50,7 @@ pub(crate) struct Run {
 pub(crate) struct Conduct {
     /// Makes the task of a hook.
     pub(crate) work: Work,
+    pub(crate) hooks: HookRuntime,
     /// Any number from 0 to 1, another each time.
     pub(crate) jitter: fn() -> f64,
     /// Order in which steps begin that wait for nothing.
@@ -57,10 +59,11 @@ pub(crate) struct Conduct {
     pub(crate) is_patient: bool,
 }
 
-impl Default for Conduct {
-    fn default() -> Self {
+impl Conduct {
+    /// That of programs, whose hooks run on this runtime.
+    pub(super) fn new(hooks: HookRuntime) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
-        Self { work, jitter: fastrand::f64, pace: None, is_patient: true }
+        Self { work, hooks, jitter: fastrand::f64, pace: None, is_patient: true }
     }
 }
 

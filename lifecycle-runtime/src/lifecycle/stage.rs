@@ -47,12 +47,14 @@ pub(super) struct Paths {
 
 impl Stage<'_> {
     pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
-        let Run { config, plan, events, surroundings, conduct: Conduct { work, jitter, pace, is_patient }, .. } =
-            self.run;
+        let Run {
+            config, plan, events, surroundings, conduct: Conduct { work, hooks, jitter, pace, is_patient }, ..
+        } = self.run;
         let mut executor = Executor::new(
             Arc::clone(plan),
             surroundings.scope.clone(),
             Arc::clone(work),
+            hooks.clone(),
             events.clone(),
             *jitter,
             pace.clone(),
@@ -246,12 +248,13 @@ impl Stage<'_> {
     /// Begins the stop: its time runs from here, and everybody knows before anything else happens.
     fn begin_stop(&self, cause: &StopCause, next: State) {
         let grace = self.run.config.grace;
-        if let Some(leash) = &self.leash {
-            leash.arm(std::time::Instant::now() + grace);
-        }
         // What is printed at the end has to fit in as well.
         let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
         let from = self.run.handle.asked().borrow().at.unwrap_or_else(Instant::now);
+        if let Some(leash) = &self.leash {
+            // That of the start, of which a little has gone into giving up what it was about, is no more.
+            leash.rearm(Some(from.into_std() + grace));
+        }
         self.run.progress.send_modify(|progress| {
             progress.deadline = Some(from + for_hooks);
             progress.state = next;

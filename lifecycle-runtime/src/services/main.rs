@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError};
 use tracing::Instrument;
@@ -11,6 +10,7 @@ use tracing::Instrument;
 use crate::error::BoxError;
 use crate::event::Outcome;
 use crate::hook::HookMeta;
+use crate::hook_runtime::HookRuntime;
 use crate::task::{Task, thread};
 
 /// How it ended: `None` if it was cancelled.
@@ -25,18 +25,18 @@ pub(super) struct Main {
 }
 
 impl Main {
-    pub(super) fn begin(task: Task, hook: &'static HookMeta) -> Self {
+    pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         match task {
             Task::Future(future) => {
                 // What it returns is dropped here: a drop is code of the user's.
-                let task = tokio::spawn(async move { future.await.map(drop) }.instrument(span));
+                let task = hooks.spawn(async move { future.await.map(drop) }.instrument(span));
                 let abort = Some(task.abort_handle());
                 Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
             }
             Task::Blocking(work) => {
                 let (teller, told) = oneshot::channel();
-                let runtime = Handle::current();
+                let runtime = hooks.handle().clone();
                 let thread = thread(hook.name, move || {
                     // So that it may use the async runtime.
                     let _entered = runtime.enter();

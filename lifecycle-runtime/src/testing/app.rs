@@ -28,6 +28,7 @@ use crate::event::{Observer, Observers};
 use crate::executor::Work;
 use crate::health::Probe;
 use crate::hook::Hook;
+use crate::hook_runtime::HookRuntime;
 use crate::inject::Inject;
 use crate::lifecycle::{Conduct, Lifecycle, Reactions, Run, Servers};
 use crate::plan::Plan;
@@ -125,7 +126,7 @@ impl TestApp {
         let record = Record::new();
         let desk = Arc::new(Desk::new(signals));
         let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
-        let observers = Observers { own, others: lifecycle.observers };
+        let observers = Observers { own, others: lifecycle.observers, have_thread: false };
         if let Some(turns) = &turns {
             let desk = Arc::clone(&desk);
             turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));
@@ -133,7 +134,7 @@ impl TestApp {
         let pace = turns.map(|turns| Arc::new(turns) as _);
         let work = beside_threads(work, lifecycle.config.startup_timeout);
         // A test holds the values that it looks at.
-        let conduct = Conduct { work, jitter: || 1.0, pace, is_patient: false };
+        let conduct = Conduct { work, hooks: HookRuntime::current(), jitter: || 1.0, pace, is_patient: false };
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
         desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()));
         let mut progress = run.progress.subscribe();

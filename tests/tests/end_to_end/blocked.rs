@@ -3,41 +3,51 @@
 use std::time::Duration;
 
 use crate::STARTED;
-use crate::harness::{Signal, program};
+use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost};
 
-const GRACE: Duration = Duration::from_secs(2);
+/// What a stop takes at least if all of a grace period of 2 s is needed, but for what is left to report in.
+const LEAST: Duration = Duration::from_millis(1800);
 
 /// Line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
 
+/// Hooks on the blocking pool run all the same, and the others are told of, each in its time.
+const BLOCKED: [&str; 3] = [
+    "hook `flush` (tests/src/bin/service.rs:50) ran out of its share of the grace period, did not end and was abandoned",
+    "done audit",
+    "hook `close_db` (tests/src/bin/service.rs:60) ran out of its share of the grace period, did not end and was abandoned",
+];
+
 #[test]
-fn a_blocked_runtime_in_the_stop_is_gone_by_grace() {
+fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
     let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "2s");
     let ended = program.start().ready().stop();
-    ended.expect_code(3).expect_took(GRACE).expect_did(&[&STARTED[..], &["flush", "flush blocks"]].concat());
-    ended.expect_said(&["the grace period of 2 s is over, exit at once: still running: flush", "exit code 3"]);
+    ended.expect_code(3).expect_took(LEAST).expect_did(&[&STARTED[..], &["flush", "flush blocks", "audit"]].concat());
+    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN]);
 }
 
 #[test]
-fn a_blocked_runtime_in_the_start_is_gone_by_grace_after_a_signal() {
+fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal() {
     let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s").start();
     program.wait_until_said("warm blocks");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(1).expect_took(GRACE).expect_did(&[&STARTED[..], &["warm blocks"]].concat());
-    ended.expect_said(&["exit at once: still running: warm", "exit code 1"]).expect_not_said(&["listening"]);
+    let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
+    ended.expect_code(1).expect_took(LEAST).expect_did(&did);
+    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
 }
 
 #[test]
-fn a_blocked_runtime_in_the_start_is_gone_by_its_timeout_and_grace() {
+fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace() {
     let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s");
     let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "4s").end();
-    ended
-        .expect_code(1)
-        .expect_took(Duration::from_secs(4) + GRACE)
-        .expect_did(&[&STARTED[..], &["warm blocks"]].concat());
-    ended.expect_said(&["exit at once: still running: warm", "exit code 1"]).expect_not_said(&["listening"]);
+    let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
+    ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);
+    ended.expect_said(&[
+        "hook `warm` (tests/src/bin/service.rs:45) ran into the startup timeout, did not end and was abandoned",
+    ]);
+    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
 }
 
 #[test]
@@ -133,4 +143,79 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     ended.expect_code(1).expect_did(&["db", "cache", "close_db"]);
     ended.expect_said(&["cache was cancelled, did not end and was abandoned"]).expect_not_said(&["listening"]);
     ended.expect_not_said(&[BITTEN]);
+}
+
+/// What a hook waits for before another blocks the thread that it was on.
+const WAITS: [&str; 2] = ["timer", "socket"];
+
+fn blocks(place: &str, wait: &str, how: &str) -> Program {
+    let start = program!("blocks").args(&format!("{place} {wait} {how}"));
+    start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_GRACE", "10s").start()
+}
+
+/// The one that blocks is given up in its time, every other runs, and the value is torn down.
+fn expect_given_up(ended: &Ended, place: &str, how: &str) {
+    ended.expect_said(&[&format!("`{how}_{place}` ("), "ran into its timeout, did not end and was abandoned"]);
+    ended.expect_not_said(&[BITTEN]);
+    let did = ended.did();
+    assert!(["first", "blocks", "close_db"].iter().all(|said| did.contains(said)), "\n{ended}");
+}
+
+#[test]
+fn a_hook_that_blocks_behind_or_beside_one_that_waited_fails_the_start_and_nothing_else() {
+    for (place, wait, how) in pairs(&["start", "ready"]) {
+        let ended = blocks(place, wait, how).end();
+        ended.expect_code(1);
+        expect_given_up(&ended, place, how);
+    }
+}
+
+#[test]
+fn a_hook_that_blocks_behind_or_beside_one_that_waited_keeps_none_of_the_stop_from_running() {
+    for (place, wait, how) in pairs(&["drain", "stop"]) {
+        let ended = blocks(place, wait, how).ready().stop();
+        ended.expect_code(3);
+        expect_given_up(&ended, place, how);
+        assert!(ended.did().contains(&"last"), "\n{ended}");
+    }
+}
+
+fn pairs<'p>(places: &'p [&'static str]) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'p {
+    let hows = |place, wait| ["behind", "beside"].into_iter().map(move |how| (place, wait, how));
+    places.iter().flat_map(move |&place| WAITS.into_iter().flat_map(move |wait| hows(place, wait)))
+}
+
+#[test]
+fn a_hook_of_a_signal_that_blocks_behind_one_that_waited_keeps_none_from_running() {
+    for wait in WAITS {
+        let mut program = blocks("signal", wait, "behind").ready();
+        program.signal(Signal::SIGHUP);
+        program.wait_until_said("last");
+        let ended = program.stop();
+        expect_given_up(&ended, "signal", "behind");
+    }
+}
+
+#[test]
+fn a_check_that_blocks_beside_one_that_waits_keeps_none_from_running() {
+    for wait in WAITS {
+        let mut program = blocks("check", wait, "beside").ready();
+        program.wait_until_said("blocks");
+        program.wait_for("did not end and was abandoned");
+        program.wait_until_said_times("first", 5);
+        let ended = program.stop();
+        expect_given_up(&ended, "check", "beside");
+    }
+}
+
+#[test]
+fn a_service_that_blocks_beside_one_that_waits_keeps_none_from_running() {
+    for wait in WAITS {
+        let mut program = blocks("service", wait, "beside").ready();
+        program.wait_until_said("blocks");
+        program.wait_until_said_times("first", 5);
+        let ended = program.stop();
+        ended.expect_code(3);
+        expect_given_up(&ended, "service", "beside");
+    }
 }

@@ -104,10 +104,12 @@ fn a_ready_hook_has_the_time_of_the_start_and_leaves_drain_hooks_theirs() {
 }
 
 #[test]
-fn a_ready_hook_that_blocks_all_threads_is_ended_with_the_process() {
+fn a_ready_hook_that_blocks_all_threads_fails_the_start_by_its_timeout() {
     let program = program!("service").args("announce=block").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
     let ended = program.env("LIFECYCLE_GRACE", "1s").end();
-    ended.expect_code(1).expect_took(Duration::from_secs(5)).expect_said(&["still running: announce "]);
+    ended.expect_code(1).expect_took(Duration::from_secs(4));
+    ended.expect_said(&["start failed: hook `announce` (tests/src/bin/service.rs:97) ran into the startup timeout"]);
+    ended.expect_said(&["stopped (the start failed)"]);
 }
 
 #[test]

@@ -7,7 +7,11 @@ use std::thread;
 use super::*;
 
 fn events(observer: impl Observer) -> Events {
-    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)] })
+    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], have_thread: false })
+}
+
+fn events_on_thread(observer: impl Observer) -> Events {
+    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], have_thread: true })
 }
 
 /// An event that is told by its text.
@@ -43,6 +47,15 @@ impl Observer for Shared {
 
 #[tokio::test]
 async fn observers_see_one_event_at_a_time_in_order() {
+    check_order(events).await;
+}
+
+#[tokio::test]
+async fn so_do_those_on_a_thread_of_their_own() {
+    check_order(events_on_thread).await;
+}
+
+async fn check_order(events: fn(Shared) -> Events) {
     let observer = Shared::default();
     let events = events(observer.clone());
     thread::scope(|scope| {
@@ -52,6 +65,7 @@ async fn observers_see_one_event_at_a_time_in_order() {
         }
     });
     events.delivered().await;
+    drop(events);
     assert_eq!(observer.0.overlaps.load(Ordering::SeqCst), 0);
     let seen = observer.0.seen.lock().expect("no panic");
     assert_eq!(seen.len(), 8 * 500);
@@ -104,6 +118,25 @@ async fn an_observer_that_panics_sees_the_next_event_as_well() {
     let seen = Arc::<AtomicUsize>::default();
     let events = events(Panics(Arc::clone(&seen)));
     (0..3).for_each(|_| events.emit(&named(String::new())));
+    events.delivered().await;
+    assert_eq!(seen.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_observer_on_a_thread_of_its_own_may_block() {
+    struct Blocks(Mutex<std::sync::mpsc::Receiver<()>>, Arc<AtomicUsize>);
+    impl Observer for Blocks {
+        fn on_event(&self, _: Duration, _: &Event) {
+            let _ = self.0.lock().expect("no panic").recv();
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let (goes_on, waits) = std::sync::mpsc::channel();
+    let seen = Arc::<AtomicUsize>::default();
+    let events = events_on_thread(Blocks(Mutex::new(waits), Arc::clone(&seen)));
+    (0..3).for_each(|_| events.emit(&named(String::new())));
+    assert_eq!(seen.load(Ordering::SeqCst), 0, "nobody who emits an event waits for it");
+    drop(goes_on);
     events.delivered().await;
     assert_eq!(seen.load(Ordering::SeqCst), 3);
 }

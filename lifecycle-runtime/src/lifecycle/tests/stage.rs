@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
 use crate::executor::{Pace, Work};
+use crate::hook_runtime::HookRuntime;
 use crate::lifecycle::run::{Conduct, Run, Servers};
 use crate::plan::sample;
 use crate::recurring::Inbox;
@@ -93,11 +94,13 @@ impl Play {
         });
         let conduct = Conduct {
             work: work(Arc::clone(&script), self.behaviours),
+            hooks: HookRuntime::current(),
             jitter: || 1.0,
             pace: self.pace,
             is_patient: true,
         };
-        let observers = Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))] };
+        let observers =
+            Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))], have_thread: false };
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());
         let report = run.drive(Servers::default(), None);

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
 use crate::hook::HookMeta;
+use crate::hook_runtime::HookRuntime;
 use crate::plan::sample;
 use crate::scope::Scope;
 use crate::service::Service;
@@ -144,8 +145,10 @@ impl Played {
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
-        let events = Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new() });
-        let blueprint = Blueprint { hook, task: Box::new(task), scope, events, jitter: || 1.0 };
+        let events =
+            Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new(), have_thread: false });
+        let blueprint =
+            Blueprint { hook, task: Box::new(task), scope, hooks: HookRuntime::current(), events, jitter: || 1.0 };
         let orders = watch::Sender::default();
         let service = supervise(blueprint, orders.clone(), log.hears());
         Self { began, log, orders, service, progress }

@@ -1,0 +1,181 @@
+//! The async runtime that hooks run on, and what keeps a hook that blocks a thread of it from holding up those that wait.
+//!
+//! One of tokio's threads waits for timers and sockets, for all tasks. When it has found something for a task it runs that
+//! task, and no other thread takes its place unless there is more to run. If that task blocks, timers don't go off and
+//! sockets aren't heard of until some other thread is woken. So as long as a hook is in the middle of a step, one is, now
+//! and then.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// Time for which a hook that blocks may hold up timers and sockets of others.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// The async runtime that hooks run on. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct HookRuntime {
+    handle: Handle,
+    /// `None` where all hooks share one thread: while that is blocked, no other can go on.
+    steps: Option<Arc<Steps>>,
+}
+
+/// The steps of hooks that are in progress: calls of `poll` that have not returned.
+#[derive(Default)]
+struct Steps {
+    count: AtomicUsize,
+    /// Set while somebody looks at the count from time to time.
+    is_watched: AtomicBool,
+    begun: Notify,
+}
+
+impl HookRuntime {
+    /// The runtime of this handle.
+    pub(crate) fn new(handle: Handle) -> Self {
+        let has_threads = handle.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        Self { handle, steps: has_threads.then(Arc::default) }
+    }
+
+    /// The runtime that this is called on.
+    pub(crate) fn current() -> Self {
+        Self::new(Handle::current())
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs a task with code of the user's.
+    pub(crate) fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.handle.spawn(self.counted(future))
+    }
+
+    /// Counts the steps of a future among those of hooks.
+    pub(crate) fn counted<F: Future>(&self, future: F) -> Counted<F> {
+        Counted { future, steps: self.steps.clone() }
+    }
+
+    /// Runs code of the user's that may block.
+    pub(crate) fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.handle.spawn_blocking(work)
+    }
+
+    /// Has a thread that is free wait for timers and sockets, while a step takes long. On a thread that is not the runtime's.
+    pub(crate) async fn keep_awake(&self) -> Infallible {
+        let Some(steps) = &self.steps else { return std::future::pending().await };
+        loop {
+            steps.begun.notified().await;
+            while steps.are_in_progress() {
+                sleep(PATIENCE).await;
+                if steps.count.load(SeqCst) > 0 {
+                    // It goes to a thread that waits for something to do, if there is one.
+                    drop(self.handle.spawn(async {}));
+                }
+            }
+        }
+    }
+}
+
+impl Steps {
+    fn begin(&self) -> Step<'_> {
+        self.count.fetch_add(1, SeqCst);
+        if !self.is_watched.load(SeqCst) && !self.is_watched.swap(true, SeqCst) {
+            self.begun.notify_one();
+        }
+        Step(self)
+    }
+
+    /// Returns whether there are any. If not, the next one says that it has begun.
+    fn are_in_progress(&self) -> bool {
+        if self.count.load(SeqCst) > 0 {
+            return true;
+        }
+        self.is_watched.store(false, SeqCst);
+        // One that has begun in between has relied on being seen.
+        self.count.load(SeqCst) > 0 && !self.is_watched.swap(true, SeqCst)
+    }
+}
+
+/// A step in progress, until this is dropped.
+struct Step<'s>(&'s Steps);
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, SeqCst);
+    }
+}
+
+pin_project! {
+    /// A future whose steps are counted.
+    pub(crate) struct Counted<F> {
+        #[pin]
+        future: F,
+        steps: Option<Arc<Steps>>,
+    }
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _step = this.steps.as_deref().map(Steps::begin);
+        this.future.poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_step_that_blocks_holds_up_no_timer_of_another_task() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let hooks = HookRuntime::new(runtime.handle().clone());
+        let (release, blocks) = std::sync::mpsc::channel::<()>();
+        hooks.spawn(async move {
+            sleep(Duration::from_millis(10)).await;
+            let _ = blocks.recv();
+        });
+        let waits = hooks.spawn(async { sleep(Duration::from_millis(50)).await });
+        let own = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        own.block_on(async {
+            tokio::select! {
+                never = hooks.keep_awake() => match never {},
+                ended = waits => ended.expect("no panic"),
+                () = sleep(Duration::from_secs(30)) => panic!("its timer has not gone off"),
+            }
+        });
+        drop(release);
+    }
+
+    #[test]
+    fn a_step_that_begins_while_nobody_looks_says_so() {
+        let steps = Steps::default();
+        assert!(!steps.are_in_progress());
+        let step = steps.begin();
+        assert!(steps.is_watched.load(SeqCst));
+        assert!(steps.are_in_progress());
+        drop(step);
+        assert!(!steps.are_in_progress());
+        assert!(!steps.is_watched.load(SeqCst), "the next has to say so again");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| drop(steps.begin())));
+            }
+        });
+        assert_eq!(steps.count.load(SeqCst), 0);
+    }
+}

@@ -1,0 +1,177 @@
+//! Hooks of every kind that wait, and others that block the thread that they run on: `blocks PLACE WAIT HOW`
+//!
+//! `PLACE` is the kind of hook that it is about: `start`, `ready`, `check`, `signal`, `service`, `drain` or `stop`. In
+//! that, `first` waits for a `timer` or a `socket`, and one that is `behind` it or `beside` it blocks its thread: the one
+//! behind it as it begins, the one beside it after such a wait of its own. `last` comes behind `first`.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use lifecycle_runtime::{
+    Hook, HookMeta, Lifecycle, Service, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+};
+use lifecycle_tests::act::{end_with_stdin, say};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+fn argument(place: usize) -> String {
+    std::env::args().nth(place).unwrap_or_default()
+}
+
+fn is_about(place: &str) -> bool {
+    argument(1) == place
+}
+
+/// Waits as long as this for what it is told to.
+async fn wait(time: Duration) {
+    if argument(2) == "timer" {
+        return sleep(time).await;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+    thread::spawn(move || {
+        thread::sleep(time);
+        drop(listener.accept());
+    });
+    let _ = client.read(&mut [0]).await;
+}
+
+async fn first(place: &str) {
+    if is_about(place) {
+        wait(Duration::from_millis(200)).await;
+        say("first");
+    }
+}
+
+async fn block(place: &str, how: &str) {
+    if is_about(place) && argument(3) == how {
+        if how == "beside" {
+            wait(Duration::from_millis(50)).await;
+        }
+        say("blocks");
+        thread::sleep(Duration::from_secs(600));
+    }
+}
+
+fn last(place: &str) {
+    if is_about(place) {
+        say("last");
+    }
+}
+
+#[on_startup]
+async fn db() -> String {
+    "rows".to_owned()
+}
+
+#[on_shutdown(of = db)]
+async fn close_db() {
+    say("close_db");
+}
+
+/// The four hooks of a place.
+macro_rules! hooks {
+    ($place:literal, $first:ident $behind:ident $beside:ident $last:ident, #[$attribute:ident($($key:tt)*)]) => {
+        #[$attribute($($key)*)]
+        async fn $first() {
+            first($place).await;
+        }
+
+        #[$attribute(after = [$first], timeout = "500ms", $($key)*)]
+        async fn $behind() {
+            block($place, "behind").await;
+        }
+
+        #[$attribute(timeout = "500ms", $($key)*)]
+        async fn $beside() {
+            block($place, "beside").await;
+        }
+
+        #[$attribute(after = [$first], $($key)*)]
+        async fn $last() {
+            last($place);
+        }
+    };
+}
+
+hooks!("start", first_start behind_start beside_start last_start, #[on_startup()]);
+hooks!("ready", first_ready behind_ready beside_ready last_ready, #[on_ready()]);
+hooks!("drain", first_drain behind_drain beside_drain last_drain, #[on_drain()]);
+hooks!("stop", first_stop behind_stop beside_stop last_stop, #[on_shutdown()]);
+
+#[on_signal(SIGHUP)]
+async fn first_signal() {
+    first("signal").await;
+}
+
+#[on_signal(SIGHUP, after = [first_signal], timeout = "500ms")]
+async fn behind_signal() {
+    block("signal", "behind").await;
+}
+
+#[on_signal(SIGHUP, after = [behind_signal])]
+async fn last_signal() {
+    last("signal");
+}
+
+#[health_check(interval = "500ms", timeout = "500ms")]
+async fn first_check() {
+    first("check").await;
+}
+
+#[health_check(interval = "500ms", timeout = "500ms", failures = 1)]
+async fn beside_check() {
+    block("check", "beside").await;
+}
+
+/// Goes on waiting while another blocks.
+#[service]
+async fn first_service(service: Service) {
+    service.ready();
+    while is_about("service") && !service.stop().is_requested() {
+        first("service").await;
+    }
+    service.stop().requested().await;
+}
+
+#[service(stop_timeout = "500ms")]
+async fn beside_service(service: Service) {
+    service.ready();
+    block("service", "beside").await;
+    service.stop().requested().await;
+}
+
+const HOOKS: [&HookMeta; 25] = [
+    db::META,
+    close_db::META,
+    first_start::META,
+    behind_start::META,
+    beside_start::META,
+    last_start::META,
+    first_ready::META,
+    behind_ready::META,
+    beside_ready::META,
+    last_ready::META,
+    first_drain::META,
+    behind_drain::META,
+    beside_drain::META,
+    last_drain::META,
+    first_stop::META,
+    behind_stop::META,
+    beside_stop::META,
+    last_stop::META,
+    first_signal::META,
+    behind_signal::META,
+    last_signal::META,
+    first_check::META,
+    beside_check::META,
+    first_service::META,
+    beside_service::META,
+];
+
+fn main() -> ExitCode {
+    end_with_stdin();
+    Lifecycle::of(HOOKS).run()
+}
