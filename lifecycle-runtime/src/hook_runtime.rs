@@ -45,11 +45,6 @@ impl HookRuntime {
         Self { handle, steps: has_threads.then(Arc::default) }
     }
 
-    /// The runtime that this is called on.
-    pub(crate) fn current() -> Self {
-        Self::new(Handle::current())
-    }
-
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }

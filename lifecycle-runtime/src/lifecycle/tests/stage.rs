@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::config::Config;
 use crate::console::Console;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
@@ -94,7 +96,7 @@ impl Play {
         });
         let conduct = Conduct {
             work: work(Arc::clone(&script), self.behaviours),
-            hooks: HookRuntime::current(),
+            hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
             pace: self.pace,
             is_patient: true,

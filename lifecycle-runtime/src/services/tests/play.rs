@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -147,8 +148,14 @@ impl Played {
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
         let events =
             Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new(), have_thread: false });
-        let blueprint =
-            Blueprint { hook, task: Box::new(task), scope, hooks: HookRuntime::current(), events, jitter: || 1.0 };
+        let blueprint = Blueprint {
+            hook,
+            task: Box::new(task),
+            scope,
+            hooks: HookRuntime::new(Handle::current()),
+            events,
+            jitter: || 1.0,
+        };
         let orders = watch::Sender::default();
         let service = supervise(blueprint, orders.clone(), log.hears());
         Self { began, log, orders, service, progress }
