@@ -277,10 +277,11 @@ const ABANDONED: &str = ", did not end and was abandoned";
 /// Observer of a run, which sees every event.
 ///
 /// Called with one event at a time, in the order in which they happened, on a thread of its own
-/// (`lifecycle-observers`): it may block, and holds up nothing but those that come after it. What
-/// waits for an observer waits in memory. A run ends when all observers have seen all its events, or
-/// when the time of its stop is up: then a line on stderr says that an observer has not returned. A
-/// panic is caught and ignored.
+/// (`lifecycle-observers`) inside of the hooks' tokio runtime: it may block, and holds up nothing but
+/// those that come after it. What waits for an observer waits in memory, and is lost if the process
+/// is ended before its run. A run ends when all observers have seen all its events and are dropped,
+/// or when the time of its stop is up: then a line on stderr says that an observer has not returned.
+/// A panic is caught and ignored.
 ///
 /// In a [`TestApp`](crate::testing::TestApp) it is called on the thread on which an event happens,
 /// and has seen it when that goes on.

@@ -315,9 +315,12 @@ impl Lifecycle {
     /// Signals are heard from the first poll until the future is done, and do after that what they
     /// do to any process.
     ///
-    /// To drop the future asks for the stop: the run goes on to its end in order, as a task of the
-    /// runtime, and hears signals until then. Give it the time: what is dropped with the runtime is
-    /// cut short, no hook of its stop runs any more, and a line on stderr says so.
+    /// Hooks run on the caller's runtime, and the run itself on a thread of its own (`lifecycle-run`),
+    /// unless the runtime has one thread only: then it is a task there.
+    ///
+    /// To drop the future asks for the stop: the run goes on to its end in order, and hears signals
+    /// until then. Give it the time: what is dropped with the runtime is cut short, no hook of its
+    /// stop runs any more, and a line on stderr says so.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

@@ -120,7 +120,6 @@ impl Http {
             #[cfg(feature = "testing")]
             memory: Some(memory::memory(factory.clone())),
             apps: Box::new(move |surroundings| {
-                factory.check(&surroundings.scope)?;
                 let (factory, surroundings) = (factory.clone(), surroundings.clone());
                 Ok(service::make(move || surroundings.app(&factory)))
             }),

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::{Event, Observer};
@@ -28,9 +29,9 @@ pub(crate) struct Observers {
     pub(crate) own: Vec<Arc<dyn Observer>>,
     /// The program's, which are called with one event at a time.
     pub(crate) others: Vec<Arc<dyn Observer>>,
-    /// Set if those are called on a thread of their own, where they can take their time. In tests they are called where the
-    /// event happens, and have seen it when that goes on.
-    pub(crate) have_thread: bool,
+    /// The async runtime of the hooks, if those are called on a thread of their own, where they may block and find it. In
+    /// tests they are called where the event happens, and have seen it when that goes on.
+    pub(crate) on_thread: Option<Handle>,
 }
 
 /// Emitter of a run's events.
@@ -38,44 +39,55 @@ pub(crate) struct Observers {
 pub(crate) struct Events {
     began: Instant,
     own: Arc<[Arc<dyn Observer>]>,
-    others: Others,
+    others: ProgramObservers,
 }
 
 /// The way to the program's observers.
 #[derive(Clone)]
-enum Others {
-    /// Nobody else observes the run.
+enum ProgramObservers {
     None,
     /// Whoever emits an event calls them.
-    Called(Arc<Delivery>),
-    /// Their thread does.
-    Sent(Arc<Delivery>, Sender<(Duration, Event)>),
+    Inline(Arc<Delivery>),
+    OnThread(UnboundedSender<ForThread>),
 }
 
-impl Others {
-    fn new(observers: Vec<Arc<dyn Observer>>, have_thread: bool) -> Self {
+/// What the thread of the observers is sent.
+enum ForThread {
+    Event(Duration, Event),
+    /// Nothing follows: it lets the observers go, and says so.
+    End(oneshot::Sender<()>),
+}
+
+impl ProgramObservers {
+    fn new(observers: Vec<Arc<dyn Observer>>, on_thread: Option<Handle>) -> Self {
         if observers.is_empty() {
             return Self::None;
         }
-        let delivery = Arc::new(Delivery::new(observers));
-        if !have_thread {
-            return Self::Called(delivery);
-        }
-        let (sender, sent) = channel();
-        let delivers = Arc::clone(&delivery);
+        let Some(hooks) = on_thread else { return Self::Inline(Arc::new(Delivery::new(observers))) };
+        let (sender, sent) = unbounded_channel();
+        let called = observers.clone();
         let thread = thread("lifecycle-observers", move || {
-            for (at, event) in sent {
-                delivers.call(at, &event);
-                delivers.close();
-            }
+            let _entered = hooks.enter();
+            deliver_on_thread(called, sent);
         });
-        if thread.is_ok() { Self::Sent(delivery, sender) } else { Self::Called(delivery) }
+        if thread.is_ok() { Self::OnThread(sender) } else { Self::Inline(Arc::new(Delivery::new(observers))) }
     }
+}
 
-    fn delivery(&self) -> Option<&Delivery> {
-        match self {
-            Self::None => None,
-            Self::Called(delivery) | Self::Sent(delivery, _) => Some(delivery),
+fn deliver_on_thread(observers: Vec<Arc<dyn Observer>>, mut sent: UnboundedReceiver<ForThread>) {
+    let mut last = Duration::ZERO;
+    while let Some(sent) = sent.blocking_recv() {
+        match sent {
+            ForThread::Event(at, event) => {
+                // Whoever looked at the clock first may come second.
+                last = last.max(at);
+                call(&observers, last, &event);
+            }
+            ForThread::End(ended) => {
+                drop(observers);
+                let _ = ended.send(());
+                return;
+            }
         }
     }
 }
@@ -100,8 +112,8 @@ struct Delivery {
 
 impl Events {
     pub(crate) fn new(observers: Observers) -> Self {
-        let Observers { own, others, have_thread } = observers;
-        Self { began: Instant::now(), own: own.into(), others: Others::new(others, have_thread) }
+        let Observers { own, others, on_thread } = observers;
+        Self { began: Instant::now(), own: own.into(), others: ProgramObservers::new(others, on_thread) }
     }
 
     pub(crate) fn emit(&self, event: &Event) {
@@ -113,19 +125,28 @@ impl Events {
         let at = now.saturating_duration_since(self.began);
         call(&self.own, at, event);
         match &self.others {
-            Others::None => {}
-            Others::Called(delivery) => delivery.deliver(at, event),
-            Others::Sent(delivery, sender) => {
-                delivery.open.fetch_add(1, SeqCst);
-                // The thread ends when nobody can send it anything.
-                let _ = sender.send((at, event.clone()));
+            ProgramObservers::None => {}
+            ProgramObservers::Inline(delivery) => delivery.deliver(at, event),
+            ProgramObservers::OnThread(sender) => {
+                // Once they have been let go, nobody is there to see it.
+                let _ = sender.send(ForThread::Event(at, event.clone()));
             }
         }
     }
 
-    /// Waits until the observers have seen every event so far.
+    /// Waits until the observers have seen every event so far. Those on a thread of their own are dropped behind it, and see
+    /// nothing more.
     pub(crate) async fn delivered(&self) {
-        let Some(others) = self.others.delivery() else { return };
+        let others = match &self.others {
+            ProgramObservers::None => return,
+            ProgramObservers::Inline(others) => others,
+            ProgramObservers::OnThread(sender) => {
+                let (ends, ended) = oneshot::channel();
+                let _ = sender.send(ForThread::End(ends));
+                let _ = ended.await;
+                return;
+            }
+        };
         others.is_awaited.store(true, SeqCst);
         loop {
             let idle = others.idle.notified();
@@ -187,7 +208,10 @@ impl Delivery {
 
     /// Delivers an event that waits. Returns whether there was one; if not, the turn is over.
     fn deliver_next(&self) -> bool {
-        if self.close() {
+        if self.open.fetch_sub(1, SeqCst) == 1 {
+            if self.is_awaited.load(SeqCst) {
+                self.idle.notify_waiters();
+            }
             return false;
         }
         let next = self.queue().pop_front();
@@ -195,15 +219,6 @@ impl Delivery {
             self.call(at, &event);
         }
         true
-    }
-
-    /// Notes that an event is delivered. Returns whether it was the last.
-    fn close(&self) -> bool {
-        let is_last = self.open.fetch_sub(1, SeqCst) == 1;
-        if is_last && self.is_awaited.load(SeqCst) {
-            self.idle.notify_waiters();
-        }
-        is_last
     }
 
     /// Calls the observers. Only with the turn.

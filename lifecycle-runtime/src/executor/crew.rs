@@ -80,10 +80,8 @@ struct News {
 }
 
 enum End {
-    /// With what it returned, or with what it panicked with.
-    Itself(std::thread::Result<TaskResult>),
-    /// A service.
-    Service(Result<(), Outcome>),
+    /// By itself.
+    Itself(Result<Value, Outcome>),
     /// Because it was cancelled.
     Cancelled,
     /// For us: it was cancelled and did not end.
@@ -122,7 +120,7 @@ impl Crew {
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
-                end.tell(End::Itself(catch_unwind(AssertUnwindSafe(|| span.in_scope(|| usable(work(), hook))))));
+                end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
             Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end }, span),
         };
@@ -140,7 +138,7 @@ impl Crew {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         self.enlist(step, Hold::Service(orders), now, time);
         Box::new(|how| match how {
-            services::End::Itself(result) => end.tell(End::Service(result)),
+            services::End::Itself(result) => end.tell(End::Itself(result.map(|()| Value::new(())))),
             services::End::Cancelled => end.tell(End::Cancelled),
         })
     }
@@ -216,12 +214,16 @@ impl Crew {
     pub(crate) fn next_ended(&mut self) -> Option<Ended> {
         while let Some(News { step, how }) = self.heard.pop() {
             // One that was abandoned before is of no interest any more.
-            let Some(running) = self.take(step) else { continue };
+            let Some(running) = self.take(step) else {
+                if let End::Itself(Ok(value)) = how
+                    && value.drop_runs_code()
+                {
+                    drop(self.hooks.spawn_blocking(move || drop(value)));
+                }
+                continue;
+            };
             let result = match how {
-                End::Itself(Ok(Ok(value))) => Ok(value),
-                End::Itself(Ok(Err(error))) => Err(Outcome::failed(&error)),
-                End::Itself(Err(panic)) => Err(Outcome::panicked(&*panic)),
-                End::Service(result) => result.map(|()| Value::new(())),
+                End::Itself(result) => result,
                 End::Cancelled => Err(running.stopped(true)),
                 End::Abandoned => Err(running.stopped(false)),
             };
@@ -284,24 +286,30 @@ impl Future for Watched {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let hook = self.hook;
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let end = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| usable(end, hook)))) {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| usable(end, hook))));
+        self.end.how = End::Itself(match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => Ok(result),
-            Err(panic) => Err(panic),
-        };
-        self.end.how = End::Itself(end);
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(Outcome::panicked(&*panic)),
+        });
         Poll::Ready(())
     }
 }
 
-/// Drops a value that nobody can name, here: a drop is code of the user's, and part of the hook.
-fn usable(result: TaskResult, hook: &HookMeta) -> TaskResult {
+/// Calls this, and returns its panic as an outcome.
+fn caught(call: impl FnOnce() -> Result<Value, Outcome>) -> Result<Value, Outcome> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Outcome::panicked(&*panic)))
+}
+
+/// Drops a value that nobody can name, and puts an error into words. Here, as both run code of the user's, and are part of
+/// the hook.
+fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
     match result {
         Ok(value) if hook.kind != Kind::Startup && value.drop_runs_code() => {
             drop(value);
             Ok(Value::new(()))
         }
-        result => result,
+        result => result.map_err(|error| Outcome::failed(&error)),
     }
 }
 

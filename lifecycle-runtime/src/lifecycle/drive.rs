@@ -66,7 +66,14 @@ impl Run {
             checks: self.checks.clone(),
         };
         let recurring_over = Notify::new();
-        let stage = Stage { run: &self, drain_budget, stop_budget, leash, recurring_over: &recurring_over };
+        let stage = Stage {
+            run: &self,
+            began: Instant::now(),
+            drain_budget,
+            stop_budget,
+            leash,
+            recurring_over: &recurring_over,
+        };
         let recur = async {
             recurring.run().await;
             recurring_over.notify_one();
@@ -74,7 +81,6 @@ impl Run {
         };
         let (executor, paths) = tokio::select! {
             biased;
-            // First, as its timer is the earliest: one that is due before all others wakes the thread that waits for them.
             never = stage.narrate() => match never {},
             never = recur => match never {},
             never = self.conduct.hooks.keep_awake() => match never {},

@@ -66,7 +66,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     if let Some(line) = ignored {
         console.say(&line);
     }
-    let mut observers = Observers { own: vec![Arc::new(Trace)], others, have_thread: true };
+    let mut observers = Observers { own: vec![Arc::new(Trace)], others, on_thread: Some(hooks.handle().clone()) };
     if config.console {
         observers.own.push(Arc::new(console.clone()));
     }

@@ -6,6 +6,9 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures_util::future::FutureExt;
@@ -181,35 +184,69 @@ async fn beside_hooks(drive: impl Future<Output = Report> + Send + 'static, noti
 }
 
 /// Does the same on a thread of its own, with timers of its own.
+///
+/// # Errors
+///
+/// The system refuses the thread.
 async fn on_own_thread(
     drive: impl Future<Output = Report> + Send + 'static,
     notice: CutShortNotice,
 ) -> io::Result<Option<Report>> {
-    let (ends, end) = oneshot::channel();
-    // Goes away with the runtime of the hooks.
-    let (lives, goes_away) = oneshot::channel::<Infallible>();
-    let (is_over, over) = oneshot::channel::<Infallible>();
-    let own = own_runtime()?;
-    thread("lifecycle-run", move || {
+    let (report_sender, report) = oneshot::channel();
+    let (runtime_alive, runtime_gone) = oneshot::channel::<Infallible>();
+    let (run_alive, run_over) = oneshot::channel::<Infallible>();
+    let is_over = Arc::<AtomicBool>::default();
+    let has_ended = Arc::clone(&is_over);
+    let runs = move || {
         let drive = async {
             tokio::select! {
                 biased;
+                _ = runtime_gone => None,
                 report = drive => Some(report),
-                _ = goes_away => None,
             }
         };
-        let ended = catch_unwind(AssertUnwindSafe(|| block_on(&own, drive)));
-        drop(is_over);
-        let _ = ends.send(ended);
-    })?;
+        let ended = own_runtime().map(|own| catch_unwind(AssertUnwindSafe(|| block_on(&own, drive))));
+        has_ended.store(true, Ordering::SeqCst);
+        drop(run_alive);
+        let _ = report_sender.send(ended);
+    };
+    let sentinel = match thread("lifecycle-run", runs) {
+        Ok(thread) => {
+            Sentinel { thread: Some(thread), runtime_alive: Some(runtime_alive), is_over, notice: Some(notice) }
+        }
+        Err(error) => {
+            notice.disarm();
+            return Err(error);
+        }
+    };
     tokio::spawn(async move {
-        let _ = over.await;
-        notice.disarm();
-        drop(lives);
+        let _sentinel = sentinel;
+        let _ = run_over.await;
     });
-    match end.await {
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Ok(Ok(report)) => Ok(report),
+    match report.await {
+        Ok(Ok(Ok(report))) => Ok(report),
+        Ok(Ok(Err(panic))) => std::panic::resume_unwind(panic),
+        Ok(Err(error)) => Err(error),
         Err(_) => Ok(None),
+    }
+}
+
+/// Goes away with the runtime of the hooks: then the run, which has a thread of its own, goes too, and with it what it holds.
+struct Sentinel {
+    thread: Option<JoinHandle<()>>,
+    runtime_alive: Option<oneshot::Sender<Infallible>>,
+    /// Set once the run is over.
+    is_over: Arc<AtomicBool>,
+    notice: Option<CutShortNotice>,
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        drop(self.runtime_alive.take());
+        if self.is_over.load(Ordering::SeqCst) {
+            return self.notice.take().into_iter().for_each(CutShortNotice::disarm);
+        }
+        // Its panic has been said by who panicked.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -31,6 +31,7 @@ const RECOVERED: Duration = Duration::from_secs(1);
 /// A run in progress, with the budgets of its stop.
 pub(super) struct Stage<'r> {
     pub(super) run: &'r Run,
+    pub(super) began: Instant,
     pub(super) drain_budget: Budget,
     pub(super) stop_budget: Budget,
     pub(super) leash: Option<Leash>,
@@ -250,9 +251,10 @@ impl Stage<'_> {
         let grace = self.run.config.grace;
         // What is printed at the end has to fit in as well.
         let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
-        let from = self.run.handle.asked().borrow().at.unwrap_or_else(Instant::now);
+        // It may have been asked for long before the run.
+        let from = self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
         if let Some(leash) = &self.leash {
-            // That of the start, of which a little has gone into giving up what it was about, is no more.
+            // Instead of the deadline of the start.
             leash.rearm(Some(from.into_std() + grace));
         }
         self.run.progress.send_modify(|progress| {

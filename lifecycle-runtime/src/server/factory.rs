@@ -49,13 +49,6 @@ pub trait BuildApp<Args>: Clone + Send + 'static {
     ///
     /// An argument that is not there.
     fn build(&self, scope: &Scope) -> Result<App<Self::Endpoint>, BoxError>;
-
-    /// Checks that the arguments are there.
-    ///
-    /// # Errors
-    ///
-    /// The first one that is not.
-    fn check(&self, scope: &Scope) -> Result<(), BoxError>;
 }
 
 macro_rules! closures {
@@ -74,11 +67,6 @@ macro_rules! closures {
 
             fn build(&self, _scope: &Scope) -> Result<App<T>, BoxError> {
                 Ok(self($($argument::inject(_scope)?),*))
-            }
-
-            fn check(&self, _scope: &Scope) -> Result<(), BoxError> {
-                $($argument::inject(_scope)?;)*
-                Ok(())
             }
         }
     };

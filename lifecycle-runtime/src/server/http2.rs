@@ -306,12 +306,12 @@ impl<T> Http2<T> {
     }
 
     /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether they show that the client reads:
-    /// the body of a request that has its response does not.
+    /// requests that it goes on sending don't.
     pub(super) fn discarded(&mut self, bytes: &[u8]) -> bool {
         self.streams.is_closed = true;
         let mut shows_reading = false;
         let frames = &bytes[self.preface.min(bytes.len())..];
-        self.incoming.clone().advance(frames, |frame| shows_reading |= frame.kind != DATA);
+        self.incoming.clone().advance(frames, |frame| shows_reading |= frame.follows_reading());
         drop(self.without_pong(bytes));
         shows_reading
     }

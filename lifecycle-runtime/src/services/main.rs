@@ -30,7 +30,7 @@ impl Main {
         match task {
             Task::Future(future) => {
                 // What it returns is dropped here: a drop is code of the user's.
-                let task = hooks.spawn(async move { future.await.map(drop) }.instrument(span));
+                let task = hooks.spawn(async move { of_result(future.await.map(drop)) }.instrument(span));
                 let abort = Some(task.abort_handle());
                 Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
             }
@@ -72,9 +72,9 @@ impl Main {
     }
 }
 
-fn of_task(joined: Result<Result<(), BoxError>, JoinError>) -> Ended {
+fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> Ended {
     match joined.map_err(JoinError::try_into_panic) {
-        Ok(result) => Some(of_result(result)),
+        Ok(result) => Some(result),
         Err(Ok(panic)) => Some(Err(Outcome::panicked(&*panic))),
         Err(Err(_)) => None,
     }

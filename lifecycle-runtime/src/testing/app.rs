@@ -126,7 +126,7 @@ impl TestApp {
         let record = Record::new();
         let desk = Arc::new(Desk::new(signals));
         let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
-        let observers = Observers { own, others: lifecycle.observers, have_thread: false };
+        let observers = Observers { own, others: lifecycle.observers, on_thread: None };
         if let Some(turns) = &turns {
             let desk = Arc::clone(&desk);
             turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));

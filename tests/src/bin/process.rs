@@ -7,6 +7,7 @@
 //! | `again` | by `run`, which stops itself at once; then a second one |
 //! | `dropped-multi`, `dropped-current` | by `serve`, whose future is dropped when stdin says `drop`; then the program goes on |
 //! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
+//! | `in-turn` | 50 times by `serve`, each on a runtime that goes away as soon as the run is over |
 //!
 //! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run,
 //! `exit=hang` about one of its thread, which goes when `main` has returned. `grace=SECONDS` is how
@@ -122,6 +123,14 @@ fn main() -> ExitCode {
             drop(task);
             say("gone");
             current_thread().block_on(heard("exit"));
+        }
+        "in-turn" => {
+            for _ in 0..50 {
+                let runtime = Runtime::new().expect("a runtime");
+                let report = runtime.block_on(Lifecycle::of([stop_at_once::META]).serve());
+                drop(runtime);
+                assert_eq!(report.exit_code(), 1);
+            }
         }
         mode => panic!("there is no mode `{mode}`"),
     }

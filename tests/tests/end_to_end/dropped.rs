@@ -82,3 +82,9 @@ fn a_run_whose_runtime_goes_away_says_that_it_was_cut_short() {
     let ended = program.end();
     assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}\n{ended}", ended.status);
 }
+
+#[test]
+fn a_run_that_is_over_when_its_runtime_goes_away_was_not_cut_short() {
+    let ended = program!("process").without_env("LIFECYCLE_BIND").args("in-turn").end();
+    ended.expect_code(0).expect_not_said(&["went away", "panicked"]);
+}

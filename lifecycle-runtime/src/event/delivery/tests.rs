@@ -7,11 +7,11 @@ use std::thread;
 use super::*;
 
 fn events(observer: impl Observer) -> Events {
-    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], have_thread: false })
+    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], on_thread: None })
 }
 
 fn events_on_thread(observer: impl Observer) -> Events {
-    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], have_thread: true })
+    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], on_thread: Some(Handle::current()) })
 }
 
 /// An event that is told by its text.
@@ -139,4 +139,25 @@ async fn an_observer_on_a_thread_of_its_own_may_block() {
     drop(goes_on);
     events.delivered().await;
     assert_eq!(seen.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_observer_on_a_thread_of_its_own_finds_the_runtime_and_is_dropped_when_all_is_delivered() {
+    struct Spawns(Arc<AtomicUsize>);
+    impl Observer for Spawns {
+        fn on_event(&self, _: Duration, _: &Event) {
+            drop(tokio::spawn(async {}));
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    impl Drop for Spawns {
+        fn drop(&mut self) {
+            self.0.fetch_add(10, Ordering::SeqCst);
+        }
+    }
+    let seen = Arc::<AtomicUsize>::default();
+    let events = events_on_thread(Spawns(Arc::clone(&seen)));
+    events.emit(&named(String::new()));
+    events.delivered().await;
+    assert_eq!(seen.load(Ordering::SeqCst), 11);
 }

@@ -102,7 +102,7 @@ impl Play {
             is_patient: true,
         };
         let observers =
-            Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))], have_thread: false };
+            Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))], on_thread: None };
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());
         let report = run.drive(Servers::default(), None);

@@ -6,7 +6,7 @@
 //! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` later at most |
 //! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
 //! | in a handshake | the same, counted from the last bytes of it |
-//! | HTTP/2 | when the last stream that the client was told has ended |
+//! | HTTP/2 | when the last stream that the client was told has ended, and it has answered a PING behind that, or has had `client_disconnect_timeout`. If it never pauses, it is told the last stream after `client_request_timeout` |
 //! | WebSocket | with a Close of the server or of the handler, which comes when the handler waits for a message |
 //!
 //! Nothing of it outlasts the drain's deadline: then the worker drops all its connections.
@@ -184,14 +184,14 @@ impl Connection {
         info: &impl Fn() -> Option<TcpInfo>,
     ) -> Step {
         if http2.is_done() {
-            // A client that reads the end while it answers the PING may take it for a fault; one that sends a body for ever
-            // answers none.
+            // A client that reads the end while it answers the PING may take it for a fault. One that has everything, and sends
+            // requests or a body for ever, answers none.
             let latest = times.since.max(self.idle_since.get()) + times.disconnect;
             if !http2.has_been_read()
-                && Instant::now() < latest
+                && (self.owes_response() || Instant::now() < latest)
                 && let Quiet::NotYet(step) = self.quiet(self.idle_since.get(), times, info)
             {
-                return step.no_later_than(latest);
+                return if self.owes_response() { step } else { step.no_later_than(latest) };
             }
             self.end();
             return Step::Changed;

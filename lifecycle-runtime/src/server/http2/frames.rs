@@ -5,9 +5,11 @@ use actix_web::web::BytesMut;
 pub(super) const DATA: u8 = 0x0;
 pub(super) const HEADERS: u8 = 0x1;
 pub(super) const RST_STREAM: u8 = 0x3;
+pub(super) const SETTINGS: u8 = 0x4;
 pub(super) const PUSH_PROMISE: u8 = 0x5;
 pub(super) const PING: u8 = 0x6;
 pub(super) const GOAWAY: u8 = 0x7;
+pub(super) const WINDOW_UPDATE: u8 = 0x8;
 pub(super) const CONTINUATION: u8 = 0x9;
 
 /// A flag of DATA and HEADERS.
@@ -40,6 +42,11 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// Returns whether a client sends such a frame because of what it reads, or to show that it is there.
+    pub(super) fn follows_reading(self) -> bool {
+        matches!(self.kind, SETTINGS | PING | WINDOW_UPDATE)
+    }
+
     pub(super) fn is_pong(self) -> bool {
         self.kind == PING && self.flags & ACK != 0
     }

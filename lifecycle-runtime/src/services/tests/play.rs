@@ -146,8 +146,7 @@ impl Played {
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
-        let events =
-            Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new(), have_thread: false });
+        let events = Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new(), on_thread: None });
         let blueprint = Blueprint {
             hook,
             task: Box::new(task),
