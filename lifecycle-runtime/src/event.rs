@@ -281,10 +281,11 @@ const ABANDONED: &str = ", did not end and was abandoned";
 /// those that come after it. What waits for an observer waits in memory, and is lost if the process
 /// is ended before its run. A run ends when all observers have seen all its events and are dropped,
 /// or when the time of its stop is up: then a line on stderr says that an observer has not returned.
-/// A panic is caught and ignored.
+/// A panic is caught and ignored. What it spawns is not waited for; where values are held at the end,
+/// the last events come when the runtime has shut down.
 ///
-/// In a [`TestApp`](crate::testing::TestApp) it is called on the thread on which an event happens,
-/// and has seen it when that goes on.
+/// In a `TestApp`, and under [`Lifecycle::serve`](crate::Lifecycle::serve) on a current-thread
+/// runtime, it is called on the thread on which an event happens, and has seen it when that goes on.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};

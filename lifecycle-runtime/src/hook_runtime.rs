@@ -48,6 +48,11 @@ impl HookRuntime {
         Self { handle, steps: has_threads.then(Arc::default) }
     }
 
+    /// Returns whether a hook that blocks a thread leaves others.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.steps.is_some()
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }

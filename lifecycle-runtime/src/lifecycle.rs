@@ -316,7 +316,7 @@ impl Lifecycle {
     /// do to any process.
     ///
     /// Hooks run on the caller's runtime, and the run itself on a thread of its own (`lifecycle-run`),
-    /// unless the runtime has one thread only: then it is a task there.
+    /// unless that is a current-thread runtime: then it is a task there.
     ///
     /// To drop the future asks for the stop: the run goes on to its end in order, and hears signals
     /// until then. Give it the time: what is dropped with the runtime is cut short, no hook of its

@@ -34,7 +34,6 @@ pub(crate) use actix_web::dev::ServiceResponse;
 pub(crate) use actix_web::test::TestRequest;
 
 use crate::config::{Config, ConfigError};
-use crate::error::BoxError;
 use crate::health::Health;
 use crate::hook::HookMeta;
 use crate::scope::Scope;
@@ -83,7 +82,7 @@ pub struct Http {
 }
 
 /// Builder of the apps of one worker.
-type Apps = Box<dyn Fn(&Surroundings) -> Result<Make, BoxError> + Send>;
+type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
 
 /// Parts of a run that its apps are given.
 #[derive(Clone)]
@@ -121,7 +120,7 @@ impl Http {
             memory: Some(memory::memory(factory.clone())),
             apps: Box::new(move |surroundings| {
                 let (factory, surroundings) = (factory.clone(), surroundings.clone());
-                Ok(service::make(move || surroundings.app(&factory)))
+                service::make(move || surroundings.app(&factory))
             }),
             uses: F::uses(),
             addresses: Vec::new(),

@@ -216,7 +216,7 @@ impl Crew {
             // One that was abandoned before is of no interest any more.
             let Some(running) = self.take(step) else {
                 if let End::Itself(Ok(value)) = how
-                    && value.drop_runs_code()
+                    && value.needs_drop()
                 {
                     drop(self.hooks.spawn_blocking(move || drop(value)));
                 }

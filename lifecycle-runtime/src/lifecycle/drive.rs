@@ -91,7 +91,8 @@ impl Run {
 
     /// Waits until the program's observers have seen everything, as long as the stop may take.
     async fn told(&self) {
-        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now);
+        // The last hook may have needed all of its time.
+        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now) + self.last_words() / 2;
         if timeout_at(deadline, self.events.delivered()).await.is_err() {
             self.console.complain("an observer of events has not returned, and has not seen all of them");
         }

@@ -66,7 +66,11 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     if let Some(line) = ignored {
         console.say(&line);
     }
-    let mut observers = Observers { own: vec![Arc::new(Trace)], others, on_thread: Some(hooks.handle().clone()) };
+    let mut observers = Observers {
+        own: vec![Arc::new(Trace)],
+        others,
+        on_thread: hooks.has_threads().then(|| hooks.handle().clone()),
+    };
     if config.console {
         observers.own.push(Arc::new(console.clone()));
     }

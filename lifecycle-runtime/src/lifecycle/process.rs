@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures_util::future::FutureExt;
@@ -110,9 +109,11 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     }
     let console = run.console.clone();
     let stops = StopOnDrop(Some(run.handle.clone()));
-    let notice = CutShortNotice(Some(console.clone()));
+    let is_over = Arc::<AtomicBool>::default();
+    let notice = CutShortNotice { console: console.clone(), is_over: Arc::clone(&is_over) };
     let drive = async move {
         let report = run.drive(servers, None).await;
+        is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
         drop(guard);
@@ -128,6 +129,60 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(Some(report)) => report,
         Ok(None) => Report::not_begun(3, "the async runtime went away".to_owned()),
         Err(error) => Report::not_begun(1, refused(&error)),
+    }
+}
+
+/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who waits for it. `None` if
+/// the runtime goes away before.
+async fn beside_hooks(drive: impl Future<Output = Report> + Send + 'static, notice: CutShortNotice) -> Option<Report> {
+    let task = async move {
+        let _notice = notice;
+        drive.await
+    };
+    match tokio::spawn(task.boxed()).await.map_err(JoinError::try_into_panic) {
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        report => report.ok(),
+    }
+}
+
+/// Does the same on a thread of its own, with timers of its own.
+///
+/// # Errors
+///
+/// The system refuses the thread.
+async fn on_own_thread(
+    drive: impl Future<Output = Report> + Send + 'static,
+    notice: CutShortNotice,
+) -> io::Result<Option<Report>> {
+    let (report_sender, report) = oneshot::channel();
+    let (runtime_alive, runtime_gone) = oneshot::channel::<Infallible>();
+    let (run_alive, run_over) = oneshot::channel::<Infallible>();
+    let started = thread("lifecycle-run", move || {
+        let drive = async {
+            tokio::select! {
+                biased;
+                _ = runtime_gone => None,
+                report = drive => Some(report),
+            }
+        };
+        let ended = own_runtime().map(|own| catch_unwind(AssertUnwindSafe(|| block_on(&own, drive))));
+        drop(run_alive);
+        let _ = report_sender.send(ended);
+    });
+    if let Err(error) = started {
+        notice.disarm();
+        return Err(error);
+    }
+    // Goes away with the runtime.
+    tokio::spawn(async move {
+        let _guards = (runtime_alive, notice);
+        let _ = run_over.await;
+    });
+    match report.await {
+        Ok(Ok(Ok(report))) => Ok(report),
+        Ok(Ok(Err(panic))) => std::panic::resume_unwind(panic),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 
@@ -148,105 +203,26 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Says that a run was cut short, if it is dropped before its end: nothing else would.
-struct CutShortNotice(Option<Console>);
+/// Says that a run was cut short, if it is dropped before the run is over: nothing else would.
+struct CutShortNotice {
+    console: Console,
+    is_over: Arc<AtomicBool>,
+}
 
 impl CutShortNotice {
-    fn disarm(mut self) {
-        self.0 = None;
+    fn disarm(self) {
+        self.is_over.store(true, Ordering::SeqCst);
     }
 }
 
 impl Drop for CutShortNotice {
     fn drop(&mut self) {
-        if let Some(console) = self.0.take().filter(|_| !std::thread::panicking()) {
-            console.complain(
+        if !self.is_over.load(Ordering::SeqCst) && !std::thread::panicking() {
+            self.console.complain(
                 "the async runtime went away, and the run with it: what had started was not torn down; await `serve` \
                  before the runtime is dropped",
             );
-            console.flush(LAST_WORDS);
+            self.console.flush(LAST_WORDS);
         }
-    }
-}
-
-/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who waits for it. `None` if
-/// the runtime goes away before.
-async fn beside_hooks(drive: impl Future<Output = Report> + Send + 'static, notice: CutShortNotice) -> Option<Report> {
-    let task = async move {
-        let report = drive.await;
-        notice.disarm();
-        report
-    };
-    match tokio::spawn(task.boxed()).await.map_err(JoinError::try_into_panic) {
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        report => report.ok(),
-    }
-}
-
-/// Does the same on a thread of its own, with timers of its own.
-///
-/// # Errors
-///
-/// The system refuses the thread.
-async fn on_own_thread(
-    drive: impl Future<Output = Report> + Send + 'static,
-    notice: CutShortNotice,
-) -> io::Result<Option<Report>> {
-    let (report_sender, report) = oneshot::channel();
-    let (runtime_alive, runtime_gone) = oneshot::channel::<Infallible>();
-    let (run_alive, run_over) = oneshot::channel::<Infallible>();
-    let is_over = Arc::<AtomicBool>::default();
-    let has_ended = Arc::clone(&is_over);
-    let runs = move || {
-        let drive = async {
-            tokio::select! {
-                biased;
-                _ = runtime_gone => None,
-                report = drive => Some(report),
-            }
-        };
-        let ended = own_runtime().map(|own| catch_unwind(AssertUnwindSafe(|| block_on(&own, drive))));
-        has_ended.store(true, Ordering::SeqCst);
-        drop(run_alive);
-        let _ = report_sender.send(ended);
-    };
-    let sentinel = match thread("lifecycle-run", runs) {
-        Ok(thread) => {
-            Sentinel { thread: Some(thread), runtime_alive: Some(runtime_alive), is_over, notice: Some(notice) }
-        }
-        Err(error) => {
-            notice.disarm();
-            return Err(error);
-        }
-    };
-    tokio::spawn(async move {
-        let _sentinel = sentinel;
-        let _ = run_over.await;
-    });
-    match report.await {
-        Ok(Ok(Ok(report))) => Ok(report),
-        Ok(Ok(Err(panic))) => std::panic::resume_unwind(panic),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Ok(None),
-    }
-}
-
-/// Goes away with the runtime of the hooks: then the run, which has a thread of its own, goes too, and with it what it holds.
-struct Sentinel {
-    thread: Option<JoinHandle<()>>,
-    runtime_alive: Option<oneshot::Sender<Infallible>>,
-    /// Set once the run is over.
-    is_over: Arc<AtomicBool>,
-    notice: Option<CutShortNotice>,
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        drop(self.runtime_alive.take());
-        if self.is_over.load(Ordering::SeqCst) {
-            return self.notice.take().into_iter().for_each(CutShortNotice::disarm);
-        }
-        // Its panic has been said by who panicked.
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }

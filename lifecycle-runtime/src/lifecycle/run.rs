@@ -128,6 +128,11 @@ impl Run {
         (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
     }
 
+    /// Returns the part of the grace period that is left, when hooks have had theirs, to say what has come of it.
+    pub(super) fn last_words(&self) -> Duration {
+        (self.config.grace / 20).min(Duration::from_millis(250))
+    }
+
     /// Changes the state, and tells of it if it is another.
     pub(super) fn enter(&self, state: State) {
         let change = |progress: &mut Progress| {

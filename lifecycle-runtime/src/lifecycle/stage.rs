@@ -250,7 +250,7 @@ impl Stage<'_> {
     fn begin_stop(&self, cause: &StopCause, next: State) {
         let grace = self.run.config.grace;
         // What is printed at the end has to fit in as well.
-        let for_hooks = grace.saturating_sub((grace / 20).min(Duration::from_millis(250)));
+        let for_hooks = grace.saturating_sub(self.run.last_words());
         // It may have been asked for long before the run.
         let from = self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
         if let Some(leash) = &self.leash {

@@ -54,8 +54,7 @@ impl BoundHttp {
         let mut handles = Vec::new();
         let mut apps_built = Vec::new();
         for number in 0..spec.settings.workers() {
-            let make = apps(surroundings).map_err(io::Error::other)?;
-            let Started { worker, handle, built } = worker::start(number, &spec, make)?;
+            let Started { worker, handle, built } = worker::start(number, &spec, apps(surroundings))?;
             opening.workers.push(worker);
             handles.push(handle);
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });

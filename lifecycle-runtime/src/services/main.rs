@@ -1,7 +1,9 @@
 //! The function of a service while it runs: a task of its own, or a thread of its own.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::task::Poll;
 
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError};
@@ -11,7 +13,7 @@ use crate::error::BoxError;
 use crate::event::Outcome;
 use crate::hook::HookMeta;
 use crate::hook_runtime::HookRuntime;
-use crate::task::{Task, thread};
+use crate::task::{Task, TaskResult, thread};
 
 /// How it ended: `None` if it was cancelled.
 type Ended = Option<Result<(), Outcome>>;
@@ -29,8 +31,7 @@ impl Main {
         let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
         match task {
             Task::Future(future) => {
-                // What it returns is dropped here: a drop is code of the user's.
-                let task = hooks.spawn(async move { of_result(future.await.map(drop)) }.instrument(span));
+                let task = hooks.spawn(caught(future).instrument(span));
                 let abort = Some(task.abort_handle());
                 Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
             }
@@ -70,6 +71,17 @@ impl Main {
     pub(super) fn has_ended(&self) -> bool {
         self.end.is_none()
     }
+}
+
+/// Runs a service's function to its end. An error and a panic are put into words here, and what it returns is dropped, as all
+/// of that runs code of the user's.
+async fn caught(mut future: Pin<Box<dyn Future<Output = TaskResult> + Send>>) -> Result<(), Outcome> {
+    poll_fn(move |context| {
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| of_result(end.map(drop)))));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(Outcome::panicked(&*panic))))
+    })
+    .await
 }
 
 fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> Ended {

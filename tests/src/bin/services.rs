@@ -54,8 +54,8 @@ async fn flush(_db: Dep<db>) {
 }
 
 #[on_shutdown(of = db)]
-async fn close_db() {
-    say("close_db");
+async fn close_db() -> Result<(), Broken> {
+    act("close_db").await
 }
 
 const BASE: [&HookMeta; 4] = [db::META, queue::META, flush::META, close_db::META];

@@ -230,6 +230,14 @@ fn an_observer_that_does_not_return_is_told_of_and_left_behind() {
 }
 
 #[test]
+fn an_observer_is_not_blamed_for_a_teardown_that_takes_all_of_the_time() {
+    let start = program!("services").args("observer=nobody close_db=hang").env("LIFECYCLE_GRACE", "2s");
+    let ended = start.start().ready().stop();
+    ended.expect_code(3).expect_said(&["`close_db`", "ran out of its share of the grace period"]);
+    ended.expect_not_said(&["an observer of events has not returned"]);
+}
+
+#[test]
 fn an_observer_that_does_not_return_in_the_stop_holds_no_hook_up() {
     let start = program!("services").args("observer=stop").env("LIFECYCLE_GRACE", "2s");
     let mut program = start.start().ready();
