@@ -126,7 +126,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Each name that begins like a setting and is none, and each value that a setting can't have.
+    /// Each name that begins like a setting and is none, and each value that a setting can't have, also of the builder.
     pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let is_ours = |name: &str, value: &str| {
@@ -145,6 +145,11 @@ impl Config {
             if let Err(reason) = (variable.set)(&mut self, value.trim()) {
                 problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
             }
+        }
+        // The environment has said so above; this is for the builder.
+        let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
+        for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
+            problems.push(format!("`{setting}` is 0, and nothing could be done in that time; expected a time above 0"));
         }
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
     }

@@ -50,7 +50,9 @@ type Failure = (&'static HookMeta, Outcome, Duration);
 impl Console {
     /// Makes a console that writes to stderr.
     pub(crate) fn stderr() -> Self {
-        let colour = std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let colour = std::io::stderr().is_terminal() && !is_plain;
         Self::to(Stderr::new(), Style { colour })
     }
 

@@ -303,9 +303,23 @@ const ABANDONED: &str = ", did not end and was abandoned";
 ///
 /// let lifecycle = Lifecycle::new().observer(Metrics);
 /// ```
+///
+/// A closure is one, too, if it names the types of what it takes:
+///
+/// ```
+/// # use lifecycle_runtime::{Event, Lifecycle};
+/// # use std::time::Duration;
+/// let lifecycle = Lifecycle::new().observer(|at: Duration, event: &Event| println!("{at:?} {event:?}"));
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Takes an event that happened `at` after the run began.
     fn on_event(&self, at: Duration, event: &Event);
+}
+
+impl<F: Fn(Duration, &Event) + Send + Sync + 'static> Observer for F {
+    fn on_event(&self, at: Duration, event: &Event) {
+        self(at, event);
+    }
 }
 
 /// Returns the warning of a stop that may take longer than it has.

@@ -169,14 +169,14 @@ impl Lifecycle {
     /// The time for the whole stop, from the signal to the end of the process; 25 s by default, which is inside
     /// the 30 s of Kubernetes. Docker's own limit is 10 s.
     ///
-    /// Under [`run`](Self::run) the process is gone by then, whatever its code does.
+    /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
         self
     }
 
     /// The time for the whole start, from the first startup hook to the last ready hook; 60 s by default. A start
-    /// that takes longer has failed.
+    /// that takes longer has failed. Zero is refused, with exit code 2.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout;
         self
@@ -262,7 +262,7 @@ impl Lifecycle {
         self
     }
 
-    /// Adds an observer of the run's events.
+    /// Adds an observer of the run's events: a type that implements [`Observer`], or a closure.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self

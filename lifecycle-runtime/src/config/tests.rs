@@ -202,3 +202,12 @@ fn the_time_that_idle_connections_are_kept_is_one_or_off() {
     let error = kept("on").expect_err("neither");
     assert!(error.ends_with("expected off or a duration such as 250ms, 5s or 2m"), "{error}");
 }
+
+#[test]
+fn a_run_without_any_time_is_refused_unless_the_environment_gives_it_some() {
+    let none = Config { grace: Duration::ZERO, startup_timeout: Duration::ZERO, ..Config::default() };
+    let error = none.clone().with([]).expect_err("no time").to_string();
+    assert!(error.contains("`grace` is 0") && error.contains("`startup_timeout` is 0"), "{error}");
+    let environment = ["LIFECYCLE_GRACE", "LIFECYCLE_STARTUP_TIMEOUT"].map(|name| (name.to_owned(), "1s".to_owned()));
+    assert!(none.with(environment).is_ok());
+}

@@ -105,13 +105,14 @@ fn on_a_terminal(start: Start) -> String {
 }
 
 #[test]
-fn colour_on_a_terminal_unless_no_color_is_set() {
-    let coloured = on_a_terminal(program!("service"));
+fn colour_on_a_terminal_unless_that_has_none_or_no_color_is_set() {
+    let coloured = on_a_terminal(program!("service").env("TERM", "xterm"));
     assert!(coloured.contains("\x1b[32mdone\x1b[0m db in "), "{coloured}");
     let plain = on_a_terminal(program!("service").env("NO_COLOR", "1"));
     assert!(plain.contains("lifecycle: done db in ") && !plain.contains('\x1b'), "{plain}");
     // https://no-color.org: "when present and not an empty string".
-    assert!(on_a_terminal(program!("service").env("NO_COLOR", "")).contains('\x1b'));
+    assert!(on_a_terminal(program!("service").env("NO_COLOR", "").env("TERM", "xterm")).contains('\x1b'));
+    assert!(!on_a_terminal(program!("service").env("TERM", "dumb")).contains('\x1b'));
 }
 
 #[test]
