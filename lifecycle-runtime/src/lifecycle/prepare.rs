@@ -85,15 +85,19 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
 }
 
 impl Refusal {
-    /// Writes the reason to the console, and makes the report of it.
+    /// Writes the reason to the console, or to stderr if that is off, and makes the report of it.
     async fn report(self, console: Console) -> Box<Report> {
+        let complain = |text: &str| match console.is_silent() {
+            true => Console::stderr().complain(text),
+            false => console.complain(text),
+        };
         let (exit, error) = match self {
             Self::Error(exit, error) => {
-                console.complain(&error);
+                complain(&error);
                 (exit, error)
             }
             Self::Stopped(error) => {
-                console.complain(&format!("start failed: {error}"));
+                complain(&format!("start failed: {error}"));
                 (1, error)
             }
             Self::Printed(is_whole) => {

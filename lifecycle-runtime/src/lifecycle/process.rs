@@ -79,12 +79,21 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     let leash = guard.watch()?;
     let grace = run.config.grace;
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
+    let console = run.console.clone();
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
     let report = match block_on(&own, run.play(servers, Some(leash))) {
         Ok(ended) => ended.end_with(&own, hooks),
         Err(report) => *report,
     };
+    // Nobody is to look for the reason in vain.
+    if console.is_silent()
+        && let (1, Some(error)) = (report.exit_code(), &report.error)
+    {
+        let console = Console::stderr();
+        console.complain(&format!("start failed: {error}"));
+        console.flush(LAST_WORDS);
+    }
     Ok(report.exit_code())
 }
 

@@ -122,6 +122,23 @@ fn nothing_is_written_with_the_console_off_but_hooks_run() {
 }
 
 #[test]
+fn the_reason_for_which_nothing_runs_is_written_also_with_the_console_off() {
+    let taken = program!("service").start().ready();
+    let address = taken.addresses().remove(0);
+    let off = || program!("service").env("LIFECYCLE_CONSOLE", "off");
+    let in_use = format!("lifecycle: can't listen on {address}: ");
+    for (start, reason) in [
+        (off().env("LIFECYCLE_BIND", &address), in_use.as_str()),
+        (off().args("warm=fail"), "lifecycle: start failed: hook `warm` ("),
+    ] {
+        let ended = start.end();
+        let stderr = ended.stderr();
+        assert!(stderr.starts_with(reason) && stderr.lines().count() == 1, "{ended}");
+        ended.expect_code(1);
+    }
+}
+
+#[test]
 fn who_asks_is_answered_also_with_the_console_off() {
     let mut program = started(program!("service").env("LIFECYCLE_CONSOLE", "off"));
     program.signal(Signal::SIGUSR1);
