@@ -250,6 +250,11 @@ impl Supervisor {
         let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Over);
         let Blueprint { hook, events, scope, .. } = &self.blueprint;
         let outcome = match (ear, end) {
+            // Whoever waits for it to be ready goes on, and will have nothing to tell it.
+            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready && !self.is_told => {
+                tell_of_end(events, Instant::now(), hook, Outcome::Succeeded, self.began);
+                return listener(End::Itself(Ok(())));
+            }
             (Ear::Open(listener), end) => return listener(end),
             (_, End::Itself(result)) => result.err().unwrap_or(Outcome::Succeeded),
             (_, End::Cancelled) => Outcome::Cancelled { ended: true },

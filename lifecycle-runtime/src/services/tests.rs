@@ -167,6 +167,11 @@ async fn one_that_takes_its_handle_has_started_when_it_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_ends_well_before_it_is_ready_has_started_and_ended() {
+    check("restart never handle", "ends after 10", "", "0 starting | 10 stopped: done | 10 heard: done").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_fails_for_good_before_it_is_ready_never_started() {
     for on_exit in ["", "exit ignore"] {
         check(

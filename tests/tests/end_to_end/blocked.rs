@@ -6,8 +6,8 @@ use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost};
 
-/// What a stop takes at least if all of a grace period of 2 s is needed, but for what is left to report in.
-const LEAST: Duration = Duration::from_millis(1800);
+/// What a stop takes at least if all of a grace period of 5 s is needed, but for what is left to report in.
+const LEAST: Duration = Duration::from_millis(4500);
 
 /// Line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
@@ -21,7 +21,7 @@ const BLOCKED: [&str; 3] = [
 
 #[test]
 fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
-    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "2s");
+    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "5s");
     let ended = program.start().ready().stop();
     ended.expect_code(3).expect_took(LEAST).expect_did(&[&STARTED[..], &["flush", "flush blocks", "audit"]].concat());
     ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN]);
@@ -29,7 +29,7 @@ fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
 
 #[test]
 fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal() {
-    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s").start();
+    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "5s").start();
     program.wait_until_said("warm blocks");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
@@ -40,7 +40,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal()
 
 #[test]
 fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace() {
-    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "2s");
+    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "5s");
     let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "4s").end();
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);

@@ -120,6 +120,13 @@ async fn a_service_that_ends_well_is_done_and_stops_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_ends_well_before_it_is_ready_is_done_and_what_needs_it_starts() {
+    let played = Play::new("service s handle; start client after s", "s ends").run().await;
+    played.check(&["0 +s", "0 s done", "0 +client", "0 client done", "0 ready"]);
+    assert_eq!(played.report.services[0].state, ServiceState::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
     let played = Play::new("service s exit ignore; stop flush", "s panics").run().await;
     played.check_order(&["s running", "s panicked", "+flush"]);
