@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::FutureExt;
@@ -119,13 +119,14 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let console = run.console.clone();
     let stops = StopOnDrop(Some(run.handle.clone()));
     let is_over = Arc::<AtomicBool>::default();
-    let notice = CutShortNotice { console: console.clone(), is_over: Arc::clone(&is_over) };
+    let guard = SharedGuard(Arc::new(Mutex::new(Some(guard))));
+    let notice = CutShortNotice { console: console.clone(), is_over: Arc::clone(&is_over), guard: guard.clone() };
     let drive = async move {
         let report = run.drive(servers, None).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
-        drop(guard);
+        guard.release();
         report
     };
     let report = match hooks.runtime_flavor() {
@@ -216,6 +217,19 @@ impl Drop for StopOnDrop {
 struct CutShortNotice {
     console: Console,
     is_over: Arc<AtomicBool>,
+    guard: SharedGuard,
+}
+
+/// The guard of a run, which goes with the run or with its runtime, whichever goes first: from then on signals are the
+/// caller's. Clones are the same.
+#[derive(Clone)]
+struct SharedGuard(Arc<Mutex<Option<Guard>>>);
+
+impl SharedGuard {
+    fn release(&self) {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(guard);
+    }
 }
 
 impl CutShortNotice {
@@ -233,5 +247,6 @@ impl Drop for CutShortNotice {
             );
             self.console.flush(LAST_WORDS);
         }
+        self.guard.release();
     }
 }
