@@ -5,7 +5,7 @@
 //! sockets aren't heard of until another thread is woken. So while a step of a hook takes long, another thread is woken
 //! now and then.
 //!
-//! What this can't help: a task that a hook has woken right before it blocks stays with the hook's thread, as no other
+//! Two limits are left: a task that a hook has woken right before it blocks stays with the hook's thread, as no other
 //! takes it over from there; and tasks that hooks start by `tokio::spawn` are not watched.
 
 use std::convert::Infallible;

@@ -51,7 +51,7 @@ enum ProgramObservers {
     OnThread(UnboundedSender<ForThread>),
 }
 
-/// What the thread of the observers is sent.
+/// Message to the thread of the observers.
 enum ForThread {
     Event(Duration, Event),
     /// Nothing follows: it lets the observers go, and says so.

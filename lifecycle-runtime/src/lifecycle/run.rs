@@ -60,7 +60,7 @@ pub(crate) struct Conduct {
 }
 
 impl Conduct {
-    /// That of programs, whose hooks run on this runtime.
+    /// Makes the conduct of a program, whose hooks run on this runtime.
     pub(super) fn new(hooks: HookRuntime) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
         Self { work, hooks, jitter: fastrand::f64, pace: None, is_patient: true }

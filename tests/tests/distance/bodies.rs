@@ -127,13 +127,7 @@ fn an_early_answer_over_http2_is_read_and_what_is_sent_behind_it_does_no_harm() 
         let mut site = Site::start(protocol, link, |start| start);
         let (told, is_told) = gate();
         let client = site.client(move |target| {
-            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
-            let stream = client.post("/early/one");
-            while !is_told.is_open() {
-                client.data(stream, b"part", false);
-                sleep(PAUSE);
-            }
-            client.wait(stream);
+            let (mut client, stream) = answered_upload_2(target, &is_told);
             for _ in 0..10 {
                 client.data(stream, b"part", false);
                 sleep(PAUSE);
@@ -148,6 +142,18 @@ fn an_early_answer_over_http2_is_read_and_what_is_sent_behind_it_does_no_harm() 
         tally.expect_all(413);
         site.expect_report(&tally, 0);
     });
+}
+
+/// Sends a body until the server is told to answer, and waits for the answer.
+fn answered_upload_2(target: &Target, is_told: &Gate) -> (Http2, u32) {
+    let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+    let stream = client.post("/early/one");
+    while !is_told.is_open() {
+        client.data(stream, b"part", false);
+        sleep(PAUSE);
+    }
+    client.wait(stream);
+    (client, stream)
 }
 
 /// Longer than any client is listened to.
@@ -173,13 +179,7 @@ fn endless_upload_1(target: &Target, is_told: &Gate) -> Journal {
 
 /// The same on a stream. Behind the answer it reads nothing, so it says of nothing that it has got it.
 fn endless_upload_2(target: &Target, is_told: &Gate) -> Journal {
-    let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
-    let stream = client.post("/early/one");
-    while !is_told.is_open() {
-        client.data(stream, b"part", false);
-        sleep(PAUSE);
-    }
-    client.wait(stream);
+    let (mut client, stream) = answered_upload_2(target, is_told);
     let answered = Instant::now();
     while client.has_sent_all() && answered.elapsed() < ENDLESS {
         client.data(stream, b"part", false);

@@ -6,7 +6,7 @@ use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost};
 
-/// What a stop takes at least if all of a grace period of 5 s is needed, but for what is left to report in.
+/// Shortest time of a stop that needs all of a grace period of 5 s, but for what is left to report in.
 const LEAST: Duration = Duration::from_millis(4500);
 
 /// Line of a process that ends before its run.
@@ -145,7 +145,7 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     ended.expect_not_said(&[BITTEN]);
 }
 
-/// What a hook waits for before another blocks the thread that it was on.
+/// Kinds of wait of a hook, before another blocks the thread that it was on.
 const WAITS: [&str; 2] = ["timer", "socket"];
 
 fn blocks(place: &str, wait: &str, how: &str) -> Program {
