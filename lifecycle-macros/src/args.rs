@@ -20,6 +20,8 @@ pub struct Args {
     pub order: Option<u32>,
     /// In milliseconds: how long the hook may take, or a service to stop.
     pub timeout: Option<Given<u64>>,
+    /// In milliseconds: the part of the stop's time that is the hook's whatever else there is.
+    pub reserve: Option<Given<u64>>,
     pub after: Vec<Path>,
     pub before: Vec<Path>,
     pub of: Option<Path>,
@@ -48,6 +50,7 @@ impl Args {
         let mut args = Self {
             order: None,
             timeout: None,
+            reserve: None,
             after: Vec::new(),
             before: Vec::new(),
             of: None,
@@ -116,13 +119,14 @@ impl Args {
             Key::Timeout | Key::StopTimeout => {
                 return value::time(key, input).map(|timeout| self.timeout = Some(timeout));
             }
+            Key::Reserve => return value::time(key, input).map(|reserve| self.reserve = Some(reserve)),
             Key::After => return value::hooks(key, input).map(|hooks| self.after = hooks),
             Key::Before => return value::hooks(key, input).map(|hooks| self.before = hooks),
             Key::Of => return value::path(key, input).map(|hook| self.of = Some(hook)),
             Key::Setup => return value::path(key, input).map(|function| self.setup = Some(function)),
             Key::StartPaused => return value::flag(key, input).map(|paused| self.start_paused = Some(paused)),
             Key::Crate => return value::path(key, input).map(|path| self.runtime = path.into_token_stream()),
-            Key::Restart | Key::OnExit | Key::CheckKind => Setting::Word(value::word(key, input)?),
+            Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind => Setting::Word(value::word(key, input)?),
             Key::Interval => Setting::Time(value::time(key, input)?),
             Key::Failures => Setting::Number(value::number(key, input)?),
             Key::Backoff => Setting::Backoff(value::backoff(key, input)?),

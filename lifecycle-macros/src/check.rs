@@ -23,6 +23,17 @@ pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
     if kind == Kind::Service {
         restarts_happen(args, errors);
     }
+    reserve_fits_the_timeout(kind, args, errors);
+}
+
+/// Who may take less time than it reserves has reserved what nobody can use.
+fn reserve_fits_the_timeout(kind: Kind, args: &Args, errors: &mut Errors) {
+    let (Some(reserve), Some(timeout)) = (args.reserve, args.timeout) else { return };
+    if reserve.value > timeout.value {
+        let limit = if kind == Kind::Service { "stop_timeout" } else { "timeout" };
+        let message = format!("the reserve is longer than `{limit}`: shorten it, or raise `{limit}`");
+        errors.push(syn::Error::new(reserve.span, message));
+    }
 }
 
 /// How often a health check runs, and how long it may take, unless the attribute says otherwise: as the runtime has it.

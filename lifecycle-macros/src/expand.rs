@@ -95,9 +95,10 @@ fn meta(hook: &Hook) -> TokenStream {
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
     let order = args.order.map(|order| quote!(order: __rt::Some(#order),));
     let timeout = args.timeout.map(|given| millis(given.value)).map(|time| quote!(timeout: __rt::Some(#time),));
+    let reserve = args.reserve.map(|given| millis(given.value)).map(|time| quote!(reserve: __rt::Some(#time),));
     let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
     let (policy, run) = (policy(hook), run(hook));
-    let keys = quote!(#order #timeout #is_teardown #policy);
+    let keys = quote!(#order #timeout #reserve #is_teardown #policy);
     let plain = quote_spanned! {name.span()=>
         __rt::meta::<Self>(__rt::Kind::#kind, #text, ::core::module_path!(), #run)
     };

@@ -44,6 +44,8 @@ pub enum Key {
     Of,
     Timeout,
     StopTimeout,
+    Reserve,
+    StopOn,
     Restart,
     Backoff,
     MaxRestarts,
@@ -62,10 +64,11 @@ impl Kind {
 
     const fn row(self) -> Row {
         use Key::{
-            After, Backoff, Before, CheckKind, Crate, Failures, Interval, MaxRestarts, Of, OnExit, Order, Restart,
-            StopTimeout, Timeout,
+            After, Backoff, Before, CheckKind, Crate, Failures, Interval, MaxRestarts, Of, OnExit, Order, Reserve,
+            Restart, StopOn, StopTimeout, Timeout,
         };
-        const SERVICE: &[Key] = &[After, Restart, Backoff, MaxRestarts, StopTimeout, OnExit, Crate];
+        const SERVICE: &[Key] = &[After, Restart, Backoff, MaxRestarts, StopTimeout, Reserve, StopOn, OnExit, Crate];
+        const SHUTDOWN: &[Key] = &[Of, Order, After, Before, Timeout, Reserve, Crate];
         const HEALTH_CHECK: &[Key] = &[After, CheckKind, Interval, Timeout, Failures, Crate];
         let (attribute, variant, policy, keys): (_, _, _, &[_]) = match self {
             Self::Startup => ("on_startup", "Startup", None, &[Order, After, Timeout, Crate]),
@@ -74,7 +77,7 @@ impl Kind {
             Self::Ready => ("on_ready", "Ready", None, &[Order, After, Timeout, Crate]),
             Self::Signal => ("on_signal", "Signal", None, &[After, Timeout, Crate]),
             Self::Drain => ("on_drain", "Drain", None, &[Order, After, Timeout, Crate]),
-            Self::Shutdown => ("on_shutdown", "Shutdown", None, &[Of, Order, After, Before, Timeout, Crate]),
+            Self::Shutdown => ("on_shutdown", "Shutdown", None, SHUTDOWN),
         };
         let syntax = Syntax {
             attribute,
@@ -134,6 +137,8 @@ impl Key {
             Self::Of => "of",
             Self::Timeout => "timeout",
             Self::StopTimeout => "stop_timeout",
+            Self::Reserve => "reserve",
+            Self::StopOn => "stop_on",
             Self::Restart => "restart",
             Self::Backoff => "backoff",
             Self::MaxRestarts => "max_restarts",

@@ -102,8 +102,10 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function when the stop begins, while requests are still served.
 ///
-/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections open. It runs beside
-/// `drain_delay` and the drain of the server, and shutdown hooks wait for both. What it uses is torn down later.
+/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections open. The listener goes on
+/// accepting until the drain hooks have ended, and for `drain_delay` after that, in which what they did spreads; then
+/// it closes. A hook without a `timeout` that doesn't end holds that up for half of the time until the shutdown hooks. What it uses is
+/// torn down later.
 ///
 /// It runs if everything that it depends on had started and the run had come to listening. A failure, a panic or a timeout
 /// is recorded, makes the exit code 3, and never keeps another hook from running. A second signal doesn't cut it short.
@@ -114,7 +116,7 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `order = n` | drain hooks of a lower order have all finished before one of a higher order starts | 0 |
 /// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks and services that it uses | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what the shutdown hooks leave of `grace` |
+/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | half of what the shutdown hooks leave of `grace` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
 /// # Example
@@ -153,7 +155,8 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `order = n` | shutdown hooks of a lower order have all finished before one of a higher order starts | 0; a teardown stands outside these barriers |
 /// | `after = [hook, …]` | shutdown hooks that finish before this one starts, startup hooks that it uses, and services that end before it; it does not run where those had not started | none |
 /// | `before = [hook, …]` | shutdown hooks that start, and services that are told to stop, only once this one has finished | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
+/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`. A limit and no claim: requests come first | what is left of `grace` |
+/// | `reserve = "5s"` | the part of `grace` that this hook has for sure, whatever requests need; not longer than `timeout` | none |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
 /// # Example
@@ -183,8 +186,8 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// own: it fires when this service is to end. One that takes a `Service` says when it is ready, and can run tasks of its own;
 /// any other is ready at once. What needs the service waits until it is ready.
 ///
-/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs it has ended. If it has not
-/// ended after its `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread can't be
+/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs it has ended; or, with
+/// `stop_on = "drain"`, when the stop begins. If it has not ended after its `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread can't be
 /// cancelled.
 ///
 /// | key | meaning | default |
@@ -194,6 +197,8 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than that. The second time can be left out | `"100ms..30s"` |
 /// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good; `"unlimited"` for a dependency that may be away for as long as it likes | `"5 in 1m"` |
 /// | `stop_timeout = "10s"` | how long it may take to end when it is told to: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
+/// | `reserve = "5s"` | the part of `grace` that it has for sure to end in, whatever requests need; not longer than `stop_timeout` | none |
+/// | `stop_on = "drain"` | when it is told to stop: `"drain"`: when the stop begins, so that it takes in no more work while requests are served; `"shutdown"`: once the server has drained. Either way it is awaited then | `"shutdown"` |
 /// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: it is recorded, and the process goes on as if it were not there | `"stop"` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///

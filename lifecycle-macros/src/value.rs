@@ -49,7 +49,8 @@ pub fn form(key: Key) -> String {
         Key::Of => "the path of a startup hook: `of = db`",
         Key::Timeout => "a duration in quotes: `timeout = \"5s\"`",
         Key::StopTimeout => "a duration in quotes: `stop_timeout = \"10s\"`",
-        Key::Restart | Key::OnExit | Key::CheckKind => {
+        Key::Reserve => "a duration in quotes: `reserve = \"5s\"`",
+        Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind => {
             let all = words(key).1.iter().map(|(word, _)| format!("{} = \"{word}\"", key.name())).collect::<Vec<_>>();
             return words::list(all.iter().map(String::as_str), "or");
         }
@@ -70,6 +71,7 @@ pub fn form(key: Key) -> String {
 fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match key {
         Key::Restart => ("Restart", &[("never", "Never"), ("on_failure", "OnFailure"), ("always", "Always")]),
+        Key::StopOn => ("StopOn", &[("drain", "Drain"), ("shutdown", "Shutdown")]),
         Key::OnExit => ("OnExit", &[("stop", "Stop"), ("ignore", "Ignore")]),
         Key::CheckKind => {
             ("CheckKind", &[("readiness", "Readiness"), ("liveness", "Liveness"), ("startup", "Startup")])

@@ -2,7 +2,7 @@
 
 pub use crate::hook::{
     Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
-    ServicePolicy,
+    ServicePolicy, StopOn,
 };
 pub use crate::id::HookId;
 pub use crate::inject::Inject;

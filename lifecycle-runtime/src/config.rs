@@ -1,5 +1,6 @@
 //! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
 
+mod platform;
 #[cfg(test)]
 mod tests;
 
@@ -7,17 +8,26 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub(crate) use platform::Platform;
+
 /// The settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Config {
     pub(crate) grace: Duration,
+    /// Set if somebody has set it: another default may depend on the platform.
+    pub(crate) grace_is_set: bool,
     pub(crate) startup_timeout: Duration,
     /// `None`: what the hooks' reserves leave of `grace`.
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
+    /// Set if somebody has set it.
+    pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: bool,
     pub(crate) strict_budget: bool,
+    /// Go on when all services are done and there is no server.
+    pub(crate) keep_running: bool,
     /// The addresses to listen on instead of the server's own.
     pub(crate) bind: Option<Vec<String>>,
     /// Where the probes are answered.
@@ -36,12 +46,15 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(25),
+            grace_is_set: false,
             startup_timeout: Duration::from_secs(60),
             drain_timeout: None,
             drain_delay: Duration::ZERO,
+            drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
             console: true,
             strict_budget: false,
+            keep_running: false,
             bind: None,
             admin: None,
             keep_alive: None,
@@ -50,6 +63,17 @@ impl Default for Config {
             plan: None,
         }
     }
+}
+
+/// Settings that the time table of a stop depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StopSettings {
+    pub(crate) grace: Duration,
+    pub(crate) drain_delay: Duration,
+    pub(crate) drain_timeout: Option<Duration>,
+    pub(crate) quiet_window: Duration,
+    /// Set if the program has a server, whose requests need time.
+    pub(crate) serves: bool,
 }
 
 /// An environment variable: its name, what it takes, and how it is set.
@@ -72,7 +96,7 @@ pub(crate) const MAX_WORKERS: usize = 512;
 
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
-const VARIABLES: [Variable; 13] = [
+const VARIABLES: [Variable; 14] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
@@ -84,18 +108,33 @@ const VARIABLES: [Variable; 13] = [
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },
-    Variable { name: "LIFECYCLE_DRAIN_DELAY", form: DURATION, set: |c, v| set(&mut c.drain_delay, duration(v)) },
+    Variable {
+        name: "LIFECYCLE_DRAIN_DELAY",
+        form: DURATION,
+        set: |c, v| {
+            c.drain_delay_is_set = true;
+            set(&mut c.drain_delay, duration(v))
+        },
+    },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
         form: DURATION,
         set: |c, v| set(&mut c.drain_timeout, duration(v).map(Some)),
     },
-    Variable { name: "LIFECYCLE_GRACE", form: DURATION, set: |c, v| set(&mut c.grace, positive(v)) },
+    Variable {
+        name: "LIFECYCLE_GRACE",
+        form: DURATION,
+        set: |c, v| {
+            c.grace_is_set = true;
+            set(&mut c.grace, positive(v))
+        },
+    },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
         form: "off or a duration such as 250ms, 5s or 2m",
         set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
     },
+    Variable { name: "LIFECYCLE_KEEP_RUNNING", form: "on or off", set: |c, v| set(&mut c.keep_running, switch(v)) },
     Variable {
         name: "LIFECYCLE_PLAN",
         form: "text, snapshot, mermaid, dot or json",
@@ -121,6 +160,17 @@ const VARIABLES: [Variable; 13] = [
 ];
 
 impl Config {
+    /// Returns the settings that the time table of a stop depends on.
+    pub(crate) fn stop_settings(&self, serves: bool) -> StopSettings {
+        StopSettings {
+            grace: self.grace,
+            drain_delay: self.drain_delay,
+            drain_timeout: self.drain_timeout,
+            quiet_window: self.quiet_window,
+            serves,
+        }
+    }
+
     /// Puts the settings of the environment over these. A variable that is empty is as good as
     /// unset.
     ///

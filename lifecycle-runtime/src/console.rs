@@ -177,8 +177,18 @@ impl Observer for Console {
                 self.tell(Paint::Bad, &format!("start failed: {reason}"));
                 self.tell(Paint::Plain, "rolling back what has started");
             }
-            Event::StopBegun { cause, grace } => {
-                self.tell(Paint::Plain, &format!("stopping ({cause}), up to {}", readable(*grace)));
+            Event::StartInterrupted { cause } => {
+                self.start_over("");
+                self.tell(Paint::Plain, &format!("stopped during the start ({cause}), rolling back what has started"));
+            }
+            Event::StopRepeated { signal } => {
+                self.tell(Paint::Plain, &format!("{signal}: stopping already; again to hurry"));
+            }
+            Event::LateFailure { error } => self.tell(Paint::Bad, &format!("the program failed: {error}")),
+            Event::StopBegun { cause, grace, requests } => {
+                let requests = requests.map(|time| format!(", requests up to {}", readable(time))).unwrap_or_default();
+                let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
+                self.tell(paint, &format!("stopping ({cause}), up to {}{requests}", readable(*grace)));
             }
             Event::Hurried => {
                 let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
@@ -208,9 +218,8 @@ impl Observer for Console {
                 let text = format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}");
                 self.tell(Paint::Plain, &text);
             }
-            Event::BudgetExceeded { path, sum, grace } => {
-                let over = over_budget(path, *sum, *grace);
-                self.tell(Paint::Bad, &format!("{over}; shorten these timeouts or raise the grace period"));
+            Event::BudgetExceeded { needed, grace, requests, limits } => {
+                self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, limits));
             }
             Event::Service { hook, state: ServiceState::Stopping } => {
                 self.memory().stopping.push((hook, at));

@@ -94,12 +94,31 @@ pub enum Event {
         /// The reason, in one line.
         reason: String,
     },
+    /// The stop was asked for during the start, in which nothing had failed.
+    StartInterrupted {
+        /// The cause of the stop.
+        cause: StopCause,
+    },
+    /// A signal came that stops, and the stop had been asked for otherwise before. The next one hurries.
+    StopRepeated {
+        /// The signal's name.
+        signal: &'static str,
+    },
+    /// [`StopHandle::fail`](crate::StopHandle::fail) was called after the stop had been asked for
+    /// otherwise.
+    LateFailure {
+        /// The error, with its causes.
+        error: String,
+    },
     /// The stop begins.
     StopBegun {
         /// The cause of the stop.
         cause: StopCause,
         /// The time that it may take.
         grace: Duration,
+        /// The time after which the last request is cut off at the latest; `None` if no server is
+        /// open.
+        requests: Option<Duration>,
     },
     /// A second signal: the stop waits no longer for requests, services and delays.
     Hurried,
@@ -115,15 +134,30 @@ pub enum Event {
         /// The time that the drain took.
         took: Duration,
     },
-    /// The worst case of the stop is longer than it may take.
+    /// The stop may take longer than the grace period, by the limits of its hooks: these are scaled.
     BudgetExceeded {
-        /// The longest path of hooks, with their timeouts.
-        path: Vec<String>,
-        /// The sum of these timeouts.
-        sum: Duration,
+        /// The time that the stop takes if every hook takes all of its timeout.
+        needed: Duration,
         /// The time that the stop may take.
         grace: Duration,
+        /// The time from the beginning of the stop that requests have at least; `None` without a
+        /// server.
+        requests: Option<Duration>,
+        /// The limits that had to be scaled.
+        limits: Vec<ScaledLimit>,
     },
+}
+
+/// Limit of a hook of the stop that had to be scaled to fit into the grace period.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ScaledLimit {
+    /// The hook.
+    pub hook: &'static HookMeta,
+    /// Its `timeout`, or the `stop_timeout` of a service.
+    pub limit: Duration,
+    /// The time that it has after a drain that took all of its own.
+    pub has: Duration,
 }
 
 /// State of a service.
@@ -202,6 +236,8 @@ pub enum Outcome {
         /// Set if it ended then. If not, it was abandoned, and may still be running.
         ended: bool,
     },
+    /// It did not run: no time was left that would have been worth beginning in.
+    NotBegun,
     /// It did not run.
     Skipped {
         /// The hook that had not started and that it depends on.
@@ -228,7 +264,7 @@ impl Outcome {
     /// Returns whether the run is less than clean for it.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. })
+        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun)
     }
 
     /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
@@ -267,6 +303,7 @@ impl fmt::Display for Outcome {
             }
             Self::Cancelled { ended: true } => f.write_str("was cancelled"),
             Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
+            Self::NotBegun => f.write_str("did not run: the grace period was over"),
             Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
         }
     }
@@ -323,8 +360,23 @@ impl<F: Fn(Duration, &Event) + Send + Sync + 'static> Observer for F {
 }
 
 /// Returns the warning of a stop that may take longer than it has.
-pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> String {
-    format!("the stop may take {}, but has {}: {}", readable(sum), readable(grace), path.join(" + "))
+pub(crate) fn over_budget(
+    needed: Duration,
+    grace: Duration,
+    requests: Option<Duration>,
+    limits: &[ScaledLimit],
+) -> String {
+    let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| {
+        format!("`{}` has {} of its {}", hook.name(), readable(*has), readable(*limit))
+    };
+    let grace = readable(grace);
+    let mut parts: Vec<_> =
+        requests.iter().map(|time| format!("requests have {} of {grace}", readable(*time))).collect();
+    if !limits.is_empty() {
+        let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
+        parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
+    }
+    format!("the stop may take {}, longer than the grace period of {grace}: {}", readable(needed), parts.join("; "))
 }
 
 /// Returns the warning of a value that others still hold.

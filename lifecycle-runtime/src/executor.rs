@@ -17,7 +17,7 @@ use crate::hook::{HookMeta, Kind};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::{ABANDON_AFTER, Budget, Plan, Step};
 use crate::scope::Scope;
-use crate::services::{self, Blueprint, Supervised};
+use crate::services::{self, Alive, Blueprint, Supervised};
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::Task;
 
@@ -25,6 +25,9 @@ pub(crate) use crew::{Crew, Ended, Time};
 use held::Held;
 use path::Way;
 pub(crate) use path::{CriticalPath, Pace};
+
+/// Shortest time that a hook is begun for, unless it keeps less.
+const WORTH_BEGINNING: Duration = Duration::from_millis(1);
 
 /// Makes the task of a hook. The hook's own `run`, but for tests.
 pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
@@ -42,6 +45,8 @@ pub(crate) struct Executor {
     all_started: bool,
     /// The services that have begun.
     services: HashMap<usize, Supervised>,
+    /// Number of the services that may still run.
+    alive: Alive,
     held: Held,
     jitter: fn() -> f64,
     pace: Option<Arc<dyn Pace>>,
@@ -87,7 +92,8 @@ impl Executor {
     ) -> Self {
         let started = vec![false; plan.hooks().len()];
         let (services, held) = (HashMap::new(), Held::default());
-        Self { plan, scope, work, hooks, events, started, all_started: false, services, held, jitter, pace }
+        let alive = Alive::default();
+        Self { plan, scope, work, hooks, events, started, all_started: false, services, alive, held, jitter, pace }
     }
 
     /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
@@ -103,6 +109,9 @@ impl Executor {
         let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len(), &self.hooks);
         let of_phase = Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
+        if let Some(cause) = asked.borrow().cause.clone() {
+            return Err((StartError::stopped(cause), Left { kind, crew }));
+        }
         loop {
             while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
                 match graph.steps()[step] {
@@ -145,11 +154,11 @@ impl Executor {
         }
     }
 
-    /// Cancels what is running and hears it out: a hook that is done all the same has started. What can't be cancelled is
-    /// waited for until then, or until the stop is hurried.
+    /// Cancels what is running and hears it out: a hook that is done all the same has started. A hook that takes `Stop` has
+    /// its timeout to end by itself. What can't be cancelled is waited for until then, or until the stop is hurried.
     pub(crate) async fn give_up(&mut self, left: Left, at: Instant, asked: &mut watch::Receiver<Asked>) {
         let Left { kind, mut crew } = left;
-        crew.cancel(at);
+        crew.give_up(at);
         loop {
             let ended = tokio::select! {
                 biased;
@@ -188,13 +197,34 @@ impl Executor {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Waits until services have begun and none of them runs any more. Forever, if there are none.
+    pub(crate) fn services_done(&self) -> impl Future<Output = ()> + use<> {
+        let (any, alive) = (!self.services.is_empty(), self.alive.clone());
+        async move {
+            if !any {
+                std::future::pending::<()>().await;
+            }
+            alive.none_left().await;
+        }
+    }
+
+    /// Tells services to stop that are to be told with the drain, without waiting for their end.
+    pub(crate) fn announce_drain(&self) {
+        let now = Instant::now();
+        for (&at, service) in &self.services {
+            let hook = self.plan.hooks()[at];
+            if self.started[at] && hook.stops_with_drain() {
+                service.announce(hook.timeout.and_then(|timeout| now.checked_add(timeout)));
+            }
+        }
+    }
+
     /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of services, of what has
     /// started, and nothing that depends on what has not. Services end at once when the stop is hurried.
     pub(crate) async fn stop(
         &mut self,
         kind: Kind,
-        deadline: Instant,
-        budget: &Budget,
+        time: PhaseTime<'_>,
         asked: &mut watch::Receiver<Asked>,
     ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
@@ -209,8 +239,7 @@ impl Executor {
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
-                let share = share_of(step, deadline, budget);
-                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], share, asked) {
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], time, asked) {
                     way.passed(step);
                 }
             }
@@ -230,7 +259,7 @@ impl Executor {
             while let Some(one) = ended {
                 let step = one.step;
                 let one = match graph.steps()[step] {
-                    Step::Drop(at) => self.drop_awaited(&mut crew, at, share_of(step, deadline, budget), one),
+                    Step::Drop(at) => self.drop_awaited(&mut crew, at, time.of_step(step, Instant::now()), one),
                     _ => Some(one),
                 };
                 if let Some(one) = one {
@@ -257,9 +286,11 @@ impl Executor {
         crew: &mut Crew,
         step: usize,
         what: Step,
-        share: Time,
+        time: PhaseTime<'_>,
         asked: &watch::Receiver<Asked>,
     ) -> bool {
+        let now = Instant::now();
+        let share = time.of_step(step, now);
         match what {
             Step::Barrier(_) => false,
             Step::Stop(at) => self.tell_service(crew, step, at, share, asked.borrow().hurry),
@@ -268,6 +299,10 @@ impl Executor {
                 if let Some(missing) = self.missing(hook) {
                     let outcome = Outcome::Skipped { missing: missing.name.to_owned() };
                     self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+                    return false;
+                }
+                if !time.is_worth_beginning(step, share, now) {
+                    self.events.emit(&Event::HookEnded { hook, outcome: Outcome::NotBegun, took: Duration::ZERO });
                     return false;
                 }
                 self.begin(crew, step, hook, share);
@@ -293,18 +328,19 @@ impl Executor {
         };
         let orders = watch::Sender::default();
         let listener = crew.await_service(step, orders.clone(), now, of_phase);
-        self.services.insert(at, services::supervise(blueprint, orders, listener));
+        self.services.insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
     }
 
     /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
     fn tell_service(&self, crew: &mut Crew, step: usize, at: usize, share: Time, is_hurried: bool) -> bool {
         let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else { return false };
         let now = Instant::now();
-        let time = match is_hurried {
-            true => Time { end: now, limit: Limit::Hurry, ..share },
-            false => own_time(self.plan.hooks()[at], now, share),
+        let time = if is_hurried {
+            Time { end: now, limit: Limit::Hurry, ..share }
+        } else {
+            own_time(self.plan.hooks()[at], service.told_at().unwrap_or(now), share)
         };
-        service.tell(|orders| crew.await_service(step, orders, now, time))
+        service.tell(time.end, |orders| crew.await_service(step, orders, now, time))
     }
 
     /// Something that has not started and that this hook of the stop depends on.
@@ -334,15 +370,36 @@ impl Executor {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
         let time = own_time(hook, now, of_phase);
-        crew.begin(step, hook, (self.work)(hook, self.scope.clone()), now, time);
+        crew.begin(step, hook, (self.work)(hook, self.scope.until(time.end)), now, time);
     }
 }
 
-/// The time of a step of the stop: what is behind it keeps its own.
-fn share_of(step: usize, deadline: Instant, budget: &Budget) -> Time {
-    let gone = deadline.checked_sub(budget.behind(step)).unwrap_or(deadline);
-    let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
-    Time { end, limit: Limit::Grace, gone }
+/// Time of a phase of the stop.
+#[derive(Clone, Copy)]
+pub(crate) struct PhaseTime<'b> {
+    pub(crate) budget: &'b Budget,
+    /// Moment at which the phase is to be over.
+    pub(crate) end: Instant,
+    /// Moment by which it is over however late each step began: a margin takes that up, and not the
+    /// steps behind.
+    pub(crate) latest: Instant,
+}
+
+impl PhaseTime<'_> {
+    /// Returns the time of a step that may begin now: what is behind it keeps its own, and it has its own
+    /// even if it begins late.
+    fn of_step(&self, step: usize, now: Instant) -> Time {
+        let Self { budget, end, latest } = *self;
+        let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);
+        let gone = planned.max(latest.min(now + budget.kept(step)));
+        let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
+        Time { end, limit: Limit::Grace, gone }
+    }
+
+    /// Returns whether a hook that begins now can do something before it is cancelled.
+    fn is_worth_beginning(&self, step: usize, share: Time, now: Instant) -> bool {
+        share.end.saturating_duration_since(now) >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
+    }
 }
 
 /// How long a hook has: its own timeout, and at most that of its phase.

@@ -11,12 +11,13 @@ use std::panic::Location;
 use std::time::Duration;
 
 pub use kind::Kind;
-pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy};
+pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn};
 
 use crate::id::HookId;
 use crate::output::{HookError, HookValue, Output};
 use crate::scope::Scope;
 use crate::service::Service;
+use crate::stop::Stop;
 use crate::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
@@ -105,15 +106,28 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub timeout: Option<Duration>,
     #[doc(hidden)]
+    pub reserve: Option<Duration>,
+    #[doc(hidden)]
     pub edges: EdgeSource,
     #[doc(hidden)]
     pub is_teardown: bool,
     #[doc(hidden)]
-    pub is_service_handle: bool,
+    pub handle: Option<RunHandle>,
     #[doc(hidden)]
     pub policy: Policy,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
+}
+
+/// Handle on the run that a hook takes as an argument.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)]
+pub enum RunHandle {
+    /// [`Service`]
+    Service,
+    /// [`Stop`]
+    Stop,
 }
 
 /// Where a hook's edges are.
@@ -154,12 +168,17 @@ impl Edges {
 }
 
 impl HookMeta {
-    /// Stands among the arguments of a service that takes its handle. It is no hook, and nothing runs it.
-    pub(crate) const SERVICE_HANDLE: Self = {
+    /// Entry among the arguments of a service that takes its handle.
+    pub(crate) const SERVICE_HANDLE: Self = Self::of_handle(RunHandle::Service, HookId::of::<Service>(), "Service");
+
+    /// Entry among the arguments of a hook that learns from `Stop` that it should end.
+    pub(crate) const STOP_HANDLE: Self = Self::of_handle(RunHandle::Stop, HookId::of::<Stop>(), "Stop");
+
+    /// Makes an entry that is no hook: nothing runs it.
+    const fn of_handle(handle: RunHandle, id: HookId, name: &'static str) -> Self {
         let run = |_| Task::future(async { Err("it is no hook".into()) });
-        let meta = Self::new(HookId::of::<Service>(), Kind::Service, "Service", module_path!(), run);
-        Self { is_service_handle: true, ..meta }
-    };
+        Self { handle: Some(handle), ..Self::new(id, Kind::Service, name, module_path!(), run) }
+    }
 
     /// The start of every hook's metadata; the attribute fills in the rest. The caller's place becomes the hook's.
     #[doc(hidden)]
@@ -176,9 +195,10 @@ impl HookMeta {
             line: place.line(),
             order: None,
             timeout: None,
+            reserve: None,
             edges: EdgeSource::Data(Edges::NONE),
             is_teardown: false,
-            is_service_handle: false,
+            handle: None,
             policy: Policy::None,
             run,
         }
@@ -273,13 +293,27 @@ impl HookMeta {
     /// The hooks that this one needs before it can run: its arguments and `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
         let edges = self.edges();
-        let used = edges.arguments.iter().flat_map(|uses| uses.iter()).filter(|used| !used.is_service_handle);
+        let used = edges.arguments.iter().flat_map(|uses| uses.iter()).filter(|used| used.handle.is_none());
         used.chain(edges.after).copied()
     }
 
     /// Whether this is a service that says itself when it is ready.
     pub(crate) fn takes_service_handle(&self) -> bool {
-        self.edges().arguments.iter().any(|uses| uses.iter().any(|used| used.is_service_handle))
+        self.takes(RunHandle::Service)
+    }
+
+    /// Returns whether an argument tells it that it should end: then it has its time to do so.
+    pub(crate) fn takes_stop(&self) -> bool {
+        self.takes(RunHandle::Stop)
+    }
+
+    /// Returns whether it is a service that is told to stop at the beginning of the drain.
+    pub(crate) fn stops_with_drain(&self) -> bool {
+        self.service().is_some_and(|policy| policy.stop_on == StopOn::Drain)
+    }
+
+    fn takes(&self, handle: RunHandle) -> bool {
+        self.edges().arguments.iter().any(|uses| uses.iter().any(|used| used.handle == Some(handle)))
     }
 
     /// The hooks that its `before` names.

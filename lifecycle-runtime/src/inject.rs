@@ -60,7 +60,15 @@ impl<H: Hook> Inject for Dep<H> {
     }
 }
 
+impl Stop {
+    /// Entry for the [`USES`](Inject::USES) of a type of your own that has the stop signal: a hook that
+    /// takes the type has its time to end by itself when the start is given up.
+    pub const EDGE: &'static HookMeta = &HookMeta::STOP_HANDLE;
+}
+
 impl Inject for Stop {
+    const USES: &'static [&'static HookMeta] = &[Self::EDGE];
+
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.stop())
     }

@@ -58,10 +58,11 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_ADMIN` | [`admin`](Self::admin) | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `on` |
-/// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s` |
-/// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period |
-/// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s` |
+/// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s`; in Kubernetes `5s` |
+/// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period, at least half of it |
+/// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s`; in a container outside of Kubernetes `9s` |
 /// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes each connection after its response |
+/// | `LIFECYCLE_KEEP_RUNNING` | [`keep_running`](Self::keep_running) | `off` |
 /// | `LIFECYCLE_PLAN` | prints the plan as `text`, `snapshot`, `mermaid`, `dot` or `json` and exits | |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`](Self::quiet_window) | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`](Self::ready_while_draining) | `off` |
@@ -166,12 +167,14 @@ impl Lifecycle {
         self
     }
 
-    /// The time for the whole stop, from the signal to the end of the process; 25 s by default, which is inside
-    /// the 30 s of Kubernetes. Docker's own limit is 10 s.
+    /// Sets the time for the whole stop, from the signal to the end of the process. 25 s by default, which is inside
+    /// the 30 s of Kubernetes; 9 s in another container (where `/.dockerenv` or `/run/.containerenv` exists), as `docker stop`
+    /// kills after 10 s. The start says so in a line.
     ///
     /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
+        self.config.grace_is_set = true;
         self
     }
 
@@ -182,18 +185,26 @@ impl Lifecycle {
         self
     }
 
-    /// The time for requests in flight to finish once the stop has begun. By default all of the grace period but
-    /// what the shutdown hooks keep for themselves; never more than that. Drain hooks, which run meanwhile, have timeouts of
-    /// their own.
+    /// Sets the time for requests to finish once the listeners close: after the drain hooks and
+    /// [`drain_delay`](Self::drain_delay).
+    ///
+    /// By default requests have what the shutdown hooks leave of the grace period, and at least half of it: half of what drain
+    /// hooks and the delay leave, once the listeners close. With this set they have all of it, and the shutdown hooks the
+    /// rest, at least a tenth of the grace period. The limits of shutdown hooks are scaled into what is left for them, which the
+    /// start warns about; what requests don't use flows on to them.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout);
         self
     }
 
-    /// The time to go on accepting connections once the stop has begun, for load balancers that need time to notice; 0
-    /// by default. Responses announce the end of their connection meanwhile.
+    /// Sets the time to go on accepting connections once the stop has begun and the drain hooks have ended, for load balancers
+    /// that need time to notice. Responses announce the end of their connection meanwhile.
+    ///
+    /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints are updated while the signal
+    /// is sent. The start says so in a line. Ctrl-C on a terminal waits for no delay.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay;
+        self.config.drain_delay_is_set = true;
         self
     }
 
@@ -241,10 +252,19 @@ impl Lifecycle {
         self
     }
 
-    /// Refuses a plan whose stop may take longer than the grace period, by the timeouts of its hooks, with
-    /// exit code 2. Off by default: it is warned about.
+    /// Refuses a plan whose stop may take longer than the grace period [at worst](Plan::worst_case_stop), with
+    /// exit code 2. Off by default: the limits of its hooks are scaled, which is warned about.
     pub fn strict_budget(mut self, strict: bool) -> Self {
         self.config.strict_budget = strict;
+        self
+    }
+
+    /// Has a program without a server go on when all of its services have ended well, until it is told to stop. Off by default:
+    /// such a program has nothing left to do and ends with exit code 0.
+    ///
+    /// A program without services goes on in any case.
+    pub fn keep_running(mut self, keep: bool) -> Self {
+        self.config.keep_running = keep;
         self
     }
 
@@ -283,7 +303,7 @@ impl Lifecycle {
     pub fn plan(&self) -> Result<Plan, PlanError> {
         let plan = Plan::new(self.hooks.iter().copied())?;
         plan.has(&self.expected)?;
-        Ok(plan)
+        Ok(plan.with_settings(self.config.stop_settings(!self.servers.is_empty())))
     }
 
     /// Runs to the end and returns the process's exit code: return it from `main`.
@@ -330,7 +350,7 @@ impl Lifecycle {
     /// let handle = lifecycle.stop_handle();
     /// handle.stop();
     /// let report = lifecycle.serve().await;
-    /// assert_eq!(report.exit_code(), 1, "a stop during the start is a start that failed");
+    /// assert_eq!(report.exit_code(), 0, "nothing was started, as the program asked");
     /// # }
     /// ```
     ///

@@ -12,6 +12,7 @@ mod render;
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+mod timetable;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,8 +23,9 @@ pub(crate) use budget::{ABANDON_AFTER, Budget};
 #[cfg(feature = "testing")]
 pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
+pub(crate) use timetable::{Timetable, last_words};
 
-use crate::event::{over_budget, readable};
+use crate::config::{Config, StopSettings};
 use crate::hook::{HookMeta, Kind};
 use crate::id::{HookId, HookMap};
 
@@ -53,6 +55,7 @@ pub struct Plan {
     index: Arc<HookMap<usize>>,
     /// One for each kind of hook.
     graphs: [Graph; Kind::ALL.len()],
+    settings: StopSettings,
 }
 
 impl Plan {
@@ -78,7 +81,12 @@ impl Plan {
                 problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
             }
             if problems.is_empty() {
-                return Ok(Self { hooks, index: Arc::new(index), graphs });
+                return Ok(Self {
+                    hooks,
+                    index: Arc::new(index),
+                    graphs,
+                    settings: Config::default().stop_settings(false),
+                });
             }
         }
         Err(PlanError { problems })
@@ -101,11 +109,15 @@ impl Plan {
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
     }
 
-    /// The path of drain hooks and then of services and shutdown hooks whose timeouts add up to the most, and that sum:
-    /// how long the stop's hooks may take. The timeout of a service is its `stop_timeout`. A hook of a signal stands for the
-    /// drain hooks if its timeout is longer: it may have begun just before the stop.
+    /// Returns the path of drain hooks and then of services and shutdown hooks whose timeouts add up to
+    /// the most, and the time that the whole stop takes at worst.
     ///
-    /// A hook without a `timeout` is left out: it has what the grace period leaves it. Health checks are: they are cancelled.
+    /// That time is the sum of these timeouts, of 0.1 s (or a tenth of a shorter timeout) in which
+    /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time that
+    /// requests have, and of 0.25 s for the report. Requests have `drain_timeout`, or half of what
+    /// drain hooks and the delay leave of `grace`; a lifecycle without a server has none. A hook without
+    /// a `timeout` counts as a second at most: it has what the others leave. A hook of a signal stands for
+    /// the drain if its timeout is longer: it may have begun just before the stop.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -116,25 +128,23 @@ impl Plan {
     /// #[on_shutdown(timeout = "3s", after = [flush])]
     /// async fn report() {}
     ///
-    /// let (path, sum) = Lifecycle::new().plan()?.worst_case_stop();
-    /// assert_eq!(sum, Duration::from_secs(8));
+    /// let (path, time) = Lifecycle::new().plan()?.worst_case_stop();
+    /// assert_eq!(time, Duration::from_millis(8_350));
     /// assert_eq!(path[0].name(), "flush");
     /// # Ok::<(), lifecycle_runtime::PlanError>(())
     /// ```
     #[must_use]
     pub fn worst_case_stop(&self) -> (Vec<&'static HookMeta>, Duration) {
-        let (mut path, drain) = self.worst_case_drain();
-        let (shutdown, stop) = self.worst_case(Kind::Shutdown);
-        path.extend(shutdown);
-        (path, drain.saturating_add(stop))
+        (self.heaviest_stop(), self.timetable().needed())
     }
 
-    /// Fails a unit test of a program whose stop [may take](Self::worst_case_stop) longer than this, and says along which
-    /// path. A `drain_delay` that drain hooks don't outlast is to be taken off before.
+    /// Fails a unit test of a program whose stop takes longer than this [at
+    /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every hook
+    /// its whole timeout.
     ///
     /// # Panics
     ///
-    /// If it may.
+    /// If it may, with the limits that would have to be scaled.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -149,30 +159,20 @@ impl Plan {
     /// ```
     #[track_caller]
     pub fn assert_stops_within(&self, time: Duration) {
-        let (path, sum) = self.worst_case_stop();
-        let step = |hook: &&HookMeta| format!("{} {}", hook.name, readable(hook.timeout().unwrap_or_default()));
-        let path: Vec<_> = path.iter().map(step).collect();
-        assert!(sum <= time, "{}", over_budget(&path, sum, time));
-    }
-
-    /// The worst case of what runs until the shutdown hooks.
-    pub(crate) fn worst_case_drain(&self) -> (Vec<&'static HookMeta>, Duration) {
-        let drain = self.worst_case(Kind::Drain);
-        let timed = self.of_kind(Kind::Signal).filter_map(|hook| Some((hook.timeout()?, hook)));
-        match timed.max_by_key(|(timeout, _)| *timeout) {
-            Some((timeout, hook)) if timeout > drain.1 => (vec![hook], timeout),
-            _ => drain,
+        let settings = StopSettings { grace: time, ..self.settings };
+        if let Some(warning) = Timetable::new(self, settings).warning(self) {
+            panic!("{warning}");
         }
     }
 
-    /// How the steps of a phase of the stop share its time.
-    pub(crate) fn budget(&self, kind: Kind, time: Duration) -> Budget {
-        Budget::new(&self.hooks, self.graph(kind), time, kind == Kind::Shutdown)
+    /// Plans the stop with these settings.
+    pub(crate) fn with_settings(self, settings: StopSettings) -> Self {
+        Self { settings, ..self }
     }
 
-    /// The same for the hooks of one kind.
-    pub(crate) fn worst_case(&self, kind: Kind) -> (Vec<&'static HookMeta>, Duration) {
-        budget::worst_case(&self.hooks, self.graph(kind))
+    /// Returns who may run from when to when in a stop.
+    pub(crate) fn timetable(&self) -> Timetable {
+        Timetable::new(self, self.settings)
     }
 
     /// What hooks of this kind do, and what each step waits for.

@@ -57,8 +57,10 @@ impl Recurring {
         };
         self.events.emit_at(began, &Event::HookStarted { hook });
         let mut crew = Crew::new(1, &self.hooks);
-        let task = guarded((self.work)(hook, self.scope.clone()), guard);
-        let deadline = hook.timeout().and_then(|timeout| began.checked_add(timeout)).unwrap_or(began + NEVER);
+        let own = hook.timeout().and_then(|timeout| began.checked_add(timeout));
+        let scope = own.map_or_else(|| self.scope.clone(), |until| self.scope.until(until));
+        let task = guarded((self.work)(hook, scope), guard);
+        let deadline = own.unwrap_or(began + NEVER);
         let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };
         crew.begin(0, hook, task, began, time);
         let mut progress = self.progress.clone();

@@ -84,6 +84,8 @@ pub struct Report {
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
     /// Set if a second signal hurried the stop.
     pub hurried: bool,
+    /// Set if the stop was asked for during the start, in which nothing had failed.
+    pub interrupted: bool,
 }
 
 impl Report {
@@ -91,10 +93,10 @@ impl Report {
     ///
     /// | code | meaning |
     /// |---|---|
-    /// | 0 | everything ran and succeeded |
+    /// | 0 | everything ran and succeeded; or the stop was asked for before or during the start, and what had started was rolled back well |
     /// | 1 | the start failed |
     /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; or the server ended by itself |
+    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; the server ended by itself; or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit
@@ -134,6 +136,7 @@ impl Report {
             start_path: Vec::new(),
             stop_path: Vec::new(),
             hurried: false,
+            interrupted: false,
         }
     }
 }
@@ -177,7 +180,8 @@ impl Report {
         }
         let failed: Vec<_> = self.failures().map(|failed| failed.hook.name()).collect();
         let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
-        lines.push(format!("stopped ({cause}) in {}{failed}, exit code {}", readable(self.stop_took), self.exit));
+        let when = if self.interrupted { " during the start" } else { "" };
+        lines.push(format!("stopped ({cause}){when} in {}{failed}, exit code {}", readable(self.stop_took), self.exit));
         lines.join("\n")
     }
 }
@@ -213,6 +217,10 @@ struct Record {
     held: Vec<HeldReport>,
     traffic: Traffic,
     hurried: bool,
+    /// Set if the stop was asked for during the start.
+    was_interrupted: bool,
+    /// What the program failed by when it was stopping for another reason.
+    late_failure: Option<String>,
     /// The exit code, once the report is made.
     exit: Option<u8>,
 }
@@ -273,6 +281,11 @@ impl Observer for Recorder {
                 record.error = Some(reason.clone());
                 record.start_ended = Some(at);
             }
+            Event::StartInterrupted { .. } => {
+                record.was_interrupted = true;
+                record.start_ended = Some(at);
+            }
+            Event::LateFailure { error } => record.late_failure = Some(error.clone()),
             Event::StopBegun { cause, .. } => {
                 record.cause = Some(cause.clone());
                 record.stop_began = Some(at);
@@ -313,7 +326,7 @@ impl Recorder {
     /// Returns whether the start was a success.
     pub(crate) fn was_ready(&self) -> bool {
         let record = self.record();
-        record.start_ended.is_some() && record.error.is_none()
+        record.start_ended.is_some() && record.error.is_none() && !record.was_interrupted
     }
 
     /// Returns the exit code once the run is over.
@@ -336,10 +349,11 @@ impl Recorder {
         let hooks = std::mem::take(&mut record.hooks);
         record.begun.clear();
         let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
-        let server_failed = matches!(record.cause, Some(StopCause::Server(_)));
+        let program_failed = matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
+        let program_failed = program_failed || record.late_failure.is_some();
         let exit = match &record.error {
             Some(_) => 1,
-            None if has_failed || server_failed || !record.traffic.is_clean() => 3,
+            None if has_failed || program_failed || !record.traffic.is_clean() => 3,
             None => 0,
         };
         record.exit = Some(exit);
@@ -357,6 +371,7 @@ impl Recorder {
             start_path,
             stop_path,
             hurried: record.hurried,
+            interrupted: record.was_interrupted,
         }
     }
 }

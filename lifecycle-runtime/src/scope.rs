@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::id::{HookId, HookMap};
 use crate::service::Service;
@@ -20,6 +21,8 @@ pub struct Scope {
     shared: Arc<Shared>,
     /// Of a service: the handle on its run.
     service: Option<Service>,
+    /// Of a hook: when its time is up.
+    until: Option<Instant>,
 }
 
 struct Shared {
@@ -41,18 +44,27 @@ impl Scope {
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
         let shared = Shared { index, slots, stored: Notify::new(), stop, handle };
-        Self { shared: Arc::new(shared), service: None }
+        Self { shared: Arc::new(shared), service: None, until: None }
     }
 
     /// The same for one run of a service.
     pub(crate) fn of_service(&self, service: Service) -> Self {
-        Self { shared: Arc::clone(&self.shared), service: Some(service) }
+        Self { shared: Arc::clone(&self.shared), service: Some(service), until: None }
+    }
+
+    /// Returns that of a hook whose time is up then.
+    pub(crate) fn until(&self, until: Instant) -> Self {
+        Self { until: Some(until), ..self.clone() }
     }
 
     /// The stop signal: the run's, or that of the service whose scope it is.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        self.service.as_ref().map_or_else(|| self.shared.stop.clone(), Service::stop)
+        match (&self.service, self.until) {
+            (Some(service), _) => service.stop(),
+            (None, Some(until)) => self.shared.stop.until(until),
+            (None, None) => self.shared.stop.clone(),
+        }
     }
 
     /// The handle of the service whose scope it is.

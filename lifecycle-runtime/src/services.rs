@@ -5,7 +5,7 @@ mod restarts;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
@@ -17,7 +17,7 @@ use crate::hook::{HookMeta, ServicePolicy};
 use crate::hook_runtime::HookRuntime;
 use crate::scope::Scope;
 use crate::service::{News, Service};
-use crate::stop::{Order, StopCause, ordered};
+use crate::stop::{Order, Orders, StopCause, ordered};
 use crate::task::Task;
 
 use main::Main;
@@ -35,12 +35,40 @@ pub(crate) struct Blueprint {
     pub(crate) jitter: fn() -> f64,
 }
 
+/// Number of services that may still run. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Alive(watch::Sender<usize>);
+
+/// A service among those that may still run, until this is dropped.
+pub(crate) struct AliveGuard(Alive);
+
+impl Alive {
+    pub(crate) fn guard(&self) -> AliveGuard {
+        self.0.send_modify(|number| *number += 1);
+        AliveGuard(self.clone())
+    }
+
+    /// Waits until none is left.
+    pub(crate) async fn none_left(&self) {
+        // The sender is here.
+        let _ = self.0.subscribe().wait_for(|number| *number == 0).await;
+    }
+}
+
+impl Drop for AliveGuard {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|number| *number -= 1);
+    }
+}
+
 /// A service that is kept running. All is over for it once this is dropped.
 pub(crate) struct Supervised {
     hook: &'static HookMeta,
     began: Instant,
-    orders: watch::Sender<Order>,
+    orders: watch::Sender<Orders>,
     ear: Arc<Mutex<Ear>>,
+    /// Moment at which it was told to stop, if that was before it is waited for.
+    announced: OnceLock<Instant>,
 }
 
 /// How a service came to what somebody waits for: to be ready, or to its end.
@@ -62,8 +90,14 @@ enum Ear {
     Over,
 }
 
-/// Starts a service. The listener hears that it is ready, or that it has ended for good before it was.
-pub(crate) fn supervise(blueprint: Blueprint, orders: watch::Sender<Order>, listener: Listener) -> Supervised {
+/// Starts a service, which is alive until it has ended for good. The listener hears that it is ready, or that it has ended
+/// before it was.
+pub(crate) fn supervise(
+    blueprint: Blueprint,
+    orders: watch::Sender<Orders>,
+    listener: Listener,
+    alive: AliveGuard,
+) -> Supervised {
     let ear = Arc::new(Mutex::new(Ear::Open(listener)));
     let (hook, began) = (blueprint.hook, Instant::now());
     let policy = hook.service().unwrap_or(ServicePolicy::DEFAULT);
@@ -76,8 +110,8 @@ pub(crate) fn supervise(blueprint: Blueprint, orders: watch::Sender<Order>, list
         was_ready: false,
         is_told: false,
     };
-    tokio::spawn(supervisor.keep_running().boxed());
-    Supervised { hook, began, orders, ear }
+    tokio::spawn(supervisor.keep_running(alive).boxed());
+    Supervised { hook, began, orders, ear, announced: OnceLock::new() }
 }
 
 /// Tells of a service's end.
@@ -94,24 +128,37 @@ impl Supervised {
         tell_of_end(events, at, self.hook, outcome, self.began);
     }
 
-    /// Tells the service to stop, and has the listener hear of its end; `false`, and no listener, if it has ended already.
-    pub(crate) fn tell(&self, listener: impl FnOnce(watch::Sender<Order>) -> Listener) -> bool {
+    /// Tells the service to stop before anybody waits for its end.
+    pub(crate) fn announce(&self, until: Option<Instant>) {
+        let _ = self.announced.set(Instant::now());
+        order(&self.orders, Order::Stop, until);
+    }
+
+    /// Returns when the service was told to stop, if that was before it is waited for.
+    pub(crate) fn told_at(&self) -> Option<Instant> {
+        self.announced.get().copied()
+    }
+
+    /// Tells the service to stop until then, and has the listener hear of its end; `false`, and no listener, if it has ended
+    /// already.
+    pub(crate) fn tell(&self, until: Instant, listener: impl FnOnce(watch::Sender<Orders>) -> Listener) -> bool {
         let mut ear = hold(&self.ear);
         if let Ear::Over = *ear {
             return false;
         }
         *ear = Ear::Open(listener(self.orders.clone()));
         drop(ear);
-        order(&self.orders, Order::Stop);
+        order(&self.orders, Order::Stop, Some(until));
         true
     }
 }
 
-/// Gives an order, unless a later one has been given.
-pub(crate) fn order(orders: &watch::Sender<Order>, order: Order) {
+/// Gives an order, unless a later one has been given, with the time there is for it.
+pub(crate) fn order(orders: &watch::Sender<Orders>, order: Order, until: Option<Instant>) {
     orders.send_if_modified(|given| {
-        let is_later = *given < order;
-        *given = order.max(*given);
+        let is_later = given.order < order;
+        given.order = order.max(given.order);
+        given.until = until.or(given.until);
         is_later
     });
 }
@@ -125,14 +172,14 @@ struct Supervisor {
     blueprint: Blueprint,
     policy: ServicePolicy,
     began: Instant,
-    orders: watch::Receiver<Order>,
+    orders: watch::Receiver<Orders>,
     ear: Arc<Mutex<Ear>>,
     was_ready: bool,
     is_told: bool,
 }
 
 impl Supervisor {
-    async fn keep_running(mut self) {
+    async fn keep_running(mut self, alive: AliveGuard) {
         let mut restarts = Restarts::new(self.policy);
         let end = loop {
             let began = Instant::now();
@@ -152,6 +199,8 @@ impl Supervisor {
             }
         };
         self.over(end);
+        // A stop that it asks for is asked for by now.
+        drop(alive);
     }
 
     /// One run, from its begin until nothing of it is left.

@@ -28,7 +28,7 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Calls `on_signal` for SIGTERM, SIGINT and SIGQUIT, one at a time, on a thread of its own.
+    /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start, SIGHUP, one at a time, on a thread of its own.
     /// What arrives once their default action is gone is heard, however long that thread takes to
     /// start.
     pub(crate) fn listen(on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::error::{BoxError, chain};
 use crate::state::State;
 
 /// Why a run stops.
@@ -20,6 +21,10 @@ pub enum StopCause {
     Signal(&'static str),
     /// [`StopHandle::stop`].
     Requested,
+    /// [`StopHandle::fail`], with the error and its causes.
+    Failed(String),
+    /// All services have ended well, and the program has no server.
+    ServicesDone,
     /// The future of [`Lifecycle::serve`](crate::Lifecycle::serve) was dropped before its end.
     Dropped,
     /// The start failed or ran out of time.
@@ -40,6 +45,8 @@ impl fmt::Display for StopCause {
         match self {
             Self::Signal(name) => f.write_str(name),
             Self::Requested => f.write_str("requested by the program"),
+            Self::Failed(error) => write!(f, "the program failed: {error}"),
+            Self::ServicesDone => f.write_str("all services are done"),
             Self::Dropped => f.write_str("the future of `serve` was dropped"),
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
@@ -49,14 +56,30 @@ impl fmt::Display for StopCause {
     }
 }
 
+impl StopCause {
+    /// Returns whether the stop was asked for, and nothing is wrong: such a stop is clean even during
+    /// the start.
+    pub(crate) fn is_wanted(&self) -> bool {
+        matches!(self, Self::Signal(_) | Self::Requested | Self::ServicesDone | Self::Dropped)
+    }
+}
+
 /// Where a run stands, as everything that observes it sees it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     pub(crate) state: State,
     /// Whether the start was a success.
     pub(crate) has_started: bool,
-    /// When the stop has to be over; known once it has begun.
+    /// When the start, and then the stop, has to be over; `None` in between.
     pub(crate) deadline: Option<Instant>,
+}
+
+/// Order to a service, and the moment until which it has time to obey.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Orders {
+    pub(crate) order: Order,
+    /// Known once it is told to stop.
+    pub(crate) until: Option<Instant>,
 }
 
 /// What a service is told. Orders only ever advance.
@@ -72,8 +95,8 @@ pub(crate) enum Order {
 }
 
 /// Waits until this is ordered. Whoever gave the orders may be gone: then all is over.
-pub(crate) async fn ordered(orders: &mut watch::Receiver<Order>, order: Order) {
-    let _ = orders.wait_for(|given| *given >= order).await;
+pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) {
+    let _ = orders.wait_for(|given| given.order >= order).await;
 }
 
 /// The stop signal: tells code that runs for long that it should end.
@@ -99,17 +122,24 @@ pub(crate) async fn ordered(orders: &mut watch::Receiver<Order>, order: Order) {
 pub struct Stop {
     progress: watch::Receiver<Progress>,
     /// Of a service: what it has been told.
-    orders: Option<watch::Receiver<Order>>,
+    orders: Option<watch::Receiver<Orders>>,
+    /// Of a hook: when its own time is up.
+    until: Option<Instant>,
 }
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress, orders: None }
+        Self { progress, orders: None, until: None }
     }
 
     /// That of a service, which hears these orders.
-    pub(crate) fn of_service(&self, orders: watch::Receiver<Order>) -> Self {
-        Self { progress: self.progress.clone(), orders: Some(orders) }
+    pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
+        Self { progress: self.progress.clone(), orders: Some(orders), until: None }
+    }
+
+    /// Returns that of a hook whose own time is up then.
+    pub(crate) fn until(&self, until: Instant) -> Self {
+        Self { until: Some(until), ..self.clone() }
     }
 
     /// A stop signal that never fires, for unit tests of hooks.
@@ -141,7 +171,7 @@ impl Stop {
     #[must_use]
     pub fn is_requested(&self) -> bool {
         match &self.orders {
-            Some(orders) => *orders.borrow() >= Order::Stop || orders.has_changed().is_err(),
+            Some(orders) => orders.borrow().order >= Order::Stop || orders.has_changed().is_err(),
             None => self.progress.borrow().state >= State::Draining || self.progress.has_changed().is_err(),
         }
     }
@@ -177,11 +207,36 @@ impl Stop {
         true
     }
 
-    /// How long the stop may still take as a whole; `None` as long as none has begun.
+    /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its share
+    /// of the stop, or that of the start or the stop as a whole, whichever comes first. `None` without any
+    /// of these: in a request handler, a hook of a signal without a `timeout` or a service, until the stop
+    /// begins.
+    ///
+    /// A hook that tries again and again knows by it when to give up:
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Stop, on_startup};
+    /// use std::time::Duration;
+    ///
+    /// #[on_startup(timeout = "30s")]
+    /// async fn broker(stop: Stop) -> Result<(), String> {
+    ///     loop {
+    ///         match connect().await {
+    ///             Err(_) if stop.time_left() > Some(Duration::from_secs(1)) => {
+    ///                 tokio::time::sleep(Duration::from_millis(500)).await;
+    ///             }
+    ///             end => return end,
+    ///         }
+    ///     }
+    /// }
+    /// # async fn connect() -> Result<(), String> { Ok(()) }
+    /// ```
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let deadline = self.progress.borrow().deadline?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+        let of_service = self.orders.as_ref().and_then(|orders| orders.borrow().until);
+        let ends = [self.until, of_service, self.progress.borrow().deadline];
+        let end = ends.into_iter().flatten().min()?;
+        Some(end.saturating_duration_since(Instant::now()))
     }
 
     /// Where the run stands.
@@ -209,6 +264,10 @@ pub(crate) struct Asked {
     pub(crate) at: Option<Instant>,
     /// Whether to stop waiting for requests, services and delays.
     pub(crate) hurry: bool,
+    /// A first signal that came when something else had asked before.
+    pub(crate) late_signal: Option<&'static str>,
+    /// What a [`StopHandle::fail`] said that came when something else had asked before.
+    pub(crate) late_failure: Option<String>,
 }
 
 /// Stops a run from code: from a request handler, a hook, or another thread.
@@ -231,16 +290,77 @@ struct Shared {
     asked: watch::Sender<Asked>,
     /// Called when the stop is asked for, on the thread that asks: also while the async runtime is blocked.
     on_first: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// The addresses on which servers accept connections.
+    urls: OnceLock<Vec<String>>,
 }
 
 impl StopHandle {
     pub(crate) fn new() -> Self {
-        Self { shared: Arc::new(Shared { asked: watch::Sender::new(Asked::default()), on_first: OnceLock::new() }) }
+        let asked = watch::Sender::new(Asked::default());
+        Self { shared: Arc::new(Shared { asked, on_first: OnceLock::new(), urls: OnceLock::new() }) }
     }
 
     /// Begins the stop, as SIGTERM does. Does nothing if it has begun.
+    ///
+    /// The exit code is 0 if everything ended well, even where the stop was asked for during the start.
+    /// Before the run it means that nothing runs.
     pub fn stop(&self) {
         self.ask(StopCause::Requested);
+    }
+
+    /// Begins the stop because something is broken: the error, with its causes, is in the line about the
+    /// stop and in the [report](crate::Report::cause), and the exit code is 3.
+    ///
+    /// During the start, the start has failed by it, with exit code 1. In a stop that has begun for
+    /// another reason the error is told at the end, and the exit code is 3 as well.
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, get};
+    /// use lifecycle_runtime::StopHandle;
+    ///
+    /// #[get("/")]
+    /// async fn index(stop: StopHandle) -> HttpResponse {
+    ///     match std::fs::read_to_string("index.html") {
+    ///         Ok(page) => HttpResponse::Ok().body(page),
+    ///         Err(error) => {
+    ///             stop.fail(error);
+    ///             HttpResponse::InternalServerError().finish()
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn fail(&self, error: impl Into<BoxError>) {
+        let error = chain(&*error.into());
+        if !self.ask(StopCause::Failed(error.clone())) {
+            self.shared.asked.send_modify(|asked| {
+                asked.late_failure.get_or_insert(error);
+            });
+        }
+    }
+
+    /// Returns the addresses on which the servers of the run accept connections, as URLs:
+    /// `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`. Empty until they listen, which they do
+    /// when the ready hooks run.
+    ///
+    /// A server that was bound to port 0 has the port that the system chose.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{StopHandle, on_ready};
+    ///
+    /// #[on_ready]
+    /// async fn register(run: StopHandle) {
+    ///     for url in run.listening() {
+    ///         println!("registering {url}");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn listening(&self) -> &[String] {
+        self.shared.urls.get().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn listens(&self, urls: Vec<String>) {
+        let _ = self.shared.urls.set(urls);
     }
 
     /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests, services and delays are not
@@ -250,7 +370,13 @@ impl StopHandle {
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
     }
 
-    pub(crate) fn ask(&self, cause: StopCause) {
+    /// Notes a signal that came when something else had asked for the stop before.
+    pub(crate) fn note_signal(&self, name: &'static str) {
+        self.shared.asked.send_modify(|asked| asked.late_signal = Some(name));
+    }
+
+    /// Asks for the stop. Returns `false` if somebody has before.
+    pub(crate) fn ask(&self, cause: StopCause) -> bool {
         let first = self.shared.asked.send_if_modified(|asked| {
             let first = asked.cause.is_none();
             if first {
@@ -262,6 +388,7 @@ impl StopHandle {
         if let Some(call) = self.shared.on_first.get().filter(|_| first) {
             call();
         }
+        first
     }
 
     /// Has this called when the stop is asked for. Only one call can be set.
@@ -289,6 +416,16 @@ pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause 
     let cause = asked.wait_for(|asked| asked.cause.is_some()).await.ok().and_then(|asked| asked.cause.clone());
     match cause {
         Some(cause) => cause,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until a signal has come when something else had asked for the stop before. Forever, if nobody
+/// is left who could ask.
+pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> &'static str {
+    let name = asked.wait_for(|asked| asked.late_signal.is_some()).await.ok().and_then(|asked| asked.late_signal);
+    match name {
+        Some(name) => name,
         None => std::future::pending().await,
     }
 }

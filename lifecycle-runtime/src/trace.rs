@@ -41,7 +41,15 @@ impl Observer for Trace {
             Event::AcceptRecovered { after } => tracing::info!(?after, "accepting connections again"),
             Event::AdminListening { url } => tracing::info!(url, "probes are answered"),
             Event::StartFailed { reason } => tracing::error!(reason, "start failed"),
-            Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),
+            Event::StartInterrupted { cause } => tracing::info!(%cause, "stopped during the start"),
+            Event::StopRepeated { signal } => tracing::info!(signal, "stopping already"),
+            Event::LateFailure { error } => tracing::error!(error, "the program failed"),
+            Event::StopBegun { cause, grace, requests } if cause.is_wanted() => {
+                tracing::info!(%cause, ?grace, ?requests, "stop begins");
+            }
+            Event::StopBegun { cause, grace, requests } => {
+                tracing::error!(%cause, ?grace, ?requests, "stop begins");
+            }
             Event::Hurried => tracing::warn!("stop hurried"),
             Event::Waiting { on } => tracing::warn!(?on, "waiting"),
             Event::Drained { traffic, took } => {
@@ -50,8 +58,9 @@ impl Observer for Trace {
                 let failed = requests.failed;
                 tracing::info!(finished, cut, refused, failed, workers_left, ?took, "drained");
             }
-            Event::BudgetExceeded { path, sum, grace } => {
-                tracing::warn!(?path, ?sum, ?grace, "the stop's worst case is longer than its grace period");
+            Event::BudgetExceeded { needed, grace, requests, limits } => {
+                let limits: Vec<_> = limits.iter().map(|limit| (limit.hook.name, limit.has, limit.limit)).collect();
+                tracing::warn!(?needed, ?grace, ?requests, ?limits, "the stop may take longer than the grace period");
             }
         }
     }

@@ -49,6 +49,7 @@ fn the_readme_has_each_variable_and_its_default() {
         };
         let switch = match name {
             "CONSOLE" => Some(config.console),
+            "KEEP_RUNNING" => Some(config.keep_running),
             "STRICT_BUDGET" => Some(config.strict_budget),
             "READY_WHILE_DRAINING" => Some(config.ready_while_draining),
             _ => None,

@@ -17,7 +17,7 @@ use crate::hook::{HookMeta, Kind};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::ABANDON_AFTER;
 use crate::services::{self, Listener};
-use crate::stop::Order;
+use crate::stop::{Order, Orders};
 use crate::task::{Task, TaskResult, Value};
 
 /// How long a task that was cancelled has to hear of it, however late it is.
@@ -58,13 +58,15 @@ struct Running {
     gone: Instant,
     hold: Hold,
     cancelled: Option<Reason>,
+    /// Set if it learns from `Stop` that it should end.
+    takes_stop: bool,
 }
 
 /// What something is cancelled by.
 enum Hold {
     Task(JoinHandle<()>),
     /// Its supervisor does it.
-    Service(watch::Sender<Order>),
+    Service(watch::Sender<Orders>),
 }
 
 #[derive(Clone, Copy)]
@@ -124,19 +126,19 @@ impl Crew {
             }),
             Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end }, span),
         };
-        self.enlist(step, Hold::Task(handle), now, time);
+        self.enlist(step, Hold::Task(handle), now, time, hook.takes_stop());
     }
 
     /// Waits for a service, which somebody else runs, to come to something in time. Who runs it tells the listener.
     pub(super) fn await_service(
         &mut self,
         step: usize,
-        orders: watch::Sender<Order>,
+        orders: watch::Sender<Orders>,
         now: Instant,
         time: Time,
     ) -> Listener {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        self.enlist(step, Hold::Service(orders), now, time);
+        self.enlist(step, Hold::Service(orders), now, time, false);
         Box::new(|how| match how {
             services::End::Itself(result) => end.tell(End::Itself(result.map(|()| Value::new(())))),
             services::End::Cancelled => end.tell(End::Cancelled),
@@ -148,10 +150,29 @@ impl Crew {
         self.count > 0
     }
 
-    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, Time { end, limit, gone }: Time) {
-        self.running[step] = Some(Running { began: now, due: end, limit, gone, hold, cancelled: None });
+    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, time: Time, takes_stop: bool) {
+        let Time { end, limit, gone } = time;
+        self.running[step] = Some(Running { began: now, due: end, limit, gone, hold, cancelled: None, takes_stop });
         self.count += 1;
         self.wake_at(end);
+    }
+
+    /// Cancels what is running, but what takes `Stop`: that has its time to end by itself, at most until
+    /// it is to be abandoned. What can't be cancelled has until `at`.
+    pub(super) fn give_up(&mut self, at: Instant) {
+        let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
+        for step in 0..self.running.len() {
+            match &mut self.running[step] {
+                Some(running) if running.takes_stop => {
+                    running.gone = at;
+                    if last_call < running.due {
+                        (running.due, running.limit) = (last_call, Limit::Grace);
+                    }
+                    self.wake_at(self.running[step].as_ref().map_or(at, |running| running.due));
+                }
+                _ => self.cancel_one(step, Reason::GivenUp, at),
+            }
+        }
     }
 
     /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has until `give_up`.
@@ -337,7 +358,7 @@ impl Hold {
     fn cancel(&self) {
         match self {
             Self::Task(handle) => handle.abort(),
-            Self::Service(orders) => services::order(orders, Order::Cancel),
+            Self::Service(orders) => services::order(orders, Order::Cancel, None),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the compiler checks of one hook's metadata, in a constant beside the hook's registration.
 
-use super::{Edges, HookMeta, Kind, Policy};
+use super::{Edges, HookMeta, Kind, Policy, RunHandle};
 
 impl HookMeta {
     /// Every check. One that fails is a compile error at the caller's place.
@@ -37,8 +37,8 @@ impl HookMeta {
     /// `Dep` takes the value of a startup hook: the others have none.
     #[track_caller]
     const fn check_value(&self, used: &Self) {
-        if used.is_service_handle {
-            if !matches!(self.kind, Kind::Service) {
+        if let Some(handle) = used.handle {
+            if matches!(handle, RunHandle::Service) && !matches!(self.kind, Kind::Service) {
                 let text = Text::new().hook(self.name).text(" takes `Service`, but is ").a(self.kind);
                 text.text(" hook: only a `#[service]` has one").fail();
             }

@@ -29,6 +29,8 @@ pub struct ServicePolicy {
     pub max_restarts: Option<Restarts>,
     /// What follows when it has failed for good.
     pub on_exit: OnExit,
+    /// When it is told to stop.
+    pub stop_on: StopOn,
 }
 
 impl ServicePolicy {
@@ -38,6 +40,7 @@ impl ServicePolicy {
         backoff: Backoff::DEFAULT,
         max_restarts: Some(Restarts { count: 5, within: Duration::from_secs(60) }),
         on_exit: OnExit::Stop,
+        stop_on: StopOn::Shutdown,
     };
 }
 
@@ -98,6 +101,16 @@ pub enum OnExit {
     Stop,
     /// It is recorded.
     Ignore,
+}
+
+/// Phase of the stop at whose beginning a service is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)]
+pub enum StopOn {
+    /// When the stop begins, while requests are still served: it takes in no more work.
+    Drain,
+    /// When the servers have drained.
+    Shutdown,
 }
 
 /// What a health check is for, and when it runs.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, Restarts, ServicePolicy};
+use super::{Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn};
 use crate::hook::Kind;
 
 /// A second.
@@ -16,6 +16,8 @@ async fn plain_service() {}
     backoff = "250ms..1m30s",
     max_restarts = "3 in 10s",
     stop_timeout = "7s",
+    reserve = "2s",
+    stop_on = "drain",
     on_exit = "ignore",
     after = [plain_service],
     crate = crate,
@@ -77,9 +79,11 @@ fn a_service_is_kept_as_its_attribute_says() {
         backoff: Backoff { first: S / 4, cap: 90 * S },
         max_restarts: Some(Restarts { count: 3, within: 10 * S }),
         on_exit: OnExit::Ignore,
+        stop_on: StopOn::Drain,
     };
     assert_eq!(service::<service_with_all_keys>(), all);
     assert_eq!(service_with_all_keys::META.timeout(), Some(7 * S));
+    assert_eq!(service_with_all_keys::META.reserve, Some(2 * S));
     assert!(service_with_all_keys::META.needs().eq([plain_service::META]));
 
     let first = ServicePolicy {
@@ -99,6 +103,7 @@ fn a_service_is_not_restarted_and_its_failure_stops_the_process_unless_it_says_o
         backoff: Backoff { first: S / 10, cap: 30 * S },
         max_restarts: Some(Restarts { count: 5, within: 60 * S }),
         on_exit: OnExit::Stop,
+        stop_on: StopOn::Shutdown,
     };
     assert_eq!(service::<plain_service>(), default);
     assert_eq!(plain_service::META.timeout(), None);

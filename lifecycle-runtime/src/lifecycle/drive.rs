@@ -13,7 +13,7 @@ use super::run::{Run, Servers};
 use super::stage::{Paths, Stage, serve};
 use crate::event::Event;
 use crate::executor::Executor;
-use crate::hook::Kind;
+use crate::plan::{Timetable, last_words};
 use crate::recurring::Recurring;
 use crate::report::Report;
 use crate::server::{Opening, Serving};
@@ -51,8 +51,7 @@ impl Run {
         };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let stop_budget = self.plan.budget(Kind::Shutdown, self.config.grace);
-        let drain_budget = self.plan.budget(Kind::Drain, self.config.grace.saturating_sub(stop_budget.whole()));
+        let timetable = Timetable::new(&self.plan, self.config.stop_settings(!servers.apps.is_empty()));
         let recurring = Recurring {
             plan: Arc::clone(&self.plan),
             scope: self.surroundings.scope.clone(),
@@ -62,18 +61,11 @@ impl Run {
             progress: self.progress.subscribe(),
             asked: self.handle.asked(),
             inbox: self.inbox.clone(),
-            reserve: stop_budget.whole(),
+            reserve: timetable.shutdown_budget().whole(),
             checks: self.checks.clone(),
         };
         let recurring_over = Notify::new();
-        let stage = Stage {
-            run: &self,
-            began: Instant::now(),
-            drain_budget,
-            stop_budget,
-            leash,
-            recurring_over: &recurring_over,
-        };
+        let stage = Stage { run: &self, began: Instant::now(), timetable, leash, recurring_over: &recurring_over };
         let recur = async {
             recurring.run().await;
             recurring_over.notify_one();
@@ -92,7 +84,7 @@ impl Run {
     /// Waits until the program's observers have seen everything, as long as the stop may take.
     async fn told(&self) {
         // The last hook may have needed all of its time.
-        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now) + self.last_words() / 2;
+        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now) + last_words(self.config.grace) / 2;
         if timeout_at(deadline, self.events.delivered()).await.is_err() {
             self.console.complain("an observer of events has not returned, and has not seen all of them");
         }

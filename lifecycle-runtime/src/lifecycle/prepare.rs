@@ -2,21 +2,19 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Lifecycle;
 use super::run::{Conduct, Run, Servers};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Platform};
 use crate::console::{Console, LAST_WORDS};
-use crate::event::{Event, Observers, over_budget, readable};
-use crate::hook::{HookMeta, Kind};
+use crate::event::{Event, Observers};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
-use crate::stop::{StopCause, StopHandle, hurried, stop_asked};
+use crate::stop::{StopCause, StopHandle, stop_asked};
 use crate::task::thread;
 use crate::trace::Trace;
 
@@ -38,7 +36,7 @@ enum Refusal {
     /// Something is wrong, which this exit code stands for.
     Error(u8, String),
     /// The stop was asked for.
-    Stopped(String),
+    Stopped(StopCause),
     /// The plan was printed instead, or could not be.
     Printed(bool),
 }
@@ -46,12 +44,16 @@ enum Refusal {
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
 /// asked for.
 pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Result<Prepared, Box<Report>> {
-    let config = match lifecycle.config.clone().with(Config::environment()) {
+    let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
     };
+    let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = if config.console { Console::stderr() } else { Console::silent() };
     let others = std::mem::take(&mut lifecycle.observers);
+    if let Some(cause) = lifecycle.handle.asked().borrow().cause.clone() {
+        return Err(Refusal::Stopped(cause).report(console).await);
+    }
     let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };
     let handle = lifecycle.handle.clone();
     let checked = if may_wait(&lifecycle, &config) {
@@ -63,7 +65,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
         Ok(checked) => checked,
         Err(refusal) => return Err(refusal.report(console).await),
     };
-    if let Some(line) = ignored {
+    for line in ignored.into_iter().chain(adapted) {
         console.say(&line);
     }
     let mut observers = Observers {
@@ -77,7 +79,8 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
-    let run = Run::new(config, Arc::new(plan), handle, observers, console, Conduct::new(hooks));
+    let conduct = Conduct::new(hooks, &config);
+    let run = Run::new(config, Arc::new(plan), handle, observers, console, conduct);
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);
     }
@@ -96,16 +99,18 @@ impl Refusal {
                 complain(&error);
                 (exit, error)
             }
-            Self::Stopped(error) => {
-                complain(&format!("start failed: {error}"));
-                (1, error)
+            Self::Stopped(cause) if cause.is_wanted() => (0, format!("stopped before the start: {cause}")),
+            Self::Stopped(cause) => {
+                complain(&format!("start failed: {cause}"));
+                (1, cause.to_string())
             }
             Self::Printed(is_whole) => {
                 let text = "the plan was printed instead, as LIFECYCLE_PLAN says";
                 return Box::new(Report::not_begun(u8::from(!is_whole), text.to_owned()));
             }
         };
-        console.say(&format!("nothing was started, exit code {exit}"));
+        let why = if exit == 0 { format!("{error}: ") } else { String::new() };
+        console.say(&format!("{why}nothing was started, exit code {exit}"));
         console.flushed(LAST_WORDS).await;
         Box::new(Report::not_begun(exit, error))
     }
@@ -121,13 +126,9 @@ fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
 /// Checks on a thread of its own, which is left to itself when a stop is asked for.
 async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHandle) -> Result<Checked, Refusal> {
     let mut asked = handle.asked();
-    // A program that asks before the start wants what has no need of it: the shutdown hooks that
-    // always run.
-    let was_asked = asked.borrow().cause.as_ref().is_some_and(|cause| !matches!(cause, StopCause::Signal(_)));
     let (sender, result) = oneshot::channel();
     let checking = thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));
     let checking = checking.map_err(|error| Refusal::Error(1, format!("the system refuses a thread: {error}")))?;
-    let mut hurry = handle.asked();
     tokio::select! {
         biased;
         result = result => match result {
@@ -137,25 +138,31 @@ async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHa
                 Ok(()) => Err(Refusal::Error(1, "nothing came of the preparation".to_owned())),
             },
         },
-        cause = stop_asked(&mut asked), if !was_asked => Err(Refusal::Stopped(format!("stopped: {cause}"))),
-        () = hurried(&mut hurry) => Err(Refusal::Stopped("stopped: hurried".to_owned())),
+        cause = stop_asked(&mut asked) => Err(Refusal::Stopped(cause)),
     }
 }
 
 /// Makes the plan and takes the addresses.
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     let plan = lifecycle.plan().map_err(|error| Refusal::Error(2, error.to_string()))?;
+    let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     if let Some(format) = config.plan {
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
         return Err(Refusal::Printed(printed.is_ok()));
     }
-    let exceeded = exceeded(config, &plan);
-    if config.strict_budget
-        && let Some(Event::BudgetExceeded { path, sum, grace }) = &exceeded
-    {
-        let error = format!("{}; strict_budget is on", over_budget(path, *sum, *grace));
-        return Err(Refusal::Error(2, error));
+    let timetable = plan.timetable();
+    if let Some(lack) = timetable.lack() {
+        return Err(Refusal::Error(2, lack));
     }
+    if let Some(warning) = timetable.warning(&plan).filter(|_| config.strict_budget) {
+        return Err(Refusal::Error(2, format!("{warning}; strict_budget is on")));
+    }
+    let exceeded = timetable.scaled(&plan).map(|limits| Event::BudgetExceeded {
+        needed: timetable.needed(),
+        grace: timetable.grace(),
+        requests: timetable.requests_have(),
+        limits,
+    });
     let servers = bound(lifecycle.servers, config).map_err(|error| match error {
         HttpError::Config(error) => Refusal::Error(2, error.to_string()),
         HttpError::Bind(error) => Refusal::Error(1, error),
@@ -217,23 +224,10 @@ impl Lifecycle {
     }
 }
 
-/// The worst case of the stop, if it is longer than the stop may take.
-fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
-    let servers = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
-    let timeout = |hook: &'static HookMeta| (hook.name(), hook.timeout().unwrap_or_default());
-    let sum = |path: &[(_, Duration)]| path.iter().fold(Duration::ZERO, |sum, (_, time)| sum.saturating_add(*time));
-    // These hooks run beside what the servers do.
-    let hooks: Vec<_> = plan.worst_case_drain().0.into_iter().map(timeout).collect();
-    let mut path = if sum(&hooks) > sum(&servers) { hooks } else { servers.to_vec() };
-    path.extend(plan.worst_case(Kind::Shutdown).0.into_iter().map(timeout));
-    let sum = sum(&path);
-    let path = path.iter().filter(|(_, time)| !time.is_zero());
-    let path = path.map(|(name, time)| format!("{name} {}", readable(*time))).collect();
-    (sum > config.grace).then_some(Event::BudgetExceeded { path, sum, grace: config.grace })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

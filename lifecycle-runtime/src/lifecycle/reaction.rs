@@ -1,7 +1,13 @@
 //! Reactions of a run to signals.
 
+use std::time::{Duration, Instant};
+
 use crate::recurring::Inbox;
 use crate::stop::{StopCause, StopHandle};
+
+/// Time within which signals that stop are one: `timeout`, `make` and shells pass on what the terminal
+/// has sent to the whole process group already.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Reaction to a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +18,8 @@ pub(crate) enum Reaction {
     Exit,
     /// Its hooks run.
     Hooks,
+    /// It is one with the signal before it.
+    Repeated,
     /// No hook is for it.
     Nothing,
 }
@@ -22,24 +30,78 @@ pub(crate) struct Reactions {
     /// The signals that have hooks; none until the plan is known.
     pub(super) inbox: Inbox,
     stops: usize,
+    /// When the last signal arrived that stops.
+    last: Option<Instant>,
+    one_signal: Duration,
 }
 
 impl Reactions {
     pub(crate) fn new(handle: StopHandle, inbox: Inbox) -> Self {
-        Self { handle, inbox, stops: 0 }
+        Self { handle, inbox, stops: 0, last: None, one_signal: ONE_SIGNAL }
     }
 
-    /// A signal has arrived, which `stops` the process or is for hooks.
-    pub(crate) fn react(&mut self, name: &'static str, stops: bool) -> Reaction {
+    /// Takes each signal for one of its own, however close to the one before.
+    #[cfg(feature = "testing")]
+    pub(crate) fn each_counts(self) -> Self {
+        Self { one_signal: Duration::ZERO, ..self }
+    }
+
+    /// Reacts to a signal that has arrived now, which `stops` the process or is for hooks.
+    pub(crate) fn react(&mut self, name: &'static str, stops: bool, now: Instant) -> Reaction {
+        if self.inbox.put(name) {
+            return Reaction::Hooks;
+        }
         if !stops {
-            return if self.inbox.put(name) { Reaction::Hooks } else { Reaction::Nothing };
+            return Reaction::Nothing;
+        }
+        let since = self.last.replace(now).map(|last| now.saturating_duration_since(last));
+        if since.is_some_and(|since| since < self.one_signal) {
+            return Reaction::Repeated;
         }
         self.stops += 1;
         match self.stops {
-            1 => self.handle.ask(StopCause::Signal(name)),
+            1 => {
+                if !self.handle.ask(StopCause::Signal(name)) {
+                    self.handle.note_signal(name);
+                }
+            }
             2 => self.handle.hurry(),
             _ => return Reaction::Exit,
         }
         Reaction::Stop
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns how each of the signals is reacted to that arrive at these milliseconds.
+    fn reactions(at: &[u64]) -> Vec<Reaction> {
+        let mut reactions = Reactions::new(StopHandle::new(), Inbox::default());
+        let began = Instant::now();
+        at.iter().map(|&at| reactions.react("SIGINT", true, began + Duration::from_millis(at))).collect()
+    }
+
+    #[test]
+    fn what_repeats_within_half_a_second_is_one_signal() {
+        use Reaction::{Exit, Repeated, Stop};
+        assert_eq!(reactions(&[0, 5, 50, 499]), [Stop, Repeated, Repeated, Repeated]);
+        assert_eq!(reactions(&[0, 500, 1_000]), [Stop, Stop, Exit]);
+        // However long a burst is, it forces nothing.
+        let burst: Vec<_> = (0..100).map(|number| number * 100).collect();
+        assert_eq!(reactions(&burst).iter().filter(|&&reaction| reaction != Repeated).count(), 1);
+        assert_eq!(reactions(&[0, 600, 700, 1_199, 1_699]), [Stop, Stop, Repeated, Repeated, Exit]);
+    }
+
+    #[test]
+    fn the_first_signal_after_a_stop_by_the_program_neither_hurries_nor_is_in_vain() {
+        let handle = StopHandle::new();
+        handle.stop();
+        let mut reactions = Reactions::new(handle.clone(), Inbox::default());
+        reactions.react("SIGTERM", true, Instant::now());
+        let asked = handle.asked();
+        let asked = asked.borrow();
+        assert_eq!((asked.late_signal, asked.hurry), (Some("SIGTERM"), false));
     }
 }

@@ -1,5 +1,6 @@
 //! Parts of one run.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,13 +58,25 @@ pub(crate) struct Conduct {
     pub(crate) pace: Option<Arc<dyn Pace>>,
     /// Set if the stop waits for those who hold values.
     pub(crate) is_patient: bool,
+    /// Set if a run without a server ends when all its services are done.
+    pub(crate) ends_with_services: bool,
+    /// Set if a person at a terminal may be waiting.
+    pub(crate) is_interactive: bool,
 }
 
 impl Conduct {
     /// Makes the conduct of a program, whose hooks run on this runtime.
-    pub(super) fn new(hooks: HookRuntime) -> Self {
+    pub(super) fn new(hooks: HookRuntime, config: &Config) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
-        Self { work, hooks, jitter: fastrand::f64, pace: None, is_patient: true }
+        Self {
+            work,
+            hooks,
+            jitter: fastrand::f64,
+            pace: None,
+            is_patient: true,
+            ends_with_services: !config.keep_running,
+            is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+        }
     }
 }
 
@@ -126,11 +139,6 @@ impl Run {
     pub(super) fn patience(&self) -> Duration {
         let grace = self.config.grace;
         (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
-    }
-
-    /// Returns the part of the grace period that is left, when hooks have had theirs, to say what has come of it.
-    pub(super) fn last_words(&self) -> Duration {
-        (self.config.grace / 20).min(Duration::from_millis(250))
     }
 
     /// Changes the state, and tells of it if it is another.

@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::{Conduct, Run};
 use crate::event::{Event, Events, Traffic};
-use crate::executor::{CriticalPath, Executor, Left, StartError};
+use crate::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::hook::Kind;
-use crate::plan::Budget;
+use crate::plan::{Budget, Timetable, last_words};
 use crate::server::{BoundHttp, DrainTimes, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
-use crate::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::stop::{Asked, StopCause, hurried, late_signal, stop_asked};
 use crate::task::all;
 use crate::watchdog::Leash;
 
@@ -28,12 +28,11 @@ const STOP_NEWS: Duration = Duration::from_secs(1);
 /// Time for which a server that could not accept connections has to have accepted them to be well again.
 const RECOVERED: Duration = Duration::from_secs(1);
 
-/// A run in progress, with the budgets of its stop.
+/// A run in progress, with the time table of its stop.
 pub(super) struct Stage<'r> {
     pub(super) run: &'r Run,
     pub(super) began: Instant,
-    pub(super) drain_budget: Budget,
-    pub(super) stop_budget: Budget,
+    pub(super) timetable: Timetable,
     pub(super) leash: Option<Leash>,
     /// Tells that no health check and no hook of a signal runs any more.
     pub(super) recurring_over: &'r Notify,
@@ -49,7 +48,12 @@ pub(super) struct Paths {
 impl Stage<'_> {
     pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
         let Run {
-            config, plan, events, surroundings, conduct: Conduct { work, hooks, jitter, pace, is_patient }, ..
+            config,
+            plan,
+            events,
+            surroundings,
+            conduct: Conduct { work, hooks, jitter, pace, is_patient, .. },
+            ..
         } = self.run;
         let mut executor = Executor::new(
             Arc::clone(plan),
@@ -65,6 +69,7 @@ impl Stage<'_> {
 
         self.run.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
+        self.run.progress.send_modify(|progress| progress.deadline = Some(limit));
         match executor.start(Kind::Startup, limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
@@ -78,13 +83,13 @@ impl Stage<'_> {
                 match served {
                     Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
                     Err(failure) => {
-                        self.fail(&failure, State::Stopping);
+                        self.end_start(&failure, State::Stopping, false);
                         self.close(opening, &asked).await;
                     }
                 }
             }
             Err((failure, left)) => {
-                self.fail(&failure, State::Stopping);
+                self.end_start(&failure, State::Stopping, false);
                 executor.give_up(left, self.drain_end(), &mut asked).await;
             }
         }
@@ -94,7 +99,12 @@ impl Stage<'_> {
             let awaited = executor.set_patience(self.run.patience());
             self.run.live.add(move |_| awaited.now());
         }
-        paths.stop.extend(executor.stop(Kind::Shutdown, self.deadline(), &self.stop_budget, &mut asked).await);
+        let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
+        paths.stop.extend(executor.stop(Kind::Shutdown, time, &mut asked).await);
+        let late_failure = asked.borrow().late_failure.clone();
+        if let Some(error) = late_failure {
+            events.emit(&Event::LateFailure { error });
+        }
         (executor, paths)
     }
 
@@ -126,8 +136,9 @@ impl Stage<'_> {
         paths: &mut Paths,
     ) {
         let Run { events, live, .. } = self.run;
-        let urls = serving.iter().flat_map(|server| &server.urls);
-        urls.for_each(|url| events.emit(&Event::Listening { url: url.clone() }));
+        let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
+        self.run.handle.listens(urls.clone());
+        urls.into_iter().for_each(|url| events.emit(&Event::Listening { url }));
         for server in &serving {
             let tables = server.tables.clone();
             live.add(move |state| tables.now(state));
@@ -136,43 +147,77 @@ impl Stage<'_> {
         }
         let ready = tokio::select! {
             biased;
-            ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
+            ready = self.ready(executor, limit, &mut asked, !serving.is_empty(), &mut paths.start) => ready,
             never = self.watch(&mut serving) => match never {},
         };
         for server in &serving {
             // Before anybody hears of the stop: no response after that may invite another request.
             server.announce_close();
         }
+        let serves = !serving.is_empty();
         let left = match ready {
             Ok(cause) => {
-                self.begin_stop(&cause, State::Draining);
+                self.begin_stop(&cause, State::Draining, serves);
                 None
             }
             Err((failure, left)) => {
-                self.fail(&failure, State::Draining);
+                self.end_start(&failure, State::Draining, serves);
                 Some(left)
             }
         };
+        executor.announce_drain();
+        let began = Instant::now();
+        let hooks_over = watch::Sender::new(false);
         let hooks = async {
-            let end = self.drain_end();
+            let end = self.moment(self.timetable.drain_hooks_end());
+            let budget = self.timetable.drain_budget();
             if let Some(left) = left {
                 // They may do what drain hooks undo.
-                let give_up_at = earlier(end, self.drain_budget.whole());
+                let give_up_at = earlier(end, budget.whole());
                 executor.give_up(left, give_up_at, &mut asked.clone()).await;
             }
-            (executor.stop(Kind::Drain, end, &self.drain_budget, &mut asked.clone()).await, Instant::now())
+            let time = self.phase_time(budget, end);
+            let path = executor.stop(Kind::Drain, time, &mut asked.clone()).await;
+            hooks_over.send_replace(true);
+            (path, began.elapsed())
         };
         let servers = async {
-            if let Some((traffic, took)) = self.drain(serving, asked.clone()).await {
+            self.delay(hooks_over.subscribe(), asked.clone()).await;
+            if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
                 events.emit(&Event::Drained { traffic, took });
             }
             live.forget_others();
-            Instant::now()
+            began.elapsed()
         };
-        let ((path, hooks_ended), drained) = tokio::join!(hooks.boxed(), servers.boxed());
-        // Hooks that the servers outlasted have held nothing up.
-        if hooks_ended >= drained {
+        let ((path, hooks_took), drain_took) = tokio::join!(hooks.boxed(), servers.boxed());
+        // Otherwise the delay and the requests are what took the time.
+        if hooks_took >= drain_took / 2 {
             paths.stop = path;
+        }
+    }
+
+    /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in which
+    /// what they did spreads. A hurried stop waits for neither.
+    async fn delay(&self, mut hooks_over: watch::Receiver<bool>, mut asked: watch::Receiver<Asked>) {
+        let hooks_end = self.moment(self.timetable.drain_hooks_end());
+        let mut skips_delay = self.run.conduct.is_interactive && is_interrupt(&asked.borrow());
+        let delay = async {
+            tokio::select! {
+                biased;
+                _ = hooks_over.wait_for(|over| *over) => {}
+                () = sleep_until(hooks_end) => {}
+            }
+            skips_delay |= self.run.config.drain_delay.is_zero();
+            if !skips_delay {
+                // Even a delay leaves the shutdown hooks their time.
+                let end = Instant::now() + self.run.config.drain_delay;
+                sleep_until(end.min(self.drain_end())).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = hurried(&mut asked) => {}
+            () = delay => {}
         }
     }
 
@@ -182,15 +227,25 @@ impl Stage<'_> {
         executor: &mut Executor,
         limit: Instant,
         asked: &mut watch::Receiver<Asked>,
+        serves: bool,
         path: &mut CriticalPath,
     ) -> Result<StopCause, (StartError, Left)> {
         // Without any there is no time in between for a stop to be a failed start.
         if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
             path.extend(executor.start(Kind::Ready, limit, asked).await?);
         }
+        self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
         self.release_watchdog();
-        Ok(stop_asked(asked).await)
+        let ends_with_services = self.run.conduct.ends_with_services && !serves;
+        tokio::select! {
+            biased;
+            cause = stop_asked(asked) => Ok(cause),
+            () = executor.services_done(), if ends_with_services => {
+                self.run.handle.ask(StopCause::ServicesDone);
+                Ok(stop_asked(asked).await)
+            }
+        }
     }
 
     /// Asks for the stop when a server ends by itself.
@@ -200,20 +255,15 @@ impl Stage<'_> {
         pending().await
     }
 
-    /// Waits for `drain_delay`, closes the listeners, and waits for requests.
-    async fn drain(&self, serving: Vec<Serving>, mut asked: watch::Receiver<Asked>) -> Option<(Traffic, Duration)> {
+    /// Closes the listeners, and waits for requests.
+    async fn drain(
+        &self,
+        serving: Vec<Serving>,
+        began: Instant,
+        asked: watch::Receiver<Asked>,
+    ) -> Option<(Traffic, Duration)> {
         let Run { config, .. } = self.run;
-        let began = Instant::now();
-        // Also a delay leaves the shutdown hooks their time.
         let end = self.drain_end();
-        if !config.drain_delay.is_zero() {
-            tokio::select! {
-                biased;
-                () = hurried(&mut asked) => {}
-                () = sleep(config.drain_delay) => {}
-                () = sleep_until(end) => {}
-            }
-        }
         let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
         let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
         let mut drained = vec![Traffic::default(); serving.len()];
@@ -240,17 +290,19 @@ impl Stage<'_> {
         }
     }
 
-    /// Begins the stop of a start that has failed, for what has started.
-    fn fail(&self, failure: &StartError, next: State) {
-        self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&failure.reason) });
-        self.begin_stop(&failure.cause, next);
+    /// Begins the stop of a start that has failed or was interrupted, for what has started.
+    fn end_start(&self, end: &StartError, next: State, serves: bool) {
+        if end.cause.is_wanted() {
+            self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
+        } else {
+            self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&end.reason) });
+        }
+        self.begin_stop(&end.cause, next, serves);
     }
 
     /// Begins the stop: its time runs from here, and everybody knows before anything else happens.
-    fn begin_stop(&self, cause: &StopCause, next: State) {
+    fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
         let grace = self.run.config.grace;
-        // What is printed at the end has to fit in as well.
-        let for_hooks = grace.saturating_sub(self.run.last_words());
         // It may have been asked for long before the run.
         let from = self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
         if let Some(leash) = &self.leash {
@@ -258,10 +310,12 @@ impl Stage<'_> {
             leash.rearm(Some(from.into_std() + grace));
         }
         self.run.progress.send_modify(|progress| {
-            progress.deadline = Some(from + for_hooks);
+            // What is printed at the end has to fit in as well.
+            progress.deadline = Some(from + self.timetable.hooks_end());
             progress.state = next;
         });
-        self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace });
+        let requests = self.timetable.requests_end().filter(|_| serves);
+        self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace, requests });
         self.run.events.emit(&Event::State(next));
     }
 
@@ -271,7 +325,18 @@ impl Stage<'_> {
 
     /// Returns the moment from which only shutdown hooks and teardowns may go on.
     fn drain_end(&self) -> Instant {
-        earlier(self.deadline(), self.stop_budget.whole())
+        self.moment(self.timetable.drain_end())
+    }
+
+    /// Returns a moment of the time table.
+    fn moment(&self, moment: Duration) -> Instant {
+        earlier(self.deadline(), self.timetable.hooks_end().saturating_sub(moment))
+    }
+
+    /// Returns the time of a phase that is to be over then.
+    fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
+        // Half of what is left for the report takes up what begins late.
+        PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
 
     /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its own.
@@ -286,9 +351,9 @@ impl Stage<'_> {
 
     /// Tells of what takes long, and that it is hurried.
     pub(super) async fn narrate(&self) -> Infallible {
-        let mut asked = self.run.handle.asked();
+        let (mut asked, mut signals) = (self.run.handle.asked(), self.run.handle.asked());
         let mut progress = self.run.progress.subscribe();
-        let mut told = false;
+        let (mut told, mut repeated) = (false, false);
         loop {
             let state = progress.borrow_and_update().state;
             let pause = match state {
@@ -301,6 +366,10 @@ impl Stage<'_> {
                 () = hurried(&mut asked), if !told => {
                     told = true;
                     self.run.events.emit(&Event::Hurried);
+                }
+                signal = late_signal(&mut signals), if !repeated => {
+                    repeated = true;
+                    self.run.events.emit(&Event::StopRepeated { signal });
                 }
                 () = pause => {
                     let on = self.run.live.waits();
@@ -345,6 +414,11 @@ async fn report_obstacles(events: &Events, mut obstacle: watch::Receiver<Option<
         };
         events.emit(&Event::AcceptRecovered { after });
     }
+}
+
+/// Returns whether the stop was asked for by a key of the terminal.
+fn is_interrupt(asked: &Asked) -> bool {
+    matches!(asked.cause, Some(StopCause::Signal("SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break")))
 }
 
 fn earlier(moment: Instant, by: Duration) -> Instant {

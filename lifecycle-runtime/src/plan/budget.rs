@@ -1,99 +1,184 @@
-//! How the time of a stop is shared: who may run until when.
+//! Time that each step of a phase of the stop leaves to the steps behind it.
 //!
-//! Every hook keeps a reserve: its `timeout`, or a small share if it has none, and a little to be given up in, if it doesn't
-//! end then. A step may run until what is left is just enough for the reserves of the steps that wait for it; what a step
-//! doesn't use flows on to the next.
+//! A hook keeps its `timeout`, or a small share if it has none, and a margin in which it is
+//! abandoned if it doesn't end then. Where that doesn't fit into the time of the phase, every hook
+//! keeps its `reserve` and the same part of the rest. A step may run until what is left is just what
+//! the steps behind it keep; what a step doesn't use flows on to the next.
 
 use std::time::Duration;
 
 use super::graph::{Graph, Step};
 use crate::hook::HookMeta;
 
-/// The reserve of a hook without a `timeout`, at most.
-const RESERVE: Duration = Duration::from_secs(1);
+/// Longest time that a hook without a `timeout` keeps.
+const UNTIMED_SHARE: Duration = Duration::from_secs(1);
 
-/// How long a cancelled hook may take to end before it is left to itself, at most.
+/// Part of the grace period that hooks without a `timeout` keep at most, all together along one path.
+const UNTIMED_PART: u32 = 5;
+
+/// Longest time that a cancelled hook has to end before it is abandoned.
 pub(crate) const ABANDON_AFTER: Duration = Duration::from_millis(100);
 
-/// Hooks without a `timeout` keep at most this part of the time, all together along one path.
-const SHARE_WITHOUT_TIMEOUT: u32 = 5;
+/// Part of what a hook keeps that is the margin in which it is abandoned: a tenth of its `timeout`.
+const MARGIN_PART: u32 = 11;
 
-/// Per step of a phase of the stop, how much time has to be left when it ends.
+/// Time of a phase, shared out among its steps.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    tails: Vec<Duration>,
-    /// Per step, what of its reserve it is given up in.
+    /// Per step, the time that the step keeps, margin included.
+    kept: Vec<Duration>,
+    /// Per step, the time that the steps behind it keep.
+    behind: Vec<Duration>,
     margins: Vec<Duration>,
     whole: Duration,
+    needed: Duration,
+    reserved: Duration,
 }
 
 impl Budget {
-    /// Shares the time of a phase out, `is_last` if the process ends with it. If the reserves don't fit into nine tenths of it,
-    /// all shrink alike.
-    pub(super) fn new(hooks: &[&'static HookMeta], phase: &Graph, time: Duration, is_last: bool) -> Self {
-        let timeout = |step: usize| match phase.steps()[step] {
-            Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook].timeout),
-            Step::Drop(_) | Step::Barrier(_) => None,
+    /// Shares out the time of a phase, at most `most`. The process ends with the last phase: there
+    /// a step that nothing follows needs no margin.
+    pub(super) fn new(
+        hooks: &[&'static HookMeta],
+        phase: &Graph,
+        grace: Duration,
+        most: Duration,
+        is_last: bool,
+    ) -> Self {
+        let claims = Claims::new(hooks, phase, grace, is_last);
+        let (_, needed) = longest(phase, |step, behind| claims.full(step, behind));
+        let (_, reserved) = longest(phase, |step, behind| claims.reserved(step, behind));
+        // The path of a sum is no longer than the sum of the paths: this part of the rest fits.
+        let part = if needed <= most {
+            1.0
+        } else {
+            let rest = needed.saturating_sub(reserved).as_secs_f64();
+            most.saturating_sub(reserved).as_secs_f64() / rest.max(f64::MIN_POSITIVE)
         };
-        // Along the path with the most hooks that have no timeout.
-        let count = |step: usize, _| Duration::from_secs(u64::from(matches!(timeout(step), Some(None))));
-        let most = longest(phase, count).1.as_secs();
-        let share = RESERVE.min(time / SHARE_WITHOUT_TIMEOUT / u32::try_from(most.max(1)).unwrap_or(u32::MAX));
-        let margin = |step: usize, behind: Duration| match timeout(step) {
-            // Whom nothing follows takes nobody's time.
-            Some(timeout) if !(is_last && behind.is_zero()) => (timeout.unwrap_or(share) / 10).min(ABANDON_AFTER),
-            _ => Duration::ZERO,
+        let kept = |step, behind| {
+            let (full, reserved) = (claims.full(step, behind), claims.reserved(step, behind));
+            if part >= 1.0 { full } else { reserved + full.saturating_sub(reserved).mul_f64(part) }
         };
-        let reserve = |step: usize, behind: Duration| match timeout(step) {
-            Some(Some(timeout)) => timeout.saturating_add(margin(step, behind)),
-            Some(None) => share,
-            None => Duration::ZERO,
-        };
-
-        let (mut tails, mut whole) = longest(phase, reserve);
-        let mut margins: Vec<_> = tails.iter().enumerate().map(|(step, &behind)| margin(step, behind)).collect();
-        let most = time / 10 * 9;
-        if whole > most {
-            let scale = most.as_secs_f64() / whole.as_secs_f64();
-            tails.iter_mut().chain(&mut margins).for_each(|time| *time = time.mul_f64(scale));
-            whole = most;
+        let (behind, whole) = longest(phase, kept);
+        let steps = || behind.iter().copied().enumerate();
+        let margin = |(step, behind)| claims.margin(step, behind, kept(step, behind));
+        Self {
+            kept: steps().map(|(step, behind)| kept(step, behind)).collect(),
+            margins: steps().map(margin).collect(),
+            whole: whole.min(most.max(reserved)),
+            behind,
+            needed,
+            reserved,
         }
-        Self { tails, margins, whole }
     }
 
-    /// How much time the steps behind this one keep.
+    /// Returns the time that the steps behind this one keep.
     pub(crate) fn behind(&self, step: usize) -> Duration {
-        self.tails[step]
+        self.behind[step]
     }
 
-    /// How much of its time a step is given up in, if it doesn't end.
+    /// Returns the time that a step keeps for itself, its margin included.
+    pub(crate) fn kept(&self, step: usize) -> Duration {
+        self.kept[step]
+    }
+
+    /// Returns the part of a step's time in which it is abandoned if it doesn't end.
     pub(crate) fn margin(&self, step: usize) -> Duration {
         self.margins[step]
     }
 
-    /// How much time all steps keep: what the phase before has to leave.
+    /// Returns the time that all steps keep: what the phase before has to leave.
     pub(crate) fn whole(&self) -> Duration {
         self.whole
     }
+
+    /// Returns the time that all steps would keep if there were no limit.
+    pub(super) fn needed(&self) -> Duration {
+        self.needed
+    }
+
+    /// Returns the time that the steps have reserved.
+    pub(super) fn reserved(&self) -> Duration {
+        self.reserved
+    }
 }
 
-/// The heaviest path of hook timeouts, and what it adds up to. Hooks without a timeout of their own don't count: they
-/// end with the grace period.
-pub(super) fn worst_case(hooks: &[&'static HookMeta], phase: &Graph) -> (Vec<&'static HookMeta>, Duration) {
+/// Time that the steps of a phase ask for.
+struct Claims<'p> {
+    hooks: &'p [&'static HookMeta],
+    phase: &'p Graph,
+    /// Time that a hook without a `timeout` keeps.
+    untimed: Duration,
+    is_last: bool,
+}
+
+impl<'p> Claims<'p> {
+    fn new(hooks: &'p [&'static HookMeta], phase: &'p Graph, grace: Duration, is_last: bool) -> Self {
+        let claims = Self { hooks, phase, untimed: Duration::ZERO, is_last };
+        // Along the path with the most of them.
+        let is_untimed = |step| claims.hook(step).is_some_and(|hook| hook.timeout.is_none());
+        let count = |step, _| Duration::from_secs(u64::from(is_untimed(step)));
+        let most = u32::try_from(longest(phase, count).1.as_secs()).unwrap_or(u32::MAX);
+        Self { untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / most.max(1)), ..claims }
+    }
+
+    fn hook(&self, step: usize) -> Option<&'static HookMeta> {
+        match self.phase.steps()[step] {
+            Step::Run(hook) | Step::Stop(hook) => Some(self.hooks[hook]),
+            Step::Drop(_) | Step::Barrier(_) => None,
+        }
+    }
+
+    /// Returns the time that a step keeps if everything fits.
+    fn full(&self, step: usize, behind: Duration) -> Duration {
+        let Some(hook) = self.hook(step) else { return Duration::ZERO };
+        let reserved = self.reserved(step, behind);
+        match hook.timeout {
+            Some(timeout) => self.with_margin(timeout, behind).max(reserved),
+            None => self.untimed.max(reserved),
+        }
+    }
+
+    /// Returns the time that a step keeps whatever else there is.
+    fn reserved(&self, step: usize, behind: Duration) -> Duration {
+        let reserve = self.hook(step).and_then(|hook| hook.reserve);
+        reserve.map_or(Duration::ZERO, |reserve| self.with_margin(reserve, behind))
+    }
+
+    fn with_margin(&self, time: Duration, behind: Duration) -> Duration {
+        let margin = if self.is_final(behind) { Duration::ZERO } else { (time / (MARGIN_PART - 1)).min(ABANDON_AFTER) };
+        time.saturating_add(margin)
+    }
+
+    fn margin(&self, step: usize, behind: Duration, kept: Duration) -> Duration {
+        if self.hook(step).is_none() || self.is_final(behind) {
+            return Duration::ZERO;
+        }
+        (kept / MARGIN_PART).min(ABANDON_AFTER)
+    }
+
+    /// Returns whether nobody waits for a step with so much behind it.
+    fn is_final(&self, behind: Duration) -> bool {
+        self.is_last && behind.is_zero()
+    }
+}
+
+/// Returns the hooks with a `timeout` on the heaviest path.
+pub(super) fn heaviest_path(hooks: &[&'static HookMeta], phase: &Graph) -> Vec<&'static HookMeta> {
     let hook = |step: usize| match phase.steps()[step] {
         Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook]),
         Step::Drop(_) | Step::Barrier(_) => None,
     };
     let timeout = |step: usize| hook(step).and_then(|hook| hook.timeout).unwrap_or_default();
-    let (behind, whole) = longest(phase, |step, _| timeout(step));
+    let (behind, _) = longest(phase, |step, _| timeout(step));
     let with_own = |step: &usize| behind[*step].saturating_add(timeout(*step));
     let first = (0..phase.steps().len()).max_by_key(with_own);
     let path = std::iter::successors(first, |&step| phase.successors(step).max_by_key(with_own));
-    (path.filter_map(hook).filter(|hook| hook.timeout.is_some()).collect(), whole)
+    path.filter_map(hook).filter(|hook| hook.timeout.is_some()).collect()
 }
 
-/// Per step, the weight of the heaviest path behind it, without its own; and the weight of the heaviest path of all. What a
-/// step weighs may depend on what is behind it.
+/// Returns, per step, the weight of the heaviest path behind it, without its own; and the weight of
+/// the heaviest path of all. The weight of a step may depend on what is behind it.
 fn longest(graph: &Graph, weight: impl Fn(usize, Duration) -> Duration) -> (Vec<Duration>, Duration) {
     let mut behind = vec![Duration::ZERO; graph.steps().len()];
     let mut whole = Duration::ZERO;

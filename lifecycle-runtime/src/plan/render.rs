@@ -39,7 +39,9 @@ impl Plan {
     }
 
     fn text(&self) -> String {
-        self.lines(HookMeta::place, usize::MAX)
+        let mut text = self.lines(HookMeta::place, usize::MAX);
+        text.push_str(&self.timetable().text(self));
+        text
     }
 
     /// Without columns: a longer name would change the lines of the others.
@@ -140,6 +142,11 @@ impl Plan {
             let _ = write!(details, "  service  restart {}", service.restart.name());
         } else if let Some(timeout) = hook.timeout() {
             let _ = write!(details, "  timeout {}", humantime::format_duration(timeout));
+        }
+        if let Some(reserve) =
+            hook.reserve.filter(|_| hook.kind != Kind::Service || matches!(graph.steps()[step], Step::Stop(_)))
+        {
+            let _ = write!(details, "  reserve {}", humantime::format_duration(reserve));
         }
         if let Some(resource) = hook.of() {
             let _ = write!(details, "  teardown of {}", resource.name);

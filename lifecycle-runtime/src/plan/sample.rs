@@ -1,9 +1,10 @@
 //! Plans written as text, for tests: `start db; start cache after db; stop close_db of db timeout 5000`.
 //!
 //! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME` or `stop NAME`, then any of
-//! `order N`, `timeout MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
+//! `order N`, `timeout MILLIS`, `reserve MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
 //! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`, `backoff MILLIS..MILLIS`,
-//! `most NUMBER/MILLIS`, `exit WORD`, and `handle` if it takes its handle. Hooks may be named before they are written.
+//! `most NUMBER/MILLIS`, `exit WORD`, `told drain`, and `handle` if it takes its handle;
+//! and `stops` if it takes `Stop`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,10 +13,11 @@ use std::time::Duration;
 use super::{Plan, PlanError};
 use crate::hook::{
     Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
-    ServicePolicy,
+    ServicePolicy, StopOn,
 };
 use crate::id::HookId;
 use crate::service::Service;
+use crate::stop::Stop;
 use crate::task::{Task, Value};
 
 /// The plan of a text.
@@ -34,9 +36,9 @@ pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
     hooks
 }
 
-const KEYS: [&str; 14] = [
-    "order", "timeout", "of", "needs", "after", "before", "kind", "every", "failures", "on", "restart", "backoff",
-    "most", "exit",
+const KEYS: [&str; 16] = [
+    "order", "timeout", "reserve", "told", "of", "needs", "after", "before", "kind", "every", "failures", "on",
+    "restart", "backoff", "most", "exit",
 ];
 
 fn make(
@@ -71,6 +73,7 @@ fn make(
             ("failures", number) => check.failures = number.parse().expect("a number"),
             ("on", name) => hook.policy = Policy::Signal(leak(name.to_owned().into_boxed_str())),
             (_, "handle") => needs.push(Service::EDGE),
+            (_, "stops") => needs.push(Stop::EDGE),
             ("restart", "never") => service.restart = Restart::Never,
             ("restart", "on_failure") => service.restart = Restart::OnFailure,
             ("restart", "always") => service.restart = Restart::Always,
@@ -88,6 +91,8 @@ fn make(
             }
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
             ("timeout", number) => hook.timeout = Some(millis(number)),
+            ("reserve", number) => hook.reserve = Some(millis(number)),
+            ("told", "drain") => service.stop_on = StopOn::Drain,
             ("of", name) => of = Some(make(name, lines, made, open)),
             ("needs", name) => needs.push(make(name, lines, made, open)),
             ("after", name) => after.push(make(name, lines, made, open)),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::backend::{Handle, SignalDelivery};
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -14,7 +14,23 @@ use signal_hook::low_level::signal_name;
 
 use super::Signal;
 
-const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
+const STOPPING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
+
+/// Returns the signals that stop this process: SIGHUP only if it was not started with that ignored, as
+/// `nohup` does.
+fn stopping() -> &'static [i32] {
+    static STOPS: OnceLock<&[i32]> = OnceLock::new();
+    STOPS.get_or_init(|| if is_ignored(SIGHUP) { &STOPPING[..3] } else { &STOPPING })
+}
+
+/// Returns whether this process ignores a signal; `false` where the system doesn't tell. See `SigIgn` in
+/// proc(5).
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
 
 /// Handle on what hears signals.
 pub(super) struct Registration {
@@ -32,16 +48,16 @@ pub(super) fn listen(
     let (read, write) = UnixStream::pair()?;
     let pipe = write.try_clone()?;
     pipe.set_nonblocking(true)?;
-    let mut stopping = SigSet::empty();
-    add(&mut stopping, STOPPING);
+    let mut blocked = SigSet::empty();
+    add(&mut blocked, stopping().iter().copied());
     // What arrives waits until its handlers are there. `signal-hook` passes what arrives while it
     // installs the first one to the handler before it, of which there is none. Most programs have
     // no other thread by now, which would not wait.
-    let mask = stopping.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let counted = registered(read, write);
     let _ = mask.and_then(|mask| mask.thread_set_mask());
     let mut delivery = counted?;
-    let unblocked = Arc::new(Mutex::new(stopping));
+    let unblocked = Arc::new(Mutex::new(blocked));
     let registration = Registration { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
     let hear = move || {
         loop {
@@ -51,7 +67,7 @@ pub(super) fn listen(
             let _ = lock(&unblocked).thread_unblock();
             for number in delivery.pending() {
                 let name = signal_name(number).unwrap_or("?");
-                on_signal(Signal { name, number, stops: STOPPING.contains(&number) });
+                on_signal(Signal { name, number, stops: stopping().contains(&number) });
             }
             if delivery.handle().is_closed() || is_lost(delivery.get_read_mut().read(&mut [0; 64])) {
                 return;
@@ -66,7 +82,7 @@ fn registered(read: UnixStream, write: UnixStream) -> io::Result<SignalDelivery<
     // In this order, in which handlers run: one that has woken the thread may be held up, and must
     // not find afterwards that nobody listens any more.
     listeners()?;
-    let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, STOPPING)?;
+    let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, stopping())?;
     count(|listeners| listeners + 1)?;
     Ok(delivery)
 }
@@ -121,7 +137,7 @@ fn listeners() -> io::Result<&'static Listeners> {
         return Ok(listeners);
     }
     let idle = Arc::new(AtomicBool::new(true));
-    for signal in STOPPING {
+    for &signal in stopping() {
         register_conditional_default(signal, Arc::clone(&idle))?;
     }
     Ok(LISTENERS.get_or_init(|| Listeners { count: Mutex::new(0), idle }))

@@ -134,10 +134,17 @@ impl TestApp {
         let pace = turns.map(|turns| Arc::new(turns) as _);
         let work = beside_threads(work, lifecycle.config.startup_timeout);
         // A test holds the values that it looks at.
-        let conduct =
-            Conduct { work, hooks: HookRuntime::new(Handle::current()), jitter: || 1.0, pace, is_patient: false };
+        let conduct = Conduct {
+            work,
+            hooks: HookRuntime::new(Handle::current()),
+            jitter: || 1.0,
+            pace,
+            is_patient: false,
+            ends_with_services: false,
+            is_interactive: false,
+        };
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
-        desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()));
+        desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
         let mut progress = run.progress.subscribe();
         let app = Self {
             running: Rc::new(Running {

@@ -1,7 +1,7 @@
 //! Signals to an app that runs inside a test.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::moment::{Signal, Timed};
 use crate::event::{Event, Observer};
@@ -28,8 +28,8 @@ impl Desk {
     pub(super) fn send(&self, signal: Signal) -> Result<(), String> {
         let reactions = self.reactions.get().ok_or("nothing runs yet")?;
         let mut reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
-        match reactions.react(signal.name(), signal.stops()) {
-            Reaction::Stop | Reaction::Hooks => Ok(()),
+        match reactions.react(signal.name(), signal.stops(), Instant::now()) {
+            Reaction::Stop | Reaction::Hooks | Reaction::Repeated => Ok(()),
             Reaction::Nothing => Err(format!("nobody hears {signal}: no hook of the app is for it")),
             Reaction::Exit => Err(format!("{signal} is the third signal that stops: the process would exit at once")),
         }

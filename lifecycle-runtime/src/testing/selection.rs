@@ -143,7 +143,7 @@ impl Selection {
 
 /// The hook as it is planned: what is not there it does not name.
 fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
-    let stays = |named: &HookMeta| there.contains(&named.id) || named.is_service_handle;
+    let stays = |named: &HookMeta| there.contains(&named.id) || named.handle.is_some();
     let edges = hook.edges();
     let mut named = edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
     if named.all(|named| stays(named)) {

@@ -127,8 +127,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
         if let Some((_, _, inbox)) = facts.run.get() {
             reactions.inbox = inbox.clone();
         }
-        match reactions.react(signal.name, signal.stops) {
-            Reaction::Stop | Reaction::Hooks => {}
+        match reactions.react(signal.name, signal.stops, Instant::now()) {
+            Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}
             Reaction::Nothing => {
                 let Some((console, live, _)) = facts.run.get() else { return };
                 let console = if console.is_silent() { answers.get_or_insert_with(Console::stderr) } else { console };

@@ -9,9 +9,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::stage::{Play, Played};
+use crate::config::Config;
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
-use crate::plan::sample;
+use crate::plan::{Timetable, sample};
 
 /// What a hook does.
 fn behaviour() -> impl Strategy<Value = String> {
@@ -111,23 +112,37 @@ fn outcomes(played: &Played) -> HashMap<&'static str, (Outcome, Duration)> {
     ended.collect()
 }
 
-fn play(plan: &str, does: &str, grace: u64) -> Played {
+fn play(play: Play) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(Play::new(plan, does).grace(grace).run())
+    runtime.expect("a runtime").block_on(play.run())
 }
 
-/// Plays it and checks what always holds, and if there is time for every reserve, that each hook had its own.
-fn check(plan: &str, does: &str, grace: u64, is_enough: bool) -> Result<(), TestCaseError> {
+/// Returns the shortest grace period from 200 ms on, in whole milliseconds, that a plan is within.
+fn shortest_grace(plan: &str, delay: u64) -> Duration {
+    let plan = sample::plan(plan).expect("valid");
+    // Timers go off by the millisecond.
+    let mut grace = Duration::from_millis(200);
+    loop {
+        let config = Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() };
+        let needed = Timetable::new(&plan, config.stop_settings(false)).needed();
+        if needed <= grace {
+            return grace;
+        }
+        // What it needs grows with the grace period, and slower.
+        grace = Duration::from_millis(u64::try_from(needed.as_millis()).expect("short") + 1);
+    }
+}
+
+/// Checks what always holds, and if there is time for every timeout, that each hook had its own.
+fn check(plan: &str, played: &Played, limit: Duration, is_enough: bool) -> Result<(), TestCaseError> {
     let hooks: Vec<&HookMeta> = sample::hooks(plan);
-    let played = play(plan, does, grace);
-    let outcomes = outcomes(&played);
+    let outcomes = outcomes(played);
     let has_started = |hook: &HookMeta| matches!(outcomes.get(hook.name()), Some((Outcome::Succeeded, _)));
 
-    let limit = Duration::from_millis(grace);
     prop_assert!(played.report.stop_took <= limit, "the stop took {:?} of {limit:?}", played.report.stop_took);
 
     for service in hooks.iter().filter(|hook| hook.kind() == Kind::Service) {
-        check_service(service, &played, &outcomes, is_enough)?;
+        check_service(service, played, &outcomes, is_enough)?;
     }
     let was_ready = played.count("ready") == 1;
     for hook in hooks.iter().filter(|hook| matches!(hook.kind(), Kind::Drain | Kind::Shutdown)) {
@@ -180,11 +195,23 @@ proptest! {
     #[test]
     fn every_stop_ends_by_grace_and_every_hook_has_its_reserve((plan, does) in scene()) {
         // More than the timeouts of all these hooks add up to.
-        check(&plan, &does, 60_000, true)?;
+        let played = play(Play::new(&plan, &does).grace(60_000));
+        check(&plan, &played, Duration::from_secs(60), true)?;
+    }
+
+    #[test]
+    fn every_hook_has_its_timeout_in_a_plan_that_is_within_its_grace((plan, does) in scene(), delay in 0_u64..500) {
+        let grace = shortest_grace(&plan, delay);
+        let settings = Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() }.stop_settings(false);
+        let planned = sample::plan(&plan).expect("valid").with_settings(settings);
+        planned.assert_stops_within(grace);
+        let played = play(Play::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short")).drain_delay(delay));
+        check(&plan, &played, grace, true)?;
     }
 
     #[test]
     fn every_stop_ends_by_a_grace_that_is_too_short((plan, does) in scene(), grace in 200_u64..3000) {
-        check(&plan, &does, grace, false)?;
+        let played = play(Play::new(&plan, &does).grace(grace));
+        check(&plan, &played, Duration::from_millis(grace), false)?;
     }
 }

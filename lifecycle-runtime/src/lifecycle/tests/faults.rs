@@ -113,9 +113,9 @@ async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
         "0 db done",
         "0 ready",
         "0 +flush",
-        "6650 flush timed out",
-        "6650 +close",
-        "9550 close done",
+        "6660 flush timed out",
+        "6660 +close",
+        "9560 close done",
     ]);
     assert_eq!(played.report.hooks[1].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
 }

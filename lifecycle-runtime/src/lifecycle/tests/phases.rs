@@ -52,8 +52,8 @@ async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_
 }
 
 #[tokio::test(start_paused = true)]
-async fn drain_hooks_and_the_drain_delay_go_on_side_by_side() {
-    for (delay, takes, over) in [(100, 30, 100), (30, 100, 100)] {
+async fn the_drain_delay_follows_the_drain_hooks() {
+    for (delay, takes, over) in [(100, 30, 130), (30, 100, 130)] {
         let played = Play::new("drain a; stop b", &format!("a takes {takes}")).drain_delay(delay).run().await;
         let (a, b) = (format!("{takes} a done"), format!("{over} +b"));
         played.check(&["0 ready", "0 +a", &a, &b, &format!("{over} b done")]);
@@ -70,7 +70,7 @@ async fn the_critical_paths_go_through_all_phases() {
     let played = play().run().await;
     assert_eq!(names(&played.report.start_path), ["a", "c"]);
     assert_eq!(names(&played.report.stop_path), ["d", "e"]);
-    // Here the delay is what takes the time, and not the hook beside it.
+    // Here the delay is what takes the time, and not the hook before it.
     assert_eq!(names(&play().drain_delay(100).run().await.report.stop_path), ["e"]);
 }
 
@@ -152,9 +152,10 @@ async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_before_the_ready_hooks_are_done_is_a_failed_start() {
+async fn a_stop_before_the_ready_hooks_are_done_interrupts_the_start() {
     let played = Play::new(PLAN, "b hangs").signals(&["+b"]).run().await;
-    check_failed_when_ready(&played, "stopped: SIGTERM");
+    assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
+    assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
     assert_eq!((played.count("b cancelled"), played.count("withdraw done"), played.count("close done")), (1, 1, 1));
 }
 
@@ -207,11 +208,11 @@ async fn drain_hooks_leave_those_behind_them_their_time() {
     played.check(&[
         "0 ready",
         "0 +a",
-        "5550 a timed out",
-        "5550 +b",
-        "6550 b timed out",
-        "6550 +close",
-        "9450 close done",
+        "5560 a timed out",
+        "5560 +b",
+        "6560 b timed out",
+        "6560 +close",
+        "9460 close done",
     ]);
     assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
 }
@@ -221,7 +222,7 @@ async fn timeouts_that_do_not_fit_starve_no_phase() {
     let plan = "drain a timeout 20000; drain b after a timeout 20000; stop c timeout 8000";
     let played = Play::new(plan, "a hangs; b hangs; c hangs").grace(10_000).run().await;
     let took: Vec<_> = played.report.hooks.iter().map(|hook| hook.took.as_millis()).collect();
-    assert!(took[0] >= 800 && took[1] >= 800 && took[2] >= 7_900, "{took:?}");
+    assert!(took[0] >= 2_300 && took[1] >= 2_300 && took[2] >= 4_800, "{took:?}");
     assert!(played.report.stop_took < Duration::from_secs(10), "{:?}", played.report.stop_took);
 }
 

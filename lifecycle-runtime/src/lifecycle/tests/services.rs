@@ -223,7 +223,7 @@ async fn one_without_a_timeout_leaves_what_is_behind_it_its_time() {
     let plan = "start db; service s needs db; stop close of db timeout 3000";
     let played = Play::new(plan, "s hangs; close takes 2900").grace(10_000).run().await;
     played.check_order(&["-s", "s timed out", "+close", "close done"]);
-    assert_eq!(played.report.stop_took, Duration::from_millis(9_550));
+    assert_eq!(played.report.stop_took, Duration::from_millis(9_560));
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,7 +283,8 @@ async fn a_signal_at_any_step_of_the_start_stops_exactly_the_services_that_run()
             let count = usize::from(done == "flush done" || played.count("db done") == 1);
             assert_eq!(played.count(done), count, "signal at {step}: {done}");
         }
-        assert_eq!(played.report.exit_code(), u8::from(step != "ready"), "signal at {step}");
+        assert_eq!(played.report.exit_code(), 0, "signal at {step}");
+        assert_eq!(played.report.interrupted, step != "ready", "signal at {step}");
     }
 }
 
@@ -337,4 +338,34 @@ async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_
     assert_eq!(played.waits(), [vec!["s", "t"], vec!["s"]]);
     let played = Play::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
     assert_eq!(played.waits(), [vec!["s"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
+    let plan = "service consumer told drain timeout 2000; service outbox; drain withdraw; stop last";
+    let played = Play::new(plan, "consumer runs and takes 100; outbox runs; withdraw takes 500").run().await;
+    played.check_order(&["-consumer", "consumer done", "withdraw done", "-outbox", "outbox done", "+last"]);
+    assert_eq!(played.times("-consumer"), played.times("+withdraw"));
+    assert_eq!(played.report.exit_code(), 0);
+    // Its time counts from when it was told, and it is cancelled when the services are waited for.
+    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 500").run().await;
+    assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
+    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 3000").run().await;
+    assert_eq!(played.times("consumer timed out"), [Duration::from_millis(3_000)]);
+    assert_eq!(played.report.exit_code(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_ends_when_all_its_services_are_done() {
+    let plan = "service a; service b exit ignore; ready c; stop last";
+    let played = Play::new(plan, "a takes 30; b fails; c takes 10").signals(&[]).ends_with_services().run().await;
+    assert_eq!(played.times("+last"), [Duration::from_millis(30)]);
+    assert_eq!(played.report.cause, Some(StopCause::ServicesDone));
+    assert_eq!((played.report.exit_code(), played.report.interrupted), (0, false));
+    // Those that have ended before it is ready.
+    let played = Play::new("service a; ready c", "c takes 10").signals(&[]).ends_with_services().run().await;
+    assert_eq!((played.count("c done"), played.report.exit_code()), (1, 0));
+    // Without services there is nothing to be done.
+    let played = Play::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
+    assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
 }

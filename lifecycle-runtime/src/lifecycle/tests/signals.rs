@@ -29,7 +29,7 @@ async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
         }
         assert_eq!(played.count("last done"), 1, "signal at {step}");
         let was_ready = played.count("ready") == 1;
-        assert_eq!(played.report.exit_code(), u8::from(!was_ready), "signal at {step}");
+        assert_eq!((played.report.exit_code(), played.report.interrupted), (0, !was_ready), "signal at {step}");
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_th
         for done in ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done"] {
             assert_eq!(played.count(done), 1, "signal at {step}: {done}");
         }
-        assert_eq!((played.count("ready"), played.report.exit_code()), (0, 1), "signal at {step}");
+        assert_eq!((played.count("ready"), played.report.exit_code()), (0, 0), "signal at {step}");
     }
 }
 
@@ -64,8 +64,50 @@ async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
 async fn a_stop_during_the_start_runs_no_further_hook() {
     let played = Play::new("start a; start b needs a; stop c of a; stop d", "a takes 10").signals(&["+a"]).run().await;
     played.check(&["0 +a", "0 a cancelled", "0 +d", "0 c skipped", "0 d done"]);
-    assert_eq!(played.report.exit_code(), 1);
-    assert_eq!(played.report.error.as_deref(), Some("stopped: SIGTERM"));
+    assert_eq!((played.report.exit_code(), played.report.error), (0, None));
+    assert!(played.report.interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_during_the_start_hides_no_failure_of_the_rollback() {
+    let played = Play::new("start a; stop b of a; start c needs a", "b fails; c hangs").signals(&["+c"]).run().await;
+    assert_eq!((played.report.exit_code(), played.report.interrupted), (3, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
+    // It is told, and takes 300 ms to end well: its value is torn down.
+    let plan = "start a stops timeout 1000; stop b of a; start other";
+    let played = Play::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
+    played.check(&["0 +a", "0 +other", "0 other cancelled", "300 a done", "300 +b", "300 b done"]);
+    assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
+    // Its timeout counts from its beginning.
+    let played = Play::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
+    played.check(&["0 +a", "0 +other", "0 other cancelled", "1000 a timed out", "1000 b skipped"]);
+    assert_eq!(played.report.exit_code(), 3);
+    // Without one it has the time of the stop, and less when that is hurried.
+    let plan = "start a stops; stop b timeout 2000";
+    let played = Play::new(plan, "a hangs").grace(10_000).signals(&["+a"]).run().await;
+    played.check(&["0 +a", "7650 a timed out", "7650 +b", "7650 b done"]);
+    let played = Play::new("start a stops; start other", "a hangs; other hangs");
+    let played = played.grace(10_000).signals(&["+other", "other cancelled"]).run().await;
+    played.check(&["0 +a", "0 +other", "0 other cancelled", "0 hurried", "0 a cancelled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ready_hook_that_takes_stop_ends_before_the_drain_hooks_begin() {
+    let played = Play::new("ready a stops; drain b", "a runs and takes 40").signals(&["+a"]).run().await;
+    played.check(&["0 +a", "40 a done", "40 +b", "40 b done"]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_was_asked_for_before_the_first_hook_runs_none_of_the_start() {
+    for _ in 0..50 {
+        let played = Play::new("start a; start b; stop c of a", "a takes 10").stopped_before().run().await;
+        played.check(&["0 c skipped"]);
+        assert_eq!(played.report.exit_code(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

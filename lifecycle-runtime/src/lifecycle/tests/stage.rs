@@ -30,6 +30,8 @@ pub(super) struct Play {
     signals: Vec<String>,
     config: Config,
     pace: Option<Arc<dyn Pace>>,
+    ends_with_services: bool,
+    stopped_before: bool,
 }
 
 /// A run that was played.
@@ -53,7 +55,21 @@ impl Play {
             signals: vec!["ready".to_owned()],
             config: Config::default(),
             pace: None,
+            ends_with_services: false,
+            stopped_before: false,
         }
+    }
+
+    /// Asks for the stop before the run.
+    pub(super) fn stopped_before(mut self) -> Self {
+        self.stopped_before = true;
+        self
+    }
+
+    /// Has the run end when all services are done.
+    pub(super) fn ends_with_services(mut self) -> Self {
+        self.ends_with_services = true;
+        self
     }
 
     /// Sends a signal when each of these lines is written, one after the other, instead of one when the run is ready. It stops
@@ -100,11 +116,16 @@ impl Play {
             jitter: || 1.0,
             pace: self.pace,
             is_patient: true,
+            ends_with_services: self.ends_with_services,
+            is_interactive: false,
         };
         let observers =
             Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))], on_thread: None };
         let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
         let _ = script.inbox.set(run.inbox.clone());
+        if self.stopped_before {
+            script.handle.stop();
+        }
         let report = run.drive(Servers::default(), None);
         // A line that never comes would let hooks that recur go on for ever.
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
@@ -150,7 +171,7 @@ impl Script {
     fn ask(&self) {
         let is_stopping = self.handle.asked().borrow().cause.is_some();
         match is_stopping {
-            false => self.handle.ask(StopCause::Signal("SIGTERM")),
+            false => drop(self.handle.ask(StopCause::Signal("SIGTERM"))),
             true => self.handle.hurry(),
         }
     }
@@ -272,6 +293,7 @@ fn short(outcome: &Outcome) -> &'static str {
         Outcome::Cancelled { ended: true } => "cancelled",
         Outcome::Cancelled { ended: false } => "left behind",
         Outcome::Skipped { .. } => "skipped",
+        Outcome::NotBegun => "not begun",
     }
 }
 

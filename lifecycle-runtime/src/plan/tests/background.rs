@@ -85,6 +85,12 @@ stop
   stop s  app.rs:2  timeout 4s  after stop t
   close   app.rs:5  teardown of db  after stop s
   flush   app.rs:4  after the services
+time table of the stop, from the signal, at worst
+  18.6 s to 19.6 s      stop t, no timeout, at least 909 ms
+  19.6 s to 23.8 s      stop s, timeout 4 s
+  23.8 s to 24.8 s      close, no timeout, at least 1 s
+  23.8 s to 24.8 s      flush, no timeout, at least 1 s
+  24.8 s to 25 s        report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
     let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
@@ -109,8 +115,9 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let plan = plan(text).expect("valid");
     let (path, sum) = plan.worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["b", "a", "close"]);
-    assert_eq!(sum, Duration::from_secs(10));
-    let budget = plan.budget(Kind::Shutdown, Duration::from_secs(25));
+    assert_eq!(sum, Duration::from_millis(10_450));
+    let timetable = plan.timetable();
+    let budget = timetable.shutdown_budget();
     let stop_of = |name: &str| {
         let is_it = |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
         budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_it).expect("a step"))

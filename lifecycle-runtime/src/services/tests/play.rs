@@ -13,9 +13,9 @@ use crate::hook_runtime::HookRuntime;
 use crate::plan::sample;
 use crate::scope::Scope;
 use crate::service::Service;
-use crate::services::{Blueprint, End, Listener, Supervised, order, supervise};
+use crate::services::{Alive, Blueprint, End, Listener, Supervised, order, supervise};
 use crate::state::State;
-use crate::stop::{Order, Progress, Stop, StopCause, StopHandle};
+use crate::stop::{Order, Orders, Progress, Stop, StopCause, StopHandle};
 use crate::task::{Task, Value};
 
 /// Plays a service to its end, and compares with what is expected: `MILLIS WHAT | MILLIS WHAT`.
@@ -80,7 +80,7 @@ async fn act(step: &str, service: &Service) -> Result<(), crate::error::BoxError
 pub(super) struct Played {
     began: Instant,
     log: Log,
-    orders: watch::Sender<Order>,
+    orders: watch::Sender<Orders>,
     service: Supervised,
     progress: watch::Sender<Progress>,
 }
@@ -156,7 +156,7 @@ impl Played {
             jitter: || 1.0,
         };
         let orders = watch::Sender::default();
-        let service = supervise(blueprint, orders.clone(), log.hears());
+        let service = supervise(blueprint, orders.clone(), log.hears(), Alive::default().guard());
         Self { began, log, orders, service, progress }
     }
 
@@ -166,13 +166,13 @@ impl Played {
     }
 
     pub(super) fn tell(&self) {
-        if !self.service.tell(|_| self.log.hears()) {
+        if !self.service.tell(Instant::now() + Duration::from_secs(3600), |_| self.log.hears()) {
             self.log.write("over already");
         }
     }
 
     pub(super) fn cancel(&self) {
-        order(&self.orders, Order::Cancel);
+        order(&self.orders, Order::Cancel, None);
     }
 
     pub(super) fn lines(&self) -> Vec<String> {

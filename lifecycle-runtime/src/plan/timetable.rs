@@ -1,0 +1,264 @@
+//! Time table of a stop: who may run from when to when at worst.
+//!
+//! The stop is a sequence: drain hooks, then the drain delay, then the listeners close and requests
+//! finish, then the shutdown hooks run. Requests have `drain_timeout`, or half of what drain hooks and
+//! the delay leave of the grace period; what hooks keep is scaled into the rest.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::budget::{Budget, heaviest_path};
+use super::graph::{Graph, Step};
+use super::{Plan, label};
+use crate::config::StopSettings;
+use crate::event::{ScaledLimit, over_budget, readable};
+use crate::hook::{HookMeta, Kind};
+
+/// Part of the grace period that shutdown hooks keep at least, whatever `drain_timeout` is.
+const HOOKS_PART: u32 = 10;
+
+/// Time table of a stop. Moments count from its beginning.
+#[derive(Debug)]
+pub(crate) struct Timetable {
+    settings: StopSettings,
+    drain: Budget,
+    shutdown: Budget,
+    /// Time that requests have once the listeners close, at least.
+    requests: Duration,
+    /// Time that hooks of signals need which the stop finds running.
+    signals: Duration,
+}
+
+/// Time between the end of the last hook and the end of the process: the report has to fit in.
+pub(crate) fn last_words(grace: Duration) -> Duration {
+    (grace / 20).min(Duration::from_millis(250))
+}
+
+impl Timetable {
+    /// Shares out the grace period: every hook has its whole timeout if that fits.
+    pub(crate) fn new(plan: &Plan, settings: StopSettings) -> Self {
+        let unlimited = Self::limited(plan, settings, Duration::MAX, |_| Duration::MAX);
+        if unlimited.needed() <= settings.grace {
+            return unlimited;
+        }
+        let StopSettings { grace, drain_delay, .. } = settings;
+        let for_hooks = grace.saturating_sub(last_words(grace));
+        let drain = for_hooks.saturating_sub(drain_delay) / 2;
+        Self::limited(plan, settings, drain, |before| {
+            // What can't be cancelled is waited for in what is left, even without a server.
+            let (least, most) = (grace / HOOKS_PART, grace / HOOKS_PART * (HOOKS_PART - 1));
+            for_hooks.saturating_sub(before).clamp(least, most)
+        })
+    }
+
+    /// Shares out a time for the drain hooks, and one for the shutdown hooks that depends on what is before
+    /// them.
+    fn limited(
+        plan: &Plan,
+        settings: StopSettings,
+        drain: Duration,
+        shutdown: impl FnOnce(Duration) -> Duration,
+    ) -> Self {
+        let StopSettings { grace, drain_delay, drain_timeout, quiet_window, serves } = settings;
+        let budget = |kind, most| Budget::new(&plan.hooks, plan.graph(kind), grace, most, kind == Kind::Shutdown);
+        let drain = budget(Kind::Drain, drain);
+        let before_close = drain.whole().saturating_add(drain_delay);
+        let requests = match drain_timeout {
+            _ if !serves => Duration::ZERO,
+            Some(timeout) => timeout,
+            None => (grace.saturating_sub(before_close) / 2).max(quiet_window),
+        };
+        let shutdown = budget(Kind::Shutdown, shutdown(before_close.saturating_add(requests)));
+        let signals = plan.of_kind(Kind::Signal).filter_map(HookMeta::timeout).max().unwrap_or_default();
+        Self { settings, drain, shutdown, requests, signals }
+    }
+
+    pub(crate) fn grace(&self) -> Duration {
+        self.settings.grace
+    }
+
+    pub(crate) fn drain_budget(&self) -> &Budget {
+        &self.drain
+    }
+
+    pub(crate) fn shutdown_budget(&self) -> &Budget {
+        &self.shutdown
+    }
+
+    /// Returns the moment at which the last hook has ended.
+    pub(crate) fn hooks_end(&self) -> Duration {
+        self.grace().saturating_sub(last_words(self.grace()))
+    }
+
+    /// Returns the moment from which only shutdown hooks and teardowns may go on.
+    pub(crate) fn drain_end(&self) -> Duration {
+        self.hooks_end().saturating_sub(self.shutdown.whole())
+    }
+
+    /// Returns the moment at which the last drain hook has ended: the listeners close the drain delay
+    /// later, whatever hooks without a timeout do.
+    pub(crate) fn drain_hooks_end(&self) -> Duration {
+        let rest = self.drain_end().saturating_sub(self.settings.drain_delay);
+        // Requests that come while the last of them runs have as much time again.
+        self.drain.whole().max(if self.settings.serves { rest / 2 } else { rest })
+    }
+
+    /// Returns the moment at which the last request is cut off at the latest; `None` without a server.
+    pub(crate) fn requests_end(&self) -> Option<Duration> {
+        let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
+        let closed = self.drain_hooks_end().saturating_add(drain_delay);
+        let end = drain_timeout.map_or(Duration::MAX, |timeout| closed.saturating_add(timeout));
+        serves.then_some(end.min(self.drain_end()))
+    }
+
+    /// Returns the time that the stop takes at worst, if every hook has its whole timeout.
+    pub(crate) fn needed(&self) -> Duration {
+        let requests =
+            if self.settings.serves { self.requests.max(self.settings.quiet_window) } else { Duration::ZERO };
+        let drain = self.drain.needed().saturating_add(self.settings.drain_delay).saturating_add(requests);
+        let hooks = drain.max(self.signals).saturating_add(self.shutdown.needed());
+        hooks.saturating_add(last_words(self.grace()))
+    }
+
+    /// Returns what the reserves of shutdown hooks and services lack; `None` if they fit.
+    pub(crate) fn lack(&self) -> Option<String> {
+        let StopSettings { grace, drain_timeout, .. } = self.settings;
+        let reserved = self.shutdown.reserved();
+        let others = self.drain.whole() + self.settings.drain_delay + self.requests + last_words(grace);
+        (reserved > grace.saturating_sub(others)).then(|| {
+            let requests = match drain_timeout {
+                Some(_) => "requests have `drain_timeout`",
+                None => "requests have half of it unless `drain_timeout` is set",
+            };
+            format!(
+                "the reserves of shutdown hooks and services add up to {}, and the grace period of {} leaves {} for \
+                 them ({requests}); raise `grace`, set `drain_timeout`, or shorten a `reserve`",
+                readable(reserved),
+                readable(grace),
+                readable(grace.saturating_sub(others)),
+            )
+        })
+    }
+
+    /// Returns the limits that had to be scaled, as the stop may take longer than it has.
+    pub(crate) fn scaled(&self, plan: &Plan) -> Option<Vec<ScaledLimit>> {
+        if self.needed() <= self.grace() {
+            return None;
+        }
+        let phases = [(&self.drain, Kind::Drain), (&self.shutdown, Kind::Shutdown)];
+        let hooks = phases.into_iter().flat_map(|(budget, kind)| {
+            let graph = plan.graph(kind);
+            graph.sequence().filter_map(move |step| {
+                let hook = hook_of(plan, graph, step)?;
+                let limit = hook.timeout?;
+                let has = budget.kept(step).saturating_sub(budget.margin(step));
+                // What rounding makes of it is no news.
+                (has + Duration::from_micros(1) < limit).then_some(ScaledLimit { hook, limit, has })
+            })
+        });
+        let signals = plan.of_kind(Kind::Signal).filter_map(|hook| {
+            let (limit, has) = (hook.timeout?, self.drain_end());
+            (has < limit).then_some(ScaledLimit { hook, limit, has })
+        });
+        Some(hooks.chain(signals).collect())
+    }
+
+    /// Returns the time from the beginning of the stop that requests have at least; `None` without a
+    /// server.
+    pub(crate) fn requests_have(&self) -> Option<Duration> {
+        let closed = self.drain.whole() + self.settings.drain_delay;
+        self.settings.serves.then(|| (closed + self.requests).min(self.drain_end()))
+    }
+
+    /// Returns the warning of a stop that may take longer than it has.
+    pub(crate) fn warning(&self, plan: &Plan) -> Option<String> {
+        let scaled = self.scaled(plan)?;
+        Some(over_budget(self.needed(), self.grace(), self.requests_have(), &scaled))
+    }
+
+    /// Returns the time table as lines; none if nothing runs in the stop.
+    pub(crate) fn text(&self, plan: &Plan) -> String {
+        let is_empty = [Kind::Drain, Kind::Shutdown].iter().all(|&kind| {
+            let graph = plan.graph(kind);
+            graph.sequence().all(|step| hook_of(plan, graph, step).is_none())
+        });
+        if is_empty && !self.settings.serves {
+            return String::new();
+        }
+        let (delay, closed) = (self.settings.drain_delay, self.drain_hooks_end() + self.settings.drain_delay);
+        let mut text = "time table of the stop, from the signal, at worst\n".to_owned();
+        let mut row = |from: Duration, to: Duration, what: &str| {
+            let span = format!("{} to {}", readable_moment(from), readable_moment(to));
+            let _ = writeln!(text, "  {span:<20}  {what}");
+        };
+        rows(plan, Kind::Drain, &self.drain, Duration::ZERO, self.drain_hooks_end(), &mut row);
+        if !delay.is_zero() {
+            row(self.drain_hooks_end(), closed, "drain delay");
+        }
+        if let Some(end) = self.requests_end() {
+            row(Duration::ZERO, closed.min(end), "new connections");
+            row(Duration::ZERO, end, "requests");
+        }
+        rows(plan, Kind::Shutdown, &self.shutdown, self.drain_end(), self.hooks_end(), &mut row);
+        row(self.hooks_end(), self.grace(), "report");
+        text
+    }
+}
+
+/// Writes a row for each hook of a phase.
+fn rows(
+    plan: &Plan,
+    kind: Kind,
+    budget: &Budget,
+    from: Duration,
+    to: Duration,
+    row: &mut impl FnMut(Duration, Duration, &str),
+) {
+    let graph = plan.graph(kind);
+    let end = |step: usize| to.saturating_sub(budget.behind(step));
+    let mut begins = vec![from; graph.steps().len()];
+    for step in graph.sequence() {
+        let is_hook = hook_of(plan, graph, step).is_some();
+        // What takes no time of its own passes on from when it may begin.
+        let over = if is_hook { end(step) } else { begins[step] };
+        for next in graph.successors(step) {
+            begins[next] = begins[next].max(over);
+        }
+        let Some(hook) = hook_of(plan, graph, step) else { continue };
+        let has = budget.kept(step).saturating_sub(budget.margin(step));
+        let limit = match hook.timeout {
+            Some(limit) if has + Duration::from_micros(1) < limit => {
+                format!(", at least {} of its {}", readable(has), readable(limit))
+            }
+            Some(limit) => format!(", timeout {}", readable(limit)),
+            None => format!(", no timeout, at least {}", readable(has)),
+        };
+        row(begins[step], end(step), &format!("{}{limit}", label(&plan.hooks, graph.steps()[step])));
+    }
+}
+
+fn hook_of(plan: &Plan, graph: &Graph, step: usize) -> Option<&'static HookMeta> {
+    match graph.steps()[step] {
+        Step::Run(hook) | Step::Stop(hook) => Some(plan.hooks[hook]),
+        Step::Drop(_) | Step::Barrier(_) => None,
+    }
+}
+
+fn readable_moment(moment: Duration) -> String {
+    if moment.is_zero() { "0 s".to_owned() } else { readable(moment) }
+}
+
+impl Plan {
+    /// Returns the heaviest path of hooks with timeouts that a stop goes through.
+    pub(super) fn heaviest_stop(&self) -> Vec<&'static HookMeta> {
+        let timeouts = |path: &[&HookMeta]| path.iter().filter_map(|hook| hook.timeout).sum::<Duration>();
+        let drain = heaviest_path(&self.hooks, self.graph(Kind::Drain));
+        let signal = self.of_kind(Kind::Signal).filter(|hook| hook.timeout.is_some()).max_by_key(|hook| hook.timeout);
+        let mut path = match signal {
+            Some(hook) if hook.timeout.is_some_and(|timeout| timeout > timeouts(&drain)) => vec![hook],
+            _ => drain,
+        };
+        path.extend(heaviest_path(&self.hooks, self.graph(Kind::Shutdown)));
+        path
+    }
+}
