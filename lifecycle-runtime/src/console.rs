@@ -40,6 +40,8 @@ struct Memory {
     /// Failures, while the start may fail by one of them.
     withheld: Vec<Failure>,
     is_started: bool,
+    /// Set if the stop was asked for during the start.
+    is_interrupted: bool,
     /// Services that were told to stop, and when.
     stopping: Vec<(&'static HookMeta, Duration)>,
 }
@@ -177,9 +179,9 @@ impl Observer for Console {
                 self.tell(Paint::Bad, &format!("start failed: {reason}"));
                 self.tell(Paint::Plain, "rolling back what has started");
             }
-            Event::StartInterrupted { cause } => {
+            Event::StartInterrupted { .. } => {
                 self.start_over("");
-                self.tell(Paint::Plain, &format!("stopped during the start ({cause}), rolling back what has started"));
+                self.memory().is_interrupted = true;
             }
             Event::StopRepeated { signal } => {
                 self.tell(Paint::Plain, &format!("{signal}: stopping already; again to hurry"));
@@ -187,8 +189,13 @@ impl Observer for Console {
             Event::LateFailure { error } => self.tell(Paint::Bad, &format!("the program failed: {error}")),
             Event::StopBegun { cause, grace, requests } => {
                 let requests = requests.map(|time| format!(", requests up to {}", readable(time))).unwrap_or_default();
+                let text = if self.memory().is_interrupted {
+                    format!("stopped during the start ({cause}), rolling back what has started, up to ")
+                } else {
+                    format!("stopping ({cause}), up to ")
+                };
                 let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
-                self.tell(paint, &format!("stopping ({cause}), up to {}{requests}", readable(*grace)));
+                self.tell(paint, &format!("{text}{}{requests}", readable(*grace)));
             }
             Event::Hurried => {
                 let text = "hurrying: not waiting for requests and services any longer; again to exit at once";

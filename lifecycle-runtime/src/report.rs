@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::error::printable;
-use crate::event::{Event, NAMED, Observer, Traffic, held, listed, millis, readable};
+use crate::event::{Event, NAMED, Observer, Outcome, Traffic, held, listed, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
@@ -349,6 +349,9 @@ impl Recorder {
         let hooks = std::mem::take(&mut record.hooks);
         record.begun.clear();
         let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
+        // What a start has left behind may still use what was torn down.
+        let is_left = |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
+        let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));
         let program_failed = matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
         let program_failed = program_failed || record.late_failure.is_some();
         let exit = match &record.error {

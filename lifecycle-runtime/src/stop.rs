@@ -400,6 +400,11 @@ impl StopHandle {
         }
     }
 
+    /// Returns why the stop was asked for, if it was.
+    pub(crate) fn cause(&self) -> Option<StopCause> {
+        self.shared.asked.borrow().cause.clone()
+    }
+
     pub(crate) fn asked(&self) -> watch::Receiver<Asked> {
         self.shared.asked.subscribe()
     }

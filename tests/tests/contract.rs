@@ -148,7 +148,7 @@ async fn a_stop_while_starting_ends_the_start() {
     };
     let (started, ()) = tokio::join!(starting, stopping);
     let report = started.expect_err("it can't have started");
-    report.assert_exit_code(1).assert_ran_once::<undo_one>().assert_not_run::<undo_two>();
+    report.assert_clean().assert_ran_once::<undo_one>().assert_not_run::<undo_two>();
     assert_eq!(report.cause, Some(StopCause::Requested));
     assert_eq!(report.outcome(two::META), Some(&Outcome::Cancelled { ended: true }));
 }
@@ -184,13 +184,13 @@ async fn a_stop_before_the_start_starts_nothing() {
     let lifecycle = of_this_file();
     lifecycle.stop_handle().stop();
     let report = TestApp::of(lifecycle).only::<three>().run().await;
-    report.assert_exit_code(1).assert_not_run::<three>();
+    report.assert_clean().assert_not_run::<three>();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_requested_from_a_startup_hook_ends_the_start() {
     let report = TestApp::of(of_this_file()).only::<turns_back>().only::<three>().run().await;
-    report.assert_exit_code(1).assert_order(&[three::META, turns_back::META, undo_three::META]);
+    report.assert_clean().assert_order(&[three::META, turns_back::META, undo_three::META]);
     assert_eq!(report.cause, Some(StopCause::Requested));
 }
 

@@ -50,7 +50,7 @@ fn the_defaults_of_a_health_check_are_those_of_the_readme() {
     assert_eq!((&bare["check"], &bare["timeout_ms"]), (&told["check"], &told["timeout_ms"]));
     assert!(bare["check"].is_object() && bare["timeout_ms"] == 1_000, "{bare}");
     expect_rows(&[
-        "| `timeout = \"1m30s\"` | how long the hook may take; a health check 1 s by default |",
+        "| `timeout = \"1m30s\"` | how long the hook may take at most; a health check 1 s by default.",
         "`/readyz` (the default)",
         "| `interval = \"10s\"` | from one run of a health check to the next, 10 s by default",
         "| `failures = 3` | how many failures of a health check in a row count, 3 by default",

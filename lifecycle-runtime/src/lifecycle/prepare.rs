@@ -51,7 +51,8 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = if config.console { Console::stderr() } else { Console::silent() };
     let others = std::mem::take(&mut lifecycle.observers);
-    if let Some(cause) = lifecycle.handle.asked().borrow().cause.clone() {
+    let cause = lifecycle.handle.cause();
+    if let Some(cause) = cause {
         return Err(Refusal::Stopped(cause).report(console).await);
     }
     let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };

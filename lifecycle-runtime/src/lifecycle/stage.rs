@@ -165,12 +165,13 @@ impl Stage<'_> {
                 Some(left)
             }
         };
+        let was_ready = left.is_none();
         executor.announce_drain();
         let began = Instant::now();
         let hooks_over = watch::Sender::new(false);
         let hooks = async {
-            let end = self.moment(self.timetable.drain_hooks_end());
             let budget = self.timetable.drain_budget();
+            let end = if was_ready { self.moment(self.timetable.drain_hooks_end()) } else { self.drain_end() };
             if let Some(left) = left {
                 // They may do what drain hooks undo.
                 let give_up_at = earlier(end, budget.whole());
@@ -182,7 +183,10 @@ impl Stage<'_> {
             (path, began.elapsed())
         };
         let servers = async {
-            self.delay(hooks_over.subscribe(), asked.clone()).await;
+            // Nobody was told to send anything to a run that was never ready.
+            if was_ready {
+                self.delay(hooks_over.subscribe(), asked.clone()).await;
+            }
             if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
                 events.emit(&Event::Drained { traffic, took });
             }

@@ -8,7 +8,6 @@ use crate::error::BoxError;
 use crate::hook::HookMeta;
 use crate::inject::Inject;
 use crate::scope::Scope;
-use crate::service::Service;
 
 /// Type parameter of actix-web's `App`, as `HttpServer` wants it.
 pub trait AppFactory<B>:
@@ -61,8 +60,8 @@ macro_rules! closures {
 
             fn uses() -> Vec<&'static HookMeta> {
                 let uses: &[&[&'static HookMeta]] = &[$($argument::USES),*];
-                // What an app can't have, it is told when it asks.
-                uses.concat().into_iter().filter(|hook| *hook != Service::EDGE).collect()
+                // A handle is no hook. One that an app can't have, it is told of when it asks.
+                uses.concat().into_iter().filter(|hook| hook.handle.is_none()).collect()
             }
 
             fn build(&self, _scope: &Scope) -> Result<App<T>, BoxError> {

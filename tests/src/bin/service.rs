@@ -84,12 +84,11 @@ fn timed_blocking() -> Result<(), Broken> {
 }
 
 #[on_startup(after = [warm])]
-async fn stops_at_once(handle: StopHandle, stop: Stop) {
+async fn stops_at_once(handle: StopHandle) {
     say("stops_at_once");
     let _cancelled = SaysDropped("stops_at_once");
     handle.stop();
     // Without this the hook could be done before the stop is heard.
-    stop.requested().await;
     std::future::pending::<()>().await;
 }
 

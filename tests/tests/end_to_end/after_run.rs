@@ -4,7 +4,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use crate::harness::{Program, Signal, program};
+use crate::harness::{Program, Signal, Start, program};
 use crate::output::with_full_stderr;
 
 /// Of the programs that are told so.
@@ -14,7 +14,11 @@ const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
 
 /// Stops a run whose process goes on for a while afterwards.
 fn after_run(args: &str) -> Program {
-    let mut program = program!("process").without_env("LIFECYCLE_BIND").args(args).start().ready();
+    stopped(program!("process").args(args))
+}
+
+fn stopped(start: Start) -> Program {
+    let mut program = start.without_env("LIFECYCLE_BIND").start().ready();
     program.signal(Signal::SIGTERM);
     program
 }
@@ -79,7 +83,8 @@ fn a_third_signal_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_
 fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_the_run() {
     for (fault, code) in [("", 0), (" flush=fail", 3)] {
         for held_up_by in ["main", "exit"] {
-            let ended = after_run(&format!("run {held_up_by}=hang{fault} grace=2")).end();
+            let args = format!("run {held_up_by}=hang{fault} grace=2");
+            let ended = stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
             ended.expect_code(code).expect_took(GRACE);
             ended.expect_said(&[&format!(
                 "the grace period of 2 s is over, exit at once: the run has ended, but not the process; \

@@ -34,7 +34,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal()
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
-    ended.expect_code(1).expect_took(LEAST).expect_did(&did);
+    ended.expect_code(3).expect_took(LEAST).expect_did(&did);
     ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
 }
 
@@ -140,7 +140,7 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     program.wait_until_said("cache");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(1).expect_did(&["db", "cache", "close_db"]);
+    ended.expect_code(3).expect_did(&["db", "cache", "close_db"]);
     ended.expect_said(&["cache was cancelled, did not end and was abandoned"]).expect_not_said(&["listening"]);
     ended.expect_not_said(&[BITTEN]);
 }

@@ -78,7 +78,7 @@ fn every_bad_setting_is_named_with_what_is_valid() {
         "LIFECYCLE_WORKERS=0: ",
         "LIFECYCLE_DRAIN_DELAY=-1s: ",
         "LIFECYCLE_PLAN=xml: ",
-        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, LIFECYCLE_KEEP_ALIVE, \
+        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, LIFECYCLE_KEEP_ALIVE, LIFECYCLE_KEEP_RUNNING, \
          LIFECYCLE_PLAN, LIFECYCLE_QUIET_WINDOW, LIFECYCLE_READY_WHILE_DRAINING, LIFECYCLE_STARTUP_TIMEOUT, LIFECYCLE_STRICT_BUDGET, LIFECYCLE_WORKERS",
     ]);
 }
@@ -101,14 +101,17 @@ fn an_invalid_plan_is_not_printed() {
 #[test]
 fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let settings = [("LIFECYCLE_GRACE", "1s"), ("LIFECYCLE_DRAIN_DELAY", "600ms")];
-    let told = "the stop may take 1.1 s, but has 1 s: drain_delay 600 ms + timed_flush 500 ms";
+    // Requests have half of what the delay leaves, and the report a twentieth.
+    let told = "the stop may take 1.6 s, longer than the grace period of 1 s: requests have 850 ms of 1 s; after a full drain \
+                `timed_flush` has 67 ms of its 500 ms";
     let start =
         settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| start.env(name, value));
     start.start().ready().stop().expect_said(&[told]);
     let strict = [&settings[..], &[("LIFECYCLE_STRICT_BUDGET", "on")]].concat();
     refused(2, &strict, "timed_flush").expect_said(&[told]);
-    // A drain hook runs beside the delay: the longer of the two counts.
-    let told = "the stop may take 1.2 s, but has 1 s: timed_withdraw 700 ms + timed_flush 500 ms";
+    // A drain hook runs before the delay.
+    let told = "the stop may take 2.4 s, longer than the grace period of 1 s: requests have 850 ms of 1 s; after a full drain \
+                `timed_withdraw` has";
     refused(2, &strict, "timed_flush timed_withdraw").expect_said(&[told]);
 }
 

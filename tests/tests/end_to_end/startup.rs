@@ -68,11 +68,11 @@ fn a_failure_after_the_first_is_told_too() {
     program.wait_until_said("beside_blocking");
     program.wait_until_said("warm");
     program.signal(Signal::SIGTERM);
-    program.wait_for("start failed");
+    program.wait_for("stopped during the start");
     program.tell("beside_blocking");
     let ended = program.end();
     let beside = place("beside_blocking");
-    ended.expect_code(1).expect_said(&["start failed: stopped: SIGTERM", &format!("{beside} {CHAIN}")]);
+    ended.expect_code(3).expect_said(&["stopped during the start (SIGTERM)", &format!("{beside} {CHAIN}")]);
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn a_signal_ends_the_start_while_an_app_is_being_built() {
     program.wait_until_said("app hangs");
     let ended = program.stop();
     ended
-        .expect_code(1)
+        .expect_code(3)
         .expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat())
-        .expect_said(&["start failed: stopped: SIGTERM"]);
+        .expect_said(&["stopped during the start (SIGTERM)"]);
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn a_signal_cancels_the_start() {
         program.wait_until_said(hook);
         program.signal(Signal::SIGINT);
         let ended = program.end();
-        ended.expect_code(1).expect_did(did).expect_took(Duration::ZERO);
-        ended.expect_not_said(&["listening"]).expect_said(&["start failed: stopped: SIGINT"]);
+        ended.expect_code(0).expect_did(did).expect_took(Duration::ZERO);
+        ended.expect_not_said(&["listening", "failed"]).expect_said(&["stopped during the start (SIGINT)"]);
     }
 }
 
@@ -155,7 +155,7 @@ fn a_signal_waits_for_a_hook_that_cannot_be_cancelled() {
     program.wait_for("waiting for cache");
     program.tell("cache");
     // It has started after all, so it is taken down again.
-    program.end().expect_code(1).expect_did(&[&["db", "cache"], &STOPPED[..]].concat());
+    program.end().expect_code(0).expect_did(&[&["db", "cache"], &STOPPED[..]].concat());
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn a_second_signal_leaves_such_a_hook_behind() {
     let mut program = program!("service").args("cache=hang").start();
     program.wait_until_said("cache");
     program.signal(Signal::SIGTERM);
-    program.wait_for("start failed");
+    program.wait_for("stopped during the start");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(1).expect_did(&["db", "cache", "close_db"]).expect_took(Duration::ZERO);
+    ended.expect_code(3).expect_did(&["db", "cache", "close_db"]).expect_took(Duration::ZERO);
     ended.expect_said(&["cache was cancelled, did not end and was abandoned"]);
 }
 

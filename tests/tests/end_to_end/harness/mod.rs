@@ -19,11 +19,18 @@ pub(crate) use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 pub(crate) use start::{Start, own_address, program};
 
+/// Signals that stop, unless a hook is for them.
+const STOPPING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
+
+/// Time within which two of them are one, and a little more.
+const ONE_SIGNAL: Duration = Duration::from_millis(520);
+
 /// A started program. Killed when it is dropped.
 pub(crate) struct Program {
     child: Child,
     began: Instant,
-    signalled: Option<Instant>,
+    /// When the last signal was sent that stops.
+    stop_sent: Option<Instant>,
     log: Arc<Log>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -145,8 +152,21 @@ impl Program {
         self
     }
 
+    /// Sends a signal. One that stops is one of its own: what follows another within half a second would
+    /// be one with it.
     pub(crate) fn signal(&mut self, signal: Signal) {
-        self.signalled.get_or_insert_with(Instant::now);
+        if STOPPING.contains(&signal) {
+            let since = self.stop_sent.map_or(ONE_SIGNAL, |sent| sent.elapsed());
+            thread::sleep(ONE_SIGNAL.saturating_sub(since));
+        }
+        self.signal_at_once(signal);
+    }
+
+    /// Sends a signal, however close to the one before.
+    pub(crate) fn signal_at_once(&mut self, signal: Signal) {
+        if STOPPING.contains(&signal) {
+            self.stop_sent = Some(Instant::now());
+        }
         nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
     }
 
@@ -203,7 +223,7 @@ impl Program {
             assert!(self.began.elapsed() < LIMIT, "still running after {LIMIT:?}");
             thread::sleep(Duration::from_millis(2));
         };
-        let took = self.signalled.unwrap_or(self.began).elapsed();
+        let took = self.stop_sent.unwrap_or(self.began).elapsed();
         self.readers.drain(..).for_each(|reader| reader.join().expect("no panic"));
         let lines = std::mem::take(&mut *self.log.lines());
         Ended::new(status, took, lines)

@@ -45,6 +45,8 @@ impl Start {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR") {
             command.env_remove(name);
         }
+        // Whatever the tests themselves run in.
+        command.env_remove("KUBERNETES_SERVICE_HOST").env("LIFECYCLE_GRACE", "25s");
         command.env("LIFECYCLE_BIND", "127.0.0.1:0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command)
@@ -96,7 +98,7 @@ impl Start {
         if let Some(stderr) = child.stderr.take() {
             readers.push(read(stderr, From::Err, &log));
         }
-        Program { child, began, signalled: None, log, readers }
+        Program { child, began, stop_sent: None, log, readers }
     }
 
     /// Runs it to its end, without a signal.
