@@ -221,6 +221,15 @@ impl Observer for Console {
                     let noun = if connections == 1 { "connection" } else { "connections" };
                     others.push_str(&format!(", {connections} {noun} cut off"));
                 }
+                let tasks = &traffic.tasks;
+                if tasks.finished > 0 || !tasks.cut.is_empty() {
+                    others.push_str(&format!("; tasks: {} finished, {} cut off", tasks.finished, tasks.cut.len()));
+                }
+                match tasks.panicked {
+                    0 => {}
+                    1 => others.push_str(", 1 task panicked"),
+                    several => others.push_str(&format!(", {several} tasks panicked")),
+                }
                 let took = readable(*took);
                 let text = format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}");
                 self.tell(Paint::Plain, &text);

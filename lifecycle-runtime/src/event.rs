@@ -15,7 +15,7 @@ use crate::state::State;
 use crate::stop::StopCause;
 
 pub(crate) use delivery::{Events, Observers};
-pub use traffic::{Connections, Requests, Traffic};
+pub use traffic::{Connections, Requests, Tasks, Traffic};
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]

@@ -66,6 +66,9 @@ impl StartError {
 
     /// A stop was asked for.
     pub(crate) fn stopped(cause: StopCause) -> Self {
+        if let StopCause::Failed(_) = cause {
+            return Self::new(cause.to_string());
+        }
         let reason = match &cause {
             StopCause::Service { error, .. } => error.clone(),
             cause => format!("stopped: {cause}"),

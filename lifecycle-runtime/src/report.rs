@@ -96,7 +96,7 @@ impl Report {
     /// | 0 | everything ran and succeeded; or the stop was asked for before or during the start, and what had started was rolled back well |
     /// | 1 | the start failed |
     /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests or WebSockets were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; the server ended by itself; or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop |
+    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests, WebSockets or tasks were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; the server ended by itself; or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit
@@ -171,6 +171,12 @@ impl Report {
             1 => Some("… and 1 more request cut off".to_owned()),
             more => Some(format!("… and {more} more requests cut off")),
         });
+        lines.extend(self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")));
+        lines.extend(match self.traffic.tasks.cut.len().saturating_sub(NAMED) {
+            0 => None,
+            more => Some(format!("… and {more} more tasks cut off")),
+        });
+        lines.extend(self.traffic.dropped());
         lines.extend(self.traffic.unaccepted());
         lines.extend(self.traffic.failures());
         lines.extend(self.traffic.left());

@@ -19,6 +19,7 @@ mod service;
 mod serving;
 mod settings;
 mod socket;
+mod tasks;
 mod tcp_info;
 mod track;
 mod traffic;
@@ -50,6 +51,8 @@ use secure::Secure;
 use service::Make;
 pub(crate) use serving::{DrainTimes, Opening, Serving};
 use settings::Settings;
+pub use tasks::BackgroundTasks;
+pub(crate) use tasks::TaskSet;
 
 /// Address of a server that was given none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
@@ -89,6 +92,7 @@ type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
 pub(crate) struct Surroundings {
     pub(crate) scope: Scope,
     pub(crate) health: Health,
+    pub(crate) tasks: TaskSet,
 }
 
 #[derive(Default)]

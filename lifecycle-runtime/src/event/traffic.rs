@@ -27,9 +27,14 @@ pub struct Traffic {
     pub requests: Requests,
     /// The connections, by their end.
     pub connections: Connections,
+    /// The tasks that handlers have spawned, by their outcome.
+    pub tasks: Tasks,
     /// The number of worker threads that still ran code of the app when the shutdown hooks began: a handler
     /// that blocks, `web::block`, or an app that is built or dropped for long.
     pub workers_left: usize,
+    /// The number of these that only waited for their blocking pool: for a `web::block`, which nobody may
+    /// await any more, or for an address lookup. Neither can be cancelled.
+    pub pools_left: usize,
 }
 
 /// The requests of a run, by their outcome: a part of [`Traffic`].
@@ -69,6 +74,23 @@ pub struct Connections {
     pub unaccepted: u64,
 }
 
+/// The tasks that request handlers have spawned, by their outcome: a part of [`Traffic`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tasks {
+    /// The number of tasks of [`BackgroundTasks`](crate::BackgroundTasks) that ended by themselves.
+    pub finished: u64,
+    /// Those that still ran when the time for them was up, each by its request: `POST /orders 4.2 s`.
+    pub cut: Vec<String>,
+    /// The number of those that panicked.
+    pub panicked: u64,
+    /// The last of these, by its request, and what its panic said.
+    pub last_panic: Option<String>,
+    /// The number of worker threads that ended while other tasks still ran on them, which handlers or the app had started
+    /// by `actix_web::rt::spawn` or `tokio::spawn`: these were dropped. (How many they were the async runtime doesn't tell.)
+    pub dropped_by: usize,
+}
+
 impl Traffic {
     /// Adds up the traffic of two servers.
     pub(crate) fn and(mut self, more: Self) -> Self {
@@ -82,13 +104,20 @@ impl Traffic {
         self.connections.closed += more.connections.closed;
         self.connections.cut += more.connections.cut;
         self.connections.unaccepted += more.connections.unaccepted;
+        self.tasks.finished += more.tasks.finished;
+        self.tasks.cut.extend(more.tasks.cut);
+        self.tasks.panicked += more.tasks.panicked;
+        self.tasks.last_panic = more.tasks.last_panic.or(self.tasks.last_panic);
+        self.tasks.dropped_by += more.tasks.dropped_by;
         self.workers_left += more.workers_left;
+        self.pools_left += more.pools_left;
         self
     }
 
     /// Returns whether the stop has broken nothing off that counts for the exit code.
     pub(crate) fn is_clean(&self) -> bool {
-        self.requests.cut.is_empty() && self.connections.unaccepted == 0 && self.workers_left == 0
+        let is_cut = !self.requests.cut.is_empty() || !self.tasks.cut.is_empty();
+        !is_cut && self.connections.unaccepted == 0 && self.workers_left == 0
     }
 
     /// Returns a line about the responses that failed:
@@ -114,14 +143,32 @@ impl Traffic {
         }
     }
 
-    /// Returns a line about the worker threads that were left behind.
-    pub(crate) fn left(&self) -> Option<String> {
-        let threads = match self.workers_left {
+    /// Returns lines about the worker threads that were left behind.
+    pub(crate) fn left(&self) -> impl Iterator<Item = String> {
+        let threads = |number| match number {
+            0 => None,
+            1 => Some("a worker thread".to_owned()),
+            several => Some(format!("{several} worker threads")),
+        };
+        let blocked = threads(self.workers_left.saturating_sub(self.pools_left)).map(|threads| {
+            let why = "a handler or an app's factory that blocks";
+            format!("{threads} still ran code of the app when the shutdown hooks began: {why}")
+        });
+        let pools = threads(self.pools_left).map(|threads| {
+            let why = "a web::block, which nobody may await any more, or an address lookup; neither can be cancelled";
+            format!("the blocking pool of {threads} still had work when the shutdown hooks began: {why}")
+        });
+        blocked.into_iter().chain(pools)
+    }
+
+    /// Returns a line about the tasks that were dropped.
+    pub(crate) fn dropped(&self) -> Option<String> {
+        let threads = match self.tasks.dropped_by {
             0 => return None,
             1 => "a worker thread".to_owned(),
             several => format!("{several} worker threads"),
         };
-        let why = "a handler or an app's factory that blocks, or web::block";
-        Some(format!("{threads} still ran code of the app when the shutdown hooks began: {why}"))
+        let tasks = "tasks that handlers or the app had spawned were dropped with";
+        Some(format!("{tasks} {threads}; what has to finish is spawned by `BackgroundTasks`"))
     }
 }

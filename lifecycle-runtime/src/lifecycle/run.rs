@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::recurring::Inbox;
 use crate::report::Recorder;
 use crate::scope::Scope;
-use crate::server::{BoundHttp, Surroundings};
+use crate::server::{BoundHttp, Surroundings, TaskSet};
 use crate::state::State;
 use crate::stop::{Progress, Stop, StopHandle};
 
@@ -107,6 +107,7 @@ impl Run {
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
         live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
         let surroundings = Surroundings {
+            tasks: TaskSet::new(conduct.hooks.clone()),
             scope: Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone()),
             health: Health::new(
                 observed,

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::{Conduct, Run};
-use crate::event::{Event, Events, Traffic};
+use crate::event::{Event, Events, Tasks, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::hook::Kind;
 use crate::plan::{Budget, Timetable, last_words};
@@ -139,6 +139,8 @@ impl Stage<'_> {
         let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
         self.run.handle.listens(urls.clone());
         urls.into_iter().for_each(|url| events.emit(&Event::Listening { url }));
+        let tasks = self.run.surroundings.tasks.clone();
+        live.add(move |_| tasks.now().into_iter().collect());
         for server in &serving {
             let tables = server.tables.clone();
             live.add(move |state| tables.now(state));
@@ -276,8 +278,20 @@ impl Stage<'_> {
             async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
         all(drains).await;
-        let together = drained.into_iter().reduce(Traffic::and);
-        together.map(|traffic| (traffic, began.elapsed()))
+        let tasks = &self.run.surroundings.tasks;
+        let limit = async {
+            let mut asked = asked.clone();
+            tokio::select! {
+                () = sleep_until(cut) => {}
+                () = hurried(&mut asked) => {}
+            }
+        };
+        tasks.finish(limit).await;
+        // A test may answer requests without a server.
+        let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
+        let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;
+        traffic.tasks = Tasks { dropped_by: traffic.tasks.dropped_by, ..tasks.counts() };
+        Some((traffic, began.elapsed()))
     }
 
     /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their

@@ -88,6 +88,6 @@ impl Surroundings {
         F::Endpoint: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
     {
         let app = factory.build(&self.scope)?;
-        Ok(app.app_data(self.scope.clone()).app_data(self.health.clone()))
+        Ok(app.app_data(self.scope.clone()).app_data(self.health.clone()).app_data(self.tasks.clone()))
     }
 }

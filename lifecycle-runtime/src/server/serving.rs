@@ -49,6 +49,7 @@ impl BoundHttp {
             announces: Arc::default(),
             vacancies: Vacancies::default(),
             serving: watch::Sender::new(0),
+            tasks: surroundings.tasks.clone(),
             settings,
         });
         let mut handles = Vec::new();

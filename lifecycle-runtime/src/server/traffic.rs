@@ -42,6 +42,8 @@ enum WorkerState {
     Serving,
     /// Its code is to end, and may still run.
     Leaving,
+    /// Its code has ended, but for what is left on the blocking pool.
+    Blocking,
     /// Its code has ended.
     Gone,
 }
@@ -96,18 +98,23 @@ impl RequestTables {
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let leaving = tables.iter().filter(|rows| rows.state == WorkerState::Leaving).count();
-        let workers = match leaving {
+        let number = |state| tables.iter().filter(|rows| rows.state == state).count();
+        let workers = match number(WorkerState::Leaving) {
             0 => None,
-            1 => Some("a worker thread, blocked by a handler or web::block".to_owned()),
-            count => Some(format!("{count} worker threads, blocked by handlers or web::block")),
+            1 => Some("a worker thread, blocked by a handler".to_owned()),
+            count => Some(format!("{count} worker threads, blocked by handlers")),
+        };
+        let pools = match number(WorkerState::Blocking) {
+            0 => None,
+            1 => Some("the blocking pool of a worker thread (web::block, or an address lookup)".to_owned()),
+            count => Some(format!("the blocking pools of {count} worker threads (web::block, or address lookups)")),
         };
         let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
         let connections = (requests.is_none() && connections > 0).then(|| match connections {
             1 => "a connection without a request".to_owned(),
             count => format!("{count} connections without a request"),
         });
-        requests.into_iter().chain(connections).chain(workers).collect()
+        requests.into_iter().chain(connections).chain(workers).chain(pools).collect()
     }
 }
 
@@ -135,8 +142,9 @@ pub(super) enum RequestOutcome {
 impl RequestTable {
     pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
-        let workers_left = usize::from(rows.state == WorkerState::Leaving);
-        Traffic { workers_left, ..rows.so_far.clone() }
+        let pools_left = usize::from(rows.state == WorkerState::Blocking);
+        let workers_left = usize::from(rows.state == WorkerState::Leaving) + pools_left;
+        Traffic { workers_left, pools_left, ..rows.so_far.clone() }
     }
 
     /// Returns the number of requests in flight.
@@ -171,9 +179,14 @@ impl RequestTable {
         }
     }
 
-    /// Notes that its code is to end, and may still run.
+    /// Notes that its code has ended, but for what is left on the blocking pool.
     pub(super) fn leave(&self) {
-        self.lock().state = WorkerState::Leaving;
+        self.lock().state = WorkerState::Blocking;
+    }
+
+    /// Counts the worker among those that drop tasks which nobody awaits.
+    pub(super) fn drop_tasks(&self) {
+        self.lock().so_far.tasks.dropped_by += 1;
     }
 
     /// Notes that its code has ended.

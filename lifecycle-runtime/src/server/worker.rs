@@ -15,8 +15,10 @@ use std::time::Duration;
 
 use actix_web::rt::System;
 use futures_util::future::FutureExt;
-use tokio::runtime::Builder;
+use futures_util::poll;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::{LocalSet, yield_now};
 use tokio::time::Instant;
 
 use self::connections::ConnectionSet;
@@ -25,8 +27,12 @@ use super::connection::ClosingTimes;
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};
 use super::settings::Settings;
+use super::tasks::TaskSet;
 use super::traffic::RequestTable;
 use crate::task::thread;
+
+/// Number of steps that tasks have to end when the last connection has ended.
+const LAST_STEPS: usize = 8;
 
 /// An order to a worker about its connections.
 pub(super) enum WorkerCommand {
@@ -133,6 +139,8 @@ pub(super) struct WorkerSpec {
     pub(super) vacancies: Vacancies,
     /// Number of the workers that may still serve.
     pub(super) serving: watch::Sender<usize>,
+    /// The tasks of handlers, which may use what workers drive.
+    pub(super) tasks: TaskSet,
 }
 
 /// A worker among those that may still serve, until this is dropped.
@@ -144,13 +152,18 @@ impl ServingGuard {
         Self(Arc::clone(spec))
     }
 
-    /// Waits for the others, too, but no longer than until what they do is cut off.
+    /// Waits for the others and for the tasks of handlers, too, but no longer than until what they do is cut off.
     async fn end_together(self, commands: &mut mpsc::UnboundedReceiver<WorkerCommand>) {
-        let mut others = self.0.serving.subscribe();
+        let (mut others, tasks) = (self.0.serving.subscribe(), self.0.tasks.clone());
         drop(self);
+        let all_ended = async {
+            // Their sender is in the blueprint.
+            let _ = others.wait_for(|number| *number == 0).await;
+            tasks.none_left().await;
+        };
         let cut = async { while !matches!(commands.recv().await, Some(WorkerCommand::Cut) | None) {} };
         tokio::select! {
-            _ = others.wait_for(|number| *number == 0) => {}
+            () = all_ended => {}
             () = cut => {}
         }
     }
@@ -226,17 +239,33 @@ impl WorkerThread {
         };
         // Handlers find actix's `System` and `Arbiter` on their thread, as under `HttpServer`.
         let system = System::with_tokio_rt(move || runtime);
-        system.block_on(self.serve(builds).boxed_local());
+        system.block_on(self.serve_with_tasks(builds).boxed_local());
         // Drops the tasks that are left, and waits for what runs on the blocking pool.
         drop(system);
     }
 
-    async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) {
+    /// Serves, and notes whether tasks are left then that nobody awaits.
+    async fn serve_with_tasks(self, builds: oneshot::Sender<Result<(), String>>) {
+        let table = Arc::clone(&self.table);
+        // Tasks that handlers spawn are in this set, and actix's own are not.
+        let mut tasks = LocalSet::new();
+        let is_done = tasks.run_until(self.serve(builds)).await;
+        if is_done && !is_empty(&mut tasks).await {
+            table.drop_tasks();
+        }
+        table.leave();
+    }
+
+    /// Serves until no connection is left. Returns `false` if what there was has been cut off, or there is no app.
+    async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
             match build(&self.make, endpoint, &self.spec.settings).await {
                 Ok(app) => apps.push(app),
-                Err(reason) => return drop(builds.send(Err(reason))),
+                Err(reason) => {
+                    let _ = builds.send(Err(reason));
+                    return false;
+                }
             }
         }
         let _ = builds.send(Ok(()));
@@ -245,8 +274,21 @@ impl WorkerThread {
         if is_done {
             self.guard.end_together(&mut self.commanded).await;
         }
-        self.table.leave();
+        is_done
     }
+}
+
+/// Returns whether no task of this thread is left: neither in this set nor beside it.
+async fn is_empty(tasks: &mut LocalSet) -> bool {
+    // One that is about to end needs a step or two.
+    for _ in 0..LAST_STEPS {
+        let is_empty = poll!(&mut *tasks).is_ready() && Handle::current().metrics().num_alive_tasks() == 0;
+        if is_empty {
+            return true;
+        }
+        yield_now().await;
+    }
+    false
 }
 
 impl Settings {

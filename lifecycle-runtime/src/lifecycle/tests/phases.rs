@@ -242,3 +242,17 @@ async fn a_long_drain_says_every_second_what_it_waits_for() {
     let played = Play::new("drain a; drain b; stop c", "a takes 2500; b takes 1500").run().await;
     assert_eq!(played.waits(), [vec!["a", "b"], vec!["a"]]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
+    let plan =
+        "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e timeout 1000; stop f after e";
+    let does = "a asks; b asks; c asks; s runs; d asks; e asks; f asks";
+    let played = Play::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
+    let has = |name: &str, millis: u32| played.count(&format!("{name} has Some({millis})"));
+    // Of the start, and of its own.
+    assert_eq!((has("a", 20_000), has("b", 3_000), has("c", 20_000)), (1, 1, 1));
+    // What is behind a hook of the stop keeps its own: `s`, `e` and `f`, and what they may be given up in. `d` may be, too, and
+    // the report has 250 ms.
+    assert_eq!((has("d", 10_000 - 250 - 2_100 - 1_100 - 1_000 - 91), has("e", 1_000), has("f", 9_750)), (1, 1, 1));
+}

@@ -43,7 +43,8 @@ pub(super) struct Played {
 
 impl Play {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`, `NAME hangs`, `NAME blocks until LINE` (on the
-    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`. A hook that runs again and again
+    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`,
+    /// `NAME asks` (how much time it has left). A hook that runs again and again
     /// does one after the other of several, divided by commas, and then the last: `NAME fails, passes`. A service `runs` until it is
     /// told to stop, `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
@@ -231,6 +232,10 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
                             sleep(&words[3]).await;
                             scope.service().expect("a service").ready();
                             scope.stop().requested().await;
+                        }
+                        "asks" => {
+                            let left = scope.stop().time_left();
+                            script.write(&format!("0 {name} has {:?}", left.map(|left| left.as_millis())));
                         }
                         "has" => return Ok(Value::new(Precious { name, script, panics: words.len() > 3 })),
                         _ => {}

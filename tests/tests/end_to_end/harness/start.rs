@@ -35,9 +35,17 @@ impl Start {
         Self::script(path, &format!("ulimit -n {limit} && exec \"$0\" \"$@\""))
     }
 
-    fn script(path: &str, script: &str) -> Self {
+    /// Starts it through a shell that runs this script.
+    pub(crate) fn script(path: &str, script: &str) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, path]);
+        Self::of(command)
+    }
+
+    /// Starts it through a shell that runs this script, with mounts of its own.
+    pub(crate) fn unshared(path: &str, script: &str) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "/bin/sh", "-c", script, path]);
         Self::of(command)
     }
 

@@ -1,0 +1,322 @@
+//! Tasks that request handlers leave running: named after their requests, awaited in the drain, and
+//! counted.
+
+use std::future::{Ready, ready};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::http::uri::PathAndQuery;
+use actix_web::{Error, FromRequest, HttpRequest};
+use futures_util::future::FutureExt;
+use slab::Slab;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::extract::of_the_framework;
+use crate::error::panic_text;
+use crate::event::{Tasks, readable};
+use crate::hook_runtime::HookRuntime;
+
+/// Number of tasks that are named, the longest first, when a stop says what it waits for.
+const NAMED: usize = 5;
+
+/// Time for tasks that were cancelled to be dropped.
+const LEAVING: Duration = Duration::from_millis(100);
+
+/// In a request handler: spawns tasks that go on after the response, and that a stop waits for.
+///
+/// A task has the time of a request: until the shutdown hooks begin, or `drain_timeout`. One that has
+/// not ended then, or at a second signal, is cancelled at its next await and counts as cut off: the report
+/// names it by its request, and the exit code is 3. Nothing is torn down that it uses before it has ended.
+/// A panic ends the task only; it is counted, and its message is on stderr.
+///
+/// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with its
+/// worker thread, and the report says that there was one.
+///
+/// Tasks run on the async runtime of the hooks. For work that has to survive a crash use a queue that is
+/// kept on disk, and a service that works it off.
+///
+/// ```
+/// use actix_web::{HttpResponse, post};
+/// use lifecycle_runtime::BackgroundTasks;
+///
+/// #[post("/orders")]
+/// async fn order(tasks: BackgroundTasks) -> HttpResponse {
+///     tasks.spawn(async {
+///         send_confirmation().await;
+///     });
+///     HttpResponse::Accepted().finish()
+/// }
+/// # async fn send_confirmation() {}
+/// ```
+///
+/// In a unit test of a handler, give the app a set of its own: `App::new().app_data(BackgroundTasks::detached())`.
+#[derive(Clone)]
+pub struct BackgroundTasks {
+    set: TaskSet,
+    request: Request,
+}
+
+/// Request that a task is named after.
+#[derive(Clone)]
+struct Request {
+    method: Method,
+    path: Option<PathAndQuery>,
+}
+
+impl BackgroundTasks {
+    /// Returns a set of no run, for unit tests: nothing waits for its tasks.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn detached() -> Self {
+        let set = TaskSet::new(HookRuntime::new(Handle::current()));
+        Self { set, request: Request { method: Method::GET, path: None } }
+    }
+
+    /// Runs a task beside the request, and after it.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let entry = TaskEntry::new(&self.set, self.request.clone());
+        let over = self.set.0.over.clone();
+        let caught = AssertUnwindSafe(task).catch_unwind();
+        let task = async move {
+            let end = over.run_until_cancelled_owned(caught).await;
+            entry.end(match end {
+                Some(Ok(())) => TaskOutcome::Finished,
+                Some(Err(panic)) => TaskOutcome::Panicked(panic_text(&*panic)),
+                None => TaskOutcome::Cut,
+            });
+        };
+        drop(self.set.0.runtime.spawn(task.boxed()));
+    }
+}
+
+impl FromRequest for BackgroundTasks {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let named = || Request { method: request.method().clone(), path: request.uri().path_and_query().cloned() };
+        ready(match request.app_data::<Self>() {
+            Some(own) => Ok(Self { set: own.set.clone(), request: named() }),
+            None => of_the_framework::<TaskSet>(request).map(|set| Self { set: set.clone(), request: named() }),
+        })
+    }
+}
+
+/// Outcome of a task.
+enum TaskOutcome {
+    Finished,
+    Panicked(String),
+    Cut,
+}
+
+/// The tasks of all handlers of a run. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct TaskSet(Arc<Shared>);
+
+struct Shared {
+    runtime: HookRuntime,
+    rows: Mutex<Rows>,
+    /// Number of tasks that have not been dropped.
+    alive: watch::Sender<usize>,
+    /// Cancels the tasks.
+    over: CancellationToken,
+}
+
+#[derive(Default)]
+struct Rows {
+    open: Slab<Row>,
+    so_far: Tasks,
+    /// Set once what was open has been taken for cut off.
+    is_cut: bool,
+}
+
+struct Row {
+    request: Request,
+    since: Instant,
+}
+
+impl TaskSet {
+    pub(crate) fn new(runtime: HookRuntime) -> Self {
+        let (rows, alive, over) = (Mutex::default(), watch::Sender::new(0), CancellationToken::new());
+        Self(Arc::new(Shared { runtime, rows, alive, over }))
+    }
+
+    /// Returns the counts so far.
+    pub(crate) fn counts(&self) -> Tasks {
+        self.lock().so_far.clone()
+    }
+
+    /// Waits until no task is left.
+    pub(crate) async fn none_left(&self) {
+        // The sender is here.
+        let _ = self.0.alive.subscribe().wait_for(|number| *number == 0).await;
+    }
+
+    /// Waits until no task is left, or `limit` is over: then those that are left are cut off.
+    pub(crate) async fn finish(&self, limit: impl Future<Output = ()>) {
+        tokio::select! {
+            biased;
+            () = self.none_left() => {}
+            () = limit => {
+                self.cut();
+                let _ = timeout(LEAVING, self.none_left()).await;
+            }
+        }
+    }
+
+    /// Counts what is open as cut off, and cancels it.
+    fn cut(&self) {
+        let mut rows = self.lock();
+        rows.is_cut = true;
+        let open = std::mem::take(&mut rows.open);
+        rows.so_far.cut.extend(open.iter().map(|(_, row)| row.to_string()));
+        drop(rows);
+        self.0.over.cancel();
+    }
+
+    /// Returns the tasks that run: `2 tasks: of POST /orders 4.2 s, of GET / 12 ms`.
+    pub(crate) fn now(&self) -> Option<String> {
+        let rows = self.lock();
+        let mut longest: Vec<&Row> = rows.open.iter().map(|(_, row)| row).collect();
+        longest.sort_by_key(|row| row.since);
+        let named: Vec<_> = longest.iter().take(NAMED).map(|row| format!("of {row}")).collect();
+        match longest.len() {
+            0 => None,
+            1 => Some(format!("a task {}", named[0])),
+            count => Some(format!("{count} tasks: {}{}", named.join(", "), if count > NAMED { ", …" } else { "" })),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.request.path.as_ref().map_or("", PathAndQuery::path);
+        write!(f, "{} {path} {}", self.request.method, readable(self.since.elapsed()))
+    }
+}
+
+/// A task's row. Dropped with the task.
+struct TaskEntry {
+    set: TaskSet,
+    /// `None` once the row is gone.
+    key: Option<usize>,
+}
+
+impl TaskEntry {
+    fn new(set: &TaskSet, request: Request) -> Self {
+        set.0.alive.send_modify(|number| *number += 1);
+        let row = Row { request, since: Instant::now() };
+        let mut rows = set.lock();
+        let key = if rows.is_cut {
+            // It was spawned by a handler that was cut off as well.
+            rows.so_far.cut.push(row.to_string());
+            None
+        } else {
+            Some(rows.open.insert(row))
+        };
+        drop(rows);
+        Self { set: set.clone(), key }
+    }
+
+    fn end(mut self, outcome: TaskOutcome) {
+        self.give_back(outcome);
+    }
+
+    fn give_back(&mut self, outcome: TaskOutcome) {
+        let Some(key) = self.key.take() else { return };
+        let mut rows = self.set.lock();
+        // It is not there if it was cut off.
+        if rows.is_cut {
+            return;
+        }
+        let row = rows.open.remove(key);
+        match outcome {
+            TaskOutcome::Finished => rows.so_far.finished += 1,
+            TaskOutcome::Panicked(text) => {
+                rows.so_far.panicked += 1;
+                rows.so_far.last_panic = Some(format!("{row}: {text}"));
+            }
+            TaskOutcome::Cut => rows.so_far.cut.push(row.to_string()),
+        }
+    }
+}
+
+impl Drop for TaskEntry {
+    fn drop(&mut self) {
+        // Dropped with its runtime.
+        self.give_back(TaskOutcome::Cut);
+        self.set.0.alive.send_modify(|number| *number -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, HttpResponse, post, test};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[post("/orders")]
+    async fn order(tasks: BackgroundTasks, millis: String) -> HttpResponse {
+        tasks.spawn(async move {
+            let millis = millis.parse().expect("a number");
+            sleep(Duration::from_millis(millis)).await;
+        });
+        HttpResponse::Accepted().finish()
+    }
+
+    /// Returns the tasks of requests that go on for so many milliseconds each.
+    async fn tasks(millis: &[&'static str]) -> TaskSet {
+        let tasks = BackgroundTasks::detached();
+        let set = tasks.set.clone();
+        let app = test::init_service(App::new().app_data(tasks).service(order)).await;
+        for millis in millis {
+            let request = test::TestRequest::post().uri("/orders?key=secret").set_payload(*millis).to_request();
+            assert!(test::call_service(&app, request).await.status().is_success());
+        }
+        set
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_are_awaited_and_those_that_do_not_end_are_cut_off_and_named() {
+        let set = tasks(&["10", "20", "3000"]).await;
+        assert!(set.now().is_some_and(|text| text.starts_with("3 tasks: of POST /orders ")), "{:?}", set.now());
+        set.finish(sleep(Duration::from_secs(1))).await;
+        let counts = set.counts();
+        assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (2, 1, 0));
+        assert!(counts.cut[0].starts_with("POST /orders "), "{:?}", counts.cut);
+        assert_eq!((*set.0.alive.borrow(), set.now()), (0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_ends_one_task() {
+        let set = tasks(&["soon", "10"]).await;
+        set.finish(std::future::pending()).await;
+        let counts = set.counts();
+        assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (1, 0, 1));
+        assert!(counts.last_panic.is_some_and(|text| text.starts_with("POST /orders ")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_begins_when_all_are_cut_off_is_cut_off() {
+        let set = tasks(&[]).await;
+        set.cut();
+        let late = BackgroundTasks { set: set.clone(), request: Request { method: Method::GET, path: None } };
+        late.spawn(std::future::pending());
+        set.none_left().await;
+        assert_eq!(set.counts().cut.len(), 1);
+    }
+}

@@ -1,0 +1,146 @@
+//! A server whose handlers leave work behind, and programs that end by themselves. The first argument says what it is:
+//! `serve`, `job` (a service, and no server), `ready` (a ready hook that stops it), `before` (stopped before it runs).
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use actix_web::{App, HttpResponse, Responder, web};
+use lifecycle_runtime::{
+    BackgroundTasks, Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
+    service,
+};
+use lifecycle_tests::act::{SaysDropped, end_with_stdin, has_heard, heard, say, told_to};
+
+#[on_startup]
+async fn db(handle: StopHandle) -> &'static str {
+    say("db");
+    if told_to("db") == "report" {
+        handle.fail("the disk is on fire");
+        std::future::pending().await
+    }
+    "a row"
+}
+
+#[on_shutdown(of = db)]
+async fn close_db(_db: Dep<db>) {
+    say("close_db");
+}
+
+#[on_shutdown]
+async fn flush(_db: Dep<db>) {
+    say("flush");
+}
+
+#[on_drain]
+async fn deregister() {
+    say("deregister");
+    heard("deregister").await;
+}
+
+#[service(stop_on = "drain", stop_timeout = "5s")]
+async fn consumer(stop: Stop) {
+    stop.requested().await;
+    say("consumer stops");
+}
+
+#[on_ready]
+async fn announce(run: StopHandle) {
+    for url in run.listening() {
+        say(&format!("at {url}"));
+    }
+}
+
+/// A job, which is done when it has heard so.
+#[service]
+async fn job(_db: Dep<db>) {
+    heard("job").await;
+    say("job done");
+}
+
+#[on_ready]
+async fn last_act(_db: Dep<db>, run: StopHandle) {
+    run.stop();
+}
+
+async fn index() -> &'static str {
+    "ok"
+}
+
+async fn held() -> &'static str {
+    say("held");
+    heard("held").await;
+    "held"
+}
+
+async fn order(tasks: BackgroundTasks, db: Dep<db>) -> impl Responder {
+    tasks.spawn(async move {
+        say("task");
+        let _cancelled = SaysDropped("task");
+        heard("task").await;
+        say(&format!("task has {}", *db));
+    });
+    HttpResponse::Accepted()
+}
+
+async fn panicking(tasks: BackgroundTasks) -> impl Responder {
+    tasks.spawn(async { panic!("the task has no idea") });
+    HttpResponse::Accepted()
+}
+
+async fn forgotten() -> impl Responder {
+    actix_web::rt::spawn(std::future::pending::<()>());
+    HttpResponse::Accepted()
+}
+
+/// Nobody awaits what it leaves on the blocking pool.
+async fn abandoned() -> impl Responder {
+    drop(actix_web::rt::task::spawn_blocking(|| {
+        say("abandoned");
+        while !has_heard("abandoned") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }));
+    HttpResponse::Accepted()
+}
+
+async fn stop(handle: StopHandle) -> impl Responder {
+    handle.stop();
+    "stopping"
+}
+
+async fn fail(handle: StopHandle) -> impl Responder {
+    handle.fail(std::io::Error::other("the disk is on fire"));
+    HttpResponse::InternalServerError()
+}
+
+const BASE: [&HookMeta; 3] = [db::META, close_db::META, flush::META];
+
+fn main() -> ExitCode {
+    end_with_stdin();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let named = [deregister::META, consumer::META, announce::META];
+    let named = named.into_iter().filter(|hook| words.iter().any(|word| word == hook.name()));
+    let of = |hooks: &[&'static HookMeta]| Lifecycle::of(BASE.into_iter().chain(hooks.iter().copied()));
+    let app = || {
+        App::new()
+            .route("/", web::get().to(index))
+            .route("/held", web::get().to(held))
+            .route("/orders", web::post().to(order))
+            .route("/panicking", web::post().to(panicking))
+            .route("/forgotten", web::post().to(forgotten))
+            .route("/abandoned", web::post().to(abandoned))
+            .route("/stop", web::post().to(stop))
+            .route("/fail", web::post().to(fail))
+    };
+    match words.first().map_or("", String::as_str) {
+        "serve" => Lifecycle::of(BASE.into_iter().chain(named)).http(app).run(),
+        "job" => of(&[job::META]).run(),
+        "ready" => of(&[last_act::META]).http(app).run(),
+        "before" => {
+            let lifecycle = of(&[]).http(app);
+            lifecycle.stop_handle().stop();
+            lifecycle.run()
+        }
+        mode => panic!("there is no mode `{mode}`"),
+    }
+}
