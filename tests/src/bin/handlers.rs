@@ -16,7 +16,7 @@ async fn db(handle: StopHandle) -> &'static str {
     say("db");
     if told_to("db") == "report" {
         handle.fail("the disk is on fire");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     "a row"
 }
