@@ -68,7 +68,13 @@ pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// How many workers make sense at all.
-pub(crate) const MAX_WORKERS: usize = 512;
+const MAX_WORKERS: usize = 512;
+
+/// Description of the numbers of workers that a server can have.
+pub(crate) const WORKERS: &str = "a number of threads from 1 to 512";
+
+/// Reason why a count of 0 is refused.
+pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
 
 const DURATION: &str = "a duration such as 250ms, 5s or 2m";
 
@@ -113,11 +119,7 @@ const VARIABLES: [Variable; 13] = [
         set: |c, v| set(&mut c.startup_timeout, positive(v)),
     },
     Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
-    Variable {
-        name: "LIFECYCLE_WORKERS",
-        form: "a number of threads from 1 to 512",
-        set: |c, v| set(&mut c.workers, workers(v).map(Some)),
-    },
+    Variable { name: "LIFECYCLE_WORKERS", form: WORKERS, set: |c, v| set(&mut c.workers, workers(v).map(Some)) },
 ];
 
 impl Config {
@@ -240,11 +242,16 @@ fn switch(text: &str) -> Result<bool, String> {
 }
 
 fn workers(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("nothing would be served".to_owned()),
-        Ok(number) if number > MAX_WORKERS => Err("too many for one server".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("not a number".to_owned()),
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    worker_count(number).map_err(str::to_owned)
+}
+
+/// Returns the number of workers, if a server can have so many.
+pub(crate) fn worker_count(number: usize) -> Result<usize, &'static str> {
+    match number {
+        0 => Err(NOTHING_SERVED),
+        number if number > MAX_WORKERS => Err("too many for one server"),
+        number => Ok(number),
     }
 }
 
