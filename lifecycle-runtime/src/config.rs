@@ -1,11 +1,14 @@
 //! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
 
+mod duration;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub(crate) use duration::written;
 
 /// The settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +79,7 @@ pub(crate) const WORKERS: &str = "a number of threads from 1 to 512";
 /// Reason why a count of 0 is refused.
 pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
 
-const DURATION: &str = "a duration such as 250ms, 5s or 2m";
+const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
 
 const VARIABLES: [Variable; 13] = [
     Variable {
@@ -90,16 +93,16 @@ const VARIABLES: [Variable; 13] = [
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },
-    Variable { name: "LIFECYCLE_DRAIN_DELAY", form: DURATION, set: |c, v| set(&mut c.drain_delay, duration(v)) },
+    Variable { name: "LIFECYCLE_DRAIN_DELAY", form: DURATION, set: |c, v| set(&mut c.drain_delay, duration::parse(v)) },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
         form: DURATION,
-        set: |c, v| set(&mut c.drain_timeout, duration(v).map(Some)),
+        set: |c, v| set(&mut c.drain_timeout, duration::parse(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_GRACE", form: DURATION, set: |c, v| set(&mut c.grace, positive(v)) },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
-        form: "off or a duration such as 250ms, 5s or 2m",
+        form: "off or a duration such as 250ms, 5s or 1m30s",
         set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
     },
     Variable {
@@ -107,7 +110,11 @@ const VARIABLES: [Variable; 13] = [
         form: "text, snapshot, mermaid, dot or json",
         set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
     },
-    Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
+    Variable {
+        name: "LIFECYCLE_QUIET_WINDOW",
+        form: DURATION,
+        set: |c, v| set(&mut c.quiet_window, duration::parse(v)),
+    },
     Variable {
         name: "LIFECYCLE_READY_WHILE_DRAINING",
         form: "on or off",
@@ -218,19 +225,15 @@ fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
-}
-
 fn positive(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
+    match duration::parse(text)? {
         Duration::ZERO => Err("nothing can finish in no time".to_owned()),
         duration => Ok(duration),
     }
 }
 
 fn keep_alive(text: &str) -> Result<Duration, String> {
-    if text == "off" { Ok(Duration::ZERO) } else { duration(text) }
+    if text == "off" { Ok(Duration::ZERO) } else { duration::parse(text) }
 }
 
 fn switch(text: &str) -> Result<bool, String> {
