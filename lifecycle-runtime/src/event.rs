@@ -238,7 +238,7 @@ impl Outcome {
 
     /// Returns the outcome with its hook and the hook's place, as every message about it has it.
     pub(crate) fn of(&self, hook: &HookMeta) -> String {
-        format!("hook `{}` ({}) {self}", hook.name(), hook.place())
+        format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
     }
 
     pub(crate) fn failed(error: &BoxError) -> Self {
@@ -296,7 +296,7 @@ const ABANDONED: &str = ", did not end and was abandoned";
 /// impl Observer for Metrics {
 ///     fn on_event(&self, at: Duration, event: &Event) {
 ///         if let Event::HookEnded { hook, took, .. } = event {
-///             println!("{at:?} {} took {took:?}", hook.name());
+///             println!("{at:?} {} took {took:?}", hook.display_name());
 ///         }
 ///     }
 /// }
@@ -329,7 +329,7 @@ pub(crate) fn over_budget(path: &[String], sum: Duration, grace: Duration) -> St
 
 /// Returns the warning of a value that others still hold.
 pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
-    let (name, place) = (hook.name(), hook.place());
+    let (name, place) = (hook.display_name(), hook.place());
     let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
     format!(
         "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \

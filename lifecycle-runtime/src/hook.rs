@@ -95,6 +95,8 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub name: &'static str,
     #[doc(hidden)]
+    pub display_name: &'static str,
+    #[doc(hidden)]
     pub module: &'static str,
     #[doc(hidden)]
     pub file: &'static str,
@@ -171,6 +173,7 @@ impl HookMeta {
             id,
             kind,
             name,
+            display_name: name,
             module,
             file: place.file(),
             line: place.line(),
@@ -194,6 +197,35 @@ impl HookMeta {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns the name that console lines, probes, spans, reports and the plan show.
+    ///
+    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name, as much of the module's
+    /// path stands before it as tells them apart. Hooks in a plan, in events and in reports know
+    /// it; `META` of a hook's type belongs to no plan, and its name stays that of the function.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Hook, Plan};
+    ///
+    /// mod store {
+    ///     #[lifecycle_runtime::on_startup]
+    ///     pub async fn db() {}
+    /// }
+    /// mod cache {
+    ///     #[lifecycle_runtime::on_startup]
+    ///     pub async fn db() {}
+    /// }
+    ///
+    /// let plan = Plan::new([store::db::META, cache::db::META])?;
+    /// let shown: Vec<_> = plan.hooks().iter().map(|hook| hook.display_name()).collect();
+    /// assert_eq!(shown, ["cache::db", "store::db"]);
+    /// assert_eq!(plan.hooks()[1].name(), "db");
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// ```
+    #[must_use]
+    pub const fn display_name(&self) -> &'static str {
+        self.display_name
     }
 
     /// The path of the module that the function stands in.

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod graph;
 mod json;
+mod names;
 mod render;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -63,11 +64,12 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
-        let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order(), hook.file, hook.line);
+        let path = |hook: &HookMeta| (hook.name, hook.module, hook.kind, hook.order(), hook.file, hook.line);
         sort(&mut hooks, &|a, b| path(a).cmp(&path(b)));
         let mut problems = check::one_hook_per_path(&hooks);
-        // Stable: those of one order stay sorted by path.
-        sort(&mut hooks, &|a, b| (a.kind, a.order()).cmp(&(b.kind, b.order())));
+        names::tell_apart(&mut hooks);
+        let place = |hook: &HookMeta| (hook.kind, hook.order(), hook.module, hook.name);
+        sort(&mut hooks, &|a, b| place(a).cmp(&place(b)));
         for (at, hook) in hooks.iter().enumerate() {
             index.insert(hook.id, at);
         }
@@ -150,7 +152,7 @@ impl Plan {
     #[track_caller]
     pub fn assert_stops_within(&self, time: Duration) {
         let (path, sum) = self.worst_case_stop();
-        let step = |hook: &&HookMeta| format!("{} {}", hook.name, readable(hook.timeout().unwrap_or_default()));
+        let step = |hook: &&HookMeta| format!("{} {}", hook.display_name, readable(hook.timeout().unwrap_or_default()));
         let path: Vec<_> = path.iter().map(step).collect();
         assert!(sum <= time, "{}", over_budget(&path, sum, time));
     }
@@ -173,6 +175,11 @@ impl Plan {
     /// The same for the hooks of one kind.
     pub(crate) fn worst_case(&self, kind: Kind) -> (Vec<&'static HookMeta>, Duration) {
         budget::worst_case(&self.hooks, self.graph(kind))
+    }
+
+    /// Returns the hook as it is planned, with its display name, for one that a planned hook names.
+    pub(crate) fn planned(&self, hook: &'static HookMeta) -> &'static HookMeta {
+        self.position(hook.id).map_or(hook, |at| self.hooks[at])
     }
 
     /// What hooks of this kind do, and what each step waits for.
@@ -233,9 +240,9 @@ fn of_kind<'h>(
 /// What people call a step.
 fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     match step {
-        Step::Run(hook) => hooks[hook].name.to_owned(),
-        Step::Stop(hook) => format!("stop {}", hooks[hook].name),
-        Step::Drop(hook) => format!("drop {}", hooks[hook].name),
+        Step::Run(hook) => hooks[hook].display_name.to_owned(),
+        Step::Stop(hook) => format!("stop {}", hooks[hook].display_name),
+        Step::Drop(hook) => format!("drop {}", hooks[hook].display_name),
         Step::Barrier(Behind::Orders) => "the lower orders".to_owned(),
         Step::Barrier(Behind::Services) => "the services".to_owned(),
     }

@@ -220,7 +220,7 @@ impl Lifecycle {
 /// The worst case of the stop, if it is longer than the stop may take.
 fn exceeded(config: &Config, plan: &Plan) -> Option<Event> {
     let servers = [("drain_delay", config.drain_delay), ("drain_timeout", config.drain_timeout.unwrap_or_default())];
-    let timeout = |hook: &'static HookMeta| (hook.name(), hook.timeout().unwrap_or_default());
+    let timeout = |hook: &'static HookMeta| (hook.display_name(), hook.timeout().unwrap_or_default());
     let sum = |path: &[(_, Duration)]| path.iter().fold(Duration::ZERO, |sum, (_, time)| sum.saturating_add(*time));
     // These hooks run beside what the servers do.
     let hooks: Vec<_> = plan.worst_case_drain().0.into_iter().map(timeout).collect();

@@ -173,7 +173,7 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
 }
 
 fn named(hook: &HookMeta) -> String {
-    format!("`{}` ({})", hook.name, hook.place())
+    format!("`{}` ({})", hook.display_name, hook.place())
 }
 
 fn under(kind: Kind) -> String {

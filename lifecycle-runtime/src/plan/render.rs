@@ -142,7 +142,7 @@ impl Plan {
             let _ = write!(details, "  timeout {}", written(timeout));
         }
         if let Some(resource) = hook.of() {
-            let _ = write!(details, "  teardown of {}", resource.name);
+            let _ = write!(details, "  teardown of {}", self.planned(resource).display_name);
         }
         details
     }

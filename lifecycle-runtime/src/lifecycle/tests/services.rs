@@ -338,3 +338,19 @@ async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_
     let played = Play::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
     assert_eq!(played.waits(), [vec!["s"]]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
+    let plan =
+        "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
+    let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
+    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; cache::close fails";
+    let played = Play::new(&plan, behaviours).run().await;
+    for line in ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"] {
+        assert_eq!(played.count(line), 1, "{line}");
+    }
+    let report = played.report.to_string();
+    for text in ["hook `store::close` (app.rs:5) ", "hook `cache::close` (app.rs:6) failed: cache::close is broken"] {
+        assert!(report.contains(text), "no {text} in {report}");
+    }
+}
