@@ -99,6 +99,8 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub module: &'static str,
     #[doc(hidden)]
+    pub origin: Origin,
+    #[doc(hidden)]
     pub file: &'static str,
     #[doc(hidden)]
     pub line: u32,
@@ -116,6 +118,24 @@ pub struct HookMeta {
     pub policy: Policy,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
+}
+
+/// Crate that a hook was compiled into, as far as cargo told the compiler.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Origin {
+    /// Name of the package.
+    pub package: Option<&'static str>,
+    /// Version of the package.
+    pub version: Option<&'static str>,
+    /// Name of the binary or example. `None` in a library, and in a test.
+    pub binary: Option<&'static str>,
+}
+
+impl Origin {
+    /// Of hooks that are made of data.
+    pub const UNKNOWN: Self = Self { package: None, version: None, binary: None };
 }
 
 /// Where a hook's edges are.
@@ -175,6 +195,7 @@ impl HookMeta {
             name,
             display_name: name,
             module,
+            origin: Origin::UNKNOWN,
             file: place.file(),
             line: place.line(),
             order: None,

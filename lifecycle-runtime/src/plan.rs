@@ -5,6 +5,7 @@
 mod budget;
 mod build;
 mod check;
+mod clash;
 mod graph;
 mod json;
 mod names;
@@ -64,8 +65,9 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
-        let path = |hook: &HookMeta| (hook.name, hook.module, hook.kind, hook.order(), hook.file, hook.line);
-        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)));
+        let path = |hook: &HookMeta| (hook.name, hook.module, hook.kind, hook.order());
+        let crate_and_line = |hook: &HookMeta| (hook.origin, hook.file, hook.line);
+        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)).then_with(|| crate_and_line(a).cmp(&crate_and_line(b))));
         let mut problems = check::one_hook_per_path(&hooks);
         names::tell_apart(&mut hooks);
         let place = |hook: &HookMeta| (hook.kind, hook.order(), hook.module, hook.name);

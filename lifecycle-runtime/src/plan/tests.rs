@@ -3,6 +3,7 @@
 mod background;
 mod budget;
 mod model;
+mod names;
 
 use std::time::Duration;
 
@@ -281,13 +282,6 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
-fn one_path_is_one_hook() {
-    let (one, other) = (hooks("start a")[0], hooks("start x; start a")[1]);
-    let error = Plan::new([one, other]).expect_err("two hooks of one path");
-    assert_eq!(error.problems(), ["two hooks have the path `app::a`: app.rs:1 and app.rs:2; rename one of them"]);
-}
-
-#[test]
 fn the_plan_is_readable_in_every_format() {
     let plan = plan(
         "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush order 2 needs db; \
@@ -358,62 +352,4 @@ fn a_snapshot_changes_with_the_plan_in_the_lines_of_the_change() {
     assert_eq!(changes(&before, &after), (line("  db  app  timeout 10s"), line("  db  app  timeout 20s")));
     let after = snapshot(&format!("{SERVICE}; start a_hook_with_a_long_name"));
     assert_eq!(changes(&before, &after), (vec![], line("  a_hook_with_a_long_name  app")));
-}
-
-/// Two modules that have the same hooks.
-const TWICE: &str = "start store::db; start cache::db after store::db; start config; service store::sync needs store::db; \
-                     service cache::sync needs cache::db; stop store::close of store::db; stop cache::close of cache::db \
-                     timeout 5000";
-
-#[test]
-fn hooks_of_one_name_are_told_apart_by_their_modules() {
-    let snapshot = snapshot(TWICE);
-    for line in [
-        "  config  app\n",
-        "  store::db  app::store\n",
-        "  cache::db  app::cache  after store::db\n",
-        "  stop store::sync  app::store\n",
-        "  cache::close  app::cache  timeout 5s  teardown of cache::db  after stop cache::sync\n",
-    ] {
-        assert!(snapshot.contains(line), "no {line} in\n{snapshot}");
-    }
-    let plan = plan(TWICE).expect("valid");
-    assert!(sequence(&plan).ends_with(", drop store::db"), "{}", sequence(&plan));
-    assert_eq!(plan.hooks()[0].display_name(), "config");
-    assert_eq!(plan.worst_case_stop().0[0].display_name(), "cache::close");
-    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
-    assert_eq!(json["hooks"][1]["path"], "app::cache::db");
-    let cycle = "stop a::x before b::x; stop b::x before a::x";
-    check_error(
-        cycle,
-        &[
-            "these hooks wait for each other: a::x → b::x → a::x; take one of the dependencies away: `a::x` (app.rs:1), \
-           `b::x` (app.rs:2)",
-        ],
-    );
-}
-
-#[test]
-fn a_name_has_as_many_modules_before_it_as_it_takes() {
-    for (hooks, shown) in [
-        ("start db; start cache", "cache, db"),
-        ("start db; start cache::db", "app::db, cache::db"),
-        ("start a::x::db; start b::x::db; start c::y::db", "a::x::db, b::x::db, y::db"),
-        // The end of one path is all of another.
-        ("start app::db; start db", "app::db, app::app::db"),
-        ("start a::db; stop b::db; check c::db", "a::db, c::db, b::db"),
-    ] {
-        let plan = plan(hooks).expect("valid");
-        let names: Vec<_> = plan.hooks().iter().map(|hook| hook.display_name()).collect();
-        assert_eq!(names.join(", "), shown, "{hooks}");
-    }
-}
-
-#[test]
-fn a_hook_of_one_plan_has_the_name_of_another_plan_there() {
-    let both = plan("start store::db; start cache::db").expect("valid");
-    let one = Plan::new([both.hooks()[0]]).expect("valid");
-    assert_eq!(one.hooks()[0].display_name(), "db");
-    let again = Plan::new(both.hooks().iter().copied()).expect("valid");
-    assert!(std::ptr::eq(again.hooks()[0], both.hooks()[0]), "planned anew, it is what it was");
 }
