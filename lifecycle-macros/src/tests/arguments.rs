@@ -4,7 +4,7 @@ use super::{errors, expand, expand_test};
 use crate::args::Args;
 use crate::duration;
 use crate::errors::Errors;
-use crate::kind::Kind;
+use crate::kind::{Kind, Syntax};
 
 #[test]
 fn durations() {
@@ -210,4 +210,22 @@ fn a_test_takes_keys_of_its_own() {
     let hook = errors(expand(Kind::Startup, "setup = a", "#[test] async fn b() {}"));
     assert!(hook[0].starts_with("a function is one hook, and this one is under `#[on_startup]` already"), "{hook:?}");
     assert!(hook[1].starts_with("`setup` is a key of `#[lifecycle_runtime::test]`; `#[on_startup]` takes"), "{hook:?}");
+}
+
+#[test]
+fn a_key_of_another_attribute_is_one_mistake_whose_message_lists_the_own_keys() {
+    let all: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| kind.syntax().keys).chain(Syntax::TEST.keys).collect();
+    for kind in Kind::ALL {
+        let Syntax { attribute, keys: own, takes_signal, .. } = kind.syntax();
+        let signal = if takes_signal { "SIGHUP, " } else { "" };
+        for key in all.iter().filter(|key| !own.contains(key)) {
+            // The value would be a mistake as well.
+            let text = format!("{signal}{} = ?", key.name());
+            let errors = understood(kind, &text).expect_err(&text);
+            assert_eq!(errors.len(), 1, "#[{attribute}({text})]: {errors:?}");
+            assert!(errors[0].contains(&format!("`#[{attribute}]` takes ")), "#[{attribute}({text})]: {errors:?}");
+            let listed = own.iter().all(|own| errors[0].contains(&format!("`{}`", own.name())));
+            assert!(listed, "#[{attribute}({text})]: {errors:?}");
+        }
+    }
 }
