@@ -13,26 +13,39 @@ pub fn are_an_impl() -> bool {
     proc_macro::is_available() && marked_file(proc_macro::Span::call_site()).is_some_and(|file| is_in_impl(&file))
 }
 
-/// Returns the file of the attribute with a mark before the attribute. `None` at the margin, where
-/// nothing of an `impl` stands, so that most files are never read.
+/// Returns the file of the attribute with a mark before the attribute, if it is worth parsing: that
+/// takes as long as the file is large.
 fn marked_file(attribute: proc_macro::Span) -> Option<String> {
     if attribute.column() == 1 {
         return None;
     }
     let text = std::fs::read_to_string(attribute.local_file()?).ok()?;
-    let marked = marked(&text, attribute.line(), attribute.column())?;
-    // The file is not the one that the compiler has read, or not as it has read it.
-    let (before, after) = marked.split_once(MARK)?;
-    let is_it = after.trim_start().starts_with(&attribute.source_text()?);
-    (is_it && (before.contains("impl") || before.contains("trait"))).then_some(marked)
+    let (before, after) = split(&text, attribute.line(), attribute.column())?;
+    // The compiler may have read something else.
+    let is_it = after.starts_with(&attribute.source_text()?);
+    (is_it && may_be_in_impl(before)).then(|| format!("{before}{MARK} {after}"))
 }
 
-/// Returns the text with a mark before this line's column; both count from 1.
-fn marked(text: &str, line: usize, column: usize) -> Option<String> {
+/// Splits the text at this column of this line; both count from 1.
+fn split(text: &str, line: usize, column: usize) -> Option<(&str, &str)> {
     let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let (in_line, _) = text.get(start..)?.char_indices().nth(column.checked_sub(1)?)?;
-    let (before, after) = text.split_at(start + in_line);
-    Some(format!("{before}{MARK} {after}"))
+    text.split_at_checked(start + in_line)
+}
+
+/// Returns whether the braces around what follows this text may be those of an `impl` or a trait, by
+/// the line that opens them where code is indented: `mod tests {` is none.
+fn may_be_in_impl(before: &str) -> bool {
+    let (above, own) = before.rsplit_once('\n').unwrap_or(("", before));
+    if !own.trim().is_empty() {
+        return true;
+    }
+    let is_outer = |line: &&str| line.trim_start().len() + own.len() > line.len() && !line.trim().is_empty();
+    above.rsplit('\n').find(is_outer).is_some_and(|line| {
+        let line = line.trim();
+        let opens_something_else = line.ends_with('{') && line != "{";
+        !opens_something_else || ["impl", "trait"].iter().any(|word| line.contains(word))
+    })
 }
 
 /// Braces around the mark, the innermost.
@@ -104,12 +117,13 @@ fn ends_item(token: &TokenTree) -> bool {
 mod tests {
     use super::*;
 
-    /// The text with the mark in the place of `@`.
+    /// Looks at an attribute in the place of `@`.
     fn within(text: &str) -> bool {
-        let (line, rest) = text.split('\n').enumerate().find(|(_, line)| line.contains('@')).expect("a mark");
-        let column = rest.chars().position(|char| char == '@').expect("a mark");
-        let marked = marked(&text.replace('@', "#[on_startup]"), line + 1, column + 1);
-        is_in_impl(&marked.expect("a place"))
+        let (line, found) = text.split('\n').enumerate().find(|(_, line)| line.contains('@')).expect("a place");
+        let column = found.chars().position(|char| char == '@').expect("a place");
+        let text = text.replace('@', "#[on_startup]");
+        let (before, after) = split(&text, line + 1, column + 1).expect("a place");
+        may_be_in_impl(before) && is_in_impl(&format!("{before}{MARK} {after}"))
     }
 
     #[test]
@@ -122,6 +136,9 @@ mod tests {
             "fn x() {} #[cfg(a)] impl A { #[cfg_attr(x, @)] fn a() {} }",
             "fn x() { impl A { @ fn a() {} } }",
             "macro_rules! x { ($a:ty) => { impl $a { @ fn a() {} } } }",
+            "impl A {\n    const B: u8 = 1;\n\n    fn b() {\n    }\n    #[x]\n    @\n    fn a() {}\n}",
+            "impl<const N: usize> A\n    for [u8; N]\nwhere\n    [u8; N]: B,\n{\n    @\n    fn a() {}\n}",
+            "mod a {\n    impl A {\n        const B: &str = \"\n\";\n        @\n        fn a() {}\n    }\n}",
         ] {
             assert!(within(text), "{text}");
         }
@@ -134,15 +151,32 @@ mod tests {
             "fn a() { let x = impls; { @ fn a() {} } }",
             "x! { impl A { @ fn a() {} } }",
             "x!(impl A { @ fn a() {} });",
+            "impl A {}\n\nmod tests {\n    @\n    fn a() {}\n}",
+            "impl A {\n    fn b() -> impl C {\n        @\n        fn a() {}\n    }\n}",
         ] {
             assert!(!within(text), "{text}");
         }
     }
 
     #[test]
+    fn a_file_is_parsed_only_for_a_line_that_may_open_an_impl() {
+        for (text, expected) in [
+            ("impl A {\n    ", true),
+            ("pub(crate) trait A {\n\n    fn x() {}\n    ", true),
+            ("impl A\n{\n    ", true),
+            ("impl A { ", true),
+            ("impl A {\n}\nmod tests {\n    use x;\n    ", false),
+            ("impl A {\n    fn x() {\n        ", false),
+            ("    ", false),
+        ] {
+            assert_eq!(may_be_in_impl(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_place_that_is_not_in_the_file_is_none() {
         for (line, column) in [(0, 1), (1, 0), (1, 9), (4, 1)] {
-            assert_eq!(marked("fn a() {}\n\n".get(..8).expect("a text"), line, column), None, "{line}:{column}");
+            assert_eq!(split("fn a() {", line, column), None, "{line}:{column}");
         }
     }
 }
