@@ -222,7 +222,7 @@ fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Returns the type without parentheses, and without the group that a `macro_rules!` has given it in.
+/// Returns the type without parentheses, and out of the group that a `macro_rules!` has put it into.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),

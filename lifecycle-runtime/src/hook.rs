@@ -222,9 +222,10 @@ impl HookMeta {
 
     /// Returns the name that console lines, probes, spans, reports and the plan show.
     ///
-    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name, as much of the module's
-    /// path stands before it as tells them apart. Hooks in a plan, in events and in reports know
-    /// it; `META` of a hook's type belongs to no plan, and its name stays that of the function.
+    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name, as
+    /// much of the module's path stands before it as tells them apart. The hooks of a plan, of events
+    /// and of reports know it; `META` of a hook's type belongs to no plan, and shows the function's
+    /// name.
     ///
     /// ```
     /// use lifecycle_runtime::{Hook, Plan};

@@ -65,13 +65,13 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
-        let path = |hook: &HookMeta| (hook.name, hook.module, hook.kind, hook.order());
+        let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order());
         let crate_and_line = |hook: &HookMeta| (hook.origin, hook.file, hook.line);
         sort(&mut hooks, &|a, b| path(a).cmp(&path(b)).then_with(|| crate_and_line(a).cmp(&crate_and_line(b))));
         let mut problems = check::one_hook_per_path(&hooks);
+        // Stable: those of one order stay sorted by path.
+        sort(&mut hooks, &|a, b| (a.kind, a.order()).cmp(&(b.kind, b.order())));
         names::tell_apart(&mut hooks);
-        let place = |hook: &HookMeta| (hook.kind, hook.order(), hook.module, hook.name);
-        sort(&mut hooks, &|a, b| place(a).cmp(&place(b)));
         for (at, hook) in hooks.iter().enumerate() {
             index.insert(hook.id, at);
         }

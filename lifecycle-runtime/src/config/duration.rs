@@ -1,8 +1,7 @@
-//! Durations as text: `250ms`, `5s`, `1m30s`. What settings take, and what a plan shows, so that the one
-//! can be written as the other.
+//! Durations as text, for settings and for the plan: `250ms`, `5s`, `1m30s`.
 //!
-//! Attributes take the same (`duration.rs` of the macros). Neither crate can use the other's parser; a
-//! table that both are tested with, `tests/durations.txt`, keeps them alike.
+//! Attributes take the same (`duration.rs` of the macros). Neither crate can use the other's parser;
+//! a table that both are tested with, `tests/durations.txt`, keeps them alike.
 
 use std::fmt::Write;
 use std::time::Duration;
