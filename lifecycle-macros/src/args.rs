@@ -10,6 +10,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Ident, Path, Token};
 
 use crate::errors::Errors;
+use crate::invisible;
 use crate::kind::{Key, Syntax};
 use crate::signal;
 use crate::value::{self, Backoff, Given, Restarts, Word, form};
@@ -60,7 +61,7 @@ impl Args {
             start_paused: None,
             runtime: quote!(::lifecycle_runtime),
         };
-        let mut entries = entries(tokens);
+        let mut entries = entries(invisible::removed(tokens));
         if syntax.takes_signal {
             match signal_of(&mut entries) {
                 Ok(signal) => args.signal = Some(signal),

@@ -31,7 +31,7 @@ pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     };
 
     let hook = Hook::new(kind, args, &function, soundness);
-    let registration = (!function.is_associated()).then(|| expand::hook(&hook));
+    let registration = (!function.is_associated).then(|| expand::hook(&hook));
     let (lints, errors) = (expand::lints(&hook), errors.tokens());
     quote!(#lints #function #registration #(#errors)*)
 }

@@ -136,10 +136,13 @@ fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) 
 /// A method has no name of its own that could name the hook, and nobody to give it a `self`.
 fn free_function(what: &str, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = function.signature.receiver() {
-        let message = format!("a {what} is a free function and can't take `self`: take `Dep<hook>` for what it needs");
+        let message = format!(
+            "a {what} is a free function and can't take `self`: move it out of the `impl` or trait, and take \
+             `Dep<hook>` for what it needs"
+        );
         errors.add(receiver, message);
-    } else if function.is_associated() {
-        let message = format!("a {what} is a free function: move it out of the `impl`");
+    } else if function.is_associated {
+        let message = format!("a {what} is a free function: move it out of the `impl` or trait");
         errors.add(&function.signature.ident, message);
     }
 }
@@ -179,7 +182,7 @@ fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
 
 /// Arguments are made for the call.
 fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
-    for ty in function.argument_types().filter(|ty| matches!(ty, Type::Reference(_))) {
+    for ty in function.argument_types().filter(|ty| matches!(bare(ty), Type::Reference(_))) {
         let message =
             format!("a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
         errors.add(ty, message);
@@ -205,7 +208,7 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
     };
     if is_impl_trait(output) {
         errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`");
-    } else if let Type::Never(_) = **output {
+    } else if let Type::Never(_) = bare(output) {
         errors.add(output, "a hook has to return: the run waits for it");
     }
 }
@@ -225,8 +228,17 @@ fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &signature.output else {
         return;
     };
-    if is_impl_trait(output) || matches!(**output, Type::Never(_)) {
+    if is_impl_trait(output) || matches!(bare(output), Type::Never(_)) {
         errors.add(output, "a test returns `()` or a `Result`");
+    }
+}
+
+/// Returns the type without parentheses, and out of the group that a `macro_rules!` has put it into.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        ty => ty,
     }
 }
 

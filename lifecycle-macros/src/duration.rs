@@ -1,4 +1,7 @@
 //! Durations as attributes write them: `"250ms"`, `"5s"`, `"1m30s"`.
+//!
+//! The environment takes the same (`config/duration.rs` of the runtime). Neither crate can use the
+//! other's parser; a table that both are tested with, `tests/durations.txt`, keeps them alike.
 
 /// Milliseconds per unit, the units in the order in which they may follow each other.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -7,7 +10,8 @@ const FORM: &str = "write whole numbers and units, such as \"250ms\", \"5s\", \"
 
 /// The duration in milliseconds. It can't be zero, for a reason that its user knows.
 pub fn parse(text: &str, why_not_zero: &str) -> Result<u64, String> {
-    let mut rest = text;
+    // Zero needs no unit.
+    let mut rest = if text.bytes().all(|byte| byte == b'0') { "" } else { text };
     let mut units = UNITS.iter();
     let mut total: u64 = 0;
     while !rest.is_empty() {

@@ -100,7 +100,7 @@ fn meta(hook: &Hook) -> TokenStream {
     let (policy, run) = (policy(hook), run(hook));
     let keys = quote!(#order #timeout #reserve #is_teardown #policy);
     let plain = quote_spanned! {name.span()=>
-        __rt::meta::<Self>(__rt::Kind::#kind, #text, ::core::module_path!(), #run)
+        __rt::meta::<Self>(__rt::Kind::#kind, #text, __rt::origin!(), #run)
     };
     if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __rt::HookMeta { #keys ..#plain }) }
 }

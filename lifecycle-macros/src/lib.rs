@@ -7,10 +7,12 @@ mod check;
 mod duration;
 mod errors;
 mod expand;
+mod invisible;
 mod kind;
 mod model;
 mod signal;
 mod signature;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod value;

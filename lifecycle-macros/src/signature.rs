@@ -6,7 +6,9 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, FnArg, Path, Signature, Type, Visibility};
 
 use crate::errors::Errors;
+use crate::invisible;
 use crate::kind::Syntax;
+use crate::surroundings;
 
 /// A function, split into what the attribute looks at.
 pub struct Function {
@@ -16,6 +18,8 @@ pub struct Function {
     /// Attributes that were taken off, as one function is one hook.
     pub repeated: Vec<Path>,
     pub body: TokenStream,
+    /// Whether it stands in an `impl` or a trait, as far as its signature and its file tell.
+    pub is_associated: bool,
 }
 
 impl Function {
@@ -37,23 +41,19 @@ impl Function {
         })
     }
 
-    /// Whether the function stands in an `impl` or a trait, as far as its signature tells.
-    pub fn is_associated(&self) -> bool {
-        self.signature.receiver().is_some() || mentions(self.signature.to_token_stream(), "Self")
-    }
-
     fn parse_tokens(input: ParseStream) -> syn::Result<Self> {
-        let function = Self {
-            attributes: input.call(Attribute::parse_outer)?,
-            visibility: input.parse()?,
-            signature: input.parse()?,
-            repeated: Vec::new(),
-            body: input.parse()?,
-        };
-        match function.body.clone().into_iter().next() {
-            Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace => Ok(function),
-            _ => Err(syn::Error::new_spanned(function.body, "expected a body")),
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let signature: Signature = input.parse()?;
+        let body = invisible::opened(input.parse()?);
+        let first = body.clone().into_iter().next();
+        if !matches!(first, Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace) {
+            return Err(syn::Error::new_spanned(body, "expected a body"));
         }
+        let is_associated = signature.receiver().is_some()
+            || mentions(signature.to_token_stream(), "Self")
+            || surroundings::are_an_impl();
+        Ok(Self { attributes, visibility, signature, repeated: Vec::new(), body, is_associated })
     }
 }
 

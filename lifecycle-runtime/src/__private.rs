@@ -1,8 +1,9 @@
 //! What the attributes' expansions call. Not part of the public interface: it changes without notice.
 
+pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::{
-    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
-    ServicePolicy, StopOn,
+    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Origin, Policy, Restart,
+    Restarts, ServicePolicy, StopOn,
 };
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
@@ -21,11 +22,33 @@ pub struct Registered(pub &'static HookMeta);
 
 inventory::collect!(Registered);
 
+/// The module of the expansion and the origin of its crate, as cargo tells the compiler.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __lifecycle_origin {
+    () => {
+        (
+            ::core::module_path!(),
+            $crate::__private::Origin {
+                package: ::core::option_env!("CARGO_PKG_NAME"),
+                version: ::core::option_env!("CARGO_PKG_VERSION"),
+                binary: ::core::option_env!("CARGO_BIN_NAME"),
+            },
+        )
+    };
+}
+
 /// The metadata of `H` before its keys; the caller's place becomes the hook's.
 #[must_use]
 #[track_caller]
-pub const fn meta<H: Hook>(kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> HookMeta {
+pub const fn meta<H: Hook>(
+    kind: Kind,
+    name: &'static str,
+    (module, origin): (&'static str, Origin),
+    run: fn(Scope) -> Task,
+) -> HookMeta {
     let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
+    meta.origin = origin;
     meta.edges = EdgeSource::Type(edges::<H>);
     meta
 }

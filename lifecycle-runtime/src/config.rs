@@ -1,5 +1,6 @@
 //! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
 
+mod duration;
 mod platform;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub(crate) use duration::written;
 pub(crate) use platform::Platform;
 
 /// The settings of a run that are not a server's own.
@@ -92,9 +94,15 @@ pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// How many workers make sense at all.
-pub(crate) const MAX_WORKERS: usize = 512;
+const MAX_WORKERS: usize = 512;
 
-const DURATION: &str = "a duration such as 250ms, 5s or 2m";
+/// Description of the numbers of workers that a server can have.
+pub(crate) const WORKERS: &str = "a number of threads from 1 to 512";
+
+/// Reason why a count of 0 is refused.
+pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
+
+const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
 
 const VARIABLES: [Variable; 14] = [
     Variable {
@@ -113,13 +121,13 @@ const VARIABLES: [Variable; 14] = [
         form: DURATION,
         set: |c, v| {
             c.drain_delay_is_set = true;
-            set(&mut c.drain_delay, duration(v))
+            set(&mut c.drain_delay, duration::parse(v))
         },
     },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
         form: DURATION,
-        set: |c, v| set(&mut c.drain_timeout, duration(v).map(Some)),
+        set: |c, v| set(&mut c.drain_timeout, duration::parse(v).map(Some)),
     },
     Variable {
         name: "LIFECYCLE_GRACE",
@@ -131,7 +139,7 @@ const VARIABLES: [Variable; 14] = [
     },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
-        form: "off or a duration such as 250ms, 5s or 2m",
+        form: "off or a duration such as 250ms, 5s or 1m30s",
         set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
     },
     Variable { name: "LIFECYCLE_KEEP_RUNNING", form: "on or off", set: |c, v| set(&mut c.keep_running, switch(v)) },
@@ -140,7 +148,11 @@ const VARIABLES: [Variable; 14] = [
         form: "text, snapshot, mermaid, dot or json",
         set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
     },
-    Variable { name: "LIFECYCLE_QUIET_WINDOW", form: DURATION, set: |c, v| set(&mut c.quiet_window, duration(v)) },
+    Variable {
+        name: "LIFECYCLE_QUIET_WINDOW",
+        form: DURATION,
+        set: |c, v| set(&mut c.quiet_window, duration::parse(v)),
+    },
     Variable {
         name: "LIFECYCLE_READY_WHILE_DRAINING",
         form: "on or off",
@@ -152,11 +164,7 @@ const VARIABLES: [Variable; 14] = [
         set: |c, v| set(&mut c.startup_timeout, positive(v)),
     },
     Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
-    Variable {
-        name: "LIFECYCLE_WORKERS",
-        form: "a number of threads from 1 to 512",
-        set: |c, v| set(&mut c.workers, workers(v).map(Some)),
-    },
+    Variable { name: "LIFECYCLE_WORKERS", form: WORKERS, set: |c, v| set(&mut c.workers, workers(v).map(Some)) },
 ];
 
 impl Config {
@@ -266,19 +274,15 @@ fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
-}
-
 fn positive(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
+    match duration::parse(text)? {
         Duration::ZERO => Err("nothing can finish in no time".to_owned()),
         duration => Ok(duration),
     }
 }
 
 fn keep_alive(text: &str) -> Result<Duration, String> {
-    if text == "off" { Ok(Duration::ZERO) } else { duration(text) }
+    if text == "off" { Ok(Duration::ZERO) } else { duration::parse(text) }
 }
 
 fn switch(text: &str) -> Result<bool, String> {
@@ -290,11 +294,16 @@ fn switch(text: &str) -> Result<bool, String> {
 }
 
 fn workers(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("nothing would be served".to_owned()),
-        Ok(number) if number > MAX_WORKERS => Err("too many for one server".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("not a number".to_owned()),
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    worker_count(number).map_err(str::to_owned)
+}
+
+/// Returns the number of workers, if a server can have so many.
+pub(crate) fn worker_count(number: usize) -> Result<usize, &'static str> {
+    match number {
+        0 => Err(NOTHING_SERVED),
+        number if number > MAX_WORKERS => Err("too many for one server"),
+        number => Ok(number),
     }
 }
 

@@ -146,22 +146,22 @@ impl Observer for Console {
             Event::HookEnded { hook, outcome, .. }
                 if hook.kind == Kind::HealthCheck && *outcome != (Outcome::Cancelled { ended: false }) => {}
             Event::Health { hook, passes: true, .. } => {
-                self.tell(Paint::Good, &format!("health check {} passes", hook.name));
+                self.tell(Paint::Good, &format!("health check {} passes", hook.display_name()));
             }
             Event::Health { hook, error, .. } => {
                 let error = error.as_deref().unwrap_or("fails");
-                self.tell(Paint::Bad, &format!("health check `{}` ({}) {error}", hook.name, hook.place()));
+                self.tell(Paint::Bad, &format!("health check `{}` ({}) {error}", hook.display_name(), hook.place()));
             }
             Event::HookStarted { hook } => {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
-                self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.name));
+                self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.display_name()));
             }
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::HookEnded { hook, outcome, took } => {
                 self.hook_ended(hook, outcome, self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)));
             }
             Event::DropFailed { hook, outcome } => {
-                let (name, place) = (hook.name, hook.place());
+                let (name, place) = (hook.display_name(), hook.place());
                 self.tell(Paint::Bad, &format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
             }
             Event::ValueHeld { hook, others } => self.tell(Paint::Bad, &held(hook, *others)),
@@ -239,7 +239,7 @@ impl Observer for Console {
             }
             Event::Service { hook, state: ServiceState::Stopping } => {
                 self.memory().stopping.push((hook, at));
-                self.tell(Paint::Plain, &format!("stop {}", hook.name));
+                self.tell(Paint::Plain, &format!("stop {}", hook.display_name()));
             }
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
@@ -250,7 +250,7 @@ impl Observer for Console {
 impl Console {
     /// Writes the state of a service. Its begin and its end are written as those of every hook.
     fn service(&self, hook: &HookMeta, state: &ServiceState) {
-        let name = hook.name;
+        let name = hook.display_name();
         match state {
             ServiceState::Running => self.write("running", Paint::Plain, name, ""),
             ServiceState::BackingOff { after, delay } => {
@@ -296,7 +296,7 @@ impl Console {
     }
 
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
-        let (name, took) = (hook.name, readable(took));
+        let (name, took) = (hook.display_name(), readable(took));
         match outcome {
             Outcome::Succeeded => self.write("done", Paint::Plain, &format!("{name} in {took}"), ""),
             Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),

@@ -274,7 +274,7 @@ impl Outcome {
 
     /// Returns the outcome with its hook and the hook's place, as every message about it has it.
     pub(crate) fn of(&self, hook: &HookMeta) -> String {
-        format!("hook `{}` ({}) {self}", hook.name(), hook.place())
+        format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
     }
 
     pub(crate) fn failed(error: &BoxError) -> Self {
@@ -333,7 +333,7 @@ const ABANDONED: &str = ", did not end and was abandoned";
 /// impl Observer for Metrics {
 ///     fn on_event(&self, at: Duration, event: &Event) {
 ///         if let Event::HookEnded { hook, took, .. } = event {
-///             println!("{at:?} {} took {took:?}", hook.name());
+///             println!("{at:?} {} took {took:?}", hook.display_name());
 ///         }
 ///     }
 /// }
@@ -367,7 +367,7 @@ pub(crate) fn over_budget(
     limits: &[ScaledLimit],
 ) -> String {
     let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| {
-        format!("`{}` has {} of its {}", hook.name(), readable(*has), readable(*limit))
+        format!("`{}` has {} of its {}", hook.display_name(), readable(*has), readable(*limit))
     };
     let grace = readable(grace);
     let mut parts: Vec<_> =
@@ -381,7 +381,7 @@ pub(crate) fn over_budget(
 
 /// Returns the warning of a value that others still hold.
 pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
-    let (name, place) = (hook.name(), hook.place());
+    let (name, place) = (hook.display_name(), hook.place());
     let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
     format!(
         "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \

@@ -96,7 +96,11 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub name: &'static str,
     #[doc(hidden)]
+    pub display_name: &'static str,
+    #[doc(hidden)]
     pub module: &'static str,
+    #[doc(hidden)]
+    pub origin: Origin,
     #[doc(hidden)]
     pub file: &'static str,
     #[doc(hidden)]
@@ -128,6 +132,24 @@ pub enum RunHandle {
     Service,
     /// [`Stop`]
     Stop,
+}
+
+/// Crate that a hook was compiled into, as far as cargo told the compiler.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Origin {
+    /// Name of the package.
+    pub package: Option<&'static str>,
+    /// Version of the package.
+    pub version: Option<&'static str>,
+    /// Name of the binary or example. `None` in a library, and in a test.
+    pub binary: Option<&'static str>,
+}
+
+impl Origin {
+    /// Of hooks that are made of data.
+    pub const UNKNOWN: Self = Self { package: None, version: None, binary: None };
 }
 
 /// Where a hook's edges are.
@@ -190,7 +212,9 @@ impl HookMeta {
             id,
             kind,
             name,
+            display_name: name,
             module,
+            origin: Origin::UNKNOWN,
             file: place.file(),
             line: place.line(),
             order: None,
@@ -214,6 +238,36 @@ impl HookMeta {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns the name that console lines, probes, spans, reports and the plan show.
+    ///
+    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name, as
+    /// much of the module's path stands before it as tells them apart. The hooks of a plan, of events
+    /// and of reports know it; `META` of a hook's type belongs to no plan, and shows the function's
+    /// name.
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Hook, Plan};
+    ///
+    /// mod store {
+    ///     #[lifecycle_runtime::on_startup]
+    ///     pub async fn db() {}
+    /// }
+    /// mod cache {
+    ///     #[lifecycle_runtime::on_startup]
+    ///     pub async fn db() {}
+    /// }
+    ///
+    /// let plan = Plan::new([store::db::META, cache::db::META])?;
+    /// let shown: Vec<_> = plan.hooks().iter().map(|hook| hook.display_name()).collect();
+    /// assert_eq!(shown, ["cache::db", "store::db"]);
+    /// assert_eq!(plan.hooks()[1].name(), "db");
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// ```
+    #[must_use]
+    pub const fn display_name(&self) -> &'static str {
+        self.display_name
     }
 
     /// The path of the module that the function stands in.

@@ -82,7 +82,7 @@ impl Live {
     fn own_waits(&self, state: State) -> Vec<String> {
         // No start waits for a health check.
         let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
-        let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
+        let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
         // A start waits for services to be ready, a stop for those that have been told.
         let is_awaited = |service: &ServiceReport| match service.state {
             ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
@@ -91,11 +91,13 @@ impl Live {
         };
         let services = self.services().into_iter().filter(is_awaited);
         let services = services.map(|service| match (&service.state, &service.last_error) {
-            (ServiceState::Stopping, _) => format!("{} {}", service.hook.name, readable(self.since(service.since))),
+            (ServiceState::Stopping, _) => {
+                format!("{} {}", service.hook.display_name(), readable(self.since(service.since)))
+            }
             (state, error) => {
                 let took = readable(self.since(service.began));
                 let why = error.as_ref().map(|error| format!(" ({state}: it {error})")).unwrap_or_default();
-                format!("{} {took}{why}", service.hook.name)
+                format!("{} {took}{why}", service.hook.display_name())
             }
         });
         hooks.chain(services).collect()
@@ -106,10 +108,12 @@ impl Live {
         let ails = |service: ServiceReport| {
             let why = match (&service.state, service.last_error) {
                 (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => format!(": it {error}"),
-                (ServiceState::Failed, Some(error)) => return format!("service `{}` {error}", service.hook.name),
+                (ServiceState::Failed, Some(error)) => {
+                    return format!("service `{}` {error}", service.hook.display_name());
+                }
                 _ => String::new(),
             };
-            format!("service `{}` is {}{why}", service.hook.name, service.state)
+            format!("service `{}` is {}{why}", service.hook.display_name(), service.state)
         };
         let is_ailing = |service: &ServiceReport| {
             let is_up = matches!(service.state, ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped);
@@ -121,7 +125,7 @@ impl Live {
     /// Why a start has failed: of a service that never came up also how its last run ended.
     pub(crate) fn why_failed(&self, reason: &str) -> String {
         let of = |service: ServiceReport| {
-            let about = format!("hook `{}` ({}) ", service.hook.name, service.hook.place());
+            let about = format!("hook `{}` ({}) ", service.hook.display_name(), service.hook.place());
             service.last_error.filter(|_| reason.starts_with(&about)).map(|error| about + &error)
         };
         self.services().into_iter().find_map(of).unwrap_or_else(|| reason.to_owned())
@@ -144,13 +148,12 @@ impl Live {
             _ => "waiting for",
         };
         let took = readable(self.since(since));
-        let hooks = self
-            .running()
-            .into_iter()
-            .map(|(hook, running)| format!("{} ({}, #[{}]) {}", hook.name, hook.place(), hook.kind, readable(running)));
+        let hooks = self.running().into_iter().map(|(hook, running)| {
+            format!("{} ({}, #[{}]) {}", hook.display_name(), hook.place(), hook.kind, readable(running))
+        });
         let services = self.services().into_iter().filter(ServiceReport::is_alive).map(|service| {
             let (hook, since) = (service.hook, readable(self.since(service.since)));
-            format!("{} ({}, #[{}]) {} {since}", hook.name, hook.place(), hook.kind, service.state)
+            format!("{} ({}, #[{}]) {} {since}", hook.display_name(), hook.place(), hook.kind, service.state)
         });
         let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).collect();
         match &now[..] {
@@ -164,7 +167,7 @@ impl Live {
         let elapsed = self.began.elapsed();
         let running = self.recorder.running().into_iter();
         let mut running: Vec<_> = running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
-        running.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.name.cmp(b.0.name)));
+        running.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.display_name().cmp(b.0.display_name())));
         running
     }
 

@@ -5,8 +5,10 @@
 mod budget;
 mod build;
 mod check;
+mod clash;
 mod graph;
 mod json;
+mod names;
 mod render;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -66,11 +68,13 @@ impl Plan {
     /// Every problem that the compiler could not see, each with both places.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
-        let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order(), hook.file, hook.line);
-        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)));
+        let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order());
+        let crate_and_line = |hook: &HookMeta| (hook.origin, hook.file, hook.line);
+        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)).then_with(|| crate_and_line(a).cmp(&crate_and_line(b))));
         let mut problems = check::one_hook_per_path(&hooks);
         // Stable: those of one order stay sorted by path.
         sort(&mut hooks, &|a, b| (a.kind, a.order()).cmp(&(b.kind, b.order())));
+        names::tell_apart(&mut hooks);
         for (at, hook) in hooks.iter().enumerate() {
             index.insert(hook.id, at);
         }
@@ -175,6 +179,11 @@ impl Plan {
         Timetable::new(self, self.settings)
     }
 
+    /// Returns the hook as it is planned, with its display name, for one that a planned hook names.
+    pub(crate) fn planned(&self, hook: &'static HookMeta) -> &'static HookMeta {
+        self.position(hook.id).map_or(hook, |at| self.hooks[at])
+    }
+
     /// What hooks of this kind do, and what each step waits for.
     pub(crate) fn graph(&self, kind: Kind) -> &Graph {
         &self.graphs[kind as usize]
@@ -233,9 +242,9 @@ fn of_kind<'h>(
 /// What people call a step.
 fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     match step {
-        Step::Run(hook) => hooks[hook].name.to_owned(),
-        Step::Stop(hook) => format!("stop {}", hooks[hook].name),
-        Step::Drop(hook) => format!("drop {}", hooks[hook].name),
+        Step::Run(hook) => hooks[hook].display_name.to_owned(),
+        Step::Stop(hook) => format!("stop {}", hooks[hook].display_name),
+        Step::Drop(hook) => format!("drop {}", hooks[hook].display_name),
         Step::Barrier(Behind::Orders) => "the lower orders".to_owned(),
         Step::Barrier(Behind::Services) => "the services".to_owned(),
     }

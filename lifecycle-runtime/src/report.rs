@@ -145,7 +145,7 @@ impl fmt::Display for Report {
     /// A few lines for people: what went wrong, what took longest, the exit code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failed in self.failures() {
-            let (name, place) = (failed.hook.name(), failed.hook.place());
+            let (name, place) = (failed.hook.display_name(), failed.hook.place());
             let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
             let line = format!("{what} `{name}` ({place}) {}", failed.outcome);
             writeln!(f, "{}", printable(&line))?;
@@ -181,10 +181,11 @@ impl Report {
         lines.extend(self.traffic.failures());
         lines.extend(self.traffic.left());
         if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {
-            let hooks = self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.name(), readable(*took)));
+            let hooks =
+                self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.display_name(), readable(*took)));
             lines.push(format!("the stop's hooks took their time in: {}", listed(&hooks.collect::<Vec<_>>(), " → ")));
         }
-        let failed: Vec<_> = self.failures().map(|failed| failed.hook.name()).collect();
+        let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
         let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
         let when = if self.interrupted { " during the start" } else { "" };
         lines.push(format!("stopped ({cause}){when} in {}{failed}, exit code {}", readable(self.stop_took), self.exit));

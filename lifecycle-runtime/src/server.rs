@@ -67,7 +67,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 /// let http = Http::new(|| App::new())
 ///     .bind("127.0.0.1:8080")
 ///     .bind("unix:/tmp/app.sock")
-///     .workers(2_usize)
+///     .workers(2)
 ///     .keep_alive(Duration::from_secs(30));
 /// let lifecycle = Lifecycle::new().http(http);
 /// ```
@@ -179,7 +179,7 @@ impl Http {
 
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
-        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes)).bind(address).workers(1_usize);
+        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes)).bind(address).workers(1);
         let settings = Settings { reserve: ADMIN_RESERVE, ..http.settings };
         Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
@@ -324,13 +324,25 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_plain_numbers() {
+        let http = Http::new(App::new).workers(2).max_connections(100).max_connection_rate(10).backlog(64);
+        let http = http.worker_max_blocking_threads(4).h1_write_buffer_size(4096);
+        #[cfg(feature = "http2")]
+        let http = http.h2_initial_window_size(65_535).h2_initial_connection_window_size(65_535);
+        assert_eq!(http.settings.workers(), 2);
+        assert_eq!(http.settings.problem(), None);
+    }
+
+    #[test]
     fn a_server_that_could_serve_nothing_is_refused_before_anything_runs() {
         let http = || Http::new(App::new);
-        check(http().workers(0_usize), "`workers` of a server is 0, and nothing could be served; give it at least 1");
-        check(
-            http().max_connections(0_usize),
-            "`max_connections` of a server is 0, and nothing could be served; give it at least 1",
-        );
-        check(http().workers(513_usize), "513 workers are too many for a server; give it at most 512");
+        let workers = "expected a number of threads from 1 to 512";
+        check(http().workers(0), &format!("`workers` of a server is 0: nothing would be served; {workers}"));
+        check(http().workers(513), &format!("`workers` of a server is 513: too many for one server; {workers}"));
+        let zero = |name| format!("`{name}` of a server is 0: nothing would be served; expected at least 1");
+        check(http().max_connections(0), &zero("max_connections"));
+        check(http().max_connection_rate(0), &zero("max_connection_rate"));
+        check(http().worker_max_blocking_threads(0), &zero("worker_max_blocking_threads"));
+        check(http().h1_write_buffer_size(0), &zero("h1_write_buffer_size"));
     }
 }

@@ -12,9 +12,11 @@ impl Observer for Trace {
     fn on_event(&self, _: Duration, event: &Event) {
         match event {
             Event::State(state) => tracing::info!(%state, "state"),
-            Event::HookStarted { hook } => tracing::debug!(hook = hook.name, kind = %hook.kind, "hook started"),
+            Event::HookStarted { hook } => {
+                tracing::debug!(hook = hook.display_name(), kind = %hook.kind, "hook started");
+            }
             Event::HookEnded { hook, outcome, took } => {
-                let (name, kind) = (hook.name, hook.kind);
+                let (name, kind) = (hook.display_name(), hook.kind);
                 match outcome {
                     _ if hook.kind == Kind::HealthCheck => {
                         tracing::debug!(hook = name, %kind, ?took, %outcome, "health checked");
@@ -26,16 +28,21 @@ impl Observer for Trace {
                     _ => tracing::warn!(hook = name, %kind, ?took, %outcome, "hook ended early"),
                 }
             }
-            Event::Health { hook, passes: true, .. } => tracing::info!(hook = hook.name, "health check passes"),
+            Event::Health { hook, passes: true, .. } => {
+                tracing::info!(hook = hook.display_name(), "health check passes");
+            }
             Event::Health { hook, error, .. } => {
-                tracing::error!(hook = hook.name, place = hook.place(), error, "health check fails");
+                tracing::error!(hook = hook.display_name(), place = hook.place(), error, "health check fails");
             }
             Event::Service { hook, state: ServiceState::BackingOff { after, delay } } => {
-                tracing::warn!(hook = hook.name, place = hook.place(), outcome = %after, ?delay, "service backs off");
+                let name = hook.display_name();
+                tracing::warn!(hook = name, place = hook.place(), outcome = %after, ?delay, "service backs off");
             }
-            Event::Service { hook, state } => tracing::info!(hook = hook.name, %state, "service"),
-            Event::ValueHeld { hook, others } => tracing::warn!(hook = hook.name, others, "value still held"),
-            Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
+            Event::Service { hook, state } => tracing::info!(hook = hook.display_name(), %state, "service"),
+            Event::ValueHeld { hook, others } => tracing::warn!(hook = hook.display_name(), others, "value still held"),
+            Event::DropFailed { hook, outcome } => {
+                tracing::error!(hook = hook.display_name(), %outcome, "value not dropped");
+            }
             Event::Listening { url } => tracing::info!(url, "listening"),
             Event::AcceptFailed { error } => tracing::error!(error, "can't accept connections"),
             Event::AcceptRecovered { after } => tracing::info!(?after, "accepting connections again"),
@@ -59,7 +66,8 @@ impl Observer for Trace {
                 tracing::info!(finished, cut, refused, failed, workers_left, ?took, "drained");
             }
             Event::BudgetExceeded { needed, grace, requests, limits } => {
-                let limits: Vec<_> = limits.iter().map(|limit| (limit.hook.name, limit.has, limit.limit)).collect();
+                let limits: Vec<_> =
+                    limits.iter().map(|limit| (limit.hook.display_name(), limit.has, limit.limit)).collect();
                 tracing::warn!(?needed, ?grace, ?requests, ?limits, "the stop may take longer than the grace period");
             }
         }

@@ -43,6 +43,8 @@ const MACROS: [(bool, &[&str]); 1] = [(
         "words",
         "duration",
         "signal",
+        "invisible",
+        "surroundings",
         "value",
         "args",
         "signature",

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn service() -> Lifecycle {
-    Lifecycle::new().http(Http::new(api::app).workers(3_usize))
+    Lifecycle::new().http(Http::new(api::app).workers(3))
 }
 
 #[cfg(test)]

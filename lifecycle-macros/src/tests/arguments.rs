@@ -4,60 +4,22 @@ use super::{errors, expand, expand_test};
 use crate::args::Args;
 use crate::duration;
 use crate::errors::Errors;
-use crate::kind::Kind;
+use crate::kind::{Kind, Syntax};
 
 #[test]
 fn durations() {
-    let cases = [
-        ("250ms", Ok(250)),
-        ("1ms", Ok(1)),
-        ("5s", Ok(5_000)),
-        ("05s", Ok(5_000)),
-        ("2m", Ok(120_000)),
-        ("1h", Ok(3_600_000)),
-        ("1m30s", Ok(90_000)),
-        ("1h1m1s1ms", Ok(3_661_001)),
-        ("1h1ms", Ok(3_600_001)),
-        ("0s5ms", Ok(5)),
-        ("90s", Ok(90_000)),
-        ("18446744073709551615ms", Ok(u64::MAX)),
-        ("18446744073709551616ms", Err("too long")),
-        ("18446744073709551615ms1s", Err("once, the largest first")),
-        ("5124095576030h", Ok(5_124_095_576_030 * 3_600_000)),
-        ("5124095576031h", Err("too long")),
-        ("5124095576030h26m", Err("too long")),
-        ("", Err("is empty")),
-        ("0", Err("not a duration")),
-        ("0s", Err("is zero")),
-        ("0h0m0s0ms", Err("is zero")),
-        ("5", Err("not a duration")),
-        ("s", Err("not a duration")),
-        ("abc", Err("not a duration")),
-        ("5 s", Err("not a duration")),
-        ("5s ", Err("not a duration")),
-        (" 5s", Err("not a duration")),
-        ("5 seconds", Err("not a duration")),
-        ("-5s", Err("not a duration")),
-        ("+5s", Err("not a duration")),
-        ("1.5s", Err("not a duration")),
-        ("1_000ms", Err("not a duration")),
-        ("5s,", Err("not a duration")),
-        ("٥s", Err("not a duration")),
-        ("5µs", Err("not a duration")),
-        ("5us", Err("unknown unit `us`")),
-        ("5S", Err("unknown unit `S`")),
-        ("5sec", Err("unknown unit `sec`")),
-        ("1d", Err("unknown unit `d`")),
-        ("5s5s", Err("once, the largest first")),
-        ("30s1m", Err("once, the largest first")),
-    ];
-    for (text, expected) in cases {
-        match (duration::parse(text, "so"), expected) {
-            (Ok(millis), Ok(expected)) => assert_eq!(millis, expected, "{text:?}"),
-            (Err(message), Err(part)) => assert!(message.contains(part), "{text:?}: {message}"),
-            (got, expected) => panic!("{text:?}: {got:?}, expected {expected:?}"),
+    let table = include_str!("../../../tests/durations.txt");
+    for line in table.lines().filter(|line| line.starts_with('"')) {
+        let (text, expected) = line[1..].rsplit_once("\" ").expect("a text and what comes of it");
+        match (duration::parse(text, "so"), expected.split_at(2)) {
+            (Err(message), ("= ", "0")) => assert_eq!(message, "the duration is zero: so", "{line}"),
+            (Ok(millis), ("= ", expected)) => assert_eq!(millis.to_string(), expected, "{line}"),
+            (Err(message), ("! ", part)) => assert!(message.contains(part), "{line}: {message}"),
+            (got, _) => panic!("{line}: {got:?}"),
         }
     }
+    let empty = duration::parse("", "so").expect_err("nothing");
+    assert!(empty.starts_with("the duration is empty"), "{empty}");
 }
 
 /// What is understood, as text: `order timeout after before of crate`.
@@ -248,4 +210,22 @@ fn a_test_takes_keys_of_its_own() {
     let hook = errors(expand(Kind::Startup, "setup = a", "#[test] async fn b() {}"));
     assert!(hook[0].starts_with("a function is one hook, and this one is under `#[on_startup]` already"), "{hook:?}");
     assert!(hook[1].starts_with("`setup` is a key of `#[lifecycle_runtime::test]`; `#[on_startup]` takes"), "{hook:?}");
+}
+
+#[test]
+fn a_key_of_another_attribute_is_one_mistake_whose_message_lists_the_own_keys() {
+    let all: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| kind.syntax().keys).chain(Syntax::TEST.keys).collect();
+    for kind in Kind::ALL {
+        let Syntax { attribute, keys: own, takes_signal, .. } = kind.syntax();
+        let signal = if takes_signal { "SIGHUP, " } else { "" };
+        for key in all.iter().filter(|key| !own.contains(key)) {
+            // The value would be a mistake as well.
+            let text = format!("{signal}{} = ?", key.name());
+            let errors = understood(kind, &text).expect_err(&text);
+            assert_eq!(errors.len(), 1, "#[{attribute}({text})]: {errors:?}");
+            assert!(errors[0].contains(&format!("`#[{attribute}]` takes ")), "#[{attribute}({text})]: {errors:?}");
+            let listed = own.iter().all(|own| errors[0].contains(&format!("`{}`", own.name())));
+            assert!(listed, "#[{attribute}({text})]: {errors:?}");
+        }
+    }
 }

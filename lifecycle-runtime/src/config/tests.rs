@@ -21,8 +21,10 @@ fn every_problem_is_named_with_what_is_valid() {
     let error = check(&[("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_GRACEE", "1s"), ("LIFECYCLE_WORKERS", "0")]);
     let error = error.expect_err("three problems");
     let lines: Vec<_> = error.lines().collect();
-    assert!(lines[0].starts_with("LIFECYCLE_GRACE=soon: "), "{error}");
-    assert!(lines[0].ends_with("expected a duration such as 250ms, 5s or 2m"), "{error}");
+    assert_eq!(
+        lines[0],
+        "LIFECYCLE_GRACE=soon: `soon` is not a duration; expected a duration such as 250ms, 5s or 1m30s"
+    );
     assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE, did you mean LIFECYCLE_GRACE?");
     assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads from 1 to 512");
     assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
@@ -57,7 +59,7 @@ fn the_readme_has_each_variable_and_its_default() {
         if let Some(time) = time {
             // `25 s, inside …`
             let told = default.split(',').next().unwrap_or_default();
-            assert_eq!(humantime::parse_duration(told), Ok(time), "{row}");
+            assert_eq!(duration::parse(&told.replace(' ', "")), Ok(time), "{row}");
         }
         if let Some(on) = switch {
             assert_eq!(default, if on { "on" } else { "off" }, "{row}");
@@ -71,7 +73,7 @@ fn the_readme_has_each_variable_and_its_default() {
 #[test]
 fn no_time_is_too_long_to_be_told() {
     let forever = Config { grace: Duration::MAX, startup_timeout: Duration::MAX, ..Config::default() };
-    let config = forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "500000000000years".to_owned())]);
+    let config = forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "5000000000000h".to_owned())]);
     let config = config.expect("valid");
     assert_eq!((config.grace, config.startup_timeout, config.drain_timeout), (LONGEST, LONGEST, Some(LONGEST)));
 }
@@ -201,7 +203,7 @@ fn the_time_that_idle_connections_are_kept_is_one_or_off() {
     assert_eq!(kept("620s"), Ok(Some(Duration::from_secs(620))));
     assert_eq!(kept("off"), Ok(Some(Duration::ZERO)));
     let error = kept("on").expect_err("neither");
-    assert!(error.ends_with("expected off or a duration such as 250ms, 5s or 2m"), "{error}");
+    assert!(error.ends_with("expected off or a duration such as 250ms, 5s or 1m30s"), "{error}");
 }
 
 #[test]

@@ -284,3 +284,18 @@ fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
     }
     assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\n");
 }
+
+#[test]
+fn hooks_of_one_name_are_told_apart_by_their_modules() {
+    let plan = sample::plan("start store::db; start cache::db; check store::ping; check cache::ping").expect("valid");
+    let output = Slow::default();
+    let console = Console::to(output.clone(), Style { colour: false });
+    for &hook in plan.hooks() {
+        console.on_event(Duration::ZERO, &Event::HookStarted { hook });
+        let took = Duration::from_secs(1);
+        console.on_event(took, &Event::HookEnded { hook, outcome: Outcome::Succeeded, took });
+    }
+    console.flush(Duration::from_secs(60));
+    let written = output.0.lock().expect("no panic").replace("lifecycle: ", "");
+    assert_eq!(written, "start cache::db\ndone cache::db in 1 s\nstart store::db\ndone store::db in 1 s\n");
+}

@@ -119,7 +119,7 @@ impl Crew {
     /// Starts a task, which has this time.
     pub(crate) fn begin(&mut self, step: usize, hook: &'static HookMeta, task: Task, now: Instant, time: Time) {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
+        let span = tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));

@@ -42,7 +42,7 @@ pub(crate) struct Awaited(Arc<Mutex<Vec<(&'static HookMeta, usize)>>>);
 impl Awaited {
     /// Returns what is waited for: ``the value of `db`, which 2 others still hold``.
     pub(crate) fn now(&self) -> Vec<String> {
-        let text = |&(hook, others): &(&'static HookMeta, usize)| match (hook.name(), others) {
+        let text = |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
             (name, 0) => format!("the drop of the value of `{name}`"),
             (name, 1) => format!("the value of `{name}`, which 1 other still holds"),
             (name, others) => format!("the value of `{name}`, which {others} others still hold"),

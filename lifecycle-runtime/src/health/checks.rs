@@ -119,7 +119,7 @@ impl Check {
     }
 
     fn reason(&self) -> String {
-        let name = self.hook.name();
+        let name = self.hook.display_name();
         match self.last.as_ref().and_then(|last| last.error.as_deref()) {
             Some(error) => format!("health check `{name}` {error}"),
             None => format!("health check `{name}` has not passed yet"),
@@ -133,7 +133,7 @@ impl Check {
             (_, false) => Status::Fail,
         };
         Told {
-            name: self.hook.name(),
+            name: self.hook.display_name(),
             status,
             last_error: self.last.as_ref().and_then(|last| last.error.clone()),
             age: self.last.as_ref().map(|last| now.saturating_duration_since(last.ended)),

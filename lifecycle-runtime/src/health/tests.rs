@@ -169,3 +169,21 @@ fn only_what_changes_is_news() {
         }
     }
 }
+
+#[test]
+fn checks_are_told_by_the_names_that_tell_them_apart() {
+    let named = |id, display_name| {
+        let name = "ping";
+        &*Box::leak(Box::new(HookMeta { name, display_name, ..*hook(id, "readiness", 1) }))
+    };
+    let hooks = [named("a", "cache::ping"), named("b", "store::ping")];
+    let checks = Checks::new(hooks);
+    checks.record(hooks[0], &Outcome::Failed { error: "gone".to_owned() }, Duration::ZERO);
+    let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    let body = health.answer(Readiness, Audience::Operators).body;
+    let reason = r#""reason":"health check `cache::ping` failed: gone""#;
+    for text in [reason, r#""name":"cache::ping""#, r#""name":"store::ping""#] {
+        assert!(body.contains(text), "no {text} in {body}");
+    }
+}

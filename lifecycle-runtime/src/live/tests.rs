@@ -77,3 +77,21 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     tell(&Event::Service { hook, state: ServiceState::Stopping });
     assert_eq!(live.waits(), ["svc 100 ms"]);
 }
+
+#[test]
+fn what_is_waited_for_is_told_apart_by_its_module() {
+    let plan = sample::plan("service store::sync; service cache::sync; start sync").expect("valid");
+    let recorder = Recorder::new(3);
+    let live = Live::new(recorder.clone());
+    for &hook in plan.hooks() {
+        recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
+    }
+    for &hook in &plan.hooks()[1..] {
+        recorder.on_event(Duration::ZERO, &Event::Service { hook, state: ServiceState::Starting });
+    }
+    let waits = live.waits().join(", ");
+    for name in ["app::sync ", "cache::sync ", "store::sync "] {
+        assert!(waits.contains(name), "no {name}in {waits}");
+    }
+    assert_eq!(live.ailing_services(), ["service `cache::sync` is starting", "service `store::sync` is starting"]);
+}

@@ -1,7 +1,7 @@
 //! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the compiler has checked.
 
 use super::graph::{Graph, Step};
-use super::label;
+use super::{clash, label};
 use crate::hook::{HookMeta, Kind};
 use crate::id::HookMap;
 
@@ -23,11 +23,7 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
 /// Reports and settings name hooks by their path. These are sorted by it.
 pub(super) fn one_hook_per_path(hooks: Hooks<'_>) -> Vec<String> {
     let same = |pair: &&[&HookMeta]| pair[0].name == pair[1].name && pair[0].module == pair[1].module;
-    let problem = |pair: &[&HookMeta]| {
-        let (path, first, second) = (pair[0].path(), pair[0].place(), pair[1].place());
-        format!("two hooks have the path `{path}`: {first} and {second}; rename one of them")
-    };
-    hooks.windows(2).filter(same).map(problem).collect()
+    clash::describe(hooks.windows(2).filter(same).map(|pair| (pair[0], pair[1])))
 }
 
 /// A value ends once.
@@ -173,7 +169,7 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
 }
 
 fn named(hook: &HookMeta) -> String {
-    format!("`{}` ({})", hook.name, hook.place())
+    format!("`{}` ({})", hook.display_name, hook.place())
 }
 
 fn under(kind: Kind) -> String {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
-use crate::config::PlanFormat;
+use crate::config::{PlanFormat, written};
 use crate::hook::{HookMeta, Kind};
 
 impl fmt::Display for Plan {
@@ -135,21 +135,21 @@ impl Plan {
             let _ = write!(details, "  on {signal}");
         }
         if let Some(check) = hook.health_check() {
-            let every = humantime::format_duration(check.interval);
+            let every = written(check.interval);
             let _ = write!(details, "  {} every {every}  failures {}", check.kind.name(), check.failures);
         }
         if let (Step::Run(_), Some(service)) = (graph.steps()[step], hook.service()) {
             let _ = write!(details, "  service  restart {}", service.restart.name());
         } else if let Some(timeout) = hook.timeout() {
-            let _ = write!(details, "  timeout {}", humantime::format_duration(timeout));
+            let _ = write!(details, "  timeout {}", written(timeout));
         }
         if let Some(reserve) =
             hook.reserve.filter(|_| hook.kind != Kind::Service || matches!(graph.steps()[step], Step::Stop(_)))
         {
-            let _ = write!(details, "  reserve {}", humantime::format_duration(reserve));
+            let _ = write!(details, "  reserve {}", written(reserve));
         }
         if let Some(resource) = hook.of() {
-            let _ = write!(details, "  teardown of {}", resource.name);
+            let _ = write!(details, "  teardown of {}", self.planned(resource).display_name);
         }
         details
     }

@@ -4,7 +4,7 @@
 //! `order N`, `timeout MILLIS`, `reserve MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
 //! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`, `backoff MILLIS..MILLIS`,
 //! `most NUMBER/MILLIS`, `exit WORD`, `told drain`, and `handle` if it takes its handle;
-//! and `stops` if it takes `Stop`. Hooks may be named before they are written.
+//! and `stops` if it takes `Stop`. A name may have modules before it: `store::db`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -56,9 +56,9 @@ fn make(
     let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
     let kind = kind.unwrap_or_else(|| panic!("{} {name}: not a kind of hook", words[0]));
     let id = HookId::number(number as u64);
-    let mut hook = HookMeta::new(id, kind, leak(name.to_owned().into_boxed_str()), "app", |_| {
-        Task::future(async { Ok(Value::new(())) })
-    });
+    let path: &str = leak(format!("app::{name}").into_boxed_str());
+    let (module, last) = path.rsplit_once("::").expect("a path");
+    let mut hook = HookMeta::new(id, kind, last, module, |_| Task::future(async { Ok(Value::new(())) }));
     hook.file = "app.rs";
     hook.line = u32::try_from(number + 1).expect("a short text");
 

@@ -3,6 +3,7 @@
 mod background;
 mod budget;
 mod model;
+mod names;
 
 use std::time::Duration;
 
@@ -278,13 +279,6 @@ fn all_problems_are_reported_at_once() {
         .expect_err("three problems");
     assert_eq!(error.problems().len(), 3, "{error}");
     assert!(error.problems()[0].starts_with("`db` (app.rs:1) has two teardowns: `a` (app.rs:2) and `b` (app.rs:3);"));
-}
-
-#[test]
-fn one_path_is_one_hook() {
-    let (one, other) = (hooks("start a")[0], hooks("start x; start a")[1]);
-    let error = Plan::new([one, other]).expect_err("two hooks of one path");
-    assert_eq!(error.problems(), ["two hooks have the path `app::a`: app.rs:1 and app.rs:2; rename one of them"]);
 }
 
 #[test]

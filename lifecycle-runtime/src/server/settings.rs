@@ -11,7 +11,7 @@ use actix_web::http::header::HeaderValue;
 use tokio::sync::Semaphore;
 
 use super::Http;
-use crate::config::{Config, LONGEST, MAX_WORKERS};
+use crate::config::{Config, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,8 @@ macro_rules! settings {
         #[derive(Default)]
         pub(super) struct Settings {
             $($(#[cfg(feature = $feature)])? pub(super) $name: Option<$ty>,)+
+            pub(super) keep_alive: Option<KeepAlive>,
+            pub(super) server_hostname: Option<String>,
             pub(super) on_connect: Option<OnConnect>,
             /// Number of connections that are accepted even when the process has no descriptor left.
             pub(super) reserve: usize,
@@ -46,8 +48,8 @@ macro_rules! settings {
                 $(#[doc = $doc])+
                 $(#[cfg(feature = $feature)])?
                 #[must_use]
-                pub fn $name(mut self, value: impl Into<$ty>) -> Self {
-                    self.settings.$name = Some(value.into());
+                pub fn $name(mut self, value: $ty) -> Self {
+                    self.settings.$name = Some(value);
                     self
                 }
             )+
@@ -56,15 +58,9 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The number of worker threads; the number of processors by default. `LIFECYCLE_WORKERS` overrides it.
+    /// The number of worker threads, 1 to 512; the number of processors by default.
+    /// `LIFECYCLE_WORKERS` overrides it. Any other number is refused with exit code 2.
     workers: usize;
-    /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has
-    /// 5 s. `LIFECYCLE_KEEP_ALIVE` overrides it.
-    ///
-    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this
-    /// server (60 s with most): if the server closes first, a request may be on its way, and its
-    /// client gets 502.
-    keep_alive: KeepAlive;
     /// Sends small writes at once (`TCP_NODELAY`); on by default.
     tcp_nodelay: bool;
     /// The number of connections that may wait; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
@@ -98,8 +94,6 @@ settings! {
     h2_initial_connection_window_size: u32, if "http2";
     /// Time for a TLS handshake; 3 s by default.
     tls_handshake_timeout: Duration, if "rustls";
-    /// The host name for URLs that the app generates; the socket's address by default.
-    server_hostname: String;
 }
 
 /// What is not set is as in `HttpServer`, but `keep_alive`; what actix-http knows the default of is
@@ -137,7 +131,7 @@ impl Settings {
     }
 
     pub(super) fn max_connection_rate(&self) -> usize {
-        self.max_connection_rate.unwrap_or(256).clamp(1, Semaphore::MAX_PERMITS)
+        self.max_connection_rate.unwrap_or(256).min(Semaphore::MAX_PERMITS)
     }
 
     pub(super) fn max_blocking_threads(&self) -> usize {
@@ -164,23 +158,45 @@ impl Settings {
 
     /// Returns a mistake in the settings, by which actix-web would panic or serve nothing.
     pub(super) fn problem(&self) -> Option<String> {
+        let fault = |name: &str, count, fault: &str, expected: &str| {
+            Some(format!("`{name}` of a server is {count}: {fault}; expected {expected}"))
+        };
+        if let Some(workers) = self.workers
+            && let Err(reason) = worker_count(workers)
+        {
+            return fault("workers", workers, reason, WORKERS);
+        }
         let counts = [
-            ("workers", self.workers),
             ("worker_max_blocking_threads", self.worker_max_blocking_threads),
             ("max_connections", self.max_connections),
+            ("max_connection_rate", self.max_connection_rate),
             ("h1_write_buffer_size", self.h1_write_buffer_size),
         ];
-        let zero = counts.into_iter().find(|(_, count)| *count == Some(0));
-        let zero =
-            zero.map(|(name, _)| format!("`{name}` of a server is 0, and nothing could be served; give it at least 1"));
-        let many = self.workers.filter(|workers| *workers > MAX_WORKERS);
-        zero.or(
-            many.map(|workers| format!("{workers} workers are too many for a server; give it at most {MAX_WORKERS}"))
-        )
+        let (zero, _) = counts.into_iter().find(|(_, count)| *count == Some(0))?;
+        fault(zero, 0, NOTHING_SERVED, "at least 1")
     }
 }
 
 impl Http {
+    /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has
+    /// 5 s. `LIFECYCLE_KEEP_ALIVE` overrides it.
+    ///
+    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this
+    /// server (60 s with most): if the server closes first, a request may be on its way, and its
+    /// client gets 502.
+    #[must_use]
+    pub fn keep_alive(mut self, value: impl Into<KeepAlive>) -> Self {
+        self.settings.keep_alive = Some(value.into());
+        self
+    }
+
+    /// The host name for URLs that the app generates; the socket's address by default.
+    #[must_use]
+    pub fn server_hostname(mut self, value: impl Into<String>) -> Self {
+        self.settings.server_hostname = Some(value.into());
+        self
+    }
+
     /// Calls this when a client connects, as `HttpServer::on_connect` does: to put data into a connection's extensions.
     #[must_use]
     pub fn on_connect(mut self, call: impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static) -> Self {

@@ -28,7 +28,7 @@ pub(super) struct Main {
 
 impl Main {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
-        let span = tracing::info_span!("hook", name = hook.name, kind = hook.kind.attribute());
+        let span = tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         match task {
             Task::Future(future) => {
                 let task = hooks.spawn(caught(future).instrument(span));
@@ -38,7 +38,7 @@ impl Main {
             Task::Blocking(work) => {
                 let (teller, told) = oneshot::channel();
                 let runtime = hooks.handle().clone();
-                let thread = thread(hook.name, move || {
+                let thread = thread(hook.display_name(), move || {
                     // So that it may use the async runtime.
                     let _entered = runtime.enter();
                     let end = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| of_result(work().map(drop)))));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config::written;
 use crate::event::Outcome;
 use crate::hook::{Restart, Restarts as Most, ServicePolicy};
 
@@ -75,6 +76,6 @@ fn too_many(most: Most, last: &Outcome) -> Outcome {
         Outcome::Succeeded => "ended without an error".to_owned(),
         failed => failed.to_string(),
     };
-    let within = humantime::format_duration(most.within);
+    let within = written(most.within);
     Outcome::Failed { error: format!("{restarts} within {within} did not help, the last run {how}") }
 }

@@ -157,16 +157,16 @@ impl fmt::Display for Timeline {
 /// What a line says of an event; `None` for what says no more than its neighbours.
 fn line(event: &Event) -> Option<String> {
     let name = |hook: &HookMeta| match hook.kind() {
-        Kind::Service => format!("service {}", hook.name()),
-        _ => hook.name().to_owned(),
+        Kind::Service => format!("service {}", hook.display_name()),
+        _ => hook.display_name().to_owned(),
     };
     Some(match event {
         Event::State(state) => format!("— {state} —"),
         Event::HookStarted { hook } => format!("{} begins", name(hook)),
         Event::HookEnded { hook, outcome, took } => format!("{} {outcome} ({})", name(hook), readable(*took)),
-        Event::Health { hook, passes: true, .. } => format!("health check {} passes", hook.name()),
+        Event::Health { hook, passes: true, .. } => format!("health check {} passes", hook.display_name()),
         Event::Health { hook, error, .. } => {
-            format!("health check {} fails: {}", hook.name(), error.as_deref().unwrap_or("it has not passed"))
+            format!("health check {} fails: {}", hook.display_name(), error.as_deref().unwrap_or("it has not passed"))
         }
         Event::Service { state: ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed, .. } => {
             return None;
@@ -175,7 +175,7 @@ fn line(event: &Event) -> Option<String> {
             format!("{} {after}; again in {}", name(hook), readable(*delay))
         }
         Event::Service { hook, state } => format!("{} is {state}", name(hook)),
-        Event::DropFailed { hook, outcome } => format!("the drop of the value of {} {outcome}", hook.name()),
+        Event::DropFailed { hook, outcome } => format!("the drop of the value of {} {outcome}", hook.display_name()),
         Event::StartFailed { reason } => format!("the start failed: {reason}"),
         Event::StopBegun { cause, .. } => format!("stop: {cause}"),
         Event::Hurried => "hurried".to_owned(),

@@ -68,11 +68,11 @@ fn main() -> ExitCode {
     };
     let mut lifecycle = Lifecycle::of([db::META, close_db::META]);
     if let Ok(second) = std::env::var("SECOND") {
-        let http = Http::new(App::new).bind(second).workers(1_usize);
-        let first = Http::new(app).bind("127.0.0.1:0").workers(2_usize);
+        let http = Http::new(App::new).bind(second).workers(1);
+        let first = Http::new(app).bind("127.0.0.1:0").workers(2);
         lifecycle = lifecycle.http(first).http(http);
     } else {
-        lifecycle = lifecycle.http(Http::new(app).workers(2_usize));
+        lifecycle = lifecycle.http(Http::new(app).workers(2));
     }
     lifecycle.run()
 }

@@ -16,7 +16,7 @@ fn named(name: &'static str) -> Http {
 
 fn main() -> ExitCode {
     end_with_stdin();
-    let lifecycle = Lifecycle::of([]).http(named("first")).http(named("second").workers(1_usize));
+    let lifecycle = Lifecycle::of([]).http(named("first")).http(named("second").workers(1));
     match &*told_to("certificate") {
         "" => lifecycle.run(),
         path => {

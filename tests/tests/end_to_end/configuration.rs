@@ -148,7 +148,7 @@ fn a_setting_that_is_no_text_is_refused() {
 #[test]
 fn a_time_without_end_is_as_good_as_none() {
     for name in ["GRACE", "STARTUP_TIMEOUT", "DRAIN_TIMEOUT"] {
-        let start = program!("service").env(&format!("LIFECYCLE_{name}"), "500000000000years");
+        let start = program!("service").env(&format!("LIFECYCLE_{name}"), "5000000000000h");
         start.start().ready().stop().expect_code(0);
     }
 }
@@ -170,4 +170,18 @@ fn what_kubernetes_tells_of_services_keeps_no_program_from_starting() {
     let start = start.env("LIFECYCLE_WEB_SERVICE_PORT_HTTP", "80").env("LIFECYCLE_WEB_PORT", "tcp://10.0.0.1:80");
     let start = start.env("LIFECYCLE_WEB_PORT_80_TCP_ADDR", "10.0.0.1").env("LIFECYCLE_GRACE", "");
     start.start().ready().stop().expect_code(0);
+}
+
+#[test]
+fn workers_are_counted_alike_by_the_builder_and_by_the_environment() {
+    let expected = "expected a number of threads from 1 to 512";
+    for (workers, reason) in [("0", "nothing would be served"), ("513", "too many for one server")] {
+        let ended = program!("routes").args(&format!("workers={workers}")).end();
+        ended.expect_code(2).expect_said(&[
+            &format!("lifecycle: `workers` of a server is {workers}: {reason}; {expected}"),
+            "nothing was started, exit code 2",
+        ]);
+        let ended = refused(2, &[("LIFECYCLE_WORKERS", workers)], "");
+        ended.expect_said(&[&format!("LIFECYCLE_WORKERS={workers}: {reason}; {expected}")]);
+    }
 }

@@ -55,7 +55,7 @@ fn worker() -> String {
 
 #[tokio::test]
 async fn what_one_worker_has_opened_another_can_use_until_the_last_of_them_ends() {
-    let http = Http::new(|| App::new().service(open).service(use_late)).workers(2_usize);
+    let http = Http::new(|| App::new().service(open).service(use_late)).workers(2);
     let service = Lifecycle::of([]).http(http).quiet_window(Duration::from_millis(1));
     let app = TestApp::of(service).only::<echo>().listen().start().await;
     let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();

@@ -31,5 +31,5 @@ async fn receive(request: HttpRequest, body: String, seen: Dep<seen>) -> HttpRes
 }
 
 fn main() -> ExitCode {
-    Lifecycle::new().http(Http::new(|| App::new().service(receive)).bind("127.0.0.1:8081").workers(1_usize)).run()
+    Lifecycle::new().http(Http::new(|| App::new().service(receive)).bind("127.0.0.1:8081").workers(1)).run()
 }

@@ -369,3 +369,19 @@ async fn a_program_ends_when_all_its_services_are_done() {
     let played = Play::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
     assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
+    let plan =
+        "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
+    let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
+    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; cache::close fails";
+    let played = Play::new(&plan, behaviours).run().await;
+    for line in ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"] {
+        assert_eq!(played.count(line), 1, "{line}");
+    }
+    let report = played.report.to_string();
+    for text in ["hook `store::close` (app.rs:5) ", "hook `cache::close` (app.rs:6) failed: cache::close is broken"] {
+        assert!(report.contains(text), "no {text} in {report}");
+    }
+}

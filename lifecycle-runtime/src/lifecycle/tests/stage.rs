@@ -190,10 +190,10 @@ impl Script {
 fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
     let runs = Mutex::new(HashMap::new());
     Arc::new(move |hook, scope| {
-        let behaviour = behaviours.get(hook.name()).cloned().unwrap_or_default();
+        let behaviour = behaviours.get(hook.display_name()).cloned().unwrap_or_default();
         let run = {
             let mut runs = runs.lock().expect("no panic");
-            let run = runs.entry(hook.name()).or_insert(0);
+            let run = runs.entry(hook.display_name()).or_insert(0);
             *run += 1;
             *run - 1
         };
@@ -201,7 +201,7 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
         let behaviour = all[run.min(all.len() - 1)];
         let words: Vec<String> = behaviour.split(' ').map(str::to_owned).collect();
         let script = Arc::clone(&script);
-        let name = hook.name();
+        let name = hook.display_name();
         match words[0].as_str() {
             "blocks" => Task::blocking(move || {
                 script.write(&format!("0 {name} has a thread"));
@@ -272,15 +272,17 @@ impl Observer for Seen {
     fn on_event(&self, at: Duration, event: &Event) {
         self.0.events.lock().expect("no panic").push(event.clone());
         let what = match event {
-            Event::HookStarted { hook } => format!("+{}", hook.name()),
-            Event::HookEnded { hook, outcome, .. } => format!("{} {}", hook.name(), short(outcome)),
-            Event::DropFailed { hook, outcome } => format!("drop of {} {}", hook.name(), short(outcome)),
+            Event::HookStarted { hook } => format!("+{}", hook.display_name()),
+            Event::HookEnded { hook, outcome, .. } => format!("{} {}", hook.display_name(), short(outcome)),
+            Event::DropFailed { hook, outcome } => format!("drop of {} {}", hook.display_name(), short(outcome)),
             Event::State(State::Ready) => "ready".to_owned(),
-            Event::Health { hook, passes: true, .. } => format!("{} healthy", hook.name()),
-            Event::Health { hook, .. } => format!("{} unhealthy", hook.name()),
-            Event::Service { hook, state: ServiceState::Running } => format!("{} running", hook.name()),
-            Event::Service { hook, state: ServiceState::BackingOff { .. } } => format!("{} backs off", hook.name()),
-            Event::Service { hook, state: ServiceState::Stopping } => format!("-{}", hook.name()),
+            Event::Health { hook, passes: true, .. } => format!("{} healthy", hook.display_name()),
+            Event::Health { hook, .. } => format!("{} unhealthy", hook.display_name()),
+            Event::Service { hook, state: ServiceState::Running } => format!("{} running", hook.display_name()),
+            Event::Service { hook, state: ServiceState::BackingOff { .. } } => {
+                format!("{} backs off", hook.display_name())
+            }
+            Event::Service { hook, state: ServiceState::Stopping } => format!("-{}", hook.display_name()),
             Event::Hurried => "hurried".to_owned(),
             _ => return,
         };

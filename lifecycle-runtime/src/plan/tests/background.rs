@@ -153,7 +153,7 @@ fn a_plan_tells_when_its_recurring_hooks_run() {
 start
   nothing
 check
-  ping  app.rs:1  liveness every 1s 500ms  failures 2  timeout 200ms
+  ping  app.rs:1  liveness every 1s500ms  failures 2  timeout 200ms
 ready
   nothing
 signal

@@ -91,23 +91,27 @@ impl Edge {
             return self.text_without_hooks(plan);
         };
         if one == other {
-            return format!("it depends on when `{}` ({}) goes on", one.name(), one.place());
+            return format!("it depends on when `{}` ({}) goes on", one.display_name(), one.place());
         }
         let late = match first {
-            Action::Hook(_, What::Drop) => format!("the value of `{}` ({}) was dropped", one.name(), one.place()),
-            Action::Hook(_, What::GoOn(_)) => format!("`{}` ({}) went on", one.name(), one.place()),
-            _ => format!("`{}` ({}) ran", one.name(), one.place()),
+            Action::Hook(_, What::Drop) => {
+                format!("the value of `{}` ({}) was dropped", one.display_name(), one.place())
+            }
+            Action::Hook(_, What::GoOn(_)) => format!("`{}` ({}) went on", one.display_name(), one.place()),
+            _ => format!("`{}` ({}) ran", one.display_name(), one.place()),
         };
         let early = match then {
-            Action::Hook(_, What::Drop) => format!("the value of `{}` ({}) was dropped", other.name(), other.place()),
-            _ => format!("`{}` ({})", other.name(), other.place()),
+            Action::Hook(_, What::Drop) => {
+                format!("the value of `{}` ({}) was dropped", other.display_name(), other.place())
+            }
+            _ => format!("`{}` ({})", other.display_name(), other.place()),
         };
         format!("{late} after {early}; nothing orders them: {}", advice(first, one, then, other))
     }
 
     fn text_without_hooks(self, plan: &Plan) -> String {
         let name = |action: Action| match action.hook(plan) {
-            Some(hook) => format!("`{}` ({})", hook.name(), hook.place()),
+            Some(hook) => format!("`{}` ({})", hook.display_name(), hook.place()),
             None if action == Action::Test => "the test".to_owned(),
             None => "time".to_owned(),
         };
@@ -123,7 +127,7 @@ impl Edge {
 
 /// What to write so that the first comes before the other.
 fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> String {
-    let (one_name, other_name) = (one.name(), other.name());
+    let (one_name, other_name) = (one.display_name(), other.display_name());
     // What has to have ended before the value of a hook goes is what uses it.
     let used = match then {
         Action::Hook(_, What::Drop) => Some(other),
@@ -131,7 +135,7 @@ fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> Stri
     };
     match used {
         Some(used) if used != one => {
-            let used = used.name();
+            let used = used.display_name();
             return format!("take `Dep<{used}>` as an argument of `{one_name}`, or add `after = [{used}]` to it");
         }
         _ => {}
@@ -200,7 +204,7 @@ mod tests {
 
     fn check(plan: &str, first: (&str, What), then: (&str, What), expected: &str) {
         let plan = sample::plan(plan).expect("a valid plan");
-        let at = |name| plan.hooks().iter().position(|hook| hook.name() == name).expect("a hook");
+        let at = |name| plan.hooks().iter().position(|hook| hook.display_name() == name).expect("a hook");
         let action = |(name, what)| Action::Hook(at(name), what);
         assert_eq!(Edge { first: action(first), then: action(then) }.text(&plan), expected);
     }

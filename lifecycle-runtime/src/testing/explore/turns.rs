@@ -101,7 +101,7 @@ impl Taken {
                 .to_owned();
         }
         let advice = |hook: &&HookMeta| {
-            let (name, place) = (hook.name, hook.place());
+            let (name, place) = (hook.display_name(), hook.place());
             format!(
                 "what it does may depend on the service `{name}` ({place}): it is a plain `fn`, which has a thread of its own \
                  and waits for no turn: replace it by `replace::<{name}>(())`"

@@ -230,7 +230,7 @@ fn millis(text: &str) -> Option<Duration> {
 }
 
 fn server() -> Http {
-    let http = Http::new(|| App::new().configure(routes)).workers(2_usize);
+    let http = Http::new(|| App::new().configure(routes)).workers(2);
     match millis(&told_to("disconnect")) {
         Some(disconnect) => http.client_disconnect_timeout(disconnect),
         None => http,
@@ -256,7 +256,7 @@ fn main() -> ExitCode {
         http = http.websocket_close_spread(spread);
     }
     if let Ok(max) = told_to("max-connections").parse::<usize>() {
-        http = http.workers(1_usize).max_connections(max);
+        http = http.workers(1).max_connections(max);
     }
     let (certificate, secure) = (told_to("certificate"), told_to("secure"));
     let mut beside = None;
