@@ -267,7 +267,8 @@ fn address(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {
-    /// Plain lines, with the file and line of each hook: for reading.
+    /// Plain lines, with the file and line of each hook: for reading. Of the keys of an attribute they
+    /// show what is not the default.
     Text,
     /// The same lines with the module of each hook instead, for a file that is kept and compared: they change with the plan, and
     /// not with the code around it. One hook is one line, wherever the code is built and in whatever order it is linked.

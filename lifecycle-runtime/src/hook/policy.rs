@@ -100,6 +100,16 @@ pub enum OnExit {
     Ignore,
 }
 
+impl OnExit {
+    /// Returns the word for it in the attribute.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
 /// What a health check is for, and when it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
