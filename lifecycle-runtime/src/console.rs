@@ -276,7 +276,10 @@ impl Console {
             Outcome::Succeeded => self.write("done", Paint::Plain, &format!("{name} in {took}"), ""),
             Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),
             Outcome::Cancelled { .. } => self.tell(Paint::Plain, &format!("{name} {outcome} after {took}")),
-            _ => self.tell(Paint::Bad, &format!("{} (after {took})", outcome.of(hook))),
+            _ => {
+                let what_follows = if outcome.is_ignored(hook) { "; going on without it" } else { "" };
+                self.tell(Paint::Bad, &format!("{}{what_follows} (after {took})", outcome.of(hook)));
+            }
         }
     }
 }

@@ -118,6 +118,17 @@ impl Live {
         self.services().into_iter().filter(is_ailing).map(ails).collect()
     }
 
+    /// Returns the services that have failed for good and that the process goes on without, each with
+    /// how it failed.
+    pub(crate) fn lost_services(&self) -> Vec<String> {
+        let is_lost = |service: &ServiceReport| service.state == ServiceState::Failed && service.hook.is_dispensable();
+        let line = |service: ServiceReport| {
+            let error = service.last_error.unwrap_or_else(|| service.state.to_string());
+            format!("service `{}` {error}; going on without it", service.hook.name)
+        };
+        self.services().into_iter().filter(is_lost).map(line).collect()
+    }
+
     /// Why a start has failed: of a service that never came up also how its last run ended.
     pub(crate) fn why_failed(&self, reason: &str) -> String {
         let of = |service: ServiceReport| {
@@ -152,7 +163,9 @@ impl Live {
             let (hook, since) = (service.hook, readable(self.since(service.since)));
             format!("{} ({}, #[{}]) {} {since}", hook.name, hook.place(), hook.kind, service.state)
         });
-        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).collect();
+        // A stop waits for none of them.
+        let lost = if state < State::Draining { self.lost_services() } else { Vec::new() };
+        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).chain(lost).collect();
         match &now[..] {
             [] => format!("{state}{cause} for {took}, {what} nothing"),
             now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),

@@ -52,6 +52,19 @@ fn the_body_says_why() {
     assert_eq!(health.answer(Readiness, Audience::Operators).body, r#"{"status":"pass","state":"ready"}"#);
 }
 
+#[test]
+fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
+    let progress = |state| Progress { state, has_started: true, deadline: None };
+    let (sender, observed) = watch::channel(progress(State::Ready));
+    let health = Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new())
+        .with_notes(|| vec!["going on without it".to_owned()]);
+    let body = |probe| health.answer(probe, Audience::Public).body;
+    assert_eq!(body(Readiness), r#"{"status":"pass","state":"ready","notes":["going on without it"]}"#);
+    assert_eq!(body(Liveness), r#"{"status":"pass","state":"ready"}"#);
+    sender.send_replace(progress(State::Draining));
+    assert!(!body(Readiness).contains("notes"), "{}", body(Readiness));
+}
+
 /// A health check.
 fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
     let number = name.bytes().fold(0, |number, byte| number * 256 + u64::from(byte));

@@ -92,6 +92,7 @@ impl Run {
         let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
+        let lost = live.clone();
         live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
         let surroundings = Surroundings {
             scope: Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone()),
@@ -104,7 +105,8 @@ impl Run {
                     Audience::Public => waits.waits_in_public(),
                     Audience::Operators => waits.waits(),
                 },
-            ),
+            )
+            .with_notes(move || lost.lost_services()),
         };
         Self {
             config,

@@ -27,6 +27,9 @@ pub(super) struct ForOperators;
 /// `status` is `pending` before the first run; an error beside `pass` is one that does not count
 /// yet. Errors are told as the checks returned them: mind who can ask.
 ///
+/// A service that has failed for good, and that the process goes on without (`on_exit = "ignore"`),
+/// changes no status: `/readyz` names it in `notes`, with how it failed.
+///
 /// An app answers only between the last startup hook and the end of its own requests; what asks before or after that
 /// should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.
 ///
