@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{ServiceState, readable};
-use crate::hook::HookMeta;
+use crate::hook::{CheckKind, HookMeta};
 use crate::report::{Recorder, ServiceReport, Standing};
 use crate::state::State;
 
@@ -80,8 +80,13 @@ impl Live {
 
     /// Returns the hooks and services that are waited for.
     fn own_waits(&self, state: State) -> Vec<String> {
-        // No start waits for a health check.
-        let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
+        // Of what recurs a start waits for the first runs of readiness checks only.
+        let is_readiness =
+            |hook: &HookMeta| hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
+        let is_awaited = |hook: &HookMeta| {
+            state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness(hook))
+        };
+        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited(hook));
         let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.name, readable(running)));
         // A start waits for services to be ready, a stop for those that have been told.
         let is_awaited = |service: &ServiceReport| match service.state {

@@ -118,7 +118,8 @@ pub struct HealthCheckPolicy {
     pub kind: CheckKind,
     /// From one begin to the next; not shorter than the check's timeout.
     pub interval: Duration,
-    /// How many in a row make it count. At least one.
+    /// Number of failures in a row that make it count, at least one. Those of a readiness check count
+    /// from the first until it has passed once.
     pub failures: u32,
 }
 

@@ -64,6 +64,7 @@ impl Run {
             inbox: self.inbox.clone(),
             reserve: stop_budget.whole(),
             checks: self.checks.clone(),
+            first_checks: self.first_checks.clone(),
         };
         let recurring_over = Notify::new();
         let stage = Stage {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::console::Console;
@@ -14,12 +15,12 @@ use crate::hook::Kind;
 use crate::hook_runtime::HookRuntime;
 use crate::live::Live;
 use crate::plan::Plan;
-use crate::recurring::Inbox;
+use crate::recurring::{FirstChecks, Inbox};
 use crate::report::Recorder;
 use crate::scope::Scope;
 use crate::server::{BoundHttp, Surroundings};
 use crate::state::State;
-use crate::stop::{Progress, Stop, StopHandle};
+use crate::stop::{Progress, Stop, StopHandle, stop_asked};
 
 /// Part of the grace period that a stop waits for those who hold values, all together: by default, as
 /// long as for a client that is quiet.
@@ -44,6 +45,7 @@ pub(crate) struct Run {
     pub(super) conduct: Conduct,
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
+    pub(super) first_checks: FirstChecks,
 }
 
 /// The parts of a run's work that its plan leaves open. Tests have their own.
@@ -111,6 +113,7 @@ impl Run {
         Self {
             config,
             inbox: Inbox::of(&plan),
+            first_checks: FirstChecks::of(&plan),
             plan,
             handle,
             events: Events::new(observers),
@@ -133,6 +136,18 @@ impl Run {
     /// Returns the part of the grace period that is left, when hooks have had theirs, to say what has come of it.
     pub(super) fn last_words(&self) -> Duration {
         (self.config.grace / 20).min(Duration::from_millis(250))
+    }
+
+    /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So it
+    /// does when its time is up, and when a stop is asked for.
+    pub(super) async fn check_readiness(&self, limit: Instant) {
+        let mut asked = self.handle.asked();
+        tokio::select! {
+            biased;
+            () = self.first_checks.run() => {}
+            _ = stop_asked(&mut asked) => {}
+            () = sleep_until(limit) => {}
+        }
     }
 
     /// Changes the state, and tells of it if it is another.

@@ -188,6 +188,7 @@ impl Stage<'_> {
         if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
             path.extend(executor.start(Kind::Ready, limit, asked).await?);
         }
+        self.run.check_readiness(limit).await;
         self.run.enter(State::Ready);
         self.release_watchdog();
         Ok(stop_asked(asked).await)

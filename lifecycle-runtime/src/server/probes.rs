@@ -14,7 +14,7 @@ pub(super) struct ForOperators;
 /// | path | 200 | 503 |
 /// |---|---|---|
 /// | `/livez` | as long as the process answers, and always while it stops | while a check of liveness fails |
-/// | `/readyz` | once the start is over, until the stop begins | before and after, and while a check of readiness fails |
+/// | `/readyz` | once the start is over and each check of readiness has passed, until the stop begins | before and after, and while a check of readiness fails |
 /// | `/startupz` | once the start is over and each check of the startup has passed | before, and for good if it failed |
 ///
 /// The body says why, as JSON:
