@@ -16,7 +16,7 @@ pub(crate) struct Config {
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
     pub(crate) quiet_window: Duration,
-    pub(crate) console: bool,
+    pub(crate) console: ConsoleMode,
     pub(crate) strict_budget: bool,
     /// The addresses to listen on instead of the server's own.
     pub(crate) bind: Option<Vec<String>>,
@@ -40,7 +40,7 @@ impl Default for Config {
             drain_timeout: None,
             drain_delay: Duration::ZERO,
             quiet_window: Duration::from_millis(250),
-            console: true,
+            console: ConsoleMode::Auto,
             strict_budget: false,
             bind: None,
             admin: None,
@@ -49,6 +49,23 @@ impl Default for Config {
             workers: None,
             plan: None,
         }
+    }
+}
+
+/// Events that the console writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConsoleMode {
+    /// Those that nobody shows by `tracing`.
+    Auto,
+    /// All.
+    On,
+    /// None.
+    Off,
+}
+
+impl From<bool> for ConsoleMode {
+    fn from(console: bool) -> Self {
+        if console { Self::On } else { Self::Off }
     }
 }
 
@@ -83,7 +100,7 @@ const VARIABLES: [Variable; 13] = [
         form: "addresses such as 0.0.0.0:8080, unix:/run/app.sock or fd:3, separated by commas",
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
-    Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },
+    Variable { name: "LIFECYCLE_CONSOLE", form: "auto, on or off", set: |c, v| set(&mut c.console, console(v)) },
     Variable { name: "LIFECYCLE_DRAIN_DELAY", form: DURATION, set: |c, v| set(&mut c.drain_delay, duration(v)) },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
@@ -236,6 +253,13 @@ fn switch(text: &str) -> Result<bool, String> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err("neither on nor off".to_owned()),
+    }
+}
+
+fn console(text: &str) -> Result<ConsoleMode, String> {
+    match text {
+        "auto" => Ok(ConsoleMode::Auto),
+        _ => switch(text).map(ConsoleMode::from).map_err(|_| "none of auto, on and off".to_owned()),
     }
 }
 

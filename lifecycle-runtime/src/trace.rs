@@ -1,58 +1,128 @@
 //! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span of its own.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::fmt;
 
-use crate::event::{Event, Observer, Outcome, ServiceState};
-use crate::hook::Kind;
+use tracing::Level;
 
-/// Passes every event on to `tracing`.
-pub(crate) struct Trace;
+use crate::event::{Event, Outcome, ServiceState};
+use crate::hook::{HookMeta, Kind};
+use crate::report::Report;
 
-impl Observer for Trace {
-    fn on_event(&self, _: Duration, event: &Event) {
-        match event {
-            Event::State(state) => tracing::info!(%state, "state"),
-            Event::HookStarted { hook } => tracing::debug!(hook = hook.name, kind = %hook.kind, "hook started"),
-            Event::HookEnded { hook, outcome, took } => {
-                let (name, kind) = (hook.name, hook.kind);
-                match outcome {
-                    _ if hook.kind == Kind::HealthCheck => {
-                        tracing::debug!(hook = name, %kind, ?took, %outcome, "health checked");
-                    }
-                    Outcome::Succeeded => tracing::info!(hook = name, %kind, ?took, "hook done"),
-                    _ if outcome.is_failure() => {
-                        tracing::error!(hook = name, %kind, place = hook.place(), ?took, %outcome, "hook failed");
-                    }
-                    _ => tracing::warn!(hook = name, %kind, ?took, %outcome, "hook ended early"),
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
+/// What `tracing` made of something that it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) level: Level,
+    /// Set if a subscriber has written it down, or a logger of the crate `log`.
+    pub(crate) is_shown: bool,
+}
+
+/// Text that notes when somebody writes it down. To ask a subscriber whether it would is not the same:
+/// its layers may have filters of their own, and a question leaves traces in those.
+struct Noted<'a> {
+    text: &'static str,
+    is_written: &'a Cell<bool>,
+}
+
+impl fmt::Display for Noted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.is_written.set(true);
+        f.write_str(self.text)
+    }
+}
+
+/// Tells `tracing` a text with fields, at a level: `told!(info INFO "listening", url)`.
+macro_rules! told {
+    ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
+        let is_written = Cell::new(false);
+        let text = Noted { text: $text, is_written: &is_written };
+        tracing::$macro!($($($fields)+,)? "{text}");
+        Told { level: Level::$level, is_shown: is_written.get() }
+    }};
+}
+
+/// Passes an event on to `tracing`.
+pub(crate) fn tell(event: &Event) -> Told {
+    match event {
+        Event::State(state) => told!(info INFO "state", %state),
+        Event::HookStarted { hook } => {
+            told!(debug DEBUG "hook started", hook = hook.name, kind = %hook.kind)
+        }
+        Event::HookEnded { hook, outcome, took } => {
+            let (name, kind) = (hook.name, hook.kind);
+            match outcome {
+                Outcome::Cancelled { ended: false } => {
+                    told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome)
                 }
-            }
-            Event::Health { hook, passes: true, .. } => tracing::info!(hook = hook.name, "health check passes"),
-            Event::Health { hook, error, .. } => {
-                tracing::error!(hook = hook.name, place = hook.place(), error, "health check fails");
-            }
-            Event::Service { hook, state: ServiceState::BackingOff { after, delay } } => {
-                tracing::warn!(hook = hook.name, place = hook.place(), outcome = %after, ?delay, "service backs off");
-            }
-            Event::Service { hook, state } => tracing::info!(hook = hook.name, %state, "service"),
-            Event::ValueHeld { hook, others } => tracing::warn!(hook = hook.name, others, "value still held"),
-            Event::DropFailed { hook, outcome } => tracing::error!(hook = hook.name, %outcome, "value not dropped"),
-            Event::Listening { url } => tracing::info!(url, "listening"),
-            Event::AcceptFailed { error } => tracing::error!(error, "can't accept connections"),
-            Event::AcceptRecovered { after } => tracing::info!(?after, "accepting connections again"),
-            Event::AdminListening { url } => tracing::info!(url, "probes are answered"),
-            Event::StartFailed { reason } => tracing::error!(reason, "start failed"),
-            Event::StopBegun { cause, grace } => tracing::info!(%cause, ?grace, "stop begins"),
-            Event::Hurried => tracing::warn!("stop hurried"),
-            Event::Waiting { on } => tracing::warn!(?on, "waiting"),
-            Event::Drained { traffic, took } => {
-                let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
-                let (finished, cut, refused) = (requests.finished, requests.cut.len(), requests.refused);
-                let failed = requests.failed;
-                tracing::info!(finished, cut, refused, failed, workers_left, ?took, "drained");
-            }
-            Event::BudgetExceeded { path, sum, grace } => {
-                tracing::warn!(?path, ?sum, ?grace, "the stop's worst case is longer than its grace period");
+                _ if hook.kind == Kind::HealthCheck => {
+                    told!(debug DEBUG "health checked", hook = name, %kind, ?took, %outcome)
+                }
+                Outcome::Succeeded => told!(info INFO "hook done", hook = name, %kind, ?took),
+                _ if outcome.is_failure() => {
+                    let place = hook.place();
+                    told!(error ERROR "hook failed", hook = name, %kind, place, ?took, %outcome)
+                }
+                _ => told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome),
             }
         }
+        Event::Health { hook, passes: true, .. } => {
+            told!(info INFO "health check passes", hook = hook.name)
+        }
+        Event::Health { hook, error, .. } => {
+            told!(error ERROR "health check fails", hook = hook.name, place = hook.place(), error)
+        }
+        Event::Service { hook, state } => service(hook, state),
+        Event::ValueHeld { hook, others } => {
+            told!(warn WARN "value still held", hook = hook.name, others)
+        }
+        Event::DropFailed { hook, outcome } => {
+            told!(error ERROR "value not dropped", hook = hook.name, %outcome)
+        }
+        Event::Listening { url } => told!(info INFO "listening", url),
+        Event::AcceptFailed { error } => told!(error ERROR "can't accept connections", error),
+        Event::AcceptRecovered { after } => {
+            told!(info INFO "accepting connections again", ?after)
+        }
+        Event::AdminListening { url } => told!(info INFO "probes are answered", url),
+        Event::StartFailed { reason } => told!(error ERROR "start failed", reason),
+        Event::StopBegun { cause, grace } => told!(info INFO "stop begins", %cause, ?grace),
+        Event::Hurried => told!(warn WARN "stop hurried"),
+        Event::Waiting { on } => told!(warn WARN "waiting", ?on),
+        Event::Drained { traffic, took } => {
+            let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
+            let (finished, cut) = (requests.finished, requests.cut.len());
+            let (refused, failed) = (requests.refused, requests.failed);
+            told!(info INFO "drained", finished, cut, refused, failed, workers_left, ?took)
+        }
+        Event::BudgetExceeded { path, sum, grace } => {
+            told!(warn WARN "the stop's worst case is longer than its grace period", ?path, ?sum, ?grace)
+        }
     }
+}
+
+fn service(hook: &HookMeta, state: &ServiceState) -> Told {
+    match state {
+        ServiceState::BackingOff { after, delay } => {
+            let place = hook.place();
+            told!(warn WARN "service backs off", hook = hook.name, place, outcome = %after, ?delay)
+        }
+        state => told!(info INFO "service", hook = hook.name, %state),
+    }
+}
+
+/// Passes on what a run came to. The reason for which its start failed has been told.
+pub(crate) fn report(report: &Report) -> Told {
+    let (exit_code, took) = (report.exit_code(), report.stop_took);
+    let cause = report.cause.as_ref().map(ToString::to_string);
+    if report.is_clean() {
+        return told!(info INFO "run ended", exit_code, cause, ?took);
+    }
+    let failed: Vec<_> = report.failures().map(|failed| failed.hook.name()).collect();
+    let details = report.details();
+    told!(error ERROR "run ended", exit_code, cause, ?took, ?failed, ?details)
 }

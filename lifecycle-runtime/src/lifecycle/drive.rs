@@ -19,6 +19,7 @@ use crate::report::Report;
 use crate::server::{Opening, Serving};
 use crate::state::State;
 use crate::task::{all, block_on};
+use crate::trace;
 use crate::watchdog::Leash;
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
@@ -135,7 +136,8 @@ impl EndedRun {
     fn report(&mut self) -> Report {
         let paths = std::mem::take(&mut self.paths);
         let report = self.run.recorder.report(paths.start, paths.stop);
-        self.run.console.report(&report);
+        let is_traced = trace::report(&report).is_shown;
+        self.run.console.report(&report, is_traced);
         report
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Lifecycle;
+use super::outputs::Outputs;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError};
 use crate::console::{Console, LAST_WORDS};
@@ -18,7 +19,6 @@ use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
 use crate::stop::{StopCause, StopHandle, hurried, stop_asked};
 use crate::task::thread;
-use crate::trace::Trace;
 
 /// A run that is ready to begin.
 pub(super) struct Prepared {
@@ -50,7 +50,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
         Ok(config) => config,
         Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
     };
-    let console = if config.console { Console::stderr() } else { Console::silent() };
+    let console = Console::of(config.console);
     let others = std::mem::take(&mut lifecycle.observers);
     let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };
     let handle = lifecycle.handle.clone();
@@ -66,14 +66,11 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     if let Some(line) = ignored {
         console.say(&line);
     }
-    let mut observers = Observers {
-        own: vec![Arc::new(Trace)],
+    let observers = Observers {
+        own: vec![Arc::new(Outputs::new(console.clone()))],
         others,
         on_thread: hooks.has_threads().then(|| hooks.handle().clone()),
     };
-    if config.console {
-        observers.own.push(Arc::new(console.clone()));
-    }
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }

@@ -36,6 +36,7 @@ mod startup;
 mod streams;
 mod stuck;
 mod tls;
+mod told_once;
 mod unix_sockets;
 mod unopened;
 mod versions;
