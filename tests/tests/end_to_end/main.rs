@@ -22,6 +22,7 @@ mod in_flight;
 mod inherited;
 mod live;
 mod output;
+mod panics;
 mod phases;
 mod preparation;
 mod probes;
