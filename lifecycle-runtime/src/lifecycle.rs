@@ -48,7 +48,7 @@ use crate::stop::StopHandle;
 /// | phase | what happens | [`State`](crate::State) |
 /// |---|---|---|
 /// | start | `#[on_startup]` hooks run, services begin | `Starting` |
-/// | ready | the servers listen, `#[on_ready]` hooks run | `Starting`, then `Ready` until a reason to stop |
+/// | ready | the servers listen, `#[on_ready]` hooks run, and each readiness check once | `Starting`, then `Ready` until a reason to stop |
 /// | drain | `#[on_drain]` hooks run, the servers finish their requests | `Draining` |
 /// | stop | services end, `#[on_shutdown]` hooks run, what has started is torn down | `Stopping`, then `Stopped` |
 ///

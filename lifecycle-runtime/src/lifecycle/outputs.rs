@@ -57,9 +57,11 @@ impl Outputs {
     /// Withholds a failure that the start may fail by: what is told of that says it all. Returns
     /// whether it has.
     fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
-        let is_failure = outcome.is_failure() && !outcome.is_ignored(hook);
+        if !outcome.is_failure() || outcome.is_ignored(hook) || !hook.kind.is_of_the_start() {
+            return false;
+        }
         let mut failures = self.failures();
-        if failures.is_over || !is_failure || !hook.kind.is_of_the_start() {
+        if failures.is_over {
             return false;
         }
         failures.withheld.push((hook, outcome.clone(), took));
