@@ -89,7 +89,7 @@ pub(crate) fn tell(event: &Event) -> Told {
             told!(info INFO "accepting connections again", ?after)
         }
         Event::AdminListening { url } => told!(info INFO "probes are answered", url),
-        Event::StartFailed { reason } => told!(error ERROR "start failed", reason),
+        Event::StartFailed { reason } => start_failed(reason, None),
         Event::StopBegun { cause, grace } => told!(info INFO "stop begins", %cause, ?grace),
         Event::Hurried => told!(warn WARN "stop hurried"),
         Event::Waiting { on } => told!(warn WARN "waiting", ?on),
@@ -113,6 +113,13 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Told {
         }
         state => told!(info INFO "service", hook = hook.name, %state),
     }
+}
+
+/// Passes on that a start failed, and by which hook if it was one.
+pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Told {
+    let (name, kind) = (hook.map(|hook| hook.name), hook.map(|hook| hook.kind.attribute()));
+    let place = hook.map(HookMeta::place);
+    told!(error ERROR "start failed", hook = name, kind, place, reason)
 }
 
 /// Passes on what a run came to. The reason for which its start failed has been told.

@@ -38,7 +38,12 @@ impl Outputs {
 
     /// Has an event told.
     fn tell(&self, at: Duration, event: &Event) {
-        let Told { level, is_shown } = trace::tell(event);
+        self.tell_console(at, event, trace::tell(event));
+    }
+
+    /// Has the console tell an event, unless that is left to `tracing`.
+    fn tell_console(&self, at: Duration, event: &Event, traced: Told) {
+        let Told { level, is_shown } = traced;
         let is_traced = match level {
             Level::INFO => {
                 self.shows_info.store(is_shown, Ordering::Relaxed);
@@ -68,16 +73,20 @@ impl Outputs {
         true
     }
 
-    /// Has all failures so far told but the one that the start has failed by. Of a service that never
-    /// became ready the reason says more than its outcome.
-    fn start_over(&self, at: Duration, reason: Option<&str>) {
+    /// Has all failures so far told but the one that the start has failed by, and returns the hook of
+    /// that. Of a service that never became ready the reason says more than its outcome.
+    fn start_over(&self, at: Duration, reason: Option<&str>) -> Option<&'static HookMeta> {
         self.failures().is_over = true;
         let withheld = std::mem::take(&mut self.failures().withheld);
+        let mut failed_by = None;
         for (hook, outcome, took) in withheld {
-            if !reason.is_some_and(|reason| reason.starts_with(&outcome.of(hook))) {
+            if reason.is_some_and(|reason| reason.starts_with(&outcome.of(hook))) {
+                failed_by = Some(hook);
+            } else {
                 self.tell(at, &Event::HookEnded { hook, outcome, took });
             }
         }
+        failed_by
     }
 
     fn failures(&self) -> MutexGuard<'_, StartFailures> {
@@ -88,11 +97,16 @@ impl Outputs {
 impl Observer for Outputs {
     fn on_event(&self, at: Duration, event: &Event) {
         match event {
-            Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => return,
-            Event::State(State::Ready) => self.start_over(at, None),
-            Event::StartFailed { reason } => self.start_over(at, Some(reason)),
-            _ => {}
+            Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
+            Event::StartFailed { reason } => {
+                let failed_by = self.start_over(at, Some(reason));
+                self.tell_console(at, event, trace::start_failed(reason, failed_by));
+            }
+            Event::State(State::Ready) => {
+                self.start_over(at, None);
+                self.tell(at, event);
+            }
+            _ => self.tell(at, event),
         }
-        self.tell(at, event);
     }
 }

@@ -1,7 +1,7 @@
 //! A subscriber that keeps what it shows, for tests.
 
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -56,9 +56,21 @@ impl Subscriber for Sink {
     fn exit(&self, _: &Id) {}
 }
 
-/// Returns what a subscriber of this level shows of what is done on this thread.
-pub(crate) fn traced(max: Level, act: impl FnOnce()) -> Vec<String> {
+/// `tracing` remembers for each place of an event whether anybody wants it, and forgets to ask a
+/// subscriber that comes while another thread is there for the first time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Returns what a subscriber of this level, if there is one, shows of what is done on this thread.
+pub(crate) fn traced(max: impl Into<Option<Level>>, act: impl FnOnce()) -> Vec<String> {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = Arc::<Mutex<Vec<String>>>::default();
-    tracing::subscriber::with_default(Sink { max, lines: Arc::clone(&lines) }, act);
+    if let Some(max) = max.into() {
+        tracing::subscriber::with_default(Sink { max, lines: Arc::clone(&lines) }, || {
+            tracing::callsite::rebuild_interest_cache();
+            act();
+        });
+    } else {
+        act();
+    }
     std::mem::take(&mut lines.lock().expect("no panic"))
 }

@@ -28,7 +28,7 @@ fn check(happens: &str, written: &str) {
                 Event::HookEnded { hook, outcome: broken.clone(), took: Duration::from_secs(1) }
             }
         };
-        outputs.on_event(Duration::from_secs(2), &event);
+        traced(None, || outputs.on_event(Duration::from_secs(2), &event));
     }
     let lines = lines().into_iter().filter(|line| line != "rolling back what has started");
     let lines: Vec<_> = lines.collect();
@@ -63,9 +63,28 @@ fn a_service_that_never_became_ready_is_told_once() {
     let outputs = Outputs::new(console);
     let outcome = Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true };
     let reason = format!("{}; its last run failed: broken", outcome.of(hook));
-    outputs.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
-    outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: reason.clone() });
+    traced(None, || {
+        outputs.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
+        outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: reason.clone() });
+    });
     assert_eq!(lines(), [format!("start failed: {reason}"), "rolling back what has started".to_owned()]);
+}
+
+#[test]
+fn tracing_is_told_which_hook_a_start_failed_by() {
+    let [db, svc] = hooks("start db; service svc")[..] else { unreachable!("there are two") };
+    let outputs = Outputs::new(console(true, false).0);
+    let broken = Outcome::Failed { error: "broken".to_owned() };
+    let ended = |hook| Event::HookEnded { hook, outcome: broken.clone(), took: Duration::ZERO };
+    let shown = traced(Level::ERROR, || {
+        outputs.on_event(Duration::ZERO, &ended(svc));
+        outputs.on_event(Duration::ZERO, &ended(db));
+        outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: broken.of(db) });
+    });
+    let [other, failed] = &shown[..] else { panic!("{shown:?}") };
+    assert!(other.starts_with("hook failed hook=\"svc\" kind=service"), "{other}");
+    let fields = "start failed hook=\"db\" kind=\"on_startup\" place=\"app.rs:1\" reason=";
+    assert!(failed.starts_with(fields), "{failed}");
 }
 
 /// What the console writes and `tracing` shows of some events, if a subscriber shows this level.
@@ -83,12 +102,7 @@ fn check_told(is_auto: bool, max: Option<Level>, written: &[&str], shown: &[&str
     let (console, lines) = console(is_auto, false);
     let outputs = Outputs::new(console);
     let tell = || events.iter().for_each(|event| outputs.on_event(Duration::ZERO, event));
-    let traced = if let Some(max) = max {
-        traced(max, tell)
-    } else {
-        tell();
-        Vec::new()
-    };
+    let traced = traced(max, tell);
     let first = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     assert_eq!(lines().iter().map(first).collect::<Vec<_>>(), written, "{is_auto} {max:?}");
     assert_eq!(traced.iter().map(first).collect::<Vec<_>>(), shown, "{is_auto} {max:?}");
@@ -118,8 +132,10 @@ fn a_subscriber_that_comes_with_a_hook_takes_over_from_the_console() {
     let (console, lines) = console(true, false);
     let outputs = Outputs::new(console);
     let tell = |event| outputs.on_event(Duration::ZERO, &event);
-    tell(Event::State(State::Starting));
-    tell(Event::HookStarted { hook });
+    traced(None, || {
+        tell(Event::State(State::Starting));
+        tell(Event::HookStarted { hook });
+    });
     let done = Event::HookEnded { hook, outcome: Outcome::Succeeded, took: Duration::ZERO };
     let shown = traced(Level::INFO, || {
         tell(done);
