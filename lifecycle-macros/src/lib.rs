@@ -244,11 +244,15 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// row, until the check succeeds again; they never end the process, and never change its exit code.
 ///
 /// A check never runs beside itself, checks of one interval run spread over it, and a probe answers with the last results and
-/// waits for none. The first checks run when the start is over, the last before the stop begins; those of the start run as
-/// soon as what they need has started, and until they have succeeded.
+/// waits for none. The last checks run before the stop begins, the first by their kind:
 ///
-/// A check that has not run yet counts as a success, as the startup hooks have said that the process is well; only a check of the
-/// start has to succeed first, and until then the process is not ready either. A plain `fn` that does not end in time is not
+/// | kind | runs first | until then, and if that fails |
+/// |---|---|---|
+/// | `"readiness"` | as the last step of the start, behind the ready hooks, all side by side: the run is ready when each has ended, or `startup_timeout` has passed | a first failure does not fail the start, and counts at once: `/readyz` is 503 until the check has succeeded once. From then on `failures` of them count |
+/// | `"liveness"` | once the run is ready | it counts as a success: whoever kills a process needs a reason |
+/// | `"startup"` | as soon as what it needs has started, and until it succeeds | `/startupz` and `/readyz` are 503 until it has succeeded |
+///
+/// A plain `fn` that does not end in time is not
 /// run again before it has, and fails meanwhile.
 ///
 /// When the stop begins a run that is going on is cancelled. A plain `fn` can't be: nothing that it uses is torn down before it
@@ -261,7 +265,7 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `kind = "readiness"` | what it counts for: `"readiness"`: whether requests should come here, `/readyz`; `"liveness"`: whether the process should be replaced, `/livez`; `"startup"`: whether the start is over, `/startupz` | `"readiness"` |
 /// | `interval = "10s"` | the time from one run to the next; not shorter than the timeout | 10 s |
 /// | `timeout = "1s"` | how long one run may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | 1 s |
-/// | `failures = 3` | how many failures in a row count | 3 |
+/// | `failures = 3` | how many failures in a row count, once a readiness check has succeeded; before that one does | 3 |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
 /// The defaults are those of the probes of Kubernetes.

@@ -26,7 +26,7 @@ pub(crate) struct Config {
     /// Set if somebody has set it.
     pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
-    pub(crate) console: bool,
+    pub(crate) console: ConsoleMode,
     pub(crate) strict_budget: bool,
     /// Go on when all services are done and there is no server.
     pub(crate) keep_running: bool,
@@ -54,7 +54,7 @@ impl Default for Config {
             drain_delay: Duration::ZERO,
             drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
-            console: true,
+            console: ConsoleMode::Auto,
             strict_budget: false,
             keep_running: false,
             bind: None,
@@ -76,6 +76,23 @@ pub(crate) struct StopSettings {
     pub(crate) quiet_window: Duration,
     /// Set if the program has a server, whose requests need time.
     pub(crate) serves: bool,
+}
+
+/// Events that the console writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConsoleMode {
+    /// Those that nobody shows by `tracing`.
+    Auto,
+    /// All.
+    On,
+    /// None.
+    Off,
+}
+
+impl From<bool> for ConsoleMode {
+    fn from(console: bool) -> Self {
+        if console { Self::On } else { Self::Off }
+    }
 }
 
 /// An environment variable: its name, what it takes, and how it is set.
@@ -115,7 +132,7 @@ const VARIABLES: [Variable; 14] = [
         form: "addresses such as 0.0.0.0:8080, unix:/run/app.sock or fd:3, separated by commas",
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
-    Variable { name: "LIFECYCLE_CONSOLE", form: "on or off", set: |c, v| set(&mut c.console, switch(v)) },
+    Variable { name: "LIFECYCLE_CONSOLE", form: "auto, on or off", set: |c, v| set(&mut c.console, console(v)) },
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
         form: DURATION,
@@ -293,6 +310,13 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+fn console(text: &str) -> Result<ConsoleMode, String> {
+    match text {
+        "auto" => Ok(ConsoleMode::Auto),
+        _ => switch(text).map(ConsoleMode::from).map_err(|_| "none of auto, on and off".to_owned()),
+    }
+}
+
 fn workers(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|_| "not a number".to_owned())?;
     worker_count(number).map_err(str::to_owned)
@@ -326,7 +350,8 @@ fn address(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {
-    /// Plain lines, with the file and line of each hook: for reading.
+    /// Plain lines, with the file and line of each hook: for reading. Of the keys of an attribute they
+    /// show what is not the default.
     Text,
     /// The same lines with the module of each hook instead, for a file that is kept and compared: they change with the plan, and
     /// not with the code around it. One hook is one line, wherever the code is built and in whatever order it is linked.

@@ -4,6 +4,8 @@
 //! that counts them (`… 12 lines left out`), and a line has 16 KiB at most.
 
 mod lines;
+#[cfg(test)]
+pub(crate) mod sample;
 mod stderr;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use lines::{LineWriter, Output};
 use stderr::Stderr;
 
+use crate::config::ConsoleMode;
 use crate::error::printable;
 use crate::event::{Event, Observer, Outcome, ServiceState, held, listed, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
@@ -31,53 +34,92 @@ pub(crate) struct Console {
     /// `None` where nothing is to be written.
     lines: Option<Arc<LineWriter>>,
     style: Style,
+    is_terminal: bool,
+    /// Set if what `tracing` shows is not to be written.
+    is_auto: bool,
     memory: Arc<Mutex<Memory>>,
 }
 
 /// Facts of earlier events that later lines need.
 #[derive(Default)]
 struct Memory {
-    /// Failures, while the start may fail by one of them.
-    withheld: Vec<Failure>,
-    is_started: bool,
     /// Set if the stop was asked for during the start.
     is_interrupted: bool,
     /// Services that were told to stop, and when.
     stopping: Vec<(&'static HookMeta, Duration)>,
+    /// Set if `tracing` has shown what the run came to.
+    is_report_traced: bool,
 }
-
-/// A hook, how it failed, and after how long.
-type Failure = (&'static HookMeta, Outcome, Duration);
 
 impl Console {
     /// Makes a console that writes to stderr.
     pub(crate) fn stderr() -> Self {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        let colour = std::io::stderr().is_terminal() && !is_plain;
-        Self::to(Stderr::new(), Style { colour })
+        let is_terminal = std::io::stderr().is_terminal();
+        Self { is_terminal, ..Self::to(Stderr::new(), Style { colour: is_terminal && !is_plain }) }
     }
 
     fn to(output: impl Output, style: Style) -> Self {
-        Self { lines: Some(Arc::new(LineWriter::new(output))), style, memory: Arc::default() }
+        Self { lines: Some(Arc::new(LineWriter::new(output))), style, ..Self::silent() }
     }
 
     /// Makes a console that writes nothing.
     pub(crate) fn silent() -> Self {
-        Self { lines: None, style: Style { colour: false }, memory: Arc::default() }
+        let style = Style { colour: false };
+        Self { lines: None, style, is_terminal: false, is_auto: false, memory: Arc::default() }
+    }
+
+    /// Makes the console that this setting asks for.
+    pub(crate) fn of(mode: ConsoleMode) -> Self {
+        match mode {
+            ConsoleMode::Auto => Self { is_auto: true, ..Self::stderr() },
+            ConsoleMode::On => Self::stderr(),
+            ConsoleMode::Off => Self::silent(),
+        }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
         self.lines.is_none()
     }
 
-    /// Writes what a run came to. Errors of hooks have been written when they happened.
-    pub(crate) fn report(&self, report: &Report) {
+    /// Returns whether something that `tracing` shows, or doesn't, is to be written as well.
+    pub(crate) fn writes(&self, is_traced: bool) -> bool {
+        !(self.is_auto && is_traced)
+    }
+
+    /// Writes what a run came to. Errors of hooks have been written when they happened. Where
+    /// `tracing` has shown it, a start that failed still has its last line: whoever looks for the
+    /// reason of an exit code of 1 finds it on stderr that there is one.
+    pub(crate) fn report(&self, report: &Report, is_traced: bool) {
+        self.memory().is_report_traced = is_traced;
         if self.is_silent() {
             return;
         }
-        let text = report.summary();
-        if report.is_clean() { self.say(&text) } else { self.complain(&text) }
+        match report.exit_code() {
+            1 if !self.writes(is_traced) => self.complain(&report.closing()),
+            _ if !self.writes(is_traced) => {}
+            0 => self.say(&report.summary()),
+            _ => self.complain(&report.summary()),
+        }
+    }
+
+    /// Writes the reason for which a start failed, if this console is silent: in one line on stderr,
+    /// and without what `tracing` has shown.
+    pub(crate) fn insist(&self, report: &Report) {
+        if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
+            let console = Self::stderr();
+            let is_traced = self.memory().is_report_traced;
+            console.complain(&if is_traced { report.closing() } else { format!("start failed: {error}") });
+            console.flush(LAST_WORDS);
+        }
+    }
+
+    /// Begins a new line on a terminal, which shows a key that sends a signal: `^C`.
+    pub(crate) fn begin_line(&self) {
+        if let (Some(lines), true) = (&self.lines, self.is_terminal) {
+            lines.write("\n".to_owned());
+        }
     }
 
     /// Writes lines of text.
@@ -134,11 +176,20 @@ impl Console {
     }
 }
 
+impl Console {
+    /// Notes an event that is not to be written.
+    pub(crate) fn note(&self, at: Duration, event: &Event) {
+        if let Event::Service { hook, state: ServiceState::Stopping } = event {
+            self.memory().stopping.push((hook, at));
+        }
+    }
+}
+
 impl Observer for Console {
     fn on_event(&self, at: Duration, event: &Event) {
+        self.note(at, event);
         match event {
             Event::State(State::Ready) => {
-                self.start_over("");
                 self.tell(Paint::Good, &format!("ready after {}", readable(at)));
             }
             // Every few seconds, so only what changes is told.
@@ -156,7 +207,6 @@ impl Observer for Console {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
                 self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.display_name()));
             }
-            Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::HookEnded { hook, outcome, took } => {
                 self.hook_ended(hook, outcome, self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)));
             }
@@ -175,12 +225,10 @@ impl Observer for Console {
                 self.tell(Paint::Plain, &format!("accepting connections again after {}", readable(*after)));
             }
             Event::StartFailed { reason } => {
-                self.start_over(reason);
                 self.tell(Paint::Bad, &format!("start failed: {reason}"));
                 self.tell(Paint::Plain, "rolling back what has started");
             }
             Event::StartInterrupted { .. } => {
-                self.start_over("");
                 self.memory().is_interrupted = true;
             }
             Event::StopRepeated { signal } => {
@@ -238,7 +286,6 @@ impl Observer for Console {
                 self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, limits));
             }
             Event::Service { hook, state: ServiceState::Stopping } => {
-                self.memory().stopping.push((hook, at));
                 self.tell(Paint::Plain, &format!("stop {}", hook.display_name()));
             }
             Event::Service { hook, state } => self.service(hook, state),
@@ -265,25 +312,6 @@ impl Console {
         }
     }
 
-    /// Withholds a failure that the start may fail by: the line about that says it all. Returns whether it has.
-    fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
-        let may_end_the_start = hook.kind.is_of_the_start() && outcome.is_failure() && !outcome.is_ignored(hook);
-        let mut memory = self.memory();
-        if memory.is_started || !may_end_the_start {
-            return false;
-        }
-        memory.withheld.push((hook, outcome.clone(), took));
-        true
-    }
-
-    /// Tells of all failures so far but the one that the start has failed by.
-    fn start_over(&self, reason: &str) {
-        self.memory().is_started = true;
-        let withheld = std::mem::take(&mut self.memory().withheld);
-        let others = withheld.into_iter().filter(|(hook, outcome, _)| outcome.of(hook) != reason);
-        others.for_each(|(hook, outcome, took)| self.hook_ended(hook, &outcome, took));
-    }
-
     /// Returns the moment at which this service was told to stop, if it was: from there on it is waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
         let stopping = &mut self.memory().stopping;
@@ -301,7 +329,10 @@ impl Console {
             Outcome::Succeeded => self.write("done", Paint::Plain, &format!("{name} in {took}"), ""),
             Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),
             Outcome::Cancelled { .. } => self.tell(Paint::Plain, &format!("{name} {outcome} after {took}")),
-            _ => self.tell(Paint::Bad, &format!("{} (after {took})", outcome.of(hook))),
+            _ => {
+                let what_follows = if outcome.is_ignored(hook) { "; going on without it" } else { "" };
+                self.tell(Paint::Bad, &format!("{}{what_follows} (after {took})", outcome.of(hook)));
+            }
         }
     }
 }

@@ -37,8 +37,9 @@ pub enum Event {
         /// The time that it ran.
         took: Duration,
     },
-    /// A health check passes now, or does not any more: it has failed as often in a row as makes it count. Of a check for the
-    /// startup: it has passed for the first time.
+    /// A health check passes now, or does not any more: it has failed as often in a row as makes it
+    /// count, or, of a readiness check, before it ever passed. Of a check for the startup: it has
+    /// passed for the first time.
     Health {
         /// The health check.
         hook: &'static HookMeta,

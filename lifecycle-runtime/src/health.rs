@@ -58,6 +58,8 @@ pub(crate) struct Health {
     /// The services that are not well, each with why.
     services: Arc<Texts>,
     waits: Arc<TextsFor>,
+    /// Facts that keep no probe from passing.
+    notes: Arc<Texts>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +70,8 @@ struct Body {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting_for: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Told>,
 }
@@ -80,7 +84,13 @@ impl Health {
         services: impl Fn() -> Vec<String> + Send + Sync + 'static,
         waits: impl Fn(Audience) -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { progress, ready_while_draining, checks, services: Arc::new(services), waits: Arc::new(waits) }
+        let (services, waits) = (Arc::new(services), Arc::new(waits));
+        Self { progress, ready_while_draining, checks, services, waits, notes: Arc::new(Vec::new) }
+    }
+
+    /// Has the answers about readiness carry these facts, which keep them from passing in no case.
+    pub(crate) fn with_notes(self, notes: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { notes: Arc::new(notes), ..self }
     }
 
     /// Answers a probe. At once, whatever else goes on.
@@ -89,11 +99,13 @@ impl Health {
         let reason = self.objection(probe);
         let passes = reason.is_none();
         let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
+        let has_notes = probe == Probe::Readiness && state < State::Draining;
         let body = Body {
             status: if passes { "pass" } else { "fail" },
             state,
             reason,
             waiting_for,
+            notes: if has_notes { (self.notes)() } else { Vec::new() },
             checks: self.checks.of(probe),
         };
         // Plain texts: there is nothing that could fail.

@@ -1,6 +1,7 @@
 //! The face: what a program builds, runs and gets a report from.
 
 mod drive;
+mod outputs;
 mod prepare;
 mod process;
 mod reaction;
@@ -47,7 +48,7 @@ use crate::stop::StopHandle;
 /// | phase | what happens | [`State`](crate::State) |
 /// |---|---|---|
 /// | start | `#[on_startup]` hooks run, services begin | `Starting` |
-/// | ready | the servers listen, `#[on_ready]` hooks run | `Starting`, then `Ready` until a reason to stop |
+/// | ready | the servers listen, `#[on_ready]` hooks run, and each readiness check once | `Starting`, then `Ready` until a reason to stop |
 /// | drain | `#[on_drain]` hooks run, the servers finish their requests | `Draining` |
 /// | stop | services end, `#[on_shutdown]` hooks run, what has started is torn down | `Stopping`, then `Stopped` |
 ///
@@ -57,7 +58,7 @@ use crate::stop::StopHandle;
 /// |---|---|---|
 /// | `LIFECYCLE_ADMIN` | [`admin`](Self::admin) | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
-/// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `on` |
+/// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `auto`; or `on`, `off` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s`; in Kubernetes `5s` |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period, at least half of it |
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s`; in a container outside of Kubernetes `9s` |
@@ -241,14 +242,27 @@ impl Lifecycle {
         self
     }
 
-    /// Switches the lines on stderr that say what happens; on by default. SIGUSR1 is answered there
-    /// [in any case](Self::signals).
+    /// Switches the lines on stderr that say what happens. By default (`LIFECYCLE_CONSOLE=auto`) they
+    /// leave out what a [`tracing`](https://docs.rs/tracing) subscriber shows, or a logger of the crate `log`.
+    ///
+    /// | | writes |
+    /// |---|---|
+    /// | by default | each event that nobody shows by `tracing`. One that shows warnings only leaves the rest to the console; what is told at DEBUG, as that a hook begins, is left out if INFO is shown |
+    /// | `console(true)` | each event, whatever `tracing` shows |
+    /// | `console(false)` | no event |
+    ///
+    /// What is no event is written in any case, and once: the answer to SIGUSR1, a reason for which
+    /// nothing is started, and a last line for exit code 1. That line has the reason, unless
+    /// `tracing` has shown it.
+    ///
+    /// It is decided event by event, at the moment of the event and on its thread: a subscriber may be
+    /// installed in `main`, or by a startup hook. See `docs/logging.md` of the repository.
     ///
     /// A pipe on stderr that nobody reads holds nothing up: 256 KiB of lines wait in memory. Beyond
     /// that the oldest are left out, and a line such as `lifecycle: … 12 lines left out` stands for
     /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
-        self.config.console = console;
+        self.config.console = console.into();
         self
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{ServiceState, readable};
-use crate::hook::HookMeta;
+use crate::hook::{CheckKind, HookMeta};
 use crate::report::{Recorder, ServiceReport, Standing};
 use crate::state::State;
 
@@ -80,8 +80,13 @@ impl Live {
 
     /// Returns the hooks and services that are waited for.
     fn own_waits(&self, state: State) -> Vec<String> {
-        // No start waits for a health check.
-        let hooks = self.running().into_iter().filter(|(hook, _)| state >= State::Draining || !hook.kind.recurs());
+        // Of what recurs a start waits for the first runs of readiness checks only.
+        let is_readiness =
+            |hook: &HookMeta| hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
+        let is_awaited = |hook: &HookMeta| {
+            state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness(hook))
+        };
+        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited(hook));
         let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
         // A start waits for services to be ready, a stop for those that have been told.
         let is_awaited = |service: &ServiceReport| match service.state {
@@ -122,6 +127,17 @@ impl Live {
         self.services().into_iter().filter(is_ailing).map(ails).collect()
     }
 
+    /// Returns the services that have failed for good and that the process goes on without, each with
+    /// how it failed.
+    pub(crate) fn lost_services(&self) -> Vec<String> {
+        let is_lost = |service: &ServiceReport| service.state == ServiceState::Failed && service.hook.is_dispensable();
+        let line = |service: ServiceReport| {
+            let error = service.last_error.unwrap_or_else(|| service.state.to_string());
+            format!("service `{}` {error}; going on without it", service.hook.display_name())
+        };
+        self.services().into_iter().filter(is_lost).map(line).collect()
+    }
+
     /// Why a start has failed: of a service that never came up also how its last run ended.
     pub(crate) fn why_failed(&self, reason: &str) -> String {
         let of = |service: ServiceReport| {
@@ -155,7 +171,9 @@ impl Live {
             let (hook, since) = (service.hook, readable(self.since(service.since)));
             format!("{} ({}, #[{}]) {} {since}", hook.display_name(), hook.place(), hook.kind, service.state)
         });
-        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).collect();
+        // A stop waits for none of them.
+        let lost = if state < State::Draining { self.lost_services() } else { Vec::new() };
+        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).chain(lost).collect();
         match &now[..] {
             [] => format!("{state}{cause} for {took}, {what} nothing"),
             now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),

@@ -1,6 +1,7 @@
 //! Hooks that run again and again: health checks by the clock, hooks of signals when one arrives.
 //!
-//! They begin when the start is over, and have ended when the shutdown hooks begin. None runs beside itself.
+//! They begin when the start is over, but readiness checks, whose first run is its last step. All have ended when the
+//! shutdown hooks begin. None runs beside itself.
 
 mod checks;
 mod signals;
@@ -23,6 +24,7 @@ use crate::state::State;
 use crate::stop::{Asked, Progress, hurried};
 use crate::task::{Task, all};
 
+pub(crate) use checks::FirstChecks;
 pub(crate) use signals::Inbox;
 
 /// What recurring hooks need to run.
@@ -35,6 +37,7 @@ pub(crate) struct Recurring {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) asked: watch::Receiver<Asked>,
     pub(crate) checks: Checks,
+    pub(crate) first_checks: FirstChecks,
     pub(crate) inbox: Inbox,
     /// What of the stop's time belongs to others.
     pub(crate) reserve: Duration,

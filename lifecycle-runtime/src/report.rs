@@ -160,10 +160,25 @@ impl fmt::Display for Report {
 impl Report {
     /// Returns the report without the errors: for those who have seen them.
     pub(crate) fn summary(&self) -> String {
+        let mut lines = self.details();
+        lines.push(self.closing());
+        lines.join("\n")
+    }
+
+    /// Returns the last line of the report: its cause, its time, and the exit code.
+    pub(crate) fn closing(&self) -> String {
         let Some(cause) = &self.cause else {
             let error = self.error.as_deref().unwrap_or_default();
             return format!("not started, exit code {}: {error}", self.exit);
         };
+        let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
+        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
+        let when = if self.interrupted { " during the start" } else { "" };
+        format!("stopped ({cause}){when} in {}{failed}, exit code {}", readable(self.stop_took), self.exit)
+    }
+
+    /// Returns what went wrong that is no hook's failure, and the hooks that took long.
+    pub(crate) fn details(&self) -> Vec<String> {
         let cut = &self.traffic.requests.cut;
         let mut lines: Vec<_> = cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
         lines.extend(match cut.len().saturating_sub(NAMED) {
@@ -185,11 +200,7 @@ impl Report {
                 self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.display_name(), readable(*took)));
             lines.push(format!("the stop's hooks took their time in: {}", listed(&hooks.collect::<Vec<_>>(), " → ")));
         }
-        let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
-        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
-        let when = if self.interrupted { " during the start" } else { "" };
-        lines.push(format!("stopped ({cause}){when} in {}{failed}, exit code {}", readable(self.stop_took), self.exit));
-        lines.join("\n")
+        lines
     }
 }
 

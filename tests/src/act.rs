@@ -28,6 +28,21 @@ pub fn told_to(name: &str) -> String {
     std::env::args().find_map(order).unwrap_or_default()
 }
 
+/// Has `tracing` write to stderr what is of this level or above it, if the arguments say so:
+/// `log=info`.
+///
+/// # Panics
+///
+/// There is no such level.
+pub fn log_as_told() {
+    let level = told_to("log");
+    if !level.is_empty() {
+        let level: tracing::Level = level.parse().expect("a level");
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr);
+        log.with_max_level(level).init();
+    }
+}
+
 /// The lines of stdin so far.
 static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
     thread::spawn(|| {

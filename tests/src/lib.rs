@@ -26,6 +26,11 @@ pub struct Readme;
 #[doc = include_str!("../../docs/from-fastapi.md")]
 pub struct FromFastApi;
 
+/// And that on the page about logs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/logging.md")]
+pub struct Logging;
+
 /// And that on the page for those who come from elsewhere.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/coming-from.md")]

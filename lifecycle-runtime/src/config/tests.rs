@@ -50,7 +50,6 @@ fn the_readme_has_each_variable_and_its_default() {
             _ => None,
         };
         let switch = match name {
-            "CONSOLE" => Some(config.console),
             "KEEP_RUNNING" => Some(config.keep_running),
             "STRICT_BUDGET" => Some(config.strict_budget),
             "READY_WHILE_DRAINING" => Some(config.ready_while_draining),
@@ -64,10 +63,22 @@ fn the_readme_has_each_variable_and_its_default() {
         if let Some(on) = switch {
             assert_eq!(default, if on { "on" } else { "off" }, "{row}");
         }
+        if name == "CONSOLE" {
+            assert_eq!((default, config.console), ("auto", ConsoleMode::Auto), "{row}");
+        }
         // The example is a value that it takes.
         let example = row.split('`').next().and_then(|row| row.split_once('=')).expect("a value").1;
         assert!((variable.set)(&mut Config::default(), example).is_ok(), "{row}");
     }
+}
+
+#[test]
+fn the_console_is_on_off_or_decides_itself() {
+    let mode = |value| check(&[("LIFECYCLE_CONSOLE", value)]).map(|config| config.console);
+    assert_eq!(mode("auto"), Ok(ConsoleMode::Auto));
+    assert_eq!((mode("on"), mode("off")), (Ok(ConsoleMode::On), Ok(ConsoleMode::Off)));
+    let error = "LIFECYCLE_CONSOLE=yes: none of auto, on and off; expected auto, on or off";
+    assert_eq!(mode("yes"), Err(error.to_owned()));
 }
 
 #[test]

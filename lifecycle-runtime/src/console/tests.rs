@@ -1,9 +1,9 @@
-//! What is written, and what of a failed start.
+//! What is written, and how.
 
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use super::*;
-use crate::plan::sample;
+use crate::plan::sample::hooks;
 
 /// A terminal that takes its time.
 #[derive(Clone, Default)]
@@ -165,7 +165,7 @@ fn a_line_whose_beginning_is_written_is_never_left_out() {
 fn nothing_of_an_error_acts_on_a_terminal_or_looks_like_another_line() {
     let pipe = Pipe::with_room(usize::MAX);
     let console = console(pipe.clone());
-    let hook = sample::hooks("start db")[0];
+    let hook = hooks("start db")[0];
     let error = "\x1b[2Jcan't parse:\n\t^ here\nstopped (SIGTERM) in 1 s, exit code 0".to_owned();
     let outcome = Outcome::Failed { error };
     console.on_event(Duration::ZERO, &Event::State(State::Ready));
@@ -201,60 +201,9 @@ fn lines_are_painted_on_a_terminal_only() {
     }
 }
 
-/// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this: `svc failed`, `optional failed`, `ready`, and
-/// `start failed by svc` or by anything else.
-#[track_caller]
-fn check(happens: &str, written: &str) {
-    let hooks = sample::hooks("start db; service svc; service optional exit ignore; ready warm");
-    let output = Slow::default();
-    let console = Console::to(output.clone(), Style { colour: false });
-    let broken = Outcome::Failed { error: "broken".to_owned() };
-    let hook = |name: &str| hooks.iter().copied().find(|hook| hook.name() == name);
-    for what in happens.split(", ") {
-        let event = match what.split_once(" failed").unwrap_or((what, "")) {
-            ("ready", _) => Event::State(State::Ready),
-            ("start", by) => {
-                let by = by.trim_start_matches(" by ");
-                let reason = hook(by).map_or_else(|| format!("stopped: {by}"), |hook| broken.of(hook));
-                Event::StartFailed { reason }
-            }
-            (name, _) => {
-                let hook = hook(name).expect("a hook");
-                Event::HookEnded { hook, outcome: broken.clone(), took: Duration::from_secs(1) }
-            }
-        };
-        console.on_event(Duration::from_secs(2), &event);
-    }
-    console.flush(Duration::from_secs(60));
-    let lines = output.0.lock().expect("no panic").replace("lifecycle: ", "");
-    let lines: Vec<_> = lines.lines().filter(|line| *line != "rolling back what has started").collect();
-    assert_eq!(lines.join(" | "), written, "{happens}");
-}
-
-#[test]
-fn the_failure_that_a_start_fails_by_is_told_once() {
-    for (name, line) in [("db", 1), ("svc", 2), ("warm", 4)] {
-        let happens = format!("{name} failed, start failed by {name}");
-        check(&happens, &format!("start failed: hook `{name}` (app.rs:{line}) failed: broken"));
-    }
-}
-
-#[test]
-fn every_other_failure_is_told_too() {
-    let (db, svc) = ("hook `db` (app.rs:1) failed: broken", "hook `svc` (app.rs:2) failed: broken");
-    check("db failed, svc failed, start failed by db", &format!("{svc} (after 1 s) | start failed: {db}"));
-    check("db failed, start failed by db, svc failed", &format!("start failed: {db} | {svc} (after 1 s)"));
-    check("svc failed, start failed by SIGTERM", &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"));
-    // It asks for the stop when nothing of the start is left to fail.
-    check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
-    check("ready, svc failed", &format!("ready after 2 s | {svc} (after 1 s)"));
-    let optional = "hook `optional` (app.rs:3) failed: broken (after 1 s)";
-    check("optional failed, start failed by SIGTERM", &format!("{optional} | start failed: stopped: SIGTERM"));
-}
-
 #[test]
 fn a_service_that_is_told_to_stop_is_timed_from_there() {
-    let hooks = sample::hooks("service svc; service done");
+    let hooks = hooks("service svc; service done");
     let output = Slow::default();
     let console = Console::to(output.clone(), Style { colour: false });
     let [svc, done] = hooks[..] else { unreachable!("there are two") };
@@ -287,15 +236,24 @@ fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
 
 #[test]
 fn hooks_of_one_name_are_told_apart_by_their_modules() {
-    let plan = sample::plan("start store::db; start cache::db; check store::ping; check cache::ping").expect("valid");
-    let output = Slow::default();
-    let console = Console::to(output.clone(), Style { colour: false });
+    let plan = crate::plan::sample::plan("start store::db; start cache::db; check store::ping; check cache::ping");
+    let plan = plan.expect("valid");
+    let (console, written) = sample::console(false, false);
     for &hook in plan.hooks() {
         console.on_event(Duration::ZERO, &Event::HookStarted { hook });
         let took = Duration::from_secs(1);
         console.on_event(took, &Event::HookEnded { hook, outcome: Outcome::Succeeded, took });
     }
-    console.flush(Duration::from_secs(60));
-    let written = output.0.lock().expect("no panic").replace("lifecycle: ", "");
-    assert_eq!(written, "start cache::db\ndone cache::db in 1 s\nstart store::db\ndone store::db in 1 s\n");
+    let lines = ["start cache::db", "done cache::db in 1 s", "start store::db", "done store::db in 1 s"];
+    assert_eq!(written(), lines);
+}
+
+#[test]
+fn only_a_terminal_needs_a_new_line_behind_a_key() {
+    for (is_terminal, lines) in [(true, &["", "stopping"][..]), (false, &["stopping"][..])] {
+        let (console, written) = sample::console(false, is_terminal);
+        console.begin_line();
+        console.say("stopping");
+        assert_eq!(written(), lines, "{is_terminal}");
+    }
 }

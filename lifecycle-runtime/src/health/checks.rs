@@ -68,12 +68,14 @@ impl Checks {
         let mut checks = self.lock();
         let check = checks.iter_mut().find(|check| check.hook == hook)?;
         let error = outcome.is_failure().then(|| outcome.to_string());
-        let (passed, failed) = (check.passes(), check.fails);
+        let (passed, failed) = (check.has_passed, check.fails);
         check.failures = if error.is_some() { check.failures.saturating_add(1) } else { 0 };
-        check.fails = check.failures >= check.policy.failures;
         check.has_passed |= error.is_none();
+        check.fails = check.failures >= check.limit();
         check.last = Some(Last { ended: Instant::now(), took, error });
-        (check.passes() != passed || check.fails != failed).then_some(!check.fails)
+        // That a start is over is news, that it is as well as it was taken for is none.
+        let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;
+        (is_first || check.fails != failed).then_some(!check.fails)
     }
 
     /// Why the checks keep this probe from passing, if they do.
@@ -101,11 +103,19 @@ impl Checks {
 }
 
 impl Check {
-    /// What must pass once has not passed before it ran; all others are well until they have failed.
+    /// Returns how many failures in a row count: a process that was never ready is not by a failure.
+    fn limit(&self) -> u32 {
+        let was_ready = self.policy.kind != CheckKind::Readiness || self.has_passed;
+        if was_ready { self.policy.failures } else { 1 }
+    }
+
+    /// Returns whether it keeps no probe from passing. Whoever kills a process for its liveness needs a reason; all other
+    /// checks have to pass once.
     fn passes(&self) -> bool {
         match self.policy.kind {
             CheckKind::Startup => self.has_passed,
-            CheckKind::Readiness | CheckKind::Liveness => !self.fails,
+            CheckKind::Readiness => self.has_passed && !self.fails,
+            CheckKind::Liveness => !self.fails,
         }
     }
 

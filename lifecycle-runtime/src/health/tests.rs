@@ -52,6 +52,19 @@ fn the_body_says_why() {
     assert_eq!(health.answer(Readiness, Audience::Operators).body, r#"{"status":"pass","state":"ready"}"#);
 }
 
+#[test]
+fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
+    let progress = |state| Progress { state, has_started: true, deadline: None };
+    let (sender, observed) = watch::channel(progress(State::Ready));
+    let health = Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new())
+        .with_notes(|| vec!["going on without it".to_owned()]);
+    let body = |probe| health.answer(probe, Audience::Public).body;
+    assert_eq!(body(Readiness), r#"{"status":"pass","state":"ready","notes":["going on without it"]}"#);
+    assert_eq!(body(Liveness), r#"{"status":"pass","state":"ready"}"#);
+    sender.send_replace(progress(State::Draining));
+    assert!(!body(Readiness).contains("notes"), "{}", body(Readiness));
+}
+
 /// A health check.
 fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
     let number = name.bytes().fold(0, |number, byte| number * 256 + u64::from(byte));
@@ -102,11 +115,19 @@ fn a_check_counts_for_its_own_probe() {
 
 #[test]
 fn as_many_failures_as_it_says_count_and_one_success_ends_them() {
-    check_results("readiness", "", &[], "pending");
-    check_results("readiness", "late", &[], "pass");
+    check_results("liveness", "", &[], "pending");
+    check_results("liveness", "late", &[], "pass");
+    check_results("liveness", "late late", &[Liveness], "fail");
     check_results("readiness", "late pass late", &[], "pass");
     check_results("readiness", "pass late late", &[Readiness], "fail");
     check_results("readiness", "late late late pass", &[], "pass");
+}
+
+#[test]
+fn a_readiness_check_has_to_pass_once() {
+    check_results("readiness", "", &[Readiness], "pending");
+    check_results("readiness", "late", &[Readiness], "fail");
+    check_results("readiness", "pass", &[], "pass");
 }
 
 #[test]
@@ -121,9 +142,8 @@ async fn the_body_tells_of_each_check() {
     let hooks = [hook("db", "readiness", 3), hook("mail", "readiness", 3), hook("alive", "liveness", 3)];
     let checks = Checks::new(hooks);
     let failed = Outcome::Failed { error: "no answer".to_owned() };
-    for _ in 0..3 {
-        checks.record(hooks[1], &failed, Duration::from_millis(5));
-    }
+    checks.record(hooks[0], &Outcome::Succeeded, Duration::from_millis(2));
+    checks.record(hooks[1], &failed, Duration::from_millis(5));
     tokio::time::advance(Duration::from_millis(70)).await;
     let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
     let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new());
@@ -131,8 +151,8 @@ async fn the_body_tells_of_each_check() {
         serde_json::from_str(&health.answer(Readiness, Audience::Operators).body).expect("JSON");
     assert_eq!((&body["status"], &body["reason"]), (&"fail".into(), &"health check `mail` failed: no answer".into()));
     let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
-    let pending = serde_json::json!({"name": "db", "status": "pending", "last_error": null, "age": null, "took": null});
-    assert_eq!(*db, pending);
+    let passes = serde_json::json!({"name": "db", "status": "pass", "last_error": null, "age": 70.0, "took": 2.0});
+    assert_eq!(*db, passes);
     let told = serde_json::json!({
         "name": "mail", "status": "fail", "last_error": "failed: no answer", "age": 70.0, "took": 5.0,
     });
@@ -156,10 +176,14 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
 
 #[test]
 fn only_what_changes_is_news() {
-    let hooks = [hook("ready", "readiness", 2), hook("first", "startup", 2)];
+    let hooks = [hook("ready", "readiness", 2), hook("first", "startup", 2), hook("never", "readiness", 2)];
     let checks = Checks::new(hooks);
     for (hook, results) in [
         (hooks[0], [("pass", None), ("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true))]),
+        (
+            hooks[2],
+            [("late", Some(false)), ("late", None), ("pass", Some(true)), ("late", None), ("late", Some(false))],
+        ),
         (hooks[1], [("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true)), ("pass", None)]),
     ] {
         for (result, news) in results {
@@ -182,7 +206,7 @@ fn checks_are_told_by_the_names_that_tell_them_apart() {
     let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
     let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
     let body = health.answer(Readiness, Audience::Operators).body;
-    let reason = r#""reason":"health check `cache::ping` failed: gone""#;
+    let reason = r#""reason":"health check `cache::ping` failed: gone"#;
     for text in [reason, r#""name":"cache::ping""#, r#""name":"store::ping""#] {
         assert!(body.contains(text), "no {text} in {body}");
     }

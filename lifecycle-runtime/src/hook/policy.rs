@@ -113,6 +113,26 @@ pub enum StopOn {
     Shutdown,
 }
 
+impl StopOn {
+    /// Returns the word for it in the attribute.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl OnExit {
+    /// Returns the word for it in the attribute.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
 /// What a health check is for, and when it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
@@ -121,7 +141,8 @@ pub struct HealthCheckPolicy {
     pub kind: CheckKind,
     /// From one begin to the next; not shorter than the check's timeout.
     pub interval: Duration,
-    /// How many in a row make it count. At least one.
+    /// Number of failures in a row that make it count, at least one. Those of a readiness check count
+    /// from the first until it has passed once.
     pub failures: u32,
 }
 

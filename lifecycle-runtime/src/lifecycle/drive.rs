@@ -19,6 +19,7 @@ use crate::report::Report;
 use crate::server::{Opening, Serving};
 use crate::state::State;
 use crate::task::{all, block_on};
+use crate::trace;
 use crate::watchdog::Leash;
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
@@ -63,6 +64,7 @@ impl Run {
             inbox: self.inbox.clone(),
             reserve: timetable.shutdown_budget().whole(),
             checks: self.checks.clone(),
+            first_checks: self.first_checks.clone(),
         };
         let recurring_over = Notify::new();
         let stage = Stage { run: &self, began: Instant::now(), timetable, leash, recurring_over: &recurring_over };
@@ -126,7 +128,8 @@ impl EndedRun {
     fn report(&mut self) -> Report {
         let paths = std::mem::take(&mut self.paths);
         let report = self.run.recorder.report(paths.start, paths.stop);
-        self.run.console.report(&report);
+        let is_traced = trace::report(&report).is_shown;
+        self.run.console.report(&report, is_traced);
         report
     }
 }

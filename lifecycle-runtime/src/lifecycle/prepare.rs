@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Lifecycle;
+use super::outputs::Outputs;
 use super::run::{Conduct, Run, Servers};
 use crate::config::{Config, ConfigError, Platform};
 use crate::console::{Console, LAST_WORDS};
@@ -16,7 +17,6 @@ use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
 use crate::stop::{StopCause, StopHandle, stop_asked};
 use crate::task::thread;
-use crate::trace::Trace;
 
 /// A run that is ready to begin.
 pub(super) struct Prepared {
@@ -49,7 +49,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
         Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
-    let console = if config.console { Console::stderr() } else { Console::silent() };
+    let console = Console::of(config.console);
     let others = std::mem::take(&mut lifecycle.observers);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
@@ -69,14 +69,11 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     for line in ignored.into_iter().chain(adapted) {
         console.say(&line);
     }
-    let mut observers = Observers {
-        own: vec![Arc::new(Trace)],
+    let observers = Observers {
+        own: vec![Arc::new(Outputs::new(console.clone()))],
         others,
         on_thread: hooks.has_threads().then(|| hooks.handle().clone()),
     };
-    if config.console {
-        observers.own.push(Arc::new(console.clone()));
-    }
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }

@@ -87,13 +87,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
         Err(report) => *report,
     };
     // Nobody is to look for the reason in vain.
-    if console.is_silent()
-        && let (1, Some(error)) = (report.exit_code(), &report.error)
-    {
-        let console = Console::stderr();
-        console.complain(&format!("start failed: {error}"));
-        console.flush(LAST_WORDS);
-    }
+    console.insist(&report);
     Ok(report.exit_code())
 }
 

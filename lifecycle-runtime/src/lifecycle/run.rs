@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::console::Console;
@@ -15,12 +16,12 @@ use crate::hook::Kind;
 use crate::hook_runtime::HookRuntime;
 use crate::live::Live;
 use crate::plan::Plan;
-use crate::recurring::Inbox;
+use crate::recurring::{FirstChecks, Inbox};
 use crate::report::Recorder;
 use crate::scope::Scope;
 use crate::server::{BoundHttp, Surroundings, TaskSet};
 use crate::state::State;
-use crate::stop::{Progress, Stop, StopHandle};
+use crate::stop::{Progress, Stop, StopHandle, stop_asked};
 
 /// Part of the grace period that a stop waits for those who hold values, all together: by default, as
 /// long as for a client that is quiet.
@@ -45,6 +46,7 @@ pub(crate) struct Run {
     pub(super) conduct: Conduct,
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
+    pub(super) first_checks: FirstChecks,
 }
 
 /// The parts of a run's work that its plan leaves open. Tests have their own.
@@ -105,6 +107,7 @@ impl Run {
         let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
+        let lost = live.clone();
         live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
         let surroundings = Surroundings {
             tasks: TaskSet::new(conduct.hooks.clone()),
@@ -118,11 +121,13 @@ impl Run {
                     Audience::Public => waits.waits_in_public(),
                     Audience::Operators => waits.waits(),
                 },
-            ),
+            )
+            .with_notes(move || lost.lost_services()),
         };
         Self {
             config,
             inbox: Inbox::of(&plan),
+            first_checks: FirstChecks::of(&plan),
             plan,
             handle,
             events: Events::new(observers),
@@ -140,6 +145,18 @@ impl Run {
     pub(super) fn patience(&self) -> Duration {
         let grace = self.config.grace;
         (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
+    }
+
+    /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So it
+    /// does when its time is up, and when a stop is asked for.
+    pub(super) async fn check_readiness(&self, limit: Instant) {
+        let mut asked = self.handle.asked();
+        tokio::select! {
+            biased;
+            () = self.first_checks.run() => {}
+            _ = stop_asked(&mut asked) => {}
+            () = sleep_until(limit) => {}
+        }
     }
 
     /// Changes the state, and tells of it if it is another.

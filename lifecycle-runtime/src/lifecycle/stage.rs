@@ -240,6 +240,7 @@ impl Stage<'_> {
         if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
             path.extend(executor.start(Kind::Ready, limit, asked).await?);
         }
+        self.run.check_readiness(limit).await;
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
         self.release_watchdog();

@@ -7,6 +7,12 @@ use crate::plan::sample;
 /// What has happened to `svc`, and what keeps the process from being ready.
 #[track_caller]
 fn check(policy: &str, happened: &str, ailing: &str) {
+    assert_eq!(after(policy, happened).ailing_services().join(", "), ailing, "{happened}");
+}
+
+/// What there is to say once this has happened to `svc`.
+#[track_caller]
+fn after(policy: &str, happened: &str) -> Live {
     let hook = sample::hooks(&format!("service svc {policy}"))[0];
     let recorder = Recorder::new(1);
     let live = Live::new(recorder.clone());
@@ -30,7 +36,7 @@ fn check(policy: &str, happened: &str, ailing: &str) {
             tell(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
         }
     }
-    assert_eq!(live.ailing_services().join(", "), ailing, "{happened}");
+    live
 }
 
 #[test]
@@ -55,6 +61,21 @@ fn one_that_is_done_or_was_told_to_end_does_not() {
 fn one_that_the_process_can_do_without_never_does() {
     for happened in ["starts", "starts runs breaks", "starts runs breaks starts", "starts runs fails"] {
         check("exit ignore", happened, "");
+    }
+}
+
+#[test]
+fn one_that_the_process_goes_on_without_is_told_of_until_the_stop() {
+    let line = "service `svc` failed: broken; going on without it";
+    let live = after("exit ignore", "starts runs fails");
+    assert_eq!(live.lost_services(), [line]);
+    assert!(live.picture().ends_with(&format!(":\n  {line}")), "{}", live.picture());
+    live.recorder.on_event(Duration::ZERO, &Event::State(State::Draining));
+    assert!(live.picture().ends_with("waiting for nothing"), "{}", live.picture());
+    for (policy, happened) in
+        [("exit ignore", "starts runs ends"), ("exit ignore", "starts runs breaks"), ("", "starts runs fails")]
+    {
+        assert_eq!(after(policy, happened).lost_services(), Vec::<String>::new(), "{policy} {happened}");
     }
 }
 

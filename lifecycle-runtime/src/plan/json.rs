@@ -48,6 +48,7 @@ struct Hook {
     place: String,
     order: Option<u32>,
     timeout_ms: Option<u64>,
+    reserve_ms: Option<u64>,
     signal: Option<&'static str>,
     check: Option<Check>,
     service: Option<Service>,
@@ -70,6 +71,7 @@ struct Service {
     max_restarts: Option<u32>,
     within_ms: Option<u64>,
     stops_the_process: bool,
+    stop_on: &'static str,
 }
 
 impl Hook {
@@ -80,6 +82,7 @@ impl Hook {
             place: hook.place(),
             order: hook.order(),
             timeout_ms: hook.timeout().map(millis),
+            reserve_ms: hook.reserve.map(millis),
             signal: hook.signal(),
             check: hook.health_check().map(|check| Check {
                 kind: check.kind.name(),
@@ -92,6 +95,7 @@ impl Hook {
                 max_restarts: service.max_restarts.map(|most| most.count),
                 within_ms: service.max_restarts.map(|most| millis(most.within)),
                 stops_the_process: !hook.is_dispensable(),
+                stop_on: service.stop_on.name(),
             }),
             needs: hook.needs().map(HookMeta::path).collect(),
             before: hook.before().map(HookMeta::path).collect(),

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::graph::{Graph, Step};
 use super::{Plan, label};
 use crate::config::{PlanFormat, written};
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{Backoff, HookMeta, Kind, Restarts, ServicePolicy};
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].
@@ -128,7 +128,8 @@ impl Plan {
         let (Step::Run(hook) | Step::Stop(hook)) = graph.steps()[step] else { return String::new() };
         let hook = self.hooks[hook];
         let mut details = place(hook);
-        if let Some(order) = hook.order().filter(|&order| order > 0) {
+        // A teardown without an order of its own stands outside the orders, which is not order 0.
+        if let Some(order) = hook.order().filter(|&order| order > 0 || hook.is_teardown) {
             let _ = write!(details, "  order {order}");
         }
         if let Some(signal) = hook.signal() {
@@ -140,6 +141,7 @@ impl Plan {
         }
         if let (Step::Run(_), Some(service)) = (graph.steps()[step], hook.service()) {
             let _ = write!(details, "  service  restart {}", service.restart.name());
+            details.push_str(&deviations(service));
         } else if let Some(timeout) = hook.timeout() {
             let _ = write!(details, "  timeout {}", written(timeout));
         }
@@ -171,6 +173,33 @@ impl Plan {
         waits.dedup();
         waits
     }
+}
+
+/// Returns what a service sets besides `restart` and other than by default, in the words of its
+/// attribute.
+fn deviations(service: ServicePolicy) -> String {
+    let default = ServicePolicy::DEFAULT;
+    let mut text = String::new();
+    if service.backoff != default.backoff {
+        let Backoff { first, cap } = service.backoff;
+        let (first, cap) = (written(first), written(cap));
+        let _ = write!(text, "  backoff {first}..{cap}");
+    }
+    if service.max_restarts != default.max_restarts {
+        let _ = match service.max_restarts {
+            None => write!(text, "  max_restarts unlimited"),
+            Some(Restarts { count, within }) => {
+                write!(text, "  max_restarts {count} in {}", written(within))
+            }
+        };
+    }
+    if service.on_exit != default.on_exit {
+        let _ = write!(text, "  on_exit {}", service.on_exit.name());
+    }
+    if service.stop_on != default.stop_on {
+        let _ = write!(text, "  stop_on {}", service.stop_on.name());
+    }
+    text
 }
 
 /// The hooks of a graph, each behind what it waits for.

@@ -78,6 +78,7 @@ fn make(
             ("restart", "on_failure") => service.restart = Restart::OnFailure,
             ("restart", "always") => service.restart = Restart::Always,
             ("exit", "ignore") => service.on_exit = OnExit::Ignore,
+            ("exit", "stop") => service.on_exit = OnExit::Stop,
             ("backoff", range) => {
                 let (first, cap) = range.split_once("..").expect("a range");
                 service.backoff = Backoff { first: millis(first), cap: millis(cap) };

@@ -4,6 +4,7 @@ mod background;
 mod budget;
 mod model;
 mod names;
+mod snapshot;
 
 use std::time::Duration;
 
@@ -11,6 +12,11 @@ use super::sample::{hooks, plan};
 use super::{Graph, Plan, Step, label};
 use crate::config::PlanFormat;
 use crate::hook::Kind;
+
+/// Returns a plan as a snapshot.
+fn snapshot(text: &str) -> String {
+    plan(text).expect("valid").render(PlanFormat::Snapshot)
+}
 
 /// The order that each phase has if every step ends at once: `db, cache | close_db, drop db`, with the phases between the
 /// start and the stop, if there is anything in them, by name: `db | ready announce | drain withdraw | drop db`.
@@ -319,43 +325,4 @@ fn the_plan_is_readable_in_every_format() {
     assert_eq!(json["ready"], serde_json::json!([{ "step": "announce", "after": [] }]));
     assert_eq!(json["drain"][1], serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] }));
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
-}
-
-/// The lines of one text that are not in the other.
-fn changes(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    let (before, after) = (lines(before), lines(after));
-    let missing = |from: &[String], to: &[String]| from.iter().filter(|line| !to.contains(line)).cloned().collect();
-    (missing(&before, &after), missing(&after, &before))
-}
-
-const SERVICE: &str = "start db timeout 10000; start cache needs db; start mail; service outbox needs db; \
-                       stop close of db timeout 5000; stop flush needs db; check ping needs db";
-
-fn snapshot(text: &str) -> String {
-    plan(text).expect("valid").render(PlanFormat::Snapshot)
-}
-
-#[test]
-fn a_snapshot_does_not_change_with_link_order_nor_with_lines_above_a_hook() {
-    let mut hooks = hooks(SERVICE);
-    hooks.reverse();
-    assert_eq!(Plan::new(hooks).expect("valid").render(PlanFormat::Snapshot), snapshot(SERVICE));
-    // Each entry of a text is a line of the file: there, `mail` pushes `db` and all others down.
-    let moved = SERVICE.replace("start mail; ", "");
-    let moved = format!("start mail; {moved}");
-    assert_ne!(plan(&moved).expect("valid").to_string(), plan(SERVICE).expect("valid").to_string());
-    assert_eq!(snapshot(&moved), snapshot(SERVICE));
-}
-
-#[test]
-fn a_snapshot_changes_with_the_plan_in_the_lines_of_the_change() {
-    let line = |text: &str| vec![text.to_owned()];
-    let before = snapshot(SERVICE);
-    let after = snapshot(&SERVICE.replace("start mail;", "start mail after cache;"));
-    assert_eq!(changes(&before, &after), (line("  mail  app"), line("  mail  app  after cache")));
-    let after = snapshot(&SERVICE.replace("timeout 10000", "timeout 20000"));
-    assert_eq!(changes(&before, &after), (line("  db  app  timeout 10s"), line("  db  app  timeout 20s")));
-    let after = snapshot(&format!("{SERVICE}; start a_hook_with_a_long_name"));
-    assert_eq!(changes(&before, &after), (vec![], line("  a_hook_with_a_long_name  app")));
 }

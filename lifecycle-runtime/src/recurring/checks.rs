@@ -1,13 +1,54 @@
 //! Health checks, each by its own clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Recurring, Turn, start_over, stop_begun};
 use crate::event::Event;
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta, Kind};
+use crate::plan::Plan;
+
+/// First runs of the readiness checks: the last step of a start, so that a run that is ready knows
+/// what they say. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct FirstChecks(Arc<watch::Sender<FirstRuns>>);
+
+#[derive(Clone, Copy)]
+struct FirstRuns {
+    may_begin: bool,
+    /// Number of those that have not ended.
+    left: usize,
+}
+
+impl FirstChecks {
+    /// Makes those of a plan, none of which may begin.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let checks = plan.of_kind(Kind::HealthCheck).filter_map(HookMeta::health_check);
+        let left = checks.filter(|policy| policy.kind == CheckKind::Readiness).count();
+        Self(Arc::new(watch::Sender::new(FirstRuns { may_begin: false, left })))
+    }
+
+    /// Lets them begin, all at once, and waits until each has ended, well or not.
+    pub(crate) async fn run(&self) {
+        self.0.send_modify(|runs| runs.may_begin = true);
+        // The sender is here.
+        let _ = self.0.subscribe().wait_for(|runs| runs.left == 0).await;
+    }
+
+    /// Waits until they may begin.
+    async fn begun(&self) {
+        let _ = self.0.subscribe().wait_for(|runs| runs.may_begin).await;
+    }
+
+    /// Notes that one of them has ended.
+    fn ended(&self) {
+        self.0.send_modify(|runs| runs.left -= 1);
+    }
+}
 
 impl Recurring {
     /// Every health check, for as long as it is to run.
@@ -22,12 +63,22 @@ impl Recurring {
         first.chain(spread).map(|(hook, policy, delay)| self.check(hook, policy, delay))
     }
 
-    async fn check(&self, hook: &'static HookMeta, policy: HealthCheckPolicy, delay: Duration) {
+    async fn check(&self, hook: &'static HookMeta, policy: HealthCheckPolicy, mut delay: Duration) {
         if !self.may_begin(hook, policy).await {
             return;
         }
         let mut progress = self.progress.clone();
         let turn = Turn::of(hook);
+        if policy.kind == CheckKind::Readiness {
+            let passed = self.run_check(&turn).await;
+            self.first_checks.ended();
+            if passed.is_none() || !start_over(&mut progress).await {
+                return;
+            }
+            if delay.is_zero() {
+                delay = policy.interval;
+            }
+        }
         let mut next = Instant::now() + delay;
         loop {
             tokio::select! {
@@ -36,29 +87,44 @@ impl Recurring {
                 () = sleep_until(next) => {}
             }
             next = following(next, Instant::now(), policy.interval);
-            let Some((outcome, took)) = self.once(&turn).boxed().await else { return };
-            let error = outcome.is_failure().then(|| outcome.to_string());
-            if let Some(passes) = self.checks.record(hook, &outcome, took) {
-                self.events.emit(&Event::Health { hook, passes, error: error.clone() });
-            }
+            let Some(passed) = self.run_check(&turn).await else { return };
             // A start is over once.
-            if policy.kind == CheckKind::Startup && error.is_none() {
+            if policy.kind == CheckKind::Startup && passed {
                 return;
             }
         }
     }
 
+    /// Runs a check once and keeps its result. Returns whether it passed; `None` if a stop came first.
+    async fn run_check(&self, turn: &Turn) -> Option<bool> {
+        let (outcome, took) = self.once(turn).boxed().await?;
+        let hook = turn.hook;
+        let error = outcome.is_failure().then(|| outcome.to_string());
+        let passed = error.is_none();
+        if let Some(passes) = self.checks.record(hook, &outcome, took) {
+            self.events.emit(&Event::Health { hook, passes, error });
+        }
+        Some(passed)
+    }
+
     /// Waits until it is time for a check. `false` if a stop comes first.
     async fn may_begin(&self, hook: &'static HookMeta, policy: HealthCheckPolicy) -> bool {
         let mut progress = self.progress.clone();
-        if policy.kind != CheckKind::Startup {
-            return start_over(&mut progress).await;
-        }
-        let needs: Vec<_> = hook.needs().map(|needed| needed.id).collect();
-        tokio::select! {
-            biased;
-            () = self.scope.have_started(&needs) => true,
-            is_over = start_over(&mut progress) => is_over,
+        match policy.kind {
+            CheckKind::Liveness => start_over(&mut progress).await,
+            CheckKind::Readiness => tokio::select! {
+                biased;
+                () = self.first_checks.begun() => true,
+                is_over = start_over(&mut progress) => is_over,
+            },
+            CheckKind::Startup => {
+                let needs: Vec<_> = hook.needs().map(|needed| needed.id).collect();
+                tokio::select! {
+                    biased;
+                    () = self.scope.have_started(&needs) => true,
+                    is_over = start_over(&mut progress) => is_over,
+                }
+            }
         }
     }
 }

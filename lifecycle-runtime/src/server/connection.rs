@@ -378,6 +378,13 @@ impl InFlight {
         }
     }
 
+    /// Counts the request as one whose handler has panicked, whatever becomes of its answer.
+    pub(super) fn panicked(&self) {
+        if let Some(entry) = &self.entry {
+            entry.panicked();
+        }
+    }
+
     /// Counts the request as finished: nothing of it is still to be written.
     pub(super) fn finish(mut self) {
         if let Some(entry) = self.entry.take() {

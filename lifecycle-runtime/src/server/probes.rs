@@ -14,7 +14,7 @@ pub(super) struct ForOperators;
 /// | path | 200 | 503 |
 /// |---|---|---|
 /// | `/livez` | as long as the process answers, and always while it stops | while a check of liveness fails |
-/// | `/readyz` | once the start is over, until the stop begins | before and after, and while a check of readiness fails |
+/// | `/readyz` | once the start is over and each check of readiness has passed, until the stop begins | before and after, and while a check of readiness fails |
 /// | `/startupz` | once the start is over and each check of the startup has passed | before, and for good if it failed |
 ///
 /// The body says why, as JSON:
@@ -26,6 +26,9 @@ pub(super) struct ForOperators;
 /// `"checks":[{"name":"ping_db","status":"pass", "last_error":null,"age":4210.5,"took":1.8}]`. The
 /// `status` is `pending` before the first run; an error beside `pass` is one that does not count
 /// yet. Errors are told as the checks returned them: mind who can ask.
+///
+/// A service that has failed for good, and that the process goes on without (`on_exit = "ignore"`),
+/// changes no status: `/readyz` names it in `notes`, with how it failed.
 ///
 /// An app answers only between the last startup hook and the end of its own requests; what asks before or after that
 /// should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.

@@ -30,8 +30,8 @@ pub(super) struct Endpoint {
 /// An app whose type is known where it is made and nowhere else: what serves it is compiled once, and not for each app.
 type App = BoxServiceFactory<AppConfig, Request, Response<TrackedBody>, Infallible, ()>;
 
-/// Makes an app.
-pub(super) type Make = Box<dyn Fn() -> Result<App, BoxError> + Send>;
+/// Makes an app, whose requests this tracks.
+pub(super) type Make = Box<dyn Fn(RequestTracker) -> Result<App, BoxError> + Send>;
 
 /// Makes the apps that `factory` makes.
 pub(super) fn make<F, T, B>(factory: F) -> Make
@@ -40,7 +40,7 @@ where
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
-    Box::new(move || Ok(boxed::factory(apply(RequestTracker, factory()?.into_factory()))))
+    Box::new(move |tracker| Ok(boxed::factory(apply(tracker, factory()?.into_factory()))))
 }
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -54,7 +54,8 @@ pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> Lo
 ///
 /// The reason for which the app could not be built. actix-web keeps the error of a `data_factory` or a middleware to itself.
 pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Result<Serve, String> {
-    let app = make().map_err(|error| chain(&*error))?;
+    let tracker = RequestTracker { catches_panics: settings.catches_panics() };
+    let app = make(tracker).map_err(|error| chain(&*error))?;
     let service = service(app, endpoint, settings).new_service(()).await;
     let service = Rc::new(service.map_err(|()| NOT_BUILT.to_owned())?);
     Ok(Rc::new(move |transport, protocol, peer| {

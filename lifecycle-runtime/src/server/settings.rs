@@ -84,6 +84,23 @@ settings! {
     ///
     /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets no Close.
     websocket_close_spread: Duration;
+    /// Answers a request whose handler panics with 500 and `Connection: close`; off by default, as under
+    /// `HttpServer`: the connection is closed without an answer.
+    ///
+    /// A balancer takes a connection that ends without an answer for an instance that is down, and may
+    /// send the request to another, which panics as well. Whatever this is set to, the message of the
+    /// panic is on stderr, and the report counts the request as `panicked`.
+    ///
+    /// The answer is made outside of every middleware: a logger of requests doesn't see it. A panic of a body whose
+    /// head is out can't be answered, and with `panic = "abort"` none can.
+    ///
+    /// ```
+    /// use actix_web::App;
+    /// use lifecycle_runtime::{Http, Lifecycle};
+    ///
+    /// let lifecycle = Lifecycle::new().http(Http::new(|| App::new()).catch_panics(true));
+    /// ```
+    catch_panics: bool;
     /// Lets a client close its sending half and still get its response; on by default.
     h1_allow_half_closed: bool;
     /// The number of a response's bytes that are collected before they are written (HTTP/1); 32 KiB by default.
@@ -124,6 +141,11 @@ impl Settings {
         ] {
             *duration = duration.map(|duration| LONGEST.min(duration));
         }
+    }
+
+    /// Returns whether a handler that panics is answered for.
+    pub(super) fn catches_panics(&self) -> bool {
+        self.catch_panics.unwrap_or(false)
     }
 
     pub(super) fn max_connections(&self) -> usize {

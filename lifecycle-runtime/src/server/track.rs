@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -26,7 +27,10 @@ use crate::error::chain;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Enters each request of the service that it wraps.
-pub(super) struct RequestTracker;
+pub(super) struct RequestTracker {
+    /// Set if a handler that panics is answered for.
+    pub(super) catches_panics: bool,
+}
 
 impl<S, B> Transform<S, Request> for RequestTracker
 where
@@ -40,12 +44,13 @@ where
     type Future = std::future::Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        std::future::ready(Ok(RequestTrackerService { service }))
+        std::future::ready(Ok(RequestTrackerService { service, catches_panics: self.catches_panics }))
     }
 }
 
 pub(super) struct RequestTrackerService<S> {
     service: S,
+    catches_panics: bool,
 }
 
 impl<S, B> Service<Request> for RequestTrackerService<S>
@@ -80,7 +85,21 @@ where
             (request, None)
         };
         let response = Pending { in_flight: Some(in_flight), without_body, keeps_alive, websocket };
-        TrackedFuture::Served { future: self.service.call(request), response }
+        let catches_panics = self.catches_panics;
+        match caught(catches_panics, || self.service.call(request)) {
+            Some(future) => TrackedFuture::Served { future, response, catches_panics },
+            None => TrackedFuture::Panicked { response },
+        }
+    }
+}
+
+/// Calls the app. `None` if that panics and panics are to be caught; Rust's panic hook has told of it.
+fn caught<T>(catches_panics: bool, call: impl FnOnce() -> T) -> Option<T> {
+    if catches_panics {
+        // What has panicked is not called again.
+        catch_unwind(AssertUnwindSafe(call)).ok()
+    } else {
+        Some(call())
     }
 }
 
@@ -123,7 +142,8 @@ pin_project! {
     #[project = TrackedFutureProjection]
     pub(super) enum TrackedFuture<F> {
         Refused,
-        Served { #[pin] future: F, response: Pending },
+        Panicked { response: Pending },
+        Served { #[pin] future: F, response: Pending, catches_panics: bool },
     }
 }
 
@@ -135,11 +155,15 @@ where
     type Output = Result<Response<TrackedBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (future, pending) = match self.project() {
+        let (future, pending, catches_panics) = match self.project() {
             TrackedFutureProjection::Refused => return Poll::Ready(Ok(refusal())),
-            TrackedFutureProjection::Served { future, response } => (future, response),
+            TrackedFutureProjection::Panicked { response } => return Poll::Ready(Ok(response.panicked())),
+            TrackedFutureProjection::Served { future, response, catches_panics } => (future, response, *catches_panics),
         };
-        Poll::Ready(Ok(match ready!(future.poll(context)) {
+        let Some(polled) = caught(catches_panics, || future.poll(context)) else {
+            return Poll::Ready(Ok(pending.panicked()));
+        };
+        Poll::Ready(Ok(match ready!(polled) {
             Ok(response) => pending.begin(response.into()),
             Err(error) => pending.begin(error.error_response().into()),
         }))
@@ -179,6 +203,18 @@ impl Pending {
 }
 
 impl Pending {
+    /// Returns the answer for a handler that has panicked. The connection is closed behind it: what
+    /// belongs to that may be half changed.
+    fn panicked(&mut self) -> Response<TrackedBody> {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.panicked();
+        }
+        let body = BoxBody::new("internal server error");
+        let mut response = Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, body);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        self.begin(response)
+    }
+
     /// Has a response say how long its connection is kept, or that it is the last.
     fn announce_end<B>(&self, connection: &Connection, response: &mut Response<B>) {
         if connection.says_close() {

@@ -124,6 +124,8 @@ struct Row {
     since: Instant,
     /// Set once the end of the response is written, and only the client has not acknowledged it.
     is_written: bool,
+    /// Set once its handler has panicked: whatever becomes of the answer to that.
+    has_panicked: bool,
 }
 
 /// Outcome of a request.
@@ -159,7 +161,9 @@ impl RequestTable {
         rows.cuts += 1;
         let open = std::mem::take(&mut rows.open);
         for (_, row) in &open {
-            if row.is_written {
+            if row.has_panicked {
+                rows.so_far.requests.panicked += 1;
+            } else if row.is_written {
                 rows.so_far.requests.finished += 1;
             } else {
                 rows.so_far.requests.cut.push(row.to_string());
@@ -245,7 +249,7 @@ pub(super) struct RequestEntry {
 
 impl RequestEntry {
     pub(super) fn new(table: &Arc<RequestTable>, method: Method, path: Option<PathAndQuery>) -> Self {
-        let row = Row { method, path, since: Instant::now(), is_written: false };
+        let row = Row { method, path, since: Instant::now(), is_written: false, has_panicked: false };
         let mut rows = table.lock();
         let cuts = rows.cuts;
         let key = rows.open.insert(row);
@@ -255,11 +259,20 @@ impl RequestEntry {
 
     /// Notes that the end of the response is written: the request is finished, even if its client takes its time.
     pub(super) fn written(&self) {
+        self.change(|row| row.is_written = true);
+    }
+
+    /// Notes that the handler has panicked, though its client is answered.
+    pub(super) fn panicked(&self) {
+        self.change(|row| row.has_panicked = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Row)) {
         let Some(table) = &self.table else { return };
         let mut rows = table.lock();
         // It is not there if it was cut off.
         if rows.cuts == self.cuts {
-            rows.open[self.key].is_written = true;
+            change(&mut rows.open[self.key]);
         }
     }
 
@@ -278,6 +291,7 @@ impl RequestEntry {
         let is_cut = rows.cuts > 0;
         let requests = &mut rows.so_far.requests;
         match outcome {
+            _ if row.has_panicked => requests.panicked += 1,
             RequestOutcome::Abandoned if row.is_written => requests.finished += 1,
             // It has begun just before the worker heard of the cut.
             RequestOutcome::Abandoned if is_cut => requests.cut.push(row.to_string()),

@@ -14,7 +14,7 @@ use futures_util::stream;
 use lifecycle_runtime::{
     Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, probes,
 };
-use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
+use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to};
 
 #[on_startup]
 async fn db() -> Result<String, Broken> {
@@ -197,6 +197,7 @@ static HANGS: Once = Once::new();
 
 fn main() -> ExitCode {
     end_with_stdin();
+    log_as_told();
     let names: Vec<String> = std::env::args().skip(1).collect();
     let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
     let lifecycle = Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))));

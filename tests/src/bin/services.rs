@@ -12,7 +12,7 @@ use actix_web::{App, web};
 use lifecycle_runtime::{
     Dep, Event, Hook, HookMeta, Lifecycle, Observer, Service, Stop, on_shutdown, on_startup, service,
 };
-use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, say, told_to};
+use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to};
 
 #[on_startup]
 async fn db() -> Result<String, Broken> {
@@ -134,7 +134,14 @@ async fn brief() {
     }
 }
 
-const MORE: [&HookMeta; 11] = [
+/// Fails before it is ready, and is not run again while a test waits.
+#[service(restart = "on_failure", backoff = "10m..10m")]
+async fn unready(_service: Service) -> Result<(), Broken> {
+    Err(Broken(3))
+}
+
+const MORE: [&HookMeta; 12] = [
+    unready::META,
     brief::META,
     outbox::META,
     last_mail::META,
@@ -172,6 +179,7 @@ async fn held() -> &'static str {
 
 fn main() -> ExitCode {
     end_with_stdin();
+    log_as_told();
     let is_named = |hook: &&HookMeta| std::env::args().any(|argument| argument.split('=').next() == Some(hook.name()));
     let hooks = BASE.into_iter().chain(MORE.into_iter().filter(is_named));
     let mut lifecycle = Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held)));

@@ -131,7 +131,7 @@ fn a_check_never_runs_beside_one_that_could_not_be_cancelled() {
 
 #[test]
 fn nothing_is_torn_down_beside_a_check_that_uses_it() {
-    let (mut program, _) = ready("slow=wait");
+    let (mut program, _) = started("slow=wait");
     program.wait_until_said("slow");
     program.signal(Signal::SIGTERM);
     program.wait_for("waiting for slow ");

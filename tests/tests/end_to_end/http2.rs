@@ -132,6 +132,26 @@ fn connections_that_have_not_sent_a_request_hold_nothing_up() {
 }
 
 #[test]
+fn a_handler_that_panics_is_answered_for_and_the_connection_goes_on() {
+    with_both(
+        |start| start.args("catches"),
+        async |mut server| {
+            let client = server.connect().await;
+            for path in ["/panic", "/panic-in-call"] {
+                let stream = client.get(path).await.expect("a stream");
+                let answer = answer(stream).await.expect("an answer");
+                assert_eq!(answer, (500, "internal server error".to_owned()));
+            }
+            let stream = client.get("/run/next").await.expect("a stream");
+            assert_eq!(answer(stream).await.expect("an answer"), (200, "next".to_owned()));
+            server.stop();
+            expect_ended(client).await;
+            expect_gone(server).expect_said(&["1 request finished, 0 cut off, 2 panicked"]);
+        },
+    );
+}
+
+#[test]
 fn every_stream_in_flight_is_answered() {
     with_both(identity, async |mut server| {
         let client = server.connect().await;

@@ -91,8 +91,13 @@ fn plain_lines_when_piped() {
 
 /// What `service` writes to a terminal.
 fn on_a_terminal(start: Start) -> String {
+    on_a_terminal_until(start, Signal::SIGTERM)
+}
+
+/// What it writes if this signal stops it.
+fn on_a_terminal_until(start: Start, signal: Signal) -> String {
     let terminal = openpty(None, None).expect("a terminal");
-    let program = started(start.stderr(terminal.slave));
+    let mut program = started(start.stderr(terminal.slave));
     let mut master = File::from(terminal.master);
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
@@ -100,8 +105,23 @@ fn on_a_terminal(start: Start) -> String {
         let _ = master.read_to_end(&mut all);
         String::from_utf8(all).expect("a text")
     });
-    expect_stops(program);
+    program.signal(signal);
+    program.end().expect_code(0);
     reader.join().expect("no panic")
+}
+
+#[test]
+fn the_first_line_behind_a_key_that_stops_begins_on_a_line_of_its_own() {
+    for (signal, name, lines) in
+        [(Signal::SIGINT, "SIGINT", 1), (Signal::SIGQUIT, "SIGQUIT", 1), (Signal::SIGTERM, "SIGTERM", 0)]
+    {
+        let text = on_a_terminal_until(program!("service").env("TERM", "dumb"), signal);
+        // A terminal would have shown `^C` where the empty line is: when the signal came, which may be
+        // while the last lines of the start are said.
+        let before = text.split(&format!("lifecycle: stopping ({name})")).next().expect("a text");
+        assert_eq!(before.matches("\r\n\r\n").count(), lines, "{text}");
+        assert_eq!(text.matches("\r\n\r\n").count(), lines, "{text}");
+    }
 }
 
 #[test]

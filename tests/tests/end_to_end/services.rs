@@ -133,6 +133,10 @@ fn a_service_whose_failure_is_ignored_stops_nothing() {
     request(&program.address(), "GET /nothing").expect("it serves");
     let answer = request(address, "GET /readyz").expect("an answer");
     assert!(answer.head.contains(" 200 "), "{answer:?}");
+    let lost = format!("service `optional` {CHAIN}; going on without it");
+    assert!(answer.body.contains(&format!(r#""notes":["{lost}"]"#)), "{answer:?}");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for(&format!("lifecycle:   {lost}"));
     program.stop().expect_code(0).expect_said(&["exit code 0"]);
 }
 

@@ -78,9 +78,10 @@ async fn an_app_that_lacks_what_it_is_built_of_says_so_when_it_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn probes_tell_of_the_app() {
-    let app = TestApp::of(service()).fail::<ping>("no route").start().await;
+    let on_run = |n| Fault::fail("no route").on_run(n);
+    let app = TestApp::of(service()).inject::<ping>(on_run(2)).inject::<ping>(on_run(3)).start().await;
     assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 200);
-    app.until(Moment::ends::<ping>().times(2)).await;
+    app.until(Moment::ends::<ping>().times(3)).await;
     let response = app.request(TestRequest::get().uri("/readyz")).await;
     assert_eq!(response.status(), 503);
     let body: serde_json::Value = read_body_json(response).await;
@@ -88,6 +89,15 @@ async fn probes_tell_of_the_app() {
     app.stop().await;
     assert_eq!(app.request(TestRequest::get().uri("/livez")).await.status(), 200);
     assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_whose_readiness_check_has_never_passed_has_started_and_is_not_ready() {
+    let app = TestApp::builder().inject::<ping>(Fault::fail("no route").on_run(1)).start().await;
+    assert_eq!(app.readiness().unwrap_err(), "health check `ping` failed: no route");
+    app.until(Moment::ends::<ping>().times(2)).await;
+    assert_eq!(app.readiness(), Ok(()));
+    app.stop().await.assert_clean();
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,9 +111,9 @@ async fn an_app_without_a_server_says_whether_it_is_ready() {
     assert_eq!(app.readiness().unwrap_err(), "the process is stopping");
 
     let on_run = |n| Fault::fail("no route").on_run(n);
-    let app = TestApp::builder().inject::<ping>(on_run(1)).inject::<ping>(on_run(2)).start().await;
+    let app = TestApp::builder().inject::<ping>(on_run(2)).inject::<ping>(on_run(3)).start().await;
     let mut readiness = Vec::new();
-    for n in 1..=3 {
+    for n in 2..=4 {
         app.until(Moment::ends::<ping>().times(n)).await;
         readiness.push(app.readiness());
     }

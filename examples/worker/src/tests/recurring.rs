@@ -16,16 +16,17 @@ async fn a_check_that_fails_often_enough_is_told_until_it_passes() {
         for (fault, how) in FAULTS {
             let place = Place::empty();
             let builder =
-                (1..).take(enough).fold(place.at_rest(), |builder, n| builder.inject_into(hook, fault().on_run(n)));
+                (2..).take(enough).fold(place.at_rest(), |builder, n| builder.inject_into(hook, fault().on_run(n)));
             let app = builder.start().await;
+            // It has passed before the app was ready: of one that never has, the first failure counts.
             for n in 1..=enough {
-                app.until(Moment::end_of(hook).times(n)).await;
+                app.until(Moment::end_of(hook).times(n + 1)).await;
                 let readiness = app.readiness();
                 assert_eq!(readiness.is_err(), n == enough, "{} {how}: {readiness:?} after {n}", hook.name());
             }
             let reason = app.readiness().expect_err("it fails");
             assert!(reason.starts_with(&format!("health check `{}` {how}", hook.name())), "{reason}");
-            app.until(Moment::end_of(hook).times(enough + 1)).await;
+            app.until(Moment::end_of(hook).times(enough + 2)).await;
             assert_eq!(app.readiness(), Ok(()));
             let report = app.stop().await;
             report.assert_clean();

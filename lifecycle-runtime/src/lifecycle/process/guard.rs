@@ -20,6 +20,9 @@ use crate::watchdog::{Leash, Watchdog};
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
+/// Signals of keys that a terminal shows, as `^C` and `^\`.
+const ECHOED: [&str; 2] = ["SIGINT", "SIGQUIT"];
+
 /// Hears the signals of a run and keeps its deadlines, until it is dropped.
 pub(super) struct Guard {
     signals: Option<Signals>,
@@ -124,8 +127,11 @@ fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
     // Who asks is answered, also by a run that says nothing of itself.
     let mut answers = None;
     Signals::listen(move |signal| {
-        if let Some((_, _, inbox)) = facts.run.get() {
+        if let Some((console, _, inbox)) = facts.run.get() {
             reactions.inbox = inbox.clone();
+            if ECHOED.contains(&signal.name) {
+                console.begin_line();
+            }
         }
         match reactions.react(signal.name, signal.stops, Instant::now()) {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}

@@ -8,24 +8,28 @@ async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
     let played = Play::new(plan, "a takes 50; b takes 50; c takes 50");
     let played = played.signals(&["a done -> -", "a done -> -", "a done"]).run().await;
     played.check(&[
-        "0 ready",
         "0 +a",
+        "0 +b",
+        "0 +c",
         "50 a done",
-        "300 +b",
-        "350 b done",
-        "600 +c",
-        "650 c done",
-        "900 +a",
-        "950 a done",
-        "1200 +b",
-        "1250 b done",
-        "1500 +c",
-        "1550 c done",
-        "1800 +a",
-        "1850 a done",
+        "50 b done",
+        "50 c done",
+        "50 ready",
+        "350 +b",
+        "400 b done",
+        "650 +c",
+        "700 c done",
+        "950 +a",
+        "1000 a done",
+        "1250 +b",
+        "1300 b done",
+        "1550 +c",
+        "1600 c done",
+        "1850 +a",
+        "1900 a done",
     ]);
     let runs: Vec<_> = played.report.recurring.iter().map(|hook| (hook.hook.name(), hook.runs)).collect();
-    assert_eq!(runs, [("a", 3), ("b", 2), ("c", 2)]);
+    assert_eq!(runs, [("a", 3), ("b", 3), ("c", 3)]);
     assert_eq!(played.report.exit_code(), 0);
 }
 
@@ -33,9 +37,11 @@ async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
 async fn checks_of_several_intervals_each_keep_their_own() {
     let played = Play::new("check a every 1000; check b every 300", "").signals(&["a done -> -", "a done"]).run().await;
     played.check(&[
-        "0 ready",
         "0 +a",
+        "0 +b",
         "0 a done",
+        "0 b done",
+        "0 ready",
         "150 +b",
         "150 b done",
         "450 +b",
@@ -49,14 +55,16 @@ async fn checks_of_several_intervals_each_keep_their_own() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them() {
-    let played =
-        Play::new("check ping every 100 failures 2", "ping fails, passes, fails, panics, hangs, passes, fails, passes");
+    let played = Play::new(
+        "check ping every 100 failures 2",
+        "ping passes, passes, fails, panics, hangs, passes, fails, passes",
+    );
     // The one that hangs takes the second that a check has.
     let played = played.signals(&["ping healthy -> -", "ping done -> -", "ping done"]).run().await;
     played.check(&[
-        "0 ready",
         "0 +ping",
-        "0 ping failed",
+        "0 ping done",
+        "0 ready",
         "100 +ping",
         "100 ping done",
         "200 +ping",
@@ -77,10 +85,75 @@ async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them
         "1700 ping done",
     ]);
     let ping = &played.report.recurring[0];
-    assert_eq!((ping.runs, ping.failures), (9, 5));
+    assert_eq!((ping.runs, ping.failures), (9, 4));
     assert_eq!(ping.last_error.as_deref(), Some("failed: ping is broken"));
     // A process that was not well for a while has still stopped well.
     assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_checks_run_once_side_by_side_before_the_run_is_ready() {
+    let plan = "start db; ready warm; check a needs db; check b timeout 200; check alive kind liveness";
+    let behaviours = "warm takes 10; a takes 100; b hangs";
+    let played = Play::new(plan, behaviours).signals(&["alive done"]).run().await;
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 +warm",
+        "10 warm done",
+        "10 +a",
+        "10 +b",
+        "110 a done",
+        "210 b timed out",
+        "210 b unhealthy",
+        "210 ready",
+        // A third of the interval, as there are three of it.
+        "3544 +alive",
+        "3544 alive done",
+    ]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_failure_of_a_readiness_check_counts_until_it_has_passed_once() {
+    let plan = "check ping every 100 failures 2";
+    let played = Play::new(plan, "ping fails, fails, passes, fails, passes");
+    let played = played.signals(&["ping done -> -", "ping done"]).run().await;
+    played.check(&[
+        "0 +ping",
+        "0 ping failed",
+        "0 ping unhealthy",
+        "0 ready",
+        "100 +ping",
+        "100 ping failed",
+        "200 +ping",
+        "200 ping done",
+        "200 ping healthy",
+        "300 +ping",
+        "300 ping failed",
+        "400 +ping",
+        "400 ping done",
+    ]);
+    assert_eq!(played.report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_runs_of_checks_keep_neither_a_stop_nor_the_end_of_the_start_waiting() {
+    let plan = "check ping timeout 9000";
+    let stopped = Play::new(plan, "ping hangs").signals(&["+ping"]).run().await;
+    stopped.check(&["0 +ping", "0 ready", "0 ping cancelled"]);
+    assert_eq!(stopped.report.exit_code(), 0);
+    let late = Play::new(plan, "ping hangs").startup_timeout(500).signals(&["ping timed out"]);
+    late.run().await.check(&["0 +ping", "500 ready", "9000 ping timed out", "9000 ping unhealthy"]);
+    // A start that fails before it comes to them has none.
+    let failed = Play::new("start db; check ping needs db", "db fails").signals(&[]).run().await;
+    failed.check(&["0 +db", "0 db failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_tells_that_it_waits_for_a_readiness_check() {
+    let played = Play::new("check ping timeout 9000", "ping takes 8000").signals(&["ready"]).run().await;
+    assert_eq!(played.waits(), [["ping"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,9 +173,9 @@ async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they
         "210 warm failed",
         "210 warm unhealthy",
         "260 slow done",
-        "260 ready",
         "260 +ping",
         "260 ping done",
+        "260 ready",
         "310 +warm",
         "310 warm done",
         "310 warm healthy",
@@ -121,8 +194,8 @@ async fn a_check_of_the_startup_waits_for_a_service_that_it_needs() {
 #[tokio::test(start_paused = true)]
 async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
     let plan = "service s; check ping after s; signal reload on SIGHUP after s";
-    let behaviours = "s runs; ping hangs; reload takes 100";
-    let played = Play::new(plan, behaviours).signals(&["+ping -> SIGHUP", "+reload"]).run().await;
+    let behaviours = "s runs; ping passes, hangs; reload takes 100";
+    let played = Play::new(plan, behaviours).signals(&["+ping -> -", "+ping -> SIGHUP", "+reload"]).run().await;
     played.check_order(&["+reload", "ping cancelled", "reload done", "-s", "s done"]);
 }
 

@@ -74,8 +74,8 @@ fn a_plan_tells_of_its_services() {
     let shown = "\
 start
   db  app.rs:1
-  s   app.rs:2  service  restart on_failure  after db
-  t   app.rs:3  service  restart never  after s
+  s   app.rs:2  service  restart on_failure  backoff 50ms..900ms  max_restarts 3 in 1m  after db
+  t   app.rs:3  service  restart never  on_exit ignore  after s
 ready
   nothing
 drain
@@ -100,6 +100,7 @@ time table of the stop, from the signal, at worst
         "max_restarts": 3,
         "within_ms": 60_000,
         "stops_the_process": true,
+        "stop_on": "shutdown",
     });
     assert_eq!((&json["hooks"][1]["service"], &json["hooks"][1]["timeout_ms"]), (&service, &4_000.into()));
     assert_eq!(json["hooks"][2]["service"]["stops_the_process"], false);

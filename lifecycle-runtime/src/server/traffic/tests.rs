@@ -34,6 +34,17 @@ fn each_request_is_counted_once_by_what_it_came_to() {
 }
 
 #[test]
+fn a_request_whose_handler_panicked_is_counted_so_whatever_becomes_of_the_answer() {
+    let table = Arc::default();
+    for end in [Some(RequestOutcome::Finished), Some(RequestOutcome::Abandoned), None] {
+        let entry = entry(&table, "/a");
+        entry.panicked();
+        end.map_or_else(|| table.cut(), |end| entry.end(end));
+    }
+    check(&table, (0, 3, 0, &[]));
+}
+
+#[test]
 fn a_request_that_nobody_ends_is_abandoned() {
     let table = Arc::default();
     drop(entry(&table, "/a"));

@@ -1,11 +1,11 @@
 //! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [observes] [log=PATH]
+//! [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [catches] [observes] [log=PATH]
 //! [address=ADDRESS secure=ADDRESS]`
 //!
 //! It has one worker if `max-connections` says how many it takes, otherwise two or as many as `workers` says. With
 //! `spread` its web sockets are closed over that time, `disconnect` is its `client_disconnect_timeout`, and with
 //! `clears` it removes what it is given about a connection. With `observes` it says when it can't accept connections,
-//! and when it can again.
+//! and when it can again. With `catches` handlers that panic are answered for.
 //!
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
 //! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
@@ -173,6 +173,21 @@ async fn broken() -> HttpResponse {
     HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks)))
 }
 
+/// Panics, without a look at the request's body.
+async fn panic_at_once() -> &'static str {
+    panic!("the handler has no idea");
+}
+
+/// Panics before it has a future.
+fn panic_in_call() -> std::future::Ready<&'static str> {
+    panic!("the call has no idea");
+}
+
+/// Panics when its head is out.
+async fn panic_late() -> HttpResponse {
+    streamed(stream::iter([&b"first"[..]]).chain(stream::once(async { panic!("the body has no idea") })))
+}
+
 /// Uses the handles that actix puts into thread-locals.
 async fn handles() -> String {
     let Some(system) = actix_web::rt::System::try_current() else { return "no system".to_owned() };
@@ -196,6 +211,9 @@ fn routes(app: &mut ServiceConfig) {
         .route("/blocking/{name}", web::get().to(blocking))
         .route("/broken", web::get().to(broken))
         .route("/handles", web::get().to(handles))
+        .route("/panic", web::to(panic_at_once))
+        .route("/panic-in-call", web::get().to(panic_in_call))
+        .route("/panic-late", web::get().to(panic_late))
         .route("/echo", web::get().to(websocket::echo))
         .route("/loud", web::get().to(websocket::loud))
         .route("/chatty", web::get().to(websocket::chatty))
@@ -248,6 +266,9 @@ fn main() -> ExitCode {
     }
     if std::env::args().any(|argument| argument == "clears") {
         http = http.on_connect(|_, extensions| extensions.clear());
+    }
+    if std::env::args().any(|argument| argument == "catches") {
+        http = http.catch_panics(true);
     }
     if let Ok(workers) = told_to("workers").parse::<usize>() {
         http = http.workers(workers);

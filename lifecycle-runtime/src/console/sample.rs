@@ -1,0 +1,36 @@
+//! A console whose lines are kept, for tests.
+
+use std::sync::{Arc, Mutex};
+
+use super::lines::Output;
+use super::{Console, Style};
+
+/// Output that takes everything at once.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<String>>);
+
+impl Output for Kept {
+    fn write_now(&self, text: &[u8]) -> usize {
+        self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(text));
+        text.len()
+    }
+
+    fn write(&self, text: &[u8]) {
+        self.write_now(text);
+    }
+
+    fn is_awaited(&self) -> bool {
+        true
+    }
+}
+
+/// Makes a console, and a function that returns its lines so far, without what each begins with.
+pub(crate) fn console(is_auto: bool, is_terminal: bool) -> (Console, impl Fn() -> Vec<String>) {
+    let kept = Kept::default();
+    let console = Console::to(kept.clone(), Style { colour: false });
+    let lines = move || {
+        let text = kept.0.lock().expect("no panic").replace("lifecycle: ", "");
+        text.lines().map(str::to_owned).collect()
+    };
+    (Console { is_terminal, is_auto, ..console }, lines)
+}

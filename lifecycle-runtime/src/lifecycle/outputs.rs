@@ -1,0 +1,112 @@
+//! Outputs of a run's events: `tracing`, and the console for what nobody shows there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::console::Console;
+use crate::event::{Event, Observer, Outcome};
+use crate::hook::HookMeta;
+use crate::state::State;
+use crate::trace::{self, Told};
+
+#[cfg(test)]
+mod tests;
+
+/// Observer that has each event told once, and the failure that a start fails by with the start.
+pub(super) struct Outputs {
+    console: Console,
+    /// Set if a subscriber has shown the last event of the level INFO: then it has been set up to
+    /// show a run, and leaves out what is told at DEBUG on purpose.
+    shows_info: AtomicBool,
+    failures: Mutex<StartFailures>,
+}
+
+/// Failures, while the start may fail by one of them.
+#[derive(Default)]
+struct StartFailures {
+    withheld: Vec<(&'static HookMeta, Outcome, Duration)>,
+    is_over: bool,
+}
+
+impl Outputs {
+    pub(super) fn new(console: Console) -> Self {
+        Self { console, shows_info: AtomicBool::new(false), failures: Mutex::default() }
+    }
+
+    /// Has an event told.
+    fn tell(&self, at: Duration, event: &Event) {
+        self.tell_console(at, event, trace::tell(event));
+    }
+
+    /// Has the console tell an event, unless that is left to `tracing`.
+    fn tell_console(&self, at: Duration, event: &Event, traced: Told) {
+        let Told { level, is_shown } = traced;
+        let is_traced = match level {
+            Level::INFO => {
+                self.shows_info.store(is_shown, Ordering::Relaxed);
+                is_shown
+            }
+            Level::DEBUG => is_shown || self.shows_info.load(Ordering::Relaxed),
+            _ => is_shown,
+        };
+        if self.console.writes(is_traced) {
+            self.console.on_event(at, event);
+        } else {
+            self.console.note(at, event);
+        }
+    }
+
+    /// Withholds a failure that the start may fail by: what is told of that says it all. Returns
+    /// whether it has.
+    fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
+        if !outcome.is_failure() || outcome.is_ignored(hook) || !hook.kind.is_of_the_start() {
+            return false;
+        }
+        let mut failures = self.failures();
+        if failures.is_over {
+            return false;
+        }
+        failures.withheld.push((hook, outcome.clone(), took));
+        true
+    }
+
+    /// Has all failures so far told but the one that the start has failed by, and returns the hook of
+    /// that. Of a service that never became ready the reason says more than its outcome.
+    fn start_over(&self, at: Duration, reason: Option<&str>) -> Option<&'static HookMeta> {
+        self.failures().is_over = true;
+        let withheld = std::mem::take(&mut self.failures().withheld);
+        let mut failed_by = None;
+        for (hook, outcome, took) in withheld {
+            if reason.is_some_and(|reason| reason.starts_with(&outcome.of(hook))) {
+                failed_by = Some(hook);
+            } else {
+                self.tell(at, &Event::HookEnded { hook, outcome, took });
+            }
+        }
+        failed_by
+    }
+
+    fn failures(&self) -> MutexGuard<'_, StartFailures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Outputs {
+    fn on_event(&self, at: Duration, event: &Event) {
+        match event {
+            Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
+            Event::StartFailed { reason } => {
+                let failed_by = self.start_over(at, Some(reason));
+                self.tell_console(at, event, trace::start_failed(reason, failed_by));
+            }
+            Event::State(State::Ready) | Event::StartInterrupted { .. } => {
+                self.start_over(at, None);
+                self.tell(at, event);
+            }
+            _ => self.tell(at, event),
+        }
+    }
+}

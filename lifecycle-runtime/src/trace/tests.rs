@@ -1,0 +1,44 @@
+//! What is told, and whether somebody has shown it.
+
+use std::time::Duration;
+
+use super::sample::traced;
+use super::*;
+use crate::plan::sample::hooks;
+
+/// Tells an event while a subscriber shows this level: what it shows, and what is returned.
+fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Told) {
+    let mut told = None;
+    let lines = traced(max, || told = Some(tell(event)));
+    (lines, told.expect("it was told"))
+}
+
+#[test]
+fn an_event_is_shown_if_a_subscriber_writes_it_down() {
+    let listening = Event::Listening { url: "http://here".to_owned() };
+    let info = |is_shown| Told { level: Level::INFO, is_shown };
+    let line = "listening url=\"http://here\"".to_owned();
+    assert_eq!(told_of(&listening, Level::INFO), (vec![line], info(true)));
+    assert_eq!(told_of(&listening, Level::WARN), (vec![], info(false)));
+    assert_eq!(told_of(&listening, None), (vec![], info(false)));
+}
+
+#[test]
+fn a_check_that_could_not_be_cancelled_is_no_detail() {
+    let hook = hooks("check ping")[0];
+    let ended = |outcome| Event::HookEnded { hook, outcome, took: Duration::ZERO };
+    let level = |outcome| told_of(&ended(outcome), None).1.level;
+    assert_eq!(level(Outcome::Cancelled { ended: false }), Level::WARN);
+    assert_eq!(level(Outcome::Cancelled { ended: true }), Level::DEBUG);
+    assert_eq!(level(Outcome::Succeeded), Level::DEBUG);
+}
+
+#[test]
+fn what_a_run_came_to_is_shown_with_its_exit_code() {
+    let mut shown = false;
+    let failed = Report::not_begun(1, "it is broken".to_owned());
+    let lines = traced(Level::ERROR, || shown = report(&failed).is_shown);
+    assert!(shown && lines.len() == 1, "{lines:?}");
+    assert!(lines[0].starts_with("run ended exit_code=1"), "{lines:?}");
+    assert!(!lines[0].contains("broken"), "{lines:?}");
+}
