@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::error::printable;
-use crate::event::{Event, NAMED, Observer, Traffic, held, listed, millis, readable};
+use crate::event::{Event, NAMED, Observer, Outcome, Traffic, held, listed, millis, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::state::State;
 use crate::stop::StopCause;
@@ -109,6 +109,32 @@ impl Report {
     /// Returns the hooks that failed, panicked or ran out of time.
     pub fn failures(&self) -> impl Iterator<Item = &HookReport> {
         self.hooks.iter().filter(|hook| hook.outcome.is_failure())
+    }
+
+    /// Returns the outcome of a hook; `None` for a hook that had no part in the run, and for one that recurs, whose runs
+    /// [`recurring`](Self::recurring) counts. The drop of a hook's value is no outcome of the hook.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// use lifecycle_runtime::{Hook, Lifecycle, Outcome, on_ready, on_shutdown, on_startup, StopHandle};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_ready]
+    /// async fn stop_at_once(handle: StopHandle) { handle.stop() }
+    /// #[on_shutdown]
+    /// async fn flush() -> Result<(), String> { Err("the disk is full".into()) }
+    ///
+    /// let report = Lifecycle::of([flush::META, stop_at_once::META]).console(false).serve().await;
+    /// let failed = Outcome::Failed { error: "the disk is full".into() };
+    /// assert_eq!(report.outcome(flush::META), Some(&failed));
+    /// assert_eq!(report.outcome(db::META), None);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
+        let of_hook = self.hooks.iter().rev().filter(|ended| !ended.is_drop);
+        of_hook.map(|ended| (ended.hook, &ended.outcome)).find(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome)
     }
 
     /// Returns the report as one JSON object.

@@ -77,6 +77,12 @@ async fn a_service_that_fails_on_every_run_stops_the_app() {
     let report = app.end().await;
     report.assert_exit_code(3).assert_failed::<outbox>("the queue is gone").assert_ran_once::<close_db>();
     assert_eq!(report.services[0].state, ServiceState::Failed);
+    let cause = report.cause.as_ref().expect("it has stopped").to_string();
+    assert!(cause.starts_with("service `outbox` (tests/tests/testing/hooks.rs:"), "{cause}");
+    assert!(cause.ends_with("the last run failed: the queue is gone"), "{cause}");
+    for line in report.to_string().lines() {
+        assert!(line.matches("the queue is gone").count() <= 1, "{line}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
