@@ -27,6 +27,7 @@
 mod app;
 mod argument;
 mod assertions;
+mod at_await;
 mod builder;
 mod clock;
 mod desk;

@@ -68,7 +68,10 @@ impl TestReport {
     /// Everything ran and succeeded: the exit code would be 0.
     #[track_caller]
     pub fn assert_clean(&self) -> &Self {
-        if self.report.is_clean() { self } else { self.fail("the run was not clean") }
+        if let Err(failure) = self.clean() {
+            panic!("{failure}");
+        }
+        self
     }
 
     /// The process would end with this exit code.
@@ -172,10 +175,24 @@ impl TestReport {
         self.fail(&format!("the stop took {}, longer than {}", readable(took), readable(time)))
     }
 
+    /// Checks that everything ran and succeeded.
+    ///
+    /// # Errors
+    ///
+    /// What happened, if not.
+    pub(super) fn clean(&self) -> Result<(), String> {
+        if self.report.is_clean() { Ok(()) } else { Err(self.failure("the run was not clean")) }
+    }
+
     /// Panics, and shows what happened.
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
-        panic!("{what}; what happened:\n\n{self}\n")
+        panic!("{}", self.failure(what))
+    }
+
+    /// Returns what is wrong, with what happened.
+    pub(super) fn failure(&self, what: &str) -> String {
+        format!("{what}; what happened:\n\n{self}\n")
     }
 
     #[track_caller]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::app::{Parts, TestApp};
 use super::assertions::TestReport;
+use super::at_await::AtAwait;
 use super::clock;
 use super::explore::Turns;
 use super::faults::{Fault, Planted};
@@ -21,6 +22,9 @@ use crate::task::Value;
 
 /// How long the start, and how long the stop may at least take where each turn takes a millisecond.
 const LEAST_TIME_OF_TURNS: Duration = Duration::from_secs(60);
+
+/// An app that has started, or the report of a start that failed.
+pub(super) type Started = Result<TestApp, Box<TestReport>>;
 
 /// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
 ///
@@ -215,8 +219,12 @@ impl TestAppBuilder {
     /// If the start fails, with what happened, and if the builder was told something that can't be.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestApp> {
-        let (starting, place) = (self.try_start(), Location::caller());
-        async move { starting.await.unwrap_or_else(|report| report.fail(&format!("{place}: the start failed"))) }
+        let place = Location::caller();
+        let starting = self.starting();
+        AtAwait::new(async move {
+            let started = starting.await?;
+            started.map_err(|report| report.failure(&format!("{place}: the start failed")))
+        })
     }
 
     /// Starts the app, and waits until it is ready, or until a start that failed has been undone.
@@ -230,19 +238,7 @@ impl TestAppBuilder {
     /// If the builder was told something that can't be.
     #[track_caller]
     pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
-        let (listens, place) = (self.listens, Location::caller());
-        let parts = match self.parts() {
-            Ok(parts) => parts,
-            Err(mistake) => panic!("{mistake}"),
-        };
-        async move {
-            assert!(
-                !(listens && clock::is_paused()),
-                "{place}: an app that listens needs time that passes: without `start_paused`, and in \
-                 `#[lifecycle_runtime::test]` with `start_paused = false`"
-            );
-            TestApp::run(parts).await
-        }
+        AtAwait::new(self.starting())
     }
 
     /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start that fails.
@@ -252,12 +248,40 @@ impl TestAppBuilder {
     /// If the builder was told something that can't be.
     #[track_caller]
     pub fn run(self) -> impl Future<Output = TestReport> {
-        let starting = self.try_start();
-        async move {
-            match starting.await {
-                Ok(app) => app.stop().await,
-                Err(report) => *report,
+        let starting = self.starting();
+        AtAwait::new(async move {
+            match starting.await? {
+                Ok(app) => app.stopped().await,
+                Err(report) => Ok(*report),
             }
+        })
+    }
+
+    /// Starts the app. The inner error is the report of a start that failed.
+    ///
+    /// # Errors
+    ///
+    /// A mistake of the test that only the run shows.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was told something that can't be.
+    #[track_caller]
+    pub(super) fn starting(self) -> impl Future<Output = Result<Started, String>> {
+        let listens = self.listens;
+        let place = Location::caller();
+        let parts = match self.parts() {
+            Ok(parts) => parts,
+            Err(mistake) => panic!("{mistake}"),
+        };
+        async move {
+            if listens && clock::is_paused() {
+                return Err(format!(
+                    "{place}: an app that listens needs time that passes: without `start_paused`, and in \
+                     `#[lifecycle_runtime::test]` with `start_paused = false`"
+                ));
+            }
+            TestApp::run(parts).await
         }
     }
 
@@ -266,7 +290,7 @@ impl TestAppBuilder {
     /// # Errors
     ///
     /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
-    pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Result<TestApp, Box<TestReport>>, String> {
+    pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Started, String> {
         if self.listens {
             return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
         }
@@ -286,7 +310,7 @@ impl TestAppBuilder {
         config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_TURNS);
         parts.work = turns.paced(parts.work);
         parts.turns = Some(turns.clone());
-        Ok(TestApp::run(parts).await)
+        TestApp::run(parts).await
     }
 
     fn planned(&self) -> Result<Plan, String> {

@@ -42,14 +42,18 @@ impl Drop for Care {
     }
 }
 
-/// Runs a test on the runtime of somebody else, and stops the apps that it has left running; each has to stop cleanly.
-pub(super) async fn looked_after<T>(test: impl Future<Output = T>) -> T {
+/// Runs a test on the runtime of somebody else, and stops the apps that it has left running.
+///
+/// # Errors
+///
+/// One of these has not stopped cleanly.
+pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), String> {
     let care = Care::begin();
-    let result = test.await;
+    test.await;
     for app in care.left() {
-        app.stop().await.assert_clean();
+        app.stopped().await?.clean()?;
     }
-    result
+    Ok(())
 }
 
 /// Runs the test of a `#[lifecycle_runtime::test]`.
@@ -99,11 +103,12 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
 ) {
     let bench = Bench::new(start_paused);
     let context = bench.runtime().enter();
-    let starting = setup().try_start();
+    let starting = setup().starting();
     drop(context);
     let app = match bench.runtime().block_on(starting) {
-        Ok(app) => app,
-        Err(report) => report.fail("the start failed"),
+        Ok(Ok(app)) => app,
+        Ok(Err(report)) => report.fail("the start failed"),
+        Err(mistake) => panic!("{mistake}"),
     };
     let result = bench.runtime().block_on(async { test(&app).await });
     bench.judge(result);
@@ -136,8 +141,10 @@ impl Bench {
         let is_success = result.report() == ExitCode::SUCCESS;
         assert!(is_success, "the test returned a failure");
         for app in self.care.iter().flat_map(Care::left) {
-            let report = self.runtime().block_on(app.stop());
-            report.assert_clean();
+            match self.runtime().block_on(app.stopped()) {
+                Ok(report) => _ = report.assert_clean(),
+                Err(mistake) => panic!("{mistake}"),
+            }
         }
     }
 }
