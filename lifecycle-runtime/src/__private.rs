@@ -21,6 +21,12 @@ pub struct Registered(pub &'static HookMeta);
 
 inventory::collect!(Registered);
 
+#[cfg(feature = "testing")]
+pub use crate::testing::modules::TestModule;
+
+#[cfg(feature = "testing")]
+inventory::collect!(TestModule);
+
 /// The metadata of `H` before its keys; the caller's place becomes the hook's.
 #[must_use]
 #[track_caller]

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::event::Observer;
 use crate::hook::HookMeta;
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, with_teardowns};
 use crate::registry;
 use crate::report::Report;
 use crate::server::{Http, IntoHttp};
@@ -77,7 +77,10 @@ use crate::stop::StopHandle;
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
     pub(crate) config: Config,
-    pub(crate) hooks: Vec<&'static HookMeta>,
+    /// Set for one of all registered hooks.
+    is_of_all: bool,
+    /// Hooks that the program names itself.
+    named: Vec<&'static HookMeta>,
     /// Paths of hooks that have to be among them.
     pub(crate) expected: Vec<String>,
     pub(crate) servers: Vec<Http>,
@@ -101,7 +104,8 @@ impl Lifecycle {
     pub fn new() -> Self {
         Self {
             config: Config::default(),
-            hooks: registry::hooks().collect(),
+            is_of_all: true,
+            named: Vec::new(),
             expected: Vec::new(),
             servers: Vec::new(),
             observers: Vec::new(),
@@ -110,19 +114,31 @@ impl Lifecycle {
         }
     }
 
-    /// A lifecycle of these hooks and what they name, instead of all registered ones: two lifecycles in one program can
-    /// have hooks of their own.
+    /// A lifecycle of these hooks, of what they name, and of the teardowns of all of these, instead of all registered ones:
+    /// two lifecycles in one program can have hooks of their own.
+    ///
+    /// What is started is closed: a teardown (`of = db`) comes with its hook, as if it had been named, and brings what it
+    /// takes itself. [`Plan::new`] takes no more than what it is given and what that names.
     ///
     /// ```
-    /// use lifecycle_runtime::{Hook, Lifecycle, on_startup};
+    /// use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    /// #[on_startup]
+    /// async fn import(db: Dep<db>) {}
+    /// #[on_shutdown]
+    /// async fn flush(db: Dep<db>) {}
     ///
-    /// let lifecycle = Lifecycle::of([db::META]);
+    /// let plan = Lifecycle::of([import::META]).plan()?;
+    /// assert!(plan.hooks().contains(&close_db::META));
+    /// assert!(!plan.hooks().contains(&flush::META), "nothing names it");
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
     /// ```
     pub fn of(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Self {
-        Self { hooks: hooks.into_iter().collect(), ..Self::new() }
+        Self { is_of_all: false, named: hooks.into_iter().collect(), ..Self::new() }
     }
 
     /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several are started and
@@ -144,7 +160,7 @@ impl Lifecycle {
     /// ```
     pub fn http<Marker>(mut self, http: impl IntoHttp<Marker>) -> Self {
         let http = http.into_http();
-        self.hooks.extend(http.uses());
+        self.named.extend(http.uses());
         self.servers.push(http);
         self
     }
@@ -276,14 +292,36 @@ impl Lifecycle {
 
     /// Returns the plan of the run.
     ///
+    /// With the feature `testing`, hooks of [test modules](crate::testing::guide#whose-hooks) are in it only if the test that
+    /// calls this sees them.
+    ///
     /// # Errors
     ///
     /// Every problem that the compiler could not see, and every hook that is
     /// [expected](Self::expect_hooks) and missing.
+    #[track_caller]
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        let plan = Plan::new(self.hooks.iter().copied())?;
+        #[cfg(feature = "testing")]
+        let view = crate::testing::modules::View::from(std::panic::Location::caller());
+        #[cfg(feature = "testing")]
+        let sees = |hook: &HookMeta| view.has(hook);
+        #[cfg(not(feature = "testing"))]
+        let sees = |_: &HookMeta| true;
+        self.planned(&sees)
+    }
+
+    /// Returns the plan of the hooks that `sees` lets pass.
+    pub(crate) fn planned(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Result<Plan, PlanError> {
+        let plan = Plan::new(self.hooks(sees))?;
         plan.has(&self.expected)?;
         Ok(plan)
+    }
+
+    /// Returns the hooks of the run, of the registered ones those that `sees` lets pass.
+    pub(crate) fn hooks(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Vec<&'static HookMeta> {
+        let registered = registry::hooks().filter(|hook| sees(hook));
+        let named = self.named.iter().copied();
+        if self.is_of_all { registered.chain(named).collect() } else { with_teardowns(named.collect(), registered) }
     }
 
     /// Runs to the end and returns the process's exit code: return it from `main`.

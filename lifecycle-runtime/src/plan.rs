@@ -220,6 +220,26 @@ pub(crate) fn with_everything_named(
     (found, index)
 }
 
+/// Returns hooks and what they name, with the registered teardowns of all of these.
+pub(crate) fn with_teardowns(
+    hooks: Vec<&'static HookMeta>,
+    registered: impl Iterator<Item = &'static HookMeta>,
+) -> Vec<&'static HookMeta> {
+    let mut teardowns: Vec<_> = registered.filter(|hook| hook.of().is_some()).collect();
+    let mut found = hooks;
+    loop {
+        let (mut all, index) = with_everything_named(found);
+        let before = all.len();
+        let is_due = |teardown: &HookMeta| teardown.of().is_some_and(|resource| index.contains_key(&resource.id));
+        all.extend(teardowns.extract_if(.., |teardown| is_due(teardown)));
+        if all.len() == before {
+            return all;
+        }
+        // What a teardown takes may have one as well.
+        found = all;
+    }
+}
+
 /// The hooks of one kind among sorted ones, each with its place.
 fn of_kind<'h>(
     hooks: &'h [&'static HookMeta],

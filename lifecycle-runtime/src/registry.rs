@@ -1,4 +1,4 @@
-//! The hooks that the linker collected. The only reader of inventory.
+//! Hooks, and modules of tests, that the linker collected. The only reader of inventory.
 
 use crate::__private::Registered;
 use crate::hook::HookMeta;
@@ -6,4 +6,10 @@ use crate::hook::HookMeta;
 /// Every registered hook, in link order, which means nothing.
 pub(crate) fn hooks() -> impl Iterator<Item = &'static HookMeta> {
     inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
+}
+
+/// The modules of all tests under `#[lifecycle_runtime::test]`, once for each test.
+#[cfg(feature = "testing")]
+pub(crate) fn test_modules() -> impl Iterator<Item = crate::__private::TestModule> {
+    inventory::iter::<crate::__private::TestModule>.into_iter().copied()
 }

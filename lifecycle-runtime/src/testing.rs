@@ -34,6 +34,7 @@ mod desk;
 mod explore;
 mod faults;
 mod harness;
+pub(crate) mod modules;
 mod moment;
 mod selection;
 mod timeline;

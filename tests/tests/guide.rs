@@ -91,6 +91,24 @@ async fn drafts_are_saved_before_the_database_closes() {
     assert_eq!(*db.rows.lock().unwrap(), ["3 drafts", "closed"]);
 }
 
+// --- whose hooks ---
+
+mod drafts {
+    use super::*;
+
+    /// Runs in the tests of this module alone.
+    #[on_shutdown(after = [save_drafts])]
+    async fn count_drafts(db: Dep<db>) -> usize {
+        db.rows.lock().unwrap().len()
+    }
+
+    #[lifecycle_runtime::test]
+    async fn drafts_are_saved_before_they_are_counted() {
+        let report = faked().run().await;
+        report.assert_clean().assert_before::<save_drafts, count_drafts>();
+    }
+}
+
 // --- the short form ---
 
 fn faked() -> TestAppBuilder {

@@ -101,12 +101,15 @@ struct Running {
 }
 
 impl TestApp {
-    /// An app of all registered hooks, without a server.
+    /// An app of all registered hooks that the test [sees](super::guide#whose-hooks), without a server.
+    #[track_caller]
     pub fn builder() -> TestAppBuilder {
         Self::of(Lifecycle::new())
     }
 
-    /// An app of this lifecycle: its hooks, servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks) them, its servers and settings.
+    /// Its probes' [address](Lifecycle::admin) is not taken.
+    #[track_caller]
     pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
         TestAppBuilder::new(lifecycle)
     }

@@ -10,8 +10,9 @@ use super::at_await::AtAwait;
 use super::clock;
 use super::explore::Turns;
 use super::faults::{Fault, Planted};
+use super::modules::View;
 use super::moment::{Moment, Signal, Timed};
-use super::selection::{Named, Selection};
+use super::selection::{Named, Selection, goes_with};
 use super::work::work;
 use crate::error::BoxError;
 use crate::hook::{Hook, HookMeta, Kind};
@@ -56,34 +57,109 @@ pub struct TestAppBuilder {
 }
 
 impl TestAppBuilder {
+    #[track_caller]
     pub(super) fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle, selection: Selection::default(), faults: Vec::new(), signals: Vec::new(), listens: false }
+        let selection = Selection::of(View::from(Location::caller()));
+        Self { lifecycle, selection, faults: Vec::new(), signals: Vec::new(), listens: false }
+    }
+
+    /// Sees the hooks that a test in the caller's file sees, as well.
+    pub(super) fn seen_from(mut self, caller: &'static Location<'static>) -> Self {
+        self.selection.view.add_file(caller);
+        self
     }
 
     /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that are named in the same
-    /// way. What the builder was told to [replace](Self::replace) beside these it passes over, so that several tests may share a
-    /// setup.
+    /// way. What the builder was told of the rest before, such as to [replace](Self::replace) it or to have it
+    /// [fail](Self::fail), is passed over, so that several tests may share a setup.
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
-        self.selection.only.push(named::<H>());
+        self.selection.only(named::<H>());
+        self
+    }
+
+    /// Runs this hook, too: one that belongs to the tests of [another module](super::guide#whose-hooks), or that is no part of
+    /// the lifecycle.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{Dep, on_startup};
+    ///
+    /// mod store {
+    ///     pub mod tests {
+    ///         #[lifecycle_runtime::on_startup]
+    ///         pub async fn rows() -> u32 { 3 }
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let app = TestApp::builder().with::<store::tests::rows>().start().await;
+    /// assert_eq!(*app.get::<store::tests::rows>(), 3);
+    /// app.stop().await.assert_clean();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn with<H: Hook>(mut self) -> Self {
+        self.selection.with(named::<H>());
+        self
+    }
+
+    /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under another attribute than
+    /// `#[lifecycle_runtime::test]` whose hooks stand in another file than it; or the path of [another
+    /// module](super::guide#whose-hooks). A module whose tests have no hooks of their own is a mistake.
+    ///
+    /// ```standalone_crate
+    /// # mod store {
+    /// #     pub mod tests {
+    /// #         #[lifecycle_runtime::on_startup]
+    /// #         pub async fn rows() -> u32 { 3 }
+    /// #     }
+    /// # }
+    /// use lifecycle_runtime::testing::TestApp;
+    ///
+    /// let path = concat!(module_path!(), "::store::tests");
+    /// assert_eq!(TestApp::builder().with_module(path).plan().hooks().len(), 1);
+    /// ```
+    #[track_caller]
+    pub fn with_module(mut self, path: impl Into<String>) -> Self {
+        self.selection.with_module(path.into(), Location::caller());
         self
     }
 
     /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the same; what needs it has to be
     /// left out, too, or the hook to be [replaced](Self::replace).
+    ///
+    /// The last word on a hook counts: what the builder was told of it and of its teardown before is forgotten, and what it is
+    /// told of the hook later brings it back.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::on_startup;
+    /// use lifecycle_runtime::testing::{TestApp, TestAppBuilder};
+    ///
+    /// #[on_startup]
+    /// async fn import() -> u32 { 0 }
+    ///
+    /// fn setup() -> TestAppBuilder { TestApp::builder().replace::<import>(7) }
+    ///
+    /// assert!(setup().without::<import>().plan().hooks().is_empty());
+    /// assert_eq!(setup().without::<import>().replace::<import>(8).plan().hooks().len(), 1);
+    /// ```
     #[track_caller]
     pub fn without<H: Hook>(mut self) -> Self {
-        self.selection.without.push(named::<H>());
+        self.selection.without(named::<H>());
+        self.faults.retain(|planted| !goes_with(planted.hook, H::META));
+        self.signals.retain(|timed| !timed.moment.hook().is_some_and(|hook| goes_with(hook, H::META)));
         self
     }
 
     /// Gives this hook a value: its function does not run, and what only that needs may be left out. It stays where it stands in
-    /// the order of the plan, and its teardown runs with the value, unless that is [left out](Self::without).
+    /// the order of the plan, and its teardown runs with the value, unless that is [left out](Self::without). Of several values
+    /// the last one counts.
     ///
     /// A service that is replaced is ready at once, and does nothing until it is told to stop.
     #[track_caller]
     pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
-        self.selection.replaced.push((named::<H>(), Value::new(value)));
+        self.selection.replace(named::<H>(), Value::new(value));
         self
     }
 
@@ -140,7 +216,7 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
         let place = Location::caller();
-        self.selection.named.push((Named { hook, place }, "given a fault"));
+        self.selection.involve(Named { hook, place }, "given a fault");
         self.faults.push(Planted::new(hook, fault, place));
         self
     }
@@ -163,7 +239,9 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
         let place = Location::caller();
-        self.selection.named.extend(moment.hook().map(|hook| (Named { hook, place }, "waited for")));
+        if let Some(hook) = moment.hook() {
+            self.selection.involve(Named { hook, place }, "waited for");
+        }
         self.signals.push(Timed { moment, signal, place, count: 0.into() });
         self
     }
@@ -174,7 +252,7 @@ impl TestAppBuilder {
     /// [Time](super::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
-        self.selection.real.push(named::<H>());
+        self.selection.real_io(named::<H>());
         self
     }
 
@@ -314,14 +392,17 @@ impl TestAppBuilder {
     }
 
     fn planned(&self) -> Result<Plan, String> {
-        let Lifecycle { hooks, expected, .. } = &self.lifecycle;
-        let hooks = self.selection.select(hooks.iter().copied(), expected)?;
+        let hooks = self.selection.select(self.selection.seen(&self.lifecycle), &self.lifecycle.expected)?;
         Plan::new(hooks).map_err(|error| error.to_string())
     }
 
     fn parts(self) -> Result<Parts, String> {
         let plan = self.planned()?;
-        let Self { lifecycle, selection, faults, signals, listens } = self;
+        let Self { lifecycle, selection, mut faults, mut signals, listens } = self;
+        // The rest is of a setup that this test runs a part of.
+        let is_there = |hook: &HookMeta| plan.position(hook.id).is_some();
+        faults.retain(|planted| is_there(planted.hook));
+        signals.retain(|timed| timed.moment.hook().is_none_or(is_there));
         for Timed { signal, place, .. } in &signals {
             heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }

@@ -11,6 +11,7 @@ mod trial;
 mod turns;
 
 use std::fmt;
+use std::panic::Location;
 
 use self::failure::Failed;
 use self::search::Search;
@@ -102,6 +103,8 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///   a service that is has to be [replaced](TestAppBuilder::replace).
 #[must_use = "nothing happens until `run`"]
 pub struct Explore<'t> {
+    /// Line of the test.
+    place: &'static Location<'static>,
     setup: Box<dyn Fn() -> TestAppBuilder + 't>,
     check: Option<Check<'t>>,
     schedules: usize,
@@ -124,15 +127,19 @@ pub struct Explored {
 }
 
 impl Default for Explore<'_> {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl<'t> Explore<'t> {
-    /// An exploration of all registered hooks.
+    /// An exploration of all registered hooks that the test [sees](super::guide#whose-hooks).
+    #[track_caller]
     pub fn new() -> Self {
+        let place = Location::caller();
         Self {
+            place,
             setup: Box::new(TestApp::builder),
             check: None,
             schedules: 1_000,
@@ -197,12 +204,13 @@ impl<'t> Explore<'t> {
     /// plan lacks. Also if a seed does not parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
     #[track_caller]
     pub fn run<F: Future<Output = ()>>(self, test: impl Fn(TestApp) -> F) -> Explored {
-        let Self { setup, check, schedules, injections, seed } = self;
+        let Self { place, setup, check, schedules, injections, seed } = self;
         assert!(
             tokio::runtime::Handle::try_current().is_err(),
             "an exploration makes an async runtime for each schedule: call it from a plain `#[test]`"
         );
-        let experiment = Experiment { setup: &*setup, check: check.as_deref(), test, injections };
+        let setup = || setup().seen_from(place);
+        let experiment = Experiment { setup: &setup, check: check.as_deref(), test, injections };
         match explored(&experiment, schedules, seed) {
             Ok(explored) => explored,
             Err(error) => panic!("{error}"),

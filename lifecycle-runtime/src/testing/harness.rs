@@ -7,6 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
 use super::builder::TestAppBuilder;
+use super::modules::CurrentModule;
 
 thread_local! {
     /// The apps of the test that runs on this thread, if somebody looks after them.
@@ -59,8 +60,8 @@ pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), S
 /// Runs the test of a `#[lifecycle_runtime::test]`.
 #[doc(hidden)]
 #[track_caller]
-pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl FnOnce() -> F) {
-    let bench = Bench::new(start_paused);
+pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, module: &'static str, test: impl FnOnce() -> F) {
+    let bench = Bench::new(start_paused, module);
     let result = bench.runtime().block_on(async { test().await });
     bench.judge(result);
 }
@@ -98,10 +99,11 @@ pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl
 #[track_caller]
 pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     start_paused: bool,
+    module: &'static str,
     setup: fn() -> TestAppBuilder,
     test: impl FnOnce(&TestApp) -> F,
 ) {
-    let bench = Bench::new(start_paused);
+    let bench = Bench::new(start_paused, module);
     let context = bench.runtime().enter();
     let starting = setup().starting();
     drop(context);
@@ -119,13 +121,14 @@ struct Bench {
     /// Both there until the drop.
     runtime: Option<Runtime>,
     care: Option<Care>,
+    _module: CurrentModule,
 }
 
 impl Bench {
-    fn new(start_paused: bool) -> Self {
+    fn new(start_paused: bool, module: &'static str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
-        Self { runtime: Some(runtime), care: Some(Care::begin()) }
+        Self { runtime: Some(runtime), care: Some(Care::begin()), _module: CurrentModule::enter(module) }
     }
 
     fn runtime(&self) -> &Runtime {

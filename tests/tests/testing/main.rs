@@ -7,6 +7,7 @@ mod attribute;
 mod faults;
 mod hooks;
 mod mistakes;
+mod modules;
 mod places;
 mod selection;
 mod signals;
