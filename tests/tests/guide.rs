@@ -173,6 +173,33 @@ async fn no_hook_that_fails_leaves_the_database_open() {
     }
 }
 
+// --- inside a body ---
+
+mod printing {
+    use super::*;
+
+    #[service(after = [schema], restart = "on_failure")]
+    async fn printer(db: Dep<db>, stop: Stop) {
+        let letters = std::mem::take(&mut *db.rows.lock().unwrap());
+        print(&letters).await;
+        stop.requested().await;
+    }
+
+    /// A real one waits. A fake that is ready at once has no await to fail at, so it yields.
+    async fn print(_letters: &[String]) {
+        tokio::task::yield_now().await;
+    }
+
+    #[lifecycle_runtime::test]
+    async fn a_jam_loses_the_letters() {
+        let jam = Fault::fail("paper jam").at_await(1).on_run(1);
+        let app = faked().inject::<printer>(jam).start().await;
+        app.until(Moment::ready::<printer>().times(2)).await;
+        assert!(app.get::<db>().rows.lock().unwrap().is_empty(), "to be taken away once they are printed");
+        app.stop().await.assert_clean();
+    }
+}
+
 // --- signals ---
 
 #[lifecycle_runtime::test]

@@ -172,6 +172,29 @@ impl<'t> Explore<'t> {
         self
     }
 
+    /// Has one hook fail, panic or hang inside its body: where it comes back from an `.await` that had to wait, at each of these, and each in a
+    /// run of its own. Together with [`faults`](Self::faults) also before the body.
+    ///
+    /// A single such place is a fault of the setup: [`Fault::at_await`](super::Fault::at_await).
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::{Explore, TestReport};
+    /// use lifecycle_runtime::{Hook, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() { tokio::task::yield_now().await }
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    ///
+    /// let check = |report: &TestReport| assert!(!report.ran(close_db::META) || report.is_clean());
+    /// let explored = Explore::new().faults_at_awaits().check(check).run(async |_| {});
+    /// assert_eq!(explored.to_string(), "all 4 schedules", "one as it is, and one for each way to go wrong");
+    /// ```
+    pub fn faults_at_awaits(mut self) -> Self {
+        self.injections.faults_at_awaits = true;
+        self
+    }
+
     /// Looks at what became of each run, also of those whose start failed, in place of the rule that runs to which nothing was
     /// done have to be clean.
     pub fn check(mut self, check: impl Fn(&TestReport) + 't) -> Self {
