@@ -37,6 +37,7 @@ mod harness;
 pub(crate) mod modules;
 mod moment;
 mod selection;
+mod stalls;
 mod timeline;
 mod work;
 

@@ -21,6 +21,7 @@ use super::explore::Turns;
 use super::faults::Planted;
 use super::harness;
 use super::moment::{Moment, Signal, Timed};
+use super::stalls::Stalls;
 use super::timeline::Record;
 use super::work::beside_threads;
 use crate::console::Console;
@@ -80,6 +81,7 @@ pub(super) struct Parts {
     pub(super) work: Work,
     pub(super) faults: Arc<Vec<Planted>>,
     pub(super) signals: Vec<Timed>,
+    pub(super) stalls: Stalls,
     pub(super) listens: bool,
     /// Whose turn it is, if one hook goes on at a time.
     pub(super) turns: Option<Turns>,
@@ -91,6 +93,7 @@ struct Running {
     surroundings: Surroundings,
     record: Record,
     faults: Arc<Vec<Planted>>,
+    stalls: Stalls,
     desk: Arc<Desk>,
     /// Builds the app to be asked in memory; and that app, once it was asked.
     memory: Option<Memory>,
@@ -130,7 +133,7 @@ impl TestApp {
     ///
     /// A mistake of the test that the start has shown.
     pub(super) async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
-        let Parts { mut lifecycle, plan, work, faults, signals, listens, turns } = parts;
+        let Parts { mut lifecycle, plan, work, faults, signals, stalls, listens, turns } = parts;
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
@@ -156,6 +159,7 @@ impl TestApp {
                 surroundings: run.surroundings.clone(),
                 record,
                 faults,
+                stalls,
                 desk,
                 memory,
                 app: OnceCell::new(),
@@ -252,9 +256,7 @@ impl TestApp {
                 biased;
                 () = record.reached(&moment) => Ok(()),
                 ended = app.running.ended() => {
-                    ended?;
-                    let timeline = record.timeline();
-                    Err(format!("{place}: it never came to \"{moment}\"; what happened:\n\n{timeline}"))
+                    Err(ended?.failure(&format!("{place}: it never came to \"{moment}\"")))
                 }
             }
         })
@@ -376,7 +378,9 @@ impl Running {
         let unused = self.faults.iter().filter_map(Planted::unused).chain(self.desk.unused());
         let mistakes: Vec<_> = self.desk.mistakes().drain(..).chain(unused).collect();
         if mistakes.is_empty() {
-            return Ok(TestReport::new(report, timeline));
+            let mut stalls = self.stalls.noted();
+            stalls.retain(|stall| !self.faults.iter().any(|planted| planted.hook == stall.hook));
+            return Ok(TestReport::new(report, timeline, stalls));
         }
         Err(format!("{}; what happened:\n\n{timeline}", mistakes.join("\n")))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use super::stalls::Stall;
 use super::timeline::{Timeline, begins, ends};
 use crate::event::{Event, Outcome, readable};
 use crate::hook::{Hook, HookMeta, Kind};
@@ -28,6 +29,8 @@ use crate::report::Report;
 pub struct TestReport {
     report: Report,
     timeline: Timeline,
+    /// Hooks that may have waited for something real while paused time passed.
+    stalls: Vec<Stall>,
 }
 
 impl Deref for TestReport {
@@ -39,16 +42,18 @@ impl Deref for TestReport {
 }
 
 impl fmt::Display for TestReport {
-    /// Everything that happened, and what came of it.
+    /// Everything that happened, what came of it, and what to do if paused time has run away from something real.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.timeline, self.report)
+        write!(f, "{}\n{}", self.timeline, self.report)?;
+        let has_failed = |stall: &&Stall| self.outcome(stall.hook).is_some_and(Outcome::is_failure);
+        self.stalls.iter().filter(has_failed).try_for_each(|stall| write!(f, "\n\n{}", stall.advice()))
     }
 }
 
 #[allow(clippy::must_use_candidate, reason = "an assertion is made for its panic")]
 impl TestReport {
-    pub(super) fn new(report: Report, timeline: Timeline) -> Self {
-        Self { report, timeline }
+    pub(super) fn new(report: Report, timeline: Timeline, stalls: Vec<Stall>) -> Self {
+        Self { report, timeline, stalls }
     }
 
     /// Whether the hook ran: it began.

@@ -13,6 +13,7 @@ use super::faults::{Fault, Planted};
 use super::modules::View;
 use super::moment::{Moment, Signal, Timed};
 use super::selection::{Named, Selection, goes_with};
+use super::stalls::Stalls;
 use super::work::work;
 use crate::error::BoxError;
 use crate::hook::{Hook, HookMeta, Kind};
@@ -256,6 +257,32 @@ impl TestAppBuilder {
         self
     }
 
+    /// Has paused time stand still while any hook runs that ends by itself: for an app whose hooks nearly all ask a database.
+    /// As [`real_io`](Self::real_io) of each of them. A service runs until the stop, and is named by itself where it has to be.
+    ///
+    /// The test waits for what is real by [`real_io`](super::real_io()), and so does a request whose handler does.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{BoxError, on_startup};
+    /// use std::time::Duration;
+    ///
+    /// # async fn connect() -> u32 { tokio::spawn(async { std::thread::sleep(Duration::from_millis(1)) }).await.unwrap(); 7 }
+    /// #[on_startup(timeout = "1s")]
+    /// async fn db() -> Result<u32, BoxError> {
+    ///     Ok(tokio::time::timeout(Duration::from_millis(500), connect()).await?)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// TestApp::builder().real_io_for_all().run().await.assert_clean();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn real_io_for_all(mut self) -> Self {
+        self.selection.real_io_for_all(Location::caller());
+        self
+    }
+
     /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this it answers in memory only.
     ///
     /// Needs time that passes, not paused time: connections are real.
@@ -387,6 +414,9 @@ impl TestAppBuilder {
         config.grace = config.grace.max(LEAST_TIME_OF_TURNS);
         config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_TURNS);
         parts.work = turns.paced(parts.work);
+        if turns.inject_faults() {
+            parts.stalls.mute();
+        }
         parts.turns = Some(turns.clone());
         TestApp::run(parts).await
     }
@@ -407,8 +437,9 @@ impl TestAppBuilder {
             heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }
         let faults = Arc::new(faults);
-        let work = work(selection, Arc::clone(&faults));
-        Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, listens, turns: None })
+        let stalls = Stalls::default();
+        let work = work(selection, Arc::clone(&faults), stalls.clone());
+        Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, stalls, listens, turns: None })
     }
 }
 

@@ -23,7 +23,9 @@ pub(super) struct Selection {
     without: Vec<Named>,
     replaced: Vec<(Named, Value)>,
     /// Hooks that time stands still for.
-    pub(super) real: Vec<Named>,
+    real: Vec<Named>,
+    /// Line that has time stand still for all hooks that end by themselves.
+    real_for_all: Option<&'static Location<'static>>,
     /// Hooks that faults and the like are for: they have to be there.
     involved: Vec<Involved>,
 }
@@ -85,6 +87,10 @@ impl Selection {
     pub(super) fn real_io(&mut self, named: Named) {
         self.bring_back(named.hook);
         self.real.push(named);
+    }
+
+    pub(super) fn real_io_for_all(&mut self, place: &'static Location<'static>) {
+        self.real_for_all = Some(place);
     }
 
     /// Says that something is for a hook, which therefore has to be there.
@@ -164,6 +170,13 @@ impl Selection {
     /// What has a value instead of running, by hook.
     pub(super) fn values(&self) -> HashMap<HookId, Value> {
         self.replaced.iter().map(|(named, value)| (named.hook.id, value.clone())).collect()
+    }
+
+    /// Returns the word of the test that has time stand still for a hook.
+    pub(super) fn wants_real_io(&self, hook: &'static HookMeta) -> Option<Named> {
+        let named = self.real.iter().find(|named| named.hook == hook).copied();
+        let place = self.real_for_all.filter(|_| hook.kind() != Kind::Service);
+        named.or_else(|| place.map(|place| Named { hook, place }))
     }
 
     /// Services that time stands still for as long as they run, if they do.

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::clock;
 use super::faults::Planted;
 use super::selection::Selection;
+use super::stalls::Stalls;
 use crate::executor::Work;
 use crate::hook::{HookMeta, Kind};
 use crate::service::Service;
 use crate::task::{Task, Value};
 
 /// What makes the task of each hook; some have time stand still.
-pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>) -> Work {
+pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {
     let values = Mutex::new(selection.values());
-    let Selection { real, .. } = selection;
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
         match hook.kind() {
@@ -25,10 +25,10 @@ pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>) -> Work {
         }
     };
     Arc::new(move |hook, scope| {
-        let task = match (value(hook), real.iter().find(|named| named.hook == hook)) {
+        let task = match (value(hook), selection.wants_real_io(hook)) {
             (Some(value), _) => stand_in(value, scope.service()),
-            (None, Some(wanted)) => clock::in_real_time((hook.run)(scope), *wanted),
-            (None, None) => (hook.run)(scope),
+            (None, Some(wanted)) => clock::in_real_time((hook.run)(scope), wanted),
+            (None, None) => stalls.watch(hook, (hook.run)(scope)),
         };
         faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
     })

@@ -138,6 +138,11 @@ impl Turns {
         &self.0.injections.signals
     }
 
+    /// Returns whether hooks may go wrong, and hang.
+    pub(in crate::testing) fn inject_faults(&self) -> bool {
+        self.0.injections.faults || self.0.injections.faults_at_awaits
+    }
+
     /// Says whose turns these are, before it runs.
     pub(in crate::testing) fn of_run(
         &self,
