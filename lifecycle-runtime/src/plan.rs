@@ -220,7 +220,7 @@ pub(crate) fn with_everything_named(
     (found, index)
 }
 
-/// Returns hooks and what they name, with the registered teardowns of all of these.
+/// Returns hooks and what they name, with the registered teardowns of those that have none among them.
 pub(crate) fn with_teardowns(
     hooks: Vec<&'static HookMeta>,
     registered: impl Iterator<Item = &'static HookMeta>,
@@ -229,12 +229,15 @@ pub(crate) fn with_teardowns(
     let mut found = hooks;
     loop {
         let (mut all, index) = with_everything_named(found);
-        let before = all.len();
-        let is_due = |teardown: &HookMeta| teardown.of().is_some_and(|resource| index.contains_key(&resource.id));
-        all.extend(teardowns.extract_if(.., |teardown| is_due(teardown)));
-        if all.len() == before {
+        let torn_down: Vec<_> = all.iter().filter_map(|hook| hook.of()).collect();
+        let is_due = |teardown: &HookMeta| {
+            teardown.of().is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of))
+        };
+        let due: Vec<_> = teardowns.extract_if(.., |teardown| is_due(teardown)).collect();
+        if due.is_empty() {
             return all;
         }
+        all.extend(due);
         // What a teardown takes may have one as well.
         found = all;
     }

@@ -56,6 +56,12 @@ fn a_plan_has_the_hooks_that_its_test_sees() {
     assert!(!plan.hooks().contains(&second::fixture::META));
 }
 
+#[lifecycle_runtime::test]
+async fn a_lifecycle_that_names_a_teardown_has_no_other_of_that_hook() {
+    let report = TestApp::of(Lifecycle::of([second::close_settings::META])).run().await;
+    report.assert_clean().assert_ran_once::<second::close_settings>().assert_not_run::<close_settings>();
+}
+
 mod inside {
     use super::{TestApp, fixture, second};
 
