@@ -1,6 +1,7 @@
 //! The face: what a program builds, runs and gets a report from.
 
 mod drive;
+mod on_report;
 mod prepare;
 mod process;
 mod reaction;
@@ -14,6 +15,7 @@ pub(crate) use reaction::{Reaction, Reactions};
 #[cfg(feature = "testing")]
 pub(crate) use run::{Conduct, Run, Servers};
 
+use on_report::OnReport;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +87,7 @@ pub struct Lifecycle {
     pub(crate) expected: Vec<String>,
     pub(crate) servers: Vec<Http>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) on_report: OnReport,
     signals: bool,
     pub(crate) handle: StopHandle,
 }
@@ -109,6 +112,7 @@ impl Lifecycle {
             expected: Vec::new(),
             servers: Vec::new(),
             observers: Vec::new(),
+            on_report: OnReport::default(),
             signals: true,
             handle: StopHandle::new(),
         }
@@ -118,7 +122,7 @@ impl Lifecycle {
     /// two lifecycles in one program can have hooks of their own.
     ///
     /// What is started is closed: a teardown (`of = db`) comes with its hook, as if it had been named, and brings what it
-    /// takes itself. [`Plan::new`] takes no more than what it is given and what that names.
+    /// takes itself; unless another teardown of that hook is among those that are given. [`Plan::new`] takes no more than what it is given and what that names.
     ///
     /// ```
     /// use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
@@ -281,6 +285,34 @@ impl Lifecycle {
     /// Adds an observer of the run's events: a type that implements [`Observer`], or a closure.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit code: to write it to a file, or to send
+    /// a last metric. Several are called in the order in which they were added.
+    ///
+    /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own (`lifecycle-report`) outside of any async
+    /// runtime, after every hook and every observer; it may block. It has what is left of the grace period, at least the last hundredth or
+    /// so, and the grace period that is set here if the run never began. One that has not returned then is left behind, and
+    /// a line on stderr says so. A panic is caught. Neither changes the exit code.
+    ///
+    /// In a `TestApp`, and under [`serve`](Self::serve) on a current-thread runtime, it is called on the thread of the run.
+    ///
+    /// ```no_run
+    /// use lifecycle_runtime::{Lifecycle, Report};
+    /// use std::process::ExitCode;
+    ///
+    /// fn main() -> ExitCode {
+    ///     let save = |report: &Report| {
+    ///         if let Err(error) = std::fs::write("report.json", report.to_json().to_string()) {
+    ///             eprintln!("no report: {error}");
+    ///         }
+    ///     };
+    ///     Lifecycle::new().on_report(save).run()
+    /// }
+    /// ```
+    pub fn on_report(mut self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {
+        self.on_report.add(callback);
         self
     }
 

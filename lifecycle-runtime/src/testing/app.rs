@@ -138,6 +138,7 @@ impl TestApp {
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
         let desk = Arc::new(Desk::new(signals));
+        let on_report = lifecycle.on_report;
         let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
         let observers = Observers { own, others: lifecycle.observers, on_thread: None };
         if let Some(turns) = &turns {
@@ -152,18 +153,24 @@ impl TestApp {
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
         desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()));
         let mut progress = run.progress.subscribe();
+        let surroundings = run.surroundings.clone();
+        let run = tokio::spawn(async move {
+            let report = run.drive(servers, None).await;
+            on_report.call(&report);
+            report
+        });
         let app = Self {
             running: Rc::new(Running {
                 handle: lifecycle.handle,
                 progress: progress.clone(),
-                surroundings: run.surroundings.clone(),
+                surroundings,
                 record,
                 faults,
                 stalls,
                 desk,
                 memory,
                 app: OnceCell::new(),
-                run: RefCell::new(Some(tokio::spawn(run.drive(servers, None)))),
+                run: RefCell::new(Some(run)),
                 report: OnceCell::new(),
             }),
         };

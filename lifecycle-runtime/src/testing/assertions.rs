@@ -10,6 +10,9 @@ use crate::event::{Event, Outcome, readable};
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::report::Report;
 
+/// What is wrong with a run that was to be clean.
+const UNCLEAN: &str = "the run was not clean";
+
 /// The [`Report`] of an app in a test, and what to ask of it.
 ///
 /// Assertions look at events, never at text or at the time alone: of two things in the same millisecond one comes first.
@@ -73,10 +76,7 @@ impl TestReport {
     /// Everything ran and succeeded: the exit code would be 0.
     #[track_caller]
     pub fn assert_clean(&self) -> &Self {
-        if let Err(failure) = self.clean() {
-            panic!("{failure}");
-        }
-        self
+        if self.report.is_clean() { self } else { self.fail(UNCLEAN) }
     }
 
     /// The process would end with this exit code.
@@ -186,7 +186,7 @@ impl TestReport {
     ///
     /// What happened, if not.
     pub(super) fn clean(&self) -> Result<(), String> {
-        if self.report.is_clean() { Ok(()) } else { Err(self.failure("the run was not clean")) }
+        if self.report.is_clean() { Ok(()) } else { Err(self.failure(UNCLEAN)) }
     }
 
     /// Panics, and shows what happened.
