@@ -338,8 +338,8 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `StopHandle` and whatever else implements `Inject` are what a hook would be given. Without arguments and without a
 /// `setup` it has no app, only paused time.
 ///
-/// A test sees the hooks of the program, and of those in test code the ones that belong to its module: see
-/// `testing::guide`.
+/// A test sees the hooks of the program, and of those in test code the ones that belong to its
+/// module: see `testing::guide`.
 ///
 /// An app that the test has not stopped is stopped when it is over: the one that it was given, and those that it has started
 /// itself.

@@ -21,8 +21,24 @@ pub struct Registered(pub &'static HookMeta);
 
 inventory::collect!(Registered);
 
+/// A module with a test under `#[lifecycle_runtime::test]`: what inventory collects of tests.
 #[cfg(feature = "testing")]
-pub use crate::testing::modules::TestModule;
+#[derive(Clone, Copy)]
+pub struct TestModule {
+    pub(crate) path: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) is_in_tests_folder: bool,
+}
+
+#[cfg(feature = "testing")]
+impl TestModule {
+    /// Names the module of a test; only a program of the `tests/` folder is given a folder for
+    /// temporary files.
+    #[must_use]
+    pub const fn new(path: &'static str, file: &'static str, folder: Option<&'static str>) -> Self {
+        Self { path, file, is_in_tests_folder: folder.is_some() }
+    }
+}
 
 #[cfg(feature = "testing")]
 inventory::collect!(TestModule);

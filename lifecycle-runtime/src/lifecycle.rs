@@ -118,11 +118,12 @@ impl Lifecycle {
         }
     }
 
-    /// A lifecycle of these hooks, of what they name, and of the teardowns of all of these, instead of all registered ones:
-    /// two lifecycles in one program can have hooks of their own.
+    /// A lifecycle of these hooks, of what they name, and of the teardowns of all of these, instead
+    /// of all registered ones: two lifecycles in one program can have hooks of their own.
     ///
-    /// What is started is closed: a teardown (`of = db`) comes with its hook, as if it had been named, and brings what it
-    /// takes itself; unless another teardown of that hook is among those that are given. [`Plan::new`] takes no more than what it is given and what that names.
+    /// What is started is closed: a teardown (`of = db`) comes with its hook, as if it had been
+    /// named, and brings what it takes itself; unless another teardown of that hook is among those
+    /// that are given. [`Plan::new`] takes no more than what it is given and what that names.
     ///
     /// ```
     /// use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
@@ -288,15 +289,18 @@ impl Lifecycle {
         self
     }
 
-    /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit code: to write it to a file, or to send
-    /// a last metric. Several are called in the order in which they were added.
+    /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit
+    /// code: to write it to a file, or to send a last metric. Several are called in the order in
+    /// which they were added.
     ///
-    /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own (`lifecycle-report`) outside of any async
-    /// runtime, after every hook and every observer; it may block. It has what is left of the grace period, at least the last hundredth or
-    /// so, and the grace period that is set here if the run never began. One that has not returned then is left behind, and
-    /// a line on stderr says so. A panic is caught. Neither changes the exit code.
+    /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own
+    /// (`lifecycle-report`) outside of any async runtime, after every hook and every observer; it
+    /// may block. It has what is left of the grace period, at least the last hundredth or so, and
+    /// the grace period that is set here if the run never began. One that has not returned then is
+    /// left behind, and a line on stderr says so. A panic is caught. Neither changes the exit code.
     ///
-    /// In a `TestApp`, and under [`serve`](Self::serve) on a current-thread runtime, it is called on the thread of the run.
+    /// In a `TestApp`, and under [`serve`](Self::serve) on a current-thread runtime, it is called
+    /// on the thread of the run.
     ///
     /// ```no_run
     /// use lifecycle_runtime::{Lifecycle, Report};
@@ -324,8 +328,8 @@ impl Lifecycle {
 
     /// Returns the plan of the run.
     ///
-    /// With the feature `testing`, hooks of [test modules](crate::testing::guide#whose-hooks) are in it only if the test that
-    /// calls this sees them.
+    /// With the feature `testing`, hooks of [test modules](crate::testing::guide#whose-hooks) are
+    /// in it only if the test that calls this sees them.
     ///
     /// # Errors
     ///
@@ -334,7 +338,7 @@ impl Lifecycle {
     #[track_caller]
     pub fn plan(&self) -> Result<Plan, PlanError> {
         #[cfg(feature = "testing")]
-        let view = crate::testing::modules::View::from(std::panic::Location::caller());
+        let view = registry::modules::View::from(std::panic::Location::caller());
         #[cfg(feature = "testing")]
         let sees = |hook: &HookMeta| view.has(hook);
         #[cfg(not(feature = "testing"))]
@@ -353,7 +357,10 @@ impl Lifecycle {
     pub(crate) fn hooks(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Vec<&'static HookMeta> {
         let registered = registry::hooks().filter(|hook| sees(hook));
         let named = self.named.iter().copied();
-        if self.is_of_all { registered.chain(named).collect() } else { with_teardowns(named.collect(), registered) }
+        if self.is_of_all {
+            return registered.chain(named).collect();
+        }
+        with_teardowns(named.collect(), registered)
     }
 
     /// Runs to the end and returns the process's exit code: return it from `main`.

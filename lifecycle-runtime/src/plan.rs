@@ -56,7 +56,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans these hooks and everything that they name, and checks the result.
+    /// Plans these hooks and everything that they name, and checks the result. A teardown that is not
+    /// among these is left out: [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
     ///
     /// # Errors
     ///
@@ -220,7 +221,8 @@ pub(crate) fn with_everything_named(
     (found, index)
 }
 
-/// Returns hooks and what they name, with the registered teardowns of those that have none among them.
+/// Returns hooks and what they name, with the registered teardowns of those that have none among
+/// them.
 pub(crate) fn with_teardowns(
     hooks: Vec<&'static HookMeta>,
     registered: impl Iterator<Item = &'static HookMeta>,

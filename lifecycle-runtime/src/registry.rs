@@ -1,6 +1,11 @@
 //! Hooks, and modules of tests, that the linker collected. The only reader of inventory.
 
+#[cfg(feature = "testing")]
+pub(crate) mod modules;
+
 use crate::__private::Registered;
+#[cfg(feature = "testing")]
+use crate::__private::TestModule;
 use crate::hook::HookMeta;
 
 /// Every registered hook, in link order, which means nothing.
@@ -10,6 +15,6 @@ pub(crate) fn hooks() -> impl Iterator<Item = &'static HookMeta> {
 
 /// The modules of all tests under `#[lifecycle_runtime::test]`, once for each test.
 #[cfg(feature = "testing")]
-pub(crate) fn test_modules() -> impl Iterator<Item = crate::__private::TestModule> {
-    inventory::iter::<crate::__private::TestModule>.into_iter().copied()
+pub(crate) fn test_modules() -> impl Iterator<Item = TestModule> {
+    inventory::iter::<TestModule>.into_iter().copied()
 }

@@ -111,12 +111,14 @@ impl Report {
         self.hooks.iter().filter(|hook| hook.outcome.is_failure())
     }
 
-    /// Returns the outcome of a hook; `None` for a hook that had no part in the run, and for one that recurs, whose runs
-    /// [`recurring`](Self::recurring) counts. The drop of a hook's value is no outcome of the hook.
+    /// Returns the outcome of a hook; `None` for a hook that had no part in the run, and for one
+    /// that recurs, whose runs [`recurring`](Self::recurring) counts. The drop of a hook's value is
+    /// no outcome of the hook.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
-    /// use lifecycle_runtime::{Hook, Lifecycle, Outcome, on_ready, on_shutdown, on_startup, StopHandle};
+    /// use lifecycle_runtime::{Hook, Lifecycle, Outcome, StopHandle};
+    /// use lifecycle_runtime::{on_ready, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
@@ -133,8 +135,8 @@ impl Report {
     /// ```
     #[must_use]
     pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
-        let of_hook = self.hooks.iter().rev().filter(|ended| !ended.is_drop);
-        of_hook.map(|ended| (ended.hook, &ended.outcome)).find(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome)
+        let ended = self.hooks.iter().rfind(|ended| ended.hook == hook && !ended.is_drop)?;
+        Some(&ended.outcome)
     }
 
     /// Returns the report as one JSON object.

@@ -30,8 +30,9 @@ pub enum StopCause {
     Service {
         /// Its name.
         name: &'static str,
-        /// How it failed, with the causes, behind its name and its place: `` hook `outbox` (src/outbox.rs:7) failed: … ``.
-        /// The text of the cause has it, too: `` service `outbox` (src/outbox.rs:7) failed: … ``.
+        /// How it failed, with the causes, behind its name and its place: `` hook `outbox`
+        /// (src/outbox.rs:7) failed: … ``. The text of the cause has it, too: `` service `outbox`
+        /// (src/outbox.rs:7) failed: … ``.
         error: String,
     },
 }

@@ -34,7 +34,6 @@ mod desk;
 mod explore;
 mod faults;
 mod harness;
-pub(crate) mod modules;
 mod moment;
 mod selection;
 mod stalls;

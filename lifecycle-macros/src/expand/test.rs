@@ -37,7 +37,8 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
         let arguments = function
             .argument_types()
             .map(|ty| quote_spanned!(ty.span()=> <#ty as #runtime::testing::FromTestApp>::from_test_app(#app)));
-        quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #setup, |#app| #name(#(#arguments),*)))
+        let test = quote_spanned!(name.span()=> |#app| #name(#(#arguments),*));
+        quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #setup, #test))
     };
     // Cargo sets that variable for the programs of the `tests/` folder alone.
     let registration = quote! {

@@ -164,7 +164,8 @@ pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
     }
 }
 
-/// Calls those who take the report: where the runtime of the hooks has one thread, which time may be paused on, right here.
+/// Calls those who take the report: where the runtime of the hooks has one thread, which time may
+/// be paused on, right here.
 async fn report_to(
     on_report: OnReport,
     report: &Report,

@@ -104,14 +104,15 @@ struct Running {
 }
 
 impl TestApp {
-    /// An app of all registered hooks that the test [sees](super::guide#whose-hooks), without a server.
+    /// An app of all registered hooks that the test [sees](super::guide#whose-hooks), without a
+    /// server.
     #[track_caller]
     pub fn builder() -> TestAppBuilder {
         Self::of(Lifecycle::new())
     }
 
-    /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks) them, its servers and settings.
-    /// Its probes' [address](Lifecycle::admin) is not taken.
+    /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks)
+    /// them, its servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
     #[track_caller]
     pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
         TestAppBuilder::new(lifecycle)
@@ -283,7 +284,8 @@ impl TestApp {
             let Running { memory, app, surroundings, .. } = &*app.running;
             let Some(memory) = memory else {
                 return Err(format!(
-                    "{place}: nobody answers requests: give the app a lifecycle with a server, by `TestApp::of`"
+                    "{place}: nobody answers requests: give the app a lifecycle with a server, by \
+                     `TestApp::of`"
                 ));
             };
             Ok(app.get_or_init(|| memory(surroundings)).await.answer(request).await)

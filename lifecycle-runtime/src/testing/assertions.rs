@@ -45,11 +45,15 @@ impl Deref for TestReport {
 }
 
 impl fmt::Display for TestReport {
-    /// Everything that happened, what came of it, and what to do if paused time has run away from something real.
+    /// Everything that happened, what came of it, and what to do if paused time has run away from
+    /// something real.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n{}", self.timeline, self.report)?;
         let has_failed = |stall: &&Stall| self.outcome(stall.hook).is_some_and(Outcome::is_failure);
-        self.stalls.iter().filter(has_failed).try_for_each(|stall| write!(f, "\n\n{}", stall.advice()))
+        for stall in self.stalls.iter().filter(has_failed) {
+            write!(f, "\n\n{}", stall.advice())?;
+        }
+        Ok(())
     }
 }
 

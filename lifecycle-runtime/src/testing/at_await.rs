@@ -5,9 +5,9 @@ use std::task::{Context, Poll, ready};
 
 /// Future that fails a test by a panic at the line of the `.await`.
 ///
-/// `#[track_caller]` has no effect in an `async fn`, whose body runs when it is polled. What polls a future is the `.await`:
-/// so it is `poll` that tracks its caller. Behind a `join!` or a `timeout` that is the line of tokio's code, and the text
-/// has to say more.
+/// `#[track_caller]` has no effect in an `async fn`, whose body runs when it is polled. What polls
+/// a future is the `.await`: so it is `poll` that tracks its caller. Behind a `join!` or a
+/// `timeout` that is the line of tokio's code, and the text has to say more.
 pub(super) struct AtAwait<F>(Pin<Box<F>>);
 
 impl<T, F: Future<Output = Result<T, String>>> AtAwait<F> {

@@ -1,5 +1,7 @@
 //! An app as a test wants it, before it starts.
 
+mod injection;
+
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +11,16 @@ use super::assertions::TestReport;
 use super::at_await::AtAwait;
 use super::clock;
 use super::explore::Turns;
-use super::faults::{Fault, Planted};
-use super::modules::View;
-use super::moment::{Moment, Signal, Timed};
+use super::faults::Planted;
+use super::moment::{Signal, Timed};
 use super::selection::{Named, Selection, goes_with};
 use super::stalls::Stalls;
 use super::work::work;
-use crate::error::BoxError;
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
 use crate::output::HookValue;
 use crate::plan::Plan;
+use crate::registry::modules::View;
 use crate::task::Value;
 
 /// How long the start, and how long the stop may at least take where each turn takes a millisecond.
@@ -70,17 +71,18 @@ impl TestAppBuilder {
         self
     }
 
-    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that are named in the same
-    /// way. What the builder was told of the rest before, such as to [replace](Self::replace) it or to have it
-    /// [fail](Self::fail), is passed over, so that several tests may share a setup.
+    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that
+    /// are named in the same way. What the builder was told of the rest before, such as to
+    /// [replace](Self::replace) it or to have it [fail](Self::fail), is passed over, so that
+    /// several tests may share a setup.
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
         self.selection.only(named::<H>());
         self
     }
 
-    /// Runs this hook, too: one that belongs to the tests of [another module](super::guide#whose-hooks), or that is no part of
-    /// the lifecycle.
+    /// Runs this hook, too: one that belongs to the tests of
+    /// [another module](super::guide#whose-hooks), or that is no part of the lifecycle.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -105,9 +107,10 @@ impl TestAppBuilder {
         self
     }
 
-    /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under another attribute than
-    /// `#[lifecycle_runtime::test]` whose hooks stand in another file than it; or the path of [another
-    /// module](super::guide#whose-hooks). A module whose tests have no hooks of their own is a mistake.
+    /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under
+    /// another attribute than `#[lifecycle_runtime::test]` whose hooks stand in another file than
+    /// it; or the path of [another module](super::guide#whose-hooks). A module whose tests have no
+    /// hooks of their own is a mistake.
     ///
     /// ```standalone_crate
     /// # mod store {
@@ -130,8 +133,8 @@ impl TestAppBuilder {
     /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the same; what needs it has to be
     /// left out, too, or the hook to be [replaced](Self::replace).
     ///
-    /// The last word on a hook counts: what the builder was told of it and of its teardown before is forgotten, and what it is
-    /// told of the hook later brings it back.
+    /// The last word on a hook counts: what the builder was told of it and of its teardown before
+    /// is forgotten, and what it is told of the hook later brings it back.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::on_startup;
@@ -149,101 +152,19 @@ impl TestAppBuilder {
     pub fn without<H: Hook>(mut self) -> Self {
         self.selection.without(named::<H>());
         self.faults.retain(|planted| !goes_with(planted.hook, H::META));
-        self.signals.retain(|timed| !timed.moment.hook().is_some_and(|hook| goes_with(hook, H::META)));
+        let is_of_others = |hook| !goes_with(hook, H::META);
+        self.signals.retain(|timed| timed.moment.hook().is_none_or(is_of_others));
         self
     }
 
-    /// Gives this hook a value: its function does not run, and what only that needs may be left out. It stays where it stands in
-    /// the order of the plan, and its teardown runs with the value, unless that is [left out](Self::without). Of several values
-    /// the last one counts.
+    /// Gives this hook a value: its function does not run, and what only that needs may be left
+    /// out. It stays where it stands in the order of the plan, and its teardown runs with the
+    /// value, unless that is [left out](Self::without). Of several values the last one counts.
     ///
     /// A service that is replaced is ready at once, and does nothing until it is told to stop.
     #[track_caller]
     pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
         self.selection.replace(named::<H>(), Value::new(value));
-        self
-    }
-
-    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a service each time it is run.
-    #[track_caller]
-    pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
-        self.inject::<H>(Fault::fail(error))
-    }
-
-    /// Has this hook panic.
-    #[track_caller]
-    pub fn panic<H: Hook>(self) -> Self {
-        self.inject::<H>(Fault::panic())
-    }
-
-    /// Has this hook hang until it is cancelled.
-    #[track_caller]
-    pub fn hang<H: Hook>(self) -> Self {
-        self.inject::<H>(Fault::hang())
-    }
-
-    /// Has this hook take longer by this.
-    #[track_caller]
-    pub fn delay<H: Hook>(self, by: Duration) -> Self {
-        self.inject::<H>(Fault::delay(by))
-    }
-
-    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a mistake of the test.
-    #[track_caller]
-    pub fn inject<H: Hook>(self, fault: Fault) -> Self {
-        self.inject_into(H::META, fault)
-    }
-
-    /// The same for a hook that a value names: for tests that go through many.
-    ///
-    /// ```standalone_crate
-    /// use lifecycle_runtime::testing::{Fault, TestApp};
-    /// use lifecycle_runtime::{Dep, Kind, Lifecycle, on_shutdown, on_startup};
-    ///
-    /// #[on_startup]
-    /// async fn db() {}
-    /// #[on_startup]
-    /// async fn cache(db: Dep<db>) {}
-    /// #[on_shutdown(of = db)]
-    /// async fn close_db() {}
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// for hook in Lifecycle::new().plan().unwrap().of_kind(Kind::Startup) {
-    ///     let report = TestApp::builder().inject_into(hook, Fault::panic()).run().await;
-    ///     report.assert_exit_code(1);
-    /// }
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
-        let place = Location::caller();
-        self.selection.involve(Named { hook, place }, "given a fault");
-        self.faults.push(Planted::new(hook, fault, place));
-        self
-    }
-
-    /// Sends this signal at this moment, to this app and not to the process. One whose moment never comes is a mistake of
-    /// the test.
-    ///
-    /// ```standalone_crate
-    /// use lifecycle_runtime::on_startup;
-    /// use lifecycle_runtime::testing::{Moment, Signal, TestApp};
-    ///
-    /// #[on_startup]
-    /// async fn migrations() {}
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// let report = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM).run().await;
-    /// assert_eq!(report.exit_code(), 1, "the start was not over");
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
-        let place = Location::caller();
-        if let Some(hook) = moment.hook() {
-            self.selection.involve(Named { hook, place }, "waited for");
-        }
-        self.signals.push(Timed { moment, signal, place, count: 0.into() });
         self
     }
 
@@ -257,17 +178,19 @@ impl TestAppBuilder {
         self
     }
 
-    /// Has paused time stand still while any hook runs that ends by itself: for an app whose hooks nearly all ask a database.
-    /// As [`real_io`](Self::real_io) of each of them. A service runs until the stop, and is named by itself where it has to be.
+    /// Has paused time stand still while any hook runs that ends by itself: for an app whose hooks
+    /// nearly all ask a database. As [`real_io`](Self::real_io) of each of them. A service runs
+    /// until the stop, and is named by itself where it has to be.
     ///
-    /// The test waits for what is real by [`real_io`](super::real_io()), and so does a request whose handler does.
+    /// The test waits for what is real by [`real_io`](super::real_io()), and so does a request
+    /// whose handler does.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
     /// use lifecycle_runtime::{BoxError, on_startup};
     /// use std::time::Duration;
     ///
-    /// # async fn connect() -> u32 { tokio::spawn(async { std::thread::sleep(Duration::from_millis(1)) }).await.unwrap(); 7 }
+    /// # async fn connect() -> u32 { tokio::task::spawn_blocking(|| 7).await.unwrap() }
     /// #[on_startup(timeout = "1s")]
     /// async fn db() -> Result<u32, BoxError> {
     ///     Ok(tokio::time::timeout(Duration::from_millis(500), connect()).await?)
@@ -382,8 +305,8 @@ impl TestAppBuilder {
         async move {
             if listens && clock::is_paused() {
                 return Err(format!(
-                    "{place}: an app that listens needs time that passes: without `start_paused`, and in \
-                     `#[lifecycle_runtime::test]` with `start_paused = false`"
+                    "{place}: an app that listens needs time that passes: without `start_paused`, and \
+                     in `#[lifecycle_runtime::test]` with `start_paused = false`"
                 ));
             }
             TestApp::run(parts).await
@@ -422,7 +345,8 @@ impl TestAppBuilder {
     }
 
     fn planned(&self) -> Result<Plan, String> {
-        let hooks = self.selection.select(self.selection.seen(&self.lifecycle), &self.lifecycle.expected)?;
+        let seen = self.selection.seen(&self.lifecycle);
+        let hooks = self.selection.select(seen, &self.lifecycle.expected)?;
         Plan::new(hooks).map_err(|error| error.to_string())
     }
 
@@ -439,7 +363,8 @@ impl TestAppBuilder {
         let faults = Arc::new(faults);
         let stalls = Stalls::default();
         let work = work(selection, Arc::clone(&faults), stalls.clone());
-        Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, stalls, listens, turns: None })
+        let plan = Arc::new(plan);
+        Ok(Parts { lifecycle, plan, work, faults, signals, stalls, listens, turns: None })
     }
 }
 

@@ -172,8 +172,9 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Has one hook fail, panic or hang inside its body: where it comes back from an `.await` that had to wait, at each of these, and each in a
-    /// run of its own. Together with [`faults`](Self::faults) also before the body.
+    /// Has one hook fail, panic or hang inside its body: where it comes back from an `.await` that
+    /// had to wait, at each of these, and each in a run of its own. Together with
+    /// [`faults`](Self::faults) also before the body.
     ///
     /// A single such place is a fault of the setup: [`Fault::at_await`](super::Fault::at_await).
     ///
@@ -188,7 +189,8 @@ impl<'t> Explore<'t> {
     ///
     /// let check = |report: &TestReport| assert!(!report.ran(close_db::META) || report.is_clean());
     /// let explored = Explore::new().faults_at_awaits().check(check).run(async |_| {});
-    /// assert_eq!(explored.to_string(), "all 4 schedules", "one as it is, and one for each way to go wrong");
+    /// // One as it is, and one for each way to go wrong.
+    /// assert_eq!(explored.to_string(), "all 4 schedules");
     /// ```
     pub fn faults_at_awaits(mut self) -> Self {
         self.injections.faults_at_awaits = true;

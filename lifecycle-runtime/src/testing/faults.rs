@@ -84,17 +84,20 @@ impl Fault {
         self
     }
 
-    /// Inside the body of the hook: at its `n`th await that has to wait, counted from 1 in each run.
+    /// Inside the body of the hook: at its `n`th await that has to wait, counted from 1 in each
+    /// run.
     ///
-    /// What counts are the polls of the hook that return `Pending`. An await whose value is there at once does not wait and is not counted:
-    /// a fake that is to be waited for awaits [`tokio::task::yield_now`] before it answers. A `select!` or `join!` counts
-    /// again whenever one of its branches goes on and the whole still waits, and a nested `async fn` counts as if it stood
-    /// in the hook itself. Tasks that the hook spawns do not count.
+    /// What counts are the polls of the hook that return `Pending`. An await whose value is there
+    /// at once does not wait and is not counted: a fake that is to be waited for awaits
+    /// [`tokio::task::yield_now`] before it answers. A `select!` or `join!` counts again whenever
+    /// one of its branches goes on and the whole still waits, and a nested `async fn` counts as if
+    /// it stood in the hook itself. Tasks that the hook spawns do not count.
     ///
-    /// There the body has begun to wait and never comes back: [`fail`](Self::fail) and [`panic`](Self::panic) drop it, with
-    /// everything that it holds, and then end the hook; [`hang`](Self::hang) keeps what it holds;
-    /// [`delay`](Self::delay) lets it go on later. A plain `fn` has no await, and an `n`th await that never comes is a
-    /// mistake of the test, as any fault that never comes up.
+    /// There the body has begun to wait and never comes back: [`fail`](Self::fail) and
+    /// [`panic`](Self::panic) drop it, with everything that it holds, and then end the hook;
+    /// [`hang`](Self::hang) keeps what it holds; [`delay`](Self::delay) lets it go on later. A
+    /// plain `fn` has no await, and an `n`th await that never comes is a mistake of the test, as
+    /// any fault that never comes up.
     ///
     /// A batch that was taken and not written:
     ///
@@ -118,7 +121,8 @@ impl Fault {
     /// let fault = Fault::fail("connection reset").at_await(1).on_run(1);
     /// let app = TestApp::builder().inject::<outbox>(fault).start().await;
     /// app.until(Moment::ready::<outbox>().times(2)).await;
-    /// assert!(app.get::<queue>().lock().unwrap().is_empty(), "the batch is lost: a bug of `outbox`");
+    /// let is_lost = app.get::<queue>().lock().unwrap().is_empty();
+    /// assert!(is_lost, "a bug of `outbox`");
     /// app.stop().await.assert_clean();
     /// # }
     /// ```
@@ -228,11 +232,13 @@ impl Planted {
         }
         let name = self.hook.name();
         let runs = runs.load(Ordering::Relaxed);
+        let run = self.fault.run.unwrap_or(1);
+        let too_few = format!("run {run} of `{name}` never came, it ran {runs} times");
         let reason = match (self.fault.run, self.fault.at_await) {
             _ if runs == 0 => format!("`{name}` never ran"),
-            (Some(at), _) if runs < at => format!("run {at} of `{name}` never came, it ran {runs} times"),
+            (Some(at), _) if runs < at => too_few,
             _ if is_plain.load(Ordering::Relaxed) => {
-                format!("`{name}` is a plain `fn`, which has no await; have it fail as a whole, without `at_await`")
+                format!("`{name}` is a plain `fn`, which has no await; leave out `at_await`")
             }
             (_, Some(at)) => {
                 let waited = match waits.load(Ordering::Relaxed) {
@@ -240,10 +246,12 @@ impl Planted {
                     1 => "waited once".to_owned(),
                     times => format!("waited {times} times"),
                 };
-                format!("await {at} of `{name}` never came, its body {waited}; an await that is ready at once is none")
+                format!(
+                    "await {at} of `{name}` never came, its body {waited}; an await that is ready \
+                     at once does not count"
+                )
             }
-            (Some(at), None) => format!("run {at} of `{name}` never came, it ran {runs} times"),
-            (None, None) => format!("`{name}` never ran"),
+            _ => too_few,
         };
         Some(format!("{}: the fault never came up: {reason}", self.place))
     }

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
 use super::builder::TestAppBuilder;
-use super::modules::CurrentModule;
+use crate::registry::modules::CurrentModule;
 
 thread_local! {
     /// The apps of the test that runs on this thread, if somebody looks after them.
@@ -128,7 +128,8 @@ impl Bench {
     fn new(start_paused: bool, module: &'static str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
-        Self { runtime: Some(runtime), care: Some(Care::begin()), _module: CurrentModule::enter(module) }
+        let module = CurrentModule::enter(module);
+        Self { runtime: Some(runtime), care: Some(Care::begin()), _module: module }
     }
 
     fn runtime(&self) -> &Runtime {

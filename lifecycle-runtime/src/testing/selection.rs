@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 
-use super::modules::{self, View};
 use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
 use crate::id::HookId;
 use crate::lifecycle::Lifecycle;
 use crate::plan::{missing, with_everything_named};
 use crate::registry;
+use crate::registry::modules::{self, View};
 use crate::task::Value;
 
 /// What a test says of the hooks of its app. Of each hook the last word counts.
@@ -136,7 +136,8 @@ impl Selection {
         }
         for Named { hook, place } in &self.without {
             if !all.contains(hook) {
-                return Err(format!("{place}: `{}` can't be left out: {}", hook.name(), self.why_missing(hook)));
+                let why = self.why_missing(hook);
+                return Err(format!("{place}: `{}` can't be left out: {why}", hook.name()));
             }
         }
         let mut selected = match self.only.is_empty() {
@@ -156,7 +157,8 @@ impl Selection {
         let replaced = self.replaced.iter().map(|(named, _)| (named, "replaced"));
         let set_up = replaced.chain(self.real.iter().map(|named| (named, "given real I/O")));
         let involved = self.involved.iter();
-        let set_up = set_up.chain(involved.clone().filter(|involved| involved.is_setup).map(Involved::what));
+        let of_setup = involved.clone().filter(|involved| involved.is_setup);
+        let set_up = set_up.chain(of_setup.map(Involved::what));
         let set_up = set_up.filter(|(named, _)| !is_passed_over(&named.hook));
         let involved = involved.filter(|involved| !involved.is_setup).map(Involved::what);
         for (Named { hook, place }, what) in set_up.chain(involved) {
@@ -197,11 +199,11 @@ impl Selection {
 
     fn check_modules(&self) -> Result<(), String> {
         for (path, place) in &self.modules {
-            let is_owner = |hook: &HookMeta| modules::owner(hook).is_some_and(|owner| modules::is_inside(path, owner));
-            if !registry::hooks().any(is_owner) {
+            let mut owners = registry::hooks().filter_map(modules::owner);
+            if !owners.any(|owner| modules::is_inside(path, owner)) {
                 return Err(format!(
-                    "{place}: no hook belongs to the tests of `{path}`; `with_module` takes the path of a test module, \
-                     as `module_path!()` has it there"
+                    "{place}: no hook belongs to the tests of `{path}`; `with_module` takes the path of \
+                     a test module, as `module_path!()` has it there"
                 ));
             }
         }

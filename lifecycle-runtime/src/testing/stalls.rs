@@ -12,8 +12,8 @@ use crate::event::readable;
 use crate::hook::{HookMeta, Kind};
 use crate::task::{Task, TaskResult};
 
-/// Paused time that a hook has to have waited before its own error is put down to that: an attempt that is repeated a few
-/// times takes less, a connection that is given up takes more.
+/// Paused time that a hook has to have waited before its own error is put down to that: an attempt
+/// that is repeated a few times takes less, a connection that is given up takes more.
 const LEAST_BEFORE_AN_ERROR: Duration = Duration::from_secs(1);
 
 /// Notes of a run about hooks that waited on paused time. Clones are the same.
@@ -40,7 +40,10 @@ impl Stalls {
     /// Watches the task of a hook. A plain `fn` makes time stand still by itself.
     pub(super) fn watch(&self, hook: &'static HookMeta, task: Task) -> Task {
         match task {
-            Task::Future(body) => Task::future(Watched { body, hook, began: None, stalls: self.clone() }),
+            Task::Future(body) => {
+                let stalls = self.clone();
+                Task::future(Watched { body, hook, began: None, stalls })
+            }
             blocking @ Task::Blocking(_) => blocking,
         }
     }
@@ -64,17 +67,18 @@ impl Stall {
     pub(super) fn advice(&self) -> String {
         let name = self.hook.name();
         let (paused, real) = (readable(self.paused), readable(self.real));
+        let passes = "let time pass by `start_paused = false`";
         let what_to_do = if self.hook.kind() == Kind::Service {
-            format!("replace it by `replace::<{name}>(…)`, or let time pass by `start_paused = false`")
+            format!("replace it by `replace::<{name}>(…)`, or {passes}")
         } else {
             format!(
-                "have time stand still for it by `real_io::<{name}>()`, or for all hooks by `real_io_for_all()`, or let time \
-                 pass by `start_paused = false`"
+                "have time stand still for it by `real_io::<{name}>()`, or for all hooks by \
+                 `real_io_for_all()`, or {passes}"
             )
         };
         format!(
-            "`{name}` waited {paused} of paused time, which were {real} of the machine's; if it waited for something real, as \
-             a database, a file or a connection, {what_to_do}"
+            "`{name}` waited {paused} of paused time, which were {real} of the machine's; if it \
+             waited for something real, as a database, a file or a connection, {what_to_do}"
         )
     }
 }
@@ -83,7 +87,8 @@ impl Stall {
 struct Watched {
     body: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
     hook: &'static HookMeta,
-    /// By the clock of the machine, and by that of the test. `None` before the first poll, and after the last.
+    /// By the clock of the machine, and by that of the test. `None` before the first poll, and
+    /// after the last.
     began: Option<(std::time::Instant, Instant)>,
     stalls: Stalls,
 }
@@ -92,7 +97,8 @@ impl Watched {
     fn note(&mut self, least: Duration) {
         let Some((real, paused)) = self.began.take() else { return };
         let stall = Stall { hook: self.hook, paused: paused.elapsed(), real: real.elapsed() };
-        // On a clock that runs by itself both are the same, but for what passes between two looks at it.
+        // On a clock that runs by itself both are the same, but for what passes between two looks
+        // at it.
         let skipped = stall.paused.saturating_sub(stall.real);
         if skipped > least.max(stall.paused / 2) && !self.stalls.0.is_mute.load(Ordering::Relaxed) {
             self.stalls.all().push(stall);

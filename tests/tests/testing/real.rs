@@ -1,4 +1,5 @@
-//! Something real on paused time: what has time stand still for it, and what is said if nothing does.
+//! Something real on paused time: what has time stand still for it, and what is said if nothing
+//! does.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// Asks a peer that answers after a while of the machine's time, as a database does: paused time does not wait for it.
+/// Asks a peer that answers after a while of the machine's time, as a database does: paused time
+/// does not wait for it.
 async fn ask() -> std::io::Result<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

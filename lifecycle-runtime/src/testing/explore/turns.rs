@@ -168,7 +168,8 @@ impl Turns {
             match task {
                 Task::Future(future) => {
                     let (turns, may_go_on) = (turns.clone(), begun.is_some());
-                    Task::future(Paced { future, turns, at, is_of_a_phase, may_go_on, turn: None, hangs: false })
+                    let (turn, hangs) = (None, false);
+                    Task::future(Paced { future, turns, at, is_of_a_phase, may_go_on, turn, hangs })
                 }
                 // It runs to its end in one go.
                 blocking @ Task::Blocking(_) => {
@@ -343,12 +344,13 @@ impl State {
         if self.taken.injected.is_none() && !self.test_runs {
             let may_fail = |action: &Action| match *action {
                 Action::Hook(at, What::Begin) if injections.faults => Some((at, What::Begin)),
-                Action::Hook(at, what @ What::GoOn(_)) if injections.faults_at_awaits => Some((at, what)),
+                Action::Hook(at, What::GoOn(n)) if injections.faults_at_awaits => Some((at, What::GoOn(n))),
                 _ => None,
             };
             let may_fail: Vec<_> = options.iter().filter_map(may_fail).collect();
-            let faults = may_fail.iter().flat_map(|&(at, what)| Blow::ALL.map(|blow| Action::Fault(at, what, blow)));
-            options.extend(faults);
+            for (at, what) in may_fail {
+                options.extend(Blow::ALL.map(|blow| Action::Fault(at, what, blow)));
+            }
             options.extend((0..injections.signals.len()).map(Action::Signal));
         }
         options

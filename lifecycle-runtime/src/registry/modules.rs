@@ -5,25 +5,9 @@ use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::OnceLock;
 
+use super::{hooks, test_modules};
+use crate::__private::TestModule;
 use crate::hook::HookMeta;
-use crate::registry;
-
-/// A module with a test under `#[lifecycle_runtime::test]`.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub struct TestModule {
-    path: &'static str,
-    file: &'static str,
-    is_in_tests_folder: bool,
-}
-
-impl TestModule {
-    /// Names the module of a test; only a program of the `tests/` folder is given a folder for temporary files.
-    #[must_use]
-    pub const fn new(path: &'static str, file: &'static str, temporary_folder: Option<&'static str>) -> Self {
-        Self { path, file, is_in_tests_folder: temporary_folder.is_some() }
-    }
-}
 
 thread_local! {
     /// The module of the test under `#[lifecycle_runtime::test]` that runs on this thread.
@@ -31,10 +15,10 @@ thread_local! {
 }
 
 /// The module of the test that runs on this thread, until this is dropped.
-pub(super) struct CurrentModule;
+pub(crate) struct CurrentModule;
 
 impl CurrentModule {
-    pub(super) fn enter(path: &'static str) -> Self {
+    pub(crate) fn enter(path: &'static str) -> Self {
         CURRENT.set(Some(path));
         Self
     }
@@ -53,7 +37,8 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Returns the view of the test that runs here: from its module, or else from the file that calls.
+    /// Returns the view of the test that runs here: from its module, or else from the file that
+    /// calls.
     pub(crate) fn from(caller: &'static Location<'static>) -> Self {
         let mut view = Self::default();
         match CURRENT.get() {
@@ -64,18 +49,19 @@ impl View {
     }
 
     /// Adds what a test in this module sees.
-    pub(super) fn add_module(&mut self, path: &str) {
+    pub(crate) fn add_module(&mut self, path: &str) {
         self.modules.push(path.to_owned());
     }
 
     /// Adds what all tests in the caller's file see, if no module is known.
-    pub(super) fn add_file(&mut self, caller: &'static Location<'static>) {
+    pub(crate) fn add_file(&mut self, caller: &'static Location<'static>) {
         if CURRENT.get().is_some() {
             return;
         }
-        let tests = tests_of_test_code().filter(|module| module.file == caller.file()).map(|module| module.path);
-        let hooks = registry::hooks().filter(|hook| hook.file == caller.file()).filter_map(owner);
-        if let Some(module) = tests.chain(hooks).reduce(common) {
+        let tests = tests_of_test_code().filter(|module| module.file == caller.file());
+        let tests = tests.map(|module| module.path);
+        let own = hooks().filter(|hook| hook.file == caller.file()).filter_map(owner);
+        if let Some(module) = tests.chain(own).reduce(common) {
             self.add_module(module);
         }
     }
@@ -87,11 +73,12 @@ impl View {
     }
 }
 
-/// Returns the test module that a hook belongs to: the innermost around it that is named after tests, or is of test code and
-/// has a test. `None` for a hook of the program, and for what all tests of a program in the `tests/` folder share.
+/// Returns the test module that a hook belongs to: the innermost around it that is named after
+/// tests, or is of test code and has a test. `None` for a hook of the program, and for what all
+/// tests of a program in the `tests/` folder share.
 ///
 /// The root of a crate is no such module: every test of the crate is inside.
-pub(super) fn owner(hook: &HookMeta) -> Option<&'static str> {
+pub(crate) fn owner(hook: &HookMeta) -> Option<&'static str> {
     let mut path = hook.module;
     while let Some((outer, name)) = path.rsplit_once("::") {
         if is_named_after_tests(name) || modules_with_tests().contains(path) {
@@ -112,11 +99,11 @@ fn modules_with_tests() -> &'static HashSet<&'static str> {
     MODULES.get_or_init(|| tests_of_test_code().map(|module| module.path).collect())
 }
 
-/// The modules of tests that stand in test code. A module of the program may have a test beside its hooks, which stay the
-/// program's.
+/// The modules of tests that stand in test code. A module of the program may have a test beside its
+/// hooks, which stay the program's.
 fn tests_of_test_code() -> impl Iterator<Item = TestModule> {
     let is_named = |path: &str| path.split("::").skip(1).any(is_named_after_tests);
-    registry::test_modules().filter(move |module| module.is_in_tests_folder || is_named(module.path))
+    test_modules().filter(move |module| module.is_in_tests_folder || is_named(module.path))
 }
 
 /// Returns the innermost module that both are inside of.
@@ -132,7 +119,7 @@ fn common(one: &'static str, other: &'static str) -> &'static str {
 }
 
 /// Returns whether a module is this one or inside of it.
-pub(super) fn is_inside(module: &str, outer: &str) -> bool {
+pub(crate) fn is_inside(module: &str, outer: &str) -> bool {
     module.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -157,8 +144,7 @@ mod tests {
 
     #[test]
     fn hooks_of_the_program_belong_to_no_test() {
-        for module in ["app", "app::store", "app::testsuite", "app::latest", "app::testing", "tests", "my_tests::store"]
-        {
+        for module in ["app", "app::store", "app::testsuite", "app::latest", "tests", "my_tests::store"] {
             assert_eq!(owner_of(module), None, "{module}");
         }
     }
@@ -173,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_module_is_inside_of_itself_and_of_those_around_it() {
-        assert!(is_inside("app::tests", "app::tests") && is_inside("app::tests::more", "app::tests"));
+        assert!(is_inside("app::tests", "app::tests"));
+        assert!(is_inside("app::tests::more", "app::tests"));
         assert!(!is_inside("app::tests_of_more", "app::tests") && !is_inside("app", "app::tests"));
     }
 }
