@@ -56,8 +56,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans these hooks and everything that they name, and checks the result. A teardown that is not
-    /// among these is left out: [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
+    /// Plans these hooks and everything that they name, and checks the result. A teardown that is
+    /// not among these is left out: [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
     ///
     /// # Errors
     ///

@@ -130,8 +130,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the same; what needs it has to be
-    /// left out, too, or the hook to be [replaced](Self::replace).
+    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the
+    /// same; what needs it has to be left out, too, or the hook to be [replaced](Self::replace).
     ///
     /// The last word on a hook counts: what the builder was told of it and of its teardown before
     /// is forgotten, and what it is told of the hook later brings it back.

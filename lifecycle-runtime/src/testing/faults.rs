@@ -203,8 +203,14 @@ impl Planted {
         Self { hook, fault, place, counts: Arc::default() }
     }
 
-    /// The task of the next run of the hook, with what befalls it.
-    pub(super) fn next(&self, task: Task) -> Task {
+    /// Returns whether the fault comes up inside the body of the hook.
+    pub(super) fn is_of_body(&self) -> bool {
+        self.fault.at_await.is_some()
+    }
+
+    /// The task of the next run of the hook, with what befalls it. `released` is set while time has
+    /// to pass for that.
+    pub(super) fn next(&self, task: Task, released: &Arc<AtomicBool>) -> Task {
         let run = self.counts.runs.fetch_add(1, Ordering::Relaxed) + 1;
         if self.fault.run.is_some_and(|at| at != run) {
             return task;
@@ -215,7 +221,8 @@ impl Planted {
                 self.fault.clone().befalls(task)
             }
             (Some(n), Task::Future(body)) => {
-                Task::future(within(body, n, self.fault.what.clone(), Arc::clone(&self.counts)))
+                let counts = Arc::clone(&self.counts);
+                Task::future(within(body, n, self.fault.what.clone(), counts, Arc::clone(released)))
             }
             (Some(_), blocking) => {
                 self.counts.is_plain.store(true, Ordering::Relaxed);
@@ -258,7 +265,7 @@ impl Planted {
 }
 
 /// Runs a body until it waits for the `n`th time: there something goes wrong.
-async fn within(mut body: Body, n: u32, what: What, counts: Arc<Counts>) -> TaskResult {
+async fn within(mut body: Body, n: u32, what: What, counts: Arc<Counts>, released: Arc<AtomicBool>) -> TaskResult {
     let mut waits = 0;
     let ended = poll_fn(|context| {
         let polled = body.as_mut().poll(context);
@@ -284,10 +291,13 @@ async fn within(mut body: Body, n: u32, what: What, counts: Arc<Counts>) -> Task
         }
         What::Hang => {
             let _held = body;
+            released.store(true, Ordering::Relaxed);
             pending().await
         }
         What::Delay(by) => {
+            released.store(true, Ordering::Relaxed);
             tokio::time::sleep(by).await;
+            released.store(false, Ordering::Relaxed);
             body.await
         }
     }

@@ -118,3 +118,23 @@ async fn time_that_passes_runs_away_from_nothing() {
     report.assert_failed::<brief_pool>("ran into its timeout");
     assert!(!report.to_string().contains(PASSED), "{report}");
 }
+
+#[lifecycle_runtime::test]
+async fn a_fault_inside_a_body_has_time_pass_though_it_stands_still_for_the_body() {
+    let real = || TestApp::builder().only::<pool>().real_io_for_all();
+    let report = real().inject::<pool>(Fault::hang().at_await(1)).run().await;
+    report.assert_failed::<pool>("ran into its timeout");
+    let report = real().inject::<pool>(Fault::delay(Duration::from_secs(3)).at_await(1)).run().await;
+    report.assert_clean();
+    assert_eq!(report.start_took, Duration::from_secs(3));
+}
+
+#[on_startup]
+fn plain() {}
+
+#[lifecycle_runtime::test]
+#[should_panic(expected = "`plain` is a plain `fn`, which has no await; leave out `at_await`")]
+async fn a_plain_function_has_no_await_in_real_time_either() {
+    let builder = TestApp::builder().only::<plain>().real_io_for_all();
+    builder.inject::<plain>(Fault::fail("no").at_await(1)).run().await;
+}

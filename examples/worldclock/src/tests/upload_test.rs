@@ -12,7 +12,8 @@ use crate::runs::{backup, run};
 use crate::service;
 use crate::store::{close_db, db, migrations};
 
-/// As somebody might add it, to send the copy elsewhere. Its module is named after a test, so no other test sees it.
+/// As somebody might add it, to send the copy elsewhere. Its module is named after a test, so no
+/// other test sees it.
 ///
 /// It reads what `backup` leaves, and stands beside it: `after = [backup]` is missing.
 #[on_shutdown(order = 10)]

@@ -11,7 +11,8 @@ use crate::error::BoxError;
 use crate::hook::{Hook, HookMeta};
 
 impl TestAppBuilder {
-    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a service each time it is run.
+    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a
+    /// service each time it is run.
     #[track_caller]
     pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
         self.inject::<H>(Fault::fail(error))
@@ -35,7 +36,8 @@ impl TestAppBuilder {
         self.inject::<H>(Fault::delay(by))
     }
 
-    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a mistake of the test.
+    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a
+    /// mistake of the test.
     #[track_caller]
     pub fn inject<H: Hook>(self, fault: Fault) -> Self {
         self.inject_into(H::META, fault)
@@ -69,8 +71,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Sends this signal at this moment, to this app and not to the process. One whose moment never comes is a mistake of
-    /// the test.
+    /// Sends this signal at this moment, to this app and not to the process. One whose moment never
+    /// comes is a mistake of the test.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::on_startup;
