@@ -349,12 +349,15 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `StopHandle` and whatever else implements `Inject` are what a hook would be given. Without arguments and without a
 /// `setup` it has no app, only paused time.
 ///
+/// A test sees the hooks of the program, and of those in test code the ones that belong to its
+/// module: see `testing::guide`.
+///
 /// An app that the test has not stopped is stopped when it is over: the one that it was given, and those that it has started
 /// itself.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `setup = function` | what makes the app: the path of a `fn() -> TestAppBuilder` | `TestApp::builder`: all registered hooks, and no server |
+/// | `setup = function` | what makes the app: the path of a `fn() -> TestAppBuilder` | `TestApp::builder`: all registered hooks that the test sees, and no server |
 /// | `start_paused = false` | real time, for real files, databases and connections; see `testing::real_io` for these on paused time | `true` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///

@@ -38,6 +38,28 @@ macro_rules! __lifecycle_origin {
     };
 }
 
+/// A module with a test under `#[lifecycle_runtime::test]`: what inventory collects of tests.
+#[cfg(feature = "testing")]
+#[derive(Clone, Copy)]
+pub struct TestModule {
+    pub(crate) path: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) is_in_tests_folder: bool,
+}
+
+#[cfg(feature = "testing")]
+impl TestModule {
+    /// Names the module of a test; only a program of the `tests/` folder is given a folder for
+    /// temporary files.
+    #[must_use]
+    pub const fn new(path: &'static str, file: &'static str, folder: Option<&'static str>) -> Self {
+        Self { path, file, is_in_tests_folder: folder.is_some() }
+    }
+}
+
+#[cfg(feature = "testing")]
+inventory::collect!(TestModule);
+
 /// The metadata of `H` before its keys; the caller's place becomes the hook's.
 #[must_use]
 #[track_caller]

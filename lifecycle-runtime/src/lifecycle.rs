@@ -1,6 +1,7 @@
 //! The face: what a program builds, runs and gets a report from.
 
 mod drive;
+mod on_report;
 mod outputs;
 mod prepare;
 mod process;
@@ -15,6 +16,7 @@ pub(crate) use reaction::{Reaction, Reactions};
 #[cfg(feature = "testing")]
 pub(crate) use run::{Conduct, Run, Servers};
 
+use on_report::OnReport;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::event::Observer;
 use crate::hook::HookMeta;
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, with_teardowns};
 use crate::registry;
 use crate::report::Report;
 use crate::server::{Http, IntoHttp};
@@ -79,11 +81,15 @@ use crate::stop::StopHandle;
 #[must_use = "nothing happens until `run` or `serve`"]
 pub struct Lifecycle {
     pub(crate) config: Config,
-    pub(crate) hooks: Vec<&'static HookMeta>,
+    /// Set for one of all registered hooks.
+    is_of_all: bool,
+    /// Hooks that the program names itself.
+    named: Vec<&'static HookMeta>,
     /// Paths of hooks that have to be among them.
     pub(crate) expected: Vec<String>,
     pub(crate) servers: Vec<Http>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) on_report: OnReport,
     signals: bool,
     pub(crate) handle: StopHandle,
 }
@@ -103,28 +109,43 @@ impl Lifecycle {
     pub fn new() -> Self {
         Self {
             config: Config::default(),
-            hooks: registry::hooks().collect(),
+            is_of_all: true,
+            named: Vec::new(),
             expected: Vec::new(),
             servers: Vec::new(),
             observers: Vec::new(),
+            on_report: OnReport::default(),
             signals: true,
             handle: StopHandle::new(),
         }
     }
 
-    /// A lifecycle of these hooks and what they name, instead of all registered ones: two lifecycles in one program can
-    /// have hooks of their own.
+    /// A lifecycle of these hooks, of what they name, and of the teardowns of all of these, instead
+    /// of all registered ones: two lifecycles in one program can have hooks of their own.
+    ///
+    /// What is started is closed: a teardown (`of = db`) comes with its hook, as if it had been
+    /// named, and brings what it takes itself; unless another teardown of that hook is among those
+    /// that are given. [`Plan::new`] takes no more than what it is given and what that names.
     ///
     /// ```
-    /// use lifecycle_runtime::{Hook, Lifecycle, on_startup};
+    /// use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    /// #[on_startup]
+    /// async fn import(db: Dep<db>) {}
+    /// #[on_shutdown]
+    /// async fn flush(db: Dep<db>) {}
     ///
-    /// let lifecycle = Lifecycle::of([db::META]);
+    /// let plan = Lifecycle::of([import::META]).plan()?;
+    /// assert!(plan.hooks().contains(&close_db::META));
+    /// assert!(!plan.hooks().contains(&flush::META), "nothing names it");
+    /// # Ok::<(), lifecycle_runtime::PlanError>(())
     /// ```
     pub fn of(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Self {
-        Self { hooks: hooks.into_iter().collect(), ..Self::new() }
+        Self { is_of_all: false, named: hooks.into_iter().collect(), ..Self::new() }
     }
 
     /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several are started and
@@ -146,7 +167,7 @@ impl Lifecycle {
     /// ```
     pub fn http<Marker>(mut self, http: impl IntoHttp<Marker>) -> Self {
         let http = http.into_http();
-        self.hooks.extend(http.uses());
+        self.named.extend(http.uses());
         self.servers.push(http);
         self
     }
@@ -302,6 +323,37 @@ impl Lifecycle {
         self
     }
 
+    /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit
+    /// code: to write it to a file, or to send a last metric. Several are called in the order in
+    /// which they were added.
+    ///
+    /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own
+    /// (`lifecycle-report`) outside of any async runtime, after every hook and every observer; it
+    /// may block. It has what is left of the grace period, at least the last hundredth or so, and
+    /// the grace period that is set here if the run never began. One that has not returned then is
+    /// left behind, and a line on stderr says so. A panic is caught. Neither changes the exit code.
+    ///
+    /// In a `TestApp`, and under [`serve`](Self::serve) on a current-thread runtime, it is called
+    /// on the thread of the run.
+    ///
+    /// ```no_run
+    /// use lifecycle_runtime::{Lifecycle, Report};
+    /// use std::process::ExitCode;
+    ///
+    /// fn main() -> ExitCode {
+    ///     let save = |report: &Report| {
+    ///         if let Err(error) = std::fs::write("report.json", report.to_json().to_string()) {
+    ///             eprintln!("no report: {error}");
+    ///         }
+    ///     };
+    ///     Lifecycle::new().on_report(save).run()
+    /// }
+    /// ```
+    pub fn on_report(mut self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {
+        self.on_report.add(callback);
+        self
+    }
+
     /// Returns a handle that stops the run from code.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
@@ -310,14 +362,39 @@ impl Lifecycle {
 
     /// Returns the plan of the run.
     ///
+    /// With the feature `testing`, hooks of [test modules](crate::testing::guide#whose-hooks) are
+    /// in it only if the test that calls this sees them.
+    ///
     /// # Errors
     ///
     /// Every problem that the compiler could not see, and every hook that is
     /// [expected](Self::expect_hooks) and missing.
+    #[track_caller]
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        let plan = Plan::new(self.hooks.iter().copied())?;
+        #[cfg(feature = "testing")]
+        let view = registry::modules::View::from(std::panic::Location::caller());
+        #[cfg(feature = "testing")]
+        let sees = |hook: &HookMeta| view.has(hook);
+        #[cfg(not(feature = "testing"))]
+        let sees = |_: &HookMeta| true;
+        self.planned(&sees)
+    }
+
+    /// Returns the plan of the hooks that `sees` lets pass.
+    pub(crate) fn planned(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Result<Plan, PlanError> {
+        let plan = Plan::new(self.hooks(sees))?;
         plan.has(&self.expected)?;
         Ok(plan.with_settings(self.config.stop_settings(!self.servers.is_empty())))
+    }
+
+    /// Returns the hooks of the run, of the registered ones those that `sees` lets pass.
+    pub(crate) fn hooks(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Vec<&'static HookMeta> {
+        let registered = registry::hooks().filter(|hook| sees(hook));
+        let named = self.named.iter().copied();
+        if self.is_of_all {
+            return registered.chain(named).collect();
+        }
+        with_teardowns(named.collect(), registered)
     }
 
     /// Runs to the end and returns the process's exit code: return it from `main`.

@@ -61,7 +61,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans these hooks and everything that they name, and checks the result.
+    /// Plans these hooks and everything that they name, and checks the result. A teardown that is
+    /// not among these is left out: [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
     ///
     /// # Errors
     ///
@@ -227,6 +228,30 @@ pub(crate) fn with_everything_named(
         at += 1;
     }
     (found, index)
+}
+
+/// Returns hooks and what they name, with the registered teardowns of those that have none among
+/// them.
+pub(crate) fn with_teardowns(
+    hooks: Vec<&'static HookMeta>,
+    registered: impl Iterator<Item = &'static HookMeta>,
+) -> Vec<&'static HookMeta> {
+    let mut teardowns: Vec<_> = registered.filter(|hook| hook.of().is_some()).collect();
+    let mut found = hooks;
+    loop {
+        let (mut all, index) = with_everything_named(found);
+        let torn_down: Vec<_> = all.iter().filter_map(|hook| hook.of()).collect();
+        let is_due = |teardown: &HookMeta| {
+            teardown.of().is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of))
+        };
+        let due: Vec<_> = teardowns.extract_if(.., |teardown| is_due(teardown)).collect();
+        if due.is_empty() {
+            return all;
+        }
+        all.extend(due);
+        // What a teardown takes may have one as well.
+        found = all;
+    }
 }
 
 /// The hooks of one kind among sorted ones, each with its place.

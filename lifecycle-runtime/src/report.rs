@@ -113,6 +113,34 @@ impl Report {
         self.hooks.iter().filter(|hook| hook.outcome.is_failure())
     }
 
+    /// Returns the outcome of a hook; `None` for a hook that had no part in the run, and for one
+    /// that recurs, whose runs [`recurring`](Self::recurring) counts. The drop of a hook's value is
+    /// no outcome of the hook.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// use lifecycle_runtime::{Hook, Lifecycle, Outcome, StopHandle};
+    /// use lifecycle_runtime::{on_ready, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_ready]
+    /// async fn stop_at_once(handle: StopHandle) { handle.stop() }
+    /// #[on_shutdown]
+    /// async fn flush() -> Result<(), String> { Err("the disk is full".into()) }
+    ///
+    /// let report = Lifecycle::of([flush::META, stop_at_once::META]).console(false).serve().await;
+    /// let failed = Outcome::Failed { error: "the disk is full".into() };
+    /// assert_eq!(report.outcome(flush::META), Some(&failed));
+    /// assert_eq!(report.outcome(db::META), None);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
+        let ended = self.hooks.iter().rfind(|ended| ended.hook == hook && !ended.is_drop)?;
+        Some(&ended.outcome)
+    }
+
     /// Returns the report as one JSON object.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -35,7 +35,9 @@ pub enum StopCause {
     Service {
         /// Its name.
         name: &'static str,
-        /// Where its function stands, as `file:line`, and how it failed, with the causes.
+        /// How it failed, with the causes, behind its name and its place: `` hook `outbox`
+        /// (src/outbox.rs:7) failed: … ``. The text of the cause has it, too: `` service `outbox`
+        /// (src/outbox.rs:7) failed: … ``.
         error: String,
     },
 }
@@ -51,7 +53,10 @@ impl fmt::Display for StopCause {
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
-            Self::Service { name, .. } => write!(f, "service `{name}` failed"),
+            Self::Service { name, error } => match error.strip_prefix("hook ") {
+                Some(failure) => write!(f, "service {failure}"),
+                None => write!(f, "service `{name}` failed: {error}"),
+            },
         }
     }
 }

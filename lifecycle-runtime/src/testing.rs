@@ -27,6 +27,7 @@
 mod app;
 mod argument;
 mod assertions;
+mod at_await;
 mod builder;
 mod clock;
 mod desk;
@@ -35,6 +36,7 @@ mod faults;
 mod harness;
 mod moment;
 mod selection;
+mod stalls;
 mod timeline;
 mod work;
 

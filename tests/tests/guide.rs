@@ -91,6 +91,24 @@ async fn drafts_are_saved_before_the_database_closes() {
     assert_eq!(*db.rows.lock().unwrap(), ["3 drafts", "closed"]);
 }
 
+// --- whose hooks ---
+
+mod drafts {
+    use super::*;
+
+    /// Runs in the tests of this module alone.
+    #[on_shutdown(after = [save_drafts])]
+    async fn count_drafts(db: Dep<db>) -> usize {
+        db.rows.lock().unwrap().len()
+    }
+
+    #[lifecycle_runtime::test]
+    async fn drafts_are_saved_before_they_are_counted() {
+        let report = faked().run().await;
+        report.assert_clean().assert_before::<save_drafts, count_drafts>();
+    }
+}
+
 // --- the short form ---
 
 fn faked() -> TestAppBuilder {
@@ -152,6 +170,33 @@ async fn no_hook_that_fails_leaves_the_database_open() {
         let report = faked().inject_into(hook, Fault::panic()).run().await;
         let has_opened = report.outcome(db::META) == Some(&Outcome::Succeeded);
         assert_eq!(report.ran(close_db::META), has_opened, "{report}");
+    }
+}
+
+// --- inside a body ---
+
+mod printing {
+    use super::*;
+
+    #[service(after = [schema], restart = "on_failure")]
+    async fn printer(db: Dep<db>, stop: Stop) {
+        let letters = std::mem::take(&mut *db.rows.lock().unwrap());
+        print(&letters).await;
+        stop.requested().await;
+    }
+
+    /// A real one waits. A fake that is ready at once has no await to fail at, so it yields.
+    async fn print(_letters: &[String]) {
+        tokio::task::yield_now().await;
+    }
+
+    #[lifecycle_runtime::test]
+    async fn a_jam_loses_the_letters() {
+        let jam = Fault::fail("paper jam").at_await(1).on_run(1);
+        let app = faked().inject::<printer>(jam).start().await;
+        app.until(Moment::ready::<printer>().times(2)).await;
+        assert!(app.get::<db>().rows.lock().unwrap().is_empty(), "to be taken away once they are printed");
+        app.stop().await.assert_clean();
     }
 }
 
@@ -226,8 +271,15 @@ fn the_plan_is_the_one_that_was_reviewed() {
 /// Each block of Rust in the guide stands above, or beside.
 #[test]
 fn the_guide_says_what_is_tested_here() {
-    let (guide, code) =
-        (include_str!("../../docs/testing.md"), [include_str!("guide.rs"), include_str!("guide_order.rs")]);
+    let guide = include_str!("../../docs/testing.md");
+    let code = [
+        include_str!("guide.rs"),
+        include_str!("guide_order.rs"),
+        include_str!("../crates/letters/src/lib.rs"),
+        include_str!("../crates/letters/src/main.rs"),
+        include_str!("../crates/letters/tests/service.rs"),
+        include_str!("../crates/letters/tests/linked.rs"),
+    ];
     let blocks = guide.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().expect("a block"));
     let missing: Vec<_> = blocks.filter(|block| !code.iter().any(|code| code.contains(block.trim()))).collect();
     assert!(missing.is_empty() && guide.contains("```rust,ignore"), "{}", missing.join("\n---\n"));

@@ -5,8 +5,8 @@
 //! run, time stands still, and the services do so until the stop. So where time has to pass they *rest*: they do nothing until they are
 //! told to stop.
 
+mod archive_test;
 mod collector;
-mod explored;
 mod recurring;
 mod services;
 mod start;
@@ -113,7 +113,6 @@ async fn lines_in(database: &Path) -> Vec<String> {
 /// The worker with these settings.
 fn worker_with(with: Settings) -> TestAppBuilder {
     TestApp::of(worker())
-        .without::<explored::archive>()
         .replace::<settings>(with)
         .real_io::<db>()
         .real_io::<migrations>()
@@ -170,7 +169,7 @@ const RECURRING: [(&HookMeta, usize); 3] = [(spool_is_there::META, 1), (keeps_up
 fn no_hook_is_missing_here() {
     let (starts, services) = (STARTS.iter().map(|(hook, _)| hook), SERVICES.iter().map(|(hook, _)| hook));
     let recurring = RECURRING.iter().map(|(hook, _)| hook);
-    let tried = starts.chain(services).chain(recurring).copied().chain([close_db::META, explored::archive::META]);
+    let tried = starts.chain(services).chain(recurring).copied().chain([close_db::META]);
     let plan = worker().plan().expect("a plan");
     let planned = plan.hooks().iter().map(|hook| hook.path());
     assert_eq!(planned.collect::<HashSet<_>>(), tried.map(HookMeta::path).collect());

@@ -2,15 +2,16 @@
 //!
 //! On paused time, but for the database, which is a real one in a folder of its own: while its hooks run time stands still.
 
-use std::cell::RefCell;
+mod upload_test;
+
 use std::collections::HashSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use actix_web::test::{TestRequest, read_body_json};
-use lifecycle_runtime::testing::{Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
-use lifecycle_runtime::{Dep, Hook, HookMeta, Outcome, State, on_shutdown};
+use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
+use lifecycle_runtime::{Hook, HookMeta, Outcome, State};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
@@ -26,7 +27,6 @@ use crate::zones::{import_zones, zones};
 /// The service in a folder, with a database and the copy that it leaves there.
 fn worldclock(folder: &Path) -> TestAppBuilder {
     TestApp::of(service())
-        .without::<upload>()
         .replace::<config>(in_folder(folder))
         .real_io::<db>()
         .real_io::<migrations>()
@@ -107,7 +107,7 @@ const STOPS: [(&HookMeta, u64); 3] = [(record_stop::META, 25), (backup::META, 10
 #[test]
 fn no_hook_is_missing_here() {
     let plan = service().plan().expect("a plan");
-    let tried = STARTS.iter().chain(&STOPS).map(|(hook, _)| *hook).chain([upload::META]);
+    let tried = STARTS.iter().chain(&STOPS).map(|(hook, _)| *hook);
     let tried: HashSet<_> = tried.map(HookMeta::path).collect();
     assert_eq!(plan.hooks().iter().map(|hook| hook.path()).collect::<HashSet<_>>(), tried);
 }
@@ -210,29 +210,4 @@ async fn one_hook_and_what_it_needs_runs_alone() {
 
 fn unused() -> Config {
     Config { database: PathBuf::new(), zones: None, backup: None }
-}
-
-/// As somebody might add it, to send the copy elsewhere. Part of no other test.
-///
-/// It reads what `backup` leaves, and stands beside it: `after = [backup]` is missing.
-#[on_shutdown(order = 10)]
-fn upload(config: Dep<config>) -> io::Result<u64> {
-    let Some(copy) = &config.backup else { return Ok(0) };
-    fs::copy(copy, copy.with_extension("uploaded"))
-}
-
-#[test]
-#[should_panic(expected = "add `after = [backup]` to `upload`")]
-fn exploration_finds_the_after_that_upload_lacks() {
-    let folders = RefCell::new(Vec::new());
-    let setup = || {
-        let folder = folder();
-        let builder = TestApp::of(service()).replace::<config>(in_folder(folder.path()));
-        folders.borrow_mut().push(folder);
-        let builder = builder.only::<upload>().only::<backup>().only::<migrations>();
-        builder.real_io::<db>().real_io::<migrations>().real_io::<run>().real_io::<backup>().real_io::<close_db>()
-    };
-    Explore::new().setup(setup).run(async |app: TestApp| {
-        app.stop().await.assert_clean();
-    });
 }

@@ -27,7 +27,7 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
     };
     let run = if args.setup.is_none() && signature.inputs.is_empty() {
         let run = quote_spanned!(output.span()=> #runtime::testing::run::<#output, _>);
-        quote_spanned!(name.span()=> #run(#is_paused, #name))
+        quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #name))
     } else {
         let run = quote_spanned!(output.span()=> #runtime::testing::run_with_app::<#output, _>);
         // One name for all places: a macro of the user may have brought only some of them.
@@ -37,13 +37,26 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
         let arguments = function
             .argument_types()
             .map(|ty| quote_spanned!(ty.span()=> <#ty as #runtime::testing::FromTestApp>::from_test_app(#app)));
-        quote_spanned!(name.span()=> #run(#is_paused, #setup, |#app| #name(#(#arguments),*)))
+        let test = quote_spanned!(name.span()=> |#app| #name(#(#arguments),*));
+        quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #setup, #test))
+    };
+    // Cargo sets that variable for the programs of the `tests/` folder alone.
+    let registration = quote! {
+        const _: () = {
+            use #runtime::__private as __rt;
+            __rt::inventory::submit!(__rt::TestModule::new(
+                ::core::module_path!(),
+                ::core::file!(),
+                ::core::option_env!("CARGO_TARGET_TMPDIR"),
+            ));
+        };
     };
     quote_spanned! {name.span()=>
         #[::core::prelude::v1::test]
         #(#attributes)*
         #visibility fn #name() {
             #inner
+            #registration
             #run
         }
     }

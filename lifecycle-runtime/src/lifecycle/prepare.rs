@@ -142,7 +142,7 @@ async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHa
 
 /// Makes the plan and takes the addresses.
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
-    let plan = lifecycle.plan().map_err(|error| Refusal::Error(2, error.to_string()))?;
+    let plan = lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     if let Some(format) = config.plan {
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());

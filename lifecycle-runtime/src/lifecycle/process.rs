@@ -16,9 +16,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::Lifecycle;
+use super::on_report::{OnReport, deadline_of_callbacks};
 use super::prepare::{Prepared, prepare};
 use crate::console::{Console, LAST_WORDS};
 use crate::hook_runtime::HookRuntime;
+use crate::plan::last_words;
 use crate::report::Report;
 use crate::stop::{StopCause, StopHandle};
 use crate::task::{block_on, thread};
@@ -64,7 +66,9 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
     })
 }
 
-fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
+fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
+    let on_report = std::mem::take(&mut lifecycle.on_report);
+    let grace = lifecycle.config.grace;
     let hooks = Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
         .thread_name("lifecycle")
@@ -73,13 +77,19 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     let own = own_runtime()?;
     let Prepared { run, servers } = match block_on(&own, prepare(lifecycle, HookRuntime::new(hooks.handle().clone()))) {
         Ok(prepared) => prepared,
-        Err(report) => return Ok(report.exit_code()),
+        Err(report) => {
+            let deadline = tokio::time::Instant::now() + grace;
+            block_on(&own, on_report.call_on_thread(&report, deadline, Console::stderr()));
+            return Ok(report.exit_code());
+        }
     };
     guard.attach(&run)?;
     let leash = guard.watch()?;
     let grace = run.config.grace;
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let console = run.console.clone();
+    let progress = run.progress.subscribe();
+    let last_words = last_words(run.config.grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
     let report = match block_on(&own, run.play(servers, Some(leash))) {
@@ -88,6 +98,8 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     };
     // Nobody is to look for the reason in vain.
     console.insist(&report);
+    let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
+    block_on(&own, on_report.call_on_thread(&report, deadline, console));
     Ok(report.exit_code())
 }
 
@@ -97,7 +109,9 @@ fn own_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_time().build()
 }
 
-pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
+pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
+    let on_report = std::mem::take(&mut lifecycle.on_report);
+    let grace = lifecycle.config.grace;
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
         Err(error) => return Report::not_begun(1, refused(&error)),
@@ -105,7 +119,11 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let hooks = Handle::current();
     let Prepared { run, servers } = match prepare(lifecycle, HookRuntime::new(hooks.clone())).await {
         Ok(prepared) => prepared,
-        Err(report) => return *report,
+        Err(report) => {
+            let deadline = tokio::time::Instant::now() + grace;
+            report_to(on_report, &report, &hooks, deadline, Console::stderr()).await;
+            return *report;
+        }
     };
     if let Err(error) = guard.attach(&run) {
         return Report::not_begun(1, refused(&error));
@@ -115,8 +133,13 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let is_over = Arc::<AtomicBool>::default();
     let guard = SharedGuard(Arc::new(Mutex::new(Some(guard))));
     let notice = CutShortNotice { console: console.clone(), is_over: Arc::clone(&is_over), guard: guard.clone() };
+    let progress = run.progress.subscribe();
+    let last_words = last_words(run.config.grace);
+    let on_hooks = hooks.clone();
     let drive = async move {
         let report = run.drive(servers, None).await;
+        let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
+        report_to(on_report, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
@@ -133,6 +156,22 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(Some(report)) => report,
         Ok(None) => Report::not_begun(3, "the async runtime went away".to_owned()),
         Err(error) => Report::not_begun(1, refused(&error)),
+    }
+}
+
+/// Calls those who take the report: where the runtime of the hooks has one thread, which time may
+/// be paused on, right here.
+async fn report_to(
+    on_report: OnReport,
+    report: &Report,
+    hooks: &Handle,
+    deadline: tokio::time::Instant,
+    console: Console,
+) {
+    if hooks.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        on_report.call(report);
+    } else {
+        on_report.call_on_thread(report, deadline, console).await;
     }
 }
 

@@ -14,12 +14,14 @@ use tokio::sync::{OnceCell, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::assertions::TestReport;
+use super::at_await::AtAwait;
 use super::builder::TestAppBuilder;
 use super::desk::Desk;
 use super::explore::Turns;
 use super::faults::Planted;
 use super::harness;
 use super::moment::{Moment, Signal, Timed};
+use super::stalls::Stalls;
 use super::timeline::Record;
 use super::work::beside_threads;
 use crate::console::Console;
@@ -79,6 +81,7 @@ pub(super) struct Parts {
     pub(super) work: Work,
     pub(super) faults: Arc<Vec<Planted>>,
     pub(super) signals: Vec<Timed>,
+    pub(super) stalls: Stalls,
     pub(super) listens: bool,
     /// Whose turn it is, if one hook goes on at a time.
     pub(super) turns: Option<Turns>,
@@ -90,21 +93,27 @@ struct Running {
     surroundings: Surroundings,
     record: Record,
     faults: Arc<Vec<Planted>>,
+    stalls: Stalls,
     desk: Arc<Desk>,
     /// Builds the app to be asked in memory; and that app, once it was asked.
     memory: Option<Memory>,
     app: OnceCell<InMemory>,
     run: RefCell<Option<JoinHandle<Report>>>,
-    report: OnceCell<TestReport>,
+    /// What became of the run, or what the test was wrong about.
+    report: OnceCell<Result<TestReport, String>>,
 }
 
 impl TestApp {
-    /// An app of all registered hooks, without a server.
+    /// An app of all registered hooks that the test [sees](super::guide#whose-hooks), without a
+    /// server.
+    #[track_caller]
     pub fn builder() -> TestAppBuilder {
         Self::of(Lifecycle::new())
     }
 
-    /// An app of this lifecycle: its hooks, servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks)
+    /// them, its servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    #[track_caller]
     pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
         TestAppBuilder::new(lifecycle)
     }
@@ -119,12 +128,18 @@ impl TestApp {
         Self::builder().start()
     }
 
-    pub(super) async fn run(parts: Parts) -> Result<Self, Box<TestReport>> {
-        let Parts { mut lifecycle, plan, work, faults, signals, listens, turns } = parts;
+    /// Starts an app. The inner error is the report of a start that failed.
+    ///
+    /// # Errors
+    ///
+    /// A mistake of the test that the start has shown.
+    pub(super) async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
+        let Parts { mut lifecycle, plan, work, faults, signals, stalls, listens, turns } = parts;
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
         let desk = Arc::new(Desk::new(signals));
+        let on_report = lifecycle.on_report;
         let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
         let observers = Observers { own, others: lifecycle.observers, on_thread: None };
         if let Some(turns) = &turns {
@@ -146,17 +161,24 @@ impl TestApp {
         let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
         desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
         let mut progress = run.progress.subscribe();
+        let surroundings = run.surroundings.clone();
+        let run = tokio::spawn(async move {
+            let report = run.drive(servers, None).await;
+            on_report.call(&report);
+            report
+        });
         let app = Self {
             running: Rc::new(Running {
                 handle: lifecycle.handle,
                 progress: progress.clone(),
-                surroundings: run.surroundings.clone(),
+                surroundings,
                 record,
                 faults,
+                stalls,
                 desk,
                 memory,
                 app: OnceCell::new(),
-                run: RefCell::new(Some(tokio::spawn(run.drive(servers, None)))),
+                run: RefCell::new(Some(run)),
                 report: OnceCell::new(),
             }),
         };
@@ -164,7 +186,7 @@ impl TestApp {
         // An error is the end of the run: then there is a report.
         let is_over = |progress: &Progress| progress.has_started || progress.state == State::Stopped;
         let has_started = progress.wait_for(is_over).await.is_ok_and(|progress| progress.has_started);
-        if has_started { Ok(app) } else { Err(Box::new(app.end().await)) }
+        if has_started { Ok(Ok(app)) } else { Ok(Err(Box::new(app.running.ended().await?))) }
     }
 
     /// The value of a hook, as in hooks and handlers.
@@ -241,15 +263,18 @@ impl TestApp {
     /// If the run ends without it, with what happened.
     #[track_caller]
     pub fn until(&self, moment: Moment) -> impl Future<Output = ()> {
-        let (place, app) = (Location::caller(), self.clone());
-        async move {
-            let record = app.running.record.clone();
+        let place = Location::caller();
+        let app = self.clone();
+        AtAwait::new(async move {
+            let record = &app.running.record;
             tokio::select! {
                 biased;
-                () = record.reached(&moment) => {}
-                _ = app.end() => panic!("{place}: it never came to \"{moment}\"; what happened:\n\n{}", record.timeline()),
+                () = record.reached(&moment) => Ok(()),
+                ended = app.running.ended() => {
+                    Err(ended?.failure(&format!("{place}: it never came to \"{moment}\"")))
+                }
             }
-        }
+        })
     }
 
     /// Sends a request to the app, in memory: to the first one, if the lifecycle has several servers. The app answers from when
@@ -260,14 +285,18 @@ impl TestApp {
     /// If the lifecycle has no server, or the app can't be built.
     #[track_caller]
     pub fn request(&self, request: TestRequest) -> impl Future<Output = ServiceResponse> {
-        let (place, app) = (Location::caller(), self.clone());
-        async move {
+        let place = Location::caller();
+        let app = self.clone();
+        AtAwait::new(async move {
             let Running { memory, app, surroundings, .. } = &*app.running;
             let Some(memory) = memory else {
-                panic!("{place}: nobody answers requests: give the app a lifecycle with a server, by `TestApp::of`")
+                return Err(format!(
+                    "{place}: nobody answers requests: give the app a lifecycle with a server, by \
+                     `TestApp::of`"
+                ));
             };
-            app.get_or_init(|| memory(surroundings)).await.answer(request).await
-        }
+            Ok(app.get_or_init(|| memory(surroundings)).await.answer(request).await)
+        })
     }
 
     /// Where the app can be reached over a real connection, as `http://127.0.0.1:PORT`: after
@@ -292,9 +321,8 @@ impl TestApp {
     /// # Panics
     ///
     /// If a fault or a signal that the test has set never came up.
-    pub async fn stop(&self) -> TestReport {
-        self.running.handle.stop();
-        self.end().await
+    pub fn stop(&self) -> impl Future<Output = TestReport> {
+        AtAwait::new(self.stopped())
     }
 
     /// Waits until the app has ended, as something else stops it, and returns what became of it.
@@ -302,9 +330,18 @@ impl TestApp {
     /// # Panics
     ///
     /// As [`stop`](Self::stop).
-    pub async fn end(&self) -> TestReport {
-        let running = &*self.running;
-        running.report.get_or_init(|| running.report()).await.clone()
+    pub fn end(&self) -> impl Future<Output = TestReport> {
+        AtAwait::new(self.running.ended())
+    }
+
+    /// Does what [`stop`](Self::stop) does.
+    ///
+    /// # Errors
+    ///
+    /// What the test was wrong about.
+    pub(super) async fn stopped(&self) -> Result<TestReport, String> {
+        self.running.handle.stop();
+        self.running.ended().await
     }
 
     /// What a hook would be given.
@@ -328,7 +365,11 @@ impl fmt::Debug for TestApp {
 }
 
 impl Running {
-    async fn report(&self) -> TestReport {
+    async fn ended(&self) -> Result<TestReport, String> {
+        self.report.get_or_init(|| self.report()).await.clone()
+    }
+
+    async fn report(&self) -> Result<TestReport, String> {
         // The sender goes with the run.
         let mut progress = self.progress.clone();
         while progress.changed().await.is_ok() {}
@@ -342,14 +383,22 @@ impl Running {
         self.judge(report)
     }
 
-    /// What became of the run, if the test was right about what it has planned.
-    fn judge(&self, report: Result<Report, JoinError>) -> TestReport {
+    /// Returns what became of the run.
+    ///
+    /// # Errors
+    ///
+    /// What the test has planned and the run has not come to.
+    fn judge(&self, report: Result<Report, JoinError>) -> Result<TestReport, String> {
         let report = report.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let timeline = self.record.timeline();
         let unused = self.faults.iter().filter_map(Planted::unused).chain(self.desk.unused());
         let mistakes: Vec<_> = self.desk.mistakes().drain(..).chain(unused).collect();
-        assert!(mistakes.is_empty(), "{}; what happened:\n\n{timeline}", mistakes.join("\n"));
-        TestReport::new(report, timeline)
+        if mistakes.is_empty() {
+            let mut stalls = self.stalls.noted();
+            stalls.retain(|stall| !self.faults.iter().any(|planted| planted.hook == stall.hook));
+            return Ok(TestReport::new(report, timeline, stalls));
+        }
+        Err(format!("{}; what happened:\n\n{timeline}", mistakes.join("\n")))
     }
 }
 
@@ -362,7 +411,10 @@ impl Drop for Running {
         }
         match Handle::try_current().map(|runtime| (runtime.runtime_flavor(), runtime)) {
             Ok((RuntimeFlavor::MultiThread, runtime)) => {
-                self.judge(tokio::task::block_in_place(|| runtime.block_on(run))).assert_clean();
+                match self.judge(tokio::task::block_in_place(|| runtime.block_on(run))) {
+                    Ok(report) => _ = report.assert_clean(),
+                    Err(mistake) => panic!("{mistake}"),
+                }
             }
             _ => panic!(
                 "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the test with \

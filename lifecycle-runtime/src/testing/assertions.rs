@@ -4,10 +4,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use super::stalls::Stall;
 use super::timeline::{Timeline, begins, ends};
 use crate::event::{Event, Outcome, readable};
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::report::Report;
+
+/// What is wrong with a run that was to be clean.
+const UNCLEAN: &str = "the run was not clean";
 
 /// The [`Report`] of an app in a test, and what to ask of it.
 ///
@@ -28,6 +32,8 @@ use crate::report::Report;
 pub struct TestReport {
     report: Report,
     timeline: Timeline,
+    /// Hooks that may have waited for something real while paused time passed.
+    stalls: Vec<Stall>,
 }
 
 impl Deref for TestReport {
@@ -39,16 +45,22 @@ impl Deref for TestReport {
 }
 
 impl fmt::Display for TestReport {
-    /// Everything that happened, and what came of it.
+    /// Everything that happened, what came of it, and what to do if paused time has run away from
+    /// something real.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.timeline, self.report)
+        write!(f, "{}\n{}", self.timeline, self.report)?;
+        let has_failed = |stall: &&Stall| self.outcome(stall.hook).is_some_and(Outcome::is_failure);
+        for stall in self.stalls.iter().filter(has_failed) {
+            write!(f, "\n\n{}", stall.advice())?;
+        }
+        Ok(())
     }
 }
 
 #[allow(clippy::must_use_candidate, reason = "an assertion is made for its panic")]
 impl TestReport {
-    pub(super) fn new(report: Report, timeline: Timeline) -> Self {
-        Self { report, timeline }
+    pub(super) fn new(report: Report, timeline: Timeline, stalls: Vec<Stall>) -> Self {
+        Self { report, timeline, stalls }
     }
 
     /// Whether the hook ran: it began.
@@ -68,7 +80,7 @@ impl TestReport {
     /// Everything ran and succeeded: the exit code would be 0.
     #[track_caller]
     pub fn assert_clean(&self) -> &Self {
-        if self.report.is_clean() { self } else { self.fail("the run was not clean") }
+        if self.report.is_clean() { self } else { self.fail(UNCLEAN) }
     }
 
     /// The process would end with this exit code.
@@ -172,10 +184,24 @@ impl TestReport {
         self.fail(&format!("the stop took {}, longer than {}", readable(took), readable(time)))
     }
 
+    /// Checks that everything ran and succeeded.
+    ///
+    /// # Errors
+    ///
+    /// What happened, if not.
+    pub(super) fn clean(&self) -> Result<(), String> {
+        if self.report.is_clean() { Ok(()) } else { Err(self.failure(UNCLEAN)) }
+    }
+
     /// Panics, and shows what happened.
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
-        panic!("{what}; what happened:\n\n{self}\n")
+        panic!("{}", self.failure(what))
+    }
+
+    /// Returns what is wrong, with what happened.
+    pub(super) fn failure(&self, what: &str) -> String {
+        format!("{what}; what happened:\n\n{self}\n")
     }
 
     #[track_caller]

@@ -1,26 +1,33 @@
 //! An app as a test wants it, before it starts.
 
+mod injection;
+
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::{Parts, TestApp};
 use super::assertions::TestReport;
+use super::at_await::AtAwait;
 use super::clock;
 use super::explore::Turns;
-use super::faults::{Fault, Planted};
-use super::moment::{Moment, Signal, Timed};
-use super::selection::{Named, Selection};
+use super::faults::Planted;
+use super::moment::{Signal, Timed};
+use super::selection::{Named, Selection, goes_with};
+use super::stalls::Stalls;
 use super::work::work;
-use crate::error::BoxError;
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
 use crate::output::HookValue;
 use crate::plan::Plan;
+use crate::registry::modules::View;
 use crate::task::Value;
 
 /// How long the start, and how long the stop may at least take where each turn takes a millisecond.
 const LEAST_TIME_OF_TURNS: Duration = Duration::from_secs(60);
+
+/// An app that has started, or the report of a start that failed.
+pub(super) type Started = Result<TestApp, Box<TestReport>>;
 
 /// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
 ///
@@ -52,115 +59,112 @@ pub struct TestAppBuilder {
 }
 
 impl TestAppBuilder {
+    #[track_caller]
     pub(super) fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle, selection: Selection::default(), faults: Vec::new(), signals: Vec::new(), listens: false }
+        let selection = Selection::of(View::from(Location::caller()));
+        Self { lifecycle, selection, faults: Vec::new(), signals: Vec::new(), listens: false }
     }
 
-    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that are named in the same
-    /// way. What the builder was told to [replace](Self::replace) beside these it passes over, so that several tests may share a
-    /// setup.
+    /// Sees the hooks that a test in the caller's file sees, as well.
+    pub(super) fn seen_from(mut self, caller: &'static Location<'static>) -> Self {
+        self.selection.view.add_file(caller);
+        self
+    }
+
+    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that
+    /// are named in the same way. What the builder was told of the rest before, such as to
+    /// [replace](Self::replace) it or to have it [fail](Self::fail), is passed over, so that
+    /// several tests may share a setup.
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
-        self.selection.only.push(named::<H>());
+        self.selection.only(named::<H>());
         self
     }
 
-    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the same; what needs it has to be
-    /// left out, too, or the hook to be [replaced](Self::replace).
+    /// Runs this hook, too: one that belongs to the tests of
+    /// [another module](super::guide#whose-hooks), or that is no part of the lifecycle.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{Dep, on_startup};
+    ///
+    /// mod store {
+    ///     pub mod tests {
+    ///         #[lifecycle_runtime::on_startup]
+    ///         pub async fn rows() -> u32 { 3 }
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let app = TestApp::builder().with::<store::tests::rows>().start().await;
+    /// assert_eq!(*app.get::<store::tests::rows>(), 3);
+    /// app.stop().await.assert_clean();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn with<H: Hook>(mut self) -> Self {
+        self.selection.with(named::<H>());
+        self
+    }
+
+    /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under
+    /// another attribute than `#[lifecycle_runtime::test]` whose hooks stand in another file than
+    /// it; or the path of [another module](super::guide#whose-hooks). A module whose tests have no
+    /// hooks of their own is a mistake.
+    ///
+    /// ```standalone_crate
+    /// # mod store {
+    /// #     pub mod tests {
+    /// #         #[lifecycle_runtime::on_startup]
+    /// #         pub async fn rows() -> u32 { 3 }
+    /// #     }
+    /// # }
+    /// use lifecycle_runtime::testing::TestApp;
+    ///
+    /// let path = concat!(module_path!(), "::store::tests");
+    /// assert_eq!(TestApp::builder().with_module(path).plan().hooks().len(), 1);
+    /// ```
+    #[track_caller]
+    pub fn with_module(mut self, path: impl Into<String>) -> Self {
+        self.selection.with_module(path.into(), Location::caller());
+        self
+    }
+
+    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the
+    /// same; what needs it has to be left out, too, or the hook to be [replaced](Self::replace).
+    ///
+    /// The last word on a hook counts: what the builder was told of it and of its teardown before
+    /// is forgotten, and what it is told of the hook later brings it back.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::on_startup;
+    /// use lifecycle_runtime::testing::{TestApp, TestAppBuilder};
+    ///
+    /// #[on_startup]
+    /// async fn import() -> u32 { 0 }
+    ///
+    /// fn setup() -> TestAppBuilder { TestApp::builder().replace::<import>(7) }
+    ///
+    /// assert!(setup().without::<import>().plan().hooks().is_empty());
+    /// assert_eq!(setup().without::<import>().replace::<import>(8).plan().hooks().len(), 1);
+    /// ```
     #[track_caller]
     pub fn without<H: Hook>(mut self) -> Self {
-        self.selection.without.push(named::<H>());
+        self.selection.without(named::<H>());
+        self.faults.retain(|planted| !goes_with(planted.hook, H::META));
+        let is_of_others = |hook| !goes_with(hook, H::META);
+        self.signals.retain(|timed| timed.moment.hook().is_none_or(is_of_others));
         self
     }
 
-    /// Gives this hook a value: its function does not run, and what only that needs may be left out. It stays where it stands in
-    /// the order of the plan, and its teardown runs with the value, unless that is [left out](Self::without).
+    /// Gives this hook a value: its function does not run, and what only that needs may be left
+    /// out. It stays where it stands in the order of the plan, and its teardown runs with the
+    /// value, unless that is [left out](Self::without). Of several values the last one counts.
     ///
     /// A service that is replaced is ready at once, and does nothing until it is told to stop.
     #[track_caller]
     pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
-        self.selection.replaced.push((named::<H>(), Value::new(value)));
-        self
-    }
-
-    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a service each time it is run.
-    #[track_caller]
-    pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
-        self.inject::<H>(Fault::fail(error))
-    }
-
-    /// Has this hook panic.
-    #[track_caller]
-    pub fn panic<H: Hook>(self) -> Self {
-        self.inject::<H>(Fault::panic())
-    }
-
-    /// Has this hook hang until it is cancelled.
-    #[track_caller]
-    pub fn hang<H: Hook>(self) -> Self {
-        self.inject::<H>(Fault::hang())
-    }
-
-    /// Has this hook take longer by this.
-    #[track_caller]
-    pub fn delay<H: Hook>(self, by: Duration) -> Self {
-        self.inject::<H>(Fault::delay(by))
-    }
-
-    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a mistake of the test.
-    #[track_caller]
-    pub fn inject<H: Hook>(self, fault: Fault) -> Self {
-        self.inject_into(H::META, fault)
-    }
-
-    /// The same for a hook that a value names: for tests that go through many.
-    ///
-    /// ```standalone_crate
-    /// use lifecycle_runtime::testing::{Fault, TestApp};
-    /// use lifecycle_runtime::{Dep, Kind, Lifecycle, on_shutdown, on_startup};
-    ///
-    /// #[on_startup]
-    /// async fn db() {}
-    /// #[on_startup]
-    /// async fn cache(db: Dep<db>) {}
-    /// #[on_shutdown(of = db)]
-    /// async fn close_db() {}
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// for hook in Lifecycle::new().plan().unwrap().of_kind(Kind::Startup) {
-    ///     let report = TestApp::builder().inject_into(hook, Fault::panic()).run().await;
-    ///     report.assert_exit_code(1);
-    /// }
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
-        let place = Location::caller();
-        self.selection.named.push((Named { hook, place }, "given a fault"));
-        self.faults.push(Planted::new(hook, fault, place));
-        self
-    }
-
-    /// Sends this signal at this moment, to this app and not to the process. One whose moment never comes is a mistake of
-    /// the test.
-    ///
-    /// ```standalone_crate
-    /// use lifecycle_runtime::on_startup;
-    /// use lifecycle_runtime::testing::{Moment, Signal, TestApp};
-    ///
-    /// #[on_startup]
-    /// async fn migrations() {}
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// let report = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM).run().await;
-    /// assert_eq!(report.exit_code(), 1, "the start was not over");
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
-        let place = Location::caller();
-        self.selection.named.extend(moment.hook().map(|hook| (Named { hook, place }, "waited for")));
-        self.signals.push(Timed { moment, signal, place, count: 0.into() });
+        self.selection.replace(named::<H>(), Value::new(value));
         self
     }
 
@@ -170,7 +174,35 @@ impl TestAppBuilder {
     /// [Time](super::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
-        self.selection.real.push(named::<H>());
+        self.selection.real_io(named::<H>());
+        self
+    }
+
+    /// Has paused time stand still while any hook runs that ends by itself: for an app whose hooks
+    /// nearly all ask a database. As [`real_io`](Self::real_io) of each of them. A service runs
+    /// until the stop, and is named by itself where it has to be.
+    ///
+    /// The test waits for what is real by [`real_io`](super::real_io()), and so does a request
+    /// whose handler does.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::TestApp;
+    /// use lifecycle_runtime::{BoxError, on_startup};
+    /// use std::time::Duration;
+    ///
+    /// # async fn connect() -> u32 { tokio::task::spawn_blocking(|| 7).await.unwrap() }
+    /// #[on_startup(timeout = "1s")]
+    /// async fn db() -> Result<u32, BoxError> {
+    ///     Ok(tokio::time::timeout(Duration::from_millis(500), connect()).await?)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// TestApp::builder().real_io_for_all().run().await.assert_clean();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn real_io_for_all(mut self) -> Self {
+        self.selection.real_io_for_all(Location::caller());
         self
     }
 
@@ -215,8 +247,12 @@ impl TestAppBuilder {
     /// If the start fails, with what happened, and if the builder was told something that can't be.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestApp> {
-        let (starting, place) = (self.try_start(), Location::caller());
-        async move { starting.await.unwrap_or_else(|report| report.fail(&format!("{place}: the start failed"))) }
+        let place = Location::caller();
+        let starting = self.starting();
+        AtAwait::new(async move {
+            let started = starting.await?;
+            started.map_err(|report| report.failure(&format!("{place}: the start failed")))
+        })
     }
 
     /// Starts the app, and waits until it is ready, or until a start that failed has been undone.
@@ -230,19 +266,7 @@ impl TestAppBuilder {
     /// If the builder was told something that can't be.
     #[track_caller]
     pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
-        let (listens, place) = (self.listens, Location::caller());
-        let parts = match self.parts() {
-            Ok(parts) => parts,
-            Err(mistake) => panic!("{mistake}"),
-        };
-        async move {
-            assert!(
-                !(listens && clock::is_paused()),
-                "{place}: an app that listens needs time that passes: without `start_paused`, and in \
-                 `#[lifecycle_runtime::test]` with `start_paused = false`"
-            );
-            TestApp::run(parts).await
-        }
+        AtAwait::new(self.starting())
     }
 
     /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start that fails.
@@ -252,12 +276,40 @@ impl TestAppBuilder {
     /// If the builder was told something that can't be.
     #[track_caller]
     pub fn run(self) -> impl Future<Output = TestReport> {
-        let starting = self.try_start();
-        async move {
-            match starting.await {
-                Ok(app) => app.stop().await,
-                Err(report) => *report,
+        let starting = self.starting();
+        AtAwait::new(async move {
+            match starting.await? {
+                Ok(app) => app.stopped().await,
+                Err(report) => Ok(*report),
             }
+        })
+    }
+
+    /// Starts the app. The inner error is the report of a start that failed.
+    ///
+    /// # Errors
+    ///
+    /// A mistake of the test that only the run shows.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was told something that can't be.
+    #[track_caller]
+    pub(super) fn starting(self) -> impl Future<Output = Result<Started, String>> {
+        let listens = self.listens;
+        let place = Location::caller();
+        let parts = match self.parts() {
+            Ok(parts) => parts,
+            Err(mistake) => panic!("{mistake}"),
+        };
+        async move {
+            if listens && clock::is_paused() {
+                return Err(format!(
+                    "{place}: an app that listens needs time that passes: without `start_paused`, and \
+                     in `#[lifecycle_runtime::test]` with `start_paused = false`"
+                ));
+            }
+            TestApp::run(parts).await
         }
     }
 
@@ -266,7 +318,7 @@ impl TestAppBuilder {
     /// # Errors
     ///
     /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
-    pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Result<TestApp, Box<TestReport>>, String> {
+    pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Started, String> {
         if self.listens {
             return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
         }
@@ -285,25 +337,34 @@ impl TestAppBuilder {
         config.grace = config.grace.max(LEAST_TIME_OF_TURNS);
         config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_TURNS);
         parts.work = turns.paced(parts.work);
+        if turns.inject_faults() {
+            parts.stalls.mute();
+        }
         parts.turns = Some(turns.clone());
-        Ok(TestApp::run(parts).await)
+        TestApp::run(parts).await
     }
 
     fn planned(&self) -> Result<Plan, String> {
-        let Lifecycle { hooks, expected, .. } = &self.lifecycle;
-        let hooks = self.selection.select(hooks.iter().copied(), expected)?;
+        let seen = self.selection.seen(&self.lifecycle);
+        let hooks = self.selection.select(seen, &self.lifecycle.expected)?;
         Plan::new(hooks).map_err(|error| error.to_string())
     }
 
     fn parts(self) -> Result<Parts, String> {
         let plan = self.planned()?;
-        let Self { lifecycle, selection, faults, signals, listens } = self;
+        let Self { lifecycle, selection, mut faults, mut signals, listens } = self;
+        // The rest is of a setup that this test runs a part of.
+        let is_there = |hook: &HookMeta| plan.position(hook.id).is_some();
+        faults.retain(|planted| is_there(planted.hook));
+        signals.retain(|timed| timed.moment.hook().is_none_or(is_there));
         for Timed { signal, place, .. } in &signals {
             heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
         }
         let faults = Arc::new(faults);
-        let work = work(selection, Arc::clone(&faults));
-        Ok(Parts { lifecycle, plan: Arc::new(plan), work, faults, signals, listens, turns: None })
+        let stalls = Stalls::default();
+        let work = work(selection, Arc::clone(&faults), stalls.clone());
+        let plan = Arc::new(plan);
+        Ok(Parts { lifecycle, plan, work, faults, signals, stalls, listens, turns: None })
     }
 }
 

@@ -1,7 +1,10 @@
 //! The clock of a test: paused time that stands still where something real is waited for.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -98,14 +101,27 @@ pub async fn real_io<F: Future>(future: F) -> F::Output {
     future.await
 }
 
-/// Has paused time stand still while this runs, as a test wants it for this hook.
-pub(super) fn in_real_time(task: Task, wanted: Named) -> Task {
+/// Has paused time stand still while this runs, as a test wants it for this hook; but not while
+/// `released` is set.
+pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>) -> Task {
     let notice = notice(wanted);
     match task {
-        Task::Future(future) => Task::future(async {
-            let _still = StandStill::begin(notice);
-            future.await
-        }),
+        Task::Future(mut future) => {
+            let mut still = None;
+            Task::future(poll_fn(move |context| {
+                if !released.load(Ordering::Relaxed) {
+                    still.get_or_insert_with(|| StandStill::begin(notice.clone()));
+                }
+                let polled = future.as_mut().poll(context);
+                if polled.is_ready() || released.load(Ordering::Relaxed) {
+                    still = None;
+                } else {
+                    // It may have been released until a moment ago.
+                    still.get_or_insert_with(|| StandStill::begin(notice.clone()));
+                }
+                polled
+            }))
+        }
         // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end has been heard, not before.
         Task::Blocking(work) => Task::future(async {
             let _hold = Hold::begin(notice);

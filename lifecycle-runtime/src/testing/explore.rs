@@ -11,6 +11,7 @@ mod trial;
 mod turns;
 
 use std::fmt;
+use std::panic::Location;
 
 use self::failure::Failed;
 use self::search::Search;
@@ -102,6 +103,8 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///   a service that is has to be [replaced](TestAppBuilder::replace).
 #[must_use = "nothing happens until `run`"]
 pub struct Explore<'t> {
+    /// Line of the test.
+    place: &'static Location<'static>,
     setup: Box<dyn Fn() -> TestAppBuilder + 't>,
     check: Option<Check<'t>>,
     schedules: usize,
@@ -124,15 +127,19 @@ pub struct Explored {
 }
 
 impl Default for Explore<'_> {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl<'t> Explore<'t> {
-    /// An exploration of all registered hooks.
+    /// An exploration of all registered hooks that the test [sees](super::guide#whose-hooks).
+    #[track_caller]
     pub fn new() -> Self {
+        let place = Location::caller();
         Self {
+            place,
             setup: Box::new(TestApp::builder),
             check: None,
             schedules: 1_000,
@@ -162,6 +169,31 @@ impl<'t> Explore<'t> {
     /// Has one hook fail, panic or hang: every hook, each in a run of its own, and none in a run in which a signal is sent.
     pub fn faults(mut self) -> Self {
         self.injections.faults = true;
+        self
+    }
+
+    /// Has one hook fail, panic or hang inside its body: where it comes back from an `.await` that
+    /// had to wait, at each of these, and each in a run of its own. Together with
+    /// [`faults`](Self::faults) also before the body.
+    ///
+    /// A single such place is a fault of the setup: [`Fault::at_await`](super::Fault::at_await).
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::{Explore, TestReport};
+    /// use lifecycle_runtime::{Hook, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() { tokio::task::yield_now().await }
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    ///
+    /// let check = |report: &TestReport| assert!(!report.ran(close_db::META) || report.is_clean());
+    /// let explored = Explore::new().faults_at_awaits().check(check).run(async |_| {});
+    /// // One as it is, and one for each way to go wrong.
+    /// assert_eq!(explored.to_string(), "all 4 schedules");
+    /// ```
+    pub fn faults_at_awaits(mut self) -> Self {
+        self.injections.faults_at_awaits = true;
         self
     }
 
@@ -197,12 +229,13 @@ impl<'t> Explore<'t> {
     /// plan lacks. Also if a seed does not parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
     #[track_caller]
     pub fn run<F: Future<Output = ()>>(self, test: impl Fn(TestApp) -> F) -> Explored {
-        let Self { setup, check, schedules, injections, seed } = self;
+        let Self { place, setup, check, schedules, injections, seed } = self;
         assert!(
             tokio::runtime::Handle::try_current().is_err(),
             "an exploration makes an async runtime for each schedule: call it from a plain `#[test]`"
         );
-        let experiment = Experiment { setup: &*setup, check: check.as_deref(), test, injections };
+        let setup = || setup().seen_from(place);
+        let experiment = Experiment { setup: &setup, check: check.as_deref(), test, injections };
         match explored(&experiment, schedules, seed) {
             Ok(explored) => explored,
             Err(error) => panic!("{error}"),

@@ -2,14 +2,20 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::{pending, poll_fn};
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::BoxError;
 use crate::hook::HookMeta;
-use crate::task::Task;
+use crate::task::{Task, TaskResult};
+
+/// Future of a hook.
+type Body = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 
 /// Something that goes wrong in a hook: for [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
 ///
@@ -33,6 +39,8 @@ pub struct Fault {
     what: What,
     /// On which run of the hook; `None` for each.
     run: Option<u32>,
+    /// At which await of its body; `None` for before the body.
+    at_await: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,12 +52,12 @@ enum What {
 }
 
 impl Fault {
-    /// The hook fails with this error, without having run.
+    /// The hook fails with this error, without having run, or [inside its body](Self::at_await).
     pub fn fail(error: impl Into<BoxError>) -> Self {
         Self::of(What::Fail(Injected(error.into().into())))
     }
 
-    /// The hook panics, without having run.
+    /// The hook panics, without having run, or [inside its body](Self::at_await).
     #[must_use]
     pub fn panic() -> Self {
         Self::of(What::Panic)
@@ -76,15 +84,63 @@ impl Fault {
         self
     }
 
+    /// Inside the body of the hook: at its `n`th await that has to wait, counted from 1 in each
+    /// run.
+    ///
+    /// What counts are the polls of the hook that return `Pending`. An await whose value is there
+    /// at once does not wait and is not counted: a fake that is to be waited for awaits
+    /// [`tokio::task::yield_now`] before it answers. A `select!` or `join!` counts again whenever
+    /// one of its branches goes on and the whole still waits, and a nested `async fn` counts as if
+    /// it stood in the hook itself. Tasks that the hook spawns do not count.
+    ///
+    /// There the body has begun to wait and never comes back: [`fail`](Self::fail) and
+    /// [`panic`](Self::panic) drop it, with everything that it holds, and then end the hook;
+    /// [`hang`](Self::hang) keeps what it holds; [`delay`](Self::delay) lets it go on later. A
+    /// plain `fn` has no await, and an `n`th await that never comes is a mistake of the test, as
+    /// any fault that never comes up.
+    ///
+    /// A batch that was taken and not written:
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::{Fault, Moment, TestApp};
+    /// use lifecycle_runtime::{Dep, Stop, on_startup, service};
+    /// use std::sync::Mutex;
+    /// # async fn deliver(_: Vec<u32>) { tokio::task::yield_now().await }
+    ///
+    /// #[on_startup]
+    /// async fn queue() -> Mutex<Vec<u32>> { Mutex::new(vec![1, 2, 3]) }
+    ///
+    /// #[service(restart = "on_failure")]
+    /// async fn outbox(queue: Dep<queue>, stop: Stop) {
+    ///     let batch = std::mem::take(&mut *queue.lock().unwrap());
+    ///     deliver(batch).await;
+    ///     stop.requested().await;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let fault = Fault::fail("connection reset").at_await(1).on_run(1);
+    /// let app = TestApp::builder().inject::<outbox>(fault).start().await;
+    /// app.until(Moment::ready::<outbox>().times(2)).await;
+    /// let is_lost = app.get::<queue>().lock().unwrap().is_empty();
+    /// assert!(is_lost, "a bug of `outbox`");
+    /// app.stop().await.assert_clean();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn at_await(mut self, n: u32) -> Self {
+        self.at_await = Some(n.max(1));
+        self
+    }
+
     fn of(what: What) -> Self {
-        Self { what, run: None }
+        Self { what, run: None, at_await: None }
     }
 
     pub(super) fn befalls(self, task: Task) -> Task {
         match self.what {
             What::Fail(error) => Task::future(async move { Err(error.into()) }),
-            What::Panic => Task::future(async { panic!("injected by the test") }),
-            What::Hang => Task::future(std::future::pending()),
+            What::Panic => Task::future(async { injected_panic() }),
+            What::Hang => Task::future(pending()),
             What::Delay(by) => Task::future(async move {
                 tokio::time::sleep(by).await;
                 match task {
@@ -118,41 +174,131 @@ impl Error for Injected {
     }
 }
 
+fn injected_panic() -> ! {
+    panic!("injected by the test")
+}
+
 /// The fault of one hook, in one run of the app.
 pub(super) struct Planted {
     pub(super) hook: &'static HookMeta,
     pub(super) fault: Fault,
     pub(super) place: &'static Location<'static>,
-    /// How often the hook has begun, and how often the fault has come up.
+    counts: Arc<Counts>,
+}
+
+/// How far the runs of a hook have come to its fault.
+#[derive(Default)]
+struct Counts {
+    /// Number of runs that began.
     runs: AtomicU32,
+    /// Number of times that the fault has come up.
     hits: AtomicU32,
+    /// Number of times that a body has waited in one run, at most.
+    waits: AtomicU32,
+    is_plain: AtomicBool,
 }
 
 impl Planted {
     pub(super) fn new(hook: &'static HookMeta, fault: Fault, place: &'static Location<'static>) -> Self {
-        Self { hook, fault, place, runs: AtomicU32::new(0), hits: AtomicU32::new(0) }
+        Self { hook, fault, place, counts: Arc::default() }
     }
 
-    /// The task of the next run of the hook, with what befalls it.
-    pub(super) fn next(&self, task: Task) -> Task {
-        let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Returns whether the fault comes up inside the body of the hook.
+    pub(super) fn is_of_body(&self) -> bool {
+        self.fault.at_await.is_some()
+    }
+
+    /// The task of the next run of the hook, with what befalls it. `released` is set while time has
+    /// to pass for that.
+    pub(super) fn next(&self, task: Task, released: &Arc<AtomicBool>) -> Task {
+        let run = self.counts.runs.fetch_add(1, Ordering::Relaxed) + 1;
         if self.fault.run.is_some_and(|at| at != run) {
             return task;
         }
-        self.hits.fetch_add(1, Ordering::Relaxed);
-        self.fault.clone().befalls(task)
+        match (self.fault.at_await, task) {
+            (None, task) => {
+                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                self.fault.clone().befalls(task)
+            }
+            (Some(n), Task::Future(body)) => {
+                let counts = Arc::clone(&self.counts);
+                Task::future(within(body, n, self.fault.what.clone(), counts, Arc::clone(released)))
+            }
+            (Some(_), blocking) => {
+                self.counts.is_plain.store(true, Ordering::Relaxed);
+                blocking
+            }
+        }
     }
 
     /// What is wrong with a fault that never came up.
     pub(super) fn unused(&self) -> Option<String> {
-        if self.hits.load(Ordering::Relaxed) > 0 {
+        let Counts { runs, hits, waits, is_plain } = &*self.counts;
+        if hits.load(Ordering::Relaxed) > 0 {
             return None;
         }
         let name = self.hook.name();
-        let runs = match (self.fault.run, self.runs.load(Ordering::Relaxed)) {
-            (Some(at), runs) if runs > 0 => format!("run {at} of `{name}` never came, it ran {runs} times"),
-            _ => format!("`{name}` never ran"),
+        let runs = runs.load(Ordering::Relaxed);
+        let run = self.fault.run.unwrap_or(1);
+        let too_few = format!("run {run} of `{name}` never came, it ran {runs} times");
+        let reason = match (self.fault.run, self.fault.at_await) {
+            _ if runs == 0 => format!("`{name}` never ran"),
+            (Some(at), _) if runs < at => too_few,
+            _ if is_plain.load(Ordering::Relaxed) => {
+                format!("`{name}` is a plain `fn`, which has no await; leave out `at_await`")
+            }
+            (_, Some(at)) => {
+                let waited = match waits.load(Ordering::Relaxed) {
+                    0 => "never waited".to_owned(),
+                    1 => "waited once".to_owned(),
+                    times => format!("waited {times} times"),
+                };
+                format!(
+                    "await {at} of `{name}` never came, its body {waited}; an await that is ready \
+                     at once does not count"
+                )
+            }
+            _ => too_few,
         };
-        Some(format!("{}: the fault never came up: {runs}", self.place))
+        Some(format!("{}: the fault never came up: {reason}", self.place))
+    }
+}
+
+/// Runs a body until it waits for the `n`th time: there something goes wrong.
+async fn within(mut body: Body, n: u32, what: What, counts: Arc<Counts>, released: Arc<AtomicBool>) -> TaskResult {
+    let mut waits = 0;
+    let ended = poll_fn(|context| {
+        let polled = body.as_mut().poll(context);
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready(Some(result));
+        }
+        waits += 1;
+        counts.waits.fetch_max(waits, Ordering::Relaxed);
+        if waits == n { Poll::Ready(None) } else { Poll::Pending }
+    });
+    if let Some(result) = ended.await {
+        return result;
+    }
+    counts.hits.fetch_add(1, Ordering::Relaxed);
+    match what {
+        What::Fail(error) => {
+            drop(body);
+            Err(error.into())
+        }
+        What::Panic => {
+            drop(body);
+            injected_panic()
+        }
+        What::Hang => {
+            let _held = body;
+            released.store(true, Ordering::Relaxed);
+            pending().await
+        }
+        What::Delay(by) => {
+            released.store(true, Ordering::Relaxed);
+            tokio::time::sleep(by).await;
+            released.store(false, Ordering::Relaxed);
+            body.await
+        }
     }
 }

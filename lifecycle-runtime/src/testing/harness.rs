@@ -7,6 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
 use super::builder::TestAppBuilder;
+use crate::registry::modules::CurrentModule;
 
 thread_local! {
     /// The apps of the test that runs on this thread, if somebody looks after them.
@@ -42,21 +43,25 @@ impl Drop for Care {
     }
 }
 
-/// Runs a test on the runtime of somebody else, and stops the apps that it has left running; each has to stop cleanly.
-pub(super) async fn looked_after<T>(test: impl Future<Output = T>) -> T {
+/// Runs a test on the runtime of somebody else, and stops the apps that it has left running.
+///
+/// # Errors
+///
+/// One of these has not stopped cleanly.
+pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), String> {
     let care = Care::begin();
-    let result = test.await;
+    test.await;
     for app in care.left() {
-        app.stop().await.assert_clean();
+        app.stopped().await?.clean()?;
     }
-    result
+    Ok(())
 }
 
 /// Runs the test of a `#[lifecycle_runtime::test]`.
 #[doc(hidden)]
 #[track_caller]
-pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl FnOnce() -> F) {
-    let bench = Bench::new(start_paused);
+pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, module: &'static str, test: impl FnOnce() -> F) {
+    let bench = Bench::new(start_paused, module);
     let result = bench.runtime().block_on(async { test().await });
     bench.judge(result);
 }
@@ -94,16 +99,18 @@ pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, test: impl
 #[track_caller]
 pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     start_paused: bool,
+    module: &'static str,
     setup: fn() -> TestAppBuilder,
     test: impl FnOnce(&TestApp) -> F,
 ) {
-    let bench = Bench::new(start_paused);
+    let bench = Bench::new(start_paused, module);
     let context = bench.runtime().enter();
-    let starting = setup().try_start();
+    let starting = setup().starting();
     drop(context);
     let app = match bench.runtime().block_on(starting) {
-        Ok(app) => app,
-        Err(report) => report.fail("the start failed"),
+        Ok(Ok(app)) => app,
+        Ok(Err(report)) => report.fail("the start failed"),
+        Err(mistake) => panic!("{mistake}"),
     };
     let result = bench.runtime().block_on(async { test(&app).await });
     bench.judge(result);
@@ -114,13 +121,15 @@ struct Bench {
     /// Both there until the drop.
     runtime: Option<Runtime>,
     care: Option<Care>,
+    _module: CurrentModule,
 }
 
 impl Bench {
-    fn new(start_paused: bool) -> Self {
+    fn new(start_paused: bool, module: &'static str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
-        Self { runtime: Some(runtime), care: Some(Care::begin()) }
+        let module = CurrentModule::enter(module);
+        Self { runtime: Some(runtime), care: Some(Care::begin()), _module: module }
     }
 
     fn runtime(&self) -> &Runtime {
@@ -136,8 +145,10 @@ impl Bench {
         let is_success = result.report() == ExitCode::SUCCESS;
         assert!(is_success, "the test returned a failure");
         for app in self.care.iter().flat_map(Care::left) {
-            let report = self.runtime().block_on(app.stop());
-            report.assert_clean();
+            match self.runtime().block_on(app.stopped()) {
+                Ok(report) => _ = report.assert_clean(),
+                Err(mistake) => panic!("{mistake}"),
+            }
         }
     }
 }

@@ -5,19 +5,38 @@ use std::panic::Location;
 
 use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
 use crate::id::HookId;
+use crate::lifecycle::Lifecycle;
 use crate::plan::{missing, with_everything_named};
+use crate::registry;
+use crate::registry::modules::{self, View};
 use crate::task::Value;
 
-/// What a test says of the hooks of its app.
+/// What a test says of the hooks of its app. Of each hook the last word counts.
 #[derive(Default)]
 pub(super) struct Selection {
-    pub(super) only: Vec<Named>,
-    pub(super) without: Vec<Named>,
-    pub(super) replaced: Vec<(Named, Value)>,
+    /// Registered hooks that the test sees.
+    pub(super) view: View,
+    /// Modules that the test names, whose hooks it sees as well.
+    modules: Vec<(String, &'static Location<'static>)>,
+    only: Vec<Named>,
+    with: Vec<Named>,
+    without: Vec<Named>,
+    replaced: Vec<(Named, Value)>,
     /// Hooks that time stands still for.
-    pub(super) real: Vec<Named>,
+    real: Vec<Named>,
+    /// Line that has time stand still for all hooks that end by themselves.
+    real_for_all: Option<&'static Location<'static>>,
     /// Hooks that faults and the like are for: they have to be there.
-    pub(super) named: Vec<(Named, &'static str)>,
+    involved: Vec<Involved>,
+}
+
+/// A hook that a fault or the like is for.
+struct Involved {
+    named: Named,
+    /// Participle that says what for.
+    what: &'static str,
+    /// Set if the test has chosen a part of the hooks since: then it need not be among them.
+    is_setup: bool,
 }
 
 /// A hook, and the line of the test that names it.
@@ -27,16 +46,89 @@ pub(super) struct Named {
     pub(super) place: &'static Location<'static>,
 }
 
+/// Saying something of hooks.
 impl Selection {
+    pub(super) fn of(view: View) -> Self {
+        Self { view, ..Self::default() }
+    }
+
+    pub(super) fn only(&mut self, named: Named) {
+        self.bring_back(named.hook);
+        self.only.push(named);
+        self.involved.iter_mut().for_each(|involved| involved.is_setup = true);
+    }
+
+    pub(super) fn with(&mut self, named: Named) {
+        self.bring_back(named.hook);
+        self.with.push(named);
+    }
+
+    pub(super) fn with_module(&mut self, path: String, place: &'static Location<'static>) {
+        self.view.add_module(&path);
+        self.modules.push((path, place));
+    }
+
+    /// Leaves a hook out, and forgets what was said of it and of its teardown.
+    pub(super) fn without(&mut self, named: Named) {
+        let stays = |other: &Named| !goes_with(other.hook, named.hook);
+        self.replaced.retain(|(other, _)| stays(other));
+        self.real.retain(stays);
+        self.with.retain(stays);
+        self.involved.retain(|involved| stays(&involved.named));
+        self.without.push(named);
+    }
+
+    pub(super) fn replace(&mut self, named: Named, value: Value) {
+        self.bring_back(named.hook);
+        self.replaced.retain(|(other, _)| other.hook != named.hook);
+        self.replaced.push((named, value));
+    }
+
+    pub(super) fn real_io(&mut self, named: Named) {
+        self.bring_back(named.hook);
+        self.real.push(named);
+    }
+
+    pub(super) fn real_io_for_all(&mut self, place: &'static Location<'static>) {
+        self.real_for_all = Some(place);
+    }
+
+    /// Says that something is for a hook, which therefore has to be there.
+    pub(super) fn involve(&mut self, named: Named, what: &'static str) {
+        self.bring_back(named.hook);
+        self.involved.push(Involved { named, what, is_setup: false });
+    }
+
+    fn bring_back(&mut self, hook: &HookMeta) {
+        self.without.retain(|named| named.hook != hook);
+    }
+}
+
+/// Returns whether a hook is left out where the other one is: it is that one, or its teardown.
+pub(super) fn goes_with(hook: &HookMeta, other: &HookMeta) -> bool {
+    hook == other || hook.of() == Some(other)
+}
+
+impl Selection {
+    /// Returns the hooks of a lifecycle that the test sees, or names.
+    pub(super) fn seen(&self, lifecycle: &Lifecycle) -> Vec<&'static HookMeta> {
+        let named = self.only.iter().chain(&self.with).chain(&self.real);
+        let named = named.chain(self.replaced.iter().map(|(named, _)| named));
+        let named = named.chain(self.involved.iter().map(|involved| &involved.named));
+        let named: HashSet<_> = named.map(|named| named.hook.id).collect();
+        lifecycle.hooks(&|hook| self.view.has(hook) || named.contains(&hook.id))
+    }
+
     /// The hooks to plan, each naming only such as are planned, too. Those that are expected may be left out.
     pub(super) fn select(
         &self,
-        registered: impl IntoIterator<Item = &'static HookMeta>,
+        seen: Vec<&'static HookMeta>,
         expected: &[String],
     ) -> Result<Vec<&'static HookMeta>, String> {
+        self.check_modules()?;
         self.check_replaced()?;
-        let only = self.only.iter().map(|named| named.hook);
-        let all = with_everything_named(registered.into_iter().chain(only)).0;
+        let named = self.only.iter().chain(&self.with).map(|named| named.hook);
+        let all = with_everything_named(seen.into_iter().chain(named)).0;
         let without: HashSet<_> = self.without.iter().map(|named| named.hook.id).collect();
         let missing = missing(&all, expected);
         if !missing.is_empty() {
@@ -44,7 +136,8 @@ impl Selection {
         }
         for Named { hook, place } in &self.without {
             if !all.contains(hook) {
-                return Err(format!("{place}: `{}` can't be left out: it is not part of the plan", hook.name()));
+                let why = self.why_missing(hook);
+                return Err(format!("{place}: `{}` can't be left out: {why}", hook.name()));
             }
         }
         let mut selected = match self.only.is_empty() {
@@ -63,9 +156,12 @@ impl Selection {
             |hook: &&HookMeta| !self.only.is_empty() && all.contains(hook) && !without.contains(&hook.id);
         let replaced = self.replaced.iter().map(|(named, _)| (named, "replaced"));
         let set_up = replaced.chain(self.real.iter().map(|named| (named, "given real I/O")));
+        let involved = self.involved.iter();
+        let of_setup = involved.clone().filter(|involved| involved.is_setup);
+        let set_up = set_up.chain(of_setup.map(Involved::what));
         let set_up = set_up.filter(|(named, _)| !is_passed_over(&named.hook));
-        let named = self.named.iter().map(|(named, what)| (named, *what));
-        for (Named { hook, place }, what) in set_up.chain(named) {
+        let involved = involved.filter(|involved| !involved.is_setup).map(Involved::what);
+        for (Named { hook, place }, what) in set_up.chain(involved) {
             if !there.contains(&hook.id) {
                 return Err(format!("{place}: `{}` can't be {what}: it is not part of what runs here", hook.name()));
             }
@@ -78,14 +174,44 @@ impl Selection {
         self.replaced.iter().map(|(named, value)| (named.hook.id, value.clone())).collect()
     }
 
+    /// Returns the word of the test that has time stand still for a hook.
+    pub(super) fn wants_real_io(&self, hook: &'static HookMeta) -> Option<Named> {
+        let named = self.real.iter().find(|named| named.hook == hook).copied();
+        let place = self.real_for_all.filter(|_| hook.kind() != Kind::Service);
+        named.or_else(|| place.map(|place| Named { hook, place }))
+    }
+
     /// Services that time stands still for as long as they run, if they do.
     pub(super) fn real_services(&self) -> Vec<Named> {
         let is_one = |named: &&Named| named.hook.kind() == Kind::Service && !self.is_replaced(named.hook);
         self.real.iter().filter(is_one).copied().collect()
     }
 
+    /// Returns why a hook is not there that the test leaves out.
+    fn why_missing(&self, hook: &HookMeta) -> String {
+        match modules::owner(hook) {
+            Some(owner) if !self.view.has(hook) => {
+                format!("it belongs to the tests of `{owner}`, and is not part of this one")
+            }
+            _ => "it is not part of the plan".to_owned(),
+        }
+    }
+
+    fn check_modules(&self) -> Result<(), String> {
+        for (path, place) in &self.modules {
+            let mut owners = registry::hooks().filter_map(modules::owner);
+            if !owners.any(|owner| modules::is_inside(path, owner)) {
+                return Err(format!(
+                    "{place}: no hook belongs to the tests of `{path}`; `with_module` takes the path of \
+                     a test module, as `module_path!()` has it there"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check_replaced(&self) -> Result<(), String> {
-        for (at, (Named { hook, place }, _)) in self.replaced.iter().enumerate() {
+        for (Named { hook, place }, _) in &self.replaced {
             let name = hook.name();
             if !hook.kind().may_be_used() {
                 return Err(format!(
@@ -93,9 +219,6 @@ impl Selection {
                      `without::<{name}>()`",
                     hook.kind()
                 ));
-            }
-            if let Some((first, _)) = self.replaced[..at].iter().find(|(other, _)| other.hook == *hook) {
-                return Err(format!("{place}: `{name}` is replaced twice, first at {}", first.place));
             }
         }
         Ok(())
@@ -138,6 +261,12 @@ impl Selection {
 
     fn is_replaced(&self, hook: &HookMeta) -> bool {
         self.replaced.iter().any(|(named, _)| named.hook == hook)
+    }
+}
+
+impl Involved {
+    fn what(&self) -> (&Named, &'static str) {
+        (&self.named, self.what)
     }
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::clock;
 use super::faults::Planted;
 use super::selection::Selection;
+use super::stalls::Stalls;
 use crate::executor::Work;
 use crate::hook::{HookMeta, Kind};
 use crate::service::Service;
 use crate::task::{Task, Value};
 
 /// What makes the task of each hook; some have time stand still.
-pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>) -> Work {
+pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {
     let values = Mutex::new(selection.values());
-    let Selection { real, .. } = selection;
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
         match hook.kind() {
@@ -25,12 +25,20 @@ pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>) -> Work {
         }
     };
     Arc::new(move |hook, scope| {
-        let task = match (value(hook), real.iter().find(|named| named.hook == hook)) {
-            (Some(value), _) => stand_in(value, scope.service()),
-            (None, Some(wanted)) => clock::in_real_time((hook.run)(scope), *wanted),
-            (None, None) => (hook.run)(scope),
+        let planted = || faults.iter().filter(|planted| planted.hook == hook);
+        // Within what has time stand still: a fault of a body may be one that waits for time.
+        let released = Arc::default();
+        let inside = |body| {
+            let faults = planted().filter(|planted| planted.is_of_body());
+            faults.fold(body, |task, planted| planted.next(task, &released))
         };
-        faults.iter().filter(|planted| planted.hook == hook).fold(task, |task, planted| planted.next(task))
+        let task = match (value(hook), selection.wants_real_io(hook)) {
+            (Some(value), _) => inside(stand_in(value, scope.service())),
+            (None, Some(wanted)) => clock::in_real_time(inside((hook.run)(scope)), wanted, Arc::clone(&released)),
+            (None, None) => stalls.watch(hook, inside((hook.run)(scope))),
+        };
+        let faults = planted().filter(|planted| !planted.is_of_body());
+        faults.fold(task, |task, planted| planted.next(task, &released))
     })
 }
 

@@ -9,6 +9,8 @@
 //! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
 //! | `in-turn` | 50 times by `serve`, each on a runtime that goes away as soon as the run is over |
 //!
+//! `report=look` and `report=hang` are about the callback that takes the report.
+//!
 //! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run,
 //! `exit=hang` about one of its thread, which goes when `main` has returned. `grace=SECONDS` is how
 //! long the stop of a run, and of `again` the first one's, may take.
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use lifecycle_runtime::{Dep, Hook, Lifecycle, StopHandle, on_ready, on_shutdown, on_startup};
+use lifecycle_runtime::{Dep, Hook, Lifecycle, Report, StopHandle, on_ready, on_shutdown, on_startup};
 use lifecycle_tests::act::{Broken, act, end_with_stdin, has_heard, heard, say, told_to};
 use tokio::runtime::{Builder, Runtime};
 
@@ -69,7 +71,17 @@ thread_local! {
 }
 
 fn lifecycle() -> Lifecycle {
-    Lifecycle::of([db::META, flush::META, close_db::META])
+    let lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]);
+    if told_to("report").is_empty() { lifecycle } else { lifecycle.on_report(look_at) }
+}
+
+/// Says what has come of the run, and then hangs if it is told to.
+fn look_at(report: &Report) {
+    let flushed = report.outcome(flush::META).map(ToString::to_string).unwrap_or_default();
+    say(&format!("report {} {flushed}", report.exit_code()));
+    if told_to("report") == "hang" {
+        thread::sleep(Duration::from_secs(600));
+    }
 }
 
 /// The grace period that it is told, if it is.

@@ -122,8 +122,18 @@ fn timed_audit() -> Result<(), Broken> {
     act_blocking("timed_audit")
 }
 
+#[on_startup(after = [warm])]
+async fn stove() -> Result<(), Broken> {
+    act("stove").await
+}
+
+#[on_startup(after = [stove])]
+async fn oven() -> Result<(), Broken> {
+    act("oven").await
+}
+
 // Without an argument, so that nothing but the plan keeps it from running.
-#[on_shutdown(of = warm)]
+#[on_shutdown(of = stove)]
 async fn cool() {
     say("cool");
 }
@@ -133,7 +143,8 @@ async fn close_db_again() {
     say("close_db_again");
 }
 
-const MORE: [&HookMeta; 13] = [
+const MORE: [&HookMeta; 14] = [
+    oven::META,
     beside::META,
     beside_blocking::META,
     timed::META,

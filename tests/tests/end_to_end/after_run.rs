@@ -123,3 +123,34 @@ fn a_process_whose_run_was_on_another_thread_goes_on_and_is_ended_by_a_signal() 
     assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}\n{ended}", ended.status);
     ended.expect_not_said(&["is over"]);
 }
+
+#[test]
+fn the_report_is_looked_at_before_the_process_ends() {
+    const BROKEN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
+    for way in ["run", "run-inside", "thread"] {
+        for (fault, code, outcome) in [("", 0, "done"), (" flush=fail", 3, BROKEN)] {
+            let mut program = after_run(&format!("{way} report=look{fault}"));
+            program.wait_until_said(&format!("report {code} {outcome}"));
+            if way == "thread" {
+                program.wait_until_said("over");
+                program.tell("exit");
+            }
+            program.end().expect_code(code);
+        }
+    }
+}
+
+#[test]
+fn the_report_of_a_run_that_was_refused_is_looked_at() {
+    let start = program!("process").without_env("LIFECYCLE_BIND").args("run report=look");
+    start.env("LIFECYCLE_WORKER", "4").end().expect_code(2).expect_did(&["report 2 "]);
+}
+
+#[test]
+fn who_looks_at_the_report_for_ever_has_the_time_of_the_stop() {
+    for (fault, code) in [("", 0), (" flush=fail", 3)] {
+        let ended = after_run(&format!("run report=hang grace=2{fault}")).end();
+        ended.expect_code(code).expect_not_said(&["is over"]);
+        ended.expect_said(&["a callback of `on_report` has not returned in the time of the stop, and is left behind"]);
+    }
+}

@@ -21,6 +21,18 @@ fn a_run_whose_future_is_dropped_stops_in_order() {
 }
 
 #[test]
+fn the_report_of_a_run_that_nobody_awaits_is_looked_at() {
+    for mode in MODES {
+        let start = program!("process").without_env("LIFECYCLE_BIND").args(&format!("{mode} report=look"));
+        let mut program = start.start().ready();
+        program.tell("drop");
+        program.wait_until_said("report 0 done");
+        program.tell("exit");
+        program.end().expect_code(0);
+    }
+}
+
+#[test]
 fn a_run_whose_future_is_dropped_hears_signals_until_its_end() {
     for mode in MODES {
         let mut program =

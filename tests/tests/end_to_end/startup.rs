@@ -36,8 +36,8 @@ fn exactly_what_had_started_is_torn_down() {
     let ended = failed("db=fail");
     ended.expect_did(&["db"]).expect_said(&["flush skipped: ", "audit skipped: ", "close_db skipped: "]);
     failed("cache=fail").expect_did(&["db", "cache", "close_db"]);
-    failed("warm=fail timed cool").expect_did(&[&STARTED[..], &STOPPED].concat());
-    let ended = failed("timed=fail cool");
+    failed("stove=fail oven cool").expect_did(&[&STARTED[..], &["stove"], &STOPPED].concat());
+    let ended = failed("oven=fail cool");
     assert!(ended.did().contains(&"cool"), "{ended}");
 }
 

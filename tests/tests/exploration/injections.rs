@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lifecycle_runtime::testing::{Signal, TestApp, TestReport};
+use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
 use lifecycle_runtime::{
     Dep, Hook, HookMeta, Outcome, State, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
@@ -120,6 +120,34 @@ fn without_a_check_what_is_done_to_a_run_does_not_fail_it() {
     // The run itself; a signal before `db`, at the test and before `close_db`; three faults of each of the two hooks.
     assert_eq!(explored.to_string(), "all 10 schedules");
     assert_eq!(ran.get(), 5, "with the run itself, and with what happens after the test");
+}
+
+#[on_shutdown(timeout = "1s")]
+async fn sends_the_rest() {
+    tokio::task::yield_now().await;
+    sleep(Duration::from_millis(10)).await;
+}
+
+fn of_two_awaits() -> Explore<'static> {
+    of(&[sends_the_rest::META])
+}
+
+#[test]
+fn a_fault_at_every_await_is_one_more_run() {
+    let outcomes = RefCell::new(Vec::new());
+    let note = |report: &TestReport| {
+        let outcome = report.outcome(sends_the_rest::META).map(ToString::to_string).unwrap_or_default();
+        outcomes.borrow_mut().push(outcome.split(':').next().unwrap_or_default().to_owned());
+    };
+    let explored = of_two_awaits().faults_at_awaits().check(note).run(async |_| {});
+    assert_eq!(explored.to_string(), "all 7 schedules");
+    let outcomes = outcomes.into_inner();
+    for outcome in ["failed", "panicked", "ran into its timeout and was cancelled"] {
+        assert_eq!(outcomes.iter().filter(|other| *other == outcome).count(), 2, "{outcomes:?}");
+    }
+    let judged = |report: &TestReport| assert!(report.failures().next().is_none(), "unclean");
+    let failure = failure(|| of_two_awaits().faults_at_awaits().check(judged).run(async |_| {}));
+    assert!(failure.contains("\nwhat decides: \"sends_the_rest goes on, and fails\"; without that"), "{failure}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::test::{TestRequest, read_body, read_body_json};
 use actix_web::{App, web};
 use lifecycle_runtime::testing::{Fault, Moment, TestApp};
-use lifecycle_runtime::{Dep, Event, Lifecycle, Observer, State, Stop};
+use lifecycle_runtime::{Dep, Event, Hook as _, Lifecycle, Observer, Outcome, State, Stop};
 use lifecycle_tests::http;
 
 use crate::hooks::{Db, close_db, db, outbox, ping, service};
@@ -131,6 +131,23 @@ async fn an_app_that_listens_answers_over_a_real_connection() {
     let report = app.stop().await;
     report.assert_clean();
     assert_eq!(report.traffic.requests.finished, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_program_is_given_the_report_of_its_run() {
+    let (codes, seen) = channel();
+    let mut lifecycle = Lifecycle::of([close_db::META]);
+    for place in 1..=2 {
+        let codes = codes.clone();
+        lifecycle = lifecycle.on_report(move |report| {
+            codes.send((place, report.exit_code(), report.outcome(close_db::META).cloned())).expect("somebody listens");
+            panic!("it changes nothing");
+        });
+    }
+    let report = TestApp::of(lifecycle).fail::<close_db>("no").run().await;
+    report.assert_exit_code(3);
+    let outcome = Some(Outcome::Failed { error: "no".to_owned() });
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [(1, 3, outcome.clone()), (2, 3, outcome)]);
 }
 
 #[tokio::test(start_paused = true)]

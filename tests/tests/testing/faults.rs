@@ -1,9 +1,10 @@
 //! What goes wrong on purpose, and what must come of it.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use lifecycle_runtime::testing::{Fault, Moment, TestApp};
-use lifecycle_runtime::{Outcome, ServiceState};
+use lifecycle_runtime::testing::{Fault, Moment, TestApp, TestReport};
+use lifecycle_runtime::{Dep, Hook as _, Lifecycle, Outcome, ServiceState, on_shutdown, on_startup};
 
 use crate::hooks::{close_db, db, farewell, flush, import, migrations, outbox, ping, settings};
 
@@ -77,6 +78,83 @@ async fn a_service_that_fails_on_every_run_stops_the_app() {
     let report = app.end().await;
     report.assert_exit_code(3).assert_failed::<outbox>("the queue is gone").assert_ran_once::<close_db>();
     assert_eq!(report.services[0].state, ServiceState::Failed);
+    let cause = report.cause.as_ref().expect("it has stopped").to_string();
+    assert!(cause.starts_with("service `outbox` (tests/tests/testing/hooks.rs:"), "{cause}");
+    assert!(cause.ends_with("the last run failed: the queue is gone"), "{cause}");
+    for line in report.to_string().lines() {
+        assert!(line.matches("the queue is gone").count() <= 1, "{line}");
+    }
+}
+
+/// Waits twice, and tells what it has come to, also when it goes.
+#[derive(Default)]
+struct Steps(Mutex<Vec<&'static str>>);
+
+impl Steps {
+    fn add(&self, step: &'static str) {
+        self.0.lock().expect("no panic").push(step);
+    }
+}
+
+#[on_startup]
+async fn steps() -> Steps {
+    Steps::default()
+}
+
+#[on_shutdown(of = steps, timeout = "1s")]
+async fn takes_and_writes(steps: Dep<steps>) {
+    struct Batch<'s>(&'s Steps);
+    impl Drop for Batch<'_> {
+        fn drop(&mut self) {
+            self.0.add("dropped");
+        }
+    }
+    let batch = Batch(&steps);
+    std::future::ready(()).await;
+    tokio::task::yield_now().await;
+    batch.0.add("taken");
+    tokio::task::yield_now().await;
+    batch.0.add("written");
+}
+
+#[on_startup]
+fn plain() {}
+
+async fn at_await(fault: Fault) -> (TestReport, Vec<&'static str>) {
+    let builder = TestApp::of(Lifecycle::of([takes_and_writes::META])).inject::<takes_and_writes>(fault);
+    let app = builder.start().await;
+    let steps = app.get::<steps>();
+    let report = app.stop().await;
+    let taken = steps.0.lock().expect("no panic").clone();
+    (report, taken)
+}
+
+#[lifecycle_runtime::test]
+async fn a_fault_comes_up_inside_a_body_where_it_waits() {
+    let (report, steps) = at_await(Fault::fail("reset").at_await(1)).await;
+    report.assert_exit_code(3).assert_failed::<takes_and_writes>("failed: reset");
+    assert_eq!(steps, ["dropped"]);
+    let (report, steps) = at_await(Fault::panic().at_await(2)).await;
+    report.assert_failed::<takes_and_writes>("panicked: injected by the test");
+    assert_eq!(steps, ["taken", "dropped"]);
+    let (report, steps) = at_await(Fault::hang().at_await(2)).await;
+    report.assert_failed::<takes_and_writes>("ran into its timeout");
+    assert_eq!(steps, ["taken", "dropped"]);
+    let (report, steps) = at_await(Fault::delay(Duration::from_millis(300)).at_await(2)).await;
+    report.assert_clean();
+    assert_eq!((steps, report.stop_took), (vec!["taken", "written", "dropped"], Duration::from_millis(300)));
+}
+
+#[lifecycle_runtime::test]
+#[should_panic(expected = "await 3 of `takes_and_writes` never came, its body waited 2 times")]
+async fn a_fault_at_an_await_that_never_comes_is_a_mistake() {
+    at_await(Fault::fail("reset").at_await(3)).await;
+}
+
+#[lifecycle_runtime::test]
+#[should_panic(expected = "`plain` is a plain `fn`, which has no await")]
+async fn a_fault_at_an_await_of_a_plain_function_is_a_mistake() {
+    TestApp::of(Lifecycle::of([plain::META])).inject::<plain>(Fault::fail("no").at_await(1)).run().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,15 +25,11 @@ async fn start_and_signal(signals: &[Signal]) {
 }
 
 mistakes! {
-    a_hook_that_is_not_there_is_not_replaced: "`settings` can't be replaced: it is not part of what runs here", async {
-        TestApp::of(Lifecycle::of([db::META])).without::<settings>().replace::<db>(Db::default())
-            .replace::<settings>(String::new()).run().await
+    a_hook_that_is_not_there_is_not_replaced: "`db` can't be replaced: it is not part of what runs here", async {
+        TestApp::of(Lifecycle::of([settings::META])).replace::<db>(Db::default()).run().await
     };
     nor_where_only_some_run: "`outbox` can't be replaced: it is not part of what runs here", async {
         TestApp::of(Lifecycle::of([db::META])).replace::<outbox>(()).only::<settings>().run().await
-    };
-    a_hook_is_replaced_once: "`db` is replaced twice, first at tests/tests/testing/mistakes.rs:", async {
-        TestApp::builder().replace::<db>(Db::default()).replace::<db>(Db::default()).run().await
     };
     what_has_no_value_for_others_is_not_replaced: "`flush` can't be replaced: nobody takes the value of an \
         `#[on_shutdown]` hook; leave it out by `without::<flush>()`", async {

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use lifecycle_runtime::testing::{TestApp, TestReport};
+use lifecycle_runtime::testing::{Moment, TestApp, TestReport};
 use lifecycle_runtime::{Dep, Stop};
 
-use crate::hooks::{Db, announce, close_db, db, flush, migrations, outbox, service, settings};
+use crate::hooks::{announce, close_db, db, flush, migrations, outbox, service, settings};
 
 thread_local! {
     /// The file of the last panic of this thread.
@@ -43,7 +43,7 @@ async fn what_is_asked_of_an_app_fails_at_its_line() {
 
 #[lifecycle_runtime::test]
 async fn mistakes_of_a_builder_are_at_the_line_that_starts_it() {
-    let wrong = || TestApp::builder().replace::<db>(Db::default()).replace::<db>(Db::default());
+    let wrong = || TestApp::builder().without::<settings>();
     check("run", || drop(wrong().run()));
     check("start", || drop(wrong().start()));
     check("try_start", || drop(wrong().try_start()));
@@ -64,7 +64,7 @@ async fn assertions_fail_at_their_lines() {
 
 /// The function of such a test is called as any other.
 mod attributes {
-    use super::{Dep, Stop, TestApp, db, settings};
+    use super::{Dep, Moment, Stop, TestApp, db, settings};
 
     pub(super) fn without_db() -> lifecycle_runtime::testing::TestAppBuilder {
         TestApp::builder().only::<settings>()
@@ -75,7 +75,7 @@ mod attributes {
     pub(super) async fn takes_what_is_not_there(_stop: Stop, _db: Dep<db>) {}
 
     pub(super) fn wrong() -> lifecycle_runtime::testing::TestAppBuilder {
-        TestApp::builder().replace::<settings>(String::new()).replace::<settings>(String::new())
+        TestApp::builder().without::<settings>()
     }
 
     #[lifecycle_runtime::test(setup = wrong)]
@@ -86,6 +86,61 @@ mod attributes {
     #[ignore = "it fails"]
     pub(super) async fn forgets_an_app() {
         TestApp::builder().hang::<crate::hooks::close_db>().start().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn does_not_start() {
+        TestApp::builder().fail::<crate::hooks::migrations>("no").start().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn waits_for_what_never_comes() {
+        let app = TestApp::start().await;
+        app.stop().await;
+        app.until(Moment::begins::<crate::hooks::reload>()).await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn asks_nobody() {
+        let app = TestApp::start().await;
+        app.request(actix_web::test::TestRequest::get()).await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn has_a_fault_that_never_comes_up() {
+        let app = TestApp::builder().fail::<crate::hooks::reload>("no").start().await;
+        app.stop().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn ends_without_its_fault() {
+        let app = TestApp::builder().fail::<crate::hooks::reload>("no").start().await;
+        app.stop_handle().stop();
+        app.end().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn runs_without_its_fault() {
+        TestApp::builder().fail::<crate::hooks::reload>("no").run().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn does_not_start_and_misses_its_fault() {
+        let app = TestApp::builder().fail::<crate::hooks::migrations>("no").fail::<crate::hooks::reload>("no");
+        let _ = app.try_start().await;
+    }
+
+    #[lifecycle_runtime::test]
+    #[ignore = "it fails"]
+    pub(super) async fn listens_on_paused_time() {
+        let _ = TestApp::of(crate::hooks::service()).listen().try_start().await;
     }
 
     #[lifecycle_runtime::test]
@@ -101,4 +156,12 @@ fn a_test_fails_at_its_line() {
     check("a setup", attributes::has_a_wrong_setup);
     check("an app", attributes::forgets_an_app);
     check("a result", attributes::returns_an_error);
+    check("start", attributes::does_not_start);
+    check("until", attributes::waits_for_what_never_comes);
+    check("request", attributes::asks_nobody);
+    check("stop", attributes::has_a_fault_that_never_comes_up);
+    check("end", attributes::ends_without_its_fault);
+    check("run", attributes::runs_without_its_fault);
+    check("try_start", attributes::does_not_start_and_misses_its_fault);
+    check("listen", attributes::listens_on_paused_time);
 }

@@ -1,6 +1,6 @@
 //! Which hooks run, and which have a value instead.
 
-use lifecycle_runtime::testing::TestApp;
+use lifecycle_runtime::testing::{Moment, Signal, TestApp};
 use lifecycle_runtime::{Dep, Hook, Lifecycle};
 
 use crate::hooks::{Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings};
@@ -105,6 +105,55 @@ async fn a_setup_of_several_tests_may_be_narrowed_to_a_part_of_it() {
     let app = setup().only::<flush>().start().await;
     assert_eq!(app.get::<db>().url, "memory");
     app.stop().await.assert_clean().assert_not_run::<settings>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_word_on_a_hook_wins() {
+    let app = TestApp::builder().replace::<db>(fake("first")).replace::<db>(fake("last")).start().await;
+    assert_eq!(app.get::<db>().url, "last");
+    app.stop().await.assert_clean();
+
+    let said = || TestApp::builder().real_io::<import>().replace::<import>(7).fail::<import>("no");
+    let said = || said().signal_at(Moment::begins::<import>(), Signal::SIGTERM);
+    said().without::<import>().run().await.assert_clean().assert_not_run::<import>();
+
+    let left_out = || TestApp::builder().without::<import>();
+    let app = left_out().replace::<import>(7).start().await;
+    assert_eq!(*app.get::<import>(), 7);
+    app.stop().await.assert_clean();
+    left_out().real_io::<import>().run().await.assert_clean().assert_ran_once::<import>();
+    left_out().only::<import>().run().await.assert_clean().assert_ran_once::<import>();
+    left_out().fail::<import>("no").run().await.assert_exit_code(1).assert_failed::<import>("no");
+    let report = left_out().signal_at(Moment::begins::<import>(), Signal::SIGTERM).run().await;
+    report.assert_exit_code(1).assert_ran_once::<import>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_out_takes_along_what_was_said_of_its_teardown() {
+    let builder = TestApp::builder().fail::<close_db>("no").without::<db>().without::<migrations>();
+    let builder = builder.without::<outbox>().without::<import>().without::<ping>().without::<reload>();
+    builder.without::<flush>().run().await.assert_clean().assert_not_run::<close_db>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_setup_passes_over_what_was_said_of_the_rest() {
+    let setup = || TestApp::builder().fail::<import>("no").signal_at(Moment::begins::<import>(), Signal::SIGTERM);
+    setup().only::<flush>().run().await.assert_clean().assert_not_run::<import>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifecycle_of_some_hooks_has_their_teardowns() {
+    let lifecycle = Lifecycle::of([migrations::META]);
+    assert!(lifecycle.plan().expect("a plan").hooks().contains(&close_db::META));
+    let report = TestApp::of(lifecycle).run().await;
+    report.assert_clean().assert_order(&[settings::META, db::META, migrations::META, close_db::META]);
+    report.assert_not_run::<flush>();
+    TestApp::of(Lifecycle::of([db::META]))
+        .without::<close_db>()
+        .run()
+        .await
+        .assert_clean()
+        .assert_not_run::<close_db>();
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,8 +14,8 @@ pub(super) enum Action {
     Test,
     /// Nothing, until a hook that waits for something else goes on: for the how manieth time.
     Time(u32),
-    /// The hook at this place begins, and goes wrong.
-    Fault(usize, Blow),
+    /// The hook at this place begins or goes on, and goes wrong.
+    Fault(usize, What, Blow),
     /// The signal at this place of those that are sent.
     Signal(usize),
 }
@@ -58,7 +58,7 @@ impl Action {
 
     pub(super) fn hook(self, plan: &Plan) -> Option<&'static HookMeta> {
         match self {
-            Self::Hook(at, _) | Self::Fault(at, _) => plan.hooks().get(at).copied(),
+            Self::Hook(at, _) | Self::Fault(at, ..) => plan.hooks().get(at).copied(),
             Self::Test | Self::Time(_) | Self::Signal(_) => None,
         }
     }
@@ -72,9 +72,15 @@ impl Action {
             Self::Hook(_, What::Drop) => format!("the value of {name} is dropped"),
             Self::Test => "the test runs".to_owned(),
             Self::Time(_) => "time passes".to_owned(),
-            Self::Fault(_, Blow::Fail) => format!("{name} begins, and fails"),
-            Self::Fault(_, Blow::Panic) => format!("{name} begins, and panics"),
-            Self::Fault(_, Blow::Hang) => format!("{name} begins, and hangs"),
+            Self::Fault(_, what, blow) => {
+                let begins = if matches!(what, What::GoOn(_)) { "goes on" } else { "begins" };
+                let fails = match blow {
+                    Blow::Fail => "fails",
+                    Blow::Panic => "panics",
+                    Blow::Hang => "hangs",
+                };
+                format!("{name} {begins}, and {fails}")
+            }
             Self::Signal(at) => format!("{} arrives", signals[at]),
         }
     }

@@ -118,7 +118,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
 /// The order of a run to which nothing was done, otherwise the same.
 fn without(order: &[Action], injected: Action) -> Vec<Action> {
     let instead = |action| match action {
-        Action::Fault(at, _) => Some(Action::Hook(at, super::action::What::Begin)),
+        Action::Fault(at, what, _) => Some(Action::Hook(at, what)),
         _ => None,
     };
     order.iter().filter_map(|&action| if action == injected { instead(action) } else { Some(action) }).collect()

@@ -109,11 +109,11 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
         let mut failure = None;
         if app.state() == State::Ready {
             turns.test_runs(true);
-            failure = caught(looked_after((self.test)(app.clone()))).await.err();
+            failure = caught(looked_after((self.test)(app.clone()))).await.flatten().err();
             turns.test_runs(false);
         }
         let is_judged = app.has_ended() || self.check.is_some() || failure.is_some();
-        match caught(app.stop()).await {
+        match caught(app.stopped()).await.flatten() {
             Ok(report) => {
                 let is_clean = is_judged || report.is_clean() || turns.taken().injected.is_some();
                 (failure.or_else(|| (!is_clean).then(|| "the run was not clean".to_owned())), Some(report))

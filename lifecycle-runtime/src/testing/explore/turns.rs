@@ -44,6 +44,7 @@ struct Shared {
 pub(super) struct Injections {
     pub(super) signals: Vec<Signal>,
     pub(super) faults: bool,
+    pub(super) faults_at_awaits: bool,
 }
 
 /// The run itself.
@@ -63,6 +64,8 @@ struct State {
     pending: BTreeMap<usize, bool>,
     /// Hooks that have had their turn to begin, and how each goes wrong.
     begun: HashMap<usize, Option<Blow>>,
+    /// Hooks that go wrong where they go on.
+    struck: HashMap<usize, Blow>,
     went_on: HashMap<usize, u32>,
     times: u32,
     /// How many had asked when time began to pass, if that was the last step.
@@ -120,6 +123,7 @@ impl Turns {
             count: 0,
             pending: BTreeMap::new(),
             begun: HashMap::new(),
+            struck: HashMap::new(),
             went_on: HashMap::new(),
             times: 0,
             asked_before: None,
@@ -132,6 +136,11 @@ impl Turns {
     /// The signals that may be sent.
     pub(in crate::testing) fn signals(&self) -> &[Signal] {
         &self.0.injections.signals
+    }
+
+    /// Returns whether hooks may go wrong, and hang.
+    pub(in crate::testing) fn inject_faults(&self) -> bool {
+        self.0.injections.faults || self.0.injections.faults_at_awaits
     }
 
     /// Says whose turns these are, before it runs.
@@ -159,7 +168,8 @@ impl Turns {
             match task {
                 Task::Future(future) => {
                     let (turns, may_go_on) = (turns.clone(), begun.is_some());
-                    Task::future(Paced { future, turns, at, is_of_a_phase, may_go_on, turn: None })
+                    let (turn, hangs) = (None, false);
+                    Task::future(Paced { future, turns, at, is_of_a_phase, may_go_on, turn, hangs })
                 }
                 // It runs to its end in one go.
                 blocking @ Task::Blocking(_) => {
@@ -250,6 +260,11 @@ impl Turns {
         self.ask(Action::Hook(at, What::GoOn(number)))
     }
 
+    /// Takes what goes wrong in a hook that goes on.
+    fn strikes(&self, at: usize) -> Option<Blow> {
+        self.state().struck.remove(&at)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -284,9 +299,13 @@ impl State {
                 self.begun.insert(at, None);
                 next
             }
-            Action::Fault(at, blow) => {
-                self.begun.insert(at, Some(blow));
-                Action::Hook(at, What::Begin)
+            Action::Fault(at, what, blow) => {
+                if what == What::Begin {
+                    self.begun.insert(at, Some(blow));
+                } else {
+                    self.struck.insert(at, blow);
+                }
+                Action::Hook(at, what)
             }
             // A test doesn't begin on an app that stops; and if it doesn't stop, the test may as well be next.
             Action::Signal(_) => Action::Test,
@@ -323,13 +342,14 @@ impl State {
             options.push(Action::Time(self.times));
         }
         if self.taken.injected.is_none() && !self.test_runs {
-            if injections.faults {
-                let begins = |action: &Action| match action {
-                    Action::Hook(at, What::Begin) => Some(*at),
-                    _ => None,
-                };
-                let begins: Vec<_> = options.iter().filter_map(begins).collect();
-                options.extend(begins.iter().flat_map(|&at| Blow::ALL.map(|blow| Action::Fault(at, blow))));
+            let may_fail = |action: &Action| match *action {
+                Action::Hook(at, What::Begin) if injections.faults => Some((at, What::Begin)),
+                Action::Hook(at, What::GoOn(n)) if injections.faults_at_awaits => Some((at, What::GoOn(n))),
+                _ => None,
+            };
+            let may_fail: Vec<_> = options.iter().filter_map(may_fail).collect();
+            for (at, what) in may_fail {
+                options.extend(Blow::ALL.map(|blow| Action::Fault(at, what, blow)));
             }
             options.extend((0..injections.signals.len()).map(Action::Signal));
         }

@@ -13,7 +13,8 @@ use crate::store::tests::piece;
 use crate::store::{close_db, db, migrations, write};
 use crate::worker;
 
-/// As somebody might add it, to keep a copy of each day's lines. Part of no other test.
+/// As somebody might add it, to keep a copy of each day's lines. Its module is named after a test,
+/// so no other test sees it.
 ///
 /// What was written last is beside the database, in its write-ahead log, until that is closed: `after = [close_db]` is missing.
 #[on_shutdown]

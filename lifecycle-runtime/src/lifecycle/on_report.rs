@@ -1,0 +1,60 @@
+//! Callbacks of a program that take the report of its run.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::console::{Console, LAST_WORDS};
+use crate::report::Report;
+use crate::task::thread;
+
+const NOT_RETURNED: &str = "a callback of `on_report` has not returned in the time of the stop, and is left behind";
+
+/// Callbacks that take the report of a run, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct OnReport(Vec<Callback>);
+
+type Callback = Box<dyn FnOnce(&Report) + Send>;
+
+impl OnReport {
+    pub(super) fn add(&mut self, callback: impl FnOnce(&Report) + Send + 'static) {
+        self.0.push(Box::new(callback));
+    }
+
+    /// Calls them where this is called.
+    pub(crate) fn call(self, report: &Report) {
+        for callback in self.0 {
+            // Rust's own panic hook has told of it.
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(report)));
+        }
+    }
+
+    /// Calls them on a thread of their own, and waits for them until this deadline. Complains about
+    /// one that has not returned.
+    pub(super) async fn call_on_thread(self, report: &Report, deadline: Instant, console: Console) {
+        if self.0.is_empty() {
+            return;
+        }
+        let (sender, returned) = oneshot::channel();
+        let seen = report.clone();
+        let started = thread("lifecycle-report", move || {
+            self.call(&seen);
+            let _ = sender.send(());
+        });
+        let complaint = match started {
+            Ok(_) if timeout_at(deadline, returned).await.is_ok() => return,
+            Ok(_) => NOT_RETURNED.to_owned(),
+            Err(error) => format!("`on_report` was not called, as the system refuses a thread: {error}"),
+        };
+        console.complain(&complaint);
+        console.flushed(LAST_WORDS).await;
+    }
+}
+
+/// Returns the time until which callbacks are waited for, if the hooks of a stop had their time
+/// until `deadline`: a little longer than observers are, and not as long as the process has.
+pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, last_words: Duration) -> Instant {
+    deadline.unwrap_or_else(Instant::now) + last_words * 3 / 4
+}

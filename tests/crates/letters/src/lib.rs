@@ -1,0 +1,20 @@
+//! The library of a program: its hooks, and what `main` runs.
+
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
+
+/// Makes the drafts.
+#[on_startup]
+pub async fn drafts() -> Vec<String> {
+    vec!["Dear Ana".to_owned()]
+}
+
+/// Saves them.
+#[on_shutdown(of = drafts)]
+pub async fn save_drafts(drafts: Dep<drafts>) {
+    println!("{} drafts saved", drafts.len());
+}
+
+/// Returns what `main` runs.
+pub fn service() -> Lifecycle {
+    Lifecycle::new()
+}
