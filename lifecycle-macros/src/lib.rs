@@ -248,9 +248,9 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | kind | runs first | until then, and if that fails |
 /// |---|---|---|
-/// | `"readiness"` | as the last step of the start, behind the ready hooks, all side by side: the run is ready when each has ended, or `startup_timeout` has passed | a first failure does not fail the start, and counts at once: `/readyz` is 503 until the check has succeeded once. From then on `failures` of them count |
-/// | `"liveness"` | once the run is ready | it counts as a success: whoever kills a process needs a reason |
-/// | `"startup"` | as soon as what it needs has started, and until it succeeds | `/startupz` and `/readyz` are 503 until it has succeeded |
+/// | readiness | as the last step of the start, behind the ready hooks, all side by side: the run is ready when each has ended, or `startup_timeout` has passed | a first failure does not fail the start, and counts at once: `/readyz` is 503 until the check has succeeded once. From then on `failures` of them count |
+/// | liveness | once the run is ready | it counts as a success: whoever kills a process needs a reason |
+/// | startup | as soon as what it needs has started, and until it succeeds | `/startupz` and `/readyz` are 503 until it has succeeded |
 ///
 /// A plain `fn` that does not end in time is not
 /// run again before it has, and fails meanwhile.

@@ -412,3 +412,40 @@ fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
         _ => of_phase,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::plan::{Timetable, sample};
+
+    fn millis(moment: Instant, since: Instant) -> u128 {
+        moment.saturating_duration_since(since).as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_begins_late_has_its_own_time_and_a_margin_takes_that_up() {
+        let plan = sample::plan("stop a timeout 1000; stop b after a timeout 500").expect("valid");
+        let config = Config { grace: Duration::from_secs(2), ..Config::default() };
+        let timetable = Timetable::new(&plan, config.stop_settings(false));
+        let budget = timetable.shutdown_budget();
+        let (a, b) = (0, 1);
+        let began = Instant::now();
+        let end = began + Duration::from_millis(1_900);
+        let time = PhaseTime { budget, end, latest: end + Duration::from_millis(50) };
+        // It may run until what is left is what `b` keeps, less what it is abandoned in.
+        let share = time.of_step(a, began);
+        assert_eq!((millis(share.end, began), millis(share.gone, began)), (1_300, 1_400));
+        // `b` would have 480 ms left.
+        let late = began + Duration::from_millis(1_420);
+        let share = time.of_step(b, late);
+        assert_eq!(millis(share.end, late), 500);
+        assert!(time.is_worth_beginning(b, share, late));
+        // Not beyond the margin.
+        let later = began + Duration::from_millis(1_800);
+        assert_eq!(millis(time.of_step(b, later).end, later), 150);
+        // And what would have next to nothing is not begun.
+        let last = time.latest - Duration::from_micros(500);
+        assert!(!time.is_worth_beginning(b, time.of_step(b, last), last));
+    }
+}

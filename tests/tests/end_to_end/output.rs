@@ -111,6 +111,23 @@ fn on_a_terminal_until(start: Start, signal: Signal) -> String {
 }
 
 #[test]
+fn a_key_that_stops_waits_for_no_delay() {
+    let delayed = |delay| program!("service").env("TERM", "dumb").env("LIFECYCLE_DRAIN_DELAY", delay);
+    // The delay is longer than any test waits.
+    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
+        on_a_terminal_until(delayed("10m"), signal);
+    }
+    // Who stops a service that has a terminal by another signal is no key.
+    let text = on_a_terminal_until(delayed("1s"), Signal::SIGTERM);
+    assert!(text.contains("server closed in 1 s: "), "{text}");
+    // Nor is a key where there is no terminal.
+    let mut program = delayed("1s").start().ready();
+    program.signal(Signal::SIGINT);
+    let ended = program.end();
+    ended.expect_code(0).expect_said(&["server closed in 1 s: "]);
+}
+
+#[test]
 fn the_first_line_behind_a_key_that_stops_begins_on_a_line_of_its_own() {
     for (signal, name, lines) in
         [(Signal::SIGINT, "SIGINT", 1), (Signal::SIGQUIT, "SIGQUIT", 1), (Signal::SIGTERM, "SIGTERM", 0)]
