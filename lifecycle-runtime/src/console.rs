@@ -20,7 +20,7 @@ use stderr::Stderr;
 
 use crate::config::ConsoleMode;
 use crate::error::printable;
-use crate::event::{Event, Observer, Outcome, ServiceState, held, listed, over_budget, readable};
+use crate::event::{Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
@@ -250,38 +250,7 @@ impl Observer for Console {
                 self.tell(Paint::Plain, text);
             }
             Event::Waiting { on } => self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", "))),
-            Event::Drained { traffic, took } => {
-                let requests = &traffic.requests;
-                let (finished, cut) = (requests.finished, requests.cut.len());
-                let noun = if finished == 1 { "request" } else { "requests" };
-                let others =
-                    [(requests.refused, "refused"), (requests.panicked, "panicked"), (requests.failed, "failed")];
-                let others = others.iter().filter(|(count, _)| *count > 0);
-                let mut others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
-                match requests.abandoned {
-                    0 => {}
-                    1 => others.push_str(", 1 client went away before its response"),
-                    several => others.push_str(&format!(", {several} clients went away before their response")),
-                }
-                // Requests that nobody has read may lie on them.
-                let connections = traffic.connections.cut;
-                if connections > 0 {
-                    let noun = if connections == 1 { "connection" } else { "connections" };
-                    others.push_str(&format!(", {connections} {noun} cut off"));
-                }
-                let tasks = &traffic.tasks;
-                if tasks.finished > 0 || !tasks.cut.is_empty() {
-                    others.push_str(&format!("; tasks: {} finished, {} cut off", tasks.finished, tasks.cut.len()));
-                }
-                match tasks.panicked {
-                    0 => {}
-                    1 => others.push_str(", 1 task panicked"),
-                    several => others.push_str(&format!(", {several} tasks panicked")),
-                }
-                let took = readable(*took);
-                let text = format!("server closed in {took}: {finished} {noun} finished, {cut} cut off{others}");
-                self.tell(Paint::Plain, &text);
-            }
+            Event::Drained { traffic, took } => self.tell(Paint::Plain, &drained(traffic, *took)),
             Event::BudgetExceeded { needed, grace, requests, limits } => {
                 self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, limits));
             }
@@ -335,6 +304,37 @@ impl Console {
             }
         }
     }
+}
+
+/// Returns what became of the requests, connections and tasks of a server that is closed.
+fn drained(traffic: &Traffic, took: Duration) -> String {
+    let requests = &traffic.requests;
+    let (finished, cut) = (requests.finished, requests.cut.len());
+    let noun = if finished == 1 { "request" } else { "requests" };
+    let others = [(requests.refused, "refused"), (requests.panicked, "panicked"), (requests.failed, "failed")];
+    let others = others.iter().filter(|(count, _)| *count > 0);
+    let mut others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
+    match requests.abandoned {
+        0 => {}
+        1 => others.push_str(", 1 client went away before its response"),
+        several => others.push_str(&format!(", {several} clients went away before their response")),
+    }
+    // Requests that nobody has read may lie on them.
+    let connections = traffic.connections.cut;
+    if connections > 0 {
+        let noun = if connections == 1 { "connection" } else { "connections" };
+        others.push_str(&format!(", {connections} {noun} cut off"));
+    }
+    let tasks = &traffic.tasks;
+    if tasks.finished > 0 || !tasks.cut.is_empty() {
+        others.push_str(&format!("; tasks: {} finished, {} cut off", tasks.finished, tasks.cut.len()));
+    }
+    match tasks.panicked {
+        0 => {}
+        1 => others.push_str(", 1 task panicked"),
+        several => others.push_str(&format!(", {several} tasks panicked")),
+    }
+    format!("server closed in {}: {finished} {noun} finished, {cut} cut off{others}", readable(took))
 }
 
 fn verb(hook: &HookMeta) -> &'static str {

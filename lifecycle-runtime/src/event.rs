@@ -1,20 +1,22 @@
 //! Events of a run, as a closed set. Everything that shows or records a run is an [`Observer`] of them.
 
 mod delivery;
+mod outcome;
+mod text;
 mod traffic;
 
-use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::{BoxError, chain, panic_text};
 use crate::hook::HookMeta;
 use crate::state::State;
 use crate::stop::StopCause;
 
 pub(crate) use delivery::{Events, Observers};
+pub use outcome::{Limit, Outcome};
+pub(crate) use text::{NAMED, held, listed, millis, over_budget, readable};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 
 /// Something that happened in a run.
@@ -199,119 +201,6 @@ impl fmt::Display for ServiceState {
     }
 }
 
-/// Outcome of a hook.
-///
-/// ```
-/// use lifecycle_runtime::Outcome;
-///
-/// assert!(!Outcome::Succeeded.is_failure());
-/// // A hook that was passed over, or cancelled with a start that failed, is not at fault.
-/// assert!(!Outcome::Skipped { missing: "db".into() }.is_failure());
-/// assert!(Outcome::Panicked { message: "no pool".into() }.is_failure());
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It returned, and no error.
-    Succeeded,
-    /// It returned an error.
-    Failed {
-        /// The error and its causes.
-        error: String,
-    },
-    /// It panicked.
-    Panicked {
-        /// The panic's message.
-        message: String,
-    },
-    /// Its time was up.
-    TimedOut {
-        /// The limit that it ran into.
-        limit: Limit,
-        /// Set if it ended when it was cancelled. If not, it was abandoned, and may still be running.
-        ended: bool,
-    },
-    /// It was cancelled: the start was given up, or a recurring hook was running when the stop began.
-    Cancelled {
-        /// Set if it ended then. If not, it was abandoned, and may still be running.
-        ended: bool,
-    },
-    /// It did not run: no time was left that would have been worth beginning in.
-    NotBegun,
-    /// It did not run.
-    Skipped {
-        /// The hook that had not started and that it depends on.
-        missing: String,
-    },
-}
-
-/// A limit on the time of a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Limit {
-    /// The hook's own `timeout`.
-    Timeout,
-    /// The `startup_timeout` of the whole start.
-    StartupTimeout,
-    /// The share of the `grace` of the whole stop that was left for it.
-    Grace,
-    /// A second signal: services are not waited for any longer.
-    Hurry,
-}
-
-impl Outcome {
-    /// Returns whether the run is less than clean for it.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun)
-    }
-
-    /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
-    pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
-        hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
-    }
-
-    /// Returns the outcome with its hook and the hook's place, as every message about it has it.
-    pub(crate) fn of(&self, hook: &HookMeta) -> String {
-        format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
-    }
-
-    pub(crate) fn failed(error: &BoxError) -> Self {
-        Self::Failed { error: chain(&**error) }
-    }
-
-    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
-        Self::Panicked { message: panic_text(panic) }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Succeeded => f.write_str("done"),
-            Self::Failed { error } => write!(f, "failed: {error}"),
-            Self::Panicked { message } => write!(f, "panicked: {message}"),
-            Self::TimedOut { limit, ended } => {
-                f.write_str(match limit {
-                    Limit::Timeout => "ran into its timeout",
-                    Limit::StartupTimeout => "ran into the startup timeout",
-                    Limit::Grace => "ran out of its share of the grace period",
-                    Limit::Hurry => "was not waited for any longer after a second signal",
-                })?;
-                f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
-            }
-            Self::Cancelled { ended: true } => f.write_str("was cancelled"),
-            Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
-            Self::NotBegun => f.write_str("did not run: the grace period was over"),
-            Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
-        }
-    }
-}
-
-const ABANDONED: &str = ", did not end and was abandoned";
-
 /// Observer of a run, which sees every event.
 ///
 /// Called with one event at a time, in the order in which they happened, on a thread of its own
@@ -357,109 +246,5 @@ pub trait Observer: Send + Sync + 'static {
 impl<F: Fn(Duration, &Event) + Send + Sync + 'static> Observer for F {
     fn on_event(&self, at: Duration, event: &Event) {
         self(at, event);
-    }
-}
-
-/// Returns the warning of a stop that may take longer than it has.
-pub(crate) fn over_budget(
-    needed: Duration,
-    grace: Duration,
-    requests: Option<Duration>,
-    limits: &[ScaledLimit],
-) -> String {
-    let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| {
-        format!("`{}` has {} of its {}", hook.display_name(), readable(*has), readable(*limit))
-    };
-    let grace = readable(grace);
-    let mut parts: Vec<_> =
-        requests.iter().map(|time| format!("requests have {} of {grace}", readable(*time))).collect();
-    if !limits.is_empty() {
-        let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
-        parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
-    }
-    format!("the stop may take {}, longer than the grace period of {grace}: {}", readable(needed), parts.join("; "))
-}
-
-/// Returns the warning of a value that others still hold.
-pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
-    let (name, place) = (hook.display_name(), hook.place());
-    let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
-    format!(
-        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \
-         {them} when `Stop` fires, or make {them} a service"
-    )
-}
-
-/// The number of things that a text for people names before it counts the rest.
-pub(crate) const NAMED: usize = 20;
-
-/// Returns the first of these with the separator between them, and the number of the others.
-pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
-    let mut text = String::new();
-    for (place, name) in names.iter().take(NAMED).enumerate() {
-        text.push_str(if place == 0 { "" } else { separator });
-        text.push_str(name.as_ref());
-    }
-    match names.len().saturating_sub(NAMED) {
-        0 => text,
-        more => format!("{text} and {more} more"),
-    }
-}
-
-/// Returns a duration for programs: milliseconds, to the microsecond.
-#[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
-pub(crate) fn millis(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e3
-}
-
-/// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
-pub(crate) fn readable(duration: Duration) -> String {
-    // Each limit is where the unit below would round up to the next one.
-    match duration.as_secs_f64() {
-        s if s >= 59.95 => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
-        s if s >= 0.9995 => format!("{s:.1} s").replace(".0 s", " s"),
-        s if s >= 0.009_95 => format!("{:.0} ms", s * 1e3),
-        s if s >= 0.000_999_5 => format!("{:.1} ms", s * 1e3),
-        s => format!("{:.0} µs", s * 1e6),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_get_milliseconds_to_the_microsecond() {
-        assert_eq!(millis(Duration::from_nanos(1_002_205_301)).to_string(), "1002.205");
-        assert_eq!(millis(Duration::from_millis(10)).to_string(), "10");
-    }
-
-    #[test]
-    fn what_is_many_is_named_in_part_and_counted() {
-        let names: Vec<_> = (1..=23).map(|number| format!("hook {number}")).collect();
-        assert_eq!(listed(&names[..2], ", "), "hook 1, hook 2");
-        assert_eq!(listed(&names[..20], ", ").split(", ").count(), 20);
-        assert!(listed(&names, " → ").ends_with(" → hook 20 and 3 more"));
-        assert_eq!(listed(&names[..0], ", "), "");
-    }
-
-    #[test]
-    fn durations_are_rounded_to_what_a_person_reads() {
-        for (micros, text) in [
-            (0, "0 µs"),
-            (999, "999 µs"),
-            (1_000, "1.0 ms"),
-            (9_940, "9.9 ms"),
-            (9_960, "10 ms"),
-            (999_400, "999 ms"),
-            (999_600, "1 s"),
-            (1_040_000, "1 s"),
-            (4_210_000, "4.2 s"),
-            (59_960_000, "1 min 0 s"),
-            (200_000_000, "3 min 20 s"),
-        ] {
-            assert_eq!(readable(Duration::from_micros(micros)), text);
-        }
     }
 }

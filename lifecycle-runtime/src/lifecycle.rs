@@ -1,10 +1,12 @@
 //! The face: what a program builds, runs and gets a report from.
 
+mod drain;
 mod drive;
 mod on_report;
 mod outputs;
 mod prepare;
 mod process;
+mod progress;
 mod reaction;
 mod run;
 mod stage;

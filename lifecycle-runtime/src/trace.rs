@@ -127,7 +127,7 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Told {
 
 /// Passes on that a start failed, and by which hook if it was one.
 pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Told {
-    let (name, kind) = (hook.map(|hook| hook.display_name()), hook.map(|hook| hook.kind.attribute()));
+    let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
     let place = hook.map(HookMeta::place);
     told!(error ERROR "start failed", hook = name, kind, place, reason)
 }

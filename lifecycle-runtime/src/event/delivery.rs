@@ -52,6 +52,7 @@ enum ProgramObservers {
 }
 
 /// Message to the thread of the observers.
+#[allow(clippy::large_enum_variant, reason = "all but the last are events")]
 enum ForThread {
     Event(Duration, Event),
     /// Nothing follows: it lets the observers go, and says so.

@@ -8,25 +8,19 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+use super::progress::report_obstacles;
 use super::run::{Conduct, Run};
-use crate::event::{Event, Events, Tasks, Traffic};
+use crate::event::{Event, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::hook::Kind;
 use crate::plan::{Budget, Timetable, last_words};
-use crate::server::{BoundHttp, DrainTimes, Obstacle, Opening, Serving, Surroundings};
+use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
-use crate::stop::{Asked, StopCause, hurried, late_signal, stop_asked};
+use crate::stop::{Asked, StopCause, stop_asked};
 use crate::task::all;
 use crate::watchdog::Leash;
-
-/// Times between two reports of what a start, and what a stop, waits for.
-const START_NEWS: Duration = Duration::from_secs(5);
-const STOP_NEWS: Duration = Duration::from_secs(1);
-
-/// Time for which a server that could not accept connections has to have accepted them to be well again.
-const RECOVERED: Duration = Duration::from_secs(1);
 
 /// A run in progress, with the time table of its stop.
 pub(super) struct Stage<'r> {
@@ -167,64 +161,7 @@ impl Stage<'_> {
                 Some(left)
             }
         };
-        let was_ready = left.is_none();
-        executor.announce_drain();
-        let began = Instant::now();
-        let hooks_over = watch::Sender::new(false);
-        let hooks = async {
-            let budget = self.timetable.drain_budget();
-            let end = if was_ready { self.moment(self.timetable.drain_hooks_end()) } else { self.drain_end() };
-            if let Some(left) = left {
-                // They may do what drain hooks undo.
-                let give_up_at = earlier(end, budget.whole());
-                executor.give_up(left, give_up_at, &mut asked.clone()).await;
-            }
-            let time = self.phase_time(budget, end);
-            let path = executor.stop(Kind::Drain, time, &mut asked.clone()).await;
-            hooks_over.send_replace(true);
-            (path, began.elapsed())
-        };
-        let servers = async {
-            // Nobody was told to send anything to a run that was never ready.
-            if was_ready {
-                self.delay(hooks_over.subscribe(), asked.clone()).await;
-            }
-            if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
-                events.emit(&Event::Drained { traffic, took });
-            }
-            live.forget_others();
-            began.elapsed()
-        };
-        let ((path, hooks_took), drain_took) = tokio::join!(hooks.boxed(), servers.boxed());
-        // Otherwise the delay and the requests are what took the time.
-        if hooks_took >= drain_took / 2 {
-            paths.stop = path;
-        }
-    }
-
-    /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in which
-    /// what they did spreads. A hurried stop waits for neither.
-    async fn delay(&self, mut hooks_over: watch::Receiver<bool>, mut asked: watch::Receiver<Asked>) {
-        let hooks_end = self.moment(self.timetable.drain_hooks_end());
-        let mut skips_delay = self.run.conduct.is_interactive && is_interrupt(&asked.borrow());
-        let delay = async {
-            tokio::select! {
-                biased;
-                _ = hooks_over.wait_for(|over| *over) => {}
-                () = sleep_until(hooks_end) => {}
-            }
-            skips_delay |= self.run.config.drain_delay.is_zero();
-            if !skips_delay {
-                // Even a delay leaves the shutdown hooks their time.
-                let end = Instant::now() + self.run.config.drain_delay;
-                sleep_until(end.min(self.drain_end())).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = hurried(&mut asked) => {}
-            () = delay => {}
-        }
+        paths.stop = self.drain_all(executor, serving, left, asked).await;
     }
 
     /// Runs the ready hooks, and is ready until a stop is asked for.
@@ -260,39 +197,6 @@ impl Stage<'_> {
         let error = poll_fn(|context| first_ended(serving, context)).await;
         self.run.handle.ask(StopCause::Server(error));
         pending().await
-    }
-
-    /// Closes the listeners, and waits for requests.
-    async fn drain(
-        &self,
-        serving: Vec<Serving>,
-        began: Instant,
-        asked: watch::Receiver<Asked>,
-    ) -> Option<(Traffic, Duration)> {
-        let Run { config, .. } = self.run;
-        let end = self.drain_end();
-        let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
-        let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
-        let mut drained = vec![Traffic::default(); serving.len()];
-        let drains = drained.iter_mut().zip(serving).map(|(traffic, server)| {
-            let mut asked = asked.clone();
-            async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
-        });
-        all(drains).await;
-        let tasks = &self.run.surroundings.tasks;
-        let limit = async {
-            let mut asked = asked.clone();
-            tokio::select! {
-                () = sleep_until(cut) => {}
-                () = hurried(&mut asked) => {}
-            }
-        };
-        tasks.finish(limit).await;
-        // A test may answer requests without a server.
-        let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
-        let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;
-        traffic.tasks = Tasks { dropped_by: traffic.tasks.dropped_by, ..tasks.counts() };
-        Some((traffic, began.elapsed()))
     }
 
     /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their
@@ -338,22 +242,22 @@ impl Stage<'_> {
         self.run.events.emit(&Event::State(next));
     }
 
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
     }
 
     /// Returns the moment from which only shutdown hooks and teardowns may go on.
-    fn drain_end(&self) -> Instant {
+    pub(super) fn drain_end(&self) -> Instant {
         self.moment(self.timetable.drain_end())
     }
 
     /// Returns a moment of the time table.
-    fn moment(&self, moment: Duration) -> Instant {
+    pub(super) fn moment(&self, moment: Duration) -> Instant {
         earlier(self.deadline(), self.timetable.hooks_end().saturating_sub(moment))
     }
 
     /// Returns the time of a phase that is to be over then.
-    fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
+    pub(super) fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
         // Half of what is left for the report takes up what begins late.
         PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
@@ -364,38 +268,6 @@ impl Stage<'_> {
             leash.rearm(None);
             if self.run.handle.asked().borrow().cause.is_some() {
                 leash.arm(std::time::Instant::now() + self.run.config.grace);
-            }
-        }
-    }
-
-    /// Tells of what takes long, and that it is hurried.
-    pub(super) async fn narrate(&self) -> Infallible {
-        let (mut asked, mut signals) = (self.run.handle.asked(), self.run.handle.asked());
-        let mut progress = self.run.progress.subscribe();
-        let (mut told, mut repeated) = (false, false);
-        loop {
-            let state = progress.borrow_and_update().state;
-            let pause = match state {
-                State::Starting => sleep(START_NEWS),
-                State::Ready => sleep(Duration::MAX),
-                _ => sleep(STOP_NEWS),
-            };
-            tokio::select! {
-                Ok(()) = progress.changed() => {}
-                () = hurried(&mut asked), if !told => {
-                    told = true;
-                    self.run.events.emit(&Event::Hurried);
-                }
-                signal = late_signal(&mut signals), if !repeated => {
-                    repeated = true;
-                    self.run.events.emit(&Event::StopRepeated { signal });
-                }
-                () = pause => {
-                    let on = self.run.live.waits();
-                    if !on.is_empty() {
-                        self.run.events.emit(&Event::Waiting { on });
-                    }
-                }
             }
         }
     }
@@ -416,31 +288,8 @@ pub(super) async fn serve(
     Ok(opening.opened())
 }
 
-/// Reports that a server can't accept connections, and that it can again. One that can now and then is reported once.
-async fn report_obstacles(events: &Events, mut obstacle: watch::Receiver<Option<Obstacle>>) {
-    loop {
-        let Ok(found) = obstacle.wait_for(Option::is_some).await.map(|found| found.clone()) else { return };
-        let Some(Obstacle { error, since }) = found else { return };
-        events.emit(&Event::AcceptFailed { error });
-        let after = loop {
-            if obstacle.wait_for(Option::is_none).await.is_err() {
-                return;
-            }
-            let after = since.elapsed();
-            if tokio::time::timeout(RECOVERED, obstacle.wait_for(Option::is_some)).await.is_err() {
-                break after;
-            }
-        };
-        events.emit(&Event::AcceptRecovered { after });
-    }
-}
-
-/// Returns whether the stop was asked for by a key of the terminal.
-fn is_interrupt(asked: &Asked) -> bool {
-    matches!(asked.cause, Some(StopCause::Signal("SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break")))
-}
-
-fn earlier(moment: Instant, by: Duration) -> Instant {
+/// Returns the moment that is earlier by so much.
+pub(super) fn earlier(moment: Instant, by: Duration) -> Instant {
     moment.checked_sub(by).unwrap_or(moment)
 }
 

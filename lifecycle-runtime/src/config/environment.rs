@@ -1,0 +1,268 @@
+//! Settings as `LIFECYCLE_*` environment variables.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Config, ConsoleMode, duration};
+
+/// An environment variable: its name, what it takes, and how it is set.
+struct Variable {
+    name: &'static str,
+    form: &'static str,
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+const PREFIX: &str = "LIFECYCLE_";
+
+/// For tests, which explore schedules; programs that they start inherit it, and it is nothing to them.
+pub(crate) const SEED: &str = "LIFECYCLE_SEED";
+
+/// A hundred years: no time is longer than any process lives, as moments that far ahead could not be told.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// How many workers make sense at all.
+const MAX_WORKERS: usize = 512;
+
+/// Description of the numbers of workers that a server can have.
+pub(crate) const WORKERS: &str = "a number of threads from 1 to 512";
+
+/// Reason why a count of 0 is refused.
+pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
+
+const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
+
+const VARIABLES: [Variable; 14] = [
+    Variable {
+        name: "LIFECYCLE_ADMIN",
+        form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
+        set: |c, v| set(&mut c.admin, address(v).map(Some)),
+    },
+    Variable {
+        name: "LIFECYCLE_BIND",
+        form: "addresses such as 0.0.0.0:8080, unix:/run/app.sock or fd:3, separated by commas",
+        set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
+    },
+    Variable { name: "LIFECYCLE_CONSOLE", form: "auto, on or off", set: |c, v| set(&mut c.console, console(v)) },
+    Variable {
+        name: "LIFECYCLE_DRAIN_DELAY",
+        form: DURATION,
+        set: |c, v| {
+            c.drain_delay_is_set = true;
+            set(&mut c.drain_delay, duration::parse(v))
+        },
+    },
+    Variable {
+        name: "LIFECYCLE_DRAIN_TIMEOUT",
+        form: DURATION,
+        set: |c, v| set(&mut c.drain_timeout, duration::parse(v).map(Some)),
+    },
+    Variable {
+        name: "LIFECYCLE_GRACE",
+        form: DURATION,
+        set: |c, v| {
+            c.grace_is_set = true;
+            set(&mut c.grace, positive(v))
+        },
+    },
+    Variable {
+        name: "LIFECYCLE_KEEP_ALIVE",
+        form: "off or a duration such as 250ms, 5s or 1m30s",
+        set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
+    },
+    Variable { name: "LIFECYCLE_KEEP_RUNNING", form: "on or off", set: |c, v| set(&mut c.keep_running, switch(v)) },
+    Variable {
+        name: "LIFECYCLE_PLAN",
+        form: "text, snapshot, mermaid, dot or json",
+        set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
+    },
+    Variable {
+        name: "LIFECYCLE_QUIET_WINDOW",
+        form: DURATION,
+        set: |c, v| set(&mut c.quiet_window, duration::parse(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_READY_WHILE_DRAINING",
+        form: "on or off",
+        set: |c, v| set(&mut c.ready_while_draining, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_STARTUP_TIMEOUT",
+        form: DURATION,
+        set: |c, v| set(&mut c.startup_timeout, positive(v)),
+    },
+    Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
+    Variable { name: "LIFECYCLE_WORKERS", form: WORKERS, set: |c, v| set(&mut c.workers, workers(v).map(Some)) },
+];
+
+impl Config {
+    /// Puts the settings of the environment over these. A variable that is empty is as good as
+    /// unset.
+    ///
+    /// # Errors
+    ///
+    /// Each name that begins like a setting and is none, and each value that a setting can't have, also of the builder.
+    pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let is_ours = |name: &str, value: &str| {
+            let is_set = name.starts_with(PREFIX) && !value.trim().is_empty();
+            is_set && name != SEED && !is_of_a_service(name, value)
+        };
+        let ours = environment.into_iter().filter(|(name, value)| is_ours(name, value));
+        let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}={value}")).collect();
+        ours.sort();
+        for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {
+            let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
+                let meant = meant(name).map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
+                problems.push(format!("unknown environment variable {name}{meant}"));
+                continue;
+            };
+            if let Err(reason) = (variable.set)(&mut self, value.trim()) {
+                problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+            }
+        }
+        // The environment has said so above; this is for the builder.
+        let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
+        for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
+            problems.push(format!("`{setting}` is 0, and nothing could be done in that time; expected a time above 0"));
+        }
+        if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Shortens what is longer than the longest time.
+    fn within_reason(mut self) -> Self {
+        for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay, &mut self.quiet_window] {
+            *duration = LONGEST.min(*duration);
+        }
+        self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));
+        self.keep_alive = self.keep_alive.map(|duration| LONGEST.min(duration));
+        self
+    }
+
+    /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can be, and so refused.
+    pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+        let text =
+            |text: std::ffi::OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
+        std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+    }
+}
+
+/// Tells whether Kubernetes or Docker has set this variable to point to another service.
+///
+/// Kubernetes sets such variables in each container of a namespace for each Service there, and a
+/// Service may be named `lifecycle` or `lifecycle-web`: `LIFECYCLE_WEB_SERVICE_HOST`,
+/// `LIFECYCLE_WEB_SERVICE_PORT`, the latter with `_` and a port's name for each port, and the forms
+/// of Docker's links (kubernetes.io, "Service: Discovering services"). Those are
+/// `LIFECYCLE_WEB_PORT=tcp://10.0.0.1:80`, `LIFECYCLE_WEB_PORT_80_TCP` with four endings (`_START`
+/// and `_END` for ranges), `LIFECYCLE_WEB_NAME=/one/other` and `LIFECYCLE_WEB_ENV_` with a
+/// variable's name (docs.docker.com, "Legacy container links").
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    // From here on with the `_` before each form, which is also what follows the name `lifecycle`
+    // itself.
+    let Some(rest) = name.strip_prefix(PREFIX.trim_end_matches('_')) else { return false };
+    let after = |form: &str| rest.split_once(form).map(|(_, after)| after);
+    let is_of_port = |port: &str| {
+        let mut words = port.split('_');
+        words.next().is_some_and(|number| number.parse::<u16>().is_ok())
+            && matches!(words.next(), Some("TCP" | "UDP" | "SCTP"))
+            && matches!(words.next(), None | Some("PROTO" | "PORT" | "ADDR" | "START" | "END"))
+            && words.next().is_none()
+    };
+    rest.ends_with("_SERVICE_HOST")
+        || rest.ends_with("_SERVICE_PORT")
+        || after("_SERVICE_PORT_").is_some_and(|port| !port.is_empty())
+        // Somebody may think that a number belongs there.
+        || (rest.ends_with("_PORT") && value.contains("://"))
+        // The service's own name may have such words, too.
+        || rest.match_indices("_PORT_").any(|(at, form)| is_of_port(&rest[at + form.len()..]))
+        || (rest.ends_with("_NAME") && value.starts_with('/'))
+        || after("_ENV_").is_some_and(|variable| !variable.is_empty())
+}
+
+/// The variable that may have been meant: one that is a few letters away.
+fn meant(name: &str) -> Option<&'static str> {
+    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
+    let nearest = VARIABLES.iter().map(|variable| variable.name).min_by_key(|other| distance(other));
+    nearest.filter(|other| distance(other) <= 2)
+}
+
+fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration::parse(text)? {
+        Duration::ZERO => Err("nothing can finish in no time".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+fn keep_alive(text: &str) -> Result<Duration, String> {
+    if text == "off" { Ok(Duration::ZERO) } else { duration::parse(text) }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("neither on nor off".to_owned()),
+    }
+}
+
+fn console(text: &str) -> Result<ConsoleMode, String> {
+    match text {
+        "auto" => Ok(ConsoleMode::Auto),
+        _ => switch(text).map(ConsoleMode::from).map_err(|_| "none of auto, on and off".to_owned()),
+    }
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    worker_count(number).map_err(str::to_owned)
+}
+
+/// Returns the number of workers, if a server can have so many.
+pub(crate) fn worker_count(number: usize) -> Result<usize, &'static str> {
+    match number {
+        0 => Err(NOTHING_SERVED),
+        number if number > MAX_WORKERS => Err("too many for one server"),
+        number => Ok(number),
+    }
+}
+
+fn addresses(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(address).collect()
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let address = text.trim().to_owned();
+    if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
+}
+
+/// What is wrong with the configuration: every problem, and the names that are valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl ConfigError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("\n"))?;
+        if self.problems.iter().any(|problem| problem.starts_with("unknown")) {
+            let names: Vec<_> = VARIABLES.iter().map(|variable| variable.name).collect();
+            write!(f, "\nvalid names: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}

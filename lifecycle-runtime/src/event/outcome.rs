@@ -1,0 +1,122 @@
+//! Outcomes of hooks.
+
+use std::any::Any;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::error::{BoxError, chain, panic_text};
+use crate::hook::HookMeta;
+
+/// Outcome of a hook.
+///
+/// ```
+/// use lifecycle_runtime::Outcome;
+///
+/// assert!(!Outcome::Succeeded.is_failure());
+/// // A hook that was passed over, or cancelled with a start that failed, is not at fault.
+/// assert!(!Outcome::Skipped { missing: "db".into() }.is_failure());
+/// assert!(Outcome::Panicked { message: "no pool".into() }.is_failure());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned, and no error.
+    Succeeded,
+    /// It returned an error.
+    Failed {
+        /// The error and its causes.
+        error: String,
+    },
+    /// It panicked.
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// Its time was up.
+    TimedOut {
+        /// The limit that it ran into.
+        limit: Limit,
+        /// Set if it ended when it was cancelled. If not, it was abandoned, and may still be running.
+        ended: bool,
+    },
+    /// It was cancelled: the start was given up, or a recurring hook was running when the stop began.
+    Cancelled {
+        /// Set if it ended then. If not, it was abandoned, and may still be running.
+        ended: bool,
+    },
+    /// It did not run: no time was left that would have been worth beginning in.
+    NotBegun,
+    /// It did not run.
+    Skipped {
+        /// The hook that had not started and that it depends on.
+        missing: String,
+    },
+}
+
+/// A limit on the time of a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// The hook's own `timeout`.
+    Timeout,
+    /// The `startup_timeout` of the whole start.
+    StartupTimeout,
+    /// The share of the `grace` of the whole stop that was left for it.
+    Grace,
+    /// A second signal: services are not waited for any longer.
+    Hurry,
+}
+
+impl Outcome {
+    /// Returns whether the run is less than clean for it.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun)
+    }
+
+    /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
+    pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
+        hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
+    }
+
+    /// Returns the outcome with its hook and the hook's place, as every message about it has it.
+    pub(crate) fn of(&self, hook: &HookMeta) -> String {
+        format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
+    }
+
+    pub(crate) fn failed(error: &BoxError) -> Self {
+        Self::Failed { error: chain(&**error) }
+    }
+
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        Self::Panicked { message: panic_text(panic) }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("done"),
+            Self::Failed { error } => write!(f, "failed: {error}"),
+            Self::Panicked { message } => write!(f, "panicked: {message}"),
+            Self::TimedOut { limit, ended } => {
+                f.write_str(match limit {
+                    Limit::Timeout => "ran into its timeout",
+                    Limit::StartupTimeout => "ran into the startup timeout",
+                    Limit::Grace => "ran out of its share of the grace period",
+                    Limit::Hurry => "was not waited for any longer after a second signal",
+                })?;
+                f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
+            }
+            Self::Cancelled { ended: true } => f.write_str("was cancelled"),
+            Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
+            Self::NotBegun => f.write_str("did not run: the grace period was over"),
+            Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
+        }
+    }
+}
+
+const ABANDONED: &str = ", did not end and was abandoned";

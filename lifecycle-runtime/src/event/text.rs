@@ -1,0 +1,110 @@
+//! Texts for people and numbers for programs that several outputs of events share.
+
+use std::time::Duration;
+
+use super::ScaledLimit;
+use crate::hook::HookMeta;
+
+/// Returns the warning of a stop that may take longer than it has.
+pub(crate) fn over_budget(
+    needed: Duration,
+    grace: Duration,
+    requests: Option<Duration>,
+    limits: &[ScaledLimit],
+) -> String {
+    let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| {
+        format!("`{}` has {} of its {}", hook.display_name(), readable(*has), readable(*limit))
+    };
+    let grace = readable(grace);
+    let mut parts: Vec<_> =
+        requests.iter().map(|time| format!("requests have {} of {grace}", readable(*time))).collect();
+    if !limits.is_empty() {
+        let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
+        parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
+    }
+    format!("the stop may take {}, longer than the grace period of {grace}: {}", readable(needed), parts.join("; "))
+}
+
+/// Returns the warning of a value that others still hold.
+pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
+    let (name, place) = (hook.display_name(), hook.place());
+    let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
+    format!(
+        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \
+         {them} when `Stop` fires, or make {them} a service"
+    )
+}
+
+/// The number of things that a text for people names before it counts the rest.
+pub(crate) const NAMED: usize = 20;
+
+/// Returns the first of these with the separator between them, and the number of the others.
+pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
+    let mut text = String::new();
+    for (place, name) in names.iter().take(NAMED).enumerate() {
+        text.push_str(if place == 0 { "" } else { separator });
+        text.push_str(name.as_ref());
+    }
+    match names.len().saturating_sub(NAMED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+/// Returns a duration for programs: milliseconds, to the microsecond.
+#[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}
+
+/// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
+pub(crate) fn readable(duration: Duration) -> String {
+    // Each limit is where the unit below would round up to the next one.
+    match duration.as_secs_f64() {
+        s if s >= 59.95 => format!("{} min {} s", s.round() as u64 / 60, s.round() as u64 % 60),
+        s if s >= 0.9995 => format!("{s:.1} s").replace(".0 s", " s"),
+        s if s >= 0.009_95 => format!("{:.0} ms", s * 1e3),
+        s if s >= 0.000_999_5 => format!("{:.1} ms", s * 1e3),
+        s => format!("{:.0} µs", s * 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_milliseconds_to_the_microsecond() {
+        assert_eq!(millis(Duration::from_nanos(1_002_205_301)).to_string(), "1002.205");
+        assert_eq!(millis(Duration::from_millis(10)).to_string(), "10");
+    }
+
+    #[test]
+    fn what_is_many_is_named_in_part_and_counted() {
+        let names: Vec<_> = (1..=23).map(|number| format!("hook {number}")).collect();
+        assert_eq!(listed(&names[..2], ", "), "hook 1, hook 2");
+        assert_eq!(listed(&names[..20], ", ").split(", ").count(), 20);
+        assert!(listed(&names, " → ").ends_with(" → hook 20 and 3 more"));
+        assert_eq!(listed(&names[..0], ", "), "");
+    }
+
+    #[test]
+    fn durations_are_rounded_to_what_a_person_reads() {
+        for (micros, text) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.0 ms"),
+            (9_940, "9.9 ms"),
+            (9_960, "10 ms"),
+            (999_400, "999 ms"),
+            (999_600, "1 s"),
+            (1_040_000, "1 s"),
+            (4_210_000, "4.2 s"),
+            (59_960_000, "1 min 0 s"),
+            (200_000_000, "3 min 20 s"),
+        ] {
+            assert_eq!(readable(Duration::from_micros(micros)), text);
+        }
+    }
+}

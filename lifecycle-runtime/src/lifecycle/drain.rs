@@ -1,0 +1,124 @@
+//! The drain: from the beginning of a stop to the last request.
+
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::run::Run;
+use super::stage::{Stage, earlier};
+use crate::event::{Event, Tasks, Traffic};
+use crate::executor::{CriticalPath, Executor, Left};
+use crate::hook::Kind;
+use crate::server::{DrainTimes, Serving};
+use crate::stop::{Asked, StopCause, hurried};
+use crate::task::all;
+
+impl Stage<'_> {
+    /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain could
+    /// not be faster than. `left` are the hooks that were running if the run was never ready.
+    pub(super) async fn drain_all(
+        &self,
+        executor: &mut Executor,
+        serving: Vec<Serving>,
+        left: Option<Left>,
+        asked: watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        let Run { events, live, .. } = self.run;
+        let was_ready = left.is_none();
+        executor.announce_drain();
+        let began = Instant::now();
+        let hooks_over = watch::Sender::new(false);
+        let hooks = async {
+            let budget = self.timetable.drain_budget();
+            let end = if was_ready { self.moment(self.timetable.drain_hooks_end()) } else { self.drain_end() };
+            if let Some(left) = left {
+                // They may do what drain hooks undo.
+                let give_up_at = earlier(end, budget.whole());
+                executor.give_up(left, give_up_at, &mut asked.clone()).await;
+            }
+            let time = self.phase_time(budget, end);
+            let path = executor.stop(Kind::Drain, time, &mut asked.clone()).await;
+            hooks_over.send_replace(true);
+            (path, began.elapsed())
+        };
+        let servers = async {
+            // Nobody was told to send anything to a run that was never ready.
+            if was_ready {
+                self.delay(hooks_over.subscribe(), asked.clone()).await;
+            }
+            if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
+                events.emit(&Event::Drained { traffic, took });
+            }
+            live.forget_others();
+            began.elapsed()
+        };
+        let ((path, hooks_took), drain_took) = tokio::join!(hooks.boxed(), servers.boxed());
+        // Otherwise the delay and the requests are what took the time.
+        if hooks_took >= drain_took / 2 { path } else { CriticalPath::new() }
+    }
+
+    /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in which
+    /// what they did spreads. A hurried stop waits for neither.
+    async fn delay(&self, mut hooks_over: watch::Receiver<bool>, mut asked: watch::Receiver<Asked>) {
+        let hooks_end = self.moment(self.timetable.drain_hooks_end());
+        let mut skips_delay = self.run.conduct.is_interactive && is_interrupt(&asked.borrow());
+        let delay = async {
+            tokio::select! {
+                biased;
+                _ = hooks_over.wait_for(|over| *over) => {}
+                () = sleep_until(hooks_end) => {}
+            }
+            skips_delay |= self.run.config.drain_delay.is_zero();
+            if !skips_delay {
+                // Even a delay leaves the shutdown hooks their time.
+                let end = Instant::now() + self.run.config.drain_delay;
+                sleep_until(end.min(self.drain_end())).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = hurried(&mut asked) => {}
+            () = delay => {}
+        }
+    }
+
+    /// Closes the listeners, and waits for requests.
+    async fn drain(
+        &self,
+        serving: Vec<Serving>,
+        began: Instant,
+        asked: watch::Receiver<Asked>,
+    ) -> Option<(Traffic, Duration)> {
+        let Run { config, .. } = self.run;
+        let end = self.drain_end();
+        let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
+        let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
+        let mut drained = vec![Traffic::default(); serving.len()];
+        let drains = drained.iter_mut().zip(serving).map(|(traffic, server)| {
+            let mut asked = asked.clone();
+            async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
+        });
+        all(drains).await;
+        let tasks = &self.run.surroundings.tasks;
+        let limit = async {
+            let mut asked = asked.clone();
+            tokio::select! {
+                () = sleep_until(cut) => {}
+                () = hurried(&mut asked) => {}
+            }
+        };
+        tasks.finish(limit).await;
+        // A test may answer requests without a server.
+        let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
+        let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;
+        traffic.tasks = Tasks { dropped_by: traffic.tasks.dropped_by, ..tasks.counts() };
+        Some((traffic, began.elapsed()))
+    }
+}
+
+/// Returns whether the stop was asked for by a key of the terminal.
+fn is_interrupt(asked: &Asked) -> bool {
+    matches!(asked.cause, Some(StopCause::Signal("SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break")))
+}

@@ -1,0 +1,73 @@
+//! Reports of what a run waits for, and of what is not well with its servers.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::stage::Stage;
+use crate::event::{Event, Events};
+use crate::server::Obstacle;
+use crate::state::State;
+use crate::stop::{hurried, late_signal};
+
+/// Times between two reports of what a start, and what a stop, waits for.
+const START_NEWS: Duration = Duration::from_secs(5);
+const STOP_NEWS: Duration = Duration::from_secs(1);
+
+/// Time for which a server that could not accept connections has to have accepted them to be well again.
+const RECOVERED: Duration = Duration::from_secs(1);
+
+impl Stage<'_> {
+    /// Tells of what takes long, and that it is hurried.
+    pub(super) async fn narrate(&self) -> Infallible {
+        let (mut asked, mut signals) = (self.run.handle.asked(), self.run.handle.asked());
+        let mut progress = self.run.progress.subscribe();
+        let (mut told, mut repeated) = (false, false);
+        loop {
+            let state = progress.borrow_and_update().state;
+            let pause = match state {
+                State::Starting => sleep(START_NEWS),
+                State::Ready => sleep(Duration::MAX),
+                _ => sleep(STOP_NEWS),
+            };
+            tokio::select! {
+                Ok(()) = progress.changed() => {}
+                () = hurried(&mut asked), if !told => {
+                    told = true;
+                    self.run.events.emit(&Event::Hurried);
+                }
+                signal = late_signal(&mut signals), if !repeated => {
+                    repeated = true;
+                    self.run.events.emit(&Event::StopRepeated { signal });
+                }
+                () = pause => {
+                    let on = self.run.live.waits();
+                    if !on.is_empty() {
+                        self.run.events.emit(&Event::Waiting { on });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reports that a server can't accept connections, and that it can again. One that can now and then is reported once.
+pub(super) async fn report_obstacles(events: &Events, mut obstacle: watch::Receiver<Option<Obstacle>>) {
+    loop {
+        let Ok(found) = obstacle.wait_for(Option::is_some).await.map(|found| found.clone()) else { return };
+        let Some(Obstacle { error, since }) = found else { return };
+        events.emit(&Event::AcceptFailed { error });
+        let after = loop {
+            if obstacle.wait_for(Option::is_none).await.is_err() {
+                return;
+            }
+            let after = since.elapsed();
+            if tokio::time::timeout(RECOVERED, obstacle.wait_for(Option::is_some)).await.is_err() {
+                break after;
+            }
+        };
+        events.emit(&Event::AcceptRecovered { after });
+    }
+}
