@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use duration::written;
-pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, SEED, WORKERS, worker_count};
+#[cfg(feature = "testing")]
+pub(crate) use environment::SEED;
+pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 pub(crate) use platform::Platform;
 
 /// The settings of a run that are not a server's own.
@@ -19,7 +21,7 @@ pub(crate) struct Config {
     /// Set if somebody has set it: another default may depend on the platform.
     pub(crate) grace_is_set: bool,
     pub(crate) startup_timeout: Duration,
-    /// `None`: what the hooks' reserves leave of `grace`.
+    /// `None`: what shutdown hooks leave of `grace`, and at least half of it.
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
     /// Set if somebody has set it.
@@ -95,6 +97,11 @@ impl From<bool> for ConsoleMode {
 }
 
 impl Config {
+    /// Returns the grace period, or the default where that is to be refused.
+    pub(crate) fn grace_or_default(&self) -> Duration {
+        if self.grace.is_zero() { Self::default().grace } else { self.grace }
+    }
+
     /// Returns the settings that the time table of a stop depends on.
     pub(crate) fn stop_settings(&self, serves: bool) -> StopSettings {
         StopSettings {

@@ -83,6 +83,13 @@ pub(crate) struct Left {
     crew: Crew,
 }
 
+impl Left {
+    /// Of a phase that is over.
+    pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
+        Self { kind: Kind::Ready, crew: Crew::new(0, hooks) }
+    }
+}
+
 impl Executor {
     pub(crate) fn new(
         plan: Arc<Plan>,
@@ -162,18 +169,18 @@ impl Executor {
     pub(crate) async fn give_up(&mut self, left: Left, at: Instant, asked: &mut watch::Receiver<Asked>) {
         let Left { kind, mut crew } = left;
         crew.give_up(at);
+        let mut is_hurried = false;
         loop {
-            let ended = tokio::select! {
+            tokio::select! {
                 biased;
-                ended = crew.next() => ended,
-                () = hurried(asked) => {
+                ended = crew.next() => match ended {
+                    Some(ended) => drop(self.start_ended(kind, ended)),
+                    None => return,
+                },
+                () = hurried(asked), if !is_hurried => {
+                    is_hurried = true;
                     crew.cancel(Instant::now());
-                    crew.next().await
                 }
-            };
-            match ended {
-                Some(ended) => drop(self.start_ended(kind, ended)),
-                None => return,
             }
         }
     }
@@ -200,15 +207,11 @@ impl Executor {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Waits until services have begun and none of them runs any more. Forever, if there are none.
+    /// Waits until no service runs any more, and one has ended well. Forever, if there are none: a program goes on without
+    /// those that have failed and that it can do without.
     pub(crate) fn services_done(&self) -> impl Future<Output = ()> + use<> {
-        let (any, alive) = (!self.services.is_empty(), self.alive.clone());
-        async move {
-            if !any {
-                std::future::pending::<()>().await;
-            }
-            alive.none_left().await;
-        }
+        let alive = self.alive.clone();
+        async move { alive.all_done().await }
     }
 
     /// Tells services to stop that are to be told with the drain, without waiting for their end.
@@ -373,6 +376,12 @@ impl Executor {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
         let time = own_time(hook, now, of_phase);
-        crew.begin(step, hook, (self.work)(hook, self.scope.until(time.end)), now, time);
+        crew.begin(
+            step,
+            hook,
+            (self.work)(hook, self.scope.of_hook(Some(time.end), hook.kind.is_of_the_start())),
+            now,
+            time,
+        );
     }
 }

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, LONGEST};
 use crate::event::Observer;
 use crate::hook::HookMeta;
 use crate::plan::{Plan, PlanError, with_teardowns};
@@ -197,7 +197,7 @@ impl Lifecycle {
     ///
     /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.config.grace = grace;
+        self.config.grace = grace.min(LONGEST);
         self.config.grace_is_set = true;
         self
     }
@@ -205,7 +205,7 @@ impl Lifecycle {
     /// The time for the whole start, from the first startup hook to the last ready hook; 60 s by default. A start
     /// that takes longer has failed. Zero is refused, with exit code 2.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
-        self.config.startup_timeout = timeout;
+        self.config.startup_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -217,7 +217,7 @@ impl Lifecycle {
     /// rest, at least a tenth of the grace period. The limits of shutdown hooks are scaled into what is left for them, which the
     /// start warns about; what requests don't use flows on to them.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.config.drain_timeout = Some(timeout);
+        self.config.drain_timeout = Some(timeout.min(LONGEST));
         self
     }
 
@@ -227,7 +227,7 @@ impl Lifecycle {
     /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints are updated while the signal
     /// is sent. The start says so in a line. Ctrl-C on a terminal waits for no delay.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
-        self.config.drain_delay = delay;
+        self.config.drain_delay = delay.min(LONGEST);
         self.config.drain_delay_is_set = true;
         self
     }
@@ -241,7 +241,7 @@ impl Lifecycle {
     ///
     /// It also bounds the margin that a handshake has which is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
-        self.config.quiet_window = window;
+        self.config.quiet_window = window.min(LONGEST);
         self
     }
 
@@ -305,7 +305,7 @@ impl Lifecycle {
         self
     }
 
-    /// Has the run hear signals; on by default. SIGTERM, SIGINT and SIGQUIT (on Windows the console's events) stop
+    /// Has the run hear signals; on by default. SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the console's events) stop
     /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, shows on
     /// stderr what is going on, also if the [console](Self::console) is off: the state and for how long, the hooks and services that
     /// run, the requests in flight. Without, only a [`StopHandle`] stops it.

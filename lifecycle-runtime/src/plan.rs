@@ -17,6 +17,7 @@ mod tests;
 mod timetable;
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,9 +241,9 @@ pub(crate) fn with_teardowns(
     let mut found = hooks;
     loop {
         let (mut all, index) = with_everything_named(found);
-        let torn_down: Vec<_> = all.iter().filter_map(|hook| hook.of()).collect();
+        let torn_down: HashSet<_> = all.iter().filter_map(|hook| hook.of()).map(|of| of.id).collect();
         let is_due = |teardown: &HookMeta| {
-            teardown.of().is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of))
+            teardown.of().is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of.id))
         };
         let due: Vec<_> = teardowns.extract_if(.., |teardown| is_due(teardown)).collect();
         if due.is_empty() {

@@ -61,7 +61,7 @@ impl Recurring {
         self.events.emit_at(began, &Event::HookStarted { hook });
         let mut crew = Crew::new(1, &self.hooks);
         let own = hook.timeout().and_then(|timeout| began.checked_add(timeout));
-        let scope = own.map_or_else(|| self.scope.clone(), |until| self.scope.until(until));
+        let scope = self.scope.of_hook(own, true);
         let task = guarded((self.work)(hook, scope), guard);
         let deadline = own.unwrap_or(began + NEVER);
         let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };

@@ -21,8 +21,8 @@ pub struct Scope {
     shared: Arc<Shared>,
     /// Of a service: the handle on its run.
     service: Option<Service>,
-    /// Of a hook: when its time is up.
-    until: Option<Instant>,
+    /// Of a hook: its stop signal, which knows its time.
+    stop: Option<Stop>,
 }
 
 struct Shared {
@@ -44,25 +44,25 @@ impl Scope {
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
         let shared = Shared { index, slots, stored: Notify::new(), stop, handle };
-        Self { shared: Arc::new(shared), service: None, until: None }
+        Self { shared: Arc::new(shared), service: None, stop: None }
     }
 
     /// The same for one run of a service.
     pub(crate) fn of_service(&self, service: Service) -> Self {
-        Self { shared: Arc::clone(&self.shared), service: Some(service), until: None }
+        Self { shared: Arc::clone(&self.shared), service: Some(service), stop: None }
     }
 
-    /// Returns that of a hook whose time is up then.
-    pub(crate) fn until(&self, until: Instant) -> Self {
-        Self { until: Some(until), ..self.clone() }
+    /// Returns that of a hook whose time is up then, if it has any, and which may begin before the stop.
+    pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
+        Self { stop: Some(self.shared.stop.of_hook(until, is_of_start)), ..self.clone() }
     }
 
     /// The stop signal: the run's, or that of the service whose scope it is.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        match (&self.service, self.until) {
+        match (&self.service, &self.stop) {
             (Some(service), _) => service.stop(),
-            (None, Some(until)) => self.shared.stop.until(until),
+            (None, Some(stop)) => stop.clone(),
             (None, None) => self.shared.stop.clone(),
         }
     }

@@ -35,29 +35,42 @@ pub(crate) struct Blueprint {
     pub(crate) jitter: fn() -> f64,
 }
 
-/// Number of services that may still run. Clones are the same.
+/// Counts of services that may still run, and of those that have ended well. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Alive(watch::Sender<usize>);
+pub(crate) struct Alive(watch::Sender<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    alive: usize,
+    done: usize,
+}
 
 /// A service among those that may still run, until this is dropped.
 pub(crate) struct AliveGuard(Alive);
 
 impl Alive {
     pub(crate) fn guard(&self) -> AliveGuard {
-        self.0.send_modify(|number| *number += 1);
+        self.0.send_modify(|counts| counts.alive += 1);
         AliveGuard(self.clone())
     }
 
-    /// Waits until none is left.
-    pub(crate) async fn none_left(&self) {
+    /// Waits until none is left, and one has ended well.
+    pub(crate) async fn all_done(&self) {
         // The sender is here.
-        let _ = self.0.subscribe().wait_for(|number| *number == 0).await;
+        let _ = self.0.subscribe().wait_for(|counts| counts.alive == 0 && counts.done > 0).await;
+    }
+}
+
+impl AliveGuard {
+    /// Notes that the service has ended well.
+    fn done(&self) {
+        self.0.0.send_modify(|counts| counts.done += 1);
     }
 }
 
 impl Drop for AliveGuard {
     fn drop(&mut self) {
-        self.0.0.send_modify(|number| *number -= 1);
+        self.0.0.send_modify(|counts| counts.alive -= 1);
     }
 }
 
@@ -198,6 +211,9 @@ impl Supervisor {
                 }
             }
         };
+        if matches!(end, End::Itself(Ok(()))) {
+            alive.done();
+        }
         self.over(end);
         // A stop that it asks for is asked for by now.
         drop(alive);

@@ -81,6 +81,8 @@ pub(crate) struct Progress {
     pub(crate) has_started: bool,
     /// When the start, and then the stop, has to be over; `None` in between.
     pub(crate) deadline: Option<Instant>,
+    /// When hooks that had begun before the stop are cancelled; known once that has begun.
+    pub(crate) last_call: Option<Instant>,
 }
 
 /// Order to a service, and the moment until which it has time to obey.
@@ -134,21 +136,24 @@ pub struct Stop {
     orders: Option<watch::Receiver<Orders>>,
     /// Of a hook: when its own time is up.
     until: Option<Instant>,
+    /// Set if it is one that begins before the stop.
+    is_of_start: bool,
 }
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress, orders: None, until: None }
+        Self { progress, orders: None, until: None, is_of_start: false }
     }
 
     /// That of a service, which hears these orders.
     pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
-        Self { progress: self.progress.clone(), orders: Some(orders), until: None }
+        Self { progress: self.progress.clone(), orders: Some(orders), until: None, is_of_start: false }
     }
 
-    /// Returns that of a hook whose own time is up then.
-    pub(crate) fn until(&self, until: Instant) -> Self {
-        Self { until: Some(until), ..self.clone() }
+    /// Returns that of a hook whose own time is up then, if it has any, and which may begin before the
+    /// stop.
+    pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
+        Self { until, is_of_start, ..self.clone() }
     }
 
     /// A stop signal that never fires, for unit tests of hooks.
@@ -243,7 +248,9 @@ impl Stop {
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let of_service = self.orders.as_ref().and_then(|orders| orders.borrow().until);
-        let ends = [self.until, of_service, self.progress.borrow().deadline];
+        let progress = *self.progress.borrow();
+        let last_call = progress.last_call.filter(|_| self.is_of_start);
+        let ends = [self.until, of_service, last_call, progress.deadline];
         let end = ends.into_iter().flatten().min()?;
         Some(end.saturating_duration_since(Instant::now()))
     }

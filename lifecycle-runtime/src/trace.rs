@@ -104,8 +104,14 @@ pub(crate) fn tell(event: &Event) -> Told {
         Event::Drained { traffic, took } => {
             let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
             let (finished, cut) = (requests.finished, requests.cut.len());
-            let (refused, failed) = (requests.refused, requests.failed);
-            told!(info INFO "drained", finished, cut, refused, failed, workers_left, ?took)
+            let (refused, failed, panicked) = (requests.refused, requests.failed, requests.panicked);
+            let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
+            let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
+            let finished_tasks = tasks.finished;
+            told!(
+                info INFO "drained", finished, cut, refused, failed, panicked, unaccepted, workers_left, finished_tasks,
+                tasks_cut, tasks_panicked, ?took
+            )
         }
         Event::BudgetExceeded { needed, grace, requests, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);

@@ -11,6 +11,9 @@ use crate::event::readable;
 /// and sends the signal at the same time (kubernetes.io, "Pod Lifecycle", "Termination of Pods").
 const ENDPOINTS_UPDATE: Duration = Duration::from_secs(5);
 
+/// Part of the grace period that this is at most.
+const DELAY_PART: u32 = 5;
+
 /// Time that `docker stop` and `podman stop` leave, 10 s, without a second for the rest of the
 /// container.
 const CONTAINER_STOP: Duration = Duration::from_secs(9);
@@ -49,7 +52,7 @@ impl Config {
     pub(crate) fn adapt_to(&mut self, platform: Platform, serves: bool) -> Option<String> {
         match platform {
             Platform::Kubernetes if serves && !self.drain_delay_is_set => {
-                self.drain_delay = ENDPOINTS_UPDATE;
+                self.drain_delay = ENDPOINTS_UPDATE.min(self.grace / DELAY_PART);
                 Some(format!(
                     "in Kubernetes: drain_delay is {}, as new connections come for a while after the signal; \
                      `drain_delay` and LIFECYCLE_DRAIN_DELAY set it",
@@ -82,6 +85,9 @@ mod tests {
     fn a_server_in_kubernetes_waits_for_the_endpoints_unless_its_delay_is_set() {
         assert_eq!(adapted(Config::default(), Platform::Kubernetes, true), (5, 25, true));
         assert_eq!(adapted(Config::default(), Platform::Kubernetes, false), (0, 25, false));
+        // Requests need some of a short grace period, too.
+        let short = Config { grace: Duration::from_secs(10), ..Config::default() };
+        assert_eq!(adapted(short, Platform::Kubernetes, true), (2, 10, true));
         let zero = [("LIFECYCLE_DRAIN_DELAY".to_owned(), "0s".to_owned())];
         let zero = Config::default().with(zero).expect("valid");
         assert_eq!(adapted(zero, Platform::Kubernetes, true), (0, 25, false));

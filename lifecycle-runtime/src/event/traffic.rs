@@ -49,7 +49,8 @@ pub struct Requests {
     pub cut: Vec<String>,
     /// The number of requests that were answered with 503, as their client had been told before that they would come too late.
     pub refused: u64,
-    /// The number of requests that got no response, or only a part of it, because their handler panicked.
+    /// The number of requests whose handler panicked: they got no response, only a part of it, or a 500 where
+    /// [`Http::catch_panics`](crate::Http::catch_panics) is on.
     pub panicked: u64,
     /// The number of clients that went away before they had their response.
     pub abandoned: u64,

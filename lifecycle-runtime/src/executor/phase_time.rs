@@ -29,6 +29,7 @@ impl PhaseTime<'_> {
     pub(super) fn of_step(&self, step: usize, now: Instant) -> Time {
         let Self { budget, end, latest } = *self;
         let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);
+        let latest = latest.checked_sub(budget.behind(step)).unwrap_or(latest);
         let gone = planned.max(latest.min(now + budget.kept(step)));
         let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
         Time { end, limit: Limit::Grace, gone }
@@ -36,7 +37,8 @@ impl PhaseTime<'_> {
 
     /// Returns whether a hook that begins now can do something before it is cancelled.
     pub(super) fn is_worth_beginning(&self, step: usize, share: Time, now: Instant) -> bool {
-        share.end.saturating_duration_since(now) >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
+        let left = share.end.saturating_duration_since(now);
+        !left.is_zero() && left >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
     }
 }
 
@@ -76,6 +78,9 @@ mod tests {
         let share = time.of_step(b, late);
         assert_eq!(millis(share.end, late), 500);
         assert!(time.is_worth_beginning(b, share, late));
+        // A step with another behind it leaves that one its own.
+        let share = time.of_step(a, began + Duration::from_millis(1_000));
+        assert_eq!(millis(share.gone, began), 1_450);
         // Not beyond the margin.
         let later = began + Duration::from_millis(1_800);
         assert_eq!(millis(time.of_step(b, later).end, later), 150);

@@ -11,7 +11,7 @@ use Probe::{Liveness, Readiness, Startup};
 
 #[track_caller]
 fn check(state: State, has_started: bool, ready_while_draining: bool, passing: &[Probe]) {
-    let (_sender, progress) = watch::channel(Progress { state, has_started, deadline: None });
+    let (_sender, progress) = watch::channel(Progress { state, has_started, ..Progress::default() });
     let health =
         Health::new(progress, ready_while_draining, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
     let passes = |probe: &Probe| health.answer(*probe, Audience::Operators).passes;
@@ -48,13 +48,13 @@ fn the_body_says_why() {
         health.answer(Readiness, Audience::Operators).body,
         r#"{"status":"fail","state":"starting","reason":"the start is not over","waiting_for":["db 2.1 s"]}"#
     );
-    sender.send_replace(Progress { state: State::Ready, has_started: true, deadline: None });
+    sender.send_replace(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     assert_eq!(health.answer(Readiness, Audience::Operators).body, r#"{"status":"pass","state":"ready"}"#);
 }
 
 #[test]
 fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
-    let progress = |state| Progress { state, has_started: true, deadline: None };
+    let progress = |state| Progress { state, has_started: true, ..Progress::default() };
     let (sender, observed) = watch::channel(progress(State::Ready));
     let health = Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new())
         .with_notes(|| vec!["going on without it".to_owned()]);
@@ -89,7 +89,8 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
         };
         checks.record(hooks[0], &outcome, Duration::from_millis(5));
     }
-    let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let (_sender, progress) =
+        watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
     let failed: Vec<_> = [Liveness, Startup, Readiness]
         .into_iter()
@@ -145,7 +146,7 @@ async fn the_body_tells_of_each_check() {
     checks.record(hooks[0], &Outcome::Succeeded, Duration::from_millis(2));
     checks.record(hooks[1], &failed, Duration::from_millis(5));
     tokio::time::advance(Duration::from_millis(70)).await;
-    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new());
     let body: serde_json::Value =
         serde_json::from_str(&health.answer(Readiness, Audience::Operators).body).expect("JSON");
@@ -158,7 +159,7 @@ async fn the_body_tells_of_each_check() {
     });
     assert_eq!(*mail, told);
     // The same while requests drain, if the process is to be ready meanwhile.
-    sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
+    sender.send_replace(Progress { state: State::Draining, has_started: true, ..Progress::default() });
     assert!(!health.answer(Readiness, Audience::Operators).passes);
 }
 
@@ -167,10 +168,10 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
     let hooks = [hook("alive", "liveness", 1)];
     let checks = Checks::new(hooks);
     checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
-    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
     assert!(!health.answer(Liveness, Audience::Operators).passes);
-    sender.send_replace(Progress { state: State::Draining, has_started: true, deadline: None });
+    sender.send_replace(Progress { state: State::Draining, has_started: true, ..Progress::default() });
     assert!(health.answer(Liveness, Audience::Operators).passes);
 }
 
@@ -203,7 +204,8 @@ fn checks_are_told_by_the_names_that_tell_them_apart() {
     let hooks = [named("a", "cache::ping"), named("b", "store::ping")];
     let checks = Checks::new(hooks);
     checks.record(hooks[0], &Outcome::Failed { error: "gone".to_owned() }, Duration::ZERO);
-    let (_sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, deadline: None });
+    let (_sender, progress) =
+        watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
     let body = health.answer(Readiness, Audience::Operators).body;
     let reason = r#""reason":"health check `cache::ping` failed: gone"#;

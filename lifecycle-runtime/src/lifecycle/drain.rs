@@ -92,15 +92,14 @@ impl Stage<'_> {
         asked: watch::Receiver<Asked>,
     ) -> Option<(Traffic, Duration)> {
         let Run { config, .. } = self.run;
-        let end = self.drain_end();
-        let cut = config.drain_timeout.map_or(end, |timeout| end.min(Instant::now() + timeout));
-        let times = DrainTimes { quiet: config.quiet_window, cut, leave: end };
+        let last = self.moment(self.timetable.cut());
+        let cut = config.drain_timeout.map_or(last, |timeout| last.min(Instant::now() + timeout));
+        let times = DrainTimes { quiet: config.quiet_window, cut, leave: self.drain_end() };
         let mut drained = vec![Traffic::default(); serving.len()];
         let drains = drained.iter_mut().zip(serving).map(|(traffic, server)| {
             let mut asked = asked.clone();
             async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        all(drains).await;
         let tasks = &self.run.surroundings.tasks;
         let limit = async {
             let mut asked = asked.clone();
@@ -109,7 +108,8 @@ impl Stage<'_> {
                 () = hurried(&mut asked) => {}
             }
         };
-        tasks.finish(limit).await;
+        // Requests may spawn more of them.
+        tasks.finish(all(drains), limit).await;
         // A test may answer requests without a server.
         let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
         let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;

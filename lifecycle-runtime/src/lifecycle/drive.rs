@@ -83,6 +83,14 @@ impl Run {
         Ok(EndedRun { run: self, executor, paths, admin })
     }
 
+    /// Tells of a failure that the program has reported when it was stopping for another reason.
+    fn tell_late_failure(&self) {
+        let error = self.handle.asked().borrow().late_failure.clone();
+        if let Some(error) = error {
+            self.events.emit(&Event::LateFailure { error });
+        }
+    }
+
     /// Waits until the program's observers have seen everything, as long as the stop may take.
     async fn told(&self) {
         // The last hook may have needed all of its time.
@@ -98,6 +106,7 @@ impl EndedRun {
     pub(super) async fn end(mut self) -> Report {
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         self.executor.settle(deadline).boxed().await;
+        self.run.tell_late_failure();
         self.run.enter(State::Stopped);
         self.run.told().await;
         let report = self.report();
@@ -118,8 +127,11 @@ impl EndedRun {
         }
         let admin = std::mem::take(&mut self.admin);
         block_on(own, all(admin.into_iter().map(|server| server.close().boxed())));
-        hooks.shutdown_timeout(self.run.patience());
+        let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
+        let left = (deadline + last_words(self.run.config.grace) / 2).saturating_duration_since(Instant::now());
+        hooks.shutdown_timeout(self.run.patience().min(left));
         self.executor.settle_here();
+        self.run.tell_late_failure();
         self.run.enter(State::Stopped);
         block_on(own, self.run.told());
         self.report()

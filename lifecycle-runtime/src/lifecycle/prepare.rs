@@ -50,6 +50,10 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = Console::of(config.console);
+    // First: it may be the reason for what follows.
+    if let Some(line) = adapted {
+        console.say(&line);
+    }
     let others = std::mem::take(&mut lifecycle.observers);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
@@ -66,7 +70,7 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
         Ok(checked) => checked,
         Err(refusal) => return Err(refusal.report(console).await),
     };
-    for line in ignored.into_iter().chain(adapted) {
+    if let Some(line) = ignored {
         console.say(&line);
     }
     let observers = Observers {

@@ -68,7 +68,7 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
 
 fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     let on_report = std::mem::take(&mut lifecycle.on_report);
-    let grace = lifecycle.config.grace;
+    let grace = lifecycle.config.grace_or_default();
     let hooks = Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
         .thread_name("lifecycle")
@@ -111,7 +111,7 @@ fn own_runtime() -> io::Result<Runtime> {
 
 pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
     let on_report = std::mem::take(&mut lifecycle.on_report);
-    let grace = lifecycle.config.grace;
+    let grace = lifecycle.config.grace_or_default();
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
         Err(error) => return Report::not_begun(1, refused(&error)),

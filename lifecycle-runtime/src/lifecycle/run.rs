@@ -21,7 +21,7 @@ use crate::report::Recorder;
 use crate::scope::Scope;
 use crate::server::{BoundHttp, Surroundings, TaskSet};
 use crate::state::State;
-use crate::stop::{Progress, Stop, StopHandle, stop_asked};
+use crate::stop::{Progress, Stop, StopCause, StopHandle, stop_asked};
 
 /// Part of the grace period that a stop waits for those who hold values, all together: by default, as
 /// long as for a client that is quiet.
@@ -148,14 +148,14 @@ impl Run {
     }
 
     /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So it
-    /// does when its time is up, and when a stop is asked for.
-    pub(super) async fn check_readiness(&self, limit: Instant) {
+    /// does when its time is up. Returns the cause of a stop that is asked for meanwhile.
+    pub(super) async fn check_readiness(&self, limit: Instant) -> Option<StopCause> {
         let mut asked = self.handle.asked();
         tokio::select! {
             biased;
-            () = self.first_checks.run() => {}
-            _ = stop_asked(&mut asked) => {}
-            () = sleep_until(limit) => {}
+            cause = stop_asked(&mut asked) => Some(cause),
+            () = self.first_checks.run() => None,
+            () = sleep_until(limit) => None,
         }
     }
 

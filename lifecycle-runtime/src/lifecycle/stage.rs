@@ -15,7 +15,7 @@ use super::run::{Conduct, Run};
 use crate::event::{Event, Traffic};
 use crate::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::hook::Kind;
-use crate::plan::{Budget, Timetable, last_words};
+use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 use crate::state::State;
 use crate::stop::{Asked, StopCause, stop_asked};
@@ -78,12 +78,14 @@ impl Stage<'_> {
                     Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
                     Err(failure) => {
                         self.end_start(&failure, State::Stopping, false);
+                        executor.announce_drain();
                         self.close(opening, &asked).await;
                     }
                 }
             }
             Err((failure, left)) => {
                 self.end_start(&failure, State::Stopping, false);
+                executor.announce_drain();
                 executor.give_up(left, self.drain_end(), &mut asked).await;
             }
         }
@@ -95,10 +97,6 @@ impl Stage<'_> {
         }
         let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
         paths.stop.extend(executor.stop(Kind::Shutdown, time, &mut asked).await);
-        let late_failure = asked.borrow().late_failure.clone();
-        if let Some(error) = late_failure {
-            events.emit(&Event::LateFailure { error });
-        }
         (executor, paths)
     }
 
@@ -177,7 +175,9 @@ impl Stage<'_> {
         if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
             path.extend(executor.start(Kind::Ready, limit, asked).await?);
         }
-        self.run.check_readiness(limit).await;
+        if let Some(cause) = self.run.check_readiness(limit).await {
+            return Err((StartError::stopped(cause), Left::nothing(&self.run.conduct.hooks)));
+        }
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
         self.release_watchdog();
@@ -220,7 +220,16 @@ impl Stage<'_> {
         } else {
             self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&end.reason) });
         }
+        // A signal that follows is told so, and finds a stop to hurry.
+        self.run.handle.ask(end.cause.clone());
         self.begin_stop(&end.cause, next, serves);
+        if next == State::Draining {
+            // Drain hooks come behind what is still running.
+            let drain_hooks = self.timetable.drain_budget().whole();
+            self.run.progress.send_modify(|progress| {
+                progress.last_call = progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
+            });
+        }
     }
 
     /// Begins the stop: its time runs from here, and everybody knows before anything else happens.
@@ -235,6 +244,7 @@ impl Stage<'_> {
         self.run.progress.send_modify(|progress| {
             // What is printed at the end has to fit in as well.
             progress.deadline = Some(from + self.timetable.hooks_end());
+            progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
             progress.state = next;
         });
         let requests = self.timetable.requests_end().filter(|_| serves);

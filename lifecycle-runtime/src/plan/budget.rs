@@ -46,8 +46,8 @@ impl Budget {
         is_last: bool,
     ) -> Self {
         let claims = Claims::new(hooks, phase, grace, is_last);
-        let (_, needed) = longest(phase, |step, behind| claims.full(step, behind));
-        let (_, reserved) = longest(phase, |step, behind| claims.reserved(step, behind));
+        let (_, needed) = longest(phase, |step| claims.full(step));
+        let (_, reserved) = longest(phase, |step| claims.reserved(step));
         // The path of a sum is no longer than the sum of the paths: this part of the rest fits.
         let part = if needed <= most {
             1.0
@@ -55,18 +55,17 @@ impl Budget {
             let rest = needed.saturating_sub(reserved).as_secs_f64();
             most.saturating_sub(reserved).as_secs_f64() / rest.max(f64::MIN_POSITIVE)
         };
-        let kept = |step, behind| {
-            let (full, reserved) = (claims.full(step, behind), claims.reserved(step, behind));
+        let kept = |step| {
+            let (full, reserved) = (claims.full(step), claims.reserved(step));
             if part >= 1.0 { full } else { reserved + full.saturating_sub(reserved).mul_f64(part) }
         };
+        let steps = || 0..phase.steps().len();
         let (behind, whole) = longest(phase, kept);
-        let steps = || behind.iter().copied().enumerate();
-        let margin = |(step, behind)| claims.margin(step, behind, kept(step, behind));
         Self {
-            kept: steps().map(|(step, behind)| kept(step, behind)).collect(),
-            margins: steps().map(margin).collect(),
-            whole: whole.min(most.max(reserved)),
+            kept: steps().map(kept).collect(),
+            margins: steps().map(|step| claims.margin(step, kept(step))).collect(),
             behind,
+            whole: whole.min(most.max(reserved)),
             needed,
             reserved,
         }
@@ -109,68 +108,71 @@ struct Claims<'p> {
     phase: &'p Graph,
     /// Time that a hook without a `timeout` keeps.
     untimed: Duration,
-    is_last: bool,
+    /// Per step, whether a hook waits for it: then it needs a margin.
+    is_awaited: Vec<bool>,
 }
 
 impl<'p> Claims<'p> {
     fn new(hooks: &'p [&'static HookMeta], phase: &'p Graph, grace: Duration, is_last: bool) -> Self {
-        let claims = Self { hooks, phase, untimed: Duration::ZERO, is_last };
+        let count = |is_counted: bool| Duration::from_secs(u64::from(is_counted));
+        let (hooks_behind, _) = longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
         // Along the path with the most of them.
-        let is_untimed = |step| claims.hook(step).is_some_and(|hook| hook.timeout.is_none());
-        let count = |step, _| Duration::from_secs(u64::from(is_untimed(step)));
-        let most = u32::try_from(longest(phase, count).1.as_secs()).unwrap_or(u32::MAX);
-        Self { untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / most.max(1)), ..claims }
+        let is_untimed = |step| hook_of(hooks, phase, step).is_some_and(|hook| hook.timeout.is_none());
+        let (_, most) = longest(phase, |step| count(is_untimed(step)));
+        let most = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
+        Self {
+            hooks,
+            phase,
+            untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / most.max(1)),
+            is_awaited: hooks_behind.iter().map(|behind| !is_last || !behind.is_zero()).collect(),
+        }
     }
 
     fn hook(&self, step: usize) -> Option<&'static HookMeta> {
-        match self.phase.steps()[step] {
-            Step::Run(hook) | Step::Stop(hook) => Some(self.hooks[hook]),
-            Step::Drop(_) | Step::Barrier(_) => None,
-        }
+        hook_of(self.hooks, self.phase, step)
     }
 
     /// Returns the time that a step keeps if everything fits.
-    fn full(&self, step: usize, behind: Duration) -> Duration {
+    fn full(&self, step: usize) -> Duration {
         let Some(hook) = self.hook(step) else { return Duration::ZERO };
-        let reserved = self.reserved(step, behind);
-        match hook.timeout {
-            Some(timeout) => self.with_margin(timeout, behind).max(reserved),
-            None => self.untimed.max(reserved),
-        }
+        let own = hook.timeout.map_or(self.untimed, |timeout| self.with_margin(step, timeout));
+        own.max(self.reserved(step))
     }
 
     /// Returns the time that a step keeps whatever else there is.
-    fn reserved(&self, step: usize, behind: Duration) -> Duration {
+    fn reserved(&self, step: usize) -> Duration {
         let reserve = self.hook(step).and_then(|hook| hook.reserve);
-        reserve.map_or(Duration::ZERO, |reserve| self.with_margin(reserve, behind))
+        reserve.map_or(Duration::ZERO, |reserve| self.with_margin(step, reserve))
     }
 
-    fn with_margin(&self, time: Duration, behind: Duration) -> Duration {
-        let margin = if self.is_final(behind) { Duration::ZERO } else { (time / (MARGIN_PART - 1)).min(ABANDON_AFTER) };
-        time.saturating_add(margin)
+    fn with_margin(&self, step: usize, time: Duration) -> Duration {
+        if !self.is_awaited[step] {
+            return time;
+        }
+        time.saturating_add((time / (MARGIN_PART - 1)).min(ABANDON_AFTER))
     }
 
-    fn margin(&self, step: usize, behind: Duration, kept: Duration) -> Duration {
-        if self.hook(step).is_none() || self.is_final(behind) {
+    fn margin(&self, step: usize, kept: Duration) -> Duration {
+        if !self.is_awaited[step] || self.hook(step).is_none() {
             return Duration::ZERO;
         }
         (kept / MARGIN_PART).min(ABANDON_AFTER)
     }
+}
 
-    /// Returns whether nobody waits for a step with so much behind it.
-    fn is_final(&self, behind: Duration) -> bool {
-        self.is_last && behind.is_zero()
+/// Returns the hook that a step runs or ends.
+pub(super) fn hook_of(hooks: &[&'static HookMeta], phase: &Graph, step: usize) -> Option<&'static HookMeta> {
+    match phase.steps()[step] {
+        Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook]),
+        Step::Drop(_) | Step::Barrier(_) => None,
     }
 }
 
 /// Returns the hooks with a `timeout` on the heaviest path.
 pub(super) fn heaviest_path(hooks: &[&'static HookMeta], phase: &Graph) -> Vec<&'static HookMeta> {
-    let hook = |step: usize| match phase.steps()[step] {
-        Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook]),
-        Step::Drop(_) | Step::Barrier(_) => None,
-    };
+    let hook = |step: usize| hook_of(hooks, phase, step);
     let timeout = |step: usize| hook(step).and_then(|hook| hook.timeout).unwrap_or_default();
-    let (behind, _) = longest(phase, |step, _| timeout(step));
+    let (behind, _) = longest(phase, timeout);
     let with_own = |step: &usize| behind[*step].saturating_add(timeout(*step));
     let first = (0..phase.steps().len()).max_by_key(with_own);
     let path = std::iter::successors(first, |&step| phase.successors(step).max_by_key(with_own));
@@ -178,15 +180,15 @@ pub(super) fn heaviest_path(hooks: &[&'static HookMeta], phase: &Graph) -> Vec<&
 }
 
 /// Returns, per step, the weight of the heaviest path behind it, without its own; and the weight of
-/// the heaviest path of all. The weight of a step may depend on what is behind it.
-fn longest(graph: &Graph, weight: impl Fn(usize, Duration) -> Duration) -> (Vec<Duration>, Duration) {
+/// the heaviest path of all.
+fn longest(graph: &Graph, weight: impl Fn(usize) -> Duration) -> (Vec<Duration>, Duration) {
     let mut behind = vec![Duration::ZERO; graph.steps().len()];
     let mut whole = Duration::ZERO;
     for step in graph.sequence().rev() {
-        let with_own = |step: usize| behind[step].saturating_add(weight(step, behind[step]));
+        let with_own = |step: usize| behind[step].saturating_add(weight(step));
         let heaviest = graph.successors(step).map(with_own).max().unwrap_or_default();
         behind[step] = heaviest;
-        whole = whole.max(heaviest.saturating_add(weight(step, heaviest)));
+        whole = whole.max(heaviest.saturating_add(weight(step)));
     }
     (behind, whole)
 }

@@ -10,6 +10,7 @@ type Hooks<'a> = &'a [&'static HookMeta];
 /// Every problem that keeps the graphs from being built.
 pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     let mut problems = one_teardown_per_hook(hooks, index);
+    told_with_the_drain(hooks, &mut problems);
     for hook in hooks {
         teardown_of_a_startup_hook(hook, &mut problems);
         needs_what_is_there(hook, &mut problems);
@@ -83,6 +84,21 @@ fn needs_its_own_signal(hook: &HookMeta, problems: &mut Vec<String>) {
             named(needed),
             signal(needed),
         ));
+    }
+}
+
+/// What is told to stop with the drain ends before those that need it would.
+fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
+    for hook in hooks {
+        let needed = hook.needs().chain(hook.before()).filter(|needed| needed.stops_with_drain());
+        for service in needed {
+            problems.push(format!(
+                "{} is told to stop when the drain begins, but {} needs it for longer; take `stop_on = \"drain\"` away, or \
+                 the dependency",
+                named(service),
+                named(hook),
+            ));
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use crate::hook::HookMeta;
 /// Number of hooks per name. Names come from the program itself: nobody could choose them to collide.
 type Counts = HashMap<&'static str, usize, foldhash::fast::RandomState>;
 
+/// Number of hooks per name and end of the path of their module.
+type Ends = HashMap<(&'static str, &'static str), usize, foldhash::fast::RandomState>;
+
 /// Gives the hooks of each name display names that are unique.
 pub(super) fn tell_apart(hooks: &mut [&'static HookMeta]) {
     let mut counts = Counts::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
@@ -15,26 +18,23 @@ pub(super) fn tell_apart(hooks: &mut [&'static HookMeta]) {
         *counts.entry(hook.name).or_default() += 1;
     }
     let is_shared = |hook: &HookMeta| counts.get(hook.name).is_some_and(|&count| count > 1);
-    let shared: Vec<_> = hooks.iter().copied().filter(|hook| is_shared(hook)).collect();
+    let mut ends = Ends::default();
+    for hook in hooks.iter().filter(|hook| is_shared(hook)) {
+        for number in 1..=segments(hook.module) {
+            *ends.entry((hook.name, last(hook.module, number))).or_default() += 1;
+        }
+    }
     for hook in hooks {
-        let of_the_name = shared.iter().filter(|other| other.name == hook.name);
-        let modules: Vec<_> = of_the_name.map(|other| other.module).collect();
-        *hook = shown_as(hook, distinct(hook.module, &modules));
+        let modules = if is_shared(hook) { distinct(hook, &ends) } else { "" };
+        *hook = shown_as(hook, modules);
     }
 }
 
-/// Returns the shortest end of the module's path that no other of these has. The whole path if each
-/// is the end of another's, and nothing if there is no other.
-fn distinct<'m>(module: &'m str, modules: &[&str]) -> &'m str {
-    if modules.is_empty() {
-        return "";
-    }
-    let is_unique = |end: &&str| {
-        let number = segments(end);
-        modules.iter().filter(|other| last(other, number) == *end).count() == 1
-    };
-    let ends = (1..=segments(module)).map(|number| last(module, number));
-    ends.into_iter().find(is_unique).unwrap_or(module)
+/// Returns the shortest end of the path of a hook's module that no other hook of the name has. The whole
+/// path if each is the end of another's.
+fn distinct(hook: &HookMeta, ends: &Ends) -> &'static str {
+    let own = (1..=segments(hook.module)).map(|number| last(hook.module, number));
+    own.into_iter().find(|end| ends[&(hook.name, *end)] == 1).unwrap_or(hook.module)
 }
 
 /// Returns the number of segments of a path.
@@ -43,7 +43,7 @@ fn segments(path: &str) -> usize {
 }
 
 /// Returns this many last segments of a path, or all of it.
-fn last(path: &str, number: usize) -> &str {
+fn last(path: &'static str, number: usize) -> &'static str {
     path.rmatch_indices("::").nth(number - 1).map_or(path, |(at, separator)| &path[at + separator.len()..])
 }
 

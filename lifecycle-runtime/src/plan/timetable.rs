@@ -7,8 +7,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::budget::{Budget, heaviest_path};
-use super::graph::{Graph, Step};
+use super::budget::{ABANDON_AFTER, Budget, heaviest_path, hook_of};
 use super::{Plan, label};
 use crate::config::StopSettings;
 use crate::event::{ScaledLimit, over_budget, readable};
@@ -25,9 +24,15 @@ pub(crate) struct Timetable {
     shutdown: Budget,
     /// Time that requests have once the listeners close, at least.
     requests: Duration,
-    /// Time that hooks of signals need which the stop finds running.
+    /// Time that hooks of signals need which the stop finds running, what they are abandoned in included.
     signals: Duration,
+    /// Set if a drain hook has no timeout.
+    has_untimed_drain_hook: bool,
 }
+
+/// Time between the last request that is cut off and the first shutdown hook, in which what was cut
+/// off is dropped.
+const LEAVING: Duration = Duration::from_millis(200);
 
 /// Time between the end of the last hook and the end of the process: the report has to fit in.
 pub(crate) fn last_words(grace: Duration) -> Duration {
@@ -43,7 +48,7 @@ impl Timetable {
         }
         let StopSettings { grace, drain_delay, .. } = settings;
         let for_hooks = grace.saturating_sub(last_words(grace));
-        let drain = for_hooks.saturating_sub(drain_delay) / 2;
+        let drain = (for_hooks.saturating_sub(drain_delay) / 2).max(grace / HOOKS_PART);
         Self::limited(plan, settings, drain, |before| {
             // What can't be cancelled is waited for in what is left, even without a server.
             let (least, most) = (grace / HOOKS_PART, grace / HOOKS_PART * (HOOKS_PART - 1));
@@ -68,9 +73,12 @@ impl Timetable {
             Some(timeout) => timeout,
             None => (grace.saturating_sub(before_close) / 2).max(quiet_window),
         };
-        let shutdown = budget(Kind::Shutdown, shutdown(before_close.saturating_add(requests)));
-        let signals = plan.of_kind(Kind::Signal).filter_map(HookMeta::timeout).max().unwrap_or_default();
-        Self { settings, drain, shutdown, requests, signals }
+        let with_leaving = requests.saturating_add(leaving(grace, serves));
+        let shutdown = budget(Kind::Shutdown, shutdown(before_close.saturating_add(with_leaving)));
+        let signals = plan.of_kind(Kind::Signal).filter_map(HookMeta::timeout).max();
+        let signals = signals.map_or(Duration::ZERO, |timeout| timeout.saturating_add(ABANDON_AFTER));
+        let has_untimed_drain_hook = plan.of_kind(Kind::Drain).any(|hook| hook.timeout.is_none());
+        Self { settings, drain, shutdown, requests, signals, has_untimed_drain_hook }
     }
 
     pub(crate) fn grace(&self) -> Duration {
@@ -95,26 +103,35 @@ impl Timetable {
         self.hooks_end().saturating_sub(self.shutdown.whole())
     }
 
-    /// Returns the moment at which the last drain hook has ended: the listeners close the drain delay
-    /// later, whatever hooks without a timeout do.
+    /// Returns the moment at which the last drain hook has ended at worst: the listeners close the
+    /// drain delay later.
     pub(crate) fn drain_hooks_end(&self) -> Duration {
-        let rest = self.drain_end().saturating_sub(self.settings.drain_delay);
-        // Requests that come while the last of them runs have as much time again.
-        self.drain.whole().max(if self.settings.serves { rest / 2 } else { rest })
+        if !self.has_untimed_drain_hook {
+            return self.drain.whole();
+        }
+        // One without a timeout leaves requests their time.
+        let others = self.settings.drain_delay.saturating_add(self.requests);
+        self.drain.whole().max(self.cut().saturating_sub(others))
     }
 
-    /// Returns the moment at which the last request is cut off at the latest; `None` without a server.
+    /// Returns the moment at which requests are cut off, whatever `drain_timeout` is.
+    pub(crate) fn cut(&self) -> Duration {
+        self.drain_end().saturating_sub(leaving(self.grace(), self.settings.serves))
+    }
+
+    /// Returns the moment at which the last request is cut off at worst; `None` without a server.
     pub(crate) fn requests_end(&self) -> Option<Duration> {
         let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
         let closed = self.drain_hooks_end().saturating_add(drain_delay);
         let end = drain_timeout.map_or(Duration::MAX, |timeout| closed.saturating_add(timeout));
-        serves.then_some(end.min(self.drain_end()))
+        serves.then_some(end.min(self.cut()))
     }
 
     /// Returns the time that the stop takes at worst, if every hook has its whole timeout.
     pub(crate) fn needed(&self) -> Duration {
-        let requests =
-            if self.settings.serves { self.requests.max(self.settings.quiet_window) } else { Duration::ZERO };
+        let StopSettings { grace, quiet_window, serves, .. } = self.settings;
+        let requests = if serves { self.requests.max(quiet_window) } else { Duration::ZERO };
+        let requests = requests.saturating_add(leaving(grace, serves));
         let drain = self.drain.needed().saturating_add(self.settings.drain_delay).saturating_add(requests);
         let hooks = drain.max(self.signals).saturating_add(self.shutdown.needed());
         hooks.saturating_add(last_words(self.grace()))
@@ -124,7 +141,9 @@ impl Timetable {
     pub(crate) fn lack(&self) -> Option<String> {
         let StopSettings { grace, drain_timeout, .. } = self.settings;
         let reserved = self.shutdown.reserved();
-        let others = self.drain.whole() + self.settings.drain_delay + self.requests + last_words(grace);
+        let others =
+            [self.settings.drain_delay, self.requests, leaving(grace, self.settings.serves), last_words(grace)];
+        let others = others.into_iter().fold(self.drain.whole(), Duration::saturating_add);
         (reserved > grace.saturating_sub(others)).then(|| {
             let requests = match drain_timeout {
                 Some(_) => "requests have `drain_timeout`",
@@ -149,15 +168,14 @@ impl Timetable {
         let hooks = phases.into_iter().flat_map(|(budget, kind)| {
             let graph = plan.graph(kind);
             graph.sequence().filter_map(move |step| {
-                let hook = hook_of(plan, graph, step)?;
+                let hook = hook_of(&plan.hooks, graph, step)?;
                 let limit = hook.timeout?;
                 let has = budget.kept(step).saturating_sub(budget.margin(step));
-                // What rounding makes of it is no news.
-                (has + Duration::from_micros(1) < limit).then_some(ScaledLimit { hook, limit, has })
+                is_less(has, limit).then_some(ScaledLimit { hook, limit, has })
             })
         });
         let signals = plan.of_kind(Kind::Signal).filter_map(|hook| {
-            let (limit, has) = (hook.timeout?, self.drain_end());
+            let (limit, has) = (hook.timeout?, self.drain_end().saturating_sub(ABANDON_AFTER));
             (has < limit).then_some(ScaledLimit { hook, limit, has })
         });
         Some(hooks.chain(signals).collect())
@@ -166,8 +184,8 @@ impl Timetable {
     /// Returns the time from the beginning of the stop that requests have at least; `None` without a
     /// server.
     pub(crate) fn requests_have(&self) -> Option<Duration> {
-        let closed = self.drain.whole() + self.settings.drain_delay;
-        self.settings.serves.then(|| (closed + self.requests).min(self.drain_end()))
+        let closed = self.drain.whole().saturating_add(self.settings.drain_delay);
+        self.settings.serves.then(|| closed.saturating_add(self.requests).min(self.cut()))
     }
 
     /// Returns the warning of a stop that may take longer than it has.
@@ -178,70 +196,90 @@ impl Timetable {
 
     /// Returns the time table as lines; none if nothing runs in the stop.
     pub(crate) fn text(&self, plan: &Plan) -> String {
-        let is_empty = [Kind::Drain, Kind::Shutdown].iter().all(|&kind| {
-            let graph = plan.graph(kind);
-            graph.sequence().all(|step| hook_of(plan, graph, step).is_none())
-        });
-        if is_empty && !self.settings.serves {
+        let rows = self.rows(plan);
+        if rows.is_empty() {
             return String::new();
         }
-        let (delay, closed) = (self.settings.drain_delay, self.drain_hooks_end() + self.settings.drain_delay);
         let mut text = "time table of the stop, from the signal, at worst\n".to_owned();
-        let mut row = |from: Duration, to: Duration, what: &str| {
+        for Row { from, to, what, .. } in rows {
             let span = format!("{} to {}", readable_moment(from), readable_moment(to));
             let _ = writeln!(text, "  {span:<20}  {what}");
-        };
-        rows(plan, Kind::Drain, &self.drain, Duration::ZERO, self.drain_hooks_end(), &mut row);
+        }
+        let span = format!("{} to {}", readable_moment(self.hooks_end()), readable_moment(self.grace()));
+        let _ = writeln!(text, "  {span:<20}  report");
+        text
+    }
+
+    /// Returns who may run from when to when, in the order of the stop.
+    pub(crate) fn rows(&self, plan: &Plan) -> Vec<Row> {
+        let row = |from, to, what: &str| Row { from, to, what: what.to_owned(), hook: None };
+        let delay = self.settings.drain_delay;
+        let (hooks_end, drain_end) = (self.drain_hooks_end(), self.drain_end());
+        let closed = hooks_end.saturating_add(delay).min(drain_end);
+        let mut rows = Vec::new();
+        for hook in plan.of_kind(Kind::Signal) {
+            let what = format!("{}, if it runs already", hook.display_name());
+            rows.push(Row { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
+        }
+        rows.extend(phase_rows(plan, Kind::Drain, &self.drain, Duration::ZERO, hooks_end));
         if !delay.is_zero() {
-            row(self.drain_hooks_end(), closed, "drain delay");
+            rows.push(row(hooks_end, closed, "drain delay"));
         }
         if let Some(end) = self.requests_end() {
-            row(Duration::ZERO, closed.min(end), "new connections");
-            row(Duration::ZERO, end, "requests");
+            rows.push(row(Duration::ZERO, closed.min(end), "new connections"));
+            rows.push(row(Duration::ZERO, end, "requests"));
         }
-        rows(plan, Kind::Shutdown, &self.shutdown, self.drain_end(), self.hooks_end(), &mut row);
-        row(self.hooks_end(), self.grace(), "report");
-        text
+        rows.extend(phase_rows(plan, Kind::Shutdown, &self.shutdown, drain_end, self.hooks_end()));
+        rows
     }
 }
 
-/// Writes a row for each hook of a phase.
-fn rows(
-    plan: &Plan,
-    kind: Kind,
-    budget: &Budget,
-    from: Duration,
-    to: Duration,
-    row: &mut impl FnMut(Duration, Duration, &str),
-) {
+/// Row of a time table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+    what: String,
+    /// Set if the row is about a hook.
+    pub(crate) hook: Option<&'static HookMeta>,
+}
+
+/// Returns a row for each hook of a phase that is to go on from and until then.
+fn phase_rows(plan: &Plan, kind: Kind, budget: &Budget, from: Duration, to: Duration) -> Vec<Row> {
     let graph = plan.graph(kind);
-    let end = |step: usize| to.saturating_sub(budget.behind(step));
     let mut begins = vec![from; graph.steps().len()];
+    let mut rows = Vec::new();
     for step in graph.sequence() {
-        let is_hook = hook_of(plan, graph, step).is_some();
+        let hook = hook_of(&plan.hooks, graph, step);
+        let end = to.saturating_sub(budget.behind(step));
         // What takes no time of its own passes on from when it may begin.
-        let over = if is_hook { end(step) } else { begins[step] };
+        let over = if hook.is_some() { end } else { begins[step] };
         for next in graph.successors(step) {
             begins[next] = begins[next].max(over);
         }
-        let Some(hook) = hook_of(plan, graph, step) else { continue };
+        let Some(hook) = hook else { continue };
         let has = budget.kept(step).saturating_sub(budget.margin(step));
         let limit = match hook.timeout {
-            Some(limit) if has + Duration::from_micros(1) < limit => {
-                format!(", at least {} of its {}", readable(has), readable(limit))
-            }
-            Some(limit) => format!(", timeout {}", readable(limit)),
-            None => format!(", no timeout, at least {}", readable(has)),
+            Some(limit) if is_less(has, limit) => format!("at least {} of its {}", readable(has), readable(limit)),
+            Some(limit) => format!("timeout {}", readable(limit)),
+            None => format!("no timeout, at least {}", readable(has)),
         };
-        row(begins[step], end(step), &format!("{}{limit}", label(&plan.hooks, graph.steps()[step])));
+        let is_told = kind == Kind::Shutdown && hook.stops_with_drain();
+        let from = if is_told { Duration::ZERO } else { begins[step] };
+        let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
+        rows.push(Row { from, to: end, what, hook: Some(hook) });
     }
+    rows
 }
 
-fn hook_of(plan: &Plan, graph: &Graph, step: usize) -> Option<&'static HookMeta> {
-    match graph.steps()[step] {
-        Step::Run(hook) | Step::Stop(hook) => Some(plan.hooks[hook]),
-        Step::Drop(_) | Step::Barrier(_) => None,
-    }
+/// Returns the time in which what was cut off is dropped.
+fn leaving(grace: Duration, serves: bool) -> Duration {
+    if serves { LEAVING.min(grace / 20) } else { Duration::ZERO }
+}
+
+/// Returns whether a time is less than a limit, and not by rounding.
+fn is_less(time: Duration, limit: Duration) -> bool {
+    time.saturating_add(Duration::from_micros(1)) < limit
 }
 
 fn readable_moment(moment: Duration) -> String {

@@ -1,7 +1,8 @@
 //! Tasks that request handlers leave running: named after their requests, awaited in the drain, and
 //! counted.
 
-use std::future::{Ready, ready};
+use std::convert::Infallible;
+use std::future::{Ready, pending, ready};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use futures_util::future::FutureExt;
 use slab::Slab;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::extract::of_the_framework;
@@ -32,7 +33,8 @@ const LEAVING: Duration = Duration::from_millis(100);
 ///
 /// A task has the time of a request: until the shutdown hooks begin, or `drain_timeout`. One that has
 /// not ended then, or at a second signal, is cancelled at its next await and counts as cut off: the report
-/// names it by its request, and the exit code is 3. Nothing is torn down that it uses before it has ended.
+/// names it by its request, and the exit code is 3. Nothing that it uses is torn down before it has ended, unless
+/// it blocks its thread.
 /// A panic ends the task only; it is counted, and its message is on stderr.
 ///
 /// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with its
@@ -81,7 +83,7 @@ impl BackgroundTasks {
         Self { set, request: Request { method: Method::GET, path: None } }
     }
 
-    /// Runs a task beside the request, and after it.
+    /// Runs a task beside the request, and after it. Once the servers are closed it is not begun.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let entry = TaskEntry::new(&self.set, self.request.clone());
         let over = self.set.0.over.clone();
@@ -161,16 +163,28 @@ impl TaskSet {
         let _ = self.0.alive.subscribe().wait_for(|number| *number == 0).await;
     }
 
-    /// Waits until no task is left, or `limit` is over: then those that are left are cut off.
-    pub(crate) async fn finish(&self, limit: impl Future<Output = ()>) {
+    /// Waits until those who spawn tasks are done, and no task is left. Those that are left when `limit`
+    /// is over are cut off. No task begins after that.
+    pub(crate) async fn finish(&self, spawning: impl Future<Output = ()>, limit: impl Future<Output = ()>) {
+        let ended = async {
+            spawning.await;
+            tokio::select! {
+                () = self.none_left() => {}
+                // What blocks its thread goes on.
+                () = async { self.0.over.cancelled().await; sleep(LEAVING).await } => {}
+            }
+        };
+        let cut = async {
+            limit.await;
+            self.cut();
+            pending::<Infallible>().await
+        };
         tokio::select! {
             biased;
-            () = self.none_left() => {}
-            () = limit => {
-                self.cut();
-                let _ = timeout(LEAVING, self.none_left()).await;
-            }
+            () = ended => {}
+            never = cut => match never {},
         }
+        self.cut();
     }
 
     /// Counts what is open as cut off, and cancels it.
@@ -264,10 +278,8 @@ impl Drop for TaskEntry {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{App, HttpResponse, post, test};
-    use tokio::time::sleep;
-
     use super::*;
+    use actix_web::{App, HttpResponse, post, test};
 
     #[post("/orders")]
     async fn order(tasks: BackgroundTasks, millis: String) -> HttpResponse {
@@ -294,7 +306,7 @@ mod tests {
     async fn tasks_are_awaited_and_those_that_do_not_end_are_cut_off_and_named() {
         let set = tasks(&["10", "20", "3000"]).await;
         assert!(set.now().is_some_and(|text| text.starts_with("3 tasks: of POST /orders ")), "{:?}", set.now());
-        set.finish(sleep(Duration::from_secs(1))).await;
+        set.finish(async {}, sleep(Duration::from_secs(1))).await;
         let counts = set.counts();
         assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (2, 1, 0));
         assert!(counts.cut[0].starts_with("POST /orders "), "{:?}", counts.cut);
@@ -304,7 +316,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_panic_ends_one_task() {
         let set = tasks(&["soon", "10"]).await;
-        set.finish(std::future::pending()).await;
+        set.finish(async {}, pending()).await;
         let counts = set.counts();
         assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (1, 0, 1));
         assert!(counts.last_panic.is_some_and(|text| text.starts_with("POST /orders ")));

@@ -55,7 +55,7 @@ impl Guard {
         let signals = heard.transpose()?;
         let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
-        Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace })
+        Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace_or_default() })
     }
 
     /// Takes in the run: now the signals of its hooks are heard as well.

@@ -12,7 +12,7 @@ use super::stage::{Play, Played};
 use crate::config::Config;
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
-use crate::plan::{Timetable, sample};
+use crate::plan::{Plan, Timetable, sample};
 
 /// What a hook does.
 fn behaviour() -> impl Strategy<Value = String> {
@@ -158,6 +158,22 @@ fn check(plan: &str, played: &Played, limit: Duration, is_enough: bool) -> Resul
     Ok(())
 }
 
+/// No hook of the stop has ended later than the time table says. Timers go off by the millisecond, and what is
+/// cancelled has a moment to hear of it.
+fn check_table(plan: &Plan, played: &Played) -> Result<(), TestCaseError> {
+    const MOMENTS: Duration = Duration::from_millis(25);
+    let Some(&began) = played.times("ready").first() else { return Ok(()) };
+    for row in plan.timetable().rows(plan) {
+        let Some(hook) = row.hook else { continue };
+        let ended = played.report.hooks.iter().find(|ended| ended.hook == hook && !ended.is_drop);
+        let Some(ended) = ended else { continue };
+        let at = ended.ended_at.saturating_sub(began);
+        prop_assert!(at <= row.to + MOMENTS, "{} ended at {:?}, and has until {:?}", hook.name(), at, row.to);
+        prop_assert!(row.from <= row.to, "{} has {:?} to {:?}", hook.name(), row.from, row.to);
+    }
+    Ok(())
+}
+
 /// It ended once if it began, was told at most once, and nothing that it uses was torn down before.
 fn check_service(
     service: &HookMeta,
@@ -207,6 +223,15 @@ proptest! {
         planned.assert_stops_within(grace);
         let played = play(Play::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short")).drain_delay(delay));
         check(&plan, &played, grace, true)?;
+        check_table(&planned, &played)?;
+    }
+
+    #[test]
+    fn every_hook_of_the_stop_has_ended_when_the_time_table_says((plan, does) in scene(), grace in 1_000_u64..6_000) {
+        let settings = Config { grace: Duration::from_millis(grace), ..Config::default() }.stop_settings(false);
+        let planned = sample::plan(&plan).expect("valid").with_settings(settings);
+        let played = play(Play::new(&plan, &does).grace(grace));
+        check_table(&planned, &played)?;
     }
 
     #[test]

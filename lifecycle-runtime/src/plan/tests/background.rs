@@ -164,6 +164,10 @@ drain
   nothing
 stop
   nothing
+time table of the stop, from the signal, at worst
+  0 s to 24.8 s         log, if it runs already
+  0 s to 24.8 s         reload, if it runs already
+  24.8 s to 25 s        report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
     let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
