@@ -231,8 +231,9 @@ impl Observer for Console {
             Event::StartInterrupted { .. } => {
                 self.memory().is_interrupted = true;
             }
-            Event::StopRepeated { signal } => {
-                self.tell(Paint::Plain, &format!("{signal}: stopping already; again to hurry"));
+            Event::StopRepeated { signal, is_hurried } => {
+                let next = if *is_hurried { "exit at once" } else { "hurry" };
+                self.tell(Paint::Plain, &format!("{signal}: stopping already; again to {next}"));
             }
             Event::LateFailure { error } => self.tell(Paint::Bad, &format!("the program failed: {error}")),
             Event::StopBegun { cause, grace, requests } => {

@@ -106,6 +106,8 @@ pub enum Event {
     StopRepeated {
         /// The signal's name.
         signal: &'static str,
+        /// Set if the stop had been hurried before: then the next one exits at once.
+        is_hurried: bool,
     },
     /// [`StopHandle::fail`](crate::StopHandle::fail) was called after the stop had been asked for
     /// otherwise.

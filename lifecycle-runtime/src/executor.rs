@@ -308,7 +308,11 @@ impl Executor {
                     return false;
                 }
                 if !time.is_worth_beginning(step, share, now) {
-                    self.events.emit(&Event::HookEnded { hook, outcome: Outcome::NotBegun, took: Duration::ZERO });
+                    self.events.emit(&Event::HookEnded {
+                        hook,
+                        outcome: Outcome::NotBegun { is_blocked: false },
+                        took: Duration::ZERO,
+                    });
                     return false;
                 }
                 self.begin(crew, step, hook, share);

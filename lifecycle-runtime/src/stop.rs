@@ -83,6 +83,8 @@ pub(crate) struct Progress {
     pub(crate) deadline: Option<Instant>,
     /// When hooks that had begun before the stop are cancelled; known once that has begun.
     pub(crate) last_call: Option<Instant>,
+    /// When requests are cut off; known once the stop has begun.
+    pub(crate) cut: Option<Instant>,
 }
 
 /// Order to a service, and the moment until which it has time to obey.
@@ -136,24 +138,40 @@ pub struct Stop {
     orders: Option<watch::Receiver<Orders>>,
     /// Of a hook: when its own time is up.
     until: Option<Instant>,
-    /// Set if it is one that begins before the stop.
-    is_of_start: bool,
+    share: Share,
+}
+
+/// Part of a run's time that belongs to whoever has a stop signal.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// All of it.
+    Whole,
+    /// That of hooks that begin before the stop.
+    BeforeStop,
+    /// That of requests.
+    Requests,
 }
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress, orders: None, until: None, is_of_start: false }
+        Self { progress, orders: None, until: None, share: Share::Whole }
     }
 
     /// That of a service, which hears these orders.
     pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
-        Self { progress: self.progress.clone(), orders: Some(orders), until: None, is_of_start: false }
+        Self { progress: self.progress.clone(), orders: Some(orders), until: None, share: Share::Whole }
     }
 
     /// Returns that of a hook whose own time is up then, if it has any, and which may begin before the
     /// stop.
     pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
-        Self { until, is_of_start, ..self.clone() }
+        let share = if is_of_start { Share::BeforeStop } else { Share::Whole };
+        Self { until, share, ..self.clone() }
+    }
+
+    /// Returns that of a request.
+    pub(crate) fn of_request(&self) -> Self {
+        Self { share: Share::Requests, ..self.clone() }
     }
 
     /// A stop signal that never fires, for unit tests of hooks.
@@ -222,9 +240,9 @@ impl Stop {
     }
 
     /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its share
-    /// of the stop, or that of the start or the stop as a whole, whichever comes first. `None` without any
-    /// of these: in a request handler, a hook of a signal without a `timeout` or a service, until the stop
-    /// begins.
+    /// of the stop (in a request handler that of requests), or that of the start or the stop as a whole,
+    /// whichever comes first. `None` without any of these: in a request handler, a hook of a signal
+    /// without a `timeout` or a service, until the stop begins.
     ///
     /// A hook that tries again and again knows by it when to give up:
     ///
@@ -249,8 +267,12 @@ impl Stop {
     pub fn time_left(&self) -> Option<Duration> {
         let of_service = self.orders.as_ref().and_then(|orders| orders.borrow().until);
         let progress = *self.progress.borrow();
-        let last_call = progress.last_call.filter(|_| self.is_of_start);
-        let ends = [self.until, of_service, last_call, progress.deadline];
+        let of_share = match self.share {
+            Share::Whole => None,
+            Share::BeforeStop => progress.last_call,
+            Share::Requests => progress.cut,
+        };
+        let ends = [self.until, of_service, of_share, progress.deadline];
         let end = ends.into_iter().flatten().min()?;
         Some(end.saturating_duration_since(Instant::now()))
     }

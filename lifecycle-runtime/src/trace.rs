@@ -91,7 +91,9 @@ pub(crate) fn tell(event: &Event) -> Told {
         Event::AdminListening { url } => told!(info INFO "probes are answered", url),
         Event::StartFailed { reason } => start_failed(reason, None),
         Event::StartInterrupted { cause } => told!(info INFO "stopped during the start", %cause),
-        Event::StopRepeated { signal } => told!(info INFO "stopping already", signal),
+        Event::StopRepeated { signal, is_hurried } => {
+            told!(info INFO "stopping already", signal, is_hurried)
+        }
         Event::LateFailure { error } => told!(error ERROR "the program failed", error),
         Event::StopBegun { cause, grace, requests } if cause.is_wanted() => {
             told!(info INFO "stop begins", %cause, ?grace, ?requests)
@@ -108,9 +110,10 @@ pub(crate) fn tell(event: &Event) -> Told {
             let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
             let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
             let finished_tasks = tasks.finished;
+            let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
             told!(
-                info INFO "drained", finished, cut, refused, failed, panicked, unaccepted, workers_left, finished_tasks,
-                tasks_cut, tasks_panicked, ?took
+                info INFO "drained", finished, cut, refused, failed, panicked, abandoned, connections_cut, unaccepted,
+                workers_left, finished_tasks, tasks_cut, tasks_panicked, ?took
             )
         }
         Event::BudgetExceeded { needed, grace, requests, limits } => {

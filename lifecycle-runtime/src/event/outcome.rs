@@ -46,8 +46,12 @@ pub enum Outcome {
         /// Set if it ended then. If not, it was abandoned, and may still be running.
         ended: bool,
     },
-    /// It did not run: no time was left that would have been worth beginning in.
-    NotBegun,
+    /// It did not run.
+    NotBegun {
+        /// Set if no thread took it up in its time: those of the async runtime, or of the blocking pool, were all
+        /// blocked. Otherwise no time was left that would have been worth beginning in.
+        is_blocked: bool,
+    },
     /// It did not run.
     Skipped {
         /// The hook that had not started and that it depends on.
@@ -74,7 +78,7 @@ impl Outcome {
     /// Returns whether the run is less than clean for it.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun)
+        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun { .. })
     }
 
     /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
@@ -113,7 +117,10 @@ impl fmt::Display for Outcome {
             }
             Self::Cancelled { ended: true } => f.write_str("was cancelled"),
             Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
-            Self::NotBegun => f.write_str("did not run: the grace period was over"),
+            Self::NotBegun { is_blocked: false } => f.write_str("did not run: the grace period was over"),
+            Self::NotBegun { is_blocked: true } => {
+                f.write_str("did not run: every thread that could have run it was blocked, see what did not end")
+            }
             Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
         }
     }

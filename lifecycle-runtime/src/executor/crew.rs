@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -60,6 +62,8 @@ struct Running {
     cancelled: Option<Reason>,
     /// Set if it learns from `Stop` that it should end.
     takes_stop: bool,
+    /// Set once a thread has taken it up; `None` of a service, whose supervisor tells.
+    is_taken_up: Option<Arc<AtomicBool>>,
 }
 
 /// What something is cancelled by.
@@ -119,14 +123,17 @@ impl Crew {
     /// Starts a task, which has this time.
     pub(crate) fn begin(&mut self, step: usize, hook: &'static HookMeta, task: Task, now: Instant, time: Time) {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
+        let is_taken_up = Arc::<AtomicBool>::default();
+        let taken_up = Arc::clone(&is_taken_up);
         let span = tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
+                taken_up.store(true, Ordering::Relaxed);
                 end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
-            Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end }, span),
+            Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end, taken_up }, span),
         };
-        self.enlist(step, Hold::Task(handle), now, time, hook.takes_stop());
+        self.enlist(step, Hold::Task(handle), now, time, hook.takes_stop(), Some(is_taken_up));
     }
 
     /// Waits for a service, which somebody else runs, to come to something in time. Who runs it tells the listener.
@@ -138,7 +145,7 @@ impl Crew {
         time: Time,
     ) -> Listener {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        self.enlist(step, Hold::Service(orders), now, time, false);
+        self.enlist(step, Hold::Service(orders), now, time, false, None);
         Box::new(|how| match how {
             services::End::Itself(result) => end.tell(End::Itself(result.map(|()| Value::new(())))),
             services::End::Cancelled => end.tell(End::Cancelled),
@@ -150,9 +157,18 @@ impl Crew {
         self.count > 0
     }
 
-    fn enlist(&mut self, step: usize, hold: Hold, now: Instant, time: Time, takes_stop: bool) {
+    fn enlist(
+        &mut self,
+        step: usize,
+        hold: Hold,
+        now: Instant,
+        time: Time,
+        takes_stop: bool,
+        is_taken_up: Option<Arc<AtomicBool>>,
+    ) {
         let Time { end, limit, gone } = time;
-        self.running[step] = Some(Running { began: now, due: end, limit, gone, hold, cancelled: None, takes_stop });
+        let running = Running { began: now, due: end, limit, gone, hold, cancelled: None, takes_stop, is_taken_up };
+        self.running[step] = Some(running);
         self.count += 1;
         self.wake_at(end);
     }
@@ -299,6 +315,7 @@ struct Watched {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
     end: Messenger,
+    taken_up: Arc<AtomicBool>,
 }
 
 impl Future for Watched {
@@ -306,6 +323,7 @@ impl Future for Watched {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let hook = self.hook;
+        self.taken_up.store(true, Ordering::Relaxed);
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| usable(end, hook))));
         self.end.how = End::Itself(match polled {
@@ -365,7 +383,9 @@ impl Hold {
 
 impl Running {
     fn stopped(&self, ended: bool) -> Outcome {
+        let is_taken_up = self.is_taken_up.as_ref().is_none_or(|is_taken_up| is_taken_up.load(Ordering::Relaxed));
         match self.cancelled {
+            _ if !ended && !is_taken_up => Outcome::NotBegun { is_blocked: true },
             Some(Reason::TimedOut) => Outcome::TimedOut { limit: self.limit, ended },
             // Nobody but the crew holds the handle: without a reason of its own the runtime itself is shutting down.
             Some(Reason::GivenUp) | None => Outcome::Cancelled { ended },

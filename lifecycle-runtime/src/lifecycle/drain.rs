@@ -94,6 +94,7 @@ impl Stage<'_> {
         let Run { config, .. } = self.run;
         let last = self.moment(self.timetable.cut());
         let cut = config.drain_timeout.map_or(last, |timeout| last.min(Instant::now() + timeout));
+        self.run.progress.send_modify(|progress| progress.cut = Some(cut));
         let times = DrainTimes { quiet: config.quiet_window, cut, leave: self.drain_end() };
         let mut drained = vec![Traffic::default(); serving.len()];
         let drains = drained.iter_mut().zip(serving).map(|(traffic, server)| {

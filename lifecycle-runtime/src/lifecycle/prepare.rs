@@ -37,8 +37,8 @@ enum Refusal {
     Error(u8, String),
     /// The stop was asked for.
     Stopped(StopCause),
-    /// The plan was printed instead, or could not be.
-    Printed(bool),
+    /// The plan was printed instead, or could not be; with the reason for which it would be refused.
+    Printed(bool, Option<String>),
 }
 
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
@@ -106,9 +106,14 @@ impl Refusal {
                 complain(&format!("start failed: {cause}"));
                 (1, cause.to_string())
             }
-            Self::Printed(is_whole) => {
+            Self::Printed(is_whole, refused) => {
                 let text = "the plan was printed instead, as LIFECYCLE_PLAN says";
-                return Box::new(Report::not_begun(u8::from(!is_whole), text.to_owned()));
+                let exit = if refused.is_some() { 2 } else { u8::from(!is_whole) };
+                if let Some(reason) = refused {
+                    complain(&reason);
+                    console.flushed(LAST_WORDS).await;
+                }
+                return Box::new(Report::not_begun(exit, text.to_owned()));
             }
         };
         let why = if exit == 0 { format!("{error}: ") } else { String::new() };
@@ -148,16 +153,15 @@ async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHa
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     let plan = lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
+    let timetable = plan.timetable();
+    let strict = || timetable.warning(&plan).filter(|_| config.strict_budget);
+    let refused = timetable.lack().or_else(|| Some(format!("{}; strict_budget is on", strict()?)));
     if let Some(format) = config.plan {
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
-        return Err(Refusal::Printed(printed.is_ok()));
+        return Err(Refusal::Printed(printed.is_ok(), refused));
     }
-    let timetable = plan.timetable();
-    if let Some(lack) = timetable.lack() {
-        return Err(Refusal::Error(2, lack));
-    }
-    if let Some(warning) = timetable.warning(&plan).filter(|_| config.strict_budget) {
-        return Err(Refusal::Error(2, format!("{warning}; strict_budget is on")));
+    if let Some(reason) = refused {
+        return Err(Refusal::Error(2, reason));
     }
     let exceeded = timetable.scaled(&plan).map(|limits| Event::BudgetExceeded {
         needed: timetable.needed(),

@@ -38,9 +38,9 @@ impl Stage<'_> {
                     told = true;
                     self.run.events.emit(&Event::Hurried);
                 }
-                signal = late_signal(&mut signals), if !repeated => {
+                (signal, is_hurried) = late_signal(&mut signals), if !repeated => {
                     repeated = true;
-                    self.run.events.emit(&Event::StopRepeated { signal });
+                    self.run.events.emit(&Event::StopRepeated { signal, is_hurried });
                 }
                 () = pause => {
                     let on = self.run.live.waits();

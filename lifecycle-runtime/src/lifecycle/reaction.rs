@@ -32,12 +32,14 @@ pub(crate) struct Reactions {
     stops: usize,
     /// When the last signal arrived that stops.
     last: Option<Instant>,
+    /// When the last one did that counted.
+    counted: Option<Instant>,
     one_signal: Duration,
 }
 
 impl Reactions {
     pub(crate) fn new(handle: StopHandle, inbox: Inbox) -> Self {
-        Self { handle, inbox, stops: 0, last: None, one_signal: ONE_SIGNAL }
+        Self { handle, inbox, stops: 0, last: None, counted: None, one_signal: ONE_SIGNAL }
     }
 
     /// Takes each signal for one of its own, however close to the one before.
@@ -54,15 +56,21 @@ impl Reactions {
         if !stops {
             return Reaction::Nothing;
         }
-        let since = self.last.replace(now).map(|last| now.saturating_duration_since(last));
-        if since.is_some_and(|since| since < self.one_signal) {
+        let since = |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
+        let (since_last, since_counted) = (since(self.last.replace(now)), since(self.counted));
+        // What skips hooks has to stand alone: no burst is to do it.
+        let pause = if self.stops == 2 { since_last } else { since_counted };
+        if pause.is_some_and(|pause| pause < self.one_signal) {
             return Reaction::Repeated;
         }
+        self.counted = Some(now);
         self.stops += 1;
         match self.stops {
             1 => {
                 if !self.handle.ask(StopCause::Signal(name)) {
-                    self.handle.note_signal(name);
+                    let is_hurried = self.handle.asked().borrow().hurry;
+                    self.stops += usize::from(is_hurried);
+                    self.handle.note_signal(name, is_hurried);
                 }
             }
             2 => self.handle.hurry(),
@@ -88,10 +96,11 @@ mod tests {
         use Reaction::{Exit, Repeated, Stop};
         assert_eq!(reactions(&[0, 5, 50, 499]), [Stop, Repeated, Repeated, Repeated]);
         assert_eq!(reactions(&[0, 500, 1_000]), [Stop, Stop, Exit]);
-        // However long a burst is, it forces nothing.
+        // A key that is pressed again and again hurries, and however long a burst is, it skips no hook.
         let burst: Vec<_> = (0..100).map(|number| number * 100).collect();
-        assert_eq!(reactions(&burst).iter().filter(|&&reaction| reaction != Repeated).count(), 1);
-        assert_eq!(reactions(&[0, 600, 700, 1_199, 1_699]), [Stop, Stop, Repeated, Repeated, Exit]);
+        let counted: Vec<_> = reactions(&burst).into_iter().filter(|reaction| *reaction != Repeated).collect();
+        assert_eq!(counted, [Stop, Stop]);
+        assert_eq!(reactions(&[0, 300, 600, 900, 1_399, 1_899]), [Stop, Repeated, Stop, Repeated, Repeated, Exit]);
     }
 
     #[test]
@@ -102,6 +111,17 @@ mod tests {
         reactions.react("SIGTERM", true, Instant::now());
         let asked = handle.asked();
         let asked = asked.borrow();
-        assert_eq!((asked.late_signal, asked.hurry), (Some("SIGTERM"), false));
+        assert_eq!((asked.late_signal, asked.hurry), (Some(("SIGTERM", false)), false));
+    }
+
+    #[test]
+    fn the_first_signal_after_a_stop_that_the_program_has_hurried_leaves_one_to_exit() {
+        let handle = StopHandle::new();
+        handle.hurry();
+        let mut reactions = Reactions::new(handle.clone(), Inbox::default());
+        let began = Instant::now();
+        assert_eq!(reactions.react("SIGTERM", true, began), Reaction::Stop);
+        assert_eq!(handle.asked().borrow().late_signal, Some(("SIGTERM", true)));
+        assert_eq!(reactions.react("SIGTERM", true, began + ONE_SIGNAL), Reaction::Exit);
     }
 }

@@ -244,6 +244,7 @@ impl Stage<'_> {
         self.run.progress.send_modify(|progress| {
             // What is printed at the end has to fit in as well.
             progress.deadline = Some(from + self.timetable.hooks_end());
+            progress.cut = self.timetable.requests_end().map(|cut| from + cut);
             progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
             progress.state = next;
         });

@@ -2,7 +2,7 @@
 //!
 //! A hook keeps its `timeout`, or a small share if it has none, and a margin in which it is
 //! abandoned if it doesn't end then. Where that doesn't fit into the time of the phase, every hook
-//! keeps its `reserve` and the same part of the rest. A step may run until what is left is just what
+//! keeps its `reserve`, or a least share, and the same part of the rest. A step may run until what is left is just what
 //! the steps behind it keep; what a step doesn't use flows on to the next.
 
 use std::time::Duration;
@@ -15,6 +15,9 @@ const UNTIMED_SHARE: Duration = Duration::from_secs(1);
 
 /// Part of the grace period that hooks without a `timeout` keep at most, all together along one path.
 const UNTIMED_PART: u32 = 5;
+
+/// Part of the grace period that hooks keep however much has to be scaled, all together along one path.
+const LEAST_PART: u32 = 20;
 
 /// Longest time that a cancelled hook has to end before it is abandoned.
 pub(crate) const ABANDON_AFTER: Duration = Duration::from_millis(100);
@@ -36,28 +39,30 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Shares out the time of a phase, at most `most`. The process ends with the last phase: there
-    /// a step that nothing follows needs no margin.
+    /// Shares out the time of a phase, at most `most`. `before` is the time until the last phase begins
+    /// at the earliest if requests need theirs; `None` of another phase. The process ends with the last:
+    /// there a step that nothing follows needs no margin.
     pub(super) fn new(
         hooks: &[&'static HookMeta],
         phase: &Graph,
         grace: Duration,
         most: Duration,
-        is_last: bool,
+        before: Option<Duration>,
     ) -> Self {
-        let claims = Claims::new(hooks, phase, grace, is_last);
+        let claims = Claims::new(hooks, phase, grace, before);
         let (_, needed) = longest(phase, |step| claims.full(step));
         let (_, reserved) = longest(phase, |step| claims.reserved(step));
+        let (_, least) = longest(phase, |step| claims.least(step));
         // The path of a sum is no longer than the sum of the paths: this part of the rest fits.
         let part = if needed <= most {
             1.0
         } else {
-            let rest = needed.saturating_sub(reserved).as_secs_f64();
-            most.saturating_sub(reserved).as_secs_f64() / rest.max(f64::MIN_POSITIVE)
+            let rest = needed.saturating_sub(least).as_secs_f64();
+            most.saturating_sub(least).as_secs_f64() / rest.max(f64::MIN_POSITIVE)
         };
         let kept = |step| {
-            let (full, reserved) = (claims.full(step), claims.reserved(step));
-            if part >= 1.0 { full } else { reserved + full.saturating_sub(reserved).mul_f64(part) }
+            let (full, least) = (claims.full(step), claims.least(step));
+            if part >= 1.0 { full } else { least + full.saturating_sub(least).mul_f64(part) }
         };
         let steps = || 0..phase.steps().len();
         let (behind, whole) = longest(phase, kept);
@@ -65,7 +70,7 @@ impl Budget {
             kept: steps().map(kept).collect(),
             margins: steps().map(|step| claims.margin(step, kept(step))).collect(),
             behind,
-            whole: whole.min(most.max(reserved)),
+            whole: whole.min(most.max(least)),
             needed,
             reserved,
         }
@@ -108,23 +113,29 @@ struct Claims<'p> {
     phase: &'p Graph,
     /// Time that a hook without a `timeout` keeps.
     untimed: Duration,
+    /// Time that each hook keeps however much has to be scaled, unless it asks for less.
+    least: Duration,
     /// Per step, whether a hook waits for it: then it needs a margin.
     is_awaited: Vec<bool>,
+    /// Time that services have had which were told with the drain.
+    head_start: Duration,
 }
 
 impl<'p> Claims<'p> {
-    fn new(hooks: &'p [&'static HookMeta], phase: &'p Graph, grace: Duration, is_last: bool) -> Self {
+    fn new(hooks: &'p [&'static HookMeta], phase: &'p Graph, grace: Duration, before: Option<Duration>) -> Self {
         let count = |is_counted: bool| Duration::from_secs(u64::from(is_counted));
-        let (hooks_behind, _) = longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
+        let (hooks_behind, path) = longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
         // Along the path with the most of them.
         let is_untimed = |step| hook_of(hooks, phase, step).is_some_and(|hook| hook.timeout.is_none());
         let (_, most) = longest(phase, |step| count(is_untimed(step)));
-        let most = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
+        let number = |hooks: Duration| u32::try_from(hooks.as_secs()).unwrap_or(u32::MAX).max(1);
         Self {
             hooks,
             phase,
-            untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / most.max(1)),
-            is_awaited: hooks_behind.iter().map(|behind| !is_last || !behind.is_zero()).collect(),
+            untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / number(most)),
+            least: grace / LEAST_PART / number(path),
+            is_awaited: hooks_behind.iter().map(|behind| before.is_none() || !behind.is_zero()).collect(),
+            head_start: before.unwrap_or_default(),
         }
     }
 
@@ -136,10 +147,16 @@ impl<'p> Claims<'p> {
     fn full(&self, step: usize) -> Duration {
         let Some(hook) = self.hook(step) else { return Duration::ZERO };
         let own = hook.timeout.map_or(self.untimed, |timeout| self.with_margin(step, timeout));
-        own.max(self.reserved(step))
+        let head_start = if hook.stops_with_drain() { self.head_start } else { Duration::ZERO };
+        own.saturating_sub(head_start).max(self.reserved(step))
     }
 
-    /// Returns the time that a step keeps whatever else there is.
+    /// Returns the time that a step keeps however much has to be scaled.
+    fn least(&self, step: usize) -> Duration {
+        self.least.max(self.reserved(step)).min(self.full(step))
+    }
+
+    /// Returns the time that a step has reserved.
     fn reserved(&self, step: usize) -> Duration {
         let reserve = self.hook(step).and_then(|hook| hook.reserve);
         reserve.map_or(Duration::ZERO, |reserve| self.with_margin(step, reserve))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Plan;
 use super::render::listed;
+use super::{Plan, timetable};
 use crate::hook::HookMeta;
 
 impl Plan {
@@ -31,6 +31,14 @@ impl Serialize for Whole<'_> {
             let step = |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };
             map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
         }
+        let row = |row: timetable::Row| Row {
+            what: row.what,
+            hook: row.hook.map(HookMeta::path),
+            from_ms: millis(row.from),
+            to_ms: millis(row.to),
+        };
+        let rows = plan.timetable().rows(plan).into_iter().map(row);
+        map.serialize_entry("time_table", &rows.collect::<Vec<_>>())?;
         map.end()
     }
 }
@@ -39,6 +47,15 @@ impl Serialize for Whole<'_> {
 struct Step {
     step: String,
     after: Vec<String>,
+}
+
+/// Who may run from when to when in a stop, at worst.
+#[derive(serde::Serialize)]
+struct Row {
+    what: String,
+    hook: Option<String>,
+    from_ms: u64,
+    to_ms: u64,
 }
 
 #[derive(serde::Serialize)]

@@ -325,4 +325,7 @@ fn the_plan_is_readable_in_every_format() {
     assert_eq!(json["ready"], serde_json::json!([{ "step": "announce", "after": [] }]));
     assert_eq!(json["drain"][1], serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] }));
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
+    let row =
+        serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_750, "to_ms": 24_750 });
+    assert_eq!(json["time_table"][3], row);
 }

@@ -65,8 +65,7 @@ impl Timetable {
         shutdown: impl FnOnce(Duration) -> Duration,
     ) -> Self {
         let StopSettings { grace, drain_delay, drain_timeout, quiet_window, serves } = settings;
-        let budget = |kind, most| Budget::new(&plan.hooks, plan.graph(kind), grace, most, kind == Kind::Shutdown);
-        let drain = budget(Kind::Drain, drain);
+        let drain = Budget::new(&plan.hooks, plan.graph(Kind::Drain), grace, drain, None);
         let before_close = drain.whole().saturating_add(drain_delay);
         let requests = match drain_timeout {
             _ if !serves => Duration::ZERO,
@@ -74,7 +73,8 @@ impl Timetable {
             None => (grace.saturating_sub(before_close) / 2).max(quiet_window),
         };
         let with_leaving = requests.saturating_add(leaving(grace, serves));
-        let shutdown = budget(Kind::Shutdown, shutdown(before_close.saturating_add(with_leaving)));
+        let before = before_close.saturating_add(with_leaving);
+        let shutdown = Budget::new(&plan.hooks, plan.graph(Kind::Shutdown), grace, shutdown(before), Some(before));
         let signals = plan.of_kind(Kind::Signal).filter_map(HookMeta::timeout).max();
         let signals = signals.map_or(Duration::ZERO, |timeout| timeout.saturating_add(ABANDON_AFTER));
         let has_untimed_drain_hook = plan.of_kind(Kind::Drain).any(|hook| hook.timeout.is_none());
@@ -184,8 +184,10 @@ impl Timetable {
     /// Returns the time from the beginning of the stop that requests have at least; `None` without a
     /// server.
     pub(crate) fn requests_have(&self) -> Option<Duration> {
-        let closed = self.drain.whole().saturating_add(self.settings.drain_delay);
-        self.settings.serves.then(|| closed.saturating_add(self.requests).min(self.cut()))
+        let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
+        // Drain hooks may end at once.
+        let least = drain_timeout.map_or(Duration::MAX, |timeout| drain_delay.saturating_add(timeout));
+        serves.then(|| least.min(self.cut()))
     }
 
     /// Returns the warning of a stop that may take longer than it has.
@@ -239,7 +241,7 @@ impl Timetable {
 pub(crate) struct Row {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
-    what: String,
+    pub(crate) what: String,
     /// Set if the row is about a hook.
     pub(crate) hook: Option<&'static HookMeta>,
 }

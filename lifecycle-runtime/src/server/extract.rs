@@ -53,7 +53,7 @@ impl FromRequest for Stop {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(extract(request))
+        ready(extract(request).map(|stop: Self| stop.of_request()))
     }
 }
 
@@ -85,4 +85,38 @@ fn refused<T>(request: &HttpRequest, reason: &str) -> Error {
     tracing::error!("{method} {path}: can't extract `{}`: {reason}", std::any::type_name::<T>());
     // The client learns nothing of the inside.
     ErrorInternalServerError("internal server error")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use actix_web::{App, test, web};
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::state::State;
+    use crate::stop::Progress;
+
+    async fn left(stop: Stop) -> String {
+        format!("{:?}", stop.time_left().map(|left| left.as_millis()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_hears_how_much_time_requests_have() {
+        let (progress, observed) = watch::channel(Progress::default());
+        let scope = Scope::new(Arc::default(), Stop::new(observed), StopHandle::new());
+        let app = test::init_service(App::new().app_data(scope).route("/", web::get().to(left))).await;
+        let asked = async || test::call_and_read_body(&app, test::TestRequest::get().to_request()).await;
+        assert_eq!(asked().await, "None");
+        let now = Instant::now();
+        progress.send_modify(|progress| {
+            progress.state = State::Draining;
+            progress.deadline = Some(now + Duration::from_secs(9));
+            progress.cut = Some(now + Duration::from_secs(1));
+        });
+        assert_eq!(asked().await, "Some(1000)");
+    }
 }

@@ -5,7 +5,7 @@
 //! than it takes to read the table for a report.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::http::uri::PathAndQuery;
@@ -19,6 +19,9 @@ mod tests;
 
 /// Number of requests that are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;
+
+/// Time that a worker has to end its code when it is told to, before it is called blocked.
+const LEAVING: Duration = Duration::from_millis(150);
 
 /// Table of the traffic of one worker. Aligned so that it shares no cache line with another worker's.
 #[derive(Default)]
@@ -40,8 +43,8 @@ struct Rows {
 enum WorkerState {
     #[default]
     Serving,
-    /// Its code is to end, and may still run.
-    Leaving,
+    /// Its code is to end since then, and may still run.
+    Leaving(Instant),
     /// Its code has ended, but for what is left on the blocking pool.
     Blocking,
     /// Its code has ended.
@@ -98,13 +101,15 @@ impl RequestTables {
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let number = |state| tables.iter().filter(|rows| rows.state == state).count();
-        let workers = match number(WorkerState::Leaving) {
+        let number = |is_in: fn(&WorkerState) -> bool| tables.iter().filter(|rows| is_in(&rows.state)).count();
+        // One that was told just now is not blocked.
+        let blocked = number(|state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > LEAVING));
+        let workers = match blocked {
             0 => None,
             1 => Some("a worker thread, blocked by a handler".to_owned()),
             count => Some(format!("{count} worker threads, blocked by handlers")),
         };
-        let pools = match number(WorkerState::Blocking) {
+        let pools = match number(|state| *state == WorkerState::Blocking) {
             0 => None,
             1 => Some("the blocking pool of a worker thread (web::block, or an address lookup)".to_owned()),
             count => Some(format!("the blocking pools of {count} worker threads (web::block, or address lookups)")),
@@ -145,7 +150,7 @@ impl RequestTable {
     pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
         let pools_left = usize::from(rows.state == WorkerState::Blocking);
-        let workers_left = usize::from(rows.state == WorkerState::Leaving) + pools_left;
+        let workers_left = usize::from(matches!(rows.state, WorkerState::Leaving(_))) + pools_left;
         Traffic { workers_left, pools_left, ..rows.so_far.clone() }
     }
 
@@ -171,7 +176,7 @@ impl RequestTable {
         }
         rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
         if rows.state == WorkerState::Serving {
-            rows.state = WorkerState::Leaving;
+            rows.state = WorkerState::Leaving(Instant::now());
         }
     }
 
@@ -179,7 +184,7 @@ impl RequestTable {
     fn hurry(&self) {
         let mut rows = self.lock();
         if rows.state == WorkerState::Serving {
-            rows.state = WorkerState::Leaving;
+            rows.state = WorkerState::Leaving(Instant::now());
         }
     }
 

@@ -18,8 +18,8 @@ pub(crate) struct Asked {
     pub(crate) at: Option<Instant>,
     /// Whether to stop waiting for requests, services and delays.
     pub(crate) hurry: bool,
-    /// A first signal that came when something else had asked before.
-    pub(crate) late_signal: Option<&'static str>,
+    /// A first signal that came when something else had asked before, and whether that was hurried then.
+    pub(crate) late_signal: Option<(&'static str, bool)>,
     /// What a [`StopHandle::fail`] said that came when something else had asked before.
     pub(crate) late_failure: Option<String>,
 }
@@ -94,7 +94,8 @@ impl StopHandle {
 
     /// Returns the addresses on which the servers of the run accept connections, as URLs:
     /// `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`. Empty until they listen, which they do
-    /// when the ready hooks run.
+    /// when the ready hooks run. They stay after the listeners have closed, so that shutdown hooks know
+    /// them.
     ///
     /// A server that was bound to port 0 has the port that the system chose.
     ///
@@ -125,8 +126,8 @@ impl StopHandle {
     }
 
     /// Notes a signal that came when something else had asked for the stop before.
-    pub(crate) fn note_signal(&self, name: &'static str) {
-        self.shared.asked.send_modify(|asked| asked.late_signal = Some(name));
+    pub(crate) fn note_signal(&self, name: &'static str, is_hurried: bool) {
+        self.shared.asked.send_modify(|asked| asked.late_signal = Some((name, is_hurried)));
     }
 
     /// Asks for the stop. Returns `false` if somebody has before.
@@ -181,10 +182,10 @@ pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause 
 
 /// Waits until a signal has come when something else had asked for the stop before. Forever, if nobody
 /// is left who could ask.
-pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> &'static str {
-    let name = asked.wait_for(|asked| asked.late_signal.is_some()).await.ok().and_then(|asked| asked.late_signal);
-    match name {
-        Some(name) => name,
+pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> (&'static str, bool) {
+    let signal = asked.wait_for(|asked| asked.late_signal.is_some()).await.ok().and_then(|asked| asked.late_signal);
+    match signal {
+        Some(signal) => signal,
         None => std::future::pending().await,
     }
 }

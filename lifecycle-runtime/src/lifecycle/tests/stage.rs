@@ -300,7 +300,7 @@ fn short(outcome: &Outcome) -> &'static str {
         Outcome::Cancelled { ended: true } => "cancelled",
         Outcome::Cancelled { ended: false } => "left behind",
         Outcome::Skipped { .. } => "skipped",
-        Outcome::NotBegun => "not begun",
+        Outcome::NotBegun { .. } => "not begun",
     }
 }
 

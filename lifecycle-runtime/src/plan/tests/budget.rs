@@ -199,6 +199,31 @@ fn requests_have_what_the_line_of_the_stop_says() {
 }
 
 #[test]
+fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
+    let plan = plan_of("service s; stop a timeout 60000; stop b after a timeout 60000");
+    let timetable = Timetable::new(&plan, settings(4_000, None, true));
+    let budget = timetable.shutdown_budget();
+    let steps = plan.graph(Kind::Shutdown).steps();
+    let stop = steps.iter().position(|step| matches!(step, Step::Stop(_))).expect("a service");
+    // A twentieth of the grace period, for three in a row.
+    assert!(budget.kept(stop) >= Duration::from_millis(66), "{:?}", budget.kept(stop));
+    let plan = plan_of("stop a timeout 500; stop b; stop c after b; stop d after c");
+    let settings = StopSettings { drain_delay: Duration::from_secs(60), ..settings(1_000, None, true) };
+    let scaled = Timetable::new(&plan, settings).scaled(&plan).expect("too long");
+    assert!(scaled[0].has >= Duration::from_millis(16), "{:?}", scaled[0].has);
+    assert!(budget.whole() <= Duration::from_millis(2_000), "{:?}", budget.whole());
+}
+
+#[test]
+fn a_service_that_is_told_with_the_drain_has_the_time_of_requests_already() {
+    let plan = plan_of("service s told drain timeout 5000; stop a timeout 2000");
+    assert_eq!(Timetable::new(&plan, settings(12_000, None, true)).scaled(&plan).map(|limits| limits.len()), None);
+    // Without requests it is waited for.
+    let needed = Timetable::new(&plan, settings(12_000, None, false)).needed();
+    assert_eq!(needed, Duration::from_millis(5_100 + 2_000 + 250));
+}
+
+#[test]
 fn nothing_may_need_a_service_that_is_told_to_stop_with_the_drain() {
     check_error(
         "service a told drain; service b after a",
