@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_web::App;
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport};
 use lifecycle_runtime::{
-    Dep, Event, Hook, HookMeta, Kind, Lifecycle, Observer, Outcome, ServiceState, State, Stop, StopCause, StopHandle,
-    on_drain, on_ready, on_shutdown, on_startup, service,
+    Dep, Event, Hook, HookMeta, Http, Kind, Lifecycle, Observer, Outcome, ServiceState, State, Stop, StopCause,
+    StopHandle, on_drain, on_ready, on_shutdown, on_startup, service,
 };
 
 #[on_startup]
@@ -185,6 +186,20 @@ async fn a_stop_before_the_start_starts_nothing() {
     lifecycle.stop_handle().stop();
     let report = TestApp::of(lifecycle).only::<three>().run().await;
     report.assert_clean().assert_not_run::<three>();
+}
+
+#[tokio::test]
+async fn a_stop_as_soon_as_the_server_listens_interrupts_no_start() {
+    let lifecycle = Lifecycle::of([]).http(Http::new(App::new).bind("127.0.0.1:0")).console(false);
+    let handle = lifecycle.stop_handle();
+    // On a runtime of one thread an observer is called where an event happens.
+    let lifecycle = lifecycle.observer(move |_: Duration, event: &Event| {
+        if let Event::Listening { .. } = event {
+            handle.stop();
+        }
+    });
+    let report = lifecycle.serve().await;
+    assert_eq!((report.exit_code(), report.interrupted), (0, false), "{report}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,6 +150,10 @@ impl Run {
     /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So it
     /// does when its time is up. Returns the cause of a stop that is asked for meanwhile.
     pub(super) async fn check_readiness(&self, limit: Instant) -> Option<StopCause> {
+        // Without any there is no time in between for a stop to interrupt the start.
+        if self.first_checks.are_none() {
+            return None;
+        }
         let mut asked = self.handle.asked();
         tokio::select! {
             biased;

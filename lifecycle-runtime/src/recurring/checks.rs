@@ -32,6 +32,11 @@ impl FirstChecks {
         Self(Arc::new(watch::Sender::new(FirstRuns { may_begin: false, left })))
     }
 
+    /// Returns whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.borrow().left == 0
+    }
+
     /// Lets them begin, all at once, and waits until each has ended, well or not.
     pub(crate) async fn run(&self) {
         self.0.send_modify(|runs| runs.may_begin = true);
