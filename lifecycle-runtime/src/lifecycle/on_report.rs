@@ -54,7 +54,7 @@ impl OnReport {
 }
 
 /// Returns the time until which callbacks are waited for, if the hooks of a stop had their time
-/// until `deadline`: a little longer than observers are, and not as long as the process has.
+/// until `deadline`: as long as observers are, which is not as long as the process has.
 pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, last_words: Duration) -> Instant {
-    deadline.unwrap_or_else(Instant::now) + last_words * 3 / 4
+    deadline.unwrap_or_else(Instant::now) + last_words / 2
 }
