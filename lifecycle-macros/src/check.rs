@@ -26,7 +26,7 @@ pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
     reserve_fits_the_timeout(kind, args, errors);
 }
 
-/// Who may take less time than it reserves has reserved what nobody can use.
+/// A reserve longer than the timeout is time that nobody can use.
 fn reserve_fits_the_timeout(kind: Kind, args: &Args, errors: &mut Errors) {
     let (Some(reserve), Some(timeout)) = (args.reserve, args.timeout) else { return };
     if reserve.value > timeout.value {

@@ -18,7 +18,7 @@ pub struct Function {
     /// Attributes that were taken off, as one function is one hook.
     pub repeated: Vec<Path>,
     pub body: TokenStream,
-    /// Whether it stands in an `impl` or a trait, as far as its signature and its file tell.
+    /// Set if it stands in an `impl` or a trait, as far as its signature and its file tell.
     pub is_associated: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What stands around an attribute in its file. An attribute is given its function alone, and what
+//! Surroundings of an attribute in its file. An attribute is given its function alone, and what
 //! it adds beside that is refused by rustc within an `impl`, in words about code that nobody wrote.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};

@@ -23,7 +23,7 @@ pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 /// A hundred years: no time is longer than any process lives, as moments that far ahead could not be told.
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// How many workers make sense at all.
+/// Largest number of workers that makes sense.
 const MAX_WORKERS: usize = 512;
 
 /// Description of the numbers of workers that a server can have.
@@ -242,7 +242,7 @@ fn address(text: &str) -> Result<String, String> {
     if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
 }
 
-/// What is wrong with the configuration: every problem, and the names that are valid.
+/// Error of a configuration: every problem, and the names that are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     problems: Vec<String>,

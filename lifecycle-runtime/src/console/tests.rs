@@ -1,4 +1,4 @@
-//! What is written, and how.
+//! Lines of the console, and their look.
 
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 

@@ -32,7 +32,7 @@ pub(crate) struct Timetable {
 
 /// Time between the last request that is cut off and the first shutdown hook, in which what was cut
 /// off is dropped.
-const LEAVING: Duration = Duration::from_millis(200);
+const DROPPING: Duration = Duration::from_millis(200);
 
 /// Time between the end of the last hook and the end of the process: the report has to fit in.
 pub(crate) fn last_words(grace: Duration) -> Duration {
@@ -276,7 +276,7 @@ fn phase_rows(plan: &Plan, kind: Kind, budget: &Budget, from: Duration, to: Dura
 
 /// Returns the time in which what was cut off is dropped.
 fn leaving(grace: Duration, serves: bool) -> Duration {
-    if serves { LEAVING.min(grace / 20) } else { Duration::ZERO }
+    if serves { DROPPING.min(grace / 20) } else { Duration::ZERO }
 }
 
 /// Returns whether a time is less than a limit, and not by rounding.

@@ -23,8 +23,8 @@ use crate::task::all;
 /// Number of connections that may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
 
-/// Time for workers to drop what was cut off.
-const LEAVING: Duration = Duration::from_millis(100);
+/// Time for workers, and for tasks of handlers, to drop what was cut off.
+pub(super) const LEAVING: Duration = Duration::from_millis(100);
 
 /// Reason that is given for a worker whose thread has ended without one.
 const NO_APP: &str = "building it panicked";

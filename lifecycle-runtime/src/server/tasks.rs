@@ -14,20 +14,18 @@ use actix_web::{Error, FromRequest, HttpRequest};
 use futures_util::future::FutureExt;
 use slab::Slab;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::extract::of_the_framework;
+use super::serving::LEAVING;
 use crate::error::panic_text;
 use crate::event::{Tasks, readable};
 use crate::hook_runtime::HookRuntime;
 
 /// Number of tasks that are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;
-
-/// Time for tasks that were cancelled to be dropped.
-const LEAVING: Duration = Duration::from_millis(100);
 
 /// In a request handler: spawns tasks that go on after the response, and that a stop waits for.
 ///
@@ -166,17 +164,21 @@ impl TaskSet {
     /// Waits until those who spawn tasks are done, and no task is left. Those that are left when `limit`
     /// is over are cut off. No task begins after that.
     pub(crate) async fn finish(&self, spawning: impl Future<Output = ()>, limit: impl Future<Output = ()>) {
+        let has_left = Notify::new();
         let ended = async {
             spawning.await;
             tokio::select! {
                 () = self.none_left() => {}
                 // What blocks its thread goes on.
-                () = async { self.0.over.cancelled().await; sleep(LEAVING).await } => {}
+                () = has_left.notified() => {}
             }
         };
         let cut = async {
             limit.await;
             self.cut();
+            // While what spawned them leaves as well.
+            sleep(LEAVING).await;
+            has_left.notify_one();
             pending::<Infallible>().await
         };
         tokio::select! {

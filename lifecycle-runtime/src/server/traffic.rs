@@ -21,7 +21,7 @@ mod tests;
 const NAMED: usize = 5;
 
 /// Time that a worker has to end its code when it is told to, before it is called blocked.
-const LEAVING: Duration = Duration::from_millis(150);
+const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 
 /// Table of the traffic of one worker. Aligned so that it shares no cache line with another worker's.
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl RequestTables {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let number = |is_in: fn(&WorkerState) -> bool| tables.iter().filter(|rows| is_in(&rows.state)).count();
         // One that was told just now is not blocked.
-        let blocked = number(|state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > LEAVING));
+        let blocked = number(|state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER));
         let workers = match blocked {
             0 => None,
             1 => Some("a worker thread, blocked by a handler".to_owned()),

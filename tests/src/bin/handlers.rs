@@ -31,6 +31,17 @@ async fn flush(_db: Dep<db>) {
     say("flush");
 }
 
+/// A generous limit.
+#[on_shutdown(timeout = "3s")]
+async fn limited() {
+    say("limited");
+}
+
+#[on_shutdown(reserve = "8s")]
+async fn reserved() {
+    say("reserved");
+}
+
 #[on_drain]
 async fn deregister() {
     say("deregister");
@@ -118,7 +129,7 @@ const BASE: [&HookMeta; 3] = [db::META, close_db::META, flush::META];
 fn main() -> ExitCode {
     end_with_stdin();
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let named = [deregister::META, consumer::META, announce::META];
+    let named = [deregister::META, consumer::META, announce::META, limited::META, reserved::META];
     let named = named.into_iter().filter(|hook| words.iter().any(|word| word == hook.name()));
     let of = |hooks: &[&'static HookMeta]| Lifecycle::of(BASE.into_iter().chain(hooks.iter().copied()));
     let app = || {

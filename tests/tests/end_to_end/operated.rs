@@ -15,6 +15,31 @@ fn serve(names: &str) -> Start {
 }
 
 #[test]
+fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
+    let mut program = serve("limited").env("LIFECYCLE_GRACE", "3s").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_for("stopping (SIGTERM), up to 3 s, requests up to 1.5 s");
+    // A second has passed.
+    program.wait_for("waiting for GET /held 1");
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    let ended = program.end();
+    ended.expect_code(0).expect_said(&["requests have 1.5 s of 3 s; after a full drain `limited` has", "0 cut off"]);
+}
+
+#[test]
+fn a_reserve_that_does_not_fit_is_refused() {
+    let reserved = |grace| serve("reserved").env("LIFECYCLE_GRACE", grace);
+    let ended = reserved("9s").end();
+    ended.expect_code(2).expect_said(&["add up to 8 s, and the grace period of 9 s leaves", "nothing was started"]);
+    reserved("9s").env("LIFECYCLE_DRAIN_TIMEOUT", "0s").start().ready().stop().expect_code(0);
+    reserved("25s").start().ready().stop().expect_code(0);
+}
+
+#[test]
 fn the_listener_accepts_until_the_drain_hooks_have_ended() {
     let mut program = serve("deregister").start();
     let address = program.address();
