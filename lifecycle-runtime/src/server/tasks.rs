@@ -280,6 +280,8 @@ impl Drop for TaskEntry {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use actix_web::{App, HttpResponse, post, test};
 
