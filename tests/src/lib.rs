@@ -9,6 +9,7 @@ pub mod http;
 pub mod http2;
 pub mod load;
 pub mod store;
+pub mod written;
 
 #[cfg(target_os = "linux")]
 pub use lifecycle_tests_rig as rig;

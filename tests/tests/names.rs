@@ -1,11 +1,10 @@
 //! Hooks of one name in two modules. A program of its own: the subscriber is the whole process's,
 //! and so are the hooks.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lifecycle_runtime::{Event, Hook, Lifecycle, PlanFormat, Report, State, StopHandle};
+use lifecycle_tests::written::Buffer;
 
 mod store {
     use lifecycle_runtime::{Dep, on_shutdown, on_startup};
@@ -32,20 +31,6 @@ mod cache {
 
     #[on_shutdown(of = db)]
     async fn close() {}
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[track_caller]
@@ -89,7 +74,7 @@ async fn tracing_and_the_report_tell_them_apart() {
 
     let report = run().await;
     check(&report.to_string(), &["hook `store::close` (", "store is broken"]);
-    let text = String::from_utf8(seen.0.lock().expect("no panic").clone()).expect("text");
+    let text = seen.text();
     check(
         &text,
         &[

@@ -1,12 +1,11 @@
 //! What `tracing` sees of a run. A program of its own: the subscriber is the whole process's.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lifecycle_runtime::{
     Dep, Event, Lifecycle, Observer, State, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
 };
+use lifecycle_tests::written::Buffer;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 #[on_startup]
@@ -27,20 +26,6 @@ async fn announce(db: Dep<db>) {
 #[on_drain]
 fn withdraw(db: Dep<db>) {
     tracing::info!("withdrawing {db}");
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 struct StopWhenReady(StopHandle);
@@ -66,7 +51,7 @@ async fn every_event_and_a_span_per_hook_reach_tracing() {
     let report = lifecycle.observer(stop_when_ready).serve().await;
     assert!(report.is_clean(), "{report}");
 
-    let text = String::from_utf8(seen.0.lock().expect("no panic").clone()).expect("text");
+    let text = seen.text();
     for line in [
         "hook{name=\"db\" kind=\"on_startup\"}",
         "hook{name=\"close_db\" kind=\"on_shutdown\"}: tracing: closing a pool",
