@@ -87,3 +87,66 @@ impl<T> Streams<T> {
         self.unclaimed.pop_front().map(|unclaimed| unclaimed.stream)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many as take minutes if ending one costs a look at each of the others.
+    const STREAMS: u32 = 500_000;
+
+    fn all() -> impl Iterator<Item = u32> {
+        (0..STREAMS).map(|stream| 2 * stream + 1)
+    }
+
+    fn frame(kind: u8, flags: u8, stream: u32) -> Frame {
+        Frame { kind, flags, stream }
+    }
+
+    fn with_all_claimed() -> Streams<u32> {
+        let mut streams = Streams::default();
+        for stream in all() {
+            streams.heard(frame(HEADERS, 0, stream));
+            assert_eq!(streams.claim(|| false), Some(stream));
+        }
+        streams
+    }
+
+    #[test]
+    fn streams_that_the_client_resets_end_in_linear_time() {
+        let mut streams = with_all_claimed();
+
+        for stream in all().collect::<Vec<_>>().into_iter().rev() {
+            streams.heard(frame(RST_STREAM, 0, stream));
+        }
+
+        assert!(streams.open.is_empty());
+    }
+
+    #[test]
+    fn streams_that_a_response_completes_end_in_linear_time() {
+        let mut streams = with_all_claimed();
+        for stream in all() {
+            streams.open.insert(stream, Some(stream));
+        }
+
+        for stream in all().collect::<Vec<_>>().into_iter().rev() {
+            assert_eq!(streams.said(frame(DATA, END_STREAM, stream)), Some(stream));
+        }
+
+        assert!(streams.open.is_empty());
+    }
+
+    #[test]
+    fn requests_that_are_claimed_after_many_have_come_cost_linear_time() {
+        let mut streams = Streams::<()>::default();
+        for stream in all() {
+            streams.heard(frame(HEADERS, 0, stream));
+            streams.heard(frame(DATA, 0, stream));
+        }
+
+        for stream in all() {
+            assert_eq!(streams.claim(|| false), Some(stream));
+        }
+    }
+}
