@@ -66,7 +66,8 @@ impl StopHandle {
     /// stop and in the [report](crate::Report::cause), and the exit code is 3.
     ///
     /// During the start, the start has failed by it, with exit code 1. In a stop that has begun for
-    /// another reason the error is told at the end, and the exit code is 3 as well.
+    /// another reason the error is told at the end, and the exit code is 3 as well; of several such errors
+    /// the first.
     ///
     /// ```
     /// use actix_web::{HttpResponse, get};
