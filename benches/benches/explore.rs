@@ -1,4 +1,5 @@
-//! What it costs to run a test under many schedules: 1,000 of a plan of 30 hooks, each with a run of its own.
+//! What it costs to run a test under many schedules: 1,000 of a plan of 30 hooks, each with a run
+//! of its own.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -30,7 +31,9 @@ fn signals_and_faults(bencher: Bencher<'_, '_>) {
 fn bench(bencher: Bencher<'_, '_>, run: fn(Scope) -> Task, with: fn(Explore<'_>) -> Explore<'_>) {
     let hooks = thirty(run);
     bencher.counter(ItemsCount::new(SCHEDULES)).bench_local(|| {
-        let explore = Explore::new().setup(|| TestApp::of(Lifecycle::of(hooks.iter().copied()))).schedules(SCHEDULES);
+        let explore = Explore::new()
+            .setup(|| TestApp::of(Lifecycle::of(hooks.iter().copied())))
+            .schedules(SCHEDULES);
         let explored = with(explore).run(async |_| {});
         assert_eq!(explored.schedules, SCHEDULES);
     });
@@ -51,7 +54,13 @@ fn two_turns(_: Scope) -> Task {
 fn thirty(run: fn(Scope) -> Task) -> Vec<&'static HookMeta> {
     let mut started: Vec<&'static HookMeta> = Vec::new();
     for number in 0..15 {
-        let after = started.get(number / 3).copied().into_iter().filter(|_| number > 0).collect::<Vec<_>>().leak();
+        let after = started
+            .get(number / 3)
+            .copied()
+            .into_iter()
+            .filter(|_| number > 0)
+            .collect::<Vec<_>>()
+            .leak();
         started.push(hook(Kind::Startup, number, run, Edges { after, ..Edges::NONE }));
     }
     let teardown = |number| {

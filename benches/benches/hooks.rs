@@ -1,8 +1,9 @@
-//! What the framework itself costs: start and stop of many hooks that do nothing, beside the same number of tasks on
-//! tokio's `JoinSet` and of subsystems on `tokio-graceful-shutdown`, in one run.
+//! What the framework itself costs: start and stop of many hooks that do nothing, beside the same
+//! number of tasks on tokio's `JoinSet` and of subsystems on `tokio-graceful-shutdown`, in one run.
 //!
-//! `hooks` is the whole of `Lifecycle::serve`: planning, start, stop, report. Half of the hooks run at the start, the
-//! others are their teardowns. The columns count hooks per second: the same at 100 and at 100,000 is a linear cost.
+//! `hooks` is the whole of `Lifecycle::serve`: planning, start, stop, report. Half of the hooks run
+//! at the start, the others are their teardowns. The columns count hooks per second: the same at
+//! 100 and at 100,000 is a linear cost.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
-use lifecycle_runtime::{Event, HookId, HookMeta, Kind, Lifecycle, Observer, Plan, State, StopHandle};
+use lifecycle_runtime::{
+    Event, HookId, HookMeta, Kind, Lifecycle, Observer, Plan, State, StopHandle,
+};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_graceful_shutdown::{SubsystemBuilder, SubsystemHandle, Toplevel};
@@ -22,11 +25,18 @@ fn main() {
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// On a task of its own, as `Lifecycle::run` does: the main thread is no worker.
-fn on_worker<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send + 'static) -> T {
+fn on_worker<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
     runtime.block_on(async { tokio::spawn(work).await.expect("no panic") })
 }
 
@@ -61,7 +71,9 @@ fn d_hooks_random_dag(bencher: Bencher<'_, '_>, count: usize) {
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     bench_hooks(bencher, count, |number| {
         let mut below = |limit: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(random >> 33).unwrap_or_default() % limit
         };
         if number == 0 { Vec::new() } else { (0..below(4)).map(|_| below(number)).collect() }
@@ -92,7 +104,9 @@ fn e_tokio_graceful_shutdown_flat(bencher: Bencher<'_, '_>, count: usize) {
 #[divan::bench(args = COUNTS)]
 fn g_plan_flat(bencher: Bencher<'_, '_>, count: usize) {
     let hooks = with_teardowns(startup_hooks((0..count / 2).map(|_| Vec::new()), no_op));
-    bencher.counter(ItemsCount::new(count)).bench_local(|| Plan::new(hooks.iter().copied()).expect("valid"));
+    bencher
+        .counter(ItemsCount::new(count))
+        .bench_local(|| Plan::new(hooks.iter().copied()).expect("valid"));
 }
 
 /// Four hooks of 10 ms, of which two run at the same time: 30 ms, and what the framework adds.

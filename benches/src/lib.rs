@@ -1,4 +1,5 @@
-//! What the programs have in common that are compared: the handlers, and their end. The benchmarks are in `benches/`.
+//! What the programs have in common that are compared: the handlers, and their end. The benchmarks
+//! are in `benches/`.
 
 use std::io::{Read, stdin};
 use std::time::Duration;
@@ -20,7 +21,8 @@ pub async fn slow() -> impl Responder {
 
 /// The address to serve on, and with how many threads: the program's arguments.
 ///
-/// The program ends with whoever has started it: nothing else is to be left of a comparison that is broken off.
+/// The program ends with whoever has started it: nothing else is to be left of a comparison that is
+/// broken off.
 ///
 /// # Panics
 ///
@@ -33,6 +35,7 @@ pub fn arguments() -> (String, usize) {
     });
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().expect("an address");
-    let workers = arguments.next().and_then(|workers| workers.parse().ok()).expect("a number of workers");
+    let workers =
+        arguments.next().and_then(|workers| workers.parse().ok()).expect("a number of workers");
     (address, workers)
 }

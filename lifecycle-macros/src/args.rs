@@ -1,5 +1,5 @@
-//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before them, where the
-//! attribute takes one, the name of a signal.
+//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before
+//! them, where the attribute takes one, the name of a signal.
 //!
 //! Each entry is parsed by itself, so that a mistake in one doesn't hide the others.
 
@@ -83,10 +83,15 @@ impl Args {
         self.policy.iter().find(|(of, _)| *of == key).map(|(_, setting)| *setting)
     }
 
-    fn entry(&mut self, syntax: &Syntax, seen: &mut Vec<Key>, input: ParseStream) -> syn::Result<()> {
-        let name = input
-            .call(Ident::parse_any)
-            .map_err(|error| syn::Error::new(error.span(), format!("expected a key; {}", keys(syntax))))?;
+    fn entry(
+        &mut self,
+        syntax: &Syntax,
+        seen: &mut Vec<Key>,
+        input: ParseStream,
+    ) -> syn::Result<()> {
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), format!("expected a key; {}", keys(syntax)))
+        })?;
         let Some(&key) = syntax.keys.iter().find(|key| name == key.name()) else {
             skip(input)?;
             return Err(unknown_key(syntax, &name));
@@ -98,17 +103,26 @@ impl Args {
         seen.push(key);
         if input.is_empty() || !input.peek(Token![=]) {
             skip(input)?;
-            return Err(syn::Error::new_spanned(&name, format!("`{name}` needs a value: {}", form(key))));
+            return Err(syn::Error::new_spanned(
+                &name,
+                format!("`{name}` needs a value: {}", form(key)),
+            ));
         }
         input.parse::<Token![=]>()?;
         if input.is_empty() {
-            return Err(syn::Error::new_spanned(&name, format!("`{name}` needs a value: {}", form(key))));
+            return Err(syn::Error::new_spanned(
+                &name,
+                format!("`{name}` needs a value: {}", form(key)),
+            ));
         }
         self.value(key, input)?;
         match input.parse::<TokenTree>() {
             Ok(token) => {
                 skip(input)?;
-                Err(syn::Error::new_spanned(token, format!("unexpected after the value of `{name}`: expected `,`")))
+                Err(syn::Error::new_spanned(
+                    token,
+                    format!("unexpected after the value of `{name}`: expected `,`"),
+                ))
             }
             Err(_) => Ok(()),
         }
@@ -120,14 +134,24 @@ impl Args {
             Key::Timeout | Key::StopTimeout => {
                 return value::time(key, input).map(|timeout| self.timeout = Some(timeout));
             }
-            Key::Reserve => return value::time(key, input).map(|reserve| self.reserve = Some(reserve)),
+            Key::Reserve => {
+                return value::time(key, input).map(|reserve| self.reserve = Some(reserve));
+            }
             Key::After => return value::hooks(key, input).map(|hooks| self.after = hooks),
             Key::Before => return value::hooks(key, input).map(|hooks| self.before = hooks),
             Key::Of => return value::path(key, input).map(|hook| self.of = Some(hook)),
-            Key::Setup => return value::path(key, input).map(|function| self.setup = Some(function)),
-            Key::StartPaused => return value::flag(key, input).map(|paused| self.start_paused = Some(paused)),
-            Key::Crate => return value::path(key, input).map(|path| self.runtime = path.into_token_stream()),
-            Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind => Setting::Word(value::word(key, input)?),
+            Key::Setup => {
+                return value::path(key, input).map(|function| self.setup = Some(function));
+            }
+            Key::StartPaused => {
+                return value::flag(key, input).map(|paused| self.start_paused = Some(paused));
+            }
+            Key::Crate => {
+                return value::path(key, input).map(|path| self.runtime = path.into_token_stream());
+            }
+            Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind => {
+                Setting::Word(value::word(key, input)?)
+            }
             Key::Interval => Setting::Time(value::time(key, input)?),
             Key::Failures => Setting::Number(value::number(key, input)?),
             Key::Backoff => Setting::Backoff(value::backoff(key, input)?),
@@ -140,8 +164,12 @@ impl Args {
 
 /// Takes the name of the signal off the entries: the first of them.
 fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
-    let needed =
-        || syn::Error::new(Span::call_site(), "`#[on_signal]` needs the name of a signal: `#[on_signal(SIGHUP)]`");
+    let needed = || {
+        syn::Error::new(
+            Span::call_site(),
+            "`#[on_signal]` needs the name of a signal: `#[on_signal(SIGHUP)]`",
+        )
+    };
     let is_keyed = |entry: &TokenStream| {
         let second = entry.clone().into_iter().nth(1);
         matches!(second, Some(TokenTree::Punct(punct)) if punct.as_char() == '=')
@@ -152,20 +180,23 @@ fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
         _ => entries.iter().position(is_signal).ok_or_else(needed)?,
     };
     let name = |input: ParseStream| {
-        let expected = |span| syn::Error::new(span, "expected the name of a signal: `#[on_signal(SIGHUP)]`");
+        let expected =
+            |span| syn::Error::new(span, "expected the name of a signal: `#[on_signal(SIGHUP)]`");
         let name = input.call(Ident::parse_any).map_err(|error| expected(error.span()))?;
         let signal = match signal::parse(&name.to_string()) {
             Ok(_) if place > 0 => {
-                Err("the signal comes before the keys: `#[on_signal(SIGHUP, timeout = \"5s\")]`".to_owned())
+                Err("the signal comes before the keys: `#[on_signal(SIGHUP, timeout = \"5s\")]`"
+                    .to_owned())
             }
             signal => signal,
         };
         let rest: TokenStream = input.parse()?;
         match (signal, rest.into_iter().next()) {
             (Ok(signal), None) => Ok(signal),
-            (Ok(_), Some(token)) => {
-                Err(syn::Error::new_spanned(token, format!("unexpected after `{name}`: expected `,`")))
-            }
+            (Ok(_), Some(token)) => Err(syn::Error::new_spanned(
+                token,
+                format!("unexpected after `{name}`: expected `,`"),
+            )),
             (Err(message), None) => Err(syn::Error::new_spanned(name, message)),
             (Err(_), Some(_)) => Err(expected(name.span())),
         }
@@ -209,7 +240,9 @@ fn unknown_key(syntax: &Syntax, name: &Ident) -> syn::Error {
         _ if syntax.takes_signal && signal::is_name(&text) => {
             "a hook hears one signal: write a second function, which may call this one".to_owned()
         }
-        (Some(other), None) => format!("`{text}` is a key of `#[{}]`; {}", other.attribute, keys(syntax)),
+        (Some(other), None) => {
+            format!("`{text}` is a key of `#[{}]`; {}", other.attribute, keys(syntax))
+        }
         (_, meant) => words::unknown("key", &text, meant, &keys(syntax)),
     };
     syn::Error::new_spanned(name, message)

@@ -13,8 +13,8 @@ use crate::signature::Function;
 
 /// The function, the hook's type and its registration, and an error for each mistake.
 ///
-/// A mistake takes away as little as it can, so that one mistake is one message: the function is always there, and so,
-/// wherever a type can stand, is the type that other hooks name.
+/// A mistake takes away as little as it can, so that one mistake is one message: the function is
+/// always there, and so, wherever a type can stand, is the type that other hooks name.
 pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     let (syntax, mut errors) = (kind.syntax(), Errors::default());
     let args = Args::parse(&syntax, args, &mut errors);

@@ -1,5 +1,5 @@
-//! What a function must be to be a hook or a test, and what keys must be to each other: one named check per rule, each with its
-//! reason.
+//! What a function must be to be a hook or a test, and what keys must be to each other: one named
+//! check per rule, each with its reason.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -11,8 +11,8 @@ use crate::kind::{Key, Kind, Syntax};
 use crate::signature::{Function, mentions};
 use crate::value::Given;
 
-/// Runs every check of the keys. A key whose value was wrong looks as if it had not been given, so nothing is said of it
-/// here.
+/// Runs every check of the keys. A key whose value was wrong looks as if it had not been given, so
+/// nothing is said of it here.
 pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
     if !errors.is_empty() {
         return;
@@ -31,12 +31,14 @@ fn reserve_fits_the_timeout(kind: Kind, args: &Args, errors: &mut Errors) {
     let (Some(reserve), Some(timeout)) = (args.reserve, args.timeout) else { return };
     if reserve.value > timeout.value {
         let limit = if kind == Kind::Service { "stop_timeout" } else { "timeout" };
-        let message = format!("the reserve is longer than `{limit}`: shorten it, or raise `{limit}`");
+        let message =
+            format!("the reserve is longer than `{limit}`: shorten it, or raise `{limit}`");
         errors.push(syn::Error::new(reserve.span, message));
     }
 }
 
-/// How often a health check runs, and how long it may take, unless the attribute says otherwise: as the runtime has it.
+/// How often a health check runs, and how long it may take, unless the attribute says otherwise: as
+/// the runtime has it.
 const INTERVAL: u64 = 10_000;
 const TIMEOUT: u64 = 1_000;
 
@@ -46,8 +48,10 @@ fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
         Some(Setting::Time(interval)) => Some(interval),
         _ => None,
     };
-    let (longest, needed) =
-        (interval.map_or(INTERVAL, |given| given.value), args.timeout.map_or(TIMEOUT, |given| given.value));
+    let (longest, needed) = (
+        interval.map_or(INTERVAL, |given| given.value),
+        args.timeout.map_or(TIMEOUT, |given| given.value),
+    );
     if needed <= longest {
         return;
     }
@@ -75,7 +79,9 @@ fn restarts_happen(args: &Args, errors: &mut Errors) {
         _ => true,
     };
     for (key, setting) in args.policy.iter().filter(|_| never) {
-        if let Setting::Backoff(Given { span, .. }) | Setting::Restarts(Given { span, .. }) = setting {
+        if let Setting::Backoff(Given { span, .. }) | Setting::Restarts(Given { span, .. }) =
+            setting
+        {
             let message = format!(
                 "`{}` means nothing to a service that is never restarted: add `restart = \"on_failure\"`",
                 key.name()
@@ -111,8 +117,9 @@ fn called_by_the_runtime(syntax: &Syntax, function: &mut Function, errors: &mut 
     arguments_unconditional(what, &function.signature, errors);
 }
 
-/// One function is one hook or one test: the name of a hook can name only one. The second attribute is taken off, as it
-/// would only repeat the error; the name of a hook's stays behind, or rustc would call its import unused.
+/// One function is one hook or one test: the name of a hook can name only one. The second attribute
+/// is taken off, as it would only repeat the error; the name of a hook's stays behind, or rustc
+/// would call its import unused.
 fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) {
     let Syntax { attribute: own, makes, .. } = syntax;
     let (attributes, repeated) = (&mut function.attributes, &mut function.repeated);
@@ -172,19 +179,25 @@ fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
             GenericParam::Type(_) => "type",
             GenericParam::Const(_) => "const",
         };
-        let message = format!("a {what} can't have {kind} parameters: the runtime would not know what to fill in");
+        let message = format!(
+            "a {what} can't have {kind} parameters: the runtime would not know what to fill in"
+        );
         errors.add(parameter, message);
     }
     for ty in function.argument_types().filter(|ty| is_impl_trait(ty)) {
-        errors.add(ty, format!("a {what} can't take `impl Trait`: name the type, such as `Dep<hook>`"));
+        errors.add(
+            ty,
+            format!("a {what} can't take `impl Trait`: name the type, such as `Dep<hook>`"),
+        );
     }
 }
 
 /// Arguments are made for the call.
 fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
     for ty in function.argument_types().filter(|ty| matches!(bare(ty), Type::Reference(_))) {
-        let message =
-            format!("a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value");
+        let message = format!(
+            "a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value"
+        );
         errors.add(ty, message);
     }
 }
@@ -193,9 +206,13 @@ fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
 fn arguments_unconditional(what: &str, signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
-        let condition = |attribute: &&Attribute| ["cfg", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name));
+        let condition = |attribute: &&Attribute| {
+            ["cfg", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name))
+        };
         for attribute in attrs.iter().filter(condition) {
-            let message = format!("a {what}'s argument can't be conditional: put the `cfg` on one of two functions");
+            let message = format!(
+                "a {what}'s argument can't be conditional: put the `cfg` on one of two functions"
+            );
             errors.add(attribute, message);
         }
     }
@@ -207,7 +224,10 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
         return;
     };
     if is_impl_trait(output) {
-        errors.add(output, "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`");
+        errors.add(
+            output,
+            "a hook can't return `impl Trait`: name the type, or return a `Box<dyn Trait>`",
+        );
     } else if let Type::Never(_) = bare(output) {
         errors.add(output, "a hook has to return: the run waits for it");
     }
@@ -223,7 +243,8 @@ fn is_async(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Whoever runs the test asks what it returns whether it has failed, so it needs a type that can be named.
+/// Whoever runs the test asks what it returns whether it has failed, so it needs a type that can be
+/// named.
 fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &signature.output else {
         return;
@@ -233,7 +254,8 @@ fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Returns the type without parentheses, and out of the group that a `macro_rules!` has put it into.
+/// Returns the type without parentheses, and out of the group that a `macro_rules!` has put it
+/// into.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),

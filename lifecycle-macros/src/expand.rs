@@ -1,7 +1,9 @@
-//! The only registration that is written; it can't fail. What it calls is in the runtime's `__private`.
+//! The only registration that is written; it can't fail. What it calls is in the runtime's
+//! `__private`.
 //!
-//! Each token carries the place of what it was made from, as errors of the compiler point there. What rustc finds wrong
-//! with a type is then word for word what it finds wrong with it in the function itself, and it says it once.
+//! Each token carries the place of what it was made from, as errors of the compiler point there.
+//! What rustc finds wrong with a type is then word for word what it finds wrong with it in the
+//! function itself, and it says it once.
 //!
 //! Two items and as few bodies as can be: rustc's time goes by their number, not by their length.
 
@@ -20,8 +22,8 @@ use crate::kind::Kind;
 use crate::model::{Hook, Soundness};
 use crate::value::{Backoff, Given, Restarts};
 
-/// What a function under an attribute may do beyond others: its arguments are injected, so it takes by value also what it
-/// only looks at, and may depend on hooks that those who call it can't name.
+/// What a function under an attribute may do beyond others: its arguments are injected, so it takes
+/// by value also what it only looks at, and may depend on hooks that those who call it can't name.
 pub fn lints(hook: &Hook) -> TokenStream {
     let lints = (!hook.arguments.is_empty()).then(|| quote!(clippy::needless_pass_by_value,));
     quote!(#[allow(private_interfaces, #lints)])
@@ -36,7 +38,8 @@ pub fn hook(hook: &Hook) -> TokenStream {
         Soundness::Sound => (edges.as_ref().map(|_| check(hook)), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
-    // The function's name is the place of all that is not the user's own. rustc lints it like the user's, too.
+    // The function's name is the place of all that is not the user's own. rustc lints it like the
+    // user's, too.
     quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
@@ -55,12 +58,13 @@ pub fn hook(hook: &Hook) -> TokenStream {
     }
 }
 
-/// The empty type that names the hook. It stands at the function's name, yet as something of ours, which rustc does not
-/// lint.
+/// The empty type that names the hook. It stands at the function's name, yet as something of ours,
+/// which rustc does not lint.
 fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
-    let doc =
-        format!("The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by.");
+    let doc = format!(
+        "The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by."
+    );
     let span = Span::mixed_site().located_at(name.span());
     let mut name = name.clone();
     name.set_span(span);
@@ -71,7 +75,8 @@ fn ty(hook: &Hook) -> TokenStream {
     }
 }
 
-/// What the function returns, taken apart by the compiler, which alone knows whether it is a `Result`.
+/// What the function returns, taken apart by the compiler, which alone knows whether it is a
+/// `Result`.
 fn returns(hook: &Hook) -> TokenStream {
     let (returned, is_result) = match (hook.flaw(), &hook.output) {
         // An error within a type silences what would be said of uses of the type.
@@ -94,15 +99,25 @@ fn meta(hook: &Hook) -> TokenStream {
     let Hook { name, args, .. } = hook;
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
     let order = args.order.map(|order| quote!(order: __rt::Some(#order),));
-    let timeout = args.timeout.map(|given| millis(given.value)).map(|time| quote!(timeout: __rt::Some(#time),));
-    let reserve = args.reserve.map(|given| millis(given.value)).map(|time| quote!(reserve: __rt::Some(#time),));
+    let timeout = args
+        .timeout
+        .map(|given| millis(given.value))
+        .map(|time| quote!(timeout: __rt::Some(#time),));
+    let reserve = args
+        .reserve
+        .map(|given| millis(given.value))
+        .map(|time| quote!(reserve: __rt::Some(#time),));
     let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
     let (policy, run) = (policy(hook), run(hook));
     let keys = quote!(#order #timeout #reserve #is_teardown #policy);
     let plain = quote_spanned! {name.span()=>
         __rt::meta::<Self>(__rt::Kind::#kind, #text, __rt::origin!(), #run)
     };
-    if keys.is_empty() { plain } else { quote_spanned!(name.span()=> __rt::HookMeta { #keys ..#plain }) }
+    if keys.is_empty() {
+        plain
+    } else {
+        quote_spanned!(name.span()=> __rt::HookMeta { #keys ..#plain })
+    }
 }
 
 /// What only hooks of this kind have.
@@ -111,13 +126,16 @@ fn policy(hook: &Hook) -> Option<TokenStream> {
     let what = match (kind.policy(), args.signal) {
         (Some(ty), _) => {
             let ty = format_ident!("{ty}");
-            let fields: Vec<_> = args.policy.iter().map(|(key, setting)| field(key.name(), *setting)).collect();
+            let fields: Vec<_> =
+                args.policy.iter().map(|(key, setting)| field(key.name(), *setting)).collect();
             let policy = match &*fields {
                 [] => quote!(__rt::#ty::DEFAULT),
                 fields => quote!(__rt::#ty { #(#fields,)* ..__rt::#ty::DEFAULT }),
             };
             match (kind, &hook.output) {
-                (Kind::HealthCheck, Some(output)) => quote_spanned!(output.span()=> __rt::of_check::<Self>(#policy)),
+                (Kind::HealthCheck, Some(output)) => {
+                    quote_spanned!(output.span()=> __rt::of_check::<Self>(#policy))
+                }
                 _ => policy,
             }
         }
@@ -133,14 +151,17 @@ fn field(name: &str, setting: Setting) -> TokenStream {
     let name = format_ident!("{name}");
     let value = match setting {
         Setting::Word(word) => {
-            let (of, variant) = (format_ident!("{}", word.value.of), format_ident!("{}", word.value.variant));
+            let (of, variant) =
+                (format_ident!("{}", word.value.of), format_ident!("{}", word.value.variant));
             quote!(__rt::#of::#variant)
         }
         Setting::Time(time) => millis(time.value),
         Setting::Number(number) => quote!(#number),
         Setting::Backoff(Given { value: Backoff { first, cap }, .. }) => {
             let first = millis(first);
-            let cap = cap.map(millis).map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
+            let cap = cap
+                .map(millis)
+                .map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
             quote!(__rt::Backoff { first: #first, #cap })
         }
         Setting::Restarts(Given { value: Some(Restarts { count, within }), .. }) => {
@@ -156,8 +177,8 @@ fn millis(millis: u64) -> TokenStream {
     quote!(__rt::Duration::from_millis(#millis))
 }
 
-/// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it may well be said from
-/// both sides.
+/// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it
+/// may well be said from both sides.
 fn edges(hook: &Hook) -> Option<TokenStream> {
     let args = &hook.args;
     let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
@@ -182,7 +203,11 @@ fn edges(hook: &Hook) -> Option<TokenStream> {
 }
 
 /// A field for a list, unless there is nothing in it.
-fn list(name: &str, span: Span, entries: impl ExactSizeIterator<Item = TokenStream>) -> Option<TokenStream> {
+fn list(
+    name: &str,
+    span: Span,
+    entries: impl ExactSizeIterator<Item = TokenStream>,
+) -> Option<TokenStream> {
     let name = Ident::new(name, span);
     (entries.len() > 0).then(|| quote_spanned!(span=> #name: &[#(#entries),*],))
 }
@@ -198,10 +223,13 @@ fn run(hook: &Hook) -> TokenStream {
     } else {
         quote_spanned!(name.span()=> blocking::<Self>)
     };
-    // One name for all places: a macro of the user may have brought only some of them, and what one macro names a variable
-    // another doesn't know.
+    // One name for all places: a macro of the user may have brought only some of them, and what one
+    // macro names a variable another doesn't know.
     let scope = Ident::new("__scope", Span::mixed_site());
-    let arguments = hook.arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::inject(&#scope)?));
+    let arguments = hook
+        .arguments
+        .iter()
+        .map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::inject(&#scope)?));
     quote_spanned! {name.span()=>
         |#scope| __rt::#task(move || __rt::Ok(#name(#(#arguments),*)))
     }

@@ -9,7 +9,9 @@ pub fn removed(tokens: TokenStream) -> TokenStream {
     let mut visible = TokenStream::new();
     for token in tokens {
         match token {
-            TokenTree::Group(group) if is_invisible(&group) => visible.extend(removed(group.stream())),
+            TokenTree::Group(group) if is_invisible(&group) => {
+                visible.extend(removed(group.stream()));
+            }
             // One that is made anew loses the places of its delimiters.
             TokenTree::Group(group) if holds_one(group.stream()) => {
                 let mut inner = Group::new(group.delimiter(), removed(group.stream()));

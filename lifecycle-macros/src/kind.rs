@@ -1,4 +1,5 @@
-//! The kinds of hooks, and how each attribute is written. A new attribute of hooks is a variant and a row here.
+//! The kinds of hooks, and how each attribute is written. A new attribute of hooks is a variant and
+//! a row here.
 
 /// A kind of hook, by the attribute that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,21 +60,31 @@ pub enum Key {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Startup, Self::Service, Self::HealthCheck, Self::Ready, Self::Signal, Self::Drain, Self::Shutdown];
+    pub const ALL: [Self; 7] = [
+        Self::Startup,
+        Self::Service,
+        Self::HealthCheck,
+        Self::Ready,
+        Self::Signal,
+        Self::Drain,
+        Self::Shutdown,
+    ];
 
     const fn row(self) -> Row {
         use Key::{
-            After, Backoff, Before, CheckKind, Crate, Failures, Interval, MaxRestarts, Of, OnExit, Order, Reserve,
-            Restart, StopOn, StopTimeout, Timeout,
+            After, Backoff, Before, CheckKind, Crate, Failures, Interval, MaxRestarts, Of, OnExit,
+            Order, Reserve, Restart, StopOn, StopTimeout, Timeout,
         };
-        const SERVICE: &[Key] = &[After, Restart, Backoff, MaxRestarts, StopTimeout, Reserve, StopOn, OnExit, Crate];
+        const SERVICE: &[Key] =
+            &[After, Restart, Backoff, MaxRestarts, StopTimeout, Reserve, StopOn, OnExit, Crate];
         const SHUTDOWN: &[Key] = &[Of, Order, After, Before, Timeout, Reserve, Crate];
         const HEALTH_CHECK: &[Key] = &[After, CheckKind, Interval, Timeout, Failures, Crate];
         let (attribute, variant, policy, keys): (_, _, _, &[_]) = match self {
             Self::Startup => ("on_startup", "Startup", None, &[Order, After, Timeout, Crate]),
             Self::Service => ("service", "Service", Some("ServicePolicy"), SERVICE),
-            Self::HealthCheck => ("health_check", "HealthCheck", Some("HealthCheckPolicy"), HEALTH_CHECK),
+            Self::HealthCheck => {
+                ("health_check", "HealthCheck", Some("HealthCheckPolicy"), HEALTH_CHECK)
+            }
             Self::Ready => ("on_ready", "Ready", None, &[Order, After, Timeout, Crate]),
             Self::Signal => ("on_signal", "Signal", None, &[After, Timeout, Crate]),
             Self::Drain => ("on_drain", "Drain", None, &[Order, After, Timeout, Crate]),
@@ -111,7 +122,8 @@ impl Kind {
 }
 
 impl Syntax {
-    /// That of the attribute of tests. With its path, as the attribute of the language has the same name.
+    /// That of the attribute of tests. With its path, as the attribute of the language has the same
+    /// name.
     pub const TEST: Self = Self {
         attribute: "lifecycle_runtime::test",
         makes: "test",

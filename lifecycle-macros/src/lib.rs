@@ -1,5 +1,5 @@
-//! The attributes of [`lifecycle-runtime`](https://docs.rs/lifecycle-runtime), which re-exports them: depend on that
-//! crate, not on this one.
+//! The attributes of [`lifecycle-runtime`](https://docs.rs/lifecycle-runtime), which re-exports
+//! them: depend on that crate, not on this one.
 
 mod args;
 mod attribute;
@@ -24,9 +24,10 @@ use kind::Kind;
 
 /// Runs the function before the server listens. What it returns is the value of `Dep<name>`.
 ///
-/// On `async fn` and `fn`; a plain `fn` runs on the blocking pool. The function may take `Dep<hook>`, `Stop`,
-/// `StopHandle` and whatever else implements `Inject`, and return `()`, a value, or a `Result` of either. It stays as it
-/// is, and an empty type of the same name and visibility appears beside it, which names the hook elsewhere.
+/// On `async fn` and `fn`; a plain `fn` runs on the blocking pool. The function may take
+/// `Dep<hook>`, `Stop`, `StopHandle` and whatever else implements `Inject`, and return `()`, a
+/// value, or a `Result` of either. It stays as it is, and an empty type of the same name and
+/// visibility appears beside it, which names the hook elsewhere.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -37,8 +38,8 @@ use kind::Kind;
 ///
 /// # Errors
 ///
-/// A hook that returns an `Err`, panics or runs out of time ends the start: hooks that are running are cancelled, what
-/// had started is torn down, and the process exits with 1.
+/// A hook that returns an `Err`, panics or runs out of time ends the start: hooks that are running
+/// are cancelled, what had started is torn down, and the process exits with 1.
 ///
 /// # Example
 ///
@@ -61,12 +62,14 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Startup, args.into(), &item.into()).into()
 }
 
-/// Runs the function once every startup hook is done and the server listens: it can be reached already.
+/// Runs the function once every startup hook is done and the server listens: it can be reached
+/// already.
 ///
-/// For what others are to hear only then: an announcement, a registration, a first request to oneself. The run is ready
-/// when these hooks are done.
+/// For what others are to hear only then: an announcement, a registration, a first request to
+/// oneself. The run is ready when these hooks are done.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped.
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
+/// it returns is dropped.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -77,9 +80,10 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Errors
 ///
-/// A hook that returns an `Err`, panics or runs out of time is a start that failed: hooks that are running are cancelled,
-/// no further one starts, the server is drained, since it may have served already, drain and shutdown hooks run, and the
-/// process exits with 1. A stop that is asked for meanwhile does the same.
+/// A hook that returns an `Err`, panics or runs out of time is a start that failed: hooks that are
+/// running are cancelled, no further one starts, the server is drained, since it may have served
+/// already, drain and shutdown hooks run, and the process exits with 1. A stop that is asked for
+/// meanwhile does the same.
 ///
 /// # Example
 ///
@@ -104,15 +108,18 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function when the stop begins, while requests are still served.
 ///
-/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections open. The listener goes on
-/// accepting until the drain hooks have ended, and for `drain_delay` after that, in which what they did spreads; then
-/// it closes. A hook without a `timeout` that doesn't end holds that up for half of the time until the shutdown hooks. What it uses is
-/// torn down later.
+/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections
+/// open. The listener goes on accepting until the drain hooks have ended, and for `drain_delay`
+/// after that, in which what they did spreads; then it closes. A hook without a `timeout` that
+/// doesn't end holds that up for half of the time until the shutdown hooks. What it uses is torn
+/// down later.
 ///
-/// It runs if everything that it depends on had started and the run had come to listening. A failure, a panic or a timeout
-/// is recorded, makes the exit code 3, and never keeps another hook from running. A second signal doesn't cut it short.
+/// It runs if everything that it depends on had started and the run had come to listening. A
+/// failure, a panic or a timeout is recorded, makes the exit code 3, and never keeps another hook
+/// from running. A second signal doesn't cut it short.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped.
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
+/// it returns is dropped.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -142,12 +149,13 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Drain, args.into(), &item.into()).into()
 }
 
-/// Runs the function while the process stops, after the server has drained, the drain hooks have ended, and the services
-/// that it does not precede have stopped.
+/// Runs the function while the process stops, after the server has drained, the drain hooks have
+/// ended, and the services that it does not precede have stopped.
 ///
-/// It runs if everything that it depends on had started; one that depends on nothing always runs. With `of` it is the
-/// *teardown* of a startup hook: it runs only if that one started, and once everything that uses it has ended. A failure,
-/// a panic or a timeout is recorded, makes the exit code 3, and never keeps another hook from running.
+/// It runs if everything that it depends on had started; one that depends on nothing always runs.
+/// With `of` it is the *teardown* of a startup hook: it runs only if that one started, and once
+/// everything that uses it has ended. A failure, a panic or a timeout is recorded, makes the exit
+/// code 3, and never keeps another hook from running.
 ///
 /// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`.
 ///
@@ -183,14 +191,16 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function in the background, from the start until the process stops.
 ///
-/// For what works beside the requests: takes from a queue, follows a file, keeps in touch with a peer. An `async fn` is a
-/// task; a plain `fn` has a thread of its own. Both take what `#[on_startup]` functions take. Their `Stop` is the service's
-/// own: it fires when this service is to end. One that takes a `Service` says when it is ready, and can run tasks of its own;
-/// any other is ready at once. What needs the service waits until it is ready.
+/// For what works beside the requests: takes from a queue, follows a file, keeps in touch with a
+/// peer. An `async fn` is a task; a plain `fn` has a thread of its own. Both take what
+/// `#[on_startup]` functions take. Their `Stop` is the service's own: it fires when this service is
+/// to end. One that takes a `Service` says when it is ready, and can run tasks of its own; any
+/// other is ready at once. What needs the service waits until it is ready.
 ///
-/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs it has ended; or, with
-/// `stop_on = "drain"`, when the stop begins. If it has not ended after its `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread can't be
-/// cancelled.
+/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs
+/// it has ended; or, with `stop_on = "drain"`, when the stop begins. If it has not ended after its
+/// `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread
+/// can't be cancelled.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -204,12 +214,14 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: it is recorded, and the process goes on as if it were not there | `"stop"` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
-/// `backoff` and `max_restarts` are for services that are restarted: without a `restart` they are a compile error.
+/// `backoff` and `max_restarts` are for services that are restarted: without a `restart` they are a
+/// compile error.
 ///
 /// # Errors
 ///
-/// An `Err` and a panic are failures, also a panic of a task that it spawned. A service that fails and is not restarted has failed for good; if it was not ready yet,
-/// so has the start. One that ends well is done, unless it is restarted `"always"`. While it backs off, and until it is ready
+/// An `Err` and a panic are failures, also a panic of a task that it spawned. A service that fails
+/// and is not restarted has failed for good; if it was not ready yet, so has the start. One that
+/// ends well is done, unless it is restarted `"always"`. While it backs off, and until it is ready
 /// again, `/readyz` answers 503, unless its end is ignored.
 ///
 /// # Example
@@ -239,12 +251,14 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function again and again: what comes of it says whether the process is well.
 ///
-/// On `async fn` and `fn`, with the arguments of `#[on_startup]`. It returns nothing, or a `Result` of nothing with any error:
-/// an `Err`, a panic and a timeout are failures, and a `bool` would be none. They count once there are `failures` of them in a
-/// row, until the check succeeds again; they never end the process, and never change its exit code.
+/// On `async fn` and `fn`, with the arguments of `#[on_startup]`. It returns nothing, or a `Result`
+/// of nothing with any error: an `Err`, a panic and a timeout are failures, and a `bool` would be
+/// none. They count once there are `failures` of them in a row, until the check succeeds again;
+/// they never end the process, and never change its exit code.
 ///
-/// A check never runs beside itself, checks of one interval run spread over it, and a probe answers with the last results and
-/// waits for none. The last checks run before the stop begins, the first by their kind:
+/// A check never runs beside itself, checks of one interval run spread over it, and a probe answers
+/// with the last results and waits for none. The last checks run before the stop begins, the first
+/// by their kind:
 ///
 /// | kind | runs first | until then, and if that fails |
 /// |---|---|---|
@@ -255,9 +269,10 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// A plain `fn` that does not end in time is not
 /// run again before it has, and fails meanwhile.
 ///
-/// When the stop begins a run that is going on is cancelled. A plain `fn` can't be: nothing that it uses is torn down before it
-/// has ended, or the time of the shutdown hooks begins. From then on `/livez` is 200, whatever checks of liveness said, as whoever
-/// kills a process that stops only keeps it from stopping well.
+/// When the stop begins a run that is going on is cancelled. A plain `fn` can't be: nothing that it
+/// uses is torn down before it has ended, or the time of the shutdown hooks begins. From then on
+/// `/livez` is 200, whatever checks of liveness said, as whoever kills a process that stops only
+/// keeps it from stopping well.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -294,16 +309,20 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function each time that a signal arrives while the process serves.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that it returns is dropped. A
-/// failure, a panic or a timeout is recorded, and that is all: the process goes on, and the next signal runs the hook again.
+/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
+/// it returns is dropped. A failure, a panic or a timeout is recorded, and that is all: the process
+/// goes on, and the next signal runs the hook again.
 ///
-/// Hooks of one signal run one after the other, those of two signals side by side. Signals that arrive while hooks of theirs
-/// run make them run once more, however many they are. One that arrives during the start is heard when it is over; none is
-/// once the stop has begun, which waits for a hook that runs as long as the time of the shutdown hooks allows, unless a second signal hurries it.
+/// Hooks of one signal run one after the other, those of two signals side by side. Signals that
+/// arrive while hooks of theirs run make them run once more, however many they are. One that
+/// arrives during the start is heard when it is over; none is once the stop has begun, which waits
+/// for a hook that runs as long as the time of the shutdown hooks allows, unless a second signal
+/// hurries it.
 ///
-/// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`, `SIGCONT`, `SIGIO`, `SIGPIPE`,
-/// `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`, `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what
-/// is going on, unless a hook takes it. `SIGTERM`, `SIGINT` and `SIGQUIT` begin the stop: for them there are `#[on_drain]` and
+/// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`,
+/// `SIGCONT`, `SIGIO`, `SIGPIPE`, `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`,
+/// `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what is going on, unless a hook
+/// takes it. `SIGTERM`, `SIGINT` and `SIGQUIT` begin the stop: for them there are `#[on_drain]` and
 /// `#[on_shutdown]`. Where there are no such signals, as on Windows, the hook never runs.
 ///
 /// | key | meaning | default |
@@ -314,8 +333,9 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Example
 ///
-/// A value that can change: a reload that fails leaves the old one, and the console says why. `arc-swap` and
-/// `tokio::sync::watch` are made for it, too: see the example `reload` of the repository.
+/// A value that can change: a reload that fails leaves the old one, and the console says why.
+/// `arc-swap` and `tokio::sync::watch` are made for it, too: see the example `reload` of the
+/// repository.
 ///
 /// ```
 /// use lifecycle_runtime::{Dep, on_signal, on_startup};
@@ -342,18 +362,20 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Signal, args.into(), &item.into()).into()
 }
 
-/// Runs the function as a test, with an app of the registered hooks beside it. With the feature `testing`.
+/// Runs the function as a test, with an app of the registered hooks beside it. With the feature
+/// `testing`.
 ///
-/// The test is an `async fn` on a runtime of one thread, on paused time: a timeout of an hour passes at once. If it takes
-/// arguments, an app has started when it begins, and they come out of it: `TestApp` is the app itself; `Dep<hook>`, `Stop`,
-/// `StopHandle` and whatever else implements `Inject` are what a hook would be given. Without arguments and without a
-/// `setup` it has no app, only paused time.
+/// The test is an `async fn` on a runtime of one thread, on paused time: a timeout of an hour
+/// passes at once. If it takes arguments, an app has started when it begins, and they come out of
+/// it: `TestApp` is the app itself; `Dep<hook>`, `Stop`, `StopHandle` and whatever else implements
+/// `Inject` are what a hook would be given. Without arguments and without a `setup` it has no app,
+/// only paused time.
 ///
 /// A test sees the hooks of the program, and of those in test code the ones that belong to its
 /// module: see `testing::guide`.
 ///
-/// An app that the test has not stopped is stopped when it is over: the one that it was given, and those that it has started
-/// itself.
+/// An app that the test has not stopped is stopped when it is over: the one that it was given, and
+/// those that it has started itself.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
@@ -361,18 +383,21 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `start_paused = false` | real time, for real files, databases and connections; see `testing::real_io` for these on paused time | `true` |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
-/// `#[should_panic]`, `#[ignore]`, `#[cfg]` and whatever else may stand on a test keep their meaning. What the function returns is
-/// `()`, a `Result` or anything else that implements [`Termination`](std::process::Termination).
+/// `#[should_panic]`, `#[ignore]`, `#[cfg]` and whatever else may stand on a test keep their
+/// meaning. What the function returns is `()`, a `Result` or anything else that implements
+/// [`Termination`](std::process::Termination).
 ///
 /// # Errors
 ///
-/// The test fails, at its own line, if the app does not start, if the function panics or returns an `Err`, and if an app that it
-/// has left running does not stop cleanly. To look at a stop that is not clean, stop the app in the test, and look at the report.
+/// The test fails, at its own line, if the app does not start, if the function panics or returns an
+/// `Err`, and if an app that it has left running does not stop cleanly. To look at a stop that is
+/// not clean, stop the app in the test, and look at the report.
 ///
 /// # Its name
 ///
-/// Write it with its path. `use lifecycle_runtime::test` makes every `#[test]` of that module this one, and a plain `fn` under
-/// it an error that says so; after `use lifecycle_runtime::*` rustc asks which of the two a `#[test]` is (E0659).
+/// Write it with its path. `use lifecycle_runtime::test` makes every `#[test]` of that module this
+/// one, and a plain `fn` under it an error that says so; after `use lifecycle_runtime::*` rustc
+/// asks which of the two a `#[test]` is (E0659).
 ///
 /// # Example
 ///

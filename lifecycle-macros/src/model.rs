@@ -29,18 +29,19 @@ pub struct Hook {
 pub enum Soundness {
     /// All of it.
     Sound,
-    /// The attribute says something wrong: the hook can be named and has its value, but what isn't known of it might
-    /// contradict other hooks.
+    /// The attribute says something wrong: the hook can be named and has its value, but what isn't
+    /// known of it might contradict other hooks.
     NotRegistered,
-    /// The runtime can't call the function. The error stands in the place of whatever that takes away: rustc says
-    /// nothing of what others make of a type that is an error.
+    /// The runtime can't call the function. The error stands in the place of whatever that takes
+    /// away: rustc says nothing of what others make of a type that is an error.
     NotCallable(TokenStream),
 }
 
 impl Hook {
     pub fn new(kind: Kind, args: Args, function: &Function, soundness: Soundness) -> Self {
         let signature = &function.signature;
-        let conditions = function.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let conditions =
+            function.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
         Self {
             kind,
             args,
@@ -67,14 +68,15 @@ impl Hook {
     }
 }
 
-/// A type whose lifetimes are all written down. rustc says of the function itself what is missing there; here it would
-/// say so again, in other words.
+/// A type whose lifetimes are all written down. rustc says of the function itself what is missing
+/// there; here it would say so again, in other words.
 fn with_static(tokens: TokenStream) -> TokenStream {
     let mut written = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let is = |token: &TokenTree, punct| matches!(token, TokenTree::Punct(found) if found.as_char() == punct);
-        let next_is_elided = tokens.peek().is_some_and(|next| matches!(next, TokenTree::Ident(name) if name == "_"));
+        let next_is_elided =
+            tokens.peek().is_some_and(|next| matches!(next, TokenTree::Ident(name) if name == "_"));
         let has_lifetime = tokens.peek().is_some_and(|next| is(next, '\''));
         let span = token.span();
         match token {
@@ -83,7 +85,9 @@ fn with_static(tokens: TokenStream) -> TokenStream {
                 inner.set_span(span);
                 written.extend([TokenTree::Group(inner)]);
             }
-            token if is(&token, '&') && !has_lifetime => written.extend(quote_spanned!(span=> &'static)),
+            token if is(&token, '&') && !has_lifetime => {
+                written.extend(quote_spanned!(span=> &'static));
+            }
             token if is(&token, '\'') && next_is_elided => {
                 tokens.next();
                 written.extend(quote_spanned!(span=> 'static));

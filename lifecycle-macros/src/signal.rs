@@ -29,7 +29,8 @@ const STOPS: [&str; 3] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 /// What the system does not hand to a program.
 const UNCAUGHT: [&str; 2] = ["SIGKILL", "SIGSTOP"];
 
-/// What a thread gets for what it has just done. It would do it again as soon as a handler has returned.
+/// What a thread gets for what it has just done. It would do it again as soon as a handler has
+/// returned.
 const FAULTS: [&str; 7] = ["SIGSEGV", "SIGILL", "SIGFPE", "SIGBUS", "SIGABRT", "SIGTRAP", "SIGSYS"];
 
 /// The signal of this name, if a hook may hear it.
@@ -45,10 +46,13 @@ pub fn parse(name: &str) -> Result<&'static str, String> {
     } else if UNCAUGHT.contains(&name) {
         format!("`{name}` can't be caught: the system never hands it to a program")
     } else if FAULTS.contains(&name) {
-        format!("`{name}` is not for hooks: it tells of a fault in the program, which can't go on from there")
+        format!(
+            "`{name}` is not for hooks: it tells of a fault in the program, which can't go on from there"
+        )
     } else {
         let all = FREE.into_iter().chain(STOPS).chain(UNCAUGHT).chain(FAULTS);
-        let whole = if is_name(&name.to_uppercase()) { name.to_owned() } else { format!("SIG{name}") };
+        let whole =
+            if is_name(&name.to_uppercase()) { name.to_owned() } else { format!("SIG{name}") };
         let known = format!("a hook can hear {}", words::list(FREE, "or"));
         words::unknown("signal", name, words::meant(&whole, all), &known)
     })

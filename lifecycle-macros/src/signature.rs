@@ -1,4 +1,5 @@
-//! The function under the attribute. Its body stays raw tokens: parsing it would cost time and find nothing.
+//! The function under the attribute. Its body stays raw tokens: parsing it would cost time and find
+//! nothing.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -27,7 +28,10 @@ impl Function {
     pub fn parse(syntax: &Syntax, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
         let function = Self::parse_tokens.parse2(item.clone()).ok();
         if function.is_none() {
-            let message = format!("`#[{}]` goes on a function: {} with a body", syntax.attribute, syntax.functions);
+            let message = format!(
+                "`#[{}]` goes on a function: {} with a body",
+                syntax.attribute, syntax.functions
+            );
             errors.add(item_head(item), message);
         }
         function
@@ -47,7 +51,8 @@ impl Function {
         let signature: Signature = input.parse()?;
         let body = invisible::opened(input.parse()?);
         let first = body.clone().into_iter().next();
-        if !matches!(first, Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace) {
+        if !matches!(first, Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace)
+        {
             return Err(syn::Error::new_spanned(body, "expected a body"));
         }
         let is_associated = signature.receiver().is_some()

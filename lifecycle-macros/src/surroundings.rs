@@ -10,7 +10,8 @@ const MARK: &str = "__lifecycle_attribute";
 /// trait. `false` if the file doesn't tell.
 pub fn are_an_impl() -> bool {
     // There is no compiler in a unit test.
-    proc_macro::is_available() && marked_file(proc_macro::Span::call_site()).is_some_and(|file| is_in_impl(&file))
+    proc_macro::is_available()
+        && marked_file(proc_macro::Span::call_site()).is_some_and(|file| is_in_impl(&file))
 }
 
 /// Returns the file of the attribute with a mark before the attribute, if it is worth parsing: that
@@ -33,14 +34,15 @@ fn split(text: &str, line: usize, column: usize) -> Option<(&str, &str)> {
     text.split_at_checked(start + in_line)
 }
 
-/// Returns whether the braces around what follows this text may be those of an `impl` or a trait, by
-/// the line that opens them where code is indented: `mod tests {` is none.
+/// Returns whether the braces around what follows this text may be those of an `impl` or a trait,
+/// by the line that opens them where code is indented: `mod tests {` is none.
 fn may_be_in_impl(before: &str) -> bool {
     let (above, own) = before.rsplit_once('\n').unwrap_or(("", before));
     if !own.trim().is_empty() {
         return true;
     }
-    let is_outer = |line: &&str| line.trim_start().len() + own.len() > line.len() && !line.trim().is_empty();
+    let is_outer =
+        |line: &&str| line.trim_start().len() + own.len() > line.len() && !line.trim().is_empty();
     above.rsplit('\n').find(is_outer).is_some_and(|line| {
         let line = line.trim();
         let opens_something_else = line.ends_with('{') && line != "{";
@@ -98,7 +100,8 @@ fn outer(inner: Braces, delimiter: Delimiter, head: &[TokenTree]) -> Braces {
         TokenTree::Ident(ident) => Some(ident.to_string()),
         _ => None,
     });
-    let is_modifier = |word: &String| ["pub", "unsafe", "const", "auto", "default"].contains(&&**word);
+    let is_modifier =
+        |word: &String| ["pub", "unsafe", "const", "auto", "default"].contains(&&**word);
     match words.find(|word| !is_modifier(word)).as_deref() {
         Some("impl" | "trait") => Braces::Impl,
         _ => Braces::Other,
@@ -119,7 +122,8 @@ mod tests {
 
     /// Looks at an attribute in the place of `@`.
     fn within(text: &str) -> bool {
-        let (line, found) = text.split('\n').enumerate().find(|(_, line)| line.contains('@')).expect("a place");
+        let (line, found) =
+            text.split('\n').enumerate().find(|(_, line)| line.contains('@')).expect("a place");
         let column = found.chars().position(|char| char == '@').expect("a place");
         let text = text.replace('@', "#[on_startup]");
         let (before, after) = split(&text, line + 1, column + 1).expect("a place");

@@ -30,10 +30,11 @@ fn errors(tokens: TokenStream) -> Vec<String> {
     for token in tokens {
         if let proc_macro2::TokenTree::Group(group) = &token {
             let text = group.stream().into_iter().next().map(|text| text.to_string());
-            let found = match text.as_deref().and_then(|text| syn::parse_str::<syn::LitStr>(text).ok()) {
-                Some(text) if after_name => vec![text.value()],
-                _ => self::errors(group.stream()),
-            };
+            let found =
+                match text.as_deref().and_then(|text| syn::parse_str::<syn::LitStr>(text).ok()) {
+                    Some(text) if after_name => vec![text.value()],
+                    _ => self::errors(group.stream()),
+                };
             for error in found {
                 if !errors.contains(&error) {
                     errors.push(error);

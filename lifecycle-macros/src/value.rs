@@ -51,7 +51,11 @@ pub fn form(key: Key) -> String {
         Key::StopTimeout => "a duration in quotes: `stop_timeout = \"10s\"`",
         Key::Reserve => "a duration in quotes: `reserve = \"5s\"`",
         Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind => {
-            let all = words(key).1.iter().map(|(word, _)| format!("{} = \"{word}\"", key.name())).collect::<Vec<_>>();
+            let all = words(key)
+                .1
+                .iter()
+                .map(|(word, _)| format!("{} = \"{word}\"", key.name()))
+                .collect::<Vec<_>>();
             return words::list(all.iter().map(String::as_str), "or");
         }
         Key::Backoff => "the first and the longest time in quotes: `backoff = \"100ms..30s\"`",
@@ -70,12 +74,15 @@ pub fn form(key: Key) -> String {
 /// The words that a key knows, each with its variant, and the enum's name.
 fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match key {
-        Key::Restart => ("Restart", &[("never", "Never"), ("on_failure", "OnFailure"), ("always", "Always")]),
+        Key::Restart => {
+            ("Restart", &[("never", "Never"), ("on_failure", "OnFailure"), ("always", "Always")])
+        }
         Key::StopOn => ("StopOn", &[("drain", "Drain"), ("shutdown", "Shutdown")]),
         Key::OnExit => ("OnExit", &[("stop", "Stop"), ("ignore", "Ignore")]),
-        Key::CheckKind => {
-            ("CheckKind", &[("readiness", "Readiness"), ("liveness", "Liveness"), ("startup", "Startup")])
-        }
+        Key::CheckKind => (
+            "CheckKind",
+            &[("readiness", "Readiness"), ("liveness", "Liveness"), ("startup", "Startup")],
+        ),
         _ => ("", &[]),
     }
 }
@@ -85,11 +92,13 @@ pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
     let value: Expr = input.parse().map_err(|error| expected(key, error.span()))?;
     let (lowest, too_low) = lowest(key);
     let fault = match &value {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => match number.base10_parse() {
-            Ok(number) if number >= lowest => return Ok(number),
-            Ok(_) => too_low.to_owned(),
-            Err(_) => format!("`{}` is at most {}", key.name(), u32::MAX),
-        },
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
+            match number.base10_parse() {
+                Ok(number) if number >= lowest => return Ok(number),
+                Ok(_) => too_low.to_owned(),
+                Err(_) => format!("`{}` is at most {}", key.name(), u32::MAX),
+            }
+        }
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => too_low.to_owned(),
         _ => format!("expected {}", form(key)),
     };
@@ -99,10 +108,13 @@ pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
 /// The lowest number that a key takes, and what to say of one below.
 fn lowest(key: Key) -> (u32, &'static str) {
     match key {
-        Key::Failures => (1, "`failures` is at least 1: a check that has not failed can't count as failed"),
-        _ => {
-            (0, "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one")
+        Key::Failures => {
+            (1, "`failures` is at least 1: a check that has not failed can't count as failed")
         }
+        _ => (
+            0,
+            "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one",
+        ),
     }
 }
 
@@ -153,10 +165,14 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
 /// `"5 in 1m"`, or `"unlimited"`, which is none.
 pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restarts>>> {
     let form = || format!("expected {}", form(key));
-    let is_count = |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-    let without_window = |text: &str| match is_count(text) {
-        true => format!("`max_restarts` needs a window: `max_restarts = \"{text} in 1m\"`"),
-        false => form(),
+    let is_count =
+        |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let without_window = |text: &str| {
+        if is_count(text) {
+            format!("`max_restarts` needs a window: `max_restarts = \"{text} in 1m\"`")
+        } else {
+            form()
+        }
     };
     if input.peek(LitInt) {
         let count: LitInt = input.parse()?;
@@ -190,7 +206,9 @@ pub fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
         bracketed!(list in input);
         Punctuated::<_, Token![,]>::parse_terminated_with(&list, Path::parse_mod_style)
     };
-    list(input).map(|paths| paths.into_iter().collect()).map_err(|error| expected(key, error.span()))
+    list(input)
+        .map(|paths| paths.into_iter().collect())
+        .map_err(|error| expected(key, error.span()))
 }
 
 /// One path.
@@ -204,7 +222,11 @@ pub fn flag(key: Key, input: ParseStream) -> syn::Result<bool> {
 }
 
 /// What a text in quotes says.
-fn text<T>(key: Key, input: ParseStream, parse: impl FnOnce(&str) -> Result<T, String>) -> syn::Result<Given<T>> {
+fn text<T>(
+    key: Key,
+    input: ParseStream,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> syn::Result<Given<T>> {
     let text: LitStr = input.parse().map_err(|error| expected(key, error.span()))?;
     match parse(&text.value()) {
         Ok(value) => Ok(Given { value, span: text.span() }),

@@ -1,6 +1,7 @@
 //! Words that are close to others, and lists of words, for messages.
 
-/// What to say of a word that isn't known: which one was meant, if there is one, and which there are.
+/// What to say of a word that isn't known: which one was meant, if there is one, and which there
+/// are.
 pub fn unknown(what: &str, written: &str, meant: Option<&str>, known: &str) -> String {
     match meant {
         Some(word) => format!("unknown {what} `{written}`, did you mean `{word}`? {known}"),
@@ -17,14 +18,16 @@ pub fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String 
     }
 }
 
-/// The nearest of these words, if it is near: a few letters away, or the same with something before it.
+/// The nearest of these words, if it is near: a few letters away, or the same with something before
+/// it.
 pub fn meant<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let written = written.to_lowercase();
     let distances = words.into_iter().map(|word| match word.to_lowercase() {
         longer if longer.ends_with(&format!("_{written}")) => (1, word),
         other => (distance(&other, &written), word),
     });
-    let (_, nearest) = distances.filter(|(distance, _)| *distance <= 2).min_by_key(|(distance, _)| *distance)?;
+    let (_, nearest) =
+        distances.filter(|(distance, _)| *distance <= 2).min_by_key(|(distance, _)| *distance)?;
     Some(nearest)
 }
 

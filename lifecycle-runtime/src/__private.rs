@@ -1,9 +1,10 @@
-//! What the attributes' expansions call. Not part of the public interface: it changes without notice.
+//! What the attributes' expansions call. Not part of the public interface: it changes without
+//! notice.
 
 pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::{
-    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Origin, Policy, Restart,
-    Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Origin,
+    Policy, Restart, Restarts, ServicePolicy, StopOn,
 };
 pub use crate::id::HookId;
 pub use crate::inject::Inject;
@@ -91,7 +92,9 @@ where
 }
 
 /// The task of a plain `fn`; `call` injects the arguments.
-pub fn blocking<H: Hook>(call: impl FnOnce() -> Result<H::Returned, BoxError> + Send + 'static) -> Task {
+pub fn blocking<H: Hook>(
+    call: impl FnOnce() -> Result<H::Returned, BoxError> + Send + 'static,
+) -> Task {
     Task::blocking(|| returned::<H::Output>(call()?))
 }
 

@@ -124,13 +124,15 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {
-    /// Plain lines, with the file and line of each hook: for reading. Of the keys of an attribute they
-    /// show what is not the default.
+    /// Plain lines, with the file and line of each hook: for reading. Of the keys of an attribute
+    /// they show what is not the default.
     Text,
-    /// The same lines with the module of each hook instead, for a file that is kept and compared: they change with the plan, and
-    /// not with the code around it. One hook is one line, wherever the code is built and in whatever order it is linked.
+    /// The same lines with the module of each hook instead, for a file that is kept and compared:
+    /// they change with the plan, and not with the code around it. One hook is one line, wherever
+    /// the code is built and in whatever order it is linked.
     ///
-    /// With [insta](https://insta.rs) a test shows what has changed, and `cargo insta review` keeps it. `Cargo.toml`:
+    /// With [insta](https://insta.rs) a test shows what has changed, and `cargo insta review` keeps
+    /// it. `Cargo.toml`:
     ///
     /// ```toml
     /// [dev-dependencies]

@@ -20,7 +20,9 @@ use stderr::Stderr;
 
 use crate::config::ConsoleMode;
 use crate::error::printable;
-use crate::event::{Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable};
+use crate::event::{
+    Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable,
+};
 use crate::hook::{HookMeta, Kind};
 use crate::report::Report;
 use crate::state::State;
@@ -104,13 +106,17 @@ impl Console {
         }
     }
 
-    /// Writes the reason for which a start failed, if this console is silent: in one line on stderr,
-    /// and without what `tracing` has shown.
+    /// Writes the reason for which a start failed, if this console is silent: in one line on
+    /// stderr, and without what `tracing` has shown.
     pub(crate) fn insist(&self, report: &Report) {
         if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
             let console = Self::stderr();
             let is_traced = self.memory().is_report_traced;
-            console.complain(&if is_traced { report.closing() } else { format!("start failed: {error}") });
+            console.complain(&if is_traced {
+                report.closing()
+            } else {
+                format!("start failed: {error}")
+            });
             console.flush(LAST_WORDS);
         }
     }
@@ -195,24 +201,35 @@ impl Observer for Console {
             // Every few seconds, so only what changes is told.
             Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
             Event::HookEnded { hook, outcome, .. }
-                if hook.kind == Kind::HealthCheck && *outcome != (Outcome::Cancelled { ended: false }) => {}
+                if hook.kind == Kind::HealthCheck
+                    && *outcome != (Outcome::Cancelled { ended: false }) => {}
             Event::Health { hook, passes: true, .. } => {
                 self.tell(Paint::Good, &format!("health check {} passes", hook.display_name()));
             }
             Event::Health { hook, error, .. } => {
                 let error = error.as_deref().unwrap_or("fails");
-                self.tell(Paint::Bad, &format!("health check `{}` ({}) {error}", hook.display_name(), hook.place()));
+                self.tell(
+                    Paint::Bad,
+                    &format!("health check `{}` ({}) {error}", hook.display_name(), hook.place()),
+                );
             }
             Event::HookStarted { hook } => {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
                 self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.display_name()));
             }
             Event::HookEnded { hook, outcome, took } => {
-                self.hook_ended(hook, outcome, self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)));
+                self.hook_ended(
+                    hook,
+                    outcome,
+                    self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)),
+                );
             }
             Event::DropFailed { hook, outcome } => {
                 let (name, place) = (hook.display_name(), hook.place());
-                self.tell(Paint::Bad, &format!("the drop of the value of hook `{name}` ({place}) {outcome}"));
+                self.tell(
+                    Paint::Bad,
+                    &format!("the drop of the value of hook `{name}` ({place}) {outcome}"),
+                );
             }
             Event::ValueHeld { hook, others } => self.tell(Paint::Bad, &held(hook, *others)),
             Event::Listening { url } => self.tell(Paint::Plain, &format!("listening on {url}")),
@@ -222,7 +239,10 @@ impl Observer for Console {
                 self.tell(Paint::Bad, &format!("can't accept connections: {error}; {advice}"));
             }
             Event::AcceptRecovered { after } => {
-                self.tell(Paint::Plain, &format!("accepting connections again after {}", readable(*after)));
+                self.tell(
+                    Paint::Plain,
+                    &format!("accepting connections again after {}", readable(*after)),
+                );
             }
             Event::StartFailed { reason } => {
                 self.tell(Paint::Bad, &format!("start failed: {reason}"));
@@ -235,11 +255,17 @@ impl Observer for Console {
                 let next = if *is_hurried { "exit at once" } else { "hurry" };
                 self.tell(Paint::Plain, &format!("{signal}: stopping already; again to {next}"));
             }
-            Event::LateFailure { error } => self.tell(Paint::Bad, &format!("the program failed: {error}")),
+            Event::LateFailure { error } => {
+                self.tell(Paint::Bad, &format!("the program failed: {error}"));
+            }
             Event::StopBegun { cause, grace, requests } => {
-                let requests = requests.map(|time| format!(", requests up to {}", readable(time))).unwrap_or_default();
+                let requests = requests
+                    .map(|time| format!(", requests up to {}", readable(time)))
+                    .unwrap_or_default();
                 let text = if self.memory().is_interrupted {
-                    format!("stopped during the start ({cause}), rolling back what has started, up to ")
+                    format!(
+                        "stopped during the start ({cause}), rolling back what has started, up to "
+                    )
                 } else {
                     format!("stopping ({cause}), up to ")
                 };
@@ -250,7 +276,9 @@ impl Observer for Console {
                 let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
                 self.tell(Paint::Plain, text);
             }
-            Event::Waiting { on } => self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", "))),
+            Event::Waiting { on } => {
+                self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", ")));
+            }
             Event::Drained { traffic, took } => self.tell(Paint::Plain, &drained(traffic, *took)),
             Event::BudgetExceeded { needed, grace, requests, limits } => {
                 self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, limits));
@@ -276,13 +304,20 @@ impl Console {
                     Outcome::Succeeded => "ended".to_owned(),
                     failed => failed.to_string(),
                 };
-                self.tell(Paint::Bad, &format!("service `{name}` ({place}) {text}; again in {delay}"));
+                self.tell(
+                    Paint::Bad,
+                    &format!("service `{name}` ({place}) {text}; again in {delay}"),
+                );
             }
-            ServiceState::Starting | ServiceState::Stopping | ServiceState::Stopped | ServiceState::Failed => {}
+            ServiceState::Starting
+            | ServiceState::Stopping
+            | ServiceState::Stopped
+            | ServiceState::Failed => {}
         }
     }
 
-    /// Returns the moment at which this service was told to stop, if it was: from there on it is waited for.
+    /// Returns the moment at which this service was told to stop, if it was: from there on it is
+    /// waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
         let stopping = &mut self.memory().stopping;
         let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;
@@ -296,12 +331,20 @@ impl Console {
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
         let (name, took) = (hook.display_name(), readable(took));
         match outcome {
-            Outcome::Succeeded => self.write("done", Paint::Plain, &format!("{name} in {took}"), ""),
+            Outcome::Succeeded => {
+                self.write("done", Paint::Plain, &format!("{name} in {took}"), "");
+            }
             Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),
-            Outcome::Cancelled { .. } => self.tell(Paint::Plain, &format!("{name} {outcome} after {took}")),
+            Outcome::Cancelled { .. } => {
+                self.tell(Paint::Plain, &format!("{name} {outcome} after {took}"));
+            }
             _ => {
-                let what_follows = if outcome.is_ignored(hook) { "; going on without it" } else { "" };
-                self.tell(Paint::Bad, &format!("{}{what_follows} (after {took})", outcome.of(hook)));
+                let what_follows =
+                    if outcome.is_ignored(hook) { "; going on without it" } else { "" };
+                self.tell(
+                    Paint::Bad,
+                    &format!("{}{what_follows} (after {took})", outcome.of(hook)),
+                );
             }
         }
     }
@@ -312,7 +355,11 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
     let requests = &traffic.requests;
     let (finished, cut) = (requests.finished, requests.cut.len());
     let noun = if finished == 1 { "request" } else { "requests" };
-    let others = [(requests.refused, "refused"), (requests.panicked, "panicked"), (requests.failed, "failed")];
+    let others = [
+        (requests.refused, "refused"),
+        (requests.panicked, "panicked"),
+        (requests.failed, "failed"),
+    ];
     let others = others.iter().filter(|(count, _)| *count > 0);
     let mut others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
     match requests.abandoned {
@@ -328,14 +375,21 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
     }
     let tasks = &traffic.tasks;
     if tasks.finished > 0 || !tasks.cut.is_empty() {
-        others.push_str(&format!("; tasks: {} finished, {} cut off", tasks.finished, tasks.cut.len()));
+        others.push_str(&format!(
+            "; tasks: {} finished, {} cut off",
+            tasks.finished,
+            tasks.cut.len()
+        ));
     }
     match tasks.panicked {
         0 => {}
         1 => others.push_str(", 1 task panicked"),
         several => others.push_str(&format!(", {several} tasks panicked")),
     }
-    format!("server closed in {}: {finished} {noun} finished, {cut} cut off{others}", readable(took))
+    format!(
+        "server closed in {}: {finished} {noun} finished, {cut} cut off{others}",
+        readable(took)
+    )
 }
 
 fn verb(hook: &HookMeta) -> &'static str {

@@ -13,8 +13,9 @@ use crate::task::Value;
 
 /// A dependency on a startup hook, and its value by `Deref`.
 ///
-/// As an argument of a hook it makes that hook run after `H` (and, on the way down, before the teardown of `H`). As an
-/// argument of an actix-web handler it is an extractor. Clones share the value.
+/// As an argument of a hook it makes that hook run after `H` (and, on the way down, before the
+/// teardown of `H`). As an argument of an actix-web handler it is an extractor. Clones share the
+/// value.
 ///
 /// The value is dropped when everything that uses it has ended. A clone that something else still
 /// holds then, as a task that goes on, is waited for, up to a hundredth of the grace period for all
@@ -38,15 +39,16 @@ use crate::task::Value;
 /// close_db(Dep::new(Pool { size: 1 })).await;
 /// # }
 /// ```
-// No bound on `H`, and so no type that depends on one: a wrong `H` is then reported once, where it is injected, and not
-// again for every mention of the type.
+// No bound on `H`, and so no type that depends on one: a wrong `H` is then reported once, where it
+// is injected, and not again for every mention of the type.
 pub struct Dep<H> {
     value: Value,
     hook: PhantomData<fn() -> H>,
 }
 
 impl<H: Hook<Value: HookValue>> Dep<H> {
-    /// A dependency with a value of your own: for unit tests, which call hooks and handlers as plain functions.
+    /// A dependency with a value of your own: for unit tests, which call hooks and handlers as
+    /// plain functions.
     ///
     /// ```
     /// # use lifecycle_runtime::{Dep, on_startup};
@@ -125,9 +127,12 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// The hook is not part of this run, has not started yet, or its value has been dropped already.
+    /// The hook is not part of this run, has not started yet, or its value has been dropped
+    /// already.
     pub fn dep<H: Hook>(&self) -> Result<Dep<H>, MissingValue> {
-        let value = self.value(H::META.id).ok_or(MissingValue { hook: H::META, known: self.has(H::META.id) })?;
+        let value = self
+            .value(H::META.id)
+            .ok_or(MissingValue { hook: H::META, known: self.has(H::META.id) })?;
         Ok(Dep::from_value(value))
     }
 }
@@ -143,7 +148,10 @@ impl fmt::Display for MissingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, place) = (self.hook.name(), self.hook.place());
         if self.known {
-            write!(f, "hook `{name}` ({place}) has no value now: it has not started, or has been torn down")
+            write!(
+                f,
+                "hook `{name}` ({place}) has no value now: it has not started, or has been torn down"
+            )
         } else {
             write!(f, "hook `{name}` ({place}) is not part of this run")
         }

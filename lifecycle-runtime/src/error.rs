@@ -47,13 +47,17 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 /// Tells whether a character acts on a terminal: control characters, and those that turn the
 /// direction of text.
 fn acts(char: char) -> bool {
-    let turns = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    let turns =
+        matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     (char.is_control() && !matches!(char, '\n' | '\t')) || turns
 }
 
 /// What a panic says.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a value that is not a text").to_owned()
 }
 

@@ -1,4 +1,5 @@
-//! Events of a run, as a closed set. Everything that shows or records a run is an [`Observer`] of them.
+//! Events of a run, as a closed set. Everything that shows or records a run is an [`Observer`] of
+//! them.
 
 mod delivery;
 mod outcome;
@@ -50,7 +51,8 @@ pub enum Event {
         /// The error of the run that has just ended, if it failed.
         error: Option<String>,
     },
-    /// A service does this now. That it has ended for good is told by [`HookEnded`](Self::HookEnded), too.
+    /// A service does this now. That it has ended for good is told by
+    /// [`HookEnded`](Self::HookEnded), too.
     Service {
         /// The service.
         hook: &'static HookMeta,
@@ -82,7 +84,8 @@ pub enum Event {
         /// The address, as a URL.
         url: String,
     },
-    /// A server can't accept connections: the process has no file descriptor left, say. They wait in the system meanwhile.
+    /// A server can't accept connections: the process has no file descriptor left, say. They wait
+    /// in the system meanwhile.
     AcceptFailed {
         /// The system's error.
         error: String,
@@ -102,7 +105,8 @@ pub enum Event {
         /// The cause of the stop.
         cause: StopCause,
     },
-    /// A signal came that stops, and the stop had been asked for otherwise before. The next one hurries.
+    /// A signal came that stops, and the stop had been asked for otherwise before. The next one
+    /// hurries.
     StopRepeated {
         /// The signal's name.
         signal: &'static str,
@@ -139,7 +143,8 @@ pub enum Event {
         /// The time that the drain took.
         took: Duration,
     },
-    /// The stop may take longer than the grace period, by the limits of its hooks: these are scaled.
+    /// The stop may take longer than the grace period, by the limits of its hooks: these are
+    /// scaled.
     BudgetExceeded {
         /// The time that the stop takes if every hook takes all of its timeout.
         needed: Duration,
@@ -206,15 +211,16 @@ impl fmt::Display for ServiceState {
 /// Observer of a run, which sees every event.
 ///
 /// Called with one event at a time, in the order in which they happened, on a thread of its own
-/// (`lifecycle-observers`) inside of the hooks' tokio runtime: it may block, and holds up nothing but
-/// those that come after it. What waits for an observer waits in memory, and is lost if the process
-/// is ended before its run. A run ends when all observers have seen all its events and are dropped,
-/// or when the time of its stop is up: then a line on stderr says that an observer has not returned.
-/// A panic is caught and ignored. What it spawns is not waited for; where values are held at the end,
-/// the last events come when the runtime has shut down.
+/// (`lifecycle-observers`) inside of the hooks' tokio runtime: it may block, and holds up nothing
+/// but those that come after it. What waits for an observer waits in memory, and is lost if the
+/// process is ended before its run. A run ends when all observers have seen all its events and are
+/// dropped, or when the time of its stop is up: then a line on stderr says that an observer has not
+/// returned. A panic is caught and ignored. What it spawns is not waited for; where values are held
+/// at the end, the last events come when the runtime has shut down.
 ///
 /// In a `TestApp`, and under [`Lifecycle::serve`](crate::Lifecycle::serve) on a current-thread
-/// runtime, it is called on the thread on which an event happens, and has seen it when that goes on.
+/// runtime, it is called on the thread on which an event happens, and has seen it when that goes
+/// on.
 ///
 /// ```
 /// use lifecycle_runtime::{Event, Lifecycle, Observer};

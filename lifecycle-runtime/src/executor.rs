@@ -1,5 +1,5 @@
-//! Runs a plan: everything that may run at the same time does, within its time, and no hook's end keeps another from
-//! running.
+//! Runs a plan: everything that may run at the same time does, within its time, and no hook's end
+//! keeps another from running.
 
 mod crew;
 mod held;
@@ -103,11 +103,24 @@ impl Executor {
         let started = vec![false; plan.hooks().len()];
         let (services, held) = (HashMap::new(), Held::default());
         let alive = Alive::default();
-        Self { plan, scope, work, hooks, events, started, all_started: false, services, alive, held, jitter, pace }
+        Self {
+            plan,
+            scope,
+            work,
+            hooks,
+            events,
+            started,
+            all_started: false,
+            services,
+            alive,
+            held,
+            jitter,
+            pace,
+        }
     }
 
-    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a stop is asked for: what is
-    /// running then is to be given up.
+    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a
+    /// stop is asked for: what is running then is to be given up.
     pub(crate) async fn start(
         &mut self,
         kind: Kind,
@@ -118,7 +131,8 @@ impl Executor {
         let graph = plan.graph(kind);
         let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len(), &self.hooks);
-        let of_phase = Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
+        let of_phase =
+            Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
         if let Some(cause) = asked.borrow().cause.clone() {
             return Err((StartError::stopped(cause), Left { kind, crew }));
         }
@@ -164,9 +178,15 @@ impl Executor {
         }
     }
 
-    /// Cancels what is running and hears it out: a hook that is done all the same has started. A hook that takes `Stop` has
-    /// its timeout to end by itself. What can't be cancelled is waited for until then, or until the stop is hurried.
-    pub(crate) async fn give_up(&mut self, left: Left, at: Instant, asked: &mut watch::Receiver<Asked>) {
+    /// Cancels what is running and hears it out: a hook that is done all the same has started. A
+    /// hook that takes `Stop` has its timeout to end by itself. What can't be cancelled is waited
+    /// for until then, or until the stop is hurried.
+    pub(crate) async fn give_up(
+        &mut self,
+        left: Left,
+        at: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) {
         let Left { kind, mut crew } = left;
         crew.give_up(at);
         let mut is_hurried = false;
@@ -197,18 +217,22 @@ impl Executor {
             }
             Err(outcome) => outcome,
         };
-        let failure = (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
+        let failure =
+            (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
         match self.services.get(&at) {
             // It goes on.
             Some(_) if self.started[at] => {}
             Some(service) => service.tell_of_end(&self.events, ended.at, outcome),
-            None => self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took }),
+            None => {
+                self.events
+                    .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+            }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    /// Waits until no service runs any more, and one has ended well. Forever, if there are none: a program goes on without
-    /// those that have failed and that it can do without.
+    /// Waits until no service runs any more, and one has ended well. Forever, if there are none: a
+    /// program goes on without those that have failed and that it can do without.
     pub(crate) fn services_done(&self) -> impl Future<Output = ()> + use<> {
         let alive = self.alive.clone();
         async move { alive.all_done().await }
@@ -225,8 +249,9 @@ impl Executor {
         }
     }
 
-    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of services, of what has
-    /// started, and nothing that depends on what has not. Services end at once when the stop is hurried.
+    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
+    /// services, of what has started, and nothing that depends on what has not. Services end at
+    /// once when the stop is hurried.
     pub(crate) async fn stop(
         &mut self,
         kind: Kind,
@@ -265,7 +290,9 @@ impl Executor {
             while let Some(one) = ended {
                 let step = one.step;
                 let one = match graph.steps()[step] {
-                    Step::Drop(at) => self.drop_awaited(&mut crew, at, time.of_step(step, Instant::now()), one),
+                    Step::Drop(at) => {
+                        self.drop_awaited(&mut crew, at, time.of_step(step, Instant::now()), one)
+                    }
                     _ => Some(one),
                 };
                 if let Some(one) = one {
@@ -338,12 +365,22 @@ impl Executor {
         };
         let orders = watch::Sender::default();
         let listener = crew.await_service(step, orders.clone(), now, of_phase);
-        self.services.insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
+        self.services
+            .insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
     }
 
     /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
-    fn tell_service(&self, crew: &mut Crew, step: usize, at: usize, share: Time, is_hurried: bool) -> bool {
-        let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else { return false };
+    fn tell_service(
+        &self,
+        crew: &mut Crew,
+        step: usize,
+        at: usize,
+        share: Time,
+        is_hurried: bool,
+    ) -> bool {
+        let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else {
+            return false;
+        };
         let now = Instant::now();
         let time = if is_hurried {
             Time { end: now, limit: Limit::Hurry, ..share }
@@ -358,8 +395,11 @@ impl Executor {
         if self.all_started {
             return None;
         }
-        let has_started = |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
-        hook.needs().chain(hook.of()).find(|needed| needed.kind.may_be_used() && !has_started(needed))
+        let has_started =
+            |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
+        hook.needs()
+            .chain(hook.of())
+            .find(|needed| needed.kind.may_be_used() && !has_started(needed))
     }
 
     fn stop_ended(&self, step: Step, ended: Ended) {
@@ -367,7 +407,8 @@ impl Executor {
         match step {
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
-                self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+                self.events
+                    .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
             }
             Step::Drop(at) => self.drop_ended(at, Some(outcome)),
             Step::Stop(at) => self.services[&at].tell_of_end(&self.events, ended.at, outcome),

@@ -1,4 +1,5 @@
-//! What probes are told: whether the process lives, whether it has started, whether it is ready, and if not, why.
+//! What probes are told: whether the process lives, whether it has started, whether it is ready,
+//! and if not, why.
 
 mod checks;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use crate::stop::Progress;
 /// A question that Kubernetes asks of a container, and load balancers of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
-    /// Whether the process still answers. If not, it is to be killed: so this stays a yes while it stops.
+    /// Whether the process still answers. If not, it is to be killed: so this stays a yes while it
+    /// stops.
     Liveness,
     /// Whether the start is over.
     Startup,
@@ -89,7 +91,10 @@ impl Health {
     }
 
     /// Has the answers about readiness carry these facts, which keep them from passing in no case.
-    pub(crate) fn with_notes(self, notes: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_notes(
+        self,
+        notes: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
         Self { notes: Arc::new(notes), ..self }
     }
 

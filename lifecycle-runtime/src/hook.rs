@@ -11,7 +11,9 @@ use std::panic::Location;
 use std::time::Duration;
 
 pub use kind::Kind;
-pub use policy::{Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn};
+pub use policy::{
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+};
 
 use crate::id::HookId;
 use crate::output::{HookError, HookValue, Output};
@@ -22,8 +24,8 @@ use crate::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
 ///
-/// `#[on_startup] fn db` adds an empty type `db` beside the function and implements this trait for it. The type is how
-/// other code names the hook: `Dep<db>`, `after = [db]`, `of = db`.
+/// `#[on_startup] fn db` adds an empty type `db` beside the function and implements this trait for
+/// it. The type is how other code names the hook: `Dep<db>`, `after = [db]`, `of = db`.
 ///
 /// Implement it through the attributes only.
 ///
@@ -44,7 +46,8 @@ use crate::task::Task;
 )]
 pub trait Hook: Sized + Send + Sync + 'static {
     /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
-    // `HookValue` too, but that is asked for where the function returns it: once, and at the user's own token.
+    // `HookValue` too, but that is asked for where the function returns it: once, and at the user's
+    // own token.
     type Value: 'static;
 
     /// The function's return type.
@@ -62,15 +65,15 @@ pub trait Hook: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const EDGES: Edges = Edges::NONE;
 
-    /// The metadata as something to depend on: what [`Inject::USES`](crate::Inject::USES) is made of. The hook's own
-    /// dependencies are evaluated before it, so that a cycle is a compile error.
+    /// The metadata as something to depend on: what [`Inject::USES`](crate::Inject::USES) is made
+    /// of. The hook's own dependencies are evaluated before it, so that a cycle is a compile error.
     const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
 }
 
 /// What an attribute says about its function, known at compile time.
 ///
-/// The plan, the console, the report and the tests all speak of hooks through it. Its fields are written by the
-/// attributes; read it through its methods.
+/// The plan, the console, the report and the tests all speak of hooks through it. Its fields are
+/// written by the attributes; read it through its methods.
 ///
 /// ```
 /// use lifecycle_runtime::{Hook, Kind, on_shutdown, on_startup};
@@ -157,8 +160,9 @@ impl Origin {
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::exhaustive_enums)]
 pub enum EdgeSource {
-    /// In the type that names the hook. Behind a function, as rustc follows each reference in a constant: it would go
-    /// through all that a hook depends on, however indirectly, once for each hook.
+    /// In the type that names the hook. Behind a function, as rustc follows each reference in a
+    /// constant: it would go through all that a hook depends on, however indirectly, once for each
+    /// hook.
     Type(fn() -> Edges),
     /// Here: the hook is made of data, in tests and benchmarks.
     Data(Edges),
@@ -191,10 +195,12 @@ impl Edges {
 
 impl HookMeta {
     /// Entry among the arguments of a service that takes its handle.
-    pub(crate) const SERVICE_HANDLE: Self = Self::of_handle(RunHandle::Service, HookId::of::<Service>(), "Service");
+    pub(crate) const SERVICE_HANDLE: Self =
+        Self::of_handle(RunHandle::Service, HookId::of::<Service>(), "Service");
 
     /// Entry among the arguments of a hook that learns from `Stop` that it should end.
-    pub(crate) const STOP_HANDLE: Self = Self::of_handle(RunHandle::Stop, HookId::of::<Stop>(), "Stop");
+    pub(crate) const STOP_HANDLE: Self =
+        Self::of_handle(RunHandle::Stop, HookId::of::<Stop>(), "Stop");
 
     /// Makes an entry that is no hook: nothing runs it.
     const fn of_handle(handle: RunHandle, id: HookId, name: &'static str) -> Self {
@@ -202,11 +208,18 @@ impl HookMeta {
         Self { handle: Some(handle), ..Self::new(id, Kind::Service, name, module_path!(), run) }
     }
 
-    /// The start of every hook's metadata; the attribute fills in the rest. The caller's place becomes the hook's.
+    /// The start of every hook's metadata; the attribute fills in the rest. The caller's place
+    /// becomes the hook's.
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
-    pub const fn new(id: HookId, kind: Kind, name: &'static str, module: &'static str, run: fn(Scope) -> Task) -> Self {
+    pub const fn new(
+        id: HookId,
+        kind: Kind,
+        name: &'static str,
+        module: &'static str,
+        run: fn(Scope) -> Task,
+    ) -> Self {
         let place = Location::caller();
         Self {
             id,
@@ -242,10 +255,10 @@ impl HookMeta {
 
     /// Returns the name that console lines, probes, spans, reports and the plan show.
     ///
-    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name, as
-    /// much of the module's path stands before it as tells them apart. The hooks of a plan, of events
-    /// and of reports know it; `META` of a hook's type belongs to no plan, and shows the function's
-    /// name.
+    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name,
+    /// as much of the module's path stands before it as tells them apart. The hooks of a plan, of
+    /// events and of reports know it; `META` of a hook's type belongs to no plan, and shows the
+    /// function's name.
     ///
     /// ```
     /// use lifecycle_runtime::{Hook, Plan};
@@ -288,8 +301,9 @@ impl HookMeta {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for what stands outside the barriers
-    /// between orders: services, health checks, hooks of signals, and a teardown without an `order` of its own.
+    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for what
+    /// stands outside the barriers between orders: services, health checks, hooks of signals, and a
+    /// teardown without an `order` of its own.
     #[must_use]
     pub const fn order(&self) -> Option<u32> {
         match self.order {
@@ -299,8 +313,8 @@ impl HookMeta {
         }
     }
 
-    /// The hook's own `timeout`, if it has one: of a service its `stop_timeout`, of a health check a second unless the
-    /// attribute says otherwise.
+    /// The hook's own `timeout`, if it has one: of a service its `stop_timeout`, of a health check
+    /// a second unless the attribute says otherwise.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {
@@ -347,7 +361,11 @@ impl HookMeta {
     /// The hooks that this one needs before it can run: its arguments and `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
         let edges = self.edges();
-        let used = edges.arguments.iter().flat_map(|uses| uses.iter()).filter(|used| used.handle.is_none());
+        let used = edges
+            .arguments
+            .iter()
+            .flat_map(|uses| uses.iter())
+            .filter(|used| used.handle.is_none());
         used.chain(edges.after).copied()
     }
 
@@ -367,7 +385,10 @@ impl HookMeta {
     }
 
     fn takes(&self, handle: RunHandle) -> bool {
-        self.edges().arguments.iter().any(|uses| uses.iter().any(|used| used.handle == Some(handle)))
+        self.edges()
+            .arguments
+            .iter()
+            .any(|uses| uses.iter().any(|used| used.handle == Some(handle)))
     }
 
     /// The hooks that its `before` names.

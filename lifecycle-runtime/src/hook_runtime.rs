@@ -1,12 +1,14 @@
-//! The async runtime that hooks run on, and what keeps a hook that blocks a thread of it from holding up those that wait.
+//! The async runtime that hooks run on, and what keeps a hook that blocks a thread of it from
+//! holding up those that wait.
 //!
-//! One of tokio's threads waits for timers and sockets, for all tasks. When it has found something for a task it runs that
-//! task, and no other thread takes its place unless there is more to run. If that task blocks, timers don't go off and
-//! sockets aren't heard of until another thread is woken. So while a step of a hook takes long, another thread is woken
-//! now and then.
+//! One of tokio's threads waits for timers and sockets, for all tasks. When it has found something
+//! for a task it runs that task, and no other thread takes its place unless there is more to run.
+//! If that task blocks, timers don't go off and sockets aren't heard of until another thread is
+//! woken. So while a step of a hook takes long, another thread is woken now and then.
 //!
-//! Two limits are left: a task that a hook has woken right before it blocks stays with the hook's thread, as no other
-//! takes it over from there; and tasks that hooks start by `tokio::spawn` are not watched.
+//! Two limits are left: a task that a hook has woken right before it blocks stays with the hook's
+//! thread, as no other takes it over from there; and tasks that hooks start by `tokio::spawn` are
+//! not watched.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -58,7 +60,10 @@ impl HookRuntime {
     }
 
     /// Runs a task with code of the user's.
-    pub(crate) fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         self.handle.spawn(self.counted(future))
     }
 
@@ -68,11 +73,15 @@ impl HookRuntime {
     }
 
     /// Runs code of the user's that may block.
-    pub(crate) fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub(crate) fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         self.handle.spawn_blocking(work)
     }
 
-    /// Has a thread that is free wait for timers and sockets, while a step takes long. It has to be polled on another runtime.
+    /// Has a thread that is free wait for timers and sockets, while a step takes long. It has to be
+    /// polled on another runtime.
     pub(crate) async fn keep_awake(&self) -> Infallible {
         let Some(steps) = &self.steps else { return std::future::pending().await };
         let mut woken: Option<JoinHandle<()>> = None;
@@ -83,7 +92,8 @@ impl HookRuntime {
                 if !steps.are_in_progress() {
                     break;
                 }
-                // A task goes to a thread that waits for one. If it has not been run, there is no such thread.
+                // A task goes to a thread that waits for one. If it has not been run, there is no
+                // such thread.
                 if woken.as_ref().is_none_or(JoinHandle::is_finished) {
                     woken = Some(self.handle.spawn(async {}));
                 }
@@ -148,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_step_that_blocks_holds_up_no_timer_of_another_task() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let hooks = HookRuntime::new(runtime.handle().clone());
         let (release, blocks) = std::sync::mpsc::channel::<()>();
@@ -157,7 +168,8 @@ mod tests {
             let _ = blocks.recv();
         });
         let waits = hooks.spawn(async { sleep(Duration::from_millis(50)).await });
-        let own = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let own =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         own.block_on(async {
             tokio::select! {
                 never = hooks.keep_awake() => match never {},

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// Something per hook. Identities come from the program itself: nobody could choose them to collide.
+/// Something per hook. Identities come from the program itself: nobody could choose them to
+/// collide.
 pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 
 /// The identity of a hook, unique in the process.

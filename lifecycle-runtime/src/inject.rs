@@ -9,8 +9,9 @@ use crate::stop::{Stop, StopHandle};
 
 /// A type that a hook can take as an argument.
 ///
-/// Implemented for [`Dep`], [`Stop`], [`StopHandle`] and, for services, [`Service`]. Implement it for types of your own to bundle what many hooks
-/// take; name the hooks it uses in [`USES`](Self::USES), so that the plan knows of them:
+/// Implemented for [`Dep`], [`Stop`], [`StopHandle`] and, for services, [`Service`]. Implement it
+/// for types of your own to bundle what many hooks take; name the hooks it uses in
+/// [`USES`](Self::USES), so that the plan knows of them:
 ///
 /// ```
 /// use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, Inject, Scope, on_startup};
@@ -40,7 +41,8 @@ use crate::stop::{Stop, StopHandle};
     note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
-    /// The hooks whose values this type takes, each as its [`EDGE`](Hook::EDGE). They run before the hook that takes it.
+    /// The hooks whose values this type takes, each as its [`EDGE`](Hook::EDGE). They run before
+    /// the hook that takes it.
     const USES: &'static [&'static HookMeta] = &[];
 
     /// Takes the value out of the scope.
@@ -61,8 +63,8 @@ impl<H: Hook> Inject for Dep<H> {
 }
 
 impl Stop {
-    /// Entry for the [`USES`](Inject::USES) of a type of your own that has the stop signal: a hook that
-    /// takes the type has its time to end by itself when the start is given up.
+    /// Entry for the [`USES`](Inject::USES) of a type of your own that has the stop signal: a hook
+    /// that takes the type has its time to end by itself when the start is given up.
     pub const EDGE: &'static HookMeta = &HookMeta::STOP_HANDLE;
 }
 
@@ -81,8 +83,8 @@ impl Inject for StopHandle {
 }
 
 impl Service {
-    /// The handle as something to depend on: in the [`USES`](Inject::USES) of a type of your own, it says that a service which
-    /// takes the type says itself when it is ready.
+    /// The handle as something to depend on: in the [`USES`](Inject::USES) of a type of your own,
+    /// it says that a service which takes the type says itself when it is ready.
     pub const EDGE: &'static HookMeta = &HookMeta::SERVICE_HANDLE;
 }
 

@@ -1,5 +1,5 @@
-//! Declare what a service does when it starts, runs and stops: by attribute, on plain functions, around an actix-web
-//! server.
+//! Declare what a service does when it starts, runs and stops: by attribute, on plain functions,
+//! around an actix-web server.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -29,18 +29,21 @@
 //!
 //! # Where to look
 //!
-//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs once, with their keys;
-//!   [`service`] of what runs in the background; [`health_check`] and [`on_signal`] of what runs again and again.
-//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take, [`Service`] what services do; [`Inject`]
-//!   adds types of your own.
-//! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its own.
-//! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`] says what came of it.
+//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs
+//!   once, with their keys; [`service`] of what runs in the background; [`health_check`] and
+//!   [`on_signal`] of what runs again and again.
+//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take, [`Service`]
+//!   what services do; [`Inject`] adds types of your own.
+//! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its
+//!   own.
+//! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`]
+//!   says what came of it.
 //!
 //! # A hook's name is a function and a type
 //!
-//! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an empty type `db` of the
-//! same visibility, which implements [`Hook`]. `Dep<db>`, `after = [db]` and `of = db` are paths to that type, so the
-//! compiler checks what they name:
+//! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an
+//! empty type `db` of the same visibility, which implements [`Hook`]. `Dep<db>`, `after = [db]` and
+//! `of = db` are paths to that type, so the compiler checks what they name:
 //!
 //! | mistake | what rustc says |
 //! |---|---|
@@ -49,16 +52,19 @@
 //! | a cycle | E0391, with a note at each `Dep<…>` and `after` of the cycle |
 //! | an `order` that contradicts a dependency | E0080: "`a` (order 1) depends on `b` (order 2)" |
 //!
-//! A module of the same name in the same scope clashes with the type (E0428): name hooks after what they provide.
+//! A module of the same name in the same scope clashes with the type (E0428): name hooks after what
+//! they provide.
 //!
-//! rustc goes down a chain of dependencies to its end. Where each of some fifty hooks stands before the one that it needs, it
-//! reaches its limit and says so: `#![recursion_limit = "256"]` raises it. In the other direction there is no limit.
+//! rustc goes down a chain of dependencies to its end. Where each of some fifty hooks stands before
+//! the one that it needs, it reaches its limit and says so: `#![recursion_limit = "256"]` raises
+//! it. In the other direction there is no limit.
 //!
 //! # A value that changes
 //!
-//! The value of a startup hook stays the same from its start to its teardown. What is to change meanwhile, such as a
-//! configuration that SIGHUP reads anew, stands in something that holds the current one: `arc_swap::ArcSwap<Config>`, which
-//! handlers read without waiting, or a `tokio::sync::watch::Sender<Config>`, whose receivers also hear of the change.
+//! The value of a startup hook stays the same from its start to its teardown. What is to change
+//! meanwhile, such as a configuration that SIGHUP reads anew, stands in something that holds the
+//! current one: `arc_swap::ArcSwap<Config>`, which handlers read without waiting, or a
+//! `tokio::sync::watch::Sender<Config>`, whose receivers also hear of the change.
 //!
 //! ```
 //! use lifecycle_runtime::{BoxError, Dep, on_signal, on_startup};
@@ -92,9 +98,10 @@
 //!
 //! # Safety from panics and hangs
 //!
-//! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is cancelled, and abandoned if it
-//! doesn't end then, as work on the blocking pool can't be cancelled. None of that keeps another hook from running. Under
-//! [`Lifecycle::run`] a plain thread ends the process by the end of the grace period, whatever happens.
+//! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is
+//! cancelled, and abandoned if it doesn't end then, as work on the blocking pool can't be
+//! cancelled. None of that keeps another hook from running. Under [`Lifecycle::run`] a plain thread
+//! ends the process by the end of the grace period, whatever happens.
 //!
 //! A profile with `panic = "abort"` takes that away for panics: the first one ends the process at
 //! once, without a teardown. The start says so. Leave `panic` as it is in a service.
@@ -142,14 +149,19 @@ mod watchdog;
 pub use config::PlanFormat;
 pub use dep::{Dep, MissingValue};
 pub use error::BoxError;
-pub use event::{Connections, Event, Limit, Observer, Outcome, Requests, ScaledLimit, ServiceState, Tasks, Traffic};
+pub use event::{
+    Connections, Event, Limit, Observer, Outcome, Requests, ScaledLimit, ServiceState, Tasks,
+    Traffic,
+};
 pub use hook::{Hook, HookMeta, Kind};
 pub use id::HookId;
 pub use inject::Inject;
 pub use lifecycle::Lifecycle;
 #[cfg(feature = "testing")]
 pub use lifecycle_macros::test;
-pub use lifecycle_macros::{health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
+pub use lifecycle_macros::{
+    health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+};
 pub use output::{HookError, HookValue};
 pub use plan::{Plan, PlanError};
 pub use report::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};

@@ -105,9 +105,10 @@ impl Default for Lifecycle {
 impl Lifecycle {
     /// A lifecycle of all registered hooks, without a server.
     ///
-    /// Hooks register themselves wherever they are linked: in the program and in every library crate that it names. A
-    /// crate that no code names is not linked, and its hooks with it: write `use that_crate as _;`, and have
-    /// [`expect_hooks`](Self::expect_hooks) say so if that is forgotten.
+    /// Hooks register themselves wherever they are linked: in the program and in every library
+    /// crate that it names. A crate that no code names is not linked, and its hooks with it: write
+    /// `use that_crate as _;`, and have [`expect_hooks`](Self::expect_hooks) say so if that is
+    /// forgotten.
     pub fn new() -> Self {
         Self {
             config: Config::default(),
@@ -150,11 +151,11 @@ impl Lifecycle {
         Self { is_of_all: false, named: hooks.into_iter().collect(), ..Self::new() }
     }
 
-    /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several are started and
-    /// stopped together.
+    /// Adds an HTTP server: the closure that builds the app, or an [`Http`] with settings. Several
+    /// are started and stopped together.
     ///
-    /// The closure takes up to eight arguments of those that a hook can take. It is called for each worker once all
-    /// startup hooks are done, so a middleware can be made of what they have made:
+    /// The closure takes up to eight arguments of those that a hook can take. It is called for each
+    /// worker once all startup hooks are done, so a middleware can be made of what they have made:
     ///
     /// ```
     /// use actix_web::App;
@@ -174,11 +175,12 @@ impl Lifecycle {
         self
     }
 
-    /// Refuses to run, with exit code 2, unless hooks of these [paths](HookMeta::path) are part of the run.
+    /// Refuses to run, with exit code 2, unless hooks of these [paths](HookMeta::path) are part of
+    /// the run.
     ///
-    /// A crate that no code names is not linked, and nothing else tells that its hooks are missing. The error names each
-    /// one, the path that is most like it, and what to do. [`plan`](Self::plan) returns it, so that a unit test finds it,
-    /// too.
+    /// A crate that no code names is not linked, and nothing else tells that its hooks are missing.
+    /// The error names each one, the path that is most like it, and what to do.
+    /// [`plan`](Self::plan) returns it, so that a unit test finds it, too.
     ///
     /// ```
     /// use lifecycle_runtime::Lifecycle;
@@ -191,19 +193,21 @@ impl Lifecycle {
         self
     }
 
-    /// Sets the time for the whole stop, from the signal to the end of the process. 25 s by default, which is inside
-    /// the 30 s of Kubernetes; 9 s in another container (where `/.dockerenv` or `/run/.containerenv` exists), as `docker stop`
-    /// kills after 10 s. The start says so in a line.
+    /// Sets the time for the whole stop, from the signal to the end of the process. 25 s by
+    /// default, which is inside the 30 s of Kubernetes; 9 s in another container (where
+    /// `/.dockerenv` or `/run/.containerenv` exists), as `docker stop` kills after 10 s. The start
+    /// says so in a line.
     ///
-    /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is refused, with exit code 2.
+    /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is
+    /// refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace.min(LONGEST);
         self.config.grace_is_set = true;
         self
     }
 
-    /// The time for the whole start, from the first startup hook to the last ready hook; 60 s by default. A start
-    /// that takes longer has failed. Zero is refused, with exit code 2.
+    /// The time for the whole start, from the first startup hook to the last ready hook; 60 s by
+    /// default. A start that takes longer has failed. Zero is refused, with exit code 2.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout.min(LONGEST);
         self
@@ -212,32 +216,37 @@ impl Lifecycle {
     /// Sets the time for requests to finish once the listeners close: after the drain hooks and
     /// [`drain_delay`](Self::drain_delay).
     ///
-    /// By default requests have what the shutdown hooks leave of the grace period, and at least half of it: half of what drain
-    /// hooks and the delay leave, once the listeners close. With this set they have all of it, and the shutdown hooks the
-    /// rest, at least a tenth of the grace period. The limits of shutdown hooks are scaled into what is left for them, which the
-    /// start warns about; what requests don't use flows on to them.
+    /// By default requests have what the shutdown hooks leave of the grace period, and at least
+    /// half of it: half of what drain hooks and the delay leave, once the listeners close. With
+    /// this set they have all of it, and the shutdown hooks the rest, at least a tenth of the grace
+    /// period. The limits of shutdown hooks are scaled into what is left for them, which the start
+    /// warns about; what requests don't use flows on to them.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout.min(LONGEST));
         self
     }
 
-    /// Sets the time to go on accepting connections once the stop has begun and the drain hooks have ended, for load balancers
-    /// that need time to notice. Responses announce the end of their connection meanwhile.
+    /// Sets the time to go on accepting connections once the stop has begun and the drain hooks
+    /// have ended, for load balancers that need time to notice. Responses announce the end of their
+    /// connection meanwhile.
     ///
-    /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints are updated while the signal
-    /// is sent. The start says so in a line. Ctrl-C on a terminal waits for no delay.
+    /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints
+    /// are updated while the signal is sent. The start says so in a line. Ctrl-C on a terminal
+    /// waits for no delay.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay.min(LONGEST);
         self.config.drain_delay_is_set = true;
         self
     }
 
-    /// The time for which connections stay open on which nothing is in flight, once the listener closes; 250 ms by default.
+    /// The time for which connections stay open on which nothing is in flight, once the listener
+    /// closes; 250 ms by default.
     ///
-    /// A client may have sent its next request just before it could learn that the connection ends: within this
-    /// window it is answered, with `Connection: close`. The window counts from when the client could use the connection: from
-    /// its acknowledgement of the response before, the end of a TLS handshake, or the last bytes of a head that is still coming. On
-    /// Linux three round trips of the connection come on top.
+    /// A client may have sent its next request just before it could learn that the connection ends:
+    /// within this window it is answered, with `Connection: close`. The window counts from when the
+    /// client could use the connection: from its acknowledgement of the response before, the end of
+    /// a TLS handshake, or the last bytes of a head that is still coming. On Linux three round
+    /// trips of the connection come on top.
     ///
     /// It also bounds the margin that a handshake has which is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
@@ -248,25 +257,26 @@ impl Lifecycle {
     /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
     /// form that [`Http::bind`] takes.
     ///
-    /// A listener and a thread of their own: they answer before the first hook runs, while requests or hooks block
-    /// every other thread, and until the process ends.
+    /// A listener and a thread of their own: they answer before the first hook runs, while requests
+    /// or hooks block every other thread, and until the process ends.
     pub fn admin(mut self, address: impl Into<String>) -> Self {
         self.config.admin = Some(address.into());
         self
     }
 
-    /// Has `/readyz` go on to answer 200 while requests are drained; off by default, so that load balancers turn
-    /// away at once.
+    /// Has `/readyz` go on to answer 200 while requests are drained; off by default, so that load
+    /// balancers turn away at once.
     ///
-    /// Kubernetes sends requests to pods that terminate if no other is left, but only to those that are ready: keep
-    /// readiness on where that fallback matters more.
+    /// Kubernetes sends requests to pods that terminate if no other is left, but only to those that
+    /// are ready: keep readiness on where that fallback matters more.
     pub fn ready_while_draining(mut self, ready: bool) -> Self {
         self.config.ready_while_draining = ready;
         self
     }
 
-    /// Switches the lines on stderr that say what happens. By default (`LIFECYCLE_CONSOLE=auto`) they
-    /// leave out what a [`tracing`](https://docs.rs/tracing) subscriber shows, or a logger of the crate `log`.
+    /// Switches the lines on stderr that say what happens. By default (`LIFECYCLE_CONSOLE=auto`)
+    /// they leave out what a [`tracing`](https://docs.rs/tracing) subscriber shows, or a logger of
+    /// the crate `log`.
     ///
     /// | | writes |
     /// |---|---|
@@ -278,8 +288,8 @@ impl Lifecycle {
     /// nothing is started, and a last line for exit code 1. That line has the reason, unless
     /// `tracing` has shown it.
     ///
-    /// It is decided event by event, at the moment of the event and on its thread: a subscriber may be
-    /// installed in `main`, or by a startup hook. See `docs/logging.md` of the repository.
+    /// It is decided event by event, at the moment of the event and on its thread: a subscriber may
+    /// be installed in `main`, or by a startup hook. See `docs/logging.md` of the repository.
     ///
     /// A pipe on stderr that nobody reads holds nothing up: 256 KiB of lines wait in memory. Beyond
     /// that the oldest are left out, and a line such as `lifecycle: … 12 lines left out` stands for
@@ -289,15 +299,17 @@ impl Lifecycle {
         self
     }
 
-    /// Refuses a plan whose stop may take longer than the grace period [at worst](Plan::worst_case_stop), with
-    /// exit code 2. Off by default: the limits of its hooks are scaled, which is warned about.
+    /// Refuses a plan whose stop may take longer than the grace period [at
+    /// worst](Plan::worst_case_stop), with exit code 2. Off by default: the limits of its hooks are
+    /// scaled, which is warned about.
     pub fn strict_budget(mut self, strict: bool) -> Self {
         self.config.strict_budget = strict;
         self
     }
 
-    /// Has a program without a server go on when all of its services have ended well, until it is told to stop. Off by default:
-    /// such a program has nothing left to do and ends with exit code 0.
+    /// Has a program without a server go on when all of its services have ended well, until it is
+    /// told to stop. Off by default: such a program has nothing left to do and ends with exit code
+    /// 0.
     ///
     /// A program without services goes on in any case.
     pub fn keep_running(mut self, keep: bool) -> Self {
@@ -305,10 +317,11 @@ impl Lifecycle {
         self
     }
 
-    /// Has the run hear signals; on by default. SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the console's events) stop
-    /// it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless a hook is for it, shows on
-    /// stderr what is going on, also if the [console](Self::console) is off: the state and for how long, the hooks and services that
-    /// run, the requests in flight. Without, only a [`StopHandle`] stops it.
+    /// Has the run hear signals; on by default. SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the
+    /// console's events) stop it, the [hooks](crate::on_signal) of others run, and SIGUSR1, unless
+    /// a hook is for it, shows on stderr what is going on, also if the [console](Self::console) is
+    /// off: the state and for how long, the hooks and services that run, the requests in flight.
+    /// Without, only a [`StopHandle`] stops it.
     ///
     /// They are heard from the first instruction of [`run`](Self::run) on, even if the process was
     /// started with them blocked. After it they change the exit code no more, until the process has
@@ -331,9 +344,10 @@ impl Lifecycle {
     ///
     /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own
     /// (`lifecycle-report`) outside of any async runtime, after every hook and every observer; it
-    /// may block. It has what is left of the grace period, 125 ms at least (a fortieth of a grace period below 5 s), and
-    /// the grace period that is set here if the run never began. One that has not returned then is
-    /// left behind, and a line on stderr says so. A panic is caught. Neither changes the exit code.
+    /// may block. It has what is left of the grace period, 125 ms at least (a fortieth of a grace
+    /// period below 5 s), and the grace period that is set here if the run never began. One that
+    /// has not returned then is left behind, and a line on stderr says so. A panic is caught.
+    /// Neither changes the exit code.
     ///
     /// In a `TestApp`, and under [`serve`](Self::serve) on a current-thread runtime, it is called
     /// on the thread of the run.
@@ -401,13 +415,15 @@ impl Lifecycle {
 
     /// Runs to the end and returns the process's exit code: return it from `main`.
     ///
-    /// Makes an async runtime for the hooks, hears signals, and has a watchdog that ends the process by the grace
-    /// period, whatever its code does. The codes are those of [`Report::exit_code`]; a third signal ends the process
-    /// at once with 128 plus its number.
+    /// Makes an async runtime for the hooks, hears signals, and has a watchdog that ends the
+    /// process by the grace period, whatever its code does. The codes are those of
+    /// [`Report::exit_code`]; a third signal ends the process at once with 128 plus its number.
     ///
-    /// Blocks the thread that calls it, also that of an async `main`; [`serve`](Self::serve) doesn't.
+    /// Blocks the thread that calls it, also that of an async `main`; [`serve`](Self::serve)
+    /// doesn't.
     ///
-    /// A hook on the blocking pool that never returns doesn't keep `run` from returning, nor the process from ending.
+    /// A hook on the blocking pool that never returns doesn't keep `run` from returning, nor the
+    /// process from ending.
     ///
     /// After it, the process is to end. On the thread of `main` the deadline of the stop goes on to
     /// count: what follows, as the `Drop` of a value of `main` or an exit handler, has until then,
@@ -423,13 +439,14 @@ impl Lifecycle {
     /// Runs to the end inside the caller's tokio runtime, and returns the report.
     ///
     /// The process is the caller's: no watchdog ends it, and what its exit code is made of is
-    /// [`Report::exit_code`]. On a single-threaded runtime a hook that blocks its thread holds everything up.
+    /// [`Report::exit_code`]. On a single-threaded runtime a hook that blocks its thread holds
+    /// everything up.
     ///
     /// Signals are heard from the first poll until the future is done, and do after that what they
     /// do to any process.
     ///
-    /// Hooks run on the caller's runtime, and the run itself on a thread of its own (`lifecycle-run`),
-    /// unless that is a current-thread runtime: then it is a task there.
+    /// Hooks run on the caller's runtime, and the run itself on a thread of its own
+    /// (`lifecycle-run`), unless that is a current-thread runtime: then it is a task there.
     ///
     /// To drop the future asks for the stop: the run goes on to its end in order, and hears signals
     /// until then. Give it the time: what is dropped with the runtime is cut short, no hook of its

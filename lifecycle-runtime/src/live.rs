@@ -48,11 +48,15 @@ impl Live {
         self.ailments().clear();
     }
 
-    /// Returns what is not well: services that are not up, but those that the process can do without, and servers.
+    /// Returns what is not well: services that are not up, but those that the process can do
+    /// without, and servers.
     pub(crate) fn ailments_now(&self) -> Vec<String> {
         // Not under the lock: they have locks of their own.
         let ailments = self.ailments().clone();
-        self.ailing_services().into_iter().chain(ailments.iter().filter_map(|ailment| ailment())).collect()
+        self.ailing_services()
+            .into_iter()
+            .chain(ailments.iter().filter_map(|ailment| ailment()))
+            .collect()
     }
 
     /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep
@@ -81,13 +85,17 @@ impl Live {
     /// Returns the hooks and services that are waited for.
     fn own_waits(&self, state: State) -> Vec<String> {
         // Of what recurs a start waits for the first runs of readiness checks only.
-        let is_readiness =
-            |hook: &HookMeta| hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
+        let is_readiness = |hook: &HookMeta| {
+            hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness)
+        };
         let is_awaited = |hook: &HookMeta| {
-            state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness(hook))
+            state >= State::Draining
+                || !hook.kind.recurs()
+                || (state == State::Starting && is_readiness(hook))
         };
         let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited(hook));
-        let hooks = hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
+        let hooks =
+            hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
         // A start waits for services to be ready, a stop for those that have been told.
         let is_awaited = |service: &ServiceReport| match service.state {
             ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
@@ -101,7 +109,10 @@ impl Live {
             }
             (state, error) => {
                 let took = readable(self.since(service.began));
-                let why = error.as_ref().map(|error| format!(" ({state}: it {error})")).unwrap_or_default();
+                let why = error
+                    .as_ref()
+                    .map(|error| format!(" ({state}: it {error})"))
+                    .unwrap_or_default();
                 format!("{} {took}{why}", service.hook.display_name())
             }
         });
@@ -112,7 +123,9 @@ impl Live {
     pub(crate) fn ailing_services(&self) -> Vec<String> {
         let ails = |service: ServiceReport| {
             let why = match (&service.state, service.last_error) {
-                (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => format!(": it {error}"),
+                (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => {
+                    format!(": it {error}")
+                }
                 (ServiceState::Failed, Some(error)) => {
                     return format!("service `{}` {error}", service.hook.display_name());
                 }
@@ -121,16 +134,21 @@ impl Live {
             format!("service `{}` is {}{why}", service.hook.display_name(), service.state)
         };
         let is_ailing = |service: &ServiceReport| {
-            let is_up = matches!(service.state, ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped);
+            let is_up = matches!(
+                service.state,
+                ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped
+            );
             !is_up && !service.hook.is_dispensable()
         };
         self.services().into_iter().filter(is_ailing).map(ails).collect()
     }
 
-    /// Returns the services that have failed for good and that the process goes on without, each with
-    /// how it failed.
+    /// Returns the services that have failed for good and that the process goes on without, each
+    /// with how it failed.
     pub(crate) fn lost_services(&self) -> Vec<String> {
-        let is_lost = |service: &ServiceReport| service.state == ServiceState::Failed && service.hook.is_dispensable();
+        let is_lost = |service: &ServiceReport| {
+            service.state == ServiceState::Failed && service.hook.is_dispensable()
+        };
         let line = |service: ServiceReport| {
             let error = service.last_error.unwrap_or_else(|| service.state.to_string());
             format!("service `{}` {error}; going on without it", service.hook.display_name())
@@ -141,7 +159,8 @@ impl Live {
     /// Why a start has failed: of a service that never came up also how its last run ended.
     pub(crate) fn why_failed(&self, reason: &str) -> String {
         let of = |service: ServiceReport| {
-            let about = format!("hook `{}` ({}) ", service.hook.display_name(), service.hook.place());
+            let about =
+                format!("hook `{}` ({}) ", service.hook.display_name(), service.hook.place());
             service.last_error.filter(|_| reason.starts_with(&about)).map(|error| about + &error)
         };
         self.services().into_iter().find_map(of).unwrap_or_else(|| reason.to_owned())
@@ -165,15 +184,28 @@ impl Live {
         };
         let took = readable(self.since(since));
         let hooks = self.running().into_iter().map(|(hook, running)| {
-            format!("{} ({}, #[{}]) {}", hook.display_name(), hook.place(), hook.kind, readable(running))
+            format!(
+                "{} ({}, #[{}]) {}",
+                hook.display_name(),
+                hook.place(),
+                hook.kind,
+                readable(running)
+            )
         });
         let services = self.services().into_iter().filter(ServiceReport::is_alive).map(|service| {
             let (hook, since) = (service.hook, readable(self.since(service.since)));
-            format!("{} ({}, #[{}]) {} {since}", hook.display_name(), hook.place(), hook.kind, service.state)
+            format!(
+                "{} ({}, #[{}]) {} {since}",
+                hook.display_name(),
+                hook.place(),
+                hook.kind,
+                service.state
+            )
         });
         // A stop waits for none of them.
         let lost = if state < State::Draining { self.lost_services() } else { Vec::new() };
-        let now: Vec<_> = self.of_others(state).into_iter().chain(hooks).chain(services).chain(lost).collect();
+        let now: Vec<_> =
+            self.of_others(state).into_iter().chain(hooks).chain(services).chain(lost).collect();
         match &now[..] {
             [] => format!("{state}{cause} for {took}, {what} nothing"),
             now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),
@@ -184,8 +216,11 @@ impl Live {
     fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let elapsed = self.began.elapsed();
         let running = self.recorder.running().into_iter();
-        let mut running: Vec<_> = running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
-        running.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.display_name().cmp(b.0.display_name())));
+        let mut running: Vec<_> =
+            running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
+        running.sort_unstable_by(|a, b| {
+            b.1.cmp(&a.1).then(a.0.display_name().cmp(b.0.display_name()))
+        });
         running
     }
 

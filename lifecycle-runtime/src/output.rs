@@ -1,7 +1,8 @@
 //! What a hook may return: nothing, a value, or a `Result` of either.
 //!
-//! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a `Result`. The
-//! compiler can: [`Probe`] answers with a constant, and the constant picks the implementation of [`Output`].
+//! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a
+//! `Result`. The compiler can: [`Probe`] answers with a constant, and the constant picks the
+//! implementation of [`Output`].
 
 use std::any::{Any, TypeId};
 use std::convert::Infallible;
@@ -39,7 +40,8 @@ impl<T: Send + Sync + 'static> HookValue for T {
     }
 }
 
-/// What a health check may return: nothing, or a `Result` of nothing. Any other value would say something that nobody reads.
+/// What a health check may return: nothing, or a `Result` of nothing. Any other value would say
+/// something that nobody reads.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the result of a health check",
     label = "must be `Result<(), E>`",
@@ -50,7 +52,8 @@ pub trait Verdict {}
 #[diagnostic::do_not_recommend]
 impl Verdict for () {}
 
-/// An error that a hook may return: anything that turns into a boxed `std::error::Error + Send + Sync`.
+/// An error that a hook may return: anything that turns into a boxed
+/// `std::error::Error + Send + Sync`.
 ///
 /// Errors of `thiserror`, `anyhow` and `std` do, and so do `String` and `&'static str`.
 #[diagnostic::on_unimplemented(

@@ -72,7 +72,9 @@ impl Plan {
         let (mut hooks, mut index) = with_everything_named(hooks);
         let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order());
         let crate_and_line = |hook: &HookMeta| (hook.origin, hook.file, hook.line);
-        sort(&mut hooks, &|a, b| path(a).cmp(&path(b)).then_with(|| crate_and_line(a).cmp(&crate_and_line(b))));
+        sort(&mut hooks, &|a, b| {
+            path(a).cmp(&path(b)).then_with(|| crate_and_line(a).cmp(&crate_and_line(b)))
+        });
         let mut problems = check::one_hook_per_path(&hooks);
         // Stable: those of one order stay sorted by path.
         sort(&mut hooks, &|a, b| (a.kind, a.order()).cmp(&(b.kind, b.order())));
@@ -84,7 +86,9 @@ impl Plan {
         if problems.is_empty() {
             let graphs = Kind::ALL.map(|kind| build::phase(kind, &hooks, &index));
             for graph in &graphs {
-                problems.extend(graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)));
+                problems.extend(
+                    graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)),
+                );
             }
             if problems.is_empty() {
                 return Ok(Self {
@@ -115,15 +119,16 @@ impl Plan {
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
     }
 
-    /// Returns the path of drain hooks and then of services and shutdown hooks whose timeouts add up to
-    /// the most, and the time that the whole stop takes at worst.
+    /// Returns the path of drain hooks and then of services and shutdown hooks whose timeouts add
+    /// up to the most, and the time that the whole stop takes at worst.
     ///
     /// That time is the sum of these timeouts, of 0.1 s (or a tenth of a shorter timeout) in which
-    /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time that
-    /// requests have, and of 0.25 s for the report. Requests have `drain_timeout`, or half of what
-    /// drain hooks and the delay leave of `grace`; a lifecycle without a server has none. A hook without
-    /// a `timeout` counts as a second at most: it has what the others leave. A hook of a signal stands for
-    /// the drain if its timeout is longer: it may have begun just before the stop.
+    /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time
+    /// that requests have, and of 0.25 s for the report. Requests have `drain_timeout`, or half of
+    /// what drain hooks and the delay leave of `grace`; a lifecycle without a server has none. A
+    /// hook without a `timeout` counts as a second at most: it has what the others leave. A hook of
+    /// a signal stands for the drain if its timeout is longer: it may have begun just before the
+    /// stop.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -145,8 +150,8 @@ impl Plan {
     }
 
     /// Fails a unit test of a program whose stop takes longer than this [at
-    /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every hook
-    /// its whole timeout.
+    /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every
+    /// hook its whole timeout.
     ///
     /// # Panics
     ///
@@ -203,19 +208,23 @@ impl Plan {
 }
 
 /// Sorts stably. Compiled once: a sort is long.
-fn sort(hooks: &mut [&'static HookMeta], by: &dyn Fn(&'static HookMeta, &'static HookMeta) -> Ordering) {
+fn sort(
+    hooks: &mut [&'static HookMeta],
+    by: &dyn Fn(&'static HookMeta, &'static HookMeta) -> Ordering,
+) {
     hooks.sort_by(|a, b| by(a, b));
 }
 
-/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their registration. And
-/// where each stands.
+/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their
+/// registration. And where each stands.
 pub(crate) fn with_everything_named(
     hooks: impl IntoIterator<Item = &'static HookMeta>,
 ) -> (Vec<&'static HookMeta>, HookMap<usize>) {
     let hooks = hooks.into_iter();
     let number = hooks.size_hint().0;
     let mut found: Vec<&'static HookMeta> = Vec::with_capacity(number);
-    let mut index = HookMap::with_capacity_and_hasher(number, foldhash::fast::RandomState::default());
+    let mut index =
+        HookMap::with_capacity_and_hasher(number, foldhash::fast::RandomState::default());
     let mut add = |found: &mut Vec<_>, hook: &'static HookMeta| {
         index.entry(hook.id).or_insert_with(|| {
             found.push(hook);
@@ -241,9 +250,12 @@ pub(crate) fn with_teardowns(
     let mut found = hooks;
     loop {
         let (mut all, index) = with_everything_named(found);
-        let torn_down: HashSet<_> = all.iter().filter_map(|hook| hook.of()).map(|of| of.id).collect();
+        let torn_down: HashSet<_> =
+            all.iter().filter_map(|hook| hook.of()).map(|of| of.id).collect();
         let is_due = |teardown: &HookMeta| {
-            teardown.of().is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of.id))
+            teardown
+                .of()
+                .is_some_and(|of| index.contains_key(&of.id) && !torn_down.contains(&of.id))
         };
         let due: Vec<_> = teardowns.extract_if(.., |teardown| is_due(teardown)).collect();
         if due.is_empty() {

@@ -1,7 +1,7 @@
 //! Hooks that run again and again: health checks by the clock, hooks of signals when one arrives.
 //!
-//! They begin when the start is over, but readiness checks, whose first run is its last step. All have ended when the
-//! shutdown hooks begin. None runs beside itself.
+//! They begin when the start is over, but readiness checks, whose first run is its last step. All
+//! have ended when the shutdown hooks begin. None runs beside itself.
 
 mod checks;
 mod signals;
@@ -46,7 +46,8 @@ pub(crate) struct Recurring {
 impl Recurring {
     /// Runs them all, until a stop begins and none runs any more.
     pub(crate) async fn run(&self) {
-        all(self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed))).await;
+        all(self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed)))
+            .await;
     }
 
     /// One run of a hook, and how long it took. `None` if it was not to end, because a stop began.
@@ -55,7 +56,10 @@ impl Recurring {
         let Some(guard) = turn.take() else {
             // What could not be cancelled goes on, and a second run beside it would do no better.
             let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
-            self.events.emit_at(began, &Event::HookEnded { hook, outcome: outcome.clone(), took: Duration::ZERO });
+            self.events.emit_at(
+                began,
+                &Event::HookEnded { hook, outcome: outcome.clone(), took: Duration::ZERO },
+            );
             return Some((outcome, Duration::ZERO));
         };
         self.events.emit_at(began, &Event::HookStarted { hook });
@@ -74,15 +78,20 @@ impl Recurring {
         }?;
         let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
         let cancelled = matches!(outcome, Outcome::Cancelled { .. });
-        self.events.emit_at(ended.at, &Event::HookEnded { hook, outcome: outcome.clone(), took: ended.took });
+        self.events.emit_at(
+            ended.at,
+            &Event::HookEnded { hook, outcome: outcome.clone(), took: ended.took },
+        );
         (!cancelled).then_some((outcome, ended.took))
     }
 
-    /// The end of a hook that the stop finds running. Nobody needs the result of a check any more; a hook of a signal is let
-    /// finish. Both have ended, or are left to themselves, when the time of the shutdown hooks begins.
+    /// The end of a hook that the stop finds running. Nobody needs the result of a check any more;
+    /// a hook of a signal is let finish. Both have ended, or are left to themselves, when the time
+    /// of the shutdown hooks begins.
     async fn give_up(&self, crew: &mut Crew, hook: &HookMeta) -> Option<crate::executor::Ended> {
         let now = Instant::now();
-        let end = self.progress.borrow().deadline.unwrap_or(now).checked_sub(self.reserve).unwrap_or(now);
+        let end =
+            self.progress.borrow().deadline.unwrap_or(now).checked_sub(self.reserve).unwrap_or(now);
         let last_call = end.checked_sub(ABANDON_AFTER).unwrap_or(now);
         let mut patience = Some(if hook.kind == Kind::HealthCheck { now } else { last_call });
         let mut asked = self.asked.clone();
@@ -107,7 +116,8 @@ impl Recurring {
 /// Longer than any process lives.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// A hook's turn to run: taken by at most one run at a time, until that has ended for good, even if it was left to itself.
+/// A hook's turn to run: taken by at most one run at a time, until that has ended for good, even if
+/// it was left to itself.
 struct Turn {
     hook: &'static HookMeta,
     free: Arc<Mutex<()>>,

@@ -65,10 +65,11 @@ pub struct Report {
     pub stop_took: Duration,
     /// Every hook that ran or was passed over, in the order in which they ended.
     pub hooks: Vec<HookReport>,
-    /// The hooks that ran again and again: health checks and those of signals, in the order in which they first ran. Their
-    /// failures don't count for the exit code.
+    /// The hooks that ran again and again: health checks and those of signals, in the order in
+    /// which they first ran. Their failures don't count for the exit code.
     pub recurring: Vec<RecurringReport>,
-    /// The services, in the order in which they began; how each ended is among the [`hooks`](Self::hooks), too.
+    /// The services, in the order in which they began; how each ended is among the
+    /// [`hooks`](Self::hooks), too.
     pub services: Vec<ServiceReport>,
     /// The values that others still held at the end, in the order in which they were to be dropped.
     /// They don't count for the exit code: who keeps a value beyond the run may do so on purpose.
@@ -199,21 +200,32 @@ impl Report {
             return format!("not started, exit code {}: {error}", self.exit);
         };
         let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
-        let failed = if failed.is_empty() { String::new() } else { format!(", failed: {}", listed(&failed, ", ")) };
+        let failed = if failed.is_empty() {
+            String::new()
+        } else {
+            format!(", failed: {}", listed(&failed, ", "))
+        };
         let when = if self.interrupted { " during the start" } else { "" };
-        format!("stopped ({cause}){when} in {}{failed}, exit code {}", readable(self.stop_took), self.exit)
+        format!(
+            "stopped ({cause}){when} in {}{failed}, exit code {}",
+            readable(self.stop_took),
+            self.exit
+        )
     }
 
     /// Returns what went wrong that is no hook's failure, and the hooks that took long.
     pub(crate) fn details(&self) -> Vec<String> {
         let cut = &self.traffic.requests.cut;
-        let mut lines: Vec<_> = cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
+        let mut lines: Vec<_> =
+            cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
         lines.extend(match cut.len().saturating_sub(NAMED) {
             0 => None,
             1 => Some("… and 1 more request cut off".to_owned()),
             more => Some(format!("… and {more} more requests cut off")),
         });
-        lines.extend(self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")));
+        lines.extend(
+            self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")),
+        );
         lines.extend(match self.traffic.tasks.cut.len().saturating_sub(NAMED) {
             0 => None,
             more => Some(format!("… and {more} more tasks cut off")),
@@ -222,10 +234,16 @@ impl Report {
         lines.extend(self.traffic.unaccepted());
         lines.extend(self.traffic.failures());
         lines.extend(self.traffic.left());
-        if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1) {
-            let hooks =
-                self.stop_path.iter().map(|(hook, took)| format!("{} {}", hook.display_name(), readable(*took)));
-            lines.push(format!("the stop's hooks took their time in: {}", listed(&hooks.collect::<Vec<_>>(), " → ")));
+        if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1)
+        {
+            let hooks = self
+                .stop_path
+                .iter()
+                .map(|(hook, took)| format!("{} {}", hook.display_name(), readable(*took)));
+            lines.push(format!(
+                "the stop's hooks took their time in: {}",
+                listed(&hooks.collect::<Vec<_>>(), " → ")
+            ));
         }
         lines
     }
@@ -236,6 +254,9 @@ fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S:
     cause.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
-fn as_path<S: Serializer>(path: &[(&'static HookMeta, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_path<S: Serializer>(
+    path: &[(&'static HookMeta, Duration)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), millis(*took))))
 }

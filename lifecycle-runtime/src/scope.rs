@@ -35,7 +35,8 @@ struct Shared {
     handle: StopHandle,
 }
 
-/// The place of one hook's value: empty until the hook has started and again once the value is dropped.
+/// The place of one hook's value: empty until the hook has started and again once the value is
+/// dropped.
 #[derive(Default)]
 struct Slot(RwLock<Option<Value>>);
 
@@ -52,7 +53,8 @@ impl Scope {
         Self { shared: Arc::clone(&self.shared), service: Some(service), stop: None }
     }
 
-    /// Returns that of a hook whose time is up then, if it has any, and which may begin before the stop.
+    /// Returns that of a hook whose time is up then, if it has any, and which may begin before the
+    /// stop.
     pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
         Self { stop: Some(self.shared.stop.of_hook(until, is_of_start)), ..self.clone() }
     }

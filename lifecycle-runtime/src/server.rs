@@ -1,6 +1,7 @@
 //! The HTTP server. The only code that knows actix-web.
 //!
-//! It stands on actix-http, not on `HttpServer`: how connections are accepted and how they end is what this crate is for.
+//! It stands on actix-http, not on `HttpServer`: how connections are accepted and how they end is
+//! what this crate is for.
 
 mod accept;
 mod accepted;
@@ -105,14 +106,15 @@ enum Protocol {
     Rustls(Box<rustls::ServerConfig>),
 }
 
-/// Number of descriptors that each address of the probes has in reserve, for when the process has none left.
+/// Number of descriptors that each address of the probes has in reserve, for when the process has
+/// none left.
 const ADMIN_RESERVE: usize = 4;
 
 impl Http {
     /// A server of the app that `factory` builds, once per worker thread and address.
     ///
-    /// The closure takes what a hook can take, so that a middleware is made of what the hooks have made; see
-    /// [`Lifecycle::http`](crate::Lifecycle::http).
+    /// The closure takes what a hook can take, so that a middleware is made of what the hooks have
+    /// made; see [`Lifecycle::http`](crate::Lifecycle::http).
     pub fn new<F, Args, T, B>(factory: F) -> Self
     where
         F: BuildApp<Args, Endpoint = T>,
@@ -157,7 +159,8 @@ impl Http {
         self
     }
 
-    /// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 without TLS, on the TCP addresses.
+    /// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 without TLS, on the TCP
+    /// addresses.
     #[cfg(feature = "http2")]
     #[must_use]
     pub fn auto_h2c(mut self) -> Self {
@@ -179,7 +182,9 @@ impl Http {
 
     /// A server of the probes alone, which has to answer when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
-        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes)).bind(address).workers(1);
+        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes))
+            .bind(address)
+            .workers(1);
         let settings = Settings { reserve: ADMIN_RESERVE, ..http.settings };
         Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
@@ -200,8 +205,8 @@ impl Http {
         self.addresses.iter()
     }
 
-    /// Returns whether the system may take its time to bind this address: it has a name to look up, or
-    /// another process to ask.
+    /// Returns whether the system may take its time to bind this address: it has a name to look up,
+    /// or another process to ask.
     pub(crate) fn may_wait_to_bind(address: &str) -> bool {
         !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
     }
@@ -224,16 +229,21 @@ impl Http {
         }
         let mut sockets = Vec::new();
         for address in &self.addresses {
-            sockets.extend(address::bind(address, self.setting, taken).map_err(|error| match error {
-                BindError::Malformed(text) => HttpError::Config(ConfigError::new(format!("{}: {text}", self.setting))),
-                BindError::Refused(text) => HttpError::Bind(text),
-            })?);
+            sockets.extend(address::bind(address, self.setting, taken).map_err(
+                |error| match error {
+                    BindError::Malformed(text) => {
+                        HttpError::Config(ConfigError::new(format!("{}: {text}", self.setting)))
+                    }
+                    BindError::Refused(text) => HttpError::Bind(text),
+                },
+            )?);
         }
         Ok(BoundHttp { http: self, sockets })
     }
 }
 
-/// Argument of [`Lifecycle::http`](crate::Lifecycle::http): an [`Http`], or just the closure that builds the app.
+/// Argument of [`Lifecycle::http`](crate::Lifecycle::http): an [`Http`], or just the closure that
+/// builds the app.
 pub trait IntoHttp<Marker> {
     /// The server.
     fn into_http(self) -> Http;
@@ -325,7 +335,8 @@ mod tests {
 
     #[test]
     fn counts_are_plain_numbers() {
-        let http = Http::new(App::new).workers(2).max_connections(100).max_connection_rate(10).backlog(64);
+        let http =
+            Http::new(App::new).workers(2).max_connections(100).max_connection_rate(10).backlog(64);
         let http = http.worker_max_blocking_threads(4).h1_write_buffer_size(4096);
         #[cfg(feature = "http2")]
         let http = http.h2_initial_window_size(65_535).h2_initial_connection_window_size(65_535);
@@ -337,9 +348,17 @@ mod tests {
     fn a_server_that_could_serve_nothing_is_refused_before_anything_runs() {
         let http = || Http::new(App::new);
         let workers = "expected a number of threads from 1 to 512";
-        check(http().workers(0), &format!("`workers` of a server is 0: nothing would be served; {workers}"));
-        check(http().workers(513), &format!("`workers` of a server is 513: too many for one server; {workers}"));
-        let zero = |name| format!("`{name}` of a server is 0: nothing would be served; expected at least 1");
+        check(
+            http().workers(0),
+            &format!("`workers` of a server is 0: nothing would be served; {workers}"),
+        );
+        check(
+            http().workers(513),
+            &format!("`workers` of a server is 513: too many for one server; {workers}"),
+        );
+        let zero = |name| {
+            format!("`{name}` of a server is 0: nothing would be served; expected at least 1")
+        };
         check(http().max_connections(0), &zero("max_connections"));
         check(http().max_connection_rate(0), &zero("max_connection_rate"));
         check(http().worker_max_blocking_threads(0), &zero("worker_max_blocking_threads"));

@@ -17,8 +17,9 @@ use crate::stop::Stop;
 
 /// A service's handle on its own run: says that it is ready, and runs tasks that end with it.
 ///
-/// Take it as an argument of a `#[service]`. A service that takes it has started when it calls [`ready`](Self::ready), and
-/// whatever needs it waits until then; one that does not take it has started as soon as it runs. Clones are the same handle.
+/// Take it as an argument of a `#[service]`. A service that takes it has started when it calls
+/// [`ready`](Self::ready), and whatever needs it waits until then; one that does not take it has
+/// started as soon as it runs. Clones are the same handle.
 ///
 /// ```
 /// use lifecycle_runtime::Service;
@@ -73,7 +74,8 @@ pub(crate) enum News {
 }
 
 impl Service {
-    /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on this runtime.
+    /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on
+    /// this runtime.
     pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
         let shared = Shared {
             stop,
@@ -87,7 +89,8 @@ impl Service {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A handle of no run, for unit tests of services: it never tells to stop, and nothing awaits its tasks.
+    /// A handle of no run, for unit tests of services: it never tells to stop, and nothing awaits
+    /// its tasks.
     ///
     /// ```
     /// use lifecycle_runtime::Service;
@@ -114,22 +117,27 @@ impl Service {
         self.shared.stop.clone()
     }
 
-    /// Runs a task that ends with the service: the service has ended well only once its tasks have, too. They are
-    /// cancelled if it fails or runs out of time. A task that panics fails the service.
+    /// Runs a task that ends with the service: the service has ended well only once its tasks have,
+    /// too. They are cancelled if it fails or runs out of time. A task that panics fails the
+    /// service.
     ///
     /// # Panics
     ///
-    /// If the handle was made outside of a tokio runtime, by [`detached`](Self::detached), and this is outside of one,
-    /// too.
+    /// If the handle was made outside of a tokio runtime, by [`detached`](Self::detached), and this
+    /// is outside of one, too.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (over, shared) = (self.shared.over.clone(), Arc::downgrade(&self.shared));
         let mut task = Box::pin(task);
         let task = async move {
-            let caught = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
-                Ok(poll) => poll.map(Ok),
-                Err(panic) => Poll::Ready(Err(panic)),
+            let caught = poll_fn(|context| {
+                match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+                    Ok(poll) => poll.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                }
             });
-            if let (Some(Err(panic)), Some(shared)) = (over.run_until_cancelled(caught).await, shared.upgrade()) {
+            if let (Some(Err(panic)), Some(shared)) =
+                (over.run_until_cancelled(caught).await, shared.upgrade())
+            {
                 shared.panic.send_if_modified(|first| {
                     let is_first = first.is_none();
                     first.get_or_insert_with(|| panic_text(&*panic));
@@ -150,7 +158,14 @@ impl Service {
 
     /// Waits until a task has panicked, and says what the panic said.
     pub(crate) async fn panicked(&self) -> String {
-        let panicked = self.shared.panic.subscribe().wait_for(Option::is_some).await.ok().and_then(|text| text.clone());
+        let panicked = self
+            .shared
+            .panic
+            .subscribe()
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|text| text.clone());
         match panicked {
             Some(text) => text,
             None => std::future::pending().await,
@@ -189,6 +204,9 @@ impl Service {
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared { ready, tasks, .. } = &*self.shared;
-        f.debug_struct("Service").field("ready", &*ready.borrow()).field("tasks", &tasks.len()).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("ready", &*ready.borrow())
+            .field("tasks", &tasks.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! Keeps services running: each is run again as its attribute says, until it is told to stop or has failed for good.
+//! Keeps services running: each is run again as its attribute says, until it is told to stop or has
+//! failed for good.
 
 mod main;
 mod restarts;
@@ -103,8 +104,8 @@ enum Ear {
     Over,
 }
 
-/// Starts a service, which is alive until it has ended for good. The listener hears that it is ready, or that it has ended
-/// before it was.
+/// Starts a service, which is alive until it has ended for good. The listener hears that it is
+/// ready, or that it has ended before it was.
 pub(crate) fn supervise(
     blueprint: Blueprint,
     orders: watch::Sender<Orders>,
@@ -128,7 +129,13 @@ pub(crate) fn supervise(
 }
 
 /// Tells of a service's end.
-fn tell_of_end(events: &Events, at: Instant, hook: &'static HookMeta, outcome: Outcome, began: Instant) {
+fn tell_of_end(
+    events: &Events,
+    at: Instant,
+    hook: &'static HookMeta,
+    outcome: Outcome,
+    began: Instant,
+) {
     let state = if outcome.is_failure() { ServiceState::Failed } else { ServiceState::Stopped };
     events.emit_at(at, &Event::Service { hook, state });
     let took = at.saturating_duration_since(began);
@@ -152,9 +159,13 @@ impl Supervised {
         self.announced.get().copied()
     }
 
-    /// Tells the service to stop until then, and has the listener hear of its end; `false`, and no listener, if it has ended
-    /// already.
-    pub(crate) fn tell(&self, until: Instant, listener: impl FnOnce(watch::Sender<Orders>) -> Listener) -> bool {
+    /// Tells the service to stop until then, and has the listener hear of its end; `false`, and no
+    /// listener, if it has ended already.
+    pub(crate) fn tell(
+        &self,
+        until: Instant,
+        listener: impl FnOnce(watch::Sender<Orders>) -> Listener,
+    ) -> bool {
         let mut ear = hold(&self.ear);
         if let Ear::Over = *ear {
             return false;
@@ -180,7 +191,8 @@ fn hold(ear: &Mutex<Ear>) -> MutexGuard<'_, Ear> {
     ear.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from hearing orders.
+/// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from
+/// hearing orders.
 struct Supervisor {
     blueprint: Blueprint,
     policy: ServicePolicy,
@@ -223,13 +235,15 @@ impl Supervisor {
     async fn run_once(&mut self) -> End {
         self.enter(ServiceState::Starting);
         let Blueprint { hook, task, scope, hooks, .. } = &self.blueprint;
-        let service = Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
+        let service =
+            Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
         if !hook.takes_service_handle() {
             service.ready();
         }
         let mut main = Main::begin(task(scope.of_service(service.clone())), hook, hooks);
         let mut orders = self.orders.clone();
-        let (mut is_ready, mut is_cancelled, mut was_cut, mut has_panicked) = (false, false, false, false);
+        let (mut is_ready, mut is_cancelled, mut was_cut, mut has_panicked) =
+            (false, false, false, false);
         let mut end = None;
         loop {
             tokio::select! {
@@ -326,7 +340,9 @@ impl Supervisor {
         };
         tell_of_end(events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {
-            scope.stop_handle().ask(StopCause::Service { name: hook.display_name(), error: outcome.of(hook) });
+            scope
+                .stop_handle()
+                .ask(StopCause::Service { name: hook.display_name(), error: outcome.of(hook) });
         }
     }
 }

@@ -28,9 +28,9 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start, SIGHUP, one at a time, on a thread of its own.
-    /// What arrives once their default action is gone is heard, however long that thread takes to
-    /// start.
+    /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start,
+    /// SIGHUP, one at a time, on a thread of its own. What arrives once their default action is
+    /// gone is heard, however long that thread takes to start.
     pub(crate) fn listen(on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
         let (registration, listener) = unix::listen(on_signal)?;
         let thread = match thread("lifecycle-signals", listener) {
@@ -70,9 +70,16 @@ impl Signals {
     pub(crate) fn listen(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (mut c, mut r#break, mut close, mut logoff, mut shutdown) = runtime.block_on(async {
-            io::Result::Ok((ctrl_c()?, ctrl_break()?, ctrl_close()?, ctrl_logoff()?, ctrl_shutdown()?))
-        })?;
+        let (mut c, mut r#break, mut close, mut logoff, mut shutdown) =
+            runtime.block_on(async {
+                io::Result::Ok((
+                    ctrl_c()?,
+                    ctrl_break()?,
+                    ctrl_close()?,
+                    ctrl_logoff()?,
+                    ctrl_shutdown()?,
+                ))
+            })?;
         let hear = move || {
             runtime.block_on(async {
                 loop {

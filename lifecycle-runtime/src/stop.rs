@@ -66,8 +66,8 @@ impl fmt::Display for StopCause {
 }
 
 impl StopCause {
-    /// Returns whether the stop was asked for, and nothing is wrong: such a stop is clean even during
-    /// the start.
+    /// Returns whether the stop was asked for, and nothing is wrong: such a stop is clean even
+    /// during the start.
     pub(crate) fn is_wanted(&self) -> bool {
         matches!(self, Self::Signal(_) | Self::Requested | Self::ServicesDone | Self::Dropped)
     }
@@ -114,8 +114,8 @@ pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) 
 
 /// The stop signal: tells code that runs for long that it should end.
 ///
-/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back. That of a service fires
-/// when this service is to end: after the server has drained.
+/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
+/// That of a service fires when this service is to end: after the server has drained.
 ///
 /// ```
 /// use lifecycle_runtime::{Stop, on_startup};
@@ -159,11 +159,16 @@ impl Stop {
 
     /// That of a service, which hears these orders.
     pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
-        Self { progress: self.progress.clone(), orders: Some(orders), until: None, share: Share::Whole }
+        Self {
+            progress: self.progress.clone(),
+            orders: Some(orders),
+            until: None,
+            share: Share::Whole,
+        }
     }
 
-    /// Returns that of a hook whose own time is up then, if it has any, and which may begin before the
-    /// stop.
+    /// Returns that of a hook whose own time is up then, if it has any, and which may begin before
+    /// the stop.
     pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
         let share = if is_of_start { Share::BeforeStop } else { Share::Whole };
         Self { until, share, ..self.clone() }
@@ -204,12 +209,15 @@ impl Stop {
     pub fn is_requested(&self) -> bool {
         match &self.orders {
             Some(orders) => orders.borrow().order >= Order::Stop || orders.has_changed().is_err(),
-            None => self.progress.borrow().state >= State::Draining || self.progress.has_changed().is_err(),
+            None => {
+                self.progress.borrow().state >= State::Draining
+                    || self.progress.has_changed().is_err()
+            }
         }
     }
 
-    /// Blocks the thread until the stop begins, but no longer than this; then says whether it has begun. For a plain `fn`,
-    /// which has a thread of its own.
+    /// Blocks the thread until the stop begins, but no longer than this; then says whether it has
+    /// begun. For a plain `fn`, which has a thread of its own.
     ///
     /// ```
     /// use lifecycle_runtime::Stop;
@@ -225,7 +233,8 @@ impl Stop {
     /// ```
     #[must_use = "it returns when the time is up, too"]
     pub fn wait(&self, at_most: Duration) -> bool {
-        // Not tokio's: this thread may belong to no async runtime. No deadline is one that no clock reaches.
+        // Not tokio's: this thread may belong to no async runtime. No deadline is one that no clock
+        // reaches.
         let until = std::time::Instant::now().checked_add(at_most);
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut requested = pin!(self.requested());
@@ -239,10 +248,10 @@ impl Stop {
         true
     }
 
-    /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its share
-    /// of the stop (in a request handler that of requests), or that of the start or the stop as a whole,
-    /// whichever comes first. `None` without any of these: in a request handler, a hook of a signal
-    /// without a `timeout` or a service, until the stop begins.
+    /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its
+    /// share of the stop (in a request handler that of requests), or that of the start or the stop
+    /// as a whole, whichever comes first. `None` without any of these: in a request handler, a hook
+    /// of a signal without a `timeout` or a service, until the stop begins.
     ///
     /// A hook that tries again and again knows by it when to give up:
     ///

@@ -65,7 +65,8 @@ impl fmt::Debug for Value {
 /// What a hook's run ends with.
 pub(crate) type TaskResult = Result<Value, BoxError>;
 
-/// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain `fn`.
+/// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain
+/// `fn`.
 pub enum Task {
     /// Runs as a task of its own on the async runtime.
     Future(Pin<Box<dyn Future<Output = TaskResult> + Send>>),
@@ -95,7 +96,10 @@ impl fmt::Debug for Task {
 }
 
 /// Starts a thread. What it runs is boxed: to start a thread is long, and compiled once this way.
-pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(crate) fn thread(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     let run: Box<dyn FnOnce() + Send> = Box::new(run);
     thread::Builder::new().name(name.to_owned()).spawn(run)
 }

@@ -20,9 +20,9 @@
 //!
 //! [The guide](guide) goes from the first unit test to the exploration of every order.
 //!
-//! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them reads `LIFECYCLE_*`
-//! variables, hears the process's signals, or takes an address that was not asked for. None writes to stderr, but to say why a test
-//! doesn't go on.
+//! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them
+//! reads `LIFECYCLE_*` variables, hears the process's signals, or takes an address that was not
+//! asked for. None writes to stderr, but to say why a test doesn't go on.
 
 mod app;
 mod argument;

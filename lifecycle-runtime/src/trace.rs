@@ -1,4 +1,5 @@
-//! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span of its own.
+//! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span
+//! of its own.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,8 +23,8 @@ pub(crate) struct Told {
     pub(crate) is_shown: bool,
 }
 
-/// Text that notes when somebody writes it down. To ask a subscriber whether it would is not the same:
-/// its layers may have filters of their own, and a question leaves traces in those.
+/// Text that notes when somebody writes it down. To ask a subscriber whether it would is not the
+/// same: its layers may have filters of their own, and a question leaves traces in those.
 struct Noted<'a> {
     text: &'static str,
     is_written: &'a Cell<bool>,
@@ -106,7 +107,8 @@ pub(crate) fn tell(event: &Event) -> Told {
         Event::Drained { traffic, took } => {
             let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
             let (finished, cut) = (requests.finished, requests.cut.len());
-            let (refused, failed, panicked) = (requests.refused, requests.failed, requests.panicked);
+            let (refused, failed, panicked) =
+                (requests.refused, requests.failed, requests.panicked);
             let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
             let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
             let finished_tasks = tasks.finished;

@@ -50,7 +50,8 @@ impl Leash {
     /// Has the process end at `deadline`, or earlier if that was asked for before.
     pub(crate) fn arm(&self, deadline: Instant) {
         self.shared.order(|orders| {
-            orders.deadline = Some(orders.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+            orders.deadline =
+                Some(orders.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         });
     }
 
@@ -79,9 +80,17 @@ impl Shared {
             if orders.dismissed {
                 return false;
             }
-            orders = match orders.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            orders = match orders
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            {
                 Some(left) if left.is_zero() => return true,
-                Some(left) => self.changed.wait_timeout(orders, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => {
+                    self.changed
+                        .wait_timeout(orders, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
                 None => self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner),
             };
         }
@@ -98,7 +107,9 @@ mod tests {
     #[test]
     fn it_bites_at_the_earliest_deadline() {
         let (bitten, bite) = mpsc::channel();
-        let watchdog = Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits")).expect("a thread");
+        let watchdog =
+            Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits"))
+                .expect("a thread");
         let now = Instant::now();
         watchdog.leash().arm(now + Duration::from_millis(30));
         watchdog.leash().arm(now + Duration::from_secs(3600));
@@ -109,10 +120,14 @@ mod tests {
     #[test]
     fn it_does_not_bite_once_it_is_dropped() {
         let (bitten, bite) = mpsc::channel();
-        let watchdog = Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
+        let watchdog =
+            Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
         watchdog.leash().arm(Instant::now() + Duration::from_secs(3600));
         drop(watchdog);
         // The thread ends and with it the sender.
-        assert_eq!(bite.recv_timeout(Duration::from_secs(60)), Err(mpsc::RecvTimeoutError::Disconnected));
+        assert_eq!(
+            bite.recv_timeout(Duration::from_secs(60)),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
     }
 }

@@ -54,7 +54,8 @@ static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
     watch::Sender::default()
 });
 
-/// Reads stdin from now on, and ends the process with it: with whoever started it, even if that was killed.
+/// Reads stdin from now on, and ends the process with it: with whoever started it, even if that was
+/// killed.
 pub fn end_with_stdin() {
     LazyLock::force(&LINES);
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// What a server needs to speak TLS as `localhost`. Writes the certificate, which a client has to trust, to this path.
+/// What a server needs to speak TLS as `localhost`. Writes the certificate, which a client has to
+/// trust, to this path.
 ///
 /// # Panics
 ///
@@ -16,7 +17,8 @@ pub fn config(path: impl AsRef<Path>) -> ServerConfig {
     std::fs::write(path, made.cert.der()).expect("a place for the certificate");
     let key = made.signing_key.serialize_der().try_into().expect("a key");
     let config = ServerConfig::builder_with_provider(ring::default_provider().into());
-    let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    let config =
+        config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
     config.with_single_cert(vec![made.cert.into()], key).expect("a certificate and its key")
 }
 
@@ -30,6 +32,9 @@ pub fn trust(certificate: &Path) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(std::fs::read(certificate).expect("a certificate").into()).expect("a certificate");
     let config = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let config = config.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+    let config = config
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots);
     config.with_no_client_auth()
 }

@@ -82,7 +82,8 @@ impl Connection<Box<dyn Transport>> {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// A connection over a stream that is open. It should have a limit to how long it may take to read.
+    /// A connection over a stream that is open. It should have a limit to how long it may take to
+    /// read.
     pub fn over(stream: S) -> Self {
         Self { stream, rest: Vec::new(), ending: None }
     }
@@ -117,7 +118,8 @@ impl<S: Read + Write> Connection<S> {
     /// What comes is no HTTP.
     pub fn response(&mut self) -> Result<Response, Lost> {
         let head = self.response_head()?;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let status =
+            head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let body = match length {
             Some(length) => self.exactly(length.parse().expect("a length"))?,
@@ -205,7 +207,9 @@ impl<S: Read + Write> Connection<S> {
                 self.rest.extend(&buffer[..read]);
                 return Ok(());
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+            {
                 panic!("neither a byte nor an end in {LIMIT:?}")
             }
             Err(error) => Ending::Broken(error.kind()),

@@ -1,7 +1,8 @@
-//! What the fixture programs of the end-to-end tests have in common, and the clients that the tests set on them.
+//! What the fixture programs of the end-to-end tests have in common, and the clients that the tests
+//! set on them.
 //!
-//! Hooks say on stdout that they run, and do what the program's arguments tell them to: `db=fail` lets the hook `db`
-//! return an error. What waits, waits for a line on stdin.
+//! Hooks say on stdout that they run, and do what the program's arguments tell them to: `db=fail`
+//! lets the hook `db` return an error. What waits, waits for a line on stdin.
 
 pub mod act;
 pub mod certificate;
@@ -14,7 +15,8 @@ pub mod written;
 #[cfg(target_os = "linux")]
 pub use lifecycle_tests_rig as rig;
 
-/// How long a test waits for anything. Much longer than any should, and than a busy machine delays one.
+/// How long a test waits for anything. Much longer than any should, and than a busy machine delays
+/// one.
 pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// The code in the README compiles and runs.

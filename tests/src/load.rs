@@ -1,9 +1,11 @@
-//! Clients that keep a server busy until nobody listens any more, and account for every request they sent.
+//! Clients that keep a server busy until nobody listens any more, and account for every request
+//! they sent.
 //!
-//! A request is *lost* if any of it was sent on an established connection and no whole response came. There is no excuse
-//! but one, which is no loss because such a request is not even sent: the response before it on its connection had
-//! announced the close. A connection that was established and ended before its first response is a loss as well. A
-//! connection that was refused is not: whoever is refused can go elsewhere.
+//! A request is *lost* if any of it was sent on an established connection and no whole response
+//! came. There is no excuse but one, which is no loss because such a request is not even sent: the
+//! response before it on its connection had announced the close. A connection that was established
+//! and ended before its first response is a loss as well. A connection that was refused is not:
+//! whoever is refused can go elsewhere.
 
 use std::fmt;
 use std::io;
@@ -39,7 +41,8 @@ impl Shape {
     pub const FRESH: Self = Self { clients: 16, is_fresh: true, ..Self::CLOSED_LOOP };
 }
 
-/// What a client asks for: called with the number of the client and of its request, returns `GET /path`.
+/// What a client asks for: called with the number of the client and of its request, returns
+/// `GET /path`.
 pub trait Target: Fn(usize, usize) -> String + Send + Sync + 'static {}
 
 impl<F: Fn(usize, usize) -> String + Send + Sync + 'static> Target for F {}
@@ -87,8 +90,8 @@ pub struct Loss {
 }
 
 impl Load {
-    /// Sets clients on the server at this address, `host:port` or `unix:/path`: no other program may listen there at a later
-    /// time.
+    /// Sets clients on the server at this address, `host:port` or `unix:/path`: no other program
+    /// may listen there at a later time.
     pub fn start(address: &str, shape: Shape, target: impl Target) -> Self {
         let address = address.to_owned();
         Self::over(move || Connection::to_any(&address), shape, target)
@@ -118,7 +121,9 @@ impl Load {
     #[must_use]
     pub fn on(address: &str, requests: &[&'static str]) -> Self {
         let (clients, requests) = (requests.len(), requests.to_vec());
-        Self::start(address, Shape { clients, ..Shape::CLOSED_LOOP }, move |client, _| requests[client].to_owned())
+        Self::start(address, Shape { clients, ..Shape::CLOSED_LOOP }, move |client, _| {
+            requests[client].to_owned()
+        })
     }
 
     /// Waits until this many requests have been answered.
@@ -178,7 +183,10 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answered, refused, announced, losses } = self;
         let (answered, lost) = (answered.len(), losses.len());
-        write!(f, "{answered} answered, {refused} refused, {announced} closes announced, {lost} lost")?;
+        write!(
+            f,
+            "{answered} answered, {refused} refused, {announced} closes announced, {lost} lost"
+        )?;
         for Loss { request, before, reason } in losses.iter().take(20) {
             write!(f, "\n  {request}, after {before} others on its connection: {reason}")?;
         }
@@ -205,11 +213,18 @@ impl<'a> Client<'a> {
             match (self.shared.connect)() {
                 Ok(connection) => self.use_up(connection),
                 // A Unix socket's file may be gone as well.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+                    ) =>
+                {
                     break;
                 }
                 // Only a connection that was established can be reset.
-                Err(error) => self.lose("a connection".to_owned(), 0, format!("connecting: {error}")),
+                Err(error) => {
+                    self.lose("a connection".to_owned(), 0, format!("connecting: {error}"));
+                }
             }
         }
         self.outcome
@@ -235,9 +250,15 @@ impl<'a> Client<'a> {
                     }
                 }
                 Err(Lost::Unanswered) => {
-                    return self.lose(request, before, format!("no response: {:?}", connection.ending()));
+                    return self.lose(
+                        request,
+                        before,
+                        format!("no response: {:?}", connection.ending()),
+                    );
                 }
-                Err(Lost::Cut { after }) => return self.lose(request, before, format!("torn after `{after}`")),
+                Err(Lost::Cut { after }) => {
+                    return self.lose(request, before, format!("torn after `{after}`"));
+                }
             }
             self.pause();
         }

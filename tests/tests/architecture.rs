@@ -1,11 +1,12 @@
-//! Who imports whom: a module may import from layers below its own, and within the pure-word layer from words written
-//! above it in the list. ARCHITECTURE.md shows the same picture.
+//! Who imports whom: a module may import from layers below its own, and within the pure-word layer
+//! from words written above it in the list. ARCHITECTURE.md shows the same picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The layers of the runtime, the lowest first. In a layer marked `true` a module may import those listed before it.
+/// The layers of the runtime, the lowest first. In a layer marked `true` a module may import those
+/// listed before it.
 const RUNTIME: [(bool, &[&str]); 6] = [
     (
         true,
@@ -57,7 +58,8 @@ const MACROS: [(bool, &[&str]); 1] = [(
 
 #[test]
 fn modules_of_the_runtime_import_only_what_is_below_them() {
-    // `__private` is what expansions name: it re-exports words, and the registry reads what is registered through it.
+    // `__private` is what expansions name: it re-exports words, and the registry reads what is
+    // registered through it.
     assert_eq!(faults("lifecycle-runtime", &RUNTIME, &["__private"]), Vec::<String>::new());
 }
 
@@ -81,7 +83,8 @@ fn only_the_registry_knows_inventory() {
 #[test]
 fn the_plan_knows_no_async_runtime() {
     let plan = |path: &&PathBuf| module_of(path) == "plan";
-    let async_plan: Vec<_> = files_with("tokio", &[]).into_iter().filter(|path| plan(&path)).collect();
+    let async_plan: Vec<_> =
+        files_with("tokio", &[]).into_iter().filter(|path| plan(&path)).collect();
     assert_eq!(async_plan, Vec::<PathBuf>::new());
 }
 
@@ -105,12 +108,17 @@ fn faults(package: &str, layers: &[(bool, &[&str])], free: &[&str]) -> Vec<Strin
         };
         for imported in imports(&path) {
             // What is no module stands in a text for people.
-            if imported == module || free.contains(&imported.as_str()) || !modules.contains(&imported) {
+            if imported == module
+                || free.contains(&imported.as_str())
+                || !modules.contains(&imported)
+            {
                 continue;
             }
-            let is_below = rank.get(imported.as_str()).is_some_and(|&(other_layer, other_place, _)| {
-                other_layer < layer || (other_layer == layer && is_sequence && other_place < place)
-            });
+            let is_below =
+                rank.get(imported.as_str()).is_some_and(|&(other_layer, other_place, _)| {
+                    other_layer < layer
+                        || (other_layer == layer && is_sequence && other_place < place)
+                });
             if !is_below {
                 faults.push(format!("{}: `{module}` imports `{imported}`", path.display()));
             }
@@ -122,15 +130,22 @@ fn faults(package: &str, layers: &[(bool, &[&str])], free: &[&str]) -> Vec<Strin
 /// The modules that a file names by `crate::…`.
 fn imports(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).expect("a readable file");
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let named = code
-        .split("crate::")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let named = code.split("crate::").skip(1).map(|rest| {
+        rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    });
     // `crate::{…}` and `crate::Type` would pass unseen: the habit is one module per import.
     named
         .inspect(|name| {
-            assert!(name.starts_with(|c: char| c.is_lowercase() || c == '_'), "{}: crate::{name}", path.display());
+            assert!(
+                name.starts_with(|c: char| c.is_lowercase() || c == '_'),
+                "{}: crate::{name}",
+                path.display()
+            );
         })
         .collect()
 }
@@ -151,8 +166,11 @@ fn files_with(name: &str, allowed: &[&str]) -> Vec<PathBuf> {
 
 /// The module directly below `src` that a file belongs to.
 fn module_of(path: &Path) -> String {
-    let below =
-        path.components().map(|part| part.as_os_str().to_string_lossy()).skip_while(|part| part != "src").nth(1);
+    let below = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .skip_while(|part| part != "src")
+        .nth(1);
     below.map(|name| name.trim_end_matches(".rs").to_owned()).unwrap_or_default()
 }
 
@@ -165,7 +183,9 @@ fn sources(package: &str) -> Vec<PathBuf> {
             let path = entry.expect("an entry").path();
             match path.is_dir() {
                 true => open.push(path),
-                false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+                false if path.extension().is_some_and(|extension| extension == "rs") => {
+                    files.push(path);
+                }
                 false => {}
             }
         }

@@ -1,5 +1,5 @@
-//! What every framework for lifecycles is asked sooner or later, as tests of a service with hooks of every kind. Their names
-//! are the answers.
+//! What every framework for lifecycles is asked sooner or later, as tests of a service with hooks
+//! of every kind. Their names are the answers.
 //!
 //! ```text
 //! one ── two ── three ── feed (service) ── pump (service)
@@ -15,8 +15,8 @@ use std::time::Duration;
 use actix_web::App;
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport};
 use lifecycle_runtime::{
-    Dep, Event, Hook, HookMeta, Http, Kind, Lifecycle, Observer, Outcome, ServiceState, State, Stop, StopCause,
-    StopHandle, on_drain, on_ready, on_shutdown, on_startup, service,
+    Dep, Event, Hook, HookMeta, Http, Kind, Lifecycle, Observer, Outcome, ServiceState, State,
+    Stop, StopCause, StopHandle, on_drain, on_ready, on_shutdown, on_startup, service,
 };
 
 #[on_startup]
@@ -86,7 +86,10 @@ fn vanishes_from_its_thread() {
 }
 
 fn app() -> TestAppBuilder {
-    let builder = TestApp::of(of_this_file()).without::<turns_back>().without::<has_enough>().without::<stops_again>();
+    let builder = TestApp::of(of_this_file())
+        .without::<turns_back>()
+        .without::<has_enough>()
+        .without::<stops_again>();
     builder.without::<vanishes>().without::<vanishes_from_its_thread>()
 }
 
@@ -98,7 +101,8 @@ fn of_this_file() -> Lifecycle {
 
 /// What the hooks of this file did, one after the other.
 fn story(report: &TestReport) -> Vec<String> {
-    let ended = report.hooks.iter().filter(|ended| !matches!(ended.outcome, Outcome::Skipped { .. }));
+    let ended =
+        report.hooks.iter().filter(|ended| !matches!(ended.outcome, Outcome::Skipped { .. }));
     ended.map(|ended| ended.hook.name().to_owned()).collect()
 }
 
@@ -111,7 +115,10 @@ async fn a_failed_start_rolls_back_exactly_what_started() {
             for (other, undo) in UNDOS.into_iter().enumerate() {
                 assert_eq!(report.ran(undo), other < at, "{report}");
             }
-            report.assert_not_run::<feed>().assert_not_run::<announce>().assert_not_run::<withdraw>();
+            report
+                .assert_not_run::<feed>()
+                .assert_not_run::<announce>()
+                .assert_not_run::<withdraw>();
         }
     }
 }
@@ -119,14 +126,20 @@ async fn a_failed_start_rolls_back_exactly_what_started() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_has_a_fresh_budget() {
     let slow = Duration::from_secs(20);
-    let report = app().delay::<two>(Duration::from_secs(59)).hang::<three>().delay::<undo_one>(slow).run().await;
+    let report = app()
+        .delay::<two>(Duration::from_secs(59))
+        .hang::<three>()
+        .delay::<undo_one>(slow)
+        .run()
+        .await;
     report.assert_exit_code(1).assert_failed::<three>("startup timeout");
     assert_eq!(report.outcome(undo_one::META), Some(&Outcome::Succeeded), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn stop_errors_do_not_halt_the_chain_and_all_are_returned_in_order() {
-    let report = app().fail::<undo_three>("3").panic::<undo_two>().fail::<undo_one>("1").run().await;
+    let report =
+        app().fail::<undo_three>("3").panic::<undo_two>().fail::<undo_one>("1").run().await;
     report.assert_exit_code(3);
     let failed: Vec<_> = report.failures().map(|failed| failed.hook.name()).collect();
     assert_eq!(failed, ["undo_three", "undo_two", "undo_one"]);
@@ -212,7 +225,13 @@ async fn a_stop_requested_from_a_startup_hook_ends_the_start() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_requested_from_a_ready_hook_is_a_stop_in_order() {
     let report = TestApp::of(of_this_file()).only::<has_enough>().only::<three>().run().await;
-    report.assert_order(&[three::META, has_enough::META, undo_three::META, undo_two::META, undo_one::META]);
+    report.assert_order(&[
+        three::META,
+        has_enough::META,
+        undo_three::META,
+        undo_two::META,
+        undo_one::META,
+    ]);
     assert_eq!(report.cause, Some(StopCause::Requested));
 }
 
@@ -272,7 +291,8 @@ async fn a_crash_in_a_background_service_reaches_the_exit_code() {
         let report = app.end().await;
         report.assert_exit_code(3).assert_ran_once::<undo_one>();
         assert!(matches!(report.cause, Some(StopCause::Service { name: "pump", .. })), "{report}");
-        let pump = report.services.iter().find(|service| service.hook == pump::META).expect("it ran");
+        let pump =
+            report.services.iter().find(|service| service.hook == pump::META).expect("it ran");
         assert_eq!(pump.state, ServiceState::Failed);
     }
 }
@@ -290,7 +310,8 @@ fn check_invariants(report: &TestReport, what: &str) {
     for (start, undo) in STARTS.into_iter().zip(UNDOS) {
         let started = report.outcome(start) == Some(&Outcome::Succeeded);
         let undone = report.hooks.iter().filter(|ended| ended.hook == undo);
-        let undone = undone.filter(|ended| !matches!(ended.outcome, Outcome::Skipped { .. })).count();
+        let undone =
+            undone.filter(|ended| !matches!(ended.outcome, Outcome::Skipped { .. })).count();
         assert_eq!(undone, usize::from(started), "{what}: `{}`\n\n{report}", undo.name());
     }
     let undone: Vec<_> = UNDOS.into_iter().rev().filter(|undo| report.ran(undo)).collect();
@@ -306,7 +327,8 @@ async fn points() -> Vec<Moment> {
     let report = app().run().await;
     let ran = report.hooks.iter().map(|ended| ended.hook);
     let hooks = ran.flat_map(|hook| [Moment::begin_of(hook), Moment::end_of(hook)]);
-    let states = [State::Starting, State::Ready, State::Draining, State::Stopping].map(Moment::state);
+    let states =
+        [State::Starting, State::Ready, State::Draining, State::Stopping].map(Moment::state);
     hooks.chain(states).collect()
 }
 
@@ -328,7 +350,9 @@ async fn a_second_signal_at_every_single_step_of_the_stop_leaves_nothing_open() 
     let hooks = report.hooks.iter().map(|ended| ended.hook).filter(of_the_stop);
     for point in hooks.flat_map(|hook| [Moment::begin_of(hook), Moment::end_of(hook)]) {
         let builder = app().signal_at(Moment::state(State::Ready), Signal::SIGTERM);
-        let builder = builder.signal_at(point.clone(), Signal::SIGTERM).delay::<flush>(Duration::from_secs(1));
+        let builder = builder
+            .signal_at(point.clone(), Signal::SIGTERM)
+            .delay::<flush>(Duration::from_secs(1));
         let report = builder.start().await.end().await;
         check_invariants(&report, &format!("a second SIGTERM when {point}"));
     }
@@ -338,7 +362,8 @@ async fn a_second_signal_at_every_single_step_of_the_stop_leaves_nothing_open() 
 async fn a_fault_in_every_single_hook_leaves_nothing_open() {
     let plan = of_this_file().plan().expect("a plan");
     let names: Vec<_> = story(&app().run().await);
-    for hook in plan.hooks().iter().copied().filter(|hook| names.contains(&hook.name().to_owned())) {
+    for hook in plan.hooks().iter().copied().filter(|hook| names.contains(&hook.name().to_owned()))
+    {
         let faults: [fn() -> Fault; 3] = [|| Fault::fail("no"), Fault::panic, Fault::hang];
         for fault in faults {
             let report = match app().inject_into(hook, fault()).try_start().await {

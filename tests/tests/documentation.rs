@@ -7,8 +7,14 @@ use serde_json::Value;
 #[service]
 async fn bare_service() {}
 
-/// It says what the README calls the default, but that such a service is restarted: else it could not.
-#[service(restart = "on_failure", backoff = "100ms..30s", max_restarts = "5 in 1m", on_exit = "stop")]
+/// It says what the README calls the default, but that such a service is restarted: else it could
+/// not.
+#[service(
+    restart = "on_failure",
+    backoff = "100ms..30s",
+    max_restarts = "5 in 1m",
+    on_exit = "stop"
+)]
 async fn told_service() {}
 
 #[service(restart = "never")]
@@ -29,7 +35,8 @@ fn told(hook: &'static HookMeta) -> Value {
 
 #[test]
 fn the_defaults_of_a_service_are_those_of_the_readme() {
-    let (mut bare, told_service, never) = (told(bare_service::META), told(told_service::META), told(never::META));
+    let (mut bare, told_service, never) =
+        (told(bare_service::META), told(told_service::META), told(never::META));
     assert_eq!(bare["service"], never["service"]);
     assert_eq!(bare["service"]["restart"].take(), "never");
     bare["service"]["restart"] = told_service["service"]["restart"].clone();
@@ -61,5 +68,7 @@ fn the_defaults_of_a_health_check_are_those_of_the_readme() {
 #[track_caller]
 fn expect_rows(parts: &[&str]) {
     let readme = include_str!("../../README.md");
-    parts.iter().for_each(|part| assert!(readme.contains(part), "no `{part}` in the README"));
+    for part in parts {
+        assert!(readme.contains(part), "no `{part}` in the README");
+    }
 }

@@ -4,9 +4,12 @@
 
 use actix_web::test::{TestRequest, read_body};
 use actix_web::{App, Responder, get};
-use lifecycle_runtime::testing::{Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, real_io};
+use lifecycle_runtime::testing::{
+    Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, real_io,
+};
 use lifecycle_runtime::{
-    BoxError, Dep, Hook, Kind, Lifecycle, Outcome, PlanFormat, State, Stop, on_shutdown, on_startup, service,
+    BoxError, Dep, Hook, Kind, Lifecycle, Outcome, PlanFormat, State, Stop, on_shutdown,
+    on_startup, service,
 };
 use std::sync::Mutex;
 use std::time::Duration;
@@ -77,7 +80,12 @@ async fn it_starts_and_stops() {
     let app = TestApp::of(service()).replace::<settings>("postgres://test".into()).start().await;
     assert_eq!(app.get::<db>().url, "postgres://test");
     let report = app.stop().await;
-    report.assert_clean().assert_order(&[db::META, schema::META, save_drafts::META, close_db::META]);
+    report.assert_clean().assert_order(&[
+        db::META,
+        schema::META,
+        save_drafts::META,
+        close_db::META,
+    ]);
 }
 
 // --- a part of it ---
@@ -132,7 +140,8 @@ async fn it_answers(app: TestApp) {
 async fn it_answers_over_a_connection() {
     let app = faked().listen().start().await;
     let address = app.url().replace("http://", "");
-    let (mut client, mut response) = (tokio::net::TcpStream::connect(address).await.unwrap(), String::new());
+    let (mut client, mut response) =
+        (tokio::net::TcpStream::connect(address).await.unwrap(), String::new());
     client.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.unwrap();
     client.read_to_string(&mut response).await.unwrap();
     assert!(response.ends_with("letters are in memory"));
@@ -195,7 +204,10 @@ mod printing {
         let jam = Fault::fail("paper jam").at_await(1).on_run(1);
         let app = faked().inject::<printer>(jam).start().await;
         app.until(Moment::ready::<printer>().times(2)).await;
-        assert!(app.get::<db>().rows.lock().unwrap().is_empty(), "to be taken away once they are printed");
+        assert!(
+            app.get::<db>().rows.lock().unwrap().is_empty(),
+            "to be taken away once they are printed"
+        );
         app.stop().await.assert_clean();
     }
 }
@@ -280,9 +292,16 @@ fn the_guide_says_what_is_tested_here() {
         include_str!("../crates/letters/tests/service.rs"),
         include_str!("../crates/letters/tests/linked.rs"),
     ];
-    let blocks = guide.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().expect("a block"));
-    let missing: Vec<_> = blocks.filter(|block| !code.iter().any(|code| code.contains(block.trim()))).collect();
+    let blocks = guide
+        .split("```rust,ignore\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a block"));
+    let missing: Vec<_> =
+        blocks.filter(|block| !code.iter().any(|code| code.contains(block.trim()))).collect();
     assert!(missing.is_empty() && guide.contains("```rust,ignore"), "{}", missing.join("\n---\n"));
     let snapshot = include_str!("snapshots/guide__the_plan_is_the_one_that_was_reviewed.snap");
-    assert!(guide.contains(snapshot.rsplit("---\n").next().expect("a plan").trim()), "the plan is another one");
+    assert!(
+        guide.contains(snapshot.rsplit("---\n").next().expect("a plan").trim()),
+        "the plan is another one"
+    );
 }

@@ -38,11 +38,15 @@ fn drafts_are_printed() {
 fn the_guide_shows_what_such_a_test_says() {
     let panic = std::panic::catch_unwind(drafts_are_printed);
     let said = *panic.expect_err("it fails").downcast::<String>().expect("a text");
-    let shown = include_str!("../../docs/testing.md").split("```text\nthe test failed").nth(1).expect("what it says");
+    let shown = include_str!("../../docs/testing.md")
+        .split("```text\nthe test failed")
+        .nth(1)
+        .expect("what it says");
     let shown = format!("the test failed{}", shown.split("```").next().expect("a block"));
     let mut rest = said.as_str();
     for line in shown.lines().filter(|line| !line.trim_start().starts_with('…')) {
-        let (_, behind) = rest.split_once(line).unwrap_or_else(|| panic!("no line `{line}` in\n\n{said}"));
+        let (_, behind) =
+            rest.split_once(line).unwrap_or_else(|| panic!("no line `{line}` in\n\n{said}"));
         rest = behind;
     }
 }

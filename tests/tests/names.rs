@@ -68,7 +68,10 @@ async fn run() -> Report {
 async fn tracing_and_the_report_tell_them_apart() {
     let seen = Buffer::default();
     let writer = seen.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false);
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .without_time()
+        .with_ansi(false);
     let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).finish();
     tracing::subscriber::set_global_default(subscriber).expect("the first");
 

@@ -1,7 +1,7 @@
 //! Start, load, signal, end, again and again: what both sides wrote down has to agree.
 //!
-//! Six cycles by default, `LIFECYCLE_SOAK_CYCLES` for more. The moments of the signals come from a seed, which is printed;
-//! `LIFECYCLE_SOAK_SEED` repeats it, as far as time can be repeated.
+//! Six cycles by default, `LIFECYCLE_SOAK_CYCLES` for more. The moments of the signals come from a
+//! seed, which is printed; `LIFECYCLE_SOAK_SEED` repeats it, as far as time can be repeated.
 #![cfg(unix)]
 
 #[expect(dead_code, reason = "the soak needs less of it than the end-to-end tests")]
@@ -34,31 +34,44 @@ fn a_server_that_is_stopped_again_and_again_loses_nothing_and_does_nothing_twice
         let (name, shape) = SHAPES[number % SHAPES.len()];
         let answers = random.usize(1..3000);
         println!("cycle {number}: {name}, the signal after {answers} answers");
-        cycle(&folder.path().join(number.to_string()), Shape { seed: random.u64(..), ..shape }, answers);
+        cycle(
+            &folder.path().join(number.to_string()),
+            Shape { seed: random.u64(..), ..shape },
+            answers,
+        );
     }
 }
 
 fn cycle(log: &Path, shape: Shape, answers: usize) {
     let address = own_address();
-    let start = program!("routes").args(&format!("log={}", log.display())).env("LIFECYCLE_BIND", &address);
+    let start =
+        program!("routes").args(&format!("log={}", log.display())).env("LIFECYCLE_BIND", &address);
     let mut program = start.start().ready();
-    let load = Load::start(&address, shape, |client, number| format!("GET /record/{client}-{number}"));
+    let load =
+        Load::start(&address, shape, |client, number| format!("GET /record/{client}-{number}"));
     load.wait_for(answers);
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     let outcome = load.end();
     outcome.expect_nothing_lost();
     println!("  {outcome}; gone {:?} after the signal", ended.took);
-    ended.expect_code(0).expect_said(&[&format!("{} requests finished, 0 cut off", outcome.answered.len())]);
+    ended
+        .expect_code(0)
+        .expect_said(&[&format!("{} requests finished, 0 cut off", outcome.answered.len())]);
     expect_agreement(&std::fs::read_to_string(log).expect("a log"), &outcome.answered);
 }
 
-/// What the server says it did is what the clients say they got, between a start and a stop that happened once.
+/// What the server says it did is what the clients say they got, between a start and a stop that
+/// happened once.
 #[track_caller]
 fn expect_agreement(log: &str, answered: &[String]) {
     let lines: Vec<_> = log.lines().collect();
     let ["db", handled @ .., "flush", "close_db"] = &lines[..] else {
-        panic!("a hook did not run in its place: {:?} … {:?}", lines.first(), &lines[lines.len().saturating_sub(5)..]);
+        panic!(
+            "a hook did not run in its place: {:?} … {:?}",
+            lines.first(),
+            &lines[lines.len().saturating_sub(5)..]
+        );
     };
     let once: BTreeSet<_> = handled.iter().copied().collect();
     // A second `flush` would stand among these.

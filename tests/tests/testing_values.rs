@@ -11,7 +11,8 @@ use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestAppBuilder, real_
 use lifecycle_runtime::{Dep, Hook, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
-/// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it works.
+/// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it
+/// works.
 async fn ask_a_thread() -> u32 {
     let (answer, answered) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
@@ -107,7 +108,9 @@ async fn one_that_does_not_stop_runs_into_its_timeout_all_the_same() {
         }
     }
     let report = TestApp::of(Lifecycle::of([stuck::META, polls::META])).run().await;
-    report.assert_failed::<stuck>("ran into its timeout").assert_stops_within(Duration::from_millis(200));
+    report
+        .assert_failed::<stuck>("ran into its timeout")
+        .assert_stops_within(Duration::from_millis(200));
     // A hurry waits for no service.
     let app = TestApp::of(Lifecycle::of([stuck::META])).start().await;
     app.stop_handle().hurry();
@@ -135,7 +138,8 @@ fn it_is_explored_the_same_each_time() {
         tokio::task::yield_now().await;
     }
     let setup = || TestApp::of(Lifecycle::of([writes::META, close_journal::META, tidies::META]));
-    let explored = Explore::new().setup(setup).signals([Signal::SIGTERM]).faults().run(async |_| {});
+    let explored =
+        Explore::new().setup(setup).signals([Signal::SIGTERM]).faults().run(async |_| {});
     assert_eq!(explored.to_string(), "all 50 schedules");
 }
 
@@ -149,7 +153,13 @@ fn one_that_may_make_a_test_another_each_time_is_named() {
     async fn other() {}
     let (ticks, other) = (ticks::META, other::META);
     let turn = std::cell::Cell::new(0);
-    let setup = || TestApp::of(Lifecycle::of(if turn.replace(1) == 0 { vec![ticks, other] } else { vec![ticks] }));
+    let setup = || {
+        TestApp::of(Lifecycle::of(if turn.replace(1) == 0 {
+            vec![ticks, other]
+        } else {
+            vec![ticks]
+        }))
+    };
     let exploring = AssertUnwindSafe(|| Explore::new().setup(setup).run(async |_| {}));
     let failure = catch_unwind(exploring).expect_err("it is not the same each time");
     let failure = failure.downcast_ref::<String>().expect("a text");
@@ -181,7 +191,9 @@ async fn a_fake_of_a_service_that_says_when_it_is_ready_is_so_at_once() {
 }
 
 #[test]
-#[should_panic(expected = "time would stand still for as long as `thread` runs, and no turn would come")]
+#[should_panic(
+    expected = "time would stand still for as long as `thread` runs, and no turn would come"
+)]
 fn a_service_that_is_real_is_not_explored() {
     Explore::new().setup(|| threaded().real_io::<thread>()).run(async |_| {});
 }
@@ -190,13 +202,17 @@ fn a_service_that_is_real_is_not_explored() {
 fn one_that_does_not_run_is_no_reason_not_to() {
     #[on_shutdown]
     async fn other() {}
-    let only = || TestApp::of(Lifecycle::of([thread::META, other::META])).real_io::<thread>().only::<other>();
+    let only = || {
+        TestApp::of(Lifecycle::of([thread::META, other::META])).real_io::<thread>().only::<other>()
+    };
     assert!(Explore::new().setup(only).run(async |_| {}).exhaustive);
 }
 
 #[test]
 fn a_fake_of_it_is() {
-    let explored = Explore::new().setup(|| threaded().real_io::<thread>().replace::<thread>(())).run(async |_| {});
+    let explored = Explore::new()
+        .setup(|| threaded().real_io::<thread>().replace::<thread>(()))
+        .run(async |_| {});
     assert!(explored.exhaustive);
 }
 
@@ -222,7 +238,11 @@ async fn waits_for_a_timer_for_good() {
         std::thread::sleep(Duration::from_secs(60));
         std::process::exit(1);
     });
-    TestApp::of(Lifecycle::of([polls::META])).real_io::<connection>().real_io::<reader>().run().await;
+    TestApp::of(Lifecycle::of([polls::META]))
+        .real_io::<connection>()
+        .real_io::<reader>()
+        .run()
+        .await;
 }
 
 #[test]
@@ -234,13 +254,22 @@ fn a_test_that_hangs_as_time_stands_still_says_why() {
         .spawn()
         .expect("a process");
     let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let lines: Vec<_> = lines.map_while(Result::ok).filter(|line| line.contains("time stands still")).take(2).collect();
+    let lines: Vec<_> = lines
+        .map_while(Result::ok)
+        .filter(|line| line.contains("time stands still"))
+        .take(2)
+        .collect();
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     for name in ["connection", "reader"] {
-        let says = format!("for 10 s time stands still because of `real_io::<{name}>()`, and no timer goes off");
+        let says = format!(
+            "for 10 s time stands still because of `real_io::<{name}>()`, and no timer goes off"
+        );
         let line = lines.iter().find(|line| line.contains(&says));
-        assert!(line.is_some_and(|line| line.starts_with("tests/tests/testing_values.rs:")), "{lines:?}");
+        assert!(
+            line.is_some_and(|line| line.starts_with("tests/tests/testing_values.rs:")),
+            "{lines:?}"
+        );
     }
 }
 

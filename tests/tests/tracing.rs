@@ -42,8 +42,12 @@ impl Observer for StopWhenReady {
 async fn every_event_and_a_span_per_hook_reach_tracing() {
     let seen = Buffer::default();
     let writer = seen.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false);
-    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).with_span_events(FmtSpan::NEW).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .without_time()
+        .with_ansi(false);
+    let subscriber =
+        subscriber.with_max_level(tracing::Level::DEBUG).with_span_events(FmtSpan::NEW).finish();
     tracing::subscriber::set_global_default(subscriber).expect("the first");
 
     let lifecycle = Lifecycle::new().console(false).signals(false);

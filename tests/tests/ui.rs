@@ -1,6 +1,8 @@
-//! What the compiler says about hooks: one mistake per file in `ui/fail`, and what must compile and run in `ui/pass`.
+//! What the compiler says about hooks: one mistake per file in `ui/fail`, and what must compile and
+//! run in `ui/pass`.
 //!
-//! `TRYBUILD=overwrite cargo test -p lifecycle-tests --test ui` writes the expected messages anew; read the diff.
+//! `TRYBUILD=overwrite cargo test -p lifecycle-tests --test ui` writes the expected messages anew;
+//! read the diff.
 
 use std::process::Command;
 

@@ -1,8 +1,9 @@
-//! A server with the framework beside the same app on actix-web's own: how fast it serves, how much memory it takes, and
-//! how long it takes to stop.
+//! A server with the framework beside the same app on actix-web's own: how fast it serves, how much
+//! memory it takes, and how long it takes to stop.
 //!
-//! The programs run in turns, one at a time, so that what else the machine does hits both. Everything is measured
-//! twice: on loopback, and with a round trip between the server and its clients.
+//! The programs run in turns, one at a time, so that what else the machine does hits both.
+//! Everything is measured twice: on loopback, and with a round trip between the server and its
+//! clients.
 
 mod network;
 mod program;
@@ -33,7 +34,8 @@ impl Settings {
             if key == "--bench" {
                 continue;
             }
-            let value = arguments.next().and_then(|value| value.parse().ok()).filter(|value| *value > 0);
+            let value =
+                arguments.next().and_then(|value| value.parse().ok()).filter(|value| *value > 0);
             let value: usize = value.ok_or_else(|| format!("{key} takes a number above 0"))?;
             match key.as_str() {
                 "--rounds" => settings.rounds = value,
@@ -41,7 +43,11 @@ impl Settings {
                 "--connections" => settings.connections = value,
                 "--workers" => settings.workers = value,
                 "--rtt" => settings.rtt = value as u64,
-                _ => return Err(format!("{key} is none of --rounds, --seconds, --connections, --workers, --rtt")),
+                _ => {
+                    return Err(format!(
+                        "{key} is none of --rounds, --seconds, --connections, --workers, --rtt"
+                    ));
+                }
             }
         }
         Ok(settings)
@@ -51,7 +57,10 @@ impl Settings {
 fn main() -> Result<(), String> {
     let settings = Settings::of_the_command_line()?;
     serve::find_wrk()?;
-    println!("load average {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim_end());
+    println!(
+        "load average {}",
+        std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim_end()
+    );
 
     println!("\nOn loopback:\n");
     compare(&settings, &Network::Loopback)?;
@@ -82,7 +91,9 @@ fn compare(settings: &Settings, network: &Network) -> Result<(), String> {
         .collect::<Result<_, String>>()?;
     serve::print(&rounds);
 
-    println!("\n| stop, from SIGTERM to exit | bare actix-web | with the framework |\n|---|---|---|");
+    println!(
+        "\n| stop, from SIGTERM to exit | bare actix-web | with the framework |\n|---|---|---|"
+    );
     for situation in stop::SITUATIONS {
         let (mut bare, mut with) = (Vec::new(), Vec::new());
         for _ in 0..settings.rounds {

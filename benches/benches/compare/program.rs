@@ -29,7 +29,8 @@ pub(crate) struct Program {
 /// What is in memory of a program, in KiB.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
-    /// With the pages of its file and of libraries, which the system shares between programs and can take back.
+    /// With the pages of its file and of libraries, which the system shares between programs and
+    /// can take back.
     pub(crate) whole: u64,
     /// What it has written: stacks, heap, relocated data.
     pub(crate) own: u64,

@@ -16,7 +16,8 @@ pub(crate) struct Served {
     requests_per_second: f64,
     /// In microseconds.
     p99: f64,
-    /// In microseconds of the program's processor time, which others that run beside it change the least.
+    /// In microseconds of the program's processor time, which others that run beside it change the
+    /// least.
     work: f64,
     errors: u64,
     after_start: Memory,
@@ -25,51 +26,82 @@ pub(crate) struct Served {
 
 /// Says how to get `wrk` if it is not there.
 pub(crate) fn find_wrk() -> Result<(), String> {
-    let found = Command::new("wrk").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found =
+        Command::new("wrk").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.map(drop).map_err(|_| "wrk is missing: apt-get install wrk".to_owned())
 }
 
-pub(crate) fn measure(kind: Kind, settings: &Settings, network: &Network) -> Result<Served, String> {
+pub(crate) fn measure(
+    kind: Kind,
+    settings: &Settings,
+    network: &Network,
+) -> Result<Served, String> {
     let program = Program::start(kind, settings.workers, network)?;
     sleep(REST);
     let after_start = program.memory()?;
     let url = format!("http://{}/fast", program.address);
     let (connections, seconds) = (settings.connections, settings.seconds);
-    let arguments = ["-t2".to_owned(), format!("-c{connections}"), format!("-d{seconds}s"), "--latency".to_owned()];
+    let arguments = [
+        "-t2".to_owned(),
+        format!("-c{connections}"),
+        format!("-d{seconds}s"),
+        "--latency".to_owned(),
+    ];
     let worked = program.processor_time()?;
     let output = network.client(|| Command::new("wrk").args(arguments).arg(url).output());
     let output = output.map_err(|error| format!("wrk: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let after = |label| text.split_once(label).and_then(|(_, rest)| rest.split_whitespace().next());
     let missing = || format!("wrk says something unexpected:\n{text}");
-    let requests_per_second = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or_else(missing)?;
+    let requests_per_second =
+        after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or_else(missing)?;
     // The shares of the deviation above look alike.
     let p99 = after(" 99% ").and_then(microseconds).ok_or_else(missing)?;
-    let broken = text.split_once("Socket errors:").and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
-    let broken = broken.split(|letter: char| !letter.is_ascii_digit()).filter_map(|count| count.parse::<u64>().ok());
-    let refused = after("Non-2xx or 3xx responses:").and_then(|count| count.parse().ok()).unwrap_or(0);
+    let broken = text
+        .split_once("Socket errors:")
+        .and_then(|(_, rest)| rest.lines().next())
+        .unwrap_or_default();
+    let broken = broken
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|count| count.parse::<u64>().ok());
+    let refused =
+        after("Non-2xx or 3xx responses:").and_then(|count| count.parse().ok()).unwrap_or(0);
     let errors = broken.sum::<u64>() + refused;
-    let requests = text.split_once(" requests in ").and_then(|(before, _)| before.split_whitespace().last());
+    let requests =
+        text.split_once(" requests in ").and_then(|(before, _)| before.split_whitespace().last());
     let requests: f64 = requests.and_then(|count| count.parse().ok()).ok_or_else(missing)?;
     let work = program.processor_time()?.saturating_sub(worked).as_secs_f64() * 1e6 / requests;
     sleep(REST);
-    Ok(Served { requests_per_second, p99, work, errors, after_start, after_load: program.memory()? })
+    Ok(Served {
+        requests_per_second,
+        p99,
+        work,
+        errors,
+        after_start,
+        after_load: program.memory()?,
+    })
 }
 
 /// A time as wrk writes it: `812.00us`, `1.20ms`, `1.00s`.
 fn microseconds(text: &str) -> Option<f64> {
     let units = [("us", 1.0), ("ms", 1e3), ("s", 1e6)];
-    let (number, unit) = units.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
+    let (number, unit) =
+        units.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
     Some(number.parse::<f64>().ok()? * unit)
 }
 
 /// Bare and with the framework, of each round.
 pub(crate) fn print(rounds: &[(Served, Served)]) {
-    println!("| serving, medians of {} rounds | bare actix-web | with the framework | ratio |", rounds.len());
+    println!(
+        "| serving, medians of {} rounds | bare actix-web | with the framework | ratio |",
+        rounds.len()
+    );
     println!("|---|---|---|---|");
     let row = |name: &str, unit: &str, value: &dyn Fn(&Served) -> f64| {
-        let (bare, with) =
-            (median(rounds.iter().map(|round| value(&round.0))), median(rounds.iter().map(|round| value(&round.1))));
+        let (bare, with) = (
+            median(rounds.iter().map(|round| value(&round.0))),
+            median(rounds.iter().map(|round| value(&round.1))),
+        );
         // Of the two runs of one round, which had the same neighbours.
         let ratio = median(rounds.iter().map(|round| value(&round.1) / value(&round.0)));
         let digits = if bare < 100.0 { 2 } else { 0 };
@@ -85,6 +117,8 @@ pub(crate) fn print(rounds: &[(Served, Served)]) {
         row("memory after the load", "KiB", &|served| served.after_load.whole as f64);
         row("of it without pages of files", "KiB", &|served| served.after_load.own as f64);
     }
-    let errors = |of: fn(&(Served, Served)) -> &Served| rounds.iter().map(|round| of(round).errors).sum::<u64>();
+    let errors = |of: fn(&(Served, Served)) -> &Served| {
+        rounds.iter().map(|round| of(round).errors).sum::<u64>()
+    };
     println!("| errors in all | {} | {} | |", errors(|round| &round.0), errors(|round| &round.1));
 }

@@ -31,7 +31,12 @@ pub(crate) struct Stopped {
     lost: usize,
 }
 
-pub(crate) fn measure(kind: Kind, situation: Situation, workers: usize, network: &Network) -> Result<Stopped, String> {
+pub(crate) fn measure(
+    kind: Kind,
+    situation: Situation,
+    workers: usize,
+    network: &Network,
+) -> Result<Stopped, String> {
     let program = Program::start(kind, workers, network)?;
     let (is_ready, ready) = channel();
     let connect = |_| client(program.address, situation.is_busy, is_ready.clone());
@@ -49,8 +54,8 @@ pub(crate) fn measure(kind: Kind, situation: Situation, workers: usize, network:
     Ok(Stopped { took: gone.saturating_duration_since(from), lost })
 }
 
-/// Has a connection with a request that is answered, or is being answered, and stays until the server closes it. When
-/// the response was there; nothing if it never was.
+/// Has a connection with a request that is answered, or is being answered, and stays until the
+/// server closes it. When the response was there; nothing if it never was.
 fn client(address: SocketAddr, is_busy: bool, is_ready: Sender<()>) -> JoinHandle<Option<Instant>> {
     spawn(move || {
         let mut stream = TcpStream::connect(address).ok()?;

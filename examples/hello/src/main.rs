@@ -1,4 +1,5 @@
-//! The smallest useful program: a value made at the start, used by a request handler and by a hook at the stop.
+//! The smallest useful program: a value made at the start, used by a request handler and by a hook
+//! at the stop.
 
 use std::process::ExitCode;
 

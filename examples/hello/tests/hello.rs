@@ -22,14 +22,18 @@ fn says_hello_and_goodbye() {
     let mut hello = Running(command.spawn().unwrap());
 
     let mut log = BufReader::new(hello.0.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let listening = log.find(|line| line.contains("listening on http://")).expect("it never listened");
+    let listening =
+        log.find(|line| line.contains("listening on http://")).expect("it never listened");
     let (_, address) = listening.split_once("http://").unwrap();
 
     let mut connection = TcpStream::connect(address).unwrap();
     connection.write_all(b"GET / HTTP/1.1\r\nhost: hello\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello, world\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello, world\n"),
+        "{answer}"
+    );
 
     assert!(Command::new("kill").arg(hello.0.id().to_string()).status().unwrap().success());
     let rest: Vec<_> = log.collect();

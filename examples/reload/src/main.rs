@@ -1,7 +1,8 @@
 //! A configuration that SIGHUP reads anew: `GREETING=path/of/greeting.txt cargo run -p reload`.
 //!
-//! A file that is broken keeps the old configuration, the console says what is wrong with it, and `/readyz` goes on to say
-//! that the process is well: it is. `/livez`, `/readyz` and `/startupz` are beside the greeting.
+//! A file that is broken keeps the old configuration, the console says what is wrong with it, and
+//! `/readyz` goes on to say that the process is well: it is. `/livez`, `/readyz` and `/startupz`
+//! are beside the greeting.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,8 @@ impl Config {
     /// Reads and checks all of it: what is in use is never half of a new one.
     fn read() -> Result<Self, BoxError> {
         let path = path();
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("can't read {}: {error}", path.display()))?;
         match text.trim() {
             "" => Err(format!("{} is empty; write a greeting into it", path.display()).into()),
             greeting => Ok(Self { greeting: greeting.to_owned() }),
@@ -48,7 +50,9 @@ fn reload(config: Dep<config>) -> Result<(), BoxError> {
 #[health_check(interval = "2s", failures = 1)]
 async fn brief(config: Dep<config>) -> Result<(), BoxError> {
     match config.load().greeting.len() {
-        length if length > 2000 => Err(format!("the greeting has {length} bytes, and 2000 are enough").into()),
+        length if length > 2000 => {
+            Err(format!("the greeting has {length} bytes, and 2000 are enough").into())
+        }
         _ => Ok(()),
     }
 }
@@ -75,7 +79,8 @@ mod tests {
 
     /// With a greeting that is in no file.
     fn greets(greeting: &str) -> TestAppBuilder {
-        TestApp::of(service()).replace::<config>(ArcSwap::from_pointee(Config { greeting: greeting.to_owned() }))
+        TestApp::of(service())
+            .replace::<config>(ArcSwap::from_pointee(Config { greeting: greeting.to_owned() }))
     }
 
     #[lifecycle_runtime::test]

@@ -11,7 +11,8 @@ struct Running(Child);
 
 impl Running {
     fn send(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        let status =
+            Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 }
@@ -41,7 +42,8 @@ fn a_signal_reads_the_file_anew_and_a_broken_one_keeps_the_old() {
     let mut reload = Running(command.spawn().unwrap());
 
     let mut log = BufReader::new(reload.0.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let listening = log.find(|line| line.contains("listening on http://")).expect("it never listened");
+    let listening =
+        log.find(|line| line.contains("listening on http://")).expect("it never listened");
     let (_, address) = listening.split_once("http://").unwrap();
     log.find(|line| line.contains("ready after")).expect("it was never ready");
     assert!(get(address, "/").ends_with("\r\n\r\nhello, world\n"));
@@ -54,7 +56,10 @@ fn a_signal_reads_the_file_anew_and_a_broken_one_keeps_the_old() {
     fs::write(&file, "").unwrap();
     reload.send("-HUP");
     let why = log.find(|line| line.contains("hook `reload`")).expect("it does not say why");
-    assert!(why.contains("failed: ") && why.contains("greeting.txt is empty; write a greeting into it"), "{why}");
+    assert!(
+        why.contains("failed: ") && why.contains("greeting.txt is empty; write a greeting into it"),
+        "{why}"
+    );
     assert!(get(address, "/").ends_with("\r\n\r\nmoin, world\n"));
     assert!(get(address, "/readyz").starts_with("HTTP/1.1 200 "));
 

@@ -21,7 +21,10 @@ use crate::{auth, docs, orders, products};
 /// What is counted, for Prometheus. One for all workers.
 #[on_startup]
 pub fn metrics() -> Result<PrometheusMetrics, BoxError> {
-    PrometheusMetricsBuilder::new("shop").endpoint("/metrics").mask_unmatched_patterns("unknown").build()
+    PrometheusMetricsBuilder::new("shop")
+        .endpoint("/metrics")
+        .mask_unmatched_patterns("unknown")
+        .build()
 }
 
 /// The app of one worker. What is wrapped last sees a request first.
@@ -49,7 +52,11 @@ pub fn app(
         .wrap(from_fn(limit_requests))
         .wrap(Compress::default())
         .wrap(cors(&settings))
-        .wrap(DefaultHeaders::new().add(("x-content-type-options", "nosniff")).add(("x-frame-options", "DENY")))
+        .wrap(
+            DefaultHeaders::new()
+                .add(("x-content-type-options", "nosniff"))
+                .add(("x-frame-options", "DENY")),
+        )
         .wrap((*metrics).clone())
         .wrap(from_fn(refuse_invented_methods))
         .wrap(from_fn(tell_id))
@@ -75,13 +82,17 @@ async fn refuse_invented_methods<B: MessageBody>(
     match KNOWN.contains(request.method()) {
         true => Ok(next.call(request).await?.map_into_left_body()),
         false => {
-            let refusal = Problem::Method { method: request.method().to_string(), allowed: "GET, POST".to_owned() };
+            let refusal = Problem::Method {
+                method: request.method().to_string(),
+                allowed: "GET, POST".to_owned(),
+            };
             Ok(request.into_response(refusal.error_response()).map_into_right_body())
         }
     }
 }
 
-/// Lets pages of the allowed origins call the API. They sign in themselves: no cookie is sent along.
+/// Lets pages of the allowed origins call the API. They sign in themselves: no cookie is sent
+/// along.
 fn cors(settings: &Settings) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST"])

@@ -50,7 +50,8 @@ permissions! {
 /// What everybody may do who has an account.
 const OF_CUSTOMERS: &str = "orders:read orders:write";
 
-/// Whoever sent the request, with a token that allows `P`: an argument of the handlers that need it.
+/// Whoever sent the request, with a token that allows `P`: an argument of the handlers that need
+/// it.
 pub struct Granted<P> {
     pub user: i64,
     /// When the token expires.
@@ -89,7 +90,8 @@ impl<P: Permission> FromRequest for Granted<P> {
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let header = request.headers().get(AUTHORIZATION).ok_or(Problem::Unauthorized("not authenticated"))?;
+    let header =
+        request.headers().get(AUTHORIZATION).ok_or(Problem::Unauthorized("not authenticated"))?;
     let token = header.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token)

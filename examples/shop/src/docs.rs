@@ -1,4 +1,5 @@
-//! The API's description, made from the code, and the pages that show it, from files that come with the program.
+//! The API's description, made from the code, and the pages that show it, from files that come with
+//! the program.
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
@@ -25,7 +26,10 @@ pub fn beginning() -> OpenApi {
 }
 
 #[derive(utoipa::OpenApi)]
-#[openapi(info(title = "Shop", description = "Takes orders, and delivers every one that it has acknowledged."))]
+#[openapi(info(
+    title = "Shop",
+    description = "Takes orders, and delivers every one that it has acknowledged."
+))]
 struct Beginning;
 
 /// Adds what any route may answer.
@@ -34,7 +38,10 @@ fn with_common_answers(mut description: OpenApi) -> OpenApi {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             let mut add = |status: u16, said: &str| {
                 let schema = Content::new(Some(Ref::from_schema_name("Refusal")));
-                let response = ResponseBuilder::new().description(said).content("application/json", schema).build();
+                let response = ResponseBuilder::new()
+                    .description(said)
+                    .content("application/json", schema)
+                    .build();
                 operation.responses.responses.insert(status.to_string(), response.into());
             };
             add(429, "Too many requests from this address");
@@ -54,13 +61,19 @@ pub fn pages(description: OpenApi) -> impl FnOnce(&mut web::ServiceConfig) {
     let description = with_common_answers(description);
     move |app| {
         let known = Known::new(&description);
-        app.service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").persist_authorization(false)))
-            .route("/docs", web::get().to(|| async { web::Redirect::to("/docs/").permanent() }))
-            .route("/openapi.json", web::get().to(move || std::future::ready(Json(description.clone()))))
-            .route("/redoc", web::get().to(redoc))
-            .route("/redoc/redoc.standalone.js", web::get().to(redoc_script))
-            .app_data(known)
-            .default_service(web::to(nothing));
+        app.service(
+            SwaggerUi::new("/docs/{_:.*}")
+                .config(Config::from("/openapi.json").persist_authorization(false)),
+        )
+        .route("/docs", web::get().to(|| async { web::Redirect::to("/docs/").permanent() }))
+        .route(
+            "/openapi.json",
+            web::get().to(move || std::future::ready(Json(description.clone()))),
+        )
+        .route("/redoc", web::get().to(redoc))
+        .route("/redoc/redoc.standalone.js", web::get().to(redoc_script))
+        .app_data(known)
+        .default_service(web::to(nothing));
     }
 }
 
@@ -80,7 +93,10 @@ async fn redoc() -> HttpResponse {
 
 async fn redoc_script() -> HttpResponse {
     // As it is bundled; there is no browser that could not read it.
-    HttpResponse::Ok().content_type("text/javascript").insert_header((CONTENT_ENCODING, "gzip")).body(REDOC_SCRIPT)
+    HttpResponse::Ok()
+        .content_type("text/javascript")
+        .insert_header((CONTENT_ENCODING, "gzip"))
+        .body(REDOC_SCRIPT)
 }
 
 /// The routes and their methods, for the answer to a wrong method.
@@ -114,7 +130,11 @@ async fn nothing(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let known = request.app_data::<Known>().map(|known| &known.0[..]).unwrap_or_default();
     // `/orders/events` is also `/orders/{id}`: the first is meant.
     match known.iter().find(|(route, _)| route.is_match(path)) {
-        Some((_, allowed)) => Err(Problem::Method { method: request.method().to_string(), allowed: allowed.clone() }),
-        None => Err(Problem::NotFound("there is nothing here; /docs shows what there is".to_owned())),
+        Some((_, allowed)) => {
+            Err(Problem::Method { method: request.method().to_string(), allowed: allowed.clone() })
+        }
+        None => {
+            Err(Problem::NotFound("there is nothing here; /docs shows what there is".to_owned()))
+        }
     }
 }

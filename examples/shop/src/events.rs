@@ -34,15 +34,16 @@ pub fn news() -> watch::Sender<i64> {
     watch::Sender::new(0)
 }
 
-/// Writes the event and its deliveries, in the transaction of what happened. Takes the list for itself until the
-/// transaction ends, so it belongs to its end.
+/// Writes the event and its deliveries, in the transaction of what happened. Takes the list for
+/// itself until the transaction ends, so it belongs to its end.
 pub async fn record<T: Serialize>(
     transaction: &mut Transaction<'static, Any>,
     event: &NewEvent<'_, T>,
     now: Timestamp,
 ) -> Result<i64, RecordError> {
-    let seq: i64 =
-        sqlx::query_scalar("UPDATE last_event SET seq = seq + 1 RETURNING seq").fetch_one(&mut **transaction).await?;
+    let seq: i64 = sqlx::query_scalar("UPDATE last_event SET seq = seq + 1 RETURNING seq")
+        .fetch_one(&mut **transaction)
+        .await?;
     sqlx::query("INSERT INTO events (seq, key, user_id, kind, body) VALUES ($1, $2, $3, $4, $5)")
         .bind(seq)
         .bind(Uuid::new_v4().to_string())
@@ -51,11 +52,13 @@ pub async fn record<T: Serialize>(
         .bind(serde_json::to_string(event.body)?)
         .execute(&mut **transaction)
         .await?;
-    sqlx::query("INSERT INTO deliveries (seq, target, due_at) VALUES ($1, 'webhook', $2), ($1, 'mail', $2)")
-        .bind(seq)
-        .bind(now.as_millisecond())
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO deliveries (seq, target, due_at) VALUES ($1, 'webhook', $2), ($1, 'mail', $2)",
+    )
+    .bind(seq)
+    .bind(now.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
     Ok(seq)
 }
 
@@ -68,7 +71,12 @@ pub enum RecordError {
 }
 
 /// Up to so many events behind this one, in their order: of this user, or of all.
-pub async fn since(store: &Store, seq: i64, user: Option<i64>, limit: i64) -> sqlx::Result<Vec<Event>> {
+pub async fn since(
+    store: &Store,
+    seq: i64,
+    user: Option<i64>,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
     let query = match user {
         Some(user) => sqlx::query_as(
             "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND user_id = $3 ORDER BY seq LIMIT $2",

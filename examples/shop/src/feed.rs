@@ -21,7 +21,8 @@ use crate::store::{Store, db};
 /// How often to look for what another process has written, if nothing is heard.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often something is sent in any case, so that whoever is between knows that the connection lives.
+/// How often something is sent in any case, so that whoever is between knows that the connection
+/// lives.
 const BEAT: Duration = Duration::from_secs(15);
 
 /// How long a client waits before it comes again, in milliseconds, and an event that says so.
@@ -31,8 +32,9 @@ const BATCH: usize = 100;
 
 /// Follows orders as they are placed: a customer's own, or all for an admin.
 ///
-/// Server-sent events, each with the number of the event as its `id`. A client that comes back with `Last-Event-ID` misses
-/// nothing; one that has none begins with what comes next. The stream ends when the shop stops, and when the token expires: come again.
+/// Server-sent events, each with the number of the event as its `id`. A client that comes back with
+/// `Last-Event-ID` misses nothing; one that has none begins with what comes next. The stream ends
+/// when the shop stops, and when the token expires: come again.
 #[utoipa::path(
     tag = "orders",
     params(("last-event-id" = Option<i64>, Header, description = "The last event that was seen", minimum = 0)),
@@ -55,11 +57,18 @@ pub async fn follow_orders(
 ) -> Result<impl Responder, Problem> {
     let news = news.subscribe();
     let seen = match request.headers().get("last-event-id") {
-        Some(value) => {
-            value.to_str().ok().and_then(|text| text.parse().ok()).filter(|seq| *seq >= 0).ok_or_else(|| {
-                Problem::invalid(&["header", "last-event-id"], "int_parsing", "has to be the id of an event")
-            })?
-        }
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|seq| *seq >= 0)
+            .ok_or_else(|| {
+                Problem::invalid(
+                    &["header", "last-event-id"],
+                    "int_parsing",
+                    "has to be the id of an event",
+                )
+            })?,
         None => events::last(&db).await?,
     };
     let feed = Feed {
@@ -73,8 +82,10 @@ pub async fn follow_orders(
         waiting: VecDeque::new(),
         beat: Instant::now() + BEAT,
     };
-    let hello = futures_util::stream::iter([Ok::<_, Problem>(Bytes::from_static(HELLO.as_bytes()))]);
-    let events = unfold(feed, |mut feed| async move { feed.next().await.map(|bytes| (Ok(bytes), feed)) });
+    let hello =
+        futures_util::stream::iter([Ok::<_, Problem>(Bytes::from_static(HELLO.as_bytes()))]);
+    let events =
+        unfold(feed, |mut feed| async move { feed.next().await.map(|bytes| (Ok(bytes), feed)) });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))

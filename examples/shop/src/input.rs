@@ -36,7 +36,8 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             let bytes = collect(&request, &mut payload, "application/json").await?;
             let reader = &mut serde_json::Deserializer::from_slice(&bytes);
-            let value = serde_path_to_error::deserialize(&mut *reader).map_err(|error| not_readable(&error))?;
+            let value = serde_path_to_error::deserialize(&mut *reader)
+                .map_err(|error| not_readable(&error))?;
             reader.end().map_err(|error| not_json(&error))?;
             checked(value, "body").map(Self)
         })
@@ -53,7 +54,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = collect(&request, &mut payload, "application/x-www-form-urlencoded").await?;
+            let bytes =
+                collect(&request, &mut payload, "application/x-www-form-urlencoded").await?;
             pairs(&bytes, "body").map(Self)
         })
     }
@@ -67,7 +69,11 @@ impl<T: DeserializeOwned + Validate> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(pairs(request.query_string().as_bytes(), "query").and_then(|value| checked(value, "query")).map(Self))
+        ready(
+            pairs(request.query_string().as_bytes(), "query")
+                .and_then(|value| checked(value, "query"))
+                .map(Self),
+        )
     }
 }
 
@@ -91,22 +97,40 @@ impl FromRequest for Id {
 }
 
 /// The whole body, if it is of this type, not too long, and not too long in coming.
-async fn collect(request: &HttpRequest, payload: &mut Payload, expected: &'static str) -> Result<Bytes, Problem> {
-    timeout(BODY_TIME, all(request, payload, expected)).await.map_err(|_| Problem::TooSlow(BODY_TIME))?
+async fn collect(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    expected: &'static str,
+) -> Result<Bytes, Problem> {
+    timeout(BODY_TIME, all(request, payload, expected))
+        .await
+        .map_err(|_| Problem::TooSlow(BODY_TIME))?
 }
 
-async fn all(request: &HttpRequest, payload: &mut Payload, expected: &'static str) -> Result<Bytes, Problem> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+async fn all(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    expected: &'static str,
+) -> Result<Bytes, Problem> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(expected)) {
         return Err(Problem::MediaType { expected });
     }
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > BODY_LIMIT) {
         return Err(Problem::TooLong(BODY_LIMIT));
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let unreadable = |error| Problem::invalid(&["body"], "unreadable", format!("can't be read: {error}"));
+        let unreadable =
+            |error| Problem::invalid(&["body"], "unreadable", format!("can't be read: {error}"));
         let chunk: Bytes = chunk.map_err(unreadable)?;
         if body.len() + chunk.len() > BODY_LIMIT {
             return Err(Problem::TooLong(BODY_LIMIT));
@@ -117,8 +141,9 @@ async fn all(request: &HttpRequest, payload: &mut Payload, expected: &'static st
 }
 
 fn pairs<T: DeserializeOwned>(bytes: &[u8], place: &'static str) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(serde_html_form::Deserializer::from_bytes(bytes))
-        .map_err(|error| Problem::Invalid(vec![misfit(place, error.path(), &error.inner().to_string())]))
+    serde_path_to_error::deserialize(serde_html_form::Deserializer::from_bytes(bytes)).map_err(
+        |error| Problem::Invalid(vec![misfit(place, error.path(), &error.inner().to_string())]),
+    )
 }
 
 fn checked<T: Validate>(value: T, place: &'static str) -> Result<T, Problem> {
@@ -128,7 +153,9 @@ fn checked<T: Validate>(value: T, place: &'static str) -> Result<T, Problem> {
             let mut details = Vec::new();
             broken(&errors, &mut vec![json!(place)], &mut details);
             // The fields come out of a map.
-            details.sort_by_key(|detail| detail.loc.iter().map(ToString::to_string).collect::<Vec<_>>());
+            details.sort_by_key(|detail| {
+                detail.loc.iter().map(ToString::to_string).collect::<Vec<_>>()
+            });
             Err(Problem::Invalid(details))
         }
     }
@@ -147,19 +174,27 @@ fn broken(errors: &ValidationErrors, place: &mut Vec<Value>, details: &mut Vec<D
                     place.pop();
                 }
             }
-            ValidationErrorsKind::Field(rules) => details.extend(rules.iter().map(|rule| Detail {
-                loc: place.clone(),
-                msg: rule.message.as_ref().map_or_else(|| message(&rule.code, &rule.params), ToString::to_string),
-                rule: rule.code.to_string(),
-                // What is secret is repeated nowhere.
-                input: rule.params.get("value").filter(|_| field != "password").cloned(),
+            ValidationErrorsKind::Field(rules) => details.extend(rules.iter().map(|rule| {
+                Detail {
+                    loc: place.clone(),
+                    msg: rule
+                        .message
+                        .as_ref()
+                        .map_or_else(|| message(&rule.code, &rule.params), ToString::to_string),
+                    rule: rule.code.to_string(),
+                    // What is secret is repeated nowhere.
+                    input: rule.params.get("value").filter(|_| field != "password").cloned(),
+                }
             })),
         }
         place.pop();
     }
 }
 
-fn message(rule: &str, params: &std::collections::HashMap<std::borrow::Cow<'static, str>, Value>) -> String {
+fn message(
+    rule: &str,
+    params: &std::collections::HashMap<std::borrow::Cow<'static, str>, Value>,
+) -> String {
     let unit = if rule == "length" { " long" } else { "" };
     match (rule, params.get("min"), params.get("max")) {
         (_, Some(min), Some(max)) => format!("has to be {min} to {max}{unit}"),
@@ -181,7 +216,12 @@ fn not_readable(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
 /// Broken JSON, with the line and the column, counted from 1.
 fn not_json(error: &serde_json::Error) -> Problem {
     let loc = vec![json!("body"), json!(error.line()), json!(error.column())];
-    Problem::Invalid(vec![Detail { loc, msg: error.to_string(), rule: "json_invalid".to_owned(), input: None }])
+    Problem::Invalid(vec![Detail {
+        loc,
+        msg: error.to_string(),
+        rule: "json_invalid".to_owned(),
+        input: None,
+    }])
 }
 
 /// A value that is no value of its type. Which rule that breaks, serde says in words only.
@@ -194,11 +234,16 @@ fn misfit(place: &str, path: &Path, said: &str) -> Detail {
         _ if said.starts_with("invalid type: ") => ("type", None),
         _ => ("value", None),
     };
-    let msg = match said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: ")) {
+    let msg = match said
+        .strip_prefix("invalid type: ")
+        .or_else(|| said.strip_prefix("invalid value: "))
+    {
         // It repeats the value, which may be secret.
         Some(said) => said
             .rsplit_once(", expected ")
-            .map_or("has to be another".to_owned(), |(_, expected)| format!("has to be {expected}")),
+            .map_or("has to be another".to_owned(), |(_, expected)| {
+                format!("has to be {expected}")
+            }),
         None => said.to_owned(),
     };
     let parts = path.iter().filter_map(|segment| match segment {
@@ -207,11 +252,13 @@ fn misfit(place: &str, path: &Path, said: &str) -> Detail {
         Segment::Enum { variant } => Some(json!(variant)),
         Segment::Unknown => None,
     });
-    let loc = std::iter::once(json!(place)).chain(parts).chain(missing.map(|name| json!(name))).collect();
+    let loc =
+        std::iter::once(json!(place)).chain(parts).chain(missing.map(|name| json!(name))).collect();
     Detail { loc, msg, rule: rule.to_owned(), input: None }
 }
 
-/// A whole number, also one that is written as `2.0`: JSON knows no other kind, and JSON Schema calls that an integer.
+/// A whole number, also one that is written as `2.0`: JSON knows no other kind, and JSON Schema
+/// calls that an integer.
 pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Whole;
     impl Visitor<'_> for Whole {
@@ -242,12 +289,12 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
     deserializer.deserialize_i64(Whole)
 }
 
-/// A rule for texts that are shown in one line: no control characters. In the description it is a `pattern`.
+/// A rule for texts that are shown in one line: no control characters. In the description it is a
+/// `pattern`.
 pub fn one_line(text: &str) -> Result<(), ValidationError> {
     match text.contains(char::is_control) {
-        true => {
-            Err(ValidationError::new("one_line").with_message("has to be one line, without control characters".into()))
-        }
+        true => Err(ValidationError::new("one_line")
+            .with_message("has to be one line, without control characters".into())),
         false => Ok(()),
     }
 }

@@ -30,7 +30,8 @@ pub fn sign_in_limit(settings: Dep<settings>) -> Limit {
     Limit::keyed(Quota::per_minute(settings.sign_ins_per_minute))
 }
 
-/// Forgets the addresses that could ask for everything again, which would take more and more memory.
+/// Forgets the addresses that could ask for everything again, which would take more and more
+/// memory.
 #[service]
 pub async fn forget_addresses(limit: Dep<limit>, sign_in_limit: Dep<sign_in_limit>, stop: Stop) {
     while tokio::time::timeout(Duration::from_secs(60), stop.requested()).await.is_err() {
@@ -39,7 +40,8 @@ pub async fn forget_addresses(limit: Dep<limit>, sign_in_limit: Dep<sign_in_limi
     }
 }
 
-/// Refuses an address that asks for too much. The probes and the metrics are for whoever looks after the shop, at any time.
+/// Refuses an address that asks for too much. The probes and the metrics are for whoever looks
+/// after the shop, at any time.
 pub async fn limit_requests<B: MessageBody>(
     limit: Dep<limit>,
     settings: Dep<settings>,
@@ -79,16 +81,20 @@ async fn pass<B: MessageBody>(
     }
 }
 
-/// Who is limited: an IPv4 address; of IPv6 the network, as one customer has many addresses; on a Unix socket everybody
-/// together.
+/// Who is limited: an IPv4 address; of IPv6 the network, as one customer has many addresses; on a
+/// Unix socket everybody together.
 ///
-/// It is the address that is connected, and behind proxies the one that the first of ours has seen. What stands before that
-/// in `X-Forwarded-For` anybody could have written.
+/// It is the address that is connected, and behind proxies the one that the first of ours has seen.
+/// What stands before that in `X-Forwarded-For` anybody could have written.
 fn client(request: &ServiceRequest, proxies: usize) -> IpAddr {
     let said = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let said: Vec<_> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
-    let forwarded = proxies.checked_sub(1).and_then(|last| said.iter().rev().nth(last)?.parse::<IpAddr>().ok());
-    match forwarded.or(request.peer_addr().map(|address| address.ip())).map(|address| address.to_canonical()) {
+    let forwarded =
+        proxies.checked_sub(1).and_then(|last| said.iter().rev().nth(last)?.parse::<IpAddr>().ok());
+    match forwarded
+        .or(request.peer_addr().map(|address| address.ip()))
+        .map(|address| address.to_canonical())
+    {
         Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !0 << 64)),
         Some(address) => address,
         None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -104,7 +110,9 @@ mod tests {
     #[track_caller]
     fn is_limited_as(proxies: usize, peer: &str, forwarded: &[&str], expected: &str) {
         let request = TestRequest::get().peer_addr(peer.parse().unwrap());
-        let request = forwarded.iter().fold(request, |request, said| request.append_header((X_FORWARDED_FOR, *said)));
+        let request = forwarded
+            .iter()
+            .fold(request, |request, said| request.append_header((X_FORWARDED_FOR, *said)));
         assert_eq!(client(&request.to_srv_request(), proxies), expected.parse::<IpAddr>().unwrap());
     }
 

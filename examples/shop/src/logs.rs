@@ -13,14 +13,19 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::EnvFilter;
 
-/// Writes to stderr what `RUST_LOG` lets through: by default all but details, and none of what the console tells anyway.
+/// Writes to stderr what `RUST_LOG` lets through: by default all but details, and none of what the
+/// console tells anyway.
 #[on_startup]
 pub fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lifecycle_runtime=off"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,lifecycle_runtime=off"));
     // Tests of one process share a log.
     let is_read = std::io::stderr().is_terminal();
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_read).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_read)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 /// A span for each request, and a line at its end.
@@ -28,7 +33,8 @@ pub struct AccessLog;
 
 impl RootSpanBuilder for AccessLog {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+        let id =
+            request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
         // What stands behind the `?` can be anything, also what should not be kept.
         tracing::info_span!("request", method = %request.method(), path = request.path(), id)
     }

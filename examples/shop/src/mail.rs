@@ -1,4 +1,5 @@
-//! Mail, behind a trait: what sends it is chosen in one place, and a test has one that keeps what it was given.
+//! Mail, behind a trait: what sends it is chosen in one place, and a test has one that keeps what
+//! it was given.
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use lettre::address::AddressError;
@@ -63,17 +64,20 @@ impl Mailer for LogMailer {
 #[error("SMTP_URL is not the URL of a mail server; it has to be like smtps://USER:PASSWORD@HOST")]
 pub struct SmtpUrlError(#[source] lettre::transport::smtp::Error);
 
-/// Whatever sends the shop's mail: the server that `SMTP_URL` names, and without one the log. The URL has a password in it, so it
-/// stands in the environment only.
+/// Whatever sends the shop's mail: the server that `SMTP_URL` names, and without one the log. The
+/// URL has a password in it, so it stands in the environment only.
 #[on_startup]
 pub fn mailer(settings: Dep<settings>) -> Result<Box<dyn Mailer>, SmtpUrlError> {
     let Ok(url) = std::env::var("SMTP_URL") else { return Ok(Box::new(LogMailer)) };
-    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(SmtpUrlError)?.build();
+    let server =
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(SmtpUrlError)?.build();
     Ok(Box::new(SmtpMailer { server, from: settings.mail_from.clone() }))
 }
 
 /// A rule for addresses: a mail can be sent there.
 pub fn mail_address(text: &str) -> Result<(), ValidationError> {
     let is_one: Result<Address, AddressError> = text.parse();
-    is_one.map(drop).map_err(|_| ValidationError::new("email").with_message("has to be a mail address".into()))
+    is_one
+        .map(drop)
+        .map_err(|_| ValidationError::new("email").with_message("has to be a mail address".into()))
 }

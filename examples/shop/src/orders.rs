@@ -70,8 +70,14 @@ struct Row {
     created_at: i64,
 }
 
-/// Takes an order: it is on the disk, with its event, when this returns; and the number of the event.
-pub async fn place(store: &Store, user: i64, new: &NewOrder, now: Timestamp) -> Result<(Order, i64), Problem> {
+/// Takes an order: it is on the disk, with its event, when this returns; and the number of the
+/// event.
+pub async fn place(
+    store: &Store,
+    user: i64,
+    new: &NewOrder,
+    now: Timestamp,
+) -> Result<(Order, i64), Problem> {
     let mut transaction = store.write().await?;
     let (mut prices, mut unknown) = (Vec::new(), Vec::new());
     for (number, item) in new.items.iter().enumerate() {
@@ -135,13 +141,14 @@ fn no_product(number: usize, product: i64) -> Detail {
 
 /// An order of this user, or of anybody.
 pub async fn find(store: &Store, id: i64, user: Option<i64>) -> sqlx::Result<Option<Order>> {
-    let row: Option<Row> =
-        sqlx::query_as("SELECT id, note, total, created_at FROM orders WHERE id = $1 AND ($2 = 1 OR user_id = $3)")
-            .bind(id)
-            .bind(i64::from(user.is_none()))
-            .bind(user.unwrap_or_default())
-            .fetch_optional(&**store)
-            .await?;
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, note, total, created_at FROM orders WHERE id = $1 AND ($2 = 1 OR user_id = $3)",
+    )
+    .bind(id)
+    .bind(i64::from(user.is_none()))
+    .bind(user.unwrap_or_default())
+    .fetch_optional(&**store)
+    .await?;
     match row {
         Some(row) => Ok(Some(with_items(store, row).await?)),
         None => Ok(None),
@@ -149,7 +156,12 @@ pub async fn find(store: &Store, id: i64, user: Option<i64>) -> sqlx::Result<Opt
 }
 
 /// Up to `limit` orders of this user, or of anybody, that are older than `before`.
-pub async fn list(store: &Store, user: Option<i64>, before: Option<i64>, limit: i64) -> sqlx::Result<Page> {
+pub async fn list(
+    store: &Store,
+    user: Option<i64>,
+    before: Option<i64>,
+    limit: i64,
+) -> sqlx::Result<Page> {
     let mut rows: Vec<Row> = sqlx::query_as(
         "SELECT id, note, total, created_at FROM orders WHERE id < $1 AND ($2 = 1 OR user_id = $3) \
          ORDER BY id DESC LIMIT $4",
@@ -178,5 +190,11 @@ async fn with_items(store: &Store, row: Row) -> sqlx::Result<Order> {
             .fetch_all(&**store)
             .await?;
     let Row { id, note, total, created_at } = row;
-    Ok(Order { id, items, note, total, created_at: Timestamp::from_millisecond(created_at).unwrap_or_default() })
+    Ok(Order {
+        id,
+        items,
+        note,
+        total,
+        created_at: Timestamp::from_millisecond(created_at).unwrap_or_default(),
+    })
 }

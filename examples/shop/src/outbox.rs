@@ -1,8 +1,9 @@
 //! Delivers what has happened, at least once, whatever happens to this process.
 //!
-//! A delivery is a row that is written in the transaction of its event and removed once the receiver has said that it has it.
-//! Between the two it is claimed, tried, and tried again later. A process that dies while it delivers leaves a claim that runs
-//! out: the delivery is made again, with the same key, by which the receiver knows it.
+//! A delivery is a row that is written in the transaction of its event and removed once the
+//! receiver has said that it has it. Between the two it is claimed, tried, and tried again later. A
+//! process that dies while it delivers leaves a claim that runs out: the delivery is made again,
+//! with the same key, by which the receiver knows it.
 
 use std::future::ready;
 use std::time::Duration;
@@ -38,7 +39,10 @@ const LONGEST_WAIT: i64 = 5 * 60 * 1_000;
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     // The first one stays; another library may have been faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("shop").build()
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent("shop")
+        .build()
 }
 
 /// A delivery to make.
@@ -80,9 +84,16 @@ pub async fn webhook(
 
 /// Sends mails. Told to stop, it finishes those under way.
 ///
-/// By itself, as neither a mail server nor a receiver that hangs is to hold the other's deliveries up.
+/// By itself, as neither a mail server nor a receiver that hangs is to hold the other's deliveries
+/// up.
 #[service(after = [migrations], stop_timeout = "10s")]
-pub async fn mails(db: Dep<db>, clock: Dep<clock>, mailer: Dep<mailer>, news: Dep<news>, stop: Stop) {
+pub async fn mails(
+    db: Dep<db>,
+    clock: Dep<clock>,
+    mailer: Dep<mailer>,
+    news: Dep<news>,
+    stop: Stop,
+) {
     let target = Mails { mailer };
     Courier { target, patience: MAIL_TIMEOUT, db, clock }.run(news.subscribe(), &stop).await;
 }
@@ -149,7 +160,8 @@ impl<T: Target> Courier<T> {
             match self.round(stop).await {
                 Ok(0) => {}
                 Ok(_) => continue,
-                // Orders can't be taken either, and `/readyz` says so; to give up would help nobody.
+                // Orders can't be taken either, and `/readyz` says so; to give up would help
+                // nobody.
                 Err(error) => tracing::warn!(target = T::NAME, "the outbox can't be read: {error}"),
             }
             tokio::select! {
@@ -173,7 +185,8 @@ impl<T: Target> Courier<T> {
         .await?;
         let number = due.len();
         let begun = stream::iter(due).take_while(|_| ready(!stop.is_requested()));
-        let ended: Vec<_> = begun.map(|delivery| self.carry(delivery)).buffer_unordered(AT_ONCE).collect().await;
+        let ended: Vec<_> =
+            begun.map(|delivery| self.carry(delivery)).buffer_unordered(AT_ONCE).collect().await;
         // Only now, as one that fails is no reason to drop the others half way.
         ended.into_iter().collect::<sqlx::Result<()>>()?;
         Ok(number)
@@ -190,13 +203,19 @@ impl<T: Target> Courier<T> {
             Err(error) => {
                 let attempts = delivery.attempts + 1;
                 let error = with_causes(&*error);
-                tracing::warn!(seq = delivery.seq, target = T::NAME, attempts, "not delivered: {error}");
+                tracing::warn!(
+                    seq = delivery.seq,
+                    target = T::NAME,
+                    attempts,
+                    "not delivered: {error}"
+                );
                 self.put_off(delivery).await
             }
         }
     }
 
-    /// Takes a delivery for as long as it may last, and counts the attempt. Whoever comes second finds it changed.
+    /// Takes a delivery for as long as it may last, and counts the attempt. Whoever comes second
+    /// finds it changed.
     async fn claim(&self, delivery: &Delivery) -> sqlx::Result<bool> {
         let patience = i64::try_from(self.patience.as_millis()).unwrap_or(LONGEST_WAIT);
         let until = self.clock.now().as_millisecond() + 2 * patience;
@@ -234,10 +253,15 @@ impl<T: Target> Courier<T> {
     }
 }
 
-/// How long to wait after so many attempts before, in milliseconds: doubled each time, less up to half by chance.
+/// How long to wait after so many attempts before, in milliseconds: doubled each time, less up to
+/// half by chance.
 fn wait(attempts: i64, chance: f64) -> i64 {
     let doubled = FIRST_WAIT << attempts.clamp(0, 20);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most five minutes")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "at most five minutes"
+    )]
     let shortened = (doubled.min(LONGEST_WAIT) as f64 * (1.0 - chance / 2.0)) as i64;
     shortened
 }

@@ -1,4 +1,5 @@
-//! What the service answers when it can't do what it was asked: always JSON, in the shape that FastAPI's clients know.
+//! What the service answers when it can't do what it was asked: always JSON, in the shape that
+//! FastAPI's clients know.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub enum Problem {
     TooSlow(Duration),
     #[error("the body must be {expected}: send it with the header `content-type: {expected}`")]
     MediaType { expected: &'static str },
-    /// As [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) has the errors of a token endpoint.
+    /// As [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) has the errors of a token
+    /// endpoint.
     #[error("{description}")]
     Grant { error: &'static str, description: &'static str },
     #[error("too many requests; try again in {} s", whole_seconds(.0))]
@@ -89,18 +91,25 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// Whether it is the database's state and not the statement: it is gone, too busy, or has no space left.
+/// Whether it is the database's state and not the statement: it is gone, too busy, or has no space
+/// left.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.parse::<u32>() {
-            // SQLite's number, whose low byte is the kind: busy, locked, read-only, I/O error, full, can't open.
-            // https://www.sqlite.org/rescode.html
-            Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-            // PostgreSQL's class: connection lost, conflict with another transaction, out of resources, shut down, I/O error.
-            // https://www.postgresql.org/docs/current/errcodes-appendix.html
-            _ => matches!(&code[..code.len().min(2)], "08" | "40" | "53" | "57" | "58"),
-        }),
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| match code.parse::<u32>() {
+                // SQLite's number, whose low byte is the kind: busy, locked, read-only, I/O error,
+                // full, can't open. https://www.sqlite.org/rescode.html
+                Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
+                // PostgreSQL's class: connection lost, conflict with another transaction, out of
+                // resources, shut down, I/O error.
+                // https://www.postgresql.org/docs/current/errcodes-appendix.html
+                _ => matches!(&code[..code.len().min(2)], "08" | "40" | "53" | "57" | "58"),
+            })
+        }
         _ => false,
     }
 }
@@ -138,11 +147,17 @@ impl ResponseError for Problem {
                 response.insert_header((header::CACHE_CONTROL, "no-store"));
                 return response.json(GrantRefusal { error, error_description: said });
             }
-            Self::Unauthorized(_) => drop(response.insert_header((header::WWW_AUTHENTICATE, "Bearer"))),
-            Self::Method { allowed, .. } => drop(response.insert_header((header::ALLOW, allowed.as_str()))),
+            Self::Unauthorized(_) => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::Method { allowed, .. } => {
+                response.insert_header((header::ALLOW, allowed.as_str()));
+            }
             // The rest of the body is not waited for, so nothing can follow it.
             Self::TooLong(_) | Self::TooSlow(_) => drop(response.force_close()),
-            Self::TooMany(wait) => drop(response.insert_header((header::RETRY_AFTER, whole_seconds(wait)))),
+            Self::TooMany(wait) => {
+                response.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
+            }
             Self::Busy => drop(response.insert_header((header::RETRY_AFTER, "1"))),
             // The client learns nothing of the inside; whoever runs the service learns all.
             Self::Unavailable(error) => {

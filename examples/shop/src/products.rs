@@ -31,7 +31,12 @@ pub struct Product {
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
     #[validate(length(min = 1, max = 80), custom(function = one_line))]
-    #[schema(min_length = 1, max_length = 80, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", example = "sugar")]
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "sugar"
+    )]
     pub name: String,
     /// In cents.
     #[serde(deserialize_with = "whole")]
@@ -63,14 +68,20 @@ async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
     )
 )]
 #[post("/products")]
-async fn add_product(_: Granted<Admin>, new: Body<NewProduct>, db: Dep<db>) -> Result<impl Responder, Problem> {
+async fn add_product(
+    _: Granted<Admin>,
+    new: Body<NewProduct>,
+    db: Dep<db>,
+) -> Result<impl Responder, Problem> {
     let Body(NewProduct { name, price }) = new;
     let mut transaction = db.write().await?;
-    let added = sqlx::query_as("INSERT INTO products (name, price) VALUES ($1, $2) RETURNING id, name, price")
-        .bind(name)
-        .bind(price)
-        .fetch_one(&mut *transaction)
-        .await;
+    let added = sqlx::query_as(
+        "INSERT INTO products (name, price) VALUES ($1, $2) RETURNING id, name, price",
+    )
+    .bind(name)
+    .bind(price)
+    .fetch_one(&mut *transaction)
+    .await;
     let product: Product = match added {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             return Err(Problem::Conflict("there is a product of this name already"));

@@ -1,4 +1,5 @@
-//! What can be configured, in a file and by the environment; and secrets, which stand in the environment only.
+//! What can be configured, in a file and by the environment; and secrets, which stand in the
+//! environment only.
 
 use std::num::NonZeroU32;
 
@@ -9,8 +10,8 @@ use lettre::message::Mailbox;
 use lifecycle_runtime::on_startup;
 use serde::Deserialize;
 
-/// The service's settings: the defaults, then the file that `SHOP_FILE` names (`shop.toml` if there is one), then the
-/// environment: `SHOP_WEBHOOK_URL` is `webhook_url`.
+/// The service's settings: the defaults, then the file that `SHOP_FILE` names (`shop.toml` if there
+/// is one), then the environment: `SHOP_WEBHOOK_URL` is `webhook_url`.
 ///
 /// There is no secret among them, so the file can stand in a repository: it has no key for one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,26 +21,28 @@ pub struct Settings {
     pub database_patience: SignedDuration,
     /// Where orders are delivered to. Without it they wait in the outbox until there is one.
     pub webhook_url: Option<String>,
-    /// How long the receiver may take to answer; 5 s by default. After twice this time a delivery that was interrupted, by a
-    /// crash for example, is made again.
+    /// How long the receiver may take to answer; 5 s by default. After twice this time a delivery
+    /// that was interrupted, by a crash for example, is made again.
     pub webhook_timeout: SignedDuration,
     /// Whom mails come from; `Shop <orders@shop.test>` by default.
     pub mail_from: Mailbox,
-    /// The origins whose pages may call the API (CORS): `["https://shop.example"]`, in the environment separated by commas;
-    /// none by default.
+    /// The origins whose pages may call the API (CORS): `["https://shop.example"]`, in the
+    /// environment separated by commas; none by default.
     pub allowed_origins: Vec<String>,
     /// How long an access token is good for; 15 minutes by default.
     pub token_lifetime: SignedDuration,
     /// How long a refresh token is good for; 14 days by default.
     pub refresh_lifetime: SignedDuration,
-    /// How many proxies stand in front, each of which adds whom it serves to `X-Forwarded-For`; none by default. It has to be right:
-    /// with too many a client can say that it is somebody else, with too few all clients are one.
+    /// How many proxies stand in front, each of which adds whom it serves to `X-Forwarded-For`;
+    /// none by default. It has to be right: with too many a client can say that it is somebody
+    /// else, with too few all clients are one.
     pub proxies: usize,
     /// How many requests one address may make at once; 100 by default.
     pub burst: NonZeroU32,
     /// How many more it may make in each second; 50 by default.
     pub requests_per_second: NonZeroU32,
-    /// How many passwords one address may try at once, and how many more in each minute; 10 by default.
+    /// How many passwords one address may try at once, and how many more in each minute; 10 by
+    /// default.
     pub sign_ins_per_minute: NonZeroU32,
 }
 
@@ -49,7 +52,10 @@ impl Default for Settings {
             database_patience: SignedDuration::ZERO,
             webhook_url: None,
             webhook_timeout: SignedDuration::from_secs(5),
-            mail_from: Mailbox::new(Some("Shop".to_owned()), Address::new("orders", "shop.test").expect("an address")),
+            mail_from: Mailbox::new(
+                Some("Shop".to_owned()),
+                Address::new("orders", "shop.test").expect("an address"),
+            ),
             allowed_origins: Vec::new(),
             token_lifetime: SignedDuration::from_mins(15),
             refresh_lifetime: SignedDuration::from_hours(14 * 24),
@@ -69,7 +75,8 @@ pub enum SettingsError {
     Wrong(String),
 }
 
-/// Reads them before anything is opened: a setting that is misspelt ends the start instead of being ignored.
+/// Reads them before anything is opened: a setting that is misspelt ends the start instead of being
+/// ignored.
 #[on_startup]
 pub fn settings() -> Result<Settings, SettingsError> {
     let file = match std::env::var("SHOP_FILE") {
@@ -78,17 +85,25 @@ pub fn settings() -> Result<Settings, SettingsError> {
     };
     Settings::read(
         file,
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
     )
 }
 
 impl Settings {
     fn read(
-        file: File<impl config::FileSource<config::FileFormat> + Send + Sync + 'static, config::FileFormat>,
+        file: File<
+            impl config::FileSource<config::FileFormat> + Send + Sync + 'static,
+            config::FileFormat,
+        >,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        // In Kubernetes a service of the name `shop` puts its addresses into the environment of every container.
-        let is_ours = |name: &str| name != "SHOP_FILE" && !name.starts_with("SHOP_SERVICE_") && !is_port(name);
+        // In Kubernetes a service of the name `shop` puts its addresses into the environment of
+        // every container.
+        let is_ours = |name: &str| {
+            name != "SHOP_FILE" && !name.starts_with("SHOP_SERVICE_") && !is_port(name)
+        };
         let variables = variables.filter(|(name, _)| is_ours(name)).collect();
         let environment = Environment::with_prefix("SHOP")
             .source(Some(variables))
@@ -97,7 +112,11 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("allowed_origins");
-        let settings: Self = Config::builder().add_source(file).add_source(environment).build()?.try_deserialize()?;
+        let settings: Self = Config::builder()
+            .add_source(file)
+            .add_source(environment)
+            .build()?
+            .try_deserialize()?;
         match settings.problem() {
             Some(problem) => Err(SettingsError::Wrong(problem)),
             None => Ok(settings),
@@ -106,13 +125,26 @@ impl Settings {
 
     fn problem(&self) -> Option<String> {
         let times = [
-            ("webhook_timeout", self.webhook_timeout, 1, 8, "what is under way is finished when the shop stops"),
+            (
+                "webhook_timeout",
+                self.webhook_timeout,
+                1,
+                8,
+                "what is under way is finished when the shop stops",
+            ),
             ("token_lifetime", self.token_lifetime, 1_000, 24 * 3_600, "it can't be revoked"),
-            ("refresh_lifetime", self.refresh_lifetime, 1_000, 400 * 24 * 3_600, "nobody comes back after that"),
+            (
+                "refresh_lifetime",
+                self.refresh_lifetime,
+                1_000,
+                400 * 24 * 3_600,
+                "nobody comes back after that",
+            ),
             ("database_patience", self.database_patience, 0, 50, "a start takes a minute at most"),
         ];
         for (name, time, least, most, why) in times {
-            let (least, most) = (SignedDuration::from_millis(least), SignedDuration::from_secs(most));
+            let (least, most) =
+                (SignedDuration::from_millis(least), SignedDuration::from_secs(most));
             if time < least || time > most {
                 return Some(format!("`{name}` is {time:#}; give it {least:#} to {most:#}: {why}"));
             }
@@ -125,7 +157,9 @@ impl Settings {
         let url = self.webhook_url.as_ref()?;
         match reqwest::Url::parse(url) {
             Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => None,
-            Ok(_) => Some(format!("`webhook_url` is `{url}`; it has to begin with http:// or https://")),
+            Ok(_) => {
+                Some(format!("`webhook_url` is `{url}`; it has to begin with http:// or https://"))
+            }
             Err(error) => Some(format!("`webhook_url` is `{url}`: {error}")),
         }
     }
@@ -138,8 +172,8 @@ fn is_port(name: &str) -> bool {
 
 /// Whether a browser could send this as `Origin`.
 fn is_origin(text: &str) -> bool {
-    let is_url =
-        reqwest::Url::parse(text).is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text);
+    let is_url = reqwest::Url::parse(text)
+        .is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text);
     is_url && !text.contains('*')
 }
 
@@ -150,8 +184,10 @@ mod tests {
     use super::*;
 
     fn read(file: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::read(File::from_str(file, FileFormat::Toml), variables).map_err(|error| error.to_string())
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::read(File::from_str(file, FileFormat::Toml), variables)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -161,19 +197,28 @@ mod tests {
 
     #[test]
     fn the_environment_goes_over_the_file() {
-        let file = "webhook_url = 'http://a'\nwebhook_timeout = '2s'\nallowed_origins = ['http://x']";
-        let settings = read(file, &[("SHOP_WEBHOOK_URL", "http://b"), ("SHOP_BURST", "7")]).unwrap();
+        let file =
+            "webhook_url = 'http://a'\nwebhook_timeout = '2s'\nallowed_origins = ['http://x']";
+        let settings =
+            read(file, &[("SHOP_WEBHOOK_URL", "http://b"), ("SHOP_BURST", "7")]).unwrap();
         assert_eq!(settings.webhook_url.as_deref(), Some("http://b"));
-        assert_eq!((settings.webhook_timeout, settings.burst.get()), (SignedDuration::from_secs(2), 7));
+        assert_eq!(
+            (settings.webhook_timeout, settings.burst.get()),
+            (SignedDuration::from_secs(2), 7)
+        );
         assert_eq!(settings.allowed_origins, ["http://x"]);
-        assert_eq!(read(file, &[("SHOP_WEBHOOK_URL", "")]).unwrap().webhook_url.as_deref(), Some("http://a"));
+        assert_eq!(
+            read(file, &[("SHOP_WEBHOOK_URL", "")]).unwrap().webhook_url.as_deref(),
+            Some("http://a")
+        );
         let settings = read(file, &[("SHOP_ALLOWED_ORIGINS", "http://y,http://z")]).unwrap();
         assert_eq!(settings.allowed_origins, ["http://y", "http://z"]);
     }
 
     #[test]
     fn what_kubernetes_says_of_a_service_of_this_name_is_no_setting() {
-        let variables = ["SHOP_SERVICE_HOST", "SHOP_SERVICE_PORT_HTTP", "SHOP_PORT", "SHOP_PORT_80_TCP_ADDR"];
+        let variables =
+            ["SHOP_SERVICE_HOST", "SHOP_SERVICE_PORT_HTTP", "SHOP_PORT", "SHOP_PORT_80_TCP_ADDR"];
         assert_eq!(read("", &variables.map(|name| (name, "10.0.0.1"))), Ok(Settings::default()));
         refused("", &[("SHOP_PORTS", "80")], "unknown field `ports`");
     }
@@ -192,12 +237,22 @@ mod tests {
         refused("burst = 'many'", &[], "for key `burst`");
         refused("mail_from = 'nobody'", &[], "for key `mail_from`");
         refused("", &[("SHOP_BURST", "0")], "expected a nonzero u32 for key `burst`");
-        refused("", &[("SHOP_WEBHOOK_TIMEOUT", "0s")], "`webhook_timeout` is 0s; give it 1ms to 8s");
+        refused(
+            "",
+            &[("SHOP_WEBHOOK_TIMEOUT", "0s")],
+            "`webhook_timeout` is 0s; give it 1ms to 8s",
+        );
         refused("", &[("SHOP_WEBHOOK_TIMEOUT", "1m")], "`webhook_timeout` is 1m");
         refused("", &[("SHOP_TOKEN_LIFETIME", "500ms")], "`token_lifetime` is 500ms");
         refused("", &[("SHOP_DATABASE_PATIENCE", "10m")], "`database_patience` is 10m");
-        for origin in ["*", "shop.example", "https://shop.example/", "https://*.shop.example", "mailto:a"] {
-            refused("", &[("SHOP_ALLOWED_ORIGINS", origin)], &format!("`allowed_origins` has `{origin}`"));
+        for origin in
+            ["*", "shop.example", "https://shop.example/", "https://*.shop.example", "mailto:a"]
+        {
+            refused(
+                "",
+                &[("SHOP_ALLOWED_ORIGINS", origin)],
+                &format!("`allowed_origins` has `{origin}`"),
+            );
         }
         refused("", &[("SHOP_WEBHOOK_URL", "ftp://a")], "has to begin with http:// or https://");
     }

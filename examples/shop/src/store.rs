@@ -20,13 +20,13 @@ const IN_A_FILE: &str = "sqlite://shop.db?mode=rwc";
 /// How long a request waits for a connection, and in SQLite a write for another one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// For each connection to SQLite: readers never wait for a writer (write-ahead log), and what was committed is on the disk
-/// (`FULL`), so that a 201 outlives a crash and a power cut.
+/// For each connection to SQLite: readers never wait for a writer (write-ahead log), and what was
+/// committed is on the disk (`FULL`), so that a 201 outlives a crash and a power cut.
 const OF_SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 3000; \
                          PRAGMA foreign_keys = ON";
 
-/// The schema stands twice, because the two differ in how a table counts its rows; every other statement is the same for both,
-/// with `$1` for an argument, integers, and text.
+/// The schema stands twice, because the two differ in how a table counts its rows; every other
+/// statement is the same for both, with `$1` for an argument, integers, and text.
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -54,11 +54,12 @@ impl Deref for Store {
 impl Store {
     /// Begins a transaction that writes.
     ///
-    /// In SQLite it is the only one from its beginning: one that reads first, and finds that another has written when it writes
-    /// itself, would fail.
+    /// In SQLite it is the only one from its beginning: one that reads first, and finds that
+    /// another has written when it writes itself, would fail.
     ///
-    /// A single statement with `RETURNING` needs one as well: by itself it is committed once its rows were read and it is put
-    /// away, and of an error at that moment, as when the disk is full, nobody would hear.
+    /// A single statement with `RETURNING` needs one as well: by itself it is committed once its
+    /// rows were read and it is put away, and of an error at that moment, as when the disk is full,
+    /// nobody would hear.
     pub async fn write(&self) -> sqlx::Result<Transaction<'static, Any>> {
         match self.kind {
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
@@ -87,16 +88,20 @@ impl Store {
                 })
             })
             // SQLite rolls some transactions back by itself, as when the disk is full
-            // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction). The library doesn't hear
-            // of it, its own rollback fails, and the connection would refuse to begin another.
+            // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
+            // The library doesn't hear of it, its own rollback fails, and the connection would
+            // refuse to begin another.
             .before_acquire(|connection, _| ready(Ok(!connection.is_in_transaction())).boxed())
             .connect(url);
         let connect = async {
-            // By itself first: a pool tries again for as long as a request would wait, and forgets why.
+            // By itself first: a pool tries again for as long as a request would wait, and forgets
+            // why.
             AnyConnection::connect(url).await?.close().await?;
             pool.await
         };
-        let pool = connect.await.map_err(|source| OpenError::Connect { place: without_password(url), source })?;
+        let pool = connect
+            .await
+            .map_err(|source| OpenError::Connect { place: without_password(url), source })?;
         Ok(Self { pool, kind })
     }
 
@@ -111,7 +116,9 @@ impl Store {
 
 /// A URL as it may stand in a log.
 fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = reqwest::Url::parse(url) else { return "what DATABASE_URL says".to_owned() };
+    let Ok(mut parsed) = reqwest::Url::parse(url) else {
+        return "what DATABASE_URL says".to_owned();
+    };
     if parsed.password().is_some() {
         let _ = parsed.set_password(Some("***"));
     }
@@ -129,11 +136,14 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether it may be another time: the server is not there yet, or it says itself that it is starting (57P03).
+    /// Whether it may be another time: the server is not there yet, or it says itself that it is
+    /// starting (57P03).
     fn may_pass(&self) -> bool {
         match self {
             Self::Connect { source: sqlx::Error::Io(_), .. } => true,
-            Self::Connect { source: sqlx::Error::Database(error), .. } => error.code().as_deref() == Some("57P03"),
+            Self::Connect { source: sqlx::Error::Database(error), .. } => {
+                error.code().as_deref() == Some("57P03")
+            }
             _ => false,
         }
     }
@@ -141,8 +151,8 @@ impl OpenError {
 
 /// Opens the database; SQLite's file is made on the first run.
 ///
-/// One that can't be reached is tried again for as long as `database_patience` says: it may be starting, too. Which errors are
-/// worth that only this hook knows: a wrong password stays wrong.
+/// One that can't be reached is tried again for as long as `database_patience` says: it may be
+/// starting, too. Which errors are worth that only this hook knows: a wrong password stays wrong.
 #[on_startup(timeout = "55s")]
 pub async fn db(settings: Dep<settings>) -> Result<Store, OpenError> {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| IN_A_FILE.to_owned());
@@ -159,13 +169,15 @@ pub async fn db(settings: Dep<settings>) -> Result<Store, OpenError> {
         .await
 }
 
-/// Brings the tables up to date. Each migration is a transaction: one that fails leaves nothing behind, and nothing is served.
+/// Brings the tables up to date. Each migration is a transaction: one that fails leaves nothing
+/// behind, and nothing is served.
 #[on_startup]
 pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
     db.migrate().await
 }
 
-/// Closes the connections. SQLite's last one moves the write-ahead log into the database: what is left is one file.
+/// Closes the connections. SQLite's last one moves the write-ahead log into the database: what is
+/// left is one file.
 #[on_shutdown(of = db, timeout = "5s")]
 pub async fn close_db(db: Dep<db>) {
     db.close().await;
@@ -184,12 +196,17 @@ mod tests {
     #[actix_web::test]
     async fn a_transaction_that_sqlite_rolled_back_by_itself_is_none_to_whoever_writes_next() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.path().join("db").display())).await.unwrap();
+        let store =
+            Store::open(&format!("sqlite://{}?mode=rwc", folder.path().join("db").display()))
+                .await
+                .unwrap();
         store.migrate().await.unwrap();
         let mut transaction = store.write().await.unwrap();
         // Of this connection only: a file that may not grow.
         transaction.execute("PRAGMA max_page_count = 1").await.unwrap();
-        let full = transaction.execute("UPDATE products SET name = CAST(zeroblob(100000) AS TEXT) WHERE id = 1").await;
+        let full = transaction
+            .execute("UPDATE products SET name = CAST(zeroblob(100000) AS TEXT) WHERE id = 1")
+            .await;
         assert_eq!(full.unwrap_err().into_database_error().unwrap().code().unwrap(), "13");
         drop(transaction);
         // The pool lends its connections in turn.

@@ -48,7 +48,9 @@ impl Mailer for TestMailer {
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), BoxError>> {
         async move {
             self.given.lock().unwrap().push(mail);
-            let failed = self.fails.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            let failed = self
+                .fails
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             failed.map_or(Ok(()), |_| Err("the mail server is down".into()))
         }
         .boxed()
@@ -79,8 +81,10 @@ async fn shop(folder: &TempDir, time: &TestClock) -> TestAppBuilder {
 }
 
 async fn post(app: &TestApp, path: &str, token: &str, body: Value) -> (u16, Value) {
-    let request =
-        TestRequest::post().uri(path).set_json(body).insert_header((AUTHORIZATION, format!("Bearer {token}")));
+    let request = TestRequest::post()
+        .uri(path)
+        .set_json(body)
+        .insert_header((AUTHORIZATION, format!("Bearer {token}")));
     let response = app.request(request).await;
     (response.status().as_u16(), read_body_json(response).await)
 }
@@ -96,7 +100,14 @@ async fn sign_in(app: &TestApp) -> Value {
 }
 
 async fn refresh(app: &TestApp, last: &Value) -> Value {
-    tokens(app, &format!("grant_type=refresh_token&refresh_token={}", last["refresh_token"].as_str().unwrap())).await
+    tokens(
+        app,
+        &format!(
+            "grant_type=refresh_token&refresh_token={}",
+            last["refresh_token"].as_str().unwrap()
+        ),
+    )
+    .await
 }
 
 /// Makes an account, and signs in.
@@ -112,7 +123,8 @@ fn an_order() -> Value {
 
 #[actix_web::test]
 async fn a_mail_that_could_not_be_sent_is_sent_again_later_as_the_same() {
-    let (folder, time, mail) = (tempfile::tempdir().unwrap(), TestClock::default(), TestMailer::default());
+    let (folder, time, mail) =
+        (tempfile::tempdir().unwrap(), TestClock::default(), TestMailer::default());
     mail.fails.store(2, Ordering::Relaxed);
     let app = shop(&folder, &time).await.replace::<mailer>(Box::new(mail.clone())).start().await;
     let token = sign_up(&app).await;
@@ -141,7 +153,10 @@ async fn a_token_is_good_until_the_clock_says_otherwise() {
     time.advance(SignedDuration::from_mins(15) - SignedDuration::from_secs(1));
     assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
     time.advance(SignedDuration::from_secs(1));
-    assert_eq!(post(&app, "/orders", &token, an_order()).await, (401, json!({ "detail": "the token has expired" })));
+    assert_eq!(
+        post(&app, "/orders", &token, an_order()).await,
+        (401, json!({ "detail": "the token has expired" }))
+    );
     app.stop().await.assert_clean();
 }
 
@@ -155,7 +170,10 @@ async fn a_refreshed_token_allows_what_the_user_still_may() {
     let taken = sqlx::query("UPDATE users SET scopes = 'admin orders:read'");
     taken.execute(&**app.get::<db>()).await.unwrap();
     let second = refresh(&app, &first).await;
-    assert_eq!(second["scope"], "orders:read", "what was taken is gone, and what was not asked for is not added");
+    assert_eq!(
+        second["scope"], "orders:read",
+        "what was taken is gone, and what was not asked for is not added"
+    );
     app.stop().await.assert_clean();
 }
 
@@ -172,8 +190,10 @@ async fn refresh_tokens_that_have_expired_are_deleted_and_no_others() {
     let app = shop(&folder, &time).await.start().await;
     let begun = Instant::now();
     loop {
-        let kept: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM refresh_tokens").fetch_one(&**app.get::<db>()).await.unwrap();
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM refresh_tokens")
+            .fetch_one(&**app.get::<db>())
+            .await
+            .unwrap();
         match kept {
             2 => assert!(begun.elapsed() < Duration::from_secs(30), "nothing is deleted"),
             _ => break assert_eq!(kept, 1),
@@ -188,6 +208,9 @@ async fn refresh_tokens_that_have_expired_are_deleted_and_no_others() {
 async fn a_start_that_fails_closes_the_database_it_has_opened() {
     let (folder, time) = (tempfile::tempdir().unwrap(), TestClock::default());
     let report = shop(&folder, &time).await.fail::<migrations>("no space left").run().await;
-    report.assert_exit_code(1).assert_failed::<migrations>("no space left").assert_ran_once::<close_db>();
+    report
+        .assert_exit_code(1)
+        .assert_failed::<migrations>("no space left")
+        .assert_ran_once::<close_db>();
     report.assert_not_run::<mails>();
 }

@@ -45,7 +45,8 @@ pub fn written() -> Notify {
 
 /// Writes batch after batch, and at the stop what is left.
 ///
-/// A database that is locked or full is tried again; meanwhile the queue fills up, and `tail` waits.
+/// A database that is locked or full is tried again; meanwhile the queue fills up, and `tail`
+/// waits.
 #[service(after = [migrations], restart = "on_failure", backoff = "100ms..10s", stop_timeout = "10s")]
 pub async fn batches(
     queue: Dep<queue>,
@@ -64,7 +65,8 @@ pub async fn batches(
 }
 
 impl Inbox {
-    /// Waits for a batch that is to be written. Whether it is the last one, as the stop has begun: then nobody sends any more.
+    /// Waits for a batch that is to be written. Whether it is the last one, as the stop has begun:
+    /// then nobody sends any more.
     async fn fill(&mut self, settings: &Settings, stop: &Stop) -> bool {
         if self.batch.is_empty() {
             tokio::select! {
@@ -114,7 +116,15 @@ mod tests {
         let (folder, pool) = migrated().await;
         let (queue, written) = (Dep::<queue>::new(queue()), Dep::<written>::new(written()));
         let settings = Dep::<settings>::new(in_folder(folder.path()));
-        let run = || batches(queue.clone(), Dep::new(pool.clone()), settings.clone(), written.clone(), Stop::never());
+        let run = || {
+            batches(
+                queue.clone(),
+                Dep::new(pool.clone()),
+                settings.clone(),
+                written.clone(),
+                Stop::never(),
+            )
+        };
 
         queue.sender().send(piece(1, 0, 2, "a")).await.unwrap();
         sqlx::query("ALTER TABLE lines RENAME TO hidden").execute(&pool).await.unwrap();

@@ -1,4 +1,5 @@
-//! One file that grows: its lines, as they are completed. Nothing here knows of services or of the database.
+//! One file that grows: its lines, as they are completed. Nothing here knows of services or of the
+//! database.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,17 +11,20 @@ use std::time::UNIX_EPOCH;
 /// The most that is read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// What a file is known by: a rotation gives its name to another one, and a file system the inode of a deleted one, too.
+/// What a file is known by: a rotation gives its name to another one, and a file system the inode
+/// of a deleted one, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId {
-    /// Nanoseconds since 1970; 0 where the file system does not tell. First, so that ids sort by age.
+    /// Nanoseconds since 1970; 0 where the file system does not tell. First, so that ids sort by
+    /// age.
     pub created: i64,
     pub inode: i64,
 }
 
 impl FileId {
     pub fn of(file: &Metadata) -> Self {
-        let created = file.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+        let created =
+            file.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
         let created = created.and_then(|created| i64::try_from(created.as_nanos()).ok());
         Self { created: created.unwrap_or(0), inode: file.ino().cast_signed() }
     }
@@ -84,9 +88,11 @@ impl Followed {
         self.begun.len()
     }
 
-    /// What has been completed since the last time, or some of it; `None` if nothing new has been written.
+    /// What has been completed since the last time, or some of it; `None` if nothing new has been
+    /// written.
     ///
-    /// A line that is longer than this is several. A file that got shorter is read from its beginning.
+    /// A line that is longer than this is several. A file that got shorter is read from its
+    /// beginning.
     pub fn read(&mut self, longest: usize) -> io::Result<Option<Vec<Piece>>> {
         let read_to = self.position + self.begun.len() as u64;
         if self.file.metadata()?.len() < read_to {
@@ -210,8 +216,12 @@ mod tests {
             fs::write(&path, "b\n").unwrap();
             id()
         });
-        let same_inode: Vec<_> = others.take(5_000).filter(|other| other.inode == first.inode).collect();
-        assert!(same_inode.is_empty() || same_inode.iter().any(|other| *other != first), "{first:?}");
+        let same_inode: Vec<_> =
+            others.take(5_000).filter(|other| other.inode == first.inode).collect();
+        assert!(
+            same_inode.is_empty() || same_inode.iter().any(|other| *other != first),
+            "{first:?}"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Sends what has been written on to a collector, which may be away for as long as it likes.
 //!
-//! A line is `SEQ LINE` on a TCP connection, and the answer is `SEQ`, which acknowledges all up to this one. What was sent
-//! and not acknowledged is sent again under the same number: a collector that keeps the last one drops what it has had.
+//! A line is `SEQ LINE` on a TCP connection, and the answer is `SEQ`, which acknowledges all up to
+//! this one. What was sent and not acknowledged is sent again under the same number: a collector
+//! that keeps the last one drops what it has had.
 
 use std::io;
 use std::time::Duration;
@@ -40,7 +41,8 @@ pub enum ForwardError {
     Database(#[from] sqlx::Error),
 }
 
-/// A collector that is away is a failure, and the service tries again: `/readyz` says so, and all else goes on.
+/// A collector that is away is a failure, and the service tries again: `/readyz` says so, and all
+/// else goes on.
 ///
 /// It has started as soon as it runs, as the process starts without a collector, too.
 #[service(
@@ -76,14 +78,19 @@ async fn send_all(address: &str, db: &SqlitePool, written: &Notify) -> Result<()
             }
         };
         timeout(PATIENCE, collector.send(&lines)).await.map_err(|_| ForwardError::Silent)??;
-        while timeout(PATIENCE, collector.answer(last)).await.map_err(|_| ForwardError::Silent)?? < last {}
+        while timeout(PATIENCE, collector.answer(last))
+            .await
+            .map_err(|_| ForwardError::Silent)??
+            < last
+        {}
         sqlx::query("UPDATE forwarded SET seq = ?").bind(last).execute(db).await?;
     }
 }
 
 /// The next lines that the collector is not known to have.
 async fn unsent(db: &SqlitePool) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
-    let unsent = "SELECT seq, line FROM lines WHERE seq > (SELECT seq FROM forwarded) ORDER BY seq LIMIT ?";
+    let unsent =
+        "SELECT seq, line FROM lines WHERE seq > (SELECT seq FROM forwarded) ORDER BY seq LIMIT ?";
     sqlx::query_as(unsent).bind(MOST).fetch_all(db).await
 }
 
@@ -96,7 +103,8 @@ impl Collector {
     async fn connect(address: &str) -> Result<Self, ForwardError> {
         let away = |error| ForwardError::Away(address.to_owned(), error);
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
-        let socket = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(away)?;
+        let socket =
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(away)?;
         let (answers, lines) = socket.into_split();
         Ok(Self { lines, answers: BufReader::new(answers).lines() })
     }
@@ -140,7 +148,8 @@ pub async fn keeps_up(settings: Dep<settings>, db: Dep<db>) -> Result<(), Behind
         return Ok(());
     }
     let wait = "SELECT coalesce(max(seq), 0) - (SELECT seq FROM forwarded) FROM lines";
-    let (wait, enough) = (sqlx::query_scalar(wait).fetch_one(&*db).await?, settings.live.load().behind);
+    let (wait, enough) =
+        (sqlx::query_scalar(wait).fetch_one(&*db).await?, settings.live.load().behind);
     if wait > enough { Err(Behind::Lines(wait, enough)) } else { Ok(()) }
 }
 
@@ -166,10 +175,16 @@ mod tests {
         (folder, Dep::new(settings), Dep::new(pool), listener)
     }
 
-    /// What the service sends, and how it ends, if this is what it hears before the connection closes.
+    /// What the service sends, and how it ends, if this is what it hears before the connection
+    /// closes.
     async fn heard(hooks: &Hooks, answer: &str) -> (String, ForwardError) {
         let (_, settings, db, listener) = hooks;
-        let service = forward(settings.clone(), db.clone(), Dep::new(crate::batches::written()), Stop::never());
+        let service = forward(
+            settings.clone(),
+            db.clone(),
+            Dep::new(crate::batches::written()),
+            Stop::never(),
+        );
         let collector = async {
             let mut socket = listener.accept().await.unwrap().0;
             let mut sent = vec![0; 8];
@@ -187,7 +202,10 @@ mod tests {
         let (sent, error) = heard(&hooks, "").await;
         assert!(sent == "1 a\n2 b\n" && matches!(error, ForwardError::Closed), "{sent}: {error}");
         let (sent, error) = heard(&hooks, "3\n").await;
-        assert!(sent == "1 a\n2 b\n" && error.to_string().contains("acknowledged `3`"), "{sent}: {error}");
+        assert!(
+            sent == "1 a\n2 b\n" && error.to_string().contains("acknowledged `3`"),
+            "{sent}: {error}"
+        );
         let (sent, error) = heard(&hooks, "2\n").await;
         assert!(sent == "1 a\n2 b\n" && matches!(error, ForwardError::Closed), "{sent}: {error}");
         write(&hooks.2, &[piece(1, 4, 6, "c"), piece(1, 6, 8, "d")]).await.unwrap();

@@ -1,7 +1,7 @@
 //! Follows log files into SQLite and on to a collector, around every stop, kill and rotation.
 //!
-//! Each module declares what it does when the process starts and stops beside the code that needs it. It is a library so
-//! that a test can run its hooks, too.
+//! Each module declares what it does when the process starts and stops beside the code that needs
+//! it. It is a library so that a test can run its hooks, too.
 
 pub mod batches;
 pub mod follow;

@@ -78,7 +78,8 @@ pub fn settings() -> Result<Settings, SettingsError> {
     Ok(Settings { file, fixed, live: ArcSwap::from_pointee(live) })
 }
 
-/// All of the new ones or nothing: what is wrong with the file is told, and the old ones stay in use.
+/// All of the new ones or nothing: what is wrong with the file is told, and the old ones stay in
+/// use.
 #[on_signal(SIGHUP)]
 pub fn reload(settings: Dep<settings>) -> Result<(), SettingsError> {
     let Written { fixed, live } = Written::read(&settings.file)?;
@@ -91,7 +92,8 @@ pub fn reload(settings: Dep<settings>) -> Result<(), SettingsError> {
 
 impl Written {
     fn read(file: &PathBuf) -> Result<Self, SettingsError> {
-        let text = fs::read_to_string(file).map_err(|error| SettingsError::Unreadable(file.clone(), error))?;
+        let text = fs::read_to_string(file)
+            .map_err(|error| SettingsError::Unreadable(file.clone(), error))?;
         toml::from_str(&text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start]);
             let line = 1 + before.matches('\n').count();
@@ -152,14 +154,26 @@ pub mod tests {
             "batch_lines = 0",
             "worker.toml:14: invalid value: integer `0`, expected a nonzero",
         );
-        refused("batch_lines = 500", "batch_line = 500", "worker.toml:14: unknown field `batch_line`, expected one of");
-        refused("batch_lines = 500", "batch_lines = ", "worker.toml:14: string values must be quoted");
+        refused(
+            "batch_lines = 500",
+            "batch_line = 500",
+            "worker.toml:14: unknown field `batch_line`, expected one of",
+        );
+        refused(
+            "batch_lines = 500",
+            "batch_lines = ",
+            "worker.toml:14: string values must be quoted",
+        );
         refused("batch_lines = 500", "", "missing field `batch_lines`");
     }
 
     #[test]
     fn what_is_fixed_is_not_changed() {
-        refused("spool = \"spool\"", "spool = \"other\"", "`[fixed]` can't change while the process runs");
+        refused(
+            "spool = \"spool\"",
+            "spool = \"other\"",
+            "`[fixed]` can't change while the process runs",
+        );
         refused("# collector", "collector", "`[fixed]` can't change while the process runs");
     }
 }

@@ -25,7 +25,8 @@ pub fn spool(settings: Dep<settings>) -> Result<PathBuf, SpoolError> {
     }
 }
 
-/// A folder that is gone, as with a disk that is not mounted any more, looks like one in which nothing happens.
+/// A folder that is gone, as with a disk that is not mounted any more, looks like one in which
+/// nothing happens.
 #[health_check(interval = "2s", failures = 1)]
 pub fn spool_is_there(spool: Dep<spool>) -> Result<(), SpoolError> {
     match fs::read_dir(&*spool) {
@@ -46,6 +47,9 @@ mod tests {
         spool_is_there(Dep::new(path.clone())).unwrap();
         fs::remove_dir(&path).unwrap();
         let error = spool_is_there(Dep::new(path)).unwrap_err();
-        assert!(error.to_string().starts_with("can't use ") && error.source.kind() == io::ErrorKind::NotFound);
+        assert!(
+            error.to_string().starts_with("can't use ")
+                && error.source.kind() == io::ErrorKind::NotFound
+        );
     }
 }

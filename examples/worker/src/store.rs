@@ -31,8 +31,8 @@ pub enum WriteError {
     Elsewhere { name: String, expected: i64 },
 }
 
-/// Opens the database, and makes it on the first run. What is committed is on the disk (`FULL`): it outlives a crash
-/// and a power cut.
+/// Opens the database, and makes it on the first run. What is committed is on the disk (`FULL`): it
+/// outlives a crash and a power cut.
 #[on_startup(timeout = "30s")]
 pub async fn db(settings: Dep<settings>) -> Result<SqlitePool, OpenError> {
     let path = settings.fixed.database.clone();
@@ -47,8 +47,9 @@ pub async fn db(settings: Dep<settings>) -> Result<SqlitePool, OpenError> {
         .max_connections(3)
         .acquire_timeout(PATIENCE)
         // SQLite rolls some transactions back by itself, as when the disk is full
-        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction). The library doesn't hear of
-        // it, its own rollback fails, and the connection would refuse to begin another.
+        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
+        // The library doesn't hear of it, its own rollback fails, and the connection would refuse
+        // to begin another.
         .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))));
     pool.connect_with(options).await.map_err(|source| OpenError { path, source })
 }
@@ -78,8 +79,9 @@ pub async fn close_db(db: Dep<db>) {
 
 /// Writes lines and the positions behind them: all of it or nothing.
 ///
-/// That is what makes it exactly once, whenever the process is killed: a position never says anything else than the lines do. The
-/// old position is part of the question, so that two processes on one database can't both write a line.
+/// That is what makes it exactly once, whenever the process is killed: a position never says
+/// anything else than the lines do. The old position is part of the question, so that two processes
+/// on one database can't both write a line.
 pub async fn write(db: &SqlitePool, pieces: &[Piece]) -> Result<(), WriteError> {
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
     for of_one_file in pieces.chunk_by(|one, next| one.file.id == next.file.id) {
@@ -87,7 +89,8 @@ pub async fn write(db: &SqlitePool, pieces: &[Piece]) -> Result<(), WriteError> 
         let last = of_one_file.last().unwrap_or(first);
         let file = advance(&mut transaction, first, last.after).await?;
         for line in of_one_file.iter().filter_map(|piece| piece.line.as_deref()) {
-            let insert = sqlx::query("INSERT INTO lines (file, line) VALUES (?, ?)").bind(file).bind(line);
+            let insert =
+                sqlx::query("INSERT INTO lines (file, line) VALUES (?, ?)").bind(file).bind(line);
             insert.execute(&mut *transaction).await?;
         }
     }
@@ -95,7 +98,11 @@ pub async fn write(db: &SqlitePool, pieces: &[Piece]) -> Result<(), WriteError> 
 }
 
 /// Moves a file's position to behind these pieces. The file's id.
-async fn advance(transaction: &mut SqliteConnection, first: &Piece, after: u64) -> Result<i64, WriteError> {
+async fn advance(
+    transaction: &mut SqliteConnection,
+    first: &Piece,
+    after: u64,
+) -> Result<i64, WriteError> {
     let FileId { inode, created } = first.file.id;
     let expected = first.before.cast_signed();
     sqlx::query("INSERT OR IGNORE INTO files (inode, created, name, position) VALUES (?, ?, ?, 0)")
@@ -140,14 +147,17 @@ pub mod tests {
 
     /// A line of a file that has the number as its name and inode.
     pub fn piece(file: i64, before: u64, after: u64, line: &str) -> Piece {
-        let file = Arc::new(Source { id: FileId { inode: file, created: 0 }, name: file.to_string() });
+        let file =
+            Arc::new(Source { id: FileId { inode: file, created: 0 }, name: file.to_string() });
         Piece { file, before, after, line: Some(line.into()) }
     }
 
     #[tokio::test]
     async fn lines_and_positions_are_written_together() {
         let (_folder, db) = migrated().await;
-        write(&db, &[piece(1, 0, 2, "a"), piece(2, 0, 3, "bc"), piece(1, 2, 4, "d")]).await.unwrap();
+        write(&db, &[piece(1, 0, 2, "a"), piece(2, 0, 3, "bc"), piece(1, 2, 4, "d")])
+            .await
+            .unwrap();
         assert_eq!(lines(&db).await, ["a", "bc", "d"]);
         let positions = positions(Dep::new(db)).await.unwrap();
         assert_eq!(positions.into_values().collect::<Vec<_>>(), [4, 3]);
@@ -168,7 +178,11 @@ pub mod tests {
         let line = "x".repeat(100_000);
         for _ in 0..3 {
             limit("PRAGMA max_page_count = 1").await;
-            let WriteError::Database(full) = write(&db, &[piece(1, 0, 2, &line)]).await.unwrap_err() else { panic!() };
+            let WriteError::Database(full) =
+                write(&db, &[piece(1, 0, 2, &line)]).await.unwrap_err()
+            else {
+                panic!()
+            };
             assert_eq!(full.into_database_error().unwrap().code().unwrap(), "13", "SQLITE_FULL");
         }
         limit("PRAGMA max_page_count = 1000000").await;
@@ -180,7 +194,10 @@ pub mod tests {
     async fn what_does_not_begin_where_the_last_ended_is_refused_with_all_that_came_with_it() {
         let (_folder, db) = migrated().await;
         write(&db, &[piece(1, 0, 2, "a")]).await.unwrap();
-        for pieces in [[piece(2, 0, 3, "bc"), piece(1, 0, 2, "a")], [piece(2, 0, 3, "bc"), piece(1, 4, 6, "e")]] {
+        for pieces in [
+            [piece(2, 0, 3, "bc"), piece(1, 0, 2, "a")],
+            [piece(2, 0, 3, "bc"), piece(1, 4, 6, "e")],
+        ] {
             let error = write(&db, &pieces).await.unwrap_err();
             assert!(matches!(&error, WriteError::Elsewhere { name, .. } if name == "1"), "{error}");
         }

@@ -20,11 +20,19 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Looks for something new again and again, on a thread of its own: it reads files.
 ///
-/// It uses `batches`, so it is told to stop first, and all that it has read is written. It is never run again: how far it
-/// got is known to nobody else, and the next process begins with what the database knows.
+/// It uses `batches`, so it is told to stop first, and all that it has read is written. It is never
+/// run again: how far it got is known to nobody else, and the next process begins with what the
+/// database knows.
 #[service(after = [batches], stop_timeout = "5s")]
-pub fn tail(spool: Dep<spool>, positions: Dep<positions>, queue: Dep<queue>, settings: Dep<settings>, stop: Stop) {
-    let mut tail = Tail { known: (*positions).clone(), followed: BTreeMap::new(), refused: BTreeSet::new() };
+pub fn tail(
+    spool: Dep<spool>,
+    positions: Dep<positions>,
+    queue: Dep<queue>,
+    settings: Dep<settings>,
+    stop: Stop,
+) {
+    let mut tail =
+        Tail { known: (*positions).clone(), followed: BTreeMap::new(), refused: BTreeSet::new() };
     let mut out = Out { queue: queue.sender(), stop: stop.clone() };
     loop {
         let live = settings.live.load_full();
@@ -71,16 +79,22 @@ impl Tail {
         // A spool that is not there is for the health check to tell.
         let Ok(present) = self.look(spool) else { return Ok(()) };
         for followed in self.followed.values_mut() {
-            while let Some(pieces) =
-                told(&mut self.refused, followed.name().to_owned(), followed.read(live.longest_line.get()))
-            {
+            while let Some(pieces) = told(
+                &mut self.refused,
+                followed.name().to_owned(),
+                followed.read(live.longest_line.get()),
+            ) {
                 if out.stop.is_requested() {
                     return Err(Stopped);
                 }
-                pieces.into_iter().map(|piece| filtered(piece, &live.keep)).try_for_each(|piece| out.send(piece))?;
+                pieces
+                    .into_iter()
+                    .map(|piece| filtered(piece, &live.keep))
+                    .try_for_each(|piece| out.send(piece))?;
             }
         }
-        // Read to their ends after they were gone. One that comes back, as another file system may let it, goes on there.
+        // Read to their ends after they were gone. One that comes back, as another file system may
+        // let it, goes on there.
         let gone: Vec<_> = self.followed.extract_if(.., |id, _| !present.contains(id)).collect();
         for (id, followed) in gone {
             self.known.insert(id, followed.position());
@@ -120,7 +134,8 @@ impl Tail {
     }
 }
 
-/// `a.log`, and `a.log.1` and `a.log.2026-11-23` into which a rotation turns it, but nothing that is packed.
+/// `a.log`, and `a.log.1` and `a.log.2026-11-23` into which a rotation turns it, but nothing that
+/// is packed.
 fn is_log(name: &str) -> bool {
     let is_packed = [".gz", ".bz2", ".xz", ".zst"].iter().any(|packed| name.ends_with(packed));
     name.ends_with(".log") || name.contains(".log.") && !is_packed
@@ -128,12 +143,18 @@ fn is_log(name: &str) -> bool {
 
 /// Without its line, unless that is one to keep.
 fn filtered(piece: Piece, keep: &str) -> Piece {
-    let has_it = |line: &Vec<u8>| keep.is_empty() || line.windows(keep.len()).any(|part| part == keep.as_bytes());
+    let has_it = |line: &Vec<u8>| {
+        keep.is_empty() || line.windows(keep.len()).any(|part| part == keep.as_bytes())
+    };
     Piece { line: piece.line.filter(has_it), ..piece }
 }
 
 /// What can't be read now is tried again in the next pass, and told once.
-fn told<T>(refused: &mut BTreeSet<String>, name: String, result: io::Result<Option<T>>) -> Option<T> {
+fn told<T>(
+    refused: &mut BTreeSet<String>,
+    name: String,
+    result: io::Result<Option<T>>,
+) -> Option<T> {
     match result {
         Ok(value) => {
             refused.remove(&name);

@@ -1,9 +1,9 @@
-//! The worker as a whole, inside a test: what starts, what is undone when something fails, which lines are in the database then,
-//! and that the next process writes the others.
+//! The worker as a whole, inside a test: what starts, what is undone when something fails, which
+//! lines are in the database then, and that the next process writes the others.
 //!
-//! On paused time, but for the database and the spool, which are real ones in a folder of their own: while hooks that use them
-//! run, time stands still, and the services do so until the stop. So where time has to pass they *rest*: they do nothing until they are
-//! told to stop.
+//! On paused time, but for the database and the spool, which are real ones in a folder of their
+//! own: while hooks that use them run, time stands still, and the services do so until the stop. So
+//! where time has to pass they *rest*: they do nothing until they are told to stop.
 
 mod archive_test;
 mod collector;
@@ -34,7 +34,8 @@ use crate::store::{close_db, db, migrations, positions};
 use crate::tail::tail;
 use crate::worker;
 
-/// A folder that the worker has worked in: one line is in its database, and another one waits in its spool.
+/// A folder that the worker has worked in: one line is in its database, and another one waits in
+/// its spool.
 struct Place(TempDir);
 
 impl Place {
@@ -91,7 +92,10 @@ impl Place {
 
     /// What is in the database after another process has read all that there is in the spool.
     async fn caught_up(&self) -> Vec<String> {
-        let spooled = std::fs::read_to_string(self.path().join("spool/a.log")).expect("a log").lines().count();
+        let spooled = std::fs::read_to_string(self.path().join("spool/a.log"))
+            .expect("a log")
+            .lines()
+            .count();
         let app = self.worker().start().await;
         written_by(&app, spooled).await;
         app.stop().await.assert_clean();
@@ -102,7 +106,9 @@ impl Place {
 /// What is in a database, asked from outside.
 async fn lines_in(database: &Path) -> Vec<String> {
     real_io(async {
-        let pool = SqlitePool::connect(&format!("sqlite:{}", database.display())).await.expect("a database");
+        let pool = SqlitePool::connect(&format!("sqlite:{}", database.display()))
+            .await
+            .expect("a database");
         let found = lines(&pool).await;
         pool.close().await;
         found
@@ -131,7 +137,8 @@ async fn send_two(app: &TestApp) {
     }
 }
 
-/// Waits until there are so many lines in the database; not forever, as time, which stands still, would not end it.
+/// Waits until there are so many lines in the database; not forever, as time, which stands still,
+/// would not end it.
 async fn written_by(app: &TestApp, count: usize) {
     let (db, written) = (app.get::<db>(), app.get::<written>());
     let (over, is_over) = channel::<()>();
@@ -148,7 +155,8 @@ async fn written_by(app: &TestApp, count: usize) {
     }
 }
 
-/// The hooks of the start, each with how many seconds it may hang: its own timeout, or that of the whole start.
+/// The hooks of the start, each with how many seconds it may hang: its own timeout, or that of the
+/// whole start.
 const STARTS: [(&HookMeta, u64); 7] = [
     (settings::META, 60),
     (spool::META, 60),
@@ -162,12 +170,15 @@ const STARTS: [(&HookMeta, u64); 7] = [
 /// The services, each with how many seconds it may take to stop.
 const SERVICES: [(&HookMeta, u64); 3] = [(tail::META, 5), (batches::META, 10), (forward::META, 5)];
 
-/// What runs again and again, each with how often it may fail until the worker is not ready; never, if that is 0.
-const RECURRING: [(&HookMeta, usize); 3] = [(spool_is_there::META, 1), (keeps_up::META, 3), (reload::META, 0)];
+/// What runs again and again, each with how often it may fail until the worker is not ready; never,
+/// if that is 0.
+const RECURRING: [(&HookMeta, usize); 3] =
+    [(spool_is_there::META, 1), (keeps_up::META, 3), (reload::META, 0)];
 
 #[test]
 fn no_hook_is_missing_here() {
-    let (starts, services) = (STARTS.iter().map(|(hook, _)| hook), SERVICES.iter().map(|(hook, _)| hook));
+    let (starts, services) =
+        (STARTS.iter().map(|(hook, _)| hook), SERVICES.iter().map(|(hook, _)| hook));
     let recurring = RECURRING.iter().map(|(hook, _)| hook);
     let tried = starts.chain(services).chain(recurring).copied().chain([close_db::META]);
     let plan = worker().plan().expect("a plan");
@@ -178,8 +189,11 @@ fn no_hook_is_missing_here() {
 /// A way to go wrong, and how the outcome of the hook begins then.
 type Mishap = (fn() -> Fault, &'static str);
 
-const FAULTS: [Mishap; 3] =
-    [(|| Fault::fail("injected"), "failed: injected"), (Fault::panic, "panicked: injected"), (Fault::hang, "ran ")];
+const FAULTS: [Mishap; 3] = [
+    (|| Fault::fail("injected"), "failed: injected"),
+    (Fault::panic, "panicked: injected"),
+    (Fault::hang, "ran "),
+];
 
 #[track_caller]
 fn assert_ended(report: &TestReport, hook: &HookMeta, how: &str) {

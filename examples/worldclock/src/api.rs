@@ -26,7 +26,10 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .service(resource("/zones/{zone:.*}", "GET").get(show_zone))
         .service(resource("/clocks", "GET, POST").get(list_clocks).post(add_clock))
         .service(
-            resource("/clocks/{id}", "GET, PATCH, DELETE").get(show_clock).patch(change_clock).delete(remove_clock),
+            resource("/clocks/{id}", "GET, PATCH, DELETE")
+                .get(show_clock)
+                .patch(change_clock)
+                .delete(remove_clock),
         )
         .default_service(web::to(|request: HttpRequest| {
             ready(Err::<HttpResponse, _>(ApiError::NoRoute(request.path().to_owned())))
@@ -36,7 +39,10 @@ pub fn routes(app: &mut web::ServiceConfig) {
 /// A resource that answers every other method with JSON too.
 fn resource(path: &str, allowed: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move |request: HttpRequest| {
-        ready(Err::<HttpResponse, _>(ApiError::Method { method: request.method().to_string(), allowed }))
+        ready(Err::<HttpResponse, _>(ApiError::Method {
+            method: request.method().to_string(),
+            allowed,
+        }))
     }))
 }
 
@@ -95,14 +101,26 @@ async fn list_clocks(db: Dep<db>, zones: Dep<zones>) -> Result<impl Responder, A
     Ok(Json(clocks.collect::<Vec<_>>()))
 }
 
-async fn add_clock(new: Json<NewClock>, db: Dep<db>, zones: Dep<zones>) -> Result<impl Responder, ApiError> {
+async fn add_clock(
+    new: Json<NewClock>,
+    db: Dep<db>,
+    zones: Dep<zones>,
+) -> Result<impl Responder, ApiError> {
     check_zone(Some(&new.zone), &zones)?;
     let clock = clocks::add(&db, &new).await?;
     let location = format!("/clocks/{}", clock.id);
-    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(Timed::clock(clock, &zones, Timestamp::now())))
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(Timed::clock(
+        clock,
+        &zones,
+        Timestamp::now(),
+    )))
 }
 
-async fn show_clock(id: Path<i64>, db: Dep<db>, zones: Dep<zones>) -> Result<impl Responder, ApiError> {
+async fn show_clock(
+    id: Path<i64>,
+    db: Dep<db>,
+    zones: Dep<zones>,
+) -> Result<impl Responder, ApiError> {
     found(*id, clocks::find(&db, *id).await?, &zones)
 }
 

@@ -60,18 +60,22 @@ pub async fn all(db: &SqlitePool) -> sqlx::Result<Vec<Clock>> {
 }
 
 pub async fn find(db: &SqlitePool, id: i64) -> sqlx::Result<Option<Clock>> {
-    sqlx::query_as("SELECT id, label, zone FROM clocks WHERE id = ?").bind(id).fetch_optional(db).await
+    sqlx::query_as("SELECT id, label, zone FROM clocks WHERE id = ?")
+        .bind(id)
+        .fetch_optional(db)
+        .await
 }
 
-/// Adds a clock: it is on the disk when this returns. The transaction says so; the row alone comes before the end of the
-/// statement, which may still fail.
+/// Adds a clock: it is on the disk when this returns. The transaction says so; the row alone comes
+/// before the end of the statement, which may still fail.
 pub async fn add(db: &SqlitePool, new: &NewClock) -> sqlx::Result<Clock> {
     let mut transaction = db.begin().await?;
-    let clock = sqlx::query_as("INSERT INTO clocks (label, zone) VALUES (?, ?) RETURNING id, label, zone")
-        .bind(&new.label.0)
-        .bind(&new.zone)
-        .fetch_one(&mut *transaction)
-        .await?;
+    let clock =
+        sqlx::query_as("INSERT INTO clocks (label, zone) VALUES (?, ?) RETURNING id, label, zone")
+            .bind(&new.label.0)
+            .bind(&new.zone)
+            .fetch_one(&mut *transaction)
+            .await?;
     transaction.commit().await?;
     Ok(clock)
 }
@@ -109,7 +113,8 @@ mod tests {
 
     #[test]
     fn labels_fit_on_a_board() {
-        let length = |text: &str| Label::try_from(text.to_owned()).map(|label| label.0.chars().count());
+        let length =
+            |text: &str| Label::try_from(text.to_owned()).map(|label| label.0.chars().count());
         assert_eq!(length("  Ana "), Ok(3));
         assert_eq!(length(&"ü".repeat(80)), Ok(80));
         assert_eq!(length(&"ü".repeat(81)), Err(LabelError::Length(81)));
@@ -135,7 +140,10 @@ mod tests {
         assert!(remove(&db, ben.id).await.unwrap());
         assert!(!remove(&db, ben.id).await.unwrap());
         assert_eq!(find(&db, ben.id).await.unwrap(), None);
-        assert!(add(&db, &new("Cem", "Asia/Tokyo")).await.unwrap().id > ben.id, "ids are not used again");
+        assert!(
+            add(&db, &new("Cem", "Asia/Tokyo")).await.unwrap().id > ben.id,
+            "ids are not used again"
+        );
     }
 
     #[actix_web::test]
@@ -157,7 +165,10 @@ mod tests {
             for _ in 0..8 {
                 let mut connection = db.acquire().await.unwrap();
                 // What is wrong is found at the end, as by a disk that is full.
-                sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *connection).await.unwrap();
+                sqlx::query("PRAGMA defer_foreign_keys = ON")
+                    .execute(&mut *connection)
+                    .await
+                    .unwrap();
                 all.push(connection);
             }
             drop(all);

@@ -1,4 +1,5 @@
-//! What the service answers when it can't do what it was asked: always JSON, always with what to do about it.
+//! What the service answers when it can't do what it was asked: always JSON, always with what to do
+//! about it.
 
 use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
@@ -19,7 +20,9 @@ pub enum ApiError {
     Query(String),
     #[error("there is no country `{0}`: use an ISO 3166 code such as CH")]
     NoCountry(String),
-    #[error("there is nothing at {0}: the routes are /zones, /zones/{{zone}}, /clocks and /clocks/{{id}}")]
+    #[error(
+        "there is nothing at {0}: the routes are /zones, /zones/{{zone}}, /clocks and /clocks/{{id}}"
+    )]
     NoRoute(String),
     #[error("there is no clock {0}")]
     NoClock(String),
@@ -54,13 +57,17 @@ struct Place {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Body(_) | Self::Unreadable(_) | Self::Query(_) | Self::NoCountry(_) => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::Unreadable(_) | Self::Query(_) | Self::NoCountry(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NoRoute(_) | Self::NoClock(_) | Self::NoZone { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnknownZone { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -73,7 +80,11 @@ impl ResponseError for ApiError {
             Self::Method { allowed, .. } => drop(response.insert_header((header::ALLOW, *allowed))),
             _ => {}
         }
-        response.json(Problem { error: self.to_string(), place: self.place(), suggestion: self.suggestion() })
+        response.json(Problem {
+            error: self.to_string(),
+            place: self.place(),
+            suggestion: self.suggestion(),
+        })
     }
 }
 
@@ -87,7 +98,9 @@ impl ApiError {
 
     fn suggestion(&self) -> Option<&str> {
         match self {
-            Self::NoZone { suggestion, .. } | Self::UnknownZone { suggestion, .. } => suggestion.as_deref(),
+            Self::NoZone { suggestion, .. } | Self::UnknownZone { suggestion, .. } => {
+                suggestion.as_deref()
+            }
             _ => None,
         }
     }
@@ -96,9 +109,8 @@ impl ApiError {
     pub fn json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
         match error {
             JsonPayloadError::Deserialize(error) => Self::Body(error),
-            JsonPayloadError::OverflowKnownLength { limit, .. } | JsonPayloadError::Overflow { limit } => {
-                Self::TooLong(limit)
-            }
+            JsonPayloadError::OverflowKnownLength { limit, .. }
+            | JsonPayloadError::Overflow { limit } => Self::TooLong(limit),
             JsonPayloadError::Payload(error) => Self::Unreadable(error),
             _ => Self::NotJson,
         }
@@ -114,8 +126,8 @@ impl ApiError {
         .into()
     }
 
-    /// For [`PathConfig`](actix_web::web::PathConfig). Ids are the only part of a path that is not just text, and what
-    /// is no id is the id of no clock.
+    /// For [`PathConfig`](actix_web::web::PathConfig). Ids are the only part of a path that is not
+    /// just text, and what is no id is the id of no clock.
     pub fn path(_: PathError, request: &HttpRequest) -> actix_web::Error {
         Self::NoClock(request.match_info().get("id").unwrap_or_default().to_owned()).into()
     }

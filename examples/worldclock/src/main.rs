@@ -1,7 +1,7 @@
 //! A shared board of clocks: who is where, and what time is it there.
 //!
-//! Each module declares what it does when the service starts and stops beside the code that needs it; nothing is wired
-//! up here.
+//! Each module declares what it does when the service starts and stops beside the code that needs
+//! it; nothing is wired up here.
 
 mod api;
 mod clocks;

@@ -35,9 +35,11 @@ pub async fn run(db: Dep<db>) -> sqlx::Result<Run> {
 
 /// When the latest run began, if nothing says that it ended.
 async fn unfinished(db: &SqlitePool) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT started_at FROM runs WHERE stopped_at IS NULL AND id = (SELECT max(id) FROM runs)")
-        .fetch_optional(db)
-        .await
+    sqlx::query_scalar(
+        "SELECT started_at FROM runs WHERE stopped_at IS NULL AND id = (SELECT max(id) FROM runs)",
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Notes that the run ended, and with how many clocks.
@@ -45,12 +47,14 @@ async fn unfinished(db: &SqlitePool) -> sqlx::Result<Option<String>> {
 /// Not the teardown of `run`, which would come after the copy: the copy is to hold this row.
 #[on_shutdown]
 pub async fn record_stop(db: Dep<db>, run: Dep<run>) -> sqlx::Result<()> {
-    sqlx::query("UPDATE runs SET stopped_at = ?, clocks = (SELECT count(*) FROM clocks) WHERE id = ?")
-        .bind(Timestamp::now().to_string())
-        .bind(run.0)
-        .execute(&*db)
-        .await
-        .map(drop)
+    sqlx::query(
+        "UPDATE runs SET stopped_at = ?, clocks = (SELECT count(*) FROM clocks) WHERE id = ?",
+    )
+    .bind(Timestamp::now().to_string())
+    .bind(run.0)
+    .execute(&*db)
+    .await
+    .map(drop)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +67,8 @@ pub enum BackupError {
 
 /// Leaves a copy of the database where `WORLDCLOCK_BACKUP` says.
 ///
-/// `order = 10`: behind every shutdown hook that still writes, whichever module it is in. `after = [run]`: a start that
-/// failed must not replace a good copy.
+/// `order = 10`: behind every shutdown hook that still writes, whichever module it is in.
+/// `after = [run]`: a start that failed must not replace a good copy.
 #[on_shutdown(order = 10, after = [run], timeout = "10s")]
 pub async fn backup(db: Dep<db>, config: Dep<config>) -> Result<(), BackupError> {
     let Some(target) = &config.backup else {
@@ -74,7 +78,9 @@ pub async fn backup(db: Dep<db>, config: Dep<config>) -> Result<(), BackupError>
     let unfinished = target.with_added_extension("new");
     let replace_failed = |error| BackupError::Replace(target.clone(), error);
     match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(replace_failed(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(replace_failed(error));
+        }
         _ => {}
     }
     sqlx::query("VACUUM INTO ?").bind(unfinished.to_string_lossy()).execute(&*db).await?;
@@ -108,7 +114,8 @@ mod tests {
             run(Dep::new(db.clone())).await.unwrap();
             backup(Dep::new(db.clone()), Dep::new(settings.clone())).await.unwrap();
             let copy = SqlitePool::connect(&format!("sqlite:{}", copy.display())).await.unwrap();
-            let copied: i64 = sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&copy).await.unwrap();
+            let copied: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&copy).await.unwrap();
             assert_eq!(copied, runs);
             copy.close().await;
         }

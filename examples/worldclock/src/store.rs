@@ -33,8 +33,8 @@ pub enum CloseError {
 
 /// Opens the database, and makes it on the first run.
 ///
-/// Readers never wait for a writer (write-ahead log), and a write is on the disk before the request is answered
-/// (`FULL`), so that a 201 outlives a crash and a power cut.
+/// Readers never wait for a writer (write-ahead log), and a write is on the disk before the request
+/// is answered (`FULL`), so that a 201 outlives a crash and a power cut.
 #[on_startup(timeout = "30s")]
 pub async fn db(config: Dep<config>) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()
@@ -47,8 +47,9 @@ pub async fn db(config: Dep<config>) -> Result<SqlitePool, OpenError> {
         .max_connections(8)
         .acquire_timeout(PATIENCE)
         // SQLite rolls some transactions back by itself, as when the disk is full
-        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction). The library doesn't hear of
-        // it, its own rollback fails, and the connection would go on as if within a transaction.
+        // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
+        // The library doesn't hear of it, its own rollback fails, and the connection would go on as
+        // if within a transaction.
         .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
         .connect_with(options)
         .await
@@ -61,7 +62,8 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
     sqlx::migrate!().run(&*db).await
 }
 
-/// Moves the write-ahead log into the database and closes it: what is left is one file that can be copied.
+/// Moves the write-ahead log into the database and closes it: what is left is one file that can be
+/// copied.
 ///
 /// As the teardown of `db` it runs once everything that uses the database has ended.
 #[on_shutdown(of = db, timeout = "5s")]
@@ -107,7 +109,8 @@ pub mod tests {
 
         let pool = db(Dep::new(settings(folder.path()))).await.unwrap();
         migrations(Dep::new(pool.clone())).await.unwrap();
-        let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&pool).await.unwrap();
+        let runs: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&pool).await.unwrap();
         assert_eq!(runs, 1);
     }
 
@@ -117,7 +120,8 @@ pub mod tests {
         add_run(&pool).await.unwrap();
         assert!(folder.path().join("test.db-wal").exists());
         close_db(Dep::new(pool.clone())).await.unwrap();
-        let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["test.db"]);
         assert!(matches!(add_run(&pool).await, Err(sqlx::Error::PoolClosed)));
     }
@@ -140,7 +144,8 @@ pub mod tests {
     async fn refuses_what_is_no_database() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path());
-        std::fs::write(&settings.database, "Dear diary, this is no database. ".repeat(100)).unwrap();
+        std::fs::write(&settings.database, "Dear diary, this is no database. ".repeat(100))
+            .unwrap();
         let error = db(Dep::new(settings.clone())).await.unwrap_err();
         assert!(error.to_string().contains("test.db; WORLDCLOCK_DB must name"), "{error}");
         settings.database = folder.path().into();

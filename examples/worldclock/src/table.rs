@@ -1,4 +1,5 @@
-//! The zone table: a CSV file with a row for each time zone, every value checked before anything is imported.
+//! The zone table: a CSV file with a row for each time zone, every value checked before anything is
+//! imported.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -67,7 +68,8 @@ fn read(file: &str, source: impl Read, countries: &Countries) -> Result<Vec<Row>
         return Err(wrong((Place::of(1, None), problem)));
     }
     let mut check = Check { countries, lines: HashMap::new() };
-    let rows = table.into_records().map(|record| check.row(&record.map_err(|error| explain(&error))?));
+    let rows =
+        table.into_records().map(|record| check.row(&record.map_err(|error| explain(&error))?));
     let rows: Vec<Row> = rows.collect::<Result<_, _>>().map_err(wrong)?;
     if rows.is_empty() {
         return Err(wrong((Place::of(1, None), "no rows follow the first one".to_owned())));
@@ -95,7 +97,9 @@ impl Check<'_> {
         if let Some(first) = self.lines.insert(row.zone.clone(), line) {
             return wrong("zone", format!("`{}` is in line {first} too", row.zone));
         }
-        if let Some(code) = row.countries.split(' ').find(|code| self.countries.name(code).is_none()) {
+        if let Some(code) =
+            row.countries.split(' ').find(|code| self.countries.name(code).is_none())
+        {
             return wrong("countries", format!("`{code}` is no ISO 3166 country code"));
         }
         if !(-90.0..=90.0).contains(&row.latitude) {

@@ -1,6 +1,8 @@
-//! The service as a whole, inside a test: what starts, what is undone when something fails, what is left on the disk.
+//! The service as a whole, inside a test: what starts, what is undone when something fails, what is
+//! left on the disk.
 //!
-//! On paused time, but for the database, which is a real one in a folder of its own: while its hooks run time stands still.
+//! On paused time, but for the database, which is a real one in a folder of its own: while its
+//! hooks run time stands still.
 
 mod upload_test;
 
@@ -10,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::test::{TestRequest, read_body_json};
-use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io};
+use lifecycle_runtime::testing::{
+    Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io,
+};
 use lifecycle_runtime::{Hook, HookMeta, Outcome, State};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
@@ -40,7 +44,11 @@ fn worldclock(folder: &Path) -> TestAppBuilder {
 
 /// With a zone table of one row: the shipped one takes its time.
 fn in_folder(folder: &Path) -> Config {
-    Config { database: folder.join("test.db"), zones: Some(folder.join("zones.csv")), backup: Some(copy_in(folder)) }
+    Config {
+        database: folder.join("test.db"),
+        zones: Some(folder.join("zones.csv")),
+        backup: Some(copy_in(folder)),
+    }
 }
 
 fn folder() -> TempDir {
@@ -57,8 +65,11 @@ fn copy_in(folder: &Path) -> PathBuf {
 /// How many runs a database knows of, and how many of them ended.
 async fn runs(database: &Path) -> (i64, i64) {
     real_io(async {
-        let pool = SqlitePool::connect(&format!("sqlite:{}", database.display())).await.expect("a database");
-        let runs = sqlx::query_as("SELECT count(*), count(stopped_at) FROM runs").fetch_one(&pool).await;
+        let pool = SqlitePool::connect(&format!("sqlite:{}", database.display()))
+            .await
+            .expect("a database");
+        let runs =
+            sqlx::query_as("SELECT count(*), count(stopped_at) FROM runs").fetch_one(&pool).await;
         pool.close().await;
         runs.expect("a table of runs")
     })
@@ -76,20 +87,30 @@ async fn it_starts_answers_and_leaves_a_whole_database_and_a_copy() {
     let folder = folder();
     let app = worldclock(folder.path()).start().await;
     assert_eq!(get(&app, "/zones/America/Lima").await["name"], "America/Lima");
-    let new = TestRequest::post().uri("/clocks").set_json(json!({ "label": "Ana", "zone": "America/Lima" }));
+    let new = TestRequest::post()
+        .uri("/clocks")
+        .set_json(json!({ "label": "Ana", "zone": "America/Lima" }));
     assert_eq!(real_io(app.request(new)).await.status(), 201);
     assert_eq!(get(&app, "/clocks").await.as_array().map(Vec::len), Some(1));
 
     let report = app.stop().await;
     report.assert_clean();
-    report.assert_order(&[config::META, db::META, migrations::META, import_zones::META, zones::META, run::META]);
+    report.assert_order(&[
+        config::META,
+        db::META,
+        migrations::META,
+        import_zones::META,
+        zones::META,
+        run::META,
+    ]);
     report.assert_order(&[record_stop::META, backup::META, close_db::META]);
     report.assert_overlapped::<zone_table, db>();
     assert_eq!(runs(&folder.path().join("test.db")).await, (1, 1));
     assert_eq!(runs(&copy_in(folder.path())).await, (1, 1), "the copy holds the end of the run");
 }
 
-/// The hooks of the start, each with how long it may hang: its own timeout, or that of the whole start.
+/// The hooks of the start, each with how long it may hang: its own timeout, or that of the whole
+/// start.
 const STARTS: [(&HookMeta, u64); 8] = [
     (config::META, 60),
     (countries::META, 60),
@@ -102,7 +123,8 @@ const STARTS: [(&HookMeta, u64); 8] = [
 ];
 
 /// The hooks of the stop, each with its own timeout, or the grace period of the whole stop.
-const STOPS: [(&HookMeta, u64); 3] = [(record_stop::META, 25), (backup::META, 10), (close_db::META, 5)];
+const STOPS: [(&HookMeta, u64); 3] =
+    [(record_stop::META, 25), (backup::META, 10), (close_db::META, 5)];
 
 #[test]
 fn no_hook_is_missing_here() {
@@ -123,7 +145,10 @@ async fn a_start_that_fails(fault: fn() -> Fault, how: &str) {
         let report = worldclock(folder.path()).inject_into(hook, fault()).run().await;
         report.assert_exit_code(1);
         let outcome = report.outcome(hook).expect("it ran").to_string();
-        assert!(outcome.starts_with(how) && report.start_took <= Duration::from_secs(limit), "{report}");
+        assert!(
+            outcome.starts_with(how) && report.start_took <= Duration::from_secs(limit),
+            "{report}"
+        );
         assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{report}");
         report.assert_not_run::<record_stop>().assert_not_run::<backup>();
         assert_eq!(fs::read_to_string(copy_in(folder.path())).expect("the copy"), "the last copy");
@@ -174,9 +199,15 @@ async fn nor_does_one_that_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_at_any_point_of_the_start_leaves_a_database_that_the_next_run_takes() {
     let folder = folder();
-    for moment in STARTS.iter().flat_map(|(hook, _)| [Moment::begin_of(hook), Moment::end_of(hook)]) {
-        let report = worldclock(folder.path()).signal_at(moment.clone(), Signal::SIGTERM).run().await;
-        assert_eq!(report.ran(close_db::META), has_started(&report, db::META), "{moment}\n\n{report}");
+    for moment in STARTS.iter().flat_map(|(hook, _)| [Moment::begin_of(hook), Moment::end_of(hook)])
+    {
+        let report =
+            worldclock(folder.path()).signal_at(moment.clone(), Signal::SIGTERM).run().await;
+        assert_eq!(
+            report.ran(close_db::META),
+            has_started(&report, db::META),
+            "{moment}\n\n{report}"
+        );
         assert_eq!(report.failures().count(), 0, "{moment}\n\n{report}");
     }
     worldclock(folder.path()).run().await.assert_clean();
@@ -186,7 +217,10 @@ async fn a_signal_at_any_point_of_the_start_leaves_a_database_that_the_next_run_
 async fn a_slow_disk_is_waited_for_within_the_time_of_each_hook() {
     let folder = folder();
     let slow = Duration::from_secs(4);
-    let builder = worldclock(folder.path()).delay::<record_stop>(slow).delay::<backup>(slow).delay::<close_db>(slow);
+    let builder = worldclock(folder.path())
+        .delay::<record_stop>(slow)
+        .delay::<backup>(slow)
+        .delay::<close_db>(slow);
     let report = builder.run().await;
     report.assert_clean().assert_stops_within(Duration::from_secs(12));
 }
@@ -194,7 +228,10 @@ async fn a_slow_disk_is_waited_for_within_the_time_of_each_hook() {
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_still_records_the_stop_and_closes_the_database() {
     let folder = folder();
-    let app = worldclock(folder.path()).signal_at(Moment::state(State::Draining), Signal::SIGINT).start().await;
+    let app = worldclock(folder.path())
+        .signal_at(Moment::state(State::Draining), Signal::SIGINT)
+        .start()
+        .await;
     app.signal(Signal::SIGINT);
     let report = app.end().await;
     report.assert_clean().assert_ran_once::<record_stop>().assert_ran_once::<close_db>();
@@ -203,7 +240,8 @@ async fn a_second_signal_still_records_the_stop_and_closes_the_database() {
 
 #[tokio::test(start_paused = true)]
 async fn one_hook_and_what_it_needs_runs_alone() {
-    let report = TestApp::of(service()).only::<zone_table>().replace::<config>(unused()).run().await;
+    let report =
+        TestApp::of(service()).only::<zone_table>().replace::<config>(unused()).run().await;
     report.assert_clean().assert_ran_once::<zone_table>().assert_ran_once::<countries>();
     report.assert_not_run::<db>().assert_not_run::<backup>();
 }

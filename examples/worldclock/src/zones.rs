@@ -11,7 +11,8 @@ use crate::countries::{Countries, countries};
 use crate::store::{db, migrations};
 use crate::table::{Row, zone_table};
 
-/// Brings the zone table into the database: all of it or, if the process is stopped meanwhile, nothing.
+/// Brings the zone table into the database: all of it or, if the process is stopped meanwhile,
+/// nothing.
 ///
 /// A zone that has left the table stays, as there may be clocks that show it.
 #[on_startup(after = [migrations])]
@@ -59,11 +60,14 @@ pub struct LocalTime {
     abbreviation: String,
 }
 
-/// Loads every zone with its rules, so that telling the time asks neither the database nor the disk.
+/// Loads every zone with its rules, so that telling the time asks neither the database nor the
+/// disk.
 #[on_startup(after = [import_zones])]
 pub async fn zones(db: Dep<db>, countries: Dep<countries>) -> Result<Zones, ZonesError> {
     let rows: Vec<(String, String, f64, f64, String)> =
-        sqlx::query_as("SELECT name, countries, latitude, longitude, comments FROM zones").fetch_all(&*db).await?;
+        sqlx::query_as("SELECT name, countries, latitude, longitude, comments FROM zones")
+            .fetch_all(&*db)
+            .await?;
     let zones = rows.into_iter().map(|(name, codes, latitude, longitude, comments)| {
         let rules = TimeZoneDatabase::bundled().get(&name)?;
         let countries = named(&codes, &countries);
@@ -82,7 +86,10 @@ pub enum ZonesError {
 
 /// A code that has no name stands for itself: countries come and go.
 fn named(codes: &str, countries: &Countries) -> BTreeMap<String, String> {
-    codes.split(' ').map(|code| (code.to_owned(), countries.name(code).unwrap_or(code).to_owned())).collect()
+    codes
+        .split(' ')
+        .map(|code| (code.to_owned(), countries.name(code).unwrap_or(code).to_owned()))
+        .collect()
 }
 
 impl Zones {
@@ -102,7 +109,11 @@ impl Zones {
             let city = name.rsplit('/').next().unwrap_or(&name);
             strsim::jaro_winkler(&text, &name).max(strsim::jaro_winkler(&text, city))
         };
-        let scored = self.0.keys().map(|name| (name, likeness(name))).filter(|(_, likeness)| *likeness > 0.8);
+        let scored = self
+            .0
+            .keys()
+            .map(|name| (name, likeness(name)))
+            .filter(|(_, likeness)| *likeness > 0.8);
         scored.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(name, _)| name.clone())
     }
 }
@@ -152,12 +163,16 @@ pub mod tests {
         let (_folder, pool) = migrated().await;
         let zones = imported(&pool).await;
         let time = |zone, instant: &str| {
-            let LocalTime { local_time, abbreviation } = zones.get(zone).unwrap().time_at(instant.parse().unwrap());
+            let LocalTime { local_time, abbreviation } =
+                zones.get(zone).unwrap().time_at(instant.parse().unwrap());
             format!("{local_time} {abbreviation}")
         };
         assert_eq!(time("Europe/Zurich", "2026-07-01T12:00:00Z"), "2026-07-01T14:00:00+02:00 CEST");
         assert_eq!(time("Europe/Zurich", "2026-12-01T12:00:00Z"), "2026-12-01T13:00:00+01:00 CET");
-        assert_eq!(time("Asia/Kathmandu", "2026-12-01T23:30:00Z"), "2026-12-02T05:15:00+05:45 +0545");
+        assert_eq!(
+            time("Asia/Kathmandu", "2026-12-01T23:30:00Z"),
+            "2026-12-02T05:15:00+05:45 +0545"
+        );
     }
 
     #[actix_web::test]

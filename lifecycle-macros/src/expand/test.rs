@@ -1,6 +1,8 @@
-//! The test that is written around a function. It can't fail. What it calls is in the runtime's `testing`.
+//! The test that is written around a function. It can't fail. What it calls is in the runtime's
+//! `testing`.
 //!
-//! Each token carries the place of what it was made from, as errors of the compiler and panics of the runtime point there.
+//! Each token carries the place of what it was made from, as errors of the compiler and panics of
+//! the runtime point there.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,8 +12,8 @@ use syn::spanned::Spanned;
 use crate::args::Args;
 use crate::signature::Function;
 
-/// A plain test of the function's name, which runs the function: that stands within it, under its own name, as it was
-/// written. What stands on the function stands on the test.
+/// A plain test of the function's name, which runs the function: that stands within it, under its
+/// own name, as it was written. What stands on the function stands on the test.
 pub fn test(args: &Args, function: &Function) -> TokenStream {
     let Function { attributes, visibility, signature, body, .. } = function;
     let (name, runtime) = (&signature.ident, &args.runtime);
@@ -20,7 +22,8 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
         ReturnType::Type(_, output) => output.to_token_stream(),
     };
     let is_paused = args.start_paused.unwrap_or(true);
-    // The lints are about hooks' arguments, which come by value, and about what an `async fn` need not be.
+    // The lints are about hooks' arguments, which come by value, and about what an `async fn` need
+    // not be.
     let inner = quote! {
         #[allow(clippy::needless_pass_by_value, clippy::unused_async)]
         #signature #body

@@ -12,7 +12,9 @@ fn durations() {
     for line in table.lines().filter(|line| line.starts_with('"')) {
         let (text, expected) = line[1..].rsplit_once("\" ").expect("a text and what comes of it");
         match (duration::parse(text, "so"), expected.split_at(2)) {
-            (Err(message), ("= ", "0")) => assert_eq!(message, "the duration is zero: so", "{line}"),
+            (Err(message), ("= ", "0")) => {
+                assert_eq!(message, "the duration is zero: so", "{line}");
+            }
             (Ok(millis), ("= ", expected)) => assert_eq!(millis.to_string(), expected, "{line}"),
             (Err(message), ("! ", part)) => assert!(message.contains(part), "{line}: {message}"),
             (got, _) => panic!("{line}: {got:?}"),
@@ -30,7 +32,8 @@ fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
         return Err(super::errors(errors.tokens().collect()));
     }
     let paths = |paths: &[syn::Path]| {
-        let paths: Vec<_> = paths.iter().map(|path| quote::quote!(#path).to_string().replace(' ', "")).collect();
+        let paths: Vec<_> =
+            paths.iter().map(|path| quote::quote!(#path).to_string().replace(' ', "")).collect();
         paths.join(" ")
     };
     let of: Vec<_> = args.of.into_iter().collect();
@@ -38,7 +41,12 @@ fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     let runtime = args.runtime.to_string().replace(' ', "");
     let order = number(args.order.map(u64::from));
     let timeout = number(args.timeout.map(|timeout| timeout.value));
-    Ok(format!("{order}|{timeout}|{}|{}|{}|{runtime}", paths(&args.after), paths(&args.before), paths(&of)))
+    Ok(format!(
+        "{order}|{timeout}|{}|{}|{}|{runtime}",
+        paths(&args.after),
+        paths(&args.before),
+        paths(&of)
+    ))
 }
 
 #[test]
@@ -53,17 +61,28 @@ fn what_is_right_is_understood() {
         ("timeout = r\"5s\"", "|5000||||::lifecycle_runtime"),
         ("after = []", "|||||::lifecycle_runtime"),
         ("after = [a]", "||a|||::lifecycle_runtime"),
-        ("after = [a, crate::b::c, super::d, ::e::f,]", "||a crate::b::c super::d ::e::f|||::lifecycle_runtime"),
-        ("after = [r#type], before = [self::r#match]", "||r#type|self::r#match||::lifecycle_runtime"),
+        (
+            "after = [a, crate::b::c, super::d, ::e::f,]",
+            "||a crate::b::c super::d ::e::f|||::lifecycle_runtime",
+        ),
+        (
+            "after = [r#type], before = [self::r#match]",
+            "||r#type|self::r#match||::lifecycle_runtime",
+        ),
         ("of = crate::db", "||||crate::db|::lifecycle_runtime"),
         ("crate = lc", "|||||lc"),
         ("crate = ::a::lc, order = 2", "2|||||::a::lc"),
-        ("timeout = \"5s\", of = db, crate = lc, before = [b], after = [a], order = 3", "3|5000|a|b|db|lc"),
+        (
+            "timeout = \"5s\", of = db, crate = lc, before = [b], after = [a], order = 3",
+            "3|5000|a|b|db|lc",
+        ),
     ];
     for (text, expected) in cases {
         match understood(Kind::Shutdown, text) {
             Ok(args) => assert_eq!(args, expected, "{text:?}"),
-            Err(errors) => assert!(errors.len() == 1 && errors[0].contains(expected), "{text:?}: {errors:?}"),
+            Err(errors) => {
+                assert!(errors.len() == 1 && errors[0].contains(expected), "{text:?}: {errors:?}");
+            }
         }
     }
 }
@@ -74,7 +93,12 @@ fn every_mistake_is_named() {
         ("odrer = 1", &["unknown key `odrer`, did you mean `order`?"]),
         ("orders = 1", &["did you mean `order`?"]),
         ("timout", &["did you mean `timeout`?"]),
-        ("afterwards = []", &["unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, `crate`"]),
+        (
+            "afterwards = []",
+            &[
+                "unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, `crate`",
+            ],
+        ),
         ("before = [a]", &["`before` is a key of `#[on_shutdown]`"]),
         ("r#order = 1", &["unknown key"]),
         ("order", &["`order` needs a value: a whole number: `order = 10`"]),
@@ -95,12 +119,18 @@ fn every_mistake_is_named() {
         ("after = (a)", &["expected a list of hooks"]),
         ("1, 2", &["expected a key"]),
         ("timeout = 5", &["expected a duration in quotes"]),
-        ("timeout = \"5\", order = x, after = 1, what", &["not a duration", "whole number", "list", "unknown key"]),
+        (
+            "timeout = \"5\", order = x, after = 1, what",
+            &["not a duration", "whole number", "list", "unknown key"],
+        ),
         ("crate = \"lc\"", &["expected the path of the runtime crate"]),
     ];
     for (text, expected) in cases {
         let errors = understood(Kind::Startup, text).expect_err(text);
-        assert!(errors.iter().zip(expected).all(|(error, part)| error.contains(part)), "{text:?}: {errors:?}");
+        assert!(
+            errors.iter().zip(expected).all(|(error, part)| error.contains(part)),
+            "{text:?}: {errors:?}"
+        );
         // The same text twice is one.
         assert_eq!(errors.len(), expected.len(), "{text:?}: {errors:?}");
     }
@@ -121,9 +151,21 @@ fn each_attribute_takes_its_own_keys() {
             "`of` is a key of `#[on_shutdown]`; `#[on_drain]` takes `order`, `after`, `timeout`, `crate`",
         ),
         (Kind::Drain, "timout = \"1s\"", "did you mean `timeout`? `#[on_drain]` takes"),
-        (Kind::Service, "timeout = \"1s\"", "unknown key `timeout`, did you mean `stop_timeout`? `#[service]` takes"),
-        (Kind::Service, "order = 1", "`order` is a key of `#[on_startup]`; `#[service]` takes `after`, `restart`,"),
-        (Kind::HealthCheck, "restart = \"never\"", "`restart` is a key of `#[service]`; `#[health_check]` takes"),
+        (
+            Kind::Service,
+            "timeout = \"1s\"",
+            "unknown key `timeout`, did you mean `stop_timeout`? `#[service]` takes",
+        ),
+        (
+            Kind::Service,
+            "order = 1",
+            "`order` is a key of `#[on_startup]`; `#[service]` takes `after`, `restart`,",
+        ),
+        (
+            Kind::HealthCheck,
+            "restart = \"never\"",
+            "`restart` is a key of `#[service]`; `#[health_check]` takes",
+        ),
         (
             Kind::Signal,
             "SIGHUP, order = 1",
@@ -146,8 +188,15 @@ fn each_attribute_takes_its_own_keys() {
 fn mistakes_of_the_attribute_and_of_the_function_are_all_named() {
     let item = "unsafe fn db<T>(self, name: &str) -> impl Sized {}";
     let errors = errors(expand(Kind::Startup, "order = -1, of = x", item));
-    let parts =
-        ["negative", "a key of `#[on_shutdown]`", "`self`", "`unsafe`", "type parameters", "by value", "`impl Trait`"];
+    let parts = [
+        "negative",
+        "a key of `#[on_shutdown]`",
+        "`self`",
+        "`unsafe`",
+        "type parameters",
+        "by value",
+        "`impl Trait`",
+    ];
     assert_eq!(errors.len(), parts.len(), "{errors:?}");
     assert!(errors.iter().zip(parts).all(|(error, part)| error.contains(part)), "{errors:?}");
 }
@@ -170,8 +219,10 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
         "SIGSEGV",
         "SIG",
     ];
-    let items =
-        ["struct A;", "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}"];
+    let items = [
+        "struct A;",
+        "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}",
+    ];
     for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
         let hooks = Kind::ALL.into_iter().flat_map(|kind| errors(expand(kind, args, item)));
         for error in hooks.chain(errors(expand_test(args, item))) {
@@ -187,18 +238,46 @@ fn a_test_takes_keys_of_its_own() {
     let is_async = "a test under `#[lifecycle_runtime::test]` is an `async fn`";
     let cases: [(&str, &str, &[&str]); 13] = [
         ("", "async fn a() {}", &[]),
-        ("setup = b::c, start_paused = true, crate = lc", "async fn a(b: B) -> Result<(), E> {}", &[]),
-        ("order = 1", "async fn a() {}", &["`order` is a key of `#[on_startup]`; `#[lifecycle_runtime::test]` takes"]),
-        ("start_pause = true", "async fn a() {}", &["unknown key `start_pause`, did you mean `start_paused`?"]),
+        (
+            "setup = b::c, start_paused = true, crate = lc",
+            "async fn a(b: B) -> Result<(), E> {}",
+            &[],
+        ),
+        (
+            "order = 1",
+            "async fn a() {}",
+            &["`order` is a key of `#[on_startup]`; `#[lifecycle_runtime::test]` takes"],
+        ),
+        (
+            "start_pause = true",
+            "async fn a() {}",
+            &["unknown key `start_pause`, did you mean `start_paused`?"],
+        ),
         ("setup = a, setup = b", "async fn a() {}", &["`setup` is given twice"]),
         ("setup", "async fn a() {}", &["`setup` needs a value: the path of a function"]),
-        ("setup = \"b\"", "async fn a() {}", &["expected the path of a function that returns a `TestAppBuilder`"]),
+        (
+            "setup = \"b\"",
+            "async fn a() {}",
+            &["expected the path of a function that returns a `TestAppBuilder`"],
+        ),
         ("setup = b()", "async fn a() {}", &["unexpected after the value of `setup`"]),
-        ("start_paused = 1", "async fn a() {}", &["expected `start_paused = true` or `start_paused = false`"]),
+        (
+            "start_paused = 1",
+            "async fn a() {}",
+            &["expected `start_paused = true` or `start_paused = false`"],
+        ),
         ("", "fn a() {}", &[is_async]),
         ("", "async fn a() -> ! {}", &["a test returns `()` or a `Result`"]),
-        ("", "#[tokio::test] async fn a() {}", &["`#[lifecycle_runtime::test]` makes a test already"]),
-        ("x = 1", "fn a<T>(&self) {}", &["unknown key `x`", "a test is a free", "a test can't have type", is_async]),
+        (
+            "",
+            "#[tokio::test] async fn a() {}",
+            &["`#[lifecycle_runtime::test]` makes a test already"],
+        ),
+        (
+            "x = 1",
+            "fn a<T>(&self) {}",
+            &["unknown key `x`", "a test is a free", "a test can't have type", is_async],
+        ),
     ];
     for (args, item, expected) in cases {
         let errors = errors(expand_test(args, item));
@@ -208,13 +287,25 @@ fn a_test_takes_keys_of_its_own() {
         }
     }
     let hook = errors(expand(Kind::Startup, "setup = a", "#[test] async fn b() {}"));
-    assert!(hook[0].starts_with("a function is one hook, and this one is under `#[on_startup]` already"), "{hook:?}");
-    assert!(hook[1].starts_with("`setup` is a key of `#[lifecycle_runtime::test]`; `#[on_startup]` takes"), "{hook:?}");
+    assert!(
+        hook[0]
+            .starts_with("a function is one hook, and this one is under `#[on_startup]` already"),
+        "{hook:?}"
+    );
+    assert!(
+        hook[1]
+            .starts_with("`setup` is a key of `#[lifecycle_runtime::test]`; `#[on_startup]` takes"),
+        "{hook:?}"
+    );
 }
 
 #[test]
 fn a_key_of_another_attribute_is_one_mistake_whose_message_lists_the_own_keys() {
-    let all: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| kind.syntax().keys).chain(Syntax::TEST.keys).collect();
+    let all: Vec<_> = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| kind.syntax().keys)
+        .chain(Syntax::TEST.keys)
+        .collect();
     for kind in Kind::ALL {
         let Syntax { attribute, keys: own, takes_signal, .. } = kind.syntax();
         let signal = if takes_signal { "SIGHUP, " } else { "" };
@@ -223,7 +314,10 @@ fn a_key_of_another_attribute_is_one_mistake_whose_message_lists_the_own_keys() 
             let text = format!("{signal}{} = ?", key.name());
             let errors = understood(kind, &text).expect_err(&text);
             assert_eq!(errors.len(), 1, "#[{attribute}({text})]: {errors:?}");
-            assert!(errors[0].contains(&format!("`#[{attribute}]` takes ")), "#[{attribute}({text})]: {errors:?}");
+            assert!(
+                errors[0].contains(&format!("`#[{attribute}]` takes ")),
+                "#[{attribute}({text})]: {errors:?}"
+            );
             let listed = own.iter().all(|own| errors[0].contains(&format!("`{}`", own.name())));
             assert!(listed, "#[{attribute}({text})]: {errors:?}");
         }

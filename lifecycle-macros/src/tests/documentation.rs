@@ -1,4 +1,5 @@
-//! What the README and the documentation of the attributes say of their keys is what the attributes take.
+//! What the README and the documentation of the attributes say of their keys is what the attributes
+//! take.
 
 use std::fs;
 
@@ -32,10 +33,14 @@ fn names(kind: Kind) -> Vec<&'static str> {
 /// The row of a key in the README's second table: the key with a value, and what it means.
 fn row_of(readme: &str, key: Key) -> (String, String) {
     let rows = rows(readme);
-    let is_it =
-        |row: &&Vec<&str>| code(row[0]).first().is_some_and(|code| code.split(" = ").next() == Some(key.name()));
-    let found: Vec<_> =
-        rows.iter().filter(|row| code(row[0])[..].len() == 1 && row[0].contains(" = ")).filter(is_it).collect();
+    let is_it = |row: &&Vec<&str>| {
+        code(row[0]).first().is_some_and(|code| code.split(" = ").next() == Some(key.name()))
+    };
+    let found: Vec<_> = rows
+        .iter()
+        .filter(|row| code(row[0])[..].len() == 1 && row[0].contains(" = "))
+        .filter(is_it)
+        .collect();
     let [row] = &found[..] else { panic!("{} rows for `{}`", found.len(), key.name()) };
     (code(row[0])[0].to_owned(), row[1].to_owned())
 }
@@ -45,7 +50,10 @@ fn the_readme_lists_the_keys_of_every_attribute() {
     let readme = read("../README.md");
     let rows = rows(&readme);
     for kind in Kind::ALL {
-        let begins = [format!("`#[{}]`", kind.syntax().attribute), format!("`#[{}(", kind.syntax().attribute)];
+        let begins = [
+            format!("`#[{}]`", kind.syntax().attribute),
+            format!("`#[{}(", kind.syntax().attribute),
+        ];
         let row = rows.iter().find(|row| begins.iter().any(|begin| row[0].starts_with(begin)));
         let row = row.unwrap_or_else(|| panic!("no row for {begins:?}"));
         let (mut listed, mut taken) = (code(row[2]), names(kind));
@@ -65,9 +73,17 @@ fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
             let (example, meaning) = row_of(&readme, key);
             let signal = if kind.syntax().takes_signal { "SIGHUP, " } else { "" };
             // Without it some others mean nothing.
-            let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) { ", restart = \"always\"" } else { "" };
+            let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) {
+                ", restart = \"always\""
+            } else {
+                ""
+            };
             // A check is over before the next begins.
-            let interval = if kind == Kind::HealthCheck && key == Key::Timeout { ", interval = \"5m\"" } else { "" };
+            let interval = if kind == Kind::HealthCheck && key == Key::Timeout {
+                ", interval = \"5m\""
+            } else {
+                ""
+            };
             let text = format!("{signal}{example}{restart}{interval}");
             let mut errors = Errors::default();
             let args = Args::parse(&kind.syntax(), super::parse(&text), &mut errors);
@@ -75,10 +91,16 @@ fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
             let errors = super::errors(errors.tokens().collect());
             assert!(errors.is_empty(), "{text}: {errors:?}");
             if let Key::Restart | Key::OnExit | Key::CheckKind = key {
-                let written = code(&example).into_iter().chain(code(&meaning)).collect::<Vec<_>>().join(" ") + &example;
+                let written =
+                    code(&example).into_iter().chain(code(&meaning)).collect::<Vec<_>>().join(" ")
+                        + &example;
                 let words = form(key);
                 for word in words.split('"').skip(1).step_by(2) {
-                    assert!(written.contains(&format!("\"{word}\"")), "`{}` knows {word}: {meaning}", key.name());
+                    assert!(
+                        written.contains(&format!("\"{word}\"")),
+                        "`{}` knows {word}: {meaning}",
+                        key.name()
+                    );
                 }
             }
         }
@@ -89,25 +111,38 @@ fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
 fn the_documentation_of_each_attribute_lists_its_keys() {
     let source = read("src/lib.rs");
     let mut from = 0;
-    for kind in
-        [Kind::Startup, Kind::Ready, Kind::Drain, Kind::Shutdown, Kind::Service, Kind::HealthCheck, Kind::Signal]
-    {
-        let end = source.find(&format!("pub fn {}(", kind.syntax().attribute)).expect("an attribute");
+    for kind in [
+        Kind::Startup,
+        Kind::Ready,
+        Kind::Drain,
+        Kind::Shutdown,
+        Kind::Service,
+        Kind::HealthCheck,
+        Kind::Signal,
+    ] {
+        let end =
+            source.find(&format!("pub fn {}(", kind.syntax().attribute)).expect("an attribute");
         let documentation = &source[from..end];
         from = end;
-        let listed: Vec<_> =
-            rows(documentation).iter().filter_map(|row| row[0].strip_prefix('`')?.split(" = ").next()).collect();
+        let listed: Vec<_> = rows(documentation)
+            .iter()
+            .filter_map(|row| row[0].strip_prefix('`')?.split(" = ").next())
+            .collect();
         let (mut listed, mut taken) = (listed, names(kind));
         listed.sort_unstable();
         taken.sort_unstable();
         assert_eq!(listed, taken, "{}", kind.syntax().attribute);
         if kind.syntax().takes_signal {
             let listed = code(documentation).into_iter().filter(|word| signal::is_name(word));
-            let (free, others): (Vec<_>, Vec<_>) = listed.partition(|name| signal::parse(name).is_ok());
+            let (free, others): (Vec<_>, Vec<_>) =
+                listed.partition(|name| signal::parse(name).is_ok());
             for name in signal::FREE {
                 assert!(free.contains(&name), "{name} is not listed");
             }
-            assert!(others.iter().all(|name| ["SIGTERM", "SIGINT", "SIGQUIT"].contains(name)), "{others:?}");
+            assert!(
+                others.iter().all(|name| ["SIGTERM", "SIGINT", "SIGQUIT"].contains(name)),
+                "{others:?}"
+            );
         }
     }
 }

@@ -33,8 +33,7 @@ fn sync_with_arguments() {
 
 #[test]
 fn all_keys() {
-    let args =
-        "of = db, order = 2, after = [flush, super::mail], before = [bye], timeout = \"1m30s\", crate = crate::lc";
+    let args = "of = db, order = 2, after = [flush, super::mail], before = [bye], timeout = \"1m30s\", crate = crate::lc";
     insta::assert_snapshot!(pretty(
         Kind::Shutdown,
         args,
@@ -44,14 +43,25 @@ fn all_keys() {
 
 #[test]
 fn teardown() {
-    insta::assert_snapshot!(pretty(Kind::Shutdown, "of = db", "async fn close_db(db: Dep<db>) { db.close().await }"));
+    insta::assert_snapshot!(pretty(
+        Kind::Shutdown,
+        "of = db",
+        "async fn close_db(db: Dep<db>) { db.close().await }"
+    ));
 }
 
 #[test]
 fn ready_and_drain() {
-    let ready =
-        pretty(Kind::Ready, "after = [db], timeout = \"5s\"", "async fn announce() -> io::Result<()> { call().await }");
-    let drain = pretty(Kind::Drain, "order = 1", "fn withdraw(db: Dep<db>, handle: StopHandle) { db.withdraw() }");
+    let ready = pretty(
+        Kind::Ready,
+        "after = [db], timeout = \"5s\"",
+        "async fn announce() -> io::Result<()> { call().await }",
+    );
+    let drain = pretty(
+        Kind::Drain,
+        "order = 1",
+        "fn withdraw(db: Dep<db>, handle: StopHandle) { db.withdraw() }",
+    );
     insta::assert_snapshot!(format!("{ready}\n{drain}"));
 }
 
@@ -59,7 +69,8 @@ fn ready_and_drain() {
 fn service() {
     let keys = "after = [db], restart = \"on_failure\", backoff = \"1s..30s\", max_restarts = \"3 in 10s\", \
                 stop_timeout = \"7s\", on_exit = \"ignore\"";
-    let item = "async fn outbox(db: Dep<db>, stop: Stop) -> Result<(), Error> { send(&db, stop).await }";
+    let item =
+        "async fn outbox(db: Dep<db>, stop: Stop) -> Result<(), Error> { send(&db, stop).await }";
     let (plain, all) = (pretty(Kind::Service, "", item), pretty(Kind::Service, keys, item));
     insta::assert_snapshot!(format!("{plain}\n{all}"));
 }
@@ -75,7 +86,8 @@ fn health_check() {
 #[test]
 fn signal() {
     let item = "fn reload(settings: Dep<settings>) -> Result<(), Error> { settings.read() }";
-    let (all, none) = (pretty(Kind::Signal, "SIGHUP, timeout = \"2s\"", item), pretty(Kind::Signal, "", item));
+    let (all, none) =
+        (pretty(Kind::Signal, "SIGHUP, timeout = \"2s\"", item), pretty(Kind::Signal, "", item));
     insta::assert_snapshot!(format!("{all}\n{none}"));
 }
 
@@ -85,23 +97,35 @@ fn test() {
     let all = "setup = fakes::db, start_paused = false, crate = crate::lc";
     let item = "/// It answers.\n#[should_panic] #[cfg(unix)] async fn it_answers(mut app: TestApp, db: Dep<store::db>) \
                 -> io::Result<()> { app.stop().await }";
-    let (with, without) = (pretty_test(all, item), pretty_test("", "async fn it_adds() { assert_eq!(1 + 1, 2) }"));
+    let (with, without) =
+        (pretty_test(all, item), pretty_test("", "async fn it_adds() { assert_eq!(1 + 1, 2) }"));
     insta::assert_snapshot!(format!("{with}\n{without}"));
 }
 
 #[test]
 fn wrong_test() {
-    insta::assert_snapshot!(pretty_test("setup = 1", "#[ignore] fn it_answers(app: TestApp) { todo!() }"));
+    insta::assert_snapshot!(pretty_test(
+        "setup = 1",
+        "#[ignore] fn it_answers(app: TestApp) { todo!() }"
+    ));
 }
 
 #[test]
 fn wrong_attribute() {
-    insta::assert_snapshot!(pretty(Kind::Startup, "ordr = 1, after = [db]", "fn cache() -> Cache { Cache }"));
+    insta::assert_snapshot!(pretty(
+        Kind::Startup,
+        "ordr = 1, after = [db]",
+        "fn cache() -> Cache { Cache }"
+    ));
 }
 
 #[test]
 fn broken_function() {
-    insta::assert_snapshot!(pretty(Kind::Startup, "after = [db]", "async unsafe fn cache<T>() -> Cache { Cache }"));
+    insta::assert_snapshot!(pretty(
+        Kind::Startup,
+        "after = [db]",
+        "async unsafe fn cache<T>() -> Cache { Cache }"
+    ));
 }
 
 #[test]
@@ -126,14 +150,20 @@ fn expansions_stay_small() {
     let bare = added(Kind::Startup, "", "async fn a() {}");
     let returns = added(Kind::Startup, "", "async fn a() -> Result<u32, Error> {}");
     let one = added(Kind::Startup, "", "async fn a(b: Dep<b>) {}");
-    let five = added(Kind::Startup, "", "async fn a(b: Dep<b>, c: Stop, d: Dep<d>, e: Dep<e>, f: Dep<f>) {}");
+    let five = added(
+        Kind::Startup,
+        "",
+        "async fn a(b: Dep<b>, c: Stop, d: Dep<d>, e: Dep<e>, f: Dep<f>) {}",
+    );
     let seven = added(
         Kind::Startup,
         "",
         "async fn a(b: Dep<b>, c: Stop, d: Dep<d>, e: Dep<e>, f: Dep<f>, g: Dep<g>, h: Dep<h>) {}",
     );
     // As prettyplease breaks them: what fits into a line of 120 takes four lines of 89.
-    println!("{bare} lines, {returns} with a value, {one} with an argument, {five} with five, {seven} with seven");
+    println!(
+        "{bare} lines, {returns} with a value, {one} with an argument, {five} with five, {seven} with seven"
+    );
     assert!(bare <= 21 && returns <= 27);
     assert!(one <= bare + 8);
     // Where the argument's dependencies are named, and where it is injected.

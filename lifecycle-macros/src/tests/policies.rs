@@ -39,7 +39,9 @@ fn check_all(kind: Kind, cases: &[(&str, Result<&str, &str>)]) {
     for (text, expected) in cases {
         match (understood(kind, text), expected) {
             (Ok(understood), Ok(expected)) => assert_eq!(&understood, expected, "{text}"),
-            (Err(errors), Err(part)) => assert!(errors.len() == 1 && errors[0].contains(part), "{text}: {errors:?}"),
+            (Err(errors), Err(part)) => {
+                assert!(errors.len() == 1 && errors[0].contains(part), "{text}: {errors:?}");
+            }
             (got, expected) => panic!("{text}: {got:?}, expected {expected:?}"),
         }
     }
@@ -63,15 +65,24 @@ fn words_are_one_of_those_that_the_key_knows() {
                     r#"unknown value `sometimes`; write `restart = "never"`, `restart = "on_failure"` or `restart = "always"`"#,
                 ),
             ),
-            (r#"restart = "on-failure""#, Err("unknown value `on-failure`, did you mean `on_failure`? write")),
+            (
+                r#"restart = "on-failure""#,
+                Err("unknown value `on-failure`, did you mean `on_failure`? write"),
+            ),
             (r#"restart = "OnFailure""#, Err("did you mean `on_failure`?")),
             (r#"restart = "Never""#, Err("did you mean `never`?")),
             (r#"restart = "failure""#, Err("did you mean `on_failure`?")),
             (r#"restart = """#, Err("unknown value ``; write")),
-            ("restart = always", Err("expected `restart = \"never\"`, `restart = \"on_failure\"` or")),
+            (
+                "restart = always",
+                Err("expected `restart = \"never\"`, `restart = \"on_failure\"` or"),
+            ),
             ("restart = true", Err("expected `restart = ")),
             ("restart", Err("`restart` needs a value: `restart = \"never\"`, ")),
-            (r#"on_exit = "exit""#, Err(r#"unknown value `exit`; write `on_exit = "stop"` or `on_exit = "ignore"`"#)),
+            (
+                r#"on_exit = "exit""#,
+                Err(r#"unknown value `exit`; write `on_exit = "stop"` or `on_exit = "ignore"`"#),
+            ),
         ],
     );
     check_all(
@@ -94,11 +105,21 @@ fn a_backoff_has_a_first_time_and_a_longest() {
         (r#""1s..1s""#, Ok("backoff 1000..1000, restart Restart::Always")),
         (r#""100ms""#, Ok("backoff 100, restart Restart::Always")),
         (r#""30s""#, Ok("backoff 30000, restart Restart::Always")),
-        (r#""0s""#, Err("the duration is zero: a service that fails at once would be restarted without a rest")),
+        (
+            r#""0s""#,
+            Err(
+                "the duration is zero: a service that fails at once would be restarted without a rest",
+            ),
+        ),
         (r#""0s..30s""#, Err("the duration is zero: a service that fails")),
         (r#""1s..0s""#, Err("the duration is zero: a service that fails")),
         (r#""30s..100ms""#, Err("the first backoff, 30s, is longer than the longest, 100ms")),
-        (r#""31s""#, Err("the first backoff, 31s, is longer than the longest, which is 30s unless it is given")),
+        (
+            r#""31s""#,
+            Err(
+                "the first backoff, 31s, is longer than the longest, which is 30s unless it is given",
+            ),
+        ),
         (r#""1s..""#, Err("the duration is empty")),
         (r#""..1s""#, Err("the duration is empty")),
         (r#""..""#, Err("the duration is empty")),
@@ -109,11 +130,16 @@ fn a_backoff_has_a_first_time_and_a_longest() {
         (r#""1s-5s""#, Err("`1s-5s` is not a duration")),
         (r#""fast""#, Err("`fast` is not a duration")),
         (r#""""#, Err("the duration is empty")),
-        ("100", Err("expected the first and the longest time in quotes: `backoff = \"100ms..30s\"`")),
+        (
+            "100",
+            Err("expected the first and the longest time in quotes: `backoff = \"100ms..30s\"`"),
+        ),
         (r#""1s".."5s""#, Err("unexpected after the value of `backoff`")),
     ];
-    let written: Vec<_> = cases.map(|(value, _)| format!("backoff = {value}, restart = \"always\"")).into();
-    let cases: Vec<_> = written.iter().map(String::as_str).zip(cases.map(|(_, expected)| expected)).collect();
+    let written: Vec<_> =
+        cases.map(|(value, _)| format!("backoff = {value}, restart = \"always\"")).into();
+    let cases: Vec<_> =
+        written.iter().map(String::as_str).zip(cases.map(|(_, expected)| expected)).collect();
     check_all(Kind::Service, &cases);
 }
 
@@ -122,12 +148,18 @@ fn restarts_are_counted_within_a_window() {
     let cases = [
         (r#""5 in 1m""#, Ok("max_restarts 5 in 60000, restart Restart::Always")),
         (r#""1 in 1ms""#, Ok("max_restarts 1 in 1, restart Restart::Always")),
-        (r#""4294967295 in 1h30m""#, Ok("max_restarts 4294967295 in 5400000, restart Restart::Always")),
+        (
+            r#""4294967295 in 1h30m""#,
+            Ok("max_restarts 4294967295 in 5400000, restart Restart::Always"),
+        ),
         (r#""unlimited""#, Ok("max_restarts unlimited, restart Restart::Always")),
         (r#""unlimited in 1m""#, Err("or `max_restarts = \"unlimited\"`")),
         ("5", Err("`max_restarts` needs a window: `max_restarts = \"5 in 1m\"`")),
         (r#""7""#, Err("`max_restarts` needs a window: `max_restarts = \"7 in 1m\"`")),
-        (r#""5 in""#, Err("expected a number and a window in quotes: `max_restarts = \"5 in 1m\"`")),
+        (
+            r#""5 in""#,
+            Err("expected a number and a window in quotes: `max_restarts = \"5 in 1m\"`"),
+        ),
         (r#""5 in ""#, Err("the duration is empty")),
         (r#"" in 1m""#, Err("expected a number and a window")),
         (r#""-5 in 1m""#, Err("expected a number and a window")),
@@ -143,8 +175,10 @@ fn restarts_are_counted_within_a_window() {
         ("-5", Err("expected a number and a window")),
         ("true", Err("expected a number and a window")),
     ];
-    let written: Vec<_> = cases.map(|(value, _)| format!("max_restarts = {value}, restart = \"always\"")).into();
-    let cases: Vec<_> = written.iter().map(String::as_str).zip(cases.map(|(_, expected)| expected)).collect();
+    let written: Vec<_> =
+        cases.map(|(value, _)| format!("max_restarts = {value}, restart = \"always\"")).into();
+    let cases: Vec<_> =
+        written.iter().map(String::as_str).zip(cases.map(|(_, expected)| expected)).collect();
     check_all(Kind::Service, &cases);
 }
 
@@ -155,13 +189,24 @@ fn how_to_restart_is_for_services_that_are_restarted() {
         &[
             (
                 r#"backoff = "1s""#,
-                Err("`backoff` means nothing to a service that is never restarted: add `restart = \"on_failure\"`"),
+                Err(
+                    "`backoff` means nothing to a service that is never restarted: add `restart = \"on_failure\"`",
+                ),
             ),
-            (r#"max_restarts = "5 in 1m", restart = "never""#, Err("`max_restarts` means nothing to")),
-            (r#"backoff = "1s", restart = "on_failure""#, Ok("backoff 1000, restart Restart::OnFailure")),
+            (
+                r#"max_restarts = "5 in 1m", restart = "never""#,
+                Err("`max_restarts` means nothing to"),
+            ),
+            (
+                r#"backoff = "1s", restart = "on_failure""#,
+                Ok("backoff 1000, restart Restart::OnFailure"),
+            ),
             // A mistake in one key is not a second one in another.
             (r#"backoff = "1s", restart = "sometimes""#, Err("unknown value `sometimes`")),
-            (r#"stop_timeout = "10s", on_exit = "ignore""#, Ok("on_exit OnExit::Ignore, timeout 10000")),
+            (
+                r#"stop_timeout = "10s", on_exit = "ignore""#,
+                Ok("on_exit OnExit::Ignore, timeout 10000"),
+            ),
         ],
     );
 }
@@ -176,13 +221,25 @@ fn a_health_check_is_over_before_the_next_begins() {
             (r#"interval = "1s""#, Ok("interval 1000")),
             (r#"timeout = "10s""#, Ok("timeout 10000")),
             (r#"timeout = "11s", interval = "11s""#, Ok("interval 11000, timeout 11000")),
-            (r#"interval = "5s", timeout = "5001ms""#, Err("the interval is shorter than the timeout: a check has to")),
-            (r#"interval = "999ms""#, Err("the interval is shorter than the timeout, which is 1s unless it is given")),
-            (r#"timeout = "10001ms""#, Err("the timeout is longer than the interval, which is 10s unless it is given")),
+            (
+                r#"interval = "5s", timeout = "5001ms""#,
+                Err("the interval is shorter than the timeout: a check has to"),
+            ),
+            (
+                r#"interval = "999ms""#,
+                Err("the interval is shorter than the timeout, which is 1s unless it is given"),
+            ),
+            (
+                r#"timeout = "10001ms""#,
+                Err("the timeout is longer than the interval, which is 10s unless it is given"),
+            ),
             (r#"interval = "0s""#, Err("the duration is zero: the check would never rest")),
             ("interval = 10", Err("expected a duration in quotes: `interval = \"10s\"`")),
             (r#"interval = "soon", timeout = "11s""#, Err("`soon` is not a duration")),
-            (r#"interval = "500ms", timeout = 1"#, Err("expected a duration in quotes: `timeout = \"5s\"`")),
+            (
+                r#"interval = "500ms", timeout = 1"#,
+                Err("expected a duration in quotes: `timeout = \"5s\"`"),
+            ),
             ("failures = 1", Ok("failures 1")),
             ("failures = 0", Err("`failures` is at least 1")),
             ("failures = -1", Err("`failures` is at least 1")),

@@ -1,5 +1,5 @@
-//! Whatever stands under an attribute or in its parentheses, the answer is tokens: never a panic, and always either a
-//! registration or an error.
+//! Whatever stands under an attribute or in its parentheses, the answer is tokens: never a panic,
+//! and always either a registration or an error.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use proptest::prelude::*;
@@ -102,9 +102,15 @@ fn word() -> impl Strategy<Value = TokenStream> {
 }
 
 fn tokens() -> impl Strategy<Value = TokenStream> {
-    let many = |token: BoxedStrategy<TokenStream>| prop::collection::vec(token, 0..12).prop_map(TokenStream::from_iter);
-    let delimiter =
-        prop::sample::select(vec![Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None]);
+    let many = |token: BoxedStrategy<TokenStream>| {
+        prop::collection::vec(token, 0..12).prop_map(TokenStream::from_iter)
+    };
+    let delimiter = prop::sample::select(vec![
+        Delimiter::Parenthesis,
+        Delimiter::Bracket,
+        Delimiter::Brace,
+        Delimiter::None,
+    ]);
     let grouped = word().boxed().prop_recursive(4, 64, 12, move |inner| {
         (delimiter.clone(), many(inner))
             .prop_map(|(delimiter, inner)| TokenTree::from(Group::new(delimiter, inner)).into())
@@ -122,7 +128,12 @@ enum Change {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    prop_oneof![Just(Change::Delete), Just(Change::Double), Just(Change::Swap), tokens().prop_map(Change::Replace),]
+    prop_oneof![
+        Just(Change::Delete),
+        Just(Change::Double),
+        Just(Change::Swap),
+        tokens().prop_map(Change::Replace),
+    ]
 }
 
 fn count(tokens: &TokenStream) -> usize {
@@ -165,7 +176,13 @@ fn mutated(tokens: TokenStream, changes: &[(Index, Change)]) -> TokenStream {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop::sample::select(vec![Kind::Startup, Kind::Shutdown, Kind::Service, Kind::HealthCheck, Kind::Signal])
+    prop::sample::select(vec![
+        Kind::Startup,
+        Kind::Shutdown,
+        Kind::Service,
+        Kind::HealthCheck,
+        Kind::Signal,
+    ])
 }
 
 fn valid_args() -> impl Strategy<Value = TokenStream> {
@@ -194,7 +211,9 @@ fn valid_item() -> impl Strategy<Value = TokenStream> {
 
 fn check(kind: Kind, args: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
     // rustc has no half lifetimes.
-    prop_assume!([args, item].into_iter().all(|tokens| tokens.to_string().parse::<TokenStream>().is_ok()));
+    prop_assume!(
+        [args, item].into_iter().all(|tokens| tokens.to_string().parse::<TokenStream>().is_ok())
+    );
     let output = attribute::hook(kind, args.clone(), item).to_string();
     prop_assert!(output.parse::<TokenStream>().is_ok(), "{}", output);
     prop_assert!(output.contains("compile_error") || output.contains("submit"), "{}", output);

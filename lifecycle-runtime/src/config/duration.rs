@@ -1,7 +1,7 @@
 //! Durations as text, for settings and for the plan: `250ms`, `5s`, `1m30s`.
 //!
-//! Attributes take the same (`duration.rs` of the macros). Neither crate can use the other's parser;
-//! a table that both are tested with, `tests/durations.txt`, keeps them alike.
+//! Attributes take the same (`duration.rs` of the macros). Neither crate can use the other's
+//! parser; a table that both are tested with, `tests/durations.txt`, keeps them alike.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -36,7 +36,9 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
             });
         };
         let amount = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale));
-        total = amount.and_then(|amount| total.checked_add(amount)).ok_or("the duration is too long")?;
+        total = amount
+            .and_then(|amount| total.checked_add(amount))
+            .ok_or("the duration is too long")?;
         rest = after_unit;
     }
     Ok(Duration::from_millis(total))
@@ -68,10 +70,15 @@ mod tests {
     fn settings_take_the_durations_that_attributes_take() {
         let table = include_str!("../../../tests/durations.txt");
         for line in table.lines().filter(|line| line.starts_with('"')) {
-            let (text, expected) = line[1..].rsplit_once("\" ").expect("a text and what comes of it");
+            let (text, expected) =
+                line[1..].rsplit_once("\" ").expect("a text and what comes of it");
             match (parse(text), expected.split_at(2)) {
-                (Ok(duration), ("= ", expected)) => assert_eq!(duration.as_millis().to_string(), expected, "{line}"),
-                (Err(message), ("! ", part)) => assert!(message.contains(part), "{line}: {message}"),
+                (Ok(duration), ("= ", expected)) => {
+                    assert_eq!(duration.as_millis().to_string(), expected, "{line}");
+                }
+                (Err(message), ("! ", part)) => {
+                    assert!(message.contains(part), "{line}: {message}");
+                }
                 (got, _) => panic!("{line}: {got:?}"),
             }
         }
@@ -80,7 +87,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_set() {
-        for (millis, text) in [(0, "0s"), (1, "1ms"), (10_000, "10s"), (90_000, "1m30s"), (86_400_250, "24h250ms")] {
+        for (millis, text) in
+            [(0, "0s"), (1, "1ms"), (10_000, "10s"), (90_000, "1m30s"), (86_400_250, "24h250ms")]
+        {
             let duration = Duration::from_millis(millis);
             assert_eq!((&*written(duration), parse(text)), (text, Ok(duration)));
         }

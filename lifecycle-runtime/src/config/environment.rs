@@ -17,10 +17,12 @@ struct Variable {
 
 const PREFIX: &str = "LIFECYCLE_";
 
-/// For tests, which explore schedules; programs that they start inherit it, and it is nothing to them.
+/// For tests, which explore schedules; programs that they start inherit it, and it is nothing to
+/// them.
 pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 
-/// A hundred years: no time is longer than any process lives, as moments that far ahead could not be told.
+/// A hundred years: no time is longer than any process lives, as moments that far ahead could not
+/// be told.
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Largest number of workers that makes sense.
@@ -45,7 +47,11 @@ const VARIABLES: [Variable; 14] = [
         form: "addresses such as 0.0.0.0:8080, unix:/run/app.sock or fd:3, separated by commas",
         set: |c, v| set(&mut c.bind, addresses(v).map(Some)),
     },
-    Variable { name: "LIFECYCLE_CONSOLE", form: "auto, on or off", set: |c, v| set(&mut c.console, console(v)) },
+    Variable {
+        name: "LIFECYCLE_CONSOLE",
+        form: "auto, on or off",
+        set: |c, v| set(&mut c.console, console(v)),
+    },
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
         form: DURATION,
@@ -72,7 +78,11 @@ const VARIABLES: [Variable; 14] = [
         form: "off or a duration such as 250ms, 5s or 1m30s",
         set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
     },
-    Variable { name: "LIFECYCLE_KEEP_RUNNING", form: "on or off", set: |c, v| set(&mut c.keep_running, switch(v)) },
+    Variable {
+        name: "LIFECYCLE_KEEP_RUNNING",
+        form: "on or off",
+        set: |c, v| set(&mut c.keep_running, switch(v)),
+    },
     Variable {
         name: "LIFECYCLE_PLAN",
         form: "text, snapshot, mermaid, dot or json",
@@ -93,8 +103,16 @@ const VARIABLES: [Variable; 14] = [
         form: DURATION,
         set: |c, v| set(&mut c.startup_timeout, positive(v)),
     },
-    Variable { name: "LIFECYCLE_STRICT_BUDGET", form: "on or off", set: |c, v| set(&mut c.strict_budget, switch(v)) },
-    Variable { name: "LIFECYCLE_WORKERS", form: WORKERS, set: |c, v| set(&mut c.workers, workers(v).map(Some)) },
+    Variable {
+        name: "LIFECYCLE_STRICT_BUDGET",
+        form: "on or off",
+        set: |c, v| set(&mut c.strict_budget, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_WORKERS",
+        form: WORKERS,
+        set: |c, v| set(&mut c.workers, workers(v).map(Some)),
+    },
 ];
 
 impl Config {
@@ -103,8 +121,12 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Each name that begins like a setting and is none, and each value that a setting can't have, also of the builder.
-    pub(crate) fn with(mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+    /// Each name that begins like a setting and is none, and each value that a setting can't have,
+    /// also of the builder.
+    pub(crate) fn with(
+        mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let is_ours = |name: &str, value: &str| {
             let is_set = name.starts_with(PREFIX) && !value.trim().is_empty();
@@ -115,7 +137,8 @@ impl Config {
         ours.sort();
         for (name, value) in ours.iter().filter_map(|entry| entry.split_once('=')) {
             let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
-                let meant = meant(name).map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
+                let meant =
+                    meant(name).map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
                 problems.push(format!("unknown environment variable {name}{meant}"));
                 continue;
             };
@@ -126,14 +149,21 @@ impl Config {
         // The environment has said so above; this is for the builder.
         let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
         for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
-            problems.push(format!("`{setting}` is 0, and nothing could be done in that time; expected a time above 0"));
+            problems.push(format!(
+                "`{setting}` is 0, and nothing could be done in that time; expected a time above 0"
+            ));
         }
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
     }
 
     /// Shortens what is longer than the longest time.
     fn within_reason(mut self) -> Self {
-        for duration in [&mut self.grace, &mut self.startup_timeout, &mut self.drain_delay, &mut self.quiet_window] {
+        for duration in [
+            &mut self.grace,
+            &mut self.startup_timeout,
+            &mut self.drain_delay,
+            &mut self.quiet_window,
+        ] {
             *duration = LONGEST.min(*duration);
         }
         self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));
@@ -141,10 +171,12 @@ impl Config {
         self
     }
 
-    /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can be, and so refused.
+    /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can
+    /// be, and so refused.
     pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
-        let text =
-            |text: std::ffi::OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
+        let text = |text: std::ffi::OsString| {
+            text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned())
+        };
         std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
     }
 }
@@ -184,7 +216,8 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
 /// The variable that may have been meant: one that is a few letters away.
 fn meant(name: &str) -> Option<&'static str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
-    let nearest = VARIABLES.iter().map(|variable| variable.name).min_by_key(|other| distance(other));
+    let nearest =
+        VARIABLES.iter().map(|variable| variable.name).min_by_key(|other| distance(other));
     nearest.filter(|other| distance(other) <= 2)
 }
 

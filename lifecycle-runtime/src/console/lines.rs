@@ -51,7 +51,8 @@ struct Shared {
 /// Queue of what waits to be written.
 #[derive(Default)]
 struct Queue {
-    /// Rest of an entry whose beginning is written. It comes before all others, and is never left out.
+    /// Rest of an entry whose beginning is written. It comes before all others, and is never left
+    /// out.
     begun: Option<Vec<u8>>,
     entries: VecDeque<Vec<u8>>,
     bytes: usize,
@@ -156,11 +157,13 @@ impl Shared {
         let until = Instant::now().checked_add(at_most);
         queue.waiting += 1;
         while !is_there(&queue) {
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            let left = until
+                .map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
-            queue = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            queue =
+                self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         queue.waiting -= 1;
         queue

@@ -91,7 +91,10 @@ fn what_an_output_does_not_take_follows_in_order() {
     assert_eq!(pipe.written(), "lifecycle: 1\nlifec");
     pipe.read();
     console.flush(Duration::from_secs(60));
-    assert_eq!(pipe.written(), (1..=5).map(|number| format!("lifecycle: {number}\n")).collect::<String>());
+    assert_eq!(
+        pipe.written(),
+        (1..=5).map(|number| format!("lifecycle: {number}\n")).collect::<String>()
+    );
 }
 
 #[test]
@@ -108,8 +111,9 @@ fn what_there_is_no_room_for_is_left_out_and_counted() {
     let written = pipe.written();
     assert!(written.len() < 1_000_000, "{} bytes waited", written.len());
     let is_note = |line: &&str| line.ends_with(" left out") && line.contains('…');
-    let left_out =
-        |line: &str| line.split(' ').nth(2).and_then(|count| count.parse::<usize>().ok()).unwrap_or_default();
+    let left_out = |line: &str| {
+        line.split(' ').nth(2).and_then(|count| count.parse::<usize>().ok()).unwrap_or_default()
+    };
     let notes: usize = written.lines().filter(is_note).map(left_out).sum();
     let lines = written.lines().filter(|line| !is_note(line)).count();
     assert_eq!(notes + lines, 2 * said + 1, "{}", &written[..200]);
@@ -157,7 +161,11 @@ fn a_line_whose_beginning_is_written_is_never_left_out() {
     let written = pipe.written();
     let mut lines = written.lines();
     assert_eq!(lines.next(), Some("lifecycle: is begun"));
-    assert!(lines.next().is_some_and(|line| line.ends_with(" lines left out")), "{}", &written[..200]);
+    assert!(
+        lines.next().is_some_and(|line| line.ends_with(" lines left out")),
+        "{}",
+        &written[..200]
+    );
     assert!(written.ends_with("lifecycle: line 99999\n"));
 }
 
@@ -187,12 +195,17 @@ fn the_last_words_are_written_when_flush_returns() {
     console.say("one\ntwo");
     console.complain("three");
     console.flush(Duration::from_secs(60));
-    assert_eq!(*output.0.lock().expect("no panic"), "lifecycle: one\nlifecycle: two\nlifecycle: three\n");
+    assert_eq!(
+        *output.0.lock().expect("no panic"),
+        "lifecycle: one\nlifecycle: two\nlifecycle: three\n"
+    );
 }
 
 #[test]
 fn lines_are_painted_on_a_terminal_only() {
-    for (colour, expected) in [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")] {
+    for (colour, expected) in
+        [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")]
+    {
         let output = Slow::default();
         let console = Console::to(output.clone(), Style { colour });
         console.complain("bad");
@@ -210,7 +223,8 @@ fn a_service_that_is_told_to_stop_is_timed_from_there() {
     let stopping = Event::Service { hook: svc, state: ServiceState::Stopping };
     console.on_event(Duration::from_secs(60), &stopping);
     for hook in [svc, done] {
-        let ended = Event::HookEnded { hook, outcome: Outcome::Succeeded, took: Duration::from_secs(62) };
+        let ended =
+            Event::HookEnded { hook, outcome: Outcome::Succeeded, took: Duration::from_secs(62) };
         console.on_event(Duration::from_secs(62), &ended);
     }
     console.flush(Duration::from_secs(60));
@@ -236,7 +250,9 @@ fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
 
 #[test]
 fn hooks_of_one_name_are_told_apart_by_their_modules() {
-    let plan = crate::plan::sample::plan("start store::db; start cache::db; check store::ping; check cache::ping");
+    let plan = crate::plan::sample::plan(
+        "start store::db; start cache::db; check store::ping; check cache::ping",
+    );
     let plan = plan.expect("valid");
     let (console, written) = sample::console(false, false);
     for &hook in plan.hooks() {
@@ -244,7 +260,8 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
         let took = Duration::from_secs(1);
         console.on_event(took, &Event::HookEnded { hook, outcome: Outcome::Succeeded, took });
     }
-    let lines = ["start cache::db", "done cache::db in 1 s", "start store::db", "done store::db in 1 s"];
+    let lines =
+        ["start cache::db", "done cache::db in 1 s", "start store::db", "done store::db in 1 s"];
     assert_eq!(written(), lines);
 }
 

@@ -29,8 +29,9 @@ pub(crate) struct Observers {
     pub(crate) own: Vec<Arc<dyn Observer>>,
     /// The program's, which are called with one event at a time.
     pub(crate) others: Vec<Arc<dyn Observer>>,
-    /// The async runtime of the hooks, if those are called on a thread of their own, where they may block and find it. In
-    /// tests they are called where the event happens, and have seen it when that goes on.
+    /// The async runtime of the hooks, if those are called on a thread of their own, where they may
+    /// block and find it. In tests they are called where the event happens, and have seen it when
+    /// that goes on.
     pub(crate) on_thread: Option<Handle>,
 }
 
@@ -64,14 +65,20 @@ impl ProgramObservers {
         if observers.is_empty() {
             return Self::None;
         }
-        let Some(hooks) = on_thread else { return Self::Inline(Arc::new(Delivery::new(observers))) };
+        let Some(hooks) = on_thread else {
+            return Self::Inline(Arc::new(Delivery::new(observers)));
+        };
         let (sender, sent) = unbounded_channel();
         let called = observers.clone();
         let thread = thread("lifecycle-observers", move || {
             let _entered = hooks.enter();
             deliver_on_thread(called, sent);
         });
-        if thread.is_ok() { Self::OnThread(sender) } else { Self::Inline(Arc::new(Delivery::new(observers))) }
+        if thread.is_ok() {
+            Self::OnThread(sender)
+        } else {
+            Self::Inline(Arc::new(Delivery::new(observers)))
+        }
     }
 }
 
@@ -114,7 +121,11 @@ struct Delivery {
 impl Events {
     pub(crate) fn new(observers: Observers) -> Self {
         let Observers { own, others, on_thread } = observers;
-        Self { began: Instant::now(), own: own.into(), others: ProgramObservers::new(others, on_thread) }
+        Self {
+            began: Instant::now(),
+            own: own.into(),
+            others: ProgramObservers::new(others, on_thread),
+        }
     }
 
     pub(crate) fn emit(&self, event: &Event) {
@@ -135,8 +146,8 @@ impl Events {
         }
     }
 
-    /// Waits until the observers have seen every event so far. Those on a thread of their own are dropped behind it, and see
-    /// nothing more.
+    /// Waits until the observers have seen every event so far. Those on a thread of their own are
+    /// dropped behind it, and see nothing more.
     pub(crate) async fn delivered(&self) {
         let others = match &self.others {
             ProgramObservers::None => return,

@@ -38,18 +38,21 @@ pub enum Outcome {
     TimedOut {
         /// The limit that it ran into.
         limit: Limit,
-        /// Set if it ended when it was cancelled. If not, it was abandoned, and may still be running.
+        /// Set if it ended when it was cancelled. If not, it was abandoned, and may still be
+        /// running.
         ended: bool,
     },
-    /// It was cancelled: the start was given up, or a recurring hook was running when the stop began.
+    /// It was cancelled: the start was given up, or a recurring hook was running when the stop
+    /// began.
     Cancelled {
         /// Set if it ended then. If not, it was abandoned, and may still be running.
         ended: bool,
     },
     /// It did not run.
     NotBegun {
-        /// Set if no thread took it up in its time: those of the async runtime, or of the blocking pool, were all
-        /// blocked. Otherwise no time was left that would have been worth beginning in.
+        /// Set if no thread took it up in its time: those of the async runtime, or of the blocking
+        /// pool, were all blocked. Otherwise no time was left that would have been worth beginning
+        /// in.
         is_blocked: bool,
     },
     /// It did not run.
@@ -78,10 +81,17 @@ impl Outcome {
     /// Returns whether the run is less than clean for it.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Panicked { .. } | Self::TimedOut { .. } | Self::NotBegun { .. })
+        matches!(
+            self,
+            Self::Failed { .. }
+                | Self::Panicked { .. }
+                | Self::TimedOut { .. }
+                | Self::NotBegun { .. }
+        )
     }
 
-    /// Returns whether the process goes on as if it were nothing: a service that it can do without has failed.
+    /// Returns whether the process goes on as if it were nothing: a service that it can do without
+    /// has failed.
     pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
         hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
     }

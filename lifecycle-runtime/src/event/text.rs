@@ -16,19 +16,29 @@ pub(crate) fn over_budget(
         format!("`{}` has {} of its {}", hook.display_name(), readable(*has), readable(*limit))
     };
     let grace = readable(grace);
-    let mut parts: Vec<_> =
-        requests.iter().map(|time| format!("requests have {} of {grace}", readable(*time))).collect();
+    let mut parts: Vec<_> = requests
+        .iter()
+        .map(|time| format!("requests have {} of {grace}", readable(*time)))
+        .collect();
     if !limits.is_empty() {
         let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
         parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
     }
-    format!("the stop may take {}, longer than the grace period of {grace}: {}", readable(needed), parts.join("; "))
+    format!(
+        "the stop may take {}, longer than the grace period of {grace}: {}",
+        readable(needed),
+        parts.join("; ")
+    )
 }
 
 /// Returns the warning of a value that others still hold.
 pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
     let (name, place) = (hook.display_name(), hook.place());
-    let (others, them) = if others == 1 { ("1 other".to_owned(), "it") } else { (format!("{others} others"), "them") };
+    let (others, them) = if others == 1 {
+        ("1 other".to_owned(), "it")
+    } else {
+        (format!("{others} others"), "them")
+    };
     format!(
         "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \
          {them} when `Stop` fires, or make {them} a service"
@@ -58,7 +68,11 @@ pub(crate) fn millis(duration: Duration) -> f64 {
 }
 
 /// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds of a duration")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole seconds of a duration"
+)]
 pub(crate) fn readable(duration: Duration) -> String {
     // Each limit is where the unit below would round up to the next one.
     match duration.as_secs_f64() {

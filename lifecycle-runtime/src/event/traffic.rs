@@ -29,11 +29,11 @@ pub struct Traffic {
     pub connections: Connections,
     /// The tasks that handlers have spawned, by their outcome.
     pub tasks: Tasks,
-    /// The number of worker threads that still ran code of the app when the shutdown hooks began: a handler
-    /// that blocks, `web::block`, or an app that is built or dropped for long.
+    /// The number of worker threads that still ran code of the app when the shutdown hooks began: a
+    /// handler that blocks, `web::block`, or an app that is built or dropped for long.
     pub workers_left: usize,
-    /// The number of these that only waited for their blocking pool: for a `web::block`, which nobody may
-    /// await any more, or for an address lookup. Neither can be cancelled.
+    /// The number of these that only waited for their blocking pool: for a `web::block`, which
+    /// nobody may await any more, or for an address lookup. Neither can be cancelled.
     pub pools_left: usize,
 }
 
@@ -47,10 +47,11 @@ pub struct Requests {
     pub finished: u64,
     /// The requests that were in flight when the time for them was up: `GET /report 4.2 s`.
     pub cut: Vec<String>,
-    /// The number of requests that were answered with 503, as their client had been told before that they would come too late.
+    /// The number of requests that were answered with 503, as their client had been told before
+    /// that they would come too late.
     pub refused: u64,
-    /// The number of requests whose handler panicked: they got no response, only a part of it, or a 500 where
-    /// [`Http::catch_panics`](crate::Http::catch_panics) is on.
+    /// The number of requests whose handler panicked: they got no response, only a part of it, or a
+    /// 500 where [`Http::catch_panics`](crate::Http::catch_panics) is on.
     pub panicked: u64,
     /// The number of clients that went away before they had their response.
     pub abandoned: u64,
@@ -66,12 +67,14 @@ pub struct Requests {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Connections {
-    /// The number of connections that were closed by the client, or by the server when nothing was in flight.
+    /// The number of connections that were closed by the client, or by the server when nothing was
+    /// in flight.
     pub closed: u64,
     /// The number of connections that were open when the time for them was up.
     pub cut: u64,
-    /// The number of connections that still waited then and could not be accepted, as the process had no file descriptor left,
-    /// say: the system resets them, with the requests that may lie on them. 1 where it doesn't tell how many.
+    /// The number of connections that still waited then and could not be accepted, as the process
+    /// had no file descriptor left, say: the system resets them, with the requests that may lie on
+    /// them. 1 where it doesn't tell how many.
     pub unaccepted: u64,
 }
 
@@ -81,14 +84,16 @@ pub struct Connections {
 pub struct Tasks {
     /// The number of tasks of [`BackgroundTasks`](crate::BackgroundTasks) that ended by themselves.
     pub finished: u64,
-    /// Those that still ran when the time for them was up, each by its request: `POST /orders 4.2 s`.
+    /// Those that still ran when the time for them was up, each by its request:
+    /// `POST /orders 4.2 s`.
     pub cut: Vec<String>,
     /// The number of those that panicked.
     pub panicked: u64,
     /// The last of these, by its request, and what its panic said.
     pub last_panic: Option<String>,
-    /// The number of worker threads that ended while other tasks still ran on them, which handlers or the app had started
-    /// by `actix_web::rt::spawn` or `tokio::spawn`: these were dropped. (How many they were the async runtime doesn't tell.)
+    /// The number of worker threads that ended while other tasks still ran on them, which handlers
+    /// or the app had started by `actix_web::rt::spawn` or `tokio::spawn`: these were dropped. (How
+    /// many they were the async runtime doesn't tell.)
     pub dropped_by: usize,
 }
 
@@ -140,7 +145,9 @@ impl Traffic {
         match self.connections.unaccepted {
             0 => None,
             1 => Some("a connection still waited to be accepted, and was reset".to_owned()),
-            several => Some(format!("{several} connections still waited to be accepted, and were reset")),
+            several => {
+                Some(format!("{several} connections still waited to be accepted, and were reset"))
+            }
         }
     }
 

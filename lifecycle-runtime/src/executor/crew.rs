@@ -36,7 +36,8 @@ pub(crate) struct Time {
     pub(crate) gone: Instant,
 }
 
-/// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it itself.
+/// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it
+/// itself.
 pub(crate) struct Crew {
     hooks: HookRuntime,
     /// Per step, what runs.
@@ -121,22 +122,33 @@ impl Crew {
     }
 
     /// Starts a task, which has this time.
-    pub(crate) fn begin(&mut self, step: usize, hook: &'static HookMeta, task: Task, now: Instant, time: Time) {
+    pub(crate) fn begin(
+        &mut self,
+        step: usize,
+        hook: &'static HookMeta,
+        task: Task,
+        now: Instant,
+        time: Time,
+    ) {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
         let is_taken_up = Arc::<AtomicBool>::default();
         let taken_up = Arc::clone(&is_taken_up);
-        let span = tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span =
+            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 taken_up.store(true, Ordering::Relaxed);
                 end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
-            Task::Future(future) => spawn(&self.hooks, Watched { future: Some(future), hook, end, taken_up }, span),
+            Task::Future(future) => {
+                spawn(&self.hooks, Watched { future: Some(future), hook, end, taken_up }, span)
+            }
         };
         self.enlist(step, Hold::Task(handle), now, time, hook.takes_stop(), Some(is_taken_up));
     }
 
-    /// Waits for a service, which somebody else runs, to come to something in time. Who runs it tells the listener.
+    /// Waits for a service, which somebody else runs, to come to something in time. Who runs it
+    /// tells the listener.
     pub(super) fn await_service(
         &mut self,
         step: usize,
@@ -167,14 +179,23 @@ impl Crew {
         is_taken_up: Option<Arc<AtomicBool>>,
     ) {
         let Time { end, limit, gone } = time;
-        let running = Running { began: now, due: end, limit, gone, hold, cancelled: None, takes_stop, is_taken_up };
+        let running = Running {
+            began: now,
+            due: end,
+            limit,
+            gone,
+            hold,
+            cancelled: None,
+            takes_stop,
+            is_taken_up,
+        };
         self.running[step] = Some(running);
         self.count += 1;
         self.wake_at(end);
     }
 
-    /// Cancels what is running, but what takes `Stop`: that has its time to end by itself, at most until
-    /// it is to be abandoned. What can't be cancelled has until `at`.
+    /// Cancels what is running, but what takes `Stop`: that has its time to end by itself, at most
+    /// until it is to be abandoned. What can't be cancelled has until `at`.
     pub(super) fn give_up(&mut self, at: Instant) {
         let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
         for step in 0..self.running.len() {
@@ -191,7 +212,8 @@ impl Crew {
         }
     }
 
-    /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has until `give_up`.
+    /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has
+    /// until `give_up`.
     pub(crate) fn cancel(&mut self, give_up: Instant) {
         for step in 0..self.running.len() {
             self.cancel_one(step, Reason::GivenUp, give_up);
@@ -212,7 +234,11 @@ impl Crew {
         if let Some(running) = &mut self.running[step] {
             running.hold.cancel();
             // Once it has been told, it may be given up at once.
-            let due = if running.cancelled.is_some() { give_up } else { give_up.max(Instant::now() + LAST_CALL) };
+            let due = if running.cancelled.is_some() {
+                give_up
+            } else {
+                give_up.max(Instant::now() + LAST_CALL)
+            };
             running.cancelled = Some(running.cancelled.unwrap_or(reason));
             running.due = due;
             self.wake_at(due);
@@ -265,7 +291,12 @@ impl Crew {
                 End::Abandoned => Err(running.stopped(false)),
             };
             let at = self.heard_at;
-            return Some(Ended { step, at, took: at.saturating_duration_since(running.began), result });
+            return Some(Ended {
+                step,
+                at,
+                took: at.saturating_duration_since(running.began),
+                result,
+            });
         }
         None
     }
@@ -302,15 +333,20 @@ impl Drop for Crew {
 }
 
 /// In a span only where somebody looks at spans.
-fn spawn(hooks: &HookRuntime, future: impl Future<Output = ()> + Send + 'static, span: Span) -> JoinHandle<()> {
-    match span.is_disabled() {
-        true => hooks.spawn(future),
-        false => hooks.spawn(future.instrument(span).boxed()),
+fn spawn(
+    hooks: &HookRuntime,
+    future: impl Future<Output = ()> + Send + 'static,
+    span: Span,
+) -> JoinHandle<()> {
+    if span.is_disabled() {
+        hooks.spawn(future)
+    } else {
+        hooks.spawn(future.instrument(span).boxed())
     }
 }
 
-/// A hook's future, whose panics are caught, as the end has to be told with what it ended with. When it is dropped the
-/// future goes first: what is told of has ended for good.
+/// A hook's future, whose panics are caught, as the end has to be told with what it ended with.
+/// When it is dropped the future goes first: what is told of has ended for good.
 struct Watched {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
@@ -325,7 +361,9 @@ impl Future for Watched {
         let hook = self.hook;
         self.taken_up.store(true, Ordering::Relaxed);
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| usable(end, hook))));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(context).map(|end| usable(end, hook))
+        }));
         self.end.how = End::Itself(match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
@@ -340,8 +378,8 @@ fn caught(call: impl FnOnce() -> Result<Value, Outcome>) -> Result<Value, Outcom
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Outcome::panicked(&*panic)))
 }
 
-/// Drops a value that nobody can name, and puts an error into words. Here, as both run code of the user's, and are part of
-/// the hook.
+/// Drops a value that nobody can name, and puts an error into words. Here, as both run code of the
+/// user's, and are part of the hook.
 fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
     match result {
         Ok(value) if hook.kind != Kind::Startup && value.drop_runs_code() => {
@@ -352,7 +390,8 @@ fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
     }
 }
 
-/// Tells of a task's end, also if that is a cancellation: then the task is dropped, and this with it.
+/// Tells of a task's end, also if that is a cancellation: then the task is dropped, and this with
+/// it.
 struct Messenger {
     teller: UnboundedSender<News>,
     step: usize,
@@ -383,11 +422,13 @@ impl Hold {
 
 impl Running {
     fn stopped(&self, ended: bool) -> Outcome {
-        let is_taken_up = self.is_taken_up.as_ref().is_none_or(|is_taken_up| is_taken_up.load(Ordering::Relaxed));
+        let is_taken_up =
+            self.is_taken_up.as_ref().is_none_or(|is_taken_up| is_taken_up.load(Ordering::Relaxed));
         match self.cancelled {
             _ if !ended && !is_taken_up => Outcome::NotBegun { is_blocked: true },
             Some(Reason::TimedOut) => Outcome::TimedOut { limit: self.limit, ended },
-            // Nobody but the crew holds the handle: without a reason of its own the runtime itself is shutting down.
+            // Nobody but the crew holds the handle: without a reason of its own the runtime itself
+            // is shutting down.
             Some(Reason::GivenUp) | None => Outcome::Cancelled { ended },
         }
     }

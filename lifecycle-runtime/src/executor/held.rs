@@ -42,11 +42,14 @@ pub(crate) struct Awaited(Arc<Mutex<Vec<(&'static HookMeta, usize)>>>);
 impl Awaited {
     /// Returns what is waited for: ``the value of `db`, which 2 others still hold``.
     pub(crate) fn now(&self) -> Vec<String> {
-        let text = |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
-            (name, 0) => format!("the drop of the value of `{name}`"),
-            (name, 1) => format!("the value of `{name}`, which 1 other still holds"),
-            (name, others) => format!("the value of `{name}`, which {others} others still hold"),
-        };
+        let text =
+            |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
+                (name, 0) => format!("the drop of the value of `{name}`"),
+                (name, 1) => format!("the value of `{name}`, which 1 other still holds"),
+                (name, others) => {
+                    format!("the value of `{name}`, which {others} others still hold")
+                }
+            };
         self.lock().iter().map(text).collect()
     }
 
@@ -118,8 +121,16 @@ impl Executor {
 
     /// Drops a value that has been waited for, as a task of the same step, or keeps it if it is
     /// still held. Returns what else has ended.
-    pub(super) fn drop_awaited(&mut self, crew: &mut Crew, at: usize, share: Time, mut ended: Ended) -> Option<Ended> {
-        let Some(value) = ended.result.as_mut().ok().filter(|value| value.needs_drop()).map(Value::take) else {
+    pub(super) fn drop_awaited(
+        &mut self,
+        crew: &mut Crew,
+        at: usize,
+        share: Time,
+        mut ended: Ended,
+    ) -> Option<Ended> {
+        let Some(value) =
+            ended.result.as_mut().ok().filter(|value| value.needs_drop()).map(Value::take)
+        else {
             return Some(ended);
         };
         if value.others() == 0 {
@@ -201,7 +212,12 @@ async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
         if others == 0 || left.is_zero() {
             return;
         }
-        entry.awaited.lock().iter_mut().filter(|(hook, _)| *hook == entry.hook).for_each(|(_, known)| *known = others);
+        entry
+            .awaited
+            .lock()
+            .iter_mut()
+            .filter(|(hook, _)| *hook == entry.hook)
+            .for_each(|(_, known)| *known = others);
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(longest);
     }

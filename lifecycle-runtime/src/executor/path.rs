@@ -1,4 +1,5 @@
-//! The way that a phase takes through its graph, and the critical path: the chain of steps that it could not be faster than.
+//! The way that a phase takes through its graph, and the critical path: the chain of steps that it
+//! could not be faster than.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -37,13 +38,25 @@ struct Paced {
 
 impl<'g> Way<'g> {
     pub(super) fn through(graph: &'g Graph, pace: Option<&Arc<dyn Pace>>) -> Self {
-        let paced = |pace: &Arc<_>| Paced { pace: Arc::clone(pace), waiting: FuturesUnordered::new(), granted: None };
-        Self { graph, walk: graph.walk(), took: vec![Duration::ZERO; graph.steps().len()], paced: pace.map(paced) }
+        let paced = |pace: &Arc<_>| Paced {
+            pace: Arc::clone(pace),
+            waiting: FuturesUnordered::new(),
+            granted: None,
+        };
+        Self {
+            graph,
+            walk: graph.walk(),
+            took: vec![Duration::ZERO; graph.steps().len()],
+            paced: pace.map(paced),
+        }
     }
 
-    /// A step that waits for nothing any more. At a pace, one that has its turn, or that does nothing.
+    /// A step that waits for nothing any more. At a pace, one that has its turn, or that does
+    /// nothing.
     pub(super) fn next(&mut self, does_something: impl Fn(Step) -> bool) -> Option<usize> {
-        let Some(Paced { pace, waiting, granted }) = &mut self.paced else { return self.walk.next() };
+        let Some(Paced { pace, waiting, granted }) = &mut self.paced else {
+            return self.walk.next();
+        };
         if granted.is_some() {
             return granted.take();
         }
@@ -67,7 +80,9 @@ impl<'g> Way<'g> {
     /// Cancel safe.
     pub(super) async fn turn(&mut self) {
         match &mut self.paced {
-            Some(Paced { waiting, granted, .. }) if !waiting.is_empty() => *granted = waiting.next().await,
+            Some(Paced { waiting, granted, .. }) if !waiting.is_empty() => {
+                *granted = waiting.next().await;
+            }
             _ => pending().await,
         }
     }

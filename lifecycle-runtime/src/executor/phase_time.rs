@@ -24,8 +24,8 @@ pub(crate) struct PhaseTime<'b> {
 }
 
 impl PhaseTime<'_> {
-    /// Returns the time of a step that may begin now: what is behind it keeps its own, and it has its own
-    /// even if it begins late.
+    /// Returns the time of a step that may begin now: what is behind it keeps its own, and it has
+    /// its own even if it begins late.
     pub(super) fn of_step(&self, step: usize, now: Instant) -> Time {
         let Self { budget, end, latest } = *self;
         let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);

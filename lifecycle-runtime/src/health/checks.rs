@@ -63,8 +63,14 @@ impl Checks {
         Self(Arc::new(Mutex::new(hooks.into_iter().filter_map(check).collect())))
     }
 
-    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that is news.
-    pub(crate) fn record(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) -> Option<bool> {
+    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that is
+    /// news.
+    pub(crate) fn record(
+        &self,
+        hook: &HookMeta,
+        outcome: &Outcome,
+        took: Duration,
+    ) -> Option<bool> {
         let mut checks = self.lock();
         let check = checks.iter_mut().find(|check| check.hook == hook)?;
         let error = outcome.is_failure().then(|| outcome.to_string());
@@ -89,7 +95,11 @@ impl Checks {
     /// The checks that this probe is about.
     pub(super) fn of(&self, probe: Probe) -> Vec<Told> {
         let now = Instant::now();
-        self.lock().iter().filter(|check| check.counts_for(probe)).map(|check| check.told(now)).collect()
+        self.lock()
+            .iter()
+            .filter(|check| check.counts_for(probe))
+            .map(|check| check.told(now))
+            .collect()
     }
 
     /// Those that do not pass, for people.
@@ -103,14 +113,15 @@ impl Checks {
 }
 
 impl Check {
-    /// Returns how many failures in a row count: a process that was never ready is not by a failure.
+    /// Returns how many failures in a row count: a process that was never ready is not by a
+    /// failure.
     fn limit(&self) -> u32 {
         let was_ready = self.policy.kind != CheckKind::Readiness || self.has_passed;
         if was_ready { self.policy.failures } else { 1 }
     }
 
-    /// Returns whether it keeps no probe from passing. Whoever kills a process for its liveness needs a reason; all other
-    /// checks have to pass once.
+    /// Returns whether it keeps no probe from passing. Whoever kills a process for its liveness
+    /// needs a reason; all other checks have to pass once.
     fn passes(&self) -> bool {
         match self.policy.kind {
             CheckKind::Startup => self.has_passed,
@@ -124,7 +135,9 @@ impl Check {
         match self.policy.kind {
             CheckKind::Readiness => probe == Probe::Readiness,
             CheckKind::Liveness => probe == Probe::Liveness,
-            CheckKind::Startup => probe == Probe::Startup || (probe == Probe::Readiness && !self.has_passed),
+            CheckKind::Startup => {
+                probe == Probe::Startup || (probe == Probe::Readiness && !self.has_passed)
+            }
         }
     }
 

@@ -11,9 +11,11 @@ use Probe::{Liveness, Readiness, Startup};
 
 #[track_caller]
 fn check(state: State, has_started: bool, ready_while_draining: bool, passing: &[Probe]) {
-    let (_sender, progress) = watch::channel(Progress { state, has_started, ..Progress::default() });
-    let health =
-        Health::new(progress, ready_while_draining, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
+    let (_sender, progress) =
+        watch::channel(Progress { state, has_started, ..Progress::default() });
+    let health = Health::new(progress, ready_while_draining, Checks::default(), Vec::new, |_| {
+        vec!["db 2.1 s".to_owned()]
+    });
     let passes = |probe: &Probe| health.answer(*probe, Audience::Operators).passes;
     let passed: Vec<_> = [Liveness, Startup, Readiness].into_iter().filter(passes).collect();
     assert_eq!(passed, passing, "{state}");
@@ -43,13 +45,17 @@ fn a_start_that_has_failed_never_passes() {
 #[test]
 fn the_body_says_why() {
     let (sender, progress) = watch::channel(Progress::default());
-    let health = Health::new(progress, false, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
+    let health =
+        Health::new(progress, false, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
     assert_eq!(
         health.answer(Readiness, Audience::Operators).body,
         r#"{"status":"fail","state":"starting","reason":"the start is not over","waiting_for":["db 2.1 s"]}"#
     );
     sender.send_replace(Progress { state: State::Ready, has_started: true, ..Progress::default() });
-    assert_eq!(health.answer(Readiness, Audience::Operators).body, r#"{"status":"pass","state":"ready"}"#);
+    assert_eq!(
+        health.answer(Readiness, Audience::Operators).body,
+        r#"{"status":"pass","state":"ready"}"#
+    );
 }
 
 #[test]
@@ -59,7 +65,10 @@ fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
     let health = Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new())
         .with_notes(|| vec!["going on without it".to_owned()]);
     let body = |probe| health.answer(probe, Audience::Public).body;
-    assert_eq!(body(Readiness), r#"{"status":"pass","state":"ready","notes":["going on without it"]}"#);
+    assert_eq!(
+        body(Readiness),
+        r#"{"status":"pass","state":"ready","notes":["going on without it"]}"#
+    );
     assert_eq!(body(Liveness), r#"{"status":"pass","state":"ready"}"#);
     sender.send_replace(progress(State::Draining));
     assert!(!body(Readiness).contains("notes"), "{}", body(Readiness));
@@ -70,14 +79,17 @@ fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
     let number = name.bytes().fold(0, |number, byte| number * 256 + u64::from(byte));
     let run = |_| Task::future(async { Ok(Value::new(())) });
     let mut hook = HookMeta::new(HookId::number(number), Kind::HealthCheck, name, "app", run);
-    let kind =
-        [CheckKind::Readiness, CheckKind::Liveness, CheckKind::Startup].into_iter().find(|one| one.name() == kind);
+    let kind = [CheckKind::Readiness, CheckKind::Liveness, CheckKind::Startup]
+        .into_iter()
+        .find(|one| one.name() == kind);
     let kind = kind.expect("a kind of check");
-    hook.policy = Policy::HealthCheck(HealthCheckPolicy { kind, failures, ..HealthCheckPolicy::DEFAULT });
+    hook.policy =
+        Policy::HealthCheck(HealthCheckPolicy { kind, failures, ..HealthCheckPolicy::DEFAULT });
     Box::leak(Box::new(hook))
 }
 
-/// Which probes fail after these results of a check, `pass` or an error, and what its own probe says of it.
+/// Which probes fail after these results of a check, `pass` or an error, and what its own probe
+/// says of it.
 #[track_caller]
 fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
     let hooks = [hook("ping", kind, 2)];
@@ -102,7 +114,8 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
         "liveness" => Liveness,
         _ => Startup,
     };
-    let body: serde_json::Value = serde_json::from_str(&health.answer(probe, Audience::Operators).body).expect("JSON");
+    let body: serde_json::Value =
+        serde_json::from_str(&health.answer(probe, Audience::Operators).body).expect("JSON");
     assert_eq!(body["checks"][0]["status"], status, "{kind}: {results}: {body}");
 }
 
@@ -140,17 +153,22 @@ fn a_check_of_the_startup_has_to_pass_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_body_tells_of_each_check() {
-    let hooks = [hook("db", "readiness", 3), hook("mail", "readiness", 3), hook("alive", "liveness", 3)];
+    let hooks =
+        [hook("db", "readiness", 3), hook("mail", "readiness", 3), hook("alive", "liveness", 3)];
     let checks = Checks::new(hooks);
     let failed = Outcome::Failed { error: "no answer".to_owned() };
     checks.record(hooks[0], &Outcome::Succeeded, Duration::from_millis(2));
     checks.record(hooks[1], &failed, Duration::from_millis(5));
     tokio::time::advance(Duration::from_millis(70)).await;
-    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
+    let (sender, progress) =
+        watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new());
     let body: serde_json::Value =
         serde_json::from_str(&health.answer(Readiness, Audience::Operators).body).expect("JSON");
-    assert_eq!((&body["status"], &body["reason"]), (&"fail".into(), &"health check `mail` failed: no answer".into()));
+    assert_eq!(
+        (&body["status"], &body["reason"]),
+        (&"fail".into(), &"health check `mail` failed: no answer".into())
+    );
     let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
     let passes = serde_json::json!({"name": "db", "status": "pass", "last_error": null, "age": 70.0, "took": 2.0});
     assert_eq!(*db, passes);
@@ -159,7 +177,11 @@ async fn the_body_tells_of_each_check() {
     });
     assert_eq!(*mail, told);
     // The same while requests drain, if the process is to be ready meanwhile.
-    sender.send_replace(Progress { state: State::Draining, has_started: true, ..Progress::default() });
+    sender.send_replace(Progress {
+        state: State::Draining,
+        has_started: true,
+        ..Progress::default()
+    });
     assert!(!health.answer(Readiness, Audience::Operators).passes);
 }
 
@@ -168,29 +190,64 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
     let hooks = [hook("alive", "liveness", 1)];
     let checks = Checks::new(hooks);
     checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
-    let (sender, progress) = watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
+    let (sender, progress) =
+        watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
     assert!(!health.answer(Liveness, Audience::Operators).passes);
-    sender.send_replace(Progress { state: State::Draining, has_started: true, ..Progress::default() });
+    sender.send_replace(Progress {
+        state: State::Draining,
+        has_started: true,
+        ..Progress::default()
+    });
     assert!(health.answer(Liveness, Audience::Operators).passes);
 }
 
 #[test]
 fn only_what_changes_is_news() {
-    let hooks = [hook("ready", "readiness", 2), hook("first", "startup", 2), hook("never", "readiness", 2)];
+    let hooks =
+        [hook("ready", "readiness", 2), hook("first", "startup", 2), hook("never", "readiness", 2)];
     let checks = Checks::new(hooks);
     for (hook, results) in [
-        (hooks[0], [("pass", None), ("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true))]),
+        (
+            hooks[0],
+            [
+                ("pass", None),
+                ("late", None),
+                ("late", Some(false)),
+                ("late", None),
+                ("pass", Some(true)),
+            ],
+        ),
         (
             hooks[2],
-            [("late", Some(false)), ("late", None), ("pass", Some(true)), ("late", None), ("late", Some(false))],
+            [
+                ("late", Some(false)),
+                ("late", None),
+                ("pass", Some(true)),
+                ("late", None),
+                ("late", Some(false)),
+            ],
         ),
-        (hooks[1], [("late", None), ("late", Some(false)), ("late", None), ("pass", Some(true)), ("pass", None)]),
+        (
+            hooks[1],
+            [
+                ("late", None),
+                ("late", Some(false)),
+                ("late", None),
+                ("pass", Some(true)),
+                ("pass", None),
+            ],
+        ),
     ] {
         for (result, news) in results {
             let failed = Outcome::Failed { error: result.to_owned() };
             let outcome = if result == "pass" { Outcome::Succeeded } else { failed };
-            assert_eq!(checks.record(hook, &outcome, Duration::ZERO), news, "{} {result}", hook.name());
+            assert_eq!(
+                checks.record(hook, &outcome, Duration::ZERO),
+                news,
+                "{} {result}",
+                hook.name()
+            );
         }
     }
 }

@@ -39,7 +39,8 @@ impl HookMeta {
     const fn check_value(&self, used: &Self) {
         if let Some(handle) = used.handle {
             if matches!(handle, RunHandle::Service) && !matches!(self.kind, Kind::Service) {
-                let text = Text::new().hook(self.name).text(" takes `Service`, but is ").a(self.kind);
+                let text =
+                    Text::new().hook(self.name).text(" takes `Service`, but is ").a(self.kind);
                 text.text(" hook: only a `#[service]` has one").fail();
             }
             return;
@@ -55,15 +56,18 @@ impl HookMeta {
                 .a(used.kind)
                 .text(" hook: only `#[on_startup]` hooks provide a value");
             if self.kind.may_need(used.kind) {
-                text.text("; to be ordered behind it, use `after = [").text(used.name).text("]`").fail();
+                text.text("; to be ordered behind it, use `after = [")
+                    .text(used.name)
+                    .text("]`")
+                    .fail();
             } else {
                 text.fail();
             }
         }
     }
 
-    /// One phase of a run is over before the next begins: `after` orders hooks of one kind, and tells which startup hooks
-    /// and services are used.
+    /// One phase of a run is over before the next begins: `after` orders hooks of one kind, and
+    /// tells which startup hooks and services are used.
     #[track_caller]
     const fn check_after(&self, earlier: &Self) {
         if !self.kind.may_need(earlier.kind) {
@@ -137,7 +141,8 @@ impl HookMeta {
         }
     }
 
-    /// A lower order has finished before a higher one starts, so no hook may depend on one of a higher order.
+    /// A lower order has finished before a higher one starts, so no hook may depend on one of a
+    /// higher order.
     #[track_caller]
     const fn check_order(&self, earlier: &Self) {
         if self.kind as u8 != earlier.kind as u8 {

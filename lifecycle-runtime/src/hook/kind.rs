@@ -24,8 +24,15 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run comes to them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Startup, Self::Service, Self::HealthCheck, Self::Ready, Self::Signal, Self::Drain, Self::Shutdown];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Startup,
+        Self::Service,
+        Self::HealthCheck,
+        Self::Ready,
+        Self::Signal,
+        Self::Drain,
+        Self::Shutdown,
+    ];
 
     /// The kinds whose hooks run once, each at its time.
     pub(crate) const PHASES: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
@@ -69,7 +76,8 @@ impl Kind {
         }
     }
 
-    /// Whether hooks of this kind begin in this phase: services with the startup hooks, as each may need the other.
+    /// Whether hooks of this kind begin in this phase: services with the startup hooks, as each may
+    /// need the other.
     pub(crate) const fn begins_in(self, phase: Self) -> bool {
         match self {
             Self::Service => matches!(phase, Self::Startup),
@@ -97,12 +105,14 @@ impl Kind {
         matches!(self, Self::Startup | Self::Service)
     }
 
-    /// Whether hooks of this kind can stand behind each other: each health check keeps its own time.
+    /// Whether hooks of this kind can stand behind each other: each health check keeps its own
+    /// time.
     const fn is_sequence(self) -> bool {
         !matches!(self, Self::HealthCheck)
     }
 
-    /// Whether a hook of this kind may need one of that: it uses it, or it is of the same kind and stands behind it.
+    /// Whether a hook of this kind may need one of that: it uses it, or it is of the same kind and
+    /// stands behind it.
     pub(crate) const fn may_need(self, needed: Self) -> bool {
         needed.may_be_used() || (self as u8 == needed as u8 && self.is_sequence())
     }

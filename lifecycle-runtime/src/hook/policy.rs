@@ -1,5 +1,5 @@
-//! What some attributes say beyond what every attribute can say: how a service is kept alive, when health is checked, which
-//! signal is heard.
+//! What some attributes say beyond what every attribute can say: how a service is kept alive, when
+//! health is checked, which signal is heard.
 
 use std::time::Duration;
 
@@ -67,8 +67,8 @@ impl Restart {
     }
 }
 
-/// The times between a service's end and its restart: doubled each time, from the first up to the cap, and back at the first
-/// after a run that lasted longer than the cap.
+/// The times between a service's end and its restart: doubled each time, from the first up to the
+/// cap, and back at the first after a run that lasted longer than the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Backoff {
@@ -80,10 +80,12 @@ pub struct Backoff {
 
 impl Backoff {
     /// What a service has whose attribute says nothing. A `backoff` without a cap has this one's.
-    pub const DEFAULT: Self = Self { first: Duration::from_millis(100), cap: Duration::from_secs(30) };
+    pub const DEFAULT: Self =
+        Self { first: Duration::from_millis(100), cap: Duration::from_secs(30) };
 }
 
-/// How many restarts a service may have within any window of time. Beyond that it has failed for good.
+/// How many restarts a service may have within any window of time. Beyond that it has failed for
+/// good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Restarts {
@@ -141,14 +143,15 @@ pub struct HealthCheckPolicy {
     pub kind: CheckKind,
     /// From one begin to the next; not shorter than the check's timeout.
     pub interval: Duration,
-    /// Number of failures in a row that make it count, at least one. Those of a readiness check count
-    /// from the first until it has passed once.
+    /// Number of failures in a row that make it count, at least one. Those of a readiness check
+    /// count from the first until it has passed once.
     pub failures: u32,
 }
 
 impl HealthCheckPolicy {
     /// What a health check has whose attribute says nothing: as Kubernetes' probes.
-    pub const DEFAULT: Self = Self { kind: CheckKind::Readiness, interval: Duration::from_secs(10), failures: 3 };
+    pub const DEFAULT: Self =
+        Self { kind: CheckKind::Readiness, interval: Duration::from_secs(10), failures: 3 };
 
     /// The timeout of a health check whose attribute says nothing of it.
     pub const TIMEOUT: Duration = Duration::from_secs(1);

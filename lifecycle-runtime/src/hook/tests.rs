@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn};
+use super::{
+    Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, Restarts, ServicePolicy,
+    StopOn,
+};
 use crate::hook::Kind;
 
 /// A second.
@@ -130,7 +133,10 @@ fn health_is_checked_as_by_the_probes_of_kubernetes_unless_the_attribute_says_ot
 #[test]
 fn a_hook_hears_the_signal_that_its_attribute_names() {
     for hook in [plain_signal::META, signal_with_all_keys::META] {
-        assert_eq!((hook.kind(), hook.order(), hook.policy), (Kind::Signal, None, Policy::Signal("SIGHUP")));
+        assert_eq!(
+            (hook.kind(), hook.order(), hook.policy),
+            (Kind::Signal, None, Policy::Signal("SIGHUP"))
+        );
     }
     assert_eq!(plain_signal::META.timeout(), None);
     assert_eq!(signal_with_all_keys::META.timeout(), Some(3 * S));

@@ -16,8 +16,8 @@ use crate::stop::{Asked, StopCause, hurried};
 use crate::task::all;
 
 impl Stage<'_> {
-    /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain could
-    /// not be faster than. `left` are the hooks that were running if the run was never ready.
+    /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain
+    /// could not be faster than. `left` are the hooks that were running if the run was never ready.
     pub(super) async fn drain_all(
         &self,
         executor: &mut Executor,
@@ -32,7 +32,11 @@ impl Stage<'_> {
         let hooks_over = watch::Sender::new(false);
         let hooks = async {
             let budget = self.timetable.drain_budget();
-            let end = if was_ready { self.moment(self.timetable.drain_hooks_end()) } else { self.drain_end() };
+            let end = if was_ready {
+                self.moment(self.timetable.drain_hooks_end())
+            } else {
+                self.drain_end()
+            };
             if let Some(left) = left {
                 // They may do what drain hooks undo.
                 let give_up_at = earlier(end, budget.whole());
@@ -59,9 +63,13 @@ impl Stage<'_> {
         if hooks_took >= drain_took / 2 { path } else { CriticalPath::new() }
     }
 
-    /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in which
-    /// what they did spreads. A hurried stop waits for neither.
-    async fn delay(&self, mut hooks_over: watch::Receiver<bool>, mut asked: watch::Receiver<Asked>) {
+    /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in
+    /// which what they did spreads. A hurried stop waits for neither.
+    async fn delay(
+        &self,
+        mut hooks_over: watch::Receiver<bool>,
+        mut asked: watch::Receiver<Asked>,
+    ) {
         let hooks_end = self.moment(self.timetable.drain_hooks_end());
         let mut skips_delay = self.run.conduct.is_interactive && is_interrupt(&asked.borrow());
         let delay = async {
@@ -72,7 +80,8 @@ impl Stage<'_> {
             }
             skips_delay |= self.run.config.drain_delay.is_zero();
             if !skips_delay {
-                // Even a delay leaves the shutdown hooks their time, and what it cuts off that to be dropped in.
+                // Even a delay leaves the shutdown hooks their time, and what it cuts off that to
+                // be dropped in.
                 let end = Instant::now() + self.run.config.drain_delay;
                 sleep_until(end.min(self.moment(self.timetable.cut()))).await;
             }

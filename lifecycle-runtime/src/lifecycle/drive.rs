@@ -40,19 +40,28 @@ impl Run {
     }
 
     /// Starts, waits for a reason to stop, stops. Or reports why it could not begin.
-    pub(super) async fn play(self, servers: Servers, leash: Option<Leash>) -> Result<EndedRun, Box<Report>> {
+    pub(super) async fn play(
+        self,
+        servers: Servers,
+        leash: Option<Leash>,
+    ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
-        let admin = match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening).boxed().await {
-            Ok(admin) => admin,
-            Err(failure) => {
-                opening.close(Instant::now(), &self.handle.asked()).boxed().await;
-                self.console.complain(&failure.reason);
-                return Err(Box::new(Report::not_begun(1, failure.reason)));
-            }
-        };
+        let admin =
+            match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening)
+                .boxed()
+                .await
+            {
+                Ok(admin) => admin,
+                Err(failure) => {
+                    opening.close(Instant::now(), &self.handle.asked()).boxed().await;
+                    self.console.complain(&failure.reason);
+                    return Err(Box::new(Report::not_begun(1, failure.reason)));
+                }
+            };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let timetable = Timetable::new(&self.plan, self.config.stop_settings(!servers.apps.is_empty()));
+        let timetable =
+            Timetable::new(&self.plan, self.config.stop_settings(!servers.apps.is_empty()));
         let recurring = Recurring {
             plan: Arc::clone(&self.plan),
             scope: self.surroundings.scope.clone(),
@@ -67,7 +76,13 @@ impl Run {
             first_checks: self.first_checks.clone(),
         };
         let recurring_over = Notify::new();
-        let stage = Stage { run: &self, began: Instant::now(), timetable, leash, recurring_over: &recurring_over };
+        let stage = Stage {
+            run: &self,
+            began: Instant::now(),
+            timetable,
+            leash,
+            recurring_over: &recurring_over,
+        };
         let recur = async {
             recurring.run().await;
             recurring_over.notify_one();
@@ -94,9 +109,11 @@ impl Run {
     /// Waits until the program's observers have seen everything, as long as the stop may take.
     async fn told(&self) {
         // The last hook may have needed all of its time.
-        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now) + last_words(self.config.grace) / 2;
+        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now)
+            + last_words(self.config.grace) / 2;
         if timeout_at(deadline, self.events.delivered()).await.is_err() {
-            self.console.complain("an observer of events has not returned, and has not seen all of them");
+            self.console
+                .complain("an observer of events has not returned, and has not seen all of them");
         }
     }
 }
@@ -116,8 +133,8 @@ impl EndedRun {
         report
     }
 
-    /// Settles, reports and shuts the runtime of the hooks down. If values are held, that goes first: then tasks let go of
-    /// them, and what they held is dropped here.
+    /// Settles, reports and shuts the runtime of the hooks down. If values are held, that goes
+    /// first: then tasks let go of them, and what they held is dropped here.
     pub(super) fn end_with(mut self, own: &Runtime, hooks: Runtime) -> Report {
         if self.executor.holds_nothing() {
             let report = block_on(own, self.end());
@@ -128,7 +145,8 @@ impl EndedRun {
         let admin = std::mem::take(&mut self.admin);
         block_on(own, all(admin.into_iter().map(|server| server.close().boxed())));
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
-        let left = (deadline + last_words(self.run.config.grace) / 2).saturating_duration_since(Instant::now());
+        let left = (deadline + last_words(self.run.config.grace) / 2)
+            .saturating_duration_since(Instant::now());
         hooks.shutdown_timeout(self.run.patience().min(left));
         self.executor.settle_here();
         self.run.tell_late_failure();

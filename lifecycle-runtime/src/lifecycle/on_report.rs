@@ -10,7 +10,8 @@ use crate::console::{Console, LAST_WORDS};
 use crate::report::Report;
 use crate::task::thread;
 
-const NOT_RETURNED: &str = "a callback of `on_report` has not returned in the time of the stop, and is left behind";
+const NOT_RETURNED: &str =
+    "a callback of `on_report` has not returned in the time of the stop, and is left behind";
 
 /// Callbacks that take the report of a run, in the order in which they were added.
 #[derive(Default)]
@@ -46,7 +47,9 @@ impl OnReport {
         let complaint = match started {
             Ok(_) if timeout_at(deadline, returned).await.is_ok() => return,
             Ok(_) => NOT_RETURNED.to_owned(),
-            Err(error) => format!("`on_report` was not called, as the system refuses a thread: {error}"),
+            Err(error) => {
+                format!("`on_report` was not called, as the system refuses a thread: {error}")
+            }
         };
         console.complain(&complaint);
         console.flushed(LAST_WORDS).await;

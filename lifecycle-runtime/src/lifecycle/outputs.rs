@@ -73,8 +73,8 @@ impl Outputs {
         true
     }
 
-    /// Has all failures so far told but the one that the start has failed by, and returns the hook of
-    /// that. Of a service that never became ready the reason says more than its outcome.
+    /// Has all failures so far told but the one that the start has failed by, and returns the hook
+    /// of that. Of a service that never became ready the reason says more than its outcome.
     fn start_over(&self, at: Duration, reason: Option<&str>) -> Option<&'static HookMeta> {
         self.failures().is_over = true;
         let withheld = std::mem::take(&mut self.failures().withheld);

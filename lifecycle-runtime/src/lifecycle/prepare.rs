@@ -37,16 +37,22 @@ enum Refusal {
     Error(u8, String),
     /// The stop was asked for.
     Stopped(StopCause),
-    /// The plan was printed instead, or could not be; with the reason for which it would be refused.
+    /// The plan was printed instead, or could not be; with the reason for which it would be
+    /// refused.
     Printed(bool, Option<String>),
 }
 
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
 /// asked for.
-pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Result<Prepared, Box<Report>> {
+pub(super) async fn prepare(
+    mut lifecycle: Lifecycle,
+    hooks: HookRuntime,
+) -> Result<Prepared, Box<Report>> {
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
-        Err(error) => return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await),
+        Err(error) => {
+            return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await);
+        }
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = Console::of(config.console);
@@ -92,16 +98,21 @@ pub(super) async fn prepare(mut lifecycle: Lifecycle, hooks: HookRuntime) -> Res
 impl Refusal {
     /// Writes the reason to the console, or to stderr if that is off, and makes the report of it.
     async fn report(self, console: Console) -> Box<Report> {
-        let complain = |text: &str| match console.is_silent() {
-            true => Console::stderr().complain(text),
-            false => console.complain(text),
+        let complain = |text: &str| {
+            if console.is_silent() {
+                Console::stderr().complain(text);
+            } else {
+                console.complain(text);
+            }
         };
         let (exit, error) = match self {
             Self::Error(exit, error) => {
                 complain(&error);
                 (exit, error)
             }
-            Self::Stopped(cause) if cause.is_wanted() => (0, format!("stopped before the start: {cause}")),
+            Self::Stopped(cause) if cause.is_wanted() => {
+                (0, format!("stopped before the start: {cause}"))
+            }
             Self::Stopped(cause) => {
                 complain(&format!("start failed: {cause}"));
                 (1, cause.to_string())
@@ -123,19 +134,28 @@ impl Refusal {
     }
 }
 
-/// Returns whether the system may take its time: to resolve a name, or to take a plan that nobody reads.
+/// Returns whether the system may take its time: to resolve a name, or to take a plan that nobody
+/// reads.
 fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
     let mut addresses = config.bind.iter().flatten().chain(&config.admin);
     let may_wait = |address: &String| Http::may_wait_to_bind(address);
-    config.plan.is_some() || addresses.any(may_wait) || lifecycle.servers.iter().flat_map(Http::addresses).any(may_wait)
+    config.plan.is_some()
+        || addresses.any(may_wait)
+        || lifecycle.servers.iter().flat_map(Http::addresses).any(may_wait)
 }
 
 /// Checks on a thread of its own, which is left to itself when a stop is asked for.
-async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHandle) -> Result<Checked, Refusal> {
+async fn checked_elsewhere(
+    lifecycle: Lifecycle,
+    config: Config,
+    handle: &StopHandle,
+) -> Result<Checked, Refusal> {
     let mut asked = handle.asked();
     let (sender, result) = oneshot::channel();
-    let checking = thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));
-    let checking = checking.map_err(|error| Refusal::Error(1, format!("the system refuses a thread: {error}")))?;
+    let checking =
+        thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));
+    let checking = checking
+        .map_err(|error| Refusal::Error(1, format!("the system refuses a thread: {error}")))?;
     tokio::select! {
         biased;
         result = result => match result {
@@ -151,7 +171,8 @@ async fn checked_elsewhere(lifecycle: Lifecycle, config: Config, handle: &StopHa
 
 /// Makes the plan and takes the addresses.
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
-    let plan = lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
+    let plan =
+        lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     let timetable = plan.timetable();
     let strict = || timetable.warning(&plan).filter(|_| config.strict_budget);
@@ -190,7 +211,8 @@ fn ignored(config: &Config) -> Option<String> {
         ("LIFECYCLE_WORKERS", config.workers.is_some()),
         ("LIFECYCLE_KEEP_ALIVE", config.keep_alive.is_some()),
     ];
-    let given: Vec<_> = settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    let given: Vec<_> =
+        settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
     let (verb, names) = (if given.len() == 1 { "is" } else { "are" }, given.join(" and "));
     (!given.is_empty()).then(|| format!("{names} {verb} ignored: this program has no HTTP server"))
 }
@@ -210,8 +232,13 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
         _ => servers.iter_mut().for_each(|server| server.override_with(None, config)),
     }
     let mut taken = Taken::default();
-    let apps = servers.into_iter().map(|server| server.bound(&mut taken)).collect::<Result<_, _>>()?;
-    let admin = config.admin.as_deref().map(|address| Http::admin(address).bound(&mut taken)).transpose()?;
+    let apps =
+        servers.into_iter().map(|server| server.bound(&mut taken)).collect::<Result<_, _>>()?;
+    let admin = config
+        .admin
+        .as_deref()
+        .map(|address| Http::admin(address).bound(&mut taken))
+        .transpose()?;
     Ok(Servers { apps, admin })
 }
 
@@ -252,7 +279,8 @@ mod tests {
         assert_eq!(ignored(&set(false, false)), None);
         let line = |bind, keep_alive| ignored(&set(bind, keep_alive)).expect("a line");
         assert_eq!(line(true, false), "LIFECYCLE_BIND is ignored: this program has no HTTP server");
-        let both = "LIFECYCLE_BIND and LIFECYCLE_KEEP_ALIVE are ignored: this program has no HTTP server";
+        let both =
+            "LIFECYCLE_BIND and LIFECYCLE_KEEP_ALIVE are ignored: this program has no HTTP server";
         assert_eq!(line(true, true), both);
     }
 }

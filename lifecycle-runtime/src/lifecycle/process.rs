@@ -1,4 +1,5 @@
-//! A run as a process: its configuration before it, and around it what outlasts a blocked async runtime.
+//! A run as a process: its configuration before it, and around it what outlasts a blocked async
+//! runtime.
 
 mod guard;
 
@@ -61,7 +62,9 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
         return run();
     }
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("lifecycle-run".to_owned()).spawn_scoped(scope, run)?;
+        let thread = std::thread::Builder::new()
+            .name("lifecycle-run".to_owned())
+            .spawn_scoped(scope, run)?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -70,19 +73,22 @@ fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     let on_report = std::mem::take(&mut lifecycle.on_report);
     let grace = lifecycle.config.grace_or_default();
     let hooks = Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, |number| number.get().max(2)))
+        .worker_threads(
+            std::thread::available_parallelism().map_or(2, |number| number.get().max(2)),
+        )
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
     let own = own_runtime()?;
-    let Prepared { run, servers } = match block_on(&own, prepare(lifecycle, HookRuntime::new(hooks.handle().clone()))) {
-        Ok(prepared) => prepared,
-        Err(report) => {
-            let deadline = tokio::time::Instant::now() + grace;
-            block_on(&own, on_report.call_on_thread(&report, deadline, Console::stderr()));
-            return Ok(report.exit_code());
-        }
-    };
+    let Prepared { run, servers } =
+        match block_on(&own, prepare(lifecycle, HookRuntime::new(hooks.handle().clone()))) {
+            Ok(prepared) => prepared,
+            Err(report) => {
+                let deadline = tokio::time::Instant::now() + grace;
+                block_on(&own, on_report.call_on_thread(&report, deadline, Console::stderr()));
+                return Ok(report.exit_code());
+            }
+        };
     guard.attach(&run)?;
     let leash = guard.watch()?;
     let grace = run.config.grace;
@@ -103,8 +109,8 @@ fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
     Ok(report.exit_code())
 }
 
-/// Makes the async runtime of a run. Hooks have another: whatever they do to their threads, the timers of the run go off,
-/// and the next hook begins.
+/// Makes the async runtime of a run. Hooks have another: whatever they do to their threads, the
+/// timers of the run go off, and the next hook begins.
 fn own_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_time().build()
 }
@@ -117,7 +123,8 @@ pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
         Err(error) => return Report::not_begun(1, refused(&error)),
     };
     let hooks = Handle::current();
-    let Prepared { run, servers } = match prepare(lifecycle, HookRuntime::new(hooks.clone())).await {
+    let Prepared { run, servers } = match prepare(lifecycle, HookRuntime::new(hooks.clone())).await
+    {
         Ok(prepared) => prepared,
         Err(report) => {
             let deadline = tokio::time::Instant::now() + grace;
@@ -132,7 +139,11 @@ pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
     let stops = StopOnDrop(Some(run.handle.clone()));
     let is_over = Arc::<AtomicBool>::default();
     let guard = SharedGuard(Arc::new(Mutex::new(Some(guard))));
-    let notice = CutShortNotice { console: console.clone(), is_over: Arc::clone(&is_over), guard: guard.clone() };
+    let notice = CutShortNotice {
+        console: console.clone(),
+        is_over: Arc::clone(&is_over),
+        guard: guard.clone(),
+    };
     let progress = run.progress.subscribe();
     let last_words = last_words(run.config.grace);
     let on_hooks = hooks.clone();
@@ -175,9 +186,12 @@ async fn report_to(
     }
 }
 
-/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who waits for it. `None` if
-/// the runtime goes away before.
-async fn beside_hooks(drive: impl Future<Output = Report> + Send + 'static, notice: CutShortNotice) -> Option<Report> {
+/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who
+/// waits for it. `None` if the runtime goes away before.
+async fn beside_hooks(
+    drive: impl Future<Output = Report> + Send + 'static,
+    notice: CutShortNotice,
+) -> Option<Report> {
     let task = async move {
         let _notice = notice;
         drive.await
@@ -208,7 +222,8 @@ async fn on_own_thread(
                 report = drive => Some(report),
             }
         };
-        let ended = own_runtime().map(|own| catch_unwind(AssertUnwindSafe(|| block_on(&own, drive))));
+        let ended =
+            own_runtime().map(|own| catch_unwind(AssertUnwindSafe(|| block_on(&own, drive))));
         drop(run_alive);
         let _ = report_sender.send(ended);
     });
@@ -253,8 +268,8 @@ struct CutShortNotice {
     guard: SharedGuard,
 }
 
-/// The guard of a run, which goes with the run or with its runtime, whichever goes first: from then on signals are the
-/// caller's. Clones are the same.
+/// The guard of a run, which goes with the run or with its runtime, whichever goes first: from then
+/// on signals are the caller's. Clones are the same.
 #[derive(Clone)]
 struct SharedGuard(Arc<Mutex<Option<Guard>>>);
 

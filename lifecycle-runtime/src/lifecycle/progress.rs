@@ -16,7 +16,8 @@ use crate::stop::{hurried, late_signal};
 const START_NEWS: Duration = Duration::from_secs(5);
 const STOP_NEWS: Duration = Duration::from_secs(1);
 
-/// Time for which a server that could not accept connections has to have accepted them to be well again.
+/// Time for which a server that could not accept connections has to have accepted them to be well
+/// again.
 const RECOVERED: Duration = Duration::from_secs(1);
 
 impl Stage<'_> {
@@ -53,10 +54,16 @@ impl Stage<'_> {
     }
 }
 
-/// Reports that a server can't accept connections, and that it can again. One that can now and then is reported once.
-pub(super) async fn report_obstacles(events: &Events, mut obstacle: watch::Receiver<Option<Obstacle>>) {
+/// Reports that a server can't accept connections, and that it can again. One that can now and then
+/// is reported once.
+pub(super) async fn report_obstacles(
+    events: &Events,
+    mut obstacle: watch::Receiver<Option<Obstacle>>,
+) {
     loop {
-        let Ok(found) = obstacle.wait_for(Option::is_some).await.map(|found| found.clone()) else { return };
+        let Ok(found) = obstacle.wait_for(Option::is_some).await.map(|found| found.clone()) else {
+            return;
+        };
         let Some(Obstacle { error, since }) = found else { return };
         events.emit(&Event::AcceptFailed { error });
         let after = loop {

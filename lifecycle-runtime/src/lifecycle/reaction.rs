@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::recurring::Inbox;
 use crate::stop::{StopCause, StopHandle};
 
-/// Time within which signals that stop are one: `timeout`, `make` and shells pass on what the terminal
-/// has sent to the whole process group already.
+/// Time within which signals that stop are one: `timeout`, `make` and shells pass on what the
+/// terminal has sent to the whole process group already.
 const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Reaction to a signal.
@@ -24,7 +24,8 @@ pub(crate) enum Reaction {
     Nothing,
 }
 
-/// Counts the signals that stop a run: the first stops, the second hurries, the third ends the process at once.
+/// Counts the signals that stop a run: the first stops, the second hurries, the third ends the
+/// process at once.
 pub(crate) struct Reactions {
     handle: StopHandle,
     /// The signals that have hooks; none until the plan is known.
@@ -56,7 +57,8 @@ impl Reactions {
         if !stops {
             return Reaction::Nothing;
         }
-        let since = |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
+        let since =
+            |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
         let (since_last, since_counted) = (since(self.last.replace(now)), since(self.counted));
         // What skips hooks has to stand alone: no burst is to do it.
         let pause = if self.stops == 2 { since_last } else { since_counted };
@@ -88,7 +90,9 @@ mod tests {
     fn reactions(at: &[u64]) -> Vec<Reaction> {
         let mut reactions = Reactions::new(StopHandle::new(), Inbox::default());
         let began = Instant::now();
-        at.iter().map(|&at| reactions.react("SIGINT", true, began + Duration::from_millis(at))).collect()
+        at.iter()
+            .map(|&at| reactions.react("SIGINT", true, began + Duration::from_millis(at)))
+            .collect()
     }
 
     #[test]
@@ -96,11 +100,16 @@ mod tests {
         use Reaction::{Exit, Repeated, Stop};
         assert_eq!(reactions(&[0, 5, 50, 499]), [Stop, Repeated, Repeated, Repeated]);
         assert_eq!(reactions(&[0, 500, 1_000]), [Stop, Stop, Exit]);
-        // A key that is pressed again and again hurries, and however long a burst is, it skips no hook.
+        // A key that is pressed again and again hurries, and however long a burst is, it skips no
+        // hook.
         let burst: Vec<_> = (0..100).map(|number| number * 100).collect();
-        let counted: Vec<_> = reactions(&burst).into_iter().filter(|reaction| *reaction != Repeated).collect();
+        let counted: Vec<_> =
+            reactions(&burst).into_iter().filter(|reaction| *reaction != Repeated).collect();
         assert_eq!(counted, [Stop, Stop]);
-        assert_eq!(reactions(&[0, 300, 600, 900, 1_399, 1_899]), [Stop, Repeated, Stop, Repeated, Repeated, Exit]);
+        assert_eq!(
+            reactions(&[0, 300, 600, 900, 1_399, 1_899]),
+            [Stop, Repeated, Stop, Repeated, Repeated, Exit]
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ use crate::server::{BoundHttp, Surroundings, TaskSet};
 use crate::state::State;
 use crate::stop::{Progress, Stop, StopCause, StopHandle, stop_asked};
 
-/// Part of the grace period that a stop waits for those who hold values, all together: by default, as
-/// long as for a client that is quiet.
+/// Part of the grace period that a stop waits for those who hold values, all together: by default,
+/// as long as for a client that is quiet.
 const HELD_VALUES_SHARE: u32 = 100;
 
 /// Time that they have whatever the grace period, if that leaves it: a task that lets go has to be
@@ -147,8 +147,8 @@ impl Run {
         (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
     }
 
-    /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So it
-    /// does when its time is up. Returns the cause of a stop that is asked for meanwhile.
+    /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So
+    /// it does when its time is up. Returns the cause of a stop that is asked for meanwhile.
     pub(super) async fn check_readiness(&self, limit: Instant) -> Option<StopCause> {
         // Without any there is no time in between for a stop to interrupt the start.
         if self.first_checks.are_none() {

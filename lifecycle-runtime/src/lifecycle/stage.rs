@@ -75,7 +75,10 @@ impl Stage<'_> {
                     () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
                 };
                 match served {
-                    Ok(serving) => self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths).await,
+                    Ok(serving) => {
+                        self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths)
+                            .await;
+                    }
                     Err(failure) => {
                         self.end_start(&failure, State::Stopping, false);
                         executor.announce_drain();
@@ -109,8 +112,9 @@ impl Stage<'_> {
         asked: watch::Receiver<Asked>,
         paths: &mut Paths,
     ) {
-        let obstacles =
-            serving.iter().map(|server| report_obstacles(&self.run.events, server.obstacle.clone()).boxed());
+        let obstacles = serving
+            .iter()
+            .map(|server| report_obstacles(&self.run.events, server.obstacle.clone()).boxed());
         let obstacles = all(obstacles.collect::<Vec<_>>());
         tokio::select! {
             () = self.serve_until_stop(executor, serving, limit, asked, paths).boxed() => {}
@@ -130,7 +134,9 @@ impl Stage<'_> {
         let Run { events, live, .. } = self.run;
         let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
         self.run.handle.listens(urls.clone());
-        urls.into_iter().for_each(|url| events.emit(&Event::Listening { url }));
+        for url in urls {
+            events.emit(&Event::Listening { url });
+        }
         let tasks = self.run.surroundings.tasks.clone();
         live.add(move |_| tasks.now().into_iter().collect());
         for server in &serving {
@@ -218,7 +224,9 @@ impl Stage<'_> {
         if end.cause.is_wanted() {
             self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
         } else {
-            self.run.events.emit(&Event::StartFailed { reason: self.run.live.why_failed(&end.reason) });
+            self.run
+                .events
+                .emit(&Event::StartFailed { reason: self.run.live.why_failed(&end.reason) });
         }
         // A signal that follows is told so, and finds a stop to hurry.
         self.run.handle.ask(end.cause.clone());
@@ -227,7 +235,8 @@ impl Stage<'_> {
             // Drain hooks come behind what is still running.
             let drain_hooks = self.timetable.drain_budget().whole();
             self.run.progress.send_modify(|progress| {
-                progress.last_call = progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
+                progress.last_call =
+                    progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
             });
         }
     }
@@ -236,7 +245,8 @@ impl Stage<'_> {
     fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
         let grace = self.run.config.grace;
         // It may have been asked for long before the run.
-        let from = self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
+        let from =
+            self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
         if let Some(leash) = &self.leash {
             // Instead of the deadline of the start.
             leash.rearm(Some(from.into_std() + grace));
@@ -273,7 +283,8 @@ impl Stage<'_> {
         PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
 
-    /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its own.
+    /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its
+    /// own.
     fn release_watchdog(&self) {
         if let Some(leash) = &self.leash {
             leash.rearm(None);

@@ -1,4 +1,5 @@
-//! Runs on paused time: plans as text, what each hook does as text, and the events that must come of it.
+//! Runs on paused time: plans as text, what each hook does as text, and the events that must come
+//! of it.
 
 mod budget;
 mod faults;
@@ -15,22 +16,41 @@ use stage::Play;
 
 #[tokio::test(start_paused = true)]
 async fn hooks_that_nothing_orders_run_at_the_same_time() {
-    let played =
-        Play::new("start a; start b; stop c; stop d", "a takes 10; b takes 10; c takes 20; d takes 20").run().await;
-    played.check(&["0 +a", "0 +b", "10 a done", "10 b done", "10 ready", "10 +c", "10 +d", "30 c done", "30 d done"]);
+    let played = Play::new(
+        "start a; start b; stop c; stop d",
+        "a takes 10; b takes 10; c takes 20; d takes 20",
+    )
+    .run()
+    .await;
+    played.check(&[
+        "0 +a",
+        "0 +b",
+        "10 a done",
+        "10 b done",
+        "10 ready",
+        "10 +c",
+        "10 +d",
+        "30 c done",
+        "30 d done",
+    ]);
     assert_eq!(played.report.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_waits_for_what_it_needs_and_for_nothing_else() {
-    let played = Play::new("start a; start b needs a; start c", "a takes 10; b takes 10; c takes 30").run().await;
+    let played =
+        Play::new("start a; start b needs a; start c", "a takes 10; b takes 10; c takes 30")
+            .run()
+            .await;
     played.check(&["0 +a", "0 +c", "10 a done", "10 +b", "20 b done", "30 c done", "30 ready"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_diamond_takes_as_long_as_its_longest_path() {
-    let plan = "start top; start left needs top; start right needs top; start bottom needs left right";
-    let played = Play::new(plan, "top takes 10; left takes 10; right takes 10; bottom takes 10").run().await;
+    let plan =
+        "start top; start left needs top; start right needs top; start bottom needs left right";
+    let played =
+        Play::new(plan, "top takes 10; left takes 10; right takes 10; bottom takes 10").run().await;
     assert_eq!(played.report.start_took, Duration::from_millis(30));
     let path: Vec<_> = played.report.start_path.iter().map(|(hook, _)| hook.name()).collect();
     assert_eq!(path, ["top", "right", "bottom"]);
@@ -39,7 +59,8 @@ async fn a_diamond_takes_as_long_as_its_longest_path() {
 #[tokio::test(start_paused = true)]
 async fn the_stop_runs_in_the_reverse_of_use() {
     let plan = "start db; start cache needs db; stop close_db of db; stop clear_cache of cache; stop flush needs cache";
-    let played = Play::new(plan, "flush takes 5; clear_cache takes 5; close_db takes 5").run().await;
+    let played =
+        Play::new(plan, "flush takes 5; clear_cache takes 5; close_db takes 5").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -57,15 +78,32 @@ async fn the_stop_runs_in_the_reverse_of_use() {
 
 #[tokio::test(start_paused = true)]
 async fn an_order_is_a_barrier() {
-    let played =
-        Play::new("stop a order 1; stop b order 2; stop c order 1", "a takes 5; b takes 5; c takes 10").run().await;
+    let played = Play::new(
+        "stop a order 1; stop b order 2; stop c order 1",
+        "a takes 5; b takes 5; c takes 10",
+    )
+    .run()
+    .await;
     played.check(&["0 ready", "0 +a", "0 +c", "5 a done", "10 c done", "10 +b", "15 b done"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sync_hooks_run_beside_each_other_and_beside_async_ones() {
-    let played = Play::new("start a; start b; start c", "a blocks until c done; b blocks until c done").run().await;
-    played.check_sorted(&["+a", "+b", "+c", "a done", "a has a thread", "b done", "b has a thread", "c done", "ready"]);
+    let played =
+        Play::new("start a; start b; start c", "a blocks until c done; b blocks until c done")
+            .run()
+            .await;
+    played.check_sorted(&[
+        "+a",
+        "+b",
+        "+c",
+        "a done",
+        "a has a thread",
+        "b done",
+        "b has a thread",
+        "c done",
+        "ready",
+    ]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! What is told of services while they run, as data: what has happened, and what there is to say then.
+//! What is told of services while they run, as data: what has happened, and what there is to say
+//! then.
 
 use super::*;
 use crate::event::{Event, Observer, Outcome};
@@ -59,7 +60,9 @@ fn one_that_is_done_or_was_told_to_end_does_not() {
 
 #[test]
 fn one_that_the_process_can_do_without_never_does() {
-    for happened in ["starts", "starts runs breaks", "starts runs breaks starts", "starts runs fails"] {
+    for happened in
+        ["starts", "starts runs breaks", "starts runs breaks starts", "starts runs fails"]
+    {
         check("exit ignore", happened, "");
     }
 }
@@ -72,10 +75,16 @@ fn one_that_the_process_goes_on_without_is_told_of_until_the_stop() {
     assert!(live.picture().ends_with(&format!(":\n  {line}")), "{}", live.picture());
     live.recorder.on_event(Duration::ZERO, &Event::State(State::Draining));
     assert!(live.picture().ends_with("waiting for nothing"), "{}", live.picture());
-    for (policy, happened) in
-        [("exit ignore", "starts runs ends"), ("exit ignore", "starts runs breaks"), ("", "starts runs fails")]
-    {
-        assert_eq!(after(policy, happened).lost_services(), Vec::<String>::new(), "{policy} {happened}");
+    for (policy, happened) in [
+        ("exit ignore", "starts runs ends"),
+        ("exit ignore", "starts runs breaks"),
+        ("", "starts runs fails"),
+    ] {
+        assert_eq!(
+            after(policy, happened).lost_services(),
+            Vec::<String>::new(),
+            "{policy} {happened}"
+        );
     }
 }
 
@@ -83,13 +92,18 @@ fn one_that_the_process_goes_on_without_is_told_of_until_the_stop() {
 fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     let hook = sample::hooks("service svc")[0];
     let recorder = Recorder::new(1);
-    let began = Instant::now().checked_sub(Duration::from_secs(5)).expect("the machine has run for so long");
+    let began = Instant::now()
+        .checked_sub(Duration::from_secs(5))
+        .expect("the machine has run for so long");
     let live = Live { began, ..Live::new(recorder.clone()) };
     let tell = |event: &Event| recorder.on_event(Duration::from_millis(4_900), event);
     recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
     assert_eq!(live.waits(), ["svc 5 s"]);
     let after = Outcome::Failed { error: "broken".to_owned() };
-    tell(&Event::Service { hook, state: ServiceState::BackingOff { after, delay: Duration::from_secs(1) } });
+    tell(&Event::Service {
+        hook,
+        state: ServiceState::BackingOff { after, delay: Duration::from_secs(1) },
+    });
     assert_eq!(live.waits(), ["svc 5 s (backing off: it failed: broken)"]);
     tell(&Event::Service { hook, state: ServiceState::Starting });
     assert_eq!(live.waits(), ["svc 5 s (starting: it failed: broken)"]);
@@ -114,5 +128,8 @@ fn what_is_waited_for_is_told_apart_by_its_module() {
     for name in ["app::sync ", "cache::sync ", "store::sync "] {
         assert!(waits.contains(name), "no {name}in {waits}");
     }
-    assert_eq!(live.ailing_services(), ["service `cache::sync` is starting", "service `store::sync` is starting"]);
+    assert_eq!(
+        live.ailing_services(),
+        ["service `cache::sync` is starting", "service `store::sync` is starting"]
+    );
 }

@@ -2,8 +2,8 @@
 //!
 //! A hook keeps its `timeout`, or a small share if it has none, and a margin in which it is
 //! abandoned if it doesn't end then. Where that doesn't fit into the time of the phase, every hook
-//! keeps its `reserve`, or a least share, and the same part of the rest. A step may run until what is left is just what
-//! the steps behind it keep; what a step doesn't use flows on to the next.
+//! keeps its `reserve`, or a least share, and the same part of the rest. A step may run until what
+//! is left is just what the steps behind it keep; what a step doesn't use flows on to the next.
 
 use std::time::Duration;
 
@@ -13,10 +13,12 @@ use crate::hook::HookMeta;
 /// Longest time that a hook without a `timeout` keeps.
 const UNTIMED_SHARE: Duration = Duration::from_secs(1);
 
-/// Part of the grace period that hooks without a `timeout` keep at most, all together along one path.
+/// Part of the grace period that hooks without a `timeout` keep at most, all together along one
+/// path.
 const UNTIMED_PART: u32 = 5;
 
-/// Part of the grace period that hooks keep however much has to be scaled, all together along one path.
+/// Part of the grace period that hooks keep however much has to be scaled, all together along one
+/// path.
 const LEAST_PART: u32 = 20;
 
 /// Longest time that a cancelled hook has to end before it is abandoned.
@@ -39,9 +41,9 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Shares out the time of a phase, at most `most`. `before` is the time until the last phase begins
-    /// at the earliest if requests need theirs; `None` of another phase. The process ends with the last:
-    /// there a step that nothing follows needs no margin.
+    /// Shares out the time of a phase, at most `most`. `before` is the time until the last phase
+    /// begins at the earliest if requests need theirs; `None` of another phase. The process ends
+    /// with the last: there a step that nothing follows needs no margin.
     pub(super) fn new(
         hooks: &[&'static HookMeta],
         phase: &Graph,
@@ -122,11 +124,18 @@ struct Claims<'p> {
 }
 
 impl<'p> Claims<'p> {
-    fn new(hooks: &'p [&'static HookMeta], phase: &'p Graph, grace: Duration, before: Option<Duration>) -> Self {
+    fn new(
+        hooks: &'p [&'static HookMeta],
+        phase: &'p Graph,
+        grace: Duration,
+        before: Option<Duration>,
+    ) -> Self {
         let count = |is_counted: bool| Duration::from_secs(u64::from(is_counted));
-        let (hooks_behind, path) = longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
+        let (hooks_behind, path) =
+            longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
         // Along the path with the most of them.
-        let is_untimed = |step| hook_of(hooks, phase, step).is_some_and(|hook| hook.timeout.is_none());
+        let is_untimed =
+            |step| hook_of(hooks, phase, step).is_some_and(|hook| hook.timeout.is_none());
         let (_, most) = longest(phase, |step| count(is_untimed(step)));
         let number = |hooks: Duration| u32::try_from(hooks.as_secs()).unwrap_or(u32::MAX).max(1);
         Self {
@@ -134,7 +143,10 @@ impl<'p> Claims<'p> {
             phase,
             untimed: UNTIMED_SHARE.min(grace / UNTIMED_PART / number(most)),
             least: grace / LEAST_PART / number(path),
-            is_awaited: hooks_behind.iter().map(|behind| before.is_none() || !behind.is_zero()).collect(),
+            is_awaited: hooks_behind
+                .iter()
+                .map(|behind| before.is_none() || !behind.is_zero())
+                .collect(),
             head_start: before.unwrap_or_default(),
         }
     }
@@ -178,7 +190,11 @@ impl<'p> Claims<'p> {
 }
 
 /// Returns the hook that a step runs or ends.
-pub(super) fn hook_of(hooks: &[&'static HookMeta], phase: &Graph, step: usize) -> Option<&'static HookMeta> {
+pub(super) fn hook_of(
+    hooks: &[&'static HookMeta],
+    phase: &Graph,
+    step: usize,
+) -> Option<&'static HookMeta> {
     match phase.steps()[step] {
         Step::Run(hook) | Step::Stop(hook) => Some(hooks[hook]),
         Step::Drop(_) | Step::Barrier(_) => None,

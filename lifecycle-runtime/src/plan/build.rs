@@ -8,8 +8,8 @@ use crate::id::HookMap;
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;
 
-/// What happens in the phase of one kind of hooks: each behind what it needs of this phase. What it needs of another phase
-/// is there before.
+/// What happens in the phase of one kind of hooks: each behind what it needs of this phase. What it
+/// needs of another phase is there before.
 pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
     if kind == Kind::Shutdown {
@@ -36,8 +36,8 @@ pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     draft.finish()
 }
 
-/// The end of every value and of every service: behind what uses it, and before the end of what it was made of. The end of a
-/// value is its teardown, if it has one, and then its drop.
+/// The end of every value and of every service: behind what uses it, and before the end of what it
+/// was made of. The end of a value is its teardown, if it has one, and then its drop.
 fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
     let mut teardowns = vec![None; hooks.len()];
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
@@ -91,7 +91,12 @@ const ABSENT: usize = usize::MAX;
 
 impl Draft {
     fn new(hooks: Hooks<'_>) -> Self {
-        Self { steps: Vec::new(), runs: vec![ABSENT; hooks.len()], drops: vec![ABSENT; hooks.len()], edges: Vec::new() }
+        Self {
+            steps: Vec::new(),
+            runs: vec![ABSENT; hooks.len()],
+            drops: vec![ABSENT; hooks.len()],
+            edges: Vec::new(),
+        }
     }
 
     fn add(&mut self, step: Step) {
@@ -117,21 +122,24 @@ impl Draft {
         }
     }
 
-    /// Between each two orders in use, a step that waits for all hooks of the lower and holds back all of the higher.
+    /// Between each two orders in use, a step that waits for all hooks of the lower and holds back
+    /// all of the higher.
     fn orders(&mut self, hooks: Hooks<'_>, kind: Kind) {
-        let in_order: Vec<_> =
-            of_kind(hooks, kind).filter_map(|(at, hook)| Some((hook.order()?, self.runs[at]))).collect();
+        let in_order: Vec<_> = of_kind(hooks, kind)
+            .filter_map(|(at, hook)| Some((hook.order()?, self.runs[at])))
+            .collect();
         // Hooks are sorted by order.
         let orders: Vec<_> = in_order.chunk_by(|a, b| a.0 == b.0).collect();
         for pair in orders.windows(2) {
-            let step = |hooks: &[(u32, usize)]| hooks.iter().map(|&(_, step)| step).collect::<Vec<_>>();
+            let step =
+                |hooks: &[(u32, usize)]| hooks.iter().map(|&(_, step)| step).collect::<Vec<_>>();
             self.barrier(Behind::Orders, &step(pair[0]), &step(pair[1]));
         }
     }
 
-    /// Shutdown hooks come behind the services, teardowns apart, which their dependencies place. A service that some of them
-    /// precede, however indirectly, holds back only those that precede none: that is said of it alone, and no two such
-    /// hooks wait for each other's services.
+    /// Shutdown hooks come behind the services, teardowns apart, which their dependencies place. A
+    /// service that some of them precede, however indirectly, holds back only those that precede
+    /// none: that is said of it alone, and no two such hooks wait for each other's services.
     fn services(&mut self, hooks: Hooks<'_>) {
         let steps = |kind| of_kind(hooks, kind).map(|(at, hook)| (self.runs[at], hook));
         let services: Vec<_> = steps(Kind::Service).map(|(step, _)| step).collect();
@@ -143,7 +151,8 @@ impl Draft {
         let so_far = Graph::new(self.steps.clone(), &self.edges);
         let is_preceded = so_far.reachable(hooks.iter().copied());
         let precedes = so_far.reversed().reachable(services.iter().copied());
-        let (preceded, free): (Vec<_>, Vec<_>) = services.into_iter().partition(|&service| is_preceded[service]);
+        let (preceded, free): (Vec<_>, Vec<_>) =
+            services.into_iter().partition(|&service| is_preceded[service]);
         let last: Vec<_> = hooks.iter().copied().filter(|&hook| !precedes[hook]).collect();
         self.barrier(Behind::Services, &free, &hooks);
         self.barrier(Behind::Services, &preceded, &last);

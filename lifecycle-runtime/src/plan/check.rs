@@ -1,4 +1,5 @@
-//! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the compiler has checked.
+//! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the
+//! compiler has checked.
 
 use super::graph::{Graph, Step};
 use super::{clash, label};
@@ -23,7 +24,8 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
 
 /// Reports and settings name hooks by their path. These are sorted by it.
 pub(super) fn one_hook_per_path(hooks: Hooks<'_>) -> Vec<String> {
-    let same = |pair: &&[&HookMeta]| pair[0].name == pair[1].name && pair[0].module == pair[1].module;
+    let same =
+        |pair: &&[&HookMeta]| pair[0].name == pair[1].name && pair[0].module == pair[1].module;
     clash::describe(hooks.windows(2).filter(same).map(|pair| (pair[0], pair[1])))
 }
 
@@ -59,7 +61,8 @@ fn teardown_of_a_startup_hook(hook: &HookMeta, problems: &mut Vec<String>) {
     }
 }
 
-/// One phase of a run is over before the next begins. The compiler checks it for hooks of the attributes.
+/// One phase of a run is over before the next begins. The compiler checks it for hooks of the
+/// attributes.
 fn needs_what_is_there(hook: &HookMeta, problems: &mut Vec<String>) {
     for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
         problems.push(format!(
@@ -74,7 +77,8 @@ fn needs_what_is_there(hook: &HookMeta, problems: &mut Vec<String>) {
 
 /// Hooks of two signals have nothing to do with each other: one may arrive and the other not.
 fn needs_its_own_signal(hook: &HookMeta, problems: &mut Vec<String>) {
-    let of_another = |needed: &&HookMeta| needed.kind == Kind::Signal && needed.signal() != hook.signal();
+    let of_another =
+        |needed: &&HookMeta| needed.kind == Kind::Signal && needed.signal() != hook.signal();
     for needed in hook.needs().filter(of_another) {
         let signal = |hook: &HookMeta| hook.signal().unwrap_or_default();
         problems.push(format!(
@@ -102,12 +106,16 @@ fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     }
 }
 
-/// All others are over before any shutdown hook. The compiler checks it for hooks of the attributes.
+/// All others are over before any shutdown hook. The compiler checks it for hooks of the
+/// attributes.
 fn before_what_ends(hook: &HookMeta, problems: &mut Vec<String>) {
     for later in hook.before().filter(|later| !later.kind.may_be_preceded()) {
         let what_to_do = match later.kind {
             Kind::Startup => {
-                format!("to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`", later.name)
+                format!(
+                    "to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`",
+                    later.name
+                )
             }
             _ => "take `before` away".to_owned(),
         };
@@ -140,14 +148,22 @@ fn before_a_higher_order(hook: &HookMeta, problems: &mut Vec<String>) {
 pub(crate) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
     let paths: Vec<_> = hooks.iter().map(|hook| hook.path()).collect();
     let missing = expected.iter().filter(|path| !paths.contains(path));
-    missing.map(|path| format!("no hook has the path `{path}`, which is expected; {}", advice(path, &paths))).collect()
+    missing
+        .map(|path| {
+            format!("no hook has the path `{path}`, which is expected; {}", advice(path, &paths))
+        })
+        .collect()
 }
 
-/// What to do about a path that no hook has. A crate that is linked has registered all of its hooks.
+/// What to do about a path that no hook has. A crate that is linked has registered all of its
+/// hooks.
 fn advice(missing: &str, paths: &[String]) -> String {
     let crate_of = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
     let is_linked = paths.iter().any(|path| crate_of(path) == crate_of(missing));
-    let link = format!("a crate that no code names is not linked: write `use {} as _;`", crate_of(missing));
+    let link = format!(
+        "a crate that no code names is not linked: write `use {} as _;`",
+        crate_of(missing)
+    );
     match (similar(missing, paths), is_linked) {
         (Some(similar), true) => format!("did you mean `{similar}`?"),
         (Some(similar), false) => format!("did you mean `{similar}`? If not: {link}"),
@@ -161,12 +177,17 @@ fn similar<'p>(missing: &str, paths: &'p [String]) -> Option<&'p String> {
     let likeness = |path: &str| strsim::normalized_damerau_levenshtein(missing, path);
     let most = paths.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let name = |path: &str| path.rsplit("::").next().map(str::to_owned);
-    most.filter(|path| likeness(path) >= 0.8).or_else(|| paths.iter().find(|path| name(path) == name(missing)))
+    most.filter(|path| likeness(path) >= 0.8)
+        .or_else(|| paths.iter().find(|path| name(path) == name(missing)))
 }
 
 /// A cycle that the edges of several keys close together, as `a → b → a` with the place of each.
 pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -> String {
-    let first = cycle.iter().copied().min_by_key(|&step| label(hooks, graph.steps()[step])).unwrap_or_default();
+    let first = cycle
+        .iter()
+        .copied()
+        .min_by_key(|&step| label(hooks, graph.steps()[step]))
+        .unwrap_or_default();
     let from = cycle.iter().position(|&step| step == first).unwrap_or_default();
     let turned = cycle[from..].iter().chain(&cycle[..=from]);
     let names: Vec<_> = turned.map(|&step| label(hooks, graph.steps()[step])).collect();

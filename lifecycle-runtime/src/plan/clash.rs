@@ -51,7 +51,8 @@ fn cause((first, second): Pair) -> Cause {
     }
 }
 
-/// Returns the message for a cause, by the first hooks of which it is one, and how many more there are.
+/// Returns the message for a cause, by the first hooks of which it is one, and how many more there
+/// are.
 fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
     let (path, place, other_place) = (first.path(), first.place(), second.place());
     let both = format!("`{path}`: {place} and {other_place}");
@@ -99,14 +100,18 @@ fn instead(hook: &HookMeta) -> String {
     let mut segments = hook.module.split("::");
     match (segments.next(), segments.next()) {
         (Some(library), Some(module)) => {
-            format!(": take `mod {module};` out of the binary, and write `use {library}::{module};`")
+            format!(
+                ": take `mod {module};` out of the binary, and write `use {library}::{module};`"
+            )
         }
         _ => String::new(),
     }
 }
 
 fn target(hook: &HookMeta) -> String {
-    hook.origin.binary.map_or_else(|| "the library".to_owned(), |binary| format!("the binary `{binary}`"))
+    hook.origin
+        .binary
+        .map_or_else(|| "the library".to_owned(), |binary| format!("the binary `{binary}`"))
 }
 
 fn package(hook: &HookMeta) -> String {

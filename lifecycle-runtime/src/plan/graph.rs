@@ -81,7 +81,13 @@ impl Graph {
     /// Goes through the graph: hands out what is free to begin and hears what has ended.
     pub(crate) fn walk(&self) -> Walk<'_> {
         let free = (0..self.steps.len()).filter(|&step| self.incoming[step] == 0).collect();
-        Walk { graph: self, waits_for: self.incoming.clone(), free, freed_by: vec![None; self.steps.len()], last: None }
+        Walk {
+            graph: self,
+            waits_for: self.incoming.clone(),
+            free,
+            freed_by: vec![None; self.steps.len()],
+            last: None,
+        }
     }
 
     /// All steps, each behind those that it waits for. Steps of a cycle are missing.
@@ -102,7 +108,8 @@ impl Graph {
     /// The same steps with every edge turned around.
     pub(crate) fn reversed(&self) -> Self {
         let steps = 0..self.steps.len();
-        let edges: Vec<_> = steps.flat_map(|from| self.successors(from).map(move |to| (to, from))).collect();
+        let edges: Vec<_> =
+            steps.flat_map(|from| self.successors(from).map(move |to| (to, from))).collect();
         Self::new(self.steps.clone(), &edges)
     }
 
@@ -114,7 +121,8 @@ impl Graph {
         let back = self.reversed();
         let mut open = vec![true; self.steps.len()];
         self.sequence().for_each(|step| open[step] = false);
-        // A step is open because it waits for another open one: following these leads round and round.
+        // A step is open because it waits for another open one: following these leads round and
+        // round.
         let awaited = |step: usize| back.successors(step).find(|&other| open[other]);
 
         let mut cycles = Vec::new();
@@ -126,8 +134,10 @@ impl Graph {
                 at = awaited(at).unwrap_or(at);
             }
             if walk_through[at] == Some(from) {
-                let mut cycle: Vec<_> =
-                    std::iter::successors(Some(at), |&step| awaited(step).filter(|&next| next != at)).collect();
+                let mut cycle: Vec<_> = std::iter::successors(Some(at), |&step| {
+                    awaited(step).filter(|&next| next != at)
+                })
+                .collect();
                 cycle.reverse();
                 cycles.push(cycle);
             }
@@ -154,7 +164,8 @@ pub(crate) struct Walk<'g> {
 }
 
 impl Walk<'_> {
-    /// A step that waits for nothing any more, each once, the lowest first among those that became free together.
+    /// A step that waits for nothing any more, each once, the lowest first among those that became
+    /// free together.
     pub(crate) fn next(&mut self) -> Option<usize> {
         self.free.pop_front()
     }

@@ -25,10 +25,14 @@ impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let plan = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("hooks", &plan.hooks.iter().map(|hook| Hook::of(hook)).collect::<Vec<_>>())?;
+        map.serialize_entry(
+            "hooks",
+            &plan.hooks.iter().map(|hook| Hook::of(hook)).collect::<Vec<_>>(),
+        )?;
         for (title, graph) in plan.phases() {
             let back = graph.reversed();
-            let step = |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };
+            let step =
+                |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };
             map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
         }
         let row = |row: timetable::Row| Row {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::hook::HookMeta;
 
-/// Number of hooks per name. Names come from the program itself: nobody could choose them to collide.
+/// Number of hooks per name. Names come from the program itself: nobody could choose them to
+/// collide.
 type Counts = HashMap<&'static str, usize, foldhash::fast::RandomState>;
 
 /// Number of hooks per name and end of the path of their module.
@@ -13,7 +14,8 @@ type Ends = HashMap<(&'static str, &'static str), usize, foldhash::fast::RandomS
 
 /// Gives the hooks of each name display names that are unique.
 pub(super) fn tell_apart(hooks: &mut [&'static HookMeta]) {
-    let mut counts = Counts::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
+    let mut counts =
+        Counts::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
     for hook in hooks.iter() {
         *counts.entry(hook.name).or_default() += 1;
     }
@@ -30,8 +32,8 @@ pub(super) fn tell_apart(hooks: &mut [&'static HookMeta]) {
     }
 }
 
-/// Returns the shortest end of the path of a hook's module that no other hook of the name has. The whole
-/// path if each is the end of another's.
+/// Returns the shortest end of the path of a hook's module that no other hook of the name has. The
+/// whole path if each is the end of another's.
 fn distinct(hook: &HookMeta, ends: &Ends) -> &'static str {
     let own = (1..=segments(hook.module)).map(|number| last(hook.module, number));
     own.into_iter().find(|end| ends[&(hook.name, *end)] == 1).unwrap_or(hook.module)
@@ -44,7 +46,9 @@ fn segments(path: &str) -> usize {
 
 /// Returns this many last segments of a path, or all of it.
 fn last(path: &'static str, number: usize) -> &'static str {
-    path.rmatch_indices("::").nth(number - 1).map_or(path, |(at, separator)| &path[at + separator.len()..])
+    path.rmatch_indices("::")
+        .nth(number - 1)
+        .map_or(path, |(at, separator)| &path[at + separator.len()..])
 }
 
 /// Returns the hook's metadata with the display name that has these modules before the name. The

@@ -49,18 +49,27 @@ impl Plan {
         self.lines(|hook| hook.module.to_owned(), 0)
     }
 
-    /// A line for each step, with what says where a hook is, behind a column for the names of at most this width.
+    /// A line for each step, with what says where a hook is, behind a column for the names of at
+    /// most this width.
     fn lines(&self, place: fn(&HookMeta) -> String, widest: usize) -> String {
         let mut text = String::new();
         for (title, graph) in self.phases() {
             let _ = writeln!(text, "{title}");
             let back = graph.reversed();
             let shown: Vec<_> = listed(graph).collect();
-            let longest = shown.iter().map(|&step| self.label(graph, step).chars().count()).max().unwrap_or_default();
+            let longest = shown
+                .iter()
+                .map(|&step| self.label(graph, step).chars().count())
+                .max()
+                .unwrap_or_default();
             let width = longest.min(widest);
             for &step in &shown {
                 let waits = self.waits(&back, step);
-                let after = if waits.is_empty() { String::new() } else { format!("  after {}", waits.join(", ")) };
+                let after = if waits.is_empty() {
+                    String::new()
+                } else {
+                    format!("  after {}", waits.join(", "))
+                };
                 let details = self.details(graph, step, place);
                 let _ = writeln!(text, "  {:width$}  {details}{after}", self.label(graph, step));
             }
@@ -78,7 +87,9 @@ impl Plan {
             for (step, what) in graph.steps().iter().enumerate() {
                 let label = self.label(graph, step);
                 let _ = match what {
-                    Step::Run(_) | Step::Stop(_) => writeln!(text, "    {title}{step}[\"{label}\"]"),
+                    Step::Run(_) | Step::Stop(_) => {
+                        writeln!(text, "    {title}{step}[\"{label}\"]")
+                    }
                     Step::Drop(_) => writeln!(text, "    {title}{step}([\"{label}\"])"),
                     Step::Barrier(_) => writeln!(text, "    {title}{step}{{{{\"{label}\"}}}}"),
                 };
@@ -116,7 +127,8 @@ impl Plan {
 
     /// The phases of a run, and the other kinds of hooks if there are any.
     pub(super) fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
-        let is_shown = |kind: &Kind| Kind::PHASES.contains(kind) || !self.graph(*kind).steps().is_empty();
+        let is_shown =
+            |kind: &Kind| Kind::PHASES.contains(kind) || !self.graph(*kind).steps().is_empty();
         Kind::ALL.into_iter().filter(is_shown).map(|kind| (kind.phase(), self.graph(kind)))
     }
 
@@ -125,7 +137,9 @@ impl Plan {
     }
 
     fn details(&self, graph: &Graph, step: usize, place: fn(&HookMeta) -> String) -> String {
-        let (Step::Run(hook) | Step::Stop(hook)) = graph.steps()[step] else { return String::new() };
+        let (Step::Run(hook) | Step::Stop(hook)) = graph.steps()[step] else {
+            return String::new();
+        };
         let hook = self.hooks[hook];
         let mut details = place(hook);
         // A teardown without an order of its own stands outside the orders, which is not order 0.
@@ -137,7 +151,12 @@ impl Plan {
         }
         if let Some(check) = hook.health_check() {
             let every = written(check.interval);
-            let _ = write!(details, "  {} every {every}  failures {}", check.kind.name(), check.failures);
+            let _ = write!(
+                details,
+                "  {} every {every}  failures {}",
+                check.kind.name(),
+                check.failures
+            );
         }
         if let (Step::Run(_), Some(service)) = (graph.steps()[step], hook.service()) {
             let _ = write!(details, "  service  restart {}", service.restart.name());
@@ -145,8 +164,9 @@ impl Plan {
         } else if let Some(timeout) = hook.timeout() {
             let _ = write!(details, "  timeout {}", written(timeout));
         }
-        if let Some(reserve) =
-            hook.reserve.filter(|_| hook.kind != Kind::Service || matches!(graph.steps()[step], Step::Stop(_)))
+        if let Some(reserve) = hook
+            .reserve
+            .filter(|_| hook.kind != Kind::Service || matches!(graph.steps()[step], Step::Stop(_)))
         {
             let _ = write!(details, "  reserve {}", written(reserve));
         }
@@ -156,8 +176,8 @@ impl Plan {
         details
     }
 
-    /// What a step of a list waits for: hooks, and orders as a whole. Drops are passed through: that a value ends behind
-    /// what uses it goes without saying.
+    /// What a step of a list waits for: hooks, and orders as a whole. Drops are passed through:
+    /// that a value ends behind what uses it goes without saying.
     pub(super) fn waits(&self, back: &Graph, step: usize) -> Vec<String> {
         let mut open: Vec<_> = back.successors(step).collect();
         let mut seen = vec![false; back.steps().len()];

@@ -1,10 +1,13 @@
-//! Plans written as text, for tests: `start db; start cache after db; stop close_db of db timeout 5000`.
+//! Plans written as text, for tests:
+//! `start db; start cache after db; stop close_db of db timeout 5000`.
 //!
-//! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME` or `stop NAME`, then any of
-//! `order N`, `timeout MILLIS`, `reserve MILLIS`, `of NAME`, `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
-//! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`, `backoff MILLIS..MILLIS`,
-//! `most NUMBER/MILLIS`, `exit WORD`, `told drain`, and `handle` if it takes its handle;
-//! and `stops` if it takes `Stop`. A name may have modules before it: `store::db`. Hooks may be named before they are written.
+//! A hook is `start NAME`, `service NAME`, `check NAME`, `ready NAME`, `signal NAME`, `drain NAME`
+//! or `stop NAME`, then any of `order N`, `timeout MILLIS`, `reserve MILLIS`, `of NAME`,
+//! `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
+//! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`,
+//! `backoff MILLIS..MILLIS`, `most NUMBER/MILLIS`, `exit WORD`, `told drain`, and `handle` if it
+//! takes its handle; and `stops` if it takes `Stop`. A name may have modules before it:
+//! `store::db`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,8 +15,8 @@ use std::time::Duration;
 
 use super::{Plan, PlanError};
 use crate::hook::{
-    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy, Restart, Restarts,
-    ServicePolicy, StopOn,
+    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy,
+    Restart, Restarts, ServicePolicy, StopOn,
 };
 use crate::id::HookId;
 use crate::service::Service;
@@ -25,20 +28,23 @@ pub(crate) fn plan(text: &str) -> Result<Plan, PlanError> {
     Plan::new(hooks(text))
 }
 
-/// The hooks of a text, in its order. Hooks that need each other in a circle can't be written: constants can't either.
+/// The hooks of a text, in its order. Hooks that need each other in a circle can't be written:
+/// constants can't either.
 pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
-    let lines: Vec<Vec<&str>> = text.split(';').map(|line| line.split_whitespace().collect()).collect();
+    let lines: Vec<Vec<&str>> =
+        text.split(';').map(|line| line.split_whitespace().collect()).collect();
     let lines: Vec<_> = lines.into_iter().filter(|words| !words.is_empty()).collect();
     let mut made = HashMap::new();
     LATER.with_borrow_mut(Vec::clear);
-    let hooks = lines.iter().map(|words| make(words[1], &lines, &mut made, &mut HashSet::new())).collect();
+    let hooks =
+        lines.iter().map(|words| make(words[1], &lines, &mut made, &mut HashSet::new())).collect();
     all_made(&made);
     hooks
 }
 
 const KEYS: [&str; 16] = [
-    "order", "timeout", "reserve", "told", "of", "needs", "after", "before", "kind", "every", "failures", "on",
-    "restart", "backoff", "most", "exit",
+    "order", "timeout", "reserve", "told", "of", "needs", "after", "before", "kind", "every",
+    "failures", "on", "restart", "backoff", "most", "exit",
 ];
 
 fn make(
@@ -51,14 +57,16 @@ fn make(
         return hook;
     }
     assert!(open.insert(name.to_owned()), "{name} needs itself");
-    let number = lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
+    let number =
+        lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
     let words = &lines[number];
     let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
     let kind = kind.unwrap_or_else(|| panic!("{} {name}: not a kind of hook", words[0]));
     let id = HookId::number(number as u64);
     let path: &str = leak(format!("app::{name}").into_boxed_str());
     let (module, last) = path.rsplit_once("::").expect("a path");
-    let mut hook = HookMeta::new(id, kind, last, module, |_| Task::future(async { Ok(Value::new(())) }));
+    let mut hook =
+        HookMeta::new(id, kind, last, module, |_| Task::future(async { Ok(Value::new(())) }));
     hook.file = "app.rs";
     hook.line = u32::try_from(number + 1).expect("a short text");
 
@@ -109,7 +117,11 @@ fn make(
     hook.is_teardown = of.is_some();
     let arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
     let edges = Edges { arguments, after: leak(after.into_boxed_slice()), before: &[], of };
-    hook.edges = if before.is_empty() { EdgeSource::Data(edges) } else { EdgeSource::Type(later(edges, before)) };
+    hook.edges = if before.is_empty() {
+        EdgeSource::Data(edges)
+    } else {
+        EdgeSource::Type(later(edges, before))
+    };
     let hook: &'static HookMeta = leak(Box::new(hook));
     made.insert(name.to_owned(), hook);
     hook
@@ -133,17 +145,19 @@ fn leak<T: ?Sized>(value: Box<T>) -> &'static T {
 }
 
 thread_local! {
-    /// The edges of hooks with a `before`, which may name hooks that are made later: each with those names at first.
+    /// The edges of hooks with a `before`, which may name hooks that are made later: each with
+    /// those names at first.
     static LATER: RefCell<Vec<(Edges, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A function that knows the edges once all hooks are made. A function can't know for which of them it is called, so there
-/// is a number of them.
+/// A function that knows the edges once all hooks are made. A function can't know for which of them
+/// it is called, so there is a number of them.
 fn later(edges: Edges, before: Vec<String>) -> fn() -> Edges {
     fn at<const N: usize>() -> Edges {
         LATER.with_borrow(|later| later[N].0)
     }
-    const FUNCTIONS: [fn() -> Edges; 8] = [at::<0>, at::<1>, at::<2>, at::<3>, at::<4>, at::<5>, at::<6>, at::<7>];
+    const FUNCTIONS: [fn() -> Edges; 8] =
+        [at::<0>, at::<1>, at::<2>, at::<3>, at::<4>, at::<5>, at::<6>, at::<7>];
     LATER.with_borrow_mut(|later| {
         later.push((edges, before));
         FUNCTIONS[later.len() - 1]

@@ -18,12 +18,15 @@ fn snapshot(text: &str) -> String {
     plan(text).expect("valid").render(PlanFormat::Snapshot)
 }
 
-/// The order that each phase has if every step ends at once: `db, cache | close_db, drop db`, with the phases between the
-/// start and the stop, if there is anything in them, by name: `db | ready announce | drain withdraw | drop db`.
+/// The order that each phase has if every step ends at once: `db, cache | close_db, drop db`, with
+/// the phases between the start and the stop, if there is anything in them, by name:
+/// `db | ready announce | drain withdraw | drop db`.
 fn sequence(plan: &Plan) -> String {
     let line = |graph: &Graph| {
         let steps = graph.sequence().map(|step| graph.steps()[step]);
-        let labels = steps.filter(|step| !matches!(step, Step::Barrier(_))).map(|step| label(plan.hooks(), step));
+        let labels = steps
+            .filter(|step| !matches!(step, Step::Barrier(_)))
+            .map(|step| label(plan.hooks(), step));
         labels.collect::<Vec<_>>().join(", ")
     };
     let phase = |kind| match (kind, line(plan.graph(kind))) {
@@ -56,7 +59,10 @@ fn check_expected(path: &str, expected: &str) {
     match plan.has(&[path.to_owned()]) {
         Ok(()) => assert_eq!("", expected),
         Err(error) => {
-            assert_eq!(error.to_string(), format!("no hook has the path `{path}`, which is expected; {expected}"));
+            assert_eq!(
+                error.to_string(),
+                format!("no hook has the path `{path}`, which is expected; {expected}")
+            );
         }
     }
 }
@@ -101,7 +107,8 @@ fn link_order_means_nothing() {
 
 #[test]
 fn hooks_that_only_others_name_are_planned_too() {
-    let text = "start a needs b; start b needs c; start c; stop x of a after y; stop y before z; stop z";
+    let text =
+        "start a needs b; start b needs c; start c; stop x of a after y; stop y before z; stop z";
     let all = hooks(text);
     let named_by_x = Plan::new([all[3]]).expect("valid");
     assert_eq!(sequence(&named_by_x), sequence(&Plan::new(all).expect("valid")));
@@ -145,7 +152,10 @@ fn a_value_without_a_teardown_is_dropped_where_it_would_have_run() {
 
 #[test]
 fn a_teardown_stands_outside_the_orders_unless_it_has_one() {
-    check("start db; stop close of db; stop last order 9; stop first order 1", "db | close, first, drop db, last");
+    check(
+        "start db; stop close of db; stop last order 9; stop first order 1",
+        "db | close, first, drop db, last",
+    );
     check("start db; stop close of db order 5; stop last order 9", "db | close, drop db, last");
 }
 
@@ -182,8 +192,10 @@ fn hooks_that_wait_for_each_other_are_named_with_their_places() {
     );
     check_error(
         "start db; start log needs db; stop close_db of db needs log; stop close_log of log",
-        &["these hooks wait for each other: close_db → close_log → drop log → close_db; take one of the dependencies \
-           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)"],
+        &[
+            "these hooks wait for each other: close_db → close_log → drop log → close_db; take one of the dependencies \
+           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)",
+        ],
     );
 }
 
@@ -231,7 +243,10 @@ fn before_names_shutdown_hooks_and_services() {
 fn each_kind_is_a_phase_of_its_own() {
     check("stop d; drain c; ready b; start a", "a | ready b | drain c | d, drop a");
     check("ready b order 2; ready a after b order 3; ready c", " | ready c, b, a | ");
-    check("drain b order 1; drain a order 2; ready c order 9; stop d order 0", " | ready c | drain b, a | d");
+    check(
+        "drain b order 1; drain a order 2; ready c order 9; stop d order 0",
+        " | ready c | drain b, a | d",
+    );
 }
 
 #[test]
@@ -258,10 +273,12 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
         ("check", "check"),
     ];
     for (one, other) in pairs {
-        let under = |phase| match Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind") {
-            kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
-            kind => format!("an `#[{kind}]`"),
-        };
+        let under =
+            |phase| match Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind")
+            {
+                kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
+                kind => format!("an `#[{kind}]`"),
+            };
         check_error(
             &format!("{one} a after b; {other} b"),
             &[&format!(
@@ -281,10 +298,15 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
 
 #[test]
 fn all_problems_are_reported_at_once() {
-    let error = plan("start db; stop a of db; stop b of db; stop c before db; stop d order 3 before e; stop e")
-        .expect_err("three problems");
+    let error = plan(
+        "start db; stop a of db; stop b of db; stop c before db; stop d order 3 before e; stop e",
+    )
+    .expect_err("three problems");
     assert_eq!(error.problems().len(), 3, "{error}");
-    assert!(error.problems()[0].starts_with("`db` (app.rs:1) has two teardowns: `a` (app.rs:2) and `b` (app.rs:3);"));
+    assert!(
+        error.problems()[0]
+            .starts_with("`db` (app.rs:1) has two teardowns: `a` (app.rs:2) and `b` (app.rs:3);")
+    );
 }
 
 #[test]
@@ -315,17 +337,26 @@ fn the_plan_is_readable_in_every_format() {
         \x20 24.8 s to 25 s        report\n"
     );
     let mermaid = plan.render(PlanFormat::Mermaid);
-    assert!(mermaid.contains("start1[\"db\"]") || mermaid.contains("start0[\"cache\"]"), "{mermaid}");
+    assert!(
+        mermaid.contains("start1[\"db\"]") || mermaid.contains("start0[\"cache\"]"),
+        "{mermaid}"
+    );
     assert!(mermaid.contains("subgraph ready\n    ready0[\"announce\"]\n  end"), "{mermaid}");
     let dot = plan.render(PlanFormat::Dot);
-    assert!(dot.starts_with("digraph lifecycle {") && dot.contains("subgraph cluster_drain {"), "{dot}");
-    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    assert!(
+        dot.starts_with("digraph lifecycle {") && dot.contains("subgraph cluster_drain {"),
+        "{dot}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
     assert_eq!(json["hooks"][5]["of"], "app::db");
     assert_eq!(json["hooks"][2]["kind"], "on_ready");
     assert_eq!(json["ready"], serde_json::json!([{ "step": "announce", "after": [] }]));
-    assert_eq!(json["drain"][1], serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] }));
+    assert_eq!(
+        json["drain"][1],
+        serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] })
+    );
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
-    let row =
-        serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_750, "to_ms": 24_750 });
+    let row = serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_750, "to_ms": 24_750 });
     assert_eq!(json["time_table"][3], row);
 }

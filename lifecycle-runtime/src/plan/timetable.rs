@@ -1,8 +1,8 @@
 //! Time table of a stop: who may run from when to when at worst.
 //!
 //! The stop is a sequence: drain hooks, then the drain delay, then the listeners close and requests
-//! finish, then the shutdown hooks run. Requests have `drain_timeout`, or half of what drain hooks and
-//! the delay leave of the grace period; what hooks keep is scaled into the rest.
+//! finish, then the shutdown hooks run. Requests have `drain_timeout`, or half of what drain hooks
+//! and the delay leave of the grace period; what hooks keep is scaled into the rest.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -24,7 +24,8 @@ pub(crate) struct Timetable {
     shutdown: Budget,
     /// Time that requests have once the listeners close, at least.
     requests: Duration,
-    /// Time that hooks of signals need which the stop finds running, what they are abandoned in included.
+    /// Time that hooks of signals need which the stop finds running, what they are abandoned in
+    /// included.
     signals: Duration,
     /// Set if a drain hook has no timeout.
     has_untimed_drain_hook: bool,
@@ -56,8 +57,8 @@ impl Timetable {
         })
     }
 
-    /// Shares out a time for the drain hooks, and one for the shutdown hooks that depends on what is before
-    /// them.
+    /// Shares out a time for the drain hooks, and one for the shutdown hooks that depends on what
+    /// is before them.
     fn limited(
         plan: &Plan,
         settings: StopSettings,
@@ -74,9 +75,16 @@ impl Timetable {
         };
         let with_leaving = requests.saturating_add(leaving(grace, serves));
         let before = before_close.saturating_add(with_leaving);
-        let shutdown = Budget::new(&plan.hooks, plan.graph(Kind::Shutdown), grace, shutdown(before), Some(before));
+        let shutdown = Budget::new(
+            &plan.hooks,
+            plan.graph(Kind::Shutdown),
+            grace,
+            shutdown(before),
+            Some(before),
+        );
         let signals = plan.of_kind(Kind::Signal).filter_map(HookMeta::timeout).max();
-        let signals = signals.map_or(Duration::ZERO, |timeout| timeout.saturating_add(ABANDON_AFTER));
+        let signals =
+            signals.map_or(Duration::ZERO, |timeout| timeout.saturating_add(ABANDON_AFTER));
         let has_untimed_drain_hook = plan.of_kind(Kind::Drain).any(|hook| hook.timeout.is_none());
         Self { settings, drain, shutdown, requests, signals, has_untimed_drain_hook }
     }
@@ -132,7 +140,8 @@ impl Timetable {
         let StopSettings { grace, quiet_window, serves, .. } = self.settings;
         let requests = if serves { self.requests.max(quiet_window) } else { Duration::ZERO };
         let requests = requests.saturating_add(leaving(grace, serves));
-        let drain = self.drain.needed().saturating_add(self.settings.drain_delay).saturating_add(requests);
+        let drain =
+            self.drain.needed().saturating_add(self.settings.drain_delay).saturating_add(requests);
         let hooks = drain.max(self.signals).saturating_add(self.shutdown.needed());
         hooks.saturating_add(last_words(self.grace()))
     }
@@ -141,8 +150,12 @@ impl Timetable {
     pub(crate) fn lack(&self) -> Option<String> {
         let StopSettings { grace, drain_timeout, .. } = self.settings;
         let reserved = self.shutdown.reserved();
-        let others =
-            [self.settings.drain_delay, self.requests, leaving(grace, self.settings.serves), last_words(grace)];
+        let others = [
+            self.settings.drain_delay,
+            self.requests,
+            leaving(grace, self.settings.serves),
+            last_words(grace),
+        ];
         let others = others.into_iter().fold(self.drain.whole(), Duration::saturating_add);
         (reserved > grace.saturating_sub(others)).then(|| {
             let requests = match drain_timeout {
@@ -181,12 +194,13 @@ impl Timetable {
         Some(hooks.chain(signals).collect())
     }
 
-    /// Returns the time from the beginning of the stop that requests have at least; `None` without a
-    /// server.
+    /// Returns the time from the beginning of the stop that requests have at least; `None` without
+    /// a server.
     pub(crate) fn requests_have(&self) -> Option<Duration> {
         let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
         // Drain hooks may end at once.
-        let least = drain_timeout.map_or(Duration::MAX, |timeout| drain_delay.saturating_add(timeout));
+        let least =
+            drain_timeout.map_or(Duration::MAX, |timeout| drain_delay.saturating_add(timeout));
         serves.then(|| least.min(self.cut()))
     }
 
@@ -207,7 +221,8 @@ impl Timetable {
             let span = format!("{} to {}", readable_moment(from), readable_moment(to));
             let _ = writeln!(text, "  {span:<20}  {what}");
         }
-        let span = format!("{} to {}", readable_moment(self.hooks_end()), readable_moment(self.grace()));
+        let span =
+            format!("{} to {}", readable_moment(self.hooks_end()), readable_moment(self.grace()));
         let _ = writeln!(text, "  {span:<20}  report");
         text
     }
@@ -262,7 +277,9 @@ fn phase_rows(plan: &Plan, kind: Kind, budget: &Budget, from: Duration, to: Dura
         let Some(hook) = hook else { continue };
         let has = budget.kept(step).saturating_sub(budget.margin(step));
         let limit = match hook.timeout {
-            Some(limit) if is_less(has, limit) => format!("at least {} of its {}", readable(has), readable(limit)),
+            Some(limit) if is_less(has, limit) => {
+                format!("at least {} of its {}", readable(has), readable(limit))
+            }
             Some(limit) => format!("timeout {}", readable(limit)),
             None => format!("no timeout, at least {}", readable(has)),
         };
@@ -291,11 +308,17 @@ fn readable_moment(moment: Duration) -> String {
 impl Plan {
     /// Returns the heaviest path of hooks with timeouts that a stop goes through.
     pub(super) fn heaviest_stop(&self) -> Vec<&'static HookMeta> {
-        let timeouts = |path: &[&HookMeta]| path.iter().filter_map(|hook| hook.timeout).sum::<Duration>();
+        let timeouts =
+            |path: &[&HookMeta]| path.iter().filter_map(|hook| hook.timeout).sum::<Duration>();
         let drain = heaviest_path(&self.hooks, self.graph(Kind::Drain));
-        let signal = self.of_kind(Kind::Signal).filter(|hook| hook.timeout.is_some()).max_by_key(|hook| hook.timeout);
+        let signal = self
+            .of_kind(Kind::Signal)
+            .filter(|hook| hook.timeout.is_some())
+            .max_by_key(|hook| hook.timeout);
         let mut path = match signal {
-            Some(hook) if hook.timeout.is_some_and(|timeout| timeout > timeouts(&drain)) => vec![hook],
+            Some(hook) if hook.timeout.is_some_and(|timeout| timeout > timeouts(&drain)) => {
+                vec![hook]
+            }
             _ => drain,
         };
         path.extend(heaviest_path(&self.hooks, self.graph(Kind::Shutdown)));

@@ -58,13 +58,19 @@ impl FirstChecks {
 impl Recurring {
     /// Every health check, for as long as it is to run.
     pub(super) fn checks(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send> {
-        let checks = self.plan.of_kind(Kind::HealthCheck).filter_map(|hook| Some((hook, hook.health_check()?)));
-        let (first, periodic): (Vec<_>, Vec<_>) = checks.partition(|(_, policy)| policy.kind == CheckKind::Startup);
+        let checks = self
+            .plan
+            .of_kind(Kind::HealthCheck)
+            .filter_map(|hook| Some((hook, hook.health_check()?)));
+        let (first, periodic): (Vec<_>, Vec<_>) =
+            checks.partition(|(_, policy)| policy.kind == CheckKind::Startup);
         let number = u32::try_from(periodic.len()).unwrap_or(u32::MAX);
         let first = first.into_iter().map(|(hook, policy)| (hook, policy, Duration::ZERO));
-        // By their place in the plan, so that no two of one interval run at the same time, and each run of the program has
-        // them at the same times.
-        let spread = (0..).zip(periodic).map(move |(at, (hook, policy))| (hook, policy, policy.interval / number * at));
+        // By their place in the plan, so that no two of one interval run at the same time, and each
+        // run of the program has them at the same times.
+        let spread = (0..)
+            .zip(periodic)
+            .map(move |(at, (hook, policy))| (hook, policy, policy.interval / number * at));
         first.chain(spread).map(|(hook, policy, delay)| self.check(hook, policy, delay))
     }
 
@@ -100,7 +106,8 @@ impl Recurring {
         }
     }
 
-    /// Runs a check once and keeps its result. Returns whether it passed; `None` if a stop came first.
+    /// Runs a check once and keeps its result. Returns whether it passed; `None` if a stop came
+    /// first.
     async fn run_check(&self, turn: &Turn) -> Option<bool> {
         let (outcome, took) = self.once(turn).boxed().await?;
         let hook = turn.hook;
@@ -134,8 +141,8 @@ impl Recurring {
     }
 }
 
-/// The time after this one, which has come a little late: by the clock, or what runs at different times would come together
-/// as time goes by. One that was missed is not made up for.
+/// The time after this one, which has come a little late: by the clock, or what runs at different
+/// times would come together as time goes by. One that was missed is not made up for.
 fn following(time: Instant, now: Instant, interval: Duration) -> Instant {
     match time + interval {
         next if next > now => next,
@@ -152,7 +159,11 @@ mod tests {
         let (begin, interval) = (Instant::now(), Duration::from_millis(100));
         for (late, next) in [(0, 100), (1, 100), (99, 100), (100, 200), (900, 1_000)] {
             let now = begin + Duration::from_millis(late);
-            assert_eq!(following(begin, now, interval), begin + Duration::from_millis(next), "{late} ms late");
+            assert_eq!(
+                following(begin, now, interval),
+                begin + Duration::from_millis(next),
+                "{late} ms late"
+            );
         }
     }
 }

@@ -29,7 +29,8 @@ impl Inbox {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// A signal has arrived. `false` if no hook waits for it. Those that arrive before the first is heard are one with it.
+    /// A signal has arrived. `false` if no hook waits for it. Those that arrive before the first is
+    /// heard are one with it.
     pub(crate) fn put(&self, name: &str) -> bool {
         let place = self.0.iter().find(|(known, _)| *known == name);
         place.is_some_and(|(_, arrived)| {

@@ -144,7 +144,9 @@ mod tests {
 
     #[test]
     fn hooks_of_the_program_belong_to_no_test() {
-        for module in ["app", "app::store", "app::testsuite", "app::latest", "tests", "my_tests::store"] {
+        for module in
+            ["app", "app::store", "app::testsuite", "app::latest", "tests", "my_tests::store"]
+        {
             assert_eq!(owner_of(module), None, "{module}");
         }
     }

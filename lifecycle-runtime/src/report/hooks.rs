@@ -93,7 +93,14 @@ pub struct ServiceReport {
 
 impl ServiceReport {
     pub(super) fn new(hook: &'static HookMeta, at: Duration) -> Self {
-        Self { hook, state: ServiceState::Starting, restarts: 0, last_error: None, since: at, began: at }
+        Self {
+            hook,
+            state: ServiceState::Starting,
+            restarts: 0,
+            last_error: None,
+            since: at,
+            began: at,
+        }
     }
 
     pub(super) fn enters(&mut self, state: &ServiceState, at: Duration) {
@@ -111,7 +118,9 @@ impl ServiceReport {
         }
         let mut error = outcome.to_string();
         // It was never up, and why is what its runs said.
-        if let (Outcome::TimedOut { limit: Limit::StartupTimeout, .. }, Some(before)) = (outcome, &self.last_error) {
+        if let (Outcome::TimedOut { limit: Limit::StartupTimeout, .. }, Some(before)) =
+            (outcome, &self.last_error)
+        {
             let restarts = match self.restarts {
                 0 => String::new(),
                 1 => " (1 restart)".to_owned(),
@@ -128,7 +137,10 @@ impl ServiceReport {
     }
 }
 
-pub(super) fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_millis<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(millis(*duration))
 }
 

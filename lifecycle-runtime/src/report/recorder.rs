@@ -53,7 +53,13 @@ impl Record {
     /// As many entries as such hooks: they run for as long as the process does.
     fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
         let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
-            self.recurring.push(RecurringReport { hook, runs: 0, failures: 0, last_error: None, since: None });
+            self.recurring.push(RecurringReport {
+                hook,
+                runs: 0,
+                failures: 0,
+                last_error: None,
+                since: None,
+            });
             self.recurring.len() - 1
         });
         &mut self.recurring[at]
@@ -69,8 +75,12 @@ impl Observer for Recorder {
         let record = &mut *self.record();
         record.last = at;
         match event {
-            Event::HookStarted { hook } if hook.kind.recurs() => record.recurring(hook).since = Some(at),
-            Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => record.recurring(hook).ended(outcome),
+            Event::HookStarted { hook } if hook.kind.recurs() => {
+                record.recurring(hook).since = Some(at);
+            }
+            Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => {
+                record.recurring(hook).ended(outcome);
+            }
             Event::HookStarted { hook } if hook.kind == Kind::Service => {
                 record.services.push(ServiceReport::new(hook, at));
             }
@@ -98,9 +108,17 @@ impl Observer for Recorder {
             }
             Event::DropFailed { hook, outcome } => {
                 let outcome = outcome.clone();
-                record.hooks.push(HookReport { hook, ended_at: at, took: Duration::ZERO, outcome, is_drop: true });
+                record.hooks.push(HookReport {
+                    hook,
+                    ended_at: at,
+                    took: Duration::ZERO,
+                    outcome,
+                    is_drop: true,
+                });
             }
-            Event::ValueHeld { hook, others } => record.held.push(HeldReport { hook, others: *others }),
+            Event::ValueHeld { hook, others } => {
+                record.held.push(HeldReport { hook, others: *others });
+            }
             Event::StartFailed { reason } => {
                 record.error = Some(reason.clone());
                 record.start_ended = Some(at);
@@ -131,9 +149,11 @@ impl Recorder {
     /// The hooks that are running, each with when it began.
     pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let record = self.record();
-        let ended: HashSet<_> = record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
+        let ended: HashSet<_> =
+            record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
         let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
-        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?)))).collect()
+        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?))))
+            .collect()
     }
 
     /// The services so far.
@@ -172,11 +192,15 @@ impl Recorder {
         // Nothing runs any more. Whether the run was ready may still be asked.
         let hooks = std::mem::take(&mut record.hooks);
         record.begun.clear();
-        let has_failed = hooks.iter().any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
+        let has_failed = hooks
+            .iter()
+            .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
         // What a start has left behind may still use what was torn down.
-        let is_left = |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
+        let is_left =
+            |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
         let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));
-        let program_failed = matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
+        let program_failed =
+            matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
         let program_failed = program_failed || record.late_failure.is_some();
         let exit = match &record.error {
             Some(_) => 1,
@@ -189,7 +213,10 @@ impl Recorder {
             cause: record.cause.clone(),
             error: record.error.clone(),
             start_took: record.start_ended.unwrap_or_default(),
-            stop_took: record.stop_began.map(|began| record.last.saturating_sub(began)).unwrap_or_default(),
+            stop_took: record
+                .stop_began
+                .map(|began| record.last.saturating_sub(began))
+                .unwrap_or_default(),
             hooks,
             recurring: record.recurring.clone(),
             services: record.services.clone(),

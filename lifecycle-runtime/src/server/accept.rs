@@ -1,7 +1,8 @@
-//! Acceptance of connections, on a thread of its own: it goes on whatever the workers and the hooks' runtime are doing.
+//! Acceptance of connections, on a thread of its own: it goes on whatever the workers and the
+//! hooks' runtime are doing.
 //!
-//! Its end loses none: connections that wait are given to the workers before the listener is closed, handshakes that have
-//! begun are waited for, and meanwhile no new ones begin.
+//! Its end loses none: connections that wait are given to the workers before the listener is
+//! closed, handshakes that have begun are waited for, and meanwhile no new ones begin.
 
 mod handshakes;
 mod listener;
@@ -75,7 +76,8 @@ impl Acceptor {
         }
     }
 
-    /// Returns how many connections were waiting when it was too late, and could not be accepted before.
+    /// Returns how many connections were waiting when it was too late, and could not be accepted
+    /// before.
     pub(super) fn unaccepted(&self) -> u64 {
         self.unaccepted.load(Ordering::Relaxed)
     }
@@ -109,7 +111,8 @@ pub(super) fn start(
     let unaccepted = Arc::<AtomicU64>::default();
     let counted = Arc::clone(&unaccepted);
     thread("http-accept", move || {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         if let Ok(runtime) = runtime {
             let accepts = async {
                 let rotation = Rc::new(WorkerRotation::new(workers, vacancies));
@@ -147,7 +150,8 @@ struct Accept {
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
-    /// Count of the connections that were waiting when it was too late, and could not be accepted before.
+    /// Count of the connections that were waiting when it was too late, and could not be accepted
+    /// before.
     unaccepted: Arc<AtomicU64>,
 }
 
@@ -213,8 +217,8 @@ impl Accept {
         }
     }
 
-    /// Reports that nothing can be accepted, if somebody waits, and returns when that may be different. (The system says so of an
-    /// empty queue, too.)
+    /// Reports that nothing can be accepted, if somebody waits, and returns when that may be
+    /// different. (The system says so of an empty queue, too.)
     async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
             self.obstacle.tell(error);
@@ -232,7 +236,11 @@ impl Accept {
         // No other handshake begins from now on.
         let mut first_look = Some(Look::begin(listener.address()));
         loop {
-            let accepted = if Instant::now() < until { timeout_at(until, listener.accept()).await.ok() } else { None };
+            let accepted = if Instant::now() < until {
+                timeout_at(until, listener.accept()).await.ok()
+            } else {
+                None
+            };
             match accepted {
                 Some(Ok(stream)) => {
                     self.dispatch(stream);
@@ -249,15 +257,16 @@ impl Accept {
                     }
                     let (is_under_way, took) = Look::begin(listener.address()).found().await;
                     match self.handshakes.more_time(began, quiet_window) {
-                        // To look takes its time with many connections, and is not to be all that is done.
+                        // To look takes its time with many connections, and is not to be all that
+                        // is done.
                         Some(more) if is_under_way => until = Instant::now() + more.max(took),
                         _ => break,
                     }
                 }
             }
         }
-        // The last that has come, past any readiness that has not been noticed. No more than fits into the queue: without a
-        // filter others come all the time.
+        // The last that has come, past any readiness that has not been noticed. No more than fits
+        // into the queue: without a filter others come all the time.
         let mut taken = 0;
         while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
@@ -279,22 +288,28 @@ impl Accept {
     }
 }
 
-/// Returns whether an error is about the connection that was to be accepted, and no other: see accept(2), "Error handling".
+/// Returns whether an error is about the connection that was to be accepted, and no other: see
+/// accept(2), "Error handling".
 fn concerns_one(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
-    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    {
         return true;
     }
-    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable) || is_pending_error(error)
+    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable)
+        || is_pending_error(error)
 }
 
 /// Returns whether this is an error of the network that was pending on the new connection.
 #[cfg(unix)]
 fn is_pending_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let pending = [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
-    error.raw_os_error().is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
+    let pending =
+        [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
+    error
+        .raw_os_error()
+        .is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// Returns whether this is an error of the network that was pending on the new connection.

@@ -1,4 +1,5 @@
-//! Sockets: bound before the first hook runs, so that an address in use fails at once; listening after the last.
+//! Sockets: bound before the first hook runs, so that an address in use fails at once; listening
+//! after the last.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -60,7 +61,11 @@ pub(super) enum BindError {
 /// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or
 /// `unix:@name`; or takes what the parent has left open: `fd:3`, or each listener of a name. The
 /// setting is where the address is from.
-pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Vec<Bound>, BindError> {
+pub(super) fn bind(
+    address: &str,
+    setting: &str,
+    taken: &mut Taken,
+) -> Result<Vec<Bound>, BindError> {
     #[cfg(unix)]
     if let Some(unix) = address.strip_prefix("unix:") {
         let unix = UnixAddress::parse(unix).map_err(|reason| malformed(address, &reason))?;
@@ -68,7 +73,8 @@ pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Ve
         if let Some(place) = unix.place() {
             taken.check(address, &place)?;
         }
-        let (socket, file) = unix.bind().map_err(|error| BindError::Refused(refused(address, setting, &error)))?;
+        let (socket, file) =
+            unix.bind().map_err(|error| BindError::Refused(refused(address, setting, &error)))?;
         if let Some(place) = unix.place() {
             taken.add(address, setting, place);
         }
@@ -83,7 +89,8 @@ pub(super) fn bind(address: &str, setting: &str, taken: &mut Taken) -> Result<Ve
         })?;
         return Ok(listeners.into_iter().map(Bound::Inherited).collect());
     }
-    let resolved = address.to_socket_addrs().map_err(|error| malformed(address, &error.to_string()))?;
+    let resolved =
+        address.to_socket_addrs().map_err(|error| malformed(address, &error.to_string()))?;
     bind_each(address, resolved.collect(), setting, taken, tcp)
 }
 
@@ -150,7 +157,9 @@ fn malformed(address: &str, reason: &str) -> BindError {
 fn refused(address: &str, setting: &str, error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose",
-        io::ErrorKind::PermissionDenied => "ports below 1024 and some folders need more rights: choose",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 and some folders need more rights: choose"
+        }
         io::ErrorKind::AlreadyExists => "move it away, or choose",
         _ if is_unavailable(error) => "this machine has no such address: choose",
         _ => return format!("can't listen on {address}: {error}"),
@@ -161,7 +170,8 @@ fn refused(address: &str, setting: &str, error: &io::Error) -> String {
 /// A socket for an address, and the place that it is going to take.
 fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // On Unix this permits an address whose last connections are still closing; elsewhere it would permit stealing one.
+    // On Unix this permits an address whose last connections are still closing; elsewhere it would
+    // permit stealing one.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -170,16 +180,20 @@ fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
 }
 
 impl Bound {
-    /// The address, for URLs that the app makes. A Unix socket has none: it gets that of `HttpServer`.
+    /// The address, for URLs that the app makes. A Unix socket has none: it gets that of
+    /// `HttpServer`.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Tcp(socket) => {
-                socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket has no address"))
-            }
+            Self::Tcp(socket) => socket
+                .local_addr()?
+                .as_socket()
+                .ok_or_else(|| io::Error::other("the socket has no address")),
             #[cfg(unix)]
             Self::Inherited(Inherited::Tcp(listener)) => listener.local_addr(),
             #[cfg(unix)]
-            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) => Ok(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) => {
+                Ok(SocketAddr::from(([127, 0, 0, 1], 8080)))
+            }
         }
     }
 
@@ -187,7 +201,8 @@ impl Bound {
     ///
     /// # Errors
     ///
-    /// The system's objection, in words: another process may have bound the same address, and been faster.
+    /// The system's objection, in words: another process may have bound the same address, and been
+    /// faster.
     pub(super) fn listen(self, backlog: u32, setting: &str) -> Result<Listener, String> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         match self {
@@ -195,7 +210,8 @@ impl Bound {
                 Ok(()) => Ok(Listener::Tcp(socket.into())),
                 Err(error) => {
                     let address = socket.local_addr().ok().and_then(|address| address.as_socket());
-                    let address = address.map_or_else(|| "its address".to_owned(), |address| address.to_string());
+                    let address = address
+                        .map_or_else(|| "its address".to_owned(), |address| address.to_string());
                     Err(refused(&address, setting, &error))
                 }
             },
@@ -233,7 +249,11 @@ fn unix_url(listener: &UnixListener) -> String {
     let address = SockRef::from(listener).local_addr();
     let name = address.as_ref().ok().and_then(|address| {
         let path = address.as_pathname().map(|path| path.display().to_string());
-        path.or_else(|| address.as_abstract_namespace().map(|name| format!("@{}", String::from_utf8_lossy(name))))
+        path.or_else(|| {
+            address
+                .as_abstract_namespace()
+                .map(|name| format!("@{}", String::from_utf8_lossy(name)))
+        })
     });
     format!("unix:{}", name.as_deref().unwrap_or("?"))
 }

@@ -1,6 +1,8 @@
-//! One connection: the responses that it owes, what its client has been told of its end, and when it ends.
+//! One connection: the responses that it owes, what its client has been told of its end, and when
+//! it ends.
 //!
-//! Everything here happens on the connection's worker thread, most of it in the task that drives the connection.
+//! Everything here happens on the connection's worker thread, most of it in the task that drives
+//! the connection.
 
 mod closing;
 mod delivery;
@@ -61,7 +63,8 @@ enum ConnectionState {
     LastResponse,
     /// The connection has been quiet for long enough, and ends unless something arrives right now.
     Quiet,
-    /// The connection reads as if the client had closed its half: actix-http writes what it owes, and closes.
+    /// The connection reads as if the client had closed its half: actix-http writes what it owes,
+    /// and closes.
     Ended,
     /// The client takes nothing any more, and there is nothing to wait for.
     GivenUp,
@@ -94,7 +97,8 @@ pub(super) struct Connection {
     deliveries: RefCell<Deliveries>,
     /// Time since which no response has been owed, if that is not before connections were closed.
     idle_since: Cell<Instant>,
-    /// Time at which the client has last sent something, if that is not before connections were closed.
+    /// Time at which the client has last sent something, if that is not before connections were
+    /// closed.
     heard_at: Cell<Option<Instant>>,
 }
 
@@ -126,7 +130,8 @@ impl Connection {
         }
     }
 
-    /// Has the task look at the connection again if connections are being closed: before, nothing follows from a change.
+    /// Has the task look at the connection again if connections are being closed: before, nothing
+    /// follows from a change.
     pub(super) fn wake_if_closing(&self) {
         if self.is_closing() {
             self.wake();
@@ -180,8 +185,8 @@ impl Connection {
         }
     }
 
-    /// Announces the connection's end, if the protocol has a way that needs no response and leaves requests that are on
-    /// their way alone.
+    /// Announces the connection's end, if the protocol has a way that needs no response and leaves
+    /// requests that are on their way alone.
     pub(super) fn announce(&self) {
         let has_new = self.http2().is_some_and(|mut http2| {
             http2.announce();
@@ -232,7 +237,8 @@ impl Connection {
         self.end();
     }
 
-    /// Opens the connection again, as something has arrived in the last moment. The client gets no more time for a head by that.
+    /// Opens the connection again, as something has arrived in the last moment. The client gets no
+    /// more time for a head by that.
     pub(super) fn goes_on(&self) {
         self.state.set(ConnectionState::Open);
         self.wake();
@@ -257,15 +263,17 @@ impl Connection {
         says_close
     }
 
-    /// Returns the value of the `Keep-Alive` header, if the protocol has one (RFC 9113, section 8.2.2, forbids it in HTTP/2).
+    /// Returns the value of the `Keep-Alive` header, if the protocol has one (RFC 9113, section
+    /// 8.2.2, forbids it in HTTP/2).
     pub(super) fn keep_alive_header(&self) -> Option<&HeaderValue> {
         let has_header = matches!(*self.protocol.borrow(), HttpProtocol::Http1);
         self.phase.keep_alive.as_ref().filter(|_| has_header)
     }
 
-    /// Begins a request; `None` if it is refused, as its client has been told before that it would come too late. (A request
-    /// that was sent right behind another can't have known, and a server that has announced the close must not process it,
-    /// see RFC 9112, section 9.6.) `is_reset` looks whether the request's stream is reset (HTTP/2).
+    /// Begins a request; `None` if it is refused, as its client has been told before that it would
+    /// come too late. (A request that was sent right behind another can't have known, and a server
+    /// that has announced the close must not process it, see RFC 9112, section 9.6.) `is_reset`
+    /// looks whether the request's stream is reset (HTTP/2).
     pub(super) fn begin(
         self: &Rc<Self>,
         request: &mut Request,
@@ -311,13 +319,14 @@ impl Connection {
         self.rest();
     }
 
-    /// Counts the responses that the client has got, now that the kernel says this; `None` where it doesn't tell.
+    /// Counts the responses that the client has got, now that the kernel says this; `None` where it
+    /// doesn't tell.
     pub(super) fn delivered(&self, info: Option<&TcpInfo>) {
         self.deliveries.borrow_mut().acknowledge(info);
     }
 
-    /// Looks at bytes of the client that nobody reads any more. Returns whether they show that the client still reads
-    /// (HTTP/2).
+    /// Looks at bytes of the client that nobody reads any more. Returns whether they show that the
+    /// client still reads (HTTP/2).
     pub(super) fn discarded(&self, bytes: &[u8]) -> bool {
         match &mut *self.protocol.borrow_mut() {
             HttpProtocol::Http1 => {}

@@ -16,8 +16,8 @@ use crate::stop::{Stop, StopHandle};
 ///
 /// In a unit test, give the app a value of its own: `App::new().app_data(Dep::<db>::new(pool))`.
 ///
-/// Answers 500, and says why in the log, if the app does not run under a [`Lifecycle`](crate::Lifecycle) and has no such
-/// value, or the plan lacks the hook.
+/// Answers 500, and says why in the log, if the app does not run under a
+/// [`Lifecycle`](crate::Lifecycle) and has no such value, or the plan lacks the hook.
 ///
 /// ```
 /// use actix_web::{App, test, web};
@@ -108,8 +108,10 @@ mod tests {
     async fn a_handler_hears_how_much_time_requests_have() {
         let (progress, observed) = watch::channel(Progress::default());
         let scope = Scope::new(Arc::default(), Stop::new(observed), StopHandle::new());
-        let app = test::init_service(App::new().app_data(scope).route("/", web::get().to(left))).await;
-        let asked = async || test::call_and_read_body(&app, test::TestRequest::get().to_request()).await;
+        let app =
+            test::init_service(App::new().app_data(scope).route("/", web::get().to(left))).await;
+        let asked =
+            async || test::call_and_read_body(&app, test::TestRequest::get().to_request()).await;
         assert_eq!(asked().await, "None");
         let now = Instant::now();
         progress.send_modify(|progress| {

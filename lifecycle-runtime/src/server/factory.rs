@@ -11,7 +11,13 @@ use crate::scope::Scope;
 
 /// Type parameter of actix-web's `App`, as `HttpServer` wants it.
 pub trait AppFactory<B>:
-    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = actix_web::Error, InitError = ()>
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<B>,
+        Error = actix_web::Error,
+        InitError = (),
+    >
 {
 }
 
@@ -26,10 +32,11 @@ impl<T, B> AppFactory<B> for T where
 {
 }
 
-/// A closure that builds an app: what [`Lifecycle::http`](crate::Lifecycle::http) and [`Http::new`](crate::Http::new) take.
+/// A closure that builds an app: what [`Lifecycle::http`](crate::Lifecycle::http) and
+/// [`Http::new`](crate::Http::new) take.
 ///
-/// Implemented for closures of up to eight arguments that a hook can take, too. They can be cloned and sent, as each worker
-/// has one.
+/// Implemented for closures of up to eight arguments that a hook can take, too. They can be cloned
+/// and sent, as each worker has one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not build an app",
     label = "not a closure that returns an `App`, of arguments that can be injected",
@@ -83,11 +90,18 @@ closures!(A B C D E G H I);
 
 impl Surroundings {
     /// The app, with what it is given of the run.
-    pub(super) fn app<F: BuildApp<Args>, Args>(&self, factory: &F) -> Result<App<F::Endpoint>, BoxError>
+    pub(super) fn app<F: BuildApp<Args>, Args>(
+        &self,
+        factory: &F,
+    ) -> Result<App<F::Endpoint>, BoxError>
     where
-        F::Endpoint: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
+        F::Endpoint:
+            ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
     {
         let app = factory.build(&self.scope)?;
-        Ok(app.app_data(self.scope.clone()).app_data(self.health.clone()).app_data(self.tasks.clone()))
+        Ok(app
+            .app_data(self.scope.clone())
+            .app_data(self.health.clone())
+            .app_data(self.tasks.clone()))
     }
 }

@@ -1,9 +1,12 @@
-//! An HTTP/2 connection as its bytes show it: which streams are open, and where a frame of ours fits in.
+//! An HTTP/2 connection as its bytes show it: which streams are open, and where a frame of ours
+//! fits in.
 //!
-//! actix-http sends no GOAWAY and can't be told to, so the transport puts our frames between those that actix-http writes.
-//! The sequence is that of RFC 9113, section 6.8: first a GOAWAY that permits every stream, with a PING behind it; when the
-//! PING is answered, the client has seen the GOAWAY, and a second one names the last stream. When the last stream has ended,
-//! another PING asks whether the client has read everything: its answer comes behind all that the client has to read.
+//! actix-http sends no GOAWAY and can't be told to, so the transport puts our frames between those
+//! that actix-http writes. The sequence is that of RFC 9113, section 6.8: first a GOAWAY that
+//! permits every stream, with a PING behind it; when the PING is answered, the client has seen the
+//! GOAWAY, and a second one names the last stream. When the last stream has ended, another PING
+//! asks whether the client has read everything: its answer comes behind all that the client has to
+//! read.
 
 mod frames;
 #[cfg(test)]
@@ -49,7 +52,8 @@ enum Receipt {
     Given,
 }
 
-/// State of a connection. `T` stands for a response, from its completion by the app until its end is written.
+/// State of a connection. `T` stands for a response, from its completion by the app until its end
+/// is written.
 pub(super) struct Http2<T> {
     outgoing: FrameReader,
     incoming: FrameReader,
@@ -120,14 +124,15 @@ impl<T> Http2<T> {
     }
 
     fn ask_when_finished(&mut self) {
-        let is_finished = matches!(self.announcement, Announcement::Last(_)) && self.streams.open.is_empty();
+        let is_finished =
+            matches!(self.announcement, Announcement::Last(_)) && self.streams.open.is_empty();
         if is_finished && self.receipt == Receipt::Missing {
             self.ask(FINISHED);
         }
     }
 
-    /// Returns whether the client has been told the last stream and all have ended: to the last byte, that of the PING
-    /// behind them included.
+    /// Returns whether the client has been told the last stream and all have ended: to the last
+    /// byte, that of the PING behind them included.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.announcement, Announcement::Last(_) | Announcement::Failed)
             && self.streams.open.is_empty()
@@ -151,8 +156,9 @@ impl<T> Http2<T> {
         self.receipt == Receipt::Given
     }
 
-    /// Takes the next request for a stream, in the order in which the client opened them; `None` if it is to be refused, as
-    /// its stream is above the last one that the client has been told. `is_reset` looks whether the request's stream is.
+    /// Takes the next request for a stream, in the order in which the client opened them; `None` if
+    /// it is to be refused, as its stream is above the last one that the client has been told.
+    /// `is_reset` looks whether the request's stream is.
     pub(super) fn begin(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         let stream = self.streams.claim(is_reset);
         match self.announcement {
@@ -162,8 +168,8 @@ impl<T> Http2<T> {
         }
     }
 
-    /// Keeps a response that the app has completed until its last frame is written. It is dropped if the client wants it
-    /// no more.
+    /// Keeps a response that the app has completed until its last frame is written. It is dropped
+    /// if the client wants it no more.
     pub(super) fn complete(&mut self, stream: u32, response: T) {
         if let Some(waiting) = self.streams.open.get_mut(&stream) {
             *waiting = Some(response);
@@ -175,13 +181,15 @@ impl<T> Http2<T> {
         std::mem::take(&mut self.written)
     }
 
-    /// Returns our frames, if there are any and they may be written now. The caller removes what it writes.
+    /// Returns our frames, if there are any and they may be written now. The caller removes what it
+    /// writes.
     pub(super) fn due(&mut self) -> Option<&mut BytesMut> {
         let is_between = self.is_between();
         Some(&mut self.out).filter(|out| is_between && !out.is_empty())
     }
 
-    /// Returns how many of the bytes may be written before frames of ours; `None` if there are none.
+    /// Returns how many of the bytes may be written before frames of ours; `None` if there are
+    /// none.
     pub(super) fn before_due(&self, bytes: &[u8]) -> Option<usize> {
         (!self.out.is_empty()).then(|| self.until_between(bytes))
     }
@@ -199,8 +207,9 @@ impl<T> Http2<T> {
         if self.has_spoken { self.outgoing.until_between(bytes) } else { bytes.len() }
     }
 
-    /// Looks at bytes that have been written. Once actix-http sends a GOAWAY itself, ours are dropped: it ends the connection
-    /// because of an error, and no GOAWAY may permit more streams than the one before.
+    /// Looks at bytes that have been written. Once actix-http sends a GOAWAY itself, ours are
+    /// dropped: it ends the connection because of an error, and no GOAWAY may permit more streams
+    /// than the one before.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
         self.has_spoken |= !bytes.is_empty();
         self.outgoing.advance(bytes, |frame| {
@@ -222,7 +231,8 @@ impl<T> Http2<T> {
         self.unanswered > 0 || !self.held.is_empty()
     }
 
-    /// Looks at bytes that have been read, and lifts what would make h2 give up the client's own streams.
+    /// Looks at bytes that have been read, and lifts what would make h2 give up the client's own
+    /// streams.
     pub(super) fn received(&mut self, bytes: &mut [u8]) {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;
@@ -236,8 +246,9 @@ impl<T> Http2<T> {
         self.ask_when_finished();
     }
 
-    /// Looks at a header or at a part of a payload that has been read. A GOAWAY of the client is about streams of the
-    /// server, and there are none; h2 0.3 takes it to be about the client's, and fails those above its last one.
+    /// Looks at a header or at a part of a payload that has been read. A GOAWAY of the client is
+    /// about streams of the server, and there are none; h2 0.3 takes it to be about the client's,
+    /// and fails those above its last one.
     fn lift(&mut self, step: &mut [u8], frame: Option<Frame>) {
         if let Some(frame) = frame {
             self.lifting = if frame.kind == GOAWAY { LAST_STREAM } else { 0 };
@@ -254,8 +265,8 @@ impl<T> Http2<T> {
         self.lifting -= lifted;
     }
 
-    /// Looks at bytes that have been read, and returns them without answers to our PINGs, which actix-http has not sent.
-    /// The first answer is followed by the second GOAWAY.
+    /// Looks at bytes that have been read, and returns them without answers to our PINGs, which
+    /// actix-http has not sent. The first answer is followed by the second GOAWAY.
     pub(super) fn without_pong(&mut self, bytes: &[u8]) -> BytesMut {
         let (preface, mut rest) = self.after_preface(bytes);
         let mut kept = BytesMut::from(preface);
@@ -305,8 +316,8 @@ impl<T> Http2<T> {
         true
     }
 
-    /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether they show that the client reads:
-    /// requests that it goes on sending don't.
+    /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether they
+    /// show that the client reads: requests that it goes on sending don't.
     pub(super) fn discarded(&mut self, bytes: &[u8]) -> bool {
         self.streams.is_closed = true;
         let mut shows_reading = false;

@@ -1,8 +1,9 @@
-//! The last part of a connection, once actix-http is done with it: nothing is aborted under a client that still reads.
+//! The last part of a connection, once actix-http is done with it: nothing is aborted under a
+//! client that still reads.
 //!
-//! A socket that is closed answers whatever its client still sends by a reset, which destroys a response on its way. So our
-//! half is closed first, and what the client sends is read and discarded, until the client closes its half too, or has all
-//! that it needs:
+//! A socket that is closed answers whatever its client still sends by a reset, which destroys a
+//! response on its way. So our half is closed first, and what the client sends is read and
+//! discarded, until the client closes its half too, or has all that it needs:
 //!
 //! | client | is waited for |
 //! |---|---|
@@ -29,7 +30,8 @@ mod tests;
 
 /// Closes a connection that the app is done with.
 pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
-    let shut = std::future::poll_fn(|context| Pin::new(&mut *socket.get_mut()).poll_shutdown(context));
+    let shut =
+        std::future::poll_fn(|context| Pin::new(&mut *socket.get_mut()).poll_shutdown(context));
     // A client that reads nothing may keep TLS from saying so.
     if !matches!(tokio::time::timeout(disconnect, shut).await, Ok(Ok(()))) {
         return;
@@ -105,7 +107,8 @@ impl Linger<'_> {
         }
     }
 
-    /// Returns the moment to look again; `None` if the client has all that it needs, or had its time.
+    /// Returns the moment to look again; `None` if the client has all that it needs, or had its
+    /// time.
     fn waits_until(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let info = self.socket.info();

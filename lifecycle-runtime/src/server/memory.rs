@@ -27,12 +27,16 @@ where
     B: MessageBody + 'static,
 {
     Box::new(move |surroundings| {
-        let app = surroundings.app(&factory).unwrap_or_else(|error| panic!("can't build the app: {error}"));
+        let app = surroundings
+            .app(&factory)
+            .unwrap_or_else(|error| panic!("can't build the app: {error}"));
         Box::pin(async move {
             let app = init_service(app).await;
             InMemory(Box::new(move |request| {
                 let answered = app.call(request);
-                Box::pin(async move { answered.await.map_or_else(failed, ServiceResponse::map_into_boxed_body) })
+                Box::pin(async move {
+                    answered.await.map_or_else(failed, ServiceResponse::map_into_boxed_body)
+                })
             }))
         })
     })

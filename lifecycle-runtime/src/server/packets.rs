@@ -1,4 +1,5 @@
-//! Packets that the system is to drop: while a listener closes, and on a connection that is left to the system.
+//! Packets that the system is to drop: while a listener closes, and on a connection that is left to
+//! the system.
 
 use std::io;
 
@@ -7,19 +8,21 @@ use linux::Filtered;
 #[cfg(not(target_os = "linux"))]
 use other::Filtered;
 
-/// Has the system drop the first packet of each new connection, while handshakes that have begun go on to their end.
+/// Has the system drop the first packet of each new connection, while handshakes that have begun go
+/// on to their end.
 ///
-/// A listener that is closed resets what waits in it, and between the last `accept` and the close there is always a
-/// moment. A client whose first packet is dropped sends it again a second later; by then it is refused, or received
-/// by the process that has taken over the port.
+/// A listener that is closed resets what waits in it, and between the last `accept` and the close
+/// there is always a moment. A client whose first packet is dropped sends it again a second later;
+/// by then it is refused, or received by the process that has taken over the port.
 pub(super) fn refuse_handshakes(listener: &impl Filtered) -> io::Result<()> {
     listener.refuse(Refused::Handshakes)
 }
 
-/// Has the system drop whatever the client of a connection still sends, but not what it acknowledges.
+/// Has the system drop whatever the client of a connection still sends, but not what it
+/// acknowledges.
 ///
-/// A socket that is closed answers data by a reset, which destroys what is still on its way to the client. Without it the
-/// system sends what it has, even after the end of the process.
+/// A socket that is closed answers data by a reset, which destroys what is still on its way to the
+/// client. Without it the system sends what it has, even after the end of the process.
 pub(super) fn refuse_data(connection: &impl Filtered) -> io::Result<()> {
     connection.refuse(Refused::Data)
 }
@@ -40,7 +43,8 @@ mod linux {
 
     use super::Refused;
 
-    // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP header on.
+    // Opcodes of the classic filter machine, see linux/bpf_common.h; it sees a packet from its TCP
+    // header on.
     const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
     const LOAD_LENGTH: u16 = 0x80; // BPF_LD | BPF_W | BPF_LEN
     const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K

@@ -9,7 +9,8 @@ use crate::health::{Audience, Health, Probe};
 /// Data of an app that only those who run the program can reach.
 pub(super) struct ForOperators;
 
-/// The probes `/livez`, `/readyz` and `/startupz`, for an app: `App::new().configure(lifecycle_runtime::probes)`.
+/// The probes `/livez`, `/readyz` and `/startupz`, for an app:
+/// `App::new().configure(lifecycle_runtime::probes)`.
 ///
 /// | path | 200 | 503 |
 /// |---|---|---|
@@ -30,8 +31,9 @@ pub(super) struct ForOperators;
 /// A service that has failed for good, and that the process goes on without (`on_exit = "ignore"`),
 /// changes no status: `/readyz` names it in `notes`, with how it failed.
 ///
-/// An app answers only between the last startup hook and the end of its own requests; what asks before or after that
-/// should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.
+/// An app answers only between the last startup hook and the end of its own requests; what asks
+/// before or after that should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin),
+/// which has the same routes.
 ///
 /// ```
 /// use actix_web::App;
@@ -40,16 +42,25 @@ pub(super) struct ForOperators;
 /// let lifecycle = Lifecycle::new().http(|| App::new().configure(probes));
 /// ```
 pub fn probes(config: &mut web::ServiceConfig) {
-    for (path, probe) in [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)] {
+    for (path, probe) in
+        [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)]
+    {
         let answer = move |request: HttpRequest| std::future::ready(answer(&request, probe));
-        config.service(web::resource(path).route(web::get().to(answer)).route(web::head().to(answer)));
+        config.service(
+            web::resource(path).route(web::get().to(answer)).route(web::head().to(answer)),
+        );
     }
 }
 
 fn answer(request: &HttpRequest, probe: Probe) -> Result<HttpResponse, Error> {
-    let audience = if request.app_data::<ForOperators>().is_some() { Audience::Operators } else { Audience::Public };
+    let audience = if request.app_data::<ForOperators>().is_some() {
+        Audience::Operators
+    } else {
+        Audience::Public
+    };
     let answer = of_the_framework::<Health>(request)?.answer(probe, audience);
-    let mut response = if answer.passes { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    let mut response =
+        if answer.passes { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(response.body(answer.body))
 }

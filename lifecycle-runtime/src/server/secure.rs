@@ -37,7 +37,8 @@ mod with_rustls {
             Self { acceptor: TlsAcceptor::from(Arc::new(config)), timeout }
         }
 
-        /// Makes the handshake, when there is room for one more. `None` if `ends`, which is polled beside it, gives it up.
+        /// Makes the handshake, when there is room for one more. `None` if `ends`, which is polled
+        /// beside it, gives it up.
         pub(in crate::server) async fn accept(
             &self,
             stream: TcpStream,

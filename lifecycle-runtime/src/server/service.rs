@@ -1,4 +1,5 @@
-//! An app as one worker serves it on one address: actix-http with the settings that `HttpServer` has.
+//! An app as one worker serves it on one address: actix-http with the settings that `HttpServer`
+//! has.
 //!
 //! The only file that uses what actix-web doesn't document: `AppConfig` has no other constructor.
 
@@ -27,7 +28,8 @@ pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
 }
 
-/// An app whose type is known where it is made and nowhere else: what serves it is compiled once, and not for each app.
+/// An app whose type is known where it is made and nowhere else: what serves it is compiled once,
+/// and not for each app.
 type App = BoxServiceFactory<AppConfig, Request, Response<TrackedBody>, Infallible, ()>;
 
 /// Makes an app, whose requests this tracks.
@@ -52,8 +54,13 @@ pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> Lo
 ///
 /// # Errors
 ///
-/// The reason for which the app could not be built. actix-web keeps the error of a `data_factory` or a middleware to itself.
-pub(super) async fn build(make: &Make, endpoint: &Endpoint, settings: &Settings) -> Result<Serve, String> {
+/// The reason for which the app could not be built. actix-web keeps the error of a `data_factory`
+/// or a middleware to itself.
+pub(super) async fn build(
+    make: &Make,
+    endpoint: &Endpoint,
+    settings: &Settings,
+) -> Result<Serve, String> {
     let tracker = RequestTracker { catches_panics: settings.catches_panics() };
     let app = make(tracker).map_err(|error| chain(&*error))?;
     let service = service(app, endpoint, settings).new_service(()).await;
@@ -80,10 +87,12 @@ fn service(
     app: App,
     endpoint: &Endpoint,
     settings: &Settings,
-) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
+) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = DispatchError, InitError = ()>
++ use<> {
     let &Endpoint { is_secure, address } = endpoint;
     let host = settings.server_hostname.clone().unwrap_or_else(|| address.to_string());
-    let app = map_config(app, move |()| AppConfig::__priv_test_new(is_secure, host.clone(), address));
+    let app =
+        map_config(app, move |()| AppConfig::__priv_test_new(is_secure, host.clone(), address));
     let on_connect = settings.on_connect.clone();
     let mut service = HttpService::build()
         .local_addr(address)

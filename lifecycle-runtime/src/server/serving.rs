@@ -36,12 +36,22 @@ impl BoundHttp {
     /// # Errors
     ///
     /// The first app that can't be built.
-    pub(crate) async fn build(self, surroundings: &Surroundings, opening: &mut Opening) -> io::Result<BuiltHttp> {
+    pub(crate) async fn build(
+        self,
+        surroundings: &Surroundings,
+        opening: &mut Opening,
+    ) -> io::Result<BuiltHttp> {
         let Http { apps, protocol, settings, setting, .. } = self.http;
         let scheme = protocol.scheme();
-        let limits = AcceptLimits { backlog: settings.backlog.unwrap_or(BACKLOG), reserve: settings.reserve };
+        let limits = AcceptLimits {
+            backlog: settings.backlog.unwrap_or(BACKLOG),
+            reserve: settings.reserve,
+        };
         let is_secure = scheme == "https";
-        let endpoints = self.sockets.iter().map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
+        let endpoints = self
+            .sockets
+            .iter()
+            .map(|socket| Ok(Endpoint { is_secure, address: socket.address()? }));
         let spec = Arc::new(WorkerSpec {
             endpoints: endpoints.collect::<io::Result<_>>()?,
             auto_h2c: protocol.is_either(),
@@ -55,7 +65,8 @@ impl BoundHttp {
         let mut handles = Vec::new();
         let mut apps_built = Vec::new();
         for number in 0..spec.settings.workers() {
-            let Started { worker, handle, built } = worker::start(number, &spec, apps(surroundings))?;
+            let Started { worker, handle, built } =
+                worker::start(number, &spec, apps(surroundings))?;
             opening.workers.push(worker);
             handles.push(handle);
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });
@@ -89,7 +100,8 @@ impl BuiltHttp {
         let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();
         let acceptor = accept::start(listeners, handles, &spec.vacancies, limits, obstacles);
-        let acceptor = acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
+        let acceptor =
+            acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
         let workers: Vec<_> = opening.workers.drain(..workers).collect();
         let tables = tables_of(&workers);
         let announces = Arc::clone(&spec.announces);
@@ -134,7 +146,9 @@ impl Opening {
         let Self { mut workers, open } = self;
         let tables = tables_of(&workers);
         tables.cut();
-        workers.iter().for_each(|worker| worker.command(WorkerCommand::Cut));
+        for worker in &*workers {
+            worker.command(WorkerCommand::Cut);
+        }
         let times = DrainTimes { quiet: Duration::ZERO, cut: Instant::now(), leave: until };
         let mut drained = vec![Traffic::default(); open.len()];
         let drains = drained.iter_mut().zip(open).map(|(traffic, server)| {
@@ -188,12 +202,15 @@ impl Serving {
     /// Polls whether the server has ended by itself, which it should not, and why.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
         let acceptor = self.acceptor.poll_ended(context).map(|()| "it accepts no more connections");
-        let mut workers =
-            self.workers.iter_mut().map(|worker| worker.poll_ended(context).map(|()| "a worker has ended"));
+        let mut workers = self
+            .workers
+            .iter_mut()
+            .map(|worker| worker.poll_ended(context).map(|()| "a worker has ended"));
         workers.find(Poll::is_ready).unwrap_or(acceptor).map(|reason| Some(reason.to_owned()))
     }
 
-    /// Has every response close its connection from now on, and tells clients that can be told otherwise.
+    /// Has every response close its connection from now on, and tells clients that can be told
+    /// otherwise.
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(|worker| worker.command(WorkerCommand::Announce));
@@ -202,14 +219,24 @@ impl Serving {
     /// Closes everything at once.
     pub(crate) async fn close(self) {
         let now = Instant::now();
-        self.drain(DrainTimes { quiet: Duration::ZERO, cut: now, leave: now }, std::future::pending().boxed()).await;
+        self.drain(
+            DrainTimes { quiet: Duration::ZERO, cut: now, leave: now },
+            std::future::pending().boxed(),
+        )
+        .await;
     }
 
     /// Serves what is waiting, closes the listeners, and waits for the requests in flight.
-    pub(crate) async fn drain(mut self, times: DrainTimes, mut hurried: BoxFuture<'_, ()>) -> Traffic {
+    pub(crate) async fn drain(
+        mut self,
+        times: DrainTimes,
+        mut hurried: BoxFuture<'_, ()>,
+    ) -> Traffic {
         let Self { acceptor, workers, tables, .. } = &mut self;
         acceptor.drain(times.quiet);
-        workers.iter().for_each(|worker| worker.command(WorkerCommand::Close { quiet_window: times.quiet }));
+        for worker in &*workers {
+            worker.command(WorkerCommand::Close { quiet_window: times.quiet });
+        }
         let drained = async {
             acceptor.closed().await;
             all_ended(workers).await;
@@ -222,7 +249,9 @@ impl Serving {
         if let Some(leave) = leave {
             tables.hurry();
             acceptor.close();
-            workers.iter().for_each(|worker| worker.command(WorkerCommand::Cut));
+            for worker in &*workers {
+                worker.command(WorkerCommand::Cut);
+            }
             let hurried = async {
                 hurried.await;
                 sleep(LEAVING).await;

@@ -39,7 +39,8 @@ macro_rules! settings {
             pub(super) keep_alive: Option<KeepAlive>,
             pub(super) server_hostname: Option<String>,
             pub(super) on_connect: Option<OnConnect>,
-            /// Number of connections that are accepted even when the process has no descriptor left.
+            /// Number of connections that are accepted even when the process has no descriptor
+            /// left.
             pub(super) reserve: usize,
         }
 
@@ -63,36 +64,40 @@ settings! {
     workers: usize;
     /// Sends small writes at once (`TCP_NODELAY`); on by default.
     tcp_nodelay: bool;
-    /// The number of connections that may wait; 1024 by default. The system may allow fewer (`net.core.somaxconn`).
+    /// The number of connections that may wait; 1024 by default. The system may allow fewer
+    /// (`net.core.somaxconn`).
     backlog: u32;
     /// The number of connections that one worker serves at the same time; 25,600 by default.
     max_connections: usize;
     /// The number of TLS handshakes that one worker makes at the same time; 256 by default.
     max_connection_rate: usize;
-    /// The number of threads that one worker's `web::block` uses at most; 512 divided by the number of processors by default.
+    /// The number of threads that one worker's `web::block` uses at most; 512 divided by the number
+    /// of processors by default.
     worker_max_blocking_threads: usize;
     /// Time for a client to send a request's head; 5 s by default. Zero turns the limit off.
     client_request_timeout: Duration;
     /// Time for a connection to close; 1 s by default. Zero turns the limit off.
     ///
-    /// While the server drains, a client is given this long once it has acknowledged everything: to answer the Close of a
-    /// web socket, to show that it has read an HTTP/2 response to its end, or to stop sending a body that nobody reads. Zero
-    /// stands for 1 s there.
+    /// While the server drains, a client is given this long once it has acknowledged everything: to
+    /// answer the Close of a web socket, to show that it has read an HTTP/2 response to its end, or
+    /// to stop sending a body that nobody reads. Zero stands for 1 s there.
     client_disconnect_timeout: Duration;
-    /// Time over which the Closes of web sockets are spread when the server closes: each connection waits a random part of it,
-    /// so that thousands of clients don't connect to your other processes in the same instant. Zero, at once, by default.
+    /// Time over which the Closes of web sockets are spread when the server closes: each connection
+    /// waits a random part of it, so that thousands of clients don't connect to your other
+    /// processes in the same instant. Zero, at once, by default.
     ///
-    /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets no Close.
+    /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets
+    /// no Close.
     websocket_close_spread: Duration;
-    /// Answers a request whose handler panics with 500 and `Connection: close`; off by default, as under
-    /// `HttpServer`: the connection is closed without an answer.
+    /// Answers a request whose handler panics with 500 and `Connection: close`; off by default, as
+    /// under `HttpServer`: the connection is closed without an answer.
     ///
-    /// A balancer takes a connection that ends without an answer for an instance that is down, and may
-    /// send the request to another, which panics as well. Whatever this is set to, the message of the
-    /// panic is on stderr, and the report counts the request as `panicked`.
+    /// A balancer takes a connection that ends without an answer for an instance that is down, and
+    /// may send the request to another, which panics as well. Whatever this is set to, the message
+    /// of the panic is on stderr, and the report counts the request as `panicked`.
     ///
-    /// The answer is made outside of every middleware: a logger of requests doesn't see it. A panic of a body whose
-    /// head is out can't be answered, and with `panic = "abort"` none can.
+    /// The answer is made outside of every middleware: a logger of requests doesn't see it. A panic
+    /// of a body whose head is out can't be answered, and with `panic = "abort"` none can.
     ///
     /// ```
     /// use actix_web::App;
@@ -103,7 +108,8 @@ settings! {
     catch_panics: bool;
     /// Lets a client close its sending half and still get its response; on by default.
     h1_allow_half_closed: bool;
-    /// The number of a response's bytes that are collected before they are written (HTTP/1); 32 KiB by default.
+    /// The number of a response's bytes that are collected before they are written (HTTP/1); 32 KiB
+    /// by default.
     h1_write_buffer_size: usize;
     /// The initial flow control window of an HTTP/2 stream, in bytes; 1 MiB by default.
     h2_initial_window_size: u32, if "http2";
@@ -219,9 +225,13 @@ impl Http {
         self
     }
 
-    /// Calls this when a client connects, as `HttpServer::on_connect` does: to put data into a connection's extensions.
+    /// Calls this when a client connects, as `HttpServer::on_connect` does: to put data into a
+    /// connection's extensions.
     #[must_use]
-    pub fn on_connect(mut self, call: impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static) -> Self {
+    pub fn on_connect(
+        mut self,
+        call: impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static,
+    ) -> Self {
         self.settings.on_connect = Some(Arc::new(call));
         self
     }

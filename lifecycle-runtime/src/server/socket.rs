@@ -1,4 +1,5 @@
-//! The socket of a connection, of any kind, shared by what speaks HTTP on it and what looks after its end.
+//! The socket of a connection, of any kind, shared by what speaks HTTP on it and what looks after
+//! its end.
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
@@ -55,7 +56,9 @@ impl SharedSocket {
     /// Writes all of this.
     pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_write(context, bytes)).await?;
+            let written =
+                poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_write(context, bytes))
+                    .await?;
             bytes = &bytes[written..];
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
@@ -64,8 +67,9 @@ impl SharedSocket {
         poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_flush(context)).await
     }
 
-    /// Leaves the connection to the system, which sends what has been written even after the process has ended: our half is
-    /// closed, and what the client still sends is dropped, as an answer to it would be a reset.
+    /// Leaves the connection to the system, which sends what has been written even after the
+    /// process has ended: our half is closed, and what the client still sends is dropped, as an
+    /// answer to it would be a reset.
     pub(super) fn leave_to_system(&self) {
         let socket = self.0.borrow();
         let Some(stream) = socket.tcp() else { return };

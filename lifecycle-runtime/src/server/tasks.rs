@@ -29,17 +29,17 @@ const NAMED: usize = 5;
 
 /// In a request handler: spawns tasks that go on after the response, and that a stop waits for.
 ///
-/// A task has the time of a request: until the shutdown hooks begin, or `drain_timeout`. One that has
-/// not ended then, or at a second signal, is cancelled at its next await and counts as cut off: the report
-/// names it by its request, and the exit code is 3. Nothing that it uses is torn down before it has ended, unless
-/// it blocks its thread.
-/// A panic ends the task only; it is counted, and its message is on stderr.
+/// A task has the time of a request: until the shutdown hooks begin, or `drain_timeout`. One that
+/// has not ended then, or at a second signal, is cancelled at its next await and counts as cut off:
+/// the report names it by its request, and the exit code is 3. Nothing that it uses is torn down
+/// before it has ended, unless it blocks its thread. A panic ends the task only; it is counted, and
+/// its message is on stderr.
 ///
-/// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with its
-/// worker thread, and the report says that there was one.
+/// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with
+/// its worker thread, and the report says that there was one.
 ///
-/// Tasks run on the async runtime of the hooks. For work that has to survive a crash use a queue that is
-/// kept on disk, and a service that works it off.
+/// Tasks run on the async runtime of the hooks. For work that has to survive a crash use a queue
+/// that is kept on disk, and a service that works it off.
 ///
 /// ```
 /// use actix_web::{HttpResponse, post};
@@ -55,7 +55,8 @@ const NAMED: usize = 5;
 /// # async fn send_confirmation() {}
 /// ```
 ///
-/// In a unit test of a handler, give the app a set of its own: `App::new().app_data(BackgroundTasks::detached())`.
+/// In a unit test of a handler, give the app a set of its own:
+/// `App::new().app_data(BackgroundTasks::detached())`.
 #[derive(Clone)]
 pub struct BackgroundTasks {
     set: TaskSet,
@@ -103,10 +104,14 @@ impl FromRequest for BackgroundTasks {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let named = || Request { method: request.method().clone(), path: request.uri().path_and_query().cloned() };
+        let named = || Request {
+            method: request.method().clone(),
+            path: request.uri().path_and_query().cloned(),
+        };
         ready(match request.app_data::<Self>() {
             Some(own) => Ok(Self { set: own.set.clone(), request: named() }),
-            None => of_the_framework::<TaskSet>(request).map(|set| Self { set: set.clone(), request: named() }),
+            None => of_the_framework::<TaskSet>(request)
+                .map(|set| Self { set: set.clone(), request: named() }),
         })
     }
 }
@@ -146,7 +151,8 @@ struct Row {
 
 impl TaskSet {
     pub(crate) fn new(runtime: HookRuntime) -> Self {
-        let (rows, alive, over) = (Mutex::default(), watch::Sender::new(0), CancellationToken::new());
+        let (rows, alive, over) =
+            (Mutex::default(), watch::Sender::new(0), CancellationToken::new());
         Self(Arc::new(Shared { runtime, rows, alive, over }))
     }
 
@@ -161,9 +167,13 @@ impl TaskSet {
         let _ = self.0.alive.subscribe().wait_for(|number| *number == 0).await;
     }
 
-    /// Waits until those who spawn tasks are done, and no task is left. Those that are left when `limit`
-    /// is over are cut off. No task begins after that.
-    pub(crate) async fn finish(&self, spawning: impl Future<Output = ()>, limit: impl Future<Output = ()>) {
+    /// Waits until those who spawn tasks are done, and no task is left. Those that are left when
+    /// `limit` is over are cut off. No task begins after that.
+    pub(crate) async fn finish(
+        &self,
+        spawning: impl Future<Output = ()>,
+        limit: impl Future<Output = ()>,
+    ) {
         let has_left = Notify::new();
         let ended = async {
             spawning.await;
@@ -208,7 +218,11 @@ impl TaskSet {
         match longest.len() {
             0 => None,
             1 => Some(format!("a task {}", named[0])),
-            count => Some(format!("{count} tasks: {}{}", named.join(", "), if count > NAMED { ", …" } else { "" })),
+            count => Some(format!(
+                "{count} tasks: {}{}",
+                named.join(", "),
+                if count > NAMED { ", …" } else { "" }
+            )),
         }
     }
 
@@ -300,7 +314,10 @@ mod tests {
         let set = tasks.set.clone();
         let app = test::init_service(App::new().app_data(tasks).service(order)).await;
         for millis in millis {
-            let request = test::TestRequest::post().uri("/orders?key=secret").set_payload(*millis).to_request();
+            let request = test::TestRequest::post()
+                .uri("/orders?key=secret")
+                .set_payload(*millis)
+                .to_request();
             assert!(test::call_service(&app, request).await.status().is_success());
         }
         set
@@ -309,7 +326,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn tasks_are_awaited_and_those_that_do_not_end_are_cut_off_and_named() {
         let set = tasks(&["10", "20", "3000"]).await;
-        assert!(set.now().is_some_and(|text| text.starts_with("3 tasks: of POST /orders ")), "{:?}", set.now());
+        assert!(
+            set.now().is_some_and(|text| text.starts_with("3 tasks: of POST /orders ")),
+            "{:?}",
+            set.now()
+        );
         set.finish(async {}, sleep(Duration::from_secs(1))).await;
         let counts = set.counts();
         assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (2, 1, 0));
@@ -330,7 +351,10 @@ mod tests {
     async fn a_task_that_begins_when_all_are_cut_off_is_cut_off() {
         let set = tasks(&[]).await;
         set.cut();
-        let late = BackgroundTasks { set: set.clone(), request: Request { method: Method::GET, path: None } };
+        let late = BackgroundTasks {
+            set: set.clone(),
+            request: Request { method: Method::GET, path: None },
+        };
         late.spawn(std::future::pending());
         set.none_left().await;
         assert_eq!(set.counts().cut.len(), 1);

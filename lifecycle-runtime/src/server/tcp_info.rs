@@ -1,7 +1,8 @@
-//! The kernel's view of a TCP connection: how far away the peer is, and how much it has acknowledged.
+//! The kernel's view of a TCP connection: how far away the peer is, and how much it has
+//! acknowledged.
 //!
-//! Only the kernel knows when a response has reached its client: what is written to a socket may wait in
-//! its buffer for as long as the network takes.
+//! Only the kernel knows when a response has reached its client: what is written to a socket may
+//! wait in its buffer for as long as the network takes.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub(super) struct TcpInfo {
     pub(super) silent_for: Duration,
     /// Set once the connection is over for the kernel too: the peer has reset it, or was given up.
     pub(super) is_over: bool,
-    /// Set once the kernel has sent something again, or has asked twice whether the peer takes more, until an answer comes.
+    /// Set once the kernel has sent something again, or has asked twice whether the peer takes
+    /// more, until an answer comes.
     pub(super) is_unanswered: bool,
     /// Count of the bytes that have been written to the socket.
     pub(super) written: u64,
@@ -28,8 +30,8 @@ pub(super) struct TcpInfo {
 }
 
 impl TcpInfo {
-    /// Returns whether the peer has yet to acknowledge data. That our half is closed it need not acknowledge: it may take its
-    /// time for that (up to 40 ms on Linux), and misses nothing.
+    /// Returns whether the peer has yet to acknowledge data. That our half is closed it need not
+    /// acknowledge: it may take its time for that (up to 40 ms on Linux), and misses nothing.
     pub(super) fn is_unacknowledged(&self) -> bool {
         self.acknowledged < self.written
     }
@@ -39,14 +41,15 @@ impl TcpInfo {
         (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
     }
 
-    /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing, however often the kernel
-    /// tries, for longer than `patience` and than several round trips.
+    /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing,
+    /// however often the kernel tries, for longer than `patience` and than several round trips.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
         self.is_over || self.is_unanswered && self.silent_for > patience.max(8 * self.round_trip)
     }
 }
 
-/// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less often while it doesn't.
+/// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less
+/// often while it doesn't.
 #[derive(Default)]
 pub(super) struct PollTimes {
     acknowledged: u64,
@@ -59,8 +62,13 @@ impl PollTimes {
 
     /// Returns the next moment, now that the kernel says this.
     pub(super) fn next(&mut self, info: &TcpInfo) -> Instant {
-        let has_moved = std::mem::replace(&mut self.acknowledged, info.acknowledged) != info.acknowledged;
-        self.pause = if has_moved { info.poll_interval() } else { (2 * self.pause).max(info.poll_interval()) };
+        let has_moved =
+            std::mem::replace(&mut self.acknowledged, info.acknowledged) != info.acknowledged;
+        self.pause = if has_moved {
+            info.poll_interval()
+        } else {
+            (2 * self.pause).max(info.poll_interval())
+        };
         self.pause = self.pause.min(Self::LONGEST);
         Instant::now() + self.pause
     }
@@ -113,7 +121,8 @@ mod linux {
 
     use super::TcpInfo;
 
-    /// Length of the structure up to the last field that is read. A kernel that knows more fields returns these.
+    /// Length of the structure up to the last field that is read. A kernel that knows more fields
+    /// returns these.
     const LENGTH: usize = BYTES_RETRANS + 8;
 
     sockopt_impl!(
@@ -173,7 +182,11 @@ mod linux {
         let has_smallest = long(MIN_RTT) != u32::MAX;
         let not_sent = long(NOTSENT_BYTES);
         TcpInfo {
-            round_trip: if has_smallest { micros(MIN_RTT).min(micros(RTT)) } else { Duration::ZERO },
+            round_trip: if has_smallest {
+                micros(MIN_RTT).min(micros(RTT))
+            } else {
+                Duration::ZERO
+            },
             silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
             is_over: raw[STATE] == CLOSE,
             // A single probe may be on its way to a peer that takes nothing and is well.
@@ -198,7 +211,8 @@ mod linux {
         #[test]
         fn what_the_peer_has_acknowledged_is_told_from_what_waits() {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+            let mut client =
+                TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
             let (mut server, _) = listener.accept().expect("a client");
             assert!(read(&server).expect("linux").round_trip > Duration::ZERO);
 
@@ -218,7 +232,8 @@ mod linux {
             assert_eq!(info.written, sent);
             assert!(!info.has_vanished(Duration::MAX), "it is open: {info:?}");
 
-            // It resets the connection, as it leaves bytes unread: what it has not acknowledged it never will.
+            // It resets the connection, as it leaves bytes unread: what it has not acknowledged it
+            // never will.
             drop(client);
             let error = server.read(&mut [0]).expect_err("a reset");
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -239,9 +254,12 @@ mod linux {
 
         #[test]
         fn one_probe_may_be_on_its_way_and_two_are_not_answered() {
-            for (field, count, expected) in
-                [(RETRANSMITS, 0, false), (RETRANSMITS, 1, true), (PROBES, 1, false), (PROBES, 2, true)]
-            {
+            for (field, count, expected) in [
+                (RETRANSMITS, 0, false),
+                (RETRANSMITS, 1, true),
+                (PROBES, 1, false),
+                (PROBES, 2, true),
+            ] {
                 let mut raw = [0; LENGTH];
                 raw[field] = count;
                 assert_eq!(parse(&raw).is_unanswered, expected, "{count} at {field}");

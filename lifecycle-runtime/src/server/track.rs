@@ -1,7 +1,8 @@
-//! Layer between a connection and the app: each request is entered as in flight, and each response says that its
-//! connection closes once the server drains.
+//! Layer between a connection and the app: each request is entered as in flight, and each response
+//! says that its connection closes once the server drains.
 //!
-//! Outside of the app and so of every middleware: it sees the response that is written, whoever made it.
+//! Outside of the app and so of every middleware: it sees the response that is written, whoever
+//! made it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -44,7 +45,10 @@ where
     type Future = std::future::Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        std::future::ready(Ok(RequestTrackerService { service, catches_panics: self.catches_panics }))
+        std::future::ready(Ok(RequestTrackerService {
+            service,
+            catches_panics: self.catches_panics,
+        }))
     }
 }
 
@@ -68,7 +72,8 @@ where
     }
 
     fn call(&self, mut request: Request) -> Self::Future {
-        let connection = request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
+        let connection =
+            request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
         let connection = Rc::clone(connection);
         let Some(in_flight) = connection.begin(&mut request, is_reset) else {
             return TrackedFuture::Refused;
@@ -76,7 +81,8 @@ where
         let has_body = !matches!(request.payload(), Payload::None);
         let without_body = request.method() == Method::HEAD;
         // actix-http closes the connection behind an answer that has not waited for the body.
-        let keeps_alive = !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
+        let keeps_alive =
+            !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
         // To actix-http everything behind it is a body.
         let (request, websocket) = if has_body && asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
@@ -93,7 +99,8 @@ where
     }
 }
 
-/// Calls the app. `None` if that panics and panics are to be caught; Rust's panic hook has told of it.
+/// Calls the app. `None` if that panics and panics are to be caught; Rust's panic hook has told of
+/// it.
 fn caught<T>(catches_panics: bool, call: impl FnOnce() -> T) -> Option<T> {
     if catches_panics {
         // What has panicked is not called again.
@@ -103,7 +110,8 @@ fn caught<T>(catches_panics: bool, call: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Returns whether the stream of a request is reset (HTTP/2). What is read of its body meanwhile is put back.
+/// Returns whether the stream of a request is reset (HTTP/2). What is read of its body meanwhile is
+/// put back.
 fn is_reset(request: &mut Request) -> bool {
     let payload = request.payload();
     let mut context = Context::from_waker(Waker::noop());
@@ -157,8 +165,12 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (future, pending, catches_panics) = match self.project() {
             TrackedFutureProjection::Refused => return Poll::Ready(Ok(refusal())),
-            TrackedFutureProjection::Panicked { response } => return Poll::Ready(Ok(response.panicked())),
-            TrackedFutureProjection::Served { future, response, catches_panics } => (future, response, *catches_panics),
+            TrackedFutureProjection::Panicked { response } => {
+                return Poll::Ready(Ok(response.panicked()));
+            }
+            TrackedFutureProjection::Served { future, response, catches_panics } => {
+                (future, response, *catches_panics)
+            }
         };
         let Some(polled) = caught(catches_panics, || future.poll(context)) else {
             return Poll::Ready(Ok(pending.panicked()));
@@ -171,8 +183,12 @@ where
 }
 
 impl Pending {
-    /// Returns the response as it is sent: it says what its client must know of the connection's end.
-    fn begin<B: MessageBody + 'static>(&mut self, mut response: Response<B>) -> Response<TrackedBody> {
+    /// Returns the response as it is sent: it says what its client must know of the connection's
+    /// end.
+    fn begin<B: MessageBody + 'static>(
+        &mut self,
+        mut response: Response<B>,
+    ) -> Response<TrackedBody> {
         let websocket = self.websocket.take().filter(|_| accepts_websocket(&response));
         if let Some(in_flight) = &self.in_flight {
             let connection = in_flight.connection();
@@ -191,11 +207,16 @@ impl Pending {
             (Some(websocket), Some(in_flight)) => {
                 let connection = Rc::clone(in_flight.connection());
                 websocket.accept(in_flight);
-                TrackedBody::WebSocket(WebSocketBody { body: Some(body.boxed()), websocket, connection })
+                TrackedBody::WebSocket(WebSocketBody {
+                    body: Some(body.boxed()),
+                    websocket,
+                    connection,
+                })
             }
             (_, in_flight) => {
                 let body = body.boxed();
-                let is_complete = without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
+                let is_complete =
+                    without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
                 TrackedBody::Plain { body, response: Owed { in_flight, is_complete } }
             }
         })
@@ -224,7 +245,8 @@ impl Pending {
             && let Some(keep_alive) = connection.keep_alive_header()
             && response.head().connection_type() == ConnectionType::KeepAlive
         {
-            // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't write: clients heed it all the same.
+            // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't
+            // write: clients heed it all the same.
             let headers = response.headers_mut();
             let theirs = headers.insert(KEEP_ALIVE, keep_alive.clone());
             if !theirs.is_empty() {
@@ -236,7 +258,8 @@ impl Pending {
 }
 
 fn accepts_websocket<B>(response: &Response<B>) -> bool {
-    response.head().status == StatusCode::SWITCHING_PROTOCOLS && asks_for_websocket(response.headers())
+    response.head().status == StatusCode::SWITCHING_PROTOCOLS
+        && asks_for_websocket(response.headers())
 }
 
 /// Returns the answer to a request that came after the connection's end had been announced.
@@ -244,7 +267,10 @@ fn refusal() -> Response<TrackedBody> {
     let body = BoxBody::new("the server is stopping");
     let mut refusal = Response::with_body(StatusCode::SERVICE_UNAVAILABLE, body);
     refusal.head_mut().set_connection_type(ConnectionType::Close);
-    refusal.map_body(|_, body| TrackedBody::Plain { body, response: Owed { in_flight: None, is_complete: false } })
+    refusal.map_body(|_, body| TrackedBody::Plain {
+        body,
+        response: Owed { in_flight: None, is_complete: false },
+    })
 }
 
 /// A body that keeps its request in flight until it has ended.
@@ -280,7 +306,10 @@ impl MessageBody for TrackedBody {
         }
     }
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         match self.get_mut() {
             Self::Plain { body, response } => {
                 let next = Pin::new(body).poll_next(context);

@@ -1,8 +1,8 @@
-//! Counts of a server's traffic: requests, named from their head's arrival until the response is written, and
-//! connections.
+//! Counts of a server's traffic: requests, named from their head's arrival until the response is
+//! written, and connections.
 //!
-//! Each worker has a table of its own, so that the path of a request takes no lock that another thread holds for longer
-//! than it takes to read the table for a report.
+//! Each worker has a table of its own, so that the path of a request takes no lock that another
+//! thread holds for longer than it takes to read the table for a report.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ const NAMED: usize = 5;
 /// Time that a worker has to end its code when it is told to, before it is called blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 
-/// Table of the traffic of one worker. Aligned so that it shares no cache line with another worker's.
+/// Table of the traffic of one worker. Aligned so that it shares no cache line with another
+/// worker's.
 #[derive(Default)]
 #[repr(align(64))]
 pub(super) struct RequestTable(Mutex<Rows>);
@@ -70,8 +71,8 @@ impl RequestTables {
         self.0.iter().for_each(|table| table.hurry());
     }
 
-    /// Takes what is in flight for cut off. A worker that isn't blocked has done so itself, between two steps of its tasks: it
-    /// knows which responses are written.
+    /// Takes what is in flight for cut off. A worker that isn't blocked has done so itself, between
+    /// two steps of its tasks: it knows which responses are written.
     pub(super) fn cut(&self) {
         self.0.iter().for_each(|table| table.cut());
     }
@@ -93,7 +94,9 @@ impl RequestTables {
         match tables.iter().map(|rows| rows.open.len()).sum() {
             0 => None,
             1 => Some(named),
-            count => Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" })),
+            count => {
+                Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" }))
+            }
         }
     }
 
@@ -101,9 +104,13 @@ impl RequestTables {
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let number = |is_in: fn(&WorkerState) -> bool| tables.iter().filter(|rows| is_in(&rows.state)).count();
+        let number = |is_in: fn(&WorkerState) -> bool| {
+            tables.iter().filter(|rows| is_in(&rows.state)).count()
+        };
         // One that was told just now is not blocked.
-        let blocked = number(|state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER));
+        let blocked = number(
+            |state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER),
+        );
         let workers = match blocked {
             0 => None,
             1 => Some("a worker thread, blocked by a handler".to_owned()),
@@ -111,8 +118,13 @@ impl RequestTables {
         };
         let pools = match number(|state| *state == WorkerState::Blocking) {
             0 => None,
-            1 => Some("the blocking pool of a worker thread (web::block, or an address lookup)".to_owned()),
-            count => Some(format!("the blocking pools of {count} worker threads (web::block, or address lookups)")),
+            1 => Some(
+                "the blocking pool of a worker thread (web::block, or an address lookup)"
+                    .to_owned(),
+            ),
+            count => Some(format!(
+                "the blocking pools of {count} worker threads (web::block, or address lookups)"
+            )),
         };
         let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
         let connections = (requests.is_none() && connections > 0).then(|| match connections {
@@ -243,7 +255,8 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// A request's row, given back at its end. Whoever just drops it has lost the client, unless the response was written.
+/// A request's row, given back at its end. Whoever just drops it has lost the client, unless the
+/// response was written.
 pub(super) struct RequestEntry {
     /// `None` once the row has been given back.
     table: Option<Arc<RequestTable>>,
@@ -253,8 +266,13 @@ pub(super) struct RequestEntry {
 }
 
 impl RequestEntry {
-    pub(super) fn new(table: &Arc<RequestTable>, method: Method, path: Option<PathAndQuery>) -> Self {
-        let row = Row { method, path, since: Instant::now(), is_written: false, has_panicked: false };
+    pub(super) fn new(
+        table: &Arc<RequestTable>,
+        method: Method,
+        path: Option<PathAndQuery>,
+    ) -> Self {
+        let row =
+            Row { method, path, since: Instant::now(), is_written: false, has_panicked: false };
         let mut rows = table.lock();
         let cuts = rows.cuts;
         let key = rows.open.insert(row);
@@ -262,7 +280,8 @@ impl RequestEntry {
         Self { table: Some(Arc::clone(table)), key, cuts }
     }
 
-    /// Notes that the end of the response is written: the request is finished, even if its client takes its time.
+    /// Notes that the end of the response is written: the request is finished, even if its client
+    /// takes its time.
     pub(super) fn written(&self) {
         self.change(|row| row.is_written = true);
     }

@@ -1,7 +1,8 @@
-//! The transport that actix-http reads from and writes to instead of the socket: here a connection learns of its end.
+//! The transport that actix-http reads from and writes to instead of the socket: here a connection
+//! learns of its end.
 //!
-//! The end of a connection looks to actix-http as if the client had closed its half: what it still owes it writes, then
-//! it closes. Frames of ours go out between its own.
+//! The end of a connection looks to actix-http as if the client had closed its half: what it still
+//! owes it writes, then it closes. Frames of ours go out between its own.
 
 use std::any::Any;
 use std::io::{self, IoSlice};
@@ -42,7 +43,8 @@ impl Transport {
         call(&*self.socket.get());
     }
 
-    /// Reads whether the client begins with these bytes, and keeps them to be read. `false` even at the connection's end.
+    /// Reads whether the client begins with these bytes, and keeps them to be read. `false` even at
+    /// the connection's end.
     pub(super) async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
         use tokio::io::AsyncReadExt;
 
@@ -72,7 +74,8 @@ impl Transport {
             let Some(mut http2) = self.connection.http2() else { return Poll::Ready(Ok(())) };
             let Some(due) = http2.due() else { return Poll::Ready(Ok(())) };
             while !due.is_empty() {
-                let written = ready!(Pin::new(&mut *self.socket.get_mut()).poll_write(context, due))?;
+                let written =
+                    ready!(Pin::new(&mut *self.socket.get_mut()).poll_write(context, due))?;
                 if written == 0 {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
@@ -98,7 +101,11 @@ impl Transport {
     }
 
     /// Reads without looking at the bytes.
-    fn poll_bytes(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_bytes(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.incoming.is_empty() {
             return Pin::new(&mut *self.socket.get_mut()).poll_read(context, buffer);
         }
@@ -107,7 +114,11 @@ impl Transport {
     }
 
     /// Reads what is for actix-http, and writes the frames of ours that are due.
-    fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_frames(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             if let Poll::Ready(Err(error)) = self.poll_due(context) {
                 return Poll::Ready(Err(error));
@@ -124,7 +135,8 @@ impl Transport {
                 self.rest_if_done();
                 return Poll::Ready(Ok(()));
             }
-            // An answer may be followed by another frame of ours, and may leave nothing for actix-http: once more.
+            // An answer may be followed by another frame of ours, and may leave nothing for
+            // actix-http: once more.
             if !ready!(self.poll_pong(context))? {
                 return Poll::Ready(Ok(()));
             }
@@ -154,13 +166,21 @@ impl Transport {
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.connection.is_over() {
             return Poll::Ready(Ok(()));
         }
         let had = buffer.filled().len();
-        let read = if this.has_frames() { this.poll_frames(context, buffer) } else { this.poll_bytes(context, buffer) };
+        let read = if this.has_frames() {
+            this.poll_frames(context, buffer)
+        } else {
+            this.poll_bytes(context, buffer)
+        };
         if buffer.filled().len() > had {
             this.connection.heard();
         }
@@ -176,7 +196,11 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.has_frames() {
             let written = Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
@@ -205,7 +229,8 @@ impl AsyncWrite for Transport {
             return self.poll_write(context, first.map_or(&[], |slice| slice));
         }
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut *this.socket.get_mut()).poll_write_vectored(context, slices))?;
+        let written =
+            ready!(Pin::new(&mut *this.socket.get_mut()).poll_write_vectored(context, slices))?;
         if this.has_frames() {
             let mut left = written;
             for slice in slices {

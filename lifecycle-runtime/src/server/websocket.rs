@@ -1,8 +1,10 @@
-//! The end of a WebSocket (RFC 6455): its client gets a Close between two messages, once the handler waits for the next one.
+//! The end of a WebSocket (RFC 6455): its client gets a Close between two messages, once the
+//! handler waits for the next one.
 //!
-//! Nothing else would tell the clients: a handler has no reason to listen for the end of the process, and actix-http
-//! knows no WebSocket frames once a connection is upgraded. So the body of the response and the payload of the request are
-//! wrapped: the one takes in a Close of ours, the other shows what the handler is doing.
+//! Nothing else would tell the clients: a handler has no reason to listen for the end of the
+//! process, and actix-http knows no WebSocket frames once a connection is upgraded. So the body of
+//! the response and the payload of the request are wrapped: the one takes in a Close of ours, the
+//! other shows what the handler is doing.
 
 mod body;
 mod frames;
@@ -26,7 +28,8 @@ pub(super) use body::WebSocketBody;
 use frames::MessageReader;
 pub(super) use payload::observe;
 
-/// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section 7.4.1).
+/// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section
+/// 7.4.1).
 const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
 
 /// Time after its last message after which a handler has answered what it had got.
@@ -37,8 +40,9 @@ const ANSWERED: Duration = Duration::from_secs(1);
 enum Handler {
     /// It waits for a message, or has not asked for one yet.
     Waiting,
-    /// It has got something. What parses messages reads until there is no more before it gives the first to the handler, so
-    /// `has_read_all` doesn't mean that the handler waits: only if it asks once more it does.
+    /// It has got something. What parses messages reads until there is no more before it gives the
+    /// first to the handler, so `has_read_all` doesn't mean that the handler waits: only if it asks
+    /// once more it does.
     Working { has_read_all: bool },
     /// It knows that no message comes any more.
     Ending,
@@ -50,8 +54,8 @@ enum Handler {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseProgress {
     Open,
-    /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the message that it is sending:
-    /// after this much time in which it does nothing else.
+    /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the
+    /// message that it is sending: after this much time in which it does nothing else.
     Asked {
         patience: Duration,
         latest: Instant,
@@ -83,12 +87,13 @@ pub(super) struct WebSocket {
     in_flight: RefCell<Option<InFlight>>,
     /// Tells that the handler does something else.
     turned: Notify,
-    /// Time since which the handler has nothing to send after it has sent something about what it had got.
+    /// Time since which the handler has nothing to send after it has sent something about what it
+    /// had got.
     answered_at: Cell<Option<Instant>>,
     /// Set once the handler has sent something about what it has got.
     has_sent: Cell<bool>,
-    /// Time at which the handler turned away from what it had got, or its client went on reading, as long as it may have more
-    /// to send about that.
+    /// Time at which the handler turned away from what it had got, or its client went on reading,
+    /// as long as it may have more to send about that.
     answering_since: Cell<Option<Instant>>,
     /// Set while the client takes nothing: what the handler has to send can't be seen.
     is_stuck: Cell<bool>,
@@ -117,22 +122,26 @@ impl WebSocket {
         *self.in_flight.borrow_mut() = Some(in_flight);
     }
 
-    /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that it is sending.
+    /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that
+    /// it is sending.
     pub(super) fn ask_to_close(&self, now: Instant, patience: Duration) {
         if self.close_progress.get() == CloseProgress::Open {
             self.close_progress.set(CloseProgress::Asked { patience, latest: now + patience });
-            // A handler that waits asks once more when it is woken; one that works on a message doesn't.
+            // A handler that waits asks once more when it is woken; one that works on a message
+            // doesn't.
             if let Some(reader) = self.reader.take() {
                 reader.wake();
             }
         }
     }
 
-    /// Returns the moment from which a handler that never pauses is interrupted between two messages, if a Close is asked
-    /// for and not sent.
+    /// Returns the moment from which a handler that never pauses is interrupted between two
+    /// messages, if a Close is asked for and not sent.
     pub(super) fn latest_close(&self) -> Option<Instant> {
         match self.close_progress.get() {
-            CloseProgress::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => Some(latest),
+            CloseProgress::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => {
+                Some(latest)
+            }
             _ => None,
         }
     }
@@ -161,14 +170,16 @@ impl WebSocket {
             && matches!(before, Handler::Working { .. })
         {
             // What it has to send about that comes first.
-            self.close_progress.set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
+            self.close_progress
+                .set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
         }
         self.turned.notify_one();
         before != handler
     }
 
-    /// Returns whether the handler works on something that the client has sent, or its answer is on its way. One that reads no
-    /// more, but has answered and then sent nothing for a while, doesn't: it may never read again.
+    /// Returns whether the handler works on something that the client has sent, or its answer is on
+    /// its way. One that reads no more, but has answered and then sent nothing for a while,
+    /// doesn't: it may never read again.
     pub(super) fn is_working(&self) -> bool {
         let now = Instant::now();
         self.has_work() && !self.has_answered(now) || self.is_answering(now)
@@ -176,10 +187,13 @@ impl WebSocket {
 
     /// Returns whether an answer is on its way. What never comes to an end is none.
     fn is_answering(&self, now: Instant) -> bool {
-        self.answering_since.get().is_some_and(|since| self.is_stuck.get() || now < since + ANSWERED)
+        self.answering_since
+            .get()
+            .is_some_and(|since| self.is_stuck.get() || now < since + ANSWERED)
     }
 
-    /// Returns whether the handler has got something and not asked for more, whether it has answered or not.
+    /// Returns whether the handler has got something and not asked for more, whether it has
+    /// answered or not.
     fn has_work(&self) -> bool {
         matches!(self.handler.get(), Handler::Working { .. })
     }
@@ -195,8 +209,8 @@ impl WebSocket {
         since.map(|since| since + ANSWERED)
     }
 
-    /// Waits for the handler, whose connection has ended, to end as well: until it has worked on what it has got, and then if
-    /// it learns of the end, which it has some time for.
+    /// Waits for the handler, whose connection has ended, to end as well: until it has worked on
+    /// what it has got, and then if it learns of the end, which it has some time for.
     pub(super) async fn handler_ended(&self, patience: Duration) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -237,12 +251,14 @@ impl WebSocket {
         }
     }
 
-    /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing more to send.
+    /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing
+    /// more to send.
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
         let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let reads = self.handler.get() != Handler::Gone;
-        let is_between = outgoing.is_between_messages() && (!reads || self.incoming.borrow().is_between_messages());
+        let is_between = outgoing.is_between_messages()
+            && (!reads || self.incoming.borrow().is_between_messages());
         (pauses || latest <= now) && is_between && !self.is_working() && !outgoing.is_closing()
     }
 

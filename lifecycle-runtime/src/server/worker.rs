@@ -1,8 +1,10 @@
-//! A worker: a thread with an async runtime of its own, an app, and the connections that it is given.
+//! A worker: a thread with an async runtime of its own, an app, and the connections that it is
+//! given.
 //!
-//! It ends when it is told to and its last connection is gone, and what its handlers left on the blocking pool: whoever
-//! waits for its thread knows that nothing of the app runs any more. Before that it waits for the other workers: a
-//! connection to a database that a handler has opened here is driven here, and a pool lends it to handlers there.
+//! It ends when it is told to and its last connection is gone, and what its handlers left on the
+//! blocking pool: whoever waits for its thread knows that nothing of the app runs any more. Before
+//! that it waits for the other workers: a connection to a database that a handler has opened here
+//! is driven here, and a pool lends it to handlers there.
 
 mod connections;
 
@@ -38,8 +40,8 @@ const LAST_STEPS: usize = 8;
 pub(super) enum WorkerCommand {
     /// Clients are told that their connection ends.
     Announce,
-    /// No connection comes after those that have been given. Those without a request are closed once they have been quiet for
-    /// this long.
+    /// No connection comes after those that have been given. Those without a request are closed
+    /// once they have been quiet for this long.
     Close { quiet_window: Duration },
     /// Connections are dropped as they are.
     Cut,
@@ -152,7 +154,8 @@ impl ServingGuard {
         Self(Arc::clone(spec))
     }
 
-    /// Waits for the others and for the tasks of handlers, too, but no longer than until what they do is cut off.
+    /// Waits for the others and for the tasks of handlers, too, but no longer than until what they
+    /// do is cut off.
     async fn end_together(self, commands: &mut mpsc::UnboundedReceiver<WorkerCommand>) {
         let (mut others, tasks) = (self.0.serving.subscribe(), self.0.tasks.clone());
         drop(self);
@@ -161,7 +164,8 @@ impl ServingGuard {
             let _ = others.wait_for(|number| *number == 0).await;
             tasks.none_left().await;
         };
-        let cut = async { while !matches!(commands.recv().await, Some(WorkerCommand::Cut) | None) {} };
+        let cut =
+            async { while !matches!(commands.recv().await, Some(WorkerCommand::Cut) | None) {} };
         tokio::select! {
             () = all_ended => {}
             () = cut => {}
@@ -210,7 +214,11 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
         gone.go();
         let _ = ends.send(());
     })?;
-    Ok(Started { worker: Worker { table, commands, ended }, handle: WorkerHandle { connections, load }, built })
+    Ok(Started {
+        worker: Worker { table, commands, ended },
+        handle: WorkerHandle { connections, load },
+        built,
+    })
 }
 
 /// Everything that a worker's thread needs.
@@ -256,7 +264,8 @@ impl WorkerThread {
         table.leave();
     }
 
-    /// Serves until no connection is left. Returns `false` if what there was has been cut off, or there is no app.
+    /// Serves until no connection is left. Returns `false` if what there was has been cut off, or
+    /// there is no app.
     async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
@@ -282,7 +291,8 @@ impl WorkerThread {
 async fn is_empty(tasks: &mut LocalSet) -> bool {
     // One that is about to end needs a step or two.
     for _ in 0..LAST_STEPS {
-        let is_empty = poll!(&mut *tasks).is_ready() && Handle::current().metrics().num_alive_tasks() == 0;
+        let is_empty =
+            poll!(&mut *tasks).is_ready() && Handle::current().metrics().num_alive_tasks() == 0;
         if is_empty {
             return true;
         }

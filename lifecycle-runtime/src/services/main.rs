@@ -28,7 +28,8 @@ pub(super) struct Main {
 
 impl Main {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
-        let span = tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span =
+            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         match task {
             Task::Future(future) => {
                 let task = hooks.spawn(caught(future).instrument(span));
@@ -41,8 +42,11 @@ impl Main {
                 let thread = thread(hook.display_name(), move || {
                     // So that it may use the async runtime.
                     let _entered = runtime.enter();
-                    let end = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| of_result(work().map(drop)))));
-                    let _ = teller.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
+                    let end = catch_unwind(AssertUnwindSafe(|| {
+                        span.in_scope(|| of_result(work().map(drop)))
+                    }));
+                    let _ =
+                        teller.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
                 });
                 let refused = thread.err().map(|error| Outcome::failed(&error.into()));
                 let end = async move { refused.map(Err).or(told.await.ok()) };
@@ -73,12 +77,15 @@ impl Main {
     }
 }
 
-/// Runs a service's function to its end. An error and a panic are put into words here, and what it returns is dropped, as all
-/// of that runs code of the user's.
-async fn caught(mut future: Pin<Box<dyn Future<Output = TaskResult> + Send>>) -> Result<(), Outcome> {
+/// Runs a service's function to its end. An error and a panic are put into words here, and what it
+/// returns is dropped, as all of that runs code of the user's.
+async fn caught(
+    mut future: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
+) -> Result<(), Outcome> {
     poll_fn(move |context| {
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context).map(|end| of_result(end.map(drop)))));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(context).map(|end| of_result(end.map(drop)))
+        }));
         polled.unwrap_or_else(|panic| Poll::Ready(Err(Outcome::panicked(&*panic))))
     })
     .await

@@ -33,7 +33,13 @@ impl Restarts {
     }
 
     /// What follows a run that ended now.
-    pub(super) fn next(&mut self, end: Result<(), Outcome>, ran: Duration, now: Instant, jitter: fn() -> f64) -> Next {
+    pub(super) fn next(
+        &mut self,
+        end: Result<(), Outcome>,
+        ran: Duration,
+        now: Instant,
+        jitter: fn() -> f64,
+    ) -> Next {
         let ServicePolicy { restart, backoff, max_restarts, .. } = self.policy;
         match (restart, &end) {
             (Restart::Always, _) | (Restart::OnFailure, Err(_)) => {}
@@ -44,7 +50,8 @@ impl Restarts {
         }
         let after = end.err().unwrap_or(Outcome::Succeeded);
         if let Some(most) = max_restarts {
-            let is_past = |&restart: &Instant| now.saturating_duration_since(restart) >= most.within;
+            let is_past =
+                |&restart: &Instant| now.saturating_duration_since(restart) >= most.within;
             while self.within_window.front().is_some_and(is_past) {
                 self.within_window.pop_front();
             }
@@ -58,11 +65,12 @@ impl Restarts {
         Next::Again { after, delay }
     }
 
-    /// Doubled each time up to the cap, and then anything from half of it: services that failed together don't come back
-    /// together.
+    /// Doubled each time up to the cap, and then anything from half of it: services that failed
+    /// together don't come back together.
     fn delay(&self, jitter: f64) -> Duration {
         let backoff = self.policy.backoff;
-        let doubled = 2_u32.checked_pow(self.in_a_row).and_then(|factor| backoff.first.checked_mul(factor));
+        let doubled =
+            2_u32.checked_pow(self.in_a_row).and_then(|factor| backoff.first.checked_mul(factor));
         doubled.map_or(backoff.cap, |delay| delay.min(backoff.cap)).mul_f64(0.5 + jitter / 2.0)
     }
 }
@@ -77,5 +85,7 @@ fn too_many(most: Most, last: &Outcome) -> Outcome {
         failed => failed.to_string(),
     };
     let within = written(most.within);
-    Outcome::Failed { error: format!("{restarts} within {within} did not help, the last run {how}") }
+    Outcome::Failed {
+        error: format!("{restarts} within {within} did not help, the last run {how}"),
+    }
 }

@@ -1,4 +1,5 @@
-//! Supervision as data, on paused time: what each run of a service does, what it is told, and what must come of it.
+//! Supervision as data, on paused time: what each run of a service does, what it is told, and what
+//! must come of it.
 
 mod play;
 mod tasks;
@@ -19,7 +20,13 @@ use play::{Played, check, hook};
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done() {
     for restart in ["restart never", "restart on_failure"] {
-        check(restart, "ends after 10", "", "0 starting | 0 running | 0 heard: ready | 10 stopped: done").await;
+        check(
+            restart,
+            "ends after 10",
+            "",
+            "0 starting | 0 running | 0 heard: ready | 10 stopped: done",
+        )
+        .await;
     }
 }
 
@@ -109,7 +116,8 @@ async fn a_service_that_is_told_to_stop_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_told_to_stop_is_not_run_again_however_it_ends() {
-    for (does, how) in [("fails", "failed: broken"), ("panics", "panicked: oops"), ("ends", "done")] {
+    for (does, how) in [("fails", "failed: broken"), ("panics", "panicked: oops"), ("ends", "done")]
+    {
         let heard = format!("100 heard: {how}");
         check(
             "restart always",
@@ -168,7 +176,13 @@ async fn one_that_takes_its_handle_has_started_when_it_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_well_before_it_is_ready_has_started_and_ended() {
-    check("restart never handle", "ends after 10", "", "0 starting | 10 stopped: done | 10 heard: done").await;
+    check(
+        "restart never handle",
+        "ends after 10",
+        "",
+        "0 starting | 10 stopped: done | 10 heard: done",
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,7 +232,13 @@ async fn every_run_says_again_that_it_is_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_cancelled_before_it_is_ready_never_started() {
-    check("restart never handle", "hangs", "cancelled 30", "0 starting | 30 stopping | 30 heard: cancelled").await;
+    check(
+        "restart never handle",
+        "hangs",
+        "cancelled 30",
+        "0 starting | 30 stopping | 30 heard: cancelled",
+    )
+    .await;
     check(
         "restart on_failure backoff 100..100 handle",
         "fails",
@@ -242,25 +262,44 @@ async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
     played.until("heard: ready").await;
     let stop = stops.recv().expect("it runs");
     played.drain();
-    assert!(!stop.is_requested() && !stop.wait(Duration::ZERO) && stop.requested().now_or_never().is_none());
+    assert!(
+        !stop.is_requested()
+            && !stop.wait(Duration::ZERO)
+            && stop.requested().now_or_never().is_none()
+    );
     assert_eq!(stop.state(), State::Draining);
     played.tell();
-    assert!(stop.is_requested() && stop.wait(Duration::ZERO) && stop.requested().now_or_never().is_some());
+    assert!(
+        stop.is_requested()
+            && stop.wait(Duration::ZERO)
+            && stop.requested().now_or_never().is_some()
+    );
     played.until("heard: done").await;
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The delays before the next runs of a service whose runs fail after these seconds; `None` once it has failed for good.
+/// The delays before the next runs of a service whose runs fail after these seconds; `None` once it
+/// has failed for good.
 fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
     let backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(1_000) };
     let max_restarts = count.into().map(|count| Most { count, within: MINUTE });
-    let policy = ServicePolicy { restart: Restart::OnFailure, backoff, max_restarts, ..ServicePolicy::DEFAULT };
+    let policy = ServicePolicy {
+        restart: Restart::OnFailure,
+        backoff,
+        max_restarts,
+        ..ServicePolicy::DEFAULT
+    };
     let mut restarts = Restarts::new(policy);
     let mut now = Instant::now();
     let next = runs.iter().map(|&ran| {
         now += Duration::from_secs(ran);
-        match restarts.next(Err(Outcome::Failed { error: "broken".into() }), Duration::from_secs(ran), now, jitter) {
+        match restarts.next(
+            Err(Outcome::Failed { error: "broken".into() }),
+            Duration::from_secs(ran),
+            now,
+            jitter,
+        ) {
             Next::Again { delay, .. } => {
                 now += delay;
                 Some(delay.as_millis())

@@ -16,15 +16,15 @@ use super::Signal;
 
 const STOPPING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
-/// Returns the signals that stop this process: SIGHUP only if it was not started with that ignored, as
-/// `nohup` does.
+/// Returns the signals that stop this process: SIGHUP only if it was not started with that ignored,
+/// as `nohup` does.
 fn stopping() -> &'static [i32] {
     static STOPS: OnceLock<&[i32]> = OnceLock::new();
     STOPS.get_or_init(|| if is_ignored(SIGHUP) { &STOPPING[..3] } else { &STOPPING })
 }
 
-/// Returns whether this process ignores a signal; `false` where the system doesn't tell. See `SigIgn` in
-/// proc(5).
+/// Returns whether this process ignores a signal; `false` where the system doesn't tell. See
+/// `SigIgn` in proc(5).
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -58,7 +58,8 @@ pub(super) fn listen(
     let _ = mask.and_then(|mask| mask.thread_set_mask());
     let mut delivery = counted?;
     let unblocked = Arc::new(Mutex::new(blocked));
-    let registration = Registration { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
+    let registration =
+        Registration { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
     let hear = move || {
         loop {
             // The process may have been started with them blocked. One thread that doesn't block
@@ -69,7 +70,8 @@ pub(super) fn listen(
                 let name = signal_name(number).unwrap_or("?");
                 on_signal(Signal { name, number, stops: stopping().contains(&number) });
             }
-            if delivery.handle().is_closed() || is_lost(delivery.get_read_mut().read(&mut [0; 64])) {
+            if delivery.handle().is_closed() || is_lost(delivery.get_read_mut().read(&mut [0; 64]))
+            {
                 return;
             }
         }
@@ -78,7 +80,10 @@ pub(super) fn listen(
 }
 
 /// Has signals heard. Until the last step they have their default action, so that none is in vain.
-fn registered(read: UnixStream, write: UnixStream) -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
+fn registered(
+    read: UnixStream,
+    write: UnixStream,
+) -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
     // In this order, in which handlers run: one that has woken the thread may be held up, and must
     // not find afterwards that nobody listens any more.
     listeners()?;
@@ -96,7 +101,8 @@ impl Registration {
     pub(super) fn add(&self, names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
         for name in names {
             let number = (1..64).find(|&number| signal_name(number) == Some(name));
-            let number = number.ok_or_else(|| io::Error::other(format!("there is no {name} on this system")))?;
+            let number = number
+                .ok_or_else(|| io::Error::other(format!("there is no {name} on this system")))?;
             self.handle.add_signal(number)?;
             // Not before it has a handler: one that waits would do what it does by default.
             add(&mut lock(&self.unblocked), [number]);
@@ -114,7 +120,8 @@ impl Registration {
 }
 
 fn add(set: &mut SigSet, numbers: impl IntoIterator<Item = i32>) {
-    let signals = numbers.into_iter().filter_map(|number| nix::sys::signal::Signal::try_from(number).ok());
+    let signals =
+        numbers.into_iter().filter_map(|number| nix::sys::signal::Signal::try_from(number).ok());
     signals.for_each(|signal| set.add(signal));
 }
 

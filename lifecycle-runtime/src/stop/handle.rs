@@ -18,7 +18,8 @@ pub(crate) struct Asked {
     pub(crate) at: Option<Instant>,
     /// Whether to stop waiting for requests, services and delays.
     pub(crate) hurry: bool,
-    /// A first signal that came when something else had asked before, and whether that was hurried then.
+    /// A first signal that came when something else had asked before, and whether that was hurried
+    /// then.
     pub(crate) late_signal: Option<(&'static str, bool)>,
     /// What a [`StopHandle::fail`] said that came when something else had asked before.
     pub(crate) late_failure: Option<String>,
@@ -26,7 +27,8 @@ pub(crate) struct Asked {
 
 /// Stops a run from code: from a request handler, a hook, or another thread.
 ///
-/// Get one from [`Lifecycle::stop_handle`](crate::Lifecycle::stop_handle) or as an argument of a hook.
+/// Get one from [`Lifecycle::stop_handle`](crate::Lifecycle::stop_handle) or as an argument of a
+/// hook.
 ///
 /// ```
 /// use lifecycle_runtime::Lifecycle;
@@ -42,7 +44,8 @@ pub struct StopHandle {
 
 struct Shared {
     asked: watch::Sender<Asked>,
-    /// Called when the stop is asked for, on the thread that asks: also while the async runtime is blocked.
+    /// Called when the stop is asked for, on the thread that asks: also while the async runtime is
+    /// blocked.
     on_first: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// The addresses on which servers accept connections.
     urls: OnceLock<Vec<String>>,
@@ -51,23 +54,25 @@ struct Shared {
 impl StopHandle {
     pub(crate) fn new() -> Self {
         let asked = watch::Sender::new(Asked::default());
-        Self { shared: Arc::new(Shared { asked, on_first: OnceLock::new(), urls: OnceLock::new() }) }
+        Self {
+            shared: Arc::new(Shared { asked, on_first: OnceLock::new(), urls: OnceLock::new() }),
+        }
     }
 
     /// Begins the stop, as SIGTERM does. Does nothing if it has begun.
     ///
-    /// The exit code is 0 if everything ended well, even where the stop was asked for during the start.
-    /// Before the run it means that nothing runs.
+    /// The exit code is 0 if everything ended well, even where the stop was asked for during the
+    /// start. Before the run it means that nothing runs.
     pub fn stop(&self) {
         self.ask(StopCause::Requested);
     }
 
-    /// Begins the stop because something is broken: the error, with its causes, is in the line about the
-    /// stop and in the [report](crate::Report::cause), and the exit code is 3.
+    /// Begins the stop because something is broken: the error, with its causes, is in the line
+    /// about the stop and in the [report](crate::Report::cause), and the exit code is 3.
     ///
     /// During the start, the start has failed by it, with exit code 1. In a stop that has begun for
-    /// another reason the error is told at the end, and the exit code is 3 as well; of several such errors
-    /// the first.
+    /// another reason the error is told at the end, and the exit code is 3 as well; of several such
+    /// errors the first.
     ///
     /// ```
     /// use actix_web::{HttpResponse, get};
@@ -94,9 +99,9 @@ impl StopHandle {
     }
 
     /// Returns the addresses on which the servers of the run accept connections, as URLs:
-    /// `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`. Empty until they listen, which they do
-    /// when the ready hooks run. They stay after the listeners have closed, so that shutdown hooks know
-    /// them.
+    /// `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`. Empty until they listen, which
+    /// they do when the ready hooks run. They stay after the listeners have closed, so that
+    /// shutdown hooks know them.
     ///
     /// A server that was bound to port 0 has the port that the system chose.
     ///
@@ -119,8 +124,9 @@ impl StopHandle {
         let _ = self.shared.urls.set(urls);
     }
 
-    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests, services and delays are not
-    /// waited for any longer, drain and shutdown hooks still run within their timeouts.
+    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests,
+    /// services and delays are not waited for any longer, drain and shutdown hooks still run within
+    /// their timeouts.
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
@@ -174,17 +180,25 @@ impl fmt::Debug for StopHandle {
 
 /// Waits until a stop is asked for, and why. Forever, if nobody is left who could ask.
 pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause {
-    let cause = asked.wait_for(|asked| asked.cause.is_some()).await.ok().and_then(|asked| asked.cause.clone());
+    let cause = asked
+        .wait_for(|asked| asked.cause.is_some())
+        .await
+        .ok()
+        .and_then(|asked| asked.cause.clone());
     match cause {
         Some(cause) => cause,
         None => std::future::pending().await,
     }
 }
 
-/// Waits until a signal has come when something else had asked for the stop before. Forever, if nobody
-/// is left who could ask.
+/// Waits until a signal has come when something else had asked for the stop before. Forever, if
+/// nobody is left who could ask.
 pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> (&'static str, bool) {
-    let signal = asked.wait_for(|asked| asked.late_signal.is_some()).await.ok().and_then(|asked| asked.late_signal);
+    let signal = asked
+        .wait_for(|asked| asked.late_signal.is_some())
+        .await
+        .ok()
+        .and_then(|asked| asked.late_signal);
     match signal {
         Some(signal) => signal,
         None => std::future::pending().await,

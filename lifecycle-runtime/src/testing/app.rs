@@ -41,10 +41,11 @@ use crate::stop::{Progress, StopHandle};
 
 /// An app that runs inside a test: its hooks have started, and it answers requests.
 ///
-/// Clones are the same app. [`stop`](Self::stop) it and look at the report. One that is dropped without stops itself, and the
-/// test fails if that stop is not clean. It can do so in `#[lifecycle_runtime::test]` and on a
-/// runtime of several threads. On a runtime of one thread nothing can be waited for where a value is dropped: there, to forget
-/// `stop` is a panic that says so.
+/// Clones are the same app. [`stop`](Self::stop) it and look at the report. One that is dropped
+/// without stops itself, and the test fails if that stop is not clean. It can do so in
+/// `#[lifecycle_runtime::test]` and on a runtime of several threads. On a runtime of one thread
+/// nothing can be waited for where a value is dropped: there, to forget `stop` is a panic that says
+/// so.
 ///
 /// ```standalone_crate
 /// use actix_web::test::{TestRequest, read_body};
@@ -158,7 +159,14 @@ impl TestApp {
             ends_with_services: false,
             is_interactive: false,
         };
-        let run = Run::new(lifecycle.config, plan, lifecycle.handle.clone(), observers, Console::silent(), conduct);
+        let run = Run::new(
+            lifecycle.config,
+            plan,
+            lifecycle.handle.clone(),
+            observers,
+            Console::silent(),
+            conduct,
+        );
         desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
         let mut progress = run.progress.subscribe();
         let surroundings = run.surroundings.clone();
@@ -184,8 +192,10 @@ impl TestApp {
         };
         harness::entrust(&app);
         // An error is the end of the run: then there is a report.
-        let is_over = |progress: &Progress| progress.has_started || progress.state == State::Stopped;
-        let has_started = progress.wait_for(is_over).await.is_ok_and(|progress| progress.has_started);
+        let is_over =
+            |progress: &Progress| progress.has_started || progress.state == State::Stopped;
+        let has_started =
+            progress.wait_for(is_over).await.is_ok_and(|progress| progress.has_started);
         if has_started { Ok(Ok(app)) } else { Ok(Err(Box::new(app.running.ended().await?))) }
     }
 
@@ -242,8 +252,8 @@ impl TestApp {
         self.running.handle.clone()
     }
 
-    /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT and SIGQUIT begins the stop, the second
-    /// hurries it; others run their hooks.
+    /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT and SIGQUIT
+    /// begins the stop, the second hurries it; others run their hooks.
     ///
     /// # Panics
     ///
@@ -255,8 +265,8 @@ impl TestApp {
         }
     }
 
-    /// Waits until this has happened; returns at once if it has. Forever, if it never does: on paused time until the timeouts of
-    /// hooks have ended the run.
+    /// Waits until this has happened; returns at once if it has. Forever, if it never does: on
+    /// paused time until the timeouts of hooks have ended the run.
     ///
     /// # Panics
     ///
@@ -277,8 +287,9 @@ impl TestApp {
         })
     }
 
-    /// Sends a request to the app, in memory: to the first one, if the lifecycle has several servers. The app answers from when
-    /// it is ready until it is dropped; nothing of it is drained.
+    /// Sends a request to the app, in memory: to the first one, if the lifecycle has several
+    /// servers. The app answers from when it is ready until it is dropped; nothing of it is
+    /// drained.
     ///
     /// # Panics
     ///
@@ -315,8 +326,8 @@ impl TestApp {
         url
     }
 
-    /// Stops the app, if that has not happened yet, waits for its end, and returns what became of it. Again, it returns the
-    /// same.
+    /// Stops the app, if that has not happened yet, waits for its end, and returns what became of
+    /// it. Again, it returns the same.
     ///
     /// # Panics
     ///

@@ -3,7 +3,8 @@
 use super::app::TestApp;
 use crate::inject::Inject;
 
-/// What a test under `#[lifecycle_runtime::test]` takes: the [`TestApp`] itself, and whatever a hook can take.
+/// What a test under `#[lifecycle_runtime::test]` takes: the [`TestApp`] itself, and whatever a
+/// hook can take.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{FromTestApp, TestApp};

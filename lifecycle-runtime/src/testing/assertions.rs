@@ -15,9 +15,9 @@ const UNCLEAN: &str = "the run was not clean";
 
 /// The [`Report`] of an app in a test, and what to ask of it.
 ///
-/// Assertions look at events, never at text or at the time alone: of two things in the same millisecond one comes first.
-/// They return the report, for the next one. One that does not hold panics at the line of the test and shows everything that
-/// happened, a lane for each hook:
+/// Assertions look at events, never at text or at the time alone: of two things in the same
+/// millisecond one comes first. They return the report, for the next one. One that does not hold
+/// panics at the line of the test and shows everything that happened, a lane for each hook:
 ///
 /// ```text
 ///      0 µs       — starting —
@@ -71,10 +71,13 @@ impl TestReport {
         self.runs(hook) > 0
     }
 
-    /// How the hook ended, the last time if it ran more than once; `None` if it has no part in the run.
+    /// How the hook ended, the last time if it ran more than once; `None` if it has no part in the
+    /// run.
     #[must_use]
     pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
-        self.timeline.last(|event| ends(event).filter(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome))
+        self.timeline.last(|event| {
+            ends(event).filter(|(ended, _)| *ended == hook).map(|(_, outcome)| outcome)
+        })
     }
 
     /// Everything ran and succeeded: the exit code would be 0.
@@ -116,7 +119,8 @@ impl TestReport {
         self
     }
 
-    /// `A` was over before `B` began: it had ended. A service that `B` of the start waited for was over when it was ready.
+    /// `A` was over before `B` began: it had ended. A service that `B` of the start waited for was
+    /// over when it was ready.
     #[track_caller]
     pub fn assert_before<A: Hook, B: Hook>(&self) -> &Self {
         self.check_before(A::META, B::META);
@@ -129,9 +133,15 @@ impl TestReport {
         let (first, then) = (A::META, B::META);
         let (_, end) = self.span(first);
         let told = self.timeline.told_to_stop(then);
-        let Some(told) = told else { self.fail(&format!("`{}` was never told to stop", then.name())) };
+        let Some(told) = told else {
+            self.fail(&format!("`{}` was never told to stop", then.name()))
+        };
         if end > told {
-            self.fail(&format!("`{}` had not ended when `{}` was told to stop", first.name(), then.name()));
+            self.fail(&format!(
+                "`{}` had not ended when `{}` was told to stop",
+                first.name(),
+                then.name()
+            ));
         }
         self
     }
@@ -169,7 +179,8 @@ impl TestReport {
         let hook = H::META;
         match self.outcome(hook) {
             Some(outcome) if outcome.is_failure() && outcome.to_string().contains(text) => self,
-            Some(outcome) => self.fail(&format!("`{}` {outcome}; expected it to fail with \"{text}\"", hook.name())),
+            Some(outcome) => self
+                .fail(&format!("`{}` {outcome}; expected it to fail with \"{text}\"", hook.name())),
             None => self.fail(&format!("`{}` did not end", hook.name())),
         }
     }
@@ -209,7 +220,9 @@ impl TestReport {
         let (_, end) = self.span(first);
         let (begin, _) = self.span(then);
         let over = match first.kind() {
-            Kind::Service if !matches!(then.kind(), Kind::Drain | Kind::Shutdown) => self.timeline.ready(first),
+            Kind::Service if !matches!(then.kind(), Kind::Drain | Kind::Shutdown) => {
+                self.timeline.ready(first)
+            }
             _ => Some(end),
         };
         if over.is_none_or(|over| over > begin) {
@@ -220,7 +233,9 @@ impl TestReport {
     #[track_caller]
     fn span(&self, hook: &HookMeta) -> (usize, usize) {
         // No closure, as its panic would not stand at the line of the test.
-        let Some(span) = self.timeline.span(hook) else { self.fail(&format!("`{}` did not run", hook.name())) };
+        let Some(span) = self.timeline.span(hook) else {
+            self.fail(&format!("`{}` did not run", hook.name()))
+        };
         span
     }
 

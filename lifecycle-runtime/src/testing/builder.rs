@@ -31,7 +31,8 @@ pub(super) type Started = Result<TestApp, Box<TestReport>>;
 
 /// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
 ///
-/// Made by [`TestApp::builder`] or [`TestApp::of`]. Mistakes are panics at the line of the test that made them.
+/// Made by [`TestApp::builder`] or [`TestApp::of`]. Mistakes are panics at the line of the test
+/// that made them.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::TestApp;
@@ -168,9 +169,10 @@ impl TestAppBuilder {
         self
     }
 
-    /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for one that reads files or
-    /// asks a database. Not for one that waits for time to pass: a service that does both is [replaced](Self::replace) where time
-    /// matters. A plain `fn` needs it only if it is a service that does something real between its start and its stop: see
+    /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for
+    /// one that reads files or asks a database. Not for one that waits for time to pass: a service
+    /// that does both is [replaced](Self::replace) where time matters. A plain `fn` needs it only
+    /// if it is a service that does something real between its start and its stop: see
     /// [Time](super::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
@@ -206,7 +208,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this it answers in memory only.
+    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this it answers in
+    /// memory only.
     ///
     /// Needs time that passes, not paused time: connections are real.
     pub fn listen(mut self) -> Self {
@@ -214,7 +217,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// The plan of what would run: for its [snapshot](crate::PlanFormat::Snapshot), or to go through its hooks.
+    /// The plan of what would run: for its [snapshot](crate::PlanFormat::Snapshot), or to go
+    /// through its hooks.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -269,7 +273,8 @@ impl TestAppBuilder {
         AtAwait::new(self.starting())
     }
 
-    /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start that fails.
+    /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start
+    /// that fails.
     ///
     /// # Panics
     ///
@@ -320,11 +325,16 @@ impl TestAppBuilder {
     /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
     pub(super) async fn start_in_turns(self, turns: &Turns) -> Result<Started, String> {
         if self.listens {
-            return Err("an app that is explored can't listen: connections are real, and time is not".to_owned());
+            return Err(
+                "an app that is explored can't listen: connections are real, and time is not"
+                    .to_owned(),
+            );
         }
         let real = self.selection.real_services();
         let mut parts = self.parts()?;
-        if let Some(Named { hook, place }) = real.iter().find(|real| parts.plan.position(real.hook.id).is_some()) {
+        if let Some(Named { hook, place }) =
+            real.iter().find(|real| parts.plan.position(real.hook.id).is_some())
+        {
             let name = hook.name();
             return Err(format!(
                 "{place}: time would stand still for as long as `{name}` runs, and no turn would come; replace it by \
@@ -375,8 +385,10 @@ fn named<H: Hook>() -> Named {
 
 /// Whether anything comes of this signal.
 fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
-    match signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name())) {
-        true => Ok(()),
-        false => Err(format!("nobody hears {signal}: no hook of the app is for it")),
+    if signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name()))
+    {
+        Ok(())
+    } else {
+        Err(format!("nobody hears {signal}: no hook of the app is for it"))
     }
 }

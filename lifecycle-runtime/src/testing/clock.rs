@@ -18,7 +18,8 @@ use crate::task::Task;
 
 /// Has paused time stand still until it is dropped.
 ///
-/// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool does: so one waits there.
+/// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool
+/// does: so one waits there.
 struct Hold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
 /// After how long of the machine's time to say why paused time stands still.
@@ -53,7 +54,8 @@ impl Hold {
     }
 }
 
-/// Has paused time stand still until it is dropped, where it was begun, for something that a hook waits for.
+/// Has paused time stand still until it is dropped, where it was begun, for something that a hook
+/// waits for.
 struct StandStill(#[expect(dead_code, reason = "time stands still as long as it is there")] Hold);
 
 thread_local! {
@@ -79,11 +81,13 @@ impl Drop for StandStill {
     }
 }
 
-/// Runs a future while paused time stands still: for real files, databases and connections in a test on paused time.
+/// Runs a future while paused time stands still: for real files, databases and connections in a
+/// test on paused time.
 ///
-/// tokio moves a paused clock to the next timer as soon as nothing is left to do. A test that waits for a database seems to
-/// have nothing to do, and the timeout of the query is such a timer: it would pass at once. Within this it doesn't.
-/// Timers that the future itself waits for don't fire either.
+/// tokio moves a paused clock to the next timer as soon as nothing is left to do. A test that waits
+/// for a database seems to have nothing to do, and the timeout of the query is such a timer: it
+/// would pass at once. Within this it doesn't. Timers that the future itself waits for don't fire
+/// either.
 ///
 /// ```
 /// use lifecycle_runtime::testing::real_io;
@@ -122,7 +126,8 @@ pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>)
                 polled
             }))
         }
-        // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end has been heard, not before.
+        // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end
+        // has been heard, not before.
         Task::Blocking(work) => Task::future(async {
             let _hold = Hold::begin(notice);
             match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
@@ -134,7 +139,8 @@ pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>)
     }
 }
 
-/// What to say if time stands still for long. A hook ends by itself; a service may well run until a timer stops it.
+/// What to say if time stands still for long. A hook ends by itself; a service may well run until a
+/// timer stops it.
 fn notice(Named { hook, place }: Named) -> Option<String> {
     let name = hook.name();
     (hook.kind() == Kind::Service && is_paused()).then(|| {
@@ -147,8 +153,9 @@ fn notice(Named { hook, place }: Named) -> Option<String> {
     })
 }
 
-/// Has paused time stand still while something waits for a service that has a thread of its own: until it is ready, and from
-/// when it is told to stop until its end has been heard. Its timeouts count the time of the machine then.
+/// Has paused time stand still while something waits for a service that has a thread of its own:
+/// until it is ready, and from when it is told to stop until its end has been heard. Its timeouts
+/// count the time of the machine then.
 pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_timeout: Duration) {
     let stop = service.stop();
     let told = async {

@@ -30,8 +30,12 @@ impl Desk {
         let mut reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
         match reactions.react(signal.name(), signal.stops(), Instant::now()) {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => Ok(()),
-            Reaction::Nothing => Err(format!("nobody hears {signal}: no hook of the app is for it")),
-            Reaction::Exit => Err(format!("{signal} is the third signal that stops: the process would exit at once")),
+            Reaction::Nothing => {
+                Err(format!("nobody hears {signal}: no hook of the app is for it"))
+            }
+            Reaction::Exit => Err(format!(
+                "{signal} is the third signal that stops: the process would exit at once"
+            )),
         }
     }
 

@@ -25,8 +25,8 @@ use super::builder::TestAppBuilder;
 use super::moment::Signal;
 use crate::config::SEED;
 
-/// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there are more:
-/// [`Explore`] with all registered hooks and no settings of its own.
+/// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there
+/// are more: [`Explore`] with all registered hooks and no settings of its own.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{TestApp, explore};
@@ -57,10 +57,11 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 
 /// A test that is to be run under many schedules.
 ///
-/// The plan says which hooks wait for which; of the others, any may be the first. Under a schedule one hook goes on at a
-/// time: it begins, or comes back from an `.await` that had to wait. Which one is chosen, again and again, and all that is chosen is the
-/// schedule. If there are no more than [`schedules`](Self::schedules) of them, each is run once. If there are, half of those
-/// run are the nearest to the plan's own order, and half are drawn at random, the same each time.
+/// The plan says which hooks wait for which; of the others, any may be the first. Under a schedule
+/// one hook goes on at a time: it begins, or comes back from an `.await` that had to wait. Which
+/// one is chosen, again and again, and all that is chosen is the schedule. If there are no more
+/// than [`schedules`](Self::schedules) of them, each is run once. If there are, half of those run
+/// are the nearest to the plan's own order, and half are drawn at random, the same each time.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
@@ -90,17 +91,19 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///
 /// # What goes on at a time
 ///
-/// - Time is paused, and each turn takes a millisecond of it. So the timeouts of hooks count the turns of others, too; the
-///   grace period and the startup timeout are at least a minute here.
-/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits for no turn;
-///   others are given none either until it is ready, and from when it is told to stop until it has ended. If what it
-///   does meanwhile makes others go on, it has to be [replaced](TestAppBuilder::replace).
-/// - A hook that waits for what is no other hook, as a timer, waits beside the others: that it goes on before another begins is
-///   one more choice, as long as it does so within five seconds of paused time.
-/// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun. Until it ends, no signal is
-///   sent, and no fault comes up.
-/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are given meanwhile:
-///   a service that is has to be [replaced](TestAppBuilder::replace).
+/// - Time is paused, and each turn takes a millisecond of it. So the timeouts of hooks count the
+///   turns of others, too; the grace period and the startup timeout are at least a minute here.
+/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits
+///   for no turn; others are given none either until it is ready, and from when it is told to stop
+///   until it has ended. If what it does meanwhile makes others go on, it has to be
+///   [replaced](TestAppBuilder::replace).
+/// - A hook that waits for what is no other hook, as a timer, waits beside the others: that it goes
+///   on before another begins is one more choice, as long as it does so within five seconds of
+///   paused time.
+/// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun.
+///   Until it ends, no signal is sent, and no fault comes up.
+/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are
+///   given meanwhile: a service that is has to be [replaced](TestAppBuilder::replace).
 #[must_use = "nothing happens until `run`"]
 pub struct Explore<'t> {
     /// Line of the test.
@@ -160,13 +163,15 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Sends one of these signals: at every turn of the start and of the stop, each in a run of its own.
+    /// Sends one of these signals: at every turn of the start and of the stop, each in a run of its
+    /// own.
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.injections.signals.extend(signals);
         self
     }
 
-    /// Has one hook fail, panic or hang: every hook, each in a run of its own, and none in a run in which a signal is sent.
+    /// Has one hook fail, panic or hang: every hook, each in a run of its own, and none in a run in
+    /// which a signal is sent.
     pub fn faults(mut self) -> Self {
         self.injections.faults = true;
         self
@@ -197,14 +202,15 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Looks at what became of each run, also of those whose start failed, in place of the rule that runs to which nothing was
-    /// done have to be clean.
+    /// Looks at what became of each run, also of those whose start failed, in place of the rule
+    /// that runs to which nothing was done have to be clean.
     pub fn check(mut self, check: impl Fn(&TestReport) + 't) -> Self {
         self.check = Some(Box::new(check));
         self
     }
 
-    /// Runs this schedule only, as `LIFECYCLE_SEED` does: for one that has failed once and is to be kept as a test.
+    /// Runs this schedule only, as `LIFECYCLE_SEED` does: for one that has failed once and is to be
+    /// kept as a test.
     ///
     /// ```should_panic,standalone_crate
     /// # use lifecycle_runtime::testing::Explore;
@@ -215,18 +221,21 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Runs the test under one schedule after the other, each on a runtime of its own, of this thread.
+    /// Runs the test under one schedule after the other, each on a runtime of its own, of this
+    /// thread.
     ///
-    /// The test runs once the app is ready; it may [stop](TestApp::stop) it, or leave that to the exploration. If the start
-    /// fails, or a signal stops the app before, it doesn't run, and only what is to [check](Self::check) looks at the report.
+    /// The test runs once the app is ready; it may [stop](TestApp::stop) it, or leave that to the
+    /// exploration. If the start fails, or a signal stops the app before, it doesn't run, and only
+    /// what is to [check](Self::check) looks at the report.
     ///
     /// With `LIFECYCLE_SEED` in the environment, only the schedule of that seed is run.
     ///
     /// # Panics
     ///
-    /// Under the first schedule that fails: the test panics, or what checks the report does; or the run is not clean, though
-    /// nothing was done to it, and nobody else judges that. It says the seed, the schedule, what happened, and which edge the
-    /// plan lacks. Also if a seed does not parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
+    /// Under the first schedule that fails: the test panics, or what checks the report does; or the
+    /// run is not clean, though nothing was done to it, and nobody else judges that. It says the
+    /// seed, the schedule, what happened, and which edge the plan lacks. Also if a seed does not
+    /// parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
     #[track_caller]
     pub fn run<F: Future<Output = ()>>(self, test: impl Fn(TestApp) -> F) -> Explored {
         let Self { place, setup, check, schedules, injections, seed } = self;
@@ -259,9 +268,13 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
     let mut next = given.clone().or_else(|| search.next());
     while let Some(seed) = next {
         let trial = experiment.run(seed.chooser())?;
-        if let Some(misfit) = trial.taken.misfit.clone().or_else(|| seed.misfit(trial.taken.choices.len())) {
+        if let Some(misfit) =
+            trial.taken.misfit.clone().or_else(|| seed.misfit(trial.taken.choices.len()))
+        {
             return Err(match given {
-                Some(_) => format!("seed {seed} is of another test, or of another version of it: {misfit}"),
+                Some(_) => {
+                    format!("seed {seed} is of another test, or of another version of it: {misfit}")
+                }
                 None => format!(
                     "the test is not the same each time: what it did before it did not do again under schedule {seed}: \
                      {misfit}; {}",

@@ -17,7 +17,8 @@ use crate::task::{Task, TaskResult};
 /// Future of a hook.
 type Body = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 
-/// Something that goes wrong in a hook: for [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
+/// Something that goes wrong in a hook: for
+/// [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{Fault, TestApp};
@@ -63,8 +64,8 @@ impl Fault {
         Self::of(What::Panic)
     }
 
-    /// The hook begins and never ends, unless it is cancelled. Also of a plain `fn`, which without the fault could not be
-    /// cancelled.
+    /// The hook begins and never ends, unless it is cancelled. Also of a plain `fn`, which without
+    /// the fault could not be cancelled.
     #[must_use]
     pub fn hang() -> Self {
         Self::of(What::Hang)
@@ -76,8 +77,8 @@ impl Fault {
         Self::of(What::Delay(by))
     }
 
-    /// Only on the `n`th run of the hook, counted from 1: services, health checks and hooks of signals run more than once.
-    /// On every run, if this is not said.
+    /// Only on the `n`th run of the hook, counted from 1: services, health checks and hooks of
+    /// signals run more than once. On every run, if this is not said.
     #[must_use]
     pub fn on_run(mut self, n: u32) -> Self {
         self.run = Some(n);
@@ -199,7 +200,11 @@ struct Counts {
 }
 
 impl Planted {
-    pub(super) fn new(hook: &'static HookMeta, fault: Fault, place: &'static Location<'static>) -> Self {
+    pub(super) fn new(
+        hook: &'static HookMeta,
+        fault: Fault,
+        place: &'static Location<'static>,
+    ) -> Self {
         Self { hook, fault, place, counts: Arc::default() }
     }
 
@@ -265,7 +270,13 @@ impl Planted {
 }
 
 /// Runs a body until it waits for the `n`th time: there something goes wrong.
-async fn within(mut body: Body, n: u32, what: What, counts: Arc<Counts>, released: Arc<AtomicBool>) -> TaskResult {
+async fn within(
+    mut body: Body,
+    n: u32,
+    what: What,
+    counts: Arc<Counts>,
+    released: Arc<AtomicBool>,
+) -> TaskResult {
     let mut waits = 0;
     let ended = poll_fn(|context| {
         let polled = body.as_mut().poll(context);

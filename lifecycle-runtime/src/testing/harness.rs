@@ -19,7 +19,8 @@ pub(super) fn entrust(app: &TestApp) {
     ENTRUSTED.with_borrow_mut(|apps| apps.iter_mut().for_each(|apps| apps.push(app.clone())));
 }
 
-/// Somebody looks after the apps of this thread, until this is dropped: also by a panic, with which they just go.
+/// Somebody looks after the apps of this thread, until this is dropped: also by a panic, with which
+/// they just go.
 struct Care;
 
 impl Care {
@@ -60,15 +61,21 @@ pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), S
 /// Runs the test of a `#[lifecycle_runtime::test]`.
 #[doc(hidden)]
 #[track_caller]
-pub fn run<T: Termination, F: Future<Output = T>>(start_paused: bool, module: &'static str, test: impl FnOnce() -> F) {
+pub fn run<T: Termination, F: Future<Output = T>>(
+    start_paused: bool,
+    module: &'static str,
+    test: impl FnOnce() -> F,
+) {
     let bench = Bench::new(start_paused, module);
     let result = bench.runtime().block_on(async { test().await });
     bench.judge(result);
 }
 
-/// Runs the test of a `#[lifecycle_runtime::test]` that has an app, which has started when the test begins.
+/// Runs the test of a `#[lifecycle_runtime::test]` that has an app, which has started when the test
+/// begins.
 ///
-/// What is wrong with the types of a test, rustc finds in builds of tests only. An argument that no app has:
+/// What is wrong with the types of a test, rustc finds in builds of tests only. An argument that no
+/// app has:
 ///
 /// ```compile_fail,E0277,test_harness
 /// #[lifecycle_runtime::test]
@@ -127,7 +134,8 @@ struct Bench {
 impl Bench {
     fn new(start_paused: bool, module: &'static str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
-        let runtime = runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
+        let runtime =
+            runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
         let module = CurrentModule::enter(module);
         Self { runtime: Some(runtime), care: Some(Care::begin()), _module: module }
     }
@@ -136,9 +144,11 @@ impl Bench {
         self.runtime.as_ref().expect("it is there until the drop")
     }
 
-    /// Fails the test if it says so itself; and stops the apps that it has left running, each of which has to stop cleanly.
+    /// Fails the test if it says so itself; and stops the apps that it has left running, each of
+    /// which has to stop cleanly.
     ///
-    /// Nothing here is a closure or a future, as their panics would not stand at the line of the test.
+    /// Nothing here is a closure or a future, as their panics would not stand at the line of the
+    /// test.
     #[track_caller]
     fn judge(&self, result: impl Termination) {
         // It says itself what the error is.
@@ -156,7 +166,8 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         drop(self.care.take());
-        // A hook that blocks its thread for good, which the report has told of, does not keep the test from ending.
+        // A hook that blocks its thread for good, which the report has told of, does not keep the
+        // test from ending.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -9,8 +9,8 @@ use crate::event::{Event, ServiceState};
 use crate::hook::{Hook, HookMeta};
 use crate::state::State;
 
-/// A point of a run: [`TestApp::until`](super::TestApp::until) waits for it, [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at)
-/// sends a signal there.
+/// A point of a run: [`TestApp::until`](super::TestApp::until) waits for it,
+/// [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at) sends a signal there.
 ///
 /// ```
 /// use lifecycle_runtime::testing::Moment;
@@ -181,13 +181,15 @@ pub(super) struct Timed {
 impl Timed {
     /// Whether this event is the one.
     pub(super) fn is_due(&self, event: &Event) -> bool {
-        self.moment.is(event) && self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.moment.number()
+        self.moment.is(event)
+            && self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.moment.number()
     }
 
     /// What is wrong with a signal that was never sent.
     pub(super) fn unused(&self) -> Option<String> {
         let was_sent = self.count.load(Ordering::Relaxed) >= self.moment.number();
         let Self { moment, signal, place, .. } = self;
-        (!was_sent).then(|| format!("{place}: {signal} was never sent: it never came to \"{moment}\""))
+        (!was_sent)
+            .then(|| format!("{place}: {signal} was never sent: it never came to \"{moment}\""))
     }
 }

@@ -119,7 +119,8 @@ impl Selection {
         lifecycle.hooks(&|hook| self.view.has(hook) || named.contains(&hook.id))
     }
 
-    /// The hooks to plan, each naming only such as are planned, too. Those that are expected may be left out.
+    /// The hooks to plan, each naming only such as are planned, too. Those that are expected may be
+    /// left out.
     pub(super) fn select(
         &self,
         seen: Vec<&'static HookMeta>,
@@ -140,20 +141,19 @@ impl Selection {
                 return Err(format!("{place}: `{}` can't be left out: {why}", hook.name()));
             }
         }
-        let mut selected = match self.only.is_empty() {
-            true => all.clone(),
-            false => self.with_needs(&all),
-        };
+        let mut selected = if self.only.is_empty() { all.clone() } else { self.with_needs(&all) };
         // A teardown goes with its hook.
         let is_out = |hook: &HookMeta| {
-            without.contains(&hook.id) || hook.of().is_some_and(|resource| without.contains(&resource.id))
+            without.contains(&hook.id)
+                || hook.of().is_some_and(|resource| without.contains(&resource.id))
         };
         selected.retain(|hook| !is_out(hook));
         let there: HashSet<_> = selected.iter().map(|hook| hook.id).collect();
         self.check_needs(&selected, &there)?;
         // What several tests set up alike may be of hooks that not all of them run.
-        let is_passed_over =
-            |hook: &&HookMeta| !self.only.is_empty() && all.contains(hook) && !without.contains(&hook.id);
+        let is_passed_over = |hook: &&HookMeta| {
+            !self.only.is_empty() && all.contains(hook) && !without.contains(&hook.id)
+        };
         let replaced = self.replaced.iter().map(|(named, _)| (named, "replaced"));
         let set_up = replaced.chain(self.real.iter().map(|named| (named, "given real I/O")));
         let involved = self.involved.iter();
@@ -163,7 +163,10 @@ impl Selection {
         let involved = involved.filter(|involved| !involved.is_setup).map(Involved::what);
         for (Named { hook, place }, what) in set_up.chain(involved) {
             if !there.contains(&hook.id) {
-                return Err(format!("{place}: `{}` can't be {what}: it is not part of what runs here", hook.name()));
+                return Err(format!(
+                    "{place}: `{}` can't be {what}: it is not part of what runs here",
+                    hook.name()
+                ));
             }
         }
         Ok(selected.into_iter().map(|hook| edited(hook, &there)).collect())
@@ -183,7 +186,8 @@ impl Selection {
 
     /// Services that time stands still for as long as they run, if they do.
     pub(super) fn real_services(&self) -> Vec<Named> {
-        let is_one = |named: &&Named| named.hook.kind() == Kind::Service && !self.is_replaced(named.hook);
+        let is_one =
+            |named: &&Named| named.hook.kind() == Kind::Service && !self.is_replaced(named.hook);
         self.real.iter().filter(is_one).copied().collect()
     }
 
@@ -231,7 +235,8 @@ impl Selection {
         let mut at = 0;
         while let Some(&hook) = found.get(at) {
             let teardowns = all.iter().copied().filter(|other| other.of() == Some(hook));
-            let needed = self.required(hook).chain(teardowns).filter(|needed| seen.insert(needed.id));
+            let needed =
+                self.required(hook).chain(teardowns).filter(|needed| seen.insert(needed.id));
             found.extend(needed.collect::<Vec<_>>());
             at += 1;
         }
@@ -244,9 +249,16 @@ impl Selection {
         hook.needs().chain(hook.of()).filter(move |needed| is_real && needed.kind().may_be_used())
     }
 
-    fn check_needs(&self, selected: &[&'static HookMeta], there: &HashSet<HookId>) -> Result<(), String> {
+    fn check_needs(
+        &self,
+        selected: &[&'static HookMeta],
+        there: &HashSet<HookId>,
+    ) -> Result<(), String> {
         for hook in selected {
-            let Some(needed) = self.required(hook).find(|needed| !there.contains(&needed.id)) else { continue };
+            let Some(needed) = self.required(hook).find(|needed| !there.contains(&needed.id))
+            else {
+                continue;
+            };
             let (name, missing) = (hook.name(), needed.name());
             let named = self.without.iter().find(|named| named.hook == needed);
             let place = named.map(|named| format!("{}: ", named.place)).unwrap_or_default();
@@ -274,7 +286,8 @@ impl Involved {
 fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
     let stays = |named: &HookMeta| there.contains(&named.id) || named.handle.is_some();
     let edges = hook.edges();
-    let mut named = edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
+    let mut named =
+        edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
     if named.all(|named| stays(named)) {
         return hook;
     }
@@ -283,6 +296,7 @@ fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta
         Vec::leak(list.iter().copied().filter(|named| stays(named)).collect())
     };
     let arguments = Vec::leak(edges.arguments.iter().map(|list| kept(list)).collect());
-    let edges = Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
+    let edges =
+        Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
     Box::leak(Box::new(HookMeta { edges: EdgeSource::Data(edges), ..*hook }))
 }

@@ -37,7 +37,11 @@ impl Record {
     /// Waits until this has happened.
     pub(super) async fn reached(&self, moment: &Moment) {
         let has_come = |entries: &[Entry]| {
-            entries.iter().filter(|entry| moment.is(&entry.event)).nth(moment.number() - 1).is_some()
+            entries
+                .iter()
+                .filter(|entry| moment.is(&entry.event))
+                .nth(moment.number() - 1)
+                .is_some()
         };
         // We hold the sender.
         let _ = self.count.subscribe().wait_for(|_| has_come(&self.entries())).await;
@@ -58,7 +62,8 @@ impl Observer for Record {
     }
 }
 
-/// What happened in a run, in order. Its text has a line for each, and a lane for each hook, from its begin to its end.
+/// What happened in a run, in order. Its text has a line for each, and a lane for each hook, from
+/// its begin to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
     entries: Vec<Entry>,
@@ -92,7 +97,10 @@ impl Timeline {
     /// When each hook runs that ran: from its begin to its end, or to the end of all.
     pub(super) fn span(&self, hook: &HookMeta) -> Option<(usize, usize)> {
         let begin = self.first(|event| begins(event) == Some(hook))?;
-        let end = self.entries.iter().rposition(|entry| ends(&entry.event).is_some_and(|(ended, _)| ended == hook));
+        let end = self
+            .entries
+            .iter()
+            .rposition(|entry| ends(&entry.event).is_some_and(|(ended, _)| ended == hook));
         Some((begin, end.unwrap_or(self.entries.len())))
     }
 
@@ -163,19 +171,32 @@ fn line(event: &Event) -> Option<String> {
     Some(match event {
         Event::State(state) => format!("— {state} —"),
         Event::HookStarted { hook } => format!("{} begins", name(hook)),
-        Event::HookEnded { hook, outcome, took } => format!("{} {outcome} ({})", name(hook), readable(*took)),
-        Event::Health { hook, passes: true, .. } => format!("health check {} passes", hook.display_name()),
-        Event::Health { hook, error, .. } => {
-            format!("health check {} fails: {}", hook.display_name(), error.as_deref().unwrap_or("it has not passed"))
+        Event::HookEnded { hook, outcome, took } => {
+            format!("{} {outcome} ({})", name(hook), readable(*took))
         }
-        Event::Service { state: ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed, .. } => {
+        Event::Health { hook, passes: true, .. } => {
+            format!("health check {} passes", hook.display_name())
+        }
+        Event::Health { hook, error, .. } => {
+            format!(
+                "health check {} fails: {}",
+                hook.display_name(),
+                error.as_deref().unwrap_or("it has not passed")
+            )
+        }
+        Event::Service {
+            state: ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed,
+            ..
+        } => {
             return None;
         }
         Event::Service { hook, state: ServiceState::BackingOff { after, delay } } => {
             format!("{} {after}; again in {}", name(hook), readable(*delay))
         }
         Event::Service { hook, state } => format!("{} is {state}", name(hook)),
-        Event::DropFailed { hook, outcome } => format!("the drop of the value of {} {outcome}", hook.display_name()),
+        Event::DropFailed { hook, outcome } => {
+            format!("the drop of the value of {} {outcome}", hook.display_name())
+        }
         Event::StartFailed { reason } => format!("the start failed: {reason}"),
         Event::StopBegun { cause, .. } => format!("stop: {cause}"),
         Event::Hurried => "hurried".to_owned(),

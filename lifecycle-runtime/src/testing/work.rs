@@ -34,7 +34,9 @@ pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stal
         };
         let task = match (value(hook), selection.wants_real_io(hook)) {
             (Some(value), _) => inside(stand_in(value, scope.service())),
-            (None, Some(wanted)) => clock::in_real_time(inside((hook.run)(scope)), wanted, Arc::clone(&released)),
+            (None, Some(wanted)) => {
+                clock::in_real_time(inside((hook.run)(scope)), wanted, Arc::clone(&released))
+            }
             (None, None) => stalls.watch(hook, inside((hook.run)(scope))),
         };
         let faults = planted().filter(|planted| !planted.is_of_body());

@@ -13,7 +13,8 @@ async fn content(store: Dep<store>) -> &'static str {
 async fn main() -> std::io::Result<()> {
     end_with_stdin();
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
-    let server = HttpServer::new(|| App::new().route("/content", web::get().to(content))).workers(1);
+    let server =
+        HttpServer::new(|| App::new().route("/content", web::get().to(content))).workers(1);
     let server = server.bind("127.0.0.1:0")?;
     eprintln!("listening on http://{}", server.addrs()[0]);
     server.run().await

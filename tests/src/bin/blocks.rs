@@ -1,15 +1,18 @@
-//! Hooks of every kind that wait, and others that block the thread that they run on: `blocks PLACE WAIT HOW`
+//! Hooks of every kind that wait, and others that block the thread that they run on:
+//! `blocks PLACE WAIT HOW`
 //!
-//! `PLACE` is the kind of hook that it is about: `start`, `ready`, `check`, `signal`, `service`, `drain` or `stop`. In
-//! that, `first` waits for a `timer` or a `socket`, and one that is `behind` it or `beside` it blocks its thread: the one
-//! behind it as it begins, the one beside it after such a wait of its own. `last` comes behind `first`.
+//! `PLACE` is the kind of hook that it is about: `start`, `ready`, `check`, `signal`, `service`,
+//! `drain` or `stop`. In that, `first` waits for a `timer` or a `socket`, and one that is `behind`
+//! it or `beside` it blocks its thread: the one behind it as it begins, the one beside it after
+//! such a wait of its own. `last` comes behind `first`.
 
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use lifecycle_runtime::{
-    Hook, HookMeta, Lifecycle, Service, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+    Hook, HookMeta, Lifecycle, Service, health_check, on_drain, on_ready, on_shutdown, on_signal,
+    on_startup, service,
 };
 use lifecycle_tests::act::{end_with_stdin, say};
 use tokio::io::AsyncReadExt;
@@ -30,7 +33,8 @@ async fn wait(time: Duration) {
         return sleep(time).await;
     }
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+    let mut client =
+        TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
     thread::spawn(move || {
         thread::sleep(time);
         drop(listener.accept());
@@ -174,6 +178,7 @@ const HOOKS: [&HookMeta; 25] = [
 fn main() -> ExitCode {
     end_with_stdin();
     // Checks wake threads, and would help the others.
-    let takes_part = |hook: &&'static HookMeta| is_about("check") || !hook.name().ends_with("_check");
+    let takes_part =
+        |hook: &&'static HookMeta| is_about("check") || !hook.name().ends_with("_check");
     Lifecycle::of(HOOKS.into_iter().filter(takes_part)).run()
 }

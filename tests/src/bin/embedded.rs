@@ -1,8 +1,11 @@
-//! A lifecycle inside of a program that has a life of its own: `embedded run|run-inside|multi|current [OPTION]...`
+//! A lifecycle inside of a program that has a life of its own:
+//! `embedded run|run-inside|multi|current [OPTION]...`
 //!
-//! `run` leaves the process to the framework, `run-inside` does so from an async `main`, `multi` and `current` await it in a runtime of their own. A thread stops it
-//! when stdin says `stop` or `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
-//! afterwards until stdin says `exit`. It names none of the library's hooks, and has them all the same.
+//! `run` leaves the process to the framework, `run-inside` does so from an async `main`, `multi`
+//! and `current` await it in a runtime of their own. A thread stops it when stdin says `stop` or
+//! `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
+//! afterwards until stdin says `exit`. It names none of the library's hooks, and has them all the
+//! same.
 
 use std::process::ExitCode;
 use std::thread;

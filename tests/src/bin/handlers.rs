@@ -1,13 +1,14 @@
-//! A server whose handlers leave work behind, and programs that end by themselves. The first argument says what it is:
-//! `serve`, `job` (a service, and no server), `ready` (a ready hook that stops it), `before` (stopped before it runs).
+//! A server whose handlers leave work behind, and programs that end by themselves. The first
+//! argument says what it is: `serve`, `job` (a service, and no server), `ready` (a ready hook that
+//! stops it), `before` (stopped before it runs).
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, Responder, web};
 use lifecycle_runtime::{
-    BackgroundTasks, Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
-    service,
+    BackgroundTasks, Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready,
+    on_shutdown, on_startup, service,
 };
 use lifecycle_tests::act::{SaysDropped, end_with_stdin, has_heard, heard, say, told_to};
 
@@ -131,7 +132,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let named = [deregister::META, consumer::META, announce::META, limited::META, reserved::META];
     let named = named.into_iter().filter(|hook| words.iter().any(|word| word == hook.name()));
-    let of = |hooks: &[&'static HookMeta]| Lifecycle::of(BASE.into_iter().chain(hooks.iter().copied()));
+    let of =
+        |hooks: &[&'static HookMeta]| Lifecycle::of(BASE.into_iter().chain(hooks.iter().copied()));
     let app = || {
         App::new()
             .route("/", web::get().to(index))

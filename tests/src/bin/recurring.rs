@@ -1,10 +1,13 @@
 //! Health checks and hooks of signals, and nothing served: `recurring [HOOK[=FAULT]]...`
 //!
-//! It has those that are named, and with `others` one for each signal that is not among them. A check fails from the line `break NAME` on stdin until `mend NAME`.
+//! It has those that are named, and with `others` one for each signal that is not among them. A
+//! check fails from the line `break NAME` on stdin until `mend NAME`.
 
 use std::process::ExitCode;
 
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, health_check, on_drain, on_shutdown, on_signal, on_startup};
+use lifecycle_runtime::{
+    Dep, Hook, HookMeta, Lifecycle, health_check, on_drain, on_shutdown, on_signal, on_startup,
+};
 use lifecycle_tests::act::{Broken, act, act_blocking, end_with_stdin, has_heard, say};
 
 #[on_startup]
@@ -25,9 +28,10 @@ async fn close_db() {
 const BASE: [&HookMeta; 3] = [db::META, withdraw::META, close_db::META];
 
 fn well(name: &'static str) -> Result<(), Broken> {
-    match has_heard(&format!("break {name}")) && !has_heard(&format!("mend {name}")) {
-        true => Err(Broken(3)),
-        false => Ok(()),
+    if has_heard(&format!("break {name}")) && !has_heard(&format!("mend {name}")) {
+        Err(Broken(3))
+    } else {
+        Ok(())
     }
 }
 
@@ -135,7 +139,11 @@ const MORE: [&HookMeta; 11] = [
 fn main() -> ExitCode {
     end_with_stdin();
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
+    let is_named =
+        |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
     let others = OTHERS.iter().copied().filter(|_| names.contains(&"others".to_owned()));
-    Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))).chain(others)).run()
+    Lifecycle::of(
+        BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))).chain(others),
+    )
+    .run()
 }

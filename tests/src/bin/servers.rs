@@ -11,7 +11,8 @@ use lifecycle_tests::act::{end_with_stdin, told_to};
 use lifecycle_tests::certificate;
 
 fn named(name: &'static str) -> Http {
-    Http::new(move || App::new().route("/", web::get().to(move || async move { name }))).bind("127.0.0.1:0")
+    Http::new(move || App::new().route("/", web::get().to(move || async move { name })))
+        .bind("127.0.0.1:0")
 }
 
 fn main() -> ExitCode {

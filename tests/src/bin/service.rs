@@ -12,9 +12,12 @@ use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, probes,
+    Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
+    probes,
 };
-use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to};
+use lifecycle_tests::act::{
+    Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to,
+};
 
 #[on_startup]
 async fn db() -> Result<String, Broken> {
@@ -61,7 +64,8 @@ async fn close_db(_db: Dep<db>) -> Result<(), Broken> {
     act("close_db").await
 }
 
-const BASE: [&HookMeta; 6] = [db::META, cache::META, warm::META, flush::META, audit::META, close_db::META];
+const BASE: [&HookMeta; 6] =
+    [db::META, cache::META, warm::META, flush::META, audit::META, close_db::META];
 
 #[on_startup(after = [cache])]
 async fn beside() -> Result<(), Broken> {
@@ -188,7 +192,8 @@ async fn panicking() -> &'static str {
 async fn streamed() -> HttpResponse {
     let chunks = stream::unfold(0, |number| async move {
         actix_web::rt::time::sleep(Duration::from_millis(2)).await;
-        (number < 10).then(|| (Ok::<_, actix_web::Error>(Bytes::from_static(b"0123456789")), number + 1))
+        (number < 10)
+            .then(|| (Ok::<_, actix_web::Error>(Bytes::from_static(b"0123456789")), number + 1))
     });
     HttpResponse::Ok().body(BodyStream::new(chunks))
 }
@@ -210,8 +215,10 @@ fn main() -> ExitCode {
     end_with_stdin();
     log_as_told();
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let is_named = |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
-    let lifecycle = Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))));
+    let is_named =
+        |hook: &HookMeta| names.iter().any(|name| name.split('=').next() == Some(hook.name()));
+    let lifecycle =
+        Lifecycle::of(BASE.into_iter().chain(MORE.into_iter().filter(|hook| is_named(hook))));
     if names.iter().any(|name| name == "no-http") {
         return lifecycle.run();
     }
@@ -226,7 +233,9 @@ fn main() -> ExitCode {
             _ => {}
         }
         App::new()
-            .data_factory(|| async { if told_to("app") == "data" { Err("there is none") } else { Ok(()) } })
+            .data_factory(|| async {
+                if told_to("app") == "data" { Err("there is none") } else { Ok(()) }
+            })
             .configure(probes)
             .route("/", web::get().to(index))
             .route("/rows", web::get().to(rows))

@@ -1,8 +1,8 @@
 //! Services beside a server: `services [HOOK[=FAULT]]...`
 //!
-//! It has the hooks of `BASE`, and those that are named. `GET /held` is answered once `held` has come on stdin.
-//! An observer hangs with `observer=stop` when it is told of the stop, with `observer=brief` when it is told of the end of
-//! the service of that name.
+//! It has the hooks of `BASE`, and those that are named. `GET /held` is answered once `held` has
+//! come on stdin. An observer hangs with `observer=stop` when it is told of the stop, with
+//! `observer=brief` when it is told of the end of the service of that name.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use actix_web::{App, web};
 use lifecycle_runtime::{
-    Dep, Event, Hook, HookMeta, Lifecycle, Observer, Service, Stop, on_shutdown, on_startup, service,
+    Dep, Event, Hook, HookMeta, Lifecycle, Observer, Service, Stop, on_shutdown, on_startup,
+    service,
 };
-use lifecycle_tests::act::{Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to};
+use lifecycle_tests::act::{
+    Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to,
+};
 
 #[on_startup]
 async fn db() -> Result<String, Broken> {
@@ -180,9 +183,12 @@ async fn held() -> &'static str {
 fn main() -> ExitCode {
     end_with_stdin();
     log_as_told();
-    let is_named = |hook: &&HookMeta| std::env::args().any(|argument| argument.split('=').next() == Some(hook.name()));
+    let is_named = |hook: &&HookMeta| {
+        std::env::args().any(|argument| argument.split('=').next() == Some(hook.name()))
+    };
     let hooks = BASE.into_iter().chain(MORE.into_iter().filter(is_named));
-    let mut lifecycle = Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held)));
+    let mut lifecycle =
+        Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held)));
     if !told_to("observer").is_empty() {
         lifecycle = lifecycle.observer(Hangs);
     }

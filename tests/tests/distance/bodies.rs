@@ -23,7 +23,11 @@ fn coming(protocol: Protocol, link: Link) {
     let pause = site.rtt.max(Duration::from_millis(100));
     let (go, may_go) = gate();
     let client = site.client(move |target| {
-        if protocol.is_http2() { upload_2(target, &may_go, pause) } else { upload_1(target, &may_go, pause) }
+        if protocol.is_http2() {
+            upload_2(target, &may_go, pause)
+        } else {
+            upload_1(target, &may_go, pause)
+        }
     });
     site.program.wait_until_said("upload");
     site.stop();
@@ -43,12 +47,17 @@ fn upload_1(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
         sleep(pause);
     }
     let reply = client.receive();
-    assert!(reply.is_none_or(|reply| reply.body == (5 * PART).to_string()), "not all of it\n{}", client.journal);
+    assert!(
+        reply.is_none_or(|reply| reply.body == (5 * PART).to_string()),
+        "not all of it\n{}",
+        client.journal
+    );
     Box::new(client).end()
 }
 
 fn upload_2(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
-    let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+    let mut client =
+        Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
     let stream = client.post("/upload");
     client.data(stream, &[b'x'; PART], false);
     may_go.wait();
@@ -57,7 +66,11 @@ fn upload_2(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
         sleep(pause);
     }
     let reply = client.wait(stream);
-    assert!(reply.is_none_or(|reply| reply.body == (5 * PART).to_string()), "not all of it\n{}", client.journal);
+    assert!(
+        reply.is_none_or(|reply| reply.body == (5 * PART).to_string()),
+        "not all of it\n{}",
+        client.journal
+    );
     client.finish()
 }
 
@@ -90,7 +103,9 @@ fn length(link: &Link) -> usize {
 
 #[test]
 fn an_answer_that_does_not_read_the_body_reaches_a_client_that_sends_all_of_it_first() {
-    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| answered_early(protocol, link.bandwidth(10_000_000)));
+    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
+        answered_early(protocol, link.bandwidth(10_000_000));
+    });
 }
 
 fn answered_early(protocol: Protocol, link: Link) {
@@ -146,7 +161,8 @@ fn an_early_answer_over_http2_is_read_and_what_is_sent_behind_it_does_no_harm() 
 
 /// Sends a body until the server is told to answer, and waits for the answer.
 fn answered_upload_2(target: &Target, is_told: &Gate) -> (Http2, u32) {
-    let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+    let mut client =
+        Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
     let stream = client.post("/early/one");
     while !is_told.is_open() {
         client.data(stream, b"part", false);
@@ -163,7 +179,11 @@ const ENDLESS: Duration = Duration::from_secs(20);
 fn endless_upload_1(target: &Target, is_told: &Gate) -> Journal {
     let request = "POST /early/one";
     let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
-    client.write(request, format!("{request} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes());
+    client.write(
+        request,
+        format!("{request} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .as_bytes(),
+    );
     while !is_told.is_open() {
         client.write(request, b"4\r\npart\r\n");
         sleep(PAUSE);
@@ -177,7 +197,8 @@ fn endless_upload_1(target: &Target, is_told: &Gate) -> Journal {
     client.journal
 }
 
-/// The same on a stream. Behind the answer it reads nothing, so it says of nothing that it has got it.
+/// The same on a stream. Behind the answer it reads nothing, so it says of nothing that it has got
+/// it.
 fn endless_upload_2(target: &Target, is_told: &Gate) -> Journal {
     let (mut client, stream) = answered_upload_2(target, is_told);
     let answered = Instant::now();
@@ -190,12 +211,17 @@ fn endless_upload_2(target: &Target, is_told: &Gate) -> Journal {
 
 /// Each chunk is a sign of life, and none gives it more time than it has.
 #[test]
-fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up_for_a_while_only() {
+fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up_for_a_while_only()
+{
     at_each(&DISTANCES, &Protocol::ALL, |protocol, link| {
         let mut site = Site::start(protocol, link, |start| start);
         let (told, is_told) = gate();
         let client = site.client(move |target| {
-            if protocol.is_http2() { endless_upload_2(target, &is_told) } else { endless_upload_1(target, &is_told) }
+            if protocol.is_http2() {
+                endless_upload_2(target, &is_told)
+            } else {
+                endless_upload_1(target, &is_told)
+            }
         });
         site.program.wait_until_said("early 1");
         site.stop();
@@ -205,8 +231,8 @@ fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up
         tally.expect_all(413);
         let rtt = site.rtt;
         let ended = site.expect_report(&tally, 0);
-        // `client_disconnect_timeout`, by default. Over HTTP/2 it has that to answer a PING and then to stop, and before that
-        // `client_request_timeout` to pause, as a request could come.
+        // `client_disconnect_timeout`, by default. Over HTTP/2 it has that to answer a PING and
+        // then to stop, and before that `client_request_timeout` to pause, as a request could come.
         let time = Duration::from_secs(if protocol.is_http2() { 5 + 2 } else { 1 });
         assert!(ended.took < time + 4 * rtt + SLACK, "{:?}\n{ended}", ended.took);
     });

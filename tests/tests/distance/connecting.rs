@@ -19,7 +19,8 @@ const SECOND: Duration = Duration::from_secs(1);
 fn with_rate(protocols: &[Protocol], per_second: u32) {
     at_each(&DISTANCES, protocols, |protocol, link| {
         // Longer than a busy machine keeps a client that has connected from sending its request.
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "1s"));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "1s"));
         let pause = Duration::from_secs(1) / per_second;
         let began = Instant::now();
         let mut signalled = None;
@@ -31,7 +32,8 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
                 site.stop();
                 signalled = Some(began.elapsed());
             }
-            if signalled.is_some_and(|signalled| began.elapsed() > signalled + AFTER + 2 * site.rtt) {
+            if signalled.is_some_and(|signalled| began.elapsed() > signalled + AFTER + 2 * site.rtt)
+            {
                 break;
             }
             clients.push(site.client(move |target| ask_once(target, target.journal(number))));
@@ -43,7 +45,9 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
         let slow = connecting.iter().filter(|took| **took > SECOND).count();
         let slowest = connecting.into_iter().max().unwrap_or_default();
         let rtt = site.rtt;
-        println!("{protocol}, {per_second}/s, RTT {rtt:?}: {tally}; {slow} took a second, {slowest:?} at most");
+        println!(
+            "{protocol}, {per_second}/s, RTT {rtt:?}: {tally}; {slow} took a second, {slowest:?} at most"
+        );
         tally.expect_nothing_lost();
         assert_eq!(tally.not_executed(), 0, "{tally}");
         assert!(tally.not_connected() > 0, "the listener never closed: {tally}");
@@ -105,7 +109,8 @@ fn a_crowd_that_has_just_connected_at_the_signal_is_served() {
     at_each(&DISTANCES, &[Protocol::Http1, Protocol::H2c], |protocol, link| {
         const CROWD: usize = 100;
         // Longer than a busy machine keeps a client that has connected from sending its request.
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "2s"));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "2s"));
         let (connected, has_connected) = gate();
         let clients: Vec<_> = (0..CROWD)
             .map(|number| {

@@ -16,9 +16,11 @@ const LIMIT: &str = "700ms";
 #[test]
 fn a_handler_that_does_not_end_is_cut_off_and_named() {
     at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
         let client = site.client(|target| {
-            let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+            let mut client = connect(target, target.journal("one"))
+                .unwrap_or_else(|journal| panic!("{journal}"));
             client.get("/asleep");
             client.into_journal()
         });
@@ -34,7 +36,8 @@ fn a_handler_that_does_not_end_is_cut_off_and_named() {
 #[test]
 fn a_client_that_does_not_send_its_body_is_cut_off_and_named() {
     at_each(&[10, 300], &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
         let client = site.client(|target| {
             let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
             client.write("POST /upload", head("POST /upload", 1000).as_bytes());
@@ -52,7 +55,8 @@ fn a_client_that_does_not_send_its_body_is_cut_off_and_named() {
 #[test]
 fn a_client_that_does_not_read_is_cut_off_and_named() {
     at_each(&[10, 300], &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
         let (read, may_read) = gate();
         let client = site.client(move |target| {
             let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
@@ -77,10 +81,11 @@ fn a_client_that_does_not_read_is_cut_off_and_named() {
 #[test]
 fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_counted_so() {
     const LENGTHS: [usize; 14] = [
-        65_536, 65_537, 66_000, 70_000, 81_920, 90_000, 98_304, 120_000, 131_072, 150_000, 200_000, 300_000, 500_000,
-        1_000_000,
+        65_536, 65_537, 66_000, 70_000, 81_920, 90_000, 98_304, 120_000, 131_072, 150_000, 200_000,
+        300_000, 500_000, 1_000_000,
     ];
-    let cases = LENGTHS.iter().map(|length| (Protocol::H2c, *length)).chain([(Protocol::H2, 100_000)]);
+    let cases =
+        LENGTHS.iter().map(|length| (Protocol::H2c, *length)).chain([(Protocol::H2, 100_000)]);
     for_each(
         cases,
         |(protocol, length)| format!("{protocol}, {length} bytes"),
@@ -89,7 +94,8 @@ fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_cou
             let mut site = Site::start(protocol, Link::rtt(10), set);
             let client = site.client(move |target| {
                 let reading = Reading { window: 65_535, update_every: None, ..Reading::default() };
-                let mut client = Http2::connect(target, target.journal("one"), reading).expect("it listens");
+                let mut client =
+                    Http2::connect(target, target.journal("one"), reading).expect("it listens");
                 let stream = client.open(&format!("/big/{length}"));
                 client.wait(stream);
                 client.journal
@@ -98,7 +104,8 @@ fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_cou
             site.stop();
             let tally = tally([client]);
             assert_eq!((tally.answered(), tally.lost()), (0, 1), "{tally}");
-            site.expect_report(&tally, 1).expect_said(&[&format!("request cut off: GET /big/{length} ")]);
+            site.expect_report(&tally, 1)
+                .expect_said(&[&format!("request cut off: GET /big/{length} ")]);
         },
     );
 }
@@ -108,8 +115,11 @@ fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_cou
 /// client sees.
 #[test]
 fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
-    const KILOBYTES: [usize; 14] = [50, 80, 100, 120, 150, 180, 220, 260, 300, 350, 400, 500, 700, 1000];
-    let cases = KILOBYTES.iter().flat_map(|length| [Protocol::H2c, Protocol::H2].map(|protocol| (protocol, *length)));
+    const KILOBYTES: [usize; 14] =
+        [50, 80, 100, 120, 150, 180, 220, 260, 300, 350, 400, 500, 700, 1000];
+    let cases = KILOBYTES
+        .iter()
+        .flat_map(|length| [Protocol::H2c, Protocol::H2].map(|protocol| (protocol, *length)));
     for_each(
         cases,
         |(protocol, length)| format!("{protocol}, {length} kB"),
@@ -119,7 +129,8 @@ fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
             let (begun, has_begun) = gate();
             let (gone, is_gone) = gate();
             let client = site.client(move |target| {
-                let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+                let mut client = Http2::connect(target, target.journal("one"), Reading::default())
+                    .expect("it listens");
                 let stream = client.open(&format!("/big/{}", length * 1000));
                 client.wait_for_head(stream);
                 // Whatever is sent to a socket that is closed would throw away what is on its way.
@@ -134,19 +145,25 @@ fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
             site.program.wait_for("server closed in");
             gone.open();
             let tally = tally([client]);
-            println!("{protocol}, {length} kB: {} finished, {} cut off", tally.answered(), tally.lost());
+            println!(
+                "{protocol}, {length} kB: {} finished, {} cut off",
+                tally.answered(),
+                tally.lost()
+            );
             let cut = tally.lost();
             site.expect_report(&tally, cut);
         },
     );
 }
 
-/// A client that reads on updates its windows while what the system has taken is on its way to it. It must not be reset for
-/// that, though the process has gone.
+/// A client that reads on updates its windows while what the system has taken is on its way to it.
+/// It must not be reset for that, though the process has gone.
 #[test]
 fn a_response_that_the_system_has_taken_comes_whole_to_a_client_that_reads_on() {
     const KILOBYTES: [usize; 7] = [30, 60, 90, 120, 180, 300, 500];
-    let cases = KILOBYTES.iter().flat_map(|length| [Protocol::H2c, Protocol::H2].map(|protocol| (protocol, *length)));
+    let cases = KILOBYTES
+        .iter()
+        .flat_map(|length| [Protocol::H2c, Protocol::H2].map(|protocol| (protocol, *length)));
     for_each(
         cases,
         |(protocol, length)| format!("{protocol}, {length} kB"),
@@ -156,7 +173,8 @@ fn a_response_that_the_system_has_taken_comes_whole_to_a_client_that_reads_on() 
             let (begun, has_begun) = gate();
             let client = site.client(move |target| {
                 let reading = Reading { update_every: Some(4096), ..Reading::default() };
-                let mut client = Http2::connect(target, target.journal("one"), reading).expect("it listens");
+                let mut client =
+                    Http2::connect(target, target.journal("one"), reading).expect("it listens");
                 let stream = client.open(&format!("/big/{}", length * 1000));
                 client.wait_for_head(stream);
                 begun.open();
@@ -180,7 +198,8 @@ fn a_client_that_has_its_response_and_does_not_close_holds_the_stop_up_for_a_whi
         let mut site = Site::start(protocol, link, |start| start);
         let (gone, is_gone) = gate();
         let client = site.client(move |target| {
-            let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+            let mut client = connect(target, target.journal("one"))
+                .unwrap_or_else(|journal| panic!("{journal}"));
             client.get("/slow/500");
             // It neither reads nor closes until the server has gone.
             is_gone.wait();

@@ -15,9 +15,13 @@ fn a_stream_of_events_that_hears_of_the_stop_comes_to_its_end() {
 fn events(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let client = site.client(|target| {
-        let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+        let mut client =
+            connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
         let reply = client.get("/events");
-        assert!(reply.is_none_or(|reply| reply.body.ends_with("data: last\n\n")), "not the last event");
+        assert!(
+            reply.is_none_or(|reply| reply.body.ends_with("data: last\n\n")),
+            "not the last event"
+        );
         client.end()
     });
     site.program.wait_until_said("events");

@@ -16,7 +16,8 @@ fn stream_behind_the_last(malformed: usize) {
         let mut site = Site::start(protocol, link, |start| start);
         let (tell, is_told) = gate();
         let client = site.client(move |target| {
-            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default())
+                .expect("it listens");
             for _ in 0..malformed {
                 client.open_malformed();
             }
@@ -37,7 +38,10 @@ fn stream_behind_the_last(malformed: usize) {
         tally.expect_nothing_lost();
         assert_eq!(tally.0[0].statuses(), [503, 200], "{}", tally.journals());
         let ended = site.expect_report(&tally, 0);
-        assert!(!ended.did().contains(&"run late"), "a client may send it again elsewhere\n{ended}");
+        assert!(
+            !ended.did().contains(&"run late"),
+            "a client may send it again elsewhere\n{ended}"
+        );
     });
 }
 
@@ -58,7 +62,8 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
         let rtt = site.rtt;
         let (open, is_open) = gate();
         let client = site.client(move |target| {
-            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default())
+                .expect("it listens");
             let first = client.open("/");
             client.wait(first);
             open.open();
@@ -84,7 +89,8 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
         tally.expect_nothing_lost();
         let ended = site.expect_report(&tally, 0);
         let did = ended.did();
-        let mut run: Vec<_> = did.iter().filter(|line| line.starts_with("run ")).map(ToString::to_string).collect();
+        let mut run: Vec<_> =
+            did.iter().filter(|line| line.starts_with("run ")).map(ToString::to_string).collect();
         run.sort_unstable();
         answered.sort_unstable();
         assert_eq!(run, answered, "others ran than were answered");
@@ -94,7 +100,8 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
 /// It has its response, and sends nothing from then on until the server has gone.
 #[test]
 fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
-    let cases = [300, 3000].into_iter().flat_map(|time| Protocol::HTTP2.map(|protocol| (protocol, time)));
+    let cases =
+        [300, 3000].into_iter().flat_map(|time| Protocol::HTTP2.map(|protocol| (protocol, time)));
     for_each(
         cases,
         |(protocol, time)| format!("{protocol}, {time} ms"),
@@ -104,7 +111,8 @@ fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
             let (silent, is_silent) = gate();
             let (gone, is_gone) = gate();
             let client = site.client(move |target| {
-                let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+                let mut client = Http2::connect(target, target.journal("one"), Reading::default())
+                    .expect("it listens");
                 client.get("/");
                 client.be_silent();
                 silent.open();
@@ -129,10 +137,12 @@ fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
 fn a_client_that_sends_pings_for_ever_holds_the_stop_up_until_the_deadline_and_no_longer() {
     const LIMIT: Duration = Duration::from_secs(2);
     at_each(&[10, 300], &Protocol::HTTP2, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "2s"));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "2s"));
         let (idle, is_idle) = gate();
         let client = site.client(move |target| {
-            let mut client = Http2::connect(target, target.journal("one"), Reading::default()).expect("it listens");
+            let mut client = Http2::connect(target, target.journal("one"), Reading::default())
+                .expect("it listens");
             client.get("/");
             idle.open();
             while client.ping() {

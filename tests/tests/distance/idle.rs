@@ -26,7 +26,8 @@ fn on_its_way(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let (sent, is_sent) = gate();
     let client = site.client(move |target| {
-        let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+        let mut client =
+            connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
         client.get("/");
         client.send("/");
         sent.open();
@@ -60,7 +61,8 @@ fn within_the_window(protocol: Protocol, link: Link) {
         gates.push(is_idle);
         keys.push(go);
         clients.push(site.client(move |target| {
-            let mut client = Http1::connect(target, target.journal(kind)).unwrap_or_else(|journal| panic!("{journal}"));
+            let mut client = Http1::connect(target, target.journal(kind))
+                .unwrap_or_else(|journal| panic!("{journal}"));
             match kind {
                 "kept alive" => drop(client.get("/")),
                 "silent" => {}
@@ -69,10 +71,15 @@ fn within_the_window(protocol: Protocol, link: Link) {
             idle.open();
             may_go.wait();
             sleep(wait);
-            let head = if kind == "half way through a head" { HEAD[1..].concat() } else { HEAD.concat() };
+            let head =
+                if kind == "half way through a head" { HEAD[1..].concat() } else { HEAD.concat() };
             client.write("GET /", head.as_bytes());
             let reply = client.receive();
-            assert!(reply.is_none_or(|reply| reply.is_last), "it is not the last\n{}", client.journal);
+            assert!(
+                reply.is_none_or(|reply| reply.is_last),
+                "it is not the last\n{}",
+                client.journal
+            );
             Box::new(client).end()
         }));
     }
@@ -98,14 +105,17 @@ fn twenty_idle(protocol: Protocol, link: Link) {
         .map(|number| {
             let idle = idle.clone();
             site.client(move |target| {
-                let mut client = connect(target, target.journal(number)).unwrap_or_else(|journal| panic!("{journal}"));
+                let mut client = connect(target, target.journal(number))
+                    .unwrap_or_else(|journal| panic!("{journal}"));
                 client.get("/");
                 idle.open();
                 client.end()
             })
         })
         .collect();
-    clients.iter().for_each(|_| is_idle.wait());
+    for _ in &clients {
+        is_idle.wait();
+    }
     site.stop();
     let tally = site.tally(clients);
     tally.expect_all(200);
@@ -123,7 +133,8 @@ fn head_in_parts(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "2s"));
     let (begun, has_begun) = gate();
     let client = site.client(move |target| {
-        let mut client = Http1::connect(target, target.journal("slow")).unwrap_or_else(|journal| panic!("{journal}"));
+        let mut client = Http1::connect(target, target.journal("slow"))
+            .unwrap_or_else(|journal| panic!("{journal}"));
         for part in HEAD {
             client.write("GET /", part.as_bytes());
             begun.open();
@@ -196,7 +207,8 @@ fn silent(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let (silent, is_silent) = gate();
     let client = site.client(move |target| {
-        let client = Http1::connect(target, target.journal("silent")).unwrap_or_else(|journal| panic!("{journal}"));
+        let client = Http1::connect(target, target.journal("silent"))
+            .unwrap_or_else(|journal| panic!("{journal}"));
         silent.open();
         Box::new(client).end()
     });

@@ -20,7 +20,8 @@ fn a_response_that_is_not_ready_at_the_signal_comes_whole() {
 fn not_ready(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let client = site.client(|target| {
-        let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+        let mut client =
+            connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
         let reply = client.get("/held/one");
         let is_last = reply.is_some_and(|reply| reply.is_last);
         (client.end(), is_last)
@@ -46,9 +47,13 @@ fn a_response_whose_body_is_going_at_the_signal_comes_whole() {
 fn body_going(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let client = site.client(|target| {
-        let mut client = connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
+        let mut client =
+            connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
         let reply = client.get("/stream/1000");
-        assert!(reply.is_none_or(|reply| reply.body.len() == 20 * "chunk\n".len()), "not all of it");
+        assert!(
+            reply.is_none_or(|reply| reply.body.len() == 20 * "chunk\n".len()),
+            "not all of it"
+        );
         client.end()
     });
     site.program.wait_until_said("stream 1");

@@ -40,7 +40,11 @@ fn a_large_response_comes_whole() {
         (Link::rtt(100), 1024 * KIB),
         (Link::rtt(300).bandwidth(10_000_000), 512 * KIB),
     ];
-    let case = |(link, length): &(Link, usize), protocol| Case { protocol, link: link.clone(), length: *length };
+    let case = |(link, length): &(Link, usize), protocol| Case {
+        protocol,
+        link: link.clone(),
+        length: *length,
+    };
     let cases = ways.iter().flat_map(|way| Protocol::ALL.map(|protocol| case(way, protocol)));
     for_each(cases, Case::to_string, |Case { protocol, link, length }| {
         let mut site = Site::start(protocol, link, |start| start);
@@ -49,14 +53,19 @@ fn a_large_response_comes_whole() {
             let path = format!("/big/{length}");
             let journal = target.journal("one");
             if protocol.is_http2() {
-                let mut client = Http2::connect(target, journal, Reading::default()).expect("it listens");
+                let mut client =
+                    Http2::connect(target, journal, Reading::default()).expect("it listens");
                 let stream = client.open(&path);
                 client.wait_for_head(stream);
                 begun.open();
                 client.wait(stream);
                 client.finish()
             } else {
-                Http1::connect(target, journal).expect("it listens").get_large(&path, length, || begun.open())
+                Http1::connect(target, journal).expect("it listens").get_large(
+                    &path,
+                    length,
+                    || begun.open(),
+                )
             }
         });
         has_begun.wait();
@@ -75,7 +84,8 @@ fn a_client_that_reads_slowly_on_the_same_machine_gets_all_of_it() {
     let (begun, has_begun) = gate();
     let client = thread::spawn(move || {
         let reading = Reading { pace: Duration::from_millis(10), ..Reading::default() };
-        let mut client = Http2::connect(&target, target.journal("slow"), reading).expect("it listens");
+        let mut client =
+            Http2::connect(&target, target.journal("slow"), reading).expect("it listens");
         let stream = client.open(&format!("/big/{}", 2048 * KIB));
         client.wait_for_head(stream);
         begun.open();

@@ -21,8 +21,8 @@ fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) 
         .map(|number| {
             let begun = begun.clone();
             site.client(move |target| {
-                let mut client =
-                    Http1::connect(target, target.journal(number)).unwrap_or_else(|journal| panic!("{journal}"));
+                let mut client = Http1::connect(target, target.journal(number))
+                    .unwrap_or_else(|journal| panic!("{journal}"));
                 client.send("/stream/1000");
                 let mut reply = client.receive_chunks(|| begun.open());
                 while reply.is_some_and(|reply| !reply.is_last) {
@@ -34,7 +34,9 @@ fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) 
         })
         .collect();
     // Each has a head without a word of the end.
-    clients.iter().for_each(|_| has_begun.wait());
+    for _ in &clients {
+        has_begun.wait();
+    }
     site.stop();
     let tally = site.tally(clients);
     tally.expect_all(200);
@@ -43,7 +45,9 @@ fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) 
 
 #[test]
 fn a_request_right_behind_a_response_that_ended_late_is_answered() {
-    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| with_pauses(protocol, link, 40, Duration::ZERO));
+    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
+        with_pauses(protocol, link, 40, Duration::ZERO);
+    });
 }
 
 #[test]

@@ -17,7 +17,8 @@ const WARM: usize = 60;
 fn keep_busy(set: impl Fn(Start) -> Start + Sync, pause: Duration, has_one_request: bool) {
     at_each(&DISTANCES, &Protocol::ALL, |protocol, link| {
         // So many clients may keep a busy machine from letting each have its turn in less.
-        let mut site = Site::start(protocol, link, |start| set(start.env("LIFECYCLE_QUIET_WINDOW", "2s")));
+        let mut site =
+            Site::start(protocol, link, |start| set(start.env("LIFECYCLE_QUIET_WINDOW", "2s")));
         let answers = Arc::new(AtomicUsize::new(0));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {

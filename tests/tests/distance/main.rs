@@ -12,7 +12,11 @@ mod clients;
 mod connecting;
 mod deadline;
 mod events;
-#[expect(dead_code, unused_imports, reason = "the distance tests need less of it than the end-to-end tests")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the distance tests need less of it than the end-to-end tests"
+)]
 #[path = "../end_to_end/harness/mod.rs"]
 mod harness;
 mod http2;
@@ -45,26 +49,37 @@ const SLACK: Duration = Duration::from_secs(2);
 /// Does this at each of these distances with each of these protocols, all at the same time.
 #[track_caller]
 fn at_each(distances: &[u64], protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
-    let cases = distances.iter().flat_map(|rtt| protocols.iter().map(|protocol| (*protocol, Link::rtt(*rtt))));
-    for_each(cases, |(protocol, link)| format!("{protocol}, {link}"), |(protocol, link)| check(protocol, link));
+    let cases = distances
+        .iter()
+        .flat_map(|rtt| protocols.iter().map(|protocol| (*protocol, Link::rtt(*rtt))));
+    for_each(
+        cases,
+        |(protocol, link)| format!("{protocol}, {link}"),
+        |(protocol, link)| check(protocol, link),
+    );
 }
 
-/// The quiet window where packets are lost: one that is sent again comes later than anybody could expect who does not know
-/// the network. The operator does.
+/// The quiet window where packets are lost: one that is sent again comes later than anybody could
+/// expect who does not know the network. The operator does.
 const LOSSY_WINDOW: Duration = Duration::from_secs(3);
 
-/// Seeds of losses, one packet in a hundred, that meet the first packets of a rig: a connection here has few.
+/// Seeds of losses, one packet in a hundred, that meet the first packets of a rig: a connection
+/// here has few.
 const SEEDS: [u64; 4] = [0, 1, 28, 31];
 
-/// Does this on a narrow way, on a wider one, and on some that lose packets, with each of these protocols, all at the same
-/// time.
+/// Does this on a narrow way, on a wider one, and on some that lose packets, with each of these
+/// protocols, all at the same time.
 #[track_caller]
 fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     let wide = Link::rtt(40).bandwidth(10_000_000);
     let lossy = SEEDS.map(|seed| wide.clone().loss(0.01, seed));
     let ways = [Link::rtt(40).bandwidth(1_000_000), wide].into_iter().chain(lossy);
     let cases = ways.flat_map(|way| protocols.iter().map(move |protocol| (*protocol, way.clone())));
-    for_each(cases, |(protocol, link)| format!("{protocol}, {link}"), |(protocol, link)| check(protocol, link));
+    for_each(
+        cases,
+        |(protocol, link)| format!("{protocol}, {link}"),
+        |(protocol, link)| check(protocol, link),
+    );
 }
 
 /// Does this with each of these cases, all at the same time.
@@ -85,7 +100,10 @@ fn for_each<C: Send + Clone>(
             (name, thread.spawn_scoped(scope, move || check(case)).expect("a thread"))
         };
         let started: Vec<_> = cases.into_iter().map(start).collect();
-        started.into_iter().filter_map(|(name, thread)| thread.join().is_err().then_some(name)).collect()
+        started
+            .into_iter()
+            .filter_map(|(name, thread)| thread.join().is_err().then_some(name))
+            .collect()
     });
     assert!(failed.is_empty(), "failed: {}", list(&failed));
 }

@@ -26,7 +26,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts `routes` at the end of a link, and waits until it is ready. Where packets are lost it has a longer quiet window.
+    /// Starts `routes` at the end of a link, and waits until it is ready. Where packets are lost it
+    /// has a longer quiet window.
     pub(crate) fn start(protocol: Protocol, link: Link, set: impl FnOnce(Start) -> Start) -> Self {
         let rtt = link.rtt;
         let window = if link.loss > 0.0 { LOSSY_WINDOW } else { WINDOW };
@@ -51,7 +52,10 @@ impl Site {
     }
 
     /// Starts a client.
-    pub(crate) fn client<T: Send + 'static>(&self, work: impl FnOnce(&Target) -> T + Send + 'static) -> JoinHandle<T> {
+    pub(crate) fn client<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Target) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let target = self.target.clone();
         self.clients.spawn(move || work(&target))
     }
@@ -64,8 +68,8 @@ impl Site {
         signalled
     }
 
-    /// Waits for the clients' ends. What the link has lost before the server could hear of it is forgotten: see
-    /// [`Journal::forgive`].
+    /// Waits for the clients' ends. What the link has lost before the server could hear of it is
+    /// forgotten: see [`Journal::forgive`].
     #[track_caller]
     pub(crate) fn tally(&self, clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
         let mut tally = tally(clients);
@@ -74,7 +78,8 @@ impl Site {
     }
 
     /// Waits for the end of the program, which has to have cut off so many requests, finished those
-    /// that were answered, refused those that were answered with 503, and exited as it should after that.
+    /// that were answered, refused those that were answered with 503, and exited as it should after
+    /// that.
     #[track_caller]
     pub(crate) fn expect_report(self, tally: &Tally, cut: usize) -> Ended {
         let ended = self.program.end();
@@ -94,7 +99,10 @@ pub(crate) fn expect_report(ended: &Ended, finished: usize, cut: usize) {
     let line = stderr.lines().find(|line| line.contains("server closed in")).unwrap_or_default();
     let noun = if finished == 1 { "request" } else { "requests" };
     let expected = format!(": {finished} {noun} finished, {cut} cut off");
-    assert!(line.contains(&expected), "the clients saw `{expected}`, and the report says `{line}`\n{ended}");
+    assert!(
+        line.contains(&expected),
+        "the clients saw `{expected}`, and the report says `{line}`\n{ended}"
+    );
     ended.expect_code(if cut == 0 { 0 } else { 3 });
 }
 

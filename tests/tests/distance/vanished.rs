@@ -10,7 +10,8 @@ use crate::harness::Ended;
 use crate::site::{Site, gate, tally};
 use crate::{SLACK, at_each, for_each};
 
-/// Requests, and what their handlers say. The response to the first has not begun at the signal, the other's is going.
+/// Requests, and what their handlers say. The response to the first has not begun at the signal,
+/// the other's is going.
 const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/500", "stream 1")];
 
 /// Time for which the response that is going goes on: shorter than a client is given.
@@ -28,7 +29,8 @@ fn cases() -> impl Iterator<Item = (u64, Protocol, (&'static str, &'static str))
     clients.flat_map(|(rtt, protocol)| REQUESTS.map(|request| (rtt, protocol, request)))
 }
 
-/// Has a client ask for this, switches its link off during the stop, and tells the handler to answer if it waits for that.
+/// Has a client ask for this, switches its link off during the stop, and tells the handler to
+/// answer if it waits for that.
 fn fail_link(mut site: Site, path: &'static str, said: &str) -> Ended {
     let (gone, is_gone) = gate();
     let client = site.client(move |target| {
@@ -48,7 +50,8 @@ fn fail_link(mut site: Site, path: &'static str, said: &str) -> Ended {
     site.program.end()
 }
 
-/// A response that has been handed to the system is finished, as nobody can know that it never comes.
+/// A response that has been handed to the system is finished, as nobody can know that it never
+/// comes.
 #[test]
 fn a_client_behind_a_link_that_fails_during_the_stop_is_given_up() {
     for_each(
@@ -60,7 +63,11 @@ fn a_client_behind_a_link_that_fails_during_the_stop_is_given_up() {
             let ended = fail_link(site, path, said);
             ended.expect_code(0).expect_said(&[": 1 request finished, 0 cut off"]);
             // A client that is far away has a few round trips.
-            assert!(ended.took < GOING + PATIENT.max(8 * rtt) + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
+            assert!(
+                ended.took < GOING + PATIENT.max(8 * rtt) + 3 * rtt + SLACK,
+                "{:?}\n{ended}",
+                ended.took
+            );
         },
     );
 }
@@ -88,7 +95,8 @@ fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
             tally([client]);
             let rtt = site.rtt;
             let ended = site.program.end();
-            let expected = ": 0 requests finished, 0 cut off, 1 client went away before its response";
+            let expected =
+                ": 0 requests finished, 0 cut off, 1 client went away before its response";
             ended.expect_code(0).expect_said(&[expected]);
             assert!(ended.took < DISCONNECT + 3 * rtt + SLACK, "{:?}\n{ended}", ended.took);
         },
@@ -107,7 +115,9 @@ fn fail_in_the_middle(protocol: Protocol, link: Link, path: &'static str, said: 
 
 #[test]
 fn a_client_behind_a_link_that_fails_in_the_middle_of_a_large_response_is_given_up() {
-    at_each(&[10, 300], &Protocol::ALL, |protocol, link| fail_in_the_middle(protocol, link, "/large", "large"));
+    at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
+        fail_in_the_middle(protocol, link, "/large", "large");
+    });
 }
 
 #[test]

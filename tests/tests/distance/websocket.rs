@@ -59,7 +59,9 @@ fn many(protocol: Protocol, link: Link, count: usize) {
             })
         })
         .collect();
-    clients.iter().for_each(|_| is_open.wait());
+    for _ in &clients {
+        is_open.wait();
+    }
     site.stop();
     for client in clients {
         assert_eq!(joined(client), (Vec::new(), CloseCode::Away));
@@ -93,7 +95,8 @@ fn at_work(protocol: Protocol, link: Link) {
 #[test]
 fn a_handler_at_work_for_longer_than_there_is_time_is_cut_off_and_named() {
     at_each(&[10, 300], &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "1500ms"));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "1500ms"));
         let client = site.client(|target| {
             let mut socket = connect(target, "/busy");
             socket.send(Message::text("60000")).expect("it is open");
@@ -113,7 +116,8 @@ fn websockets_work_as_before_until_the_drain_delay_is_over() {
     // The slowest client needs seven round trips for what it does meanwhile.
     const DELAY: Duration = Duration::from_secs(4);
     at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "4s"));
+        let mut site =
+            Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_DELAY", "4s"));
         let (open, is_open) = gate();
         let (go, may_go) = gate();
         let client = site.client(move |target| {
@@ -182,7 +186,11 @@ fn a_client_that_does_not_answer_the_close_is_dropped_after_a_while() {
         joined(client);
         let ended = site.program.end();
         ended.expect_code(0).expect_said(&["0 cut off"]);
-        assert!(ended.took < Duration::from_secs(1) + 2 * site.rtt + SLACK, "{:?}\n{ended}", ended.took);
+        assert!(
+            ended.took < Duration::from_secs(1) + 2 * site.rtt + SLACK,
+            "{:?}\n{ended}",
+            ended.took
+        );
     });
 }
 

@@ -52,7 +52,8 @@ fn stops_at_random_distances_lose_nothing_and_report_what_clients_saw() {
         return skipped(reason);
     }
     let stops = from_environment("LIFECYCLE_SOAK_STOPS").unwrap_or(8);
-    let seed: u64 = from_environment("LIFECYCLE_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let seed: u64 =
+        from_environment("LIFECYCLE_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
     println!("LIFECYCLE_SOAK_SEED={seed}");
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -74,7 +75,10 @@ fn stops_at_random_distances_lose_nothing_and_report_what_clients_saw() {
     });
     let failed = failed.into_inner().expect("nobody panics with it");
     let of = format!("{} of {stops} stops", failed.len());
-    assert!(failed.is_empty(), "{of} failed; to repeat one: LIFECYCLE_SOAK_STOPS=1 LIFECYCLE_SOAK_SEED=… {failed:?}");
+    assert!(
+        failed.is_empty(),
+        "{of} failed; to repeat one: LIFECYCLE_SOAK_STOPS=1 LIFECYCLE_SOAK_SEED=… {failed:?}"
+    );
 }
 
 /// Runs a schedule, or returns all that is known of what went wrong.
@@ -104,13 +108,19 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
     thread::sleep(schedule.moment);
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    let mut tally = Tally(clients.into_iter().map(|client| client.join().expect("a client panicked")).collect());
+    let mut tally = Tally(
+        clients.into_iter().map(|client| client.join().expect("a client panicked")).collect(),
+    );
     let forgiven = if schedule.deadline.is_some() { 0 } else { forgive(&mut tally, &rig) };
-    let wrong = faults(schedule, &tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
+    let wrong =
+        faults(schedule, &tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
     let Schedule { seed, link, .. } = schedule;
     let numbers = tally.to_string();
     let numbers = numbers.lines().next().unwrap_or_default();
-    println!("seed {seed}: {link}; {numbers}, {forgiven} forgiven; gone {:?} after the signal", ended.took);
+    println!(
+        "seed {seed}: {link}; {numbers}, {forgiven} forgiven; gone {:?} after the signal",
+        ended.took
+    );
     if wrong.is_empty() {
         return Ok(());
     }
@@ -123,7 +133,9 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
 /// and the server hasn't.
 fn forgive(tally: &mut Tally, rig: &Rig) -> usize {
     let journals = tally.0.iter_mut();
-    journals.filter_map(|journal| journal.forgive(|port| rig.dropped(port) > 0).then_some(())).count()
+    journals
+        .filter_map(|journal| journal.forgive(|port| rig.dropped(port) > 0).then_some(()))
+        .count()
 }
 
 fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
@@ -159,28 +171,39 @@ fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<S
     }
     let stderr = ended.stderr();
     // One line a server.
-    let report =
-        stderr.lines().filter(|line| line.contains("server closed in")).fold(String::new(), |mut text, line| {
+    let report = stderr.lines().filter(|line| line.contains("server closed in")).fold(
+        String::new(),
+        |mut text, line| {
             let _ = writeln!(text, "{line}");
             text
-        });
+        },
+    );
     let finished: usize = numbers(&report, "finished").sum();
     let cut: usize = numbers(&report, "cut off").sum();
     let refused: usize = numbers(&report, "refused").sum();
     let saw = (tally.answered(), lost, tally.refused());
     if (finished, cut, refused) != saw {
         let (answered, lost, with_503) = saw;
-        let clients = format!("clients saw {answered} answered, {lost} lost, {with_503} answered with 503");
-        faults.push(format!("{clients}, and the report says {finished} finished, {cut} cut off, {refused} refused"));
+        let clients =
+            format!("clients saw {answered} answered, {lost} lost, {with_503} answered with 503");
+        faults.push(format!(
+            "{clients}, and the report says {finished} finished, {cut} cut off, {refused} refused"
+        ));
     }
     if ended.status.code() != Some(if lost == 0 { 0 } else { 3 }) {
         faults.push(format!("{}", ended.status));
     }
     let mut executed = BTreeMap::<&str, usize>::new();
-    log.lines().filter(|line| line.contains('-')).for_each(|line| *executed.entry(line).or_default() += 1);
+    log.lines()
+        .filter(|line| line.contains('-'))
+        .for_each(|line| *executed.entry(line).or_default() += 1);
     let answered: Vec<String> = tally.answered_paths("GET /record/");
-    faults
-        .extend(executed.iter().filter(|(_, times)| **times > 1).map(|(name, _)| format!("{name} was executed twice")));
+    faults.extend(
+        executed
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|(name, _)| format!("{name} was executed twice")),
+    );
     let is_answered = |name: &str| answered.iter().any(|answered| answered == name);
     let unanswered = executed.keys().filter(|name| !is_answered(name));
     faults.extend(unanswered.map(|name| format!("{name} was executed and not answered")));
@@ -191,7 +214,8 @@ fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<S
 
 /// Returns the numbers of requests before this word: 3 in `3 requests finished`, 0 in `0 cut off`.
 fn numbers<'a>(report: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
-    let parts = report.lines().flat_map(|line| line.rsplit(": ").next().unwrap_or_default().split(", "));
+    let parts =
+        report.lines().flat_map(|line| line.rsplit(": ").next().unwrap_or_default().split(", "));
     parts.filter_map(move |part| {
         let (number, what) = part.split_once(' ')?;
         let what = what.trim_start_matches("requests ").trim_start_matches("request ");

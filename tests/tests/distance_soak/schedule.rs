@@ -16,7 +16,8 @@ pub(crate) struct Schedule {
     pub(crate) delay: Duration,
     /// The quiet window.
     pub(crate) window: Duration,
-    /// The drain's deadline, if it is one that requests may miss. All have begun at the signal then.
+    /// The drain's deadline, if it is one that requests may miss. All have begun at the signal
+    /// then.
     pub(crate) deadline: Option<Duration>,
     /// Time of the signal after the clients begin, or after their requests have.
     pub(crate) moment: Duration,
@@ -85,15 +86,22 @@ fn work(random: &mut fastrand::Rng, link: &Link) -> Work {
 
 /// Length that the link carries within a few seconds.
 fn length(random: &mut fastrand::Rng, link: &Link) -> usize {
-    let is_slow = link.bandwidth == Some(1_000_000) || (link.loss > 0.0 && link.rtt > Duration::from_millis(50));
+    let is_slow = link.bandwidth == Some(1_000_000)
+        || (link.loss > 0.0 && link.rtt > Duration::from_millis(50));
     random.usize(1000..if is_slow { 64 << 10 } else { 512 << 10 })
 }
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, link, delay, window, deadline, moment, clients } = self;
-        write!(f, "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after {moment:?}")?;
+        write!(
+            f,
+            "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after {moment:?}"
+        )?;
         deadline.iter().try_for_each(|deadline| write!(f, ", the deadline {deadline:?} later"))?;
-        clients.iter().enumerate().try_for_each(|(number, work)| write!(f, "\n  client {number}: {work:?}"))
+        clients
+            .iter()
+            .enumerate()
+            .try_for_each(|(number, work)| write!(f, "\n  client {number}: {work:?}"))
     }
 }

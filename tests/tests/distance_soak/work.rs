@@ -6,7 +6,9 @@ use std::time::Duration;
 use lifecycle_tests::http::head;
 use tungstenite::{Error, Message};
 
-use crate::clients::{Client, Http1, Http2, Journal, Outcome, Protocol, Reading, Target, connect, upgrade};
+use crate::clients::{
+    Client, Http1, Http2, Journal, Outcome, Protocol, Reading, Target, connect, upgrade,
+};
 
 /// Work of a client.
 #[derive(Clone, Debug)]
@@ -21,7 +23,8 @@ pub(crate) enum Work {
     Large { protocol: Protocol, length: usize },
     /// Requests of this length.
     Upload { protocol: Protocol, length: usize },
-    /// Requests of this length that are answered before they have been sent, each on a connection of its own.
+    /// Requests of this length that are answered before they have been sent, each on a connection
+    /// of its own.
     Early { protocol: Protocol, length: usize },
     /// Server-sent events, until the stop.
     Events { protocol: Protocol },
@@ -89,13 +92,20 @@ impl Work {
             Self::Stream { milliseconds, .. } => {
                 repeat(target, journal, Duration::ZERO, || format!("/stream/{milliseconds}"))
             }
-            Self::Large { length, .. } => repeat(target, journal, Duration::ZERO, || format!("/big/{length}")),
-            Self::Upload { protocol, length } if protocol.is_http2() => upload_2(target, journal, length),
+            Self::Large { length, .. } => {
+                repeat(target, journal, Duration::ZERO, || format!("/big/{length}"))
+            }
+            Self::Upload { protocol, length } if protocol.is_http2() => {
+                upload_2(target, journal, length)
+            }
             Self::Upload { length, .. } => upload(target, journal, length),
             Self::Early { length, .. } => {
                 let mut client = Http1::connect(target, journal)?;
                 let request = "POST /early/now";
-                client.write(request, &[head(request, length).as_bytes(), &vec![b'x'; length]].concat());
+                client.write(
+                    request,
+                    &[head(request, length).as_bytes(), &vec![b'x'; length]].concat(),
+                );
                 client.receive();
                 Ok(client.journal)
             }
@@ -104,7 +114,9 @@ impl Work {
                 let mut client = Http2::connect(target, journal, Reading::default())?;
                 while client.goaways.is_empty() && !client.journal.is_bad() {
                     let streams: Vec<u32> = (0..count).map(|_| client.open(&name())).collect();
-                    streams.into_iter().for_each(|stream| drop(client.wait(stream)));
+                    for stream in streams {
+                        drop(client.wait(stream));
+                    }
                     sleep(pause);
                 }
                 Ok(client.finish())

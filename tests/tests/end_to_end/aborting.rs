@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::harness::Start;
 
-/// It is built here, as the profile holds for every crate of a program. (The next time nothing is left to do.)
+/// It is built here, as the profile holds for every crate of a program. (The next time nothing is
+/// left to do.)
 #[test]
 fn a_program_whose_panics_end_the_process_says_so_at_its_start() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abort");
@@ -16,7 +17,7 @@ fn a_program_whose_panics_end_the_process_says_so_at_its_start() {
     assert!(built.success());
     let hello = target.join("debug").join(format!("hello{}", std::env::consts::EXE_SUFFIX));
     let ended = Start::new(&hello.display().to_string()).start().ready().stop();
-    ended
-        .expect_code(0)
-        .expect_said(&["built with panic = \"abort\": a panic in a hook or a handler ends the process"]);
+    ended.expect_code(0).expect_said(&[
+        "built with panic = \"abort\": a panic in a hook or a handler ends the process",
+    ]);
 }

@@ -1,5 +1,5 @@
-//! Connections that the system has accepted and the server has not: their clients are connected, and may have sent a
-//! request.
+//! Connections that the system has accepted and the server has not: their clients are connected,
+//! and may have sent a request.
 
 use std::collections::VecDeque;
 use std::io;
@@ -73,8 +73,8 @@ fn so_are_those_that_come_over_ipv6() {
         eprintln!("SKIPPED, there is no IPv6 here: connections that come with the signal");
         return;
     }
-    // Of all of 127.0.0.0/8 there is no like, so the port is this process's own, and none that somebody gets who asks
-    // for a free one.
+    // Of all of 127.0.0.0/8 there is no like, so the port is this process's own, and none that
+    // somebody gets who asks for a free one.
     crowded(&format!("[::1]:{}", 10_000 + std::process::id() % 10_000));
 }
 
@@ -98,8 +98,8 @@ fn crowded(address: &str) {
     program.end().expect_code(0).expect_said(&[&format!("{served} requests finished, 0 cut off")]);
 }
 
-/// Connects and sends a request until the server is gone, and only then waits for what is still unanswered. Says how many
-/// were served.
+/// Connects and sends a request until the server is gone, and only then waits for what is still
+/// unanswered. Says how many were served.
 fn crowd_in(address: &str, connected: &AtomicUsize) -> usize {
     /// How many are unanswered at a time.
     const CROWD: usize = 50;
@@ -119,5 +119,6 @@ fn crowd_in(address: &str, connected: &AtomicUsize) -> usize {
             served += usize::from(is_served(&mut unanswered.pop_front().expect("a crowd"), "ok"));
         }
     }
-    served + unanswered.iter_mut().filter_map(|client| is_served(client, "ok").then_some(())).count()
+    served
+        + unanswered.iter_mut().filter_map(|client| is_served(client, "ok").then_some(())).count()
 }

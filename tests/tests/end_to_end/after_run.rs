@@ -31,15 +31,24 @@ fn a_signal_after_the_run_does_not_change_the_exit_code() {
             program.wait_until_said("main drops");
             program.signal(signal);
             program.tell("main");
-            program.end().expect_code(0).expect_did(&["db", "flush", "close_db", "main drops", "main dropped"]);
+            program.end().expect_code(0).expect_did(&[
+                "db",
+                "flush",
+                "close_db",
+                "main drops",
+                "main dropped",
+            ]);
         }
     }
 }
 
 #[test]
 fn a_signal_after_a_run_that_was_refused_does_not_change_the_exit_code() {
-    let mut program =
-        program!("process").without_env("LIFECYCLE_BIND").args("run main=wait").env("LIFECYCLE_WORKER", "4").start();
+    let mut program = program!("process")
+        .without_env("LIFECYCLE_BIND")
+        .args("run main=wait")
+        .env("LIFECYCLE_WORKER", "4")
+        .start();
     program.wait_until_said("main drops");
     program.signal(Signal::SIGTERM);
     program.tell("main");
@@ -84,7 +93,8 @@ fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_o
     for (fault, code) in [("", 0), (" flush=fail", 3)] {
         for held_up_by in ["main", "exit"] {
             let args = format!("run {held_up_by}=hang{fault} grace=2");
-            let ended = stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
+            let ended =
+                stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
             ended.expect_code(code).expect_took(GRACE);
             ended.expect_said(&[&format!(
                 "the grace period of 2 s is over, exit at once: the run has ended, but not the process; \
@@ -103,7 +113,8 @@ fn the_grace_period_ends_a_process_that_hangs_after_a_run_that_was_refused() {
 
 #[test]
 fn a_run_that_follows_takes_the_process_over() {
-    let mut program = program!("process").without_env("LIFECYCLE_BIND").args("again grace=2").start();
+    let mut program =
+        program!("process").without_env("LIFECYCLE_BIND").args("again grace=2").start();
     program.wait_until_said("again");
     program.wait_for("ready after");
     let ready = std::time::Instant::now();

@@ -1,4 +1,5 @@
-//! Code that can't be cancelled: the process is gone by its grace period all the same, and not before.
+//! Code that can't be cancelled: the process is gone by its grace period all the same, and not
+//! before.
 
 use std::time::Duration;
 
@@ -6,14 +7,15 @@ use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost};
 
-/// Shortest time of a stop that needs all of a grace period of 5 s, but for what is left to report in.
+/// Shortest time of a stop that needs all of a grace period of 5 s, but for what is left to report
+/// in.
 const LEAST: Duration = Duration::from_millis(4500);
 
 /// Line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
 
-/// Hooks on the blocking pool run all the same, and the others are told of, each in its time: one that could not begin is not
-/// said to have hung.
+/// Hooks on the blocking pool run all the same, and the others are told of, each in its time: one
+/// that could not begin is not said to have hung.
 const BLOCKED: [&str; 2] = [
     "done audit",
     "hook `close_db` (tests/src/bin/service.rs:60) did not run: every thread that could have run it was blocked",
@@ -26,7 +28,10 @@ const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:50) ran out of its 
 fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
     let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "5s");
     let ended = program.start().ready().stop();
-    ended.expect_code(3).expect_took(LEAST).expect_did(&[&STARTED[..], &["flush", "flush blocks", "audit"]].concat());
+    ended
+        .expect_code(3)
+        .expect_took(LEAST)
+        .expect_did(&[&STARTED[..], &["flush", "flush blocks", "audit"]].concat());
     ended.expect_said(&BLOCKED).expect_said(&[BLOCKS]).expect_not_said(&[BITTEN]);
 }
 
@@ -71,7 +76,9 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
     let ended = program.stop();
     assert!(matches!(client.response(), Err(Lost::Unanswered)));
     ended.expect_code(3).expect_said(&["request cut off: GET /block"]);
-    ended.expect_did(&[&STARTED[..], &["block", "flush", "audit", "cache dropped", "close_db"]].concat());
+    ended.expect_did(
+        &[&STARTED[..], &["block", "flush", "audit", "cache dropped", "close_db"]].concat(),
+    );
     ended.expect_not_said(&[BITTEN]);
 }
 
@@ -93,7 +100,8 @@ fn a_blocked_worker_keeps_the_other_from_nothing() {
     let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
     let address = program.address();
     // They are given to the workers in turn, so some of these are on the other one.
-    let mut clients: Vec<_> = (0..4).map(|_| Connection::to(&address).expect("it listens")).collect();
+    let mut clients: Vec<_> =
+        (0..4).map(|_| Connection::to(&address).expect("it listens")).collect();
     clients[0].send("GET /block").expect("it listens");
     program.wait_until_said("block");
     clients[1].send("GET /held/other").expect("it listens");
@@ -103,7 +111,9 @@ fn a_blocked_worker_keeps_the_other_from_nothing() {
     program.tell("other");
     assert_eq!(clients[1].response().expect("a response").body, "other");
     let ended = program.end();
-    ended.expect_code(3).expect_said(&["request cut off: GET /block", "1 request finished, 1 cut off"]);
+    ended
+        .expect_code(3)
+        .expect_said(&["request cut off: GET /block", "1 request finished, 1 cut off"]);
     ended.expect_not_said(&[BITTEN]);
 }
 
@@ -126,7 +136,8 @@ fn a_teardown_waits_for_a_blocking_closure_that_outlives_its_request() {
 
 #[test]
 fn a_blocking_closure_that_never_ends_is_told_of() {
-    let start = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "5s");
+    let start =
+        program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "5s");
     let mut program = start.start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /blocking/never").expect("it listens");
@@ -144,7 +155,9 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     ended.expect_code(3).expect_did(&["db", "cache", "close_db"]);
-    ended.expect_said(&["cache was cancelled, did not end and was abandoned"]).expect_not_said(&["listening"]);
+    ended
+        .expect_said(&["cache was cancelled, did not end and was abandoned"])
+        .expect_not_said(&["listening"]);
     ended.expect_not_said(&[BITTEN]);
 }
 
@@ -158,7 +171,10 @@ fn blocks(place: &str, wait: &str, how: &str) -> Program {
 
 /// The one that blocks is given up in its time, every other runs, and the value is torn down.
 fn expect_given_up(ended: &Ended, place: &str, how: &str) {
-    ended.expect_said(&[&format!("`{how}_{place}` ("), "ran into its timeout, did not end and was abandoned"]);
+    ended.expect_said(&[
+        &format!("`{how}_{place}` ("),
+        "ran into its timeout, did not end and was abandoned",
+    ]);
     ended.expect_not_said(&[BITTEN]);
     let did = ended.did();
     assert!(["first", "blocks", "close_db"].iter().all(|said| did.contains(said)), "\n{ended}");
@@ -183,7 +199,9 @@ fn a_hook_that_blocks_behind_or_beside_one_that_waited_keeps_none_of_the_stop_fr
     }
 }
 
-fn pairs<'p>(places: &'p [&'static str]) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'p {
+fn pairs<'p>(
+    places: &'p [&'static str],
+) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'p {
     let hows = |place, wait| ["behind", "beside"].into_iter().map(move |how| (place, wait, how));
     places.iter().flat_map(move |&place| WAITS.into_iter().flat_map(move |wait| hows(place, wait)))
 }

@@ -5,19 +5,22 @@ use crate::http::Connection;
 use crate::load::{Load, Shape};
 use crate::tls::{tls, trust};
 
-/// Longer than a busy machine keeps a client that has connected from sending its request: one that is quiet for longer may
-/// be closed.
+/// Longer than a busy machine keeps a client that has connected from sending its request: one that
+/// is quiet for longer may be closed.
 const WINDOW: &str = "10s";
 
 /// Stops a server under this load after so many answers.
 fn expect_nothing_lost(address: &str, shape: Shape, answers: usize) {
-    let mut program =
-        program!("routes").env("LIFECYCLE_BIND", address).env("LIFECYCLE_QUIET_WINDOW", WINDOW).start().ready();
+    let mut program = program!("routes")
+        .env("LIFECYCLE_BIND", address)
+        .env("LIFECYCLE_QUIET_WINDOW", WINDOW)
+        .start()
+        .ready();
     let load = Load::start(address, shape, |_, _| "GET /".to_owned());
     load.wait_for(answers);
     program.signal(Signal::SIGTERM);
-    // First the program: a client that connects while the listener closes may hear of it only when it tries again, a second
-    // later.
+    // First the program: a client that connects while the listener closes may hear of it only when
+    // it tries again, a second later.
     let ended = program.end();
     let outcome = load.end();
     outcome.expect_nothing_lost();
@@ -45,7 +48,9 @@ fn clients_with_a_connection_for_each_request_lose_no_request() {
 #[test]
 fn clients_of_a_unix_socket_lose_no_request() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, shape) in [("loop", Shape::CLOSED_LOOP), ("thinking", Shape::THINKING), ("fresh", Shape::FRESH)] {
+    for (name, shape) in
+        [("loop", Shape::CLOSED_LOOP), ("thinking", Shape::THINKING), ("fresh", Shape::FRESH)]
+    {
         expect_nothing_lost(&format!("unix:{}", folder.path().join(name).display()), shape, 1000);
     }
 }
@@ -54,11 +59,18 @@ fn clients_of_a_unix_socket_lose_no_request() {
 fn clients_over_tls_lose_no_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
-    for (shape, answers) in [(Shape::CLOSED_LOOP, 1000), (Shape::THINKING, 1000), (Shape::FRESH, 200)] {
+    for (shape, answers) in
+        [(Shape::CLOSED_LOOP, 1000), (Shape::THINKING, 1000), (Shape::FRESH, 200)]
+    {
         let start = program!("routes").args(&format!("certificate={}", certificate.display()));
-        let mut program = start.env("LIFECYCLE_BIND", own_address()).env("LIFECYCLE_QUIET_WINDOW", WINDOW).start();
+        let mut program = start
+            .env("LIFECYCLE_BIND", own_address())
+            .env("LIFECYCLE_QUIET_WINDOW", WINDOW)
+            .start();
         let (address, trust) = (program.address(), trust(&certificate));
-        let connect = move || tls(&address, trust.clone()).map(|stream| Connection::over(Box::new(stream) as Box<_>));
+        let connect = move || {
+            tls(&address, trust.clone()).map(|stream| Connection::over(Box::new(stream) as Box<_>))
+        };
         let load = Load::over(connect, shape, |_, _| "GET /".to_owned());
         load.wait_for(answers);
         program.signal(Signal::SIGTERM);

@@ -13,7 +13,10 @@ fn ready(args: &str) -> (Program, String) {
 }
 
 fn started(args: &str) -> (Program, String) {
-    let program = program!("recurring").args(args).without_env("LIFECYCLE_BIND").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
+    let program = program!("recurring")
+        .args(args)
+        .without_env("LIFECYCLE_BIND")
+        .env("LIFECYCLE_ADMIN", "127.0.0.1:0");
     let mut program = program.start();
     let line = program.wait_for("probes on http://");
     (program, line.rsplit('/').next().expect("a URL").to_owned())
@@ -42,16 +45,26 @@ fn a_check_that_fails_often_enough_turns_readiness_until_it_passes() {
     program.tell("break ping");
     let body = until(&mut program, &address, "/readyz", 503);
     assert_eq!(body["reason"], format!("health check `ping` {CHAIN}"));
-    assert_eq!((&body["checks"][0]["status"], &body["checks"][0]["last_error"]), (&"fail".into(), &CHAIN.into()));
+    assert_eq!(
+        (&body["checks"][0]["status"], &body["checks"][0]["last_error"]),
+        (&"fail".into(), &CHAIN.into())
+    );
     assert_eq!((ask(&address, "/livez").0, ask(&address, "/startupz").0), (200, 200));
     program.signal(Signal::SIGUSR1);
     program.wait_for(&format!("  health check `ping` {CHAIN}"));
     program.tell("mend ping");
     let body = until(&mut program, &address, "/readyz", 200);
-    assert_eq!((&body["checks"][0]["status"], &body["checks"][0]["last_error"]), (&"pass".into(), &Value::Null));
+    assert_eq!(
+        (&body["checks"][0]["status"], &body["checks"][0]["last_error"]),
+        (&"pass".into(), &Value::Null)
+    );
     let ended = program.stop();
     ended.expect_code(0).expect_did(&["db", "withdraw", "close_db"]);
-    ended.expect_said(&["health check `ping` (tests/src/bin/recurring.rs:", CHAIN, "health check ping passes"]);
+    ended.expect_said(&[
+        "health check `ping` (tests/src/bin/recurring.rs:",
+        CHAIN,
+        "health check ping passes",
+    ]);
 }
 
 #[test]
@@ -72,7 +85,11 @@ fn a_check_of_liveness_turns_liveness_but_not_while_the_process_stops() {
 fn a_check_of_the_startup_holds_it_until_it_passes() {
     let (mut program, address) = ready("warm ping");
     let (status, body) = ask(&address, "/startupz");
-    assert_eq!((status, &body["state"], &body["checks"][0]["name"]), (503, &"ready".into(), &"warm".into()), "{body}");
+    assert_eq!(
+        (status, &body["state"], &body["checks"][0]["name"]),
+        (503, &"ready".into(), &"warm".into()),
+        "{body}"
+    );
     assert_eq!(ask(&address, "/readyz").0, 503);
     program.tell("warm");
     until(&mut program, &address, "/startupz", 200);
@@ -110,7 +127,10 @@ fn a_check_that_blocks_every_thread_keeps_no_probe_from_answering() {
         assert_eq!(ask(&address, path).0, 200, "{path}");
     }
     let body = until(&mut program, &address, "/readyz", 503);
-    assert_eq!(body["reason"], "health check `faulty` ran into its timeout, did not end and was abandoned");
+    assert_eq!(
+        body["reason"],
+        "health check `faulty` ran into its timeout, did not end and was abandoned"
+    );
 }
 
 #[test]

@@ -23,8 +23,12 @@ fn a_handler_stops_the_process_and_its_own_response_is_whole() {
 fn a_startup_hook_stops_the_start() {
     let ended = program!("service").args("stops_at_once").end();
     ended.expect_code(0).expect_not_said(&["listening", "failed"]);
-    ended.expect_did(&[&STARTED[..], &["stops_at_once", "stops_at_once dropped"], &STOPPED].concat());
-    ended.expect_said(&["stopped during the start (requested by the program), rolling back what has started"]);
+    ended.expect_did(
+        &[&STARTED[..], &["stops_at_once", "stops_at_once dropped"], &STOPPED].concat(),
+    );
+    ended.expect_said(&[
+        "stopped during the start (requested by the program), rolling back what has started",
+    ]);
 }
 
 #[test]
@@ -60,7 +64,8 @@ fn another_thread_hurries_it() {
 #[test]
 fn a_program_without_a_server_waits_to_be_stopped() {
     for way in WAYS {
-        let start = program!("embedded").args(&format!("{way} no-http")).without_env("LIFECYCLE_BIND");
+        let start =
+            program!("embedded").args(&format!("{way} no-http")).without_env("LIFECYCLE_BIND");
         let mut program = start.start().ready();
         program.signal(Signal::SIGTERM);
         program.end().expect_code(0).expect_not_said(&["listening"]);
@@ -94,7 +99,12 @@ fn after_serve_a_signal_ends_the_process_by_default_again() {
             program.wait_until_said("over");
             program.signal(signal);
             let ended = program.end();
-            assert_eq!(ended.status.signal(), Some(signal as i32), "{way}: {}\n{ended}", ended.status);
+            assert_eq!(
+                ended.status.signal(),
+                Some(signal as i32),
+                "{way}: {}\n{ended}",
+                ended.status
+            );
         }
     }
 }
@@ -102,7 +112,8 @@ fn after_serve_a_signal_ends_the_process_by_default_again() {
 #[test]
 fn after_serve_nothing_of_it_ends_the_process() {
     for way in ["multi", "current"] {
-        let start = program!("embedded").args(&format!("{way} linger")).env("LIFECYCLE_GRACE", "300ms");
+        let start =
+            program!("embedded").args(&format!("{way} linger")).env("LIFECYCLE_GRACE", "300ms");
         let mut program = start.start().ready();
         program.signal(Signal::SIGTERM);
         program.wait_until_said("over");
@@ -119,14 +130,20 @@ fn without_signals_a_signal_does_what_it_ever_did() {
         let mut program = program!("embedded").args(&format!("{way} no-signals")).start().ready();
         program.signal(Signal::SIGTERM);
         let ended = program.end();
-        assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{way}: {}\n{ended}", ended.status);
+        assert_eq!(
+            ended.status.signal(),
+            Some(Signal::SIGTERM as i32),
+            "{way}: {}\n{ended}",
+            ended.status
+        );
     }
 }
 
 #[test]
 fn a_hook_that_the_linker_left_out_is_refused_if_it_is_expected() {
     let path = "lifecycle_tests_store::db::connection";
-    let program = program!("library").args(&format!("lifecycle_tests::store::store {path} library::indexes"));
+    let program =
+        program!("library").args(&format!("lifecycle_tests::store::store {path} library::indexes"));
     let ended = program.without_env("LIFECYCLE_BIND").end();
     ended.expect_code(2).expect_did(&[]).expect_said(&[
         &format!("no hook has the path `{path}`, which is expected; a crate that no code names is not linked: write"),
@@ -148,7 +165,12 @@ fn hooks_of_a_library_run_before_and_after_what_builds_on_them() {
     let program = program!("library").without_env("LIFECYCLE_BIND");
     let ended = program.start().ready().stop();
     ended.expect_code(0);
-    ended.expect_did(&["store", "index of the library", "save_index of the library", "close_store of the library"]);
+    ended.expect_did(&[
+        "store",
+        "index of the library",
+        "save_index of the library",
+        "close_store of the library",
+    ]);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use crate::harness::{Ended, own_address, program};
 
 /// Runs `service` with settings that it refuses.
 fn refused(code: i32, settings: &[(&str, &str)], args: &str) -> Ended {
-    let start = settings.iter().fold(program!("service").args(args), |start, (name, value)| start.env(name, value));
+    let start = settings
+        .iter()
+        .fold(program!("service").args(args), |start, (name, value)| start.env(name, value));
     let ended = start.end();
     ended.expect_code(code).expect_did(&[]);
     ended.expect_said(&[&format!("nothing was started, exit code {code}")]);
@@ -26,21 +28,26 @@ fn a_port_in_use_fails_before_the_first_hook() {
 #[test]
 fn an_address_of_another_machine_fails_before_the_first_hook() {
     // Reserved for documentation (RFC 5737), so nobody's.
-    refused(1, &[("LIFECYCLE_BIND", "192.0.2.1:8080")], "").expect_said(&["can't listen on 192.0.2.1:8080: "]);
+    refused(1, &[("LIFECYCLE_BIND", "192.0.2.1:8080")], "")
+        .expect_said(&["can't listen on 192.0.2.1:8080: "]);
 }
 
 #[test]
 fn one_taken_address_of_several_starts_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address");
-    refused(1, &[("LIFECYCLE_BIND", &format!("127.0.0.1:0,{address}"))], "").expect_said(&[&address.to_string()]);
+    refused(1, &[("LIFECYCLE_BIND", &format!("127.0.0.1:0,{address}"))], "")
+        .expect_said(&[&address.to_string()]);
 }
 
 #[test]
 fn a_malformed_address_is_a_mistake_in_the_configuration() {
     for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http!", ":"] {
         let ended = refused(2, &[("LIFECYCLE_BIND", address)], "");
-        ended.expect_said(&[&format!("LIFECYCLE_BIND: `{address}` is no address to listen on"), "use host:port"]);
+        ended.expect_said(&[
+            &format!("LIFECYCLE_BIND: `{address}` is no address to listen on"),
+            "use host:port",
+        ]);
     }
     let ended = refused(2, &[("LIFECYCLE_ADMIN", "nonsense")], "");
     ended.expect_said(&["LIFECYCLE_ADMIN: `nonsense` is no address to listen on"]);
@@ -53,10 +60,13 @@ fn an_address_that_the_program_has_taken_itself_starts_nothing() {
     let unix = format!("unix:{}/socket", folder.path().display());
     let same = format!("unix:{}/./socket", folder.path().display());
     for (address, again) in [(&tcp, &tcp), (&unix, &same)] {
-        let taken =
-            format!("can't listen on {again}, which {address} (`bind` or LIFECYCLE_BIND) of this program takes");
+        let taken = format!(
+            "can't listen on {again}, which {address} (`bind` or LIFECYCLE_BIND) of this program takes"
+        );
         let ended = refused(2, &[("LIFECYCLE_BIND", &format!("{address},{again}"))], "");
-        ended.expect_said(&[&format!("`bind` or LIFECYCLE_BIND: {taken}; give each an address of its own")]);
+        ended.expect_said(&[&format!(
+            "`bind` or LIFECYCLE_BIND: {taken}; give each an address of its own"
+        )]);
         let ended = refused(2, &[("LIFECYCLE_BIND", address), ("LIFECYCLE_ADMIN", again)], "");
         ended.expect_said(&[&format!("`admin` or LIFECYCLE_ADMIN: {taken}")]);
     }
@@ -88,7 +98,11 @@ fn an_invalid_plan_names_both_places_and_runs_nothing() {
     let ended = refused(2, &[], "close_db_again");
     let source = include_str!("../../src/bin/service.rs");
     for hook in ["db", "close_db", "close_db_again"] {
-        let line = source.lines().position(|line| line.contains(&format!("fn {hook}("))).expect("it is there") + 1;
+        let line = source
+            .lines()
+            .position(|line| line.contains(&format!("fn {hook}(")))
+            .expect("it is there")
+            + 1;
         ended.expect_said(&[&format!("`{hook}` (tests/src/bin/service.rs:{line})")]);
     }
 }
@@ -105,7 +119,9 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let told = "the stop may take 1.7 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; after a full drain \
                 `timed_flush` has 46 ms of its 500 ms";
     let start =
-        settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| start.env(name, value));
+        settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| {
+            start.env(name, value)
+        });
     start.start().ready().stop().expect_said(&[told]);
     let strict = [&settings[..], &[("LIFECYCLE_STRICT_BUDGET", "on")]].concat();
     refused(2, &strict, "timed_flush").expect_said(&[told]);
@@ -117,10 +133,15 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
 
 #[test]
 fn the_plan_is_printed_in_every_format_and_nothing_runs() {
-    for (format, begins) in
-        [("text", "start"), ("snapshot", "start"), ("mermaid", "flowchart "), ("dot", "digraph "), ("json", "{")]
-    {
-        let ended = program!("service").args("announce withdraw").env("LIFECYCLE_PLAN", format).end();
+    for (format, begins) in [
+        ("text", "start"),
+        ("snapshot", "start"),
+        ("mermaid", "flowchart "),
+        ("dot", "digraph "),
+        ("json", "{"),
+    ] {
+        let ended =
+            program!("service").args("announce withdraw").env("LIFECYCLE_PLAN", format).end();
         ended.expect_code(0);
         let plan = ended.did();
         assert!(plan[0].starts_with(begins), "{ended}");
@@ -136,7 +157,11 @@ fn the_plan_is_printed_in_every_format_and_nothing_runs() {
 fn the_plan_is_printed_also_while_the_port_is_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
-    program!("service").env("LIFECYCLE_PLAN", "text").env("LIFECYCLE_BIND", &address).end().expect_code(0);
+    program!("service")
+        .env("LIFECYCLE_PLAN", "text")
+        .env("LIFECYCLE_BIND", &address)
+        .end()
+        .expect_code(0);
 }
 
 #[test]
@@ -155,7 +180,10 @@ fn a_time_without_end_is_as_good_as_none() {
 
 #[test]
 fn settings_of_a_server_are_nothing_to_a_program_without_one() {
-    let start = program!("service").args("no-http").env("LIFECYCLE_WORKERS", "2").env("LIFECYCLE_ADMIN", "");
+    let start = program!("service")
+        .args("no-http")
+        .env("LIFECYCLE_WORKERS", "2")
+        .env("LIFECYCLE_ADMIN", "");
     let ended = start.env("LIFECYCLE_BIND", "127.0.0.1:0").start().ready().stop();
     let line = "LIFECYCLE_BIND and LIFECYCLE_WORKERS are ignored: this program has no HTTP server";
     ended.expect_code(0).expect_said(&[line]);
@@ -167,7 +195,9 @@ fn settings_of_a_server_are_nothing_to_a_program_without_one() {
 #[test]
 fn what_kubernetes_tells_of_services_keeps_no_program_from_starting() {
     let start = program!("service").env("LIFECYCLE_WEB_SERVICE_HOST", "10.0.0.1");
-    let start = start.env("LIFECYCLE_WEB_SERVICE_PORT_HTTP", "80").env("LIFECYCLE_WEB_PORT", "tcp://10.0.0.1:80");
+    let start = start
+        .env("LIFECYCLE_WEB_SERVICE_PORT_HTTP", "80")
+        .env("LIFECYCLE_WEB_PORT", "tcp://10.0.0.1:80");
     let start = start.env("LIFECYCLE_WEB_PORT_80_TCP_ADDR", "10.0.0.1").env("LIFECYCLE_GRACE", "");
     start.start().ready().stop().expect_code(0);
 }
@@ -175,7 +205,8 @@ fn what_kubernetes_tells_of_services_keeps_no_program_from_starting() {
 #[test]
 fn workers_are_counted_alike_by_the_builder_and_by_the_environment() {
     let expected = "expected a number of threads from 1 to 512";
-    for (workers, reason) in [("0", "nothing would be served"), ("513", "too many for one server")] {
+    for (workers, reason) in [("0", "nothing would be served"), ("513", "too many for one server")]
+    {
         let ended = program!("routes").args(&format!("workers={workers}")).end();
         ended.expect_code(2).expect_said(&[
             &format!("lifecycle: `workers` of a server is {workers}: {reason}; {expected}"),

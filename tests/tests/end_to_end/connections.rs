@@ -33,7 +33,9 @@ fn a_client_is_told_how_long_its_connection_is_kept_as_long_as_it_is() {
 #[test]
 fn a_client_that_wants_the_connection_closed_is_not_told_that_it_is_kept() {
     let mut program = program!("routes").start();
-    for head in ["GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+    for head in
+        ["GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"]
+    {
         let mut client = connect(&program.address());
         client.write(head.as_bytes()).expect("it listens");
         let response = client.response().expect("a response");
@@ -50,7 +52,10 @@ fn a_response_whose_body_fails_is_counted_and_named() {
     client.send("GET /broken").expect("it listens");
     assert!(client.response().is_err());
     let ended = program.stop();
-    ended.expect_code(0).expect_said(&["0 requests finished, 0 cut off, 1 failed", "GET /broken: the disk is full"]);
+    ended.expect_code(0).expect_said(&[
+        "0 requests finished, 0 cut off, 1 failed",
+        "GET /broken: the disk is full",
+    ]);
 }
 
 #[test]
@@ -76,8 +81,8 @@ const HEAD: Duration = Duration::from_secs(5);
 /// Earliest time at which it may be over, as the clock of actix-http is not that precise.
 const EARLIEST: Duration = Duration::from_millis(4500);
 
-/// Time that a client waits after its first byte: far from either end of the time that it has, so that a slow machine passes
-/// neither.
+/// Time that a client waits after its first byte: far from either end of the time that it has, so
+/// that a slow machine passes neither.
 const PAUSE: Duration = Duration::from_millis(2500);
 
 #[test]

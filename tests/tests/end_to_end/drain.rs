@@ -13,7 +13,10 @@ fn a_response_while_draining_announces_the_end_of_its_connection() {
     let mut program = program!("service").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /").expect("it listens");
-    assert!(!client.response().expect("a response").head.contains("connection: close"), "nothing ends yet");
+    assert!(
+        !client.response().expect("a response").head.contains("connection: close"),
+        "nothing ends yet"
+    );
     client.send("GET /held").expect("it listens");
     program.wait_until_said("held");
     program.signal(Signal::SIGTERM);
@@ -27,7 +30,8 @@ fn a_response_while_draining_announces_the_end_of_its_connection() {
 
 #[test]
 fn connections_are_accepted_until_the_drain_delay_is_over() {
-    let mut program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
+    let mut program =
+        program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
     let address = program.address();
     let mut old = Connection::to(&address).expect("it listens");
     old.send("GET /").expect("it listens");
@@ -50,10 +54,16 @@ fn connections_are_accepted_until_the_drain_delay_is_over() {
 
 #[test]
 fn a_drain_delay_leaves_the_shutdown_hooks_their_time() {
-    let program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1h").env("LIFECYCLE_GRACE", "2s");
+    let program =
+        program!("service").env("LIFECYCLE_DRAIN_DELAY", "1h").env("LIFECYCLE_GRACE", "2s");
     let ended = program.start().ready().stop();
-    ended.expect_code(0).expect_took(Duration::from_secs(1)).expect_did(&[&STARTED[..], &STOPPED].concat());
-    ended.expect_said(&["the stop may take 60 min 1 s, longer than the grace period of 2 s: requests have"]);
+    ended
+        .expect_code(0)
+        .expect_took(Duration::from_secs(1))
+        .expect_did(&[&STARTED[..], &STOPPED].concat());
+    ended.expect_said(&[
+        "the stop may take 60 min 1 s, longer than the grace period of 2 s: requests have",
+    ]);
 }
 
 #[test]

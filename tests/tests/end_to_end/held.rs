@@ -66,7 +66,8 @@ fn a_value_that_is_kept_for_good_is_named_and_holds_nothing_up() {
 }
 
 #[test]
-fn a_value_that_a_task_of_the_run_never_lets_go_is_dropped_with_the_runtime_before_the_run_is_over() {
+fn a_value_that_a_task_of_the_run_never_lets_go_is_dropped_with_the_runtime_before_the_run_is_over()
+{
     let start = values("run task db=wait");
     let mut program = start.start().ready();
     program.signal(Signal::SIGTERM);
@@ -76,7 +77,11 @@ fn a_value_that_a_task_of_the_run_never_lets_go_is_dropped_with_the_runtime_befo
     program.wait_for("lifecycle:   the drop of the value of `db`");
     program.tell("db");
     let ended = program.end();
-    ended.expect_code(0).expect_not_said(&["still held"]).expect_did(&["close_disk", "db drops", "db dropped"]);
+    ended.expect_code(0).expect_not_said(&["still held"]).expect_did(&[
+        "close_disk",
+        "db drops",
+        "db dropped",
+    ]);
 }
 
 #[test]

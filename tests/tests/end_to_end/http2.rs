@@ -33,11 +33,16 @@ impl Server {
     fn start(is_tls: bool, set: impl FnOnce(Start) -> Start) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let certificate = folder.path().join("certificate");
-        let protocol = if is_tls { format!("certificate={}", certificate.display()) } else { "h2c".to_owned() };
+        let protocol = if is_tls {
+            format!("certificate={}", certificate.display())
+        } else {
+            "h2c".to_owned()
+        };
         let log = format!("log={}", folder.path().join("log").display());
         let mut program = set(program!("routes").args(&protocol).args(&log)).start();
         let address = program.address();
-        let over = if is_tls { Over::Tls(Arc::new(asking_for_http2(&certificate))) } else { Over::Tcp };
+        let over =
+            if is_tls { Over::Tls(Arc::new(asking_for_http2(&certificate))) } else { Over::Tcp };
         Self { program, address, over, folder }
     }
 
@@ -49,7 +54,9 @@ impl Server {
     fn wire(&self) -> Wire {
         match &self.over {
             Over::Tcp => Wire::over(tcp(&self.address).expect("it listens")),
-            Over::Tls(config) => Wire::over(tls(&self.address, ClientConfig::clone(config)).expect("it listens")),
+            Over::Tls(config) => {
+                Wire::over(tls(&self.address, ClientConfig::clone(config)).expect("it listens"))
+            }
         }
     }
 
@@ -75,11 +82,13 @@ fn asking_for_http2(certificate: &Path) -> ClientConfig {
 
 /// Does this with a server over TCP, and with one over TLS.
 fn with_both(set: impl Fn(Start) -> Start, check: impl AsyncFn(Server)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     for is_tls in [false, true] {
         let server = Server::start(is_tls, &set);
-        runtime.block_on(async { tokio::time::timeout(LIMIT, check(server)).await.expect("no end") });
+        runtime
+            .block_on(async { tokio::time::timeout(LIMIT, check(server)).await.expect("no end") });
     }
 }
 
@@ -110,7 +119,11 @@ fn an_idle_connection_is_told_and_closed() {
         assert!(goodbyes.iter().all(|(_, code)| *code == 0), "{goodbyes:?}");
         let first = goodbyes.first().map(|(last, _)| *last);
         assert_eq!(first, Some((1 << 31) - 1), "what is on its way is still welcome: {goodbyes:?}");
-        assert_eq!(goodbyes.last().map(|(last, _)| *last), Some(1), "the last stream that it took: {goodbyes:?}");
+        assert_eq!(
+            goodbyes.last().map(|(last, _)| *last),
+            Some(1),
+            "the last stream that it took: {goodbyes:?}"
+        );
         assert!(resets.is_empty(), "{resets:?}");
         let ended = expect_gone(server);
         ended.expect_took(Duration::ZERO);
@@ -157,7 +170,10 @@ fn every_stream_in_flight_is_answered() {
         let client = server.connect().await;
         let mut streams = Vec::new();
         for number in 0..20 {
-            streams.push((number, client.get(&format!("/held/stream-{number}")).await.expect("a stream")));
+            streams.push((
+                number,
+                client.get(&format!("/held/stream-{number}")).await.expect("a stream"),
+            ));
             server.program.wait_until_said(&format!("held stream-{number}"));
         }
         server.program.signal(Signal::SIGTERM);
@@ -165,7 +181,10 @@ fn every_stream_in_flight_is_answered() {
         server.program.wait_for("waiting for 20 requests: GET /held/stream-0 ");
         for (number, response) in streams {
             server.program.tell(&format!("stream-{number}"));
-            assert_eq!(answer(response).await.expect("a response"), (200, format!("stream-{number}")));
+            assert_eq!(
+                answer(response).await.expect("a response"),
+                (200, format!("stream-{number}"))
+            );
         }
         expect_ended(client).await;
         expect_gone(server).expect_said(&["20 requests finished"]);
@@ -179,7 +198,8 @@ fn bodies_that_span_the_signal_come_to_their_ends() {
         let (uploaded, mut upload) = client.post("/upload").await.expect("a stream");
         upload.send_data(Bytes::from_static(&[b'x'; 10_000]), false).expect("an open stream");
         server.program.wait_until_said("upload");
-        let mut chunks = client.get("/chunks").await.expect("a stream").await.expect("a head").into_body();
+        let mut chunks =
+            client.get("/chunks").await.expect("a stream").await.expect("a head").into_body();
         assert_eq!(chunk(&mut chunks).await.expect("a chunk"), Some(Bytes::from_static(b"first")));
         server.program.signal(Signal::SIGTERM);
         server.program.wait_for("waiting for 2 requests: POST /upload ");
@@ -234,7 +254,8 @@ fn a_stream_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
         |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "1s"),
         async |mut server| {
             let client = server.connect().await;
-            let mut endless = client.get("/endless").await.expect("a stream").await.expect("a head").into_body();
+            let mut endless =
+                client.get("/endless").await.expect("a stream").await.expect("a head").into_body();
             chunk(&mut endless).await.expect("a chunk");
             server.program.signal(Signal::SIGTERM);
             let end = loop {
@@ -246,7 +267,9 @@ fn a_stream_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
             assert!(end.is_err(), "it looks as if that were all");
             let ended = server.program.end();
             ended.expect_code(3).expect_took(Duration::from_secs(1));
-            ended.expect_said(&["request cut off: GET /endless "]).expect_did(&["flush", "close_db"]);
+            ended
+                .expect_said(&["request cut off: GET /endless "])
+                .expect_did(&["flush", "close_db"]);
         },
     );
 }
@@ -267,7 +290,10 @@ fn connections_full_of_streams_lose_none() {
             ended.expect_code(0).expect_said(&["0 cut off"]);
             let log = logged(&server.folder);
             let runs = |number: &usize| log.get(&number.to_string()).copied().unwrap_or_default();
-            assert!(outcome.answered.iter().all(|number| runs(number) == 1), "answered, and did not run once");
+            assert!(
+                outcome.answered.iter().all(|number| runs(number) == 1),
+                "answered, and did not run once"
+            );
             assert!(outcome.refused.iter().all(|number| runs(number) == 0), "refused, and ran");
         },
     );

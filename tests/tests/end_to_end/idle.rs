@@ -1,4 +1,5 @@
-//! Connections without a request at the moment of the signal: nothing is closed under a request that is on its way.
+//! Connections without a request at the moment of the signal: nothing is closed under a request
+//! that is on its way.
 
 use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,8 @@ const WINDOW: Duration = Duration::from_secs(2);
 /// How long a client may take for a request's head, as the server has it by default.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// A server that waits so long for what may be on its way, and the time of the signal that it has been sent.
+/// A server that waits so long for what may be on its way, and the time of the signal that it has
+/// been sent.
 fn stopping(connect: impl FnOnce(&str) -> Vec<Client>) -> (Program, Vec<Client>, Instant) {
     let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "2s").start();
     let clients = connect(&program.address());
@@ -95,14 +97,16 @@ fn a_server_whose_clients_have_left_stops_at_once() {
 
 #[test]
 fn idle_connections_are_closed_in_order_when_the_quiet_window_is_over() {
-    let (program, clients, signalled) = stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
+    let (program, clients, signalled) =
+        stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
     expect_closed_after_the_window(clients, signalled);
     expect_gone_after_the_window(program);
 }
 
 #[test]
 fn an_idle_connection_may_send_one_more_request_within_the_quiet_window() {
-    let (program, mut clients, signalled) = stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
+    let (program, mut clients, signalled) =
+        stopping(|address| (0..50).map(|_| kept_alive(address)).collect());
     let waiting = clients.split_off(10);
     for client in &mut clients {
         client.send("GET /").expect("it is open");
@@ -131,7 +135,8 @@ fn the_stop_ends_with_the_last_connection_and_not_with_the_quiet_window() {
 
 #[test]
 fn a_silent_connection_may_send_its_first_request_within_the_quiet_window() {
-    let (program, mut clients, signalled) = stopping(|address| (0..10).map(|_| connect(address)).collect());
+    let (program, mut clients, signalled) =
+        stopping(|address| (0..10).map(|_| connect(address)).collect());
     let waiting = clients.split_off(5);
     for client in &mut clients {
         client.send("GET /").expect("it is open");
@@ -143,7 +148,8 @@ fn a_silent_connection_may_send_its_first_request_within_the_quiet_window() {
 
 #[test]
 fn half_a_head_may_be_completed_within_the_quiet_window() {
-    let (program, mut clients, signalled) = stopping(|address| (0..10).map(|_| half_a_head(address)).collect());
+    let (program, mut clients, signalled) =
+        stopping(|address| (0..10).map(|_| half_a_head(address)).collect());
     let waiting = clients.split_off(5);
     for client in &mut clients {
         client.write(b"t: test\r\n\r\n").expect("it is open");
@@ -181,8 +187,12 @@ fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
         (closes, took)
     };
     let (closes, took) = kept("1s");
-    // It is counted from the request, and not from the answer, by a clock of half seconds. The time by default is longer.
-    assert!(!closes && (Duration::from_millis(500)..Duration::from_secs(30)).contains(&took), "{took:?}");
+    // It is counted from the request, and not from the answer, by a clock of half seconds. The time
+    // by default is longer.
+    assert!(
+        !closes && (Duration::from_millis(500)..Duration::from_secs(30)).contains(&took),
+        "{took:?}"
+    );
     assert!(kept("off").0);
 }
 
@@ -200,7 +210,9 @@ fn a_client_that_thinks_for_longer_than_actix_waits_finds_its_connection_open() 
 
 #[test]
 fn idle_connections_have_no_more_time_than_the_drain() {
-    let start = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "20s").env("LIFECYCLE_DRAIN_TIMEOUT", "1s");
+    let start = program!("routes")
+        .env("LIFECYCLE_QUIET_WINDOW", "20s")
+        .env("LIFECYCLE_DRAIN_TIMEOUT", "1s");
     let mut program = start.start();
     let address = program.address();
     let _clients = [kept_alive(&address), kept_alive(&address)];

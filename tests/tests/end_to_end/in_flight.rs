@@ -19,7 +19,9 @@ fn every_request_in_flight_is_answered() {
     }
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
-    names.iter().for_each(|name| program.tell(name));
+    for name in &names {
+        program.tell(name);
+    }
     for (client, name) in clients.iter_mut().zip(&names) {
         let response = client.response().expect("a response");
         assert_eq!((response.status, &response.body), (200, name));
@@ -85,8 +87,8 @@ fn a_chunked_response_that_spans_the_signal_is_sent_to_its_end() {
 
 #[test]
 fn a_connection_that_was_not_told_of_the_close_may_send_one_more_request() {
-    // The head of its response came before the signal, the end of the body long after the window's end: only now does the
-    // connection become idle, and its client knows of nothing.
+    // The head of its response came before the signal, the end of the body long after the window's
+    // end: only now does the connection become idle, and its client knows of nothing.
     let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "1s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /chunks").expect("it listens");
@@ -129,7 +131,8 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     let mut program = program!("routes").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.write(head("GET /held/first", 0).as_bytes()).expect("it listens");
-    // Far more than the server reads ahead: closing with unread bytes resets the connection, and a reset overtakes data.
+    // Far more than the server reads ahead: closing with unread bytes resets the connection, and a
+    // reset overtakes data.
     let body = vec![b'x'; 1 << 20];
     client.write((head("POST /upload", body.len())).as_bytes()).expect("it listens");
     client.write(&body).expect("it listens");

@@ -77,37 +77,58 @@ fn a_listener_that_the_parent_has_not_left_open_is_a_mistake() {
     ended.expect_code(2).expect_said(&["can't take the listener `fd:3`: LISTEN_FDS is not set"]);
     for address in ["fd:", "fd:two words", "fd:9999999999999999999999"] {
         let ended = start().env("LIFECYCLE_BIND", address).end();
-        ended.expect_code(2).expect_did(&[]).expect_said(&[&format!("can't take the listener `{address}`: ")]);
+        ended
+            .expect_code(2)
+            .expect_did(&[])
+            .expect_said(&[&format!("can't take the listener `{address}`: ")]);
     }
     let two = |address: &str| start().env("LIFECYCLE_BIND", address).env("LISTEN_FDS", "2").end();
     two("fd:7").expect_code(2).expect_said(&["LISTEN_FDS=2: it has 3 to 4"]);
     two("fd:2").expect_code(2).expect_said(&["LISTEN_FDS=2: it has 3 to 4"]);
-    two("fd:web").expect_code(2).expect_said(&["no listener is named `web`: LISTEN_FDNAMES is not set"]);
+    two("fd:web")
+        .expect_code(2)
+        .expect_said(&["no listener is named `web`: LISTEN_FDNAMES is not set"]);
     let ended = start().env("LIFECYCLE_BIND", "fd:3").env("LISTEN_FDS", "many").end();
     ended.expect_code(2).expect_said(&["LISTEN_FDS=many is no number"]);
     // 0 is there, but no listener.
-    let ended = start().env("LIFECYCLE_BIND", "fd:0").env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", "0").end();
+    let ended = start()
+        .env("LIFECYCLE_BIND", "fd:0")
+        .env("LISTEN_FDS", "1")
+        .env("LISTEN_FDS_FIRST_FD", "0")
+        .end();
     ended.expect_code(2).expect_said(&["can't take the listener `fd:0`: fd 0 is not a socket"]);
 }
 
 #[test]
 fn listeners_of_another_process_are_told_by_both_numbers() {
-    let start = program!("service").env("LIFECYCLE_BIND", "fd:3").env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
+    let start = program!("service")
+        .env("LIFECYCLE_BIND", "fd:3")
+        .env("LISTEN_FDS", "1")
+        .env("LISTEN_PID", "1");
     let mut program = start.start();
     let line = program.wait_for("can't take the listener `fd:3`: ");
     let ended = program.end();
     ended.expect_code(2).expect_did(&[]);
     let (_, own) = line.split_once("LISTEN_PID is 1, and this process is ").expect("both numbers");
-    let own: u32 = own.split(|c: char| !c.is_ascii_digit()).next().expect("a number").parse().expect("a number");
+    let own: u32 = own
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .expect("a number")
+        .parse()
+        .expect("a number");
     assert!(own > 1, "{line}");
 }
 
-/// Copies of listeners, at numbers that follow each other, which programs that are started have, too.
+/// Copies of listeners, at numbers that follow each other, which programs that are started have,
+/// too.
 fn at_numbers(listeners: &[&dyn AsFd]) -> Vec<OwnedFd> {
     // Kept until the end, so that their numbers are not given again.
     let mut others = Vec::new();
     loop {
-        let copies: Vec<_> = listeners.iter().map(|listener| dup(listener.as_fd()).expect("a free number")).collect();
+        let copies: Vec<_> = listeners
+            .iter()
+            .map(|listener| dup(listener.as_fd()).expect("a free number"))
+            .collect();
         // Other tests take numbers meanwhile.
         if copies.windows(2).all(|pair| pair[0].as_raw_fd() + 1 == pair[1].as_raw_fd()) {
             return copies;
@@ -126,7 +147,9 @@ impl Handed {
     /// The listeners have these names.
     fn new(listeners: &[&dyn AsFd], names: &str) -> Self {
         let copies = at_numbers(listeners);
-        let start = program!("service").env("LISTEN_FDS", copies.len().to_string()).env("LISTEN_FDNAMES", names);
+        let start = program!("service")
+            .env("LISTEN_FDS", copies.len().to_string())
+            .env("LISTEN_FDNAMES", names);
         let start = start.env("LISTEN_FDS_FIRST_FD", copies[0].as_raw_fd().to_string());
         Self { copies, start }
     }
@@ -173,7 +196,8 @@ fn listeners_are_found_by_their_names_the_probes_too() {
     let (web, more, admin) = (tcp(), tcp(), tcp());
     let address = |listener: &TcpListener| listener.local_addr().expect("an address").to_string();
     let handed = Handed::new(&[&web, &admin, &more], "web:admin:web");
-    let mut program = handed.env("LIFECYCLE_BIND", "fd:web").env("LIFECYCLE_ADMIN", "fd:admin").start();
+    let mut program =
+        handed.env("LIFECYCLE_BIND", "fd:web").env("LIFECYCLE_ADMIN", "fd:admin").start();
     program.wait_for(&format!("probes on http://{}", address(&admin)));
     let program = program.ready();
     for listener in [&web, &more] {
@@ -181,18 +205,26 @@ fn listeners_are_found_by_their_names_the_probes_too() {
     }
     assert_eq!(request(&address(&admin), "GET /livez").expect("a response").status, 200);
     program.stop().expect_code(0);
-    let ended = Handed::new(&[&web, &admin], "web:admin").env("LIFECYCLE_BIND", "fd:api").start().end();
-    ended.expect_code(2).expect_did(&[]).expect_said(&["no listener is named `api`: LISTEN_FDNAMES=web:admin"]);
+    let ended =
+        Handed::new(&[&web, &admin], "web:admin").env("LIFECYCLE_BIND", "fd:api").start().end();
+    ended
+        .expect_code(2)
+        .expect_did(&[])
+        .expect_said(&["no listener is named `api`: LISTEN_FDNAMES=web:admin"]);
     let handed = Handed::new(&[&web], "web");
     let both = format!("fd:web,fd:{}", handed.number());
     let ended = handed.env("LIFECYCLE_BIND", &both).start().end();
-    ended.expect_code(2).expect_did(&[]).expect_said(&["another address of this program has taken it"]);
+    ended
+        .expect_code(2)
+        .expect_did(&[])
+        .expect_said(&["another address of this program has taken it"]);
 }
 
 #[test]
 fn what_does_not_listen_is_no_listener() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+    let client =
+        TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let refused = |what: &dyn AsFd| {
         let handed = Handed::new(&[what], "");

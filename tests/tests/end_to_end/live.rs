@@ -11,7 +11,10 @@ fn it_shows_what_the_start_waits_for() {
     program.signal(Signal::SIGUSR1);
     program.wait_for("lifecycle: starting for ");
     let hook = program.wait_for("lifecycle:   db (");
-    assert!(hook.contains("db (tests/src/bin/service.rs:") && hook.contains(", #[on_startup]) "), "{hook}");
+    assert!(
+        hook.contains("db (tests/src/bin/service.rs:") && hook.contains(", #[on_startup]) "),
+        "{hook}"
+    );
     program.tell("db");
     program.ready().stop().expect_code(0);
 }
@@ -36,7 +39,8 @@ fn it_shows_the_requests_in_flight() {
 
 #[test]
 fn it_shows_what_the_stop_waits_for_while_the_runtime_is_blocked() {
-    let mut program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "20s").start().ready();
+    let mut program =
+        program!("service").args("flush=block").env("LIFECYCLE_GRACE", "20s").start().ready();
     program.signal(Signal::SIGTERM);
     program.wait_until_said("flush blocks");
     program.signal(Signal::SIGUSR1);

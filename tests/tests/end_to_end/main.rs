@@ -1,6 +1,7 @@
 //! Programs as a person runs them: real processes, real signals, real sockets.
 //!
-//! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at its exit code.
+//! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at
+//! its exit code.
 #![cfg(unix)]
 
 mod aborting;

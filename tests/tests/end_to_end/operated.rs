@@ -1,5 +1,5 @@
-//! What operators take for granted: the sequence of a stop, bursts of signals, programs that end by themselves, and defaults
-//! that know where they run.
+//! What operators take for granted: the sequence of a stop, bursts of signals, programs that end by
+//! themselves, and defaults that know where they run.
 
 use std::process::Command;
 use std::thread;
@@ -27,14 +27,19 @@ fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
     let ended = program.end();
-    ended.expect_code(0).expect_said(&["requests have 1.5 s of 3 s; after a full drain `limited` has", "0 cut off"]);
+    ended.expect_code(0).expect_said(&[
+        "requests have 1.5 s of 3 s; after a full drain `limited` has",
+        "0 cut off",
+    ]);
 }
 
 #[test]
 fn a_reserve_that_does_not_fit_is_refused() {
     let reserved = |grace| serve("reserved").env("LIFECYCLE_GRACE", grace);
     let ended = reserved("9s").end();
-    ended.expect_code(2).expect_said(&["add up to 8 s, and the grace period of 9 s leaves", "nothing was started"]);
+    ended
+        .expect_code(2)
+        .expect_said(&["add up to 8 s, and the grace period of 9 s leaves", "nothing was started"]);
     reserved("9s").env("LIFECYCLE_DRAIN_TIMEOUT", "0s").start().ready().stop().expect_code(0);
     reserved("25s").start().ready().stop().expect_code(0);
 }
@@ -124,7 +129,10 @@ fn no_burst_of_signals_skips_a_hook() {
     program.wait_until_said("deregister");
     program.tell("deregister");
     let ended = program.end();
-    ended.expect_code(0).expect_did(&["db", "deregister", "flush", "close_db"]).expect_not_said(&["third signal"]);
+    ended
+        .expect_code(0)
+        .expect_did(&["db", "deregister", "flush", "close_db"])
+        .expect_not_said(&["third signal"]);
 }
 
 #[test]
@@ -184,7 +192,9 @@ fn a_failure_that_is_reported_during_a_stop_counts() {
     assert_eq!(request(&address, "POST /fail").expect("a response").status, 500);
     program.tell("deregister");
     let ended = program.end();
-    ended.expect_code(3).expect_said(&["stopping (SIGTERM)", "the program failed: the disk is on fire"]);
+    ended
+        .expect_code(3)
+        .expect_said(&["stopping (SIGTERM)", "the program failed: the disk is on fire"]);
 }
 
 #[test]
@@ -222,13 +232,16 @@ fn a_stop_before_the_run_starts_nothing() {
     for _ in 0..50 {
         let ended = program!("handlers").args("before").end();
         ended.expect_code(0).expect_did(&[]);
-        ended.expect_said(&["stopped before the start: requested by the program: nothing was started, exit code 0"]);
+        ended.expect_said(&[
+            "stopped before the start: requested by the program: nothing was started, exit code 0",
+        ]);
     }
 }
 
 #[test]
 fn in_kubernetes_new_connections_are_accepted_for_a_while() {
-    let start = || serve("").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").without_env("LIFECYCLE_GRACE");
+    let start =
+        || serve("").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").without_env("LIFECYCLE_GRACE");
     let mut program = start().env("LIFECYCLE_BIND", own_address()).start();
     let address = program.address();
     program.signal(Signal::SIGTERM);
@@ -245,16 +258,22 @@ fn in_kubernetes_new_connections_are_accepted_for_a_while() {
     ended.expect_code(0).expect_took(Duration::ZERO).expect_not_said(&["Kubernetes"]);
 }
 
-/// Starts it where a file says that it is a container of Podman's; `None` where no such place can be made.
+/// Starts it where a file says that it is a container of Podman's; `None` where no such place can
+/// be made.
 fn contained(start: impl Fn(Start) -> Start) -> Option<Program> {
     let script = "mount -t tmpfs none /run && touch /run/.containerenv && exec";
-    let can = Command::new("unshare").args(["--mount", "/bin/sh", "-c", &format!("{script} true")]).output();
+    let can = Command::new("unshare")
+        .args(["--mount", "/bin/sh", "-c", &format!("{script} true")])
+        .output();
     if !can.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED, there is no `unshare` here, or it may mount nothing: defaults in a container");
+        eprintln!(
+            "SKIPPED, there is no `unshare` here, or it may mount nothing: defaults in a container"
+        );
         return None;
     }
     let script = format!("{script} \"$0\" serve");
-    let of = Start::unshared(env!("CARGO_BIN_EXE_handlers"), &script).without_env("LIFECYCLE_GRACE");
+    let of =
+        Start::unshared(env!("CARGO_BIN_EXE_handlers"), &script).without_env("LIFECYCLE_GRACE");
     Some(start(of).start().ready())
 }
 
@@ -263,7 +282,9 @@ fn contained(start: impl Fn(Start) -> Start) -> Option<Program> {
 fn in_a_container_the_grace_period_is_that_of_docker_stop() {
     let Some(program) = contained(|start| start) else { return };
     let ended = program.stop();
-    ended.expect_code(0).expect_said(&["in a container: grace is 9 s", "stopping (SIGTERM), up to 9 s"]);
+    ended
+        .expect_code(0)
+        .expect_said(&["in a container: grace is 9 s", "stopping (SIGTERM), up to 9 s"]);
     let Some(program) = contained(|start| start.env("LIFECYCLE_GRACE", "25s")) else { return };
     program.stop().expect_code(0).expect_said(&["up to 25 s"]).expect_not_said(&["in a container"]);
 }

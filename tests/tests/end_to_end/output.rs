@@ -112,7 +112,8 @@ fn on_a_terminal_until(start: Start, signal: Signal) -> String {
 
 #[test]
 fn a_key_that_stops_waits_for_no_delay() {
-    let delayed = |delay| program!("service").env("TERM", "dumb").env("LIFECYCLE_DRAIN_DELAY", delay);
+    let delayed =
+        |delay| program!("service").env("TERM", "dumb").env("LIFECYCLE_DRAIN_DELAY", delay);
     // The delay is longer than any test waits.
     for signal in [Signal::SIGINT, Signal::SIGQUIT] {
         on_a_terminal_until(delayed("10m"), signal);
@@ -129,12 +130,14 @@ fn a_key_that_stops_waits_for_no_delay() {
 
 #[test]
 fn the_first_line_behind_a_key_that_stops_begins_on_a_line_of_its_own() {
-    for (signal, name, lines) in
-        [(Signal::SIGINT, "SIGINT", 1), (Signal::SIGQUIT, "SIGQUIT", 1), (Signal::SIGTERM, "SIGTERM", 0)]
-    {
+    for (signal, name, lines) in [
+        (Signal::SIGINT, "SIGINT", 1),
+        (Signal::SIGQUIT, "SIGQUIT", 1),
+        (Signal::SIGTERM, "SIGTERM", 0),
+    ] {
         let text = on_a_terminal_until(program!("service").env("TERM", "dumb"), signal);
-        // A terminal would have shown `^C` where the empty line is: when the signal came, which may be
-        // while the last lines of the start are said.
+        // A terminal would have shown `^C` where the empty line is: when the signal came, which may
+        // be while the last lines of the start are said.
         let before = text.split(&format!("lifecycle: stopping ({name})")).next().expect("a text");
         assert_eq!(before.matches("\r\n\r\n").count(), lines, "{text}");
         assert_eq!(text.matches("\r\n\r\n").count(), lines, "{text}");
@@ -148,7 +151,10 @@ fn colour_on_a_terminal_unless_that_has_none_or_no_color_is_set() {
     let plain = on_a_terminal(program!("service").env("NO_COLOR", "1"));
     assert!(plain.contains("lifecycle: done db in ") && !plain.contains('\x1b'), "{plain}");
     // https://no-color.org: "when present and not an empty string".
-    assert!(on_a_terminal(program!("service").env("NO_COLOR", "").env("TERM", "xterm")).contains('\x1b'));
+    assert!(
+        on_a_terminal(program!("service").env("NO_COLOR", "").env("TERM", "xterm"))
+            .contains('\x1b')
+    );
     assert!(!on_a_terminal(program!("service").env("TERM", "dumb")).contains('\x1b'));
 }
 
@@ -188,7 +194,11 @@ fn who_asks_is_answered_also_with_the_console_off() {
 
 #[test]
 fn the_last_words_have_a_while_to_be_written() {
-    for start in [program!("service"), program!("embedded").args("multi"), program!("embedded").args("current")] {
+    for start in [
+        program!("service"),
+        program!("embedded").args("multi"),
+        program!("embedded").args("current"),
+    ] {
         let (program, _reader) = with_full_stderr(start);
         program.stop().expect_code(0).expect_took(Duration::from_millis(200));
     }
@@ -204,7 +214,8 @@ fn the_last_words_are_whole_however_much_there_is_to_say() {
 
 #[test]
 fn a_panic_that_a_full_stderr_holds_up_keeps_nothing_else_from_running() {
-    let (program, _reader) = with_full_stderr(program!("service").args("flush=panic").env("LIFECYCLE_GRACE", "4s"));
+    let (program, _reader) =
+        with_full_stderr(program!("service").args("flush=panic").env("LIFECYCLE_GRACE", "4s"));
     let ended = program.stop();
     ended.expect_code(3).expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
     // Beyond that a watchdog would have left hooks out.
@@ -213,7 +224,8 @@ fn a_panic_that_a_full_stderr_holds_up_keeps_nothing_else_from_running() {
 
 #[test]
 fn a_full_stderr_does_not_keep_the_watchdog_from_ending_the_process() {
-    let (program, _reader) = with_full_stderr(program!("service").args("flush=block").env("LIFECYCLE_GRACE", "1s"));
+    let (program, _reader) =
+        with_full_stderr(program!("service").args("flush=block").env("LIFECYCLE_GRACE", "1s"));
     program.stop().expect_code(3).expect_took(Duration::from_secs(1));
 }
 
@@ -222,7 +234,8 @@ fn a_full_stderr_does_not_keep_a_third_signal_from_ending_the_process() {
     let (mut program, _reader) = with_full_stderr(program!("service").args("close_db=hang"));
     program.signal(Signal::SIGTERM);
     program.wait_until_said("close_db");
-    // Nothing tells when the second has been heard; signals of different kinds are heard one by one.
+    // Nothing tells when the second has been heard; signals of different kinds are heard one by
+    // one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);
     let ended = program.end();
@@ -234,12 +247,16 @@ fn a_full_stderr_does_not_keep_a_third_signal_from_ending_the_process() {
 fn many_requests_that_were_cut_are_twenty_lines_and_a_count() {
     let mut program = program!("service").env("LIFECYCLE_DRAIN_TIMEOUT", "100ms").start();
     let address = program.address();
-    let mut clients: Vec<_> = (0..30).map(|_| Connection::to(&address).expect("it listens")).collect();
-    clients.iter_mut().for_each(|client| client.send("GET /held").expect("it listens"));
+    let mut clients: Vec<_> =
+        (0..30).map(|_| Connection::to(&address).expect("it listens")).collect();
+    for client in &mut clients {
+        client.send("GET /held").expect("it listens");
+    }
     program.wait_until_said_times("held", clients.len());
     let ended = program.stop();
     ended.expect_code(3).expect_said(&["30 cut off", "… and 10 more requests cut off"]);
-    let named = ended.stderr().lines().filter(|line| line.contains("request cut off: GET /held")).count();
+    let named =
+        ended.stderr().lines().filter(|line| line.contains("request cut off: GET /held")).count();
     assert_eq!(named, 20, "{ended}");
 }
 
@@ -284,11 +301,18 @@ fn what_a_hook_began_with_reaches_a_terminal_however_the_hook_ends_the_process()
 #[test]
 fn no_control_character_of_an_error_reaches_a_terminal_or_looks_like_a_line_of_ours() {
     let ended = program!("service").args("flush=fail-loudly").start().ready().stop();
-    let lines: Vec<_> =
-        ended.stderr().lines().filter(|line| line.starts_with("lifecycle: ")).map(str::to_owned).collect();
+    let lines: Vec<_> = ended
+        .stderr()
+        .lines()
+        .filter(|line| line.starts_with("lifecycle: "))
+        .map(str::to_owned)
+        .collect();
     let at = lines.iter().position(|line| line.contains("panicked: ")).expect("a line");
     assert!(lines[at].ends_with(r"panicked: \u{1b}[2Jgone\rblank\u{9b}31m"), "{lines:#?}");
-    assert!(lines[at + 1].starts_with("lifecycle:   lifecycle: stopped, exit code 0"), "{lines:#?}");
+    assert!(
+        lines[at + 1].starts_with("lifecycle:   lifecycle: stopped, exit code 0"),
+        "{lines:#?}"
+    );
 }
 
 #[test]
@@ -297,14 +321,19 @@ fn an_error_does_not_say_that_the_program_has_stopped() {
     ended.expect_code(3).expect_said(&[r"failed: \u{1b}[2Jgone"]);
     let stderr = ended.stderr();
     assert!(!stderr.contains('\x1b'), "{ended}");
-    let stopped: Vec<_> = stderr.lines().filter(|line| line.starts_with("lifecycle: stopped")).collect();
-    assert!(matches!(stopped[..], [last] if last.ends_with("failed: flush, exit code 3")), "{ended}");
+    let stopped: Vec<_> =
+        stderr.lines().filter(|line| line.starts_with("lifecycle: stopped")).collect();
+    assert!(
+        matches!(stopped[..], [last] if last.ends_with("failed: flush, exit code 3")),
+        "{ended}"
+    );
 }
 
 #[test]
 fn a_socket_as_systemd_has_it_is_written_to_at_once_and_holds_nothing_up() {
     let (mut reader, writer) = UnixStream::pair().expect("a socket");
-    let mut program = started(program!("service").args("flush=abort").stderr(OwnedFd::from(writer)));
+    let mut program =
+        started(program!("service").args("flush=abort").stderr(OwnedFd::from(writer)));
     program.signal(Signal::SIGTERM);
     program.end();
     let mut all = String::new();

@@ -12,7 +12,10 @@ fn a_handler_that_panics_is_answered_for_and_counted() {
         client.send(asked).expect("it listens");
         let answer = client.response().expect("an answer");
         let head = answer.head.to_lowercase();
-        assert!(head.starts_with("http/1.1 500 ") && head.contains("connection: close"), "{answer:?}");
+        assert!(
+            head.starts_with("http/1.1 500 ") && head.contains("connection: close"),
+            "{answer:?}"
+        );
         assert_eq!(answer.body, "internal server error");
         assert!(client.is_closed(), "{asked}");
     }

@@ -13,7 +13,10 @@ const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the dis
 fn expect_order(ended: &Ended, texts: &[&str]) {
     let stderr = ended.stderr();
     let places: Vec<_> = texts.iter().map(|text| stderr.find(text)).collect();
-    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{texts:?} are at {places:?} in\n{ended}");
+    assert!(
+        places.is_sorted() && places.iter().all(Option::is_some),
+        "{texts:?} are at {places:?} in\n{ended}"
+    );
 }
 
 /// Returns the line of the fixture program that begins a function.
@@ -33,12 +36,16 @@ fn the_server_answers_while_a_ready_hook_is_waiting() {
     program.tell("announce");
     let ended = program.ready().stop();
     ended.expect_code(0).expect_did(&[&STARTED[..], &["announce", "withdraw"], &STOPPED].concat());
-    expect_order(&ended, &["done warm", "listening on", "run announce", "done announce", "ready after", "stopping"]);
+    expect_order(
+        &ended,
+        &["done warm", "listening on", "run announce", "done announce", "ready after", "stopping"],
+    );
 }
 
 #[test]
 fn a_ready_hook_that_fails_is_a_failed_start_and_requests_in_flight_finish() {
-    let mut program = program!("service").args("announce=hang announce_blocking=wait-fail withdraw").start();
+    let mut program =
+        program!("service").args("announce=hang announce_blocking=wait-fail withdraw").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     program.wait_until_said("announce");
     program.wait_until_said("announce_blocking");
@@ -52,9 +59,19 @@ fn a_ready_hook_that_fails_is_a_failed_start_and_requests_in_flight_finish() {
     assert!(response.head.contains("\r\nconnection: close\r\n"), "{response:?}");
     let ended = program.end();
     ended.expect_code(1).expect_not_said(&["ready after"]);
-    let place = format!("hook `announce_blocking` (tests/src/bin/service.rs:{})", line_of("fn announce_blocking("));
-    ended.expect_said(&[&format!("start failed: {place} {CHAIN}"), "1 request finished, 0 cut off", "exit code 1"]);
-    expect_order(&ended, &["start failed", "announce was cancelled", "run withdraw", "server closed", "run flush"]);
+    let place = format!(
+        "hook `announce_blocking` (tests/src/bin/service.rs:{})",
+        line_of("fn announce_blocking(")
+    );
+    ended.expect_said(&[
+        &format!("start failed: {place} {CHAIN}"),
+        "1 request finished, 0 cut off",
+        "exit code 1",
+    ]);
+    expect_order(
+        &ended,
+        &["start failed", "announce was cancelled", "run withdraw", "server closed", "run flush"],
+    );
     assert_eq!(ended.did().last_chunk(), Some(&STOPPED), "\n{ended}");
 }
 
@@ -67,7 +84,9 @@ fn a_signal_before_the_ready_hooks_are_done_interrupts_the_start() {
     ended
         .expect_said(&["stopped during the start (SIGTERM)", "server closed"])
         .expect_not_said(&["failed", "ready after"]);
-    ended.expect_did(&[&STARTED[..], &["announce", "announce dropped", "withdraw"], &STOPPED].concat());
+    ended.expect_did(
+        &[&STARTED[..], &["announce", "announce dropped", "withdraw"], &STOPPED].concat(),
+    );
 }
 
 #[test]
@@ -84,7 +103,9 @@ fn a_ready_hook_that_can_not_be_cancelled_cuts_no_request_off() {
     program.wait_for("1 request finished, 0 cut off");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(3).expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
+    ended
+        .expect_code(3)
+        .expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
     // It may be told of the second signal a moment after that has had its effect.
     ended.expect_said(&["hurrying"]);
     expect_order(&ended, &["run withdraw", "run flush"]);
@@ -92,20 +113,31 @@ fn a_ready_hook_that_can_not_be_cancelled_cuts_no_request_off() {
 
 #[test]
 fn a_ready_hook_has_the_time_of_the_start_and_leaves_drain_hooks_theirs() {
-    let ended = program!("service").args("announce_blocking=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s").end();
+    let ended = program!("service")
+        .args("announce_blocking=hang")
+        .env("LIFECYCLE_STARTUP_TIMEOUT", "4s")
+        .end();
     ended.expect_code(1).expect_took(Duration::from_secs(4));
-    ended.expect_said(&["hook `announce_blocking`", "ran into the startup timeout, did not end and was abandoned"]);
+    ended.expect_said(&[
+        "hook `announce_blocking`",
+        "ran into the startup timeout, did not end and was abandoned",
+    ]);
 
     // One that nothing can cancel has what all those behind it leave.
-    let start = program!("service").args("announce_blocking=hang timed_withdraw=hang").env("LIFECYCLE_GRACE", "4s");
+    let start = program!("service")
+        .args("announce_blocking=hang timed_withdraw=hang")
+        .env("LIFECYCLE_GRACE", "4s");
     let mut program = start.start();
     program.wait_until_said("announce_blocking");
     let ended = program.stop();
-    ended.expect_code(3).expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
+    ended
+        .expect_code(3)
+        .expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
     let did = ended.did();
     assert_eq!(did[4..], ["timed_withdraw", "flush", "audit", "close_db"], "\n{ended}");
     let stderr = ended.stderr();
-    let hung = stderr.lines().find(|line| line.contains("hook `timed_withdraw`")).expect("a line of it");
+    let hung =
+        stderr.lines().find(|line| line.contains("hook `timed_withdraw`")).expect("a line of it");
     let (_, after) = hung.split_once("(after ").expect("how long");
     let millis: u32 = after.trim_end_matches(" ms)").parse().unwrap_or(1_000);
     assert!(millis >= 600, "\n{ended}");
@@ -116,7 +148,8 @@ fn a_ready_hook_that_blocks_all_threads_fails_the_start_by_its_timeout() {
     let program = program!("service").args("announce=block").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
     let ended = program.env("LIFECYCLE_GRACE", "1s").end();
     ended.expect_code(1).expect_took(Duration::from_secs(4));
-    let place = format!("hook `announce` (tests/src/bin/service.rs:{})", line_of("async fn announce("));
+    let place =
+        format!("hook `announce` (tests/src/bin/service.rs:{})", line_of("async fn announce("));
     ended.expect_said(&[&format!("start failed: {place} ran into the startup timeout")]);
     ended.expect_said(&["stopped (the start failed)"]);
 }
@@ -147,7 +180,10 @@ fn requests_are_served_while_a_drain_hook_is_waiting() {
     program.tell("withdraw");
     let ended = program.end();
     ended.expect_code(0);
-    expect_order(&ended, &["stopping", "run withdraw", "server closed", "done withdraw", "run flush"]);
+    expect_order(
+        &ended,
+        &["stopping", "run withdraw", "server closed", "done withdraw", "run flush"],
+    );
     assert_eq!(ended.did().last_chunk(), Some(&STOPPED), "\n{ended}");
 }
 
@@ -163,37 +199,56 @@ fn shutdown_hooks_wait_for_requests_that_outlast_the_drain_hooks() {
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
     let ended = program.end();
-    ended.expect_code(0).expect_did(&[&STARTED[..], &["held", "withdraw", "held dropped"], &STOPPED].concat());
+    ended
+        .expect_code(0)
+        .expect_did(&[&STARTED[..], &["held", "withdraw", "held dropped"], &STOPPED].concat());
 }
 
 #[test]
 fn a_drain_hook_that_fails_keeps_no_other_from_running() {
-    let short = |args: &str| program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop();
+    let short = |args: &str| {
+        program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop()
+    };
     for (fault, said) in [("fail", CHAIN), ("panic", "panicked: withdraw has no idea")] {
         let ended = short(&format!("withdraw={fault} timed_withdraw"));
-        ended.expect_code(3).expect_said(&["hook `withdraw` (tests/src/bin/service.rs:", said, "failed: withdraw"]);
+        ended.expect_code(3).expect_said(&[
+            "hook `withdraw` (tests/src/bin/service.rs:",
+            said,
+            "failed: withdraw",
+        ]);
         ended.expect_did(&[&STARTED[..], &["withdraw", "timed_withdraw"], &STOPPED].concat());
     }
     let ended = short("withdraw timed_withdraw=hang");
     ended.expect_code(3).expect_took(Duration::from_millis(700));
-    ended.expect_said(&["hook `timed_withdraw`", "ran into its timeout, did not end and was abandoned"]);
+    ended.expect_said(&[
+        "hook `timed_withdraw`",
+        "ran into its timeout, did not end and was abandoned",
+    ]);
     ended.expect_did(&[&STARTED[..], &["withdraw", "timed_withdraw"], &STOPPED].concat());
 }
 
 #[test]
 fn a_drain_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
-    let program = program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "4s");
+    let program =
+        program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "4s");
     let ended = program.start().ready().stop();
-    ended
-        .expect_code(3)
-        .expect_said(&["hook `withdraw`", "ran out of its share of the grace period and was cancelled"]);
-    ended.expect_did(&[&STARTED[..], &["withdraw", "withdraw dropped", "timed_withdraw"], &STOPPED].concat());
+    ended.expect_code(3).expect_said(&[
+        "hook `withdraw`",
+        "ran out of its share of the grace period and was cancelled",
+    ]);
+    ended.expect_did(
+        &[&STARTED[..], &["withdraw", "withdraw dropped", "timed_withdraw"], &STOPPED].concat(),
+    );
     ended.expect_not_said(&["exit at once"]);
 }
 
 #[test]
 fn a_second_signal_cuts_no_drain_hook_short() {
-    let mut program = program!("service").args("withdraw=wait").env("LIFECYCLE_DRAIN_DELAY", "20s").start().ready();
+    let mut program = program!("service")
+        .args("withdraw=wait")
+        .env("LIFECYCLE_DRAIN_DELAY", "20s")
+        .start()
+        .ready();
     program.signal(Signal::SIGTERM);
     program.wait_until_said("withdraw");
     program.signal(Signal::SIGTERM);
@@ -225,5 +280,9 @@ fn a_process_without_a_server_has_ready_and_drain_hooks_too() {
 
 #[test]
 fn a_start_that_fails_before_the_server_listens_runs_neither() {
-    program!("service").args("db=fail announce timed_withdraw").end().expect_code(1).expect_did(&["db"]);
+    program!("service")
+        .args("db=fail announce timed_withdraw")
+        .end()
+        .expect_code(1)
+        .expect_did(&["db"]);
 }

@@ -20,10 +20,13 @@ fn preparing(start: Start) -> (Program, PipeReader) {
 #[test]
 fn a_signal_during_the_preparation_stops_the_start() {
     for mode in ["run", "run-inside", "dropped-multi", "dropped-current"] {
-        let (mut program, _reader) = preparing(program!("process").without_env("LIFECYCLE_BIND").args(mode));
+        let (mut program, _reader) =
+            preparing(program!("process").without_env("LIFECYCLE_BIND").args(mode));
         let pid = program.pid();
         // Where there are other threads they may be given a signal before this one hears any.
-        program.wait_while(|| !system::catches(pid, Signal::SIGTERM) || !system::has_thread(pid, "lifecycle-signals"));
+        program.wait_while(|| {
+            !system::catches(pid, Signal::SIGTERM) || !system::has_thread(pid, "lifecycle-signals")
+        });
         program.signal(Signal::SIGTERM);
         program.wait_for("stopped before the start: SIGTERM: nothing was started, exit code 0");
         if mode.starts_with("run") {
@@ -53,7 +56,9 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
     let mut unshare = Command::new("unshare");
     unshare.args(["--pid", "--fork", "--kill-child", "true"]);
     if !unshare.status().is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the first process");
+        eprintln!(
+            "SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the first process"
+        );
         return;
     }
     let start = Start::new("unshare").without_env("LIFECYCLE_BIND");
@@ -63,7 +68,10 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
     let first = || system::child(unshare).filter(|first| system::catches(*first, Signal::SIGTERM));
     program.wait_while(|| first().is_none());
     kill(first().expect("a process"), Signal::SIGTERM).expect("it runs");
-    program.end().expect_code(0).expect_said(&["stopped before the start: SIGTERM: nothing was started, exit code 0"]);
+    program
+        .end()
+        .expect_code(0)
+        .expect_said(&["stopped before the start: SIGTERM: nothing was started, exit code 0"]);
 }
 
 /// Starts a program with signals that it inherits as blocked.

@@ -1,4 +1,5 @@
-//! The probes: what a load balancer and a kubelet are told, from before the first hook until after the last.
+//! The probes: what a load balancer and a kubelet are told, from before the first hook until after
+//! the last.
 
 use std::net::TcpStream;
 
@@ -32,12 +33,18 @@ fn stopping_with_a_request(program: &mut Program) -> Connection<TcpStream> {
 
 #[test]
 fn probes_answer_before_the_first_hook_has_started() {
-    let mut program = program!("service").args("db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
+    let mut program =
+        program!("service").args("db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
     let address = admin(&mut program);
     program.wait_for("start db");
     let (codes, body) = ask(&address);
     assert_eq!(codes, ["200", "503", "503"]);
-    assert!(body.starts_with(r#"{"status":"fail","state":"starting","reason":"the start is not over","#), "{body}");
+    assert!(
+        body.starts_with(
+            r#"{"status":"fail","state":"starting","reason":"the start is not over","#
+        ),
+        "{body}"
+    );
     assert!(body.contains(r#""waiting_for":["db "#), "{body}");
     program.tell("db");
     let mut program = program.ready();
@@ -49,7 +56,8 @@ fn probes_answer_before_the_first_hook_has_started() {
 
 #[test]
 fn readiness_turns_with_the_signal_and_liveness_stays_until_the_end() {
-    let mut program = program!("service").args("close_db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
+    let mut program =
+        program!("service").args("close_db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
     let address = admin(&mut program);
     let mut client = stopping_with_a_request(&mut program);
     let (codes, body) = ask(&address);
@@ -61,7 +69,10 @@ fn readiness_turns_with_the_signal_and_liveness_stays_until_the_end() {
     program.wait_for("tear down close_db");
     let (codes, body) = ask(&address);
     assert_eq!(codes, ["200", "200", "503"]);
-    assert!(body.contains(r#""state":"stopping""#) && body.contains(r#""waiting_for":["close_db "#), "{body}");
+    assert!(
+        body.contains(r#""state":"stopping""#) && body.contains(r#""waiting_for":["close_db "#),
+        "{body}"
+    );
     program.tell("close_db");
     program.end().expect_code(0);
 }
@@ -81,7 +92,8 @@ fn readiness_may_stay_while_requests_drain() {
 
 #[test]
 fn a_start_that_has_failed_is_never_ready() {
-    let program = program!("service").args("warm=fail close_db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
+    let program =
+        program!("service").args("warm=fail close_db=wait").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
     let mut program = program.start();
     let address = admin(&mut program);
     program.wait_for("tear down close_db");
@@ -94,7 +106,8 @@ fn a_start_that_has_failed_is_never_ready() {
 
 #[test]
 fn probes_answer_while_every_worker_is_blocked() {
-    let program = program!("service").env("LIFECYCLE_ADMIN", "127.0.0.1:0").env("LIFECYCLE_WORKERS", "1");
+    let program =
+        program!("service").env("LIFECYCLE_ADMIN", "127.0.0.1:0").env("LIFECYCLE_WORKERS", "1");
     let mut program = program.env("LIFECYCLE_GRACE", "2s").start();
     let address = admin(&mut program);
     let mut client = Connection::to(&program.address()).expect("it listens");
@@ -109,12 +122,16 @@ fn probes_answer_while_every_worker_is_blocked() {
 
 #[test]
 fn an_app_may_answer_the_probes_itself() {
-    let mut program = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
+    let mut program =
+        program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
     let address = program.address();
     let mut program = program.ready();
     assert_eq!(ask(&address).0, ["200", "200", "200"]);
     let head = request(&address, "GET /readyz").expect("an answer").head;
-    assert!(head.contains("content-type: application/json") && head.contains("cache-control: no-store"), "{head}");
+    assert!(
+        head.contains("content-type: application/json") && head.contains("cache-control: no-store"),
+        "{head}"
+    );
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
     assert_eq!(ask(&address).0, ["200", "200", "503"]);
@@ -132,7 +149,9 @@ fn an_address_that_is_taken_fails_before_the_first_hook() {
 
 #[test]
 fn an_app_tells_strangers_nothing_of_other_clients() {
-    let start = program!("service").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_ADMIN", "127.0.0.1:0");
+    let start = program!("service")
+        .env("LIFECYCLE_DRAIN_DELAY", "1m")
+        .env("LIFECYCLE_ADMIN", "127.0.0.1:0");
     let mut program = start.start();
     let (admin, address) = (admin(&mut program), program.address());
     let _client = stopping_with_a_request(&mut program);

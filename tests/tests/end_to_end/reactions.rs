@@ -22,7 +22,9 @@ fn a_signal_runs_its_hooks_in_order_and_no_others() {
 #[test]
 fn every_signal_that_a_hook_may_name_is_heard() {
     let mut program = start("reload announce rotate mine others").ready();
-    for (signal, said) in [(Signal::SIGHUP, "announce"), (Signal::SIGUSR1, "mine"), (Signal::SIGUSR2, "rotate")] {
+    for (signal, said) in
+        [(Signal::SIGHUP, "announce"), (Signal::SIGUSR1, "mine"), (Signal::SIGUSR2, "rotate")]
+    {
         program.signal(signal);
         program.wait_until_said(said);
     }
@@ -71,7 +73,9 @@ fn a_hook_that_fails_is_told_of_and_stops_nothing() {
     program.signal(Signal::SIGUSR2);
     program.wait_for("hook `rotate` (tests/src/bin/recurring.rs:");
     let ended = program.stop();
-    ended.expect_code(0).expect_did(&[&["db"], &RELOADED[..], &["rotate", "rotate dropped"], &STOPPED].concat());
+    ended
+        .expect_code(0)
+        .expect_did(&[&["db"], &RELOADED[..], &["rotate", "rotate dropped"], &STOPPED].concat());
     ended.expect_said(&[
         "failed: can't open the store: page 7 is unreadable: the disk is on fire",
         "panicked: announce has no idea",
@@ -99,7 +103,10 @@ fn a_second_signal_to_stop_cancels_it() {
     program.wait_for("stopping (SIGTERM)");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(0).expect_took(std::time::Duration::ZERO).expect_said(&["reload was cancelled"]);
+    ended
+        .expect_code(0)
+        .expect_took(std::time::Duration::ZERO)
+        .expect_said(&["reload was cancelled"]);
     let did = ended.did();
     let place = |said: &str| did.iter().position(|line| *line == said);
     assert!(place("reload dropped").is_some_and(|at| Some(at) < place("close_db")), "\n{ended}");

@@ -31,7 +31,9 @@ struct Scarce {
 impl Scarce {
     fn start(args: &str, set: impl FnOnce(Start) -> Start) -> Self {
         let admin = own_address();
-        let start = Start::with_descriptors(env!("CARGO_BIN_EXE_routes"), LIMIT).args("workers=1").args(args);
+        let start = Start::with_descriptors(env!("CARGO_BIN_EXE_routes"), LIMIT)
+            .args("workers=1")
+            .args(args);
         let program = set(start.env("LIFECYCLE_ADMIN", &admin)).start().ready();
         let address = program.addresses().pop().expect("it listens");
         Self { program, address, admin, busy: Vec::new() }
@@ -54,7 +56,11 @@ impl Scarce {
     fn exhaust(mut self) -> Self {
         loop {
             self.more_busy();
-            if self.program.wait_until_said_or("held slow", self.busy.len(), "can't accept connections: ") {
+            if self.program.wait_until_said_or(
+                "held slow",
+                self.busy.len(),
+                "can't accept connections: ",
+            ) {
                 return self;
             }
         }
@@ -63,7 +69,9 @@ impl Scarce {
     /// Clients that have sent a request, and wait to be accepted.
     fn waiting(&self) -> Vec<Client> {
         let mut waiting: Vec<Client> = (0..10).map(|_| connect(&self.address)).collect();
-        waiting.iter_mut().for_each(|client| client.send("GET /").expect("it is connected"));
+        for client in &mut waiting {
+            client.send("GET /").expect("it is connected");
+        }
         waiting
     }
 
@@ -106,7 +114,8 @@ fn a_stop_that_gets_no_descriptor_ends_in_time() {
     // With the one that found none.
     let waiting = scarce.waiting();
     let ended = scarce.program.stop();
-    let unaccepted = format!("{} connections still waited to be accepted, and were reset", waiting.len() + 1);
+    let unaccepted =
+        format!("{} connections still waited to be accepted, and were reset", waiting.len() + 1);
     ended
         .expect_code(3)
         .expect_took(Duration::from_secs(1))
@@ -123,7 +132,10 @@ fn a_second_signal_waits_for_no_descriptor() {
     program.wait_for("stopping");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(3).expect_took(Duration::ZERO).expect_said(&["hurrying", "request cut off: GET /held/slow "]);
+    ended
+        .expect_code(3)
+        .expect_took(Duration::ZERO)
+        .expect_said(&["hurrying", "request cut off: GET /held/slow "]);
     assert_eq!(ended.did().last_chunk(), Some(&["flush", "close_db"]), "\n{ended}");
 }
 
@@ -144,11 +156,16 @@ fn that_nobody_can_be_accepted_is_told_once_and_so_is_that_it_is_over() {
     scarce.ask_until_ready();
     let ended = scarce.program.stop();
     ended.expect_code(0);
-    for (said, observed) in
-        [("can't accept connections: ", "accept failed"), ("accepting connections again after ", "accept recovered")]
-    {
+    for (said, observed) in [
+        ("can't accept connections: ", "accept failed"),
+        ("accepting connections again after ", "accept recovered"),
+    ] {
         assert_eq!(ended.stderr().matches(said).count(), 1, "{said}\n{ended}");
-        assert_eq!(ended.did().iter().filter(|line| **line == observed).count(), 1, "{observed}\n{ended}");
+        assert_eq!(
+            ended.did().iter().filter(|line| **line == observed).count(),
+            1,
+            "{observed}\n{ended}"
+        );
     }
 }
 
@@ -177,7 +194,10 @@ fn a_start_that_gets_no_descriptor_fails_and_is_taken_back() {
         let start = Start::with_descriptors(env!("CARGO_BIN_EXE_service"), limit);
         let ended = start.env("LIFECYCLE_WORKERS", "64").end();
         println!("{limit}:\n{ended}");
-        ended.expect_code(1).expect_said(&["Too many open files"]).expect_not_said(&["listening", "panicked"]);
+        ended
+            .expect_code(1)
+            .expect_said(&["Too many open files"])
+            .expect_not_said(&["listening", "panicked"]);
         let (started, stopped): (Vec<_>, Vec<_>) =
             ended.did().into_iter().partition(|line| crate::STARTED.contains(line));
         let expected: &[&str] = if started.is_empty() { &[] } else { &crate::STOPPED };

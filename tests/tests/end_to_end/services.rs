@@ -1,4 +1,5 @@
-//! Services: when they are told to stop, what becomes of those that fail and of those that don't end.
+//! Services: when they are told to stop, what becomes of those that fail and of those that don't
+//! end.
 
 use std::time::Duration;
 
@@ -73,7 +74,14 @@ fn a_service_ends_with_the_tasks_that_it_spawned() {
     program.wait_for("waiting for queue");
     program.tell("go on");
     let ended = program.end();
-    ended.expect_code(0).expect_did(&["db", "queue", "queue told", "queue flushed", "flush", "close_db"]);
+    ended.expect_code(0).expect_did(&[
+        "db",
+        "queue",
+        "queue told",
+        "queue flushed",
+        "flush",
+        "close_db",
+    ]);
 }
 
 #[test]
@@ -104,7 +112,10 @@ fn a_service_that_fails_for_good_stops_the_process_in_order() {
     }
     let ended = program.end();
     ended.expect_code(3);
-    let error = format!("hook {} failed: 2 restarts within 1m did not help, the last run {CHAIN}", place("flaky"));
+    let error = format!(
+        "hook {} failed: 2 restarts within 1m did not help, the last run {CHAIN}",
+        place("flaky")
+    );
     let cause = error.replacen("hook", "service", 1);
     ended.expect_said(&[&error, &format!("stopping ({cause})"), "failed: flaky, exit code 3"]);
     expect_order(&ended, &["flaky 3", "outbox told", "queue told", "flush", "close_db"]);
@@ -159,7 +170,10 @@ fn one_that_fails_for_good_beside_the_start_ends_it_too() {
         program.tell(&format!("flaky {run}"));
     }
     let ended = program.end();
-    let error = format!("hook {} failed: 2 restarts within 1m did not help, the last run {CHAIN}", place("flaky"));
+    let error = format!(
+        "hook {} failed: 2 restarts within 1m did not help, the last run {CHAIN}",
+        place("flaky")
+    );
     ended.expect_code(1).expect_said(&[&format!("start failed: {error}")]);
     assert_eq!(ended.stderr().matches(&error).count(), 1, "{ended}");
     expect_order(&ended, &["flaky 3", "flush", "close_db"]);
@@ -169,7 +183,8 @@ fn one_that_fails_for_good_beside_the_start_ends_it_too() {
 fn a_service_that_does_not_end_is_cancelled_when_its_time_is_up() {
     let ended = ready("stuck").stop();
     ended.expect_code(3).expect_took(Duration::from_millis(300));
-    ended.expect_said(&[&format!("hook {} ran into its timeout and was cancelled", place("stuck"))]);
+    ended
+        .expect_said(&[&format!("hook {} ran into its timeout and was cancelled", place("stuck"))]);
     expect_order(&ended, &["stuck told", "stuck dropped", "flush", "close_db"]);
 }
 
@@ -178,7 +193,8 @@ fn one_that_can_not_be_cancelled_is_left_behind() {
     let ended = ready("blocked=hang stuck_thread=hang").stop();
     ended.expect_code(3).expect_took(Duration::from_millis(400));
     for hook in ["blocked", "stuck_thread"] {
-        let text = format!("hook {} ran into its timeout, did not end and was abandoned", place(hook));
+        let text =
+            format!("hook {} ran into its timeout, did not end and was abandoned", place(hook));
         ended.expect_said(&[&text]);
     }
     expect_order(&ended, &["flush", "close_db"]);
@@ -192,8 +208,10 @@ fn a_second_signal_waits_for_no_service_and_for_every_hook() {
     program.signal(Signal::SIGTERM);
     let ended = program.end();
     ended.expect_code(3).expect_took(Duration::ZERO);
-    let text =
-        format!("hook {} was not waited for any longer after a second signal and was cancelled", place("patient"));
+    let text = format!(
+        "hook {} was not waited for any longer after a second signal and was cancelled",
+        place("patient")
+    );
     ended.expect_said(&[&text]);
     expect_order(&ended, &["patient told", "patient dropped", "flush", "close_db"]);
 }
@@ -217,7 +235,10 @@ fn the_process_is_not_ready_while_a_service_backs_off() {
         assert!(ask(path).head.contains(" 200 "), "{path}");
     }
     program.signal(Signal::SIGUSR1);
-    program.wait_for(&format!("  distant (tests/src/bin/services.rs:{}, #[service]) backing off ", line("distant")));
+    program.wait_for(&format!(
+        "  distant (tests/src/bin/services.rs:{}, #[service]) backing off ",
+        line("distant")
+    ));
     program.stop().expect_code(0).expect_took(Duration::ZERO);
 }
 
@@ -236,7 +257,8 @@ fn an_observer_that_does_not_return_is_told_of_and_left_behind() {
 
 #[test]
 fn an_observer_is_not_blamed_for_a_teardown_that_takes_all_of_the_time() {
-    let start = program!("services").args("observer=nobody close_db=hang").env("LIFECYCLE_GRACE", "2s");
+    let start =
+        program!("services").args("observer=nobody close_db=hang").env("LIFECYCLE_GRACE", "2s");
     let ended = start.start().ready().stop();
     ended.expect_code(3).expect_said(&["`close_db`", "ran out of its share of the grace period"]);
     ended.expect_not_said(&["an observer of events has not returned"]);

@@ -57,7 +57,16 @@ fn a_hook_that_hangs_is_ended_by_its_timeout() {
     ended.expect_took(Duration::from_millis(500));
 
     let ended = stopped("timed_audit=hang");
-    ended.expect_did(&["db", "cache", "warm", "flush", "timed_audit", "audit", "cache dropped", "close_db"]);
+    ended.expect_did(&[
+        "db",
+        "cache",
+        "warm",
+        "flush",
+        "timed_audit",
+        "audit",
+        "cache dropped",
+        "close_db",
+    ]);
     ended.expect_said(&["timed_audit", "ran into its timeout, did not end and was abandoned"]);
     ended.expect_took(Duration::from_millis(500));
 }
@@ -65,7 +74,9 @@ fn a_hook_that_hangs_is_ended_by_its_timeout() {
 #[test]
 fn a_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
     let ended = stopped("flush=hang");
-    ended.expect_did(&[&STARTED[..], &["flush", "flush dropped", "audit", "cache dropped", "close_db"]].concat());
+    ended.expect_did(
+        &[&STARTED[..], &["flush", "flush dropped", "audit", "cache dropped", "close_db"]].concat(),
+    );
     ended.expect_said(&["flush", "ran out of its share of the grace period and was cancelled"]);
     ended.expect_not_said(&["exit at once"]);
 }
@@ -73,9 +84,13 @@ fn a_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
 #[test]
 fn a_hook_on_the_blocking_pool_that_never_returns_leaves_time_for_the_rest() {
     let ended = stopped("audit=hang");
-    // It still has the cache, and so the cache can't be dropped; the teardown waits no longer for that.
+    // It still has the cache, and so the cache can't be dropped; the teardown waits no longer for
+    // that.
     ended.expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
-    ended.expect_said(&["audit", "ran out of its share of the grace period, did not end and was abandoned"]);
+    ended.expect_said(&[
+        "audit",
+        "ran out of its share of the grace period, did not end and was abandoned",
+    ]);
     ended.expect_not_said(&["exit at once"]);
 }
 

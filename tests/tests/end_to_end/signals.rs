@@ -29,7 +29,8 @@ fn each_signal_stops_an_idle_server_in_order() {
 #[test]
 fn each_signal_stops_a_process_without_a_server() {
     for (signal, name) in SIGNALS {
-        let mut program = program!("service").args("no-http").without_env("LIFECYCLE_BIND").start().ready();
+        let mut program =
+            program!("service").args("no-http").without_env("LIFECYCLE_BIND").start().ready();
         program.signal(signal);
         let ended = program.end();
         ended.expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
@@ -77,10 +78,16 @@ fn a_second_signal_cuts_requests_and_still_runs_teardowns() {
         program.signal(second);
         let ended = program.end();
         assert!(matches!(client.response(), Err(Lost::Unanswered)));
-        ended.expect_code(3).expect_said(&["hurrying", "request cut off: GET /held", "1 cut off", "exit code 3"]);
+        ended.expect_code(3).expect_said(&[
+            "hurrying",
+            "request cut off: GET /held",
+            "1 cut off",
+            "exit code 3",
+        ]);
         ended.expect_took(Duration::ZERO);
         // What the server does with the handler it was told to drop is its own affair.
-        let hooks: Vec<_> = ended.did().into_iter().filter(|line| !line.starts_with("held")).collect();
+        let hooks: Vec<_> =
+            ended.did().into_iter().filter(|line| !line.starts_with("held")).collect();
         assert_eq!(hooks, [&STARTED[..], &STOPPED].concat(), "\n{ended}");
     }
 }
@@ -121,7 +128,10 @@ fn a_third_signal_ends_the_process_although_requests_are_in_flight() {
         program.wait_until_said("close_db");
         program.signal(third);
         let ended = program.end();
-        ended.expect_code(128 + third as i32).expect_took(Duration::ZERO).expect_said(&["hurrying", "third signal"]);
+        ended
+            .expect_code(128 + third as i32)
+            .expect_took(Duration::ZERO)
+            .expect_said(&["hurrying", "third signal"]);
         assert!(matches!(client.response(), Err(Lost::Unanswered)));
     }
 }
@@ -147,7 +157,8 @@ fn a_third_signal_ends_the_process_although_the_runtime_is_blocked() {
     let mut program = program!("service").args("flush=block").start().ready();
     program.signal(Signal::SIGTERM);
     program.wait_until_said("flush blocks");
-    // The runtime can't tell that it has heard the second one, so two signals of one kind could become one.
+    // The runtime can't tell that it has heard the second one, so two signals of one kind could
+    // become one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);
     let ended = program.end();
@@ -166,7 +177,8 @@ fn two_signals_at_once_still_run_everything() {
 #[test]
 fn a_second_signal_under_load_still_runs_everything() {
     let mut program = under_load().start();
-    let load = Load::on(&program.address(), &["GET /", "GET /rows", "GET /streamed", "GET /streamed"]);
+    let load =
+        Load::on(&program.address(), &["GET /", "GET /rows", "GET /streamed", "GET /streamed"]);
     load.wait_for(200);
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");

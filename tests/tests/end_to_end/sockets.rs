@@ -69,7 +69,10 @@ fn the_file_of_a_live_server_is_not_taken() {
     let (_folder, address) = socket();
     let program = service_on(&address).start().ready();
     let ended = service_on(&address).end();
-    ended.expect_code(1).expect_did(&[]).expect_said(&[&format!("can't listen on {address}: "), "in use"]);
+    ended
+        .expect_code(1)
+        .expect_did(&[])
+        .expect_said(&[&format!("can't listen on {address}: "), "in use"]);
     assert_eq!(ask(&address), "ok");
     program.stop().expect_code(0);
 }
@@ -104,7 +107,10 @@ fn of_two_starts_on_one_file_the_one_that_lost_it_fails() {
     let second = service_on(&address).start().ready();
     first.tell("warm");
     let ended = first.end();
-    ended.expect_code(1).expect_said(&["another process has replaced"]).expect_not_said(&["listening"]);
+    ended
+        .expect_code(1)
+        .expect_said(&["another process has replaced"])
+        .expect_not_said(&["listening"]);
     assert_eq!(ask(&address), "ok");
     second.stop().expect_code(0);
 }
@@ -142,7 +148,11 @@ fn service_on_both(folder: &Path) -> Start {
     std::fs::write(&hosts, "127.0.0.1 localhost\n::1 localhost\n").expect("a file");
     std::fs::write(&script, "mount --bind \"$1\" /etc/hosts && exec \"$2\"").expect("a file");
     let program = env!("CARGO_BIN_EXE_service");
-    let run = format!("--mount --propagation private sh {} {} {program}", script.display(), hosts.display());
+    let run = format!(
+        "--mount --propagation private sh {} {} {program}",
+        script.display(),
+        hosts.display()
+    );
     Start::new("unshare").args(&run).env("LIFECYCLE_BIND", "localhost:0")
 }
 
@@ -172,7 +182,9 @@ fn localhost_is_its_ipv4_address_where_ipv6_is_switched_off() {
         let addresses = served();
         assert!(addresses.len() == 1 && addresses[0].starts_with("127.0.0.1:"), "{addresses:?}");
         let ended = service_on("[::1]:0").end();
-        ended.expect_code(1).expect_said(&["this machine has no such address: choose another address with"]);
+        ended
+            .expect_code(1)
+            .expect_said(&["this machine has no such address: choose another address with"]);
     });
 }
 
@@ -191,7 +203,9 @@ fn several_servers_start_and_stop_together() {
 #[test]
 fn several_servers_drain_together() {
     let (_folder, unix) = socket();
-    let start = program!("routes").args(&format!("unix={}", path(&unix).display())).without_env("LIFECYCLE_BIND");
+    let start = program!("routes")
+        .args(&format!("unix={}", path(&unix).display()))
+        .without_env("LIFECYCLE_BIND");
     let mut program = start.env("LIFECYCLE_QUIET_WINDOW", "3s").start().ready();
     let addresses = [program.address(), unix.clone()];
     let connect = |address: &String| Connection::to_any(address).expect("it listens");
@@ -210,7 +224,9 @@ fn several_servers_drain_together() {
         assert!(response.announces_close(), "{response:?}");
         assert_eq!(client.ending(), Ending::Closed);
     }
-    idle.iter_mut().for_each(|client| assert_eq!(client.ending(), Ending::Closed));
+    for client in &mut idle {
+        assert_eq!(client.ending(), Ending::Closed);
+    }
     let ended = program.end();
     ended.expect_code(0).expect_said(&["2 requests finished, 0 cut off"]);
     // The windows are one time and not two.
@@ -221,7 +237,9 @@ fn several_servers_drain_together() {
 #[test]
 fn one_bind_setting_for_several_servers_is_refused() {
     let ended = program!("servers").end();
-    ended.expect_code(2).expect_said(&["LIFECYCLE_BIND is for programs with one HTTP server, and this one has 2"]);
+    ended
+        .expect_code(2)
+        .expect_said(&["LIFECYCLE_BIND is for programs with one HTTP server, and this one has 2"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A start that ends early: what had started is torn down, and nothing else; the port never opens; the reason is told.
+//! A start that ends early: what had started is torn down, and nothing else; the port never opens;
+//! the reason is told.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -11,14 +12,19 @@ const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the dis
 /// `file:line` of a hook of `service`.
 fn place(hook: &str) -> String {
     let source = include_str!("../../src/bin/service.rs");
-    let line = source.lines().position(|line| line.contains(&format!("fn {hook}("))).expect("it is there") + 1;
+    let line =
+        source.lines().position(|line| line.contains(&format!("fn {hook}("))).expect("it is there")
+            + 1;
     format!("hook `{hook}` (tests/src/bin/service.rs:{line})")
 }
 
 /// Runs `service` with a fault in its start.
 fn failed(args: &str) -> Ended {
     let ended = program!("service").args(args).end();
-    ended.expect_code(1).expect_not_said(&["listening", "ready"]).expect_said(&["start failed: ", "exit code 1"]);
+    ended
+        .expect_code(1)
+        .expect_not_said(&["listening", "ready"])
+        .expect_said(&["start failed: ", "exit code 1"]);
     ended
 }
 
@@ -34,7 +40,11 @@ fn an_error_names_the_hook_its_place_and_every_cause() {
 #[test]
 fn exactly_what_had_started_is_torn_down() {
     let ended = failed("db=fail");
-    ended.expect_did(&["db"]).expect_said(&["flush skipped: ", "audit skipped: ", "close_db skipped: "]);
+    ended.expect_did(&["db"]).expect_said(&[
+        "flush skipped: ",
+        "audit skipped: ",
+        "close_db skipped: ",
+    ]);
     failed("cache=fail").expect_did(&["db", "cache", "close_db"]);
     failed("stove=fail oven cool").expect_did(&[&STARTED[..], &["stove"], &STOPPED].concat());
     let ended = failed("oven=fail cool");
@@ -43,9 +53,13 @@ fn exactly_what_had_started_is_torn_down() {
 
 #[test]
 fn a_panic_is_a_failure() {
-    failed("db=panic").expect_did(&["db"]).expect_said(&[&format!("{} panicked: db has no idea", place("db"))]);
+    failed("db=panic")
+        .expect_did(&["db"])
+        .expect_said(&[&format!("{} panicked: db has no idea", place("db"))]);
     let ended = failed("cache=panic");
-    ended.expect_did(&["db", "cache", "close_db"]).expect_said(&[&format!("{} panicked: ", place("cache"))]);
+    ended
+        .expect_did(&["db", "cache", "close_db"])
+        .expect_said(&[&format!("{} panicked: ", place("cache"))]);
 }
 
 #[test]
@@ -72,7 +86,9 @@ fn a_failure_after_the_first_is_told_too() {
     program.tell("beside_blocking");
     let ended = program.end();
     let beside = place("beside_blocking");
-    ended.expect_code(3).expect_said(&["stopped during the start (SIGTERM)", &format!("{beside} {CHAIN}")]);
+    ended
+        .expect_code(3)
+        .expect_said(&["stopped during the start (SIGTERM)", &format!("{beside} {CHAIN}")]);
 }
 
 #[test]
@@ -83,7 +99,10 @@ fn a_timeout_is_a_failure() {
 
     let ended = failed("timed_blocking=hang");
     ended.expect_did(&[&STARTED[..], &["timed_blocking"], &STOPPED].concat());
-    ended.expect_said(&[&format!("{} ran into its timeout, did not end and was abandoned", place("timed_blocking"))]);
+    ended.expect_said(&[&format!(
+        "{} ran into its timeout, did not end and was abandoned",
+        place("timed_blocking")
+    )]);
     ended.expect_took(Duration::from_millis(500));
 }
 
@@ -97,8 +116,14 @@ fn an_app_whose_data_can_not_be_made_says_where_to_look() {
 #[test]
 fn an_app_that_can_not_be_built_is_a_failed_start() {
     let ended = program!("service").args("app=panic").start().end();
-    ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat()).expect_not_said(&["listening"]);
-    ended.expect_said(&["the app has no idea", "start failed: no app to serve: building it panicked"]);
+    ended
+        .expect_code(1)
+        .expect_did(&[&STARTED[..], &STOPPED].concat())
+        .expect_not_said(&["listening"]);
+    ended.expect_said(&[
+        "the app has no idea",
+        "start failed: no app to serve: building it panicked",
+    ]);
 }
 
 #[test]
@@ -128,7 +153,10 @@ fn the_whole_start_has_a_timeout() {
     let ended = program.end();
     ended.expect_code(1).expect_took(Duration::from_secs(4));
     ended.expect_did(&[&STARTED[..], &["warm dropped"], &STOPPED].concat());
-    ended.expect_said(&[&format!("{} ran into the startup timeout and was cancelled", place("warm"))]);
+    ended.expect_said(&[&format!(
+        "{} ran into the startup timeout and was cancelled",
+        place("warm")
+    )]);
     ended.expect_not_said(&["listening"]);
 }
 
@@ -136,14 +164,19 @@ fn the_whole_start_has_a_timeout() {
 fn a_signal_cancels_the_start() {
     for (hook, did) in [
         ("db", &["db", "db dropped"][..]),
-        ("warm", &["db", "cache", "warm", "warm dropped", "flush", "audit", "cache dropped", "close_db"]),
+        (
+            "warm",
+            &["db", "cache", "warm", "warm dropped", "flush", "audit", "cache dropped", "close_db"],
+        ),
     ] {
         let mut program = program!("service").args(&format!("{hook}=hang timed")).start();
         program.wait_until_said(hook);
         program.signal(Signal::SIGINT);
         let ended = program.end();
         ended.expect_code(0).expect_did(did).expect_took(Duration::ZERO);
-        ended.expect_not_said(&["listening", "failed"]).expect_said(&["stopped during the start (SIGINT)"]);
+        ended
+            .expect_not_said(&["listening", "failed"])
+            .expect_said(&["stopped during the start (SIGINT)"]);
     }
 }
 

@@ -18,7 +18,10 @@ fn a_stream_that_is_told_of_the_stop_ends_itself() {
     assert_eq!(client.ending(), Ending::Closed);
     let ended = program.end();
     println!("gone {:?} after the signal", ended.took);
-    ended.expect_code(0).expect_said(&["1 request finished, 0 cut off"]).expect_took(Duration::ZERO);
+    ended
+        .expect_code(0)
+        .expect_said(&["1 request finished, 0 cut off"])
+        .expect_took(Duration::ZERO);
 }
 
 #[test]

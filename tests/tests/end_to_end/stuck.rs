@@ -1,4 +1,5 @@
-//! Requests that get nowhere: cut at the drain's deadline, named, and no reason to leave a hook out.
+//! Requests that get nowhere: cut at the drain's deadline, named, and no reason to leave a hook
+//! out.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -12,7 +13,8 @@ type Client = Connection<TcpStream>;
 type Begin = fn(&mut Program) -> Client;
 
 /// Each sort: what it is called in the report, and how it begins.
-const SORTS: [(&str, Begin); 3] = [("POST /upload", upload), ("GET /large", reader), ("GET /asleep", asleep)];
+const SORTS: [(&str, Begin); 3] =
+    [("POST /upload", upload), ("GET /large", reader), ("GET /asleep", asleep)];
 
 /// Half of an upload, the rest of which never comes.
 fn upload(program: &mut Program) -> Client {
@@ -46,7 +48,8 @@ fn a_request_that_is_stuck_is_cut_and_named_when_its_time_is_over() {
         let mut client = begin(&mut program);
         let ended = program.stop();
         ended.expect_code(3).expect_took(Duration::from_secs(1));
-        ended.expect_said(&[&format!("request cut off: {name} "), "0 requests finished, 1 cut off"]);
+        ended
+            .expect_said(&[&format!("request cut off: {name} "), "0 requests finished, 1 cut off"]);
         assert_eq!(ended.did()[1..], ["flush", "close_db"], "\n{ended}");
         assert!(client.response().is_err(), "{name} was cut and looks whole");
     }
@@ -64,7 +67,10 @@ fn requests_that_are_stuck_together_are_cut_together() {
     program.tell("healthy");
     assert_eq!(healthy.response().expect("a response").body, "healthy");
     let ended = program.end();
-    ended.expect_code(3).expect_took(Duration::from_secs(1)).expect_said(&["1 request finished, 3 cut off"]);
+    ended
+        .expect_code(3)
+        .expect_took(Duration::from_secs(1))
+        .expect_said(&["1 request finished, 3 cut off"]);
     for (name, _) in SORTS {
         ended.expect_said(&[&format!("request cut off: {name} ")]);
     }
@@ -81,7 +87,10 @@ fn a_second_signal_cuts_what_is_stuck_at_once() {
     program.wait_for("stopping");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended.expect_code(3).expect_took(Duration::ZERO).expect_said(&["hurrying", "0 requests finished, 3 cut off"]);
+    ended
+        .expect_code(3)
+        .expect_took(Duration::ZERO)
+        .expect_said(&["hurrying", "0 requests finished, 3 cut off"]);
     for (name, _) in SORTS {
         ended.expect_said(&[&format!("request cut off: {name} ")]);
     }

@@ -7,7 +7,8 @@ use crate::http::request;
 
 /// Starts the server and sends it a request.
 fn after(target: &str, timeout: &str) -> Program {
-    let mut program = program!("handlers").args("serve").env("LIFECYCLE_DRAIN_TIMEOUT", timeout).start();
+    let mut program =
+        program!("handlers").args("serve").env("LIFECYCLE_DRAIN_TIMEOUT", timeout).start();
     let response = request(&program.address(), target).expect("a response");
     assert_eq!(response.status, 202);
     program
@@ -21,7 +22,14 @@ fn a_task_of_a_handler_ends_before_anything_is_torn_down() {
     program.wait_for("waiting for a task of POST /orders");
     program.tell("task");
     let ended = program.end();
-    ended.expect_code(0).expect_did(&["db", "task", "task has a row", "task dropped", "flush", "close_db"]);
+    ended.expect_code(0).expect_did(&[
+        "db",
+        "task",
+        "task has a row",
+        "task dropped",
+        "flush",
+        "close_db",
+    ]);
     ended.expect_said(&["; tasks: 1 finished, 0 cut off"]);
 }
 
@@ -59,7 +67,9 @@ fn a_task_that_panics_is_counted() {
 fn a_task_that_nobody_awaits_is_told_of() {
     let ended = after("POST /forgotten", "20s").stop();
     ended.expect_code(0).expect_took(Duration::ZERO);
-    ended.expect_said(&["tasks that handlers or the app had spawned were dropped with a worker thread"]);
+    ended.expect_said(&[
+        "tasks that handlers or the app had spawned were dropped with a worker thread",
+    ]);
     let ended = program!("handlers").args("serve").start().ready().stop();
     ended.expect_code(0).expect_not_said(&["dropped", "task"]);
 }
@@ -81,7 +91,7 @@ fn what_is_left_on_the_blocking_pool_is_called_by_its_name() {
     program.wait_for(&format!("waiting for {pool}"));
     program.signal(Signal::SIGTERM);
     let ended = program.end();
-    ended
-        .expect_code(3)
-        .expect_said(&["the blocking pool of a worker thread still had work when the shutdown hooks began"]);
+    ended.expect_code(3).expect_said(&[
+        "the blocking pool of a worker thread still had work when the shutdown hooks began",
+    ]);
 }

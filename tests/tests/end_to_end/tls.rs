@@ -15,11 +15,15 @@ fn tls_is_served_and_drained() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
     let start = program!("servers").args(&format!("certificate={}", certificate.display()));
-    let mut program =
-        start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_DRAIN_DELAY", "1m").env("LIFECYCLE_GRACE", "2m").start();
+    let mut program = start
+        .without_env("LIFECYCLE_BIND")
+        .env("LIFECYCLE_DRAIN_DELAY", "1m")
+        .env("LIFECYCLE_GRACE", "2m")
+        .start();
     let line = program.wait_for("listening on https://");
-    let mut client =
-        Connection::over(tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)).expect("it listens"));
+    let mut client = Connection::over(
+        tls(line.rsplit('/').next().expect("a URL"), trust(&certificate)).expect("it listens"),
+    );
     client.send("GET /").expect("it listens");
     assert_eq!(client.response().expect("a response").body, "secret");
     program.signal(Signal::SIGTERM);
@@ -37,7 +41,8 @@ fn tls_is_served_and_drained() {
 fn negotiated(arguments: &str) -> Option<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
-    let start = program!("servers").args(&format!("certificate={} {arguments}", certificate.display()));
+    let start =
+        program!("servers").args(&format!("certificate={} {arguments}", certificate.display()));
     let mut program = start.without_env("LIFECYCLE_BIND").start();
     let line = program.wait_for("listening on https://");
     let mut config = trust(&certificate);
@@ -65,7 +70,10 @@ fn what_is_offered_is_what_the_program_says_or_both() {
 }
 
 /// A stream over TLS.
-pub(crate) fn tls(address: &str, config: ClientConfig) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+pub(crate) fn tls(
+    address: &str,
+    config: ClientConfig,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = "localhost".try_into().expect("a name");
     let session = ClientConnection::new(Arc::new(config), name).expect("a session");
     tcp(address).map(|stream| StreamOwned::new(session, stream))

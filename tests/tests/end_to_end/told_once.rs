@@ -5,12 +5,23 @@ use crate::harness::{Ended, Signal, Start, program};
 const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
 
 /// Ways in which stderr can be written to: arguments, and the setting of the console.
-const OUTPUTS: [(&str, &str); 6] =
-    [("", "auto"), ("", "off"), ("log=info", "auto"), ("log=info", "off"), ("log=error", "auto"), ("log=error", "off")];
+const OUTPUTS: [(&str, &str); 6] = [
+    ("", "auto"),
+    ("", "off"),
+    ("log=info", "auto"),
+    ("log=info", "off"),
+    ("log=error", "auto"),
+    ("log=error", "off"),
+];
 
 /// The lines of the console.
 fn lines_of_console(ended: &Ended) -> Vec<String> {
-    ended.stderr().lines().filter(|line| line.starts_with("lifecycle: ")).map(str::to_owned).collect()
+    ended
+        .stderr()
+        .lines()
+        .filter(|line| line.starts_with("lifecycle: "))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Runs a program that starts nothing, or can't start, with each of the outputs: the reason is told
@@ -21,7 +32,11 @@ fn check(start: impl Fn() -> Start, code: i32, reason: &str) {
         let ended = start().args(args).env("LIFECYCLE_CONSOLE", console).end();
         let of_console = lines_of_console(&ended);
         ended.expect_code(code);
-        assert_eq!(ended.stderr().matches(reason).count(), 1, "{args} {console}: {reason}\n{ended}");
+        assert_eq!(
+            ended.stderr().matches(reason).count(),
+            1,
+            "{args} {console}: {reason}\n{ended}"
+        );
         assert!(!of_console.is_empty(), "{args} {console}\n{ended}");
         assert!(console == "auto" || of_console.len() == 1, "{args} {console}\n{ended}");
         // What was not even begun is no event.
@@ -94,7 +109,11 @@ fn a_run_that_tracing_shows() {
 #[test]
 fn a_run_of_which_tracing_shows_errors_only() {
     let ended = program!("service").args("log=error flush=fail").start().ready().stop();
-    ended.expect_code(3).expect_said(&["hook failed hook=\"flush\"", "run ended exit_code=3", "lifecycle: run flush"]);
+    ended.expect_code(3).expect_said(&[
+        "hook failed hook=\"flush\"",
+        "run ended exit_code=3",
+        "lifecycle: run flush",
+    ]);
     assert_eq!(ended.stderr().matches(CHAIN).count(), 1, "{ended}");
 }
 
@@ -102,7 +121,11 @@ fn a_run_of_which_tracing_shows_errors_only() {
 fn a_run_with_a_console_that_is_on_is_told_by_both() {
     let start = program!("service").args("log=info").env("LIFECYCLE_CONSOLE", "on");
     let ended = start.start().ready().stop();
-    ended.expect_code(0).expect_said(&["state state=ready", "hook done hook=\"db\"", "lifecycle: done db in "]);
+    ended.expect_code(0).expect_said(&[
+        "state state=ready",
+        "hook done hook=\"db\"",
+        "lifecycle: done db in ",
+    ]);
 }
 
 #[test]

@@ -14,8 +14,9 @@ fn service_on(address: &str) -> Start {
 
 /// A listener whose queue is full, and those who fill it.
 fn full(path: &Path) -> Vec<Socket> {
-    let (address, unix) =
-        (SockAddr::unix(path).expect("a path"), || Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket"));
+    let (address, unix) = (SockAddr::unix(path).expect("a path"), || {
+        Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket")
+    });
     let owner = unix();
     owner.bind(&address).expect("a free place");
     owner.listen(0).expect("a listener");
@@ -40,7 +41,10 @@ fn a_socket_whose_owner_does_not_accept_is_in_use() {
     let address = format!("unix:{}", path.display());
     for name in ["LIFECYCLE_BIND", "LIFECYCLE_ADMIN"] {
         let ended = program!("service").env(name, &address).end();
-        ended.expect_code(1).expect_did(&[]).expect_said(&[&format!("can't listen on {address}: "), "in use"]);
+        ended
+            .expect_code(1)
+            .expect_did(&[])
+            .expect_said(&[&format!("can't listen on {address}: "), "in use"]);
         assert!(path.exists());
     }
 }
@@ -72,7 +76,10 @@ fn a_unix_address_that_means_nothing_is_a_mistake_in_the_configuration() {
     ] {
         let address = format!("unix:{}{rest}", path.display());
         let ended = service_on(&address).end();
-        ended.expect_code(2).expect_did(&[]).expect_said(&[&format!("`{address}` is no address"), reason]);
+        ended
+            .expect_code(2)
+            .expect_did(&[])
+            .expect_said(&[&format!("`{address}` is no address"), reason]);
     }
     for (address, reason) in [
         ("unix:", "the path is empty"),
@@ -81,7 +88,10 @@ fn a_unix_address_that_means_nothing_is_a_mistake_in_the_configuration() {
         ("unix:@name?mode=660", "an abstract name is no file and has no mode"),
     ] {
         let ended = service_on(address).end();
-        ended.expect_code(2).expect_did(&[]).expect_said(&[&format!("`{address}` is no address"), reason]);
+        ended
+            .expect_code(2)
+            .expect_did(&[])
+            .expect_said(&[&format!("`{address}` is no address"), reason]);
     }
     let ended = service_on(&format!("unix:/{}", "x".repeat(200))).end();
     ended.expect_code(2).expect_said(&["is no address", "shorter"]);
@@ -103,9 +113,15 @@ fn an_abstract_name_is_served_and_taken_once() {
     client.send("GET /").expect("it listens");
     assert_eq!(client.response().expect("a response").body, "ok");
     let ended = service_on(&address).end();
-    ended.expect_code(1).expect_did(&[]).expect_said(&[&format!("can't listen on {address}: "), "in use"]);
+    ended
+        .expect_code(1)
+        .expect_did(&[])
+        .expect_said(&[&format!("can't listen on {address}: "), "in use"]);
     let ended = service_on(&format!("{address}2,{address}2")).end();
-    ended.expect_code(2).expect_did(&[]).expect_said(&["of this program takes; give each an address of its own"]);
+    ended
+        .expect_code(2)
+        .expect_did(&[])
+        .expect_said(&["of this program takes; give each an address of its own"]);
     program.stop().expect_code(0);
     assert!(UnixStream::connect_addr(&place).is_err());
 }

@@ -21,7 +21,9 @@ fn resolve(links: &str) -> Output {
     let root = folder.path();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let manifest = |name: &str, version: &str, rest: &str| {
-        format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n{rest}\n")
+        format!(
+            "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n{rest}\n"
+        )
     };
     package(root, "other", &manifest("lifecycle-runtime", "0.0.9", links));
     let other = "[dependencies]\nlifecycle-runtime = { path = \"../other\" }";

@@ -1,4 +1,5 @@
-//! Web sockets: the server says goodbye with a Close frame of its own, whatever the handler knows of the stop.
+//! Web sockets: the server says goodbye with a Close frame of its own, whatever the handler knows
+//! of the stop.
 
 mod handlers;
 
@@ -14,7 +15,9 @@ use crate::http::{Connection, tcp};
 use crate::tls::{tls, trust};
 
 fn upgraded<S: Read + Write>(stream: S, path: &str) -> WebSocket<S> {
-    let Ok((socket, _)) = tungstenite::client(format!("ws://localhost{path}"), stream) else { panic!("no upgrade") };
+    let Ok((socket, _)) = tungstenite::client(format!("ws://localhost{path}"), stream) else {
+        panic!("no upgrade")
+    };
     socket
 }
 
@@ -82,8 +85,10 @@ fn a_websocket_is_closed_with_going_away() {
 fn a_websocket_over_tls_is_closed_with_going_away() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
-    let mut program = program!("routes").args(&format!("certificate={}", certificate.display())).start();
-    let mut socket = upgraded(tls(&program.address(), trust(&certificate)).expect("it listens"), "/echo");
+    let mut program =
+        program!("routes").args(&format!("certificate={}", certificate.display())).start();
+    let mut socket =
+        upgraded(tls(&program.address(), trust(&certificate)).expect("it listens"), "/echo");
     expect_echo(&mut socket);
     program.signal(Signal::SIGTERM);
     assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
@@ -170,11 +175,13 @@ fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
             after
         })
     });
-    let mut closed: Vec<_> = closed.collect::<Vec<_>>().into_iter().map(|one| one.join().expect("no panic")).collect();
+    let mut closed: Vec<_> =
+        closed.collect::<Vec<_>>().into_iter().map(|one| one.join().expect("no panic")).collect();
     closed.sort_unstable();
     // A hundred random moments: that a quarter has fewer than two of them happens in no lifetime.
     for quarter in 0..4 {
-        let within = (SPREAD / 4 * quarter)..(SPREAD / 4 * (quarter + 1) + Duration::from_millis(100));
+        let within =
+            (SPREAD / 4 * quarter)..(SPREAD / 4 * (quarter + 1) + Duration::from_millis(100));
         assert!(closed.iter().filter(|after| within.contains(*after)).count() >= 2, "{closed:?}");
     }
     program.end().expect_code(0).expect_said(&["100 requests finished, 0 cut off"]);

@@ -33,7 +33,10 @@ fn hooks_that_nothing_orders_run_in_every_order_once() {
     let hooks = [a::META, b::META, c::META, d::META];
     for (number, factorial) in [(1, 1), (2, 2), (3, 6), (4, 24)] {
         let (explored, orders) = orders(&hooks[..number]);
-        assert_eq!((explored.schedules, explored.random, explored.exhaustive), (factorial, 0, true));
+        assert_eq!(
+            (explored.schedules, explored.random, explored.exhaustive),
+            (factorial, 0, true)
+        );
         assert_eq!(orders.len(), factorial);
         assert_eq!(orders.iter().collect::<HashSet<_>>().len(), factorial);
     }
@@ -181,7 +184,10 @@ fn services_begin_and_end_in_turns() {
 async fn on_disk() {
     for _ in 0..3 {
         let reading = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1)));
-        tokio::time::timeout(Duration::from_millis(1), reading).await.expect("time stands still").expect("no panic");
+        tokio::time::timeout(Duration::from_millis(1), reading)
+            .await
+            .expect("time stands still")
+            .expect("no panic");
     }
 }
 
@@ -194,7 +200,10 @@ fn what_is_real_takes_as_long_as_it_takes_and_no_turns_are_given_meanwhile() {
 
 #[test]
 fn turns_are_no_reason_to_run_out_of_time() {
-    let tight = || Lifecycle::of(MANY.iter().copied().chain([last::META])).startup_timeout(Duration::from_millis(2));
+    let tight = || {
+        Lifecycle::of(MANY.iter().copied().chain([last::META]))
+            .startup_timeout(Duration::from_millis(2))
+    };
     let setup = || TestApp::of(tight().grace(Duration::from_millis(1)));
     let explored = Explore::new().setup(setup).schedules(3).run(async |_| {});
     assert_eq!(explored.schedules, 3);
@@ -204,20 +213,28 @@ fn turns_are_no_reason_to_run_out_of_time() {
 fn an_app_that_listens_can_not_be_explored() {
     let explore = Explore::new().setup(|| TestApp::of(Lifecycle::of([a::META])).listen());
     let refused = failure(|| explore.run(async |_| {}));
-    assert_eq!(refused, "an app that is explored can't listen: connections are real, and time is not");
+    assert_eq!(
+        refused,
+        "an app that is explored can't listen: connections are real, and time is not"
+    );
 }
 
 #[test]
 fn a_test_that_does_not_end_is_told_after_a_day() {
     let refused = failure(|| of(&[a::META]).run(async |_| std::future::pending().await));
-    assert!(refused.contains("    the test did not end within a day of paused time\n"), "{refused}");
+    assert!(
+        refused.contains("    the test did not end within a day of paused time\n"),
+        "{refused}"
+    );
 }
 
 #[test]
 fn what_a_test_starts_beside_the_app_is_looked_after() {
     let other = async |_| drop(TestApp::of(Lifecycle::of([b::META])).start().await);
     assert_eq!(of(&[a::META]).run(other).to_string(), "the only schedule");
-    let unclean = async |_| drop(TestApp::of(Lifecycle::of([last::META])).fail::<last>("too late").start().await);
+    let unclean = async |_| {
+        drop(TestApp::of(Lifecycle::of([last::META])).fail::<last>("too late").start().await);
+    };
     let failure = failure(|| of(&[a::META]).run(unclean));
     assert!(failure.contains("last failed: too late"), "{failure}");
 }
@@ -235,7 +252,10 @@ fn what_is_too_much_is_run_half_by_nearness_and_half_at_random() {
     let orders = RefCell::new(Vec::new());
     let note = |report: &TestReport| orders.borrow_mut().push(ended(report));
     let explored = of(MANY).schedules(100).check(note).run(async |_| {});
-    assert_eq!(explored.to_string(), "100 schedules: the 50 nearest to the plan's own order, and 50 at random");
+    assert_eq!(
+        explored.to_string(),
+        "100 schedules: the 50 nearest to the plan's own order, and 50 at random"
+    );
     assert!(!explored.exhaustive);
     let orders = orders.into_inner();
     assert_eq!(orders.len(), 100);

@@ -63,7 +63,9 @@ fn a_missing_after_is_found_and_named() {
     );
     assert!(failure.contains(&edge), "{failure}");
     assert!(failure.contains("users failed: no such table"), "{failure}");
-    for line in ["\nthe schedule:\n\n", "  users begins\n", "\nwhat happened:\n\n", "  — starting —\n"] {
+    for line in
+        ["\nthe schedule:\n\n", "  users begins\n", "\nwhat happened:\n\n", "  — starting —\n"]
+    {
         assert!(failure.contains(line), "{line}: {failure}");
     }
 }
@@ -99,7 +101,8 @@ fn a_missing_edge_of_the_stop_is_named_although_a_hook_only_goes_on_too_late() {
     let edge = "add `after = [flush]` to `archive`, or `before = [archive]` to `flush`";
     assert!(failure.contains(edge), "{failure}");
     assert!(
-        failure.contains("what decides: `flush` (") && failure.contains(") went on after `archive` ("),
+        failure.contains("what decides: `flush` (")
+            && failure.contains(") went on after `archive` ("),
         "{failure}"
     );
 }
@@ -146,7 +149,10 @@ fn what_uses_a_value_in_secret_is_told_to_take_it() {
 #[test]
 fn what_fails_under_every_schedule_is_said_to_be_no_question_of_order() {
     let failure = failure(|| of(&[cache::META, disk::META]).run(async |_| panic!("never works")));
-    assert!(failure.contains("\nit failed under 1 other schedules, too: it isn't the order\n"), "{failure}");
+    assert!(
+        failure.contains("\nit failed under 1 other schedules, too: it isn't the order\n"),
+        "{failure}"
+    );
     let failure = self::failure(|| of(&[cache::META]).run(async |_| panic!("never works")));
     assert!(failure.contains("\nthere is no other order: it isn't the order\n"), "{failure}");
 }
@@ -166,7 +172,10 @@ fn what_the_failure_shows_is_not_shown_again() {
 fn what_fails_by_chance_is_said_to_depend_on_more() {
     let runs = AtomicU32::new(0);
     let failure = failure(|| {
-        of(START).schedules(3).check(|_| assert_ne!(runs.fetch_add(1, Ordering::Relaxed), 1)).run(async |_| {})
+        of(START)
+            .schedules(3)
+            .check(|_| assert_ne!(runs.fetch_add(1, Ordering::Relaxed), 1))
+            .run(async |_| {})
     });
     assert!(failure.contains("run again in the same order it passes"), "{failure}");
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Outcome, State, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+    Dep, Hook, HookMeta, Outcome, State, Stop, on_drain, on_ready, on_shutdown, on_signal,
+    on_startup, service,
 };
 use tokio::time::sleep;
 
@@ -35,14 +36,26 @@ async fn clear_cache(_cache: Dep<cache>) {}
 #[on_shutdown(of = mail, timeout = "1s")]
 async fn hang_up(_mail: Dep<mail>) {}
 
-const HOOKS: &[&HookMeta] =
-    &[outbox::META, announce::META, withdraw::META, flush::META, close_db::META, clear_cache::META, hang_up::META];
+const HOOKS: &[&HookMeta] = &[
+    outbox::META,
+    announce::META,
+    withdraw::META,
+    flush::META,
+    close_db::META,
+    clear_cache::META,
+    hang_up::META,
+];
 
 const TEARDOWNS: [(&HookMeta, &HookMeta); 3] =
     [(db::META, close_db::META), (cache::META, clear_cache::META), (mail::META, hang_up::META)];
 
 fn outcomes(report: &TestReport, hook: &HookMeta) -> Vec<Outcome> {
-    report.hooks.iter().filter(|ended| ended.hook == hook).map(|ended| ended.outcome.clone()).collect()
+    report
+        .hooks
+        .iter()
+        .filter(|ended| ended.hook == hook)
+        .map(|ended| ended.outcome.clone())
+        .collect()
 }
 
 /// Whether it ran, to whatever end.
@@ -54,10 +67,20 @@ fn ran(report: &TestReport, hook: &HookMeta) -> bool {
 fn check(report: &TestReport) {
     for (resource, teardown) in TEARDOWNS {
         let has_started = outcomes(report, resource) == [Outcome::Succeeded];
-        assert_eq!(ran(report, teardown), has_started, "{} is torn down if it has started: {report}", resource.name());
+        assert_eq!(
+            ran(report, teardown),
+            has_started,
+            "{} is torn down if it has started: {report}",
+            resource.name()
+        );
         assert!(outcomes(report, teardown).len() <= 1, "{} twice: {report}", teardown.name());
-        let users = HOOKS.iter().chain([&cache::META]).filter(|user| user.needs().any(|used| used == resource));
-        for &user in users.filter(|user| **user != teardown && ran(report, user) && ran(report, teardown)) {
+        let users = HOOKS
+            .iter()
+            .chain([&cache::META])
+            .filter(|user| user.needs().any(|used| used == resource));
+        for &user in
+            users.filter(|user| **user != teardown && ran(report, user) && ran(report, teardown))
+        {
             report.assert_order(&[user, teardown]);
         }
     }
@@ -81,11 +104,14 @@ fn a_signal_at_every_step_leaves_nothing_behind() {
     let note = |report: &TestReport| {
         check(report);
         assert_eq!(report.failures().count(), 0, "{report}");
-        causes.borrow_mut().insert(report.cause.as_ref().map(ToString::to_string).unwrap_or_default());
+        causes
+            .borrow_mut()
+            .insert(report.cause.as_ref().map(ToString::to_string).unwrap_or_default());
         assert_eq!(report.exit_code(), 0, "{report}");
         starts.set(starts.get() + u32::from(report.interrupted));
     };
-    let explored = of(HOOKS).signals([Signal::SIGTERM, Signal::SIGINT]).check(note).run(async |_| {});
+    let explored =
+        of(HOOKS).signals([Signal::SIGTERM, Signal::SIGINT]).check(note).run(async |_| {});
     assert!(explored.schedules == 1_000 || explored.exhaustive, "{explored}");
     let causes = causes.into_inner();
     for cause in ["SIGTERM", "SIGINT", "requested by the program"] {
@@ -99,7 +125,9 @@ fn a_fault_of_every_hook_changes_nothing_for_the_others() {
     let failed = RefCell::new(HashSet::new());
     let note = |report: &TestReport| {
         check(report);
-        let of = report.failures().map(|failed| (failed.hook.name(), std::mem::discriminant(&failed.outcome)));
+        let of = report
+            .failures()
+            .map(|failed| (failed.hook.name(), std::mem::discriminant(&failed.outcome)));
         failed.borrow_mut().extend(of);
         // Every hook of the stop of which nothing is missing runs.
         for hook in [flush::META, close_db::META] {
@@ -117,7 +145,8 @@ fn without_a_check_what_is_done_to_a_run_does_not_fail_it() {
     let ran = Cell::new(0);
     let test = async |_| ran.set(ran.get() + 1);
     let explored = of(&[db::META, close_db::META]).signals([Signal::SIGTERM]).faults().run(test);
-    // The run itself; a signal before `db`, at the test and before `close_db`; three faults of each of the two hooks.
+    // The run itself; a signal before `db`, at the test and before `close_db`; three faults of each
+    // of the two hooks.
     assert_eq!(explored.to_string(), "all 10 schedules");
     assert_eq!(ran.get(), 5, "with the run itself, and with what happens after the test");
 }
@@ -136,7 +165,8 @@ fn of_two_awaits() -> Explore<'static> {
 fn a_fault_at_every_await_is_one_more_run() {
     let outcomes = RefCell::new(Vec::new());
     let note = |report: &TestReport| {
-        let outcome = report.outcome(sends_the_rest::META).map(ToString::to_string).unwrap_or_default();
+        let outcome =
+            report.outcome(sends_the_rest::META).map(ToString::to_string).unwrap_or_default();
         outcomes.borrow_mut().push(outcome.split(':').next().unwrap_or_default().to_owned());
     };
     let explored = of_two_awaits().faults_at_awaits().check(note).run(async |_| {});
@@ -147,15 +177,21 @@ fn a_fault_at_every_await_is_one_more_run() {
     }
     let judged = |report: &TestReport| assert!(report.failures().next().is_none(), "unclean");
     let failure = failure(|| of_two_awaits().faults_at_awaits().check(judged).run(async |_| {}));
-    assert!(failure.contains("\nwhat decides: \"sends_the_rest goes on, and fails\"; without that"), "{failure}");
+    assert!(
+        failure.contains("\nwhat decides: \"sends_the_rest goes on, and fails\"; without that"),
+        "{failure}"
+    );
 }
 
 #[test]
 fn a_failure_that_a_signal_brings_about_names_it() {
     let test = |report: &TestReport| assert!(ended(report).contains(&"cache"), "no cache");
-    let failure = failure(|| of(&[cache::META, mail::META]).signals([Signal::SIGTERM]).check(test).run(async |_| {}));
+    let failure = failure(|| {
+        of(&[cache::META, mail::META]).signals([Signal::SIGTERM]).check(test).run(async |_| {})
+    });
     assert!(
-        failure.contains("\nwhat decides: \"SIGTERM arrives\"; without that, the same order passes\n"),
+        failure
+            .contains("\nwhat decides: \"SIGTERM arrives\"; without that, the same order passes\n"),
         "{failure}"
     );
     assert!(failure.contains("  SIGTERM arrives\n"), "{failure}");
@@ -165,7 +201,10 @@ fn a_failure_that_a_signal_brings_about_names_it() {
 fn a_failure_that_a_fault_brings_about_names_it() {
     let test = |report: &TestReport| assert!(report.failures().next().is_none(), "unclean");
     let failure = failure(|| of(&[mail::META]).faults().check(test).run(async |_| {}));
-    assert!(failure.contains("\nwhat decides: \"mail begins, and fails\"; without that"), "{failure}");
+    assert!(
+        failure.contains("\nwhat decides: \"mail begins, and fails\"; without that"),
+        "{failure}"
+    );
 }
 
 #[service]
@@ -189,7 +228,9 @@ async fn reload(_db: Dep<db>) {}
 #[test]
 fn signals_for_hooks_run_them() {
     let runs = Cell::new(0);
-    let note = |report: &TestReport| runs.set(runs.get() + report.recurring.iter().map(|hook| hook.runs).sum::<u64>());
+    let note = |report: &TestReport| {
+        runs.set(runs.get() + report.recurring.iter().map(|hook| hook.runs).sum::<u64>());
+    };
     of(&[reload::META]).signals([Signal::SIGHUP]).check(note).run(async |_| {});
     assert!(runs.get() > 0);
 }

@@ -25,6 +25,7 @@ fn ended(report: &TestReport) -> Vec<&'static str> {
 
 /// What an exploration says that has to fail.
 fn failure<T>(explore: impl FnOnce() -> T) -> String {
-    let text = |panic: Box<dyn Any + Send>| panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    let text =
+        |panic: Box<dyn Any + Send>| panic.downcast_ref::<String>().cloned().unwrap_or_default();
     catch_unwind(AssertUnwindSafe(explore)).map(drop).map_err(text).expect_err("it fails")
 }

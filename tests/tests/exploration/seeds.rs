@@ -53,7 +53,8 @@ async fn w7(log: Dep<log>) {
     write(&log, "w7").await;
 }
 
-const WRITERS: &[&HookMeta] = &[w0::META, w1::META, w2::META, w3::META, w4::META, w5::META, w6::META, w7::META];
+const WRITERS: &[&HookMeta] =
+    &[w0::META, w1::META, w2::META, w3::META, w4::META, w5::META, w6::META, w7::META];
 
 #[on_shutdown]
 async fn bye() {}
@@ -80,7 +81,10 @@ fn the_printed_seed_replays_the_same_failure_and_schedule() {
     let found = failure(|| of(WRITERS).run(six_is_not_first));
     let seed = seed_of(&found);
     let replayed = failure(|| of(WRITERS).replay(seed).run(six_is_not_first));
-    assert!(replayed.starts_with(&format!("the test failed under schedule {seed}\n")), "{replayed}");
+    assert!(
+        replayed.starts_with(&format!("the test failed under schedule {seed}\n")),
+        "{replayed}"
+    );
     assert_eq!(schedule_of(&replayed), schedule_of(&found));
 }
 
@@ -131,7 +135,10 @@ fn a_seed_that_does_not_parse_or_fit_is_refused() {
         refused("first"),
         "`first` is no seed: expected the choices of a schedule, such as 0.2.1, or a number, such as 7421"
     );
-    assert_eq!(refused("0.7"), "seed 0.7 is of another test, or of another version of it: choice 2 is one of 2");
+    assert_eq!(
+        refused("0.7"),
+        "seed 0.7 is of another test, or of another version of it: choice 2 is one of 2"
+    );
 }
 
 #[test]

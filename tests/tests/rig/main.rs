@@ -10,5 +10,6 @@ fn rigs_need_linux() {
     use std::io::Write;
 
     let tests = "the tests `rig`, `distance` and `distance_soak`";
-    writeln!(std::io::stderr(), "SKIPPED, network namespaces are there on Linux only: {tests}").expect("a stderr");
+    writeln!(std::io::stderr(), "SKIPPED, network namespaces are there on Linux only: {tests}")
+        .expect("a stderr");
 }

@@ -110,7 +110,10 @@ fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
     let lost = counts.lost + rig.counts(Direction::ToClient).lost;
     assert_eq!(rig.dropped(port), lost, "all of them were of the one connection");
     // At least 2,740 packets, of which 27 are expected to be lost.
-    assert!(counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30, "{counts:?}");
+    assert!(
+        counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30,
+        "{counts:?}"
+    );
 }
 
 #[test]
@@ -143,11 +146,15 @@ fn rigs_do_not_see_each_other_and_a_process_is_where_it_was_started() {
     let is_open = |rig: &Rig| rig.client(|| TcpStream::connect(Rig::address(PORT)).is_ok());
     assert_eq!(rigs.each_ref().map(is_open), [true, false]);
     let addresses = |rig: &Rig| {
-        let output = rig.server(|| Command::new("cat").arg("/proc/net/fib_trie").output().expect("cat runs"));
+        let output = rig
+            .server(|| Command::new("cat").arg("/proc/net/fib_trie").output().expect("cat runs"));
         String::from_utf8(output.stdout).expect("a text")
     };
     let seen = addresses(&rigs[1]);
-    assert!(seen.contains("10.9.0.1\n") && seen.contains("127.0.0.1\n") && !seen.contains("10.9.0.2\n"), "{seen}");
+    assert!(
+        seen.contains("10.9.0.1\n") && seen.contains("127.0.0.1\n") && !seen.contains("10.9.0.2\n"),
+        "{seen}"
+    );
 }
 
 #[test]
@@ -189,8 +196,13 @@ fn a_test_that_may_make_no_rig_passes_and_says_why_it_did_nothing() {
         Err(error) if error.kind() == ErrorKind::NotFound => return skipped("there is no setpriv"),
         Err(error) => panic!("{error}"),
     };
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}{stderr}", output.status);
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(
+        output.status.success() && stdout.contains("1 passed"),
+        "{}\n{stdout}{stderr}",
+        output.status
+    );
     let line = stderr.lines().find(|line| line.starts_with("SKIPPED, ")).unwrap_or_default();
     let reason = "they need root and /dev/net/tun): Operation not permitted";
     assert!(line.contains(reason) && line.contains("measured.rs:"), "{stderr}");
@@ -211,11 +223,13 @@ fn nothing_is_left_of_a_rig() {
     let name = format!("rig {} ", rig.number());
     let relays = || {
         let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
-        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        let names =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.filter(|other| other.starts_with(&name)).count()
     };
     let namespace = rig.client_namespace().clone();
-    let devices = || namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/dev").expect("Linux"));
+    let devices =
+        || namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/dev").expect("Linux"));
     wait_until(|| relays() == 2);
     assert!(devices().contains("rig:"));
     drop(rig);

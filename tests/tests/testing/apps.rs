@@ -51,7 +51,9 @@ async fn an_app_that_listens_is_built_of_what_the_hooks_have_made_for_each_worke
     let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();
     for _ in 0..4 {
         let address = address.clone();
-        let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /")).await.expect("no panic");
+        let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /"))
+            .await
+            .expect("no panic");
         assert_eq!(answer.expect("an answer").body, "memory");
     }
     app.stop().await.assert_clean();
@@ -64,7 +66,8 @@ async fn a_start_fails_that_has_nothing_to_build_the_app_of() {
     assert_eq!(report.exit_code(), 1);
     let said = report.to_string();
     assert!(
-        said.contains("hook `db` (tests/tests/testing/hooks.rs:") && said.contains("is not part of this run"),
+        said.contains("hook `db` (tests/tests/testing/hooks.rs:")
+            && said.contains("is not part of this run"),
         "{said}"
     );
 }
@@ -79,7 +82,8 @@ async fn an_app_that_lacks_what_it_is_built_of_says_so_when_it_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn probes_tell_of_the_app() {
     let on_run = |n| Fault::fail("no route").on_run(n);
-    let app = TestApp::of(service()).inject::<ping>(on_run(2)).inject::<ping>(on_run(3)).start().await;
+    let app =
+        TestApp::of(service()).inject::<ping>(on_run(2)).inject::<ping>(on_run(3)).start().await;
     assert_eq!(app.request(TestRequest::get().uri("/readyz")).await.status(), 200);
     app.until(Moment::ends::<ping>().times(3)).await;
     let response = app.request(TestRequest::get().uri("/readyz")).await;
@@ -126,7 +130,9 @@ async fn an_app_without_a_server_says_whether_it_is_ready() {
 async fn an_app_that_listens_answers_over_a_real_connection() {
     let app = TestApp::of(service()).listen().start().await;
     let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();
-    let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /url")).await.expect("no panic");
+    let answer = tokio::task::spawn_blocking(move || http::request(&address, "GET /url"))
+        .await
+        .expect("no panic");
     assert_eq!(answer.expect("an answer").body, "postgres://real");
     let report = app.stop().await;
     report.assert_clean();
@@ -140,7 +146,9 @@ async fn the_program_is_given_the_report_of_its_run() {
     for place in 1..=2 {
         let codes = codes.clone();
         lifecycle = lifecycle.on_report(move |report| {
-            codes.send((place, report.exit_code(), report.outcome(close_db::META).cloned())).expect("somebody listens");
+            codes
+                .send((place, report.exit_code(), report.outcome(close_db::META).cloned()))
+                .expect("somebody listens");
             panic!("it changes nothing");
         });
     }

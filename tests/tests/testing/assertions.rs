@@ -79,9 +79,17 @@ async fn a_failure_is_not_clean() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_shows_all_that_happened_with_a_lane_for_each_hook() {
-    let builder = TestApp::builder().only::<flush>().only::<outbox>().only::<import>().without::<migrations>();
+    let builder = TestApp::builder()
+        .only::<flush>()
+        .only::<outbox>()
+        .only::<import>()
+        .without::<migrations>();
     let builder = builder.replace::<settings>("memory".to_owned()).replace::<outbox>(());
-    let report = builder.delay::<import>(Duration::from_millis(5)).fail::<flush>("the disk is full").run().await;
+    let report = builder
+        .delay::<import>(Duration::from_millis(5))
+        .fail::<flush>("the disk is full")
+        .run()
+        .await;
     let expected = "
       0 µs      — starting —
       0 µs  ┌   settings begins

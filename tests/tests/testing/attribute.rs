@@ -110,7 +110,9 @@ mod setups {
 #[lifecycle_runtime::test(setup = setups::listening, start_paused = false)]
 async fn the_setup_is_a_path(app: TestApp) -> Result<(), BoxError> {
     let address = app.url().strip_prefix("http://").ok_or("plain HTTP")?.to_owned();
-    let answer = tokio::task::spawn_blocking(move || lifecycle_tests::http::request(&address, "GET /url")).await?;
+    let answer =
+        tokio::task::spawn_blocking(move || lifecycle_tests::http::request(&address, "GET /url"))
+            .await?;
     assert_eq!(answer.expect("an answer").body, "postgres://real");
     Ok(())
 }
@@ -203,7 +205,10 @@ fn without_db() -> TestAppBuilder {
 #[lifecycle_runtime::test]
 async fn forgotten_apps_have_stopped_when_the_test_is_over() {
     for url in ["first", "second"] {
-        let app = TestApp::builder().replace::<db>(Db { url: url.to_owned(), ..Db::default() }).start().await;
+        let app = TestApp::builder()
+            .replace::<db>(Db { url: url.to_owned(), ..Db::default() })
+            .start()
+            .await;
         assert_eq!(app.get::<db>().url, url);
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use lifecycle_runtime::testing::{Fault, Moment, TestApp, TestReport};
-use lifecycle_runtime::{Dep, Hook as _, Lifecycle, Outcome, ServiceState, on_shutdown, on_startup};
+use lifecycle_runtime::{
+    Dep, Hook as _, Lifecycle, Outcome, ServiceState, on_shutdown, on_startup,
+};
 
 use crate::hooks::{close_db, db, farewell, flush, import, migrations, outbox, ping, settings};
 
@@ -64,7 +66,10 @@ async fn a_fake_can_be_late_and_can_fail() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_on_one_run_is_run_again() {
-    let app = TestApp::builder().inject::<outbox>(Fault::fail("the queue is gone").on_run(1)).start().await;
+    let app = TestApp::builder()
+        .inject::<outbox>(Fault::fail("the queue is gone").on_run(1))
+        .start()
+        .await;
     app.until(Moment::ready::<outbox>().times(2)).await;
     let report = app.stop().await;
     report.assert_clean();
@@ -76,7 +81,10 @@ async fn a_service_that_fails_on_one_run_is_run_again() {
 async fn a_service_that_fails_on_every_run_stops_the_app() {
     let app = TestApp::builder().fail::<outbox>("the queue is gone").start().await;
     let report = app.end().await;
-    report.assert_exit_code(3).assert_failed::<outbox>("the queue is gone").assert_ran_once::<close_db>();
+    report
+        .assert_exit_code(3)
+        .assert_failed::<outbox>("the queue is gone")
+        .assert_ran_once::<close_db>();
     assert_eq!(report.services[0].state, ServiceState::Failed);
     let cause = report.cause.as_ref().expect("it has stopped").to_string();
     assert!(cause.starts_with("service `outbox` (tests/tests/testing/hooks.rs:"), "{cause}");
@@ -121,7 +129,8 @@ async fn takes_and_writes(steps: Dep<steps>) {
 fn plain() {}
 
 async fn at_await(fault: Fault) -> (TestReport, Vec<&'static str>) {
-    let builder = TestApp::of(Lifecycle::of([takes_and_writes::META])).inject::<takes_and_writes>(fault);
+    let builder =
+        TestApp::of(Lifecycle::of([takes_and_writes::META])).inject::<takes_and_writes>(fault);
     let app = builder.start().await;
     let steps = app.get::<steps>();
     let report = app.stop().await;
@@ -142,7 +151,10 @@ async fn a_fault_comes_up_inside_a_body_where_it_waits() {
     assert_eq!(steps, ["taken", "dropped"]);
     let (report, steps) = at_await(Fault::delay(Duration::from_millis(300)).at_await(2)).await;
     report.assert_clean();
-    assert_eq!((steps, report.stop_took), (vec!["taken", "written", "dropped"], Duration::from_millis(300)));
+    assert_eq!(
+        (steps, report.stop_took),
+        (vec!["taken", "written", "dropped"], Duration::from_millis(300))
+    );
 }
 
 #[lifecycle_runtime::test]
@@ -154,7 +166,10 @@ async fn a_fault_at_an_await_that_never_comes_is_a_mistake() {
 #[lifecycle_runtime::test]
 #[should_panic(expected = "`plain` is a plain `fn`, which has no await")]
 async fn a_fault_at_an_await_of_a_plain_function_is_a_mistake() {
-    TestApp::of(Lifecycle::of([plain::META])).inject::<plain>(Fault::fail("no").at_await(1)).run().await;
+    TestApp::of(Lifecycle::of([plain::META]))
+        .inject::<plain>(Fault::fail("no").at_await(1))
+        .run()
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +195,11 @@ async fn the_error_keeps_its_causes() {
             Some(&self.0)
         }
     }
-    let report = TestApp::builder().fail::<flush>(Outer(std::io::Error::other("disk on fire"))).run().await;
+    let report =
+        TestApp::builder().fail::<flush>(Outer(std::io::Error::other("disk on fire"))).run().await;
     let failed = report.failures().next().expect("a failure");
-    assert_eq!(failed.outcome, Outcome::Failed { error: "can't read the file: disk on fire".to_owned() });
+    assert_eq!(
+        failed.outcome,
+        Outcome::Failed { error: "can't read the file: disk on fire".to_owned() }
+    );
 }

@@ -8,7 +8,8 @@
 
 use actix_web::{App, web};
 use lifecycle_runtime::{
-    BoxError, Dep, Lifecycle, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
+    BoxError, Dep, Lifecycle, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal,
+    on_startup, service,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -4,7 +4,9 @@ use lifecycle_runtime::Hook as _;
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp};
 use lifecycle_runtime::{Lifecycle, State};
 
-use crate::hooks::{Db, close_db, db, flush, import, migrations, outbox, reload, service, settings};
+use crate::hooks::{
+    Db, close_db, db, flush, import, migrations, outbox, reload, service, settings,
+};
 
 macro_rules! mistakes {
     ($($name:ident: $says:expr, $test:expr;)*) => {
@@ -20,7 +22,9 @@ macro_rules! mistakes {
 
 async fn start_and_signal(signals: &[Signal]) {
     let app = TestApp::start().await;
-    signals.iter().for_each(|&signal| app.signal(signal));
+    for &signal in signals {
+        app.signal(signal);
+    }
     app.stop().await;
 }
 

@@ -51,11 +51,14 @@ async fn mistakes_of_a_builder_are_at_the_line_that_starts_it() {
 
 #[lifecycle_runtime::test]
 async fn assertions_fail_at_their_lines() {
-    let report: TestReport = TestApp::builder().only::<close_db>().fail::<close_db>("no").run().await;
+    let report: TestReport =
+        TestApp::builder().only::<close_db>().fail::<close_db>("no").run().await;
     check("assert_clean", || drop(report.assert_clean().to_string()));
     check("assert_before", || drop(report.assert_before::<close_db, db>().to_string()));
     check("assert_before, not run", || drop(report.assert_before::<migrations, db>().to_string()));
-    check("assert_stopped_before", || drop(report.assert_stopped_before::<db, settings>().to_string()));
+    check("assert_stopped_before", || {
+        drop(report.assert_stopped_before::<db, settings>().to_string());
+    });
     check("assert_ran_once", || drop(report.assert_ran_once::<flush>().to_string()));
     check("assert_not_run", || drop(report.assert_not_run::<db>().to_string()));
     check("assert_overlapped", || drop(report.assert_overlapped::<db, outbox>().to_string()));
@@ -133,7 +136,9 @@ mod attributes {
     #[lifecycle_runtime::test]
     #[ignore = "it fails"]
     pub(super) async fn does_not_start_and_misses_its_fault() {
-        let app = TestApp::builder().fail::<crate::hooks::migrations>("no").fail::<crate::hooks::reload>("no");
+        let app = TestApp::builder()
+            .fail::<crate::hooks::migrations>("no")
+            .fail::<crate::hooks::reload>("no");
         let _ = app.try_start().await;
     }
 

@@ -53,7 +53,9 @@ async fn brief_pool() -> Result<u8, BoxError> {
 
 #[on_startup]
 async fn impatient_pool() -> Result<u8, BoxError> {
-    Ok(timeout(Duration::from_secs(30), ask_in_vain()).await.map_err(|_| "the pool timed out")??)
+    Ok(timeout(Duration::from_secs(30), ask_in_vain())
+        .await
+        .map_err(|_| "the pool timed out")??)
 }
 
 #[service(stop_timeout = "5s")]
@@ -78,7 +80,10 @@ async fn a_hook_that_is_cut_off_on_paused_time_says_what_to_do() {
     report.assert_failed::<lost_pool>("ran into its timeout");
     let said = report.to_string();
     assert!(said.contains("`lost_pool` waited 10 s of paused time, which were "), "{said}");
-    assert!(said.contains("`real_io::<lost_pool>()`, or for all hooks by `real_io_for_all()`"), "{said}");
+    assert!(
+        said.contains("`real_io::<lost_pool>()`, or for all hooks by `real_io_for_all()`"),
+        "{said}"
+    );
     assert_eq!(said.matches(PASSED).count(), 1, "{said}");
 }
 
@@ -124,7 +129,8 @@ async fn a_fault_inside_a_body_has_time_pass_though_it_stands_still_for_the_body
     let real = || TestApp::builder().only::<pool>().real_io_for_all();
     let report = real().inject::<pool>(Fault::hang().at_await(1)).run().await;
     report.assert_failed::<pool>("ran into its timeout");
-    let report = real().inject::<pool>(Fault::delay(Duration::from_secs(3)).at_await(1)).run().await;
+    let report =
+        real().inject::<pool>(Fault::delay(Duration::from_secs(3)).at_await(1)).run().await;
     report.assert_clean();
     assert_eq!(report.start_took, Duration::from_secs(3));
 }

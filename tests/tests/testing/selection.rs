@@ -3,7 +3,9 @@
 use lifecycle_runtime::testing::{Moment, Signal, TestApp};
 use lifecycle_runtime::{Dep, Hook, Lifecycle};
 
-use crate::hooks::{Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings};
+use crate::hooks::{
+    Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings,
+};
 
 fn fake(url: &str) -> Db {
     Db { url: url.to_owned(), ..Db::default() }
@@ -21,7 +23,14 @@ async fn a_hook_is_a_function() {
 async fn all_registered_hooks_run() {
     let report = TestApp::builder().run().await;
     report.assert_clean();
-    report.assert_order(&[settings::META, db::META, migrations::META, outbox::META, flush::META, close_db::META]);
+    report.assert_order(&[
+        settings::META,
+        db::META,
+        migrations::META,
+        outbox::META,
+        flush::META,
+        close_db::META,
+    ]);
     report.assert_ran_once::<import>().assert_ran_once::<farewell>();
 }
 
@@ -42,7 +51,13 @@ async fn the_teardown_of_a_fake_can_be_left_out() {
 #[tokio::test(start_paused = true)]
 async fn a_fake_stands_where_its_hook_does_and_needs_nothing() {
     let report = TestApp::builder().replace::<db>(fake("memory")).replace::<outbox>(()).run().await;
-    report.assert_clean().assert_order(&[settings::META, db::META, migrations::META, outbox::META, close_db::META]);
+    report.assert_clean().assert_order(&[
+        settings::META,
+        db::META,
+        migrations::META,
+        outbox::META,
+        close_db::META,
+    ]);
 
     let report = TestApp::builder().replace::<db>(fake("memory")).without::<settings>().run().await;
     report.assert_clean().assert_not_run::<settings>();
@@ -58,7 +73,12 @@ async fn only_a_hook_is_that_hook_and_what_it_needs_and_the_teardowns_of_that() 
 
 #[tokio::test(start_paused = true)]
 async fn only_several_hooks_is_all_of_them() {
-    let report = TestApp::builder().only::<import>().only::<migrations>().replace::<db>(fake("memory")).run().await;
+    let report = TestApp::builder()
+        .only::<import>()
+        .only::<migrations>()
+        .replace::<db>(fake("memory"))
+        .run()
+        .await;
     report.assert_clean().assert_ran_once::<import>().assert_ran_once::<migrations>();
     report.assert_not_run::<settings>().assert_not_run::<flush>();
 }
@@ -77,15 +97,21 @@ async fn what_stands_behind_a_hook_that_is_left_out_runs_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_left_out_is_no_hook_that_is_expected_and_missing() {
-    let expecting = || TestApp::of(Lifecycle::new().expect_hooks([db::META.path(), import::META.path()]));
+    let expecting =
+        || TestApp::of(Lifecycle::new().expect_hooks([db::META.path(), import::META.path()]));
     expecting().only::<farewell>().run().await.assert_clean().assert_not_run::<db>();
     expecting().without::<import>().run().await.assert_clean().assert_ran_once::<db>();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_goes_with_its_teardown() {
-    let builder = TestApp::builder().without::<settings>().without::<db>().without::<migrations>().without::<outbox>();
-    let builder = builder.without::<import>().without::<ping>().without::<reload>().without::<flush>();
+    let builder = TestApp::builder()
+        .without::<settings>()
+        .without::<db>()
+        .without::<migrations>()
+        .without::<outbox>();
+    let builder =
+        builder.without::<import>().without::<ping>().without::<reload>().without::<flush>();
     builder.run().await.assert_clean().assert_not_run::<close_db>().assert_ran_once::<farewell>();
 }
 
@@ -101,7 +127,13 @@ async fn a_service_that_is_replaced_runs_until_it_is_told_to_stop() {
 #[tokio::test(start_paused = true)]
 async fn a_setup_of_several_tests_may_be_narrowed_to_a_part_of_it() {
     let setup = || TestApp::builder().replace::<db>(fake("memory")).real_io::<outbox>();
-    setup().only::<farewell>().run().await.assert_clean().assert_not_run::<db>().assert_not_run::<outbox>();
+    setup()
+        .only::<farewell>()
+        .run()
+        .await
+        .assert_clean()
+        .assert_not_run::<db>()
+        .assert_not_run::<outbox>();
     let app = setup().only::<flush>().start().await;
     assert_eq!(app.get::<db>().url, "memory");
     app.stop().await.assert_clean().assert_not_run::<settings>();
@@ -109,7 +141,8 @@ async fn a_setup_of_several_tests_may_be_narrowed_to_a_part_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_word_on_a_hook_wins() {
-    let app = TestApp::builder().replace::<db>(fake("first")).replace::<db>(fake("last")).start().await;
+    let app =
+        TestApp::builder().replace::<db>(fake("first")).replace::<db>(fake("last")).start().await;
     assert_eq!(app.get::<db>().url, "last");
     app.stop().await.assert_clean();
 
@@ -131,13 +164,18 @@ async fn the_last_word_on_a_hook_wins() {
 #[tokio::test(start_paused = true)]
 async fn what_is_left_out_takes_along_what_was_said_of_its_teardown() {
     let builder = TestApp::builder().fail::<close_db>("no").without::<db>().without::<migrations>();
-    let builder = builder.without::<outbox>().without::<import>().without::<ping>().without::<reload>();
+    let builder =
+        builder.without::<outbox>().without::<import>().without::<ping>().without::<reload>();
     builder.without::<flush>().run().await.assert_clean().assert_not_run::<close_db>();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_part_of_a_setup_passes_over_what_was_said_of_the_rest() {
-    let setup = || TestApp::builder().fail::<import>("no").signal_at(Moment::begins::<import>(), Signal::SIGTERM);
+    let setup = || {
+        TestApp::builder()
+            .fail::<import>("no")
+            .signal_at(Moment::begins::<import>(), Signal::SIGTERM)
+    };
     setup().only::<flush>().run().await.assert_clean().assert_not_run::<import>();
 }
 
@@ -146,7 +184,12 @@ async fn a_lifecycle_of_some_hooks_has_their_teardowns() {
     let lifecycle = Lifecycle::of([migrations::META]);
     assert!(lifecycle.plan().expect("a plan").hooks().contains(&close_db::META));
     let report = TestApp::of(lifecycle).run().await;
-    report.assert_clean().assert_order(&[settings::META, db::META, migrations::META, close_db::META]);
+    report.assert_clean().assert_order(&[
+        settings::META,
+        db::META,
+        migrations::META,
+        close_db::META,
+    ]);
     report.assert_not_run::<flush>();
     TestApp::of(Lifecycle::of([db::META]))
         .without::<close_db>()

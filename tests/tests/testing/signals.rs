@@ -25,7 +25,10 @@ async fn a_second_signal_hurries_the_stop() {
     app.signal(Signal::SIGINT);
     app.signal(Signal::SIGINT);
     let report = app.end().await;
-    report.assert_exit_code(3).assert_failed::<outbox>("after a second signal").assert_ran_once::<close_db>();
+    report
+        .assert_exit_code(3)
+        .assert_failed::<outbox>("after a second signal")
+        .assert_ran_once::<close_db>();
     report.assert_stops_within(Duration::from_millis(200));
     assert!(report.hurried);
 }
@@ -72,7 +75,8 @@ async fn a_signal_at_each_point_of_a_run_leaves_nothing_open() {
     ];
     for moment in moments {
         let report = TestApp::builder().signal_at(moment.clone(), Signal::SIGTERM).run().await;
-        let has_started = report.hooks.iter().any(|hook| hook.hook.name() == "db" && !hook.outcome.is_failure());
+        let has_started =
+            report.hooks.iter().any(|hook| hook.hook.name() == "db" && !hook.outcome.is_failure());
         let closed = report.hooks.iter().filter(|hook| hook.hook.name() == "close_db").count();
         assert_eq!(closed, usize::from(has_started), "a signal when {moment}:\n{report}");
     }

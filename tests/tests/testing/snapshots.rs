@@ -1,6 +1,7 @@
 //! The plan as it was reviewed.
 //!
-//! `INSTA_UPDATE=always cargo test -p lifecycle-tests --test testing snapshots` writes it anew; read the diff.
+//! `INSTA_UPDATE=always cargo test -p lifecycle-tests --test testing snapshots` writes it anew;
+//! read the diff.
 
 use lifecycle_runtime::{Hook, Lifecycle, Plan, PlanError, PlanFormat};
 

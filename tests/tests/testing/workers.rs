@@ -19,7 +19,9 @@ use tokio::time::sleep;
 pub fn echo() -> std::io::Result<Echo> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
-    thread::spawn(move || listener.accept().map(|(stream, _)| std::io::copy(&mut &stream, &mut &stream)));
+    thread::spawn(move || {
+        listener.accept().map(|(stream, _)| std::io::copy(&mut &stream, &mut &stream))
+    });
     Ok(Echo { address, connection: Mutex::default(), in_use: Notify::new() })
 }
 
@@ -69,8 +71,10 @@ async fn what_one_worker_has_opened_another_can_use_until_the_last_of_them_ends(
     .await
     .expect("no panic");
     app.get::<echo>().in_use.notified().await;
-    let (report, response) =
-        tokio::join!(app.stop(), tokio::task::spawn_blocking(move || client.response().expect("an answer")));
+    let (report, response) = tokio::join!(
+        app.stop(),
+        tokio::task::spawn_blocking(move || client.response().expect("an answer"))
+    );
     let response = response.expect("no panic");
     assert_eq!(response.status, 200, "{}", response.body);
     assert_ne!(response.body, opened, "nothing was tested: both are the same worker");

@@ -58,7 +58,11 @@ struct NewUserId {
     )
 )]
 #[post("")]
-async fn sign_up(new: Body<NewUser>, db: Dep<db>, passwords: Dep<passwords>) -> Result<impl Responder, Problem> {
+async fn sign_up(
+    new: Body<NewUser>,
+    db: Dep<db>,
+    passwords: Dep<passwords>,
+) -> Result<impl Responder, Problem> {
     let Body(NewUser { email, password }) = new;
     let hash = passwords.hash(password).await?;
     let id = users::add_customer(&db, &email.to_lowercase(), &hash).await?;
@@ -129,8 +133,9 @@ async fn sign_in(
             refresh::redeem(&db, &refresh_token, clock.now(), lifetime).await?.ok_or(WRONG_TOKEN)?
         }
     };
-    let access_token =
-        keys.sign(holder.user_id, &holder.scopes, clock.now(), settings.token_lifetime).map_err(Problem::Internal)?;
+    let access_token = keys
+        .sign(holder.user_id, &holder.scopes, clock.now(), settings.token_lifetime)
+        .map_err(Problem::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Tokens {
         access_token,
         token_type: "bearer",
@@ -140,10 +145,14 @@ async fn sign_in(
     }))
 }
 
-const WRONG_PASSWORD: Problem =
-    Problem::Grant { error: "invalid_grant", description: "there is no such user, or the password is another" };
-const WRONG_TOKEN: Problem =
-    Problem::Grant { error: "invalid_grant", description: "the refresh token is not good any more; sign in again" };
+const WRONG_PASSWORD: Problem = Problem::Grant {
+    error: "invalid_grant",
+    description: "there is no such user, or the password is another",
+};
+const WRONG_TOKEN: Problem = Problem::Grant {
+    error: "invalid_grant",
+    description: "the refresh token is not good any more; sign in again",
+};
 const WRONG_SCOPE: Problem = Problem::Grant {
     error: "invalid_scope",
     description: "the user may not have one of the scopes that are asked for",

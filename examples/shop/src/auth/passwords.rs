@@ -20,10 +20,12 @@ const MOST_WAITING: usize = 64;
 
 /// Makes hashes, and compares with them.
 pub struct Passwords {
-    /// Of their own, and few: each keeps the memory that it makes hashes in. They end with this value.
+    /// Of their own, and few: each keeps the memory that it makes hashes in. They end with this
+    /// value.
     threads: ThreadPool,
     queue: Arc<Semaphore>,
-    /// Of a password that nobody has: compared with where there is no user, so that it takes as long as if there were one.
+    /// Of a password that nobody has: compared with where there is no user, so that it takes as
+    /// long as if there were one.
     nobody: String,
 }
 
@@ -42,8 +44,8 @@ pub fn passwords() -> Result<Passwords, BoxError> {
 }
 
 thread_local! {
-    /// What a hash is made in. The allocator would keep more of it: small things come to lie where a hash was made, and the
-    /// next one needs another place.
+    /// What a hash is made in. The allocator would keep more of it: small things come to lie where
+    /// a hash was made, and the next one needs another place.
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -67,7 +69,8 @@ impl CustomizedPasswordHasher<PasswordHash> for InPlace {
         let mut made = [0; Params::DEFAULT_OUTPUT_LEN];
         BLOCKS.with_borrow_mut(|blocks| {
             blocks.resize(params.block_count(), Block::default());
-            Argon2::new(algorithm, version, params).hash_password_into_with_memory(password, salt, &mut made, blocks)
+            Argon2::new(algorithm, version, params)
+                .hash_password_into_with_memory(password, salt, &mut made, blocks)
         })?;
         Ok(PasswordHash {
             algorithm: algorithm.ident(),
@@ -97,15 +100,20 @@ impl Passwords {
         made.map_err(Problem::Internal)
     }
 
-    /// Whether this is the password of a user with this hash; without a user, after as long a time, that it is not.
+    /// Whether this is the password of a user with this hash; without a user, after as long a time,
+    /// that it is not.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
         let is_somebody = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         Ok(self.in_turn(move || matches(password.as_bytes(), &hash)).await? && is_somebody)
     }
 
-    /// On one of the threads, unless too many wait already. Nothing is done for somebody who has gone before their turn.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    /// On one of the threads, unless too many wait already. Nothing is done for somebody who has
+    /// gone before their turn.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Problem::Busy)?;
         let (answer, asker) = oneshot::channel();
         self.threads.spawn(move || {

@@ -1,7 +1,7 @@
 //! Refresh tokens: each is good for one use, which gives the next one.
 //!
-//! A token that comes a second time has been copied, and nobody knows which of the two is the thief: all that came of this
-//! sign-in is revoked.
+//! A token that comes a second time has been copied, and nobody knows which of the two is the
+//! thief: all that came of this sign-in is revoked.
 
 use std::time::Duration;
 
@@ -65,8 +65,9 @@ pub async fn redeem(
 ) -> Result<Option<(Holder, String)>, Problem> {
     let hash = hash(token);
     let mut transaction = store.write().await?;
-    // Changes nothing, and holds the user's row to the end: in PostgreSQL, too, those who redeem a user's tokens come one after
-    // the other, and who revokes a family misses none that is being added to it.
+    // Changes nothing, and holds the user's row to the end: in PostgreSQL, too, those who redeem a
+    // user's tokens come one after the other, and who revokes a family misses none that is being
+    // added to it.
     let may_have: Option<String> = sqlx::query_scalar(
         "UPDATE users SET scopes = scopes WHERE id = (SELECT user_id FROM refresh_tokens WHERE hash = $1) \
          RETURNING scopes",

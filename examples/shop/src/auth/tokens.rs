@@ -77,9 +77,21 @@ impl TokenKeys {
     }
 
     /// A token for this user.
-    pub fn sign(&self, user: i64, scope: &str, now: Timestamp, lifetime: SignedDuration) -> Result<String, BoxError> {
+    pub fn sign(
+        &self,
+        user: i64,
+        scope: &str,
+        now: Timestamp,
+        lifetime: SignedDuration,
+    ) -> Result<String, BoxError> {
         let (iat, exp) = (now.as_second(), now.as_second() + lifetime.as_secs());
-        let claims = Claims { sub: user.to_string(), scope: scope.to_owned(), iss: ISSUER.to_owned(), iat, exp };
+        let claims = Claims {
+            sub: user.to_string(),
+            scope: scope.to_owned(),
+            iss: ISSUER.to_owned(),
+            iat,
+            exp,
+        };
         Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signs)?)
     }
 

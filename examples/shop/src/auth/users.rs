@@ -20,7 +20,8 @@ pub struct User {
 /// The admin's address. Nobody can sign up with it, also where there is no admin yet.
 const ADMIN: &str = "admin@shop.test";
 
-/// Makes `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set; an account that is there keeps its own.
+/// Makes `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set; an account that
+/// is there keeps its own.
 #[on_startup(after = [migrations])]
 pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), BoxError> {
     let Ok(password) = std::env::var("ADMIN_PASSWORD") else { return Ok(()) };
@@ -32,7 +33,9 @@ pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), B
     }
     if let Some(admin) = find(&db, ADMIN).await? {
         if !passwords.verify(password, Some(admin.password)).await? {
-            tracing::warn!("ADMIN_PASSWORD is not used: there is an account {ADMIN}, which keeps its own password");
+            tracing::warn!(
+                "ADMIN_PASSWORD is not used: there is an account {ADMIN}, which keeps its own password"
+            );
         }
         return Ok(());
     }
@@ -53,12 +56,14 @@ pub async fn add_customer(store: &Store, email: &str, hash: &str) -> Result<i64,
 
 async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64, Problem> {
     let mut transaction = store.write().await?;
-    let added = sqlx::query_scalar("INSERT INTO users (email, password, scopes) VALUES ($1, $2, $3) RETURNING id")
-        .bind(email)
-        .bind(hash)
-        .bind(scopes)
-        .fetch_one(&mut *transaction)
-        .await;
+    let added = sqlx::query_scalar(
+        "INSERT INTO users (email, password, scopes) VALUES ($1, $2, $3) RETURNING id",
+    )
+    .bind(email)
+    .bind(hash)
+    .bind(scopes)
+    .fetch_one(&mut *transaction)
+    .await;
     let id = match added {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             return Err(Problem::Conflict("there is an account for this address already"));
@@ -74,5 +79,8 @@ pub async fn find(store: &Store, email: &str) -> sqlx::Result<Option<User>> {
     if email.contains('\0') {
         return Ok(None);
     }
-    sqlx::query_as("SELECT id, password, scopes FROM users WHERE email = $1").bind(email).fetch_optional(&**store).await
+    sqlx::query_as("SELECT id, password, scopes FROM users WHERE email = $1")
+        .bind(email)
+        .fetch_optional(&**store)
+        .await
 }

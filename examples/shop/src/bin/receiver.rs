@@ -1,7 +1,9 @@
-//! A receiver to try the shop with: `cargo run -p shop --bin receiver`, and `SHOP_WEBHOOK_URL=http://127.0.0.1:8081/hook`.
+//! A receiver to try the shop with: `cargo run -p shop --bin receiver`, and
+//! `SHOP_WEBHOOK_URL=http://127.0.0.1:8081/hook`.
 //!
-//! It does what every receiver of at-least-once deliveries has to: it keeps the keys that it has seen, and takes what comes
-//! twice once. A real one keeps them in its database, with what it does about them.
+//! It does what every receiver of at-least-once deliveries has to: it keeps the keys that it has
+//! seen, and takes what comes twice once. A real one keeps them in its database, with what it does
+//! about them.
 
 use std::collections::HashSet;
 use std::process::ExitCode;
@@ -22,7 +24,8 @@ fn count(seen: Dep<seen>) {
 
 #[post("/hook")]
 async fn receive(request: HttpRequest, body: String, seen: Dep<seen>) -> HttpResponse {
-    let Some(key) = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+    let Some(key) = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok())
+    else {
         return HttpResponse::BadRequest().body("a delivery has the header `idempotency-key`");
     };
     let is_new = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
@@ -31,5 +34,7 @@ async fn receive(request: HttpRequest, body: String, seen: Dep<seen>) -> HttpRes
 }
 
 fn main() -> ExitCode {
-    Lifecycle::new().http(Http::new(|| App::new().service(receive)).bind("127.0.0.1:8081").workers(1)).run()
+    Lifecycle::new()
+        .http(Http::new(|| App::new().service(receive)).bind("127.0.0.1:8081").workers(1))
+        .run()
 }

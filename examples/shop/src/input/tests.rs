@@ -32,7 +32,8 @@ fn long() -> String {
 }
 
 async fn read(body: &str) -> Result<Basket, Problem> {
-    let request = TestRequest::post().insert_header(ContentType::json()).set_payload(body.to_owned());
+    let request =
+        TestRequest::post().insert_header(ContentType::json()).set_payload(body.to_owned());
     let (request, mut payload) = request.to_http_parts();
     Body::from_request(&request, &mut payload).await.map(|body| body.0)
 }
@@ -50,16 +51,28 @@ fn broken(result: Result<Basket, Problem>, expected: &[(Value, &str)]) -> Vec<De
 async fn a_rule_that_is_broken_is_named_with_its_place_and_the_value() {
     let details = broken(
         read(r#"{"items": [{"quantity": 1}, {"quantity": 0}], "note": "a\nb"}"#).await,
-        &[(json!(["body", "items", 1, "quantity"]), "range"), (json!(["body", "note"]), "one_line")],
+        &[
+            (json!(["body", "items", 1, "quantity"]), "range"),
+            (json!(["body", "note"]), "one_line"),
+        ],
     );
-    assert_eq!((details[0].input.as_ref(), &*details[0].msg), (Some(&json!(0)), "has to be 1 to 9"));
+    assert_eq!(
+        (details[0].input.as_ref(), &*details[0].msg),
+        (Some(&json!(0)), "has to be 1 to 9")
+    );
     broken(read(r#"{"items": []}"#).await, &[(json!(["body", "items"]), "length")]);
 }
 
 #[actix_web::test]
 async fn a_value_of_another_type_is_named_with_its_place() {
-    broken(read(r#"{"items": [{"quantity": "1"}]}"#).await, &[(json!(["body", "items", 0, "quantity"]), "type")]);
-    broken(read(r#"{"items": [{}]}"#).await, &[(json!(["body", "items", 0, "quantity"]), "missing")]);
+    broken(
+        read(r#"{"items": [{"quantity": "1"}]}"#).await,
+        &[(json!(["body", "items", 0, "quantity"]), "type")],
+    );
+    broken(
+        read(r#"{"items": [{}]}"#).await,
+        &[(json!(["body", "items", 0, "quantity"]), "missing")],
+    );
     broken(read("{}").await, &[(json!(["body", "items"]), "missing")]);
     broken(read(r#"{"items": [], "x": 1}"#).await, &[(json!(["body", "x"]), "extra_forbidden")]);
 }
@@ -77,7 +90,10 @@ async fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
 async fn broken_json_is_named_with_line_and_column() {
     broken(read("{\n  \"items\": [,]}").await, &[(json!(["body", 2, 13]), "json_invalid")]);
     broken(read("").await, &[(json!(["body", 1, 0]), "json_invalid")]);
-    broken(read(r#"{"items": [{"quantity": 1}]} and more"#).await, &[(json!(["body", 1, 30]), "json_invalid")]);
+    broken(
+        read(r#"{"items": [{"quantity": 1}]} and more"#).await,
+        &[(json!(["body", 1, 30]), "json_invalid")],
+    );
 }
 
 #[actix_web::test]
@@ -89,7 +105,10 @@ async fn a_secret_is_not_repeated() {
     for (body, msg) in [
         (r#"{"items": [], "password": 1234567}"#, "has to be a string"),
         (r#"{"items": [], "password": {"password": "1234567"}}"#, "has to be a string"),
-        (r#"{"items": [{"quantity": "1234567, expected 1234567 at line 1234567"}]}"#, "has to be a whole number"),
+        (
+            r#"{"items": [{"quantity": "1234567, expected 1234567 at line 1234567"}]}"#,
+            "has to be a whole number",
+        ),
         (r#"{"items": [{"quantity": 12345678901234567890}]}"#, "has to be a whole number"),
         (r#"{"items": "1234567"}"#, "has to be a sequence"),
     ] {

@@ -18,12 +18,16 @@ use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::db;
 
 pub fn routes(app: &mut ServiceConfig<'_>) {
-    app.service(place_order).service(list_orders).service(crate::feed::follow_orders).service(show_order);
+    app.service(place_order)
+        .service(list_orders)
+        .service(crate::feed::follow_orders)
+        .service(show_order);
 }
 
 /// Places an order.
 ///
-/// It is acknowledged once it is on the disk. From then on it will be delivered, whatever happens to the shop.
+/// It is acknowledged once it is on the disk. From then on it will be delivered, whatever happens
+/// to the shop.
 #[utoipa::path(
     tag = "orders",
     request_body = NewOrder,
@@ -45,7 +49,9 @@ async fn place_order(
 ) -> Result<impl Responder, Problem> {
     let (order, seq) = super::place(&db, customer.user, &new.0, clock.now()).await?;
     news.send_if_modified(|last| std::mem::replace(last, seq.max(*last)) < seq);
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("/orders/{}", order.id))).json(order))
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/orders/{}", order.id)))
+        .json(order))
 }
 
 /// Shows an order: a customer's own, or any to an admin.
@@ -62,7 +68,11 @@ async fn place_order(
     )
 )]
 #[get("/orders/{id}")]
-async fn show_order(customer: Granted<ReadOrders>, id: Id, db: Dep<db>) -> Result<impl Responder, Problem> {
+async fn show_order(
+    customer: Granted<ReadOrders>,
+    id: Id,
+    db: Dep<db>,
+) -> Result<impl Responder, Problem> {
     let found = super::find(&db, id.0, customer.sees()).await?;
     found.map(Json).ok_or_else(|| Problem::NotFound(format!("there is no order {}", id.0)))
 }
@@ -100,7 +110,11 @@ impl Default for Part {
     )
 )]
 #[get("/orders")]
-async fn list_orders(customer: Granted<ReadOrders>, part: Query<Part>, db: Dep<db>) -> Result<impl Responder, Problem> {
+async fn list_orders(
+    customer: Granted<ReadOrders>,
+    part: Query<Part>,
+    db: Dep<db>,
+) -> Result<impl Responder, Problem> {
     let Query(Part { limit, before }) = part;
     Ok(Json(super::list(&db, customer.sees(), before, limit).await?))
 }

@@ -22,7 +22,10 @@ fn a_token_allows_what_was_asked_for() {
     let url = service.url();
     Customer::sign_up(&url, "ana@example.org");
     let (status, tokens) = token(&url, &password("ANA@example.org", PASSWORD, "orders:read"));
-    assert_eq!((status, &tokens["scope"], &tokens["token_type"]), (200, &json!("orders:read"), &json!("bearer")));
+    assert_eq!(
+        (status, &tokens["scope"], &tokens["token_type"]),
+        (200, &json!("orders:read"), &json!("bearer"))
+    );
     let reader = Customer::with(&url, tokens["access_token"].as_str().unwrap());
     assert_eq!(reader.get("/orders").0, 200);
     let (status, refused) = reader.post("/orders", &an_order(""));
@@ -46,7 +49,10 @@ fn a_token_allows_what_was_asked_for() {
     let (status, said) = parts(agent().post(format!("{url}/users")).send_json(weak).unwrap());
     assert_eq!((status, said["detail"].as_array().unwrap().len()), (422, 2));
     let log = service.stop();
-    assert!(!log.contains("short") && !said.to_string().contains("\"short\""), "a password was written down:\n{log}");
+    assert!(
+        !log.contains("short") && !said.to_string().contains("\"short\""),
+        "a password was written down:\n{log}"
+    );
 }
 
 #[test]
@@ -54,15 +60,23 @@ fn nobody_signs_up_as_the_admin_whose_account_keeps_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(&mut command(folder.path()));
     let new = json!({ "email": "Admin@shop.test", "password": PASSWORD });
-    assert_eq!(parts(agent().post(format!("{}/users", service.url())).send_json(new).unwrap()).0, 409);
+    assert_eq!(
+        parts(agent().post(format!("{}/users", service.url())).send_json(new).unwrap()).0,
+        409
+    );
     service.stop();
 
     let warning = "ADMIN_PASSWORD is not used: there is an account admin@shop.test, which keeps its own password";
-    for (set, is_warned) in [(ADMIN_PASSWORD, false), (ADMIN_PASSWORD, false), ("another password", true)] {
+    for (set, is_warned) in
+        [(ADMIN_PASSWORD, false), (ADMIN_PASSWORD, false), ("another password", true)]
+    {
         let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", set));
         let url = service.url();
         assert_eq!(token(&url, &password("admin@shop.test", ADMIN_PASSWORD, "admin")).0, 200);
-        assert_eq!(token(&url, &password("admin@shop.test", set, "admin")).0, if is_warned { 400 } else { 200 });
+        assert_eq!(
+            token(&url, &password("admin@shop.test", set, "admin")).0,
+            if is_warned { 400 } else { 200 }
+        );
         let log = service.stop();
         assert_eq!(log.contains(warning), is_warned, "{log}");
         assert!(!log.contains(set), "a password was written down:\n{log}");
@@ -82,8 +96,15 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in() {
         token(&url, &[("grant_type", "refresh_token"), ("refresh_token", token_text)])
     };
     let (status, second) = refresh(&first);
-    assert_eq!((status, &second["scope"]), (200, &json!("orders:read")), "it allows what the first one did");
-    assert_eq!(Customer::with(&url, second["access_token"].as_str().unwrap()).get("/orders").0, 200);
+    assert_eq!(
+        (status, &second["scope"]),
+        (200, &json!("orders:read")),
+        "it allows what the first one did"
+    );
+    assert_eq!(
+        Customer::with(&url, second["access_token"].as_str().unwrap()).get("/orders").0,
+        200
+    );
 
     let (status, refused) = refresh(&first);
     assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
@@ -94,7 +115,10 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in() {
     assert!(log.contains("a refresh token was used twice; 2 of its family are revoked"), "{log}");
     let database = std::fs::read(folder.path().join("shop.db")).unwrap();
     let kept = second["refresh_token"].as_str().unwrap().as_bytes();
-    assert!(!database.windows(kept.len()).any(|window| window == kept), "the database has it as it is");
+    assert!(
+        !database.windows(kept.len()).any(|window| window == kept),
+        "the database has it as it is"
+    );
 }
 
 #[test]
@@ -103,7 +127,8 @@ fn of_a_refresh_token_that_two_use_at_once_nothing_is_left() {
     use_twice_at_once(&mut command(folder.path()));
 }
 
-/// Two who have the same token use it at the same moment, and again while one of them goes on with what came of it.
+/// Two who have the same token use it at the same moment, and again while one of them goes on with
+/// what came of it.
 pub fn use_twice_at_once(command: &mut Command) {
     let mut service = Service::spawn(command.env("RUST_LOG", "error"));
     let url = service.url();
@@ -111,7 +136,8 @@ pub fn use_twice_at_once(command: &mut Command) {
     let refresh_token = |tokens: &Value| tokens["refresh_token"].as_str().unwrap().to_owned();
     let sign_in = || refresh_token(&token(&url, &password("ana@example.org", PASSWORD, "")).1);
     let refresh = |text: &str| {
-        let (status, tokens) = token(&url, &[("grant_type", "refresh_token"), ("refresh_token", text)]);
+        let (status, tokens) =
+            token(&url, &[("grant_type", "refresh_token"), ("refresh_token", text)]);
         assert!([200, 400].contains(&status), "{tokens}");
         (status == 200).then(|| refresh_token(&tokens))
     };
@@ -151,7 +177,9 @@ fn many_sign_ins_at_once_take_no_more_memory_than_a_few() {
     Customer::sign_up(&url, "ana@example.org");
     thread::scope(|scope| {
         for _ in 0..16 {
-            scope.spawn(|| (0..10).for_each(|_| drop(Customer::sign_in(&url, "ana@example.org", PASSWORD))));
+            scope.spawn(|| {
+                (0..10).for_each(|_| drop(Customer::sign_in(&url, "ana@example.org", PASSWORD)))
+            });
         }
     });
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
@@ -183,19 +211,31 @@ fn a_token_that_is_not_one_of_ours_is_refused() {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let unsigned = {
         use base64::Engine;
-        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .encode(r#"{"alg":"none","typ":"JWT"}"#);
         let claims = good.split('.').nth(1).unwrap();
-        [format!("{header}.{claims}."), format!("{header}.{claims}.{}", good.split('.').nth(2).unwrap())]
+        [
+            format!("{header}.{claims}."),
+            format!("{header}.{claims}.{}", good.split('.').nth(2).unwrap()),
+        ]
     };
     let other_claims = forged(Algorithm::HS256, SECRET, json!({ "sub": "2" }));
-    let swapped: Vec<_> = good.split('.').zip(other_claims.split('.')).map(|(good, _)| good).take(1).collect();
-    let spliced =
-        format!("{}.{}.{}", swapped[0], other_claims.split('.').nth(1).unwrap(), good.split('.').nth(2).unwrap());
+    let swapped: Vec<_> =
+        good.split('.').zip(other_claims.split('.')).map(|(good, _)| good).take(1).collect();
+    let spliced = format!(
+        "{}.{}.{}",
+        swapped[0],
+        other_claims.split('.').nth(1).unwrap(),
+        good.split('.').nth(2).unwrap()
+    );
     for (name, token) in [
         ("alg none", unsigned[0].as_str()),
         ("alg none with a signature", &unsigned[1]),
         ("another algorithm", &forged(Algorithm::HS512, SECRET, json!({}))),
-        ("another secret", &forged(Algorithm::HS256, "another secret, which is as long as ours is", json!({}))),
+        (
+            "another secret",
+            &forged(Algorithm::HS256, "another secret, which is as long as ours is", json!({})),
+        ),
         ("no secret", &forged(Algorithm::HS256, "", json!({}))),
         ("expired", &forged(Algorithm::HS256, SECRET, json!({ "exp": now.as_secs() - 1 }))),
         ("expires never", &forged(Algorithm::HS256, SECRET, json!({ "exp": null }))),
@@ -233,8 +273,9 @@ fn a_user_who_is_not_there_any_more_orders_nothing() {
 #[test]
 fn tokens_expire() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service =
-        Service::spawn(command(folder.path()).env("SHOP_TOKEN_LIFETIME", "1s").env("SHOP_REFRESH_LIFETIME", "1s"));
+    let mut service = Service::spawn(
+        command(folder.path()).env("SHOP_TOKEN_LIFETIME", "1s").env("SHOP_REFRESH_LIFETIME", "1s"),
+    );
     let url = service.url();
     let ana = Customer::sign_up(&url, "ana@example.org");
     let (_, tokens) = token(&url, &password("ana@example.org", PASSWORD, ""));
@@ -246,7 +287,10 @@ fn tokens_expire() {
     }
     assert_eq!(ana.get("/orders"), (401, json!({ "detail": "the token has expired" })));
     // Made later than the access token that has just expired, by less than a second.
-    let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
     thread::sleep(Duration::from_secs(1));
     assert_eq!(token(&url, &refresh).0, 400);
     service.stop();

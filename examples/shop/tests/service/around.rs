@@ -10,15 +10,21 @@ use crate::process::{Service, command};
 #[test]
 fn an_address_that_asks_for_too_much_has_to_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service =
-        Service::spawn(command(folder.path()).env("SHOP_BURST", "20").env("SHOP_REQUESTS_PER_SECOND", "1"));
+    let mut service = Service::spawn(
+        command(folder.path()).env("SHOP_BURST", "20").env("SHOP_REQUESTS_PER_SECOND", "1"),
+    );
     let url = service.url();
-    let answers: Vec<_> = (0..40).map(|_| agent().get(format!("{url}/products")).call().unwrap()).collect();
+    let answers: Vec<_> =
+        (0..40).map(|_| agent().get(format!("{url}/products")).call().unwrap()).collect();
     assert!(answers[..20].iter().all(|answer| answer.status() == 200), "{answers:?}");
     let refused = answers.iter().find(|answer| answer.status() == 429).expect("one is refused");
     assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     for path in ["livez", "readyz", "metrics"] {
-        assert_eq!(agent().get(format!("{url}/{path}")).call().unwrap().status(), 200, "{path} is for operators");
+        assert_eq!(
+            agent().get(format!("{url}/{path}")).call().unwrap().status(),
+            200,
+            "{path} is for operators"
+        );
     }
     service.stop();
 }
@@ -41,18 +47,27 @@ fn passwords_can_be_tried_only_so_often() {
 fn only_pages_of_allowed_origins_may_call() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(
-        command(folder.path()).env("SHOP_ALLOWED_ORIGINS", "https://shop.example,http://localhost:3000"),
+        command(folder.path())
+            .env("SHOP_ALLOWED_ORIGINS", "https://shop.example,http://localhost:3000"),
     );
     let url = service.url();
     let preflight = |origin: &str, method: &str| {
         let request = agent().options(format!("{url}/orders")).header("origin", origin);
         let request = request.header("access-control-request-method", method);
-        let response = request.header("access-control-request-headers", "authorization,content-type").call().unwrap();
-        let allowed =
-            response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
+        let response = request
+            .header("access-control-request-headers", "authorization,content-type")
+            .call()
+            .unwrap();
+        let allowed = response
+            .headers()
+            .get("access-control-allow-origin")
+            .map(|value| value.to_str().unwrap().to_owned());
         (response.status().as_u16(), allowed)
     };
-    assert_eq!(preflight("https://shop.example", "POST"), (200, Some("https://shop.example".to_owned())));
+    assert_eq!(
+        preflight("https://shop.example", "POST"),
+        (200, Some("https://shop.example".to_owned()))
+    );
     assert_eq!(preflight("http://localhost:3000", "POST").0, 200);
     for (origin, method) in [
         ("https://evil.example", "POST"),
@@ -63,7 +78,11 @@ fn only_pages_of_allowed_origins_may_call() {
     ] {
         assert_eq!(preflight(origin, method), (400, None), "{origin} {method}");
     }
-    let simple = agent().get(format!("{url}/products")).header("origin", "https://evil.example").call().unwrap();
+    let simple = agent()
+        .get(format!("{url}/products"))
+        .header("origin", "https://evil.example")
+        .call()
+        .unwrap();
     assert_eq!(simple.headers().get("access-control-allow-origin"), None);
     service.stop();
 }
@@ -79,14 +98,21 @@ fn requests_are_numbered_logged_counted_and_compressed() {
     let missing = agent().get(format!("{url}/no-such-page")).call().unwrap();
     assert_ne!(missing.headers()["x-request-id"].to_str().unwrap(), id);
     for encoding in ["br", "gzip"] {
-        let response = agent().get(format!("{url}/openapi.json")).header("accept-encoding", encoding).call().unwrap();
+        let response = agent()
+            .get(format!("{url}/openapi.json"))
+            .header("accept-encoding", encoding)
+            .call()
+            .unwrap();
         assert_eq!(response.headers()["content-encoding"], encoding);
     }
     let invented = raw(&url, "BREW /products HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     assert!(invented.starts_with("HTTP/1.1 405 "), "{invented}");
-    let metrics = agent().get(format!("{url}/metrics")).call().unwrap().into_body().read_to_string().unwrap();
+    let metrics =
+        agent().get(format!("{url}/metrics")).call().unwrap().into_body().read_to_string().unwrap();
     assert!(
-        metrics.contains("shop_http_requests_total{endpoint=\"/products\",method=\"GET\",status=\"200\"} 1"),
+        metrics.contains(
+            "shop_http_requests_total{endpoint=\"/products\",method=\"GET\",status=\"200\"} 1"
+        ),
         "{metrics}"
     );
     assert!(metrics.contains("endpoint=\"unknown\",method=\"GET\",status=\"404\""), "{metrics}");
@@ -95,7 +121,10 @@ fn requests_are_numbered_logged_counted_and_compressed() {
     }
     let log = service.stop();
     let line = log.lines().find(|line| line.contains(&id)).expect("a line for the request");
-    assert!(line.contains("method=GET path=\"/products\"") && line.ends_with("status=200"), "{line}");
+    assert!(
+        line.contains("method=GET path=\"/products\"") && line.ends_with("status=200"),
+        "{line}"
+    );
     assert!(!log.contains("secret=1"), "{log}");
 }
 
@@ -104,10 +133,12 @@ fn three_workers_serve_unless_the_environment_says_otherwise() {
     let folder = tempfile::tempdir().unwrap();
     for (workers, expected) in [(None, 3), (Some("2"), 2)] {
         let mut command = command(folder.path());
-        let mut service = Service::spawn(command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))));
+        let mut service =
+            Service::spawn(command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))));
         service.url();
         let tasks = fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
-        let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        let names =
+            tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
         assert_eq!(names.filter(|name| name.starts_with("http-worker-")).count(), expected);
         service.stop();
     }
@@ -121,15 +152,22 @@ fn the_api_describes_itself_and_every_route_is_described() {
     let ana = Customer::sign_up(&url, "ana@example.org");
     let (status, description) = ana.get("/openapi.json");
     assert_eq!(status, 200);
-    let mut paths: Vec<_> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut paths: Vec<_> =
+        description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     paths.sort_unstable();
-    assert_eq!(paths, ["/orders", "/orders/events", "/orders/{id}", "/products", "/token", "/users"]);
+    assert_eq!(
+        paths,
+        ["/orders", "/orders/events", "/orders/{id}", "/products", "/token", "/users"]
+    );
     let flow = &description["components"]["securitySchemes"]["password"]["flows"]["password"];
     assert_eq!(flow["tokenUrl"], "/token");
     assert_eq!(flow["scopes"].as_object().unwrap().len(), 3);
     let place = &description["paths"]["/orders"]["post"];
     assert_eq!(place["security"], json!([{ "password": ["orders:write"] }]));
-    assert_eq!(description["components"]["schemas"]["Item"]["properties"]["quantity"]["maximum"], 1000);
+    assert_eq!(
+        description["components"]["schemas"]["Item"]["properties"]["quantity"]["maximum"],
+        1000
+    );
     for page in ["docs/", "docs/swagger-ui-bundle.js", "redoc", "redoc/redoc.standalone.js"] {
         let response = agent().get(format!("{url}/{page}")).call().unwrap();
         assert_eq!(response.status(), 200, "{page}");

@@ -33,14 +33,16 @@ impl Browser {
     fn start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
         // In a group of its own, with the browser that it starts and all processes of that.
-        let command = command.arg("--port=0").process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
+        let command =
+            command.arg("--port=0").process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
             skipped("no Chromium is installed (apt-get install chromium chromium-driver)");
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port =
-            lines.find_map(|line| line.split_once("started successfully on port ").map(|(_, port)| port.to_owned()));
+        let port = lines.find_map(|line| {
+            line.split_once("started successfully on port ").map(|(_, port)| port.to_owned())
+        });
         let url = format!("http://127.0.0.1:{}", port.unwrap().trim_end_matches('.'));
         thread::spawn(move || lines.for_each(drop));
         Some(Self { driver, url, profile: tempfile::tempdir().unwrap() })
@@ -77,7 +79,8 @@ impl Drop for Browser {
     }
 }
 
-/// Waits until this can be clicked: a page that is being drawn replaces its elements, and moves them.
+/// Waits until this can be clicked: a page that is being drawn replaces its elements, and moves
+/// them.
 async fn click(page: &Client, selector: &str) {
     let begun = Instant::now();
     while let Err(error) = element(page, selector).await.click().await {
@@ -91,11 +94,13 @@ async fn click(page: &Client, selector: &str) {
 }
 
 async fn element(page: &Client, selector: &str) -> fantoccini::elements::Element {
-    let found = page.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
+    let found =
+        page.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
     found.unwrap_or_else(|error| panic!("{selector}: {error}"))
 }
 
-/// Where all that the page has loaded came from. What it would have liked, and was not let to, is not loaded.
+/// Where all that the page has loaded came from. What it would have liked, and was not let to, is
+/// not loaded.
 async fn origins(page: &Client) -> Vec<Value> {
     let script = "
         const loaded = performance.getEntriesByType('resource').filter(entry => entry.responseStatus !== 0);
@@ -111,7 +116,8 @@ async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
     element(page, "#oauth_password").await.send_keys(PASSWORD).await.unwrap();
     click(page, ".auth-container .modal-btn.authorize").await;
     // Signed in: the button is now the one that signs out.
-    let logout = Locator::XPath("//div[contains(@class, 'auth-container')]//button[text()='Logout']");
+    let logout =
+        Locator::XPath("//div[contains(@class, 'auth-container')]//button[text()='Logout']");
     page.wait().at_most(Duration::from_secs(20)).for_element(logout).await.unwrap();
     click(page, ".auth-container .btn-done").await;
 
@@ -120,15 +126,19 @@ async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
     click(page, &format!("{order} .try-out__btn")).await;
     click(page, &format!("{order} .execute")).await;
     let shown = "//*[@id='operations-orders-place_order']//table[contains(@class, 'live-responses-table')]/tbody/tr";
-    let answer = format!("{shown}[td[starts-with(normalize-space(), '201')]][contains(., 'ring twice')]");
-    if let Err(error) = page.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&answer)).await {
+    let answer =
+        format!("{shown}[td[starts-with(normalize-space(), '201')]][contains(., 'ring twice')]");
+    if let Err(error) =
+        page.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&answer)).await
+    {
         let table = element(page, &format!("{order} .live-responses-table")).await.text().await;
         panic!("the answer is not shown ({error}): {table:?}");
     }
 }
 
 #[test]
-fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_it_is_started_again() {
+fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_it_is_started_again()
+{
     let Some(browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(&mut command(folder.path()));
@@ -150,8 +160,10 @@ fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_i
     service.url();
     let delivered = receiver.wait_until(|delivered| delivered.len() >= acknowledged.len());
     service.stop();
-    let delivered: BTreeSet<_> = delivered.iter().map(|delivery| delivery.note().to_owned()).collect();
-    // To the last one: a stop cuts nobody off, so there is also none that was taken and not acknowledged.
+    let delivered: BTreeSet<_> =
+        delivered.iter().map(|delivery| delivery.note().to_owned()).collect();
+    // To the last one: a stop cuts nobody off, so there is also none that was taken and not
+    // acknowledged.
     assert_eq!(delivered, acknowledged);
 }
 
@@ -177,7 +189,9 @@ fn a_browser_ends_with_its_test() {
     let Some(browser) = Browser::start() else { return };
     let profile = browser.profile.path().display().to_string();
     let processes = || {
-        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+        let all = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
         all.filter(|command| String::from_utf8_lossy(command).contains(&profile)).count()
     };
     System::new().block_on(async {

@@ -13,7 +13,12 @@ use crate::process::LIMIT;
 
 /// A client with connections of its own that it keeps, for which every status is an answer.
 pub fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT)).max_redirects(0).build().into()
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(LIMIT))
+        .max_redirects(0)
+        .build()
+        .into()
 }
 
 pub fn body(response: Response<Body>) -> Value {
@@ -61,7 +66,8 @@ impl Customer {
     }
 
     pub fn sign_in(url: &str, email: &str, password: &str) -> Self {
-        let (status, tokens) = token(url, &[("grant_type", "password"), ("username", email), ("password", password)]);
+        let (status, tokens) =
+            token(url, &[("grant_type", "password"), ("username", email), ("password", password)]);
         assert_eq!(status, 200, "{tokens}");
         Self::with(url, tokens["access_token"].as_str().unwrap())
     }
@@ -77,7 +83,8 @@ impl Customer {
 
     pub fn try_post(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
         let request = self.agent.post(format!("{}{path}", self.url));
-        let response = request.header("authorization", format!("Bearer {}", self.token)).send_json(body)?;
+        let response =
+            request.header("authorization", format!("Bearer {}", self.token)).send_json(body)?;
         let status = response.status().as_u16();
         // An answer that breaks off is none.
         Ok((status, response.into_body().read_json()?))

@@ -15,15 +15,21 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     let mut shell = Command::new("sh");
     environment(&mut shell, folder.path());
     let script = format!("trap '' XFSZ; exec {}", env!("CARGO_BIN_EXE_shop"));
-    let mut service =
-        Service::spawn(shell.env("RUST_LOG", "warn").env("ADMIN_PASSWORD", ADMIN_PASSWORD).args(["-c", &script]));
+    let mut service = Service::spawn(
+        shell.env("RUST_LOG", "warn").env("ADMIN_PASSWORD", ADMIN_PASSWORD).args(["-c", &script]),
+    );
     let url = service.url();
     let ana = Customer::sign_up(&url, "ana@example.org");
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
-    let sign_in =
-        || token(&url, &[("grant_type", "password"), ("username", "ana@example.org"), ("password", PASSWORD)]);
+    let sign_in = || {
+        token(
+            &url,
+            &[("grant_type", "password"), ("username", "ana@example.org"), ("password", PASSWORD)],
+        )
+    };
     let refresh_token = sign_in().1["refresh_token"].as_str().unwrap().to_owned();
-    let refresh = || token(&url, &[("grant_type", "refresh_token"), ("refresh_token", &refresh_token)]);
+    let refresh =
+        || token(&url, &[("grant_type", "refresh_token"), ("refresh_token", &refresh_token)]);
     let ben = json!({ "email": "ben@example.org", "password": PASSWORD });
     let sugar = json!({ "name": "sugar", "price": 199 });
     let mut taken: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
@@ -60,5 +66,11 @@ fn a_full_disk_is_503_and_unready_and_passes() {
 /// How long a file of the process may be from now on, in bytes.
 fn limit_files(service: &Service, limit: &str) {
     let pid = service.pid().to_string();
-    assert!(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status().unwrap().success());
+    assert!(
+        Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--fsize={limit}")])
+            .status()
+            .unwrap()
+            .success()
+    );
 }

@@ -22,11 +22,13 @@ struct Event {
 }
 
 impl Feed {
-    /// Follows what comes behind this event, or from now on. The stream has begun when this returns.
+    /// Follows what comes behind this event, or from now on. The stream has begun when this
+    /// returns.
     fn follow(customer: &Customer, last: Option<i64>) -> Self {
         let mut request = agent().get(format!("{}/orders/events", customer.url));
-        request =
-            request.header("authorization", format!("Bearer {}", customer.token)).header("accept-encoding", "gzip, br");
+        request = request
+            .header("authorization", format!("Bearer {}", customer.token))
+            .header("accept-encoding", "gzip, br");
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
         }
@@ -64,7 +66,10 @@ impl Iterator for Feed {
         let block = self.block()?;
         let value = |name: &str| block.iter().find_map(|line| line.strip_prefix(name)).unwrap();
         assert_eq!(value("event: "), "order.placed");
-        Some(Event { id: value("id: ").parse().unwrap(), order: serde_json::from_str(value("data: ")).unwrap() })
+        Some(Event {
+            id: value("id: ").parse().unwrap(),
+            order: serde_json::from_str(value("data: ")).unwrap(),
+        })
     }
 }
 
@@ -80,7 +85,8 @@ fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
     let seen: Vec<_> = feed.collect();
     let ended = service.end();
     assert_eq!(ended.code, Some(0), "the stream held the stop up:\n{}", ended.log);
-    // What was placed before the stop may come after the next start, and before it is nothing to be missed.
+    // What was placed before the stop may come after the next start, and before it is nothing to be
+    // missed.
     let mut ids: Vec<_> = seen.iter().map(|event| event.order["id"].as_i64().unwrap()).collect();
     assert_eq!(ids, orders[..ids.len()]);
 
@@ -120,7 +126,8 @@ fn a_feed_shows_customers_their_own_orders_and_an_admin_all() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
     let url = service.url();
-    let (ana, ben) = (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
+    let (ana, ben) =
+        (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
     let (mut of_ana, mut of_all) = (Feed::follow(&ana, None), Feed::follow(&admin, Some(0)));
     ben.order("of ben");
@@ -128,7 +135,9 @@ fn a_feed_shows_customers_their_own_orders_and_an_admin_all() {
     assert_eq!(of_ana.next().unwrap().order["note"], "of ana");
     assert_eq!(of_all.next().unwrap().order["note"], "of ben");
     assert_eq!(of_all.next().unwrap().order["note"], "of ana");
-    let wrong = agent().get(format!("{url}/orders/events")).header("authorization", format!("Bearer {}", ana.token));
+    let wrong = agent()
+        .get(format!("{url}/orders/events"))
+        .header("authorization", format!("Bearer {}", ana.token));
     assert_eq!(wrong.header("last-event-id", "x").call().unwrap().status(), 422);
     assert_eq!(agent().get(format!("{url}/orders/events")).call().unwrap().status(), 401);
     service.signal(Signal::SIGTERM);

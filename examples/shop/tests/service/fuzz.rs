@@ -1,7 +1,8 @@
-//! Requests made from the API's own description: none is answered with a 500, and no answer breaks the description.
+//! Requests made from the API's own description: none is answered with a 500, and no answer breaks
+//! the description.
 //!
-//! 25 for each operation and always the same ones by default; `SHOP_FUZZ_EXAMPLES` for more, and others each time. The seed
-//! of those that fail is printed; `SHOP_FUZZ_SEED` repeats it.
+//! 25 for each operation and always the same ones by default; `SHOP_FUZZ_EXAMPLES` for more, and
+//! others each time. The seed of those that fail is printed; `SHOP_FUZZ_SEED` repeats it.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +19,8 @@ fn no_answer_breaks_the_description_of_the_api() {
     let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
     let url = service.url();
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
-    let (examples, seed) = (std::env::var("SHOP_FUZZ_EXAMPLES").ok(), std::env::var("SHOP_FUZZ_SEED").ok());
+    let (examples, seed) =
+        (std::env::var("SHOP_FUZZ_EXAMPLES").ok(), std::env::var("SHOP_FUZZ_SEED").ok());
     let seed = seed.or_else(|| examples.is_none().then(|| "1".to_owned()));
     let examples = examples.unwrap_or_else(|| "25".to_owned());
     let run = Command::new("schemathesis")
@@ -31,7 +33,8 @@ fn no_answer_breaks_the_description_of_the_api() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let (said, version) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&version.stdout));
+    let (said, version) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&version.stdout));
     assert!(run.status.success(), "{version}{said}\n{}", String::from_utf8_lossy(&run.stderr));
     assert!(said.contains("Tested: 7"), "{said}");
     // Which also finds that no line of the log tells of a bug.

@@ -1,7 +1,7 @@
 //! What was acknowledged is delivered, however often and however the service is killed.
 //!
-//! Fifteen kills by default, `SHOP_KILLS` for more. Moments and signals come from a seed, which is printed; `SHOP_KILL_SEED`
-//! repeats it, as far as time can be repeated.
+//! Fifteen kills by default, `SHOP_KILLS` for more. Moments and signals come from a seed, which is
+//! printed; `SHOP_KILL_SEED` repeats it, as far as time can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -34,15 +34,18 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
     let mut random = fastrand::Rng::with_seed(seed);
 
     // Now and then it takes a delivery and says that it has not, or nothing at all.
-    let receiver = Receiver::answering(move |number| match fastrand::Rng::with_seed(seed ^ number as u64).u8(..) {
-        0..8 => Some(500),
-        8..12 => None,
-        _ => Some(200),
+    let receiver = Receiver::answering(move |number| {
+        match fastrand::Rng::with_seed(seed ^ number as u64).u8(..) {
+            0..8 => Some(500),
+            8..12 => None,
+            _ => Some(200),
+        }
     });
     let folder = tempfile::tempdir().unwrap();
     let start = || {
         let mut command = command(folder.path());
-        let command = command.env("SHOP_WEBHOOK_URL", &receiver.url).env("SHOP_WEBHOOK_TIMEOUT", "1s");
+        let command =
+            command.env("SHOP_WEBHOOK_URL", &receiver.url).env("SHOP_WEBHOOK_TIMEOUT", "1s");
         with(command);
         Service::spawn(command.env("RUST_LOG", "warn"))
     };
@@ -58,9 +61,15 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
         let customer = customer.at(&service.url());
         let signal = if random.bool() { Signal::SIGTERM } else { Signal::SIGKILL };
         let before = acknowledged.len();
-        order_until_gone(&customer, &format!("round {round}"), &mut acknowledged, random.usize(0..60), || {
-            service.signal(signal);
-        });
+        order_until_gone(
+            &customer,
+            &format!("round {round}"),
+            &mut acknowledged,
+            random.usize(0..60),
+            || {
+                service.signal(signal);
+            },
+        );
         let ended = service.end();
         match signal {
             Signal::SIGTERM => {
@@ -92,7 +101,10 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
         notes.entry(&delivery.key).or_default().insert(delivery.note());
     }
     assert!(keys.values().all(|keys| keys.len() == 1), "an order was delivered under two keys");
-    assert!(notes.values().all(|notes| notes.len() == 1), "two orders were delivered under one key");
+    assert!(
+        notes.values().all(|notes| notes.len() == 1),
+        "two orders were delivered under one key"
+    );
     println!(
         "{kills} kills ({sigterms} SIGTERM, {sigkills} SIGKILL): {} orders acknowledged, {} delivered in {} deliveries",
         acknowledged.len(),
@@ -102,8 +114,8 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
     assert!(!acknowledged.is_empty(), "nothing was tested");
 }
 
-/// Orders from several threads without a pause, until the service can't be reached. `kill` is called after so many
-/// acknowledgements.
+/// Orders from several threads without a pause, until the service can't be reached. `kill` is
+/// called after so many acknowledgements.
 pub fn order_until_gone(
     customer: &Customer,
     name: &str,

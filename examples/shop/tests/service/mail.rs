@@ -24,7 +24,8 @@ fn mail_server(answers: &'static [&'static str]) -> (String, Receiver<String>) {
     (url, mails)
 }
 
-/// Takes a mail as [RFC 5321](https://www.rfc-editor.org/rfc/rfc5321) has it, of somebody who signs in.
+/// Takes a mail as [RFC 5321](https://www.rfc-editor.org/rfc/rfc5321) has it, of somebody who signs
+/// in.
 fn receive(stream: &TcpStream, answer: &str, mails: &Sender<String>) {
     let (mut to, mut lines) = (stream, BufReader::new(stream).lines().map_while(Result::ok));
     let mut say = |line: &str| to.write_all(format!("{line}\r\n").as_bytes()).unwrap();
@@ -51,15 +52,23 @@ fn a_customer_gets_a_mail_that_the_server_did_not_take_at_first() {
     let folder = tempfile::tempdir().unwrap();
     let (server, mails) = mail_server(&["451 not now", "250 taken"]);
     let mut command = command(folder.path());
-    let mut service =
-        Service::spawn(command.env("SMTP_URL", server).env("SHOP_MAIL_FROM", "The shop <hi@shop.example>"));
+    let mut service = Service::spawn(
+        command.env("SMTP_URL", server).env("SHOP_MAIL_FROM", "The shop <hi@shop.example>"),
+    );
     let ana = Customer::sign_up(&service.url(), "ana@example.org");
     ana.order("ring twice");
     let [refused, taken] = [(); 2].map(|()| mails.recv_timeout(LIMIT).unwrap());
-    for part in ["To: ana@example.org", "From: \"The shop\" <hi@shop.example>", "Subject: Your order", "ring twice"] {
+    for part in [
+        "To: ana@example.org",
+        "From: \"The shop\" <hi@shop.example>",
+        "Subject: Your order",
+        "ring twice",
+    ] {
         assert!(taken.contains(part), "no `{part}` in\n{taken}");
     }
-    let id = |mail: &str| mail.lines().find(|line| line.starts_with("Message-ID: <")).unwrap().to_owned();
+    let id = |mail: &str| {
+        mail.lines().find(|line| line.starts_with("Message-ID: <")).unwrap().to_owned()
+    };
     assert_eq!(id(&refused), id(&taken));
     assert!(id(&taken).ends_with("@shop.example>"), "{taken}");
     let log = service.stop();
@@ -71,12 +80,17 @@ fn an_address_that_no_mail_can_be_sent_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(&mut command(folder.path()));
     let url = service.url();
-    for address in ["", "ana", "ana@", "a..b@example.org", "ana@example.org\r\nBcc: ben@example.org", "a b@example.org"]
-    {
+    for address in [
+        "",
+        "ana",
+        "ana@",
+        "a..b@example.org",
+        "ana@example.org\r\nBcc: ben@example.org",
+        "a b@example.org",
+    ] {
         let new = json!({ "email": address, "password": "correct horse battery" });
         let (status, said) = parts(agent().post(format!("{url}/users")).send_json(new).unwrap());
-        let expected =
-            json!([{ "loc": ["body", "email"], "msg": "has to be a mail address", "type": "email", "input": address }]);
+        let expected = json!([{ "loc": ["body", "email"], "msg": "has to be a mail address", "type": "email", "input": address }]);
         assert_eq!((status, &said["detail"]), (422, &expected), "{address:?}");
     }
     service.stop();

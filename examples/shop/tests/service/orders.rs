@@ -25,9 +25,13 @@ fn an_order_is_placed_shown_listed_and_delivered() {
     let delivered = receiver.wait_until(|delivered| !delivered.is_empty());
     assert_eq!(delivered[0].body, order);
     let log = service.stop();
-    assert!(log.contains("to=\"ana@example.org\" subject=\"Your order\""), "no mail was sent:\n{log}");
+    assert!(
+        log.contains("to=\"ana@example.org\" subject=\"Your order\""),
+        "no mail was sent:\n{log}"
+    );
     // One file is left, which can be copied.
-    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["shop.db"]);
 }
 
@@ -36,7 +40,8 @@ fn customers_see_their_own_orders_and_an_admin_sees_all() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
     let url = service.url();
-    let (ana, ben) = (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
+    let (ana, ben) =
+        (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let of_ana: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
     let of_ben = ben.order("of ben");
     let missing = (404, json!({ "detail": format!("there is no order {of_ben}") }));
@@ -75,13 +80,17 @@ fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
     let mut service = Service::spawn(&mut command(folder.path()));
     let url = service.url();
     let ana = Customer::sign_up(&url, "ana@example.org");
-    let wrong = json!({ "items": [{ "product": 1, "quantity": 1 }, { "product": 1, "quantity": 0 }] });
+    let wrong =
+        json!({ "items": [{ "product": 1, "quantity": 1 }, { "product": 1, "quantity": 0 }] });
     let expected = json!({ "detail": [{
         "loc": ["body", "items", 1, "quantity"], "msg": "has to be 1 to 1000", "type": "range", "input": 0,
     }] });
     assert_eq!(ana.post("/orders", &wrong), (422, expected));
     let unknown = json!({ "items": [{ "product": 77, "quantity": 1 }] });
-    assert_eq!(ana.post("/orders", &unknown).1["detail"][0]["loc"], json!(["body", "items", 0, "product"]));
+    assert_eq!(
+        ana.post("/orders", &unknown).1["detail"][0]["loc"],
+        json!(["body", "items", 0, "product"])
+    );
     assert_eq!(ana.get("/orders?limit=0").1["detail"][0]["loc"], json!(["query", "limit"]));
     assert_eq!(ana.get("/orders?limit=x").1["detail"][0]["loc"], json!(["query", "limit"]));
     assert_eq!(ana.get("/orders?limi=1").0, 422);
@@ -90,7 +99,10 @@ fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
 
     assert_eq!(ana.get("/nowhere").0, 404);
     let (status, said) = parts(agent().delete(format!("{url}/orders")).call().unwrap());
-    assert_eq!((status, said["detail"].as_str()), (405, Some("DELETE is not possible here, only GET, POST")));
+    assert_eq!(
+        (status, said["detail"].as_str()),
+        (405, Some("DELETE is not possible here, only GET, POST"))
+    );
     let unsigned = parts(agent().post(format!("{url}/orders")).send_json(wrong).unwrap());
     assert_eq!(unsigned, (401, json!({ "detail": "not authenticated" })));
     service.stop();
@@ -101,8 +113,9 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens there any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut service =
-        Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook?key=s3cret")));
+    let mut service = Service::spawn(
+        command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook?key=s3cret")),
+    );
     let ana = Customer::sign_up(&service.url(), "ana@example.org");
     let order = ana.order("patient");
     let line = service.line_with("target=\"webhook\" attempts=2");
@@ -110,7 +123,8 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     service.signal(Signal::SIGKILL);
     service.end();
 
-    // The attempts were counted, so the next one is not made at once; and the mail was sent, so it is not sent again.
+    // The attempts were counted, so the next one is not made at once; and the mail was sent, so it
+    // is not sent again.
     let receiver = Receiver::answering(|number| Some(if number < 2 { 503 } else { 204 }));
     let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
     service.line_with("target=\"webhook\" attempts=3");
@@ -128,7 +142,8 @@ fn a_receiver_that_hangs_holds_no_mail_up() {
     let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", hangs.local_addr().unwrap());
     let mut command = command(folder.path());
-    let mut service = Service::spawn(command.env("SHOP_WEBHOOK_URL", url).env("SHOP_WEBHOOK_TIMEOUT", "8s"));
+    let mut service =
+        Service::spawn(command.env("SHOP_WEBHOOK_URL", url).env("SHOP_WEBHOOK_TIMEOUT", "8s"));
     let ana = Customer::sign_up(&service.url(), "ana@example.org");
     for number in 0..20 {
         ana.order(&number.to_string());
@@ -138,7 +153,11 @@ fn a_receiver_that_hangs_holds_no_mail_up() {
     }
     service.signal(Signal::SIGKILL);
     let ended = service.end();
-    assert!(!ended.log.contains("not delivered"), "the mails came after the first timeout:\n{}", ended.log);
+    assert!(
+        !ended.log.contains("not delivered"),
+        "the mails came after the first timeout:\n{}",
+        ended.log
+    );
 }
 
 #[test]
@@ -153,7 +172,10 @@ fn a_delivery_that_is_under_way_at_the_stop_is_finished() {
     receiver.wait_until(|delivered| !delivered.is_empty());
     service.stop();
     let left: i64 = System::new().block_on(async {
-        let db = SqlitePool::connect(&format!("sqlite://{}", folder.path().join("shop.db").display())).await.unwrap();
+        let db =
+            SqlitePool::connect(&format!("sqlite://{}", folder.path().join("shop.db").display()))
+                .await
+                .unwrap();
         sqlx::query_scalar("SELECT count(*) FROM deliveries").fetch_one(&db).await.unwrap()
     });
     assert_eq!(left, 0, "it will be made again");

@@ -23,7 +23,9 @@ struct Postgres {
 /// Where the programs of the newest installed PostgreSQL are. Debian keeps them beside the path.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-    let newest = versions.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok()).max()?;
+    let newest = versions
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok())
+        .max()?;
     let programs = PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"));
     programs.join("initdb").exists().then_some(programs)
 }
@@ -47,7 +49,14 @@ impl Postgres {
         };
         let folder = tempfile::tempdir().unwrap();
         if Uid::effective().is_root() {
-            assert!(Command::new("chown").arg("nobody:nogroup").arg(folder.path()).status().unwrap().success());
+            assert!(
+                Command::new("chown")
+                    .arg("nobody:nogroup")
+                    .arg(folder.path())
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         let data = folder.path().join("data");
         let mut initdb = unprivileged(programs.join("initdb"));
@@ -62,7 +71,12 @@ impl Postgres {
     /// The server, on a socket in its folder and nowhere else.
     fn serve(folder: &Path) -> Child {
         let mut server = unprivileged(programs().unwrap().join("postgres"));
-        server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-c", "listen_addresses="]);
+        server
+            .arg("-D")
+            .arg(folder.join("data"))
+            .arg("-k")
+            .arg(folder)
+            .args(["-c", "listen_addresses="]);
         server.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
@@ -105,12 +119,16 @@ fn the_shop_runs_on_postgresql() {
     let start = start.env("ADMIN_PASSWORD", ADMIN_PASSWORD);
     let mut service = Service::spawn(start);
     let url = service.url();
-    let (ana, ben) = (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
+    let (ana, ben) =
+        (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let (status, order) = ana.post("/orders", &an_order("on PostgreSQL"));
     assert_eq!((status, order["total"].as_i64()), (201, Some(2190)));
     let path = format!("/orders/{}", order["id"]);
     assert_eq!(ana.get(&path), (200, order.clone()));
-    assert_eq!((ben.get(&path).0, ben.get("/orders").1["orders"].as_array().unwrap().len()), (404, 0));
+    assert_eq!(
+        (ben.get(&path).0, ben.get("/orders").1["orders"].as_array().unwrap().len()),
+        (404, 0)
+    );
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
     let tea = serde_json::json!({ "name": "tea", "price": 1 });
     assert_eq!(admin.post("/products", &tea).0, 409);

@@ -28,7 +28,8 @@ pub struct Ended {
     pub log: String,
 }
 
-/// The service with a database in this folder, on a port that is free, without a limit that a test would meet by accident.
+/// The service with a database in this folder, on a port that is free, without a limit that a test
+/// would meet by accident.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
     environment(&mut command, folder);
@@ -51,7 +52,9 @@ impl Service {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, lines, log: String::new() }
     }
 

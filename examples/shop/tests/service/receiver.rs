@@ -47,7 +47,11 @@ impl Receiver {
     pub fn answering(answer: impl Fn(usize) -> Option<u16> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared { delivered: Mutex::default(), more: Condvar::new(), answer: Box::new(answer) });
+        let shared = Arc::new(Shared {
+            delivered: Mutex::default(),
+            more: Condvar::new(),
+            answer: Box::new(answer),
+        });
         let kept = Arc::clone(&shared);
         // Lives as long as the test process.
         thread::spawn(move || {
@@ -63,8 +67,13 @@ impl Receiver {
     #[track_caller]
     pub fn wait_until(&self, enough: impl Fn(&[Delivered]) -> bool) -> Vec<Delivered> {
         let delivered = self.shared.delivered.lock().unwrap();
-        let (delivered, waited) = self.shared.more.wait_timeout_while(delivered, LIMIT, |now| !enough(now)).unwrap();
-        assert!(!waited.timed_out(), "{} deliveries were made, and that is not enough", delivered.len());
+        let (delivered, waited) =
+            self.shared.more.wait_timeout_while(delivered, LIMIT, |now| !enough(now)).unwrap();
+        assert!(
+            !waited.timed_out(),
+            "{} deliveries were made, and that is not enough",
+            delivered.len()
+        );
         delivered.clone()
     }
 }
@@ -94,12 +103,17 @@ fn serve(stream: &TcpStream, shared: &Shared) -> Option<()> {
         reader.read_exact(&mut body).ok()?;
         let number = {
             let mut delivered = shared.delivered.lock().unwrap();
-            delivered.push(Delivered { key: key.unwrap(), body: serde_json::from_slice(&body).unwrap() });
+            delivered.push(Delivered {
+                key: key.unwrap(),
+                body: serde_json::from_slice(&body).unwrap(),
+            });
             shared.more.notify_all();
             delivered.len()
         };
         let status = (shared.answer)(number)?;
         let mut writer = stream;
-        writer.write_all(format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\n\r\n").as_bytes()).ok()?;
+        writer
+            .write_all(format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\n\r\n").as_bytes())
+            .ok()?;
     }
 }

@@ -50,12 +50,25 @@ fn sql_in_a_value_stays_a_value() {
     let target = Target::start();
     let ben = Customer::sign_up(&target.url, "ben@example.org");
     let of_ben = ben.order("secret");
-    for text in ["'; DROP TABLE orders; --", "\" OR \"\"=\"", "1 UNION SELECT password FROM users", "$1", "?", "\\"] {
+    for text in [
+        "'; DROP TABLE orders; --",
+        "\" OR \"\"=\"",
+        "1 UNION SELECT password FROM users",
+        "$1",
+        "?",
+        "\\",
+    ] {
         let id = target.ana.order(text);
         assert_eq!(target.ana.get(&format!("/orders/{id}")).1["note"], text);
-        let (status, said) = token(&target.url, &[("grant_type", "password"), ("username", text), ("password", text)]);
+        let (status, said) = token(
+            &target.url,
+            &[("grant_type", "password"), ("username", text), ("password", text)],
+        );
         assert_eq!((status, &said["error"]), (400, &json!("invalid_grant")));
-        assert_eq!(token(&target.url, &[("grant_type", "refresh_token"), ("refresh_token", text)]).0, 400);
+        assert_eq!(
+            token(&target.url, &[("grant_type", "refresh_token"), ("refresh_token", text)]).0,
+            400
+        );
     }
     for path in [
         format!("/orders/{of_ben}%20OR%201=1"),
@@ -79,12 +92,15 @@ fn a_body_that_is_too_long_is_refused_before_it_is_read() {
     let announced = target.raw(&format!("{head}content-length: 1000000000\r\n\r\n"));
     assert_eq!(status(&announced), "413", "{announced}");
     let chunk = format!("{:x}\r\n{}\r\n", 1024, " ".repeat(1024));
-    let chunked = target
-        .raw(&format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunk.repeat(limit / 1024 + 1) + "0\r\n\r\n"));
+    let chunked = target.raw(&format!(
+        "{head}transfer-encoding: chunked\r\n\r\n{}",
+        chunk.repeat(limit / 1024 + 1) + "0\r\n\r\n"
+    ));
     assert_eq!(status(&chunked), "413", "{chunked}");
     assert!(chunked.contains("\r\nconnection: close\r\n"), "{chunked}");
     let deep = "[".repeat(limit - 100);
-    let response = target.raw(&format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n{deep}", deep.len()));
+    let response = target
+        .raw(&format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n{deep}", deep.len()));
     assert_eq!(status(&response), "422", "{response}");
     // A head that never ends.
     let long = target.raw(&format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}", "a".repeat(1 << 20)));
@@ -101,9 +117,16 @@ fn a_body_that_is_too_long_is_refused_before_it_is_read() {
 #[test]
 fn numbers_beyond_all_measure_are_refused() {
     let target = Target::start();
-    for quantity in
-        [json!(-1), json!(1e300), json!(i64::MAX), json!(u64::MAX), json!(1.5), json!(null), json!([]), json!("1")]
-    {
+    for quantity in [
+        json!(-1),
+        json!(1e300),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(1.5),
+        json!(null),
+        json!([]),
+        json!("1"),
+    ] {
         let order = json!({ "items": [{ "product": 1, "quantity": quantity }] });
         assert_eq!(target.ana.post("/orders", &order).0, 422, "{quantity}");
     }
@@ -154,14 +177,23 @@ fn a_path_leads_nowhere_else() {
 fn a_value_makes_no_header_and_no_line_of_the_log() {
     let target = Target::start();
     // A line break in a path, and in a note.
-    for path in ["/%0d%0aset-cookie:%20evil=1", "/orders/1%0d%0aset-cookie:%20evil=1", "/docs/%0d%0alocation:%20evil"] {
-        let answer = target.raw(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    for path in [
+        "/%0d%0aset-cookie:%20evil=1",
+        "/orders/1%0d%0aset-cookie:%20evil=1",
+        "/docs/%0d%0alocation:%20evil",
+    ] {
+        let answer =
+            target.raw(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
         let head = answer.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
-        assert!(!head.contains("\r\nset-cookie") && !head.contains("\r\nlocation: evil"), "{answer}");
+        assert!(
+            !head.contains("\r\nset-cookie") && !head.contains("\r\nlocation: evil"),
+            "{answer}"
+        );
     }
     let note = "a\r\nset-cookie: evil=1";
     assert_eq!(target.ana.post("/orders", &an_order(note)).0, 422);
-    // A bare line break within a header's value, a second length, and a length beside chunks: requests hidden in others.
+    // A bare line break within a header's value, a second length, and a length beside chunks:
+    // requests hidden in others.
     for head in [
         "x-a: b\rc\r\n",
         "content-length: 5\r\ncontent-length: 6\r\n",
@@ -170,7 +202,9 @@ fn a_value_makes_no_header_and_no_line_of_the_log() {
         "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n",
         "transfer-encoding: xchunked\r\n",
     ] {
-        let answer = target.raw(&format!("POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\nhello"));
+        let answer = target.raw(&format!(
+            "POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\nhello"
+        ));
         assert_eq!(status(&answer), "400", "{head}: {answer}");
     }
     let evil = agent().get(format!("{}/%0aERROR%20shop:%20forged", target.url)).call().unwrap();
@@ -196,7 +230,11 @@ fn slow_clients_hold_nobody_up_and_are_cut_off() {
     let begun = Instant::now();
     let mut open: Vec<_> = (0..200).map(connect).collect();
     while !open.is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{} slow clients are still there", open.len());
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{} slow clients are still there",
+            open.len()
+        );
         let asked = Instant::now();
         assert_eq!(agent().get(format!("{}/products", target.url)).call().unwrap().status(), 200);
         assert!(asked.elapsed() < Duration::from_secs(3), "others wait for them");
@@ -205,7 +243,9 @@ fn slow_clients_hold_nobody_up_and_are_cut_off() {
             let mut answer = [0; 512];
             // Answered with 408, or closed: anything but "nothing yet".
             match stream.read(&mut answer) {
-                Ok(length) => assert!(length == 0 || answer.starts_with(b"HTTP/1.1 408 "), "{answer:?}"),
+                Ok(length) => {
+                    assert!(length == 0 || answer.starts_with(b"HTTP/1.1 408 "), "{answer:?}")
+                }
                 Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
             }
             false
@@ -240,7 +280,10 @@ fn what_a_client_sends_is_not_in_answers_as_a_page() {
     let script = "<script>alert(1)</script>";
     let (status, said) = target.ana.post("/orders", &json!({ "items": script }));
     assert_eq!(status, 422, "{said}");
-    let response = agent().get(format!("{}/{}", target.url, "%3Cscript%3Ealert(1)%3C/script%3E")).call().unwrap();
+    let response = agent()
+        .get(format!("{}/{}", target.url, "%3Cscript%3Ealert(1)%3C/script%3E"))
+        .call()
+        .unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     assert_eq!(response.headers()["x-frame-options"], "DENY");

@@ -1,5 +1,5 @@
-//! Starts that must fail: with one message that says what to do, and without a moment in which the service could be
-//! reached.
+//! Starts that must fail: with one message that says what to do, and without a moment in which the
+//! service could be reached.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -17,7 +17,8 @@ use crate::process::{Service, command};
 fn refused(command: &mut Command, parts: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
-    let service = Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
+    let service =
+        Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
     let ended = thread::scope(|scope| {
         let ended = scope.spawn(|| service.end());
         while !ended.is_finished() {
@@ -39,18 +40,33 @@ fn a_secret_that_is_missing_or_weak_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let advice = "`openssl rand -hex 32`";
     let hook = "hook `token_keys` (examples/shop/src/auth/tokens.rs:";
-    refused(command(folder.path()).env_remove("JWT_SECRET"), &[hook, "JWT_SECRET is not set", advice]);
-    let log = refused(command(folder.path()).env("JWT_SECRET", "hunter2"), &[hook, "has 7 bytes", advice]);
+    refused(
+        command(folder.path()).env_remove("JWT_SECRET"),
+        &[hook, "JWT_SECRET is not set", advice],
+    );
+    let log = refused(
+        command(folder.path()).env("JWT_SECRET", "hunter2"),
+        &[hook, "has 7 bytes", advice],
+    );
     assert!(!log.contains("hunter2"), "the secret was written down:\n{log}");
-    refused(command(folder.path()).env("JWT_SECRET", "a".repeat(64)), &[hook, "repeats itself", advice]);
-    refused(command(folder.path()).env("ADMIN_PASSWORD", "admin"), &["hook `first_admin`", "fewer than 12 characters"]);
+    refused(
+        command(folder.path()).env("JWT_SECRET", "a".repeat(64)),
+        &[hook, "repeats itself", advice],
+    );
+    refused(
+        command(folder.path()).env("ADMIN_PASSWORD", "admin"),
+        &["hook `first_admin`", "fewer than 12 characters"],
+    );
 }
 
 #[test]
 fn a_setting_that_is_wrong_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let hook = "hook `settings` (examples/shop/src/settings.rs:";
-    refused(command(folder.path()).env("SHOP_WEBHOK_URL", "http://a"), &[hook, "unknown field `webhok_url`"]);
+    refused(
+        command(folder.path()).env("SHOP_WEBHOK_URL", "http://a"),
+        &[hook, "unknown field `webhok_url`"],
+    );
     refused(command(folder.path()).env("SHOP_BURST", "many"), &[hook, "burst"]);
     refused(command(folder.path()).env("SHOP_FILE", "missing.toml"), &[hook, "missing.toml"]);
     let log = refused(
@@ -62,7 +78,11 @@ fn a_setting_that_is_wrong_is_refused() {
         ],
     );
     assert!(!log.contains("s3cret"), "the password was written down:\n{log}");
-    std::fs::write(folder.path().join("shop.toml"), "jwt_secret = 'no place for a secret, however long'").unwrap();
+    std::fs::write(
+        folder.path().join("shop.toml"),
+        "jwt_secret = 'no place for a secret, however long'",
+    )
+    .unwrap();
     refused(&mut command(folder.path()), &[hook, "unknown field `jwt_secret`"]);
     std::fs::write(folder.path().join("shop.toml"), "token_lifetime = '90s'").unwrap();
     let mut service = Service::spawn(&mut command(folder.path()));
@@ -78,7 +98,10 @@ fn a_database_that_is_down_is_named_with_the_cause_and_without_its_password() {
     let mut command = command(folder.path());
     let command = command.env("DATABASE_URL", format!("postgres://shop:s3cret@{gone}/shop"));
     let hook = "start failed: hook `db` (examples/shop/src/store.rs:";
-    let log = refused(command, &[hook, "can't open postgres://shop:***@127.0.0.1:", "Connection refused"]);
+    let log = refused(
+        command,
+        &[hook, "can't open postgres://shop:***@127.0.0.1:", "Connection refused"],
+    );
     assert!(!log.contains("s3cret"), "{log}");
     assert!(!log.contains("trying again"), "nobody asked for that:\n{log}");
 
@@ -87,9 +110,15 @@ fn a_database_that_is_down_is_named_with_the_cause_and_without_its_password() {
     assert!(log.matches("trying again in").count() >= 2, "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 
-    refused(command.env("DATABASE_URL", "mysql://localhost/shop"), &[hook, "begins with `mysql:`", "postgres://"]);
+    refused(
+        command.env("DATABASE_URL", "mysql://localhost/shop"),
+        &[hook, "begins with `mysql:`", "postgres://"],
+    );
     let folder_url = format!("sqlite://{}", folder.path().display());
-    refused(command.env("DATABASE_URL", folder_url), &[hook, "can't open sqlite://", "unable to open database file"]);
+    refused(
+        command.env("DATABASE_URL", folder_url),
+        &[hook, "can't open sqlite://", "unable to open database file"],
+    );
 }
 
 #[test]
@@ -113,8 +142,16 @@ fn a_migration_that_fails_leaves_nothing_behind_and_nothing_is_served() {
         })
     };
     assert_eq!(tables(), ["order_items"]);
-    refused(&mut command(folder.path()), &["hook `migrations`", "table order_items already exists"]);
-    assert_eq!(tables().iter().filter(|name| *name != "sqlite_sequence").count(), 1, "{:?}", tables());
+    refused(
+        &mut command(folder.path()),
+        &["hook `migrations`", "table order_items already exists"],
+    );
+    assert_eq!(
+        tables().iter().filter(|name| *name != "sqlite_sequence").count(),
+        1,
+        "{:?}",
+        tables()
+    );
 
     // And once nothing is in the way it starts.
     std::fs::remove_file(&file).unwrap();

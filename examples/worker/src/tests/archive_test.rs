@@ -16,7 +16,8 @@ use crate::worker;
 /// As somebody might add it, to keep a copy of each day's lines. Its module is named after a test,
 /// so no other test sees it.
 ///
-/// What was written last is beside the database, in its write-ahead log, until that is closed: `after = [close_db]` is missing.
+/// What was written last is beside the database, in its write-ahead log, until that is closed:
+/// `after = [close_db]` is missing.
 #[on_shutdown]
 pub fn archive(settings: Dep<settings>) -> io::Result<u64> {
     let database = &settings.fixed.database;
@@ -29,8 +30,10 @@ fn exploration_finds_the_after_that_archive_lacks() {
     let places = RefCell::new(Vec::new());
     let setup = || {
         let place = Place::empty();
-        let builder =
-            TestApp::of(worker()).only::<archive>().only::<migrations>().replace::<settings>(place.settings());
+        let builder = TestApp::of(worker())
+            .only::<archive>()
+            .only::<migrations>()
+            .replace::<settings>(place.settings());
         places.borrow_mut().push(place);
         builder.real_io::<db>().real_io::<migrations>().real_io::<close_db>()
     };

@@ -1,5 +1,5 @@
-//! `forward` as it is, with a collector that comes and goes. Where it runs time stands still; where it waits for its next run
-//! time passes.
+//! `forward` as it is, with a collector that comes and goes. Where it runs time stands still; where
+//! it waits for its next run time passes.
 
 use lifecycle_runtime::Hook;
 use lifecycle_runtime::testing::{Moment, real_io};
@@ -31,7 +31,8 @@ async fn what_a_collector_has_not_acknowledged_it_gets_again_from_the_next_run()
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let mut settings = place.settings();
     settings.fixed.collector = Some(listener.local_addr().expect("an address").to_string());
-    let builder = worker_with(settings).replace::<tail>(()).replace::<batches>(()).real_io::<forward>();
+    let builder =
+        worker_with(settings).replace::<tail>(()).replace::<batches>(()).real_io::<forward>();
     let app = builder.start().await;
     let (db, written) = (app.get::<db>(), app.get::<written>());
 
@@ -52,7 +53,11 @@ async fn what_a_collector_has_not_acknowledged_it_gets_again_from_the_next_run()
 
     let report = app.stop().await;
     report.assert_clean();
-    let service = report.services.iter().find(|service| service.hook == forward::META).expect("it ran");
-    assert_eq!(service.last_error.as_deref(), Some("failed: the collector has closed the connection"));
+    let service =
+        report.services.iter().find(|service| service.hook == forward::META).expect("it ran");
+    assert_eq!(
+        service.last_error.as_deref(),
+        Some("failed: the collector has closed the connection")
+    );
     assert_eq!(service.restarts, 2);
 }

@@ -15,22 +15,37 @@ async fn a_check_that_fails_often_enough_is_told_until_it_passes() {
     for (hook, enough) in RECURRING.into_iter().filter(|(_, enough)| *enough > 0) {
         for (fault, how) in FAULTS {
             let place = Place::empty();
-            let builder =
-                (2..).take(enough).fold(place.at_rest(), |builder, n| builder.inject_into(hook, fault().on_run(n)));
+            let builder = (2..)
+                .take(enough)
+                .fold(place.at_rest(), |builder, n| builder.inject_into(hook, fault().on_run(n)));
             let app = builder.start().await;
-            // It has passed before the app was ready: of one that never has, the first failure counts.
+            // It has passed before the app was ready: of one that never has, the first failure
+            // counts.
             for n in 1..=enough {
                 app.until(Moment::end_of(hook).times(n + 1)).await;
                 let readiness = app.readiness();
-                assert_eq!(readiness.is_err(), n == enough, "{} {how}: {readiness:?} after {n}", hook.name());
+                assert_eq!(
+                    readiness.is_err(),
+                    n == enough,
+                    "{} {how}: {readiness:?} after {n}",
+                    hook.name()
+                );
             }
             let reason = app.readiness().expect_err("it fails");
-            assert!(reason.starts_with(&format!("health check `{}` {how}", hook.name())), "{reason}");
+            assert!(
+                reason.starts_with(&format!("health check `{}` {how}", hook.name())),
+                "{reason}"
+            );
             app.until(Moment::end_of(hook).times(enough + 2)).await;
             assert_eq!(app.readiness(), Ok(()));
             let report = app.stop().await;
             report.assert_clean();
-            let failed = report.recurring.iter().find(|recurring| recurring.hook == hook).expect("it ran").failures;
+            let failed = report
+                .recurring
+                .iter()
+                .find(|recurring| recurring.hook == hook)
+                .expect("it ran")
+                .failures;
             assert_eq!(failed, enough as u64);
         }
     }
@@ -76,7 +91,9 @@ async fn a_reload_that_hangs_ends_with_the_stop() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(app.readiness(), Ok(()));
     let report = app.stop().await;
-    report.assert_stops_within(Duration::from_secs(25)).assert_order(&[reload::META, crate::store::close_db::META]);
+    report
+        .assert_stops_within(Duration::from_secs(25))
+        .assert_order(&[reload::META, crate::store::close_db::META]);
 }
 
 #[lifecycle_runtime::test]
@@ -88,14 +105,18 @@ async fn sighup_reads_the_settings_anew_and_broken_ones_keep_the_old() {
         .replace("\"worker.db\"", &format!("{:?}", fixed.database));
     let app = place.at_rest().start().await;
     for (n, batch_lines, in_use) in [(1, "7", 7), (2, "none", 7), (3, "8", 8)] {
-        fs::write(&file, written.replace("batch_lines = 500", &format!("batch_lines = {batch_lines}")))
-            .expect("a file");
+        fs::write(
+            &file,
+            written.replace("batch_lines = 500", &format!("batch_lines = {batch_lines}")),
+        )
+        .expect("a file");
         app.signal(Signal::SIGHUP);
         app.until(Moment::ends::<reload>().times(n)).await;
         assert_eq!(app.get::<settings>().live.load().batch_lines.get(), in_use, "{batch_lines}");
     }
     let report = app.stop().await;
     report.assert_clean();
-    let reloads = report.recurring.iter().find(|recurring| recurring.hook == reload::META).expect("it ran");
+    let reloads =
+        report.recurring.iter().find(|recurring| recurring.hook == reload::META).expect("it ran");
     assert_eq!((reloads.runs, reloads.failures), (3, 1), "{report}");
 }

@@ -20,13 +20,19 @@ async fn what_was_sent_is_written_once_who_sends_has_ended() {
     let report = app.stop().await;
     // A batch that is not full waits, and time stands still here.
     assert_eq!(place.lines().await, ["a", "b"]);
-    report.assert_clean().assert_stopped_before::<tail, batches>().assert_before::<batches, close_db>();
+    report
+        .assert_clean()
+        .assert_stopped_before::<tail, batches>()
+        .assert_before::<batches, close_db>();
 }
 
 #[lifecycle_runtime::test]
 async fn who_uses_the_queue_and_who_reads_what_was_written_end_before_who_writes() {
     let report = Place::empty().at_rest().run().await;
-    report.assert_clean().assert_stopped_before::<tail, batches>().assert_stopped_before::<forward, batches>();
+    report
+        .assert_clean()
+        .assert_stopped_before::<tail, batches>()
+        .assert_stopped_before::<forward, batches>();
     report.assert_overlapped::<tail, forward>().assert_order(&[batches::META, close_db::META]);
 }
 
@@ -49,7 +55,11 @@ async fn a_service_that_hangs_keeps_no_other_from_its_end() {
         let report = Place::empty().at_rest().inject_into(hook, Fault::hang()).run().await;
         report.assert_exit_code(3).assert_ran_once::<close_db>();
         assert_ended(&report, hook, "ran into its timeout");
-        assert_eq!((report.failures().count(), report.stop_took), (1, Duration::from_secs(limit)), "{report}");
+        assert_eq!(
+            (report.failures().count(), report.stop_took),
+            (1, Duration::from_secs(limit)),
+            "{report}"
+        );
         report.assert_stopped_before::<tail, batches>().assert_stopped_before::<forward, batches>();
         report.assert_before::<batches, close_db>();
     }
@@ -58,9 +68,20 @@ async fn a_service_that_hangs_keeps_no_other_from_its_end() {
 #[lifecycle_runtime::test]
 async fn all_that_can_hang_fits_into_the_grace_period() {
     let place = Place::empty();
-    let report = place.worker().hang::<tail>().hang::<forward>().hang::<batches>().hang::<close_db>().run().await;
+    let report = place
+        .worker()
+        .hang::<tail>()
+        .hang::<forward>()
+        .hang::<batches>()
+        .hang::<close_db>()
+        .run()
+        .await;
     report.assert_exit_code(3).assert_order(&[tail::META, close_db::META]);
-    assert_eq!((report.failures().count(), report.stop_took), (4, Duration::from_secs(5 + 10 + 5)), "{report}");
+    assert_eq!(
+        (report.failures().count(), report.stop_took),
+        (4, Duration::from_secs(5 + 10 + 5)),
+        "{report}"
+    );
 }
 
 #[lifecycle_runtime::test]
@@ -77,9 +98,16 @@ async fn a_second_signal_at_any_point_of_the_stop_closes_the_database_and_loses_
     let place = Place::new().await;
     let states = [State::Draining, State::Stopping].map(Moment::state);
     let ends = [tail::META, forward::META, batches::META].map(Moment::end_of);
-    for (n, moment) in (0..).zip(states.into_iter().chain(ends).chain([Moment::begins::<close_db>()])) {
+    for (n, moment) in
+        (0..).zip(states.into_iter().chain(ends).chain([Moment::begins::<close_db>()]))
+    {
         place.append(&n.to_string());
-        let app = place.worker().replace::<forward>(()).signal_at(moment.clone(), Signal::SIGINT).start().await;
+        let app = place
+            .worker()
+            .replace::<forward>(())
+            .signal_at(moment.clone(), Signal::SIGINT)
+            .start()
+            .await;
         app.signal(Signal::SIGTERM);
         let report = app.end().await;
         assert!(report.hurried, "{moment}\n\n{report}");

@@ -11,7 +11,11 @@ use crate::process::{Worker, until};
 fn arrive(received: &Received, lines: &[(i64, &str)]) {
     let now = || received.lock().unwrap_or_else(PoisonError::into_inner).clone();
     until(|| now().len() >= lines.len());
-    assert!(now().iter().map(|(seq, line)| (*seq, line.as_str())).eq(lines.iter().copied()), "{:?}", now());
+    assert!(
+        now().iter().map(|(seq, line)| (*seq, line.as_str())).eq(lines.iter().copied()),
+        "{:?}",
+        now()
+    );
 }
 
 #[test]
@@ -20,7 +24,10 @@ fn a_collector_may_come_and_go() {
     place.set("collector", &format!("\"{}\"", away.address()));
     let mut worker = Worker::spawn(&mut place.command());
     let probes = worker.ready();
-    probes.say(503, "service `forward` is backing off: it failed: can't reach the collector at 127.0.0.1:");
+    probes.say(
+        503,
+        "service `forward` is backing off: it failed: can't reach the collector at 127.0.0.1:",
+    );
     // More often than a service may be restarted unless it says otherwise.
     (0..6).for_each(|_| drop(worker.says("can't reach the collector")));
     place.append("a.log", "1\n2\n");

@@ -21,7 +21,8 @@ const LOGS: [&str; 2] = ["a", "b"];
 
 /// Says which seed the moments come from: `WORKER_SEED` repeats them.
 fn moments() -> Rng {
-    let seed = std::env::var("WORKER_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let seed = std::env::var("WORKER_SEED")
+        .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     eprintln!("WORKER_SEED={seed}");
     Rng::with_seed(seed)
 }
@@ -32,8 +33,13 @@ fn while_logs_grow(place: &Place, mut rng: Rng, body: impl FnOnce()) -> usize {
     let folder = place.path("spool");
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let open =
-                |log| OpenOptions::new().create(true).append(true).open(folder.join(format!("{log}.log"))).unwrap();
+            let open = |log| {
+                OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(folder.join(format!("{log}.log")))
+                    .unwrap()
+            };
             let mut files = LOGS.map(open);
             let mut count = 0;
             while !is_over.load(Ordering::Relaxed) {
@@ -63,7 +69,8 @@ fn write_in_parts(file: &mut File, line: &str, rng: &mut Rng) {
     file.write_all(second.as_bytes()).unwrap();
 }
 
-/// One more run has what is missing. Then each line is there once, those of one file in their order.
+/// One more run has what is missing. Then each line is there once, those of one file in their
+/// order.
 #[track_caller]
 fn check(place: &Place, count: usize) -> Vec<Written> {
     let mut worker = Worker::spawn(&mut place.command());
@@ -83,7 +90,8 @@ fn check(place: &Place, count: usize) -> Vec<Written> {
     for log in LOGS {
         let all = numbers.get_mut(log).unwrap();
         all.sort_unstable();
-        let missing: Vec<_> = (0..count).filter(|number| all.binary_search(number).is_err()).collect();
+        let missing: Vec<_> =
+            (0..count).filter(|number| all.binary_search(number).is_err()).collect();
         assert!(missing.is_empty(), "{log} misses {missing:?}");
         let twice: Vec<_> = all.windows(2).filter(|two| two[0] == two[1]).collect();
         assert!(twice.is_empty() && all.len() == count, "{log} has twice: {twice:?}");
@@ -114,7 +122,8 @@ fn fifty_times_terminated_at_random_it_loses_no_line_and_writes_none_twice() {
 
 #[test]
 fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
-    let (place, mut rng, received, away) = (Place::new(), moments(), Received::default(), Away::anywhere());
+    let (place, mut rng, received, away) =
+        (Place::new(), moments(), Received::default(), Away::anywhere());
     place.set("collector", &format!("\"{}\"", away.address()));
     let _collector = away.listen(&received);
     let mut had: Vec<Written> = Vec::new();
@@ -128,7 +137,11 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
             let ended = worker.end();
             assert_eq!(ended.code, None, "{}", ended.log);
             let now = place.written();
-            assert!(now.starts_with(&before) && before.starts_with(&had), "round {round}: {}", ended.log);
+            assert!(
+                now.starts_with(&before) && before.starts_with(&had),
+                "round {round}: {}",
+                ended.log
+            );
             had = now;
         }
     });
@@ -138,7 +151,10 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     // One more run sends what is missing with the collector, too.
     let mut worker = Worker::spawn(&mut place.command());
     worker.ready();
-    until(|| received.lock().unwrap().iter().map(|(seq, _)| *seq).max() == written.last().map(|last| last.seq));
+    until(|| {
+        received.lock().unwrap().iter().map(|(seq, _)| *seq).max()
+            == written.last().map(|last| last.seq)
+    });
     worker.stop();
     let received = received.lock().unwrap();
     let mut lines: BTreeMap<i64, &str> = BTreeMap::new();
@@ -148,5 +164,8 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     }
     let again = received.len() - lines.len();
     assert!(lines.into_iter().eq(written.iter().map(|line| (line.seq, line.line.as_str()))));
-    eprintln!("{} lines, each once; the collector has them all, and was sent {again} again", written.len());
+    eprintln!(
+        "{} lines, each once; the collector has them all, and was sent {again} again",
+        written.len()
+    );
 }

@@ -27,8 +27,10 @@ pub struct Written {
 impl Place {
     /// With the settings that the example comes with, but quick.
     pub fn new() -> Self {
-        let place =
-            Self { folder: tempfile::tempdir().unwrap(), runtime: Builder::new_current_thread().build().unwrap() };
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            runtime: Builder::new_current_thread().build().unwrap(),
+        };
         fs::create_dir(place.path("spool")).unwrap();
         fs::write(place.path("worker.toml"), include_str!("../../worker.toml")).unwrap();
         for (key, value) in [("look_every_ms", "5"), ("batch_lines", "50"), ("batch_ms", "20")] {
@@ -42,7 +44,8 @@ impl Place {
         let text = fs::read_to_string(self.path("worker.toml")).unwrap();
         let is_it = |line: &str| line.trim_start_matches("# ").split(" = ").next() == Some(key);
         assert!(text.lines().any(is_it), "there is no setting {key}");
-        let line = |line| if is_it(line) { format!("{key} = {value}\n") } else { format!("{line}\n") };
+        let line =
+            |line| if is_it(line) { format!("{key} = {value}\n") } else { format!("{line}\n") };
         fs::write(self.path("worker.toml"), text.lines().map(line).collect::<String>()).unwrap();
     }
 
@@ -71,11 +74,14 @@ impl Place {
         let database = format!("sqlite:{}", self.path("worker.db").display());
         self.runtime.block_on(async {
             let Ok(mut db) = SqliteConnection::connect(&database).await else { return Vec::new() };
-            let rows = sqlx::query_as("SELECT seq, file, line FROM lines ORDER BY seq").fetch_all(&mut db).await;
+            let rows = sqlx::query_as("SELECT seq, file, line FROM lines ORDER BY seq")
+                .fetch_all(&mut db)
+                .await;
             db.close().await.unwrap();
             // A database that was opened a moment ago has no tables yet.
             let rows: Vec<(i64, i64, Vec<u8>)> = rows.unwrap_or_default();
-            let written = |(seq, file, line)| Written { seq, file, line: String::from_utf8(line).unwrap() };
+            let written =
+                |(seq, file, line)| Written { seq, file, line: String::from_utf8(line).unwrap() };
             rows.into_iter().map(written).collect()
         })
     }

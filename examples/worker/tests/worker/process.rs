@@ -1,5 +1,5 @@
-//! A worker under test. Nothing here waits for a time to pass: only for what the process says or does, with a limit
-//! after which the test has failed.
+//! A worker under test. Nothing here waits for a time to pass: only for what the process says or
+//! does, with a limit after which the test has failed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -32,7 +32,9 @@ impl Worker {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, lines, log: String::new() }
     }
 
@@ -65,7 +67,8 @@ impl Worker {
         Ended { code, log: std::mem::take(&mut self.log) }
     }
 
-    /// Stops it once it has started, as it is to end when it has nothing to complain of. What it said.
+    /// Stops it once it has started, as it is to end when it has nothing to complain of. What it
+    /// said.
     #[track_caller]
     pub fn stop(mut self) -> String {
         // Lines may be written before that, and a start that a signal ends is none that succeeded.
@@ -116,7 +119,8 @@ impl Probes {
 
     fn readyz(&self) -> String {
         let mut connection = TcpStream::connect(&self.0).unwrap();
-        write!(connection, "GET /readyz HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n").unwrap();
+        write!(connection, "GET /readyz HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n")
+            .unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         answer

@@ -23,9 +23,15 @@ fn a_signal_reads_the_settings_anew_and_broken_ones_keep_the_old_and_say_why() {
 
     let good = fs::read_to_string(place.path("worker.toml")).unwrap();
     for (broken, why) in [
-        (good.replace("keep", "keeps"), "failed: worker.toml:11: unknown field `keeps`, expected one of `keep`"),
+        (
+            good.replace("keep", "keeps"),
+            "failed: worker.toml:11: unknown field `keeps`, expected one of `keep`",
+        ),
         (good.replace("keep = \"error\"", "keep = \"err"), "failed: worker.toml:11: "),
-        (good.replace("\"worker.db\"", "\"other.db\""), "what is in `[fixed]` can't change while the process runs"),
+        (
+            good.replace("\"worker.db\"", "\"other.db\""),
+            "what is in `[fixed]` can't change while the process runs",
+        ),
     ] {
         fs::write(place.path("worker.toml"), broken).unwrap();
         worker.signal(Signal::SIGHUP);
@@ -43,6 +49,10 @@ fn without_settings_there_is_no_start() {
     fs::remove_file(place.path("worker.toml")).unwrap();
     let ended = Worker::spawn(&mut place.command()).end();
     assert_eq!(ended.code, Some(1), "{}", ended.log);
-    assert!(ended.log.contains("can't read worker.toml; WORKER_CONFIG must name a file"), "{}", ended.log);
+    assert!(
+        ended.log.contains("can't read worker.toml; WORKER_CONFIG must name a file"),
+        "{}",
+        ended.log
+    );
     assert!(!place.path("worker.db").exists());
 }

@@ -1,4 +1,5 @@
-//! Handlers as plain functions. What they never see (broken JSON, unknown routes) is tested over the wire.
+//! Handlers as plain functions. What they never see (broken JSON, unknown routes) is tested over
+//! the wire.
 
 use actix_web::ResponseError;
 use actix_web::body::to_bytes;
@@ -37,7 +38,8 @@ impl Board {
 
     async fn change(&self, id: i64, body: Value) -> Answer {
         let change = serde_json::from_value(body).unwrap();
-        answer(change_clock(id.into(), Json(change), self.db.clone(), self.zones.clone()).await).await
+        answer(change_clock(id.into(), Json(change), self.db.clone(), self.zones.clone()).await)
+            .await
     }
 
     async fn show(&self, id: i64) -> Answer {
@@ -50,7 +52,8 @@ impl Board {
 
     async fn zones(&self, query: &str) -> Answer {
         let countries = Dep::new(crate::countries::countries().unwrap());
-        answer(list_zones(Query::from_query(query).unwrap(), self.zones.clone(), countries).await).await
+        answer(list_zones(Query::from_query(query).unwrap(), self.zones.clone(), countries).await)
+            .await
     }
 }
 
@@ -62,7 +65,9 @@ struct Answer {
 
 async fn answer(result: Result<impl Responder, ApiError>) -> Answer {
     let response = match result {
-        Ok(responder) => responder.respond_to(&TestRequest::default().to_http_request()).map_into_boxed_body(),
+        Ok(responder) => {
+            responder.respond_to(&TestRequest::default().to_http_request()).map_into_boxed_body()
+        }
         Err(error) => error.error_response(),
     };
     let location = response.headers().get(LOCATION).map(|value| value.to_str().unwrap().to_owned());
@@ -81,9 +86,17 @@ async fn a_clock_is_added_shown_changed_and_removed() {
 
     assert_eq!(board.show(1).await.body["zone"], "America/Lima");
     let changed = board.change(1, json!({ "zone": "Asia/Tokyo" })).await;
-    assert_eq!((&changed.body["label"], &changed.body["abbreviation"]), (&json!("Ana"), &json!("JST")));
     assert_eq!(
-        answer(list_clocks(board.db.clone(), board.zones.clone()).await).await.body.as_array().unwrap().len(),
+        (&changed.body["label"], &changed.body["abbreviation"]),
+        (&json!("Ana"), &json!("JST"))
+    );
+    assert_eq!(
+        answer(list_clocks(board.db.clone(), board.zones.clone()).await)
+            .await
+            .body
+            .as_array()
+            .unwrap()
+            .len(),
         1
     );
 
@@ -116,7 +129,10 @@ async fn zones_that_are_unknown_are_refused_with_a_suggestion() {
         assert_eq!(answer.body["suggestion"], "Europe/Zurich");
     }
     let shown = board.zone("zurich").await;
-    assert_eq!((shown.status, &shown.body["suggestion"]), (StatusCode::NOT_FOUND, &json!("Europe/Zurich")));
+    assert_eq!(
+        (shown.status, &shown.body["suggestion"]),
+        (StatusCode::NOT_FOUND, &json!("Europe/Zurich"))
+    );
     assert_eq!(board.zone("xyzzy").await.body, json!({ "error": "there is no zone `xyzzy`" }));
 }
 
@@ -126,7 +142,10 @@ async fn zones_are_listed_by_country() {
     assert_eq!(board.zones("").await.body.as_array().unwrap().len(), 312);
     let swiss = board.zones("country=ch").await.body;
     assert_eq!(swiss.as_array().unwrap().len(), 1);
-    assert_eq!(swiss[0]["countries"], json!({ "CH": "Switzerland", "DE": "Germany", "LI": "Liechtenstein" }));
+    assert_eq!(
+        swiss[0]["countries"],
+        json!({ "CH": "Switzerland", "DE": "Germany", "LI": "Liechtenstein" })
+    );
     assert_eq!(board.zone("Europe/Zurich").await.body["name"], swiss[0]["name"]);
     assert_eq!(board.zones("country=XX").await.status, StatusCode::BAD_REQUEST);
 }

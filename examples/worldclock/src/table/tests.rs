@@ -21,18 +21,36 @@ fn the_shipped_table_is_whole() {
     let rows = parse(SHIPPED).unwrap();
     assert_eq!(rows.len(), 312);
     let zurich = rows.iter().find(|row| row.zone == "Europe/Zurich").unwrap();
-    assert_eq!((&*zurich.countries, zurich.latitude, zurich.longitude), ("CH DE LI", 47.3833, 8.5333));
+    assert_eq!(
+        (&*zurich.countries, zurich.latitude, zurich.longitude),
+        ("CH DE LI", 47.3833, 8.5333)
+    );
 }
 
 #[test]
 fn refuses_values_that_are_wrong() {
-    refused("Europe/Atlantis,GR,36,25,\n", ", column `zone`: the tz database has no zone `Europe/Atlantis`;");
-    refused("europe/berlin,DE,52.5,13.3,\n", ", column `zone`: the tz database has no zone `europe/berlin`;");
+    refused(
+        "Europe/Atlantis,GR,36,25,\n",
+        ", column `zone`: the tz database has no zone `Europe/Atlantis`;",
+    );
+    refused(
+        "europe/berlin,DE,52.5,13.3,\n",
+        ", column `zone`: the tz database has no zone `europe/berlin`;",
+    );
     refused(ZURICH, ", column `zone`: `Europe/Zurich` is in line 2 too;");
-    refused("Europe/Berlin,DE XX,52.5,13.3,\n", ", column `countries`: `XX` is no ISO 3166 country code;");
+    refused(
+        "Europe/Berlin,DE XX,52.5,13.3,\n",
+        ", column `countries`: `XX` is no ISO 3166 country code;",
+    );
     refused("Europe/Berlin,,52.5,13.3,\n", ", column `countries`: `` is no ISO 3166 country code;");
-    refused("Europe/Berlin,DE,952.5,13.3,\n", ", column `latitude`: 952.5 is not between -90 and 90;");
-    refused("Europe/Berlin,DE,52.5,NaN,\n", ", column `longitude`: NaN is not between -180 and 180;");
+    refused(
+        "Europe/Berlin,DE,952.5,13.3,\n",
+        ", column `latitude`: 952.5 is not between -90 and 90;",
+    );
+    refused(
+        "Europe/Berlin,DE,52.5,NaN,\n",
+        ", column `longitude`: NaN is not between -180 and 180;",
+    );
     refused("Europe/Berlin,DE,52.5 N,13.3,\n", ", column `latitude`: invalid float literal;");
 }
 
@@ -46,7 +64,10 @@ fn refuses_rows_that_are_broken() {
 fn refuses_files_that_are_no_table() {
     for text in ["", "zone\n", "zone;countries;latitude;longitude;comments\n", "\0\0\0\0"] {
         let error = parse(text).unwrap_err().to_string();
-        assert!(error.contains("zones.csv:1: the first row must be `zone,countries,"), "{text:?}: {error}");
+        assert!(
+            error.contains("zones.csv:1: the first row must be `zone,countries,"),
+            "{text:?}: {error}"
+        );
     }
     let error = parse(HEADER).unwrap_err().to_string();
     assert!(error.contains("no rows follow"), "{error}");
@@ -57,7 +78,9 @@ fn refuses_files_that_are_no_table() {
 
 #[test]
 fn names_a_file_that_is_not_there() {
-    let settings = Config { database: "unused".into(), zones: Some("no/such.csv".into()), backup: None };
-    let error = zone_table(Dep::new(settings), Dep::new(countries().unwrap())).unwrap_err().to_string();
+    let settings =
+        Config { database: "unused".into(), zones: Some("no/such.csv".into()), backup: None };
+    let error =
+        zone_table(Dep::new(settings), Dep::new(countries().unwrap())).unwrap_err().to_string();
     assert!(error.starts_with("can't import no/such.csv: "), "{error}");
 }

@@ -31,7 +31,12 @@ fn exploration_finds_the_after_that_upload_lacks() {
         let builder = TestApp::of(service()).replace::<config>(in_folder(folder.path()));
         folders.borrow_mut().push(folder);
         let builder = builder.only::<upload>().only::<backup>().only::<migrations>();
-        builder.real_io::<db>().real_io::<migrations>().real_io::<run>().real_io::<backup>().real_io::<close_db>()
+        builder
+            .real_io::<db>()
+            .real_io::<migrations>()
+            .real_io::<run>()
+            .real_io::<backup>()
+            .real_io::<close_db>()
     };
     Explore::new().setup(setup).run(async |app: TestApp| {
         app.stop().await.assert_clean();

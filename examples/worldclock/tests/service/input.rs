@@ -45,8 +45,15 @@ const REFUSED: &[Case] = &[
     ("POST", "/clock", Some("{}"), 404, "there is nothing at /clock"),
 ];
 
-fn send(client: &Agent, url: &str, method: &str, content_type: &str, text: Option<&str>) -> (u16, Value) {
-    let request = Request::builder().method(method).uri(url).header(header::CONTENT_TYPE, content_type);
+fn send(
+    client: &Agent,
+    url: &str,
+    method: &str,
+    content_type: &str,
+    text: Option<&str>,
+) -> (u16, Value) {
+    let request =
+        Request::builder().method(method).uri(url).header(header::CONTENT_TYPE, content_type);
     let response = match text {
         Some(text) => client.run(request.body(text).unwrap()),
         None => client.run(request.body(()).unwrap()),
@@ -61,24 +68,37 @@ fn bad_requests_are_answered_in_json() {
     let mut service = Service::spawn(&mut command(folder.path()));
     let (url, client) = (service.url(), client());
     for &(method, path, text, status, expected) in REFUSED {
-        let (got, answer) = send(&client, &format!("{url}{path}"), method, "application/json", text);
+        let (got, answer) =
+            send(&client, &format!("{url}{path}"), method, "application/json", text);
         assert_eq!(got, status, "{method} {path} {text:?}: {answer}");
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.contains(expected), "{method} {path} {text:?}: {answer}");
         let (line, column) = (answer["line"].as_u64(), answer["column"].as_u64());
-        let place = line.zip(column).map(|(line, column)| format!(" at line {line} column {column}"));
-        assert_eq!(place.is_some(), status == 400 && text.is_some(), "{method} {path} {text:?}: {answer}");
+        let place =
+            line.zip(column).map(|(line, column)| format!(" at line {line} column {column}"));
+        assert_eq!(
+            place.is_some(),
+            status == 400 && text.is_some(),
+            "{method} {path} {text:?}: {answer}"
+        );
         assert!(error.ends_with(&place.unwrap_or_default()), "{method} {path} {text:?}: {answer}");
     }
 
     let clocks = format!("{url}/clocks");
     let (status, answer) = send(&client, &clocks, "POST", "text/plain", Some("{}"));
-    assert_eq!((status, answer["error"].as_str().unwrap().contains("content-type: application/json")), (415, true));
+    assert_eq!(
+        (status, answer["error"].as_str().unwrap().contains("content-type: application/json")),
+        (415, true)
+    );
     let long = format!(r#"{{"label": "{}"}}"#, "x".repeat(100_000));
     let (status, answer) = send(&client, &clocks, "POST", "application/json", Some(&long));
     assert_eq!((status, &answer["error"]), (413, &"the body is longer than 4096 bytes".into()));
 
-    assert_eq!(body(&mut client.get(&clocks).call().unwrap()), Value::Array(vec![]), "nothing of it was kept");
+    assert_eq!(
+        body(&mut client.get(&clocks).call().unwrap()),
+        Value::Array(vec![]),
+        "nothing of it was kept"
+    );
     service.signal(Signal::SIGTERM);
     let ended = service.end();
     assert_eq!(ended.code, Some(0), "{}", ended.log);

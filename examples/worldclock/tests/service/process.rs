@@ -1,5 +1,5 @@
-//! A service under test. Nothing here waits for a time to pass: only for what the process says or does, with a limit
-//! after which the test has failed.
+//! A service under test. Nothing here waits for a time to pass: only for what the process says or
+//! does, with a limit after which the test has failed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -31,7 +31,10 @@ pub struct Ended {
 /// The service with a database in this folder, on a port that is free.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worldclock"));
-    command.env_clear().env("LIFECYCLE_BIND", "127.0.0.1:0").env("WORLDCLOCK_DB", folder.join("clock.db"));
+    command
+        .env_clear()
+        .env("LIFECYCLE_BIND", "127.0.0.1:0")
+        .env("WORLDCLOCK_DB", folder.join("clock.db"));
     command
 }
 
@@ -40,7 +43,9 @@ impl Service {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, lines, log: String::new() }
     }
 

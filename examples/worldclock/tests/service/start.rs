@@ -1,5 +1,5 @@
-//! Starts that must fail: with one message that says what to do, and without a moment in which the service could be
-//! reached.
+//! Starts that must fail: with one message that says what to do, and without a moment in which the
+//! service could be reached.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -16,7 +16,8 @@ use crate::process::{Service, command};
 fn refused(command: &mut Command, parts: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
-    let service = Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
+    let service =
+        Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
     let ended = thread::scope(|scope| {
         let ended = scope.spawn(|| service.end());
         while !ended.is_finished() {
@@ -41,7 +42,8 @@ fn a_corrupt_zone_table_is_refused_by_row_and_column() {
     let table = folder.path().join("my zones.csv");
     let row = shipped().lines().position(|line| line.starts_with("Europe/Zurich,")).unwrap() + 1;
     fs::write(&table, shipped().replace("47.3833,8.5333", "47.3833,85333")).unwrap();
-    let place = format!("{}:{row}, column `longitude`: 85333 is not between -180 and 180", table.display());
+    let place =
+        format!("{}:{row}, column `longitude`: 85333 is not between -180 and 180", table.display());
     refused(
         command(folder.path()).env("WORLDCLOCK_ZONES", &table),
         &["zone_table", "src/table.rs:", &place, "unset WORLDCLOCK_ZONES"],
@@ -51,7 +53,10 @@ fn a_corrupt_zone_table_is_refused_by_row_and_column() {
     let half = &shipped()[..shipped().find("47.3833").unwrap()];
     fs::write(&table, half).unwrap();
     let place = format!("{}:{row}: 5 values are expected, not 3", table.display());
-    refused(command(folder.path()).env("WORLDCLOCK_ZONES", &table), &[&place, "unset WORLDCLOCK_ZONES"]);
+    refused(
+        command(folder.path()).env("WORLDCLOCK_ZONES", &table),
+        &[&place, "unset WORLDCLOCK_ZONES"],
+    );
 
     // And once that is corrected it starts.
     let mut service = Service::spawn(&mut command(folder.path()));
@@ -67,7 +72,10 @@ fn a_zone_table_that_is_not_there_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.csv");
     let name = format!("can't import {}: No such file", missing.display());
-    refused(command(folder.path()).env("WORLDCLOCK_ZONES", missing), &[&name, "unset WORLDCLOCK_ZONES"]);
+    refused(
+        command(folder.path()).env("WORLDCLOCK_ZONES", missing),
+        &[&name, "unset WORLDCLOCK_ZONES"],
+    );
     refused(
         command(folder.path()).env("WORLDCLOCK_ZONES", folder.path()),
         &["Is a directory", "unset WORLDCLOCK_ZONES"],
@@ -79,14 +87,23 @@ fn a_database_that_cannot_be_opened_is_refused_with_the_cause() {
     let folder = tempfile::tempdir().unwrap();
     let advice = "WORLDCLOCK_DB must name a SQLite file, or a new one in an existing folder: ";
     let unable = "unable to open database file";
-    refused(command(folder.path()).env("WORLDCLOCK_DB", folder.path()), &["src/store.rs:", advice, unable]);
-    refused(command(folder.path()).env("WORLDCLOCK_DB", folder.path().join("no/such.db")), &[advice, unable]);
+    refused(
+        command(folder.path()).env("WORLDCLOCK_DB", folder.path()),
+        &["src/store.rs:", advice, unable],
+    );
+    refused(
+        command(folder.path()).env("WORLDCLOCK_DB", folder.path().join("no/such.db")),
+        &[advice, unable],
+    );
 
     let diary = folder.path().join("diary.txt");
     let text = "Dear diary, this is no database. ".repeat(100);
     fs::write(&diary, &text).unwrap();
     let name = format!("can't open the database {}; ", diary.display());
-    refused(command(folder.path()).env("WORLDCLOCK_DB", &diary), &[&name, advice, "file is not a database"]);
+    refused(
+        command(folder.path()).env("WORLDCLOCK_DB", &diary),
+        &[&name, advice, "file is not a database"],
+    );
     assert_eq!(fs::read_to_string(&diary).unwrap(), text, "the file is as it was");
 }
 

@@ -31,7 +31,12 @@ fn a_write_that_was_acknowledged_survives_every_stop() {
         assert_eq!(files(folder.path()), ["clock.db", "copy.db"], "round {round}:\n{}", ended.log);
 
         let left = Left::read(&folder.path().join("clock.db"));
-        assert_eq!(written.difference(&left.labels).collect::<Vec<_>>(), [""; 0], "round {round}:\n{}", ended.log);
+        assert_eq!(
+            written.difference(&left.labels).collect::<Vec<_>>(),
+            [""; 0],
+            "round {round}:\n{}",
+            ended.log
+        );
         assert_eq!(
             left.clocks_at_stop,
             i64::try_from(left.labels.len()).ok(),
@@ -46,7 +51,9 @@ fn a_write_that_was_acknowledged_survives_a_kill_and_the_next_run_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::spawn(&mut command(folder.path()));
     let mut written = BTreeSet::new();
-    write_until_gone(&service.url(), "killed", &mut written, 50, || service.signal(Signal::SIGKILL));
+    write_until_gone(&service.url(), "killed", &mut written, 50, || {
+        service.signal(Signal::SIGKILL)
+    });
     assert_eq!(service.end().code, None);
 
     let mut service = Service::spawn(&mut command(folder.path()));
@@ -58,9 +65,15 @@ fn a_write_that_was_acknowledged_survives_a_kill_and_the_next_run_says_so() {
     assert!(Left::read(&folder.path().join("clock.db")).labels.is_superset(&written));
 }
 
-/// Writes from several threads without a pause, until the service can't be reached. `stop` is called after so many
-/// acknowledged writes.
-fn write_until_gone(url: &str, name: &str, written: &mut BTreeSet<String>, enough: usize, stop: impl FnOnce()) {
+/// Writes from several threads without a pause, until the service can't be reached. `stop` is
+/// called after so many acknowledged writes.
+fn write_until_gone(
+    url: &str,
+    name: &str,
+    written: &mut BTreeSet<String>,
+    enough: usize,
+    stop: impl FnOnce(),
+) {
     let (sender, acknowledged) = channel();
     thread::scope(|scope| {
         for writer in 0..WRITERS {
@@ -87,7 +100,8 @@ fn write(url: &str, name: &str, acknowledged: &Sender<String>) {
 }
 
 fn files(folder: &Path) -> Vec<String> {
-    let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
     names
@@ -104,9 +118,11 @@ impl Left {
     fn read(file: &Path) -> Self {
         System::new().block_on(async {
             let db = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-            let sound: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&db).await.unwrap();
+            let sound: String =
+                sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&db).await.unwrap();
             assert_eq!(sound, "ok");
-            let labels: Vec<String> = sqlx::query_scalar("SELECT label FROM clocks").fetch_all(&db).await.unwrap();
+            let labels: Vec<String> =
+                sqlx::query_scalar("SELECT label FROM clocks").fetch_all(&db).await.unwrap();
             let last = "SELECT clocks FROM runs ORDER BY id DESC LIMIT 1";
             let clocks_at_stop = sqlx::query_scalar(last).fetch_one(&db).await.unwrap();
             db.close().await;

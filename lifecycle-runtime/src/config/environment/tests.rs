@@ -9,7 +9,11 @@ fn check(variables: &[(&str, &str)]) -> Result<Config, String> {
 
 #[test]
 fn the_environment_overrides_the_builder() {
-    let config = check(&[("LIFECYCLE_GRACE", "40s"), ("LIFECYCLE_BIND", "0.0.0.0:80, unix:/tmp/s"), ("PATH", "/bin")]);
+    let config = check(&[
+        ("LIFECYCLE_GRACE", "40s"),
+        ("LIFECYCLE_BIND", "0.0.0.0:80, unix:/tmp/s"),
+        ("PATH", "/bin"),
+    ]);
     let config = config.expect("valid");
     assert_eq!(config.grace, Duration::from_secs(40));
     assert_eq!(config.bind, Some(vec!["0.0.0.0:80".to_owned(), "unix:/tmp/s".to_owned()]));
@@ -18,15 +22,25 @@ fn the_environment_overrides_the_builder() {
 
 #[test]
 fn every_problem_is_named_with_what_is_valid() {
-    let error = check(&[("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_GRACEE", "1s"), ("LIFECYCLE_WORKERS", "0")]);
+    let error = check(&[
+        ("LIFECYCLE_GRACE", "soon"),
+        ("LIFECYCLE_GRACEE", "1s"),
+        ("LIFECYCLE_WORKERS", "0"),
+    ]);
     let error = error.expect_err("three problems");
     let lines: Vec<_> = error.lines().collect();
     assert_eq!(
         lines[0],
         "LIFECYCLE_GRACE=soon: `soon` is not a duration; expected a duration such as 250ms, 5s or 1m30s"
     );
-    assert_eq!(lines[1], "unknown environment variable LIFECYCLE_GRACEE, did you mean LIFECYCLE_GRACE?");
-    assert_eq!(lines[2], "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads from 1 to 512");
+    assert_eq!(
+        lines[1],
+        "unknown environment variable LIFECYCLE_GRACEE, did you mean LIFECYCLE_GRACE?"
+    );
+    assert_eq!(
+        lines[2],
+        "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads from 1 to 512"
+    );
     assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
 }
 
@@ -34,7 +48,8 @@ fn every_problem_is_named_with_what_is_valid() {
 fn the_readme_has_each_variable_and_its_default() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let readme = std::fs::read_to_string(path).expect("the README");
-    let rows: Vec<_> = readme.lines().filter_map(|line| line.strip_prefix("| `LIFECYCLE_")).collect();
+    let rows: Vec<_> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `LIFECYCLE_")).collect();
     assert_eq!(rows.len(), VARIABLES.len(), "{rows:#?}");
     let config = Config::default();
     for variable in VARIABLES {
@@ -83,10 +98,15 @@ fn the_console_is_on_off_or_decides_itself() {
 
 #[test]
 fn no_time_is_too_long_to_be_told() {
-    let forever = Config { grace: Duration::MAX, startup_timeout: Duration::MAX, ..Config::default() };
-    let config = forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "5000000000000h".to_owned())]);
+    let forever =
+        Config { grace: Duration::MAX, startup_timeout: Duration::MAX, ..Config::default() };
+    let config =
+        forever.with([("LIFECYCLE_DRAIN_TIMEOUT".to_owned(), "5000000000000h".to_owned())]);
     let config = config.expect("valid");
-    assert_eq!((config.grace, config.startup_timeout, config.drain_timeout), (LONGEST, LONGEST, Some(LONGEST)));
+    assert_eq!(
+        (config.grace, config.startup_timeout, config.drain_timeout),
+        (LONGEST, LONGEST, Some(LONGEST))
+    );
 }
 
 #[test]
@@ -127,14 +147,20 @@ fn a_name_is_meant_for_another_only_if_it_is_near() {
 #[test]
 fn what_is_wrong_with_a_value_is_said_once() {
     let error = check(&[("LIFECYCLE_PLAN", "xml")]).expect_err("no format");
-    assert_eq!(error, "LIFECYCLE_PLAN=xml: unknown format; expected text, snapshot, mermaid, dot or json");
+    assert_eq!(
+        error,
+        "LIFECYCLE_PLAN=xml: unknown format; expected text, snapshot, mermaid, dot or json"
+    );
 }
 
 #[test]
 fn more_workers_than_a_server_may_have_name_their_variable() {
     assert_eq!(check(&[("LIFECYCLE_WORKERS", "512")]).expect("valid").workers, Some(MAX_WORKERS));
     let error = check(&[("LIFECYCLE_WORKERS", "513")]).expect_err("too many");
-    assert_eq!(error, "LIFECYCLE_WORKERS=513: too many for one server; expected a number of threads from 1 to 512");
+    assert_eq!(
+        error,
+        "LIFECYCLE_WORKERS=513: too many for one server; expected a number of threads from 1 to 512"
+    );
 }
 
 /// Variables that Kubernetes sets in each container for a Service of this name, and Docker for a
@@ -159,7 +185,10 @@ fn of_a_service(name: &str) -> Vec<(String, String)> {
         ("ENV_LIFECYCLE_GRACE", "10s"),
         ("ENV_path", "/bin"),
     ];
-    variables.into_iter().map(|(rest, value)| (format!("{name}_{rest}"), value.to_owned())).collect()
+    variables
+        .into_iter()
+        .map(|(rest, value)| (format!("{name}_{rest}"), value.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -219,9 +248,11 @@ fn the_time_that_idle_connections_are_kept_is_one_or_off() {
 
 #[test]
 fn a_run_without_any_time_is_refused_unless_the_environment_gives_it_some() {
-    let none = Config { grace: Duration::ZERO, startup_timeout: Duration::ZERO, ..Config::default() };
+    let none =
+        Config { grace: Duration::ZERO, startup_timeout: Duration::ZERO, ..Config::default() };
     let error = none.clone().with([]).expect_err("no time").to_string();
     assert!(error.contains("`grace` is 0") && error.contains("`startup_timeout` is 0"), "{error}");
-    let environment = ["LIFECYCLE_GRACE", "LIFECYCLE_STARTUP_TIMEOUT"].map(|name| (name.to_owned(), "1s".to_owned()));
+    let environment = ["LIFECYCLE_GRACE", "LIFECYCLE_STARTUP_TIMEOUT"]
+        .map(|name| (name.to_owned(), "1s".to_owned()));
     assert!(none.with(environment).is_ok());
 }

@@ -11,7 +11,11 @@ fn events(observer: impl Observer) -> Events {
 }
 
 fn events_on_thread(observer: impl Observer) -> Events {
-    Events::new(Observers { own: Vec::new(), others: vec![Arc::new(observer)], on_thread: Some(Handle::current()) })
+    Events::new(Observers {
+        own: Vec::new(),
+        others: vec![Arc::new(observer)],
+        on_thread: Some(Handle::current()),
+    })
 }
 
 /// An event that is told by its text.
@@ -61,7 +65,9 @@ async fn check_order(events: fn(Shared) -> Events) {
     thread::scope(|scope| {
         for number in 0..8 {
             let events = events.clone();
-            scope.spawn(move || (0..500).for_each(|step| events.emit(&named(format!("{number} {step}")))));
+            scope.spawn(move || {
+                (0..500).for_each(|step| events.emit(&named(format!("{number} {step}"))));
+            });
         }
     });
     events.delivered().await;
@@ -72,7 +78,8 @@ async fn check_order(events: fn(Shared) -> Events) {
     assert!(seen.is_sorted_by_key(|(at, _)| *at));
     for number in 0..8 {
         let prefix = format!("{number} ");
-        let steps = seen.iter().filter_map(|(_, name)| name.strip_prefix(&prefix)?.parse::<usize>().ok());
+        let steps =
+            seen.iter().filter_map(|(_, name)| name.strip_prefix(&prefix)?.parse::<usize>().ok());
         assert!(steps.eq(0..500), "{number}");
     }
 }
@@ -95,8 +102,13 @@ impl Observer for Restless {
 
 #[tokio::test]
 async fn whoever_emits_an_event_is_not_kept_by_those_of_others() {
-    let (own, goes_on, seen) = (Arc::<OnceLock<_>>::default(), Arc::new(AtomicBool::new(true)), Arc::default());
-    let restless = Restless { events: Arc::clone(&own), goes_on: Arc::clone(&goes_on), seen: Arc::clone(&seen) };
+    let (own, goes_on, seen) =
+        (Arc::<OnceLock<_>>::default(), Arc::new(AtomicBool::new(true)), Arc::default());
+    let restless = Restless {
+        events: Arc::clone(&own),
+        goes_on: Arc::clone(&goes_on),
+        seen: Arc::clone(&seen),
+    };
     let events = events(restless);
     assert!(own.set(events.clone()).is_ok());
     // It returns, though there is always one more.
@@ -142,7 +154,8 @@ async fn an_observer_on_a_thread_of_its_own_may_block() {
 }
 
 #[tokio::test]
-async fn an_observer_on_a_thread_of_its_own_finds_the_runtime_and_is_dropped_when_all_is_delivered() {
+async fn an_observer_on_a_thread_of_its_own_finds_the_runtime_and_is_dropped_when_all_is_delivered()
+{
     struct Spawns(Arc<AtomicUsize>);
     impl Observer for Spawns {
         fn on_event(&self, _: Duration, _: &Event) {

@@ -6,8 +6,8 @@ use crate::event::{Limit, ServiceState};
 use crate::plan::sample::hooks;
 use crate::trace::sample::traced;
 
-/// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this: `svc failed`, `optional failed`, `ready`, and
-/// `start failed by svc` or by anything else.
+/// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this:
+/// `svc failed`, `optional failed`, `ready`, and `start failed by svc` or by anything else.
 #[track_caller]
 fn check(happens: &str, written: &str) {
     let hooks = hooks("start db; service svc; service optional exit ignore; ready warm");
@@ -20,7 +20,8 @@ fn check(happens: &str, written: &str) {
             ("ready", _) => Event::State(State::Ready),
             ("start", by) => {
                 let by = by.trim_start_matches(" by ");
-                let reason = hook(by).map_or_else(|| format!("stopped: {by}"), |hook| broken.of(hook));
+                let reason =
+                    hook(by).map_or_else(|| format!("stopped: {by}"), |hook| broken.of(hook));
                 Event::StartFailed { reason }
             }
             (name, _) => {
@@ -46,14 +47,26 @@ fn the_failure_that_a_start_fails_by_is_told_once() {
 #[test]
 fn every_other_failure_is_told_too() {
     let (db, svc) = ("hook `db` (app.rs:1) failed: broken", "hook `svc` (app.rs:2) failed: broken");
-    check("db failed, svc failed, start failed by db", &format!("{svc} (after 1 s) | start failed: {db}"));
-    check("db failed, start failed by db, svc failed", &format!("start failed: {db} | {svc} (after 1 s)"));
-    check("svc failed, start failed by SIGTERM", &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"));
+    check(
+        "db failed, svc failed, start failed by db",
+        &format!("{svc} (after 1 s) | start failed: {db}"),
+    );
+    check(
+        "db failed, start failed by db, svc failed",
+        &format!("start failed: {db} | {svc} (after 1 s)"),
+    );
+    check(
+        "svc failed, start failed by SIGTERM",
+        &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"),
+    );
     // It asks for the stop when nothing of the start is left to fail.
     check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
     check("ready, svc failed", &format!("ready after 2 s | {svc} (after 1 s)"));
     let optional = "hook `optional` (app.rs:3) failed: broken; going on without it (after 1 s)";
-    check("optional failed, start failed by SIGTERM", &format!("{optional} | start failed: stopped: SIGTERM"));
+    check(
+        "optional failed, start failed by SIGTERM",
+        &format!("{optional} | start failed: stopped: SIGTERM"),
+    );
 }
 
 #[test]
@@ -67,7 +80,10 @@ fn a_service_that_never_became_ready_is_told_once() {
         outputs.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
         outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: reason.clone() });
     });
-    assert_eq!(lines(), [format!("start failed: {reason}"), "rolling back what has started".to_owned()]);
+    assert_eq!(
+        lines(),
+        [format!("start failed: {reason}"), "rolling back what has started".to_owned()]
+    );
 }
 
 #[test]
@@ -112,18 +128,39 @@ fn check_told(is_auto: bool, max: Option<Level>, written: &[&str], shown: &[&str
 fn the_console_leaves_out_what_tracing_shows_and_nothing_else() {
     let all = ["start db", "service `db`", "start db", "start failed:", "rolling back"];
     check_told(true, None, &all, &[]);
-    check_told(true, Some(Level::ERROR), &["start db", "service `db`", "start db"], &["start failed"]);
-    check_told(true, Some(Level::WARN), &["start db", "start db"], &["service backs", "start failed"]);
+    check_told(
+        true,
+        Some(Level::ERROR),
+        &["start db", "service `db`", "start db"],
+        &["start failed"],
+    );
+    check_told(
+        true,
+        Some(Level::WARN),
+        &["start db", "start db"],
+        &["service backs", "start failed"],
+    );
     // That hooks begin is a detail, which this subscriber leaves out on purpose.
-    check_told(true, Some(Level::INFO), &[], &["state state=starting", "service backs", "start failed"]);
-    let details = ["state state=starting", "hook started", "service backs", "hook started", "start failed"];
+    check_told(
+        true,
+        Some(Level::INFO),
+        &[],
+        &["state state=starting", "service backs", "start failed"],
+    );
+    let details =
+        ["state state=starting", "hook started", "service backs", "hook started", "start failed"];
     check_told(true, Some(Level::DEBUG), &[], &details);
 }
 
 #[test]
 fn a_console_that_is_on_writes_what_tracing_shows_too() {
     let all = ["start db", "service `db`", "start db", "start failed:", "rolling back"];
-    check_told(false, Some(Level::INFO), &all, &["state state=starting", "service backs", "start failed"]);
+    check_told(
+        false,
+        Some(Level::INFO),
+        &all,
+        &["state state=starting", "service backs", "start failed"],
+    );
 }
 
 #[test]

@@ -137,7 +137,11 @@ fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}
             Reaction::Nothing => {
                 let Some((console, live, _)) = facts.run.get() else { return };
-                let console = if console.is_silent() { answers.get_or_insert_with(Console::stderr) } else { console };
+                let console = if console.is_silent() {
+                    answers.get_or_insert_with(Console::stderr)
+                } else {
+                    console
+                };
                 console.say(&live.picture());
             }
             Reaction::Exit => exit_at_once(signal, &facts),

@@ -1,5 +1,5 @@
-//! Random plans, durations, failures and hangs: whatever hooks do, the stop ends in time, everything that should run does,
-//! and nobody takes the time that others keep for themselves.
+//! Random plans, durations, failures and hangs: whatever hooks do, the stop ends in time,
+//! everything that should run does, and nobody takes the time that others keep for themselves.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -56,19 +56,24 @@ fn service() -> impl Strategy<Value = ServiceSketch> {
 /// A plan and what its hooks do, as the stage takes them.
 fn scene() -> impl Strategy<Value = (String, String)> {
     let starts = vec((vec(any::<Index>(), 0..3), behaviour(), any::<bool>()), 1..6);
-    (starts, vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3), vec(service(), 0..4)).prop_map(
-        |(starts, downs, stops, drains, services)| {
+    (starts, vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3), vec(service(), 0..4))
+        .prop_map(|(starts, downs, stops, drains, services)| {
             let (mut plan, mut does) = (Vec::new(), Vec::new());
             let needs = |needs: &[Index], of: usize| {
-                let names: HashSet<_> =
-                    needs.iter().filter(|_| of > 0).map(|need| format!(" s{}", need.index(of))).collect();
+                let names: HashSet<_> = needs
+                    .iter()
+                    .filter(|_| of > 0)
+                    .map(|need| format!(" s{}", need.index(of)))
+                    .collect();
                 if names.is_empty() {
                     String::new()
                 } else {
                     format!(" needs{}", names.into_iter().collect::<String>())
                 }
             };
-            let timeout = |timeout: Option<u64>| timeout.map(|millis| format!(" timeout {millis}")).unwrap_or_default();
+            let timeout = |timeout: Option<u64>| {
+                timeout.map(|millis| format!(" timeout {millis}")).unwrap_or_default()
+            };
             for (number, (needed, behaviour, may_fail)) in starts.iter().enumerate() {
                 plan.push(format!("start s{number}{}", needs(needed, number)));
                 // Most starts shall succeed, or there is nothing to stop.
@@ -84,7 +89,8 @@ fn scene() -> impl Strategy<Value = (String, String)> {
                 does.push(format!("t{number} {behaviour}"));
             }
             for (number, (needed, time, keys, behaviour)) in services.iter().enumerate() {
-                let after = if number % 2 == 1 { format!(" after v{}", number - 1) } else { String::new() };
+                let after =
+                    if number % 2 == 1 { format!(" after v{}", number - 1) } else { String::new() };
                 let needs = needs(needed, starts.len());
                 plan.push(format!("service v{number}{needs}{after}{keys}{}", timeout(*time)));
                 does.push(format!("v{number} {behaviour}"));
@@ -94,13 +100,15 @@ fn scene() -> impl Strategy<Value = (String, String)> {
                     let needs = needs(needed, starts.len());
                     let is_early = kind == "stop" && number == 1 && !services.is_empty();
                     let before = if is_early { " before v0" } else { "" };
-                    plan.push(format!("{kind} {kind}{number}{needs}{before} order {order}{}", timeout(*time)));
+                    plan.push(format!(
+                        "{kind} {kind}{number}{needs}{before} order {order}{}",
+                        timeout(*time)
+                    ));
                     does.push(format!("{kind}{number} {behaviour}"));
                 }
             }
             (plan.join("; "), does.join("; "))
-        },
-    )
+        })
 }
 
 /// How a hook ended; `None` if the run never came to it.
@@ -113,7 +121,8 @@ fn outcomes(played: &Played) -> HashMap<&'static str, (Outcome, Duration)> {
 }
 
 fn play(play: Play) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(play.run())
 }
 
@@ -123,7 +132,8 @@ fn shortest_grace(plan: &str, delay: u64) -> Duration {
     // Timers go off by the millisecond.
     let mut grace = Duration::from_millis(200);
     loop {
-        let config = Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() };
+        let config =
+            Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() };
         let needed = Timetable::new(&plan, config.stop_settings(false)).needed();
         if needed <= grace {
             return grace;
@@ -134,12 +144,22 @@ fn shortest_grace(plan: &str, delay: u64) -> Duration {
 }
 
 /// Checks what always holds, and if there is time for every timeout, that each hook had its own.
-fn check(plan: &str, played: &Played, limit: Duration, is_enough: bool) -> Result<(), TestCaseError> {
+fn check(
+    plan: &str,
+    played: &Played,
+    limit: Duration,
+    is_enough: bool,
+) -> Result<(), TestCaseError> {
     let hooks: Vec<&HookMeta> = sample::hooks(plan);
     let outcomes = outcomes(played);
-    let has_started = |hook: &HookMeta| matches!(outcomes.get(hook.name()), Some((Outcome::Succeeded, _)));
+    let has_started =
+        |hook: &HookMeta| matches!(outcomes.get(hook.name()), Some((Outcome::Succeeded, _)));
 
-    prop_assert!(played.report.stop_took <= limit, "the stop took {:?} of {limit:?}", played.report.stop_took);
+    prop_assert!(
+        played.report.stop_took <= limit,
+        "the stop took {:?} of {limit:?}",
+        played.report.stop_took
+    );
 
     for service in hooks.iter().filter(|hook| hook.kind() == Kind::Service) {
         check_service(service, played, &outcomes, is_enough)?;
@@ -147,19 +167,22 @@ fn check(plan: &str, played: &Played, limit: Duration, is_enough: bool) -> Resul
     let was_ready = played.count("ready") == 1;
     for hook in hooks.iter().filter(|hook| matches!(hook.kind(), Kind::Drain | Kind::Shutdown)) {
         let name = hook.name();
-        let should_run = hook.needs().chain(hook.of()).all(has_started) && (hook.kind() == Kind::Shutdown || was_ready);
+        let should_run = hook.needs().chain(hook.of()).all(has_started)
+            && (hook.kind() == Kind::Shutdown || was_ready);
         let ran = played.count(&format!("+{name}"));
         prop_assert_eq!(ran, usize::from(should_run), "{} ran {} times", name, ran);
         let Some((outcome, took)) = outcomes.get(name).filter(|_| should_run) else { continue };
-        if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) = (outcome, hook.timeout(), is_enough) {
+        if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) =
+            (outcome, hook.timeout(), is_enough)
+        {
             prop_assert!(*took >= own, "{} had {:?} of its {:?}", name, took, own);
         }
     }
     Ok(())
 }
 
-/// No hook of the stop has ended later than the time table says. Timers go off by the millisecond, and what is
-/// cancelled has a moment to hear of it.
+/// No hook of the stop has ended later than the time table says. Timers go off by the millisecond,
+/// and what is cancelled has a moment to hear of it.
 fn check_table(plan: &Plan, played: &Played) -> Result<(), TestCaseError> {
     const MOMENTS: Duration = Duration::from_millis(25);
     let Some(&began) = played.times("ready").first() else { return Ok(()) };
@@ -168,7 +191,13 @@ fn check_table(plan: &Plan, played: &Played) -> Result<(), TestCaseError> {
         let ended = played.report.hooks.iter().find(|ended| ended.hook == hook && !ended.is_drop);
         let Some(ended) = ended else { continue };
         let at = ended.ended_at.saturating_sub(began);
-        prop_assert!(at <= row.to + MOMENTS, "{} ended at {:?}, and has until {:?}", hook.name(), at, row.to);
+        prop_assert!(
+            at <= row.to + MOMENTS,
+            "{} ended at {:?}, and has until {:?}",
+            hook.name(),
+            at,
+            row.to
+        );
         prop_assert!(row.from <= row.to, "{} has {:?} to {:?}", hook.name(), row.from, row.to);
     }
     Ok(())
@@ -184,7 +213,8 @@ fn check_service(
     let name = service.name();
     let begun = played.count(&format!("+{name}"));
     prop_assert_eq!(outcomes.contains_key(name), begun == 1, "{} began {} times", name, begun);
-    let is_end = |event: &&Event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name);
+    let is_end =
+        |event: &&Event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name);
     prop_assert_eq!(played.events().iter().filter(is_end).count(), begun, "the ends of {}", name);
     let told = played.times(&format!("-{name}"));
     prop_assert!(told.len() <= 1, "{} was told at {:?}", name, told);
@@ -193,11 +223,19 @@ fn check_service(
     let place = |is_it: &dyn Fn(&Event) -> bool| played.events().iter().position(is_it);
     let end = place(&|event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name));
     for used in service.needs() {
-        let down =
-            place(&|event| matches!(event, Event::HookStarted { hook } if hook.of().is_some_and(|of| of == used)));
-        prop_assert!(down.is_none() || end < down, "{} was torn down before {} had ended", used.name(), name);
+        let down = place(
+            &|event| matches!(event, Event::HookStarted { hook } if hook.of().is_some_and(|of| of == used)),
+        );
+        prop_assert!(
+            down.is_none() || end < down,
+            "{} was torn down before {} had ended",
+            used.name(),
+            name
+        );
     }
-    if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) = (outcome, service.timeout(), is_enough) {
+    if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) =
+        (outcome, service.timeout(), is_enough)
+    {
         let timed_out = played.times(&format!("{name} timed out"));
         let had = timed_out[0].saturating_sub(told[0]);
         prop_assert!(had >= own, "{} had {:?} of its {:?}", name, had, own);

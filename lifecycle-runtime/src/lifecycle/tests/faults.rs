@@ -7,8 +7,7 @@ use crate::event::{Limit, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_rolls_back_exactly_what_started() {
-    let plan =
-        "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; stop zc of c; stop zd of d";
+    let plan = "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; stop zc of c; stop zd of d";
     let played = Play::new(plan, "a takes 5; b fails; d hangs").run().await;
     played.check(&[
         "0 +a",
@@ -29,9 +28,21 @@ async fn a_failed_start_rolls_back_exactly_what_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_is_done_although_the_start_was_given_up_is_torn_down() {
-    let played =
-        Play::new("start a; start b; stop za of a", "a blocks until b failed; b fails once a has a thread").run().await;
-    played.check(&["0 +a", "0 +b", "0 a has a thread", "0 b failed", "0 a done", "0 +za", "0 za done"]);
+    let played = Play::new(
+        "start a; start b; stop za of a",
+        "a blocks until b failed; b fails once a has a thread",
+    )
+    .run()
+    .await;
+    played.check(&[
+        "0 +a",
+        "0 +b",
+        "0 a has a thread",
+        "0 b failed",
+        "0 a done",
+        "0 +za",
+        "0 za done",
+    ]);
     assert_eq!(played.report.exit_code(), 1);
 }
 
@@ -46,22 +57,31 @@ async fn a_panic_at_the_start_is_a_failure_that_names_it() {
 async fn a_startup_hook_has_its_own_timeout_and_that_of_the_start() {
     let own = Play::new("start a timeout 50", "a hangs").run().await;
     own.check(&["0 +a", "50 a timed out"]);
-    assert_eq!(own.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::Timeout, ended: true });
+    assert_eq!(
+        own.report.hooks[0].outcome,
+        Outcome::TimedOut { limit: Limit::Timeout, ended: true }
+    );
 
-    let whole =
-        Play::new("start a; start b needs a timeout 500", "a takes 30; b hangs").startup_timeout(100).run().await;
+    let whole = Play::new("start a; start b needs a timeout 500", "a takes 30; b hangs")
+        .startup_timeout(100)
+        .run()
+        .await;
     whole.check(&["0 +a", "30 a done", "30 +b", "100 b timed out"]);
-    assert_eq!(whole.report.hooks[1].outcome, Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true });
+    assert_eq!(
+        whole.report.hooks[1].outcome,
+        Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true }
+    );
     assert_eq!(whole.report.exit_code(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_has_a_fresh_budget_to_roll_back() {
-    let played = Play::new("start a; start b needs a; stop za of a timeout 900", "b hangs; za takes 890")
-        .startup_timeout(5_000)
-        .grace(1_000)
-        .run()
-        .await;
+    let played =
+        Play::new("start a; start b needs a; stop za of a timeout 900", "b hangs; za takes 890")
+            .startup_timeout(5_000)
+            .grace(1_000)
+            .run()
+            .await;
     played.check(&["0 +a", "0 a done", "0 +b", "5000 b timed out", "5000 +za", "5890 za done"]);
 }
 
@@ -97,8 +117,12 @@ async fn a_failed_teardown_still_lets_what_it_was_built_on_be_torn_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
-    let played =
-        Play::new("start db; start cache needs db; stop close of db", "cache has a value that panics").run().await;
+    let played = Play::new(
+        "start db; start cache needs db; stop close of db",
+        "cache has a value that panics",
+    )
+    .run()
+    .await;
     assert_eq!((played.count("drop of cache panicked"), played.count("close done")), (1, 1));
     assert_eq!(played.report.exit_code(), 3);
 }
@@ -107,7 +131,8 @@ async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
 async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
     let plan = "start db; stop close of db timeout 3000; stop flush needs db";
     let played = Play::new(plan, "flush hangs; close takes 2900").grace(10_000).run().await;
-    // The grace period less a little for the report, less what `close` keeps, less what `flush` would be given up in.
+    // The grace period less a little for the report, less what `close` keeps, less what `flush`
+    // would be given up in.
     played.check(&[
         "0 +db",
         "0 db done",
@@ -117,7 +142,10 @@ async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
         "6660 +close",
         "9560 close done",
     ]);
-    assert_eq!(played.report.hooks[1].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
+    assert_eq!(
+        played.report.hooks[1].outcome,
+        Outcome::TimedOut { limit: Limit::Grace, ended: true }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,9 +158,9 @@ async fn what_a_hook_does_not_use_flows_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_of_everything_is_over_within_grace() {
-    let plan =
-        "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of c; stop x; stop y needs c";
-    let played = Play::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs").grace(5_000).run().await;
+    let plan = "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of c; stop x; stop y needs c";
+    let played =
+        Play::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs").grace(5_000).run().await;
     assert!(played.report.stop_took < Duration::from_secs(5), "{:?}", played.report.stop_took);
     assert_eq!(played.report.failures().count(), 5);
 }
@@ -140,7 +168,8 @@ async fn a_hang_of_everything_is_over_within_grace() {
 /// On real time, as a thread that is blocked holds up time that stands still.
 #[track_caller]
 fn check_on_real_time(plan: &str, does: &str, grace: u64, expected: &[&str]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let played = runtime.block_on(Play::new(plan, does).grace(grace).run());
     played.check_order(expected);
 }
@@ -148,7 +177,12 @@ fn check_on_real_time(plan: &str, does: &str, grace: u64, expected: &[&str]) {
 #[test]
 fn a_hook_that_blocks_leaves_the_next_one_its_time_however_short() {
     let plan = "stop flush; stop close after flush timeout 50";
-    check_on_real_time(plan, "flush blocks until close done", 1_000, &["flush abandoned", "+close", "close done"]);
+    check_on_real_time(
+        plan,
+        "flush blocks until close done",
+        1_000,
+        &["flush abandoned", "+close", "close done"],
+    );
     let plan = "stop a order 1; stop b order 2; stop c order 3; stop d order 4";
     let does = "a blocks until d done; b blocks until d done; c blocks until d done; d takes 1";
     let expected = ["a abandoned", "+b", "b abandoned", "+c", "c abandoned", "+d", "d done"];

@@ -25,8 +25,9 @@ impl Pace for LastFirst {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_begins_when_it_has_its_turn() {
-    let played =
-        Play::new("start a; start b; service s; stop c; stop d", "a has a value; s runs").pace(LastFirst).run();
+    let played = Play::new("start a; start b; service s; stop c; stop d", "a has a value; s runs")
+        .pace(LastFirst)
+        .run();
     played.await.check(&[
         "80 +s",
         "80 s running",
@@ -47,7 +48,8 @@ async fn a_step_begins_when_it_has_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_waits_for_its_turn_can_be_given_up() {
-    let played = Play::new("start a; start b; start c; stop d of a", "b fails").pace(LastFirst).run().await;
+    let played =
+        Play::new("start a; start b; start c; stop d of a", "b fails").pace(LastFirst).run().await;
     // `a`, the last to come, does not begin, and nothing of it is torn down.
     played.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
     assert_eq!(played.report.exit_code(), 1);

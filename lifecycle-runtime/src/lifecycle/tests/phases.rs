@@ -54,7 +54,10 @@ async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_
 #[tokio::test(start_paused = true)]
 async fn the_drain_delay_follows_the_drain_hooks() {
     for (delay, takes, over) in [(100, 30, 130), (30, 100, 130)] {
-        let played = Play::new("drain a; stop b", &format!("a takes {takes}")).drain_delay(delay).run().await;
+        let played = Play::new("drain a; stop b", &format!("a takes {takes}"))
+            .drain_delay(delay)
+            .run()
+            .await;
         let (a, b) = (format!("{takes} a done"), format!("{over} +b"));
         played.check(&["0 ready", "0 +a", &a, &b, &format!("{over} b done")]);
     }
@@ -99,7 +102,8 @@ async fn a_value_that_nobody_can_use_ends_with_its_hook() {
 #[tokio::test(start_paused = true)]
 async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only() {
     let plan = "ready a; drain b; drain c after b; stop d; stop e after d";
-    let played = Play::new(plan, "b has a value that panics; d has a value that panics").run().await;
+    let played =
+        Play::new(plan, "b has a value that panics; d has a value that panics").run().await;
     for done in ["a done", "b panicked", "c done", "d panicked", "e done"] {
         assert_eq!(played.count(done), 1, "{done}");
     }
@@ -113,8 +117,7 @@ fn check_failed_when_ready(played: &Played, error: &str) {
     assert_eq!(played.report.exit_code(), 1);
 }
 
-const PLAN: &str =
-    "start db; stop close of db; ready a timeout 50; ready b; ready c after a; drain withdraw needs db; stop flush";
+const PLAN: &str = "start db; stop close of db; ready a timeout 50; ready b; ready c after a; drain withdraw needs db; stop flush";
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
@@ -137,7 +140,10 @@ async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
 
     let played = Play::new(PLAN, "b panics").run().await;
     check_failed_when_ready(&played, "hook `b` (app.rs:4) panicked: b panics");
-    assert_eq!((played.count("withdraw done"), played.count("close done"), played.count("ready")), (1, 1, 0));
+    assert_eq!(
+        (played.count("withdraw done"), played.count("close done"), played.count("ready")),
+        (1, 1, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +153,10 @@ async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start(
     assert_eq!((own.count("+c"), own.report.start_took), (0, Duration::from_millis(60)));
 
     let whole = Play::new(PLAN, "db takes 80; b hangs").startup_timeout(100).run().await;
-    check_failed_when_ready(&whole, "hook `b` (app.rs:4) ran into the startup timeout and was cancelled");
+    check_failed_when_ready(
+        &whole,
+        "hook `b` (app.rs:4) ran into the startup timeout and was cancelled",
+    );
     assert_eq!(whole.report.start_took, Duration::from_millis(100));
 }
 
@@ -156,7 +165,10 @@ async fn a_stop_before_the_ready_hooks_are_done_interrupts_the_start() {
     let played = Play::new(PLAN, "b hangs").signals(&["+b"]).run().await;
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
-    assert_eq!((played.count("b cancelled"), played.count("withdraw done"), played.count("close done")), (1, 1, 1));
+    assert_eq!(
+        (played.count("b cancelled"), played.count("withdraw done"), played.count("close done")),
+        (1, 1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,11 +176,25 @@ async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
     let plan = "ready announce; ready check; drain withdraw; stop last";
     let behaviour = "announce blocks until check failed; check fails once announce has a thread";
     let played = Play::new(plan, behaviour).run().await;
-    played.check_order(&["check failed", "announce done", "+withdraw", "withdraw done", "+last", "last done"]);
+    played.check_order(&[
+        "check failed",
+        "announce done",
+        "+withdraw",
+        "withdraw done",
+        "+last",
+        "last done",
+    ]);
     // Nothing can cancel `announce`, and time stands still as long as it runs.
     let behaviour = "announce blocks until last done; check fails once announce has a thread";
     let played = Play::new(plan, behaviour).signals(&["check failed", "check failed"]).run().await;
-    played.check_order(&["check failed", "announce left behind", "+withdraw", "withdraw done", "+last", "last done"]);
+    played.check_order(&[
+        "check failed",
+        "announce left behind",
+        "+withdraw",
+        "withdraw done",
+        "+last",
+        "last done",
+    ]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,8 +205,7 @@ async fn a_start_that_fails_before_it_listens_runs_no_drain_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn no_failure_of_a_drain_hook_keeps_another_hook_from_running() {
-    let plan =
-        "start db; stop close of db; drain a needs db; drain b after a; drain c after b timeout 40; drain d after c";
+    let plan = "start db; stop close of db; drain a needs db; drain b after a; drain c after b timeout 40; drain d after c";
     let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
     played.check(&[
         "0 +db",
@@ -214,7 +239,10 @@ async fn drain_hooks_leave_those_behind_them_their_time() {
         "6560 +close",
         "9460 close done",
     ]);
-    assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::Grace, ended: true });
+    assert_eq!(
+        played.report.hooks[0].outcome,
+        Outcome::TimedOut { limit: Limit::Grace, ended: true }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,14 +273,16 @@ async fn a_long_drain_says_every_second_what_it_waits_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
-    let plan =
-        "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e timeout 1000; stop f after e";
+    let plan = "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e timeout 1000; stop f after e";
     let does = "a asks; b asks; c asks; s runs; d asks; e asks; f asks";
     let played = Play::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
     let has = |name: &str, millis: u32| played.count(&format!("{name} has Some({millis})"));
     // Of the start, and of its own.
     assert_eq!((has("a", 20_000), has("b", 3_000), has("c", 20_000)), (1, 1, 1));
-    // What is behind a hook of the stop keeps its own: `s`, `e` and `f`, and what they may be given up in. `d` may be, too, and
-    // the report has 250 ms.
-    assert_eq!((has("d", 10_000 - 250 - 2_100 - 1_100 - 1_000 - 91), has("e", 1_000), has("f", 9_750)), (1, 1, 1));
+    // What is behind a hook of the stop keeps its own: `s`, `e` and `f`, and what they may be given
+    // up in. `d` may be, too, and the report has 250 ms.
+    assert_eq!(
+        (has("d", 10_000 - 250 - 2_100 - 1_100 - 1_000 - 91), has("e", 1_000), has("f", 9_750)),
+        (1, 1, 1)
+    );
 }

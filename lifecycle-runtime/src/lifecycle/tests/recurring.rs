@@ -28,14 +28,18 @@ async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
         "1850 +a",
         "1900 a done",
     ]);
-    let runs: Vec<_> = played.report.recurring.iter().map(|hook| (hook.hook.name(), hook.runs)).collect();
+    let runs: Vec<_> =
+        played.report.recurring.iter().map(|hook| (hook.hook.name(), hook.runs)).collect();
     assert_eq!(runs, [("a", 3), ("b", 3), ("c", 3)]);
     assert_eq!(played.report.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn checks_of_several_intervals_each_keep_their_own() {
-    let played = Play::new("check a every 1000; check b every 300", "").signals(&["a done -> -", "a done"]).run().await;
+    let played = Play::new("check a every 1000; check b every 300", "")
+        .signals(&["a done -> -", "a done"])
+        .run()
+        .await;
     played.check(&[
         "0 +a",
         "0 +b",
@@ -93,7 +97,8 @@ async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them
 
 #[tokio::test(start_paused = true)]
 async fn readiness_checks_run_once_side_by_side_before_the_run_is_ready() {
-    let plan = "start db; ready warm; check a needs db; check b timeout 200; check alive kind liveness";
+    let plan =
+        "start db; ready warm; check a needs db; check b timeout 200; check alive kind liveness";
     let behaviours = "warm takes 10; a takes 100; b hangs";
     let played = Play::new(plan, behaviours).signals(&["alive done"]).run().await;
     played.check(&[
@@ -152,7 +157,8 @@ async fn first_runs_of_checks_keep_neither_a_stop_nor_the_end_of_the_start_waiti
 
 #[tokio::test(start_paused = true)]
 async fn a_start_tells_that_it_waits_for_a_readiness_check() {
-    let played = Play::new("check ping timeout 9000", "ping takes 8000").signals(&["ready"]).run().await;
+    let played =
+        Play::new("check ping timeout 9000", "ping takes 8000").signals(&["ready"]).run().await;
     assert_eq!(played.waits(), [["ping"]]);
 }
 
@@ -195,7 +201,10 @@ async fn a_check_of_the_startup_waits_for_a_service_that_it_needs() {
 async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
     let plan = "service s; check ping after s; signal reload on SIGHUP after s";
     let behaviours = "s runs; ping passes, hangs; reload takes 100";
-    let played = Play::new(plan, behaviours).signals(&["+ping -> -", "+ping -> SIGHUP", "+reload"]).run().await;
+    let played = Play::new(plan, behaviours)
+        .signals(&["+ping -> -", "+ping -> SIGHUP", "+reload"])
+        .run()
+        .await;
     played.check_order(&["+reload", "ping cancelled", "reload done", "-s", "s done"]);
 }
 
@@ -215,7 +224,10 @@ async fn no_check_runs_when_a_start_is_given_up() {
     let played = Play::new(plan, "slow hangs; warm hangs").signals(&["+warm"]).run().await;
     played.check_order(&["+warm", "warm cancelled", "+close"]);
     assert_eq!(played.count("+ping"), 0);
-    let early = Play::new("start db; check warm kind startup needs db", "db hangs").signals(&["+db"]).run().await;
+    let early = Play::new("start db; check warm kind startup needs db", "db hangs")
+        .signals(&["+db"])
+        .run()
+        .await;
     assert_eq!(early.count("+warm"), 0);
 }
 
@@ -243,15 +255,27 @@ async fn signals_that_arrive_meanwhile_are_one_more_run() {
     let meanwhile = ["ready -> SIGHUP SIGHUP", "+a -> SIGHUP", "a done -> SIGHUP", "+b -> SIGHUP"];
     // The second run is over, and nothing has come since.
     let played = played.signals(&[&meanwhile[..], &["b done -> -", "b done"]].concat()).run().await;
-    played.check(&["0 ready", "0 +a", "10 a done", "10 +b", "20 b done", "20 +a", "30 a done", "30 +b", "40 b done"]);
+    played.check(&[
+        "0 ready",
+        "0 +a",
+        "10 a done",
+        "10 +b",
+        "20 b done",
+        "20 +a",
+        "30 a done",
+        "30 +b",
+        "40 b done",
+    ]);
     assert_eq!(played.report.recurring.iter().map(|hook| hook.runs).sum::<u64>(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_of_a_signal_that_fails_stops_nothing() {
-    let plan = "signal a on SIGHUP; signal b on SIGHUP after a; signal c on SIGHUP after b timeout 100";
+    let plan =
+        "signal a on SIGHUP; signal b on SIGHUP after a; signal c on SIGHUP after b timeout 100";
     let played = Play::new(plan, "a fails, passes; b panics, passes; c hangs, passes");
-    let played = played.signals(&["ready -> SIGHUP", "c timed out -> SIGHUP", "c done"]).run().await;
+    let played =
+        played.signals(&["ready -> SIGHUP", "c timed out -> SIGHUP", "c done"]).run().await;
     played.check(&[
         "0 ready",
         "0 +a",
@@ -275,7 +299,8 @@ async fn a_hook_of_a_signal_that_fails_stops_nothing() {
 async fn a_signal_during_the_start_is_heard_when_it_is_over() {
     let plan = "start db; ready announce; signal reload on SIGHUP needs db";
     let played = Play::new(plan, "db takes 10; announce takes 10");
-    let played = played.signals(&["+db -> SIGHUP", "+announce -> SIGHUP", "reload done"]).run().await;
+    let played =
+        played.signals(&["+db -> SIGHUP", "+announce -> SIGHUP", "reload done"]).run().await;
     played.check(&[
         "0 +db",
         "10 db done",
@@ -290,7 +315,10 @@ async fn a_signal_during_the_start_is_heard_when_it_is_over() {
 #[tokio::test(start_paused = true)]
 async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
     let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; stop close of db";
-    let played = Play::new(plan, "a takes 500").signals(&["ready -> SIGHUP", "+a -> SIGHUP stop"]).run().await;
+    let played = Play::new(plan, "a takes 500")
+        .signals(&["ready -> SIGHUP", "+a -> SIGHUP stop"])
+        .run()
+        .await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -307,13 +335,30 @@ async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
 #[tokio::test(start_paused = true)]
 async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks_can_wait() {
     let plan = "start db; signal a on SIGHUP needs db; stop close of db timeout 3000";
-    let played = Play::new(plan, "a hangs").signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
+    let played =
+        Play::new(plan, "a hangs").signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
     // 250 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
-    played.check(&["0 +db", "0 db done", "0 ready", "0 +a", "6650 a cancelled", "6650 +close", "6650 close done"]);
+    played.check(&[
+        "0 +db",
+        "0 db done",
+        "0 ready",
+        "0 +a",
+        "6650 a cancelled",
+        "6650 +close",
+        "6650 close done",
+    ]);
 
     let timed = Play::new(&plan.replace("needs db;", "needs db timeout 200;"), "a hangs");
     let timed = timed.signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
-    timed.check(&["0 +db", "0 db done", "0 ready", "0 +a", "200 a timed out", "200 +close", "200 close done"]);
+    timed.check(&[
+        "0 +db",
+        "0 db done",
+        "0 ready",
+        "0 +a",
+        "200 a timed out",
+        "200 +close",
+        "200 close done",
+    ]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! Services in a run: when they start, when they are told to stop, and what their failures are to it.
+//! Services in a run: when they start, when they are told to stop, and what their failures are to
+//! it.
 
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use crate::stop::StopCause;
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
     let plan = "start db; service s needs db; ready announce needs s; drain withdraw; stop flush; stop close of db";
-    let played = Play::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5").run().await;
+    let played =
+        Play::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
+            .run()
+            .await;
     played.check(&[
         "0 +db",
         "10 db done",
@@ -31,7 +35,10 @@ async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
     let path: Vec<_> = played.report.stop_path.iter().map(|(hook, _)| hook.name()).collect();
     assert_eq!(path, ["withdraw", "s", "flush"]);
     let service = &played.report.services[0];
-    assert_eq!((&service.state, service.restarts, &service.last_error), (&ServiceState::Stopped, 0, &None));
+    assert_eq!(
+        (&service.state, service.restarts, &service.last_error),
+        (&ServiceState::Stopped, 0, &None)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +67,8 @@ async fn what_needs_a_service_waits_until_it_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn services_that_depend_on_services_stop_first() {
     let plan = "service a; service b after a; service c after b; service d; stop before_a before a";
-    let behaviour = "a runs and takes 10; b runs and takes 10; c runs and takes 10; d runs and takes 10";
+    let behaviour =
+        "a runs and takes 10; b runs and takes 10; c runs and takes 10; d runs and takes 10";
     let played = Play::new(plan, behaviour).run().await;
     played.check_order(&["-c", "c done", "-b", "b done", "-a", "a done"]);
     played.check_order(&["-d", "d done", "+before_a", "before_a done", "-a"]);
@@ -69,8 +77,10 @@ async fn services_that_depend_on_services_stop_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_for_good_stops_the_run_in_order() {
-    let plan = "start db; service s needs db; service t; drain withdraw; stop close of db; stop flush";
-    let played = Play::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
+    let plan =
+        "start db; service s needs db; service t; drain withdraw; stop close of db; stop flush";
+    let played =
+        Play::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
     played.check_order(&["s running", "s failed", "close done"]);
     // That was during the start.
     assert_eq!(played.report.exit_code(), 1);
@@ -108,13 +118,18 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run failed: s is broken";
     assert_eq!(report.cause, Some(StopCause::Service { name: "s", error: error.to_owned() }));
     assert!(report.to_string().starts_with(error), "{report}");
-    assert_eq!((&report.services[1].state, report.services[1].restarts), (&ServiceState::Failed, 2));
+    assert_eq!(
+        (&report.services[1].state, report.services[1].restarts),
+        (&ServiceState::Failed, 2)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done_and_stops_nothing() {
-    let played =
-        Play::new("service s; stop flush after s", "s takes 10; flush takes 10").signals(&["s done"]).run().await;
+    let played = Play::new("service s; stop flush after s", "s takes 10; flush takes 10")
+        .signals(&["s done"])
+        .run()
+        .await;
     played.check(&["0 +s", "0 s running", "0 ready", "10 s done", "10 +flush", "20 flush done"]);
     assert_eq!(played.report.exit_code(), 0);
 }
@@ -142,13 +157,23 @@ async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
 async fn a_start_goes_on_without_a_service_that_it_can_do_without() {
     let plan = "service s exit ignore handle; start a after s; stop flush after s; stop close of a";
     let played = Play::new(plan, "s fails").run().await;
-    played.check(&["0 +s", "0 s failed", "0 +a", "0 a done", "0 ready", "0 +close", "0 close done", "0 flush skipped"]);
+    played.check(&[
+        "0 +s",
+        "0 s failed",
+        "0 +a",
+        "0 a done",
+        "0 ready",
+        "0 +close",
+        "0 close done",
+        "0 flush skipped",
+    ]);
     assert_eq!(played.report.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_a_service_never_let_end_says_why() {
-    let plan = "service s restart on_failure most 10/60000 backoff 100..100 handle; start a after s";
+    let plan =
+        "service s restart on_failure most 10/60000 backoff 100..100 handle; start a after s";
     let played = Play::new(plan, "s fails").startup_timeout(250).run().await;
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run failed: s is broken (2 restarts)";
     assert_eq!(played.report.error.as_deref(), Some(reason));
@@ -184,7 +209,10 @@ async fn a_service_has_the_time_of_the_start_to_be_ready() {
         let plan = format!("service s {keys} handle timeout 10");
         let played = Play::new(&plan, "s hangs").startup_timeout(500).run().await;
         played.check(&["0 +s", "500 -s", "500 s timed out"]);
-        assert_eq!(played.report.hooks[0].outcome, Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true });
+        assert_eq!(
+            played.report.hooks[0].outcome,
+            Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true }
+        );
         assert_eq!(played.report.exit_code(), 1);
     }
 }
@@ -213,7 +241,10 @@ async fn a_service_that_does_not_end_is_cancelled_when_its_time_is_up() {
         "300 +close",
         "300 close done",
     ]);
-    assert_eq!(played.report.hooks[1].outcome, Outcome::TimedOut { limit: Limit::Timeout, ended: true });
+    assert_eq!(
+        played.report.hooks[1].outcome,
+        Outcome::TimedOut { limit: Limit::Timeout, ended: true }
+    );
     assert_eq!(played.report.exit_code(), 3);
     assert_eq!(played.report.services[0].state, ServiceState::Failed);
 }
@@ -237,7 +268,15 @@ async fn a_thread_that_does_not_end_is_left_behind_and_told_of() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_as_it_stops_fails_the_run_and_holds_nothing_up() {
     let played = Play::new("service s restart always; stop flush", "s runs and fails").run().await;
-    played.check(&["0 +s", "0 s running", "0 ready", "0 -s", "0 s failed", "0 +flush", "0 flush done"]);
+    played.check(&[
+        "0 +s",
+        "0 s running",
+        "0 ready",
+        "0 -s",
+        "0 s failed",
+        "0 +flush",
+        "0 flush done",
+    ]);
     assert_eq!(played.report.exit_code(), 3);
     assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
 }
@@ -275,8 +314,10 @@ async fn a_signal_at_any_step_of_the_start_stops_exactly_the_services_that_run()
     for step in steps {
         let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
         for service in ["slow", "quick", "other"] {
-            let (begun, told) = (played.count(&format!("+{service}")), played.count(&format!("-{service}")));
-            let over = played.count(&format!("{service} done")) + played.count(&format!("{service} cancelled"));
+            let (begun, told) =
+                (played.count(&format!("+{service}")), played.count(&format!("-{service}")));
+            let over = played.count(&format!("{service} done"))
+                + played.count(&format!("{service} cancelled"));
             assert_eq!((told, over), (begun, begun), "signal at {step}: {service}");
         }
         for done in ["flush done", "close done"] {
@@ -311,40 +352,86 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
             assert_eq!(played.count(&format!("{hook} done")), 1, "signal at {step}: {hook}");
         }
         for service in ["slow", "quick", "other"] {
-            let over = played.count(&format!("{service} done")) + played.count(&format!("{service} timed out"));
-            assert_eq!((played.count(&format!("-{service}")), over), (1, 1), "signal at {step}: {service}");
+            let over = played.count(&format!("{service} done"))
+                + played.count(&format!("{service} timed out"));
+            assert_eq!(
+                (played.count(&format!("-{service}")), over),
+                (1, 1),
+                "signal at {step}: {service}"
+            );
         }
         played.check_order(&["-quick", "-slow", "+close", "close done"]);
         let hurried = played.report.hooks.iter().filter(|hook| hook.outcome.is_failure());
         let limits: Vec<_> = hurried.map(|hook| hook.outcome.clone()).collect();
         assert!(
-            limits.iter().all(|outcome| *outcome == Outcome::TimedOut { limit: Limit::Hurry, ended: true }),
+            limits
+                .iter()
+                .all(|outcome| *outcome == Outcome::TimedOut { limit: Limit::Hurry, ended: true }),
             "{limits:?}"
         );
-        assert_eq!(played.report.exit_code(), if limits.is_empty() { 0 } else { 3 }, "signal at {step}");
+        assert_eq!(
+            played.report.exit_code(),
+            if limits.is_empty() { 0 } else { 3 },
+            "signal at {step}"
+        );
     }
     let plan = "service first after last; service last; stop flush";
-    let played = Play::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
-    played.check_order(&["-first", "hurried", "first timed out", "-last", "last timed out", "+flush"]);
+    let played =
+        Play::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
+    played.check_order(&[
+        "-first",
+        "hurried",
+        "first timed out",
+        "-last",
+        "last timed out",
+        "+flush",
+    ]);
     assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
-    let played = Play::new("service s; stop flush", "s hangs; flush takes 5").signals(&["ready", "-s"]).run().await;
-    played.check(&["0 +s", "0 s running", "0 ready", "0 -s", "0 hurried", "0 s timed out", "0 +flush", "5 flush done"]);
+    let played = Play::new("service s; stop flush", "s hangs; flush takes 5")
+        .signals(&["ready", "-s"])
+        .run()
+        .await;
+    played.check(&[
+        "0 +s",
+        "0 s running",
+        "0 ready",
+        "0 -s",
+        "0 hurried",
+        "0 s timed out",
+        "0 +flush",
+        "5 flush done",
+    ]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_that_are_not_ready() {
-    let played =
-        Play::new("service s; service t; stop flush", "s runs and takes 2500; t runs and takes 1500").run().await;
+async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_that_are_not_ready()
+{
+    let played = Play::new(
+        "service s; service t; stop flush",
+        "s runs and takes 2500; t runs and takes 1500",
+    )
+    .run()
+    .await;
     assert_eq!(played.waits(), [vec!["s", "t"], vec!["s"]]);
-    let played = Play::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
+    let played =
+        Play::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
     assert_eq!(played.waits(), [vec!["s"]]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
-    let plan = "service consumer told drain timeout 2000; service outbox; drain withdraw; stop last";
-    let played = Play::new(plan, "consumer runs and takes 100; outbox runs; withdraw takes 500").run().await;
-    played.check_order(&["-consumer", "consumer done", "withdraw done", "-outbox", "outbox done", "+last"]);
+    let plan =
+        "service consumer told drain timeout 2000; service outbox; drain withdraw; stop last";
+    let played =
+        Play::new(plan, "consumer runs and takes 100; outbox runs; withdraw takes 500").run().await;
+    played.check_order(&[
+        "-consumer",
+        "consumer done",
+        "withdraw done",
+        "-outbox",
+        "outbox done",
+        "+last",
+    ]);
     assert_eq!(played.times("-consumer"), played.times("+withdraw"));
     assert_eq!(played.report.exit_code(), 0);
     // Its time counts from when it was told, and it is cancelled when the services are waited for.
@@ -358,30 +445,40 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
 #[tokio::test(start_paused = true)]
 async fn a_program_ends_when_all_its_services_are_done() {
     let plan = "service a; service b exit ignore; ready c; stop last";
-    let played = Play::new(plan, "a takes 30; b fails; c takes 10").signals(&[]).ends_with_services().run().await;
+    let played = Play::new(plan, "a takes 30; b fails; c takes 10")
+        .signals(&[])
+        .ends_with_services()
+        .run()
+        .await;
     assert_eq!(played.times("+last"), [Duration::from_millis(30)]);
     assert_eq!(played.report.cause, Some(StopCause::ServicesDone));
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, false));
     // Those that have ended before it is ready.
-    let played = Play::new("service a; ready c", "c takes 10").signals(&[]).ends_with_services().run().await;
+    let played =
+        Play::new("service a; ready c", "c takes 10").signals(&[]).ends_with_services().run().await;
     assert_eq!((played.count("c done"), played.report.exit_code()), (1, 0));
     // Without services there is nothing to be done.
-    let played = Play::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
+    let played =
+        Play::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
     assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
-    let plan =
-        "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
+    let plan = "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
     let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
     let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; cache::close fails";
     let played = Play::new(&plan, behaviours).run().await;
-    for line in ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"] {
+    for line in
+        ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"]
+    {
         assert_eq!(played.count(line), 1, "{line}");
     }
     let report = played.report.to_string();
-    for text in ["hook `store::close` (app.rs:5) ", "hook `cache::close` (app.rs:6) failed: cache::close is broken"] {
+    for text in [
+        "hook `store::close` (app.rs:5) ",
+        "hook `cache::close` (app.rs:6) failed: cache::close is broken",
+    ] {
         assert!(report.contains(text), "no {text} in {report}");
     }
 }

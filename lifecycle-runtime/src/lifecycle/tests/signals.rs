@@ -9,7 +9,8 @@ const PLAN: &str = "start db; start cache needs db; start other; stop close of d
 const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes 10; withdraw takes 10; \
                     tell takes 10; flush takes 10; clear takes 10; close takes 10";
 
-const START_STEPS: [&str; 7] = ["+db", "+other", "db done", "other done", "+cache", "cache done", "ready"];
+const START_STEPS: [&str; 7] =
+    ["+db", "+other", "db done", "other done", "+cache", "cache done", "ready"];
 
 const READY_STEPS: [&str; 4] = ["+announce", "announce done", "+check", "check done"];
 
@@ -25,11 +26,19 @@ async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
         for (started, teardown) in
             [("db done", "close done"), ("cache done", "clear done"), ("cache done", "flush done")]
         {
-            assert_eq!(played.count(started), played.count(teardown), "signal at {step}: {started}, {teardown}");
+            assert_eq!(
+                played.count(started),
+                played.count(teardown),
+                "signal at {step}: {started}, {teardown}"
+            );
         }
         assert_eq!(played.count("last done"), 1, "signal at {step}");
         let was_ready = played.count("ready") == 1;
-        assert_eq!((played.report.exit_code(), played.report.interrupted), (0, !was_ready), "signal at {step}");
+        assert_eq!(
+            (played.report.exit_code(), played.report.interrupted),
+            (0, !was_ready),
+            "signal at {step}"
+        );
     }
 }
 
@@ -37,9 +46,19 @@ async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
 async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_the_stop() {
     for step in READY_STEPS {
         let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
-        assert_eq!(played.count("announce done"), usize::from(step != "+announce"), "signal at {step}");
-        assert_eq!(played.count("check done"), usize::from(step == "check done"), "signal at {step}");
-        for done in ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done"] {
+        assert_eq!(
+            played.count("announce done"),
+            usize::from(step != "+announce"),
+            "signal at {step}"
+        );
+        assert_eq!(
+            played.count("check done"),
+            usize::from(step == "check done"),
+            "signal at {step}"
+        );
+        for done in
+            ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done"]
+        {
             assert_eq!(played.count(done), 1, "signal at {step}: {done}");
         }
         assert_eq!((played.count("ready"), played.report.exit_code()), (0, 0), "signal at {step}");
@@ -50,7 +69,15 @@ async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_th
 async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
     for step in DRAIN_STEPS.into_iter().chain(STOP_STEPS) {
         let played = Play::new(PLAN, SLOW).signals(&["ready", step]).run().await;
-        for hook in ["withdraw done", "tell done", "flush done", "last done", "clear done", "close done", "hurried"] {
+        for hook in [
+            "withdraw done",
+            "tell done",
+            "flush done",
+            "last done",
+            "clear done",
+            "close done",
+            "hurried",
+        ] {
             assert_eq!(
                 played.count(hook),
                 usize::from(hook != "hurried" || step != "close done"),
@@ -62,7 +89,10 @@ async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_the_start_runs_no_further_hook() {
-    let played = Play::new("start a; start b needs a; stop c of a; stop d", "a takes 10").signals(&["+a"]).run().await;
+    let played = Play::new("start a; start b needs a; stop c of a; stop d", "a takes 10")
+        .signals(&["+a"])
+        .run()
+        .await;
     played.check(&["0 +a", "0 a cancelled", "0 +d", "0 c skipped", "0 d done"]);
     assert_eq!((played.report.exit_code(), played.report.error), (0, None));
     assert!(played.report.interrupted);
@@ -70,7 +100,10 @@ async fn a_stop_during_the_start_runs_no_further_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_the_start_hides_no_failure_of_the_rollback() {
-    let played = Play::new("start a; stop b of a; start c needs a", "b fails; c hangs").signals(&["+c"]).run().await;
+    let played = Play::new("start a; stop b of a; start c needs a", "b fails; c hangs")
+        .signals(&["+c"])
+        .run()
+        .await;
     assert_eq!((played.report.exit_code(), played.report.interrupted), (3, true));
 }
 
@@ -78,11 +111,13 @@ async fn a_stop_during_the_start_hides_no_failure_of_the_rollback() {
 async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
     // It is told, and takes 300 ms to end well: its value is torn down.
     let plan = "start a stops timeout 1000; stop b of a; start other";
-    let played = Play::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
+    let played =
+        Play::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "300 a done", "300 +b", "300 b done"]);
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
     // Its timeout counts from its beginning.
-    let played = Play::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
+    let played =
+        Play::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "1000 a timed out", "1000 b skipped"]);
     assert_eq!(played.report.exit_code(), 3);
     // Without one it has the time of the stop, and less when that is hurried.
@@ -96,7 +131,8 @@ async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_that_takes_stop_ends_before_the_drain_hooks_begin() {
-    let played = Play::new("ready a stops; drain b", "a runs and takes 40").signals(&["+a"]).run().await;
+    let played =
+        Play::new("ready a stops; drain b", "a runs and takes 40").signals(&["+a"]).run().await;
     played.check(&["0 +a", "40 a done", "40 +b", "40 b done"]);
     assert_eq!(played.report.exit_code(), 0);
 }
@@ -104,7 +140,8 @@ async fn a_ready_hook_that_takes_stop_ends_before_the_drain_hooks_begin() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_was_asked_for_before_the_first_hook_runs_none_of_the_start() {
     for _ in 0..50 {
-        let played = Play::new("start a; start b; stop c of a", "a takes 10").stopped_before().run().await;
+        let played =
+            Play::new("start a; start b; stop c of a", "a takes 10").stopped_before().run().await;
         played.check(&["0 c skipped"]);
         assert_eq!(played.report.exit_code(), 0);
     }
@@ -115,6 +152,7 @@ async fn a_second_signal_leaves_behind_what_can_not_be_cancelled() {
     let played = Play::new("start a; start b; stop c", "a blocks until c done; b takes 1000")
         .signals(&["a has a thread", "b cancelled"])
         .run();
-    let played = tokio::time::timeout(std::time::Duration::from_secs(3600), played).await.expect("it ends");
+    let played =
+        tokio::time::timeout(std::time::Duration::from_secs(3600), played).await.expect("it ends");
     assert_eq!((played.count("a left behind"), played.count("c done")), (1, 1));
 }

@@ -42,14 +42,17 @@ pub(super) struct Played {
 }
 
 impl Play {
-    /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`, `NAME hangs`, `NAME blocks until LINE` (on the
-    /// blocking pool), `NAME has a value` (whose drop is seen), `NAME has a value that panics`,
-    /// `NAME asks` (how much time it has left). A hook that runs again and again
-    /// does one after the other of several, divided by commas, and then the last: `NAME fails, passes`. A service `runs` until it is
-    /// told to stop, `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
+    /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
+    /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
+    /// drop is seen), `NAME has a value that panics`, `NAME asks` (how much time it has left). A
+    /// hook that runs again and again does one after the other of several, divided by commas, and
+    /// then the last: `NAME fails, passes`. A service `runs` until it is told to stop,
+    /// `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
-        let behaviours = behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
-        let behaviours = behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
+        let behaviours =
+            behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
+        let behaviours =
+            behaviours.map(|(name, does)| (name.to_owned(), does.to_owned())).collect();
         Self {
             plan: plan.to_owned(),
             behaviours,
@@ -73,8 +76,9 @@ impl Play {
         self
     }
 
-    /// Sends a signal when each of these lines is written, one after the other, instead of one when the run is ready. It stops
-    /// or hurries the run; `LINE -> SIGHUP stop` are these instead, and `LINE -> -` none.
+    /// Sends a signal when each of these lines is written, one after the other, instead of one when
+    /// the run is ready. It stops or hurries the run; `LINE -> SIGHUP stop` are these instead, and
+    /// `LINE -> -` none.
     pub(super) fn signals(mut self, lines: &[&str]) -> Self {
         self.signals = lines.iter().map(|&line| line.to_owned()).collect();
         self
@@ -120,9 +124,19 @@ impl Play {
             ends_with_services: self.ends_with_services,
             is_interactive: false,
         };
-        let observers =
-            Observers { own: Vec::new(), others: vec![Arc::new(Seen(Arc::clone(&script)))], on_thread: None };
-        let run = Run::new(self.config, plan, script.handle.clone(), observers, Console::silent(), conduct);
+        let observers = Observers {
+            own: Vec::new(),
+            others: vec![Arc::new(Seen(Arc::clone(&script)))],
+            on_thread: None,
+        };
+        let run = Run::new(
+            self.config,
+            plan,
+            script.handle.clone(),
+            observers,
+            Console::silent(),
+            conduct,
+        );
         let _ = script.inbox.set(run.inbox.clone());
         if self.stopped_before {
             script.handle.stop();
@@ -171,9 +185,10 @@ impl Script {
 
     fn ask(&self) {
         let is_stopping = self.handle.asked().borrow().cause.is_some();
-        match is_stopping {
-            false => drop(self.handle.ask(StopCause::Signal("SIGTERM"))),
-            true => self.handle.hurry(),
+        if is_stopping {
+            self.handle.hurry();
+        } else {
+            self.handle.ask(StopCause::Signal("SIGTERM"));
         }
     }
 
@@ -182,7 +197,11 @@ impl Script {
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         let missing = |lines: &mut Vec<String>| !lines.iter().any(is_it);
         // A thread that waits for good would hold up the end of the test.
-        let waited = self.written.wait_timeout_while(lines, Duration::from_secs(30), missing).expect("no panic").1;
+        let waited = self
+            .written
+            .wait_timeout_while(lines, Duration::from_secs(30), missing)
+            .expect("no panic")
+            .1;
         assert!(!waited.timed_out(), "`{what}` never happens");
     }
 }
@@ -235,9 +254,18 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
                         }
                         "asks" => {
                             let left = scope.stop().time_left();
-                            script.write(&format!("0 {name} has {:?}", left.map(|left| left.as_millis())));
+                            script.write(&format!(
+                                "0 {name} has {:?}",
+                                left.map(|left| left.as_millis())
+                            ));
                         }
-                        "has" => return Ok(Value::new(Precious { name, script, panics: words.len() > 3 })),
+                        "has" => {
+                            return Ok(Value::new(Precious {
+                                name,
+                                script,
+                                panics: words.len() > 3,
+                            }));
+                        }
                         _ => {}
                     }
                     Ok(Value::new(()))
@@ -273,16 +301,24 @@ impl Observer for Seen {
         self.0.events.lock().expect("no panic").push(event.clone());
         let what = match event {
             Event::HookStarted { hook } => format!("+{}", hook.display_name()),
-            Event::HookEnded { hook, outcome, .. } => format!("{} {}", hook.display_name(), short(outcome)),
-            Event::DropFailed { hook, outcome } => format!("drop of {} {}", hook.display_name(), short(outcome)),
+            Event::HookEnded { hook, outcome, .. } => {
+                format!("{} {}", hook.display_name(), short(outcome))
+            }
+            Event::DropFailed { hook, outcome } => {
+                format!("drop of {} {}", hook.display_name(), short(outcome))
+            }
             Event::State(State::Ready) => "ready".to_owned(),
             Event::Health { hook, passes: true, .. } => format!("{} healthy", hook.display_name()),
             Event::Health { hook, .. } => format!("{} unhealthy", hook.display_name()),
-            Event::Service { hook, state: ServiceState::Running } => format!("{} running", hook.display_name()),
+            Event::Service { hook, state: ServiceState::Running } => {
+                format!("{} running", hook.display_name())
+            }
             Event::Service { hook, state: ServiceState::BackingOff { .. } } => {
                 format!("{} backs off", hook.display_name())
             }
-            Event::Service { hook, state: ServiceState::Stopping } => format!("-{}", hook.display_name()),
+            Event::Service { hook, state: ServiceState::Stopping } => {
+                format!("-{}", hook.display_name())
+            }
             Event::Hurried => "hurried".to_owned(),
             _ => return,
         };
@@ -314,8 +350,12 @@ impl Played {
     /// All that happened, whatever the order and the time.
     #[track_caller]
     pub(super) fn check_sorted(&self, expected: &[&str]) {
-        let mut lines: Vec<_> =
-            self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
+        let mut lines: Vec<_> = self
+            .lines
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(_, what)| what)
+            .collect();
         lines.sort_unstable();
         assert_eq!(lines, expected);
     }
@@ -330,12 +370,19 @@ impl Played {
 
     /// How often a line was written.
     pub(super) fn count(&self, what: &str) -> usize {
-        self.lines.iter().filter(|line| line.split_once(' ').is_some_and(|(_, line)| line == what)).count()
+        self.lines
+            .iter()
+            .filter(|line| line.split_once(' ').is_some_and(|(_, line)| line == what))
+            .count()
     }
 
     /// When a line was written, each time.
     pub(super) fn times(&self, what: &str) -> Vec<Duration> {
-        let lines = self.lines.iter().filter_map(|line| line.split_once(' ')).filter(|(_, line)| *line == what);
+        let lines = self
+            .lines
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(_, line)| *line == what);
         lines.map(|(at, _)| Duration::from_millis(at.parse().expect("a number"))).collect()
     }
 

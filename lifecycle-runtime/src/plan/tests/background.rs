@@ -4,7 +4,10 @@ use super::*;
 
 #[test]
 fn services_start_with_the_startup_hooks_and_end_in_reverse() {
-    check("service s needs db; start db; start cache after s", "db, s, cache | drop cache, stop s, drop db");
+    check(
+        "service s needs db; start db; start cache after s",
+        "db, s, cache | drop cache, stop s, drop db",
+    );
     check("service a after b; service b after c; service c", "c, b, a | stop a, stop b, stop c");
     check("start db; service s needs db; stop close of db", "db, s | stop s, close, drop db");
     check("start db; service s needs db; service t needs db", "db, s, t | stop s, stop t, drop db");
@@ -30,12 +33,18 @@ fn shutdown_hooks_come_behind_the_services_and_before_those_that_they_name() {
     check("service s; stop h before s; stop g before h; stop f", "s | g, h, stop s, f");
     check("service s; stop h order 1 before s; stop g", "s | g, h, stop s");
     check("service s; service t after s; stop h before t", "s, t | h, stop t, stop s");
-    check("service s; start client after s; stop h needs client", "s, client | h, drop client, stop s");
+    check(
+        "service s; start client after s; stop h needs client",
+        "s, client | h, drop client, stop s",
+    );
 }
 
 #[test]
 fn hooks_that_precede_a_service_each_do_not_wait_for_each_other() {
-    check("service s; service t; stop h before s; stop g before t; stop f", "s, t | g, h, stop t, stop s, f");
+    check(
+        "service s; service t; stop h before s; stop g before t; stop f",
+        "s, t | g, h, stop t, stop s, f",
+    );
 }
 
 #[test]
@@ -43,7 +52,10 @@ fn a_shutdown_hook_comes_after_a_service_by_its_end() {
     check("service s; stop h after s", "s | stop s, h");
     check("start db; service s; stop close of db", "db, s | stop s, close, drop db");
     let plan = plan("start db; service s; stop close of db after s").expect("valid");
-    assert!(plan.render(PlanFormat::Text).contains("close   app.rs:3  teardown of db  after stop s"), "{plan}");
+    assert!(
+        plan.render(PlanFormat::Text).contains("close   app.rs:3  teardown of db  after stop s"),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -93,7 +105,8 @@ time table of the stop, from the signal, at worst
   24.8 s to 25 s        report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
-    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    let json: serde_json::Value =
+        serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
     let service = serde_json::json!({
         "restart": "on_failure",
         "backoff_ms": [50, 900],
@@ -102,10 +115,17 @@ time table of the stop, from the signal, at worst
         "stops_the_process": true,
         "stop_on": "shutdown",
     });
-    assert_eq!((&json["hooks"][1]["service"], &json["hooks"][1]["timeout_ms"]), (&service, &4_000.into()));
+    assert_eq!(
+        (&json["hooks"][1]["service"], &json["hooks"][1]["timeout_ms"]),
+        (&service, &4_000.into())
+    );
     assert_eq!(json["hooks"][2]["service"]["stops_the_process"], false);
     assert_eq!(json["stop"][1], serde_json::json!({"step": "stop s", "after": ["stop t"]}));
-    assert!(plan.render(PlanFormat::Mermaid).contains("stop0[\"stop s\"]"), "{}", plan.render(PlanFormat::Mermaid));
+    assert!(
+        plan.render(PlanFormat::Mermaid).contains("stop0[\"stop s\"]"),
+        "{}",
+        plan.render(PlanFormat::Mermaid)
+    );
     assert!(plan.render(PlanFormat::Dot).contains("[label=\"the services\", shape=diamond]"));
 }
 
@@ -120,10 +140,14 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let timetable = plan.timetable();
     let budget = timetable.shutdown_budget();
     let stop_of = |name: &str| {
-        let is_it = |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
+        let is_it =
+            |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
         budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_it).expect("a step"))
     };
-    assert_eq!([stop_of("b"), stop_of("a"), stop_of("c")], [7_100, 5_000, 4_000].map(Duration::from_millis));
+    assert_eq!(
+        [stop_of("b"), stop_of("a"), stop_of("c")],
+        [7_100, 5_000, 4_000].map(Duration::from_millis)
+    );
 }
 
 #[test]
@@ -170,11 +194,17 @@ time table of the stop, from the signal, at worst
   24.8 s to 25 s        report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
-    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
-    assert_eq!(json["hooks"][0]["check"], serde_json::json!({"kind": "liveness", "interval_ms": 1500, "failures": 2}));
+    let json: serde_json::Value =
+        serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    assert_eq!(
+        json["hooks"][0]["check"],
+        serde_json::json!({"kind": "liveness", "interval_ms": 1500, "failures": 2})
+    );
     assert_eq!(json["hooks"][1]["signal"], "SIGHUP");
     assert_eq!(json["signal"][1], serde_json::json!({"step": "log", "after": ["reload"]}));
-    for (format, text) in [(PlanFormat::Mermaid, "subgraph signal\n"), (PlanFormat::Dot, "cluster_check {")] {
+    for (format, text) in
+        [(PlanFormat::Mermaid, "subgraph signal\n"), (PlanFormat::Dot, "cluster_check {")]
+    {
         assert!(plan.render(format).contains(text), "{}", plan.render(format));
     }
 }

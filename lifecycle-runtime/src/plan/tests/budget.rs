@@ -16,7 +16,8 @@ fn settings(grace: u64, drain_timeout: Option<u64>, serves: bool) -> StopSetting
 
 /// Returns the time that the steps behind a hook of the stop keep.
 fn behind(plan: &Plan, budget: &Budget, name: &str) -> Duration {
-    let is_named = |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
+    let is_named =
+        |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
     budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_named).expect("a step"))
 }
 
@@ -33,11 +34,17 @@ fn the_worst_case_is_the_heaviest_path_of_timeouts_and_what_is_lost_between_them
 
 #[test]
 fn a_test_of_a_program_holds_its_stop_to_a_time() {
-    let plan = plan("drain a timeout 1000; service s timeout 2500; stop flush timeout 4000; stop last").expect("valid");
+    let plan =
+        plan("drain a timeout 1000; service s timeout 2500; stop flush timeout 4000; stop last")
+            .expect("valid");
     plan.assert_stops_within(Duration::from_millis(7_950));
-    let failed = std::panic::catch_unwind(|| plan.assert_stops_within(Duration::from_millis(7_949)));
+    let failed =
+        std::panic::catch_unwind(|| plan.assert_stops_within(Duration::from_millis(7_949)));
     let text = failed.expect_err("too long").downcast::<String>().expect("a text");
-    assert!(text.starts_with("the stop may take 8 s, longer than the grace period of 7.9 s: "), "{text}");
+    assert!(
+        text.starts_with("the stop may take 8 s, longer than the grace period of 7.9 s: "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -57,7 +64,8 @@ fn the_worst_case_of_the_stop_knows_of_a_signal_just_before_it() {
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["c", "e"]);
     // `c` may need 0.1 s to be abandoned in.
     assert_eq!(sum, Duration::from_millis(7_350));
-    let (path, _) = plan(&text.replace("a timeout 1000", "a timeout 3000")).expect("valid").worst_case_stop();
+    let (path, _) =
+        plan(&text.replace("a timeout 1000", "a timeout 3000")).expect("valid").worst_case_stop();
     assert_eq!(path[0].name(), "a");
 }
 
@@ -72,7 +80,8 @@ fn the_worst_case_counts_the_delay_and_the_requests() {
         };
         Timetable::new(&plan, settings).needed().as_millis()
     };
-    // 0.1 s to abandon `a` in, 0.2 s in which what is cut off is dropped, and 0.25 s for the report.
+    // 0.1 s to abandon `a` in, 0.2 s in which what is cut off is dropped, and 0.25 s for the
+    // report.
     assert_eq!(needed(20_000, Some(3_000), 0, 250), 1_100 + 3_000 + 200 + 2_000 + 250);
     assert_eq!(needed(20_000, Some(3_000), 5_000, 250), 1_100 + 5_000 + 3_000 + 200 + 2_000 + 250);
     assert_eq!(needed(20_000, Some(0), 0, 250), 1_100 + 250 + 200 + 2_000 + 250);
@@ -82,8 +91,10 @@ fn the_worst_case_counts_the_delay_and_the_requests() {
 
 #[test]
 fn each_step_leaves_the_reserves_of_what_waits_for_it() {
-    let plan =
-        plan("start db; stop close of db timeout 5000; stop flush needs db timeout 2000; stop other").expect("valid");
+    let plan = plan(
+        "start db; stop close of db timeout 5000; stop flush needs db timeout 2000; stop other",
+    )
+    .expect("valid");
     let timetable = plan.timetable();
     let budget = timetable.shutdown_budget();
     // What comes behind `flush` may be late by the time in which that is given up.
@@ -95,12 +106,16 @@ fn each_step_leaves_the_reserves_of_what_waits_for_it() {
 
 #[test]
 fn requests_have_half_of_the_grace_period_whatever_the_timeouts_are() {
-    let plan = plan("start db; stop flush timeout 10000 needs db; stop close of db timeout 10000").expect("valid");
+    let plan = plan("start db; stop flush timeout 10000 needs db; stop close of db timeout 10000")
+        .expect("valid");
     let timetable = Timetable::new(&plan, settings(25_000, None, true));
     assert_eq!(timetable.requests_have(), Some(Duration::from_millis(12_500)));
     assert!(timetable.drain_end() >= Duration::from_millis(12_500), "{:?}", timetable.drain_end());
     let scaled = timetable.scaled(&plan).expect("too long");
-    assert_eq!(scaled.iter().map(|limit| limit.hook.name()).collect::<Vec<_>>(), ["flush", "close"]);
+    assert_eq!(
+        scaled.iter().map(|limit| limit.hook.name()).collect::<Vec<_>>(),
+        ["flush", "close"]
+    );
     let warning = timetable.warning(&plan).expect("too long");
     assert_eq!(
         warning,
@@ -108,7 +123,12 @@ fn requests_have_half_of_the_grace_period_whatever_the_timeouts_are() {
          drain `flush` has 6 s of its 10 s, `close` has 6 s of its 10 s"
     );
     // Without a server they have nearly all.
-    assert_eq!(Timetable::new(&plan, settings(25_000, None, false)).scaled(&plan).map(|limits| limits.len()), None);
+    assert_eq!(
+        Timetable::new(&plan, settings(25_000, None, false))
+            .scaled(&plan)
+            .map(|limits| limits.len()),
+        None
+    );
 }
 
 #[test]
@@ -127,13 +147,18 @@ fn a_reserve_is_kept_whole_and_others_shrink_alike() {
     let text = "stop a timeout 4000 reserve 4000; stop b after a timeout 20000; stop c after b timeout 10000";
     let plan = plan(text).expect("valid");
     let timetable = Timetable::new(&plan, settings(20_000, None, true));
-    let has: Vec<_> = timetable.scaled(&plan).expect("too long").iter().map(|limit| limit.hook.name()).collect();
+    let has: Vec<_> =
+        timetable.scaled(&plan).expect("too long").iter().map(|limit| limit.hook.name()).collect();
     assert_eq!(has, ["b", "c"]);
     assert_eq!(timetable.lack(), None);
 
-    let plan = plan_of("stop a timeout 9000 reserve 6000; stop b after a timeout 9000 reserve 6000");
+    let plan =
+        plan_of("stop a timeout 9000 reserve 6000; stop b after a timeout 9000 reserve 6000");
     let lack = Timetable::new(&plan, settings(20_000, None, true)).lack().expect("too much");
-    assert!(lack.starts_with("the reserves of shutdown hooks and services add up to 12.1 s"), "{lack}");
+    assert!(
+        lack.starts_with("the reserves of shutdown hooks and services add up to 12.1 s"),
+        "{lack}"
+    );
     assert_eq!(Timetable::new(&plan, settings(20_000, Some(5_000), true)).lack(), None);
 }
 
@@ -153,7 +178,12 @@ fn drain_hooks_leave_requests_their_time() {
 #[test]
 fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
     let text: String = (0..30)
-        .map(|n| format!("stop h{n} {};", if n > 0 { format!("after h{}", n - 1) } else { String::new() }))
+        .map(|n| {
+            format!(
+                "stop h{n} {};",
+                if n > 0 { format!("after h{}", n - 1) } else { String::new() }
+            )
+        })
         .collect();
     let plan = plan(&text).expect("valid");
     let whole = plan.timetable().shutdown_budget().whole();
@@ -186,7 +216,9 @@ fn the_text_of_a_plan_ends_with_the_time_table_of_the_stop() {
 #[test]
 fn requests_have_what_the_line_of_the_stop_says() {
     let end = |text: &str, drain_timeout| {
-        Timetable::new(&plan_of(text), settings(25_000, drain_timeout, true)).requests_end().map(|end| end.as_millis())
+        Timetable::new(&plan_of(text), settings(25_000, drain_timeout, true))
+            .requests_end()
+            .map(|end| end.as_millis())
     };
     // Nothing keeps the listeners open.
     assert_eq!(end("stop a timeout 4000", Some(3_000)), Some(3_000));
@@ -194,7 +226,10 @@ fn requests_have_what_the_line_of_the_stop_says() {
     assert_eq!(end("drain b timeout 2000; stop a timeout 4000", Some(3_000)), Some(2_100 + 3_000));
     // A drain hook without a timeout may, but leaves requests their time.
     assert_eq!(end("drain b; stop a timeout 4000", Some(20_000)), Some(1_000 + 20_000));
-    let untimed = Timetable::new(&plan_of("drain b; stop a timeout 1000"), settings(25_000, Some(10_000), true));
+    let untimed = Timetable::new(
+        &plan_of("drain b; stop a timeout 1000"),
+        settings(25_000, Some(10_000), true),
+    );
     assert_eq!(untimed.drain_hooks_end(), untimed.cut().saturating_sub(Duration::from_secs(10)));
 }
 
@@ -208,7 +243,8 @@ fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
     // A twentieth of the grace period, for three in a row.
     assert!(budget.kept(stop) >= Duration::from_millis(66), "{:?}", budget.kept(stop));
     let plan = plan_of("stop a timeout 500; stop b; stop c after b; stop d after c");
-    let settings = StopSettings { drain_delay: Duration::from_secs(60), ..settings(1_000, None, true) };
+    let settings =
+        StopSettings { drain_delay: Duration::from_secs(60), ..settings(1_000, None, true) };
     let scaled = Timetable::new(&plan, settings).scaled(&plan).expect("too long");
     assert!(scaled[0].has >= Duration::from_millis(16), "{:?}", scaled[0].has);
     assert!(budget.whole() <= Duration::from_millis(2_000), "{:?}", budget.whole());
@@ -217,7 +253,12 @@ fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
 #[test]
 fn a_service_that_is_told_with_the_drain_has_the_time_of_requests_already() {
     let plan = plan_of("service s told drain timeout 5000; stop a timeout 2000");
-    assert_eq!(Timetable::new(&plan, settings(12_000, None, true)).scaled(&plan).map(|limits| limits.len()), None);
+    assert_eq!(
+        Timetable::new(&plan, settings(12_000, None, true))
+            .scaled(&plan)
+            .map(|limits| limits.len()),
+        None
+    );
     // Without requests it is waited for.
     let needed = Timetable::new(&plan, settings(12_000, None, false)).needed();
     assert_eq!(needed, Duration::from_millis(5_100 + 2_000 + 250));

@@ -1,5 +1,5 @@
-//! Random plans against a model that knows nothing of graphs: a table of which thing must end before which begins,
-//! written down from what the keys mean, and closed by brute force.
+//! Random plans against a model that knows nothing of graphs: a table of which thing must end
+//! before which begins, written down from what the keys mean, and closed by brute force.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,8 @@ enum Thing {
 fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing, Thing)>) {
     let of_kind = |kind| hooks.iter().copied().filter(move |hook| hook.kind() == kind);
     // Services begin with the startup hooks.
-    let phase = |hook: &HookMeta| if hook.kind() == Kind::Service { Kind::Startup } else { hook.kind() };
+    let phase =
+        |hook: &HookMeta| if hook.kind() == Kind::Service { Kind::Startup } else { hook.kind() };
     let begin = || hooks.iter().copied().filter(move |hook| phase(hook) == kind);
     let mut things: Vec<_> = begin().map(|hook| Thing::Run(hook.name())).collect();
     let mut pairs = Vec::new();
@@ -35,21 +36,30 @@ fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing,
             pairs.push((Thing::Run(needed.name()), Thing::Run(a.name())));
         }
         for later in a.before() {
-            let later =
-                if later.kind() == Kind::Service { Thing::Stop(later.name()) } else { Thing::Run(later.name()) };
+            let later = if later.kind() == Kind::Service {
+                Thing::Stop(later.name())
+            } else {
+                Thing::Run(later.name())
+            };
             pairs.push((Thing::Run(a.name()), later));
         }
     }
     if kind == Kind::Shutdown {
-        let teardowns: Vec<_> = of_kind(kind).filter_map(|hook| Some((hook.of()?.name(), hook.name()))).collect();
-        // Whatever uses a resource is over before its teardown and before its drop; whatever uses a service, before its end.
+        let teardowns: Vec<_> =
+            of_kind(kind).filter_map(|hook| Some((hook.of()?.name(), hook.name()))).collect();
+        // Whatever uses a resource is over before its teardown and before its drop; whatever uses a
+        // service, before its end.
         let mut uses = |user: Thing, used: &HookMeta| {
             if used.kind() == Kind::Service {
                 return pairs.push((user, Thing::Stop(used.name())));
             }
             pairs.push((user, Thing::Drop(used.name())));
             let torn_down = teardowns.iter().filter(|(torn, _)| *torn == used.name());
-            pairs.extend(torn_down.map(|(_, teardown)| (user, Thing::Run(teardown))).filter(|(user, end)| user != end));
+            pairs.extend(
+                torn_down
+                    .map(|(_, teardown)| (user, Thing::Run(teardown)))
+                    .filter(|(user, end)| user != end),
+            );
         };
         let of_the_start = of_kind(Kind::Startup).map(|hook| (Thing::Drop(hook.name()), hook));
         let services = of_kind(Kind::Service).map(|hook| (Thing::Stop(hook.name()), hook));
@@ -58,12 +68,15 @@ fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing,
             hook.needs().for_each(|needed| uses(end, needed));
         }
         for hook in of_kind(kind) {
-            let used = hook.needs().chain(hook.of()).filter(|needed| needed.kind() == Kind::Startup);
+            let used =
+                hook.needs().chain(hook.of()).filter(|needed| needed.kind() == Kind::Startup);
             used.for_each(|needed| uses(Thing::Run(hook.name()), needed));
         }
         for hook in of_kind(kind) {
             let after = hook.needs().filter(|needed| needed.kind() == Kind::Service);
-            pairs.extend(after.map(|service| (Thing::Stop(service.name()), Thing::Run(hook.name()))));
+            pairs.extend(
+                after.map(|service| (Thing::Stop(service.name()), Thing::Run(hook.name()))),
+            );
         }
         pairs.extend(behind_services(hooks, &things, &pairs));
     }
@@ -71,12 +84,18 @@ fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing,
 }
 
 /// What is between services and shutdown hooks that no key says.
-fn behind_services(hooks: &[&'static HookMeta], things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<(Thing, Thing)> {
+fn behind_services(
+    hooks: &[&'static HookMeta],
+    things: &[Thing],
+    pairs: &[(Thing, Thing)],
+) -> Vec<(Thing, Thing)> {
     let closed = closed(things, pairs);
     let at = |thing: Thing| things.iter().position(|other| *other == thing).expect("a thing");
-    let precedes =
-        |hook: &HookMeta, service: &HookMeta| closed[at(Thing::Run(hook.name()))][at(Thing::Stop(service.name()))];
-    let shutdown: Vec<_> = hooks.iter().filter(|hook| hook.kind() == Kind::Shutdown && hook.of().is_none()).collect();
+    let precedes = |hook: &HookMeta, service: &HookMeta| {
+        closed[at(Thing::Run(hook.name()))][at(Thing::Stop(service.name()))]
+    };
+    let shutdown: Vec<_> =
+        hooks.iter().filter(|hook| hook.kind() == Kind::Shutdown && hook.of().is_none()).collect();
     let services: Vec<_> = hooks.iter().filter(|hook| hook.kind() == Kind::Service).collect();
     let mut pairs = Vec::new();
     for service in &services {
@@ -94,7 +113,9 @@ fn behind_services(hooks: &[&'static HookMeta], things: &[Thing], pairs: &[(Thin
 fn closed(things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<Vec<bool>> {
     let at = |thing: Thing| things.iter().position(|other| *other == thing).expect("a thing");
     let mut closed = vec![vec![false; things.len()]; things.len()];
-    pairs.iter().for_each(|&(a, b)| closed[at(a)][at(b)] = true);
+    for &(a, b) in pairs {
+        closed[at(a)][at(b)] = true;
+    }
     for middle in 0..things.len() {
         for a in 0..things.len() {
             for b in 0..things.len() {
@@ -126,7 +147,11 @@ fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
     };
     let steps: Vec<_> = things
         .iter()
-        .map(|wanted| (0..graph.steps().len()).find(|&step| thing(step) == Some(*wanted)).expect("a step per thing"))
+        .map(|wanted| {
+            (0..graph.steps().len())
+                .find(|&step| thing(step) == Some(*wanted))
+                .expect("a step per thing")
+        })
         .collect();
     steps
         .iter()
@@ -137,14 +162,18 @@ fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
         .collect()
 }
 
-/// A plan of up to five startup hooks and services and five shutdown hooks, and up to three of each kind between, with edges that point to
-/// hooks written earlier, as constants force them to, and `before` that points anywhere.
+/// A plan of up to five startup hooks and services and five shutdown hooks, and up to three of each
+/// kind between, with edges that point to hooks written earlier, as constants force them to, and
+/// `before` that points anywhere.
 fn text() -> impl Strategy<Value = String> {
     let bits = || proptest::collection::vec(any::<bool>(), 5);
-    let startup = proptest::collection::vec((0_u32..3, bits(), proptest::bool::weighted(0.3)), 0..5);
+    let startup =
+        proptest::collection::vec((0_u32..3, bits(), proptest::bool::weighted(0.3)), 0..5);
     let between = || proptest::collection::vec((0_u32..3, bits(), bits()), 0..3);
-    let shutdown =
-        proptest::collection::vec((0_u32..3, bits(), bits(), proptest::option::of(0_usize..5), 0_u8..8), 0..5);
+    let shutdown = proptest::collection::vec(
+        (0_u32..3, bits(), bits(), proptest::option::of(0_usize..5), 0_u8..8),
+        0..5,
+    );
     (startup, between(), between(), shutdown).prop_map(|(startup, ready, drain, shutdown)| {
         let mut text = String::new();
         let mut torn_down = [false; 5];
@@ -152,7 +181,8 @@ fn text() -> impl Strategy<Value = String> {
             (0..limit).filter(|&n| bits[n]).map(|n| format!(" {names}{n}")).collect()
         };
         for (n, (order, needs, is_service)) in startup.iter().enumerate() {
-            // A need of a higher order is a compile error; here it would only make most plans invalid.
+            // A need of a higher order is a compile error; here it would only make most plans
+            // invalid.
             let needed = chosen(needs, "a", n);
             let order = if needed.is_empty() { *order } else { 2 };
             match is_service {
@@ -169,8 +199,14 @@ fn text() -> impl Strategy<Value = String> {
             }
         }
         for (n, (order, needs, after, of, rare)) in shutdown.iter().enumerate() {
-            text += &format!("stop z{n} needs{} after{}", chosen(needs, "a", startup.len()), chosen(after, "z", n));
-            if let Some(of) = of.filter(|of| startup.get(*of).is_some_and(|hook| !hook.2) && !torn_down[*of]) {
+            text += &format!(
+                "stop z{n} needs{} after{}",
+                chosen(needs, "a", startup.len()),
+                chosen(after, "z", n)
+            );
+            if let Some(of) =
+                of.filter(|of| startup.get(*of).is_some_and(|hook| !hook.2) && !torn_down[*of])
+            {
                 torn_down[of] = true;
                 text += &format!(" of a{of}");
             }

@@ -28,7 +28,8 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
     assert!(sequence(&plan).ends_with(", drop store::db"), "{}", sequence(&plan));
     assert_eq!(plan.hooks()[0].display_name(), "config");
     assert_eq!(plan.worst_case_stop().0[0].display_name(), "cache::close");
-    let json: serde_json::Value = serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
+    let json: serde_json::Value =
+        serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
     assert_eq!(json["hooks"][1]["path"], "app::cache::db");
     let cycle = "stop a::x before b::x; stop b::x before a::x";
     check_error(
@@ -65,11 +66,13 @@ fn a_hook_of_one_plan_has_the_name_of_another_plan_there() {
     assert!(std::ptr::eq(again.hooks()[0], both.hooks()[0]), "planned anew, it is what it was");
 }
 
-/// What is said of two hooks of one path: each `PACKAGE VERSION BINARY LINE`, with `-` for what is not known.
+/// What is said of two hooks of one path: each `PACKAGE VERSION BINARY LINE`, with `-` for what is
+/// not known.
 #[track_caller]
 fn check_clash(hooks: [&str; 2], expected: &str) {
     let hook = |number, text: &str| {
-        let words: Vec<_> = text.split(' ').map(|word| (word != "-").then(|| &*word.to_owned().leak())).collect();
+        let words: Vec<_> =
+            text.split(' ').map(|word| (word != "-").then(|| &*word.to_owned().leak())).collect();
         let [package, version, binary, Some(line)] = words[..] else { panic!("{text}") };
         let (id, line) = (HookId::number(number), line.parse().expect("a number"));
         let origin = Origin { package, version, binary };

@@ -6,7 +6,9 @@ use super::*;
 fn changes(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));
-    let missing = |from: &[String], to: &[String]| from.iter().filter(|line| !to.contains(line)).cloned().collect();
+    let missing = |from: &[String], to: &[String]| {
+        from.iter().filter(|line| !to.contains(line)).cloned().collect()
+    };
     (missing(&before, &after), missing(&after, &before))
 }
 
@@ -32,7 +34,10 @@ fn a_snapshot_changes_with_the_plan_in_the_lines_of_the_change() {
     let after = snapshot(&SERVICE.replace("start mail;", "start mail after cache;"));
     assert_eq!(changes(&before, &after), (line("  mail  app"), line("  mail  app  after cache")));
     let after = snapshot(&SERVICE.replace("timeout 10000", "timeout 20000"));
-    assert_eq!(changes(&before, &after), (line("  db  app  timeout 10s"), line("  db  app  timeout 20s")));
+    assert_eq!(
+        changes(&before, &after),
+        (line("  db  app  timeout 10s"), line("  db  app  timeout 20s"))
+    );
     let after = snapshot(&format!("{SERVICE}; start a_hook_with_a_long_name"));
     assert_eq!(changes(&before, &after), (vec![], line("  a_hook_with_a_long_name  app")));
 }

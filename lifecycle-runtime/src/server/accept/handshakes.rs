@@ -1,4 +1,5 @@
-//! Time for handshakes that have begun when the listener closes: by the round trips that the kernel has measured.
+//! Time for handshakes that have begun when the listener closes: by the round trips that the kernel
+//! has measured.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,8 +18,8 @@ const LATE: Duration = Duration::from_secs(60);
 /// Longest pause between two looks at handshakes that are under way.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Longest round trip that counts: a client tries again when its first packet is not answered within this time
-/// (RFC 6298, section 2).
+/// Longest round trip that counts: a client tries again when its first packet is not answered
+/// within this time (RFC 6298, section 2).
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Round trips of the last handshakes, as the kernel has measured them.
@@ -42,17 +43,17 @@ impl Handshakes {
         late.map(|(_, round_trip)| (*round_trip).min(LONGEST)).max()
     }
 
-    /// Returns how long a handshake that has begun should take: the longest round trip of late with a margin of half of it,
-    /// which is the quiet window at most. Not longer, as each packet that the filter drops meanwhile costs its client a
-    /// second.
+    /// Returns how long a handshake that has begun should take: the longest round trip of late with
+    /// a margin of half of it, which is the quiet window at most. Not longer, as each packet that
+    /// the filter drops meanwhile costs its client a second.
     pub(super) fn usual_time(&self, quiet_window: Duration) -> Duration {
         let longest = self.longest().unwrap_or_default();
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
     }
 
-    /// Returns how long to wait on for a server that has begun to close at this moment, if handshakes are under way: a packet
-    /// may be queued on its way, or lost, and whoever is the first client of all has not been measured. `None` if nobody may
-    /// take so long.
+    /// Returns how long to wait on for a server that has begun to close at this moment, if
+    /// handshakes are under way: a packet may be queued on its way, or lost, and whoever is the
+    /// first client of all has not been measured. `None` if nobody may take so long.
     pub(super) fn more_time(&self, began: Instant, quiet_window: Duration) -> Option<Duration> {
         let longest = self.longest().unwrap_or(LONGEST);
         let left = (began + longest + quiet_window).saturating_duration_since(Instant::now());
@@ -68,7 +69,9 @@ mod tests {
 
     fn handshakes(round_trips: &[u64]) -> Handshakes {
         let mut handshakes = Handshakes::default();
-        round_trips.iter().for_each(|millis| handshakes.record(Some(Duration::from_millis(*millis))));
+        for millis in round_trips {
+            handshakes.record(Some(Duration::from_millis(*millis)));
+        }
         handshakes
     }
 
@@ -82,7 +85,11 @@ mod tests {
         assert_eq!(usual_time(&[40]), 61);
         assert_eq!(usual_time(&[300, 1, 2]), 451);
         assert_eq!(usual_time(&[800]), 1050, "the margin is the quiet window at most");
-        assert_eq!(usual_time(&[5000]), 1250, "nobody waits longer than until a client tries again");
+        assert_eq!(
+            usual_time(&[5000]),
+            1250,
+            "nobody waits longer than until a client tries again"
+        );
         let late: Vec<_> = std::iter::once(900).chain(std::iter::repeat_n(10, SAMPLES)).collect();
         assert_eq!(usual_time(&late), 16);
     }
@@ -92,7 +99,11 @@ mod tests {
         let now = Instant::now();
         let known = handshakes(&[40]);
         assert_eq!(known.more_time(now, WINDOW), Some(Duration::from_millis(10)));
-        assert!(known.more_time(now - Duration::from_millis(285), WINDOW).is_some_and(|more| more < SYSTEM * 6));
+        assert!(
+            known
+                .more_time(now - Duration::from_millis(285), WINDOW)
+                .is_some_and(|more| more < SYSTEM * 6)
+        );
         assert_eq!(known.more_time(now - Duration::from_millis(290), WINDOW), None);
         // Whoever is the first of all may be far away.
         assert!(handshakes(&[]).more_time(now - LONGEST, WINDOW).is_some());

@@ -77,7 +77,8 @@ impl ListeningSocket {
         true
     }
 
-    /// Returns how many connections wait to be accepted: 1 where the system doesn't tell, and some do.
+    /// Returns how many connections wait to be accepted: 1 where the system doesn't tell, and some
+    /// do.
     pub(super) fn waiting(&self) -> u64 {
         let counted = match self {
             Self::Tcp(listener) => accept_queue(listener),
@@ -135,7 +136,8 @@ impl AcceptingListener {
         Ok(Self { socket: ListeningSocket::Tcp(TcpListener::from_std(listener)?) })
     }
 
-    /// Lets in only those who are on their way already. `None` for a listener that others have as well.
+    /// Lets in only those who are on their way already. `None` for a listener that others have as
+    /// well.
     pub(super) fn drain(self) -> Option<DrainingListener> {
         #[cfg(unix)]
         let file_removed = match self.owner {
@@ -148,7 +150,9 @@ impl AcceptingListener {
         if let ListeningSocket::Tcp(listener) = &self.socket
             && let Err(error) = packets::refuse_handshakes(listener)
         {
-            tracing::debug!("a connection that begins while the listener closes may be reset: {error}");
+            tracing::debug!(
+                "a connection that begins while the listener closes may be reset: {error}"
+            );
         }
         Some(DrainingListener { socket: self.socket, file_removed })
     }
@@ -161,8 +165,8 @@ pub(super) struct DrainingListener {
     pub(super) file_removed: Option<oneshot::Receiver<()>>,
 }
 
-/// Removes a socket's file, on a thread of its own where there is one: its folder may be locked by others, and other
-/// listeners are not to wait for them.
+/// Removes a socket's file, on a thread of its own where there is one: its folder may be locked by
+/// others, and other listeners are not to wait for them.
 #[cfg(unix)]
 fn remove(file: SocketFile) -> oneshot::Receiver<()> {
     let (removes, removed) = oneshot::channel();

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use crate::task::thread;
 
-/// A look at the system's table of connections. It may be long, and other listeners are not to wait for it.
+/// A look at the system's table of connections. It may be long, and other listeners are not to wait
+/// for it.
 pub(super) struct Look {
     answer: Option<oneshot::Receiver<bool>>,
     began: Instant,
@@ -28,20 +29,25 @@ impl Look {
         Self { answer, began: Instant::now() }
     }
 
-    /// Returns whether a handshake is under way, and how long it took to look; `false` where the system doesn't tell.
+    /// Returns whether a handshake is under way, and how long it took to look; `false` where the
+    /// system doesn't tell.
     pub(super) async fn found(self) -> (bool, Duration) {
         let Some(answer) = self.answer else { return (false, Duration::ZERO) };
         (answer.await.unwrap_or(false), self.began.elapsed())
     }
 }
 
-/// Returns whether a handshake with this address has begun and not ended; `false` where the system doesn't tell.
+/// Returns whether a handshake with this address has begun and not ended; `false` where the system
+/// doesn't tell.
 #[cfg(target_os = "linux")]
 fn is_under_way_to(address: SocketAddr) -> bool {
     let port = address.port();
     // A listener of IPv6 may have clients of IPv4, too.
-    let families: &[Family] = if address.is_ipv4() { &[Family::V4] } else { &[Family::V4, Family::V6] };
-    families.iter().any(|&family| linux::ask(family, port).unwrap_or_else(|_| linux::read(family, port)))
+    let families: &[Family] =
+        if address.is_ipv4() { &[Family::V4] } else { &[Family::V4, Family::V6] };
+    families
+        .iter()
+        .any(|&family| linux::ask(family, port).unwrap_or_else(|_| linux::read(family, port)))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -62,7 +68,9 @@ mod linux {
     use std::io;
     use std::os::fd::AsRawFd;
 
-    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+    use nix::sys::socket::{
+        AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+    };
 
     use super::Family;
 
@@ -78,12 +86,19 @@ mod linux {
     ///
     /// # Errors
     ///
-    /// If it can't be asked: sandboxes do without this kind of socket (systemd's `RestrictAddressFamilies`, gVisor).
+    /// If it can't be asked: sandboxes do without this kind of socket (systemd's
+    /// `RestrictAddressFamilies`, gVisor).
     pub(super) fn ask(family: Family, port: u16) -> io::Result<bool> {
         let flags = SockFlag::SOCK_CLOEXEC;
-        let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Datagram,
+            flags,
+            SockProtocol::NetlinkSockDiag,
+        )?;
         send(socket.as_raw_fd(), &question(family, port), MsgFlags::empty())?;
-        // The beginning is enough: the rest names further handshakes. The answer is there once the question has been sent.
+        // The beginning is enough: the rest names further handshakes. The answer is there once the
+        // question has been sent.
         let mut answer = [0; 64];
         let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
         read_answer(&answer[..length])
@@ -95,14 +110,16 @@ mod linux {
             Family::V4 => AddressFamily::Inet,
             Family::V6 => AddressFamily::Inet6,
         };
-        // `struct inet_diag_req_v2`, of which the addresses, the interface and the cookie may be any.
+        // `struct inet_diag_req_v2`, of which the addresses, the interface and the cookie may be
+        // any.
         let mut request = vec![family as u8, IPPROTO_TCP, 0, 0];
         request.extend((1_u32 << SYN_RECV).to_ne_bytes());
         request.extend(port.to_be_bytes());
         request.resize(48, 0);
         request.extend([0xff; 8]);
         // `struct nlmsghdr`, without a sequence number and with the kernel as receiver.
-        let mut message = Vec::from(u32::try_from(16 + request.len()).unwrap_or_default().to_ne_bytes());
+        let mut message =
+            Vec::from(u32::try_from(16 + request.len()).unwrap_or_default().to_ne_bytes());
         message.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
         message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
         message.resize(16, 0);
@@ -113,7 +130,8 @@ mod linux {
     /// Returns whether an answer names a socket.
     fn read_answer(answer: &[u8]) -> io::Result<bool> {
         let kind = answer.get(4..6).and_then(|kind| kind.try_into().ok()).map(u16::from_ne_bytes);
-        let status = answer.get(16..20).and_then(|status| status.try_into().ok()).map(i32::from_ne_bytes);
+        let status =
+            answer.get(16..20).and_then(|status| status.try_into().ok()).map(i32::from_ne_bytes);
         match (kind, status) {
             (Some(SOCK_DIAG_BY_FAMILY), _) => Ok(true),
             (Some(NLMSG_DONE), Some(0)) => Ok(false),

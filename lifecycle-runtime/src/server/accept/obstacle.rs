@@ -1,4 +1,5 @@
-//! Obstacles that keep a server from accepting, told to whoever watches: the process has no descriptor left, say.
+//! Obstacles that keep a server from accepting, told to whoever watches: the process has no
+//! descriptor left, say.
 
 use std::fmt;
 use std::io;
@@ -10,7 +11,8 @@ use tokio::sync::watch;
 
 use crate::event::readable;
 
-/// Time after which to try again even if no connection has ended: something else may have made room.
+/// Time after which to try again even if no connection has ended: something else may have made
+/// room.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// An obstacle that has come up and not gone.
@@ -44,7 +46,11 @@ impl Obstacles {
 
     /// Returns the part of one more listener in them.
     pub(super) fn of_listener(&self) -> ListenerObstacle {
-        ListenerObstacle { now: Arc::clone(&self.now), listeners: Arc::clone(&self.listeners), is_there: false }
+        ListenerObstacle {
+            now: Arc::clone(&self.now),
+            listeners: Arc::clone(&self.listeners),
+            is_there: false,
+        }
     }
 }
 
@@ -68,7 +74,10 @@ impl ListenerObstacle {
         self.listeners.fetch_add(1, Ordering::Relaxed);
         self.now.send_if_modified(|obstacle| {
             let is_new = obstacle.is_none();
-            obstacle.get_or_insert_with(|| Obstacle { error: error.to_string(), since: Instant::now() });
+            obstacle.get_or_insert_with(|| Obstacle {
+                error: error.to_string(),
+                since: Instant::now(),
+            });
             is_new
         });
     }
@@ -83,7 +92,8 @@ impl ListenerObstacle {
 
     /// A connection has been accepted, or nobody waits any more.
     pub(super) fn passed(&mut self) {
-        if std::mem::take(&mut self.is_there) && self.listeners.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if std::mem::take(&mut self.is_there) && self.listeners.fetch_sub(1, Ordering::Relaxed) == 1
+        {
             self.now.send_replace(None);
         }
     }
@@ -102,7 +112,8 @@ mod tests {
     #[test]
     fn a_server_has_an_obstacle_as_long_as_one_of_its_listeners_has_it() {
         let (obstacles, now) = Obstacles::new();
-        let mut listeners = [obstacles.of_listener(), obstacles.of_listener(), obstacles.of_listener()];
+        let mut listeners =
+            [obstacles.of_listener(), obstacles.of_listener(), obstacles.of_listener()];
         let error = io::Error::from(io::ErrorKind::OutOfMemory);
         let is_told = || now.borrow().is_some();
         listeners[0].tell(&error);

@@ -1,4 +1,5 @@
-//! Descriptors in reserve: whoever asks how the process is gets an answer even when it has none left.
+//! Descriptors in reserve: whoever asks how the process is gets an answer even when it has none
+//! left.
 
 use std::io;
 #[cfg(unix)]
@@ -47,12 +48,15 @@ impl Reserve {
     }
 }
 
-/// Returns whether the process, or the system, has no descriptor left: see accept(2), "EMFILE" and "ENFILE".
+/// Returns whether the process, or the system, has no descriptor left: see accept(2), "EMFILE" and
+/// "ENFILE".
 #[cfg(unix)]
 fn is_without_descriptor(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let without = [Errno::MFILE, Errno::NFILE];
-    error.raw_os_error().is_some_and(|code| without.iter().any(|errno| errno.raw_os_error() == code))
+    error
+        .raw_os_error()
+        .is_some_and(|code| without.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// Returns whether the process, or the system, has no descriptor left.

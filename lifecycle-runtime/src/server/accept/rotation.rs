@@ -49,11 +49,13 @@ mod tests {
     use super::*;
     use crate::server::accepted::Stream;
 
-    /// Returns how many of so many connections each of the workers is given that have this much room.
+    /// Returns how many of so many connections each of the workers is given that have this much
+    /// room.
     fn given(room: &[usize], connections: usize) -> Vec<usize> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let (workers, mut given): (Vec<_>, Vec<_>) = room.iter().map(|limit| WorkerHandle::for_test(*limit)).unzip();
+        let (workers, mut given): (Vec<_>, Vec<_>) =
+            room.iter().map(|limit| WorkerHandle::for_test(*limit)).unzip();
         let rotation = WorkerRotation::new(workers, Vacancies::default());
         for _ in 0..connections {
             let stream = TcpStream::connect(address).expect("it listens");

@@ -1,4 +1,5 @@
-//! Listeners that the process was started with: a parent keeps them open while one process follows another.
+//! Listeners that the process was started with: a parent keeps them open while one process follows
+//! another.
 //!
 //! The parent tells of them by variables, as `sd_listen_fds(3)` has it: `LISTEN_FDS` is how many
 //! there are, from number 3 on, `LISTEN_PID` for which process, and `LISTEN_FDNAMES` has a name for
@@ -58,13 +59,17 @@ fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
         Ok(listener) => Inherited::Tcp(listener.ok_or_else(taken)?),
         Err(no_tcp) => match list.take_unix_listener(place) {
             Ok(listener) => Inherited::Unix(listener.ok_or_else(taken)?),
-            Err(no_unix) if no_unix.to_string() == no_tcp.to_string() => return Err(no_tcp.to_string()),
+            Err(no_unix) if no_unix.to_string() == no_tcp.to_string() => {
+                return Err(no_tcp.to_string());
+            }
             Err(no_unix) => return Err(format!("{no_tcp}, and {no_unix}")),
         },
     };
     match listener.prepare() {
         Ok(true) => Ok(listener),
-        Ok(false) => Err("it does not listen: it may be a connection, of a unit with Accept=yes".to_owned()),
+        Ok(false) => {
+            Err("it does not listen: it may be a connection, of a unit with Accept=yes".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -88,7 +93,12 @@ impl Told {
     fn by_the_parent() -> Self {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let first = variable("LISTEN_FDS_FIRST_FD").and_then(|first| first.parse().ok());
-        Self { fds: variable("LISTEN_FDS"), pid: variable("LISTEN_PID"), names: variable("LISTEN_FDNAMES"), first }
+        Self {
+            fds: variable("LISTEN_FDS"),
+            pid: variable("LISTEN_PID"),
+            names: variable("LISTEN_FDNAMES"),
+            first,
+        }
     }
 
     /// Returns the places in the list of the listener with this number, or of each with this name.
@@ -96,7 +106,9 @@ impl Told {
         let Some(fds) = &self.fds else {
             return Err("LISTEN_FDS is not set: the parent has left no listener open".to_owned());
         };
-        let Ok(count) = fds.parse::<usize>() else { return Err(format!("LISTEN_FDS={fds} is no number")) };
+        let Ok(count) = fds.parse::<usize>() else {
+            return Err(format!("LISTEN_FDS={fds} is no number"));
+        };
         if let Some(pid) = self.pid.as_ref().filter(|pid| pid.parse() != Ok(own)) {
             return Err(format!(
                 "LISTEN_PID is {pid}, and this process is {own}: the listeners are for that one, and there may be a shell \
@@ -108,12 +120,18 @@ impl Told {
             let place = which.parse::<usize>().ok().and_then(|number| number.checked_sub(first));
             return match place.filter(|place| *place < count) {
                 Some(place) => Ok(vec![place]),
-                None if count == 0 => Err("LISTEN_FDS=0: the parent has left no listener open".to_owned()),
-                None => Err(format!("LISTEN_FDS={count}: it has {first} to {}", first.saturating_add(count - 1))),
+                None if count == 0 => {
+                    Err("LISTEN_FDS=0: the parent has left no listener open".to_owned())
+                }
+                None => Err(format!(
+                    "LISTEN_FDS={count}: it has {first} to {}",
+                    first.saturating_add(count - 1)
+                )),
             };
         }
         let names = self.names.iter().flat_map(|names| names.split(':')).take(count).enumerate();
-        let places: Vec<_> = names.filter(|(_, name)| *name == which).map(|(place, _)| place).collect();
+        let places: Vec<_> =
+            names.filter(|(_, name)| *name == which).map(|(place, _)| place).collect();
         match &self.names {
             _ if !places.is_empty() => Ok(places),
             Some(names) => Err(format!("no listener is named `{which}`: LISTEN_FDNAMES={names}")),

@@ -1,5 +1,5 @@
-//! Places that this program has bound. The system lets it bind an address twice, and refuses to listen there twice when all hooks
-//! have run.
+//! Places that this program has bound. The system lets it bind an address twice, and refuses to
+//! listen there twice when all hooks have run.
 
 use std::net::SocketAddr;
 
@@ -32,9 +32,13 @@ impl Place {
                 a.port() == b.port() && (a.ip() == b.ip() || self.covers(b) || other.covers(a))
             }
             #[cfg(unix)]
-            (Self::File(device, inode), other) => matches!(other, Self::File(d, i) if (d, i) == (device, inode)),
+            (Self::File(device, inode), other) => {
+                matches!(other, Self::File(d, i) if (d, i) == (device, inode))
+            }
             #[cfg(unix)]
-            (Self::Abstract(name), other) => matches!(other, Self::Abstract(taken) if taken == name),
+            (Self::Abstract(name), other) => {
+                matches!(other, Self::Abstract(taken) if taken == name)
+            }
             #[cfg(unix)]
             _ => false,
         }
@@ -77,7 +81,8 @@ mod tests {
     #[track_caller]
     fn check(a: &str, b: &str, expected: bool) {
         let place = |text: &str| {
-            let (address, only_v6) = text.strip_prefix("only ").map_or((text, false), |address| (address, true));
+            let (address, only_v6) =
+                text.strip_prefix("only ").map_or((text, false), |address| (address, true));
             Place::Tcp { address: address.parse().expect("an address"), only_v6 }
         };
         for (a, b) in [(a, b), (b, a)] {

@@ -25,5 +25,8 @@ fn one_address_of_a_host_is_enough_where_there_are_none_of_the_other_kind() {
     assert_eq!(bound(&["127.0.0.1:0", "[::1]:0"]), Ok(1));
     let error = bound(&["[::1]:0"]).expect_err("there is no other");
     assert!(error.starts_with("can't listen on localhost:0: "), "{error}");
-    assert!(error.ends_with("this machine has no such address: choose another address with `bind`"), "{error}");
+    assert!(
+        error.ends_with("this machine has no such address: choose another address with `bind`"),
+        "{error}"
+    );
 }

@@ -47,7 +47,8 @@ impl<'a> UnixAddress<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, String> {
         // A `?` before the last `/` is a part of the path.
         let options = text.rsplit_once('?').filter(|(_, options)| !options.contains('/'));
-        let (place, options) = options.map_or((text, None), |(place, options)| (place, Some(options)));
+        let (place, options) =
+            options.map_or((text, None), |(place, options)| (place, Some(options)));
         let mode = options.map(mode).transpose()?;
         if place.contains('\0') {
             return Err("there is a NUL byte in it".to_owned());
@@ -57,7 +58,9 @@ impl<'a> UnixAddress<'a> {
             Some(_) if !cfg!(any(target_os = "linux", target_os = "android")) => {
                 return Err("only Linux has abstract names".to_owned());
             }
-            Some(_) if mode.is_some() => return Err("an abstract name is no file and has no mode".to_owned()),
+            Some(_) if mode.is_some() => {
+                return Err("an abstract name is no file and has no mode".to_owned());
+            }
             Some(name) => (UnixPlace::Abstract(name), format!("\0{name}")),
             None if place.is_empty() => return Err("the path is empty".to_owned()),
             None => (UnixPlace::File(Path::new(place)), place.to_owned()),
@@ -69,7 +72,9 @@ impl<'a> UnixAddress<'a> {
     /// Returns what it takes up; `None` as long as there is no file.
     pub(super) fn place(&self) -> Option<Place> {
         match self.place {
-            UnixPlace::File(path) => identity(path).ok().map(|(device, inode)| Place::File(device, inode)),
+            UnixPlace::File(path) => {
+                identity(path).ok().map(|(device, inode)| Place::File(device, inode))
+            }
             UnixPlace::Abstract(name) => Some(Place::Abstract(name.to_owned())),
         }
     }
@@ -102,7 +107,8 @@ impl<'a> UnixAddress<'a> {
         }
         let file = SocketFile::of(absolute)?;
         // Whatever the umask: nobody can connect before the socket listens.
-        let changed = self.mode.map(|mode| std::fs::set_permissions(path, Permissions::from_mode(mode)));
+        let changed =
+            self.mode.map(|mode| std::fs::set_permissions(path, Permissions::from_mode(mode)));
         drop(lock);
         changed.transpose()?;
         Ok((socket, file))
@@ -116,9 +122,11 @@ fn mode(options: &str) -> Result<u32, String> {
         let Some(digits) = option.strip_prefix("mode=") else {
             return Err(format!("`{option}` is no option: the only one is mode, as in ?mode=660"));
         };
-        let is_octal = (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+        let is_octal = (1..=4).contains(&digits.len())
+            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
         let parsed = u32::from_str_radix(digits, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
-        let parsed = parsed.ok_or_else(|| format!("`{digits}` is no mode: use octal digits, as in mode=660"))?;
+        let parsed = parsed
+            .ok_or_else(|| format!("`{digits}` is no mode: use octal digits, as in mode=660"))?;
         if mode.replace(parsed).is_some() {
             return Err("`mode` is there twice".to_owned());
         }
@@ -166,7 +174,9 @@ fn lock_folder(path: &Path) -> Option<File> {
     loop {
         match folder.try_lock() {
             Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(_) => return None,
         }
     }
@@ -208,7 +218,8 @@ impl SocketFile {
     }
 
     fn is_in_place(&self) -> bool {
-        let is_ours = |(path, own): &(PathBuf, _)| identity(path).is_ok_and(|identity| identity == *own);
+        let is_ours =
+            |(path, own): &(PathBuf, _)| identity(path).is_ok_and(|identity| identity == *own);
         self.file.as_ref().is_none_or(is_ours)
     }
 }

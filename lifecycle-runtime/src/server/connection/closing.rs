@@ -78,7 +78,8 @@ pub(in crate::server) struct Closer {
     polls: PollTimes,
     /// The part of the spread that this connection's Close waits.
     delay: Option<Duration>,
-    /// Counts of the bytes that a WebSocket which is to be closed has moved either way, and when they last changed.
+    /// Counts of the bytes that a WebSocket which is to be closed has moved either way, and when
+    /// they last changed.
     progress: Option<((u64, u64), Instant)>,
 }
 
@@ -94,8 +95,8 @@ impl Closer {
 }
 
 impl Connection {
-    /// Takes the steps towards the connection's end that are due, and has the task of `context` polled for the next one.
-    /// `info` asks the kernel about the connection.
+    /// Takes the steps towards the connection's end that are due, and has the task of `context`
+    /// polled for the next one. `info` asks the kernel about the connection.
     pub(in crate::server) fn poll_closing(
         &self,
         closer: &mut Option<Box<Closer>>,
@@ -117,8 +118,8 @@ impl Connection {
         }
     }
 
-    /// Looks after a response that has just been written in part: nothing else has the task of `context` polled if its client
-    /// takes no more of it.
+    /// Looks after a response that has just been written in part: nothing else has the task of
+    /// `context` polled if its client takes no more of it.
     pub(in crate::server) fn poll_delivery(
         &self,
         closer: &mut Option<Box<Closer>>,
@@ -130,7 +131,9 @@ impl Connection {
         let is_delivering = match &*self.protocol.borrow() {
             HttpProtocol::Http1 => self.owes_response(),
             HttpProtocol::Http2(http2) => http2.has_named_last() && !http2.is_done(),
-            HttpProtocol::WebSocket(websocket) => websocket.is_asked_to_close() && websocket.is_working(),
+            HttpProtocol::WebSocket(websocket) => {
+                websocket.is_asked_to_close() && websocket.is_working()
+            }
         };
         if !is_delivering || self.is_given_up() {
             return;
@@ -143,7 +146,12 @@ impl Connection {
         }
     }
 
-    fn step(&self, times: &ClosingTimes, closer: &mut Closer, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+    fn step(
+        &self,
+        times: &ClosingTimes,
+        closer: &mut Closer,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Step {
         if !matches!(self.state.get(), ConnectionState::Open | ConnectionState::LastResponse) {
             return Step::Wait;
         }
@@ -160,7 +168,12 @@ impl Connection {
         self.step_http1(acknowledges, times, info)
     }
 
-    fn step_http1(&self, acknowledges: Step, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+    fn step_http1(
+        &self,
+        acknowledges: Step,
+        times: &ClosingTimes,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Step {
         if self.owes_response() {
             return acknowledges;
         }
@@ -184,8 +197,8 @@ impl Connection {
         info: &impl Fn() -> Option<TcpInfo>,
     ) -> Step {
         if http2.is_done() {
-            // A client that reads the end while it answers the PING may take it for a fault. One that has everything, and sends
-            // requests or a body for ever, answers none.
+            // A client that reads the end while it answers the PING may take it for a fault. One
+            // that has everything, and sends requests or a body for ever, answers none.
             let latest = times.since.max(self.idle_since.get()) + times.disconnect;
             if !http2.has_been_read()
                 && (self.owes_response() || Instant::now() < latest)
@@ -200,7 +213,8 @@ impl Connection {
             return acknowledges;
         }
         http2.announce();
-        // Whatever is on its way has arrived once it is quiet, even if the client never answers a PING.
+        // Whatever is on its way has arrived once it is quiet, even if the client never answers a
+        // PING.
         if let Quiet::NotYet(step) = self.quiet(times.since, times, info) {
             return step;
         }
@@ -216,8 +230,14 @@ impl Connection {
         Step::Changed
     }
 
-    /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when to ask again.
-    fn acknowledge(&self, times: &ClosingTimes, closer: &mut Closer, info: &impl Fn() -> Option<TcpInfo>) -> Step {
+    /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when
+    /// to ask again.
+    fn acknowledge(
+        &self,
+        times: &ClosingTimes,
+        closer: &mut Closer,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Step {
         let is_awaited = self.deliveries.borrow().has_unacknowledged();
         if !is_awaited && !self.owes_response() {
             return Step::Wait;
@@ -235,9 +255,14 @@ impl Connection {
         Step::WaitUntil(closer.polls.next(&info))
     }
 
-    /// Returns whether nothing has come for long enough: for the quiet window, counted from when the client could use the
-    /// connection, and a few round trips.
-    fn quiet(&self, since: Instant, times: &ClosingTimes, info: &impl Fn() -> Option<TcpInfo>) -> Quiet {
+    /// Returns whether nothing has come for long enough: for the quiet window, counted from when
+    /// the client could use the connection, and a few round trips.
+    fn quiet(
+        &self,
+        since: Instant,
+        times: &ClosingTimes,
+        info: &impl Fn() -> Option<TcpInfo>,
+    ) -> Quiet {
         let since = times.since.max(since);
         let now = Instant::now();
         if now < since + times.quiet_window {
@@ -248,7 +273,10 @@ impl Connection {
             return Quiet::TooLate;
         }
         let heard = self.heard_at.get().map(|at| now - at);
-        let info = info().unwrap_or(TcpInfo { silent_for: heard.unwrap_or(Duration::MAX), ..TcpInfo::default() });
+        let info = info().unwrap_or(TcpInfo {
+            silent_for: heard.unwrap_or(Duration::MAX),
+            ..TcpInfo::default()
+        });
         if info.has_vanished(times.disconnect) {
             return Quiet::TooLate;
         }
@@ -274,7 +302,8 @@ impl Connection {
         info: &impl Fn() -> Option<TcpInfo>,
     ) -> Step {
         let now = Instant::now();
-        let delay = *closer.delay.get_or_insert_with(|| times.close_spread.mul_f64(fastrand::f64()));
+        let delay =
+            *closer.delay.get_or_insert_with(|| times.close_spread.mul_f64(fastrand::f64()));
         if !websocket.is_asked_to_close() {
             if now < times.since + delay {
                 return Step::WaitUntil(times.since + delay);
@@ -294,7 +323,8 @@ impl Connection {
             // One that has answered may never read again.
             return websocket.answered_by().map_or(acknowledges, Step::WaitUntil);
         }
-        // The response's body, which is polled behind this, sends the Close now, unless the client takes nothing.
+        // The response's body, which is polled behind this, sends the Close now, unless the client
+        // takes nothing.
         let moved = info().map_or((0, 0), |info| (info.acknowledged, info.received));
         let progress = closer.progress.get_or_insert((moved, now));
         if progress.0 != moved {

@@ -10,8 +10,8 @@ use crate::server::traffic::{RequestEntry, RequestOutcome};
 pub(super) struct Deliveries {
     /// Those that have not been written to the last byte.
     unflushed: Vec<RequestEntry>,
-    /// Those that the client has not acknowledged, each with the count of bytes that have been written up to its end. Only
-    /// filled while connections are closed.
+    /// Those that the client has not acknowledged, each with the count of bytes that have been
+    /// written up to its end. Only filled while connections are closed.
     unacknowledged: VecDeque<(RequestEntry, u64)>,
 }
 
@@ -48,7 +48,8 @@ impl Deliveries {
         }
     }
 
-    /// Counts the responses that the client has acknowledged; all of them where the kernel doesn't tell.
+    /// Counts the responses that the client has acknowledged; all of them where the kernel doesn't
+    /// tell.
     pub(super) fn acknowledge(&mut self, info: Option<&TcpInfo>) {
         let acknowledged = info.map_or(u64::MAX, |info| info.acknowledged);
         while self.unacknowledged.front().is_some_and(|(_, end)| *end <= acknowledged) {

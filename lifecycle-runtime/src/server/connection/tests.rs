@@ -33,7 +33,8 @@ impl Fixture {
     fn new() -> Self {
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let connection = Rc::new(Connection::new(Arc::default(), phase));
-        let fixture = Self { connection, closer: None, info: Cell::new(None), wakes: Arc::default() };
+        let fixture =
+            Self { connection, closer: None, info: Cell::new(None), wakes: Arc::default() };
         let waker = Arc::clone(&fixture.wakes).into();
         fixture.connection.driven_by(&Context::from_waker(&waker));
         fixture
@@ -73,7 +74,8 @@ impl Fixture {
         self.connection.state.get()
     }
 
-    /// Checks that the connection's state changes in so many milliseconds, give or take one, and to which.
+    /// Checks that the connection's state changes in so many milliseconds, give or take one, and to
+    /// which.
     #[track_caller]
     fn check(&mut self, millis: u64, state: ConnectionState) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
@@ -85,7 +87,10 @@ impl Fixture {
                     assert_eq!(self.poll(), state, "at {caller}");
                     return;
                 }
-                let silent = |info: TcpInfo| TcpInfo { silent_for: info.silent_for + Duration::from_millis(1), ..info };
+                let silent = |info: TcpInfo| TcpInfo {
+                    silent_for: info.silent_for + Duration::from_millis(1),
+                    ..info
+                };
                 self.info.set(self.info.get().map(silent));
                 advance(Duration::from_millis(1)).await;
             }
@@ -211,8 +216,10 @@ async fn a_connection_whose_last_response_said_so_is_left_to_actix_for_a_while()
 #[tokio::test(start_paused = true)]
 async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
     let mut fixture = Fixture::closing().await;
-    let [first, second] = [fixture.begin(), fixture.begin()].map(|request| request.expect("served"));
-    let acknowledged = |acknowledged, written| TcpInfo { written, acknowledged, ..TcpInfo::default() };
+    let [first, second] =
+        [fixture.begin(), fixture.begin()].map(|request| request.expect("served"));
+    let acknowledged =
+        |acknowledged, written| TcpInfo { written, acknowledged, ..TcpInfo::default() };
     first.complete();
     fixture.info.set(Some(acknowledged(10, 100)));
     fixture.flush();

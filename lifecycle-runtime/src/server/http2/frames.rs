@@ -1,4 +1,5 @@
-//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those that are ours.
+//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those
+//! that are ours.
 
 use actix_web::web::BytesMut;
 
@@ -42,7 +43,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns whether a client sends such a frame because of what it reads, or to show that it is there.
+    /// Returns whether a client sends such a frame because of what it reads, or to show that it is
+    /// there.
     pub(super) fn follows_reading(self) -> bool {
         matches!(self.kind, SETTINGS | PING | WINDOW_UPDATE)
     }
@@ -57,7 +59,8 @@ impl FrameReader {
         self.have == 0 && self.left == 0 && !self.in_headers
     }
 
-    /// Takes bytes up to the end of a header or of a payload: how many, and the frame that has begun.
+    /// Takes bytes up to the end of a header or of a payload: how many, and the frame that has
+    /// begun.
     pub(super) fn step(&mut self, bytes: &[u8]) -> (usize, Option<Frame>) {
         if self.left > 0 {
             let taken = self.left.min(bytes.len());
@@ -87,7 +90,8 @@ impl FrameReader {
         }
     }
 
-    /// Returns the number of the bytes before which nothing else may be written; all of them, if it may not within.
+    /// Returns the number of the bytes before which nothing else may be written; all of them, if it
+    /// may not within.
     pub(super) fn until_between(&self, bytes: &[u8]) -> usize {
         let mut frames = self.clone();
         let mut at = 0;

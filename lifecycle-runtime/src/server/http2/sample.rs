@@ -3,7 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::frames::{ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAX_STREAM, PING, RST_STREAM};
+use super::frames::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAX_STREAM, PING, RST_STREAM,
+};
 use super::{DRAINING, FINISHED, PREFACE};
 
 const SETTINGS: u8 = 0x4;
@@ -26,7 +28,9 @@ impl Frame {
     /// Returns whether it is a frame of ours about the connection's end.
     pub(crate) fn is_ours(&self) -> bool {
         self.kind == GOAWAY
-            || (self.kind == PING && self.flags == 0 && [DRAINING, FINISHED].iter().any(|ours| self.payload == ours))
+            || (self.kind == PING
+                && self.flags == 0
+                && [DRAINING, FINISHED].iter().any(|ours| self.payload == ours))
     }
 
     /// Returns whether another frame of the same headers must follow at once.
@@ -102,7 +106,8 @@ pub(crate) fn announcement() -> [Frame; 2] {
     [goaway(MAX_STREAM), ping(0, DRAINING)]
 }
 
-/// A side of a connection: its settings, then anything else that either side may send, but a GOAWAY.
+/// A side of a connection: its settings, then anything else that either side may send, but a
+/// GOAWAY.
 pub(crate) fn side() -> impl Strategy<Value = Vec<Group>> {
     vec(group(), 0..20).prop_map(|mut groups| {
         groups.insert(0, vec![settings()]);
@@ -117,12 +122,14 @@ pub(crate) fn client(groups: &[Group]) -> Vec<u8> {
 
 fn group() -> impl Strategy<Value = Group> {
     let stream = || (0_u32..6).prop_map(|number| 2 * number + 1);
-    let payload = || prop_oneof![vec(any::<u8>(), 0..2), vec(any::<u8>(), 0..40), vec(any::<u8>(), 200..400)];
+    let payload =
+        || prop_oneof![vec(any::<u8>(), 0..2), vec(any::<u8>(), 0..40), vec(any::<u8>(), 200..400)];
     let ends = || prop_oneof![Just(0), Just(END_STREAM)];
     prop_oneof![
         (stream(), ends(), payload())
             .prop_map(|(stream, flags, payload)| vec![Frame::new(DATA, flags, stream, payload)]),
-        (stream(), ends(), vec(payload(), 1..4)).prop_map(|(stream, flags, parts)| headers(stream, flags, parts)),
+        (stream(), ends(), vec(payload(), 1..4))
+            .prop_map(|(stream, flags, parts)| headers(stream, flags, parts)),
         stream().prop_map(|stream| vec![reset(stream)]),
         (0_u8..=1, any::<[u8; 8]>()).prop_map(|(flags, payload)| vec![ping(flags, payload)]),
         // Nearly the answer to our PING: that of another, and one that only looks like it.

@@ -64,8 +64,8 @@ impl<T> Streams<T> {
         if !ends && frame.kind != RST_STREAM {
             return None;
         }
-        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many. One that it resets
-        // because of its body it hands out all the same.
+        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many.
+        // One that it resets because of its body it hands out all the same.
         if let Ok(refused) = self.find_unclaimed(frame.stream) {
             if !ends && self.unclaimed[refused].has_more {
                 self.unclaimed[refused].was_reset = true;
@@ -76,8 +76,8 @@ impl<T> Streams<T> {
         self.open.remove(&frame.stream).flatten().filter(|_| ends)
     }
 
-    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them out: if the request's
-    /// stream is reset.
+    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them
+    /// out: if the request's stream is reset.
     pub(super) fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         if self.unclaimed.front()?.was_reset && !is_reset() {
             while self.unclaimed.front()?.was_reset {

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 
 use super::frames::{ACK, END_STREAM, RST_STREAM};
 use super::sample::{
-    Frame, Group, announcement, bytes_of, client, data, goaway, head, parse, ping, pong, question, reset, settings,
-    side,
+    Frame, Group, announcement, bytes_of, client, data, goaway, head, parse, ping, pong, question,
+    reset, settings, side,
 };
 use super::*;
 
@@ -31,7 +31,9 @@ impl Model {
     }
 
     fn said(&mut self, frame: &Frame) {
-        if frame.kind == RST_STREAM || (matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0) {
+        if frame.kind == RST_STREAM
+            || (matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0)
+        {
             self.open.retain(|stream| *stream != frame.stream);
         }
     }
@@ -117,8 +119,12 @@ fn an_answer_is_swallowed_once_also_after_the_last_word() {
 fn answers_to_other_pings_pass() {
     let mut http2 = begun();
     told(&mut http2);
-    let others =
-        [ping(ACK, *b"12345678"), ping(0, DRAINING), ping(0, *b"12345678"), Frame::new(PING, ACK, 0, *b"short")];
+    let others = [
+        ping(ACK, *b"12345678"),
+        ping(0, DRAINING),
+        ping(0, *b"12345678"),
+        Frame::new(PING, ACK, 0, *b"short"),
+    ];
     assert_eq!(heard(&mut http2, &others), (vec![], others.to_vec()));
     assert!(http2.expects_pong());
 }
@@ -138,7 +144,10 @@ fn streams_after_the_last_are_refused() {
 #[test]
 fn a_stream_ends_with_our_last_frame_or_a_reset_of_either_side() {
     let mut http2 = begun();
-    received(&mut http2, &[head(1, END_STREAM), head(3, 0), head(5, END_STREAM), head(7, END_STREAM)]);
+    received(
+        &mut http2,
+        &[head(1, END_STREAM), head(3, 0), head(5, END_STREAM), head(7, END_STREAM)],
+    );
     told_last(&mut http2);
     sent(&mut http2, &[head(1, 0), data(1, 0)]);
     sent(&mut http2, &[data(1, END_STREAM), head(3, END_STREAM)]);
@@ -183,7 +192,8 @@ fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
     for is_handed_out in [true, false] {
         let mut http2 = begun();
         received(&mut http2, &[head(1, 0), data(1, 0), head(3, END_STREAM)]);
-        // Too much of a body, or a malformed head with a body behind it: the client's frames are the same.
+        // Too much of a body, or a malformed head with a body behind it: the client's frames are
+        // the same.
         sent(&mut http2, &[reset(1)]);
         told_last(&mut http2);
         received(&mut http2, &[head(5, END_STREAM)]);
@@ -338,10 +348,7 @@ proptest! {
             told(&mut http2);
         }
         for chunk in chunks(&client(&sides.0), &lengths.0) {
-            match http2.expects_pong() {
-                true => drop(http2.without_pong(chunk)),
-                false => http2.received(&mut chunk.to_vec()),
-            }
+            if http2.expects_pong() { drop(http2.without_pong(chunk)) } else { http2.received(&mut chunk.to_vec()) }
         }
         sides.0.iter().flatten().for_each(|frame| model.heard(frame));
         for chunk in chunks(&bytes_of(&sides.1), &lengths.1) {

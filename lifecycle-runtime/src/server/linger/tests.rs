@@ -20,7 +20,10 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
-        Self { connection: Rc::new(Connection::new(Arc::default(), phase)), wire: wire::Socket::default() }
+        Self {
+            connection: Rc::new(Connection::new(Arc::default(), phase)),
+            wire: wire::Socket::default(),
+        }
     }
 
     /// Returns how long the connection lingers while `act` is called each 100 ms.

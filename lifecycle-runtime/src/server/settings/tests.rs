@@ -49,6 +49,10 @@ fn clients_are_told_a_second_less_and_nothing_where_there_is_nothing_to_tell() {
         (KeepAlive::Os, None),
     ] {
         let header = keep_alive_header(keep_alive);
-        assert_eq!(header.as_ref().map(|header| header.to_str().expect("a text")), told, "{keep_alive:?}");
+        assert_eq!(
+            header.as_ref().map(|header| header.to_str().expect("a text")),
+            told,
+            "{keep_alive:?}"
+        );
     }
 }

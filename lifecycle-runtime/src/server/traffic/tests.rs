@@ -15,7 +15,8 @@ fn requests(table: &RequestTable) -> crate::event::Requests {
 /// Finished, panicked, abandoned, and what was or would be cut, without its age.
 fn check(table: &RequestTable, expected: (u64, u64, u64, &[&str])) {
     let requests = requests(table);
-    let cut: Vec<_> = requests.cut.iter().map(|line| line.rsplitn(3, ' ').last().unwrap_or_default()).collect();
+    let cut: Vec<_> =
+        requests.cut.iter().map(|line| line.rsplitn(3, ' ').last().unwrap_or_default()).collect();
     assert_eq!((requests.finished, requests.panicked, requests.abandoned, &*cut), expected);
 }
 
@@ -92,7 +93,11 @@ fn a_key_that_is_given_anew_belongs_to_its_new_request() {
 #[test]
 fn a_report_names_method_path_and_age_and_no_query() {
     let table = Arc::default();
-    let _entry = RequestEntry::new(&table, Method::POST, Some(PathAndQuery::from_static("/upload?token=secret")));
+    let _entry = RequestEntry::new(
+        &table,
+        Method::POST,
+        Some(PathAndQuery::from_static("/upload?token=secret")),
+    );
     let line = requests(&table).cut.pop().expect("a request in flight");
     assert!(line.starts_with("POST /upload ") && line.ends_with('s'), "{line}");
     assert_eq!(line.split(' ').count(), 4, "{line}");
@@ -126,10 +131,14 @@ fn waits(paths: &[&'static str], connections: usize) -> Vec<String> {
     let table = Arc::new(RequestTable::default());
     let _entries: Vec<_> = paths.iter().map(|path| entry(&table, path)).collect();
     (0..connections).for_each(|_| table.open());
-    let is_age = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) || ["ns", "µs", "ms"].contains(&word);
+    let is_age = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_digit()) || ["ns", "µs", "ms"].contains(&word)
+    };
     let without_ages = |line: String| {
         let (count, rest) = line.split_once(' ').expect("words");
-        let rest = rest.split_inclusive([' ', ',']).filter(|word| !is_age(word.trim_end_matches([' ', ','])));
+        let rest = rest
+            .split_inclusive([' ', ','])
+            .filter(|word| !is_age(word.trim_end_matches([' ', ','])));
         format!("{count} {}", rest.collect::<String>())
     };
     RequestTables::new([table]).waits().into_iter().map(without_ages).collect()
@@ -143,16 +152,21 @@ fn what_a_stop_waits_for_is_named() {
     assert_eq!(waits(&[], 1), ["a connection without a request"]);
     assert_eq!(waits(&[], 2), ["2 connections without a request"]);
     let many = waits(&["/a", "/b", "/c", "/d", "/e", "/f"], 6).concat();
-    assert!(many.starts_with("6 requests: GET /a") && many.contains("GET /e") && many.ends_with('…'), "{many}");
+    assert!(
+        many.starts_with("6 requests: GET /a") && many.contains("GET /e") && many.ends_with('…'),
+        "{many}"
+    );
     assert!(!many.contains("GET /f"), "{many}");
 }
 
 #[test]
 fn the_longest_request_is_named_first_whichever_worker_has_it() {
     let tables = [(); 3].map(|()| Arc::new(RequestTable::default()));
-    let _entries = [(2, "/first"), (0, "/second"), (1, "/third")].map(|(at, path)| entry(&tables[at], path));
+    let _entries =
+        [(2, "/first"), (0, "/second"), (1, "/third")].map(|(at, path)| entry(&tables[at], path));
     let named = RequestTables::new(tables).requests().expect("three requests");
-    let places = ["/first", "/second", "/third"].map(|path| named.find(path).expect("each is named"));
+    let places =
+        ["/first", "/second", "/third"].map(|path| named.find(path).expect("each is named"));
     assert!(places.is_sorted(), "{named}");
 }
 

@@ -54,7 +54,10 @@ impl Line {
         match poll(Pin::new(&mut self.transport), &mut Context::from_waker(&waker)) {
             Poll::Ready(result) => Some(result.expect("a wire that holds")),
             Poll::Pending => {
-                assert!(self.wakes.count() > wakes || self.wire().has_reader(), "nobody wakes the task");
+                assert!(
+                    self.wakes.count() > wakes || self.wire().has_reader(),
+                    "nobody wakes the task"
+                );
                 None
             }
         }
@@ -94,7 +97,8 @@ impl Line {
 
     fn write_vectored(&mut self, slices: &[&[u8]]) -> usize {
         let slices: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
-        self.poll(|transport, context| transport.poll_write_vectored(context, &slices)).unwrap_or_default()
+        self.poll(|transport, context| transport.poll_write_vectored(context, &slices))
+            .unwrap_or_default()
     }
 
     fn flush(&mut self) -> bool {
@@ -146,7 +150,8 @@ struct Talk {
 impl Talk {
     fn act(&mut self, act: Act) {
         let left = &self.app[self.said..];
-        let part = |from: usize, most: usize| &left[from.min(left.len())..(from + most).min(left.len())];
+        let part =
+            |from: usize, most: usize| &left[from.min(left.len())..(from + most).min(left.len())];
         match act {
             Act::Read(most) => self.heard.extend(self.line.read(most).unwrap_or_default()),
             Act::Write(most) => self.said += self.line.write(part(0, most)),
@@ -170,7 +175,8 @@ impl Talk {
             self.act(Act::Write(usize::MAX / 2));
             self.act(Act::Feed(usize::MAX / 2));
             self.act(Act::Read(5000));
-            let is_heard = self.line.wire().incoming.is_empty() && self.line.transport.incoming.is_empty();
+            let is_heard =
+                self.line.wire().incoming.is_empty() && self.line.transport.incoming.is_empty();
             if self.line.flush() && self.said == self.app.len() && is_heard {
                 return;
             }
@@ -190,7 +196,9 @@ proptest! {
         line.connection.speaks_http2();
         let mut client = http2::client(&before);
         let mut talk = Talk { line, app: http2::bytes_of(&app), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
-        first.into_iter().for_each(|act| talk.act(act));
+        for act in first {
+            talk.act(act);
+        }
         // The client answers when it can have heard the question.
         let question = http2::announcement()[1].bytes();
         let is_asked = talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
@@ -199,7 +207,9 @@ proptest! {
         }
         client.extend(http2::bytes_of(&after));
         talk.client.extend(http2::bytes_of(&after));
-        second.into_iter().for_each(|act| talk.act(act));
+        for act in second {
+            talk.act(act);
+        }
         talk.end();
 
         prop_assert!(talk.heard == client, "the client's bytes have changed");
@@ -230,7 +240,9 @@ fn what_was_read_to_learn_the_protocol_counts() {
         let begins = line.transport.begins_with(super::super::http2::PREFACE).await;
         (begins, line)
     });
-    let Poll::Ready((begins, mut line)) = begins.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+    let Poll::Ready((begins, mut line)) =
+        begins.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    else {
         panic!("all of it is there");
     };
     assert!(begins.expect("a wire that holds"));

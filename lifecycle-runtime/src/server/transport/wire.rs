@@ -1,4 +1,5 @@
-//! A socket for tests that does as little as it may: short reads and writes, and `Pending` whenever it likes.
+//! A socket for tests that does as little as it may: short reads and writes, and `Pending` whenever
+//! it likes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,7 +20,8 @@ pub(in crate::server) struct Wire {
     pub(in crate::server) written: Vec<u8>,
     pub(in crate::server) is_shut: bool,
     pub(in crate::server) is_broken: bool,
-    /// Counts of bytes that it takes or gives at a time; it isn't ready at a 0. All, when none is left.
+    /// Counts of bytes that it takes or gives at a time; it isn't ready at a 0. All, when none is
+    /// left.
     pub(in crate::server) moods: VecDeque<usize>,
     /// Task that waits for more to read.
     reader: Option<Waker>,
@@ -63,7 +65,11 @@ impl crate::server::socket::Socket for Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let mut wire = self.0.borrow_mut();
         if wire.incoming.is_empty() {
             wire.reader = Some(context.waker().clone());
@@ -78,7 +84,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 

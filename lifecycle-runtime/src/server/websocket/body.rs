@@ -1,4 +1,5 @@
-//! The handler's messages on their way to the client: a Close of ours comes behind the last one that is sent.
+//! The handler's messages on their way to the client: a Close of ours comes behind the last one
+//! that is sent.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +14,8 @@ use crate::server::connection::Connection;
 
 /// Body of the response that accepts an upgrade.
 pub(in crate::server) struct WebSocketBody {
-    /// `None` once nothing of the handler's may be sent: what it still writes fails, as nobody takes it.
+    /// `None` once nothing of the handler's may be sent: what it still writes fails, as nobody
+    /// takes it.
     pub(in crate::server) body: Option<BoxBody>,
     pub(in crate::server) websocket: Rc<WebSocket>,
     pub(in crate::server) connection: Rc<Connection>,
@@ -34,8 +36,11 @@ impl WebSocketBody {
         };
         let now = Instant::now();
         // One that works sends all that it has to say.
-        let mut close =
-            if websocket.has_work() || websocket.is_answering(now) { None } else { websocket.close(now, false) };
+        let mut close = if websocket.has_work() || websocket.is_answering(now) {
+            None
+        } else {
+            websocket.close(now, false)
+        };
         if close.is_none() {
             match Pin::new(body).poll_next(context) {
                 Poll::Pending => {

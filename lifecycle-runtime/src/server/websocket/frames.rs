@@ -1,6 +1,7 @@
 //! One direction of a WebSocket, as its bytes show it: where a message ends.
 
-/// Opcodes from here on are those of control frames, which may stand between the frames of a message.
+/// Opcodes from here on are those of control frames, which may stand between the frames of a
+/// message.
 const CONTROL: u8 = 0x8;
 const CLOSE: u8 = 0x8;
 /// The flag of a message's last frame.
@@ -68,7 +69,8 @@ impl MessageReader {
                     if opcode < CONTROL {
                         self.in_message = header[0] & FIN == 0;
                     }
-                    self.place = if payload == 0 { NextByte::header() } else { NextByte::Payload(payload) };
+                    self.place =
+                        if payload == 0 { NextByte::header() } else { NextByte::Payload(payload) };
                 }
                 1
             }

@@ -1,4 +1,5 @@
-//! The client's messages on their way to the handler: whether it takes one or waits for one shows what it is doing.
+//! The client's messages on their way to the handler: whether it takes one or waits for one shows
+//! what it is doing.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,10 +14,17 @@ use super::{Handler, WebSocket};
 use crate::server::connection::Connection;
 
 /// Wraps the payload of a request that asks for a WebSocket.
-pub(in crate::server) fn observe(request: Request, connection: &Rc<Connection>) -> (Request, Rc<WebSocket>) {
+pub(in crate::server) fn observe(
+    request: Request,
+    connection: &Rc<Connection>,
+) -> (Request, Rc<WebSocket>) {
     let websocket = Rc::new(WebSocket::new());
     let (request, inner) = request.replace_payload::<BoxedPayloadStream>(Payload::None);
-    let observed = ObservedPayload { inner, websocket: Rc::clone(&websocket), connection: Rc::clone(connection) };
+    let observed = ObservedPayload {
+        inner,
+        websocket: Rc::clone(&websocket),
+        connection: Rc::clone(connection),
+    };
     let observed: BoxedPayloadStream = Box::pin(observed);
     let (request, _) = request.replace_payload(Payload::Stream { payload: observed });
     (request, websocket)
@@ -46,7 +54,9 @@ impl Stream for ObservedPayload {
         match next {
             Poll::Pending => {
                 let handler = match this.websocket.handler.get() {
-                    Handler::Working { has_read_all: false } => Handler::Working { has_read_all: true },
+                    Handler::Working { has_read_all: false } => {
+                        Handler::Working { has_read_all: true }
+                    }
                     _ => Handler::Waiting,
                 };
                 if handler != Handler::Waiting && this.connection.is_closing() {

@@ -55,7 +55,12 @@ pub(super) struct ConnectionSet {
 }
 
 impl ConnectionSet {
-    pub(super) fn new(spec: Arc<WorkerSpec>, apps: Vec<Serve>, table: Arc<RequestTable>, load: Arc<Load>) -> Rc<Self> {
+    pub(super) fn new(
+        spec: Arc<WorkerSpec>,
+        apps: Vec<Serve>,
+        table: Arc<RequestTable>,
+        load: Arc<Load>,
+    ) -> Rc<Self> {
         let keep_alive = keep_alive_header(spec.settings.keep_alive());
         let phase = Rc::new(WorkerPhase::new(Arc::clone(&spec.announces), keep_alive));
         let handshakes = Semaphore::new(spec.settings.max_connection_rate());
@@ -72,7 +77,8 @@ impl ConnectionSet {
         })
     }
 
-    /// Serves connections until none is left to serve; or until they are cut off, and then returns `false`.
+    /// Serves connections until none is left to serve; or until they are cut off, and then returns
+    /// `false`.
     pub(super) async fn serve(
         self: &Rc<Self>,
         mut accepted: mpsc::UnboundedReceiver<Accepted>,
@@ -151,7 +157,12 @@ impl ConnectionSet {
     }
 
     /// Drives a connection from its handshake to its end.
-    async fn drive(&self, key: usize, connection: &Rc<Connection>, accepted: Accepted) -> io::Result<()> {
+    async fn drive(
+        &self,
+        key: usize,
+        connection: &Rc<Connection>,
+        accepted: Accepted,
+    ) -> io::Result<()> {
         poll_fn(|context| {
             connection.driven_by(context);
             Poll::Ready(())
@@ -169,9 +180,12 @@ impl ConnectionSet {
         let protocol = if let Some(protocol) = protocol {
             protocol
         } else {
-            head_limit = self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
+            head_limit =
+                self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
             let sniffed = sniff(&mut transport, head_limit).boxed_local();
-            let Some(protocol) = closing(connection, &mut closer, &info, sniffed).await else { return Ok(()) };
+            let Some(protocol) = closing(connection, &mut closer, &info, sniffed).await else {
+                return Ok(());
+            };
             let Some(protocol) = protocol? else {
                 refuse_slow_head(&socket, connection, disconnect).boxed_local().await;
                 return Ok(());
@@ -198,7 +212,8 @@ impl ConnectionSet {
 }
 
 /// The answer to a client that has not sent a request's head in time, as actix-http gives it.
-const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// End of actix-http's work on a connection.
 enum Served {
@@ -207,9 +222,13 @@ enum Served {
     WithoutHead,
 }
 
-/// Serves a connection, on which the first request's head has to come by the limit. actix-http counts that time itself, but
-/// not what it took to learn the protocol.
-async fn with_head_by(limit: Option<Instant>, connection: &Connection, served: impl Future<Output = ()>) -> Served {
+/// Serves a connection, on which the first request's head has to come by the limit. actix-http
+/// counts that time itself, but not what it took to learn the protocol.
+async fn with_head_by(
+    limit: Option<Instant>,
+    connection: &Connection,
+    served: impl Future<Output = ()>,
+) -> Served {
     let mut served = pin!(served);
     if let Some(limit) = limit
         && timeout_at(limit, &mut served).boxed_local().await.is_ok()
@@ -223,7 +242,8 @@ async fn with_head_by(limit: Option<Instant>, connection: &Connection, served: i
     Served::Whole
 }
 
-/// Reads which protocol a client speaks that may speak either; `None` if too little of it has come by the limit.
+/// Reads which protocol a client speaks that may speak either; `None` if too little of it has come
+/// by the limit.
 async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<Option<Protocol>> {
     let begins = transport.begins_with(PREFACE);
     let begins = match limit {
@@ -242,7 +262,8 @@ async fn refuse_slow_head(socket: &SharedSocket, connection: &Connection, discon
     linger(socket, connection, disconnect).await;
 }
 
-/// Drives a connection by `future`, and towards its end while the server closes; `None` if it is given up.
+/// Drives a connection by `future`, and towards its end while the server closes; `None` if it is
+/// given up.
 async fn closing<T>(
     connection: &Connection,
     closer: &mut Option<Box<Closer>>,
@@ -291,7 +312,8 @@ impl ConnectionSet {
                 return Ok(Some(Opened { peer: None, socket, protocol: Some(Protocol::Http1) }));
             }
         };
-        // Otherwise a frame of ours could wait 40 ms for the client to acknowledge the one before it.
+        // Otherwise a frame of ours could wait 40 ms for the client to acknowledge the one before
+        // it.
         let _ = stream.set_nodelay(settings.tcp_nodelay.unwrap_or(true));
         let Some(secure) = &self.spec.secure else {
             let protocol = (!self.spec.auto_h2c).then_some(Protocol::Http1);
@@ -303,7 +325,11 @@ impl ConnectionSet {
             connection.is_quiet() || connection.is_over() || connection.is_given_up()
         };
         let accepted = secure.accept(stream, &self.handshakes, ends).await?;
-        Ok(accepted.map(|(socket, protocol)| Opened { peer: Some(peer), socket, protocol: Some(protocol) }))
+        Ok(accepted.map(|(socket, protocol)| Opened {
+            peer: Some(peer),
+            socket,
+            protocol: Some(protocol),
+        }))
     }
 }
 
@@ -326,8 +352,8 @@ impl Drop for ConnectionGuard {
     }
 }
 
-/// The request that made a WebSocket of its connection: it ends with the connection's task, even if that panics or is
-/// dropped.
+/// The request that made a WebSocket of its connection: it ends with the connection's task, even if
+/// that panics or is dropped.
 struct WebSocketRequest(Rc<Connection>);
 
 impl Drop for WebSocketRequest {

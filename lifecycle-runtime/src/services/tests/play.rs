@@ -20,11 +20,17 @@ use crate::task::{Task, Value};
 
 /// Plays a service to its end, and compares with what is expected: `MILLIS WHAT | MILLIS WHAT`.
 ///
-/// `policy` as in a plan that is written as text. `runs`: what one run after the other does, the last one again and again; each is some
-/// of `is ready`, `ends`, `fails`, `panics`, each with `after MILLIS`, `runs` (until it is told to stop) and `hangs`, joined by
-/// `, and`. `orders`: `told MILLIS`, `cancelled MILLIS`.
+/// `policy` as in a plan that is written as text. `runs`: what one run after the other does, the
+/// last one again and again; each is some of `is ready`, `ends`, `fails`, `panics`, each with
+/// `after MILLIS`, `runs` (until it is told to stop) and `hangs`, joined by `, and`. `orders`:
+/// `told MILLIS`, `cancelled MILLIS`.
 #[track_caller]
-pub(super) fn check(policy: &str, runs: &str, orders: &str, expected: &str) -> impl Future<Output = ()> {
+pub(super) fn check(
+    policy: &str,
+    runs: &str,
+    orders: &str,
+    expected: &str,
+) -> impl Future<Output = ()> {
     let place = std::panic::Location::caller();
     let [policy, runs, orders, expected] = [policy, runs, orders, expected].map(str::to_owned);
     async move {
@@ -104,10 +110,17 @@ impl Log {
     fn hears(&self) -> Listener {
         let log = self.clone();
         Box::new(move |end| {
-            let running = log.lines.lock().expect("no panic").last().is_some_and(|line| line.ends_with(" running"));
+            let running = log
+                .lines
+                .lock()
+                .expect("no panic")
+                .last()
+                .is_some_and(|line| line.ends_with(" running"));
             log.write(&match end {
                 End::Itself(Ok(())) if running => "heard: ready".to_owned(),
-                End::Itself(result) => format!("heard: {}", result.err().unwrap_or(Outcome::Succeeded)),
+                End::Itself(result) => {
+                    format!("heard: {}", result.err().unwrap_or(Outcome::Succeeded))
+                }
                 End::Cancelled => "heard: cancelled".to_owned(),
             });
         })
@@ -123,7 +136,9 @@ impl Observer for Log {
             // What follows says the same, and how.
             Event::Service { state: ServiceState::Stopped | ServiceState::Failed, .. } => {}
             Event::Service { state, .. } => self.write(&state.to_string()),
-            Event::HookEnded { outcome, .. } if outcome.is_failure() => self.write(&format!("failed: {outcome}")),
+            Event::HookEnded { outcome, .. } if outcome.is_failure() => {
+                self.write(&format!("failed: {outcome}"));
+            }
             Event::HookEnded { outcome, .. } => self.write(&format!("stopped: {outcome}")),
             _ => {}
         }
@@ -131,7 +146,10 @@ impl Observer for Log {
 }
 
 impl Played {
-    pub(super) fn start(hook: &'static HookMeta, task: impl Fn(Scope) -> Task + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        hook: &'static HookMeta,
+        task: impl Fn(Scope) -> Task + Send + Sync + 'static,
+    ) -> Self {
         let began = Instant::now();
         let log = Log { began, lines: Arc::default(), written: Arc::default() };
         let (progress, observed) = watch::channel(Progress::default());
@@ -146,7 +164,11 @@ impl Played {
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
-        let events = Events::new(Observers { own: vec![Arc::new(log.clone())], others: Vec::new(), on_thread: None });
+        let events = Events::new(Observers {
+            own: vec![Arc::new(log.clone())],
+            others: Vec::new(),
+            on_thread: None,
+        });
         let blueprint = Blueprint {
             hook,
             task: Box::new(task),
@@ -183,7 +205,8 @@ impl Played {
     pub(super) async fn until(&self, what: &str) {
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         while !self.lines().iter().any(is_it) {
-            let written = tokio::time::timeout(Duration::from_secs(60), self.log.written.notified()).await;
+            let written =
+                tokio::time::timeout(Duration::from_secs(60), self.log.written.notified()).await;
             assert!(written.is_ok(), "no {what}: {:?}", self.lines());
         }
     }

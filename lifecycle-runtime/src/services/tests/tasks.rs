@@ -34,8 +34,14 @@ impl Drop for Here {
     }
 }
 
-/// A service whose runs spawn tasks that do this, for ever if no time is given, and then go on as they like.
-fn play<F>(policy: &str, alive: &Alive, tasks: &'static [Option<u64>], main: fn(Service) -> F) -> Played
+/// A service whose runs spawn tasks that do this, for ever if no time is given, and then go on as
+/// they like.
+fn play<F>(
+    policy: &str,
+    alive: &Alive,
+    tasks: &'static [Option<u64>],
+    main: fn(Service) -> F,
+) -> Played
 where
     F: Future<Output = Result<(), crate::error::BoxError>> + Send + 'static,
 {
@@ -86,14 +92,20 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_leaves_no_task_behind() {
     let alive = Alive::default();
-    let played =
-        play("restart on_failure most 1/60000 backoff 100..100 exit ignore", &alive, &[None, None], |_| async {
+    let played = play(
+        "restart on_failure most 1/60000 backoff 100..100 exit ignore",
+        &alive,
+        &[None, None],
+        |_| async {
             sleep(Duration::from_millis(10)).await;
             Err("broken".into())
-        });
+        },
+    );
     played.until("backing off 100: failed: broken").await;
     assert_eq!(alive.count(), 0);
-    played.until("failed: failed: 1 restart within 1m did not help, the last run failed: broken").await;
+    played
+        .until("failed: failed: 1 restart within 1m did not help, the last run failed: broken")
+        .await;
     assert_eq!(alive.count(), 0);
 }
 

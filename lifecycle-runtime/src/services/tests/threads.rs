@@ -1,4 +1,5 @@
-//! Services that are plain functions: each run has a thread of its own. On real time, which threads go by.
+//! Services that are plain functions: each run has a thread of its own. On real time, which threads
+//! go by.
 
 use std::sync::mpsc;
 use std::thread;
@@ -27,7 +28,8 @@ async fn a_plain_function_has_a_thread_of_its_own_and_is_told_by_its_stop() {
 
 #[tokio::test]
 async fn a_plain_function_that_panics_has_failed() {
-    let played = Played::start(hook("restart never exit ignore"), |_| Task::blocking(|| panic!("oops")));
+    let played =
+        Played::start(hook("restart never exit ignore"), |_| Task::blocking(|| panic!("oops")));
     played.until("failed: panicked: oops").await;
 }
 
@@ -61,5 +63,8 @@ async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
     drop(go);
     played.until("heard: done").await;
     let lines = played.lines();
-    assert!(!lines.iter().any(|line| line.contains("cancelled")), "it was let go while it still ran: {lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("cancelled")),
+        "it was let go while it still ran: {lines:?}"
+    );
 }

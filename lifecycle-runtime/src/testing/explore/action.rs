@@ -5,7 +5,8 @@ use crate::plan::Plan;
 use crate::testing::faults::Fault;
 use crate::testing::moment::Signal;
 
-/// Something that can be next. Sorted as the plan has the hooks: the first is what is chosen if nobody minds.
+/// Something that can be next. Sorted as the plan has the hooks: the first is what is chosen if
+/// nobody minds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Action {
     /// Something of the hook at this place of the plan.

@@ -14,10 +14,12 @@ pub(super) struct Edge {
     pub(super) then: Action,
 }
 
-/// Finds the edge between an order that passes and one that fails: it goes from one to the other by swaps of neighbours, and
-/// somewhere among them the test begins to fail. Each order on the way is as legal as the two: what they agree on stays.
+/// Finds the edge between an order that passes and one that fails: it goes from one to the other by
+/// swaps of neighbours, and somewhere among them the test begins to fail. Each order on the way is
+/// as legal as the two: what they agree on stays.
 ///
-/// `fails` is asked about as many orders as the logarithm of the number of swaps. `None` if the orders are the same.
+/// `fails` is asked about as many orders as the logarithm of the number of swaps. `None` if the
+/// orders are the same.
 pub(super) fn edge<E>(
     passing: &[Action],
     failing: &[Action],
@@ -30,10 +32,7 @@ pub(super) fn edge<E>(
     }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        match fails(&after(&start, &swaps[..middle]))? {
-            true => high = middle,
-            false => low = middle,
-        }
+        if fails(&after(&start, &swaps[..middle]))? { high = middle } else { low = middle }
     }
     let before = after(&start, &swaps[..low]);
     let at = swaps[low];
@@ -54,8 +53,9 @@ pub(super) fn distance(passing: &[Action], failing: &[Action]) -> usize {
     swaps(passing, failing).1.len()
 }
 
-/// The steps of both orders, in the first one, and the places of neighbours to swap until they are in the other. What only one
-/// of them has come to, as a start that fails ends early, would have come last in the other.
+/// The steps of both orders, in the first one, and the places of neighbours to swap until they are
+/// in the other. What only one of them has come to, as a start that fails ends early, would have
+/// come last in the other.
 fn swaps(from: &[Action], to: &[Action]) -> (Vec<Action>, Vec<usize>) {
     let with_all_of = |order: &[Action], other: &[Action]| {
         let known: HashSet<_> = order.iter().copied().collect();
@@ -63,7 +63,8 @@ fn swaps(from: &[Action], to: &[Action]) -> (Vec<Action>, Vec<usize>) {
         order.iter().copied().chain(more).collect::<Vec<_>>()
     };
     let (start, end) = (with_all_of(from, to), with_all_of(to, from));
-    let rank: HashMap<_, _> = end.iter().enumerate().map(|(rank, &action)| (action, rank)).collect();
+    let rank: HashMap<_, _> =
+        end.iter().enumerate().map(|(rank, &action)| (action, rank)).collect();
     let mut ranks: Vec<_> = start.iter().map(|action| rank[action]).collect();
     let mut swaps = Vec::new();
     for end in 1..ranks.len() {
@@ -79,7 +80,9 @@ fn swaps(from: &[Action], to: &[Action]) -> (Vec<Action>, Vec<usize>) {
 
 fn after(start: &[Action], swaps: &[usize]) -> Vec<Action> {
     let mut order = start.to_vec();
-    swaps.iter().for_each(|&at| order.swap(at, at + 1));
+    for &at in swaps {
+        order.swap(at, at + 1);
+    }
     order
 }
 
@@ -91,13 +94,19 @@ impl Edge {
             return self.text_without_hooks(plan);
         };
         if one == other {
-            return format!("it depends on when `{}` ({}) goes on", one.display_name(), one.place());
+            return format!(
+                "it depends on when `{}` ({}) goes on",
+                one.display_name(),
+                one.place()
+            );
         }
         let late = match first {
             Action::Hook(_, What::Drop) => {
                 format!("the value of `{}` ({}) was dropped", one.display_name(), one.place())
             }
-            Action::Hook(_, What::GoOn(_)) => format!("`{}` ({}) went on", one.display_name(), one.place()),
+            Action::Hook(_, What::GoOn(_)) => {
+                format!("`{}` ({}) went on", one.display_name(), one.place())
+            }
             _ => format!("`{}` ({}) ran", one.display_name(), one.place()),
         };
         let early = match then {
@@ -118,7 +127,9 @@ impl Edge {
         let (first, then) = (name(self.first), name(self.then));
         match (self.first, self.then) {
             (Action::Test, _) | (_, Action::Test) => {
-                format!("{first} went on after {then}; nothing orders them: wait in the test, by `app.until(…)`")
+                format!(
+                    "{first} went on after {then}; nothing orders them: wait in the test, by `app.until(…)`"
+                )
             }
             _ => format!("it depends on whether {first} or {then} goes on first"),
         }
@@ -136,7 +147,9 @@ fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> Stri
     match used {
         Some(used) if used != one => {
             let used = used.display_name();
-            return format!("take `Dep<{used}>` as an argument of `{one_name}`, or add `after = [{used}]` to it");
+            return format!(
+                "take `Dep<{used}>` as an argument of `{one_name}`, or add `after = [{used}]` to it"
+            );
         }
         _ => {}
     }
@@ -145,10 +158,14 @@ fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> Stri
     }
     match (one.kind(), other.kind()) {
         (Kind::Startup, Kind::Startup | Kind::Service) => {
-            format!("add `after = [{one_name}]` to `{other_name}`, or take `Dep<{one_name}>` as an argument of it")
+            format!(
+                "add `after = [{one_name}]` to `{other_name}`, or take `Dep<{one_name}>` as an argument of it"
+            )
         }
         (_, Kind::Shutdown) => {
-            format!("add `after = [{one_name}]` to `{other_name}`, or `before = [{other_name}]` to `{one_name}`")
+            format!(
+                "add `after = [{one_name}]` to `{other_name}`, or `before = [{other_name}]` to `{one_name}`"
+            )
         }
         _ => format!("add `after = [{one_name}]` to `{other_name}`"),
     }
@@ -172,7 +189,9 @@ mod tests {
             let mut runs = 0;
             let found = edge(&hooks(&passing), &hooks(&failing), |order| {
                 runs += 1;
-                let place = |hook| order.iter().position(|&action| action == Action::Hook(hook, What::Begin));
+                let place = |hook| {
+                    order.iter().position(|&action| action == Action::Hook(hook, What::Begin))
+                };
                 Ok::<_, Infallible>(place(then) < place(first))
             });
             let Ok(found) = found;
@@ -189,7 +208,8 @@ mod tests {
         assert_eq!(after(&start, &swaps), failing);
         for number in 0..=swaps.len() {
             let order = after(&start, &swaps[..number]);
-            let place = |hook| order.iter().position(|&action| action == Action::Hook(hook, What::Begin));
+            let place =
+                |hook| order.iter().position(|&action| action == Action::Hook(hook, What::Begin));
             for (before, behind) in [(0, 1), (1, 2), (0, 4), (3, 4), (2, 4)] {
                 assert!(place(before) < place(behind), "{order:?}");
             }
@@ -204,7 +224,9 @@ mod tests {
 
     fn check(plan: &str, first: (&str, What), then: (&str, What), expected: &str) {
         let plan = sample::plan(plan).expect("a valid plan");
-        let at = |name| plan.hooks().iter().position(|hook| hook.display_name() == name).expect("a hook");
+        let at = |name| {
+            plan.hooks().iter().position(|hook| hook.display_name() == name).expect("a hook")
+        };
         let action = |(name, what)| Action::Hook(at(name), what);
         assert_eq!(Edge { first: action(first), then: action(then) }.text(&plan), expected);
     }

@@ -46,16 +46,24 @@ impl Chooser {
         Self::Ranked(order.iter().enumerate().map(|(rank, &action)| (action, rank)).collect())
     }
 
-    /// The number of one of these, which are at least two, after so many choices and so many steps. `None` if there is none of
-    /// the number that was given.
-    pub(super) fn choose(&mut self, options: &[Action], choices: usize, steps: usize) -> Option<usize> {
-        let injected = options.iter().position(|option| option.is_injected()).unwrap_or(options.len());
+    /// The number of one of these, which are at least two, after so many choices and so many steps.
+    /// `None` if there is none of the number that was given.
+    pub(super) fn choose(
+        &mut self,
+        options: &[Action],
+        choices: usize,
+        steps: usize,
+    ) -> Option<usize> {
+        let injected =
+            options.iter().position(|option| option.is_injected()).unwrap_or(options.len());
         Some(match self {
             Self::Given(given) => {
                 let number = given.get(choices).map_or(0, |&number| number as usize);
                 return (number < options.len()).then_some(number);
             }
-            Self::Random { rng, injects_at } if steps >= *injects_at && injected < options.len() => {
+            Self::Random { rng, injects_at }
+                if steps >= *injects_at && injected < options.len() =>
+            {
                 rng.usize(injected..options.len())
             }
             Self::Random { rng, .. } => rng.usize(0..injected),

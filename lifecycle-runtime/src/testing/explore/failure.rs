@@ -41,8 +41,12 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         let happened = trial.report.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut text = match (self.is_replay, passed.len()) {
             (true, _) | (_, 0) => format!("the test failed under schedule {seed}"),
-            (_, 1) => format!("the test failed under schedule {seed}, and passed under another one"),
-            (_, others) => format!("the test failed under schedule {seed}, and passed under {others} others"),
+            (_, 1) => {
+                format!("the test failed under schedule {seed}, and passed under another one")
+            }
+            (_, others) => {
+                format!("the test failed under schedule {seed}, and passed under {others} others")
+            }
         };
         text += &format!("\n\n{}\n", indented(failure));
         text += &match self.reason() {
@@ -68,12 +72,16 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         if !failure.contains(&happened) {
             text += &format!("\nwhat happened:\n\n{happened}\n");
         }
-        let name = std::thread::current().name().filter(|name| *name != "main").map(|name| format!(" {name}"));
+        let name = std::thread::current()
+            .name()
+            .filter(|name| *name != "main")
+            .map(|name| format!(" {name}"));
         text + &format!("\nagain: {SEED}={seed} cargo test{}\n", name.unwrap_or_default())
     }
 
     fn reason(&self) -> Result<Reason, String> {
-        let fails = |order: &[Action]| Ok::<_, String>(self.run(Chooser::ranked(order))?.failure.is_some());
+        let fails =
+            |order: &[Action]| Ok::<_, String>(self.run(Chooser::ranked(order))?.failure.is_some());
         let mut failing = self.trial.order();
         if let Some(injected) = self.trial.taken.injected {
             let same = self.run(Chooser::ranked(&without(&failing, injected)))?;
@@ -121,7 +129,10 @@ fn without(order: &[Action], injected: Action) -> Vec<Action> {
         Action::Fault(at, what, _) => Some(Action::Hook(at, what)),
         _ => None,
     };
-    order.iter().filter_map(|&action| if action == injected { instead(action) } else { Some(action) }).collect()
+    order
+        .iter()
+        .filter_map(|&action| if action == injected { instead(action) } else { Some(action) })
+        .collect()
 }
 
 fn indented(text: &str) -> String {

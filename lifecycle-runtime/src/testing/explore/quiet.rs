@@ -1,4 +1,5 @@
-//! Panics that are expected, kept from stderr: of a thousand schedules that a test is run under, one failure is to be told.
+//! Panics that are expected, kept from stderr: of a thousand schedules that a test is run under,
+//! one failure is to be told.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,7 +14,8 @@ thread_local! {
     static QUIET: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps this thread's panics from stderr until it is dropped. Those of other threads go where they went before.
+/// Keeps this thread's panics from stderr until it is dropped. Those of other threads go where they
+/// went before.
 pub(super) struct Quiet {
     was: Option<String>,
 }
@@ -22,13 +24,15 @@ impl Quiet {
     pub(super) fn begin() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // What to do with a panic is the process's own. Put around what is there once, as nothing ever takes it away again,
-            // it can't get in the way of who sets another one.
+            // What to do with a panic is the process's own. Put around what is there once, as
+            // nothing ever takes it away again, it can't get in the way of who sets another one.
             let others = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
                 // A panic while a thread ends finds nothing here any more.
-                let is_quiet = QUIET.try_with(|quiet| quiet.borrow_mut().as_mut().map(|last| *last = place).is_some());
+                let is_quiet = QUIET.try_with(|quiet| {
+                    quiet.borrow_mut().as_mut().map(|last| *last = place).is_some()
+                });
                 if !is_quiet.unwrap_or(false) {
                     others(info);
                 }

@@ -1,16 +1,18 @@
-//! Which schedules to run: all, if there are no more than the bound; otherwise those nearest to the plan's own order, and
-//! then some at random.
+//! Which schedules to run: all, if there are no more than the bound; otherwise those nearest to the
+//! plan's own order, and then some at random.
 //!
-//! The nearest are those with the fewest choices other than the first: most mistakes show when a single hook is early or
-//! late (Emmi, Qadeer, Rakamarić: "Delay-bounded scheduling", POPL 2011). With the signals and faults, which are choices too,
-//! each befalls the plan's own order at each of its steps.
+//! The nearest are those with the fewest choices other than the first: most mistakes show when a
+//! single hook is early or late (Emmi, Qadeer, Rakamarić: "Delay-bounded scheduling", POPL 2011).
+//! With the signals and faults, which are choices too, each befalls the plan's own order at each of
+//! its steps.
 
 use std::collections::VecDeque;
 
 use super::choice::Choice;
 use super::seed::Seed;
 
-/// The first of the seeds of random schedules: each time the same, so that what passes today passes tomorrow.
+/// The first of the seeds of random schedules: each time the same, so that what passes today passes
+/// tomorrow.
 const FIRST_RANDOM: u64 = 7421;
 
 /// A search for a schedule that fails.
@@ -59,8 +61,10 @@ impl Search {
     pub(super) fn ran(&mut self, seed: &Seed, choices: &[Choice]) {
         if let Seed::Choices(given) = seed {
             let branches = Branches { choices: choices.to_vec(), at: given.len(), by: 1 };
-            self.neighbours +=
-                choices[given.len().min(choices.len())..].iter().map(|c| c.of as usize - 1).sum::<usize>();
+            self.neighbours += choices[given.len().min(choices.len())..]
+                .iter()
+                .map(|c| c.of as usize - 1)
+                .sum::<usize>();
             self.open.push_back(branches);
         }
     }
@@ -99,7 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs a search over schedules in which each choice is one of as many as this says, by the choices before.
+    /// Runs a search over schedules in which each choice is one of as many as this says, by the
+    /// choices before.
     fn search(bound: usize, of: impl Fn(&[u32]) -> u32) -> (Vec<Vec<u32>>, Search) {
         let (mut search, mut ran) = (Search::new(bound), Vec::new());
         while let Some(seed) = search.next() {
@@ -152,7 +157,8 @@ mod tests {
     #[test]
     fn the_nearest_come_first() {
         let (ran, _) = search(120, permutations(5));
-        let distances: Vec<_> = ran.iter().map(|taken| taken.iter().filter(|&&choice| choice > 0).count()).collect();
+        let distances: Vec<_> =
+            ran.iter().map(|taken| taken.iter().filter(|&&choice| choice > 0).count()).collect();
         assert!(distances.is_sorted(), "{distances:?}");
         assert_eq!(distances[0], 0);
     }

@@ -25,7 +25,9 @@ impl Seed {
     /// What is wrong with it if there were only so many choices.
     pub(super) fn misfit(&self, choices: usize) -> Option<String> {
         match self {
-            Self::Choices(given) if length(given) > choices => Some(format!("there is no choice {}", choices + 1)),
+            Self::Choices(given) if length(given) > choices => {
+                Some(format!("there is no choice {}", choices + 1))
+            }
             _ => None,
         }
     }
@@ -47,11 +49,16 @@ impl FromStr for Seed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let text = text.trim();
         let seed = match text.contains('.') {
             _ if !text.split('.').all(is_number) => None,
-            true => text.split('.').map(|choice| choice.parse().ok()).collect::<Option<_>>().map(Self::Choices),
+            true => text
+                .split('.')
+                .map(|choice| choice.parse().ok())
+                .collect::<Option<_>>()
+                .map(Self::Choices),
             false => text.parse().ok().map(Self::Random),
         };
         seed.ok_or_else(|| {
@@ -87,7 +94,9 @@ mod tests {
 
     #[test]
     fn what_is_no_seed_is_refused_and_says_what_is() {
-        for text in ["", "x", "0.", ".1", "1..2", "-3", "+3", "0.x", "99999999999999999999", "4294967296.0"] {
+        for text in
+            ["", "x", "0.", ".1", "1..2", "-3", "+3", "0.x", "99999999999999999999", "4294967296.0"]
+        {
             let error = text.parse::<Seed>().expect_err(text);
             assert!(error.starts_with(&format!("`{text}` is no seed: ")), "{error}");
             assert!(error.ends_with("such as 0.2.1, or a number, such as 7421"), "{error}");

@@ -72,7 +72,8 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
                 // The app that goes with it may have panicked, and has nothing to say.
                 Ok(None) | Err(_) if turns.has_run_for(LIMIT) => {
                     let plan = turns.plan().map(Arc::clone).ok_or("nothing was started")?;
-                    let failure = Some("the test did not end within a day of paused time".to_owned());
+                    let failure =
+                        Some("the test did not end within a day of paused time".to_owned());
                     Ok(Trial { plan, taken: turns.taken(), failure, report: None })
                 }
                 Ok(None) => Err("nothing was started".to_owned()),
@@ -116,7 +117,10 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
         match caught(app.stopped()).await.flatten() {
             Ok(report) => {
                 let is_clean = is_judged || report.is_clean() || turns.taken().injected.is_some();
-                (failure.or_else(|| (!is_clean).then(|| "the run was not clean".to_owned())), Some(report))
+                (
+                    failure.or_else(|| (!is_clean).then(|| "the run was not clean".to_owned())),
+                    Some(report),
+                )
             }
             Err(error) => (failure.or(Some(error)), None),
         }

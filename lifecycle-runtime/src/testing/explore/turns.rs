@@ -21,10 +21,12 @@ use crate::task::Task;
 use crate::testing::moment::Signal;
 use waiting::{Paced, Turn};
 
-/// Paused time moves on when nothing else is left to do: after the least that it can move, nothing is.
+/// Paused time moves on when nothing else is left to do: after the least that it can move, nothing
+/// is.
 const IDLE: Duration = Duration::from_millis(1);
 
-/// How long to wait for a hook that waits for something else, before another begins. Far less than a start may take.
+/// How long to wait for a hook that waits for something else, before another begins. Far less than
+/// a start may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The turns of one run. Clones are the same.
@@ -307,7 +309,8 @@ impl State {
                 }
                 Action::Hook(at, what)
             }
-            // A test doesn't begin on an app that stops; and if it doesn't stop, the test may as well be next.
+            // A test doesn't begin on an app that stops; and if it doesn't stop, the test may as
+            // well be next.
             Action::Signal(_) => Action::Test,
             next => next,
         };
@@ -344,7 +347,9 @@ impl State {
         if self.taken.injected.is_none() && !self.test_runs {
             let may_fail = |action: &Action| match *action {
                 Action::Hook(at, What::Begin) if injections.faults => Some((at, What::Begin)),
-                Action::Hook(at, What::GoOn(n)) if injections.faults_at_awaits => Some((at, What::GoOn(n))),
+                Action::Hook(at, What::GoOn(n)) if injections.faults_at_awaits => {
+                    Some((at, What::GoOn(n)))
+                }
                 _ => None,
             };
             let may_fail: Vec<_> = options.iter().filter_map(may_fail).collect();

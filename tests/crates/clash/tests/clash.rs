@@ -18,7 +18,12 @@ fn refused(program: &str) -> String {
 
 #[track_caller]
 fn check(said: &str, parts: &[&str]) {
-    let folder = Path::new(file!()).parent().and_then(Path::parent).expect("the package").display().to_string();
+    let folder = Path::new(file!())
+        .parent()
+        .and_then(Path::parent)
+        .expect("the package")
+        .display()
+        .to_string();
     for part in parts {
         let part = part.replace("HERE", &folder);
         assert!(said.contains(&part), "no {part} in {said}");

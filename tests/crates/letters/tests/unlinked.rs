@@ -6,6 +6,7 @@ use lifecycle_runtime::Lifecycle;
 fn a_library_that_is_not_named_has_no_hooks_here() {
     let plan = Lifecycle::new().plan().expect("a plan");
     assert!(plan.hooks().is_empty(), "{plan:?}");
-    let error = Lifecycle::new().expect_hooks(["letters::drafts"]).plan().expect_err("it is not linked");
+    let error =
+        Lifecycle::new().expect_hooks(["letters::drafts"]).plan().expect_err("it is not linked");
     assert!(error.to_string().ends_with("write `use letters as _;`"), "{error}");
 }

@@ -29,7 +29,8 @@ impl Capture {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        let mut record = [seconds, time.subsec_micros(), length, length].map(u32::to_ne_bytes).concat();
+        let mut record =
+            [seconds, time.subsec_micros(), length, length].map(u32::to_ne_bytes).concat();
         record.extend(packet);
         // A capture that has no room any more must not change what is captured.
         let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&record);

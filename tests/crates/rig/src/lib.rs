@@ -87,8 +87,8 @@ impl Rig {
         Ok(Self { number, server, client, relay, link })
     }
 
-    /// Returns the number of the rig in this process. The names of its threads begin with it: `rig 7 in` is that of the
-    /// packets to the server.
+    /// Returns the number of the rig in this process. The names of its threads begin with it:
+    /// `rig 7 in` is that of the packets to the server.
     #[must_use]
     pub fn number(&self) -> usize {
         self.number
@@ -131,7 +131,10 @@ impl Rig {
             thread::scope(|scope| {
                 let spawn = |number| scope.spawn(move || work(number));
                 let clients: Vec<_> = (0..count).map(spawn).collect();
-                clients.into_iter().map(|client| client.join().expect("a client panicked")).collect()
+                clients
+                    .into_iter()
+                    .map(|client| client.join().expect("a client panicked"))
+                    .collect()
             })
         })
     }
@@ -139,7 +142,10 @@ impl Rig {
     /// Starts a client on a thread of the clients' namespace.
     ///
     /// Whatever it waits for must have a limit, as the rig does not end it.
-    pub fn spawn_client<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub fn spawn_client<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         self.client.spawn(work)
     }
 
@@ -149,7 +155,8 @@ impl Rig {
         &self.client
     }
 
-    /// Switches the link off: no packet arrives any more, in either direction, and neither side hears of that.
+    /// Switches the link off: no packet arrives any more, in either direction, and neither side
+    /// hears of that.
     pub fn switch_off(&self) {
         self.relay.switch_off();
     }
@@ -187,7 +194,9 @@ pub fn unavailable() -> Option<&'static str> {
     static REASON: OnceLock<Option<String>> = OnceLock::new();
     let reason = || {
         let error = Rig::new(Link::default()).err()?;
-        Some(format!("no network namespaces with TUN devices (they need root and /dev/net/tun): {error}"))
+        Some(format!(
+            "no network namespaces with TUN devices (they need root and /dev/net/tun): {error}"
+        ))
     };
     REASON.get_or_init(reason).as_deref()
 }

@@ -50,7 +50,8 @@ impl Link {
     #[must_use]
     pub fn queue(&self) -> Option<u64> {
         let product = |bandwidth: u64| u128::from(bandwidth) / 8 * self.rtt.as_millis() / 1000;
-        self.bandwidth.map(|bandwidth| u64::try_from(product(bandwidth)).unwrap_or(u64::MAX).max(QUEUE))
+        self.bandwidth
+            .map(|bandwidth| u64::try_from(product(bandwidth)).unwrap_or(u64::MAX).max(QUEUE))
     }
 }
 
@@ -146,7 +147,8 @@ mod tests {
     fn a_full_queue_takes_no_more() {
         let now = Instant::now();
         let mut path = Path::new(&Link::rtt(1).bandwidth(1_000_000), 0);
-        let taken = (0..100).filter(|_| matches!(path.send(now, 1024), Verdict::Arrives(_))).count();
+        let taken =
+            (0..100).filter(|_| matches!(path.send(now, 1024), Verdict::Arrives(_))).count();
         assert_eq!(taken, 64);
         // A kilobyte has been sent after 8.2 ms, and leaves room for another.
         assert!(matches!(path.send(now + 9 * MS, 1024), Verdict::Arrives(_)));

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
 
 /// Network namespace, as long as this or a thread, a socket or a process in it is there.
 #[derive(Clone)]
@@ -16,7 +18,9 @@ pub struct Namespace(Arc<File>);
 
 impl Namespace {
     /// Makes a new namespace and sets it up from inside.
-    pub(super) fn with<T: Send>(set_up: impl FnOnce() -> io::Result<T> + Send) -> io::Result<(Self, T)> {
+    pub(super) fn with<T: Send>(
+        set_up: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<(Self, T)> {
         on_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET)?;
             let value = set_up()?;
@@ -26,7 +30,8 @@ impl Namespace {
 
     /// Moves the calling thread here.
     fn enter(&self) {
-        setns(&*self.0, CloneFlags::CLONE_NEWNET).expect("whoever could make the namespace can enter it");
+        setns(&*self.0, CloneFlags::CLONE_NEWNET)
+            .expect("whoever could make the namespace can enter it");
     }
 
     /// Runs a closure on a thread in here, and returns its value once it has ended.
@@ -38,7 +43,10 @@ impl Namespace {
     }
 
     /// Starts a thread in here.
-    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let namespace = self.clone();
         thread::spawn(move || {
             namespace.enter();
@@ -60,7 +68,12 @@ pub(super) fn bring_loopback_up() -> io::Result<()> {
     const UP: u32 = 1;
     const HEADER: usize = 16;
 
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let socket = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkRoute,
+    )?;
     let mut message = Vec::new();
     // nlmsghdr: length, type, flags, sequence number, port.
     message.extend(32_u32.to_ne_bytes());

@@ -107,8 +107,8 @@ impl Relay {
 
     pub(super) fn counts(&self, direction: Direction) -> Counts {
         let counters = &self.counters[direction as usize];
-        let [sent, lost, overflowed] =
-            [&counters.sent, &counters.lost, &counters.overflowed].map(|count| count.load(Ordering::Relaxed));
+        let [sent, lost, overflowed] = [&counters.sent, &counters.lost, &counters.overflowed]
+            .map(|count| count.load(Ordering::Relaxed));
         Counts { sent, lost, overflowed }
     }
 
@@ -149,10 +149,13 @@ impl Lane {
         loop {
             self.deliver();
             let next = self.on_the_way.front().map(|(arrival, _)| *arrival);
-            let timeout =
-                next.map(|arrival| TimeSpec::from_duration(arrival.saturating_duration_since(Instant::now())));
-            let mut ready =
-                [PollFd::new(stopped.as_fd(), PollFlags::POLLIN), PollFd::new(self.from.as_fd(), PollFlags::POLLIN)];
+            let timeout = next.map(|arrival| {
+                TimeSpec::from_duration(arrival.saturating_duration_since(Instant::now()))
+            });
+            let mut ready = [
+                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.from.as_fd(), PollFlags::POLLIN),
+            ];
             match ppoll(&mut ready, timeout, None) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => panic!("polling a device: {error}"),
@@ -186,7 +189,11 @@ impl Lane {
         for _ in 0..BATCH {
             let length = match self.from.recv(buffer) {
                 Ok(length) => length,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+                {
+                    return;
+                }
                 Err(error) => panic!("reading from a device: {error}"),
             };
             let packet = &buffer[..length];

@@ -1,4 +1,5 @@
-//! Hooks of a library: a program that depends on this crate has them, and its own hooks can name them.
+//! Hooks of a library: a program that depends on this crate has them, and its own hooks can name
+//! them.
 
 /// What is stored where.
 pub mod db {

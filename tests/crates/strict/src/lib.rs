@@ -3,15 +3,32 @@
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
 #![deny(future_incompatible, nonstandard_style, rust_2018_idioms, unused, let_underscore)]
-#![deny(missing_copy_implementations, missing_debug_implementations, unreachable_pub, unused_qualifications)]
-#![deny(single_use_lifetimes, trivial_casts, unused_import_braces, unused_lifetimes, unused_results)]
-#![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, non_local_definitions, variant_size_differences)]
+#![deny(
+    missing_copy_implementations,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications
+)]
+#![deny(
+    single_use_lifetimes,
+    trivial_casts,
+    unused_import_braces,
+    unused_lifetimes,
+    unused_results
+)]
+#![deny(
+    elided_lifetimes_in_paths,
+    explicit_outlives_requirements,
+    non_local_definitions,
+    variant_size_differences
+)]
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lifecycle_runtime::{
-    BoxError, Dep, HookMeta, Inject, Scope, Stop, health_check, on_shutdown, on_signal, on_startup, service,
+    BoxError, Dep, HookMeta, Inject, Scope, Stop, health_check, on_shutdown, on_signal, on_startup,
+    service,
 };
 
 /// How many hooks have run to their end.
@@ -158,7 +175,10 @@ mod tests {
 
     #[test]
     fn every_hook_runs() {
-        assert_eq!(format!("{:?}", super::start_and_stop::start_and_stop()), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(
+            format!("{:?}", super::start_and_stop::start_and_stop()),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
         assert_eq!(super::ENDED.load(Ordering::Relaxed), 9);
     }
 }

@@ -1,11 +1,11 @@
-//! A server with a route for each kind of client: `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N]
-//! [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [catches] [observes] [log=PATH]
-//! [address=ADDRESS secure=ADDRESS]`
+//! A server with a route for each kind of client:
+//! `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N] [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [catches] [observes] [log=PATH] [address=ADDRESS secure=ADDRESS]`
 //!
-//! It has one worker if `max-connections` says how many it takes, otherwise two or as many as `workers` says. With
-//! `spread` its web sockets are closed over that time, `disconnect` is its `client_disconnect_timeout`, and with
-//! `clears` it removes what it is given about a connection. With `observes` it says when it can't accept connections,
-//! and when it can again. With `catches` handlers that panic are answered for.
+//! It has one worker if `max-connections` says how many it takes, otherwise two or as many as
+//! `workers` says. With `spread` its web sockets are closed over that time, `disconnect` is its
+//! `client_disconnect_timeout`, and with `clears` it removes what it is given about a connection.
+//! With `observes` it says when it can't accept connections, and when it can again. With `catches`
+//! handlers that panic are answered for.
 //!
 //! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
 //! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
@@ -25,7 +25,9 @@ use actix_web::body::BodyStream;
 use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
-use lifecycle_runtime::{Dep, Event, Hook, Http, Lifecycle, Observer, Stop, on_shutdown, on_startup};
+use lifecycle_runtime::{
+    Dep, Event, Hook, Http, Lifecycle, Observer, Stop, on_shutdown, on_startup,
+};
 use lifecycle_tests::act::{end_with_stdin, heard, say, told_to};
 use lifecycle_tests::certificate;
 use tokio::runtime::Handle;
@@ -34,7 +36,8 @@ use tokio::time::sleep;
 /// Longer than any test waits.
 const FOREVER: Duration = Duration::from_secs(600);
 
-/// Where it is written what happened. A line is one write to a file that is open for appending: whole, and in order.
+/// Where it is written what happened. A line is one write to a file that is open for appending:
+/// whole, and in order.
 static LOG: LazyLock<Option<File>> = LazyLock::new(|| {
     let path = Some(told_to("log")).filter(|path| !path.is_empty())?;
     Some(OpenOptions::new().append(true).create(true).open(path).expect("a place for the log"))
@@ -105,7 +108,8 @@ async fn upload(mut body: Payload) -> Result<String, Error> {
 }
 
 fn streamed(body: impl Stream<Item = &'static [u8]> + 'static) -> HttpResponse {
-    HttpResponse::Ok().body(BodyStream::new(body.map(|chunk| Ok::<_, Error>(Bytes::from_static(chunk)))))
+    HttpResponse::Ok()
+        .body(BodyStream::new(body.map(|chunk| Ok::<_, Error>(Bytes::from_static(chunk)))))
 }
 
 /// Two chunks, and a wait between them.
@@ -185,7 +189,9 @@ fn panic_in_call() -> std::future::Ready<&'static str> {
 
 /// Panics when its head is out.
 async fn panic_late() -> HttpResponse {
-    streamed(stream::iter([&b"first"[..]]).chain(stream::once(async { panic!("the body has no idea") })))
+    streamed(
+        stream::iter([&b"first"[..]]).chain(stream::once(async { panic!("the body has no idea") })),
+    )
 }
 
 /// Uses the handles that actix puts into thread-locals.

@@ -1,5 +1,5 @@
-//! Responses of a given size or duration. Each handler says how many requests there have been for any
-//! of them, and its name.
+//! Responses of a given size or duration. Each handler says how many requests there have been for
+//! any of them, and its name.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -46,7 +46,8 @@ pub(crate) async fn loud(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Sends as fast as it can, numbered and each longer than fits into one write. Says so if it can't any more.
+/// Sends as fast as it can, numbered and each longer than fits into one write. Says so if it can't
+/// any more.
 pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, session, _) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -70,7 +71,11 @@ async fn send_for_ever(mut session: Session) -> Result<(), actix_ws::Closed> {
 }
 
 /// Says goodbye itself, with a reason of its own.
-pub(crate) async fn polite(request: HttpRequest, body: Payload, stop: Stop) -> Result<HttpResponse, Error> {
+pub(crate) async fn polite(
+    request: HttpRequest,
+    body: Payload,
+    stop: Stop,
+) -> Result<HttpResponse, Error> {
     let (response, session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
         stop.requested().await;
@@ -81,7 +86,8 @@ pub(crate) async fn polite(request: HttpRequest, body: Payload, stop: Stop) -> R
     Ok(response)
 }
 
-/// Answers one message, and never reads again. If the message is `wait`, only when `once` comes on stdin.
+/// Answers one message, and never reads again. If the message is `wait`, only when `once` comes on
+/// stdin.
 pub(crate) async fn once(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -107,7 +113,9 @@ pub(crate) async fn panics(request: HttpRequest, body: Payload) -> Result<HttpRe
         heard("panic").await;
         panic!("the stream has no idea");
     });
-    Ok(response.set_body(BodyStream::new(messages.map(|()| Ok::<_, Error>(Bytes::new())))).map_into_boxed_body())
+    Ok(response
+        .set_body(BodyStream::new(messages.map(|()| Ok::<_, Error>(Bytes::new()))))
+        .map_into_boxed_body())
 }
 
 /// Works on each message for as many milliseconds as it says, and answers then.
@@ -124,7 +132,8 @@ pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Answers a number by as many messages of 60,000 bytes, and says when it begins and when it has written all of them.
+/// Answers a number by as many messages of 60,000 bytes, and says when it begins and when it has
+/// written all of them.
 pub(crate) async fn burst(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -143,7 +152,11 @@ pub(crate) async fn burst(request: HttpRequest, body: Payload) -> Result<HttpRes
 }
 
 /// Sends back what it gets until the stop, then has a last word and closes with a code of its own.
-pub(crate) async fn farewell(request: HttpRequest, body: Payload, stop: Stop) -> Result<HttpResponse, Error> {
+pub(crate) async fn farewell(
+    request: HttpRequest,
+    body: Payload,
+    stop: Stop,
+) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
         loop {

@@ -28,7 +28,8 @@ pub(super) fn status(block: &[u8]) -> u16 {
 
 /// Decodes three digits in Huffman's code: five bits for 0 to 2, six for the others.
 fn digits(bytes: &[u8]) -> u16 {
-    let bits = bytes.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (32 - 8 * bytes.len());
+    let bits = bytes.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+        << (32 - 8 * bytes.len());
     let (mut bits, mut status) = (bits, 0);
     for _ in 0..3 {
         let (digit, length) = match bits >> 27 {

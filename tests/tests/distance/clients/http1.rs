@@ -56,11 +56,13 @@ impl Http1 {
         Box::new(self).end()
     }
 
-    /// Waits for a response in chunks, calls `begun` once its head is there, and writes down what became of it.
+    /// Waits for a response in chunks, calls `begun` once its head is there, and writes down what
+    /// became of it.
     pub(crate) fn receive_chunks(&mut self, begun: impl FnOnce()) -> Option<Reply> {
         let response = self.connection.response_head().and_then(|head| {
             begun();
-            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+            let status =
+                head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
             Ok(Response { status, head, body: self.connection.chunks()? })
         });
         self.conclude(response)
@@ -72,7 +74,10 @@ impl Http1 {
             Ok(response) => {
                 let is_last = response.announces_close();
                 let length = response.body.len();
-                self.journal.note(format_args!("{length} bytes{}", if is_last { ", says close" } else { "" }));
+                self.journal.note(format_args!(
+                    "{length} bytes{}",
+                    if is_last { ", says close" } else { "" }
+                ));
                 self.journal.outcome(&request, Outcome::Answered(response.status));
                 return Some(Reply { status: response.status, body: response.body, is_last });
             }
@@ -83,7 +88,8 @@ impl Http1 {
                 how_much(&how, &self.connection.ending())
             }
         };
-        let sending = self.unsent.as_ref().map(|error| format!("; sending: {error}")).unwrap_or_default();
+        let sending =
+            self.unsent.as_ref().map(|error| format!("; sending: {error}")).unwrap_or_default();
         let how = format!("{how}{sending}");
         self.journal.outcome(&request, Outcome::Lost(how));
         None

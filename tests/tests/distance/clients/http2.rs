@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lifecycle_tests::http::{Connection, Ending, Transport};
 use lifecycle_tests::http2::{
-    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
-    SETTINGS, WINDOW_UPDATE, frame, number,
+    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE,
+    REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, number,
 };
 
 use super::hpack::status;
@@ -63,7 +63,11 @@ struct Stream {
 }
 
 impl Http2 {
-    pub(crate) fn connect(target: &Target, mut journal: Journal, reading: Reading) -> Result<Self, Journal> {
+    pub(crate) fn connect(
+        target: &Target,
+        mut journal: Journal,
+        reading: Reading,
+    ) -> Result<Self, Journal> {
         match target.open_or_note(&mut journal) {
             Some(transport) => Ok(Self::over(transport, journal, reading)),
             None => Err(journal),
@@ -86,7 +90,9 @@ impl Http2 {
         };
         // No dynamic table, so that a status can be read without a decoder; and the window of a
         // stream.
-        let settings = [[0, 1, 0, 0, 0, 0].to_vec(), [&[0, 4][..], &reading.window.to_be_bytes()].concat()].concat();
+        let settings =
+            [[0, 1, 0, 0, 0, 0].to_vec(), [&[0, 4][..], &reading.window.to_be_bytes()].concat()]
+                .concat();
         let begin = [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &settings)].concat();
         client.write(&begin);
         if let Some(more) = reading.window.checked_sub(DEFAULT_WINDOW).filter(|more| *more > 0) {
@@ -183,7 +189,9 @@ impl Http2 {
         self.journal.heard();
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         let (kind, flags, stream) = (head[3], head[4], number(&head[5..]));
-        let Ok(payload) = self.connection.bytes(length) else { return self.has_ended("inside a frame") };
+        let Ok(payload) = self.connection.bytes(length) else {
+            return self.has_ended("inside a frame");
+        };
         match kind {
             DATA => self.take(stream, flags, &payload),
             HEADERS => self.head(stream, flags, &payload),
@@ -233,7 +241,8 @@ impl Http2 {
             stream.has_ended |= has_ended;
             has_ended = stream.has_ended;
             if has_ended {
-                self.journal.note(format_args!("stream {number}: end after {} bytes", stream.body.len()));
+                self.journal
+                    .note(format_args!("stream {number}: end after {} bytes", stream.body.len()));
             }
         }
         self.unpaced += read;
@@ -252,8 +261,8 @@ impl Http2 {
         }
     }
 
-    /// Waits until a stream has ended in whatever way, also one above the last that the server takes, writes down how, and
-    /// returns its response if that is complete.
+    /// Waits until a stream has ended in whatever way, also one above the last that the server
+    /// takes, writes down how, and returns its response if that is complete.
     pub(crate) fn wait(&mut self, number: u32) -> Option<Reply> {
         while !self.is_over(number) && self.read_frame() {}
         self.judge(number)
@@ -280,8 +289,13 @@ impl Http2 {
             (true, ..) => Outcome::Lost("a response without a status".to_owned()),
             (_, Some(REFUSED_STREAM), _) => Outcome::NotExecuted("REFUSED_STREAM".to_owned()),
             _ if is_beyond => Outcome::NotExecuted("beyond the last stream of GOAWAY".to_owned()),
-            (_, Some(code), _) => Outcome::Lost(format!("reset with code {code} after {length} bytes")),
-            (_, _, ending) => Outcome::Lost(format!("{ending:?} after {length} bytes, sending: {:?}", self.unsent)),
+            (_, Some(code), _) => {
+                Outcome::Lost(format!("reset with code {code} after {length} bytes"))
+            }
+            (_, _, ending) => Outcome::Lost(format!(
+                "{ending:?} after {length} bytes, sending: {:?}",
+                self.unsent
+            )),
         };
         let reply = matches!(outcome, Outcome::Answered(_)).then(|| {
             let body = String::from_utf8_lossy(&stream.body).into_owned();

@@ -59,8 +59,8 @@ impl Journal {
         self.unheard = None;
     }
 
-    /// Forgives the end of the last connection, on which nothing came, if this holds for its port. A
-    /// client stops when it has lost something, so there is nothing else to forgive.
+    /// Forgives the end of the last connection, on which nothing came, if this holds for its port.
+    /// A client stops when it has lost something, so there is nothing else to forgive.
     pub(crate) fn forgive(&mut self, is_forgiven: impl Fn(u16) -> bool) -> bool {
         if !self.is_bad() || !self.unheard.is_some_and(is_forgiven) {
             return false;
@@ -68,7 +68,8 @@ impl Journal {
         self.faults.clear();
         for (_, outcome) in &mut self.outcomes {
             if let Outcome::Lost(how) = outcome {
-                *outcome = Outcome::NotConnected(format!("a packet of its handshake was lost; {how}"));
+                *outcome =
+                    Outcome::NotConnected(format!("a packet of its handshake was lost; {how}"));
             }
         }
         true
@@ -161,7 +162,8 @@ impl Tally {
     /// Returns what follows this in the requests that were answered and executed.
     pub(crate) fn answered_paths(&self, prefix: &str) -> Vec<String> {
         let outcomes = self.0.iter().flat_map(|journal| &journal.outcomes);
-        let answered = outcomes.filter(|(_, outcome)| matches!(outcome, Outcome::Answered(status) if *status != 503));
+        let answered = outcomes
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Answered(status) if *status != 503));
         answered.filter_map(|(request, _)| Some(request.strip_prefix(prefix)?.to_owned())).collect()
     }
 

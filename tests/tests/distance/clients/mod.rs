@@ -55,7 +55,11 @@ pub(crate) fn connect(target: &Target, mut journal: Journal) -> Result<Box<dyn C
 }
 
 /// Begins to speak the target's protocol on a connection.
-pub(crate) fn over(target: &Target, transport: Box<dyn Transport>, journal: Journal) -> Box<dyn Client> {
+pub(crate) fn over(
+    target: &Target,
+    transport: Box<dyn Transport>,
+    journal: Journal,
+) -> Box<dyn Client> {
     if target.protocol.is_http2() {
         Box::new(Http2::over(transport, journal, Reading::default()))
     } else {

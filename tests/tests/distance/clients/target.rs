@@ -141,7 +141,10 @@ impl From<NoConnection> for Outcome {
 }
 
 /// Makes a WebSocket of a connection.
-pub(crate) fn upgrade(transport: Box<dyn Transport>, path: &str) -> Result<WebSocket<Box<dyn Transport>>, String> {
+pub(crate) fn upgrade(
+    transport: Box<dyn Transport>,
+    path: &str,
+) -> Result<WebSocket<Box<dyn Transport>>, String> {
     let upgraded = tungstenite::client(format!("ws://localhost{path}"), transport);
     upgraded.map(|(socket, _)| socket).map_err(|error| error.to_string())
 }

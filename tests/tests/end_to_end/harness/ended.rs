@@ -57,21 +57,30 @@ impl Ended {
     #[track_caller]
     pub(crate) fn expect_said(&self, texts: &[&str]) -> &Self {
         let stderr = self.stderr();
-        texts.iter().for_each(|text| assert!(stderr.contains(text), "no `{text}` in\n{self}"));
+        for text in texts {
+            assert!(stderr.contains(text), "no `{text}` in\n{self}");
+        }
         self
     }
 
     #[track_caller]
     pub(crate) fn expect_not_said(&self, texts: &[&str]) -> &Self {
         let stderr = self.stderr();
-        texts.iter().for_each(|text| assert!(!stderr.contains(text), "`{text}` in\n{self}"));
+        for text in texts {
+            assert!(!stderr.contains(text), "`{text}` in\n{self}");
+        }
         self
     }
 
-    /// How long it lived after the first signal, or if there was none at all: no less, and less than 5 s more.
+    /// How long it lived after the first signal, or if there was none at all: no less, and less
+    /// than 5 s more.
     #[track_caller]
     pub(crate) fn expect_took(&self, at_least: Duration) -> &Self {
-        assert!(self.took >= at_least && self.took < at_least + Duration::from_secs(5), "took {:?}\n{self}", self.took);
+        assert!(
+            self.took >= at_least && self.took < at_least + Duration::from_secs(5),
+            "took {:?}\n{self}",
+            self.took
+        );
         self
     }
 }

@@ -75,7 +75,12 @@ impl Program {
     /// Waits for so many lines on stderr that contain this.
     pub(crate) fn wait_for_times(&mut self, text: &str, times: usize) {
         let log = Arc::clone(&self.log);
-        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Err && line.contains(text)).count();
+        let count = move || {
+            log.lines()
+                .iter()
+                .filter(|(from, line)| *from == From::Err && line.contains(text))
+                .count()
+        };
         self.wait_while(|| count() < times);
     }
 
@@ -87,7 +92,9 @@ impl Program {
     /// Waits until a hook or a handler has said this so many times.
     pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
         let log = Arc::clone(&self.log);
-        let count = move || log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
+        let count = move || {
+            log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
+        };
         self.wait_while(|| count() < times);
     }
 
@@ -96,13 +103,16 @@ impl Program {
         self.log.lines().iter().any(|(from, line)| *from == From::Out && line == said)
     }
 
-    /// Waits until a hook or a handler has said this so many times, or a line on stderr contains this. Returns whether it is
-    /// the line.
+    /// Waits until a hook or a handler has said this so many times, or a line on stderr contains
+    /// this. Returns whether it is the line.
     pub(crate) fn wait_until_said_or(&mut self, said: &str, times: usize, text: &str) -> bool {
         let log = Arc::clone(&self.log);
-        let has_line =
-            move |log: &Log| log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text));
-        let count = |log: &Log| log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count();
+        let has_line = move |log: &Log| {
+            log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text))
+        };
+        let count = |log: &Log| {
+            log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
+        };
         self.wait_while(|| count(&log) < times && !has_line(&log));
         has_line(&self.log)
     }
@@ -142,7 +152,9 @@ impl Program {
     /// Every TCP address that it has said so far to listen on.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let lines = self.log.lines();
-        let address = |(_, line): &(From, String)| Some(line.split_once("listening on http://")?.1.to_owned());
+        let address = |(_, line): &(From, String)| {
+            Some(line.split_once("listening on http://")?.1.to_owned())
+        };
         lines.iter().filter_map(address).collect()
     }
 
@@ -152,8 +164,8 @@ impl Program {
         self
     }
 
-    /// Sends a signal. One that stops is one of its own: what follows another within half a second would
-    /// be one with it.
+    /// Sends a signal. One that stops is one of its own: what follows another within half a second
+    /// would be one with it.
     pub(crate) fn signal(&mut self, signal: Signal) {
         if STOPPING.contains(&signal) {
             let since = self.stop_sent.map_or(ONE_SIGNAL, |sent| sent.elapsed());
@@ -179,8 +191,11 @@ impl Program {
 
     /// Sends a signal again and again from its first line on, until a line on stderr contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
-        let has = |log: &Log, text| log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text));
-        // To look whether a program has ended that has lines to show would be to take it away from under the signals.
+        let has = |log: &Log, text| {
+            log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text))
+        };
+        // To look whether a program has ended that has lines to show would be to take it away from
+        // under the signals.
         if !has(&self.log, "") {
             self.wait_for("");
         }

@@ -50,7 +50,9 @@ impl Start {
     }
 
     fn of(mut command: Command) -> Self {
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR") {
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR")
+        {
             command.env_remove(name);
         }
         // Whatever the tests themselves run in.
@@ -121,5 +123,9 @@ pub(crate) fn own_address() -> String {
     let port = 20_000 + COUNT.fetch_add(1, Ordering::SeqCst);
     let [_, a, b, c] = std::process::id().to_be_bytes();
     // On Linux all of 127.0.0.0/8 is this machine.
-    if cfg!(target_os = "linux") { format!("127.{}.{b}.{c}:{port}", a | 64) } else { format!("127.0.0.1:{port}") }
+    if cfg!(target_os = "linux") {
+        format!("127.{}.{b}.{c}:{port}", a | 64)
+    } else {
+        format!("127.0.0.1:{port}")
+    }
 }

@@ -14,22 +14,26 @@ fn folder(process: Pid) -> PathBuf {
 pub(crate) fn catches(process: Pid, signal: Signal) -> bool {
     let status = fs::read_to_string(folder(process).join("status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    let caught =
+        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
     caught & (1 << (signal as u64 - 1)) != 0
 }
 
 /// Whether the process has a thread of this name, of which the system keeps 15 characters.
 pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
-    let names = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    let names =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
     let name = &name[..name.len().min(15)];
     names.into_iter().any(|known| known.trim_end() == name)
 }
 
-/// Counts the file descriptors of the process with numbers below this. It may have inherited others.
+/// Counts the file descriptors of the process with numbers below this. It may have inherited
+/// others.
 pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
     let Ok(entries) = fs::read_dir(folder(process).join("fd")) else { return 0 };
-    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
+    let numbers =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
     numbers.filter(|number| *number < limit).count()
 }
 

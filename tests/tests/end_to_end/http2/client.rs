@@ -52,9 +52,12 @@ pub(crate) async fn connect(address: &str, over: &Over) -> Result<Client, NoClie
     }
 }
 
-async fn begin(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Client, NoClient> {
-    let (send, connection) =
-        h2::client::handshake(stream).await.map_err(|error| NoClient::Broken(format!("handshake: {error}")))?;
+async fn begin(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<Client, NoClient> {
+    let (send, connection) = h2::client::handshake(stream)
+        .await
+        .map_err(|error| NoClient::Broken(format!("handshake: {error}")))?;
     Ok(Client { send, end: tokio::spawn(connection) })
 }
 
@@ -65,7 +68,10 @@ impl Client {
     }
 
     /// Opens a stream and keeps this side of it open, for a body.
-    pub(crate) async fn post(&self, path: &str) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         self.open(Method::POST, path, false).await
     }
 

@@ -1,7 +1,8 @@
 //! Clients that keep a server busy with streams, and account for each.
 //!
-//! A stream is lost if it was opened and its whole response did not come, unless the server said that it had not taken it: by
-//! a GOAWAY whose last stream is an earlier one, or by a reset with `REFUSED_STREAM`. Such a stream must not have run.
+//! A stream is lost if it was opened and its whole response did not come, unless the server said
+//! that it had not taken it: by a GOAWAY whose last stream is an earlier one, or by a reset with
+//! `REFUSED_STREAM`. Such a stream must not have run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ impl Load {
             answered: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         });
-        let connections = (0..CONNECTIONS).map(|_| tokio::spawn(keep_connecting(Arc::clone(&shared)))).collect();
+        let connections =
+            (0..CONNECTIONS).map(|_| tokio::spawn(keep_connecting(Arc::clone(&shared)))).collect();
         Self { connections, shared }
     }
 
@@ -58,7 +60,10 @@ impl Load {
         let began = Instant::now();
         while self.shared.answered.load(Ordering::SeqCst) < answers {
             assert!(began.elapsed() < LIMIT, "the server does not answer");
-            assert!(!self.connections.iter().all(JoinHandle::is_finished), "every client has given up");
+            assert!(
+                !self.connections.iter().all(JoinHandle::is_finished),
+                "every client has given up"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -96,7 +101,8 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (answered, refused, lost) = (self.answered.len(), self.refused.len(), self.losses.len());
+        let (answered, refused, lost) =
+            (self.answered.len(), self.refused.len(), self.losses.len());
         write!(f, "{answered} answered, {refused} refused, {lost} lost")?;
         self.losses.iter().take(20).try_for_each(|loss| write!(f, "\n  {loss}"))
     }

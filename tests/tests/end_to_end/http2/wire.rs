@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lifecycle_tests::http2::{
-    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
-    SETTINGS, frame, number,
+    ACK, ANY_STREAM, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, REFUSED_STREAM,
+    RST_STREAM, SETTINGS, frame, number,
 };
 
 use crate::http::{Connection, Ending, Transport};
@@ -41,7 +41,8 @@ pub(crate) struct Seen {
 impl Seen {
     /// Whether the server said that it did nothing with this stream.
     pub(crate) fn is_refused(&self, stream: u32) -> bool {
-        let is_beyond = self.goodbyes.last().is_some_and(|(last, code)| *last < stream && *code == 0);
+        let is_beyond =
+            self.goodbyes.last().is_some_and(|(last, code)| *last < stream && *code == 0);
         is_beyond || self.resets.get(&stream) == Some(&REFUSED_STREAM)
     }
 }
@@ -92,7 +93,8 @@ impl Wire {
     fn frame(&mut self) -> Option<Frame> {
         loop {
             let head = self.connection.bytes(9).ok()?;
-            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let length =
+                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
             let (kind, flags, stream) = (head[3], head[4], number(&head[5..]));
             let payload = self.connection.bytes(length).expect("a whole frame");
             return Some(match kind {
@@ -116,7 +118,8 @@ impl Wire {
         }
     }
 
-    /// Waits for the last word of the server on which streams it takes: not for the announcement before it.
+    /// Waits for the last word of the server on which streams it takes: not for the announcement
+    /// before it.
     pub(crate) fn last_stream(&mut self) -> u32 {
         loop {
             match self.frame().expect("a goodbye") {

@@ -59,7 +59,10 @@ fn a_handler_whose_client_has_gone_is_waited_for() {
         let ended = program.stop();
         ended.expect_code(0);
         let did = ended.did();
-        assert!(matches!(did[..], ["busy", "busy sent" | "busy failed", "flush", "close_db"]), "\n{ended}");
+        assert!(
+            matches!(did[..], ["busy", "busy sent" | "busy failed", "flush", "close_db"]),
+            "\n{ended}"
+        );
     }
 }
 
@@ -69,7 +72,10 @@ fn a_handler_whose_client_has_gone_has_the_time_of_a_request() {
         let mut program = program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "3s").start();
         leave_at_work(&mut program, 60_000, resets);
         let ended = program.stop();
-        ended.expect_code(3).expect_took(Duration::from_secs(3)).expect_said(&["request cut off: GET /busy "]);
+        ended
+            .expect_code(3)
+            .expect_took(Duration::from_secs(3))
+            .expect_said(&["request cut off: GET /busy "]);
         ended.expect_did(&["busy", "flush", "close_db"]);
     }
 }
@@ -97,7 +103,8 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
 /// Number of messages of an answer that fits into no buffer.
 const MANY: usize = 300;
 
-/// Time for which a client reads nothing: longer than the server waits for one that is owed nothing.
+/// Time for which a client reads nothing: longer than the server waits for one that is owed
+/// nothing.
 const PAUSE: Duration = Duration::from_millis(2500);
 
 /// Connects a client whose system takes no more than a few bytes that it has not read.
@@ -110,7 +117,8 @@ fn connect_narrow(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
     upgraded(socket.into(), path)
 }
 
-/// Has a client read an answer after a pause that begins at the signal, and expects all of it, then the Close.
+/// Has a client read an answer after a pause that begins at the signal, and expects all of it, then
+/// the Close.
 fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usize) {
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");

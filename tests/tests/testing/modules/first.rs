@@ -59,7 +59,10 @@ fn a_plan_has_the_hooks_that_its_test_sees() {
 #[lifecycle_runtime::test]
 async fn a_lifecycle_that_names_a_teardown_has_no_other_of_that_hook() {
     let report = TestApp::of(Lifecycle::of([second::close_settings::META])).run().await;
-    report.assert_clean().assert_ran_once::<second::close_settings>().assert_not_run::<close_settings>();
+    report
+        .assert_clean()
+        .assert_ran_once::<second::close_settings>()
+        .assert_not_run::<close_settings>();
 }
 
 mod inside {

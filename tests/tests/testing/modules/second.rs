@@ -27,9 +27,13 @@ async fn hooks_of_another_module_run_if_they_are_named() {
 
 #[lifecycle_runtime::test]
 async fn a_module_is_named_as_a_whole() {
-    let builder = TestApp::builder().with_module("testing::modules::first").without::<close_settings>();
+    let builder =
+        TestApp::builder().with_module("testing::modules::first").without::<close_settings>();
     let report = builder.run().await;
-    report.assert_clean().assert_ran_once::<first::fakes::clock>().assert_ran_once::<first::close_settings>();
+    report
+        .assert_clean()
+        .assert_ran_once::<first::fakes::clock>()
+        .assert_ran_once::<first::close_settings>();
 }
 
 #[lifecycle_runtime::test]
@@ -39,7 +43,9 @@ async fn a_module_that_is_named_has_hooks() {
 }
 
 #[lifecycle_runtime::test]
-#[should_panic(expected = "`clock` can't be left out: it belongs to the tests of `testing::modules::first`")]
+#[should_panic(
+    expected = "`clock` can't be left out: it belongs to the tests of `testing::modules::first`"
+)]
 async fn a_hook_that_a_test_does_not_see_is_not_left_out() {
     TestApp::builder().without::<first::fakes::clock>().run().await;
 }

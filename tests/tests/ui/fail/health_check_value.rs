@@ -1,4 +1,5 @@
-//! Health checks whose values nobody reads: of a plain function, within a `Result`, and behind an alias of one.
+//! Health checks whose values nobody reads: of a plain function, within a `Result`, and behind an
+//! alias of one.
 
 use lifecycle_runtime::health_check;
 

@@ -1,4 +1,5 @@
-//! Services, health checks and hooks of signals: each key, each kind of edge, and calls as plain functions.
+//! Services, health checks and hooks of signals: each key, each kind of edge, and calls as plain
+//! functions.
 
 #![deny(warnings)]
 

@@ -54,7 +54,10 @@ impl Work {
     /// Nothing begins for a while.
     #[track_caller]
     fn expect_none(&self) {
-        assert_eq!(self.beginnings.recv_timeout(Duration::from_millis(200)), Err(RecvTimeoutError::Timeout));
+        assert_eq!(
+            self.beginnings.recv_timeout(Duration::from_millis(200)),
+            Err(RecvTimeoutError::Timeout)
+        );
     }
 }
 
@@ -66,7 +69,9 @@ async fn only_the_right_password_of_somebody_matches() {
     assert!(passwords.verify("correct horse".to_owned(), Some(kept.clone())).await.unwrap());
     assert!(!passwords.verify("correct horsf".to_owned(), Some(kept)).await.unwrap());
     assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
-    assert!(!passwords.verify("correct horse".to_owned(), Some("no hash".to_owned())).await.unwrap());
+    assert!(
+        !passwords.verify("correct horse".to_owned(), Some("no hash".to_owned())).await.unwrap()
+    );
 }
 
 #[test]
@@ -75,7 +80,8 @@ fn hashes_are_those_of_the_library() {
     let ours = hash(right).unwrap();
     assert_ne!(ours, hash(right).unwrap(), "each has a salt of its own");
     for (password, matches) in [(right, true), (wrong, false)] {
-        let theirs = Argon2::default().verify_password(password, &PasswordHash::new(&ours).unwrap());
+        let theirs =
+            Argon2::default().verify_password(password, &PasswordHash::new(&ours).unwrap());
         assert_eq!(theirs.is_ok(), matches);
     }
     let theirs = Argon2::default().hash_password(right).unwrap().to_string();

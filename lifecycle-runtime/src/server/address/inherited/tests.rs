@@ -6,14 +6,19 @@ use super::*;
 /// 7.
 #[track_caller]
 fn check(told: &str, which: &str, expected: Result<&[usize], &str>) {
-    let value =
-        |name: &str| told.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+    let value = |name: &str| {
+        told.split(' ')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+            .map(str::to_owned)
+    };
     let first = value("first").map(|first| first.parse().expect("a number"));
     let told = Told { fds: value("fds"), pid: value("pid"), names: value("names"), first };
     let places = told.places(which, 7);
     match expected {
         Ok(expected) => assert_eq!(places.as_deref(), Ok(expected)),
-        Err(begin) => assert!(places.as_ref().is_err_and(|error| error.starts_with(begin)), "{places:?}"),
+        Err(begin) => {
+            assert!(places.as_ref().is_err_and(|error| error.starts_with(begin)), "{places:?}");
+        }
     }
 }
 
@@ -32,7 +37,11 @@ fn a_name_means_each_listener_that_has_it() {
     check("fds=3 names=web:admin:web", "web", Ok(&[0, 2]));
     check("fds=3 names=web:admin:web", "admin", Ok(&[1]));
     // There are no more listeners than that.
-    check("fds=2 names=web:admin:more", "more", Err("no listener is named `more`: LISTEN_FDNAMES=web:admin:more"));
+    check(
+        "fds=2 names=web:admin:more",
+        "more",
+        Err("no listener is named `more`: LISTEN_FDNAMES=web:admin:more"),
+    );
     check("fds=2", "web", Err("no listener is named `web`: LISTEN_FDNAMES is not set"));
 }
 

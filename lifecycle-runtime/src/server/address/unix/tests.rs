@@ -45,7 +45,9 @@ fn of_those_who_replace_a_file_at_once_one_listens_and_it_is_the_one_that_is_fou
 #[test]
 fn a_question_mark_may_be_a_part_of_the_path() {
     let address = UnixAddress::parse("/run/what?/app.sock?mode=0660").expect("an address");
-    assert!(matches!(address.place, UnixPlace::File(path) if path == Path::new("/run/what?/app.sock")));
+    assert!(
+        matches!(address.place, UnixPlace::File(path) if path == Path::new("/run/what?/app.sock"))
+    );
     assert_eq!(address.mode, Some(0o660));
     let address = UnixAddress::parse("/run/what?/app.sock").expect("an address");
     assert_eq!(address.mode, None);
