@@ -91,14 +91,16 @@ fn needs_its_own_signal(hook: &HookMeta, problems: &mut Vec<String>) {
     }
 }
 
-/// What is told to stop with the drain ends before those that need it would.
+/// A service that is told to stop with the drain ends before those that need it would.
+///
+/// Ready hooks are over by then, and a shutdown hook that comes after a service waits for its end.
 fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     for hook in hooks {
-        let needed = hook.needs().chain(hook.before()).filter(|needed| needed.stops_with_drain());
-        for service in needed {
+        let needs = hook.needs().filter(|_| !matches!(hook.kind, Kind::Ready | Kind::Shutdown));
+        for service in needs.chain(hook.before()).filter(|needed| needed.stops_with_drain()) {
             problems.push(format!(
-                "{} is told to stop when the drain begins, but {} needs it for longer; take `stop_on = \"drain\"` away, or \
-                 the dependency",
+                "{} is told to stop when the drain begins, but {} needs it for longer; take \
+                 `stop_on = \"drain\"` away, or the dependency",
                 named(service),
                 named(hook),
             ));

@@ -58,7 +58,7 @@ impl BoundHttp {
             secure: protocol.secure(&settings),
             announces: Arc::default(),
             vacancies: Vacancies::default(),
-            serving: watch::Sender::new(0),
+            serving: opening.serving.clone(),
             tasks: surroundings.tasks.clone(),
             settings,
         });
@@ -120,6 +120,8 @@ pub(crate) struct Opening {
     /// The workers of those that are not open yet, in the order of their servers.
     workers: Vec<Worker>,
     open: Vec<Serving>,
+    /// Number of the workers of all of them that may still serve.
+    serving: watch::Sender<usize>,
 }
 
 impl Opening {
@@ -143,7 +145,7 @@ impl Opening {
     /// Ends the workers and the servers, and waits until nothing of an app is left. An app that is
     /// being built can't be cancelled: it has until then, or until the stop is hurried.
     pub(crate) async fn close(self, until: Instant, asked: &watch::Receiver<Asked>) -> Traffic {
-        let Self { mut workers, open } = self;
+        let Self { mut workers, open, .. } = self;
         let tables = tables_of(&workers);
         tables.cut();
         for worker in &*workers {

@@ -139,7 +139,7 @@ pub(super) struct WorkerSpec {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) announces: Arc<AtomicBool>,
     pub(super) vacancies: Vacancies,
-    /// Number of the workers that may still serve.
+    /// Number of the workers that may still serve, of all servers that were opened together.
     pub(super) serving: watch::Sender<usize>,
     /// The tasks of handlers, which may use what workers drive.
     pub(super) tasks: TaskSet,

@@ -310,8 +310,9 @@ impl TestApp {
         })
     }
 
-    /// Where the app can be reached over a real connection, as `http://127.0.0.1:PORT`: after
-    /// [`listen`](TestAppBuilder::listen).
+    /// Returns the URL at which the app can be reached over a real connection, as
+    /// `http://127.0.0.1:PORT`: after [`listen`](TestAppBuilder::listen). Of several addresses the
+    /// first.
     ///
     /// # Panics
     ///
@@ -319,11 +320,20 @@ impl TestApp {
     #[track_caller]
     #[must_use]
     pub fn url(&self) -> String {
+        self.urls().swap_remove(0)
+    }
+
+    /// Returns the URL of each address on which the app listens, in the order of its servers.
+    ///
+    /// # Panics
+    ///
+    /// If it was not told to listen.
+    #[track_caller]
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
         let urls = self.running.record.timeline().urls();
-        let Some(url) = urls.into_iter().next() else {
-            panic!("the app does not listen: call `listen` before `start`")
-        };
-        url
+        assert!(!urls.is_empty(), "the app does not listen: call `listen` before `start`");
+        urls
     }
 
     /// Stops the app, if that has not happened yet, waits for its end, and returns what became of

@@ -52,19 +52,25 @@ async fn use_late(echo: Dep<echo>, stop: Stop) -> std::io::Result<String> {
 }
 
 fn worker() -> String {
-    thread::current().name().unwrap_or_default().to_owned()
+    format!("{:?}", thread::current().id())
 }
 
-#[tokio::test]
-async fn what_one_worker_has_opened_another_can_use_until_the_last_of_them_ends() {
-    let http = Http::new(|| App::new().service(open).service(use_late)).workers(2);
-    let service = Lifecycle::of([]).http(http).quiet_window(Duration::from_millis(1));
+fn app(workers: usize) -> Http {
+    Http::new(|| App::new().service(open).service(use_late)).workers(workers)
+}
+
+/// Opens a connection at the first address, uses it at the last one while the stop goes on, and
+/// expects that another worker does.
+async fn expect_use_until_the_end(service: Lifecycle) {
+    let service = service.quiet_window(Duration::from_millis(1));
     let app = TestApp::of(service).only::<echo>().listen().start().await;
-    let address = app.url().strip_prefix("http://").expect("plain HTTP").to_owned();
+    let address = |url: &str| url.strip_prefix("http://").expect("plain HTTP").to_owned();
+    let urls = app.urls();
+    let (first, last) = (address(&urls[0]), address(&urls[urls.len() - 1]));
     let (opened, mut client) = tokio::task::spawn_blocking(move || {
-        let opened = http::request(&address, "GET /open").expect("an answer").body;
+        let opened = http::request(&first, "GET /open").expect("an answer").body;
         // The next connection is the other worker's.
-        let mut client = Connection::to(&address).expect("it listens");
+        let mut client = Connection::to(&last).expect("it listens");
         client.send("GET /use").expect("it listens");
         (opened, client)
     })
@@ -79,4 +85,14 @@ async fn what_one_worker_has_opened_another_can_use_until_the_last_of_them_ends(
     assert_eq!(response.status, 200, "{}", response.body);
     assert_ne!(response.body, opened, "nothing was tested: both are the same worker");
     report.assert_clean();
+}
+
+#[tokio::test]
+async fn what_one_worker_has_opened_another_can_use_until_the_last_of_them_ends() {
+    expect_use_until_the_end(Lifecycle::of([]).http(app(2))).await;
+}
+
+#[tokio::test]
+async fn what_a_worker_of_one_server_has_opened_one_of_another_can_use() {
+    expect_use_until_the_end(Lifecycle::of([]).http(app(1)).http(app(1))).await;
 }

@@ -274,5 +274,9 @@ fn nothing_may_need_a_service_that_is_told_to_stop_with_the_drain() {
         ],
     );
     assert!(plan("service a told drain; stop b before a").is_err());
+    assert!(plan("service a told drain; drain b after a").is_err());
+    assert!(plan("service a told drain; stop b after a").is_ok());
+    assert!(plan("start db; service a told drain needs db; stop b of db after a").is_ok());
+    assert!(plan("service a told drain; ready b after a").is_ok());
     assert!(plan("start db; service a told drain needs db; stop b").is_ok());
 }
