@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use slab::Slab;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -35,9 +36,10 @@ pub(super) struct Held {
     values: Vec<(usize, Value)>,
 }
 
-/// Hooks whose values are waited for, each with how many others hold it. Clones are the same.
+/// Hooks whose values are waited for, or being dropped, each with how many others hold it. Clones
+/// are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Awaited(Arc<Mutex<Vec<(&'static HookMeta, usize)>>>);
+pub(crate) struct Awaited(Arc<Mutex<Slab<(&'static HookMeta, usize)>>>);
 
 impl Awaited {
     /// Returns what is waited for: ``the value of `db`, which 2 others still hold``.
@@ -50,15 +52,15 @@ impl Awaited {
                     format!("the value of `{name}`, which {others} others still hold")
                 }
             };
-        self.lock().iter().map(text).collect()
+        self.lock().iter().map(|(_, entry)| text(entry)).collect()
     }
 
     fn enter(&self, hook: &'static HookMeta, others: usize) -> Entry {
-        self.lock().push((hook, others));
-        Entry { awaited: self.clone(), hook }
+        let key = self.lock().insert((hook, others));
+        Entry { awaited: self.clone(), key }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(&'static HookMeta, usize)>> {
+    fn lock(&self) -> MutexGuard<'_, Slab<(&'static HookMeta, usize)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -66,12 +68,18 @@ impl Awaited {
 /// An entry among the awaited, until this is dropped.
 struct Entry {
     awaited: Awaited,
-    hook: &'static HookMeta,
+    key: usize,
+}
+
+impl Entry {
+    fn set_others(&self, others: usize) {
+        self.awaited.lock()[self.key].1 = others;
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.awaited.lock().retain(|(hook, _)| *hook != self.hook);
+        self.awaited.lock().remove(self.key);
     }
 }
 
@@ -96,7 +104,7 @@ impl Executor {
         let Some(value) = self.scope.take(at).filter(Value::needs_drop) else { return false };
         let now = Instant::now();
         if value.others() == 0 {
-            crew.begin(step, hook, dropped(value), now, share);
+            crew.begin(step, hook, self.drop_of(hook, value), now, share);
             return true;
         }
         let until = *self.held.until.get_or_insert(now + self.held.patience);
@@ -134,7 +142,8 @@ impl Executor {
             return Some(ended);
         };
         if value.others() == 0 {
-            crew.begin(ended.step, self.plan.hooks()[at], dropped(value), Instant::now(), share);
+            let hook = self.plan.hooks()[at];
+            crew.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
             return None;
         }
         self.held.values.push((at, value));
@@ -153,7 +162,7 @@ impl Executor {
         for (step, (at, value)) in held.into_iter().enumerate() {
             let hook = self.plan.hooks()[at];
             match value.others() {
-                0 => crew.begin(step, hook, dropped(value), Instant::now(), share),
+                0 => crew.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
                 others => self.tell_of_others(hook, value, others),
             }
         }
@@ -182,6 +191,16 @@ impl Executor {
         self.held.values.is_empty()
     }
 
+    /// Returns the task that drops a value on the blocking pool: a drop may block.
+    fn drop_of(&self, hook: &'static HookMeta, value: Value) -> Task {
+        let entry = self.held.awaited.enter(hook, 0);
+        Task::blocking(move || {
+            let _entry = entry;
+            drop(value);
+            Ok(Value::new(()))
+        })
+    }
+
     fn tell_of_others(&self, hook: &'static HookMeta, value: Value, others: usize) {
         self.events.emit(&Event::ValueHeld { hook, others });
         // All others may have let go of it just now.
@@ -195,14 +214,6 @@ impl Executor {
     }
 }
 
-/// Drops a value on the blocking pool: a drop may block.
-fn dropped(value: Value) -> Task {
-    Task::blocking(move || {
-        drop(value);
-        Ok(Value::new(()))
-    })
-}
-
 /// Waits until nobody else holds this, but no longer than until then.
 async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
     let [mut pause, longest] = PAUSE;
@@ -212,12 +223,7 @@ async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
         if others == 0 || left.is_zero() {
             return;
         }
-        entry
-            .awaited
-            .lock()
-            .iter_mut()
-            .filter(|(hook, _)| *hook == entry.hook)
-            .for_each(|(_, known)| *known = others);
+        entry.set_others(others);
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(longest);
     }

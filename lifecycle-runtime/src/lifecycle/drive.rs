@@ -100,8 +100,7 @@ impl Run {
 
     /// Tells of a failure that the program has reported when it was stopping for another reason.
     fn tell_late_failure(&self) {
-        let error = self.handle.asked().borrow().late_failure.clone();
-        if let Some(error) = error {
+        if let Some(error) = self.handle.untold_failure() {
             self.events.emit(&Event::LateFailure { error });
         }
     }
@@ -115,6 +114,8 @@ impl Run {
             self.console
                 .complain("an observer of events has not returned, and has not seen all of them");
         }
+        // An observer may have reported one because of what it has seen just now.
+        self.tell_late_failure();
     }
 }
 

@@ -22,7 +22,14 @@ pub(crate) struct Asked {
     /// then.
     pub(crate) late_signal: Option<(&'static str, bool)>,
     /// What a [`StopHandle::fail`] said that came when something else had asked before.
-    pub(crate) late_failure: Option<String>,
+    late_failure: Option<LateFailure>,
+}
+
+/// Error of a [`StopHandle::fail`] that came when something else had asked for the stop before.
+#[derive(Debug, Clone)]
+struct LateFailure {
+    error: String,
+    is_told: bool,
 }
 
 /// Stops a run from code: from a request handler, a hook, or another thread.
@@ -93,7 +100,7 @@ impl StopHandle {
         let error = chain(&*error.into());
         if !self.ask(StopCause::Failed(error.clone())) {
             self.shared.asked.send_modify(|asked| {
-                asked.late_failure.get_or_insert(error);
+                asked.late_failure.get_or_insert(LateFailure { error, is_told: false });
             });
         }
     }
@@ -130,6 +137,20 @@ impl StopHandle {
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
+    }
+
+    /// Returns the error of a late [`fail`](Self::fail) that has not been returned yet.
+    pub(crate) fn untold_failure(&self) -> Option<String> {
+        let mut untold = None;
+        self.shared.asked.send_if_modified(|asked| {
+            let failure = asked.late_failure.as_mut().filter(|failure| !failure.is_told);
+            untold = failure.map(|failure| {
+                failure.is_told = true;
+                failure.error.clone()
+            });
+            false
+        });
+        untold
     }
 
     /// Notes a signal that came when something else had asked for the stop before.

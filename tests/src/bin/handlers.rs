@@ -1,14 +1,14 @@
 //! A server whose handlers leave work behind, and programs that end by themselves. The first
 //! argument says what it is: `serve`, `job` (a service, and no server), `ready` (a ready hook that
-//! stops it), `before` (stopped before it runs).
+//! stops it), `before` (stopped before it runs), `observer` (one that fails it at the end).
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, Responder, web};
 use lifecycle_runtime::{
-    BackgroundTasks, Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready,
-    on_shutdown, on_startup, service,
+    BackgroundTasks, Dep, Event, Hook, HookMeta, Lifecycle, State, Stop, StopHandle, on_drain,
+    on_ready, on_shutdown, on_startup, service,
 };
 use lifecycle_tests::act::{SaysDropped, end_with_stdin, has_heard, heard, say, told_to};
 
@@ -153,6 +153,16 @@ fn main() -> ExitCode {
             let lifecycle = of(&[]).http(app);
             lifecycle.stop_handle().stop();
             lifecycle.run()
+        }
+        "observer" => {
+            let lifecycle = of(&[]);
+            let handle = lifecycle.stop_handle();
+            let fail_at_the_end = move |_, event: &Event| {
+                if let Event::State(State::Stopped) = event {
+                    handle.fail("the last metric is lost");
+                }
+            };
+            lifecycle.observer(fail_at_the_end).run()
         }
         mode => panic!("there is no mode `{mode}`"),
     }

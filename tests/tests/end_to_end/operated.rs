@@ -239,6 +239,13 @@ fn a_stop_before_the_run_starts_nothing() {
 }
 
 #[test]
+fn a_failure_that_an_observer_of_the_end_reports_counts() {
+    let observed = program!("handlers").args("observer").without_env("LIFECYCLE_BIND");
+    let ended = observed.start().ready().stop();
+    ended.expect_code(3).expect_said(&["the last metric is lost", "exit code 3"]);
+}
+
+#[test]
 fn in_kubernetes_new_connections_are_accepted_for_a_while() {
     let start =
         || serve("").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").without_env("LIFECYCLE_GRACE");

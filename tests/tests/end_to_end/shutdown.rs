@@ -108,5 +108,6 @@ fn a_value_whose_drop_hangs_leaves_time_for_the_rest() {
     let ended = stopped("cache=hang-at-drop");
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
     ended.expect_said(&[PLACE, "ran out of its share of the grace period", "abandoned"]);
+    ended.expect_said(&["waiting for the drop of the value of `cache`"]);
     ended.expect_not_said(&["exit at once"]);
 }
