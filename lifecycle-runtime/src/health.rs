@@ -119,13 +119,14 @@ impl Health {
 
     /// Why a probe does not pass; `None` if it does.
     pub(crate) fn objection(&self, probe: Probe) -> Option<String> {
-        let Progress { state, has_started, .. } = *self.progress.borrow();
+        let Progress { state, has_started, start_failed, .. } = *self.progress.borrow();
         match (probe, state) {
             // Whoever kills a process that stops would only keep it from stopping well.
             (Probe::Liveness, state) if state >= State::Draining => None,
             (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
             (_, State::Starting) => Some("the start is not over".to_owned()),
-            _ if !has_started => Some("the start has failed".to_owned()),
+            _ if start_failed => Some("the start has failed".to_owned()),
+            _ if !has_started => Some("the process was stopped during the start".to_owned()),
             (Probe::Startup, _) => self.reason(probe),
             (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
             (Probe::Readiness, _) => Some("the process is stopping".to_owned()),

@@ -63,7 +63,7 @@ use crate::stop::StopHandle;
 /// | `LIFECYCLE_ADMIN` | [`admin`](Self::admin) | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`](Self::console) | `auto`; or `on`, `off` |
-/// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s`; in Kubernetes `5s` |
+/// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`](Self::drain_delay) | `0s`; in Kubernetes `5s`, at most a fifth of `grace` |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout) | what the shutdown hooks leave of the grace period, at least half of it |
 /// | `LIFECYCLE_GRACE` | [`grace`](Self::grace) | `25s`; in a container outside of Kubernetes `9s` |
 /// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes each connection after its response |
@@ -231,8 +231,13 @@ impl Lifecycle {
     /// connection meanwhile.
     ///
     /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints
-    /// are updated while the signal is sent. The start says so in a line. Ctrl-C on a terminal
-    /// waits for no delay.
+    /// are updated while the signal is sent, and at most a fifth of the grace period. The start says
+    /// so in a line. Ctrl-C on a terminal waits for no delay. One that would take from the time of
+    /// requests ([`drain_timeout`](Self::drain_timeout)) or of the shutdown hooks is cut short,
+    /// which the start warns about.
+    ///
+    /// A program without a server waits for it as well, before it tells its services to stop, unless
+    /// they have `stop_on = "drain"`: one of them may listen by itself.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay.min(LONGEST);
         self.config.drain_delay_is_set = true;

@@ -230,9 +230,9 @@ impl Live {
         others.iter().flat_map(|source| source(state)).collect()
     }
 
-    /// Whether the start was a success.
-    pub(crate) fn was_ready(&self) -> bool {
-        self.recorder.was_ready()
+    /// Returns whether the start has not been a success, unless it was stopped on request.
+    pub(crate) fn has_not_started(&self) -> bool {
+        self.recorder.has_not_started()
     }
 
     /// Returns the exit code once the run is over.

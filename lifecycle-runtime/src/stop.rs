@@ -79,6 +79,8 @@ pub(crate) struct Progress {
     pub(crate) state: State,
     /// Whether the start was a success.
     pub(crate) has_started: bool,
+    /// Set once the start has failed, and not if it was stopped on request.
+    pub(crate) start_failed: bool,
     /// When the start, and then the stop, has to be over; `None` in between.
     pub(crate) deadline: Option<Instant>,
     /// When hooks that had begun before the stop are cancelled; known once that has begun.

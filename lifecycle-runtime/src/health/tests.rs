@@ -43,6 +43,19 @@ fn a_start_that_has_failed_never_passes() {
 }
 
 #[test]
+fn a_start_that_was_stopped_on_request_has_not_failed() {
+    let reason = |start_failed| {
+        let state = State::Stopping;
+        let (_sender, progress) =
+            watch::channel(Progress { state, start_failed, ..Progress::default() });
+        Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new())
+            .objection(Readiness)
+    };
+    assert_eq!(reason(true).as_deref(), Some("the start has failed"));
+    assert_eq!(reason(false).as_deref(), Some("the process was stopped during the start"));
+}
+
+#[test]
 fn the_body_says_why() {
     let (sender, progress) = watch::channel(Progress::default());
     let health =

@@ -80,10 +80,8 @@ impl Stage<'_> {
             }
             skips_delay |= self.run.config.drain_delay.is_zero();
             if !skips_delay {
-                // Even a delay leaves the shutdown hooks their time, and what it cuts off that to
-                // be dropped in.
                 let end = Instant::now() + self.run.config.drain_delay;
-                sleep_until(end.min(self.moment(self.timetable.cut()))).await;
+                sleep_until(end.min(self.moment(self.timetable.latest_close()))).await;
             }
         };
         tokio::select! {

@@ -210,6 +210,7 @@ fn ignored(config: &Config) -> Option<String> {
         ("LIFECYCLE_BIND", config.bind.is_some()),
         ("LIFECYCLE_WORKERS", config.workers.is_some()),
         ("LIFECYCLE_KEEP_ALIVE", config.keep_alive.is_some()),
+        ("drain_timeout", config.drain_timeout.is_some()),
     ];
     let given: Vec<_> =
         settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
@@ -282,5 +283,7 @@ mod tests {
         let both =
             "LIFECYCLE_BIND and LIFECYCLE_KEEP_ALIVE are ignored: this program has no HTTP server";
         assert_eq!(line(true, true), both);
+        let timed = Config { drain_timeout: Some(Duration::ZERO), ..Config::default() };
+        assert!(ignored(&timed).is_some_and(|line| line.starts_with("drain_timeout is ignored")));
     }
 }

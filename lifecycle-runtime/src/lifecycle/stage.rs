@@ -224,9 +224,9 @@ impl Stage<'_> {
         if end.cause.is_wanted() {
             self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
         } else {
-            self.run
-                .events
-                .emit(&Event::StartFailed { reason: self.run.live.why_failed(&end.reason) });
+            self.run.progress.send_modify(|progress| progress.start_failed = true);
+            let reason = self.run.live.why_failed(&end.reason);
+            self.run.events.emit(&Event::StartFailed { reason });
         }
         // A signal that follows is told so, and finds a stop to hurry.
         self.run.handle.ask(end.cause.clone());

@@ -127,11 +127,23 @@ impl Timetable {
         self.drain_end().saturating_sub(leaving(self.grace(), self.settings.serves))
     }
 
+    /// Returns the moment until which the drain delay may go on: it leaves requests their time.
+    pub(crate) fn latest_close(&self) -> Duration {
+        self.cut().saturating_sub(self.requests)
+    }
+
+    /// Returns the moment at which the listeners close at worst.
+    fn close(&self) -> Duration {
+        let hooks_end = self.drain_hooks_end();
+        let delayed = hooks_end.saturating_add(self.settings.drain_delay);
+        delayed.min(self.latest_close()).max(hooks_end)
+    }
+
     /// Returns the moment at which the last request is cut off at worst; `None` without a server.
     pub(crate) fn requests_end(&self) -> Option<Duration> {
-        let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
-        let closed = self.drain_hooks_end().saturating_add(drain_delay);
-        let end = drain_timeout.map_or(Duration::MAX, |timeout| closed.saturating_add(timeout));
+        let StopSettings { drain_timeout, serves, .. } = self.settings;
+        let timed = |timeout| self.close().saturating_add(timeout);
+        let end = drain_timeout.map_or(Duration::MAX, timed);
         serves.then_some(end.min(self.cut()))
     }
 
@@ -199,8 +211,8 @@ impl Timetable {
     pub(crate) fn requests_have(&self) -> Option<Duration> {
         let StopSettings { drain_delay, drain_timeout, serves, .. } = self.settings;
         // Drain hooks may end at once.
-        let least =
-            drain_timeout.map_or(Duration::MAX, |timeout| drain_delay.saturating_add(timeout));
+        let delay = drain_delay.min(self.latest_close());
+        let least = drain_timeout.map_or(Duration::MAX, |timeout| delay.saturating_add(timeout));
         serves.then(|| least.min(self.cut()))
     }
 
@@ -230,16 +242,16 @@ impl Timetable {
     /// Returns who may run from when to when, in the order of the stop.
     pub(crate) fn rows(&self, plan: &Plan) -> Vec<Row> {
         let row = |from, to, what: &str| Row { from, to, what: what.to_owned(), hook: None };
-        let delay = self.settings.drain_delay;
-        let (hooks_end, drain_end) = (self.drain_hooks_end(), self.drain_end());
-        let closed = hooks_end.saturating_add(delay).min(drain_end);
+        let drain_end = self.drain_end();
+        let hooks_end = self.drain_hooks_end();
+        let closed = self.close();
         let mut rows = Vec::new();
         for hook in plan.of_kind(Kind::Signal) {
             let what = format!("{}, if it runs already", hook.display_name());
             rows.push(Row { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
         }
         rows.extend(phase_rows(plan, Kind::Drain, &self.drain, Duration::ZERO, hooks_end));
-        if !delay.is_zero() {
+        if closed > hooks_end {
             rows.push(row(hooks_end, closed, "drain delay"));
         }
         if let Some(end) = self.requests_end() {

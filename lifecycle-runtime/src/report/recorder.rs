@@ -167,10 +167,11 @@ impl Recorder {
         Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
     }
 
-    /// Returns whether the start was a success.
-    pub(crate) fn was_ready(&self) -> bool {
+    /// Returns whether the start has not been a success, unless it was stopped on request.
+    pub(crate) fn has_not_started(&self) -> bool {
         let record = self.record();
-        record.start_ended.is_some() && record.error.is_none() && !record.was_interrupted
+        let is_over = record.start_ended.is_some() || record.was_interrupted;
+        record.error.is_some() || !is_over
     }
 
     /// Returns the exit code once the run is over.

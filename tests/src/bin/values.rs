@@ -1,8 +1,8 @@
 //! A value that others hold beside the hooks: `values [run|serve] [db=FAULT] [static] [task]
-//! [late]`
+//! [late] [slow]`
 //!
 //! `static` and `task` hold it for good, `late` does so until stdin says `late`. `db=wait` has its
-//! drop wait for stdin.
+//! drop wait for stdin, `slow` the start.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -72,9 +72,17 @@ async fn holders(db: Dep<db>) {
     }
 }
 
+#[on_startup(after = [holders])]
+async fn last() {
+    if is_told("slow") {
+        say("slow");
+        heard("slow").await;
+    }
+}
+
 fn main() -> ExitCode {
     end_with_stdin();
-    let lifecycle = Lifecycle::of([disk::META, close_disk::META, db::META, holders::META]);
+    let lifecycle = Lifecycle::of([disk::META, close_disk::META, db::META, last::META]);
     if !is_told("serve") {
         return lifecycle.run();
     }

@@ -93,6 +93,17 @@ fn a_drop_with_the_runtime_that_hangs_is_ended_by_the_grace_period() {
 }
 
 #[test]
+fn a_start_that_was_interrupted_has_not_failed_when_the_grace_period_ends_the_process() {
+    let mut program = values("run task db=wait slow").env("LIFECYCLE_GRACE", "1s").start();
+    program.wait_until_said("slow");
+    program.signal(Signal::SIGTERM);
+    program.end().expect_code(3).expect_said(&[
+        "stopped during the start",
+        "the grace period of 1 s is over, exit at once: still running: the drop of the value of `db`, exit code 3",
+    ]);
+}
+
+#[test]
 fn the_drop_of_a_value_that_is_held_twice_has_not_run() {
     let ended = values("run static task").start().ready().stop();
     // The task has let go of it by then.

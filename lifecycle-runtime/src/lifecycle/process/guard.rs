@@ -167,7 +167,7 @@ fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let live = facts.run.get().map(|(_, live, _)| live);
         let over = facts.exit_code();
-        let of_start = if live.is_some_and(Live::was_ready) { 3 } else { 1 };
+        let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
         let code = i32::from(over.unwrap_or(of_start));
         // What holds the run up may hold the last words up as well.
         let exits = thread("lifecycle-exit", move || {

@@ -234,6 +234,24 @@ fn requests_have_what_the_line_of_the_stop_says() {
 }
 
 #[test]
+fn the_drain_delay_leaves_requests_their_time() {
+    let plan = plan_of("stop a timeout 4000");
+    let timetable = |delay: u64, drain_timeout| {
+        let drain_delay = Duration::from_millis(delay);
+        Timetable::new(&plan, StopSettings { drain_delay, ..settings(25_000, drain_timeout, true) })
+    };
+    for delay in [0, 5_000, 20_000, 30_000] {
+        let table = timetable(delay, Some(10_000));
+        let row = table.rows(&plan).into_iter().find(|row| row.what == "drain delay");
+        let closed = row.map_or(Duration::ZERO, |row| row.to);
+        let longest = table.cut().saturating_sub(Duration::from_secs(10));
+        assert_eq!(closed, Duration::from_millis(delay).min(longest));
+        let end = table.requests_end().expect("a server");
+        assert_eq!(end.saturating_sub(closed), Duration::from_secs(10), "{delay}");
+    }
+}
+
+#[test]
 fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
     let plan = plan_of("service s; stop a timeout 60000; stop b after a timeout 60000");
     let timetable = Timetable::new(&plan, settings(4_000, None, true));
