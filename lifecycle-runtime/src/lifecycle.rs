@@ -370,7 +370,7 @@ impl Lifecycle {
     ///     Lifecycle::new().on_report(save).run()
     /// }
     /// ```
-    pub fn on_report(mut self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {
+    pub fn on_report(self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {
         self.on_report.add(callback);
         self
     }
@@ -388,8 +388,9 @@ impl Lifecycle {
     ///
     /// # Errors
     ///
-    /// Every problem that the compiler could not see, and every hook that is
-    /// [expected](Self::expect_hooks) and missing.
+    /// Every problem that the compiler could not see, every hook that is
+    /// [expected](Self::expect_hooks) and missing, reserves that don't fit into the grace period,
+    /// and with [`strict_budget`](Self::strict_budget) a stop that may take longer than that.
     #[track_caller]
     pub fn plan(&self) -> Result<Plan, PlanError> {
         #[cfg(feature = "testing")]
@@ -398,14 +399,19 @@ impl Lifecycle {
         let sees = |hook: &HookMeta| view.has(hook);
         #[cfg(not(feature = "testing"))]
         let sees = |_: &HookMeta| true;
-        self.planned(&sees)
+        self.planned(&sees)?.fitting(self.config.strict_budget)
     }
 
-    /// Returns the plan of the hooks that `sees` lets pass.
+    /// Returns the plan of the hooks that `sees` lets pass, even if its stop does not fit.
     pub(crate) fn planned(&self, sees: &dyn Fn(&HookMeta) -> bool) -> Result<Plan, PlanError> {
         let plan = Plan::new(self.hooks(sees))?;
         plan.has(&self.expected)?;
-        Ok(plan.with_settings(self.config.stop_settings(!self.servers.is_empty())))
+        Ok(self.with_settings(plan))
+    }
+
+    /// Plans the stop with the settings of this lifecycle.
+    pub(crate) fn with_settings(&self, plan: Plan) -> Plan {
+        plan.with_settings(self.config.stop_settings(!self.servers.is_empty()))
     }
 
     /// Returns the hooks of the run, of the registered ones those that `sees` lets pass.

@@ -181,6 +181,22 @@ impl Plan {
         Self { settings, ..self }
     }
 
+    /// Returns why the stop does not fit into its grace period: reserves never scale, and nothing
+    /// does if that is strict.
+    pub(crate) fn misfit(&self, is_strict: bool) -> Option<String> {
+        let timetable = self.timetable();
+        let warning = || timetable.warning(self).filter(|_| is_strict);
+        timetable.lack().or_else(|| Some(format!("{}; strict_budget is on", warning()?)))
+    }
+
+    /// Returns the plan, if its stop fits.
+    pub(crate) fn fitting(self, is_strict: bool) -> Result<Self, PlanError> {
+        match self.misfit(is_strict) {
+            None => Ok(self),
+            Some(problem) => Err(PlanError { problems: vec![problem] }),
+        }
+    }
+
     /// Returns who may run from when to when in a stop.
     pub(crate) fn timetable(&self) -> Timetable {
         Timetable::new(self, self.settings)

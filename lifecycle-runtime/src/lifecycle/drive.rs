@@ -60,8 +60,7 @@ impl Run {
             };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let timetable =
-            Timetable::new(&self.plan, self.config.stop_settings(!servers.apps.is_empty()));
+        let timetable = Timetable::new(&self.plan, self.config.stop_settings(self.conduct.serves));
         let recurring = Recurring {
             plan: Arc::clone(&self.plan),
             scope: self.surroundings.scope.clone(),

@@ -1,6 +1,7 @@
 //! Callbacks of a program that take the report of its run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,20 +14,22 @@ use crate::task::thread;
 const NOT_RETURNED: &str =
     "a callback of `on_report` has not returned in the time of the stop, and is left behind";
 
-/// Callbacks that take the report of a run, in the order in which they were added.
-#[derive(Default)]
-pub(crate) struct OnReport(Vec<Callback>);
+/// Callbacks that take the report of a run, in the order in which they were added, and once. Clones
+/// are the same.
+#[derive(Clone, Default)]
+pub(crate) struct OnReport(Arc<Mutex<Vec<Callback>>>);
 
 type Callback = Box<dyn FnOnce(&Report) + Send>;
 
 impl OnReport {
-    pub(super) fn add(&mut self, callback: impl FnOnce(&Report) + Send + 'static) {
-        self.0.push(Box::new(callback));
+    pub(super) fn add(&self, callback: impl FnOnce(&Report) + Send + 'static) {
+        self.lock().push(Box::new(callback));
     }
 
     /// Calls them where this is called.
-    pub(crate) fn call(self, report: &Report) {
-        for callback in self.0 {
+    pub(crate) fn call(&self, report: &Report) {
+        let callbacks = std::mem::take(&mut *self.lock());
+        for callback in callbacks {
             // Rust's own panic hook has told of it.
             let _ = catch_unwind(AssertUnwindSafe(|| callback(report)));
         }
@@ -34,14 +37,19 @@ impl OnReport {
 
     /// Calls them on a thread of their own, and waits for them until this deadline. Complains about
     /// one that has not returned.
-    pub(super) async fn call_on_thread(self, report: &Report, deadline: Instant, console: Console) {
-        if self.0.is_empty() {
+    pub(super) async fn call_on_thread(
+        &self,
+        report: &Report,
+        deadline: Instant,
+        console: Console,
+    ) {
+        if self.lock().is_empty() {
             return;
         }
         let (sender, returned) = oneshot::channel();
-        let seen = report.clone();
+        let (callbacks, seen) = (self.clone(), report.clone());
         let started = thread("lifecycle-report", move || {
-            self.call(&seen);
+            callbacks.call(&seen);
             let _ = sender.send(());
         });
         let complaint = match started {
@@ -53,6 +61,10 @@ impl OnReport {
         };
         console.complain(&complaint);
         console.flushed(LAST_WORDS).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Callback>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::console::{Console, LAST_WORDS};
 use crate::event::{Event, Observers};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::Plan;
+use crate::recurring::Inbox;
 use crate::report::Report;
 use crate::server::{Http, HttpError, Taken};
 use crate::stop::{StopCause, StopHandle, stop_asked};
@@ -43,10 +44,11 @@ enum Refusal {
 }
 
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
-/// asked for.
+/// asked for. Signals that have hooks arrive in `inbox` already.
 pub(super) async fn prepare(
     mut lifecycle: Lifecycle,
     hooks: HookRuntime,
+    inbox: Inbox,
 ) -> Result<Prepared, Box<Report>> {
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
@@ -87,8 +89,9 @@ pub(super) async fn prepare(
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
-    let conduct = Conduct::new(hooks, &config);
-    let run = Run::new(config, Arc::new(plan), handle, observers, console, conduct);
+    let conduct = Conduct::new(hooks, &config, !servers.apps.is_empty());
+    let mut run = Run::new(config, Arc::new(plan), handle, observers, console, conduct);
+    run.inbox = inbox;
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);
     }
@@ -175,8 +178,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     let timetable = plan.timetable();
-    let strict = || timetable.warning(&plan).filter(|_| config.strict_budget);
-    let refused = timetable.lack().or_else(|| Some(format!("{}; strict_budget is on", strict()?)));
+    let refused = plan.misfit(config.strict_budget);
     if let Some(format) = config.plan {
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
         return Err(Refusal::Printed(printed.is_ok(), refused));

@@ -28,20 +28,23 @@ use crate::task::{block_on, thread};
 use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
+    let on_report = lifecycle.on_report.clone();
     // First of all: until then the process has the default actions of signals, and the first one of
     // a container none.
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
         Err(error) => {
             let console = Console::stderr();
-            console.complain(&refused(&error));
+            on_report.call(&refused(&error, &console));
             console.flush(LAST_WORDS);
             return ExitCode::from(1);
         }
     };
-    let code = outside_of_any_runtime(|| guarded(lifecycle, &mut guard)).unwrap_or_else(|error| {
-        guard.console().complain(&refused(&error));
-        1
+    let code = outside_of_any_runtime(|| guarded(lifecycle, &mut guard, &on_report));
+    let code = code.unwrap_or_else(|error| {
+        let report = refused(&error, &guard.console());
+        on_report.call(&report);
+        report.exit_code()
     });
     guard.is_over(code);
     guard.console().flush(LAST_WORDS);
@@ -52,8 +55,11 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn refused(error: &io::Error) -> String {
-    format!("the system refuses a thread or a signal handler: {error}")
+/// Says why a run can't begin, and returns the report of that.
+fn refused(error: &io::Error, console: &Console) -> Report {
+    let reason = format!("the system refuses a thread or a signal handler: {error}");
+    console.complain(&reason);
+    Report::not_begun(1, reason)
 }
 
 /// An async `main` may call `run`, too: its thread is one that can't wait for another runtime.
@@ -69,8 +75,12 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
     })
 }
 
-fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
-    let on_report = std::mem::take(&mut lifecycle.on_report);
+/// Runs to the end, and calls the callbacks that take the report.
+///
+/// # Errors
+///
+/// The system refuses a thread, and nothing has begun.
+fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io::Result<u8> {
     let grace = lifecycle.config.grace_or_default();
     let hooks = Builder::new_multi_thread()
         .worker_threads(
@@ -80,8 +90,9 @@ fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
         .enable_all()
         .build()?;
     let own = own_runtime()?;
+    let on_hooks = HookRuntime::new(hooks.handle().clone());
     let Prepared { run, servers } =
-        match block_on(&own, prepare(lifecycle, HookRuntime::new(hooks.handle().clone()))) {
+        match block_on(&own, prepare(lifecycle, on_hooks, guard.inbox())) {
             Ok(prepared) => prepared,
             Err(report) => {
                 let deadline = tokio::time::Instant::now() + grace;
@@ -89,7 +100,7 @@ fn guarded(mut lifecycle: Lifecycle, guard: &mut Guard) -> io::Result<u8> {
                 return Ok(report.exit_code());
             }
         };
-    guard.attach(&run)?;
+    guard.attach(&run);
     let leash = guard.watch()?;
     let grace = run.config.grace;
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
@@ -115,26 +126,28 @@ fn own_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_time().build()
 }
 
-pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
-    let on_report = std::mem::take(&mut lifecycle.on_report);
+pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
+    let on_report = lifecycle.on_report.clone();
     let grace = lifecycle.config.grace_or_default();
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
-        Err(error) => return Report::not_begun(1, refused(&error)),
+        Err(error) => {
+            let report = refused(&error, &Console::stderr());
+            on_report.call(&report);
+            return report;
+        }
     };
     let hooks = Handle::current();
-    let Prepared { run, servers } = match prepare(lifecycle, HookRuntime::new(hooks.clone())).await
-    {
+    let on_hooks = HookRuntime::new(hooks.clone());
+    let Prepared { run, servers } = match prepare(lifecycle, on_hooks, guard.inbox()).await {
         Ok(prepared) => prepared,
         Err(report) => {
             let deadline = tokio::time::Instant::now() + grace;
-            report_to(on_report, &report, &hooks, deadline, Console::stderr()).await;
+            report_to(&on_report, &report, &hooks, deadline, Console::stderr()).await;
             return *report;
         }
     };
-    if let Err(error) = guard.attach(&run) {
-        return Report::not_begun(1, refused(&error));
-    }
+    guard.attach(&run);
     let console = run.console.clone();
     let stops = StopOnDrop(Some(run.handle.clone()));
     let is_over = Arc::<AtomicBool>::default();
@@ -146,11 +159,11 @@ pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
     };
     let progress = run.progress.subscribe();
     let last_words = last_words(run.config.grace);
-    let on_hooks = hooks.clone();
+    let (on_hooks, callbacks) = (hooks.clone(), on_report.clone());
     let drive = async move {
         let report = run.drive(servers, None).await;
         let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
-        report_to(on_report, &report, &on_hooks, deadline, console.clone()).await;
+        report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
         // Until here signals are heard. What follows is the caller's.
@@ -163,17 +176,19 @@ pub(super) async fn serve(mut lifecycle: Lifecycle) -> Report {
         _ => on_own_thread(drive, notice).await,
     };
     stops.disarm();
-    match report {
-        Ok(Some(report)) => report,
+    let report = match report {
+        Ok(Some(report)) => return report,
         Ok(None) => Report::not_begun(3, "the async runtime went away".to_owned()),
-        Err(error) => Report::not_begun(1, refused(&error)),
-    }
+        Err(error) => refused(&error, &Console::stderr()),
+    };
+    on_report.call(&report);
+    report
 }
 
 /// Calls those who take the report: where the runtime of the hooks has one thread, which time may
 /// be paused on, right here.
 async fn report_to(
-    on_report: OnReport,
+    on_report: &OnReport,
     report: &Report,
     hooks: &Handle,
     deadline: tokio::time::Instant,

@@ -28,8 +28,8 @@ pub(crate) enum Reaction {
 /// process at once.
 pub(crate) struct Reactions {
     handle: StopHandle,
-    /// The signals that have hooks; none until the plan is known.
-    pub(super) inbox: Inbox,
+    /// The signals that have hooks.
+    inbox: Inbox,
     stops: usize,
     /// When the last signal arrived that stops.
     last: Option<Instant>,

@@ -50,6 +50,7 @@ pub(crate) struct Run {
 }
 
 /// The parts of a run's work that its plan leaves open. Tests have their own.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Conduct {
     /// Makes the task of a hook.
     pub(crate) work: Work,
@@ -60,7 +61,9 @@ pub(crate) struct Conduct {
     pub(crate) pace: Option<Arc<dyn Pace>>,
     /// Set if the stop waits for those who hold values.
     pub(crate) is_patient: bool,
-    /// Set if a run without a server ends when all its services are done.
+    /// Set if the program has a server, even if nothing listens, as in a test.
+    pub(crate) serves: bool,
+    /// Set if a program without a server ends when all its services are done.
     pub(crate) ends_with_services: bool,
     /// Set if a person at a terminal may be waiting.
     pub(crate) is_interactive: bool,
@@ -68,7 +71,7 @@ pub(crate) struct Conduct {
 
 impl Conduct {
     /// Makes the conduct of a program, whose hooks run on this runtime.
-    pub(super) fn new(hooks: HookRuntime, config: &Config) -> Self {
+    pub(super) fn new(hooks: HookRuntime, config: &Config, serves: bool) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
         Self {
             work,
@@ -76,6 +79,7 @@ impl Conduct {
             jitter: fastrand::f64,
             pace: None,
             is_patient: true,
+            serves,
             ends_with_services: !config.keep_running,
             is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
         }
@@ -126,7 +130,7 @@ impl Run {
         };
         Self {
             config,
-            inbox: Inbox::of(&plan),
+            inbox: Inbox::of(plan.of_kind(Kind::Signal)),
             first_checks: FirstChecks::of(&plan),
             plan,
             handle,

@@ -147,7 +147,7 @@ impl Stage<'_> {
         }
         let ready = tokio::select! {
             biased;
-            ready = self.ready(executor, limit, &mut asked, !serving.is_empty(), &mut paths.start) => ready,
+            ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
             never = self.watch(&mut serving) => match never {},
         };
         for server in &serving {
@@ -174,7 +174,6 @@ impl Stage<'_> {
         executor: &mut Executor,
         limit: Instant,
         asked: &mut watch::Receiver<Asked>,
-        serves: bool,
         path: &mut CriticalPath,
     ) -> Result<StopCause, (StartError, Left)> {
         // Without any there is no time in between for a stop to be a failed start.
@@ -187,11 +186,11 @@ impl Stage<'_> {
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
         self.release_watchdog();
-        let ends_with_services = self.run.conduct.ends_with_services && !serves;
+        let Conduct { ends_with_services, serves, .. } = self.run.conduct;
         tokio::select! {
             biased;
             cause = stop_asked(asked) => Ok(cause),
-            () = executor.services_done(), if ends_with_services => {
+            () = executor.services_done(), if ends_with_services && !serves => {
                 self.run.handle.ask(StopCause::ServicesDone);
                 Ok(stop_asked(asked).await)
             }

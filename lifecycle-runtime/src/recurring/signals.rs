@@ -7,17 +7,17 @@ use tokio::sync::Notify;
 
 use super::{Recurring, Turn, start_over, stop_begun};
 use crate::hook::{HookMeta, Kind};
-use crate::plan::{Plan, Step};
+use crate::plan::Step;
 
 /// The signals that hooks wait for, and whether one has arrived. Clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Inbox(Arc<[(&'static str, Notify)]>);
 
 impl Inbox {
-    /// For the signals that hooks of this plan are for.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    /// For the signals that these hooks are for.
+    pub(crate) fn of<'a>(hooks: impl IntoIterator<Item = &'a HookMeta>) -> Self {
         let mut names = Vec::new();
-        for name in plan.of_kind(Kind::Signal).filter_map(HookMeta::signal) {
+        for name in hooks.into_iter().filter_map(HookMeta::signal) {
             if !names.contains(&name) {
                 names.push(name);
             }

@@ -84,6 +84,7 @@ pub(super) struct Parts {
     pub(super) signals: Vec<Timed>,
     pub(super) stalls: Stalls,
     pub(super) listens: bool,
+    pub(super) is_whole_program: bool,
     /// Whose turn it is, if one hook goes on at a time.
     pub(super) turns: Option<Turns>,
 }
@@ -109,14 +110,18 @@ impl TestApp {
     /// server.
     #[track_caller]
     pub fn builder() -> TestAppBuilder {
-        Self::of(Lifecycle::new())
+        TestAppBuilder::new(Lifecycle::new(), false)
     }
 
     /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks)
     /// them, its servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    ///
+    /// As the process would, it ends by itself when all its services have ended well, if it has no
+    /// server and no [`keep_running`](Lifecycle::keep_running); but not if the test runs a part of
+    /// it only.
     #[track_caller]
     pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
-        TestAppBuilder::new(lifecycle)
+        TestAppBuilder::new(lifecycle, true)
     }
 
     /// Starts an app of all registered hooks, and waits until it is ready.
@@ -135,7 +140,19 @@ impl TestApp {
     ///
     /// A mistake of the test that the start has shown.
     pub(super) async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
-        let Parts { mut lifecycle, plan, work, faults, signals, stalls, listens, turns } = parts;
+        let Parts {
+            mut lifecycle,
+            plan,
+            work,
+            faults,
+            signals,
+            stalls,
+            listens,
+            is_whole_program,
+            turns,
+        } = parts;
+        let serves = !lifecycle.servers.is_empty();
+        let ends_with_services = is_whole_program && !lifecycle.config.keep_running;
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
         let record = Record::new();
@@ -156,7 +173,8 @@ impl TestApp {
             jitter: || 1.0,
             pace,
             is_patient: false,
-            ends_with_services: false,
+            serves,
+            ends_with_services,
             is_interactive: false,
         };
         let run = Run::new(

@@ -53,6 +53,8 @@ pub(super) type Started = Result<TestApp, Box<TestReport>>;
 #[must_use = "nothing happens until `start` or `run`"]
 pub struct TestAppBuilder {
     lifecycle: Lifecycle,
+    /// Set if all of a program runs, which ends when it has nothing left to do.
+    is_whole_program: bool,
     selection: Selection,
     faults: Vec<Planted>,
     signals: Vec<Timed>,
@@ -61,9 +63,15 @@ pub struct TestAppBuilder {
 
 impl TestAppBuilder {
     #[track_caller]
-    pub(super) fn new(lifecycle: Lifecycle) -> Self {
-        let selection = Selection::of(View::from(Location::caller()));
-        Self { lifecycle, selection, faults: Vec::new(), signals: Vec::new(), listens: false }
+    pub(super) fn new(lifecycle: Lifecycle, is_whole_program: bool) -> Self {
+        Self {
+            lifecycle,
+            is_whole_program,
+            selection: Selection::of(View::from(Location::caller())),
+            faults: Vec::new(),
+            signals: Vec::new(),
+            listens: false,
+        }
     }
 
     /// Sees the hooks that a test in the caller's file sees, as well.
@@ -79,6 +87,7 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
         self.selection.only(named::<H>());
+        self.is_whole_program = false;
         self
     }
 
@@ -357,12 +366,15 @@ impl TestAppBuilder {
     fn planned(&self) -> Result<Plan, String> {
         let seen = self.selection.seen(&self.lifecycle);
         let hooks = self.selection.select(seen, &self.lifecycle.expected)?;
-        Plan::new(hooks).map_err(|error| error.to_string())
+        let plan = Plan::new(hooks).map(|plan| self.lifecycle.with_settings(plan));
+        plan.and_then(|plan| plan.fitting(self.lifecycle.config.strict_budget))
+            .map_err(|error| error.to_string())
     }
 
     fn parts(self) -> Result<Parts, String> {
         let plan = self.planned()?;
-        let Self { lifecycle, selection, mut faults, mut signals, listens } = self;
+        let Self { lifecycle, is_whole_program, selection, mut faults, mut signals, listens } =
+            self;
         // The rest is of a setup that this test runs a part of.
         let is_there = |hook: &HookMeta| plan.position(hook.id).is_some();
         faults.retain(|planted| is_there(planted.hook));
@@ -374,7 +386,17 @@ impl TestAppBuilder {
         let stalls = Stalls::default();
         let work = work(selection, Arc::clone(&faults), stalls.clone());
         let plan = Arc::new(plan);
-        Ok(Parts { lifecycle, plan, work, faults, signals, stalls, listens, turns: None })
+        Ok(Parts {
+            lifecycle,
+            plan,
+            work,
+            faults,
+            signals,
+            stalls,
+            listens,
+            is_whole_program,
+            turns: None,
+        })
     }
 }
 

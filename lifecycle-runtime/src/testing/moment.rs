@@ -138,7 +138,7 @@ impl Signal {
     pub const SIGINT: Self = Self("SIGINT");
     /// As [`SIGTERM`](Self::SIGTERM).
     pub const SIGQUIT: Self = Self("SIGQUIT");
-    /// For hooks.
+    /// Stops the process, unless a hook is for it.
     pub const SIGHUP: Self = Self("SIGHUP");
     /// For hooks.
     pub const SIGUSR1: Self = Self("SIGUSR1");
@@ -157,9 +157,9 @@ impl Signal {
         self.0
     }
 
-    /// Whether it asks the process to stop.
+    /// Returns whether it asks the process to stop, if no hook is for it.
     pub(super) fn stops(self) -> bool {
-        [Self::SIGTERM, Self::SIGINT, Self::SIGQUIT].contains(&self)
+        [Self::SIGTERM, Self::SIGINT, Self::SIGQUIT, Self::SIGHUP].contains(&self)
     }
 }
 

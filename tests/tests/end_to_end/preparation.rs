@@ -52,6 +52,21 @@ fn a_signal_in_the_instant_in_which_its_default_action_goes_is_heard() {
 }
 
 #[test]
+fn a_signal_for_hooks_or_for_the_state_does_not_end_the_preparation() {
+    let (mut program, mut reader) =
+        preparing(program!("recurring").args("reload").without_env("LIFECYCLE_BIND"));
+    let pid = program.pid();
+    let signals = [Signal::SIGHUP, Signal::SIGUSR1];
+    program.wait_while(|| !signals.iter().all(|signal| system::catches(pid, *signal)));
+    for signal in signals {
+        program.signal(signal);
+    }
+    program.wait_for("no hook has begun: settings, plan and addresses are being prepared");
+    std::io::copy(&mut reader, &mut std::io::sink()).expect("the plan");
+    program.end().expect_code(0).expect_not_said(&["stopped before the start"]);
+}
+
+#[test]
 fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
     let mut unshare = Command::new("unshare");
     unshare.args(["--pid", "--fork", "--kill-child", "true"]);

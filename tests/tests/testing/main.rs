@@ -9,6 +9,7 @@ mod hooks;
 mod mistakes;
 mod modules;
 mod places;
+mod programs;
 mod real;
 mod selection;
 mod signals;

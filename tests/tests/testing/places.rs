@@ -38,7 +38,7 @@ async fn what_is_asked_of_an_app_fails_at_its_line() {
     let app = TestApp::of(service()).only::<settings>().start().await;
     check("get", || drop(app.get::<db>()));
     check("url", || drop(app.url()));
-    check("signal", || app.signal(lifecycle_runtime::testing::Signal::SIGHUP));
+    check("signal", || app.signal(lifecycle_runtime::testing::Signal::SIGUSR2));
 }
 
 #[lifecycle_runtime::test]

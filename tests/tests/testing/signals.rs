@@ -43,6 +43,13 @@ async fn a_signal_runs_its_hooks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signal_of_a_terminal_that_is_gone_stops_the_app_unless_a_hook_is_for_it() {
+    let app = TestApp::builder().only::<db>().start().await;
+    app.signal(Signal::SIGHUP);
+    assert_eq!(app.end().await.cause, Some(StopCause::Signal("SIGHUP")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signal_at_a_named_point_of_the_start_ends_the_start_there() {
     let builder = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM);
     let report = builder.delay::<import>(Duration::from_secs(1)).run().await;

@@ -20,21 +20,25 @@ use crate::watchdog::{Leash, Watchdog};
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
+/// Answer before there is a run.
+const UNPREPARED: &str = "no hook has begun: settings, plan and addresses are being prepared";
+
 /// Signals of keys that a terminal shows, as `^C` and `^\`.
 const ECHOED: [&str; 2] = ["SIGINT", "SIGQUIT"];
 
 /// Hears the signals of a run and keeps its deadlines, until it is dropped.
 pub(super) struct Guard {
-    signals: Option<Signals>,
+    _signals: Option<Signals>,
     watchdog: Option<Watchdog>,
     facts: Arc<Facts>,
+    inbox: Inbox,
     grace: Duration,
 }
 
 /// Facts about a run, as soon as they are known.
 #[derive(Default)]
 struct Facts {
-    run: OnceLock<(Console, Live, Inbox)>,
+    run: OnceLock<(Console, Live)>,
     /// The exit code of one that is not to begin.
     refused: OnceLock<u8>,
 }
@@ -43,34 +47,40 @@ struct Facts {
 static FORMER: Mutex<Option<Guard>> = Mutex::new(None);
 
 impl Guard {
-    /// Hears signals from now on: before anything that may take long. A run that follows another
-    /// takes over from it.
+    /// Hears signals from now on, those that have hooks as well: before anything that may take long.
+    /// A run that follows another takes over from it.
     ///
     /// # Errors
     ///
     /// The system refuses a thread or a signal handler.
     pub(super) fn begin(lifecycle: &Lifecycle) -> io::Result<Self> {
         let facts = Arc::<Facts>::default();
-        let heard = lifecycle.signals.then(|| hear(lifecycle.handle.clone(), Arc::clone(&facts)));
-        let signals = heard.transpose()?;
+        let inbox = Inbox::of(lifecycle.hooks(&|_| true));
+        let signals = if lifecycle.signals {
+            Some(hear(lifecycle.handle.clone(), Arc::clone(&facts), &inbox)?)
+        } else {
+            None
+        };
         let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
-        Ok(Self { signals, watchdog: None, facts, grace: lifecycle.config.grace_or_default() })
+        Ok(Self {
+            _signals: signals,
+            watchdog: None,
+            facts,
+            inbox,
+            grace: lifecycle.config.grace_or_default(),
+        })
     }
 
-    /// Takes in the run: now the signals of its hooks are heard as well.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses a signal handler.
-    pub(super) fn attach(&mut self, run: &Run) -> io::Result<()> {
+    /// Returns where the signals arrive that have hooks.
+    pub(super) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
+    /// Takes in the run, which may be asked how things are from now on.
+    pub(super) fn attach(&mut self, run: &Run) {
         self.grace = run.config.grace;
-        let _ = self.facts.run.set((run.console.clone(), run.live.clone(), run.inbox.clone()));
-        let mut names: Vec<_> = run.inbox.names().collect();
-        if !names.contains(&SHOWS) {
-            names.push(SHOWS);
-        }
-        self.signals.as_ref().map_or(Ok(()), |signals| signals.add(names))
+        let _ = self.facts.run.set((run.console.clone(), run.live.clone()));
     }
 
     /// Starts the watchdog, if there is none.
@@ -110,43 +120,44 @@ impl Guard {
 
 impl Facts {
     fn console(&self) -> Console {
-        self.run.get().map_or_else(Console::stderr, |(console, ..)| console.clone())
+        self.run.get().map_or_else(Console::stderr, |(console, _)| console.clone())
     }
 
     /// The exit code of a run that is over.
     fn exit_code(&self) -> Option<u8> {
-        let of_run = self.run.get().and_then(|(_, live, _)| live.exit_code());
+        let of_run = self.run.get().and_then(|(_, live)| live.exit_code());
         of_run.or_else(|| self.refused.get().copied())
     }
 }
 
 /// The first signal stops, the second hurries, the third ends the process at once. All on the
 /// thread that hears them.
-fn hear(handle: StopHandle, facts: Arc<Facts>) -> io::Result<Signals> {
-    let mut reactions = Reactions::new(handle, Inbox::default());
+fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Signals> {
+    let mut reactions = Reactions::new(handle, inbox.clone());
     // Who asks is answered, also by a run that says nothing of itself.
     let mut answers = None;
-    Signals::listen(move |signal| {
-        if let Some((console, _, inbox)) = facts.run.get() {
-            reactions.inbox = inbox.clone();
-            if ECHOED.contains(&signal.name) {
-                console.begin_line();
-            }
+    let signals = Signals::listen(move |signal| {
+        if let Some((console, _)) = facts.run.get()
+            && ECHOED.contains(&signal.name)
+        {
+            console.begin_line();
         }
         match reactions.react(signal.name, signal.stops, Instant::now()) {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}
             Reaction::Nothing => {
-                let Some((console, live, _)) = facts.run.get() else { return };
-                let console = if console.is_silent() {
-                    answers.get_or_insert_with(Console::stderr)
-                } else {
-                    console
+                let run = facts.run.get();
+                let console = match run {
+                    Some((console, _)) if !console.is_silent() => console,
+                    _ => answers.get_or_insert_with(Console::stderr),
                 };
-                console.say(&live.picture());
+                console.say(&run.map_or_else(|| UNPREPARED.to_owned(), |(_, live)| live.picture()));
             }
             Reaction::Exit => exit_at_once(signal, &facts),
         }
-    })
+    })?;
+    let is_free = !inbox.names().any(|name| name == SHOWS);
+    signals.add(inbox.names().chain(is_free.then_some(SHOWS)))?;
+    Ok(signals)
 }
 
 /// Ends the process by a third signal. The exit code of a run that is over stands.
@@ -165,7 +176,7 @@ fn exit_at_once(signal: Signal, facts: &Facts) -> ! {
 /// Returns the watchdog's action: it says what did not end, and ends the process.
 fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
-        let live = facts.run.get().map(|(_, live, _)| live);
+        let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
         let code = i32::from(over.unwrap_or(of_start));

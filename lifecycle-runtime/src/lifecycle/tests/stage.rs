@@ -121,6 +121,7 @@ impl Play {
             jitter: || 1.0,
             pace: self.pace,
             is_patient: true,
+            serves: false,
             ends_with_services: self.ends_with_services,
             is_interactive: false,
         };
