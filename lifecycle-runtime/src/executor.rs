@@ -330,7 +330,9 @@ impl Executor {
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
-                    let outcome = Outcome::Skipped { missing: missing.name.to_owned() };
+                    let outcome = Outcome::Skipped {
+                        missing: self.plan.planned(missing).display_name().to_owned(),
+                    };
                     self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
                     return false;
                 }

@@ -24,6 +24,10 @@ pub(crate) fn over_budget(
         let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
         parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
     }
+    if parts.is_empty() {
+        // Nothing that runs in it is limited.
+        parts.push("`drain_delay` is too long for it".to_owned());
+    }
     format!(
         "the stop may take {}, longer than the grace period of {grace}: {}",
         readable(needed),

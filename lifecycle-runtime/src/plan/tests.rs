@@ -5,6 +5,7 @@ mod budget;
 mod model;
 mod names;
 mod snapshot;
+mod timetable;
 
 use std::time::Duration;
 

@@ -133,7 +133,7 @@ impl Timetable {
     }
 
     /// Returns the moment at which the listeners close at worst.
-    fn close(&self) -> Duration {
+    pub(crate) fn close(&self) -> Duration {
         let hooks_end = self.drain_hooks_end();
         let delayed = hooks_end.saturating_add(self.settings.drain_delay);
         delayed.min(self.latest_close()).max(hooks_end)
@@ -160,23 +160,26 @@ impl Timetable {
 
     /// Returns what the reserves of shutdown hooks and services lack; `None` if they fit.
     pub(crate) fn lack(&self) -> Option<String> {
-        let StopSettings { grace, drain_timeout, .. } = self.settings;
+        let StopSettings { grace, drain_timeout, serves, .. } = self.settings;
         let reserved = self.shutdown.reserved();
-        let others = [
-            self.settings.drain_delay,
-            self.requests,
-            leaving(grace, self.settings.serves),
-            last_words(grace),
-        ];
+        let others =
+            [self.settings.drain_delay, self.requests, leaving(grace, serves), last_words(grace)];
         let others = others.into_iter().fold(self.drain.whole(), Duration::saturating_add);
         (reserved > grace.saturating_sub(others)).then(|| {
-            let requests = match drain_timeout {
-                Some(_) => "requests have `drain_timeout`",
-                None => "requests have half of it unless `drain_timeout` is set",
+            let (requests, what_to_do) = match drain_timeout {
+                _ if !serves => ("", "raise `grace`, or shorten a `reserve`"),
+                Some(_) => (
+                    " (requests have `drain_timeout`)",
+                    "raise `grace`, or shorten `drain_timeout` or a `reserve`",
+                ),
+                None => (
+                    " (requests have half of it unless `drain_timeout` is set)",
+                    "raise `grace`, set `drain_timeout`, or shorten a `reserve`",
+                ),
             };
             format!(
-                "the reserves of shutdown hooks and services add up to {}, and the grace period of {} leaves {} for \
-                 them ({requests}); raise `grace`, set `drain_timeout`, or shorten a `reserve`",
+                "the reserves of shutdown hooks and services add up to {}, and the grace period of \
+                 {} leaves {} for them{requests}; {what_to_do}",
                 readable(reserved),
                 readable(grace),
                 readable(grace.saturating_sub(others)),

@@ -57,12 +57,14 @@ fn a_signal_after_a_run_that_was_refused_does_not_change_the_exit_code() {
 
 #[test]
 fn a_signal_in_the_last_instant_does_not_change_the_exit_code() {
+    let mut heard = 0;
     for _ in 0..50 {
         let mut program = after_run("run");
         program.wait_for("exit code 0");
-        program.signal_if_running(Signal::SIGTERM);
+        heard += u32::from(program.signal_if_running(Signal::SIGTERM));
         program.end().expect_code(0).expect_did(&["db", "flush", "close_db"]);
     }
+    assert!(heard > 0, "nothing was tested: the program is always faster");
 }
 
 #[test]
@@ -71,7 +73,8 @@ fn a_signal_after_the_last_hook_does_not_change_the_exit_code_though_nobody_read
         let (mut program, _reader) = with_full_stderr(program!("service"));
         program.signal(Signal::SIGTERM);
         program.wait_until_said("close_db");
-        program.signal_if_running(Signal::SIGTERM);
+        // Its last lines have nowhere to go, and it waits a moment for that.
+        assert!(program.signal_if_running(Signal::SIGTERM));
         program.end().expect_code(0).expect_took(Duration::ZERO);
     }
 }

@@ -167,10 +167,13 @@ fn a_third_signal_ends_the_process_although_the_runtime_is_blocked() {
 }
 
 #[test]
-fn two_signals_at_once_still_run_everything() {
-    let mut program = program!("service").start().ready();
+fn two_signals_still_run_everything() {
+    let mut program = program!("service").args("flush=wait").start().ready();
     program.signal(Signal::SIGTERM);
+    program.wait_until_said("flush");
     program.signal(Signal::SIGINT);
+    program.wait_for("hurrying");
+    program.tell("flush");
     program.end().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
 }
 

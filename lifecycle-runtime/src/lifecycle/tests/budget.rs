@@ -247,7 +247,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_stop_ends_by_grace_and_every_hook_has_its_reserve((plan, does) in scene()) {
+    fn every_stop_ends_by_grace_and_every_hook_has_its_timeout((plan, does) in scene()) {
         // More than the timeouts of all these hooks add up to.
         let played = play(Play::new(&plan, &does).grace(60_000));
         check(&plan, &played, Duration::from_secs(60), true)?;

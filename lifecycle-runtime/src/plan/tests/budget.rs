@@ -234,6 +234,39 @@ fn requests_have_what_the_line_of_the_stop_says() {
 }
 
 #[test]
+fn reserves_that_do_not_fit_come_with_advice_that_helps() {
+    let plan = plan_of("stop a reserve 9000");
+    let lack = |drain_timeout, serves| {
+        let table = Timetable::new(&plan, settings(10_000, drain_timeout, serves));
+        table.lack().expect("too long")
+    };
+    assert!(
+        lack(None, true).ends_with("raise `grace`, set `drain_timeout`, or shorten a `reserve`")
+    );
+    let timed = lack(Some(5_000), true);
+    assert!(timed.ends_with("raise `grace`, or shorten `drain_timeout` or a `reserve`"), "{timed}");
+    let plan = plan_of("stop a reserve 90000");
+    let alone = Timetable::new(&plan, settings(10_000, Some(5_000), false)).lack();
+    let alone = alone.expect("too long");
+    assert!(
+        alone.ends_with("leaves 9.8 s for them; raise `grace`, or shorten a `reserve`"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn a_delay_that_is_too_long_is_named() {
+    let drain_delay = Duration::from_secs(60);
+    let plan = plan_of("stop a");
+    let settings = StopSettings { drain_delay, ..settings(25_000, None, false) };
+    let warning = Timetable::new(&plan, settings).warning(&plan).expect("too long");
+    assert!(
+        warning.ends_with("the grace period of 25 s: `drain_delay` is too long for it"),
+        "{warning}"
+    );
+}
+
+#[test]
 fn the_drain_delay_leaves_requests_their_time() {
     let plan = plan_of("stop a timeout 4000");
     let timetable = |delay: u64, drain_timeout| {

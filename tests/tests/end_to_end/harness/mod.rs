@@ -182,11 +182,13 @@ impl Program {
         nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
     }
 
-    /// Sends a signal, unless the program has ended already.
-    pub(crate) fn signal_if_running(&mut self, signal: Signal) {
-        if self.exited().is_none() {
-            self.signal(signal);
+    /// Sends a signal at once, and returns whether the program had not ended before.
+    pub(crate) fn signal_if_running(&mut self, signal: Signal) -> bool {
+        let is_running = self.exited().is_none();
+        if is_running {
+            self.signal_at_once(signal);
         }
+        is_running
     }
 
     /// Sends a signal again and again from its first line on, until a line on stderr contains this.
