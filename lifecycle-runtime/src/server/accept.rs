@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt, OptionFuture};
+use futures_util::future::{FusedFuture, FutureExt, OptionFuture, try_join_all};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
@@ -98,6 +98,10 @@ pub(super) struct AcceptLimits {
 }
 
 /// Starts to accept. `vacancies` tell when a worker may have room again.
+///
+/// # Errors
+///
+/// The system refuses a thread, or what it takes to be told of connections.
 pub(super) fn start(
     listeners: Vec<Listener>,
     workers: Vec<WorkerHandle>,
@@ -107,36 +111,47 @@ pub(super) fn start(
 ) -> io::Result<Acceptor> {
     let (commands, commanded) = watch::channel(AcceptCommand::Accept);
     let (closes, closed) = oneshot::channel();
+    let (begins, begun) = std::sync::mpsc::sync_channel(1);
     let vacancies = vacancies.clone();
     let unaccepted = Arc::<AtomicU64>::default();
     let counted = Arc::clone(&unaccepted);
     thread("http-accept", move || {
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        if let Ok(runtime) = runtime {
-            let accepts = async {
-                let rotation = Rc::new(WorkerRotation::new(workers, vacancies));
-                let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
-                    let accept = Accept {
-                        endpoint,
-                        backlog: limits.backlog,
-                        reserve: Reserve::new(limits.reserve),
-                        rotation: Rc::clone(&rotation),
-                        obstacle: obstacles.of_listener(),
-                        handshakes: Handshakes::default(),
-                        commands: commanded.clone(),
-                        unaccepted: Arc::clone(&counted),
-                    };
-                    spawn_local(accept.run(listener).boxed_local())
-                });
-                for accept in accepts.collect::<Vec<_>>() {
-                    let _ = accept.await;
-                }
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(begins.send(Err(error))),
+        };
+        let accepts = async {
+            let listeners: io::Result<Vec<_>> =
+                listeners.into_iter().map(AcceptingListener::new).collect();
+            let listeners = match listeners {
+                Ok(listeners) => listeners,
+                Err(error) => return drop(begins.send(Err(error))),
             };
-            runtime.block_on(accepts.boxed_local());
-        }
+            let _ = begins.send(Ok(()));
+            let rotation = Rc::new(WorkerRotation::new(workers, vacancies));
+            let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
+                let accept = Accept {
+                    endpoint,
+                    backlog: limits.backlog,
+                    reserve: Reserve::new(limits.reserve),
+                    rotation: Rc::clone(&rotation),
+                    obstacle: obstacles.of_listener(),
+                    handshakes: Handshakes::default(),
+                    commands: commanded.clone(),
+                    unaccepted: Arc::clone(&counted),
+                };
+                spawn_local(accept.run(listener).boxed_local())
+            });
+            // The first that panics ends the others as well: the server is to stop then.
+            let _ = try_join_all(accepts).await;
+        };
+        runtime.block_on(accepts.boxed_local());
+        drop(runtime);
         let _ = closes.send(());
     })?;
+    begun.recv().unwrap_or_else(|_| Err(io::Error::other("the accepting thread has panicked")))?;
     Ok(Acceptor { commands, closed, unaccepted })
 }
 
@@ -157,11 +172,7 @@ struct Accept {
 
 impl Accept {
     /// Accepts until it is time to close, then what still waits.
-    async fn run(mut self, listener: Listener) {
-        let listener = match AcceptingListener::new(listener) {
-            Ok(listener) => listener,
-            Err(error) => return tracing::error!("can't accept connections: {error}"),
-        };
+    async fn run(mut self, listener: AcceptingListener) {
         let mut commands = self.commands.clone();
         let command = tokio::select! {
             biased;

@@ -157,14 +157,7 @@ impl Opening {
             let mut asked = asked.clone();
             async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        let all_gone = all(workers.iter_mut().map(|worker| {
-            let gone = async {
-                worker.ended().await;
-                // One that has panicked doesn't say so.
-                worker.table.go();
-            };
-            gone.boxed()
-        }));
+        let all_gone = all(workers.iter_mut().map(|worker| worker.ended().boxed()));
         let ended = async {
             let mut asked = asked.clone();
             tokio::select! {

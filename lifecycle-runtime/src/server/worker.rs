@@ -208,17 +208,30 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
         commanded,
         guard: ServingGuard::new(spec),
     };
-    let gone = Arc::clone(&table);
+    // Even if it panics.
+    let gone = GoneGuard { table: Arc::clone(&table), _ends: ends };
     thread(&format!("http-worker-{number}"), move || {
+        let _gone = gone;
         thread_of.run(builds);
-        gone.go();
-        let _ = ends.send(());
     })?;
     Ok(Started {
         worker: Worker { table, commands, ended },
         handle: WorkerHandle { connections, load },
         built,
     })
+}
+
+/// Notes that nothing of the app is left on a worker's thread, when this is dropped.
+struct GoneGuard {
+    table: Arc<RequestTable>,
+    /// Whoever waits for the worker hears that this is dropped.
+    _ends: oneshot::Sender<()>,
+}
+
+impl Drop for GoneGuard {
+    fn drop(&mut self) {
+        self.table.go();
+    }
 }
 
 /// Everything that a worker's thread needs.
