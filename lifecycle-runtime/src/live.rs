@@ -84,24 +84,10 @@ impl Live {
 
     /// Returns the hooks and services that are waited for.
     fn own_waits(&self, state: State) -> Vec<String> {
-        // Of what recurs a start waits for the first runs of readiness checks only.
-        let is_readiness = |hook: &HookMeta| {
-            hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness)
-        };
-        let is_awaited = |hook: &HookMeta| {
-            state >= State::Draining
-                || !hook.kind.recurs()
-                || (state == State::Starting && is_readiness(hook))
-        };
-        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited(hook));
+        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited_hook(state, hook));
         let hooks =
             hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
-        // A start waits for services to be ready, a stop for those that have been told.
-        let is_awaited = |service: &ServiceReport| match service.state {
-            ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
-            ServiceState::Stopping => true,
-            _ => false,
-        };
+        let is_awaited = |service: &ServiceReport| is_awaited_service(state, &service.state);
         let services = self.services().into_iter().filter(is_awaited);
         let services = services.map(|service| match (&service.state, &service.last_error) {
             (ServiceState::Stopping, _) => {
@@ -174,42 +160,42 @@ impl Live {
         self.began.elapsed().saturating_sub(at)
     }
 
-    /// Everything that is going on, as lines: the state, and what runs in it.
+    /// Returns everything that is going on, as lines: the state, what a start or a stop waits for,
+    /// and what else runs.
     pub(crate) fn picture(&self) -> String {
         let Standing { state, since, cause } = self.recorder.standing();
         let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
-        let what = match state {
-            State::Ready => "running",
-            _ => "waiting for",
-        };
         let took = readable(self.since(since));
-        let hooks = self.running().into_iter().map(|(hook, running)| {
-            format!(
-                "{} ({}, #[{}]) {}",
-                hook.display_name(),
-                hook.place(),
-                hook.kind,
-                readable(running)
-            )
-        });
-        let services = self.services().into_iter().filter(ServiceReport::is_alive).map(|service| {
-            let (hook, since) = (service.hook, readable(self.since(service.since)));
-            format!(
-                "{} ({}, #[{}]) {} {since}",
-                hook.display_name(),
-                hook.place(),
-                hook.kind,
-                service.state
-            )
-        });
-        // A stop waits for none of them.
-        let lost = if state < State::Draining { self.lost_services() } else { Vec::new() };
-        let now: Vec<_> =
-            self.of_others(state).into_iter().chain(hooks).chain(services).chain(lost).collect();
-        match &now[..] {
-            [] => format!("{state}{cause} for {took}, {what} nothing"),
-            now => format!("{state}{cause} for {took}, {what}:\n  {}", now.join("\n  ")),
+        let line = |hook: &HookMeta, what: &str| {
+            format!("{} ({}, #[{}]) {what}", hook.display_name(), hook.place(), hook.kind)
+        };
+        let (mut awaited, mut others) = (self.of_others(state), Vec::new());
+        for (hook, running) in self.running() {
+            let list = if is_awaited_hook(state, hook) { &mut awaited } else { &mut others };
+            list.push(line(hook, &readable(running)));
         }
+        for service in self.services().into_iter().filter(ServiceReport::is_alive) {
+            let is_awaited = is_awaited_service(state, &service.state);
+            let list = if is_awaited { &mut awaited } else { &mut others };
+            let since = readable(self.since(service.since));
+            list.push(line(service.hook, &format!("{} {since}", service.state)));
+        }
+        // A stop waits for none of them.
+        if state < State::Draining {
+            others.extend(self.lost_services());
+        }
+        let lists = if state == State::Ready {
+            awaited.extend(others);
+            listed("running", &awaited, " nothing")
+        } else {
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!("\n{}", listed("running", &others, ""))
+            };
+            listed("waiting for", &awaited, " nothing") + &others
+        };
+        format!("{state}{cause} for {took}, {lists}")
     }
 
     /// The hooks that run, the longest first, each with how long.
@@ -246,5 +232,31 @@ impl Live {
 
     fn others(&self) -> MutexGuard<'_, Vec<Source>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether a start or a stop waits for a hook that runs.
+fn is_awaited_hook(state: State, hook: &HookMeta) -> bool {
+    // Of what recurs a start waits for the first runs of readiness checks only.
+    let is_readiness =
+        || hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
+    state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness())
+}
+
+/// Returns whether a start or a stop waits for a service: a start until it is ready, a stop once it
+/// has been told.
+fn is_awaited_service(state: State, service: &ServiceState) -> bool {
+    match service {
+        ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
+        ServiceState::Stopping => true,
+        _ => false,
+    }
+}
+
+/// Returns a heading and indented lines, or what stands for none.
+fn listed(heading: &str, lines: &[String], none: &str) -> String {
+    match lines {
+        [] => format!("{heading}{none}"),
+        lines => format!("{heading}:\n  {}", lines.join("\n  ")),
     }
 }

@@ -334,6 +334,10 @@ impl Supervisor {
                 tell_of_end(events, Instant::now(), hook, Outcome::Succeeded, self.began);
                 return listener(End::Itself(Ok(())));
             }
+            // It was told before it was ready, and whoever waits for that waits in vain.
+            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready => {
+                return listener(End::Cancelled);
+            }
             (Ear::Open(listener), end) => return listener(end),
             (_, End::Itself(result)) => result.err().unwrap_or(Outcome::Succeeded),
             (_, End::Cancelled) => Outcome::Cancelled { ended: true },

@@ -45,7 +45,7 @@ impl PhaseTime<'_> {
 /// How long a hook has: its own timeout, and at most that of its phase.
 pub(super) fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
     match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
-        Some(own) if own < of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
+        Some(own) if own <= of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
         _ => of_phase,
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::run::Run;
 use super::stage::{Stage, earlier};
-use crate::event::{Event, Tasks, Traffic};
+use crate::event::{Event, Tasks, Traffic, readable};
 use crate::executor::{CriticalPath, Executor, Left};
 use crate::hook::Kind;
 use crate::server::{DrainTimes, Serving};
@@ -70,18 +70,34 @@ impl Stage<'_> {
         mut hooks_over: watch::Receiver<bool>,
         mut asked: watch::Receiver<Asked>,
     ) {
+        let Run { config, live, conduct, console, .. } = self.run;
         let hooks_end = self.moment(self.timetable.drain_hooks_end());
-        let mut skips_delay = self.run.conduct.is_interactive && is_interrupt(&asked.borrow());
+        let delay_end = watch::Sender::new(None::<Instant>);
+        let shown = delay_end.subscribe();
+        live.add(move |_| {
+            let left = |end: Instant| readable(end.saturating_duration_since(Instant::now()));
+            let delay = shown.borrow().map(|end| format!("the drain delay, {} left", left(end)));
+            delay.into_iter().collect()
+        });
+        let mut interrupts = asked.clone();
         let delay = async {
             tokio::select! {
                 biased;
                 _ = hooks_over.wait_for(|over| *over) => {}
                 () = sleep_until(hooks_end) => {}
             }
-            skips_delay |= self.run.config.drain_delay.is_zero();
-            if !skips_delay {
-                let end = Instant::now() + self.run.config.drain_delay;
-                sleep_until(end.min(self.moment(self.timetable.latest_close()))).await;
+            let end = Instant::now() + config.drain_delay;
+            let end = end.min(self.moment(self.timetable.latest_close()));
+            if end <= Instant::now() {
+                return;
+            }
+            delay_end.send_replace(Some(end));
+            tokio::select! {
+                biased;
+                () = interrupted(&mut interrupts), if conduct.is_interactive => {
+                    console.say("a key of the terminal: the drain delay is not waited for");
+                }
+                () = sleep_until(end) => {}
             }
         };
         tokio::select! {
@@ -89,6 +105,7 @@ impl Stage<'_> {
             () = hurried(&mut asked) => {}
             () = delay => {}
         }
+        delay_end.send_replace(None);
     }
 
     /// Closes the listeners, and waits for requests.
@@ -126,7 +143,16 @@ impl Stage<'_> {
     }
 }
 
-/// Returns whether the stop was asked for by a key of the terminal.
-fn is_interrupt(asked: &Asked) -> bool {
-    matches!(asked.cause, Some(StopCause::Signal("SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break")))
+/// Waits for a key of the terminal that asks for the stop, or that comes when something else has
+/// asked for it before.
+async fn interrupted(asked: &mut watch::Receiver<Asked>) {
+    let is_key = |name: &str| matches!(name, "SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break");
+    let is_interrupt = |asked: &Asked| match (&asked.cause, asked.late_signal) {
+        (Some(StopCause::Signal(name)), _) if is_key(name) => true,
+        (_, Some((name, _))) => is_key(name),
+        _ => false,
+    };
+    if asked.wait_for(is_interrupt).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -93,24 +93,24 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     let hook = sample::hooks("service svc")[0];
     let recorder = Recorder::new(1);
     let began = Instant::now()
-        .checked_sub(Duration::from_secs(5))
+        .checked_sub(Duration::from_secs(90))
         .expect("the machine has run for so long");
     let live = Live { began, ..Live::new(recorder.clone()) };
-    let tell = |event: &Event| recorder.on_event(Duration::from_millis(4_900), event);
+    let tell = |event: &Event| recorder.on_event(Duration::from_secs(75), event);
     recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
-    assert_eq!(live.waits(), ["svc 5 s"]);
+    assert_eq!(live.waits(), ["svc 1 min 30 s"]);
     let after = Outcome::Failed { error: "broken".to_owned() };
     tell(&Event::Service {
         hook,
         state: ServiceState::BackingOff { after, delay: Duration::from_secs(1) },
     });
-    assert_eq!(live.waits(), ["svc 5 s (backing off: it failed: broken)"]);
+    assert_eq!(live.waits(), ["svc 1 min 30 s (backing off: it failed: broken)"]);
     tell(&Event::Service { hook, state: ServiceState::Starting });
-    assert_eq!(live.waits(), ["svc 5 s (starting: it failed: broken)"]);
+    assert_eq!(live.waits(), ["svc 1 min 30 s (starting: it failed: broken)"]);
     // A stop waits for it since it was told.
     tell(&Event::State(State::Stopping));
     tell(&Event::Service { hook, state: ServiceState::Stopping });
-    assert_eq!(live.waits(), ["svc 100 ms"]);
+    assert_eq!(live.waits(), ["svc 15 s"]);
 }
 
 #[test]

@@ -49,6 +49,20 @@ fn it_shows_what_the_stop_waits_for_while_the_runtime_is_blocked() {
 }
 
 #[test]
+fn it_shows_the_drain_delay_and_beside_it_what_goes_on_until_it_is_told() {
+    let mut program = program!("services").env("LIFECYCLE_DRAIN_DELAY", "10m").start().ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_for("waiting for the drain delay, ");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("lifecycle: draining (SIGTERM) for ");
+    program.wait_for("lifecycle:   the drain delay, ");
+    program.wait_for("lifecycle: running:");
+    program.wait_for("#[service]) running ");
+    program.signal(Signal::SIGTERM);
+    program.end();
+}
+
+#[test]
 fn it_never_changes_how_a_process_ends() {
     let mut program = program!("service").start();
     program.signal_until(Signal::SIGUSR1, "ready after");

@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 
 use crate::harness::{Ended, Program, Signal, Start, own_address, program};
-use crate::http::Connection;
+use crate::http::{Connection, request};
 use crate::{STARTED, STOPPED};
 
 /// Starts a program whose stderr doesn't tell that it listens.
@@ -126,6 +126,20 @@ fn a_key_that_stops_waits_for_no_delay() {
     program.signal(Signal::SIGINT);
     let ended = program.end();
     ended.expect_code(0).expect_said(&["server closed in 1 s: "]);
+}
+
+#[test]
+fn a_key_that_follows_another_reason_waits_for_no_delay_either() {
+    let terminal = openpty(None, None).expect("a terminal");
+    let address = own_address();
+    let start = program!("handlers").args("serve").env("LIFECYCLE_BIND", &address);
+    let start = start.env("LIFECYCLE_DRAIN_DELAY", "10m").stderr(terminal.slave);
+    let mut program = start.start();
+    program.wait_while(|| request(&address, "GET /").is_err());
+    request(&address, "POST /stop").expect("it accepts still");
+    request(&address, "GET /").expect("it accepts still");
+    program.signal(Signal::SIGINT);
+    program.end().expect_code(0);
 }
 
 #[test]
