@@ -18,7 +18,7 @@ use crate::hook::{HookMeta, Kind};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::{ABANDON_AFTER, Plan, Step};
 use crate::scope::Scope;
-use crate::services::{self, Alive, Blueprint, Supervised};
+use crate::services::{self, Alive, Announced, Blueprint, Supervised};
 use crate::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::task::Task;
 
@@ -239,14 +239,17 @@ impl Executor {
     }
 
     /// Tells services to stop that are to be told with the drain, without waiting for their end.
-    pub(crate) fn announce_drain(&self) {
+    pub(crate) fn announce_drain(&self) -> Vec<Announced> {
         let now = Instant::now();
+        let mut announced = Vec::new();
         for (&at, service) in &self.services {
             let hook = self.plan.hooks()[at];
             if self.started[at] && hook.stops_with_drain() {
-                service.announce(hook.timeout.and_then(|timeout| now.checked_add(timeout)));
+                let until = hook.timeout.and_then(|timeout| now.checked_add(timeout));
+                announced.push(service.announce(until));
             }
         }
+        announced
     }
 
     /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
@@ -366,7 +369,7 @@ impl Executor {
             jitter: self.jitter,
         };
         let orders = watch::Sender::default();
-        let listener = crew.await_service(step, orders.clone(), now, of_phase);
+        let listener = crew.await_service(step, hook, orders.clone(), now, of_phase);
         self.services
             .insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
     }
@@ -383,13 +386,14 @@ impl Executor {
         let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else {
             return false;
         };
+        let hook = self.plan.hooks()[at];
         let now = Instant::now();
         let time = if is_hurried {
             Time { end: now, limit: Limit::Hurry, ..share }
         } else {
-            own_time(self.plan.hooks()[at], service.told_at().unwrap_or(now), share)
+            own_time(hook, service.told_at().unwrap_or(now), share)
         };
-        service.tell(time.end, |orders| crew.await_service(step, orders, now, time))
+        service.tell(time.end, |orders| crew.await_service(step, hook, orders, now, time))
     }
 
     /// Something that has not started and that this hook of the stop depends on.

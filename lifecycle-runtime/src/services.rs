@@ -13,12 +13,12 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::event::{Event, Events, Outcome, ServiceState};
+use crate::event::{Event, Events, Limit, Outcome, ServiceState};
 use crate::hook::{HookMeta, ServicePolicy};
 use crate::hook_runtime::HookRuntime;
 use crate::scope::Scope;
 use crate::service::{News, Service};
-use crate::stop::{Order, Orders, StopCause, ordered};
+use crate::stop::{Order, Orders, StopCause, expired, ordered};
 use crate::task::Task;
 
 use main::Main;
@@ -148,10 +148,14 @@ impl Supervised {
         tell_of_end(events, at, self.hook, outcome, self.began);
     }
 
-    /// Tells the service to stop before anybody waits for its end.
-    pub(crate) fn announce(&self, until: Option<Instant>) {
+    /// Tells the service to stop before anybody waits for its end. It is cancelled when its time is
+    /// up, or when the handle that is returned says so.
+    pub(crate) fn announce(&self, until: Option<Instant>) -> Announced {
         let _ = self.announced.set(Instant::now());
         order(&self.orders, Order::Stop, until);
+        let cancel = until.map(|until| (until, Limit::Timeout));
+        self.orders.send_modify(|orders| orders.cancel = cancel);
+        Announced(self.orders.clone())
     }
 
     /// Returns when the service was told to stop, if that was before it is waited for.
@@ -174,6 +178,16 @@ impl Supervised {
         drop(ear);
         order(&self.orders, Order::Stop, Some(until));
         true
+    }
+}
+
+/// A service that was told to stop before anybody waits for its end.
+pub(crate) struct Announced(watch::Sender<Orders>);
+
+impl Announced {
+    /// Cancels it now: the stop is hurried.
+    pub(crate) fn hurry(&self) {
+        self.0.send_modify(|orders| orders.cancel = Some((Instant::now(), Limit::Hurry)));
     }
 }
 
@@ -241,16 +255,23 @@ impl Supervisor {
             service.ready();
         }
         let mut main = Main::begin(task(scope.of_service(service.clone())), hook, hooks);
-        let mut orders = self.orders.clone();
+        let (mut orders, mut expiry) = (self.orders.clone(), self.orders.clone());
+        let mut expired_by = None;
         let (mut is_ready, mut is_cancelled, mut was_cut, mut has_panicked) =
             (false, false, false, false);
         let mut end = None;
         loop {
             tokio::select! {
                 biased;
+                limit = expired(&mut expiry), if expired_by.is_none() => {
+                    expired_by = Some(limit);
+                    was_cut |= service.has_tasks();
+                    service.cancel_tasks();
+                    main.cancel();
+                }
                 () = ordered(&mut orders, Order::Cancel), if !is_cancelled => {
                     is_cancelled = true;
-                    was_cut = service.has_tasks();
+                    was_cut |= service.has_tasks();
                     service.cancel_tasks();
                     main.cancel();
                 }
@@ -289,9 +310,10 @@ impl Supervisor {
         }
         // Tasks that what is left of it may still want to spawn.
         service.cancel_tasks();
-        match end {
-            Some(end) if !was_cut => End::Itself(end),
-            _ => End::Cancelled,
+        match (end, expired_by) {
+            (Some(end), _) if !was_cut => End::Itself(end),
+            (_, Some(limit)) => End::Itself(Err(Outcome::TimedOut { limit, ended: true })),
+            (_, None) => End::Cancelled,
         }
     }
 

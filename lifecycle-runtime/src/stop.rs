@@ -10,11 +10,12 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 pub use handle::StopHandle;
 pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
 
+use crate::event::Limit;
 use crate::state::State;
 
 /// Why a run stops.
@@ -95,6 +96,9 @@ pub(crate) struct Orders {
     pub(crate) order: Order,
     /// Known once it is told to stop.
     pub(crate) until: Option<Instant>,
+    /// Moment at which it is cancelled though nobody waits for it, and the limit that it has run
+    /// into then.
+    pub(crate) cancel: Option<(Instant, Limit)>,
 }
 
 /// What a service is told. Orders only ever advance.
@@ -112,6 +116,30 @@ pub(crate) enum Order {
 /// Waits until this is ordered. Whoever gave the orders may be gone: then all is over.
 pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) {
     let _ = orders.wait_for(|given| given.order >= order).await;
+}
+
+/// Waits until the time is up of a service for which nobody waits, and returns the limit.
+pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Limit {
+    loop {
+        let cancel = orders.borrow_and_update().cancel;
+        let expired = async {
+            match cancel {
+                Some((at, limit)) => {
+                    sleep_until(at).await;
+                    limit
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            limit = expired => return limit,
+            changed = orders.changed() => if changed.is_err() {
+                // All is over.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
 }
 
 /// The stop signal: tells code that runs for long that it should end.

@@ -42,6 +42,9 @@ pub enum Outcome {
         /// running.
         ended: bool,
     },
+    /// Its time was up, and it could not go on before: others blocked every thread of the async
+    /// runtime. It was abandoned.
+    Blocked,
     /// It was cancelled: the start was given up, or a recurring hook was running when the stop
     /// began.
     Cancelled {
@@ -86,6 +89,7 @@ impl Outcome {
             Self::Failed { .. }
                 | Self::Panicked { .. }
                 | Self::TimedOut { .. }
+                | Self::Blocked
                 | Self::NotBegun { .. }
         )
     }
@@ -127,6 +131,10 @@ impl fmt::Display for Outcome {
             }
             Self::Cancelled { ended: true } => f.write_str("was cancelled"),
             Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
+            Self::Blocked => f.write_str(
+                "could not go on in its time, as every thread of the async runtime was blocked, \
+                 and was abandoned",
+            ),
             Self::NotBegun { is_blocked: false } => f.write_str("did not run: the grace period was over"),
             Self::NotBegun { is_blocked: true } => {
                 f.write_str("did not run: every thread that could have run it was blocked, see what did not end")

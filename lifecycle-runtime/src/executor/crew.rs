@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -63,8 +63,31 @@ struct Running {
     cancelled: Option<Reason>,
     /// Set if it learns from `Stop` that it should end.
     takes_stop: bool,
-    /// Set once a thread has taken it up; `None` of a service, whose supervisor tells.
-    is_taken_up: Option<Arc<AtomicBool>>,
+    /// Time that a service has then.
+    stop_timeout: Option<Duration>,
+    /// Whether a thread is at it; `None` of a service, whose supervisor tells.
+    progress: Option<Arc<TaskProgress>>,
+}
+
+/// Whether a thread is at a task.
+#[derive(Default)]
+struct TaskProgress(AtomicU8);
+
+impl TaskProgress {
+    /// No thread has taken it up.
+    const WAITS_FOR_THREAD: u8 = 0;
+    /// A thread is at it.
+    const RUNS: u8 = 1;
+    /// It waits for something.
+    const WAITS: u8 = 2;
+
+    fn set(&self, state: u8) {
+        self.0.store(state, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What something is cancelled by.
@@ -131,20 +154,27 @@ impl Crew {
         time: Time,
     ) {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        let is_taken_up = Arc::<AtomicBool>::default();
-        let taken_up = Arc::clone(&is_taken_up);
+        let progress = Arc::<TaskProgress>::default();
+        let of_task = Arc::clone(&progress);
         let span =
             tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
-                taken_up.store(true, Ordering::Relaxed);
+                of_task.set(TaskProgress::RUNS);
                 end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
-            Task::Future(future) => {
-                spawn(&self.hooks, Watched { future: Some(future), hook, end, taken_up }, span)
-            }
+            Task::Future(future) => spawn(
+                &self.hooks,
+                Watched { future: Some(future), hook, end, progress: of_task },
+                span,
+            ),
         };
-        self.enlist(step, Hold::Task(handle), now, time, hook.takes_stop(), Some(is_taken_up));
+        let running = Running {
+            takes_stop: hook.takes_stop(),
+            progress: Some(progress),
+            ..Running::new(Hold::Task(handle), now, time)
+        };
+        self.enlist(step, running);
     }
 
     /// Waits for a service, which somebody else runs, to come to something in time. Who runs it
@@ -152,12 +182,18 @@ impl Crew {
     pub(super) fn await_service(
         &mut self,
         step: usize,
+        hook: &'static HookMeta,
         orders: watch::Sender<Orders>,
         now: Instant,
         time: Time,
     ) -> Listener {
         let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        self.enlist(step, Hold::Service(orders), now, time, false, None);
+        let running = Running {
+            takes_stop: hook.takes_stop() || hook.takes_service_handle(),
+            stop_timeout: hook.timeout,
+            ..Running::new(Hold::Service(orders), now, time)
+        };
+        self.enlist(step, running);
         Box::new(|how| match how {
             services::End::Itself(result) => end.tell(End::Itself(result.map(|()| Value::new(())))),
             services::End::Cancelled => end.tell(End::Cancelled),
@@ -169,43 +205,24 @@ impl Crew {
         self.count > 0
     }
 
-    fn enlist(
-        &mut self,
-        step: usize,
-        hold: Hold,
-        now: Instant,
-        time: Time,
-        takes_stop: bool,
-        is_taken_up: Option<Arc<AtomicBool>>,
-    ) {
-        let Time { end, limit, gone } = time;
-        let running = Running {
-            began: now,
-            due: end,
-            limit,
-            gone,
-            hold,
-            cancelled: None,
-            takes_stop,
-            is_taken_up,
-        };
+    fn enlist(&mut self, step: usize, running: Running) {
+        let due = running.due;
         self.running[step] = Some(running);
         self.count += 1;
-        self.wake_at(end);
+        self.wake_at(due);
     }
 
-    /// Cancels what is running, but what takes `Stop`: that has its time to end by itself, at most
-    /// until it is to be abandoned. What can't be cancelled has until `at`.
+    /// Cancels what is running, but what learns from `Stop` that it should end: that has its time to
+    /// do so, at most until it is to be abandoned. What can't be cancelled has until `at`.
     pub(super) fn give_up(&mut self, at: Instant) {
         let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
         for step in 0..self.running.len() {
             match &mut self.running[step] {
                 Some(running) if running.takes_stop => {
+                    running.tell_to_stop(last_call);
                     running.gone = at;
-                    if last_call < running.due {
-                        (running.due, running.limit) = (last_call, Limit::Grace);
-                    }
-                    self.wake_at(self.running[step].as_ref().map_or(at, |running| running.due));
+                    let due = running.due;
+                    self.wake_at(due);
                 }
                 _ => self.cancel_one(step, Reason::GivenUp, at),
             }
@@ -351,7 +368,7 @@ struct Watched {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
     end: Messenger,
-    taken_up: Arc<AtomicBool>,
+    progress: Arc<TaskProgress>,
 }
 
 impl Future for Watched {
@@ -359,13 +376,16 @@ impl Future for Watched {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let hook = self.hook;
-        self.taken_up.store(true, Ordering::Relaxed);
+        self.progress.set(TaskProgress::RUNS);
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
         let polled = catch_unwind(AssertUnwindSafe(|| {
             future.as_mut().poll(context).map(|end| usable(end, hook))
         }));
         self.end.how = End::Itself(match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                self.progress.set(TaskProgress::WAITS);
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(result)) => result,
             Err(panic) => Err(Outcome::panicked(&*panic)),
         });
@@ -421,15 +441,47 @@ impl Hold {
 }
 
 impl Running {
+    fn new(hold: Hold, now: Instant, time: Time) -> Self {
+        let Time { end, limit, gone } = time;
+        Self {
+            began: now,
+            due: end,
+            limit,
+            gone,
+            hold,
+            cancelled: None,
+            takes_stop: false,
+            stop_timeout: None,
+            progress: None,
+        }
+    }
+
+    /// Has it end by itself, in its time and until then.
+    fn tell_to_stop(&mut self, until: Instant) {
+        if let Hold::Service(orders) = &self.hold {
+            let own = self.stop_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            (self.due, self.limit) = match own {
+                Some(own) if own <= until => (own, Limit::Timeout),
+                _ => (until, Limit::Grace),
+            };
+            services::order(orders, Order::Stop, Some(self.due));
+        } else if until < self.due {
+            (self.due, self.limit) = (until, Limit::Grace);
+        }
+    }
+
     fn stopped(&self, ended: bool) -> Outcome {
-        let is_taken_up =
-            self.is_taken_up.as_ref().is_none_or(|is_taken_up| is_taken_up.load(Ordering::Relaxed));
-        match self.cancelled {
-            _ if !ended && !is_taken_up => Outcome::NotBegun { is_blocked: true },
-            Some(Reason::TimedOut) => Outcome::TimedOut { limit: self.limit, ended },
+        let progress = self.progress.as_ref().map_or(TaskProgress::RUNS, |progress| progress.get());
+        match (self.cancelled, progress) {
+            _ if !ended && progress == TaskProgress::WAITS_FOR_THREAD => {
+                Outcome::NotBegun { is_blocked: true }
+            }
+            // Any thread that is free would have dropped it by now.
+            (Some(Reason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
+            (Some(Reason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
             // Nobody but the crew holds the handle: without a reason of its own the runtime itself
             // is shutting down.
-            Some(Reason::GivenUp) | None => Outcome::Cancelled { ended },
+            (Some(Reason::GivenUp) | None, _) => Outcome::Cancelled { ended },
         }
     }
 }

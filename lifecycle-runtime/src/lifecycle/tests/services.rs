@@ -222,11 +222,28 @@ async fn a_service_has_the_time_of_the_start_to_be_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_stops_the_services_that_run() {
-    let plan = "start db; service s needs db; service t handle; start a after s; stop close of db";
+    let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop close of db";
     let played = Play::new(plan, "s runs and takes 10; t hangs; a takes 5; a fails").run().await;
     assert_eq!(played.report.exit_code(), 1);
-    played.check_order(&["a failed", "t cancelled", "s done", "+close"]);
+    played.check_order(&["a failed", "t timed out", "s done", "+close"]);
     played.check_order(&["+s", "s running", "-s", "s done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_has_its_time_to_end_when_the_start_is_given_up() {
+    for (does, time, line) in [
+        ("s runs and takes 300", 300, "s cancelled"),
+        ("s runs and takes 3000", 500, "s timed out"),
+        ("s is ready after 10", 10, "s done"),
+    ] {
+        let played = Play::new("service s handle timeout 500; start a", does)
+            .signals(&["a done"])
+            .run()
+            .await;
+        assert_eq!(played.times(line).len(), 1, "{does}");
+        assert_eq!(played.times(line)[0].as_millis(), time, "{does}");
+        assert_eq!(played.report.exit_code(), if time == 500 { 3 } else { 0 }, "{does}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -437,12 +454,20 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
     ]);
     assert_eq!(played.times("-consumer"), played.times("+withdraw"));
     assert_eq!(played.report.exit_code(), 0);
-    // Its time counts from when it was told, and it is cancelled when the services are waited for.
+    // Its time counts from when it was told.
     let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 500").run().await;
     assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
     let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 3000").run().await;
-    assert_eq!(played.times("consumer timed out"), [Duration::from_millis(3_000)]);
+    assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
+    assert_eq!(played.count("consumer timed out"), 1);
     assert_eq!(played.report.exit_code(), 3);
+    // A stop that is hurried waits for it no longer.
+    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 1000")
+        .signals(&["ready", "+withdraw"])
+        .run()
+        .await;
+    assert_eq!(played.times("consumer timed out"), [Duration::ZERO]);
+    assert_eq!(played.times("withdraw done"), [Duration::from_millis(1_000)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -337,6 +337,7 @@ fn short(outcome: &Outcome) -> &'static str {
         Outcome::Cancelled { ended: true } => "cancelled",
         Outcome::Cancelled { ended: false } => "left behind",
         Outcome::Skipped { .. } => "skipped",
+        Outcome::Blocked => "blocked",
         Outcome::NotBegun { .. } => "not begun",
     }
 }
