@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::{Connection, Expected};
 use super::socket::SharedSocket;
-use super::tcp_info::{PollTimes, TcpInfo};
+use super::tcp_info::{Peer, PollTimes, TcpInfo};
 
 #[cfg(test)]
 mod tests;

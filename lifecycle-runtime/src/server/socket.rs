@@ -9,18 +9,24 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
 use super::packets;
-use super::tcp_info::{TcpInfo, tcp_info};
+use super::tcp_info::{Peer, TcpInfo, has_unread};
 
 /// A socket of any kind, with TLS or without.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Any {
     /// Returns the TCP connection below, if there is one.
     fn tcp(&self) -> Option<&TcpStream>;
+
+    /// Returns whether something has come that nobody has read.
+    fn has_unread(&self) -> bool {
+        self.tcp().has_unread()
+    }
 }
 
 impl Socket for TcpStream {
@@ -33,6 +39,10 @@ impl Socket for TcpStream {
 impl Socket for UnixStream {
     fn tcp(&self) -> Option<&TcpStream> {
         None
+    }
+
+    fn has_unread(&self) -> bool {
+        has_unread(&SockRef::from(self))
     }
 }
 
@@ -76,15 +86,20 @@ impl SharedSocket {
         if packets::refuse_data(stream).is_err() {
             return;
         }
-        let stream = socket2::SockRef::from(stream);
+        let stream = SockRef::from(stream);
         let _ = stream.shutdown(Shutdown::Write);
         // A socket that is closed with something unread is reset, too.
         let mut unread = [0; 4096];
         while (&*stream).read(&mut unread).is_ok_and(|read| read > 0) {}
     }
+}
 
-    /// Asks the kernel about the connection; `None` if it doesn't tell, or this is no TCP.
-    pub(super) fn info(&self) -> Option<TcpInfo> {
-        self.0.borrow().tcp().and_then(tcp_info)
+impl Peer for SharedSocket {
+    fn info(&self) -> Option<TcpInfo> {
+        self.0.borrow().tcp().info()
+    }
+
+    fn has_unread(&self) -> bool {
+        self.0.borrow().has_unread()
     }
 }

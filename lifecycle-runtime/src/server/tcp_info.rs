@@ -4,8 +4,10 @@
 //! Only the kernel knows when a response has reached its client: what is written to a socket may
 //! wait in its buffer for as long as the network takes.
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -42,10 +44,44 @@ impl TcpInfo {
     }
 
     /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing,
-    /// however often the kernel tries, for longer than `patience` and than several round trips.
+    /// however often the kernel tries, for longer than `patience` and than a network is out of
+    /// order.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
-        self.is_over || self.is_unanswered && self.silent_for > patience.max(8 * self.round_trip)
+        // The kernel doubles the pause between two tries: the first that may get through comes when
+        // the outage has lasted twice as long at the latest. A few round trips are its first pause,
+        // and the answer.
+        let patience = patience.max(2 * OUTAGE).saturating_add(8 * self.round_trip);
+        self.is_over || self.is_unanswered && self.silent_for > patience
     }
+}
+
+/// Time for which a network may be out of order, as when a route or a phone's cell changes, and no
+/// response is given up for it. A client that is gone looks the same until then.
+pub(super) const OUTAGE: Duration = Duration::from_secs(3);
+
+/// What answers questions about a connection's peer.
+pub(super) trait Peer {
+    /// Returns what the kernel knows of the connection; `None` where it doesn't tell.
+    fn info(&self) -> Option<TcpInfo>;
+
+    /// Returns whether something has come from the peer that nobody has read, even if the async
+    /// runtime has not noticed yet: the process may have been stopped meanwhile.
+    fn has_unread(&self) -> bool;
+}
+
+impl Peer for Option<&TcpStream> {
+    fn info(&self) -> Option<TcpInfo> {
+        self.and_then(tcp_info)
+    }
+
+    fn has_unread(&self) -> bool {
+        self.is_some_and(|stream| has_unread(&SockRef::from(stream)))
+    }
+}
+
+/// Returns whether something can be read from a socket.
+pub(super) fn has_unread(socket: &SockRef<'_>) -> bool {
+    socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|read| read > 0)
 }
 
 /// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::Connection;
 use super::socket::SharedSocket;
+use super::tcp_info::Peer;
 
 #[cfg(test)]
 mod tests;

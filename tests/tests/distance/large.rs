@@ -12,6 +12,7 @@ use crate::clients::{Http1, Http2, Protocol, Reading, Tally, Target};
 use crate::for_each;
 use crate::harness::{Signal, program};
 use crate::site::{Site, expect_report, gate, tally};
+use crate::vanished::interrupt;
 
 /// A response and the way that it takes.
 #[derive(Clone)]
@@ -46,34 +47,44 @@ fn a_large_response_comes_whole() {
         length: *length,
     };
     let cases = ways.iter().flat_map(|way| Protocol::ALL.map(|protocol| case(way, protocol)));
-    for_each(cases, Case::to_string, |Case { protocol, link, length }| {
-        let mut site = Site::start(protocol, link, |start| start);
-        let (begun, has_begun) = gate();
-        let client = site.client(move |target| {
-            let path = format!("/big/{length}");
-            let journal = target.journal("one");
-            if protocol.is_http2() {
-                let mut client =
-                    Http2::connect(target, journal, Reading::default()).expect("it listens");
-                let stream = client.open(&path);
-                client.wait_for_head(stream);
-                begun.open();
-                client.wait(stream);
-                client.finish()
-            } else {
-                Http1::connect(target, journal).expect("it listens").get_large(
-                    &path,
-                    length,
-                    || begun.open(),
-                )
-            }
-        });
-        has_begun.wait();
-        site.stop();
-        let tally = tally([client]);
-        tally.expect_all(200);
-        site.expect_report(&tally, 0);
+    for_each(cases, Case::to_string, |case| come_whole(case, |_| {}));
+}
+
+#[test]
+fn a_large_response_survives_an_outage_of_the_network() {
+    let ways = [10, 100].map(|rtt| Link::rtt(rtt).bandwidth(10_000_000));
+    let case = |link: &Link, protocol| Case { protocol, link: link.clone(), length: 2048 * KIB };
+    let cases = ways.iter().flat_map(|link| Protocol::ALL.map(|protocol| case(link, protocol)));
+    for_each(cases, Case::to_string, |case| come_whole(case, interrupt));
+}
+
+/// Has a client ask for a response, begins the stop when its head has come, and does this.
+fn come_whole(Case { protocol, link, length }: Case, act: impl FnOnce(&Site)) {
+    let mut site = Site::start(protocol, link, |start| start);
+    let (begun, has_begun) = gate();
+    let client = site.client(move |target| {
+        let path = format!("/big/{length}");
+        let journal = target.journal("one");
+        if protocol.is_http2() {
+            let mut client =
+                Http2::connect(target, journal, Reading::default()).expect("it listens");
+            let stream = client.open(&path);
+            client.wait_for_head(stream);
+            begun.open();
+            client.wait(stream);
+            client.finish()
+        } else {
+            Http1::connect(target, journal)
+                .expect("it listens")
+                .get_large(&path, length, || begun.open())
+        }
     });
+    has_begun.wait();
+    site.stop();
+    act(&site);
+    let tally = tally([client]);
+    tally.expect_all(200);
+    site.expect_report(&tally, 0);
 }
 
 /// On plain loopback: 64 KiB in 10 ms, about 6 MB/s.

@@ -78,6 +78,29 @@ fn expect_answered(client: &mut Client) {
 }
 
 #[test]
+fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
+    let (mut program, mut clients, _) = stopping(|address| {
+        let many = 0..20;
+        many.flat_map(|_| [kept_alive(address), connect(address), half_a_head(address)]).collect()
+    });
+    program.signal(Signal::SIGSTOP);
+    for (number, client) in clients.iter_mut().enumerate() {
+        if number % 3 == 2 {
+            client.write(b"t: x\r\n\r\n").expect("it is open");
+        } else {
+            client.send("GET /").expect("it is open");
+        }
+    }
+    // Until the window is over.
+    thread::sleep(WINDOW + Duration::from_secs(1));
+    program.signal(Signal::SIGCONT);
+    for client in &mut clients {
+        expect_answered(client);
+    }
+    program.end().expect_code(0).expect_said(&[": 60 requests finished, 0 cut off"]);
+}
+
+#[test]
 fn a_server_without_connections_stops_at_once() {
     let ended = program!("routes").start().ready().stop();
     ended.expect_code(0).expect_did(&["flush", "close_db"]);

@@ -19,13 +19,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Connection, ConnectionState, HttpProtocol};
 use crate::server::http2::Http2;
-use crate::server::tcp_info::{PollTimes, TcpInfo};
+use crate::server::tcp_info::{Peer, PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
 use crate::server::websocket::WebSocket;
 
 /// Round trips that a quiet connection is given on top of the quiet window, in which a request that
 /// was lost on its way may be sent again.
 const ROUND_TRIPS: u32 = 3;
+
+/// Pause before the next look at a connection on which something has come that is to be read first.
+const UNREAD: Duration = Duration::from_millis(1);
 
 /// Times that decide when connections end.
 #[derive(Clone, Copy)]
@@ -96,17 +99,17 @@ impl Closer {
 
 impl Connection {
     /// Takes the steps towards the connection's end that are due, and has the task of `context`
-    /// polled for the next one. `info` asks the kernel about the connection.
+    /// polled for the next one. `peer` answers questions about the client.
     pub(in crate::server) fn poll_closing(
         &self,
         closer: &mut Option<Box<Closer>>,
         context: &mut Context<'_>,
-        info: impl Fn() -> Option<TcpInfo>,
+        peer: &impl Peer,
     ) {
         let Some(times) = self.phase.closing.get() else { return };
         let closer = closer.get_or_insert_default();
         loop {
-            match self.step(&times, closer, &info) {
+            match self.step(&times, closer, peer) {
                 Step::Wait => return,
                 Step::Changed => {}
                 Step::WaitUntil(at) => {
@@ -124,7 +127,7 @@ impl Connection {
         &self,
         closer: &mut Option<Box<Closer>>,
         context: &mut Context<'_>,
-        info: impl Fn() -> Option<TcpInfo>,
+        peer: &impl Peer,
     ) {
         let Some(times) = self.phase.closing.get() else { return };
         // Others are waited for otherwise, and by another time.
@@ -139,41 +142,31 @@ impl Connection {
             return;
         }
         let closer = closer.get_or_insert_default();
-        if let Step::WaitUntil(at) = self.acknowledge(&times, closer, &info)
+        if let Step::WaitUntil(at) = self.acknowledge(&times, closer, peer)
             && closer.poll_until(at, context).is_ready()
         {
             context.waker().wake_by_ref();
         }
     }
 
-    fn step(
-        &self,
-        times: &ClosingTimes,
-        closer: &mut Closer,
-        info: &impl Fn() -> Option<TcpInfo>,
-    ) -> Step {
+    fn step(&self, times: &ClosingTimes, closer: &mut Closer, peer: &impl Peer) -> Step {
         if !matches!(self.state.get(), ConnectionState::Open | ConnectionState::LastResponse) {
             return Step::Wait;
         }
-        let acknowledges = self.acknowledge(times, closer, info);
+        let acknowledges = self.acknowledge(times, closer, peer);
         if self.is_given_up() {
             return Step::Wait;
         }
         if let Some(websocket) = self.websocket() {
-            return self.step_websocket(&websocket, acknowledges, times, closer, info);
+            return self.step_websocket(&websocket, acknowledges, times, closer, peer);
         }
         if let Some(mut http2) = self.http2() {
-            return self.step_http2(&mut http2, acknowledges, times, info);
+            return self.step_http2(&mut http2, acknowledges, times, peer);
         }
-        self.step_http1(acknowledges, times, info)
+        self.step_http1(acknowledges, times, peer)
     }
 
-    fn step_http1(
-        &self,
-        acknowledges: Step,
-        times: &ClosingTimes,
-        info: &impl Fn() -> Option<TcpInfo>,
-    ) -> Step {
+    fn step_http1(&self, acknowledges: Step, times: &ClosingTimes, peer: &impl Peer) -> Step {
         if self.owes_response() {
             return acknowledges;
         }
@@ -181,7 +174,7 @@ impl Connection {
             // actix-http may still read a body that nobody waited for.
             return self.end_at(times.since.max(self.idle_since.get()) + times.disconnect);
         }
-        match self.quiet(self.idle_since.get(), times, info) {
+        match self.quiet(self.idle_since.get(), times, peer) {
             Quiet::NotYet(step) => return step,
             Quiet::Yes => self.state.set(ConnectionState::Quiet),
             Quiet::TooLate => self.end(),
@@ -194,7 +187,7 @@ impl Connection {
         http2: &mut Http2<RequestEntry>,
         acknowledges: Step,
         times: &ClosingTimes,
-        info: &impl Fn() -> Option<TcpInfo>,
+        peer: &impl Peer,
     ) -> Step {
         if http2.is_done() {
             // A client that reads the end while it answers the PING may take it for a fault. One
@@ -202,7 +195,7 @@ impl Connection {
             let latest = times.since.max(self.idle_since.get()) + times.disconnect;
             if !http2.has_been_read()
                 && (self.owes_response() || Instant::now() < latest)
-                && let Quiet::NotYet(step) = self.quiet(self.idle_since.get(), times, info)
+                && let Quiet::NotYet(step) = self.quiet(self.idle_since.get(), times, peer)
             {
                 return if self.owes_response() { step } else { step.no_later_than(latest) };
             }
@@ -215,7 +208,7 @@ impl Connection {
         http2.announce();
         // Whatever is on its way has arrived once it is quiet, even if the client never answers a
         // PING.
-        if let Quiet::NotYet(step) = self.quiet(times.since, times, info) {
+        if let Quiet::NotYet(step) = self.quiet(times.since, times, peer) {
             return step;
         }
         http2.announce_last();
@@ -232,17 +225,12 @@ impl Connection {
 
     /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when
     /// to ask again.
-    fn acknowledge(
-        &self,
-        times: &ClosingTimes,
-        closer: &mut Closer,
-        info: &impl Fn() -> Option<TcpInfo>,
-    ) -> Step {
+    fn acknowledge(&self, times: &ClosingTimes, closer: &mut Closer, peer: &impl Peer) -> Step {
         let is_awaited = self.deliveries.borrow().has_unacknowledged();
         if !is_awaited && !self.owes_response() {
             return Step::Wait;
         }
-        let info = info();
+        let info = peer.info();
         self.delivered(info.as_ref());
         if is_awaited && !self.deliveries.borrow().has_unacknowledged() {
             self.idle_since.set(Instant::now());
@@ -257,23 +245,23 @@ impl Connection {
 
     /// Returns whether nothing has come for long enough: for the quiet window, counted from when
     /// the client could use the connection, and a few round trips.
-    fn quiet(
-        &self,
-        since: Instant,
-        times: &ClosingTimes,
-        info: &impl Fn() -> Option<TcpInfo>,
-    ) -> Quiet {
+    fn quiet(&self, since: Instant, times: &ClosingTimes, peer: &impl Peer) -> Quiet {
         let since = times.since.max(since);
         let now = Instant::now();
         if now < since + times.quiet_window {
             return Quiet::NotYet(Step::WaitUntil(since + times.quiet_window));
         }
+        let heard = self.heard_at.get().map(|at| now - at);
+        // What came while the process could not read it is not late. (A client that sends without
+        // a pause has been heard just now.)
+        if heard.is_none_or(|heard| heard > times.quiet_window) && peer.has_unread() {
+            return Quiet::NotYet(Step::WaitUntil(now + UNREAD));
+        }
         let latest = times.head.map(|head| since + head.max(times.quiet_window));
         if latest.is_some_and(|latest| latest <= now) {
             return Quiet::TooLate;
         }
-        let heard = self.heard_at.get().map(|at| now - at);
-        let info = info().unwrap_or(TcpInfo {
+        let info = peer.info().unwrap_or(TcpInfo {
             silent_for: heard.unwrap_or(Duration::MAX),
             ..TcpInfo::default()
         });
@@ -299,7 +287,7 @@ impl Connection {
         acknowledges: Step,
         times: &ClosingTimes,
         closer: &mut Closer,
-        info: &impl Fn() -> Option<TcpInfo>,
+        peer: &impl Peer,
     ) -> Step {
         let now = Instant::now();
         let delay =
@@ -325,7 +313,7 @@ impl Connection {
         }
         // The response's body, which is polled behind this, sends the Close now, unless the client
         // takes nothing.
-        let moved = info().map_or((0, 0), |info| (info.acknowledged, info.received));
+        let moved = peer.info().map_or((0, 0), |info| (info.acknowledged, info.received));
         let progress = closer.progress.get_or_insert((moved, now));
         if progress.0 != moved {
             *progress = (moved, now);

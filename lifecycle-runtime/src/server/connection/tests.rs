@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::advance;
 
 use super::super::http2::sample;
+use super::super::tcp_info::Peer;
 use super::*;
 
 const QUIET: Duration = Duration::from_millis(250);
@@ -26,15 +27,35 @@ struct Fixture {
     connection: Rc<Connection>,
     closer: Option<Box<Closer>>,
     info: Cell<Option<TcpInfo>>,
+    /// Set while something waits to be read.
+    has_unread: Cell<bool>,
     wakes: Arc<Wakes>,
+}
+
+/// What the kernel says.
+struct Told(Option<TcpInfo>, bool);
+
+impl Peer for Told {
+    fn info(&self) -> Option<TcpInfo> {
+        self.0
+    }
+
+    fn has_unread(&self) -> bool {
+        self.1
+    }
 }
 
 impl Fixture {
     fn new() -> Self {
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let connection = Rc::new(Connection::new(Arc::default(), phase));
-        let fixture =
-            Self { connection, closer: None, info: Cell::new(None), wakes: Arc::default() };
+        let fixture = Self {
+            connection,
+            closer: None,
+            info: Cell::new(None),
+            has_unread: Cell::new(false),
+            wakes: Arc::default(),
+        };
         let waker = Arc::clone(&fixture.wakes).into();
         fixture.connection.driven_by(&Context::from_waker(&waker));
         fixture
@@ -70,7 +91,8 @@ impl Fixture {
     fn poll(&mut self) -> ConnectionState {
         let waker = Arc::clone(&self.wakes).into();
         let mut context = Context::from_waker(&waker);
-        self.connection.poll_closing(&mut self.closer, &mut context, || self.info.get());
+        let told = Told(self.info.get(), self.has_unread.get());
+        self.connection.poll_closing(&mut self.closer, &mut context, &told);
         self.connection.state.get()
     }
 
@@ -176,7 +198,20 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
 async fn a_client_that_has_vanished_is_not_waited_for() {
     let mut fixture = Fixture::closing().await;
     fixture.info.set(Some(TcpInfo { written: 1, is_unanswered: true, ..TcpInfo::default() }));
-    fixture.check(1001, ConnectionState::Ended).await;
+    // It has nothing to ask for until then; what it still has to get is waited for behind the end.
+    fixture.check(5000, ConnectionState::Ended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_the_process_could_not_read_is_not_late() {
+    let mut fixture = Fixture::closing().await;
+    fixture.has_unread.set(true);
+    // As after the process was stopped for long.
+    advance(Duration::from_secs(60)).await;
+    fixture.check_stays().await;
+    fixture.has_unread.set(false);
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(fixture.poll(), ConnectionState::Ended);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ use crate::server::linger::linger;
 use crate::server::service::Serve;
 use crate::server::settings::keep_alive_header;
 use crate::server::socket::SharedSocket;
-use crate::server::tcp_info::{TcpInfo, tcp_info};
+use crate::server::tcp_info::Peer;
 use crate::server::traffic::RequestTable;
 use crate::server::transport::Transport;
 
@@ -174,7 +174,6 @@ impl ConnectionSet {
         self.open.borrow_mut()[key].socket = Some(socket.clone());
         connection.opened();
         let mut transport = Transport::new(socket.clone(), Rc::clone(connection));
-        let info = || socket.info();
         let disconnect = self.spec.settings.closing_timeout();
         let mut head_limit = None;
         let protocol = if let Some(protocol) = protocol {
@@ -183,7 +182,7 @@ impl ConnectionSet {
             head_limit =
                 self.spec.settings.client_request_timeout().map(|limit| Instant::now() + limit);
             let sniffed = sniff(&mut transport, head_limit).boxed_local();
-            let Some(protocol) = closing(connection, &mut closer, &info, sniffed).await else {
+            let Some(protocol) = closing(connection, &mut closer, &socket, sniffed).await else {
                 return Ok(());
             };
             let Some(protocol) = protocol? else {
@@ -198,7 +197,7 @@ impl ConnectionSet {
         }
         let served = (self.apps[accepted.endpoint])(transport, protocol, peer);
         let served = with_head_by(head_limit, connection, served);
-        match closing(connection, &mut closer, &info, served).await {
+        match closing(connection, &mut closer, &socket, served).await {
             Some(Served::Whole) if connection.is_ending() => {
                 linger(&socket, connection, disconnect).boxed_local().await;
             }
@@ -267,18 +266,18 @@ async fn refuse_slow_head(socket: &SharedSocket, connection: &Connection, discon
 async fn closing<T>(
     connection: &Connection,
     closer: &mut Option<Box<Closer>>,
-    info: &impl Fn() -> Option<TcpInfo>,
+    peer: &impl Peer,
     future: impl Future<Output = T>,
 ) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|context| {
-        connection.poll_closing(closer, context, info);
+        connection.poll_closing(closer, context, peer);
         if connection.is_given_up() {
             return Poll::Ready(None);
         }
         let polled = future.as_mut().poll(context);
         if polled.is_pending() {
-            connection.poll_delivery(closer, context, info);
+            connection.poll_delivery(closer, context, peer);
             if connection.is_given_up() {
                 return Poll::Ready(None);
             }
@@ -321,7 +320,7 @@ impl ConnectionSet {
             return Ok(Some(Opened { peer: Some(peer), socket, protocol }));
         };
         let ends = |context: &mut Context<'_>, stream: Option<&TcpStream>| {
-            connection.poll_closing(closer, context, || stream.and_then(tcp_info));
+            connection.poll_closing(closer, context, &stream);
             connection.is_quiet() || connection.is_over() || connection.is_given_up()
         };
         let accepted = secure.accept(stream, &self.handshakes, ends).await?;

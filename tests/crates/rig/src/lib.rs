@@ -161,6 +161,11 @@ impl Rig {
         self.relay.switch_off();
     }
 
+    /// Switches the link on again.
+    pub fn switch_on(&self) {
+        self.relay.switch_on();
+    }
+
     /// Returns what the relay has done so far with the packets of a direction.
     #[must_use]
     pub fn counts(&self, direction: Direction) -> Counts {

@@ -105,6 +105,11 @@ impl Relay {
         self.is_off.store(true, Ordering::SeqCst);
     }
 
+    /// Lets packets through again.
+    pub(super) fn switch_on(&self) {
+        self.is_off.store(false, Ordering::SeqCst);
+    }
+
     pub(super) fn counts(&self, direction: Direction) -> Counts {
         let counters = &self.counters[direction as usize];
         let [sent, lost, overflowed] = [&counters.sent, &counters.lost, &counters.overflowed]
