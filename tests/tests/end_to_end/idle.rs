@@ -97,7 +97,7 @@ fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
     for client in &mut clients {
         expect_answered(client);
     }
-    program.end().expect_code(0).expect_said(&[": 60 requests finished, 0 cut off"]);
+    program.end().expect_code(0).expect_said(&[": 80 requests finished, 0 cut off"]);
 }
 
 #[test]
