@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use crate::harness::system;
 use crate::harness::{LIMIT, Program, Signal, program};
 use crate::http::{Connection, Ending};
 
@@ -78,12 +80,17 @@ fn expect_answered(client: &mut Client) {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
     let (mut program, mut clients, _) = stopping(|address| {
         let many = 0..20;
         many.flat_map(|_| [kept_alive(address), connect(address), half_a_head(address)]).collect()
     });
+    // The window has begun for all of them.
+    program.wait_for("waiting for 60 connections without a request");
     program.signal(Signal::SIGSTOP);
+    let pid = program.pid();
+    program.wait_while(|| !system::is_stopped(pid));
     for (number, client) in clients.iter_mut().enumerate() {
         if number % 3 == 2 {
             client.write(b"t: x\r\n\r\n").expect("it is open");

@@ -28,6 +28,16 @@ pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     names.into_iter().any(|known| known.trim_end() == name)
 }
 
+/// Whether all threads of the process stand still because of a signal.
+pub(crate) fn is_stopped(process: Pid) -> bool {
+    let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // Behind the name of the thread, which is in parentheses.
+        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    })
+}
+
 /// Counts the file descriptors of the process with numbers below this. It may have inherited
 /// others.
 pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
