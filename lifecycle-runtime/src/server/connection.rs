@@ -9,7 +9,7 @@ mod delivery;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,8 @@ pub(super) use closing::{Closer, ClosingTimes};
 use delivery::Deliveries;
 
 use super::http2::Http2;
-use super::tcp_info::TcpInfo;
+use super::socket::{SharedSocket, WeakSocket};
+use super::tcp_info::{Peer, TcpInfo};
 use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
 use super::websocket::WebSocket;
 
@@ -86,6 +87,8 @@ pub(super) enum Expected {
 pub(super) struct Connection {
     table: Arc<RequestTable>,
     phase: Rc<WorkerPhase>,
+    /// Known once the handshake is over.
+    socket: OnceCell<WeakSocket>,
     /// The task that drives it.
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
@@ -107,6 +110,7 @@ impl Connection {
         Self {
             table,
             phase,
+            socket: OnceCell::new(),
             task: RefCell::default(),
             protocol: RefCell::new(HttpProtocol::Http1),
             state: Cell::new(ConnectionState::Open),
@@ -149,7 +153,8 @@ impl Connection {
     }
 
     /// Notes that the client has finished the handshake, and can use the connection from now on.
-    pub(super) fn opened(&self) {
+    pub(super) fn opened(&self, socket: &SharedSocket) {
+        let _ = self.socket.set(socket.downgrade());
         self.idle_since.set(Instant::now());
     }
 
@@ -245,10 +250,19 @@ impl Connection {
     }
 
     /// Notes that something has been read.
-    pub(super) fn heard(&self) {
+    pub(super) fn heard(&self, bytes: usize) {
         if self.is_closing() {
             self.heard_at.set(Some(Instant::now()));
         }
+        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
+            websocket.arrived(bytes);
+        }
+    }
+
+    /// Returns whether something has come from the client that nobody has read.
+    pub(super) fn has_unread(&self) -> bool {
+        let socket = self.socket.get().and_then(WeakSocket::upgrade);
+        socket.is_some_and(|socket| socket.has_unread())
     }
 
     /// Returns whether the response that begins now has to announce that it is the last.

@@ -182,8 +182,9 @@ impl AsyncRead for Transport {
         } else {
             this.poll_bytes(context, buffer)
         };
-        if buffer.filled().len() > had {
-            this.connection.heard();
+        let read_bytes = buffer.filled().len() - had;
+        if read_bytes > 0 {
+            this.connection.heard(read_bytes);
         }
         if this.connection.is_quiet() {
             match read {

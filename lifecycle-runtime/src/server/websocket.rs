@@ -77,6 +77,9 @@ enum Sending {
 /// State of a WebSocket, shared by the response's body, the request's payload and the connection.
 pub(super) struct WebSocket {
     incoming: RefCell<MessageReader>,
+    /// Counts of the client's bytes that have been read, and that the handler has got.
+    arrived: Cell<u64>,
+    taken: Cell<u64>,
     outgoing: RefCell<MessageReader>,
     handler: Cell<Handler>,
     /// The task that has asked for a message, and got none.
@@ -103,6 +106,8 @@ impl WebSocket {
     pub(super) fn new() -> Self {
         Self {
             incoming: RefCell::new(MessageReader::new()),
+            arrived: Cell::new(0),
+            taken: Cell::new(0),
             outgoing: RefCell::new(MessageReader::new()),
             handler: Cell::new(Handler::Waiting),
             reader: RefCell::new(None),
@@ -251,20 +256,46 @@ impl WebSocket {
         }
     }
 
+    /// Notes that so many bytes of the client have been read, on their way to the handler.
+    pub(super) fn arrived(&self, bytes: usize) {
+        self.arrived.set(self.arrived.get() + bytes as u64);
+    }
+
+    /// Looks at bytes of the client that are for the handler.
+    fn taken(&self, bytes: &[u8]) {
+        self.taken.set(self.taken.get() + bytes.len() as u64);
+        self.received(bytes);
+    }
+
     /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing
-    /// more to send.
-    fn may_close(&self, now: Instant, pauses: bool) -> bool {
+    /// more to send, `has_unread` whether the client has sent something that has not been read.
+    fn may_close(&self, now: Instant, pauses: bool, has_unread: impl FnOnce() -> bool) -> bool {
         let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let reads = self.handler.get() != Handler::Gone;
         let is_between = outgoing.is_between_messages()
             && (!reads || self.incoming.borrow().is_between_messages());
-        (pauses || latest <= now) && is_between && !self.is_working() && !outgoing.is_closing()
+        // A handler that waits for a message gets what has come. One that never asked doesn't.
+        let gets_more = || {
+            now < latest
+                && self.handler.get() == Handler::Waiting
+                && (self.taken.get() < self.arrived.get() || has_unread())
+        };
+        (pauses || latest <= now)
+            && is_between
+            && !self.is_working()
+            && !outgoing.is_closing()
+            && !gets_more()
     }
 
     /// Returns the Close to send now, if there is one.
-    pub(super) fn close(&self, now: Instant, pauses: bool) -> Option<Bytes> {
-        if !self.may_close(now, pauses) {
+    pub(super) fn close(
+        &self,
+        now: Instant,
+        pauses: bool,
+        has_unread: impl FnOnce() -> bool,
+    ) -> Option<Bytes> {
+        if !self.may_close(now, pauses, has_unread) {
             return None;
         }
         self.close_progress.set(CloseProgress::Closed);

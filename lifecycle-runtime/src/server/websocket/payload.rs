@@ -50,7 +50,18 @@ impl Stream for ObservedPayload {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let next = Pin::new(&mut this.inner).poll_next(context);
+        let next = loop {
+            match Pin::new(&mut this.inner).poll_next(context) {
+                // It can't be answered any more: the client hears that by the Close.
+                Poll::Ready(Some(Ok(bytes))) if this.websocket.has_closed() => {
+                    this.websocket.taken(&bytes);
+                    if this.websocket.client_has_closed() {
+                        break Poll::Ready(None);
+                    }
+                }
+                next => break next,
+            }
+        };
         match next {
             Poll::Pending => {
                 let handler = match this.websocket.handler.get() {
@@ -68,7 +79,7 @@ impl Stream for ObservedPayload {
                 Poll::Pending
             }
             Poll::Ready(Some(Ok(bytes))) => {
-                this.websocket.received(&bytes);
+                this.websocket.taken(&bytes);
                 this.set(Handler::Working { has_read_all: false });
                 Poll::Ready(Some(Ok(bytes)))
             }

@@ -19,18 +19,34 @@ fn websocket(client: &[u8], handler: &[u8]) -> WebSocket {
 fn closes(websocket: &WebSocket) -> bool {
     let now = Instant::now();
     websocket.ask_to_close(now, PATIENCE);
-    websocket.close(now, true).is_some()
+    websocket.close(now, true, || false).is_some()
 }
 
 #[test]
 fn a_close_is_sent_once_and_only_when_it_is_asked_for() {
     let websocket = websocket(b"", b"");
     let now = Instant::now();
-    assert_eq!(websocket.close(now, true), None);
+    assert_eq!(websocket.close(now, true, || false), None);
     websocket.ask_to_close(now, PATIENCE);
-    assert_eq!(websocket.close(now, true).as_deref(), Some(GOING_AWAY));
+    assert_eq!(websocket.close(now, true, || false).as_deref(), Some(GOING_AWAY));
     assert!(websocket.has_closed());
-    assert_eq!(websocket.close(now, true), None);
+    assert_eq!(websocket.close(now, true, || false), None);
+}
+
+#[test]
+fn a_close_waits_for_what_has_come_if_the_handler_gets_it() {
+    let (ours, now) = (websocket(b"", b""), Instant::now());
+    ours.ask_to_close(now, PATIENCE);
+    assert_eq!(ours.close(now, true, || true), None, "it waits in the socket");
+    let text = masked(TEXT, b"hello");
+    ours.arrived(text.len());
+    assert_eq!(ours.close(now, true, || false), None, "it has been read");
+    ours.taken(&text);
+    assert!(ours.close(now, true, || false).is_some());
+    // A handler that never asks for it holds nothing up.
+    let deaf = websocket(b"", b"");
+    deaf.ask_to_close(now, PATIENCE);
+    assert!(deaf.close(now + PATIENCE, true, || true).is_some());
 }
 
 #[test]
@@ -63,7 +79,7 @@ fn a_handler_that_works_on_a_message_is_not_interrupted() {
     for has_read_all in [false, true] {
         websocket.handler.set(Handler::Working { has_read_all });
         assert!(!closes(&websocket));
-        assert_eq!(websocket.close(Instant::now() + PATIENCE, false), None);
+        assert_eq!(websocket.close(Instant::now() + PATIENCE, false, || false), None);
     }
     websocket.handler.set(Handler::Waiting);
     assert!(closes(&websocket));
@@ -74,11 +90,11 @@ fn a_handler_that_never_pauses_is_interrupted_between_two_messages_after_a_while
     let websocket = websocket(b"", &frame(TEXT, b"hello"));
     let now = Instant::now();
     websocket.ask_to_close(now, PATIENCE);
-    assert_eq!(websocket.close(now, false), None);
+    assert_eq!(websocket.close(now, false, || false), None);
     websocket.sent(&frame(TEXT, b"again")[..1]);
-    assert_eq!(websocket.close(now + PATIENCE, false), None);
+    assert_eq!(websocket.close(now + PATIENCE, false, || false), None);
     websocket.sent(&frame(TEXT, b"again")[1..]);
-    assert!(websocket.close(now + PATIENCE, false).is_some());
+    assert!(websocket.close(now + PATIENCE, false, || false).is_some());
 }
 
 #[test]
