@@ -11,7 +11,7 @@ pub(crate) use duration::written;
 #[cfg(feature = "testing")]
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
-pub(crate) use platform::Platform;
+pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 /// The settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +73,8 @@ impl Default for Config {
 pub(crate) struct StopSettings {
     pub(crate) grace: Duration,
     pub(crate) drain_delay: Duration,
+    /// Set if somebody has set it: another default may depend on the platform.
+    pub(crate) drain_delay_is_set: bool,
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) quiet_window: Duration,
     /// Set if the program has a server, whose requests need time.
@@ -107,6 +109,7 @@ impl Config {
         StopSettings {
             grace: self.grace,
             drain_delay: self.drain_delay,
+            drain_delay_is_set: self.drain_delay_is_set,
             drain_timeout: self.drain_timeout,
             quiet_window: self.quiet_window,
             serves,

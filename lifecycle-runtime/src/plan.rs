@@ -28,7 +28,8 @@ pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 pub(crate) use timetable::{Timetable, last_words};
 
-use crate::config::{Config, StopSettings};
+use crate::config::{Config, StopSettings, delay_in_kubernetes};
+use crate::event::readable;
 use crate::hook::{HookMeta, Kind};
 use crate::id::{HookId, HookMap};
 
@@ -153,6 +154,9 @@ impl Plan {
     /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every
     /// hook its whole timeout.
     ///
+    /// Unless the program sets [`drain_delay`](crate::Lifecycle::drain_delay), the one counts that
+    /// a server has in Kubernetes by default: 5 s, at most a fifth of this time.
+    ///
     /// # Panics
     ///
     /// If it may, with the limits that would have to be scaled.
@@ -164,15 +168,23 @@ impl Plan {
     /// #[on_shutdown(timeout = "5s")]
     /// async fn flush() {}
     ///
-    /// // In a test: inside the grace period of Docker.
-    /// Lifecycle::new().plan()?.assert_stops_within(Duration::from_secs(10));
+    /// // In a test: inside the grace period that a container has by default.
+    /// Lifecycle::new().plan()?.assert_stops_within(Duration::from_secs(9));
     /// # Ok::<(), lifecycle_runtime::PlanError>(())
     /// ```
     #[track_caller]
     pub fn assert_stops_within(&self, time: Duration) {
-        let settings = StopSettings { grace: time, ..self.settings };
+        let mut settings = StopSettings { grace: time, ..self.settings };
+        let mut why = String::new();
+        if settings.serves && !settings.drain_delay_is_set {
+            settings.drain_delay = delay_in_kubernetes(time);
+            why = format!(
+                " (with {} of `drain_delay`, as in Kubernetes unless it is set)",
+                readable(settings.drain_delay)
+            );
+        }
         if let Some(warning) = Timetable::new(self, settings).warning(self) {
-            panic!("{warning}");
+            panic!("{warning}{why}");
         }
     }
 

@@ -46,13 +46,18 @@ impl Platform {
     }
 }
 
+/// Returns the drain delay that a server has in Kubernetes by default, with this grace period.
+pub(crate) fn delay_in_kubernetes(grace: Duration) -> Duration {
+    ENDPOINTS_UPDATE.min(grace / DELAY_PART)
+}
+
 impl Config {
     /// Gives settings that nobody has set the defaults of a platform. Returns a line about the one
     /// that is another for it.
     pub(crate) fn adapt_to(&mut self, platform: Platform, serves: bool) -> Option<String> {
         match platform {
             Platform::Kubernetes if serves && !self.drain_delay_is_set => {
-                self.drain_delay = ENDPOINTS_UPDATE.min(self.grace / DELAY_PART);
+                self.drain_delay = delay_in_kubernetes(self.grace);
                 Some(format!(
                     "in Kubernetes: drain_delay is {}, as new connections come for a while after the signal; \
                      `drain_delay` and LIFECYCLE_DRAIN_DELAY set it",

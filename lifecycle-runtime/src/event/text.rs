@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ScaledLimit;
-use crate::hook::HookMeta;
+use crate::hook::{HookMeta, Kind};
 
 /// Returns the warning of a stop that may take longer than it has.
 pub(crate) fn over_budget(
@@ -20,9 +20,15 @@ pub(crate) fn over_budget(
         .iter()
         .map(|time| format!("requests have {} of {grace}", readable(*time)))
         .collect();
-    if !limits.is_empty() {
-        let hooks = listed(&limits.iter().map(limit).collect::<Vec<_>>(), ", ");
-        parts.push(if requests.is_some() { format!("after a full drain {hooks}") } else { hooks });
+    // Requests have their time beside the others.
+    let is_behind = |hook: &HookMeta| matches!(hook.kind, Kind::Shutdown | Kind::Service);
+    let (behind, beside): (Vec<_>, Vec<_>) = limits.iter().partition(|limit| is_behind(limit.hook));
+    for (limits, when) in [(beside, ""), (behind, "after a full drain ")] {
+        if !limits.is_empty() {
+            let when = if requests.is_some() { when } else { "" };
+            let hooks = limits.into_iter().map(limit).collect::<Vec<_>>();
+            parts.push(format!("{when}{}", listed(&hooks, ", ")));
+        }
     }
     if parts.is_empty() {
         // Nothing that runs in it is limited.

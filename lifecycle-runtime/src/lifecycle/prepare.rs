@@ -1,6 +1,6 @@
 //! Steps before the first hook: configuration, plan, addresses. A mistake in them starts nothing.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -40,7 +40,7 @@ enum Refusal {
     Stopped(StopCause),
     /// The plan was printed instead, or could not be; with the reason for which it would be
     /// refused.
-    Printed(bool, Option<String>),
+    Printed(io::Result<()>, Option<String>),
 }
 
 /// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
@@ -120,11 +120,17 @@ impl Refusal {
                 complain(&format!("start failed: {cause}"));
                 (1, cause.to_string())
             }
-            Self::Printed(is_whole, refused) => {
+            Self::Printed(printed, refused) => {
                 let text = "the plan was printed instead, as LIFECYCLE_PLAN says";
-                let exit = if refused.is_some() { 2 } else { u8::from(!is_whole) };
-                if let Some(reason) = refused {
+                let exit = if refused.is_some() { 2 } else { u8::from(printed.is_err()) };
+                let unprinted =
+                    printed.err().map(|error| format!("the plan can't be printed: {error}"));
+                let mut reasons = unprinted.into_iter().chain(refused).peekable();
+                let is_told = reasons.peek().is_some();
+                for reason in reasons {
                     complain(&reason);
+                }
+                if is_told {
                     console.flushed(LAST_WORDS).await;
                 }
                 return Box::new(Report::not_begun(exit, text.to_owned()));
@@ -181,7 +187,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     let refused = plan.misfit(config.strict_budget);
     if let Some(format) = config.plan {
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
-        return Err(Refusal::Printed(printed.is_ok(), refused));
+        return Err(Refusal::Printed(printed, refused));
     }
     if let Some(reason) = refused {
         return Err(Refusal::Error(2, reason));

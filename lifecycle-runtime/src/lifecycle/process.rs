@@ -113,7 +113,6 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
         Ok(ended) => ended.end_with(&own, hooks),
         Err(report) => *report,
     };
-    // Nobody is to look for the reason in vain.
     console.insist(&report);
     let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
     block_on(&own, on_report.call_on_thread(&report, deadline, console));
@@ -162,6 +161,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let (on_hooks, callbacks) = (hooks.clone(), on_report.clone());
     let drive = async move {
         let report = run.drive(servers, None).await;
+        console.insist(&report);
         let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
         report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);

@@ -331,7 +331,7 @@ fn the_plan_is_readable_in_every_format() {
         \x20 flush  app.rs:4  order 2\n\
         \x20 close  app.rs:3  timeout 5s  teardown of db  after flush\n\
         time table of the stop, from the signal, at worst\n\
-        \x20 0 s to 17.8 s         withdraw, no timeout, at least 909 ms\n\
+        \x20 0 s to 17.8 s         withdraw, no timeout, at least 17.7 s\n\
         \x20 17.8 s to 18.8 s      farewell, no timeout, at least 909 ms\n\
         \x20 18.8 s to 19.8 s      flush, no timeout, at least 909 ms\n\
         \x20 19.8 s to 24.8 s      close, timeout 5 s\n\

@@ -65,7 +65,7 @@ impl Timetable {
         drain: Duration,
         shutdown: impl FnOnce(Duration) -> Duration,
     ) -> Self {
-        let StopSettings { grace, drain_delay, drain_timeout, quiet_window, serves } = settings;
+        let StopSettings { grace, drain_delay, drain_timeout, quiet_window, serves, .. } = settings;
         let drain = Budget::new(&plan.hooks, plan.graph(Kind::Drain), grace, drain, None);
         let before_close = drain.whole().saturating_add(drain_delay);
         let requests = match drain_timeout {
@@ -160,31 +160,41 @@ impl Timetable {
 
     /// Returns what the reserves of shutdown hooks and services lack; `None` if they fit.
     pub(crate) fn lack(&self) -> Option<String> {
-        let StopSettings { grace, drain_timeout, serves, .. } = self.settings;
+        let StopSettings { grace, drain_delay, drain_timeout, serves, .. } = self.settings;
         let reserved = self.shutdown.reserved();
-        let others =
-            [self.settings.drain_delay, self.requests, leaving(grace, serves), last_words(grace)];
-        let others = others.into_iter().fold(self.drain.whole(), Duration::saturating_add);
-        (reserved > grace.saturating_sub(others)).then(|| {
-            let (requests, what_to_do) = match drain_timeout {
-                _ if !serves => ("", "raise `grace`, or shorten a `reserve`"),
-                Some(_) => (
-                    " (requests have `drain_timeout`)",
-                    "raise `grace`, or shorten `drain_timeout` or a `reserve`",
-                ),
-                None => (
-                    " (requests have half of it unless `drain_timeout` is set)",
-                    "raise `grace`, set `drain_timeout`, or shorten a `reserve`",
-                ),
-            };
-            format!(
-                "the reserves of shutdown hooks and services add up to {}, and the grace period of \
-                 {} leaves {} for them{requests}; {what_to_do}",
-                readable(reserved),
-                readable(grace),
-                readable(grace.saturating_sub(others)),
-            )
-        })
+        let requests = self.requests.saturating_add(leaving(grace, serves));
+        let others = [
+            (self.drain.whole(), "the drain hooks", "the timeouts of drain hooks"),
+            (drain_delay, "`drain_delay`", "`drain_delay`"),
+            (requests, "requests", "`drain_timeout`"),
+            (last_words(grace), "the report", ""),
+        ];
+        let taken = others.iter().fold(Duration::ZERO, |sum, (time, ..)| sum.saturating_add(*time));
+        if reserved <= grace.saturating_sub(taken) {
+            return None;
+        }
+        let others = others.into_iter().filter(|(time, ..)| !time.is_zero());
+        let mut shorter = vec!["a `reserve`"];
+        let mut needs = Vec::new();
+        for (time, whose, what) in others {
+            let is_half = whose == "requests" && drain_timeout.is_none();
+            let half = if is_half { " (half of the rest)" } else { "" };
+            needs.push(format!("{} for {whose}{half}", readable(time)));
+            // Half of the rest shrinks with the rest.
+            if !what.is_empty() && !is_half {
+                shorter.push(what);
+            }
+        }
+        let set = if serves && drain_timeout.is_none() { "set a `drain_timeout`, " } else { "" };
+        Some(format!(
+            "the reserves of shutdown hooks and services need {} with their margins, and the grace \
+             period of {} leaves {} beside {}; raise `grace`, {set}or shorten {}",
+            readable(reserved),
+            readable(grace),
+            readable(grace.saturating_sub(taken)),
+            needs.join(", "),
+            alternatives(&shorter),
+        ))
     }
 
     /// Returns the limits that had to be scaled, as the stop may take longer than it has.
@@ -192,14 +202,13 @@ impl Timetable {
         if self.needed() <= self.grace() {
             return None;
         }
-        let phases = [(&self.drain, Kind::Drain), (&self.shutdown, Kind::Shutdown)];
-        let hooks = phases.into_iter().flat_map(|(budget, kind)| {
-            let graph = plan.graph(kind);
-            graph.sequence().filter_map(move |step| {
-                let hook = hook_of(&plan.hooks, graph, step)?;
-                let limit = hook.timeout?;
-                let has = budget.kept(step).saturating_sub(budget.margin(step));
-                is_less(has, limit).then_some(ScaledLimit { hook, limit, has })
+        let phases = [Kind::Drain, Kind::Shutdown].map(|kind| self.spans(plan, kind));
+        let hooks = phases.iter().flatten().filter_map(|span| {
+            let limit = span.hook.timeout?;
+            is_less(span.has, limit).then_some(ScaledLimit {
+                hook: span.hook,
+                limit,
+                has: span.has,
             })
         });
         let signals = plan.of_kind(Kind::Signal).filter_map(|hook| {
@@ -242,6 +251,48 @@ impl Timetable {
         text
     }
 
+    /// Returns the time of each hook of a phase of the stop, at worst: if all before it use theirs.
+    fn spans(&self, plan: &Plan, kind: Kind) -> Vec<Span> {
+        let (budget, from, to) = match kind {
+            Kind::Drain => (&self.drain, Duration::ZERO, self.drain_hooks_end()),
+            _ => (&self.shutdown, self.drain_end(), self.hooks_end()),
+        };
+        let graph = plan.graph(kind);
+        let mut begins = vec![from; graph.steps().len()];
+        let mut spans = Vec::new();
+        for step in graph.sequence() {
+            let hook = hook_of(&plan.hooks, graph, step);
+            let end = to.saturating_sub(budget.behind(step));
+            // What takes no time of its own passes on from when it may begin.
+            let over = if hook.is_some() { end } else { begins[step] };
+            for next in graph.successors(step) {
+                begins[next] = begins[next].max(over);
+            }
+            let Some(hook) = hook else { continue };
+            let is_told = kind == Kind::Shutdown && hook.stops_with_drain();
+            let from = if is_told { Duration::ZERO } else { begins[step] };
+            let has = end.saturating_sub(from).saturating_sub(budget.margin(step));
+            spans.push(Span { hook, step, from, to: end, has });
+        }
+        spans
+    }
+
+    /// Returns a row for each hook of a phase of the stop.
+    fn phase_rows(&self, plan: &Plan, kind: Kind) -> impl Iterator<Item = Row> {
+        let graph = plan.graph(kind);
+        self.spans(plan, kind).into_iter().map(move |Span { hook, step, from, to, has }| {
+            let limit = match hook.timeout {
+                Some(limit) if is_less(has, limit) => {
+                    format!("at least {} of its {}", readable(has), readable(limit))
+                }
+                Some(limit) => format!("timeout {}", readable(limit)),
+                None => format!("no timeout, at least {}", readable(has)),
+            };
+            let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
+            Row { from, to, what, hook: Some(hook) }
+        })
+    }
+
     /// Returns who may run from when to when, in the order of the stop.
     pub(crate) fn rows(&self, plan: &Plan) -> Vec<Row> {
         let row = |from, to, what: &str| Row { from, to, what: what.to_owned(), hook: None };
@@ -253,7 +304,7 @@ impl Timetable {
             let what = format!("{}, if it runs already", hook.display_name());
             rows.push(Row { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
         }
-        rows.extend(phase_rows(plan, Kind::Drain, &self.drain, Duration::ZERO, hooks_end));
+        rows.extend(self.phase_rows(plan, Kind::Drain));
         if closed > hooks_end {
             rows.push(row(hooks_end, closed, "drain delay"));
         }
@@ -261,7 +312,7 @@ impl Timetable {
             rows.push(row(Duration::ZERO, closed.min(end), "new connections"));
             rows.push(row(Duration::ZERO, end, "requests"));
         }
-        rows.extend(phase_rows(plan, Kind::Shutdown, &self.shutdown, drain_end, self.hooks_end()));
+        rows.extend(self.phase_rows(plan, Kind::Shutdown));
         rows
     }
 }
@@ -276,34 +327,14 @@ pub(crate) struct Row {
     pub(crate) hook: Option<&'static HookMeta>,
 }
 
-/// Returns a row for each hook of a phase that is to go on from and until then.
-fn phase_rows(plan: &Plan, kind: Kind, budget: &Budget, from: Duration, to: Duration) -> Vec<Row> {
-    let graph = plan.graph(kind);
-    let mut begins = vec![from; graph.steps().len()];
-    let mut rows = Vec::new();
-    for step in graph.sequence() {
-        let hook = hook_of(&plan.hooks, graph, step);
-        let end = to.saturating_sub(budget.behind(step));
-        // What takes no time of its own passes on from when it may begin.
-        let over = if hook.is_some() { end } else { begins[step] };
-        for next in graph.successors(step) {
-            begins[next] = begins[next].max(over);
-        }
-        let Some(hook) = hook else { continue };
-        let has = budget.kept(step).saturating_sub(budget.margin(step));
-        let limit = match hook.timeout {
-            Some(limit) if is_less(has, limit) => {
-                format!("at least {} of its {}", readable(has), readable(limit))
-            }
-            Some(limit) => format!("timeout {}", readable(limit)),
-            None => format!("no timeout, at least {}", readable(has)),
-        };
-        let is_told = kind == Kind::Shutdown && hook.stops_with_drain();
-        let from = if is_told { Duration::ZERO } else { begins[step] };
-        let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
-        rows.push(Row { from, to: end, what, hook: Some(hook) });
-    }
-    rows
+/// Time of a hook in a stop, at worst.
+struct Span {
+    hook: &'static HookMeta,
+    step: usize,
+    from: Duration,
+    to: Duration,
+    /// Time that it has until it is cancelled.
+    has: Duration,
 }
 
 /// Returns the time in which what was cut off is dropped.
@@ -314,6 +345,14 @@ fn leaving(grace: Duration, serves: bool) -> Duration {
 /// Returns whether a time is less than a limit, and not by rounding.
 fn is_less(time: Duration, limit: Duration) -> bool {
     time.saturating_add(Duration::from_micros(1)) < limit
+}
+
+/// Returns these as `a`, `a or b`, `a, b or c`.
+fn alternatives(parts: &[&str]) -> String {
+    match parts {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        parts => parts.concat(),
+    }
 }
 
 fn readable_moment(moment: Duration) -> String {

@@ -217,7 +217,11 @@ impl Pending {
                 let body = body.boxed();
                 let is_complete =
                     without_body || matches!(body.size(), BodySize::None | BodySize::Sized(0));
-                TrackedBody::Plain { body, response: Owed { in_flight, is_complete } }
+                let missing = match body.size() {
+                    BodySize::Sized(size) if !is_complete => size,
+                    _ => 0,
+                };
+                TrackedBody::Plain { body, response: Owed { in_flight, is_complete, missing } }
             }
         })
     }
@@ -269,7 +273,7 @@ fn refusal() -> Response<TrackedBody> {
     refusal.head_mut().set_connection_type(ConnectionType::Close);
     refusal.map_body(|_, body| TrackedBody::Plain {
         body,
-        response: Owed { in_flight: None, is_complete: false },
+        response: Owed { in_flight: None, is_complete: false, missing: 0 },
     })
 }
 
@@ -279,11 +283,39 @@ pub(super) enum TrackedBody {
     WebSocket(WebSocketBody),
 }
 
+type BodyError = <BoxBody as MessageBody>::Error;
+
 /// A response that is not complete.
 pub(super) struct Owed {
     in_flight: Option<InFlight>,
     /// Set once nothing is missing but what the connection has not yet written.
     is_complete: bool,
+    /// Count of the bytes that the body has yet to give, if its size is known.
+    missing: u64,
+}
+
+impl Owed {
+    /// Notes what has come of the body, and what it has come to.
+    fn body_gave(&mut self, next: &Poll<Option<Result<Bytes, BodyError>>>) {
+        let error = match next {
+            Poll::Pending => return,
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.missing = self.missing.saturating_sub(bytes.len() as u64);
+                return;
+            }
+            Poll::Ready(None) if self.missing == 0 => {
+                self.is_complete = true;
+                return;
+            }
+            Poll::Ready(None) => {
+                format!("the body has ended {} bytes short of its size", self.missing)
+            }
+            Poll::Ready(Some(Err(error))) => chain(&**error),
+        };
+        if let Some(in_flight) = self.in_flight.take() {
+            in_flight.fail(error);
+        }
+    }
 }
 
 impl Drop for Owed {
@@ -297,7 +329,7 @@ impl Drop for Owed {
 }
 
 impl MessageBody for TrackedBody {
-    type Error = <BoxBody as MessageBody>::Error;
+    type Error = BodyError;
 
     fn size(&self) -> BodySize {
         match self {
@@ -313,15 +345,7 @@ impl MessageBody for TrackedBody {
         match self.get_mut() {
             Self::Plain { body, response } => {
                 let next = Pin::new(body).poll_next(context);
-                match &next {
-                    Poll::Ready(None) => response.is_complete = true,
-                    Poll::Ready(Some(Err(error))) => {
-                        if let Some(in_flight) = response.in_flight.take() {
-                            in_flight.fail(chain(&**error));
-                        }
-                    }
-                    _ => {}
-                }
+                response.body_gave(&next);
                 next
             }
             Self::WebSocket(websocket) => websocket.poll_next(context),

@@ -4,16 +4,21 @@
 //! `run` leaves the process to the framework, `run-inside` does so from an async `main`, `multi`
 //! and `current` await it in a runtime of their own. A thread stops it when stdin says `stop` or
 //! `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
-//! afterwards until stdin says `exit`. It names none of the library's hooks, and has them all the
+//! afterwards until stdin says `exit`, with `begin=fail` the start fails. It names none of the library's hooks, and has them all the
 //! same.
 
 use std::process::ExitCode;
 use std::thread;
 
 use actix_web::{App, web};
-use lifecycle_runtime::{Lifecycle, StopHandle, on_shutdown};
-use lifecycle_tests::act::{end_with_stdin, heard, say};
+use lifecycle_runtime::{Lifecycle, StopHandle, on_shutdown, on_startup};
+use lifecycle_tests::act::{end_with_stdin, heard, say, told_to};
 use tokio::runtime::{Builder, Runtime};
+
+#[on_startup]
+async fn begin() -> Result<(), &'static str> {
+    if told_to("begin") == "fail" { Err("the disk is on fire") } else { Ok(()) }
+}
 
 #[on_shutdown]
 async fn finish() {

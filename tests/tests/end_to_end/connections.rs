@@ -47,15 +47,20 @@ fn a_client_that_wants_the_connection_closed_is_not_told_that_it_is_kept() {
 
 #[test]
 fn a_response_whose_body_fails_is_counted_and_named() {
-    let mut program = program!("routes").start();
-    let mut client = connect(&program.address());
-    client.send("GET /broken").expect("it listens");
-    assert!(client.response().is_err());
-    let ended = program.stop();
-    ended.expect_code(0).expect_said(&[
-        "0 requests finished, 0 cut off, 1 failed",
-        "GET /broken: the disk is full",
-    ]);
+    for (path, reason) in [
+        ("/broken", "the disk is full"),
+        ("/short", "the body has ended 95 bytes short of its size"),
+    ] {
+        let mut program = program!("routes").start();
+        let mut client = connect(&program.address());
+        client.send(&format!("GET {path}")).expect("it listens");
+        assert!(client.response().is_err());
+        let ended = program.stop();
+        ended.expect_code(0).expect_said(&[
+            "0 requests finished, 0 cut off, 1 failed",
+            &format!("1 response failed: GET {path}: {reason}"),
+        ]);
+    }
 }
 
 #[test]

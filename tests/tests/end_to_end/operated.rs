@@ -37,9 +37,10 @@ fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
 fn a_reserve_that_does_not_fit_is_refused() {
     let reserved = |grace| serve("reserved").env("LIFECYCLE_GRACE", grace);
     let ended = reserved("9s").end();
-    ended
-        .expect_code(2)
-        .expect_said(&["add up to 8 s, and the grace period of 9 s leaves", "nothing was started"]);
+    ended.expect_code(2).expect_said(&[
+        "need 8 s with their margins, and the grace period of 9 s leaves",
+        "nothing was started",
+    ]);
     reserved("9s").env("LIFECYCLE_DRAIN_TIMEOUT", "0s").start().ready().stop().expect_code(0);
     reserved("25s").start().ready().stop().expect_code(0);
 }

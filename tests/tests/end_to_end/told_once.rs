@@ -57,6 +57,34 @@ fn a_hook_by_which_a_start_fails() {
 }
 
 #[test]
+fn a_hook_by_which_a_start_fails_in_a_program_with_a_runtime_of_its_own() {
+    for mode in ["run", "run-inside", "multi", "current"] {
+        for console in ["auto", "off"] {
+            let start = program!("embedded").args(&format!("{mode} no-http begin=fail"));
+            let start = start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_CONSOLE", console);
+            let ended = start.end();
+            ended.expect_code(1);
+            assert_eq!(
+                ended.stderr().matches("failed: the disk is on fire").count(),
+                1,
+                "{mode} {console}\n{ended}"
+            );
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_plan_that_can_not_be_printed() {
+    for console in ["auto", "off"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux");
+        let start = program!("service").env("LIFECYCLE_PLAN", "text").stdout(full);
+        let ended = start.env("LIFECYCLE_CONSOLE", console).end();
+        ended.expect_code(1).expect_said(&["the plan can't be printed: No space left on device"]);
+    }
+}
+
+#[test]
 fn a_service_by_which_a_start_fails() {
     check(|| program!("services").args("queue=fail"), 1, CHAIN);
     check(|| program!("services").args("queue=panic"), 1, "panicked: queue has no idea");

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[should_panic(expected = "the reserves of shutdown hooks and services add up to 20 s")]
+    #[should_panic(expected = "the reserves of shutdown hooks and services need 20 s")]
     async fn what_the_process_refuses_is_refused() {
         let program = Lifecycle::of([upload::META]).grace(Duration::from_secs(10));
         assert!(program.plan().is_err());

@@ -155,10 +155,7 @@ fn a_reserve_is_kept_whole_and_others_shrink_alike() {
     let plan =
         plan_of("stop a timeout 9000 reserve 6000; stop b after a timeout 9000 reserve 6000");
     let lack = Timetable::new(&plan, settings(20_000, None, true)).lack().expect("too much");
-    assert!(
-        lack.starts_with("the reserves of shutdown hooks and services add up to 12.1 s"),
-        "{lack}"
-    );
+    assert!(lack.starts_with("the reserves of shutdown hooks and services need 12.1 s"), "{lack}");
     assert_eq!(Timetable::new(&plan, settings(20_000, Some(5_000), true)).lack(), None);
 }
 
@@ -207,7 +204,7 @@ fn the_text_of_a_plan_ends_with_the_time_table_of_the_stop() {
          \x20 0 s to 18.4 s         requests\n\
          \x20 18.6 s to 22.8 s      flush, timeout 4 s\n\
          \x20 22.8 s to 24.8 s      close, timeout 2 s\n\
-         \x20 22.8 s to 24.8 s      last, no timeout, at least 1 s\n\
+         \x20 22.8 s to 24.8 s      last, no timeout, at least 2 s\n\
          \x20 24.8 s to 25 s        report\n"
     );
     assert!(!plan.render(PlanFormat::Snapshot).contains("time table"));
@@ -240,16 +237,24 @@ fn reserves_that_do_not_fit_come_with_advice_that_helps() {
         let table = Timetable::new(&plan, settings(10_000, drain_timeout, serves));
         table.lack().expect("too long")
     };
-    assert!(
-        lack(None, true).ends_with("raise `grace`, set `drain_timeout`, or shorten a `reserve`")
+    assert_eq!(
+        lack(None, true),
+        "the reserves of shutdown hooks and services need 9 s with their margins, and the grace \
+         period of 10 s leaves 4.5 s beside 5.2 s for requests (half of the rest), 250 ms for the \
+         report; raise `grace`, set a `drain_timeout`, or shorten a `reserve`"
     );
     let timed = lack(Some(5_000), true);
-    assert!(timed.ends_with("raise `grace`, or shorten `drain_timeout` or a `reserve`"), "{timed}");
-    let plan = plan_of("stop a reserve 90000");
-    let alone = Timetable::new(&plan, settings(10_000, Some(5_000), false)).lack();
-    let alone = alone.expect("too long");
+    assert!(timed.ends_with("or shorten a `reserve` or `drain_timeout`"), "{timed}");
+    let plan = plan_of("drain d timeout 1000; stop a reserve 90000");
+    let drain_delay = Duration::from_secs(2);
+    let alone = StopSettings { drain_delay, ..settings(10_000, Some(5_000), false) };
+    let alone = Timetable::new(&plan, alone).lack().expect("too long");
     assert!(
-        alone.ends_with("leaves 9.8 s for them; raise `grace`, or shorten a `reserve`"),
+        alone.ends_with(
+            "leaves 6.7 s beside 1.1 s for the drain hooks, 2 s for `drain_delay`, 250 ms for the \
+             report; raise `grace`, or shorten a `reserve`, the timeouts of drain hooks or \
+             `drain_delay`"
+        ),
         "{alone}"
     );
 }

@@ -52,6 +52,7 @@ fn settings() -> impl Strategy<Value = StopSettings> {
         |(grace, drain_delay, drain_timeout, quiet_window, serves)| StopSettings {
             grace,
             drain_delay,
+            drain_delay_is_set: true,
             drain_timeout,
             quiet_window,
             serves,

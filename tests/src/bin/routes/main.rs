@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use actix_web::body::BodyStream;
+use actix_web::body::{BodyStream, SizedStream};
 use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
@@ -177,6 +177,12 @@ async fn broken() -> HttpResponse {
     HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks)))
 }
 
+/// Has less to say than it has announced.
+async fn short() -> HttpResponse {
+    let chunks = [Ok::<_, io::Error>(Bytes::from_static(b"first"))];
+    HttpResponse::Ok().body(SizedStream::new(100, stream::iter(chunks)))
+}
+
 /// Panics, without a look at the request's body.
 async fn panic_at_once() -> &'static str {
     panic!("the handler has no idea");
@@ -216,6 +222,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/block", web::get().to(block))
         .route("/blocking/{name}", web::get().to(blocking))
         .route("/broken", web::get().to(broken))
+        .route("/short", web::get().to(short))
         .route("/handles", web::get().to(handles))
         .route("/panic", web::to(panic_at_once))
         .route("/panic-in-call", web::get().to(panic_in_call))
