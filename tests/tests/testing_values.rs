@@ -79,6 +79,19 @@ async fn a_service_on_a_thread_of_its_own_has_the_time_that_it_needs_to_stop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_has_that_time_after_a_start_that_fails() {
+    #[on_startup]
+    fn jobs() {}
+    #[on_startup]
+    fn starting() {}
+    for _ in 0..30 {
+        let app = TestApp::of(Lifecycle::of([thread::META, jobs::META, starting::META]));
+        let report = app.fail::<starting>("it can't").run().await;
+        report.assert_exit_code(1).assert_stops_within(Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_has_the_time_that_it_needs_to_be_ready() {
     #[service]
     fn slow(service: Service) {

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OnceCell, watch};
@@ -75,6 +76,9 @@ pub struct TestApp {
     running: Rc<Running>,
 }
 
+/// Time of the app after which a moment is not waited for any longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// What an app is made of.
 pub(super) struct Parts {
     pub(super) lifecycle: Lifecycle,
@@ -93,6 +97,7 @@ struct Running {
     handle: StopHandle,
     progress: watch::Receiver<Progress>,
     surroundings: Surroundings,
+    plan: Arc<Plan>,
     record: Record,
     faults: Arc<Vec<Planted>>,
     stalls: Stalls,
@@ -179,7 +184,7 @@ impl TestApp {
         };
         let run = Run::new(
             lifecycle.config,
-            plan,
+            Arc::clone(&plan),
             lifecycle.handle.clone(),
             observers,
             Console::silent(),
@@ -198,6 +203,7 @@ impl TestApp {
                 handle: lifecycle.handle,
                 progress: progress.clone(),
                 surroundings,
+                plan,
                 record,
                 faults,
                 stalls,
@@ -283,24 +289,33 @@ impl TestApp {
         }
     }
 
-    /// Waits until this has happened; returns at once if it has. Forever, if it never does: on
-    /// paused time until the timeouts of hooks have ended the run.
+    /// Waits until this has happened; returns at once if it has.
     ///
     /// # Panics
     ///
-    /// If the run ends without it, with what happened.
+    /// If the moment is one of a hook that is not part of the app, or if the run ends without it, or
+    /// a day of the app's time passes, with what happened.
     #[track_caller]
     pub fn until(&self, moment: Moment) -> impl Future<Output = ()> {
         let place = Location::caller();
         let app = self.clone();
         AtAwait::new(async move {
-            let record = &app.running.record;
+            let Running { record, plan, .. } = &*app.running;
+            if let Some(hook) = moment.hook().filter(|hook| plan.position(hook.id).is_none()) {
+                let name = hook.name();
+                return Err(format!(
+                    "{place}: \"{moment}\" never comes: `{name}` is not part of what runs here"
+                ));
+            }
             tokio::select! {
                 biased;
                 () = record.reached(&moment) => Ok(()),
                 ended = app.running.ended() => {
                     Err(ended?.failure(&format!("{place}: it never came to \"{moment}\"")))
                 }
+                () = tokio::time::sleep(LONGEST_WAIT) => Err(format!(
+                    "{place}: it has not come to \"{moment}\" in a day of the app's time"
+                )),
             }
         })
     }

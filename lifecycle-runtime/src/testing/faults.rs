@@ -127,9 +127,15 @@ impl Fault {
     /// app.stop().await.assert_clean();
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0: awaits are counted from 1.
     #[must_use]
+    #[track_caller]
     pub fn at_await(mut self, n: u32) -> Self {
-        self.at_await = Some(n.max(1));
+        assert!(n > 0, "awaits are counted from 1");
+        self.at_await = Some(n);
         self
     }
 

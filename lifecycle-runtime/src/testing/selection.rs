@@ -20,6 +20,9 @@ pub(super) struct Selection {
     modules: Vec<(String, &'static Location<'static>)>,
     only: Vec<Named>,
     with: Vec<Named>,
+    /// Those that were named before the test has chosen a part of the hooks: they run if that needs
+    /// them.
+    with_before_only: Vec<Named>,
     without: Vec<Named>,
     replaced: Vec<(Named, Value)>,
     /// Hooks that time stands still for.
@@ -55,6 +58,7 @@ impl Selection {
     pub(super) fn only(&mut self, named: Named) {
         self.bring_back(named.hook);
         self.only.push(named);
+        self.with_before_only.append(&mut self.with);
         self.involved.iter_mut().for_each(|involved| involved.is_setup = true);
     }
 
@@ -112,7 +116,8 @@ pub(super) fn goes_with(hook: &HookMeta, other: &HookMeta) -> bool {
 impl Selection {
     /// Returns the hooks of a lifecycle that the test sees, or names.
     pub(super) fn seen(&self, lifecycle: &Lifecycle) -> Vec<&'static HookMeta> {
-        let named = self.only.iter().chain(&self.with).chain(&self.real);
+        let named = self.only.iter().chain(&self.with).chain(&self.with_before_only);
+        let named = named.chain(&self.real);
         let named = named.chain(self.replaced.iter().map(|(named, _)| named));
         let named = named.chain(self.involved.iter().map(|involved| &involved.named));
         let named: HashSet<_> = named.map(|named| named.hook.id).collect();
@@ -128,7 +133,8 @@ impl Selection {
     ) -> Result<Vec<&'static HookMeta>, String> {
         self.check_modules()?;
         self.check_replaced()?;
-        let named = self.only.iter().chain(&self.with).map(|named| named.hook);
+        let named = self.only.iter().chain(&self.with).chain(&self.with_before_only);
+        let named = named.map(|named| named.hook);
         let all = with_everything_named(seen.into_iter().chain(named)).0;
         let without: HashSet<_> = self.without.iter().map(|named| named.hook.id).collect();
         let missing = missing(&all, expected);
@@ -172,9 +178,9 @@ impl Selection {
         Ok(selected.into_iter().map(|hook| edited(hook, &there)).collect())
     }
 
-    /// What has a value instead of running, by hook.
-    pub(super) fn values(&self) -> HashMap<HookId, Value> {
-        self.replaced.iter().map(|(named, value)| (named.hook.id, value.clone())).collect()
+    /// Takes what has a value instead of running, by hook: nobody else is to hold a value.
+    pub(super) fn take_values(&mut self) -> HashMap<HookId, Value> {
+        self.replaced.drain(..).map(|(named, value)| (named.hook.id, value)).collect()
     }
 
     /// Returns the word of the test that has time stand still for a hook.
@@ -230,7 +236,8 @@ impl Selection {
 
     /// The hooks that the test names, what they need, and the teardowns of all of these.
     fn with_needs(&self, all: &[&'static HookMeta]) -> Vec<&'static HookMeta> {
-        let mut found: Vec<_> = self.only.iter().map(|named| named.hook).collect();
+        let mut found: Vec<_> =
+            self.only.iter().chain(&self.with).map(|named| named.hook).collect();
         let mut seen: HashSet<_> = found.iter().map(|hook| hook.id).collect();
         let mut at = 0;
         while let Some(&hook) = found.get(at) {

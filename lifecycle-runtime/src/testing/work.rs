@@ -13,8 +13,8 @@ use crate::service::Service;
 use crate::task::{Task, Value};
 
 /// What makes the task of each hook; some have time stand still.
-pub(super) fn work(selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {
-    let values = Mutex::new(selection.values());
+pub(super) fn work(mut selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {
+    let values = Mutex::new(selection.take_values());
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
         match hook.kind() {

@@ -43,6 +43,27 @@ async fn a_fake_takes_the_place_of_a_hook_and_its_teardown_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_but_the_app_holds_a_fake() {
+    let report = TestApp::builder().replace::<db>(fake("memory")).run().await;
+    assert!(report.held.is_empty(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_named_behind_a_part_runs_too_and_what_was_named_before_if_it_is_needed() {
+    let report = TestApp::builder().only::<settings>().with::<db>().run().await;
+    report.assert_clean().assert_ran_once::<db>();
+    let report = TestApp::builder().with::<db>().only::<settings>().run().await;
+    report.assert_clean().assert_not_run::<db>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fake_that_is_named_last_has_no_fault() {
+    let setup = || TestApp::builder().fail::<db>("no disk");
+    setup().replace::<db>(fake("memory")).run().await.assert_clean();
+    setup().replace::<db>(fake("memory")).fail::<db>("no disk").run().await.assert_exit_code(1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_teardown_of_a_fake_can_be_left_out() {
     let report = TestApp::builder().replace::<db>(fake("memory")).without::<close_db>().run().await;
     report.assert_clean().assert_not_run::<close_db>();
