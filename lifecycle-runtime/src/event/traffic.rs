@@ -87,6 +87,9 @@ pub struct Tasks {
     /// Those that still ran when the time for them was up, each by its request:
     /// `POST /orders 4.2 s`.
     pub cut: Vec<String>,
+    /// The number of those that were cut off and still ran when the shutdown hooks began: they block
+    /// their thread.
+    pub left: usize,
     /// The number of those that panicked.
     pub panicked: u64,
     /// The last of these, by its request, and what its panic said.
@@ -112,6 +115,7 @@ impl Traffic {
         self.connections.unaccepted += more.connections.unaccepted;
         self.tasks.finished += more.tasks.finished;
         self.tasks.cut.extend(more.tasks.cut);
+        self.tasks.left += more.tasks.left;
         self.tasks.panicked += more.tasks.panicked;
         self.tasks.last_panic = more.tasks.last_panic.or(self.tasks.last_panic);
         self.tasks.dropped_by += more.tasks.dropped_by;
@@ -151,7 +155,7 @@ impl Traffic {
         }
     }
 
-    /// Returns lines about the worker threads that were left behind.
+    /// Returns lines about the worker threads and tasks that were left behind.
     pub(crate) fn left(&self) -> impl Iterator<Item = String> {
         let threads = |number| match number {
             0 => None,
@@ -166,7 +170,16 @@ impl Traffic {
             let why = "a web::block, which nobody may await any more, or an address lookup; neither can be cancelled";
             format!("the blocking pool of {threads} still had work when the shutdown hooks began: {why}")
         });
-        blocked.into_iter().chain(pools)
+        let tasks = match self.tasks.left {
+            0 => None,
+            1 => Some("a task of a handler".to_owned()),
+            several => Some(format!("{several} tasks of handlers")),
+        };
+        let tasks = tasks.map(|tasks| {
+            let why = "it blocks its thread, and can't be cancelled";
+            format!("{tasks} still ran when the shutdown hooks began: {why}")
+        });
+        blocked.into_iter().chain(pools).chain(tasks)
     }
 
     /// Returns a line about the tasks that were dropped.

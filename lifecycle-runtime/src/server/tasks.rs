@@ -197,6 +197,7 @@ impl TaskSet {
             never = cut => match never {},
         }
         self.cut();
+        self.lock().so_far.left = *self.0.alive.borrow();
     }
 
     /// Counts what is open as cut off, and cancels it.

@@ -94,6 +94,17 @@ async fn order(tasks: BackgroundTasks, db: Dep<db>) -> impl Responder {
     HttpResponse::Accepted()
 }
 
+/// Its task can't be cancelled.
+async fn blocking(tasks: BackgroundTasks) -> impl Responder {
+    tasks.spawn(async {
+        say("blocking");
+        while !has_heard("blocking") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    HttpResponse::Accepted()
+}
+
 async fn panicking(tasks: BackgroundTasks) -> impl Responder {
     tasks.spawn(async { panic!("the task has no idea") });
     HttpResponse::Accepted()
@@ -139,6 +150,7 @@ fn main() -> ExitCode {
             .route("/", web::get().to(index))
             .route("/held", web::get().to(held))
             .route("/orders", web::post().to(order))
+            .route("/blocking", web::post().to(blocking))
             .route("/panicking", web::post().to(panicking))
             .route("/forgotten", web::post().to(forgotten))
             .route("/abandoned", web::post().to(abandoned))

@@ -44,6 +44,17 @@ fn a_task_that_does_not_end_in_the_time_of_requests_is_cut_off_and_named() {
 }
 
 #[test]
+fn a_task_that_blocks_its_thread_is_left_behind_and_told_of() {
+    let mut program = after("POST /blocking", "1s");
+    program.wait_until_said("blocking");
+    let ended = program.stop();
+    ended.expect_code(3).expect_said(&[
+        "task cut off: POST /blocking",
+        "a task of a handler still ran when the shutdown hooks began",
+    ]);
+}
+
+#[test]
 fn a_second_signal_cuts_a_task_off() {
     let mut program = after("POST /orders", "20s");
     program.wait_until_said("task");
