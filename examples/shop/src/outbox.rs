@@ -67,7 +67,7 @@ trait Target: Sync {
 }
 
 /// Delivers to the webhook, if there is one. Told to stop, it finishes the deliveries under way.
-#[service(after = [migrations], stop_timeout = "10s")]
+#[service(after = [migrations], stop_timeout = "6s")]
 pub async fn webhook(
     db: Dep<db>,
     clock: Dep<clock>,
@@ -86,7 +86,7 @@ pub async fn webhook(
 ///
 /// By itself, as neither a mail server nor a receiver that hangs is to hold the other's deliveries
 /// up.
-#[service(after = [migrations], stop_timeout = "10s")]
+#[service(after = [migrations], stop_timeout = "6s")]
 pub async fn mails(
     db: Dep<db>,
     clock: Dep<clock>,

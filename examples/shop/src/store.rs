@@ -178,7 +178,7 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
 
 /// Closes the connections. SQLite's last one moves the write-ahead log into the database: what is
 /// left is one file.
-#[on_shutdown(of = db, timeout = "5s")]
+#[on_shutdown(of = db, timeout = "3s")]
 pub async fn close_db(db: Dep<db>) {
     db.close().await;
 }

@@ -69,7 +69,7 @@ pub enum BackupError {
 ///
 /// `order = 10`: behind every shutdown hook that still writes, whichever module it is in.
 /// `after = [run]`: a start that failed must not replace a good copy.
-#[on_shutdown(order = 10, after = [run], timeout = "10s")]
+#[on_shutdown(order = 10, after = [run], timeout = "6s")]
 pub async fn backup(db: Dep<db>, config: Dep<config>) -> Result<(), BackupError> {
     let Some(target) = &config.backup else {
         return Ok(());

@@ -66,7 +66,7 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
 /// copied.
 ///
 /// As the teardown of `db` it runs once everything that uses the database has ended.
-#[on_shutdown(of = db, timeout = "5s")]
+#[on_shutdown(of = db, timeout = "3s")]
 pub async fn close_db(db: Dep<db>) -> Result<(), CloseError> {
     let checkpoint: sqlx::Result<(i64, i64, i64)> =
         sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&*db).await;

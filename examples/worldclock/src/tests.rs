@@ -124,7 +124,7 @@ const STARTS: [(&HookMeta, u64); 8] = [
 
 /// The hooks of the stop, each with its own timeout, or the grace period of the whole stop.
 const STOPS: [(&HookMeta, u64); 3] =
-    [(record_stop::META, 25), (backup::META, 10), (close_db::META, 5)];
+    [(record_stop::META, 25), (backup::META, 6), (close_db::META, 3)];
 
 #[test]
 fn no_hook_is_missing_here() {

@@ -251,7 +251,8 @@ impl Planted {
         let name = self.hook.name();
         let runs = runs.load(Ordering::Relaxed);
         let run = self.fault.run.unwrap_or(1);
-        let too_few = format!("run {run} of `{name}` never came, it ran {runs} times");
+        let times = if runs == 1 { "once".to_owned() } else { format!("{runs} times") };
+        let too_few = format!("run {run} of `{name}` never came, it ran {times}");
         let reason = match (self.fault.run, self.fault.at_await) {
             _ if runs == 0 => format!("`{name}` never ran"),
             (Some(at), _) if runs < at => too_few,
