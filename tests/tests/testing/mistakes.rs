@@ -57,7 +57,7 @@ mistakes! {
     a_fault_of_a_hook_that_never_runs: "the fault never came up: `reload` never ran", async {
         TestApp::builder().fail::<reload>("no").run().await
     };
-    a_fault_of_a_run_that_never_comes: "the fault never came up: run 3 of `outbox` never came, it ran 1 times", async {
+    a_fault_of_a_run_that_never_comes: "the fault never came up: run 3 of `outbox` never came, it ran once", async {
         TestApp::builder().inject::<outbox>(Fault::panic().on_run(3)).run().await
     };
     it_says_where_the_fault_is: "tests/tests/testing/mistakes.rs:", async {

@@ -42,7 +42,7 @@ mod tests {
     fn its_time_table_is_that_of_the_process() {
         let program =
             || Lifecycle::of([report::META]).http(App::new).grace(Duration::from_secs(12));
-        let table = |plan: &lifecycle_runtime::Plan| plan.render(PlanFormat::Text).to_string();
+        let table = |plan: &lifecycle_runtime::Plan| plan.render(PlanFormat::Text).clone();
         let of_process = table(&program().plan().expect("a plan"));
         assert!(of_process.contains("requests"), "{of_process}");
         assert_eq!(table(&TestApp::of(program()).plan()), of_process);
