@@ -236,13 +236,15 @@ fn keys(syntax: &Syntax) -> String {
 fn unknown_key(syntax: &Syntax, name: &Ident) -> syn::Error {
     let text = name.to_string();
     let meant = words::meant(&text, syntax.keys.iter().map(|key| key.name()));
-    let message = match (Syntax::with_key(&text), meant) {
+    let others: Vec<_> = Syntax::with_key(&text).map(|other| other.attribute).collect();
+    let message = match (&others[..], meant) {
         _ if syntax.takes_signal && signal::is_name(&text) => {
             "a hook hears one signal: write a second function, which may call this one".to_owned()
         }
-        (Some(other), None) => {
-            format!("`{text}` is a key of `#[{}]`; {}", other.attribute, keys(syntax))
+        ([one, other], None) => {
+            format!("`{text}` is a key of `#[{one}]` and `#[{other}]`; {}", keys(syntax))
         }
+        ([one, ..], None) => format!("`{text}` is a key of `#[{one}]`; {}", keys(syntax)),
         (_, meant) => words::unknown("key", &text, meant, &keys(syntax)),
     };
     syn::Error::new_spanned(name, message)

@@ -132,10 +132,10 @@ impl Syntax {
         keys: &[Key::Setup, Key::StartPaused, Key::Crate],
     };
 
-    /// An attribute that takes a key of this name.
-    pub fn with_key(name: &str) -> Option<Self> {
-        let mut all = Kind::ALL.into_iter().map(Kind::syntax).chain([Self::TEST]);
-        all.find(|syntax| syntax.keys.iter().any(|key| key.name() == name))
+    /// Returns the attributes that take a key of this name.
+    pub fn with_key(name: &str) -> impl Iterator<Item = Self> {
+        let all = Kind::ALL.into_iter().map(Kind::syntax).chain([Self::TEST]);
+        all.filter(move |syntax| syntax.keys.iter().any(|key| key.name() == name))
     }
 }
 

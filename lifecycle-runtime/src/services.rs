@@ -18,7 +18,7 @@ use crate::hook::{HookMeta, ServicePolicy};
 use crate::hook_runtime::HookRuntime;
 use crate::scope::Scope;
 use crate::service::{News, Service};
-use crate::stop::{Order, Orders, StopCause, expired, ordered};
+use crate::stop::{Expiry, Order, Orders, StopCause, expired, ordered};
 use crate::task::Task;
 
 use main::Main;
@@ -153,8 +153,8 @@ impl Supervised {
     pub(crate) fn announce(&self, until: Option<Instant>) -> Announced {
         let _ = self.announced.set(Instant::now());
         order(&self.orders, Order::Stop, until);
-        let cancel = until.map(|until| (until, Limit::Timeout));
-        self.orders.send_modify(|orders| orders.cancel = cancel);
+        let expiry = until.map(|at| Expiry { at, is_hurried: false });
+        self.orders.send_modify(|orders| orders.expiry = expiry);
         Announced(self.orders.clone())
     }
 
@@ -187,7 +187,8 @@ pub(crate) struct Announced(watch::Sender<Orders>);
 impl Announced {
     /// Cancels it now: the stop is hurried.
     pub(crate) fn hurry(&self) {
-        self.0.send_modify(|orders| orders.cancel = Some((Instant::now(), Limit::Hurry)));
+        let now = Expiry { at: Instant::now(), is_hurried: true };
+        self.0.send_modify(|orders| orders.expiry = Some(now));
     }
 }
 
@@ -263,7 +264,8 @@ impl Supervisor {
         loop {
             tokio::select! {
                 biased;
-                limit = expired(&mut expiry), if expired_by.is_none() => {
+                expiry = expired(&mut expiry), if expired_by.is_none() => {
+                    let limit = if expiry.is_hurried { Limit::Hurry } else { Limit::Timeout };
                     expired_by = Some(limit);
                     was_cut |= service.has_tasks();
                     service.cancel_tasks();

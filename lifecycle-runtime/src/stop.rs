@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until};
 pub use handle::StopHandle;
 pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
 
-use crate::event::Limit;
 use crate::state::State;
 
 /// Why a run stops.
@@ -96,9 +95,16 @@ pub(crate) struct Orders {
     pub(crate) order: Order,
     /// Known once it is told to stop.
     pub(crate) until: Option<Instant>,
-    /// Moment at which it is cancelled though nobody waits for it, and the limit that it has run
-    /// into then.
-    pub(crate) cancel: Option<(Instant, Limit)>,
+    /// When it is cancelled though nobody waits for it.
+    pub(crate) expiry: Option<Expiry>,
+}
+
+/// End of the time of a service for which nobody waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expiry {
+    pub(crate) at: Instant,
+    /// Set if that is not its own timeout, but the stop is hurried.
+    pub(crate) is_hurried: bool,
 }
 
 /// What a service is told. Orders only ever advance.
@@ -118,22 +124,22 @@ pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) 
     let _ = orders.wait_for(|given| given.order >= order).await;
 }
 
-/// Waits until the time is up of a service for which nobody waits, and returns the limit.
-pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Limit {
+/// Waits until the time is up of a service for which nobody waits.
+pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
     loop {
-        let cancel = orders.borrow_and_update().cancel;
+        let expiry = orders.borrow_and_update().expiry;
         let expired = async {
-            match cancel {
-                Some((at, limit)) => {
-                    sleep_until(at).await;
-                    limit
+            match expiry {
+                Some(expiry) => {
+                    sleep_until(expiry.at).await;
+                    expiry
                 }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            limit = expired => return limit,
+            expiry = expired => return expiry,
             changed = orders.changed() => if changed.is_err() {
                 // All is over.
                 std::future::pending::<()>().await;

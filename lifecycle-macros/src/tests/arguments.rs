@@ -144,6 +144,11 @@ fn each_attribute_takes_its_own_keys() {
             "of = db",
             "`of` is a key of `#[on_shutdown]`; `#[on_ready]` takes `order`, `after`, `timeout`, `crate`",
         ),
+        (
+            Kind::Startup,
+            "reserve = \"5s\"",
+            "`reserve` is a key of `#[on_shutdown]` and `#[service]`; `#[on_startup]` takes",
+        ),
         (Kind::Ready, "before = [a]", "`before` is a key of `#[on_shutdown]`; `#[on_ready]` takes"),
         (
             Kind::Drain,

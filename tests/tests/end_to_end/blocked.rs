@@ -18,11 +18,11 @@ const BITTEN: &str = "exit at once";
 /// that could not begin is not said to have hung.
 const BLOCKED: [&str; 2] = [
     "done audit",
-    "hook `close_db` (tests/src/bin/service.rs:60) did not run: every thread that could have run it was blocked",
+    "hook `close_db` (tests/src/bin/service.rs:63) did not run: every thread that could have run it was blocked",
 ];
 
 /// The one that blocks them.
-const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:50) ran out of its share of the grace period, did not end and was abandoned";
+const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:53) ran out of its share of the grace period, did not end and was abandoned";
 
 #[test]
 fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
@@ -53,7 +53,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);
     ended.expect_said(&[
-        "hook `warm` (tests/src/bin/service.rs:45) ran into the startup timeout, did not end and was abandoned",
+        "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and was abandoned",
     ]);
     ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
 }

@@ -126,7 +126,7 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let strict = [&settings[..], &[("LIFECYCLE_STRICT_BUDGET", "on")]].concat();
     refused(2, &strict, "timed_flush").expect_said(&[told]);
     // A drain hook runs before the delay.
-    let told = "the stop may take 2.5 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; after a full drain \
+    let told = "the stop may take 2.5 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; \
                 `timed_withdraw` has";
     refused(2, &strict, "timed_flush timed_withdraw").expect_said(&[told]);
 }
