@@ -222,7 +222,7 @@ async fn a_slow_disk_is_waited_for_within_the_time_of_each_hook() {
         .delay::<backup>(slow)
         .delay::<close_db>(slow);
     let report = builder.run().await;
-    report.assert_clean().assert_stops_within(Duration::from_secs(12));
+    report.assert_clean().assert_stops_within(Duration::from_millis(7_500));
 }
 
 #[tokio::test(start_paused = true)]
