@@ -216,7 +216,7 @@ async fn a_signal_at_any_point_of_the_start_leaves_a_database_that_the_next_run_
 #[tokio::test(start_paused = true)]
 async fn a_slow_disk_is_waited_for_within_the_time_of_each_hook() {
     let folder = folder();
-    let slow = Duration::from_secs(4);
+    let slow = Duration::from_millis(2_500);
     let builder = worldclock(folder.path())
         .delay::<record_stop>(slow)
         .delay::<backup>(slow)
