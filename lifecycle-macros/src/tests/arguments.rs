@@ -147,7 +147,7 @@ fn each_attribute_takes_its_own_keys() {
         (
             Kind::Startup,
             "reserve = \"5s\"",
-            "`reserve` is a key of `#[on_shutdown]` and `#[service]`; `#[on_startup]` takes",
+            "`reserve` is a key of `#[service]` and `#[on_shutdown]`; `#[on_startup]` takes",
         ),
         (Kind::Ready, "before = [a]", "`before` is a key of `#[on_shutdown]`; `#[on_ready]` takes"),
         (
