@@ -280,8 +280,8 @@ impl Observer for Console {
                 self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", ")));
             }
             Event::Drained { traffic, took } => self.tell(Paint::Plain, &drained(traffic, *took)),
-            Event::BudgetExceeded { needed, grace, requests, limits } => {
-                self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, limits));
+            Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
+                self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, *delay, limits));
             }
             Event::Service { hook, state: ServiceState::Stopping } => {
                 self.tell(Paint::Plain, &format!("stop {}", hook.display_name()));

@@ -153,6 +153,8 @@ pub enum Event {
         /// The time from the beginning of the stop that requests have at least; `None` without a
         /// server.
         requests: Option<Duration>,
+        /// The time that the drain delay has at worst, if that is less than it asks for.
+        delay: Option<Duration>,
         /// The limits that had to be scaled.
         limits: Vec<ScaledLimit>,
     },

@@ -45,6 +45,8 @@ pub(crate) struct Executor {
     all_started: bool,
     /// The services that have begun.
     services: HashMap<usize, Supervised>,
+    /// Those that were told to stop with the drain.
+    announced: Vec<Announced>,
     /// Number of the services that may still run.
     alive: Alive,
     held: Held,
@@ -112,6 +114,7 @@ impl Executor {
             started,
             all_started: false,
             services,
+            announced: Vec::new(),
             alive,
             held,
             jitter,
@@ -199,6 +202,7 @@ impl Executor {
                 },
                 () = hurried(asked), if !is_hurried => {
                     is_hurried = true;
+                    self.hurry_announced();
                     crew.cancel(Instant::now());
                 }
             }
@@ -239,17 +243,20 @@ impl Executor {
     }
 
     /// Tells services to stop that are to be told with the drain, without waiting for their end.
-    pub(crate) fn announce_drain(&self) -> Vec<Announced> {
+    pub(crate) fn announce_drain(&mut self) {
         let now = Instant::now();
-        let mut announced = Vec::new();
         for (&at, service) in &self.services {
             let hook = self.plan.hooks()[at];
             if self.started[at] && hook.stops_with_drain() {
                 let until = hook.timeout.and_then(|timeout| now.checked_add(timeout));
-                announced.push(service.announce(until));
+                self.announced.push(service.announce(until));
             }
         }
-        announced
+    }
+
+    /// Cancels the services that were told with the drain: the stop is hurried.
+    fn hurry_announced(&self) {
+        self.announced.iter().for_each(Announced::hurry);
     }
 
     /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
@@ -282,6 +289,7 @@ impl Executor {
                 () = way.turn(), if way.waits() => continue,
                 ended = crew.next(), if crew.is_busy() || !way.waits() => ended,
                 () = hurried(asked), if may_be_hurried => {
+                    self.hurry_announced();
                     crew.hurry_services(Instant::now());
                     may_be_hurried = false;
                     continue;

@@ -232,9 +232,9 @@ impl Lifecycle {
     ///
     /// 0 by default; 5 s in Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), whose endpoints
     /// are updated while the signal is sent, and at most a fifth of the grace period. The start says
-    /// so in a line. Ctrl-C on a terminal waits for no delay. One that would take from the time of
-    /// requests ([`drain_timeout`](Self::drain_timeout)) or of the shutdown hooks is cut short,
-    /// which the start warns about.
+    /// so in a line. Ctrl-C on a terminal waits for no delay. One that would leave
+    /// requests less than [`drain_timeout`](Self::drain_timeout), or than half of what there is for
+    /// both, is cut short, which the start warns about.
     ///
     /// A program without a server waits for it as well, before it tells its services to stop, unless
     /// they have `stop_on = "drain"`: one of them may listen by itself.

@@ -281,7 +281,7 @@ impl Supervisor {
                     self.enter(ServiceState::Stopping);
                     self.is_told = true;
                 }
-                () = service.is_ready(), if !is_ready => {
+                () = service.is_ready(), if !is_ready && !is_cancelled && expired_by.is_none() => {
                     is_ready = true;
                     self.ready();
                     service.hear(News::Ready);

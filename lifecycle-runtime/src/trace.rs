@@ -118,10 +118,10 @@ pub(crate) fn tell(event: &Event) -> Told {
                 workers_left, finished_tasks, tasks_cut, tasks_panicked, ?took
             )
         }
-        Event::BudgetExceeded { needed, grace, requests, limits } => {
+        Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
             let limits: Vec<_> = limits.iter().map(limit).collect();
-            told!(warn WARN "the stop may take longer than the grace period", ?needed, ?grace, ?requests, ?limits)
+            told!(warn WARN "the stop may take longer than the grace period", ?needed, ?grace, ?requests, ?delay, ?limits)
         }
     }
 }

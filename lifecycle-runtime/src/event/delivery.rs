@@ -56,6 +56,8 @@ enum ProgramObservers {
 #[allow(clippy::large_enum_variant, reason = "all but the last are events")]
 enum ForThread {
     Event(Duration, Event),
+    /// It says that it has come so far.
+    Flush(oneshot::Sender<()>),
     /// Nothing follows: it lets the observers go, and says so.
     End(oneshot::Sender<()>),
 }
@@ -91,6 +93,7 @@ fn deliver_on_thread(observers: Vec<Arc<dyn Observer>>, mut sent: UnboundedRecei
                 last = last.max(at);
                 call(&observers, last, &event);
             }
+            ForThread::Flush(flushed) => drop(flushed.send(())),
             ForThread::End(ended) => {
                 drop(observers);
                 let _ = ended.send(());
@@ -146,16 +149,25 @@ impl Events {
         }
     }
 
+    /// Waits until the observers have seen every event so far.
+    pub(crate) async fn flushed(&self) {
+        self.delivered_with(ForThread::Flush).await;
+    }
+
     /// Waits until the observers have seen every event so far. Those on a thread of their own are
     /// dropped behind it, and see nothing more.
     pub(crate) async fn delivered(&self) {
+        self.delivered_with(ForThread::End).await;
+    }
+
+    async fn delivered_with(&self, message: impl FnOnce(oneshot::Sender<()>) -> ForThread) {
         let others = match &self.others {
             ProgramObservers::None => return,
             ProgramObservers::Inline(others) => others,
             ProgramObservers::OnThread(sender) => {
-                let (ends, ended) = oneshot::channel();
-                let _ = sender.send(ForThread::End(ends));
-                let _ = ended.await;
+                let (answers, answer) = oneshot::channel();
+                let _ = sender.send(message(answers));
+                let _ = answer.await;
                 return;
             }
         };

@@ -42,8 +42,8 @@ pub enum Outcome {
         /// running.
         ended: bool,
     },
-    /// Its time was up, and it could not go on before: others blocked every thread of the async
-    /// runtime. It was abandoned.
+    /// Its time was up while it waited to go on: others blocked the threads that had to run it. It
+    /// was abandoned.
     Blocked,
     /// It was cancelled: the start was given up, or a recurring hook was running when the stop
     /// began.
@@ -132,7 +132,7 @@ impl fmt::Display for Outcome {
             Self::Cancelled { ended: true } => f.write_str("was cancelled"),
             Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
             Self::Blocked => f.write_str(
-                "could not go on in its time, as every thread of the async runtime was blocked, \
+                "could not go on in its time, as others blocked the threads that had to run it, \
                  and was abandoned",
             ),
             Self::NotBegun { is_blocked: false } => f.write_str("did not run: the grace period was over"),

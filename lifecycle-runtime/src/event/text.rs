@@ -10,6 +10,7 @@ pub(crate) fn over_budget(
     needed: Duration,
     grace: Duration,
     requests: Option<Duration>,
+    delay: Option<Duration>,
     limits: &[ScaledLimit],
 ) -> String {
     let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| {
@@ -20,6 +21,7 @@ pub(crate) fn over_budget(
         .iter()
         .map(|time| format!("requests have {} of {grace}", readable(*time)))
         .collect();
+    parts.extend(delay.map(|time| format!("`drain_delay` has {}", readable(time))));
     // Requests have their time beside the others.
     let is_behind = |hook: &HookMeta| matches!(hook.kind, Kind::Shutdown | Kind::Service);
     let (behind, beside): (Vec<_>, Vec<_>) = limits.iter().partition(|limit| is_behind(limit.hook));
@@ -29,10 +31,6 @@ pub(crate) fn over_budget(
             let hooks = limits.into_iter().map(limit).collect::<Vec<_>>();
             parts.push(format!("{when}{}", listed(&hooks, ", ")));
         }
-    }
-    if parts.is_empty() {
-        // Nothing that runs in it is limited.
-        parts.push("`drain_delay` is too long for it".to_owned());
     }
     format!(
         "the stop may take {}, longer than the grace period of {grace}: {}",

@@ -88,7 +88,7 @@ pub struct Tasks {
     /// `POST /orders 4.2 s`.
     pub cut: Vec<String>,
     /// The number of those that were cut off and still ran when the shutdown hooks began: they block
-    /// their thread.
+    /// their thread, or others block all.
     pub left: usize,
     /// The number of those that panicked.
     pub panicked: u64,
@@ -176,7 +176,7 @@ impl Traffic {
             several => Some(format!("{several} tasks of handlers")),
         };
         let tasks = tasks.map(|tasks| {
-            let why = "it blocks its thread, and can't be cancelled";
+            let why = "what blocks a thread can't be cancelled";
             format!("{tasks} still ran when the shutdown hooks began: {why}")
         });
         blocked.into_iter().chain(pools).chain(tasks)

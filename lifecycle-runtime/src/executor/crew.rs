@@ -19,7 +19,7 @@ use crate::hook::{HookMeta, Kind};
 use crate::hook_runtime::HookRuntime;
 use crate::plan::ABANDON_AFTER;
 use crate::services::{self, Listener};
-use crate::stop::{Order, Orders};
+use crate::stop::{Expiry, Order, Orders};
 use crate::task::{Task, TaskResult, Value};
 
 /// How long a task that was cancelled has to hear of it, however late it is.
@@ -218,7 +218,7 @@ impl Crew {
         let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
         for step in 0..self.running.len() {
             match &mut self.running[step] {
-                Some(running) if running.takes_stop => {
+                Some(running) if running.takes_stop && running.cancelled.is_none() => {
                     running.tell_to_stop(last_call);
                     running.gone = at;
                     let due = running.due;
@@ -393,6 +393,13 @@ impl Future for Watched {
     }
 }
 
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // What it drops is code of the user's, too.
+        self.progress.set(TaskProgress::RUNS);
+    }
+}
+
 /// Calls this, and returns its panic as an outcome.
 fn caught(call: impl FnOnce() -> Result<Value, Outcome>) -> Result<Value, Outcome> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Outcome::panicked(&*panic)))
@@ -465,6 +472,9 @@ impl Running {
                 _ => (until, Limit::Grace),
             };
             services::order(orders, Order::Stop, Some(self.due));
+            // Even if it becomes ready, and nobody waits for its end yet.
+            let expiry = Expiry { at: self.due, is_hurried: false };
+            orders.send_modify(|orders| orders.expiry = Some(expiry));
         } else if until < self.due {
             (self.due, self.limit) = (until, Limit::Grace);
         }
@@ -476,7 +486,7 @@ impl Running {
             _ if !ended && progress == TaskProgress::WAITS_FOR_THREAD => {
                 Outcome::NotBegun { is_blocked: true }
             }
-            // Any thread that is free would have dropped it by now.
+            // A thread that is free would have dropped it by now.
             (Some(Reason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
             (Some(Reason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
             // Nobody but the crew holds the handle: without a reason of its own the runtime itself

@@ -1,9 +1,8 @@
 //! The drain: from the beginning of a stop to the last request.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{FusedFuture, FutureExt};
+use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,7 +12,6 @@ use crate::event::{Event, Tasks, Traffic, readable};
 use crate::executor::{CriticalPath, Executor, Left};
 use crate::hook::Kind;
 use crate::server::{DrainTimes, Serving};
-use crate::services::Announced;
 use crate::stop::{Asked, StopCause, hurried};
 use crate::task::all;
 
@@ -29,7 +27,7 @@ impl Stage<'_> {
     ) -> CriticalPath {
         let Run { events, live, .. } = self.run;
         let was_ready = left.is_none();
-        let announced = executor.announce_drain();
+        executor.announce_drain();
         let began = Instant::now();
         let hooks_over = watch::Sender::new(false);
         let hooks = async {
@@ -60,12 +58,7 @@ impl Stage<'_> {
             live.forget_others();
             began.elapsed()
         };
-        let hurry = async {
-            hurried(&mut asked.clone()).await;
-            announced.iter().for_each(Announced::hurry);
-        };
-        let drained = async { tokio::join!(hooks.boxed(), servers.boxed()) };
-        let ((path, hooks_took), drain_took) = beside(drained, hurry).await;
+        let ((path, hooks_took), drain_took) = tokio::join!(hooks.boxed(), servers.boxed());
         // Otherwise the delay and the requests are what took the time.
         if hooks_took >= drain_took / 2 { path } else { CriticalPath::new() }
     }
@@ -147,18 +140,6 @@ impl Stage<'_> {
         let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;
         traffic.tasks = Tasks { dropped_by: traffic.tasks.dropped_by, ..tasks.counts() };
         Some((traffic, began.elapsed()))
-    }
-}
-
-/// Waits for the first, and does the second meanwhile.
-async fn beside<T>(first: impl Future<Output = T>, second: impl Future<Output = ()>) -> T {
-    let (mut first, mut second) = (pin!(first), pin!(second.fuse()));
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut second, if !second.is_terminated() => {}
-            output = &mut first => return output,
-        }
     }
 }
 

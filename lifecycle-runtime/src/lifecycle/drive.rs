@@ -109,11 +109,16 @@ impl Run {
         // The last hook may have needed all of its time.
         let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now)
             + last_words(self.config.grace) / 2;
-        if timeout_at(deadline, self.events.delivered()).await.is_err() {
+        let delivered = async {
+            self.events.flushed().await;
+            // An observer may have reported one because of what it has seen just now.
+            self.tell_late_failure();
+            self.events.delivered().await;
+        };
+        if timeout_at(deadline, delivered).await.is_err() {
             self.console
                 .complain("an observer of events has not returned, and has not seen all of them");
         }
-        // An observer may have reported one because of what it has seen just now.
         self.tell_late_failure();
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::console::{Console, LAST_WORDS};
+use crate::plan::last_words;
 use crate::report::Report;
 use crate::task::thread;
 
@@ -70,6 +71,10 @@ impl OnReport {
 
 /// Returns the time until which callbacks are waited for, if the hooks of a stop had their time
 /// until `deadline`: as long as observers are, which is not as long as the process has.
-pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, last_words: Duration) -> Instant {
-    deadline.unwrap_or_else(Instant::now) + last_words / 2
+/// The grace period, if nothing has begun.
+pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, grace: Duration) -> Instant {
+    match deadline {
+        Some(deadline) => deadline + last_words(grace) / 2,
+        None => Instant::now() + grace,
+    }
 }

@@ -196,6 +196,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         needed: timetable.needed(),
         grace: timetable.grace(),
         requests: timetable.requests_have(),
+        delay: timetable.scaled_delay(),
         limits,
     });
     let servers = bound(lifecycle.servers, config).map_err(|error| match error {

@@ -21,7 +21,6 @@ use super::on_report::{OnReport, deadline_of_callbacks};
 use super::prepare::{Prepared, prepare};
 use crate::console::{Console, LAST_WORDS};
 use crate::hook_runtime::HookRuntime;
-use crate::plan::last_words;
 use crate::report::Report;
 use crate::stop::{StopCause, StopHandle};
 use crate::task::{block_on, thread};
@@ -106,7 +105,6 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
     leash.arm(Instant::now() + run.config.startup_timeout + grace);
     let console = run.console.clone();
     let progress = run.progress.subscribe();
-    let last_words = last_words(run.config.grace);
     let armed = leash.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
     let report = match block_on(&own, run.play(servers, Some(leash))) {
@@ -114,7 +112,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
         Err(report) => *report,
     };
     console.insist(&report);
-    let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
+    let deadline = deadline_of_callbacks(progress.borrow().deadline, grace);
     block_on(&own, on_report.call_on_thread(&report, deadline, console));
     Ok(report.exit_code())
 }
@@ -147,6 +145,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         }
     };
     guard.attach(&run);
+    let grace = run.config.grace;
     let console = run.console.clone();
     let stops = StopOnDrop(Some(run.handle.clone()));
     let is_over = Arc::<AtomicBool>::default();
@@ -157,12 +156,11 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         guard: guard.clone(),
     };
     let progress = run.progress.subscribe();
-    let last_words = last_words(run.config.grace);
     let (on_hooks, callbacks) = (hooks.clone(), on_report.clone());
     let drive = async move {
         let report = run.drive(servers, None).await;
         console.insist(&report);
-        let deadline = deadline_of_callbacks(progress.borrow().deadline, last_words);
+        let deadline = deadline_of_callbacks(progress.borrow().deadline, grace);
         report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;

@@ -81,14 +81,14 @@ impl Stage<'_> {
                     }
                     Err(failure) => {
                         self.end_start(&failure, State::Stopping, false);
-                        drop(executor.announce_drain());
+                        executor.announce_drain();
                         self.close(opening, &asked).await;
                     }
                 }
             }
             Err((failure, left)) => {
                 self.end_start(&failure, State::Stopping, false);
-                drop(executor.announce_drain());
+                executor.announce_drain();
                 executor.give_up(left, self.drain_end(), &mut asked).await;
             }
         }

@@ -127,9 +127,17 @@ impl Timetable {
         self.drain_end().saturating_sub(leaving(self.grace(), self.settings.serves))
     }
 
-    /// Returns the moment until which the drain delay may go on: it leaves requests their time.
+    /// Returns the moment until which the drain delay may go on: it leaves requests their time, or
+    /// half of what there is for both, if a `drain_timeout` is longer than that.
     pub(crate) fn latest_close(&self) -> Duration {
-        self.cut().saturating_sub(self.requests)
+        let for_both = self.cut().saturating_sub(self.drain_hooks_end());
+        self.cut().saturating_sub(self.requests.min(for_both / 2))
+    }
+
+    /// Returns the time that the drain delay has at worst, if that is less than it asks for.
+    pub(crate) fn scaled_delay(&self) -> Option<Duration> {
+        let has = self.close().saturating_sub(self.drain_hooks_end());
+        is_less(has, self.settings.drain_delay).then_some(has)
     }
 
     /// Returns the moment at which the listeners close at worst.
@@ -231,7 +239,8 @@ impl Timetable {
     /// Returns the warning of a stop that may take longer than it has.
     pub(crate) fn warning(&self, plan: &Plan) -> Option<String> {
         let scaled = self.scaled(plan)?;
-        Some(over_budget(self.needed(), self.grace(), self.requests_have(), &scaled))
+        let (requests, delay) = (self.requests_have(), self.scaled_delay());
+        Some(over_budget(self.needed(), self.grace(), requests, delay, &scaled))
     }
 
     /// Returns the time table as lines; none if nothing runs in the stop.

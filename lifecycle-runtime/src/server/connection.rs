@@ -9,7 +9,7 @@ mod delivery;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +23,7 @@ pub(super) use closing::{Closer, ClosingTimes};
 use delivery::Deliveries;
 
 use super::http2::Http2;
-use super::socket::{SharedSocket, WeakSocket};
-use super::tcp_info::{Peer, TcpInfo};
+use super::tcp_info::TcpInfo;
 use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
 use super::websocket::WebSocket;
 
@@ -87,8 +86,6 @@ pub(super) enum Expected {
 pub(super) struct Connection {
     table: Arc<RequestTable>,
     phase: Rc<WorkerPhase>,
-    /// Known once the handshake is over.
-    socket: OnceCell<WeakSocket>,
     /// The task that drives it.
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
@@ -103,6 +100,8 @@ pub(super) struct Connection {
     /// Time at which the client has last sent something, if that is not before connections were
     /// closed.
     heard_at: Cell<Option<Instant>>,
+    /// Time since which something has come that nobody has read.
+    unread_since: Cell<Option<Instant>>,
 }
 
 impl Connection {
@@ -110,7 +109,6 @@ impl Connection {
         Self {
             table,
             phase,
-            socket: OnceCell::new(),
             task: RefCell::default(),
             protocol: RefCell::new(HttpProtocol::Http1),
             state: Cell::new(ConnectionState::Open),
@@ -119,6 +117,7 @@ impl Connection {
             deliveries: RefCell::default(),
             idle_since: Cell::new(Instant::now()),
             heard_at: Cell::new(None),
+            unread_since: Cell::new(None),
         }
     }
 
@@ -153,8 +152,7 @@ impl Connection {
     }
 
     /// Notes that the client has finished the handshake, and can use the connection from now on.
-    pub(super) fn opened(&self, socket: &SharedSocket) {
-        let _ = self.socket.set(socket.downgrade());
+    pub(super) fn opened(&self) {
         self.idle_since.set(Instant::now());
     }
 
@@ -253,16 +251,11 @@ impl Connection {
     pub(super) fn heard(&self, bytes: usize) {
         if self.is_closing() {
             self.heard_at.set(Some(Instant::now()));
+            self.unread_since.set(None);
         }
         if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
             websocket.arrived(bytes);
         }
-    }
-
-    /// Returns whether something has come from the client that nobody has read.
-    pub(super) fn has_unread(&self) -> bool {
-        let socket = self.socket.get().and_then(WeakSocket::upgrade);
-        socket.is_some_and(|socket| socket.has_unread())
     }
 
     /// Returns whether the response that begins now has to announce that it is the last.

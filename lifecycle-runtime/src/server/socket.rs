@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::io::{self, Read};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -50,16 +50,6 @@ impl Socket for UnixStream {
 #[derive(Clone)]
 pub(super) struct SharedSocket(Rc<RefCell<dyn Socket>>);
 
-/// Handle of a socket that doesn't keep it open.
-pub(super) struct WeakSocket(Weak<RefCell<dyn Socket>>);
-
-impl WeakSocket {
-    /// Returns a handle of the socket, if it is open.
-    pub(super) fn upgrade(&self) -> Option<SharedSocket> {
-        self.0.upgrade().map(SharedSocket)
-    }
-}
-
 impl SharedSocket {
     pub(super) fn new(socket: impl Socket) -> Self {
         Self(Rc::new(RefCell::new(socket)))
@@ -71,11 +61,6 @@ impl SharedSocket {
 
     pub(super) fn get_mut(&self) -> RefMut<'_, dyn Socket> {
         self.0.borrow_mut()
-    }
-
-    /// Returns a handle that doesn't keep the socket open.
-    pub(super) fn downgrade(&self) -> WeakSocket {
-        WeakSocket(Rc::downgrade(&self.0))
     }
 
     /// Writes all of this.

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub(super) struct TcpInfo {
     /// Smallest round trip that the kernel has measured; zero before the first one.
     pub(super) round_trip: Duration,
+    /// Pause before the kernel sends something a second time; zero before it has measured one.
+    pub(super) first_pause: Duration,
     /// Time since the peer was last heard of: since its last data or acknowledgement.
     pub(super) silent_for: Duration,
     /// Set once the connection is over for the kernel too: the peer has reset it, or was given up.
@@ -48,9 +50,10 @@ impl TcpInfo {
     /// order.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
         // The kernel doubles the pause between two tries: the first that may get through comes when
-        // the outage has lasted twice as long at the latest. A few round trips are its first pause,
-        // and the answer.
-        let patience = patience.max(2 * OUTAGE).saturating_add(8 * self.round_trip);
+        // the outage has lasted twice as long and the first pause at the latest. The answer takes a
+        // few round trips.
+        let answer = (8 * self.round_trip).max(2 * self.first_pause);
+        let patience = patience.max(2 * OUTAGE).saturating_add(answer);
         self.is_over || self.is_unanswered && self.silent_for > patience
     }
 }
@@ -94,7 +97,7 @@ pub(super) struct PollTimes {
 
 impl PollTimes {
     /// Longest pause.
-    const LONGEST: Duration = Duration::from_millis(50);
+    pub(super) const LONGEST: Duration = Duration::from_millis(50);
 
     /// Returns the next moment, now that the kernel says this.
     pub(super) fn next(&mut self, info: &TcpInfo) -> Instant {
@@ -174,6 +177,8 @@ mod linux {
     const STATE: usize = 0;
     const RETRANSMITS: usize = 2;
     const PROBES: usize = 3;
+    const BACKOFF: usize = 4;
+    const RTO: usize = 8;
     /// Of a listener: the number of connections that wait.
     const UNACKED: usize = 24;
     const LAST_DATA_RECV: usize = 52;
@@ -223,6 +228,7 @@ mod linux {
             } else {
                 Duration::ZERO
             },
+            first_pause: micros(RTO) / 2_u32.saturating_pow(raw[BACKOFF].into()).max(1),
             silent_for: millis(LAST_DATA_RECV).min(millis(LAST_ACK_RECV)),
             is_over: raw[STATE] == CLOSE,
             // A single probe may be on its way to a peer that takes nothing and is well.

@@ -80,6 +80,10 @@ pub(super) struct WebSocket {
     /// Counts of the client's bytes that have been read, and that the handler has got.
     arrived: Cell<u64>,
     taken: Cell<u64>,
+    /// Count of the bytes that had come when a Close was asked for: the handler gets these.
+    due: Cell<u64>,
+    /// Set if something had come by then and not been read.
+    has_unread: Cell<bool>,
     outgoing: RefCell<MessageReader>,
     handler: Cell<Handler>,
     /// The task that has asked for a message, and got none.
@@ -108,6 +112,8 @@ impl WebSocket {
             incoming: RefCell::new(MessageReader::new()),
             arrived: Cell::new(0),
             taken: Cell::new(0),
+            due: Cell::new(0),
+            has_unread: Cell::new(false),
             outgoing: RefCell::new(MessageReader::new()),
             handler: Cell::new(Handler::Waiting),
             reader: RefCell::new(None),
@@ -127,10 +133,13 @@ impl WebSocket {
         *self.in_flight.borrow_mut() = Some(in_flight);
     }
 
-    /// Asks for a Close: at the handler's next pause, or after `patience` behind the message that
-    /// it is sending.
-    pub(super) fn ask_to_close(&self, now: Instant, patience: Duration) {
+    /// Asks for a Close: at the handler's next pause once it has got what has come, or after
+    /// `patience` behind the message that it is sending. `has_unread` says whether something has
+    /// come that nobody has read.
+    pub(super) fn ask_to_close(&self, now: Instant, patience: Duration, has_unread: bool) {
         if self.close_progress.get() == CloseProgress::Open {
+            self.due.set(self.arrived.get());
+            self.has_unread.set(has_unread);
             self.close_progress.set(CloseProgress::Asked { patience, latest: now + patience });
             // A handler that waits asks once more when it is woken; one that works on a message
             // doesn't.
@@ -259,43 +268,41 @@ impl WebSocket {
     /// Notes that so many bytes of the client have been read, on their way to the handler.
     pub(super) fn arrived(&self, bytes: usize) {
         self.arrived.set(self.arrived.get() + bytes as u64);
+        if self.has_unread.replace(false) {
+            self.due.set(self.arrived.get());
+        }
     }
 
     /// Looks at bytes of the client that are for the handler.
     fn taken(&self, bytes: &[u8]) {
         self.taken.set(self.taken.get() + bytes.len() as u64);
+        // Some may have come with the request.
+        self.arrived.set(self.arrived.get().max(self.taken.get()));
         self.received(bytes);
     }
 
     /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing
-    /// more to send, `has_unread` whether the client has sent something that has not been read.
-    fn may_close(&self, now: Instant, pauses: bool, has_unread: impl FnOnce() -> bool) -> bool {
+    /// more to send.
+    fn may_close(&self, now: Instant, pauses: bool) -> bool {
         let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let reads = self.handler.get() != Handler::Gone;
         let is_between = outgoing.is_between_messages()
             && (!reads || self.incoming.borrow().is_between_messages());
         // A handler that waits for a message gets what has come. One that never asked doesn't.
-        let gets_more = || {
-            now < latest
-                && self.handler.get() == Handler::Waiting
-                && (self.taken.get() < self.arrived.get() || has_unread())
-        };
+        let gets_more = now < latest
+            && self.handler.get() == Handler::Waiting
+            && (self.taken.get() < self.due.get() || self.has_unread.get());
         (pauses || latest <= now)
             && is_between
             && !self.is_working()
             && !outgoing.is_closing()
-            && !gets_more()
+            && !gets_more
     }
 
     /// Returns the Close to send now, if there is one.
-    pub(super) fn close(
-        &self,
-        now: Instant,
-        pauses: bool,
-        has_unread: impl FnOnce() -> bool,
-    ) -> Option<Bytes> {
-        if !self.may_close(now, pauses, has_unread) {
+    pub(super) fn close(&self, now: Instant, pauses: bool) -> Option<Bytes> {
+        if !self.may_close(now, pauses) {
             return None;
         }
         self.close_progress.set(CloseProgress::Closed);

@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::assertions::TestReport;
 use super::at_await::AtAwait;
 use super::builder::TestAppBuilder;
+use super::clock;
 use super::desk::Desk;
 use super::explore::Turns;
 use super::faults::Planted;
@@ -76,8 +77,8 @@ pub struct TestApp {
     running: Rc<Running>,
 }
 
-/// Time of the app after which a moment is not waited for any longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// Time of the machine after which a moment is not waited for any longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What an app is made of.
 pub(super) struct Parts {
@@ -293,8 +294,8 @@ impl TestApp {
     ///
     /// # Panics
     ///
-    /// If the moment is one of a hook that is not part of the app, or if the run ends without it, or
-    /// a day of the app's time passes, with what happened.
+    /// If the moment is one of a hook that is not part of the app, if the run ends without it, with
+    /// what happened, or if two minutes of the machine's time have passed.
     #[track_caller]
     pub fn until(&self, moment: Moment) -> impl Future<Output = ()> {
         let place = Location::caller();
@@ -313,8 +314,9 @@ impl TestApp {
                 ended = app.running.ended() => {
                     Err(ended?.failure(&format!("{place}: it never came to \"{moment}\"")))
                 }
-                () = tokio::time::sleep(LONGEST_WAIT) => Err(format!(
-                    "{place}: it has not come to \"{moment}\" in a day of the app's time"
+                () = clock::passed(LONGEST_WAIT) => Err(format!(
+                    "{place}: it has not come to \"{moment}\" in {} s of the machine's time",
+                    LONGEST_WAIT.as_secs()
                 )),
             }
         })

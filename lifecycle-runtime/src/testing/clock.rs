@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
@@ -174,6 +175,20 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
     tokio::select! {
         () = service.heard(News::Ended) => {}
         () = told => {}
+    }
+}
+
+/// Waits for this much of the machine's time, and leaves paused time alone.
+pub(super) async fn passed(time: Duration) {
+    let (ends, ended) = oneshot::channel();
+    let (_waits, is_over) = channel::<()>();
+    let waits = std::thread::Builder::new().spawn(move || {
+        if is_over.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+            let _ = ends.send(());
+        }
+    });
+    if waits.is_err() || ended.await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

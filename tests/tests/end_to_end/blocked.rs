@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
-use crate::http::{Connection, Lost};
+use crate::http::{Connection, Lost, request};
 
 /// Shortest time of a stop that needs all of a grace period of 5 s, but for what is left to report
 /// in.
@@ -43,7 +43,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal()
     let ended = program.end();
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(3).expect_took(LEAST).expect_did(&did);
-    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
+    ended.expect_said(&BLOCKED).expect_not_said(&["listening"]);
 }
 
 #[test]
@@ -55,7 +55,26 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
     ended.expect_said(&[
         "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and was abandoned",
     ]);
-    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
+    ended.expect_said(&BLOCKED).expect_not_said(&["listening"]);
+}
+
+#[test]
+fn a_hook_that_others_keep_from_going_on_is_not_said_to_have_hung() {
+    let program = program!("handlers").args("serve deregister").env("LIFECYCLE_GRACE", "5s");
+    let mut program = program.start();
+    let address = program.address();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("deregister");
+    // Tasks of handlers run on the runtime of the hooks.
+    let threads = std::thread::available_parallelism().map_or(2, |number| number.get().max(2));
+    for _ in 0..threads {
+        assert_eq!(request(&address, "POST /blocking").expect("it accepts").status, 202);
+    }
+    program.wait_until_said_times("blocking", threads);
+    program.end().expect_code(3).expect_said(&[
+        "hook `deregister` (",
+        "could not go on in its time, as others blocked the threads that had to run it",
+    ]);
 }
 
 #[test]

@@ -113,12 +113,12 @@ fn after_serve_a_signal_ends_the_process_by_default_again() {
 fn after_serve_nothing_of_it_ends_the_process() {
     for way in ["multi", "current"] {
         let start =
-            program!("embedded").args(&format!("{way} linger")).env("LIFECYCLE_GRACE", "300ms");
+            program!("embedded").args(&format!("{way} linger")).env("LIFECYCLE_GRACE", "1s");
         let mut program = start.start().ready();
         program.signal(Signal::SIGTERM);
         program.wait_until_said("over");
         let over = std::time::Instant::now();
-        program.wait_while(|| over.elapsed() < Duration::from_millis(600));
+        program.wait_while(|| over.elapsed() < Duration::from_millis(1_500));
         program.tell("exit");
         program.end().expect_code(0);
     }

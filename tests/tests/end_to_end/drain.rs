@@ -55,14 +55,14 @@ fn connections_are_accepted_until_the_drain_delay_is_over() {
 #[test]
 fn a_drain_delay_leaves_the_shutdown_hooks_their_time() {
     let program =
-        program!("service").env("LIFECYCLE_DRAIN_DELAY", "1h").env("LIFECYCLE_GRACE", "2s");
+        program!("service").env("LIFECYCLE_DRAIN_DELAY", "1h").env("LIFECYCLE_GRACE", "6s");
     let ended = program.start().ready().stop();
     ended
         .expect_code(0)
-        .expect_took(Duration::from_secs(1))
+        .expect_took(Duration::from_secs(3))
         .expect_did(&[&STARTED[..], &STOPPED].concat());
     ended.expect_said(&[
-        "the stop may take 60 min 1 s, longer than the grace period of 2 s: requests have",
+        "the stop may take 60 min 2 s, longer than the grace period of 6 s: requests have",
     ]);
 }
 

@@ -97,10 +97,6 @@ mistakes! {
         let app = TestApp::builder().only::<settings>().start().await;
         app.until(Moment::begins::<flush>()).await;
     };
-    a_moment_that_nobody_brings_about: "in a day of the app's time", async {
-        let app = TestApp::builder().only::<flush>().start().await;
-        app.until(Moment::begins::<flush>()).await;
-    };
     a_url_of_nothing: "the app does not listen: call `listen` before `start`", async {
         TestApp::of(service()).start().await.url()
     };

@@ -20,6 +20,9 @@ use crate::watchdog::{Leash, Watchdog};
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
+/// Number of parts that the time for the last words is slept in.
+const SLICES: u32 = 10;
+
 /// Answer before there is a run.
 const UNPREPARED: &str = "no hook has begun: settings, plan and addresses are being prepared";
 
@@ -182,7 +185,10 @@ fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
         let code = i32::from(over.unwrap_or(of_start));
         // What holds the run up may hold the last words up as well.
         let exits = thread("lifecycle-exit", move || {
-            std::thread::sleep(LAST_WORDS);
+            // In slices: a process that is stopped for a moment still gets to its last words.
+            for _ in 0..SLICES {
+                std::thread::sleep(LAST_WORDS / SLICES);
+            }
             exit_now(code);
         });
         if exits.is_ok() {

@@ -221,6 +221,17 @@ async fn a_service_has_the_time_of_the_start_to_be_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_service_that_is_not_ready_in_time_has_run_into_the_startup_timeout() {
+    let plan = "service s handle timeout 10; service t handle timeout 10";
+    let played = Play::new(plan, "s hangs; t hangs").startup_timeout(500).run().await;
+    for hook in &played.report.hooks {
+        let limit = Limit::StartupTimeout;
+        assert_eq!(hook.outcome, Outcome::TimedOut { limit, ended: true }, "{}", hook.hook.name());
+    }
+    assert_eq!(played.report.hooks.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_that_fails_stops_the_services_that_run() {
     let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop close of db";
     let played = Play::new(plan, "s runs and takes 10; t hangs; a takes 5; a fails").run().await;

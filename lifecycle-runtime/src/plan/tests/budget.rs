@@ -265,10 +265,7 @@ fn a_delay_that_is_too_long_is_named() {
     let plan = plan_of("stop a");
     let settings = StopSettings { drain_delay, ..settings(25_000, None, false) };
     let warning = Timetable::new(&plan, settings).warning(&plan).expect("too long");
-    assert!(
-        warning.ends_with("the grace period of 25 s: `drain_delay` is too long for it"),
-        "{warning}"
-    );
+    assert!(warning.ends_with("the grace period of 25 s: `drain_delay` has 23.8 s"), "{warning}");
 }
 
 #[test]

@@ -79,9 +79,11 @@ proptest! {
         if let Some(end) = table.requests_end() {
             let closed = table.close();
             let left = grace.saturating_sub(table.drain_budget().whole() + settings.drain_delay);
-            // What hooks keep in any case is more than the rest of very long delays.
-            let promised = drain_timeout.unwrap_or(left / 2);
-            let possible = table.cut().saturating_sub(table.drain_hooks_end());
+            // What hooks keep in any case is more than the rest of very long delays, and a delay has
+            // half of what there is for both beside a very long `drain_timeout`.
+            let for_both = table.cut().saturating_sub(table.drain_hooks_end());
+            let promised = drain_timeout.map_or(left / 2, |timeout| timeout.min(for_both / 2));
+            let possible = for_both / 2;
             let had = end.saturating_sub(closed);
             prop_assert!(had >= promised.min(possible), "{had:?} of {promised:?}: {table:?}");
         }

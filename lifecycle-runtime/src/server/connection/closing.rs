@@ -27,7 +27,8 @@ use crate::server::websocket::WebSocket;
 /// was lost on its way may be sent again.
 const ROUND_TRIPS: u32 = 3;
 
-/// Pause before the next look at a connection on which something has come that is to be read first.
+/// Shortest pause before the next look at a connection on which something has come that is to be
+/// read first.
 const UNREAD: Duration = Duration::from_millis(1);
 
 /// Times that decide when connections end.
@@ -253,9 +254,14 @@ impl Connection {
         }
         let heard = self.heard_at.get().map(|at| now - at);
         // What came while the process could not read it is not late. (A client that sends without
-        // a pause has been heard just now.)
+        // a pause has been heard just now; and somebody may read no more of it.)
         if heard.is_none_or(|heard| heard > times.quiet_window) && peer.has_unread() {
-            return Quiet::NotYet(Step::WaitUntil(now + UNREAD));
+            let seen = self.unread_since.get().unwrap_or(now);
+            self.unread_since.set(Some(seen));
+            if now < seen + times.head.unwrap_or(times.disconnect) {
+                let pause = ((now - seen) / 2).clamp(UNREAD, PollTimes::LONGEST);
+                return Quiet::NotYet(Step::WaitUntil(now + pause));
+            }
         }
         let latest = times.head.map(|head| since + head.max(times.quiet_window));
         if latest.is_some_and(|latest| latest <= now) {
@@ -296,7 +302,7 @@ impl Connection {
             if now < times.since + delay {
                 return Step::WaitUntil(times.since + delay);
             }
-            websocket.ask_to_close(now, times.quiet_window);
+            websocket.ask_to_close(now, times.quiet_window, peer.has_unread());
         }
         if websocket.is_over() {
             // The client has all that it gets, and answers a Close while the connection lingers.

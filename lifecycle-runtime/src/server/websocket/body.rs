@@ -39,7 +39,7 @@ impl WebSocketBody {
         let mut close = if websocket.has_work() || websocket.is_answering(now) {
             None
         } else {
-            websocket.close(now, false, || self.connection.has_unread())
+            websocket.close(now, false)
         };
         if close.is_none() {
             match Pin::new(body).poll_next(context) {
@@ -48,7 +48,7 @@ impl WebSocketBody {
                         // If it reads no more, it has only so much time from now on.
                         self.connection.wake_if_closing();
                     }
-                    close = websocket.close(now, true, || self.connection.has_unread());
+                    close = websocket.close(now, true);
                 }
                 Poll::Ready(Some(Ok(bytes))) => {
                     websocket.sent(&bytes);

@@ -172,7 +172,7 @@ impl ConnectionSet {
         let opened = self.open(connection, &mut closer, accepted.stream).await?;
         let Some(Opened { peer, socket, protocol }) = opened else { return Ok(()) };
         self.open.borrow_mut()[key].socket = Some(socket.clone());
-        connection.opened(&socket);
+        connection.opened();
         let mut transport = Transport::new(socket.clone(), Rc::clone(connection));
         let disconnect = self.spec.settings.closing_timeout();
         let mut head_limit = None;

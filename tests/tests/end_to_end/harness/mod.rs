@@ -22,8 +22,8 @@ pub(crate) use start::{Start, own_address, program};
 /// Signals that stop, unless a hook is for them.
 const STOPPING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
 
-/// Time within which two of them are one, and a little more.
-const ONE_SIGNAL: Duration = Duration::from_millis(520);
+/// Time within which two of them are one, and what they may be late by on a busy machine.
+const ONE_SIGNAL: Duration = Duration::from_millis(700);
 
 /// A started program. Killed when it is dropped.
 pub(crate) struct Program {
