@@ -116,8 +116,8 @@ fn an_invalid_plan_is_not_printed() {
 fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let settings = [("LIFECYCLE_GRACE", "1s"), ("LIFECYCLE_DRAIN_DELAY", "600ms")];
     // Requests have half of what the delay leaves, and the report a twentieth.
-    let told = "the stop may take 1.7 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; after a full drain \
-                `timed_flush` has 46 ms of its 500 ms";
+    let told = "the stop may take 1.7 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; `drain_delay` has 550 ms; after \
+                a full drain `timed_flush` has 46 ms of its 500 ms";
     let start =
         settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| {
             start.env(name, value)
@@ -127,7 +127,7 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     refused(2, &strict, "timed_flush").expect_said(&[told]);
     // A drain hook runs before the delay.
     let told = "the stop may take 2.5 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; \
-                `timed_withdraw` has";
+                `drain_delay` has";
     refused(2, &strict, "timed_flush timed_withdraw").expect_said(&[told]);
 }
 
