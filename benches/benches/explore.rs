@@ -1,4 +1,4 @@
-//! What it costs to run a test under many schedules: 1,000 of a plan of 30 hooks, each with a run
+//! Cost of a test under many schedules: 1,000 of a plan of 30 hooks, each with a run
 //! of its own.
 
 use divan::Bencher;

@@ -1,4 +1,4 @@
-//! What the framework itself costs: start and stop of many hooks that do nothing, beside the same
+//! Cost of the framework itself: start and stop of many hooks that do nothing, beside the same
 //! number of tasks on tokio's `JoinSet` and of subsystems on `tokio-graceful-shutdown`, in one run.
 //!
 //! `hooks` is the whole of `Lifecycle::serve`: planning, start, stop, report. Half of the hooks run

@@ -1,4 +1,4 @@
-//! What the programs have in common that are compared: the handlers, and their end. The benchmarks
+//! Parts that the compared programs have in common: the handlers, and their end. The benchmarks
 //! are in `benches/`.
 
 use std::io::{Read, stdin};

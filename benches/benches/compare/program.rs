@@ -26,13 +26,13 @@ pub(crate) struct Program {
     pub(crate) address: SocketAddr,
 }
 
-/// What is in memory of a program, in KiB.
+/// Memory of a program, in KiB.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
-    /// With the pages of its file and of libraries, which the system shares between programs and
-    /// can take back.
+    /// All of it: also pages of its file and of libraries, which the system shares between programs
+    /// and can take back.
     pub(crate) whole: u64,
-    /// What it has written: stacks, heap, relocated data.
+    /// Pages that it has written: stacks, heap, relocated data.
     pub(crate) own: u64,
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use lifecycle_tests::rig::Link;
 use socket2::SockRef;
 
-use crate::clients::{Protocol, connect, over};
+use crate::clients::{Protocol, over};
 use crate::harness::Ended;
+use crate::in_flight::body_going;
 use crate::site::{Site, gate, tally};
 use crate::{SLACK, at_each, for_each};
 
@@ -113,25 +114,7 @@ pub(crate) fn interrupt(site: &Site) {
 
 #[test]
 fn a_response_whose_body_is_going_survives_an_outage_of_the_network() {
-    at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
-        let mut site = Site::start(protocol, link, |start| start);
-        let client = site.client(|target| {
-            let mut client = connect(target, target.journal("one"))
-                .unwrap_or_else(|journal| panic!("{journal}"));
-            let reply = client.get("/stream/1000");
-            assert!(
-                reply.is_none_or(|reply| reply.body.len() == 20 * "chunk\n".len()),
-                "not all of it"
-            );
-            client.end()
-        });
-        site.program.wait_until_said("stream 1");
-        site.stop();
-        interrupt(&site);
-        let tally = tally([client]);
-        tally.expect_all(200);
-        site.expect_report(&tally, 0);
-    });
+    at_each(&[10, 300], &Protocol::ALL, |protocol, link| body_going(protocol, link, interrupt));
 }
 
 /// The system takes only a part of the response from the server.

@@ -44,7 +44,7 @@ pub fn passwords() -> Result<Passwords, BoxError> {
 }
 
 thread_local! {
-    /// What a hash is made in. The allocator would keep more of it: small things come to lie where
+    /// Memory in which hashes are made. The allocator would keep more of it: small things come to lie where
     /// a hash was made, and the next one needs another place.
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
@@ -100,8 +100,8 @@ impl Passwords {
         made.map_err(Problem::Internal)
     }
 
-    /// Whether this is the password of a user with this hash; without a user, after as long a time,
-    /// that it is not.
+    /// Returns whether this is the password of a user with this hash. Without a user, `false` after
+    /// as long a time.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
         let is_somebody = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
