@@ -349,8 +349,8 @@ impl Lifecycle {
     ///
     /// Called once, also for a run that [never began](Report::cause). It is on a thread of its own
     /// (`lifecycle-report`) outside of any async runtime, after every hook and every observer; it
-    /// may block. It has what is left of the grace period, 125 ms at least (a fortieth of a grace
-    /// period below 5 s), and the grace period that is set here if the run never began. One that
+    /// may block. It has what is left of the grace period, at least a fortieth of it (500 ms of more
+    /// than 20 s), and the grace period that is set here if the run never began. One that
     /// has not returned then is left behind, and a line on stderr says so. A panic is caught.
     /// Neither changes the exit code.
     ///

@@ -331,11 +331,11 @@ fn the_plan_is_readable_in_every_format() {
         \x20 flush  app.rs:4  order 2\n\
         \x20 close  app.rs:3  timeout 5s  teardown of db  after flush\n\
         time table of the stop, from the signal, at worst\n\
-        \x20 0 s to 17.8 s         withdraw, no timeout, at least 17.7 s\n\
-        \x20 17.8 s to 18.8 s      farewell, no timeout, at least 909 ms\n\
-        \x20 18.8 s to 19.8 s      flush, no timeout, at least 909 ms\n\
-        \x20 19.8 s to 24.8 s      close, timeout 5 s\n\
-        \x20 24.8 s to 25 s        report\n"
+        \x20 0 s to 17 s           withdraw, no timeout, at least 16.9 s\n\
+        \x20 17 s to 18 s          farewell, no timeout, at least 909 ms\n\
+        \x20 18 s to 19 s          flush, no timeout, at least 909 ms\n\
+        \x20 19 s to 24 s          close, timeout 5 s\n\
+        \x20 24 s to 25 s          report\n"
     );
     let mermaid = plan.render(PlanFormat::Mermaid);
     assert!(
@@ -358,6 +358,6 @@ fn the_plan_is_readable_in_every_format() {
         serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] })
     );
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
-    let row = serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_750, "to_ms": 24_750 });
+    let row = serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_000, "to_ms": 24_000 });
     assert_eq!(json["time_table"][3], row);
 }

@@ -35,9 +35,10 @@ pub(crate) struct Timetable {
 /// off is dropped.
 const DROPPING: Duration = Duration::from_millis(200);
 
-/// Time between the end of the last hook and the end of the process: the report has to fit in.
+/// Returns the time between the end of the last hook and the end of the process: a twentieth of the
+/// grace period, at most 1 s. The report has to fit in, even where the process hardly runs.
 pub(crate) fn last_words(grace: Duration) -> Duration {
-    (grace / 20).min(Duration::from_millis(250))
+    (grace / 20).min(Duration::from_secs(1))
 }
 
 impl Timetable {

@@ -166,7 +166,7 @@ fn who_looks_at_the_report_for_ever_has_the_time_of_the_stop() {
         let args = format!("run report=hang grace=10{fault}");
         let ended = stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
         // On a busy machine the watchdog may be there first: the code is the same.
-        ended.expect_code(code).expect_took(Duration::from_millis(9_750));
+        ended.expect_code(code).expect_took(Duration::from_millis(9_500));
         ended.expect_said(&["a callback of `on_report` has not returned in the time of the stop, and is left behind"]);
     }
 }

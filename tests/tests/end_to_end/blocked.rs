@@ -7,9 +7,11 @@ use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost, request};
 
-/// Shortest time of a stop that needs all of a grace period of 5 s, but for what is left to report
-/// in.
-const LEAST: Duration = Duration::from_millis(4500);
+/// Grace period of a stop that needs all of it.
+const GRACE: &str = "10s";
+
+/// Shortest time of such a stop: all of it but what is left to report in.
+const LEAST: Duration = Duration::from_millis(9_500);
 
 /// Line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
@@ -26,7 +28,7 @@ const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:53) ran out of its 
 
 #[test]
 fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
-    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", "5s");
+    let program = program!("service").args("flush=block").env("LIFECYCLE_GRACE", GRACE);
     let ended = program.start().ready().stop();
     ended
         .expect_code(3)
@@ -37,7 +39,7 @@ fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
 
 #[test]
 fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal() {
-    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "5s").start();
+    let mut program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", GRACE).start();
     program.wait_until_said("warm blocks");
     program.signal(Signal::SIGTERM);
     let ended = program.end();
@@ -48,7 +50,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal()
 
 #[test]
 fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace() {
-    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", "5s");
+    let program = program!("service").args("warm=block").env("LIFECYCLE_GRACE", GRACE);
     let ended = program.env("LIFECYCLE_STARTUP_TIMEOUT", "4s").end();
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);

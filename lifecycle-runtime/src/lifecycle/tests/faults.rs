@@ -138,9 +138,9 @@ async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
         "0 db done",
         "0 ready",
         "0 +flush",
-        "6660 flush timed out",
-        "6660 +close",
-        "9560 close done",
+        "6410 flush timed out",
+        "6410 +close",
+        "9310 close done",
     ]);
     assert_eq!(
         played.report.hooks[1].outcome,

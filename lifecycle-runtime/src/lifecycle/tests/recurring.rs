@@ -337,15 +337,15 @@ async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks
     let plan = "start db; signal a on SIGHUP needs db; stop close of db timeout 3000";
     let played =
         Play::new(plan, "a hangs").signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
-    // 250 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
+    // 500 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
     played.check(&[
         "0 +db",
         "0 db done",
         "0 ready",
         "0 +a",
-        "6650 a cancelled",
-        "6650 +close",
-        "6650 close done",
+        "6400 a cancelled",
+        "6400 +close",
+        "6400 close done",
     ]);
 
     let timed = Play::new(&plan.replace("needs db;", "needs db timeout 200;"), "a hangs");

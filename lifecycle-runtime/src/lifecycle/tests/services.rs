@@ -285,7 +285,7 @@ async fn one_without_a_timeout_leaves_what_is_behind_it_its_time() {
     let plan = "start db; service s needs db; stop close of db timeout 3000";
     let played = Play::new(plan, "s hangs; close takes 2900").grace(10_000).run().await;
     played.check_order(&["-s", "s timed out", "+close", "close done"]);
-    assert_eq!(played.report.stop_took, Duration::from_millis(9_560));
+    assert_eq!(played.report.stop_took, Duration::from_millis(9_310));
 }
 
 #[tokio::test(start_paused = true)]

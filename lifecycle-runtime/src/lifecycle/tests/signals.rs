@@ -123,7 +123,7 @@ async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
     // Without one it has the time of the stop, and less when that is hurried.
     let plan = "start a stops; stop b timeout 2000";
     let played = Play::new(plan, "a hangs").grace(10_000).signals(&["+a"]).run().await;
-    played.check(&["0 +a", "7650 a timed out", "7650 +b", "7650 b done"]);
+    played.check(&["0 +a", "7400 a timed out", "7400 +b", "7400 b done"]);
     let played = Play::new("start a stops; start other", "a hangs; other hangs");
     let played = played.grace(10_000).signals(&["+other", "other cancelled"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "0 hurried", "0 a cancelled"]);

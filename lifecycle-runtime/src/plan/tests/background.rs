@@ -98,11 +98,11 @@ stop
   close   app.rs:5  teardown of db  after stop s
   flush   app.rs:4  after the services
 time table of the stop, from the signal, at worst
-  18.6 s to 19.6 s      stop t, no timeout, at least 909 ms
-  19.6 s to 23.8 s      stop s, timeout 4 s
-  23.8 s to 24.8 s      close, no timeout, at least 1 s
-  23.8 s to 24.8 s      flush, no timeout, at least 1 s
-  24.8 s to 25 s        report
+  17.9 s to 18.9 s      stop t, no timeout, at least 909 ms
+  18.9 s to 23 s        stop s, timeout 4 s
+  23 s to 24 s          close, no timeout, at least 1 s
+  23 s to 24 s          flush, no timeout, at least 1 s
+  24 s to 25 s          report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
     let json: serde_json::Value =
@@ -136,7 +136,7 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let plan = plan(text).expect("valid");
     let (path, sum) = plan.worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["b", "a", "close"]);
-    assert_eq!(sum, Duration::from_millis(10_450));
+    assert_eq!(sum, Duration::from_millis(11_200));
     let timetable = plan.timetable();
     let budget = timetable.shutdown_budget();
     let stop_of = |name: &str| {
@@ -189,9 +189,9 @@ drain
 stop
   nothing
 time table of the stop, from the signal, at worst
-  0 s to 24.8 s         log, if it runs already
-  0 s to 24.8 s         reload, if it runs already
-  24.8 s to 25 s        report
+  0 s to 24 s           log, if it runs already
+  0 s to 24 s           reload, if it runs already
+  24 s to 25 s          report
 ";
     assert_eq!(plan.render(PlanFormat::Text), shown);
     let json: serde_json::Value =
