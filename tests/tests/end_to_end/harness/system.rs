@@ -10,13 +10,21 @@ fn folder(process: Pid) -> PathBuf {
     PathBuf::from(format!("/proc/{process}"))
 }
 
-/// Whether the process has a handler for this signal.
+/// Returns whether the process has a handler for this signal.
 pub(crate) fn catches(process: Pid, signal: Signal) -> bool {
+    has_in_mask(process, "SigCgt:", signal)
+}
+
+/// Returns whether the process ignores this signal, and programs that it starts will.
+pub(crate) fn ignores(process: Pid, signal: Signal) -> bool {
+    has_in_mask(process, "SigIgn:", signal)
+}
+
+fn has_in_mask(process: Pid, mask: &str, signal: Signal) -> bool {
     let status = fs::read_to_string(folder(process).join("status")).unwrap_or_default();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let caught =
-        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    caught & (1 << (signal as u64 - 1)) != 0
+    let signals = status.lines().find_map(|line| line.strip_prefix(mask));
+    let signals = signals.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    signals.unwrap_or_default() & (1 << (signal as u64 - 1)) != 0
 }
 
 /// Whether the process has a thread of this name, of which the system keeps 15 characters.
