@@ -2,21 +2,21 @@
 //! notice.
 
 pub use crate::__lifecycle_origin as origin;
+pub use crate::hook::id::HookId;
+pub use crate::hook::inject::Inject;
+pub use crate::hook::output::{Output, Parts, PlainOutput, Probe, Verdict};
+pub use crate::hook::scope::Scope;
+pub use crate::hook::task::{Task, returned};
 pub use crate::hook::{
     Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Origin,
     Policy, Restart, Restarts, ServicePolicy, StopOn,
 };
-pub use crate::id::HookId;
-pub use crate::inject::Inject;
-pub use crate::output::{Output, Parts, PlainOutput, Probe, Verdict};
-pub use crate::scope::Scope;
-pub use crate::task::{Task, returned};
 pub use inventory;
 pub use std::option::Option::{None, Some};
 pub use std::result::Result::Ok;
 pub use std::time::Duration;
 
-use crate::error::BoxError;
+use crate::hook::error::BoxError;
 
 /// What inventory collects.
 pub struct Registered(pub &'static HookMeta);

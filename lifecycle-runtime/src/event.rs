@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::hook::HookMeta;
-use crate::state::State;
-use crate::stop::StopCause;
+use crate::hook::state::State;
+use crate::hook::stop::StopCause;
 
 pub(crate) use delivery::{Events, Observers};
 pub use outcome::{Limit, Outcome};

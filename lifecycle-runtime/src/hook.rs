@@ -1,8 +1,19 @@
 //! What a hook is: its type, its metadata, its identity.
 
 mod check;
+pub(crate) mod dep;
+pub(crate) mod error;
+pub(crate) mod id;
+pub(crate) mod inject;
 mod kind;
+pub(crate) mod output;
 mod policy;
+pub(crate) mod runtime;
+pub(crate) mod scope;
+pub(crate) mod service;
+pub(crate) mod state;
+pub(crate) mod stop;
+pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +26,12 @@ pub use policy::{
     Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
 };
 
-use crate::id::HookId;
-use crate::output::{HookError, HookValue, Output};
-use crate::scope::Scope;
-use crate::service::Service;
-use crate::stop::Stop;
-use crate::task::Task;
+use crate::hook::id::HookId;
+use crate::hook::output::{HookError, HookValue, Output};
+use crate::hook::scope::Scope;
+use crate::hook::service::Service;
+use crate::hook::stop::Stop;
+use crate::hook::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
 ///

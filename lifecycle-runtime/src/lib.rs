@@ -115,58 +115,38 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod config;
-mod console;
-mod dep;
-mod error;
+mod engine;
 mod event;
-mod executor;
-mod health;
 mod hook;
-mod hook_runtime;
-mod id;
-mod inject;
 mod lifecycle;
-mod live;
-mod output;
+mod observe;
 mod plan;
-mod recurring;
-mod registry;
-mod report;
-mod scope;
+mod process;
 mod server;
-mod service;
-mod services;
-mod signals;
-mod state;
-mod stop;
-mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod trace;
-mod watchdog;
 
-pub use config::PlanFormat;
-pub use dep::{Dep, MissingValue};
-pub use error::BoxError;
 pub use event::{
     Connections, Event, Limit, Observer, Outcome, Requests, ScaledLimit, ServiceState, Tasks,
     Traffic,
 };
+pub use hook::dep::{Dep, MissingValue};
+pub use hook::error::BoxError;
+pub use hook::id::HookId;
+pub use hook::inject::Inject;
+pub use hook::output::{HookError, HookValue};
+pub use hook::scope::Scope;
+pub use hook::service::Service;
+pub use hook::state::State;
+pub use hook::stop::{Stop, StopCause, StopHandle};
 pub use hook::{Hook, HookMeta, Kind};
-pub use id::HookId;
-pub use inject::Inject;
 pub use lifecycle::Lifecycle;
 #[cfg(feature = "testing")]
 pub use lifecycle_macros::test;
 pub use lifecycle_macros::{
     health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
-pub use output::{HookError, HookValue};
+pub use observe::report::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
 pub use plan::{Plan, PlanError};
-pub use report::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
-pub use scope::Scope;
+pub use process::config::PlanFormat;
 pub use server::{BackgroundTasks, BuildApp, Http, IntoHttp, probes};
-pub use service::Service;
-pub use state::State;
-pub use stop::{Stop, StopCause, StopHandle};

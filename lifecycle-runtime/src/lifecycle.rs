@@ -23,14 +23,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, LONGEST};
 use crate::event::Observer;
 use crate::hook::HookMeta;
+use crate::hook::stop::StopHandle;
+use crate::observe::report::Report;
 use crate::plan::{Plan, PlanError, with_teardowns};
-use crate::registry;
-use crate::report::Report;
+use crate::process::config::{Config, LONGEST};
+use crate::process::registry;
 use crate::server::{Http, IntoHttp};
-use crate::stop::StopHandle;
 
 /// A process's life: the registered hooks, the servers, and how they are started and stopped.
 ///

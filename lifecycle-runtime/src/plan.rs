@@ -28,10 +28,10 @@ pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 pub(crate) use timetable::{Timetable, last_words};
 
-use crate::config::{Config, StopSettings, delay_in_kubernetes};
 use crate::event::readable;
+use crate::hook::id::{HookId, HookMap};
 use crate::hook::{HookMeta, Kind};
-use crate::id::{HookId, HookMap};
+use crate::process::config::{Config, StopSettings, delay_in_kubernetes};
 
 /// Every hook of a run, in the order that it starts and stops in.
 ///

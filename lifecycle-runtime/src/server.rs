@@ -25,7 +25,6 @@ mod tcp_info;
 mod track;
 mod traffic;
 mod transport;
-mod websocket;
 mod worker;
 
 use actix_web::App;
@@ -35,10 +34,10 @@ pub(crate) use actix_web::dev::ServiceResponse;
 #[cfg(feature = "testing")]
 pub(crate) use actix_web::test::TestRequest;
 
-use crate::config::{Config, ConfigError};
-use crate::health::Health;
 use crate::hook::HookMeta;
-use crate::scope::Scope;
+use crate::hook::scope::Scope;
+use crate::observe::health::Health;
+use crate::process::config::{Config, ConfigError};
 pub(crate) use accept::Obstacle;
 pub(crate) use address::Taken;
 use address::{BindError, Bound};

@@ -1,196 +1,247 @@
-//! Who imports whom: a module may import from layers below its own, and within the pure-word layer
-//! from words written above it in the list. ARCHITECTURE.md shows the same picture.
+//! Who imports whom: the folders of the runtime are its layers, and no two modules of one folder
+//! import each other, however indirectly. ARCHITECTURE.md shows the same picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The layers of the runtime, the lowest first. In a layer marked `true` a module may import those
-/// listed before it.
-const RUNTIME: [(bool, &[&str]); 6] = [
-    (
-        true,
-        &[
-            "error",
-            "id",
-            "output",
-            "task",
-            "hook_runtime",
-            "state",
-            "stop",
-            "service",
-            "scope",
-            "hook",
-            "dep",
-            "inject",
-            "event",
-            "health",
-            "config",
-        ],
-    ),
-    (true, &["plan", "report"]),
-    (true, &["services", "executor", "recurring"]),
-    (false, &["registry", "signals", "watchdog", "live", "trace", "console", "server"]),
-    (true, &["lifecycle", "testing"]),
-    (false, &[]),
-];
+/// The layers of the runtime, the lowest first: each may import those before it.
+const LAYERS: [&str; 9] =
+    ["hook", "event", "process", "plan", "observe", "server", "engine", "lifecycle", "testing"];
 
-/// The pipeline of the macros: each stage may import those before it.
-const MACROS: [(bool, &[&str]); 1] = [(
-    true,
-    &[
-        "errors",
-        "kind",
-        "words",
-        "duration",
-        "signal",
-        "invisible",
-        "surroundings",
-        "value",
-        "args",
-        "signature",
-        "check",
-        "model",
-        "expand",
-        "attribute",
-    ],
-)];
+/// What expansions name: it re-exports items of the layers, and the registry reads what is
+/// registered through it.
+const HIDDEN: &str = "__private";
 
 #[test]
-fn modules_of_the_runtime_import_only_what_is_below_them() {
-    // `__private` is what expansions name: it re-exports words, and the registry reads what is
-    // registered through it.
-    assert_eq!(faults("lifecycle-runtime", &RUNTIME, &["__private"]), Vec::<String>::new());
+fn layers_import_only_those_below_them() {
+    let tree = Tree::of("lifecycle-runtime");
+    let mut faults = Vec::new();
+    for (importer, imported) in tree.imports_between_children(&[]) {
+        if importer == HIDDEN || imported == HIDDEN {
+            continue;
+        }
+        let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+        if rank(&imported).is_none() || rank(&importer) <= rank(&imported) {
+            faults.push(format!("`{importer}` imports `{imported}`"));
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
 }
 
 #[test]
-fn modules_of_the_macros_import_only_what_is_before_them() {
-    assert_eq!(faults("lifecycle-macros", &MACROS, &["tests"]), Vec::<String>::new());
+fn no_modules_of_a_folder_import_each_other() {
+    for package in ["lifecycle-runtime", "lifecycle-macros"] {
+        let tree = Tree::of(package);
+        for folder in tree.folders() {
+            if let Some(circle) = circle_among(&tree.imports_between_children(&folder)) {
+                panic!("{package}, {}: {}", folder.join("/"), circle.join(" imports "));
+            }
+        }
+    }
 }
 
 #[test]
 fn only_the_server_knows_actix_web() {
     for name in ["actix_web", "actix_http", "actix_service"] {
-        assert_eq!(files_with(name, &["server"]), Vec::<PathBuf>::new());
+        assert_eq!(files_with(name, &["server"]), Vec::<String>::new());
     }
 }
 
 #[test]
 fn only_the_registry_knows_inventory() {
-    assert_eq!(files_with("inventory", &["registry", "__private"]), Vec::<PathBuf>::new());
+    assert_eq!(files_with("inventory", &["process/registry", HIDDEN]), Vec::<String>::new());
 }
 
 #[test]
 fn the_plan_knows_no_async_runtime() {
-    let plan = |path: &&PathBuf| module_of(path) == "plan";
-    let async_plan: Vec<_> =
-        files_with("tokio", &[]).into_iter().filter(|path| plan(&path)).collect();
-    assert_eq!(async_plan, Vec::<PathBuf>::new());
+    let async_files = files_with("tokio", &[]);
+    let async_plan: Vec<_> = async_files.iter().filter(|path| path.starts_with("plan")).collect();
+    assert_eq!(async_plan, Vec::<&String>::new());
 }
 
-fn faults(package: &str, layers: &[(bool, &[&str])], free: &[&str]) -> Vec<String> {
-    let mut rank = BTreeMap::new();
-    for (layer, (is_sequence, modules)) in layers.iter().enumerate() {
-        for (place, module) in modules.iter().enumerate() {
-            rank.insert(*module, (layer, if *is_sequence { place } else { 0 }, *is_sequence));
-        }
+/// Path of a module from the root of its crate.
+type ModulePath = Vec<String>;
+
+/// Modules of a package, each with its code.
+struct Tree {
+    modules: BTreeMap<ModulePath, String>,
+}
+
+impl Tree {
+    fn of(package: &str) -> Self {
+        let modules = sources(package)
+            .into_iter()
+            .map(|(path, text)| {
+                let name = path.trim_end_matches(".rs").trim_end_matches("/mod");
+                let module = if name == "lib" { "" } else { name };
+                let module = module.split('/').filter(|part| !part.is_empty());
+                (module.map(str::to_owned).collect(), code_of(&text))
+            })
+            .collect();
+        Self { modules }
     }
-    let mut faults = Vec::new();
-    let modules: BTreeSet<_> = sources(package).iter().map(|path| module_of(path)).collect();
-    for path in sources(package) {
-        let module = module_of(&path);
-        if module == "lib" || free.contains(&module.as_str()) {
-            continue;
-        }
-        let Some(&(layer, place, is_sequence)) = rank.get(module.as_str()) else {
-            faults.push(format!("{}: `{module}` has no place in any layer", path.display()));
-            continue;
-        };
-        for imported in imports(&path) {
-            // What is no module stands in a text for people.
-            if imported == module
-                || free.contains(&imported.as_str())
-                || !modules.contains(&imported)
-            {
+
+    /// Returns the modules that have modules of their own.
+    fn folders(&self) -> BTreeSet<ModulePath> {
+        self.modules.keys().filter_map(|module| Some(module.split_last()?.1.to_vec())).collect()
+    }
+
+    /// Returns which children of a folder import which others, themselves or by what is below them.
+    fn imports_between_children(&self, folder: &[String]) -> BTreeSet<(String, String)> {
+        let mut imports = BTreeSet::new();
+        let below =
+            |module: &&ModulePath| module.len() > folder.len() && module.starts_with(folder);
+        for module in self.modules.keys().filter(below) {
+            // Tests look into what they like.
+            if module.iter().any(|name| name == "tests") {
                 continue;
             }
-            let is_below =
-                rank.get(imported.as_str()).is_some_and(|&(other_layer, other_place, _)| {
-                    other_layer < layer
-                        || (other_layer == layer && is_sequence && other_place < place)
-                });
-            if !is_below {
-                faults.push(format!("{}: `{module}` imports `{imported}`", path.display()));
+            for path in paths_in(&self.modules[module]) {
+                let imported = self.resolve(module, &path);
+                if imported.len() > folder.len() && imported.starts_with(folder) {
+                    let (from, to) = (&module[folder.len()], &imported[folder.len()]);
+                    if from != to {
+                        imports.insert((from.clone(), to.clone()));
+                    }
+                }
+            }
+        }
+        imports
+    }
+
+    /// Returns the module that a path in a module leads to.
+    fn resolve(&self, module: &[String], path: &[String]) -> ModulePath {
+        let (mut at, mut rest) = (module.to_vec(), path);
+        while let [first, others @ ..] = rest {
+            match first.as_str() {
+                "crate" => at.clear(),
+                "super" => drop(at.pop()),
+                "self" => {}
+                _ => break,
+            }
+            rest = others;
+        }
+        at.extend_from_slice(rest);
+        while !self.modules.contains_key(&at) {
+            at.pop();
+        }
+        at
+    }
+}
+
+/// Returns modules that import each other in a circle, if there are any.
+fn circle_among(imports: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
+    let mut left = imports.clone();
+    // What imports nothing that is left is in no circle.
+    loop {
+        let importers: BTreeSet<_> = left.iter().map(|(importer, _)| importer.clone()).collect();
+        let before = left.len();
+        left.retain(|(_, imported)| importers.contains(imported));
+        if left.len() == before {
+            break;
+        }
+    }
+    let mut circle = vec![left.first()?.0.clone()];
+    loop {
+        let last = circle.last().expect("it begins with one");
+        let (_, next) = left.iter().find(|(importer, _)| importer == last).expect("it goes on");
+        if let Some(first) = circle.iter().position(|module| module == next) {
+            circle.push(next.clone());
+            return Some(circle.split_off(first));
+        }
+        circle.push(next.clone());
+    }
+}
+
+/// Returns the code of a file, without comments and the tests inside of it.
+fn code_of(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the paths in a file that begin with `crate`, `super` or `self`, those of a list
+/// (`super::{a, b::C}`) each.
+fn paths_in(code: &str) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for root in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(root) {
+            let is_begun = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            if code[..at].ends_with(is_begun) {
+                continue;
+            }
+            let whole = path_at(&code[at..]);
+            let after = &code[at + whole.len()..];
+            match after.strip_prefix('{') {
+                None => paths.push(segments(&whole)),
+                Some(list) => {
+                    for item in items_of(list) {
+                        paths.push(segments(&format!("{whole}{}", path_at(item))));
+                    }
+                }
             }
         }
     }
-    faults
+    paths
 }
 
-/// The modules that a file names by `crate::…`.
-fn imports(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("a readable file");
-    let code = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let named = code.split("crate::").skip(1).map(|rest| {
-        rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
-    });
-    // `crate::{…}` and `crate::Type` would pass unseen: the habit is one module per import.
-    named
-        .inspect(|name| {
-            assert!(
-                name.starts_with(|c: char| c.is_lowercase() || c == '_'),
-                "{}: crate::{name}",
-                path.display()
-            );
-        })
-        .collect()
+/// Returns the path that a text begins with.
+fn path_at(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()
 }
 
-/// The files, outside of these modules, that name a crate.
-fn files_with(name: &str, allowed: &[&str]) -> Vec<PathBuf> {
-    let names = |path: &PathBuf| {
-        let text = fs::read_to_string(path).expect("a readable file");
-        let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        code.any(|line| line.contains(&format!("{name}::")))
-    };
-    sources("lifecycle-runtime")
-        .into_iter()
-        .filter(|path| !allowed.contains(&module_of(path).as_str()))
-        .filter(names)
-        .collect()
+fn segments(path: &str) -> Vec<String> {
+    path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// The module directly below `src` that a file belongs to.
-fn module_of(path: &Path) -> String {
-    let below = path
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .skip_while(|part| part != "src")
-        .nth(1);
-    below.map(|name| name.trim_end_matches(".rs").to_owned()).unwrap_or_default()
+/// Returns the items of a list in braces, of which the first has been read.
+fn items_of(list: &str) -> Vec<&str> {
+    let (mut depth, mut from, mut items) = (0, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' if depth == 0 => {
+                items.push(list[from..at].trim_start());
+                from = at + 1;
+            }
+            '}' if depth == 0 => {
+                items.push(list[from..at].trim_start());
+                break;
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    items
 }
 
-fn sources(package: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let mut open = vec![root.join(package).join("src")];
-    let mut files = Vec::new();
+/// Returns the files of the runtime, outside of these folders or files, that name a crate.
+fn files_with(name: &str, allowed: &[&str]) -> Vec<String> {
+    let names = |text: &str| code_of(text).contains(&format!("{name}::"));
+    let is_allowed = |path: &str| allowed.iter().any(|allowed| path.starts_with(allowed));
+    let sources = sources("lifecycle-runtime").into_iter();
+    sources.filter(|(path, text)| !is_allowed(path) && names(text)).map(|(path, _)| path).collect()
+}
+
+/// Returns the source files of a package, each with its path below `src` and its text.
+fn sources(package: &str) -> BTreeMap<String, String> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let root = workspace.join(package).join("src");
+    let mut open = vec![root.clone()];
+    let mut files = BTreeMap::new();
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            match path.is_dir() {
-                true => open.push(path),
-                false if path.extension().is_some_and(|extension| extension == "rs") => {
-                    files.push(path);
-                }
-                false => {}
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).expect("it is below").to_string_lossy();
+                let text = fs::read_to_string(&path).expect("a readable file");
+                files.insert(name.into_owned(), text);
             }
         }
     }
     assert!(!files.is_empty(), "{package} has no sources");
-    files.sort();
     files
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::{Event, Observer};
-use crate::task::thread;
+use crate::hook::task::thread;
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::{BoxError, chain, panic_text};
 use crate::hook::HookMeta;
+use crate::hook::error::{BoxError, chain, panic_text};
 
 /// Outcome of a hook.
 ///

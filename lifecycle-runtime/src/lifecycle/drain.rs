@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::run::Run;
 use super::stage::{Stage, earlier};
+use crate::engine::executor::{CriticalPath, Executor, Left};
 use crate::event::{Event, Tasks, Traffic, readable};
-use crate::executor::{CriticalPath, Executor, Left};
 use crate::hook::Kind;
+use crate::hook::stop::{Asked, StopCause, hurried};
+use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
-use crate::stop::{Asked, StopCause, hurried};
-use crate::task::all;
 
 impl Stage<'_> {
     /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain

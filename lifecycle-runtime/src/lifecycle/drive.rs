@@ -11,16 +11,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::run::{Run, Servers};
 use super::stage::{Paths, Stage, serve};
+use crate::engine::executor::Executor;
+use crate::engine::recurring::Recurring;
 use crate::event::Event;
-use crate::executor::Executor;
+use crate::hook::state::State;
+use crate::hook::task::{all, block_on};
+use crate::observe::report::Report;
+use crate::observe::trace;
 use crate::plan::{Timetable, last_words};
-use crate::recurring::Recurring;
-use crate::report::Report;
+use crate::process::watchdog::Leash;
 use crate::server::{Opening, Serving};
-use crate::state::State;
-use crate::task::{all, block_on};
-use crate::trace;
-use crate::watchdog::Leash;
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
 pub(super) struct EndedRun {
@@ -89,7 +89,7 @@ impl Run {
         };
         let (executor, paths) = tokio::select! {
             biased;
-            never = stage.narrate() => match never {},
+            never = self.narrate() => match never {},
             never = recur => match never {},
             never = self.conduct.hooks.keep_awake() => match never {},
             played = stage.play(servers.apps).boxed() => played,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::console::{Console, LAST_WORDS};
+use crate::hook::task::thread;
+use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::report::Report;
 use crate::plan::last_words;
-use crate::report::Report;
-use crate::task::thread;
 
 const NOT_RETURNED: &str =
     "a callback of `on_report` has not returned in the time of the stop, and is left behind";

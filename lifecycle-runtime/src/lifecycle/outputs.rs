@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use crate::console::Console;
 use crate::event::{Event, Observer, Outcome};
 use crate::hook::HookMeta;
-use crate::state::State;
-use crate::trace::{self, Told};
+use crate::hook::state::State;
+use crate::observe::console::Console;
+use crate::observe::trace::{self, Told};
 
 #[cfg(test)]
 mod tests;

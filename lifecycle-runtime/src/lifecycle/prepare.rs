@@ -8,16 +8,16 @@ use tokio::sync::oneshot;
 use super::Lifecycle;
 use super::outputs::Outputs;
 use super::run::{Conduct, Run, Servers};
-use crate::config::{Config, ConfigError, Platform};
-use crate::console::{Console, LAST_WORDS};
+use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observers};
-use crate::hook_runtime::HookRuntime;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::stop::{StopCause, StopHandle, stop_asked};
+use crate::hook::task::thread;
+use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::report::Report;
 use crate::plan::Plan;
-use crate::recurring::Inbox;
-use crate::report::Report;
+use crate::process::config::{Config, ConfigError, Platform};
 use crate::server::{Http, HttpError, Taken};
-use crate::stop::{StopCause, StopHandle, stop_asked};
-use crate::task::thread;
 
 /// A run that is ready to begin.
 pub(super) struct Prepared {

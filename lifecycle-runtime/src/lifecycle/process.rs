@@ -19,11 +19,11 @@ use tokio::task::JoinError;
 use super::Lifecycle;
 use super::on_report::{OnReport, deadline_of_callbacks};
 use super::prepare::{Prepared, prepare};
-use crate::console::{Console, LAST_WORDS};
-use crate::hook_runtime::HookRuntime;
-use crate::report::Report;
-use crate::stop::{StopCause, StopHandle};
-use crate::task::{block_on, thread};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::stop::{StopCause, StopHandle};
+use crate::hook::task::{block_on, thread};
+use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::report::Report;
 use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::stage::Stage;
+use super::run::Run;
 use crate::event::{Event, Events};
+use crate::hook::state::State;
+use crate::hook::stop::{hurried, late_signal};
 use crate::server::Obstacle;
-use crate::state::State;
-use crate::stop::{hurried, late_signal};
 
 /// Times between two reports of what a start, and what a stop, waits for.
 const START_NEWS: Duration = Duration::from_secs(5);
@@ -20,11 +20,11 @@ const STOP_NEWS: Duration = Duration::from_secs(1);
 /// again.
 const RECOVERED: Duration = Duration::from_secs(1);
 
-impl Stage<'_> {
+impl Run {
     /// Tells of what takes long, and that it is hurried.
     pub(super) async fn narrate(&self) -> Infallible {
-        let (mut asked, mut signals) = (self.run.handle.asked(), self.run.handle.asked());
-        let mut progress = self.run.progress.subscribe();
+        let (mut asked, mut signals) = (self.handle.asked(), self.handle.asked());
+        let mut progress = self.progress.subscribe();
         let (mut told, mut repeated) = (false, false);
         loop {
             let state = progress.borrow_and_update().state;
@@ -37,16 +37,16 @@ impl Stage<'_> {
                 Ok(()) = progress.changed() => {}
                 () = hurried(&mut asked), if !told => {
                     told = true;
-                    self.run.events.emit(&Event::Hurried);
+                    self.events.emit(&Event::Hurried);
                 }
                 (signal, is_hurried) = late_signal(&mut signals), if !repeated => {
                     repeated = true;
-                    self.run.events.emit(&Event::StopRepeated { signal, is_hurried });
+                    self.events.emit(&Event::StopRepeated { signal, is_hurried });
                 }
                 () = pause => {
-                    let on = self.run.live.waits();
+                    let on = self.live.waits();
                     if !on.is_empty() {
-                        self.run.events.emit(&Event::Waiting { on });
+                        self.events.emit(&Event::Waiting { on });
                     }
                 }
             }

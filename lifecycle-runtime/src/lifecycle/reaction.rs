@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::recurring::Inbox;
-use crate::stop::{StopCause, StopHandle};
+use crate::engine::recurring::Inbox;
+use crate::hook::stop::{StopCause, StopHandle};
 
 /// Time within which signals that stop are one: `timeout`, `make` and shells pass on what the
 /// terminal has sent to the whole process group already.

@@ -7,21 +7,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::config::Config;
-use crate::console::Console;
+use crate::engine::executor::{Pace, Work};
+use crate::engine::recurring::{FirstChecks, Inbox};
 use crate::event::{Event, Events, Observers};
-use crate::executor::{Pace, Work};
-use crate::health::{Audience, Checks, Health};
 use crate::hook::Kind;
-use crate::hook_runtime::HookRuntime;
-use crate::live::Live;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::scope::Scope;
+use crate::hook::state::State;
+use crate::hook::stop::{Progress, Stop, StopCause, StopHandle, stop_asked};
+use crate::observe::console::Console;
+use crate::observe::health::{Audience, Checks, Health};
+use crate::observe::live::Live;
+use crate::observe::report::Recorder;
 use crate::plan::Plan;
-use crate::recurring::{FirstChecks, Inbox};
-use crate::report::Recorder;
-use crate::scope::Scope;
+use crate::process::config::Config;
 use crate::server::{BoundHttp, Surroundings, TaskSet};
-use crate::state::State;
-use crate::stop::{Progress, Stop, StopCause, StopHandle, stop_asked};
 
 /// Part of the grace period that a stop waits for those who hold values, all together: by default,
 /// as long as for a client that is quiet.

@@ -12,15 +12,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::progress::report_obstacles;
 use super::run::{Conduct, Run};
+use crate::engine::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::event::{Event, Traffic};
-use crate::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::hook::Kind;
+use crate::hook::state::State;
+use crate::hook::stop::{Asked, StopCause, stop_asked};
+use crate::hook::task::all;
 use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
+use crate::process::watchdog::Leash;
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
-use crate::state::State;
-use crate::stop::{Asked, StopCause, stop_asked};
-use crate::task::all;
-use crate::watchdog::Leash;
 
 /// A run in progress, with the time table of its stop.
 pub(super) struct Stage<'r> {

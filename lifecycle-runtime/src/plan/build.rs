@@ -2,8 +2,8 @@
 
 use super::graph::{Behind, Graph, Step};
 use super::of_kind;
+use crate::hook::id::HookMap;
 use crate::hook::{HookMeta, Kind};
-use crate::id::HookMap;
 
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;

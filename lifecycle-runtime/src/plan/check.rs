@@ -3,8 +3,8 @@
 
 use super::graph::{Graph, Step};
 use super::{clash, label};
+use crate::hook::id::HookMap;
 use crate::hook::{HookMeta, Kind};
-use crate::id::HookMap;
 
 type Hooks<'a> = &'a [&'static HookMeta];
 

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
-use crate::config::{PlanFormat, written};
 use crate::hook::{Backoff, HookMeta, Kind, Restarts, ServicePolicy};
+use crate::process::config::{PlanFormat, written};
 
 impl fmt::Display for Plan {
     /// The plan as [`PlanFormat::Text`].

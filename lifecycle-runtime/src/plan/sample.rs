@@ -14,14 +14,14 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Plan, PlanError};
+use crate::hook::id::HookId;
+use crate::hook::service::Service;
+use crate::hook::stop::Stop;
+use crate::hook::task::{Task, Value};
 use crate::hook::{
     Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy,
     Restart, Restarts, ServicePolicy, StopOn,
 };
-use crate::id::HookId;
-use crate::service::Service;
-use crate::stop::Stop;
-use crate::task::{Task, Value};
 
 /// The plan of a text.
 pub(crate) fn plan(text: &str) -> Result<Plan, PlanError> {

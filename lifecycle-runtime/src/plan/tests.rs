@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::sample::{hooks, plan};
 use super::{Graph, Plan, Step, label};
-use crate::config::PlanFormat;
 use crate::hook::Kind;
+use crate::process::config::PlanFormat;
 
 /// Returns a plan as a snapshot.
 fn snapshot(text: &str) -> String {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::budget::{ABANDON_AFTER, Budget, heaviest_path, hook_of};
 use super::{Plan, label};
-use crate::config::StopSettings;
 use crate::event::{ScaledLimit, over_budget, readable};
 use crate::hook::{HookMeta, Kind};
+use crate::process::config::StopSettings;
 
 /// Part of the grace period that shutdown hooks keep at least, whatever `drain_timeout` is.
 const HOOKS_PART: u32 = 10;

@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout_at};
 use super::accepted::{Accepted, Stream};
 use super::address::Listener;
 use super::worker::{Vacancies, WorkerHandle};
-use crate::task::thread;
+use crate::hook::task::thread;
 use handshakes::Handshakes;
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
 use look::Look;

@@ -8,6 +8,7 @@ mod closing;
 mod delivery;
 #[cfg(test)]
 mod tests;
+pub(super) mod websocket;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use delivery::Deliveries;
 use super::http2::Http2;
 use super::tcp_info::TcpInfo;
 use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
-use super::websocket::WebSocket;
+use websocket::WebSocket;
 
 /// Progress of the end of a worker's connections.
 pub(super) struct WorkerPhase {

@@ -6,11 +6,11 @@ use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{Error, FromRequest, HttpRequest};
 
-use crate::dep::Dep;
 use crate::hook::Hook;
-use crate::inject::Inject;
-use crate::scope::Scope;
-use crate::stop::{Stop, StopHandle};
+use crate::hook::dep::Dep;
+use crate::hook::inject::Inject;
+use crate::hook::scope::Scope;
+use crate::hook::stop::{Stop, StopHandle};
 
 /// In a request handler: the value of the hook, as in other hooks.
 ///
@@ -97,8 +97,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::state::State;
-    use crate::stop::Progress;
+    use crate::hook::state::State;
+    use crate::hook::stop::Progress;
 
     async fn left(stop: Stop) -> String {
         format!("{:?}", stop.time_left().map(|left| left.as_millis()))

@@ -4,10 +4,10 @@ use actix_web::App;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 
 use super::Surroundings;
-use crate::error::BoxError;
 use crate::hook::HookMeta;
-use crate::inject::Inject;
-use crate::scope::Scope;
+use crate::hook::error::BoxError;
+use crate::hook::inject::Inject;
+use crate::hook::scope::Scope;
 
 /// Type parameter of actix-web's `App`, as `HttpServer` wants it.
 pub trait AppFactory<B>:

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 use super::extract::of_the_framework;
-use crate::health::{Audience, Health, Probe};
+use crate::observe::health::{Audience, Health, Probe};
 
 /// Data of an app that only those who run the program can reach.
 pub(super) struct ForOperators;

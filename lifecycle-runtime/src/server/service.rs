@@ -19,7 +19,7 @@ use super::factory::AppFactory;
 use super::settings::Settings;
 use super::track::{RequestTracker, TrackedBody};
 use super::transport::Transport;
-use crate::error::{BoxError, chain};
+use crate::hook::error::{BoxError, chain};
 
 /// Address that an app is served on, as the app is told of it.
 #[derive(Clone)]

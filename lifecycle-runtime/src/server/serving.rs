@@ -13,18 +13,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
 use super::service::Endpoint;
+use super::tasks::LEAVING;
 use super::traffic::RequestTables;
 use super::worker::{self, Started, Vacancies, Worker, WorkerCommand, WorkerHandle, WorkerSpec};
 use super::{BoundHttp, Http, Surroundings};
 use crate::event::Traffic;
-use crate::stop::{Asked, hurried};
-use crate::task::all;
+use crate::hook::stop::{Asked, hurried};
+use crate::hook::task::all;
 
 /// Number of connections that may wait, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
-
-/// Time for workers, and for tasks of handlers, to drop what was cut off.
-pub(super) const LEAVING: Duration = Duration::from_millis(100);
 
 /// Reason that is given for a worker whose thread has ended without one.
 const NO_APP: &str = "building it panicked";

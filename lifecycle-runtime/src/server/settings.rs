@@ -11,7 +11,7 @@ use actix_web::http::header::HeaderValue;
 use tokio::sync::Semaphore;
 
 use super::Http;
-use crate::config::{Config, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
+use crate::process::config::{Config, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -19,10 +19,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::extract::of_the_framework;
-use super::serving::LEAVING;
-use crate::error::panic_text;
 use crate::event::{Tasks, readable};
-use crate::hook_runtime::HookRuntime;
+use crate::hook::error::panic_text;
+use crate::hook::runtime::HookRuntime;
+
+/// Time for workers, and for tasks of handlers, to drop what was cut off.
+pub(super) const LEAVING: Duration = Duration::from_millis(100);
 
 /// Number of tasks that are named, the longest first, when a stop says what it waits for.
 const NAMED: usize = 5;

@@ -21,9 +21,9 @@ use actix_web::{Error, http::header};
 use futures_util::{Stream, StreamExt, stream};
 use pin_project_lite::pin_project;
 
+use super::connection::websocket::{self, WebSocket, WebSocketBody};
 use super::connection::{Connection, InFlight};
-use super::websocket::{self, WebSocket, WebSocketBody};
-use crate::error::chain;
+use crate::hook::error::chain;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 

@@ -12,7 +12,7 @@ use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
 use crate::event::{Traffic, readable};
-use crate::state::State;
+use crate::hook::state::State;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ use super::service::{Endpoint, Make, build};
 use super::settings::Settings;
 use super::tasks::TaskSet;
 use super::traffic::RequestTable;
-use crate::task::thread;
+use crate::hook::task::thread;
 
 /// Number of steps that tasks have to end when the last connection has ended.
 const LAST_STEPS: usize = 8;

@@ -1,5 +1,8 @@
 //! An app that runs inside a test.
 
+pub(super) mod builder;
+pub(super) mod left_running;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
@@ -16,30 +19,29 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::assertions::TestReport;
 use super::at_await::AtAwait;
-use super::builder::TestAppBuilder;
 use super::clock;
 use super::desk::Desk;
-use super::explore::Turns;
 use super::faults::Planted;
-use super::harness;
 use super::moment::{Moment, Signal, Timed};
+use super::scheduler::Turns;
 use super::stalls::Stalls;
 use super::timeline::Record;
 use super::work::beside_threads;
-use crate::console::Console;
-use crate::dep::Dep;
+use crate::engine::executor::Work;
 use crate::event::{Observer, Observers};
-use crate::executor::Work;
-use crate::health::Probe;
 use crate::hook::Hook;
-use crate::hook_runtime::HookRuntime;
-use crate::inject::Inject;
+use crate::hook::dep::Dep;
+use crate::hook::inject::Inject;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::state::State;
+use crate::hook::stop::{Progress, StopHandle};
 use crate::lifecycle::{Conduct, Lifecycle, Reactions, Run, Servers};
+use crate::observe::console::Console;
+use crate::observe::health::Probe;
+use crate::observe::report::Report;
 use crate::plan::Plan;
-use crate::report::Report;
 use crate::server::{Http, InMemory, Memory, ServiceResponse, Surroundings, TestRequest};
-use crate::state::State;
-use crate::stop::{Progress, StopHandle};
+use builder::TestAppBuilder;
 
 /// An app that runs inside a test: its hooks have started, and it answers requests.
 ///
@@ -81,17 +83,17 @@ pub struct TestApp {
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What an app is made of.
-pub(super) struct Parts {
-    pub(super) lifecycle: Lifecycle,
-    pub(super) plan: Arc<Plan>,
-    pub(super) work: Work,
-    pub(super) faults: Arc<Vec<Planted>>,
-    pub(super) signals: Vec<Timed>,
-    pub(super) stalls: Stalls,
-    pub(super) listens: bool,
-    pub(super) is_whole_program: bool,
+struct Parts {
+    lifecycle: Lifecycle,
+    plan: Arc<Plan>,
+    work: Work,
+    faults: Arc<Vec<Planted>>,
+    signals: Vec<Timed>,
+    stalls: Stalls,
+    listens: bool,
+    is_whole_program: bool,
     /// Whose turn it is, if one hook goes on at a time.
-    pub(super) turns: Option<Turns>,
+    turns: Option<Turns>,
 }
 
 struct Running {
@@ -145,7 +147,7 @@ impl TestApp {
     /// # Errors
     ///
     /// A mistake of the test that the start has shown.
-    pub(super) async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
+    async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
         let Parts {
             mut lifecycle,
             plan,
@@ -215,7 +217,7 @@ impl TestApp {
                 report: OnceCell::new(),
             }),
         };
-        harness::entrust(&app);
+        left_running::add(&app);
         // An error is the end of the run: then there is a report.
         let is_over =
             |progress: &Progress| progress.has_started || progress.state == State::Stopped;

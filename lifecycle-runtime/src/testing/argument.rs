@@ -1,7 +1,7 @@
 //! How a test's arguments come about.
 
 use super::app::TestApp;
-use crate::inject::Inject;
+use crate::hook::inject::Inject;
 
 /// What a test under `#[lifecycle_runtime::test]` takes: the [`TestApp`] itself, and whatever a
 /// hook can take.

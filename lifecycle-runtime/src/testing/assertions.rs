@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use super::moment::{begins, ends};
 use super::stalls::Stall;
-use super::timeline::{Timeline, begins, ends};
+use super::timeline::Timeline;
 use crate::event::{Event, Outcome, readable};
 use crate::hook::{Hook, HookMeta, Kind};
-use crate::report::Report;
+use crate::observe::report::Report;
 
 /// What is wrong with a run that was to be clean.
 const UNCLEAN: &str = "the run was not clean";

@@ -13,9 +13,9 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::selection::Named;
+use crate::hook::service::{News, Service};
+use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
-use crate::service::{News, Service};
-use crate::task::Task;
 
 /// Has paused time stand still until it is dropped.
 ///

@@ -1,14 +1,11 @@
 //! The same test under every order that the plan allows.
 
-mod action;
 mod blame;
-mod choice;
 mod failure;
 mod quiet;
 mod search;
 mod seed;
 mod trial;
-mod turns;
 
 use std::fmt;
 use std::panic::Location;
@@ -17,13 +14,12 @@ use self::failure::Failed;
 use self::search::Search;
 use self::seed::Seed;
 use self::trial::Experiment;
-use self::turns::Injections;
-pub(super) use self::turns::Turns;
 use super::app::TestApp;
+use super::app::builder::TestAppBuilder;
 use super::assertions::TestReport;
-use super::builder::TestAppBuilder;
 use super::moment::Signal;
-use crate::config::SEED;
+use super::scheduler::Injections;
+use crate::process::config::SEED;
 
 /// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there
 /// are more: [`Explore`] with all registered hooks and no settings of its own.

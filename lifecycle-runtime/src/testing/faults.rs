@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::error::BoxError;
 use crate::hook::HookMeta;
-use crate::task::{Task, TaskResult};
+use crate::hook::error::BoxError;
+use crate::hook::task::{Task, TaskResult};
 
 /// Future of a hook.
 type Body = Pin<Box<dyn Future<Output = TaskResult> + Send>>;

@@ -1,48 +1,13 @@
 //! What stands around a test: its runtime, and the apps that it leaves running.
 
-use std::cell::RefCell;
 use std::process::{ExitCode, Termination};
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
-use super::builder::TestAppBuilder;
-use crate::registry::modules::CurrentModule;
-
-thread_local! {
-    /// The apps of the test that runs on this thread, if somebody looks after them.
-    static ENTRUSTED: RefCell<Option<Vec<TestApp>>> = const { RefCell::new(None) };
-}
-
-/// Has the app looked after, if there is somebody who does.
-pub(super) fn entrust(app: &TestApp) {
-    ENTRUSTED.with_borrow_mut(|apps| apps.iter_mut().for_each(|apps| apps.push(app.clone())));
-}
-
-/// Somebody looks after the apps of this thread, until this is dropped: also by a panic, with which
-/// they just go.
-struct Care;
-
-impl Care {
-    fn begin() -> Self {
-        ENTRUSTED.set(Some(Vec::new()));
-        Self
-    }
-
-    /// The apps that still run.
-    fn left(&self) -> Vec<TestApp> {
-        let Self = self;
-        let mut apps = ENTRUSTED.with_borrow(|apps| apps.clone().unwrap_or_default());
-        apps.retain(|app| !app.has_ended());
-        apps
-    }
-}
-
-impl Drop for Care {
-    fn drop(&mut self) {
-        drop(ENTRUSTED.take());
-    }
-}
+use super::app::builder::TestAppBuilder;
+use super::app::left_running::AppsOfTest;
+use crate::process::registry::modules::CurrentModule;
 
 /// Runs a test on the runtime of somebody else, and stops the apps that it has left running.
 ///
@@ -50,9 +15,9 @@ impl Drop for Care {
 ///
 /// One of these has not stopped cleanly.
 pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), String> {
-    let care = Care::begin();
+    let apps = AppsOfTest::collect();
     test.await;
-    for app in care.left() {
+    for app in apps.running() {
         app.stopped().await?.clean()?;
     }
     Ok(())
@@ -127,7 +92,7 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
 struct Bench {
     /// Both there until the drop.
     runtime: Option<Runtime>,
-    care: Option<Care>,
+    apps: Option<AppsOfTest>,
     _module: CurrentModule,
 }
 
@@ -137,7 +102,7 @@ impl Bench {
         let runtime =
             runtime.unwrap_or_else(|error| panic!("no async runtime for the test: {error}"));
         let module = CurrentModule::enter(module);
-        Self { runtime: Some(runtime), care: Some(Care::begin()), _module: module }
+        Self { runtime: Some(runtime), apps: Some(AppsOfTest::collect()), _module: module }
     }
 
     fn runtime(&self) -> &Runtime {
@@ -154,7 +119,7 @@ impl Bench {
         // It says itself what the error is.
         let is_success = result.report() == ExitCode::SUCCESS;
         assert!(is_success, "the test returned a failure");
-        for app in self.care.iter().flat_map(Care::left) {
+        for app in self.apps.iter().flat_map(AppsOfTest::running) {
             match self.runtime().block_on(app.stopped()) {
                 Ok(report) => _ = report.assert_clean(),
                 Err(mistake) => panic!("{mistake}"),
@@ -165,7 +130,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        drop(self.care.take());
+        drop(self.apps.take());
         // A hook that blocks its thread for good, which the report has told of, does not keep the
         // test from ending.
         if let Some(runtime) = self.runtime.take() {

@@ -4,10 +4,9 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::timeline::{begins, ends};
-use crate::event::{Event, ServiceState};
+use crate::event::{Event, Outcome, ServiceState};
+use crate::hook::state::State;
 use crate::hook::{Hook, HookMeta};
-use crate::state::State;
 
 /// A point of a run: [`TestApp::until`](super::TestApp::until) waits for it,
 /// [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at) sends a signal there.
@@ -191,5 +190,19 @@ impl Timed {
         let Self { moment, signal, place, .. } = self;
         (!was_sent)
             .then(|| format!("{place}: {signal} was never sent: it never came to \"{moment}\""))
+    }
+}
+
+pub(super) fn begins(event: &Event) -> Option<&'static HookMeta> {
+    match event {
+        Event::HookStarted { hook } => Some(hook),
+        _ => None,
+    }
+}
+
+pub(super) fn ends(event: &Event) -> Option<(&'static HookMeta, &Outcome)> {
+    match event {
+        Event::HookEnded { hook, outcome, .. } => Some((hook, outcome)),
+        _ => None,
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 
+use crate::hook::id::HookId;
+use crate::hook::task::Value;
 use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
-use crate::id::HookId;
 use crate::lifecycle::Lifecycle;
 use crate::plan::{missing, with_everything_named};
-use crate::registry;
-use crate::registry::modules::{self, View};
-use crate::task::Value;
+use crate::process::registry;
+use crate::process::registry::modules::{self, View};
 
 /// What a test says of the hooks of its app. Of each hook the last word counts.
 #[derive(Default)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::event::readable;
+use crate::hook::task::{Task, TaskResult};
 use crate::hook::{HookMeta, Kind};
-use crate::task::{Task, TaskResult};
 
 /// Paused time that a hook has to have waited before its own error is put down to that: an attempt
 /// that is repeated a few times takes less, a connection that is given up takes more.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::moment::Moment;
-use crate::event::{Event, Observer, Outcome, ServiceState, readable};
+use super::moment::{Moment, begins, ends};
+use crate::event::{Event, Observer, ServiceState, readable};
 use crate::hook::{HookMeta, Kind};
 
 /// One thing that happened, and when.
@@ -112,20 +112,6 @@ impl Timeline {
     /// Where a service was told to stop.
     pub(super) fn told_to_stop(&self, service: &HookMeta) -> Option<usize> {
         self.first(|event| matches!(event, Event::Service { hook, state: ServiceState::Stopping } if *hook == service))
-    }
-}
-
-pub(super) fn begins(event: &Event) -> Option<&'static HookMeta> {
-    match event {
-        Event::HookStarted { hook } => Some(hook),
-        _ => None,
-    }
-}
-
-pub(super) fn ends(event: &Event) -> Option<(&'static HookMeta, &Outcome)> {
-    match event {
-        Event::HookEnded { hook, outcome, .. } => Some((hook, outcome)),
-        _ => None,
     }
 }
 

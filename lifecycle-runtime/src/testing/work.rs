@@ -7,10 +7,10 @@ use super::clock;
 use super::faults::Planted;
 use super::selection::Selection;
 use super::stalls::Stalls;
-use crate::executor::Work;
+use crate::engine::executor::Work;
+use crate::hook::service::Service;
+use crate::hook::task::{Task, Value};
 use crate::hook::{HookMeta, Kind};
-use crate::service::Service;
-use crate::task::{Task, Value};
 
 /// What makes the task of each hook; some have time stand still.
 pub(super) fn work(mut selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {

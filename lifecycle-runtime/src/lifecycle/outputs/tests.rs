@@ -1,10 +1,10 @@
 //! Which output tells what, and what of a failed start.
 
 use super::*;
-use crate::console::sample::console;
 use crate::event::{Limit, ServiceState};
+use crate::observe::console::sample::console;
+use crate::observe::trace::sample::traced;
 use crate::plan::sample::hooks;
-use crate::trace::sample::traced;
 
 /// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this:
 /// `svc failed`, `optional failed`, `ready`, and `start failed by svc` or by anything else.

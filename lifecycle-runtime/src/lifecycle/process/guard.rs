@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use super::super::Lifecycle;
 use super::super::reaction::{Reaction, Reactions};
 use super::super::run::Run;
-use crate::console::{Console, LAST_WORDS};
+use crate::engine::recurring::Inbox;
 use crate::event::readable;
-use crate::live::Live;
-use crate::recurring::Inbox;
-use crate::signals::{Signal, Signals, exit_now};
-use crate::stop::StopHandle;
-use crate::task::thread;
-use crate::watchdog::{Leash, Watchdog};
+use crate::hook::stop::StopHandle;
+use crate::hook::task::thread;
+use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::live::Live;
+use crate::process::signals::{Signal, Signals, exit_now};
+use crate::process::watchdog::{Leash, Watchdog};
 
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";

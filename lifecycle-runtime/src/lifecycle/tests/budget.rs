@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::stage::{Play, Played};
-use crate::config::Config;
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Timetable, sample};
+use crate::process::config::Config;
 
 /// What a hook does.
 fn behaviour() -> impl Strategy<Value = String> {

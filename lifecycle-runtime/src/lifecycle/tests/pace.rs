@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::sleep;
 
 use super::stage::Play;
-use crate::executor::Pace;
+use crate::engine::executor::Pace;
 use crate::plan::Step;
 
 /// Lets hooks begin one after the other, the last of the plan first, and drops after them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::stage::Play;
 use crate::event::{Limit, Outcome, ServiceState};
-use crate::stop::StopCause;
+use crate::hook::stop::StopCause;
 
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {

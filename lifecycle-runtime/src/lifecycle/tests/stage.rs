@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::config::Config;
-use crate::console::Console;
+use crate::engine::executor::{Pace, Work};
+use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
-use crate::executor::{Pace, Work};
-use crate::hook_runtime::HookRuntime;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::state::State;
+use crate::hook::stop::{StopCause, StopHandle};
+use crate::hook::task::{Task, Value};
 use crate::lifecycle::run::{Conduct, Run, Servers};
+use crate::observe::console::Console;
+use crate::observe::report::Report;
 use crate::plan::sample;
-use crate::recurring::Inbox;
-use crate::report::Report;
-use crate::state::State;
-use crate::stop::{StopCause, StopHandle};
-use crate::task::{Task, Value};
+use crate::process::config::Config;
 
 /// How long a run may take: on paused time no test takes that long.
 const LIMIT: Duration = Duration::from_secs(3600);

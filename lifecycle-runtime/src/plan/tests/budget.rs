@@ -1,8 +1,8 @@
 //! The time of a stop: its worst case, its time table, and what each step leaves for others.
 
 use super::*;
-use crate::config::{Config, StopSettings};
 use crate::plan::{Budget, Timetable};
+use crate::process::config::{Config, StopSettings};
 
 /// Settings with this grace period and `drain_timeout`, in milliseconds.
 fn settings(grace: u64, drain_timeout: Option<u64>, serves: bool) -> StopSettings {

@@ -2,10 +2,10 @@
 
 use super::super::sample::{self, plan};
 use super::{check_error, sequence, snapshot};
-use crate::config::PlanFormat;
+use crate::hook::id::HookId;
 use crate::hook::{HookMeta, Origin};
-use crate::id::HookId;
 use crate::plan::Plan;
+use crate::process::config::PlanFormat;
 
 /// Two modules that have the same hooks.
 const TWICE: &str = "start store::db; start cache::db after store::db; start config; service store::sync needs store::db; \

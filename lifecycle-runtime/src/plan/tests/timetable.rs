@@ -6,8 +6,8 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::StopSettings;
 use crate::plan::Timetable;
+use crate::process::config::StopSettings;
 
 /// A plan with drain hooks, services and shutdown hooks, of which some have reserves.
 fn plan_text() -> impl Strategy<Value = String> {

@@ -8,14 +8,14 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 
+#[cfg(unix)]
+use crate::hook::task::thread;
 use crate::server::accepted::Stream;
 use crate::server::address::Listener;
 #[cfg(unix)]
 use crate::server::address::SocketFile;
 use crate::server::packets;
 use crate::server::tcp_info::accept_queue;
-#[cfg(unix)]
-use crate::task::thread;
 
 /// The socket of a listener.
 pub(super) enum ListeningSocket {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::task::thread;
+use crate::hook::task::thread;
 
 /// A look at the system's table of connections. It may be long, and other listeners are not to wait
 /// for it.

@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Connection, ConnectionState, HttpProtocol};
+use crate::server::connection::websocket::WebSocket;
 use crate::server::http2::Http2;
 use crate::server::tcp_info::{Peer, PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
-use crate::server::websocket::WebSocket;
 
 /// Round trips that a quiet connection is given on top of the quiet window, in which a request that
 /// was lost on its way may be sent again.

@@ -6,9 +6,9 @@ use tokio::time::advance;
 
 use super::*;
 use crate::server::connection::WorkerPhase;
+use crate::server::connection::websocket;
 use crate::server::http2::sample;
 use crate::server::transport::wire;
-use crate::server::websocket;
 
 const DISCONNECT: Duration = Duration::from_secs(1);
 

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::action::{Action, What};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
+use crate::testing::scheduler::action::{Action, What};
 
 /// Which two steps are the other way round where a test fails and where it passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! What a schedule that fails has to say.
 
-use super::action::Action;
 use super::blame::{Edge, distance, edge};
-use super::choice::Chooser;
 use super::seed::Seed;
 use super::trial::{Experiment, Trial};
-use crate::config::SEED;
 use crate::event::readable;
+use crate::process::config::SEED;
 use crate::testing::app::TestApp;
+use crate::testing::scheduler::action::Action;
+use crate::testing::scheduler::choice::Chooser;
 
 /// How many schedules to look at for one that passes, if none has.
 const TRIES: u64 = 50;

@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use futures_util::future::FutureExt;
 
-use crate::error::panic_text;
+use crate::hook::error::panic_text;
 
 thread_local! {
     /// Where the last panic of this thread was, if it keeps quiet about them.

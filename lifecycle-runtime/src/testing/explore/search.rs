@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 
-use super::choice::Choice;
 use super::seed::Seed;
+use crate::testing::scheduler::choice::Choice;
 
 /// The first of the seeds of random schedules: each time the same, so that what passes today passes
 /// tomorrow.

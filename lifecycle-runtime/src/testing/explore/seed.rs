@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::choice::Chooser;
+use crate::testing::scheduler::choice::Chooser;
 
 /// What a schedule can be had from again: its choices, or the number that they were drawn with.
 #[derive(Debug, Clone, PartialEq, Eq)]

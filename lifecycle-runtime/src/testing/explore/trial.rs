@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::Action;
-use super::choice::Chooser;
 use super::quiet::{Quiet, caught};
-use super::turns::{Injections, Taken, Turns};
+use crate::hook::state::State;
 use crate::plan::Plan;
-use crate::state::State;
 use crate::testing::app::TestApp;
+use crate::testing::app::builder::TestAppBuilder;
 use crate::testing::assertions::TestReport;
-use crate::testing::builder::TestAppBuilder;
 use crate::testing::harness::looked_after;
+use crate::testing::scheduler::action::Action;
+use crate::testing::scheduler::choice::Chooser;
+use crate::testing::scheduler::{Injections, Taken, Turns};
 
 /// How long a test may take, in paused time.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);

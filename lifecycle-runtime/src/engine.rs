@@ -1,0 +1,5 @@
+//! The engine: runs the hooks of a plan in their order, supervises services, and repeats checks.
+
+pub(crate) mod executor;
+pub(crate) mod recurring;
+pub(crate) mod services;

@@ -1,0 +1,446 @@
+//! Runs a plan: everything that may run at the same time does, within its time, and no hook's end
+//! keeps another from running.
+
+mod crew;
+mod held;
+mod path;
+mod phase_time;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::engine::services::{self, Alive, Announced, Blueprint, Supervised};
+use crate::event::{Event, Events, Limit, Outcome};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::scope::Scope;
+use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::hook::task::Task;
+use crate::hook::{HookMeta, Kind};
+use crate::plan::{ABANDON_AFTER, Plan, Step};
+
+pub(crate) use crew::{Crew, Ended, Time};
+use held::Held;
+use path::Way;
+pub(crate) use path::{CriticalPath, Pace};
+pub(crate) use phase_time::PhaseTime;
+use phase_time::own_time;
+
+/// Makes the task of a hook. The hook's own `run`, but for tests.
+pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
+
+/// One run of a plan.
+pub(crate) struct Executor {
+    plan: Arc<Plan>,
+    scope: Scope,
+    work: Work,
+    hooks: HookRuntime,
+    events: Events,
+    /// Per hook of the start, whether it has started.
+    started: Vec<bool>,
+    /// Whether all that begins with the start has.
+    all_started: bool,
+    /// The services that have begun.
+    services: HashMap<usize, Supervised>,
+    /// Those that were told to stop with the drain.
+    announced: Vec<Announced>,
+    /// Number of the services that may still run.
+    alive: Alive,
+    held: Held,
+    jitter: fn() -> f64,
+    pace: Option<Arc<dyn Pace>>,
+}
+
+/// Why a start ended before its end.
+#[derive(Debug)]
+pub(crate) struct StartError {
+    pub(crate) cause: StopCause,
+    pub(crate) reason: String,
+}
+
+impl StartError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { cause: StopCause::StartFailed, reason: reason.into() }
+    }
+
+    /// A stop was asked for.
+    pub(crate) fn stopped(cause: StopCause) -> Self {
+        if let StopCause::Failed(_) = cause {
+            return Self::new(cause.to_string());
+        }
+        let reason = match &cause {
+            StopCause::Service { error, .. } => error.clone(),
+            cause => format!("stopped: {cause}"),
+        };
+        Self { cause, reason }
+    }
+}
+
+/// The hooks that were running when a start ended before its end.
+pub(crate) struct Left {
+    kind: Kind,
+    crew: Crew,
+}
+
+impl Left {
+    /// Of a phase that is over.
+    pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
+        Self { kind: Kind::Ready, crew: Crew::new(0, hooks) }
+    }
+}
+
+impl Executor {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        scope: Scope,
+        work: Work,
+        hooks: HookRuntime,
+        events: Events,
+        jitter: fn() -> f64,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Self {
+        let started = vec![false; plan.hooks().len()];
+        let (services, held) = (HashMap::new(), Held::default());
+        let alive = Alive::default();
+        Self {
+            plan,
+            scope,
+            work,
+            hooks,
+            events,
+            started,
+            all_started: false,
+            services,
+            announced: Vec::new(),
+            alive,
+            held,
+            jitter,
+            pace,
+        }
+    }
+
+    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a
+    /// stop is asked for: what is running then is to be given up.
+    pub(crate) async fn start(
+        &mut self,
+        kind: Kind,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Left)> {
+        let plan = Arc::clone(&self.plan);
+        let graph = plan.graph(kind);
+        let mut way = Way::through(graph, self.pace.as_ref());
+        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
+        let of_phase =
+            Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
+        if let Some(cause) = asked.borrow().cause.clone() {
+            return Err((StartError::stopped(cause), Left { kind, crew }));
+        }
+        loop {
+            while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
+                match graph.steps()[step] {
+                    Step::Run(at) => {
+                        let hook = plan.hooks()[at];
+                        match hook.kind {
+                            Kind::Service => self.begin_service(&mut crew, step, at, of_phase),
+                            _ => self.begin(&mut crew, step, hook, of_phase),
+                        }
+                    }
+                    Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => way.passed(step),
+                }
+            }
+            let mut ended = tokio::select! {
+                biased;
+                cause = stop_asked(asked) => Err(StartError::stopped(cause)),
+                () = way.turn(), if way.waits() => continue,
+                ended = crew.next(), if crew.is_busy() || !way.waits() => match ended {
+                    None => {
+                        self.all_started |= kind == Kind::Startup && self.services.keys().all(|&at| self.started[at]);
+                        return Ok(way.critical_path(plan.hooks()));
+                    }
+                    Some(ended) => Ok(Some(ended)),
+                },
+            };
+            // All that have ended by now: asking whether to stop costs more than to hear of one.
+            while let Ok(Some(one)) = ended {
+                let (step, took) = (one.step, one.took);
+                ended = match self.start_ended(kind, one) {
+                    Ok(()) => {
+                        way.ended(step, took);
+                        Ok(crew.next_ended())
+                    }
+                    Err(reason) => Err(StartError::new(reason)),
+                };
+            }
+            if let Err(failure) = ended {
+                return Err((failure, Left { kind, crew }));
+            }
+        }
+    }
+
+    /// Cancels what is running and hears it out: a hook that is done all the same has started. A
+    /// hook that takes `Stop` has its timeout to end by itself. What can't be cancelled is waited
+    /// for until then, or until the stop is hurried.
+    pub(crate) async fn give_up(
+        &mut self,
+        left: Left,
+        at: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) {
+        let Left { kind, mut crew } = left;
+        crew.give_up(at);
+        let mut is_hurried = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = crew.next() => match ended {
+                    Some(ended) => drop(self.start_ended(kind, ended)),
+                    None => return,
+                },
+                () = hurried(asked), if !is_hurried => {
+                    is_hurried = true;
+                    self.hurry_announced();
+                    crew.cancel(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Keeps a value, or says why there is none.
+    fn start_ended(&mut self, kind: Kind, ended: Ended) -> Result<(), String> {
+        let Step::Run(at) = self.plan.graph(kind).steps()[ended.step] else { return Ok(()) };
+        let hook = self.plan.hooks()[at];
+        let outcome = match ended.result {
+            Ok(value) => {
+                self.scope.store(at, value);
+                self.started[at] = true;
+                Outcome::Succeeded
+            }
+            Err(outcome) => outcome,
+        };
+        let failure =
+            (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
+        match self.services.get(&at) {
+            // It goes on.
+            Some(_) if self.started[at] => {}
+            Some(service) => service.tell_of_end(&self.events, ended.at, outcome),
+            None => {
+                self.events
+                    .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Waits until no service runs any more, and one has ended well. Forever, if there are none: a
+    /// program goes on without those that have failed and that it can do without.
+    pub(crate) fn services_done(&self) -> impl Future<Output = ()> + use<> {
+        let alive = self.alive.clone();
+        async move { alive.all_done().await }
+    }
+
+    /// Tells services to stop that are to be told with the drain, without waiting for their end.
+    pub(crate) fn announce_drain(&mut self) {
+        let now = Instant::now();
+        for (&at, service) in &self.services {
+            let hook = self.plan.hooks()[at];
+            if self.started[at] && hook.stops_with_drain() {
+                let until = hook.timeout.and_then(|timeout| now.checked_add(timeout));
+                self.announced.push(service.announce(until));
+            }
+        }
+    }
+
+    /// Cancels the services that were told with the drain: the stop is hurried.
+    fn hurry_announced(&self) {
+        self.announced.iter().for_each(Announced::hurry);
+    }
+
+    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
+    /// services, of what has started, and nothing that depends on what has not. Services end at
+    /// once when the stop is hurried.
+    pub(crate) async fn stop(
+        &mut self,
+        kind: Kind,
+        time: PhaseTime<'_>,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        let plan = Arc::clone(&self.plan);
+        let graph = plan.graph(kind);
+        // As most programs have no drain hook: a crew costs more than all else here.
+        if graph.steps().is_empty() {
+            return CriticalPath::new();
+        }
+        let mut way = Way::through(graph, self.pace.as_ref());
+        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
+        // A second signal matters to services alone here.
+        let mut may_be_hurried = !self.services.is_empty();
+        loop {
+            while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
+                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], time, asked) {
+                    way.passed(step);
+                }
+            }
+            let mut ended = tokio::select! {
+                biased;
+                () = way.turn(), if way.waits() => continue,
+                ended = crew.next(), if crew.is_busy() || !way.waits() => ended,
+                () = hurried(asked), if may_be_hurried => {
+                    self.hurry_announced();
+                    crew.hurry_services(Instant::now());
+                    may_be_hurried = false;
+                    continue;
+                }
+            };
+            if ended.is_none() {
+                return way.critical_path(plan.hooks());
+            }
+            while let Some(one) = ended {
+                let step = one.step;
+                let one = match graph.steps()[step] {
+                    Step::Drop(at) => {
+                        self.drop_awaited(&mut crew, at, time.of_step(step, Instant::now()), one)
+                    }
+                    _ => Some(one),
+                };
+                if let Some(one) = one {
+                    way.ended(step, one.took);
+                    self.stop_ended(graph.steps()[step], one);
+                }
+                ended = crew.next_ended();
+            }
+        }
+    }
+
+    /// Whether a step of the stop runs code of the user's when it begins.
+    fn has_code_to_run(&self, step: Step) -> bool {
+        match step {
+            Step::Run(at) => self.missing(self.plan.hooks()[at]).is_none(),
+            Step::Drop(at) => self.scope.drop_runs_code(at),
+            Step::Stop(_) | Step::Barrier(_) => false,
+        }
+    }
+
+    /// Begins a step of the stop. `false` if there is nothing to wait for.
+    fn begin_to_stop(
+        &mut self,
+        crew: &mut Crew,
+        step: usize,
+        what: Step,
+        time: PhaseTime<'_>,
+        asked: &watch::Receiver<Asked>,
+    ) -> bool {
+        let now = Instant::now();
+        let share = time.of_step(step, now);
+        match what {
+            Step::Barrier(_) => false,
+            Step::Stop(at) => self.tell_service(crew, step, at, share, asked.borrow().hurry),
+            Step::Run(at) => {
+                let hook = self.plan.hooks()[at];
+                if let Some(missing) = self.missing(hook) {
+                    let outcome = Outcome::Skipped {
+                        missing: self.plan.planned(missing).display_name().to_owned(),
+                    };
+                    self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+                    return false;
+                }
+                if !time.is_worth_beginning(step, share, now) {
+                    self.events.emit(&Event::HookEnded {
+                        hook,
+                        outcome: Outcome::NotBegun { is_blocked: false },
+                        took: Duration::ZERO,
+                    });
+                    return false;
+                }
+                self.begin(crew, step, hook, share);
+                true
+            }
+            Step::Drop(at) => self.begin_to_drop(crew, step, at, share, asked),
+        }
+    }
+
+    /// Starts a service, and waits until it is ready.
+    fn begin_service(&mut self, crew: &mut Crew, step: usize, at: usize, of_phase: Time) {
+        let hook = self.plan.hooks()[at];
+        let now = Instant::now();
+        self.events.emit_at(now, &Event::HookStarted { hook });
+        let work = Arc::clone(&self.work);
+        let blueprint = Blueprint {
+            hook,
+            task: Box::new(move |scope| work(hook, scope)),
+            scope: self.scope.clone(),
+            hooks: self.hooks.clone(),
+            events: self.events.clone(),
+            jitter: self.jitter,
+        };
+        let orders = watch::Sender::default();
+        let listener = crew.await_service(step, hook, orders.clone(), now, of_phase);
+        self.services
+            .insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
+    }
+
+    /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
+    fn tell_service(
+        &self,
+        crew: &mut Crew,
+        step: usize,
+        at: usize,
+        share: Time,
+        is_hurried: bool,
+    ) -> bool {
+        let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else {
+            return false;
+        };
+        let hook = self.plan.hooks()[at];
+        let now = Instant::now();
+        let time = if is_hurried {
+            Time { end: now, limit: Limit::Hurry, ..share }
+        } else {
+            own_time(hook, service.told_at().unwrap_or(now), share)
+        };
+        service.tell(time.end, |orders| crew.await_service(step, hook, orders, now, time))
+    }
+
+    /// Something that has not started and that this hook of the stop depends on.
+    fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
+        if self.all_started {
+            return None;
+        }
+        let has_started =
+            |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
+        hook.needs()
+            .chain(hook.of())
+            .find(|needed| needed.kind.may_be_used() && !has_started(needed))
+    }
+
+    fn stop_ended(&self, step: Step, ended: Ended) {
+        let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
+        match step {
+            Step::Run(at) => {
+                let hook = self.plan.hooks()[at];
+                self.events
+                    .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+            }
+            Step::Drop(at) => self.drop_ended(at, Some(outcome)),
+            Step::Stop(at) => self.services[&at].tell_of_end(&self.events, ended.at, outcome),
+            Step::Barrier(_) => {}
+        }
+    }
+
+    /// Begins a hook, which has its own timeout and at most until the end of the phase.
+    fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, of_phase: Time) {
+        let now = Instant::now();
+        self.events.emit_at(now, &Event::HookStarted { hook });
+        let time = own_time(hook, now, of_phase);
+        crew.begin(
+            step,
+            hook,
+            (self.work)(hook, self.scope.of_hook(Some(time.end), hook.kind.is_of_the_start())),
+            now,
+            time,
+        );
+    }
+}

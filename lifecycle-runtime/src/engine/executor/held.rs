@@ -1,0 +1,230 @@
+//! Values that others hold when it is time to drop them: tasks that go on, a `static`, the value of
+//! another hook.
+//!
+//! A value is dropped with its last owner, wherever that is. The stop keeps its own share while it
+//! waits for the others, so that the drop runs here, in the time of the stop, and before what the
+//! value uses is torn down. Some are never let go, and on purpose: a stop waits for all of them
+//! together no longer than its patience, and says of the others that they are held.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use slab::Slab;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::{Crew, Ended, Executor, Time};
+use crate::event::{Event, Limit, Outcome};
+use crate::hook::HookMeta;
+use crate::hook::stop::{Asked, hurried};
+use crate::hook::task::{Task, Value};
+
+/// Bounds of the pause between two looks at who holds a value: nothing tells when somebody lets go
+/// of it.
+const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
+
+/// Values that are held, and the time that the stop has for them.
+#[derive(Default)]
+pub(super) struct Held {
+    /// Time for which the stop waits for all of them together.
+    patience: Duration,
+    until: Option<Instant>,
+    /// The hooks whose values are waited for.
+    awaited: Awaited,
+    /// Values that were not let go in time, by the place of their hook.
+    values: Vec<(usize, Value)>,
+}
+
+/// Hooks whose values are waited for, or being dropped, each with how many others hold it. Clones
+/// are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Awaited(Arc<Mutex<Slab<(&'static HookMeta, usize)>>>);
+
+impl Awaited {
+    /// Returns what is waited for: ``the value of `db`, which 2 others still hold``.
+    pub(crate) fn now(&self) -> Vec<String> {
+        let text =
+            |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
+                (name, 0) => format!("the drop of the value of `{name}`"),
+                (name, 1) => format!("the value of `{name}`, which 1 other still holds"),
+                (name, others) => {
+                    format!("the value of `{name}`, which {others} others still hold")
+                }
+            };
+        self.lock().iter().map(|(_, entry)| text(entry)).collect()
+    }
+
+    fn enter(&self, hook: &'static HookMeta, others: usize) -> Entry {
+        let key = self.lock().insert((hook, others));
+        Entry { awaited: self.clone(), key }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<(&'static HookMeta, usize)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An entry among the awaited, until this is dropped.
+struct Entry {
+    awaited: Awaited,
+    key: usize,
+}
+
+impl Entry {
+    fn set_others(&self, others: usize) {
+        self.awaited.lock()[self.key].1 = others;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.awaited.lock().remove(self.key);
+    }
+}
+
+impl Executor {
+    /// Sets how long the stop waits for those who hold values, all together. Without, it doesn't.
+    pub(crate) fn set_patience(&mut self, patience: Duration) -> Awaited {
+        self.held.patience = patience;
+        self.held.awaited.clone()
+    }
+
+    /// Drops the value of a hook, or waits for those who hold it. Returns `false` if there is
+    /// nothing to wait for.
+    pub(super) fn begin_to_drop(
+        &mut self,
+        crew: &mut Crew,
+        step: usize,
+        at: usize,
+        share: Time,
+        asked: &watch::Receiver<Asked>,
+    ) -> bool {
+        let hook = self.plan.hooks()[at];
+        let Some(value) = self.scope.take(at).filter(Value::needs_drop) else { return false };
+        let now = Instant::now();
+        if value.others() == 0 {
+            crew.begin(step, hook, self.drop_of(hook, value), now, share);
+            return true;
+        }
+        let until = *self.held.until.get_or_insert(now + self.held.patience);
+        // Whoever lets go of it at last leaves time for the drop.
+        let until = until.min(now + share.end.saturating_duration_since(now) / 2);
+        if until <= now || asked.borrow().hurry {
+            self.held.values.push((at, value));
+            return false;
+        }
+        let entry = self.held.awaited.enter(hook, value.others());
+        let mut asked = asked.clone();
+        let wait = async move {
+            tokio::select! {
+                () = hurried(&mut asked) => {}
+                () = wait_for_release(&value, &entry, until) => {}
+            }
+            Ok(value)
+        };
+        crew.begin(step, hook, Task::future(wait), now, share);
+        true
+    }
+
+    /// Drops a value that has been waited for, as a task of the same step, or keeps it if it is
+    /// still held. Returns what else has ended.
+    pub(super) fn drop_awaited(
+        &mut self,
+        crew: &mut Crew,
+        at: usize,
+        share: Time,
+        mut ended: Ended,
+    ) -> Option<Ended> {
+        let Some(value) =
+            ended.result.as_mut().ok().filter(|value| value.needs_drop()).map(Value::take)
+        else {
+            return Some(ended);
+        };
+        if value.others() == 0 {
+            let hook = self.plan.hooks()[at];
+            crew.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
+            return None;
+        }
+        self.held.values.push((at, value));
+        Some(ended)
+    }
+
+    /// Drops the values that have been let go of meanwhile, and tells of those that are still held.
+    pub(crate) async fn settle(&mut self, deadline: Instant) {
+        let held = std::mem::take(&mut self.held.values);
+        if held.is_empty() {
+            return;
+        }
+        let mut crew = Crew::new(held.len(), &self.hooks);
+        let places: Vec<_> = held.iter().map(|(at, _)| *at).collect();
+        let share = Time { end: deadline, limit: Limit::Grace, gone: deadline };
+        for (step, (at, value)) in held.into_iter().enumerate() {
+            let hook = self.plan.hooks()[at];
+            match value.others() {
+                0 => crew.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
+                others => self.tell_of_others(hook, value, others),
+            }
+        }
+        while let Some(ended) = crew.next().await {
+            self.drop_ended(places[ended.step], ended.result.err());
+        }
+    }
+
+    /// Does what `settle` does on this thread, where there is no async runtime any more.
+    pub(crate) fn settle_here(&mut self) {
+        for (at, value) in std::mem::take(&mut self.held.values) {
+            let hook = self.plan.hooks()[at];
+            match value.others() {
+                0 => {
+                    let _entry = self.held.awaited.enter(hook, 0);
+                    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+                    self.drop_ended(at, dropped.err().map(|panic| Outcome::panicked(&*panic)));
+                }
+                others => self.tell_of_others(hook, value, others),
+            }
+        }
+    }
+
+    /// Returns whether no value is held.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.held.values.is_empty()
+    }
+
+    /// Returns the task that drops a value on the blocking pool: a drop may block.
+    fn drop_of(&self, hook: &'static HookMeta, value: Value) -> Task {
+        let entry = self.held.awaited.enter(hook, 0);
+        Task::blocking(move || {
+            let _entry = entry;
+            drop(value);
+            Ok(Value::new(()))
+        })
+    }
+
+    fn tell_of_others(&self, hook: &'static HookMeta, value: Value, others: usize) {
+        self.events.emit(&Event::ValueHeld { hook, others });
+        // All others may have let go of it just now.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    }
+
+    pub(super) fn drop_ended(&self, at: usize, failure: Option<Outcome>) {
+        if let Some(outcome) = failure.filter(Outcome::is_failure) {
+            self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
+        }
+    }
+}
+
+/// Waits until nobody else holds this, but no longer than until then.
+async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
+    let [mut pause, longest] = PAUSE;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let others = value.others();
+        if others == 0 || left.is_zero() {
+            return;
+        }
+        entry.set_others(others);
+        sleep(pause.min(left)).await;
+        pause = (pause * 2).min(longest);
+    }
+}

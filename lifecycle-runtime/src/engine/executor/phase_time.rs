@@ -1,0 +1,91 @@
+//! Time of a phase of the stop, and the part of it that each step has.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Time;
+use crate::event::Limit;
+use crate::hook::HookMeta;
+use crate::plan::Budget;
+
+/// Shortest time that a hook is begun for, unless it keeps less.
+const WORTH_BEGINNING: Duration = Duration::from_millis(1);
+
+/// Time of a phase of the stop.
+#[derive(Clone, Copy)]
+pub(crate) struct PhaseTime<'b> {
+    pub(crate) budget: &'b Budget,
+    /// Moment at which the phase is to be over.
+    pub(crate) end: Instant,
+    /// Moment by which it is over however late each step began: a margin takes that up, and not the
+    /// steps behind.
+    pub(crate) latest: Instant,
+}
+
+impl PhaseTime<'_> {
+    /// Returns the time of a step that may begin now: what is behind it keeps its own, and it has
+    /// its own even if it begins late.
+    pub(super) fn of_step(&self, step: usize, now: Instant) -> Time {
+        let Self { budget, end, latest } = *self;
+        let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);
+        let latest = latest.checked_sub(budget.behind(step)).unwrap_or(latest);
+        let gone = planned.max(latest.min(now + budget.kept(step)));
+        let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
+        Time { end, limit: Limit::Grace, gone }
+    }
+
+    /// Returns whether a hook that begins now can do something before it is cancelled.
+    pub(super) fn is_worth_beginning(&self, step: usize, share: Time, now: Instant) -> bool {
+        let left = share.end.saturating_duration_since(now);
+        !left.is_zero() && left >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
+    }
+}
+
+/// How long a hook has: its own timeout, and at most that of its phase.
+pub(super) fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
+    match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
+        Some(own) if own <= of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
+        _ => of_phase,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Timetable, sample};
+    use crate::process::config::Config;
+
+    fn millis(moment: Instant, since: Instant) -> u128 {
+        moment.saturating_duration_since(since).as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_begins_late_has_its_own_time_and_a_margin_takes_that_up() {
+        let plan = sample::plan("stop a timeout 1000; stop b after a timeout 500").expect("valid");
+        let config = Config { grace: Duration::from_secs(2), ..Config::default() };
+        let timetable = Timetable::new(&plan, config.stop_settings(false));
+        let budget = timetable.shutdown_budget();
+        let (a, b) = (0, 1);
+        let began = Instant::now();
+        let end = began + Duration::from_millis(1_900);
+        let time = PhaseTime { budget, end, latest: end + Duration::from_millis(50) };
+        // It may run until what is left is what `b` keeps, less what it is abandoned in.
+        let share = time.of_step(a, began);
+        assert_eq!((millis(share.end, began), millis(share.gone, began)), (1_300, 1_400));
+        // `b` would have 480 ms left.
+        let late = began + Duration::from_millis(1_420);
+        let share = time.of_step(b, late);
+        assert_eq!(millis(share.end, late), 500);
+        assert!(time.is_worth_beginning(b, share, late));
+        // A step with another behind it leaves that one its own.
+        let share = time.of_step(a, began + Duration::from_millis(1_000));
+        assert_eq!(millis(share.gone, began), 1_450);
+        // Not beyond the margin.
+        let later = began + Duration::from_millis(1_800);
+        assert_eq!(millis(time.of_step(b, later).end, later), 150);
+        // And what would have next to nothing is not begun.
+        let last = time.latest - Duration::from_micros(500);
+        assert!(!time.is_worth_beginning(b, time.of_step(b, last), last));
+    }
+}

@@ -1,0 +1,167 @@
+//! Hooks that run again and again: health checks by the clock, hooks of signals when one arrives.
+//!
+//! They begin when the start is over, but readiness checks, whose first run is its last step. All
+//! have ended when the shutdown hooks begin. None runs beside itself.
+
+mod checks;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::engine::executor::{Crew, Time, Work};
+use crate::event::{Event, Events, Limit, Outcome};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::scope::Scope;
+use crate::hook::state::State;
+use crate::hook::stop::{Asked, Progress, hurried};
+use crate::hook::task::{Task, all};
+use crate::hook::{HookMeta, Kind};
+use crate::observe::health::Checks;
+use crate::plan::{ABANDON_AFTER, Plan};
+
+pub(crate) use checks::FirstChecks;
+pub(crate) use signals::Inbox;
+
+/// What recurring hooks need to run.
+pub(crate) struct Recurring {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) scope: Scope,
+    pub(crate) work: Work,
+    pub(crate) hooks: HookRuntime,
+    pub(crate) events: Events,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) asked: watch::Receiver<Asked>,
+    pub(crate) checks: Checks,
+    pub(crate) first_checks: FirstChecks,
+    pub(crate) inbox: Inbox,
+    /// What of the stop's time belongs to others.
+    pub(crate) reserve: Duration,
+}
+
+impl Recurring {
+    /// Runs them all, until a stop begins and none runs any more.
+    pub(crate) async fn run(&self) {
+        all(self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed)))
+            .await;
+    }
+
+    /// One run of a hook, and how long it took. `None` if it was not to end, because a stop began.
+    async fn once(&self, turn: &Turn) -> Option<(Outcome, Duration)> {
+        let (hook, began) = (turn.hook, Instant::now());
+        let Some(guard) = turn.take() else {
+            // What could not be cancelled goes on, and a second run beside it would do no better.
+            let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
+            self.events.emit_at(
+                began,
+                &Event::HookEnded { hook, outcome: outcome.clone(), took: Duration::ZERO },
+            );
+            return Some((outcome, Duration::ZERO));
+        };
+        self.events.emit_at(began, &Event::HookStarted { hook });
+        let mut crew = Crew::new(1, &self.hooks);
+        let own = hook.timeout().and_then(|timeout| began.checked_add(timeout));
+        let scope = self.scope.of_hook(own, true);
+        let task = guarded((self.work)(hook, scope), guard);
+        let deadline = own.unwrap_or(began + NEVER);
+        let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };
+        crew.begin(0, hook, task, began, time);
+        let mut progress = self.progress.clone();
+        let ended = tokio::select! {
+            biased;
+            ended = crew.next() => ended,
+            () = stop_begun(&mut progress) => self.give_up(&mut crew, hook).await,
+        }?;
+        let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
+        let cancelled = matches!(outcome, Outcome::Cancelled { .. });
+        self.events.emit_at(
+            ended.at,
+            &Event::HookEnded { hook, outcome: outcome.clone(), took: ended.took },
+        );
+        (!cancelled).then_some((outcome, ended.took))
+    }
+
+    /// The end of a hook that the stop finds running. Nobody needs the result of a check any more;
+    /// a hook of a signal is let finish. Both have ended, or are left to themselves, when the time
+    /// of the shutdown hooks begins.
+    async fn give_up(
+        &self,
+        crew: &mut Crew,
+        hook: &HookMeta,
+    ) -> Option<crate::engine::executor::Ended> {
+        let now = Instant::now();
+        let end =
+            self.progress.borrow().deadline.unwrap_or(now).checked_sub(self.reserve).unwrap_or(now);
+        let last_call = end.checked_sub(ABANDON_AFTER).unwrap_or(now);
+        let mut patience = Some(if hook.kind == Kind::HealthCheck { now } else { last_call });
+        let mut asked = self.asked.clone();
+        let mut hurries = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = crew.next() => return ended,
+                () = hurried(&mut asked), if !hurries => {
+                    (hurries, patience) = (true, None);
+                    crew.cancel(end.min(Instant::now() + ABANDON_AFTER));
+                }
+                () = sleep_until(patience.unwrap_or(now)), if patience.is_some() => {
+                    patience = None;
+                    crew.cancel(end);
+                }
+            }
+        }
+    }
+}
+
+/// Longer than any process lives.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// A hook's turn to run: taken by at most one run at a time, until that has ended for good, even if
+/// it was left to itself.
+struct Turn {
+    hook: &'static HookMeta,
+    free: Arc<Mutex<()>>,
+}
+
+impl Turn {
+    fn of(hook: &'static HookMeta) -> Self {
+        Self { hook, free: Arc::default() }
+    }
+
+    fn take(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.free).try_lock_owned().ok()
+    }
+}
+
+/// The task, and with it the guard until it is gone.
+fn guarded(task: Task, guard: OwnedMutexGuard<()>) -> Task {
+    match task {
+        Task::Future(future) => Task::future(async move {
+            let _guard = guard;
+            future.await
+        }),
+        Task::Blocking(work) => Task::blocking(move || {
+            let _guard = guard;
+            work()
+        }),
+    }
+}
+
+async fn reached(progress: &mut watch::Receiver<Progress>, state: State) {
+    // Who is left without a run has stopped.
+    let _ = progress.wait_for(|now| now.state >= state).await;
+}
+
+async fn stop_begun(progress: &mut watch::Receiver<Progress>) {
+    reached(progress, State::Draining).await;
+}
+
+/// Waits until the start is over. `false` if a stop comes first.
+async fn start_over(progress: &mut watch::Receiver<Progress>) -> bool {
+    reached(progress, State::Ready).await;
+    progress.borrow().state == State::Ready
+}

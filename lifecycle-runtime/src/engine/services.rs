@@ -1,0 +1,376 @@
+//! Keeps services running: each is run again as its attribute says, until it is told to stop or has
+//! failed for good.
+
+mod main;
+mod restarts;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::event::{Event, Events, Limit, Outcome, ServiceState};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::scope::Scope;
+use crate::hook::service::{News, Service};
+use crate::hook::stop::{Expiry, Order, Orders, StopCause, expired, ordered};
+use crate::hook::task::Task;
+use crate::hook::{HookMeta, ServicePolicy};
+
+use main::Main;
+use restarts::{Next, Restarts};
+
+/// What a service is made of.
+pub(crate) struct Blueprint {
+    pub(crate) hook: &'static HookMeta,
+    /// Makes the task of one run.
+    pub(crate) task: Box<dyn Fn(Scope) -> Task + Send + Sync>,
+    pub(crate) scope: Scope,
+    pub(crate) hooks: HookRuntime,
+    pub(crate) events: Events,
+    /// Any number from 0 to 1, another each time.
+    pub(crate) jitter: fn() -> f64,
+}
+
+/// Counts of services that may still run, and of those that have ended well. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Alive(watch::Sender<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    alive: usize,
+    done: usize,
+}
+
+/// A service among those that may still run, until this is dropped.
+pub(crate) struct AliveGuard(Alive);
+
+impl Alive {
+    pub(crate) fn guard(&self) -> AliveGuard {
+        self.0.send_modify(|counts| counts.alive += 1);
+        AliveGuard(self.clone())
+    }
+
+    /// Waits until none is left, and one has ended well.
+    pub(crate) async fn all_done(&self) {
+        // The sender is here.
+        let _ = self.0.subscribe().wait_for(|counts| counts.alive == 0 && counts.done > 0).await;
+    }
+}
+
+impl AliveGuard {
+    /// Notes that the service has ended well.
+    fn done(&self) {
+        self.0.0.send_modify(|counts| counts.done += 1);
+    }
+}
+
+impl Drop for AliveGuard {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|counts| counts.alive -= 1);
+    }
+}
+
+/// A service that is kept running. All is over for it once this is dropped.
+pub(crate) struct Supervised {
+    hook: &'static HookMeta,
+    began: Instant,
+    orders: watch::Sender<Orders>,
+    ear: Arc<Mutex<Ear>>,
+    /// Moment at which it was told to stop, if that was before it is waited for.
+    announced: OnceLock<Instant>,
+}
+
+/// How a service came to what somebody waits for: to be ready, or to its end.
+pub(crate) enum End {
+    /// By itself.
+    Itself(Result<(), Outcome>),
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Hears of it, once. Dropped without being called if the async runtime goes away.
+pub(crate) type Listener = Box<dyn FnOnce(End) + Send>;
+
+/// Whether somebody waits for something.
+enum Ear {
+    Closed,
+    Open(Listener),
+    /// The service has ended for good.
+    Over,
+}
+
+/// Starts a service, which is alive until it has ended for good. The listener hears that it is
+/// ready, or that it has ended before it was.
+pub(crate) fn supervise(
+    blueprint: Blueprint,
+    orders: watch::Sender<Orders>,
+    listener: Listener,
+    alive: AliveGuard,
+) -> Supervised {
+    let ear = Arc::new(Mutex::new(Ear::Open(listener)));
+    let (hook, began) = (blueprint.hook, Instant::now());
+    let policy = hook.service().unwrap_or(ServicePolicy::DEFAULT);
+    let supervisor = Supervisor {
+        blueprint,
+        policy,
+        began,
+        orders: orders.subscribe(),
+        ear: Arc::clone(&ear),
+        was_ready: false,
+        is_told: false,
+    };
+    tokio::spawn(supervisor.keep_running(alive).boxed());
+    Supervised { hook, began, orders, ear, announced: OnceLock::new() }
+}
+
+/// Tells of a service's end.
+fn tell_of_end(
+    events: &Events,
+    at: Instant,
+    hook: &'static HookMeta,
+    outcome: Outcome,
+    began: Instant,
+) {
+    let state = if outcome.is_failure() { ServiceState::Failed } else { ServiceState::Stopped };
+    events.emit_at(at, &Event::Service { hook, state });
+    let took = at.saturating_duration_since(began);
+    events.emit_at(at, &Event::HookEnded { hook, outcome, took });
+}
+
+impl Supervised {
+    /// Says how it ended, for those who have heard of it.
+    pub(crate) fn tell_of_end(&self, events: &Events, at: Instant, outcome: Outcome) {
+        tell_of_end(events, at, self.hook, outcome, self.began);
+    }
+
+    /// Tells the service to stop before anybody waits for its end. It is cancelled when its time is
+    /// up, or when the handle that is returned says so.
+    pub(crate) fn announce(&self, until: Option<Instant>) -> Announced {
+        let _ = self.announced.set(Instant::now());
+        order(&self.orders, Order::Stop, until);
+        let expiry = until.map(|at| Expiry { at, is_hurried: false });
+        self.orders.send_modify(|orders| orders.expiry = expiry);
+        Announced(self.orders.clone())
+    }
+
+    /// Returns when the service was told to stop, if that was before it is waited for.
+    pub(crate) fn told_at(&self) -> Option<Instant> {
+        self.announced.get().copied()
+    }
+
+    /// Tells the service to stop until then, and has the listener hear of its end; `false`, and no
+    /// listener, if it has ended already.
+    pub(crate) fn tell(
+        &self,
+        until: Instant,
+        listener: impl FnOnce(watch::Sender<Orders>) -> Listener,
+    ) -> bool {
+        let mut ear = hold(&self.ear);
+        if let Ear::Over = *ear {
+            return false;
+        }
+        *ear = Ear::Open(listener(self.orders.clone()));
+        drop(ear);
+        order(&self.orders, Order::Stop, Some(until));
+        true
+    }
+}
+
+/// A service that was told to stop before anybody waits for its end.
+pub(crate) struct Announced(watch::Sender<Orders>);
+
+impl Announced {
+    /// Cancels it now: the stop is hurried.
+    pub(crate) fn hurry(&self) {
+        let now = Expiry { at: Instant::now(), is_hurried: true };
+        self.0.send_modify(|orders| orders.expiry = Some(now));
+    }
+}
+
+/// Gives an order, unless a later one has been given, with the time there is for it.
+pub(crate) fn order(orders: &watch::Sender<Orders>, order: Order, until: Option<Instant>) {
+    orders.send_if_modified(|given| {
+        let is_later = given.order < order;
+        given.order = order.max(given.order);
+        given.until = until.or(given.until);
+        is_later
+    });
+}
+
+fn hold(ear: &Mutex<Ear>) -> MutexGuard<'_, Ear> {
+    ear.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from
+/// hearing orders.
+struct Supervisor {
+    blueprint: Blueprint,
+    policy: ServicePolicy,
+    began: Instant,
+    orders: watch::Receiver<Orders>,
+    ear: Arc<Mutex<Ear>>,
+    was_ready: bool,
+    is_told: bool,
+}
+
+impl Supervisor {
+    async fn keep_running(mut self, alive: AliveGuard) {
+        let mut restarts = Restarts::new(self.policy);
+        let end = loop {
+            let began = Instant::now();
+            let end = match self.run_once().await {
+                End::Itself(end) if !self.is_told => end,
+                over => break over,
+            };
+            let now = Instant::now();
+            match restarts.next(end, now - began, now, self.blueprint.jitter) {
+                Next::Over(end) => break End::Itself(end),
+                Next::Again { after, delay } => {
+                    self.enter(ServiceState::BackingOff { after, delay });
+                    if let Some(end) = self.back_off(delay).await {
+                        break end;
+                    }
+                }
+            }
+        };
+        if matches!(end, End::Itself(Ok(()))) {
+            alive.done();
+        }
+        self.over(end);
+        // A stop that it asks for is asked for by now.
+        drop(alive);
+    }
+
+    /// One run, from its begin until nothing of it is left.
+    async fn run_once(&mut self) -> End {
+        self.enter(ServiceState::Starting);
+        let Blueprint { hook, task, scope, hooks, .. } = &self.blueprint;
+        let service =
+            Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
+        if !hook.takes_service_handle() {
+            service.ready();
+        }
+        let mut main = Main::begin(task(scope.of_service(service.clone())), hook, hooks);
+        let (mut orders, mut expiry) = (self.orders.clone(), self.orders.clone());
+        let mut expired_by = None;
+        let (mut is_ready, mut is_cancelled, mut was_cut, mut has_panicked) =
+            (false, false, false, false);
+        let mut end = None;
+        loop {
+            tokio::select! {
+                biased;
+                expiry = expired(&mut expiry), if expired_by.is_none() => {
+                    let limit = if expiry.is_hurried { Limit::Hurry } else { Limit::Timeout };
+                    expired_by = Some(limit);
+                    was_cut |= service.has_tasks();
+                    service.cancel_tasks();
+                    main.cancel();
+                }
+                () = ordered(&mut orders, Order::Cancel), if !is_cancelled => {
+                    is_cancelled = true;
+                    was_cut |= service.has_tasks();
+                    service.cancel_tasks();
+                    main.cancel();
+                }
+                () = ordered(&mut self.orders, Order::Stop), if !self.is_told => {
+                    self.enter(ServiceState::Stopping);
+                    self.is_told = true;
+                }
+                () = service.is_ready(), if !is_ready && !is_cancelled && expired_by.is_none() => {
+                    is_ready = true;
+                    self.ready();
+                    service.hear(News::Ready);
+                }
+                text = service.panicked(), if !has_panicked => {
+                    has_panicked = true;
+                    if end.as_ref().is_none_or(Result::is_ok) {
+                        end = Some(Err(Outcome::Panicked { message: format!("{text} (a task that it spawned)") }));
+                    }
+                    service.cancel_tasks();
+                    main.cancel();
+                }
+                ended = main.ended() => {
+                    service.hear(News::Ended);
+                    match ended {
+                        Some(result) => {
+                            if result.is_err() {
+                                service.cancel_tasks();
+                            }
+                            // What its tasks did wrong before is why it ended.
+                            end.get_or_insert(result);
+                        }
+                        None => was_cut |= end.is_none(),
+                    }
+                }
+                () = service.tasks_ended(), if main.has_ended() => break,
+            }
+        }
+        // Tasks that what is left of it may still want to spawn.
+        service.cancel_tasks();
+        match (end, expired_by) {
+            (Some(end), _) if !was_cut => End::Itself(end),
+            (_, Some(limit)) => End::Itself(Err(Outcome::TimedOut { limit, ended: true })),
+            (_, None) => End::Cancelled,
+        }
+    }
+
+    /// Waits before the next run. How it ended if there is none: whoever waits has nothing to lose.
+    async fn back_off(&mut self, delay: Duration) -> Option<End> {
+        tokio::select! {
+            biased;
+            () = ordered(&mut self.orders, Order::Stop) => {
+                self.enter(ServiceState::Stopping);
+                Some(if self.was_ready { End::Itself(Ok(())) } else { End::Cancelled })
+            }
+            () = sleep(delay) => None,
+        }
+    }
+
+    fn enter(&self, state: ServiceState) {
+        // To those who look on, it is stopping until it has ended.
+        if !self.is_told {
+            self.blueprint.events.emit(&Event::Service { hook: self.blueprint.hook, state });
+        }
+    }
+
+    fn ready(&mut self) {
+        self.enter(ServiceState::Running);
+        if !std::mem::replace(&mut self.was_ready, true) {
+            let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Closed);
+            if let Ear::Open(listener) = ear {
+                listener(End::Itself(Ok(())));
+            }
+        }
+    }
+
+    /// Whoever waits for the end tells of it. If nobody does, it was not told to end.
+    fn over(self, end: End) {
+        let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Over);
+        let Blueprint { hook, events, scope, .. } = &self.blueprint;
+        let outcome = match (ear, end) {
+            // Whoever waits for it to be ready goes on, and will have nothing to tell it.
+            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready && !self.is_told => {
+                tell_of_end(events, Instant::now(), hook, Outcome::Succeeded, self.began);
+                return listener(End::Itself(Ok(())));
+            }
+            // It was told before it was ready, and whoever waits for that waits in vain.
+            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready => {
+                return listener(End::Cancelled);
+            }
+            (Ear::Open(listener), end) => return listener(end),
+            (_, End::Itself(result)) => result.err().unwrap_or(Outcome::Succeeded),
+            (_, End::Cancelled) => Outcome::Cancelled { ended: true },
+        };
+        tell_of_end(events, Instant::now(), hook, outcome.clone(), self.began);
+        if outcome.is_failure() && !hook.is_dispensable() {
+            scope
+                .stop_handle()
+                .ask(StopCause::Service { name: hook.display_name(), error: outcome.of(hook) });
+        }
+    }
+}

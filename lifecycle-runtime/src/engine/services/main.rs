@@ -1,0 +1,104 @@
+//! The function of a service while it runs: a task of its own, or a thread of its own.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::Poll;
+
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinError};
+use tracing::Instrument;
+
+use crate::event::Outcome;
+use crate::hook::HookMeta;
+use crate::hook::error::BoxError;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::task::{Task, TaskResult, thread};
+
+/// How it ended: `None` if it was cancelled.
+type Ended = Option<Result<(), Outcome>>;
+
+/// One call of a service's function.
+pub(super) struct Main {
+    /// `None` once it has ended.
+    end: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    /// A thread can't be cancelled.
+    abort: Option<AbortHandle>,
+}
+
+impl Main {
+    pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
+        let span =
+            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        match task {
+            Task::Future(future) => {
+                let task = hooks.spawn(caught(future).instrument(span));
+                let abort = Some(task.abort_handle());
+                Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
+            }
+            Task::Blocking(work) => {
+                let (teller, told) = oneshot::channel();
+                let runtime = hooks.handle().clone();
+                let thread = thread(hook.display_name(), move || {
+                    // So that it may use the async runtime.
+                    let _entered = runtime.enter();
+                    let end = catch_unwind(AssertUnwindSafe(|| {
+                        span.in_scope(|| of_result(work().map(drop)))
+                    }));
+                    let _ =
+                        teller.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
+                });
+                let refused = thread.err().map(|error| Outcome::failed(&error.into()));
+                let end = async move { refused.map(Err).or(told.await.ok()) };
+                Self { end: Some(Box::pin(end)), abort: None }
+            }
+        }
+    }
+
+    /// Has it end, if it can be.
+    pub(super) fn cancel(&self) {
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
+    }
+
+    /// How it ended, once. Never, if that has been said.
+    ///
+    /// Cancel safe.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let Some(end) = &mut self.end else { return std::future::pending().await };
+        let ended = end.await;
+        self.end = None;
+        ended
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_none()
+    }
+}
+
+/// Runs a service's function to its end. An error and a panic are put into words here, and what it
+/// returns is dropped, as all of that runs code of the user's.
+async fn caught(
+    mut future: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
+) -> Result<(), Outcome> {
+    poll_fn(move |context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(context).map(|end| of_result(end.map(drop)))
+        }));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(Outcome::panicked(&*panic))))
+    })
+    .await
+}
+
+fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> Ended {
+    match joined.map_err(JoinError::try_into_panic) {
+        Ok(result) => Some(result),
+        Err(Ok(panic)) => Some(Err(Outcome::panicked(&*panic))),
+        Err(Err(_)) => None,
+    }
+}
+
+fn of_result(result: Result<(), BoxError>) -> Result<(), Outcome> {
+    result.map_err(|error| Outcome::failed(&error))
+}

@@ -1,0 +1,91 @@
+//! Whether a service that has ended is run again, and when: restart intensity and backoff.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::event::Outcome;
+use crate::hook::{Restart, Restarts as Most, ServicePolicy};
+use crate::process::config::written;
+
+/// What follows an end.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// Nothing: that was the end.
+    Over(Result<(), Outcome>),
+    /// Another run, after a delay.
+    Again { after: Outcome, delay: Duration },
+}
+
+/// The restarts of a service so far.
+pub(super) struct Restarts {
+    policy: ServicePolicy,
+    /// When the last ones were, no more than may be within a window; none if any number may.
+    within_window: VecDeque<Instant>,
+    /// How many since a run that lasted.
+    in_a_row: u32,
+}
+
+impl Restarts {
+    pub(super) fn new(policy: ServicePolicy) -> Self {
+        Self { policy, within_window: VecDeque::new(), in_a_row: 0 }
+    }
+
+    /// What follows a run that ended now.
+    pub(super) fn next(
+        &mut self,
+        end: Result<(), Outcome>,
+        ran: Duration,
+        now: Instant,
+        jitter: fn() -> f64,
+    ) -> Next {
+        let ServicePolicy { restart, backoff, max_restarts, .. } = self.policy;
+        match (restart, &end) {
+            (Restart::Always, _) | (Restart::OnFailure, Err(_)) => {}
+            (Restart::OnFailure | Restart::Never, _) => return Next::Over(end),
+        }
+        if ran > backoff.cap {
+            self.in_a_row = 0;
+        }
+        let after = end.err().unwrap_or(Outcome::Succeeded);
+        if let Some(most) = max_restarts {
+            let is_past =
+                |&restart: &Instant| now.saturating_duration_since(restart) >= most.within;
+            while self.within_window.front().is_some_and(is_past) {
+                self.within_window.pop_front();
+            }
+            if self.within_window.len() >= most.count as usize {
+                return Next::Over(Err(too_many(most, &after)));
+            }
+            self.within_window.push_back(now);
+        }
+        let delay = self.delay(jitter());
+        self.in_a_row += 1;
+        Next::Again { after, delay }
+    }
+
+    /// Doubled each time up to the cap, and then anything from half of it: services that failed
+    /// together don't come back together.
+    fn delay(&self, jitter: f64) -> Duration {
+        let backoff = self.policy.backoff;
+        let doubled =
+            2_u32.checked_pow(self.in_a_row).and_then(|factor| backoff.first.checked_mul(factor));
+        doubled.map_or(backoff.cap, |delay| delay.min(backoff.cap)).mul_f64(0.5 + jitter / 2.0)
+    }
+}
+
+fn too_many(most: Most, last: &Outcome) -> Outcome {
+    let restarts = match most.count {
+        1 => "1 restart".to_owned(),
+        count => format!("{count} restarts"),
+    };
+    let how = match last {
+        Outcome::Succeeded => "ended without an error".to_owned(),
+        failed => failed.to_string(),
+    };
+    let within = written(most.within);
+    Outcome::Failed {
+        error: format!("{restarts} within {within} did not help, the last run {how}"),
+    }
+}

@@ -1,0 +1,218 @@
+//! Plays a service: its runs do what a text says, and what happens is written down with its time.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::engine::services::{Alive, Blueprint, End, Listener, Supervised, order, supervise};
+use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
+use crate::hook::HookMeta;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::scope::Scope;
+use crate::hook::service::Service;
+use crate::hook::state::State;
+use crate::hook::stop::{Order, Orders, Progress, Stop, StopCause, StopHandle};
+use crate::hook::task::{Task, Value};
+use crate::plan::sample;
+
+/// Plays a service to its end, and compares with what is expected: `MILLIS WHAT | MILLIS WHAT`.
+///
+/// `policy` as in a plan that is written as text. `runs`: what one run after the other does, the
+/// last one again and again; each is some of `is ready`, `ends`, `fails`, `panics`, each with
+/// `after MILLIS`, `runs` (until it is told to stop) and `hangs`, joined by `, and`. `orders`:
+/// `told MILLIS`, `cancelled MILLIS`.
+#[track_caller]
+pub(super) fn check(
+    policy: &str,
+    runs: &str,
+    orders: &str,
+    expected: &str,
+) -> impl Future<Output = ()> {
+    let place = std::panic::Location::caller();
+    let [policy, runs, orders, expected] = [policy, runs, orders, expected].map(str::to_owned);
+    async move {
+        let lines = play(&policy, &runs, &orders).await;
+        assert_eq!(lines.join(" | "), expected, "{place}: {policy}: {runs}: {orders}");
+    }
+}
+
+async fn play(policy: &str, runs: &str, orders: &str) -> Vec<String> {
+    let runs: Vec<_> = runs.split(';').map(|run| run.trim().to_owned()).collect();
+    let number = Mutex::new(0);
+    let task = move |scope: Scope| {
+        let mut number = number.lock().expect("no panic");
+        let run = runs[runs.len().min(*number + 1) - 1].clone();
+        *number += 1;
+        Task::future(async move {
+            let service = scope.service().expect("the scope of a service");
+            for step in run.split(", and ") {
+                act(step, &service).await?;
+            }
+            Ok(Value::new(()))
+        })
+    };
+    let played = Played::start(hook(policy), task);
+    for order in orders.split(';').filter(|order| !order.is_empty()) {
+        let (order, at) = order.trim().split_once(' ').expect("an order and a time");
+        sleep_until(played.began + Duration::from_millis(at.parse().expect("a number"))).await;
+        match order {
+            "told" => played.tell(),
+            _ => played.cancel(),
+        }
+    }
+    // Longer than anything here takes.
+    sleep_until(played.began + Duration::from_secs(3600)).await;
+    played.lines()
+}
+
+async fn act(step: &str, service: &Service) -> Result<(), crate::hook::error::BoxError> {
+    let (what, after) = step.split_once(" after ").unwrap_or((step, "0"));
+    tokio::time::sleep(Duration::from_millis(after.parse().expect("a number"))).await;
+    match what {
+        "is ready" => service.ready(),
+        "fails" => return Err("broken".into()),
+        "panics" => panic!("oops"),
+        "runs" => service.stop().requested().await,
+        "hangs" => std::future::pending().await,
+        what => assert_eq!(what, "ends"),
+    }
+    Ok(())
+}
+
+/// A service that is played.
+pub(super) struct Played {
+    began: Instant,
+    log: Log,
+    orders: watch::Sender<Orders>,
+    service: Supervised,
+    progress: watch::Sender<Progress>,
+}
+
+/// What has happened.
+#[derive(Clone)]
+struct Log {
+    began: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+    written: Arc<Notify>,
+}
+
+impl Log {
+    fn write(&self, what: &str) {
+        let at = self.began.elapsed().as_millis();
+        self.lines.lock().expect("no panic").push(format!("{at} {what}"));
+        // One waits at a time, and looks at all lines before it does.
+        self.written.notify_one();
+    }
+
+    fn hears(&self) -> Listener {
+        let log = self.clone();
+        Box::new(move |end| {
+            let running = log
+                .lines
+                .lock()
+                .expect("no panic")
+                .last()
+                .is_some_and(|line| line.ends_with(" running"));
+            log.write(&match end {
+                End::Itself(Ok(())) if running => "heard: ready".to_owned(),
+                End::Itself(result) => {
+                    format!("heard: {}", result.err().unwrap_or(Outcome::Succeeded))
+                }
+                End::Cancelled => "heard: cancelled".to_owned(),
+            });
+        })
+    }
+}
+
+impl Observer for Log {
+    fn on_event(&self, _: Duration, event: &Event) {
+        match event {
+            Event::Service { state: ServiceState::BackingOff { after, delay }, .. } => {
+                self.write(&format!("backing off {}: {after}", delay.as_millis()));
+            }
+            // What follows says the same, and how.
+            Event::Service { state: ServiceState::Stopped | ServiceState::Failed, .. } => {}
+            Event::Service { state, .. } => self.write(&state.to_string()),
+            Event::HookEnded { outcome, .. } if outcome.is_failure() => {
+                self.write(&format!("failed: {outcome}"));
+            }
+            Event::HookEnded { outcome, .. } => self.write(&format!("stopped: {outcome}")),
+            _ => {}
+        }
+    }
+}
+
+impl Played {
+    pub(super) fn start(
+        hook: &'static HookMeta,
+        task: impl Fn(Scope) -> Task + Send + Sync + 'static,
+    ) -> Self {
+        let began = Instant::now();
+        let log = Log { began, lines: Arc::default(), written: Arc::default() };
+        let (progress, observed) = watch::channel(Progress::default());
+        let handle = StopHandle::new();
+        let asked = (handle.asked(), log.clone());
+        tokio::spawn(async move {
+            let (mut asked, log) = asked;
+            if let Ok(asked) = asked.wait_for(|asked| asked.cause.is_some()).await
+                && let Some(StopCause::Service { error, .. }) = &asked.cause
+            {
+                log.write(&format!("asked: {error}"));
+            }
+        });
+        let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
+        let events = Events::new(Observers {
+            own: vec![Arc::new(log.clone())],
+            others: Vec::new(),
+            on_thread: None,
+        });
+        let blueprint = Blueprint {
+            hook,
+            task: Box::new(task),
+            scope,
+            hooks: HookRuntime::new(Handle::current()),
+            events,
+            jitter: || 1.0,
+        };
+        let orders = watch::Sender::default();
+        let service = supervise(blueprint, orders.clone(), log.hears(), Alive::default().guard());
+        Self { began, log, orders, service, progress }
+    }
+
+    /// Begins the run's stop, of which the service is not told yet.
+    pub(super) fn drain(&self) {
+        self.progress.send_modify(|progress| progress.state = State::Draining);
+    }
+
+    pub(super) fn tell(&self) {
+        if !self.service.tell(Instant::now() + Duration::from_secs(3600), |_| self.log.hears()) {
+            self.log.write("over already");
+        }
+    }
+
+    pub(super) fn cancel(&self) {
+        order(&self.orders, Order::Cancel, None);
+    }
+
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.log.lines.lock().expect("no panic").clone()
+    }
+
+    /// Waits until this has happened.
+    pub(super) async fn until(&self, what: &str) {
+        let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
+        while !self.lines().iter().any(is_it) {
+            let written =
+                tokio::time::timeout(Duration::from_secs(60), self.log.written.notified()).await;
+            assert!(written.is_ok(), "no {what}: {:?}", self.lines());
+        }
+    }
+}
+
+/// A service of this policy.
+pub(super) fn hook(policy: &str) -> &'static HookMeta {
+    sample::hooks(&format!("service svc {policy}"))[0]
+}

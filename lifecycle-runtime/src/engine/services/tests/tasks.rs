@@ -1,0 +1,154 @@
+//! The tasks that a service spawns: none outlasts it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::play::{Played, hook};
+use crate::hook::service::Service;
+use crate::hook::task::{Task, Value};
+
+/// Counts the tasks that are there.
+#[derive(Clone, Default)]
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn one(&self) -> Self {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.clone()
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// One that is there no longer.
+struct Here(Alive);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A service whose runs spawn tasks that do this, for ever if no time is given, and then go on as
+/// they like.
+fn play<F>(
+    policy: &str,
+    alive: &Alive,
+    tasks: &'static [Option<u64>],
+    main: fn(Service) -> F,
+) -> Played
+where
+    F: Future<Output = Result<(), crate::hook::error::BoxError>> + Send + 'static,
+{
+    let alive = alive.clone();
+    Played::start(hook(&format!("{policy} handle")), move |scope| {
+        let alive = alive.clone();
+        Task::future(async move {
+            let service = scope.service().expect("a service");
+            for task in tasks {
+                let here = Here(alive.one());
+                service.spawn(async move {
+                    let _here = here;
+                    sleep(task.map_or(Duration::MAX, Duration::from_millis)).await;
+                });
+            }
+            service.ready();
+            main(service).await.map(Value::new)
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_has_ended_once_its_tasks_have() {
+    let alive = Alive::default();
+    let played = play("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
+    played.until("stopped: done").await;
+    assert_eq!(played.lines(), ["0 starting", "0 running", "0 heard: ready", "80 stopped: done"]);
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_told_to_stop_ends_in_its_time() {
+    let alive = Alive::default();
+    let played = play("restart never", &alive, &[], |service| async move {
+        let stop = service.stop();
+        service.spawn(async move {
+            stop.requested().await;
+            sleep(Duration::from_millis(40)).await;
+        });
+        Ok(())
+    });
+    played.until("heard: ready").await;
+    played.tell();
+    played.until("heard: done").await;
+    assert_eq!(played.lines().last().map(String::as_str), Some("40 heard: done"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_leaves_no_task_behind() {
+    let alive = Alive::default();
+    let played = play(
+        "restart on_failure most 1/60000 backoff 100..100 exit ignore",
+        &alive,
+        &[None, None],
+        |_| async {
+            sleep(Duration::from_millis(10)).await;
+            Err("broken".into())
+        },
+    );
+    played.until("backing off 100: failed: broken").await;
+    assert_eq!(alive.count(), 0);
+    played
+        .until("failed: failed: 1 restart within 1m did not help, the last run failed: broken")
+        .await;
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_cancelled_leaves_no_task_behind() {
+    let alive = Alive::default();
+    let played = play("restart never", &alive, &[None, None], |_| async { Ok(()) });
+    played.until("heard: ready").await;
+    played.tell();
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(alive.count(), 2);
+    played.cancel();
+    played.until("heard: cancelled").await;
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
+    let alive = Alive::default();
+    let played = play("restart never exit ignore", &alive, &[None], |service| async move {
+        service.spawn(async { panic!("oops") });
+        std::future::pending().await
+    });
+    played.until("failed: panicked: oops (a task that it spawned)").await;
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
+    let (sender, kept) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    let played = Played::start(hook("restart never handle"), move |scope| {
+        let service = scope.service().expect("a service");
+        sender.lock().expect("no panic").send(service.clone()).expect("the test waits");
+        Task::future(async move { Ok(Value::new(())) })
+    });
+    played.until("heard: done").await;
+    let alive = Alive::default();
+    let here = Here(alive.one());
+    kept.try_recv().expect("one run").spawn(async move {
+        let _here = here;
+        std::future::pending::<()>().await;
+    });
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(alive.count(), 0);
+}

@@ -1,0 +1,212 @@
+//! [`Service`]: what a service takes to say that it is ready, and to run tasks of its own.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::hook::error::panic_text;
+use crate::hook::runtime::HookRuntime;
+use crate::hook::stop::Stop;
+
+/// A service's handle on its own run: says that it is ready, and runs tasks that end with it.
+///
+/// Take it as an argument of a `#[service]`. A service that takes it has started when it calls
+/// [`ready`](Self::ready), and whatever needs it waits until then; one that does not take it has
+/// started as soon as it runs. Clones are the same handle.
+///
+/// ```
+/// use lifecycle_runtime::Service;
+/// use tokio::net::TcpListener;
+///
+/// // Under `#[service]`.
+/// async fn echo(service: Service) -> std::io::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:7000").await?;
+///     service.ready();
+///     let stop = service.stop();
+///     loop {
+///         tokio::select! {
+///             accepted = listener.accept() => {
+///                 let (mut socket, _) = accepted?;
+///                 service.spawn(async move {
+///                     let (mut from, mut to) = socket.split();
+///                     let _ = tokio::io::copy(&mut from, &mut to).await;
+///                 });
+///             }
+///             () = stop.requested() => return Ok(()),
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    stop: Stop,
+    ready: watch::Sender<bool>,
+    tasks: TaskTracker,
+    /// Ends the tasks.
+    over: CancellationToken,
+    /// What has been heard of the run, by who keeps it running.
+    news: watch::Sender<News>,
+    /// What the first task that panicked said.
+    panic: watch::Sender<Option<String>>,
+    runtime: Option<HookRuntime>,
+}
+
+/// What there is to hear of a run, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum News {
+    #[default]
+    Nothing,
+    /// It is ready.
+    Ready,
+    /// The function has ended: what it has spawned may still run.
+    Ended,
+}
+
+impl Service {
+    /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on
+    /// this runtime.
+    pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
+        let shared = Shared {
+            stop,
+            ready: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+            over: CancellationToken::new(),
+            news: watch::Sender::default(),
+            panic: watch::Sender::new(None),
+            runtime,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A handle of no run, for unit tests of services: it never tells to stop, and nothing awaits
+    /// its tasks.
+    ///
+    /// ```
+    /// use lifecycle_runtime::Service;
+    ///
+    /// async fn outbox(service: Service) { service.ready() }
+    ///
+    /// # #[tokio::main] async fn main() {
+    /// outbox(Service::detached()).await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn detached() -> Self {
+        Self::new(Stop::never(), Handle::try_current().ok().map(HookRuntime::new))
+    }
+
+    /// Says that the service is up: what needs it may start. Again, it does nothing.
+    pub fn ready(&self) {
+        self.shared.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+    }
+
+    /// The service's stop signal: the same as its argument `Stop`.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.shared.stop.clone()
+    }
+
+    /// Runs a task that ends with the service: the service has ended well only once its tasks have,
+    /// too. They are cancelled if it fails or runs out of time. A task that panics fails the
+    /// service.
+    ///
+    /// # Panics
+    ///
+    /// If the handle was made outside of a tokio runtime, by [`detached`](Self::detached), and this
+    /// is outside of one, too.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let (over, shared) = (self.shared.over.clone(), Arc::downgrade(&self.shared));
+        let mut task = Box::pin(task);
+        let task = async move {
+            let caught = poll_fn(|context| {
+                match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+                    Ok(poll) => poll.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                }
+            });
+            if let (Some(Err(panic)), Some(shared)) =
+                (over.run_until_cancelled(caught).await, shared.upgrade())
+            {
+                shared.panic.send_if_modified(|first| {
+                    let is_first = first.is_none();
+                    first.get_or_insert_with(|| panic_text(&*panic));
+                    is_first
+                });
+            }
+        };
+        match &self.shared.runtime {
+            Some(runtime) => self.shared.tasks.spawn_on(runtime.counted(task), runtime.handle()),
+            None => self.shared.tasks.spawn(task),
+        };
+    }
+
+    pub(crate) async fn is_ready(&self) {
+        // The sender is here.
+        let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Waits until a task has panicked, and says what the panic said.
+    pub(crate) async fn panicked(&self) -> String {
+        let panicked = self
+            .shared
+            .panic
+            .subscribe()
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|text| text.clone());
+        match panicked {
+            Some(text) => text,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Says what has been heard of the run.
+    pub(crate) fn hear(&self, news: News) {
+        self.shared.news.send_modify(|heard| *heard = news.max(*heard));
+    }
+
+    /// Waits until this has been heard of the run, or its tasks are ended.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn heard(&self, news: News) {
+        let mut heard = self.shared.news.subscribe();
+        // The sender is here.
+        let _ = self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= news)).await;
+    }
+
+    /// Ends the tasks, those that are still to come included.
+    pub(crate) fn cancel_tasks(&self) {
+        self.shared.over.cancel();
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        !self.shared.tasks.is_empty()
+    }
+
+    /// Waits until no task is left.
+    pub(crate) async fn tasks_ended(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { ready, tasks, .. } = &*self.shared;
+        f.debug_struct("Service")
+            .field("ready", &*ready.borrow())
+            .field("tasks", &tasks.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,339 @@
+//! The stop as code sees it: [`Stop`] tells that it has begun, [`StopHandle`] asks for it.
+
+mod handle;
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+pub use handle::StopHandle;
+pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
+
+use crate::hook::state::State;
+
+/// Why a run stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopCause {
+    /// A signal, by its name: `SIGTERM`.
+    Signal(&'static str),
+    /// [`StopHandle::stop`].
+    Requested,
+    /// [`StopHandle::fail`], with the error and its causes.
+    Failed(String),
+    /// All services have ended well, and the program has no server.
+    ServicesDone,
+    /// The future of [`Lifecycle::serve`](crate::Lifecycle::serve) was dropped before its end.
+    Dropped,
+    /// The start failed or ran out of time.
+    StartFailed,
+    /// The HTTP server ended by itself, with this error if it had one.
+    Server(Option<String>),
+    /// A service failed for good.
+    Service {
+        /// Its name.
+        name: &'static str,
+        /// How it failed, with the causes, behind its name and its place: `` hook `outbox`
+        /// (src/outbox.rs:7) failed: … ``. The text of the cause has it, too: `` service `outbox`
+        /// (src/outbox.rs:7) failed: … ``.
+        error: String,
+    },
+}
+
+impl fmt::Display for StopCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(name) => f.write_str(name),
+            Self::Requested => f.write_str("requested by the program"),
+            Self::Failed(error) => write!(f, "the program failed: {error}"),
+            Self::ServicesDone => f.write_str("all services are done"),
+            Self::Dropped => f.write_str("the future of `serve` was dropped"),
+            Self::StartFailed => f.write_str("the start failed"),
+            Self::Server(None) => f.write_str("the server ended"),
+            Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
+            Self::Service { name, error } => match error.strip_prefix("hook ") {
+                Some(failure) => write!(f, "service {failure}"),
+                None => write!(f, "service `{name}` failed: {error}"),
+            },
+        }
+    }
+}
+
+impl StopCause {
+    /// Returns whether the stop was asked for, and nothing is wrong: such a stop is clean even
+    /// during the start.
+    pub(crate) fn is_wanted(&self) -> bool {
+        matches!(self, Self::Signal(_) | Self::Requested | Self::ServicesDone | Self::Dropped)
+    }
+}
+
+/// Where a run stands, as everything that observes it sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    pub(crate) state: State,
+    /// Whether the start was a success.
+    pub(crate) has_started: bool,
+    /// Set once the start has failed, and not if it was stopped on request.
+    pub(crate) start_failed: bool,
+    /// When the start, and then the stop, has to be over; `None` in between.
+    pub(crate) deadline: Option<Instant>,
+    /// When hooks that had begun before the stop are cancelled; known once that has begun.
+    pub(crate) last_call: Option<Instant>,
+    /// When requests are cut off; known once the stop has begun.
+    pub(crate) cut: Option<Instant>,
+}
+
+/// Order to a service, and the moment until which it has time to obey.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Orders {
+    pub(crate) order: Order,
+    /// Known once it is told to stop.
+    pub(crate) until: Option<Instant>,
+    /// When it is cancelled though nobody waits for it.
+    pub(crate) expiry: Option<Expiry>,
+}
+
+/// End of the time of a service for which nobody waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expiry {
+    pub(crate) at: Instant,
+    /// Set if that is not its own timeout, but the stop is hurried.
+    pub(crate) is_hurried: bool,
+}
+
+/// What a service is told. Orders only ever advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Order {
+    /// Nothing yet.
+    #[default]
+    Run,
+    /// To end.
+    Stop,
+    /// That it is ended.
+    Cancel,
+}
+
+/// Waits until this is ordered. Whoever gave the orders may be gone: then all is over.
+pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) {
+    let _ = orders.wait_for(|given| given.order >= order).await;
+}
+
+/// Waits until the time is up of a service for which nobody waits.
+pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
+    loop {
+        let expiry = orders.borrow_and_update().expiry;
+        let expired = async {
+            match expiry {
+                Some(expiry) => {
+                    sleep_until(expiry.at).await;
+                    expiry
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            expiry = expired => return expiry,
+            changed = orders.changed() => if changed.is_err() {
+                // All is over.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// The stop signal: tells code that runs for long that it should end.
+///
+/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
+/// That of a service fires when this service is to end: after the server has drained.
+///
+/// ```
+/// use lifecycle_runtime::{Stop, on_startup};
+///
+/// #[on_startup]
+/// async fn warm_cache(stop: Stop) {
+///     for page in 0..1_000 {
+///         if stop.is_requested() {
+///             return;
+///         }
+///         load(page).await;
+///     }
+/// }
+/// # async fn load(_page: u32) {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Stop {
+    progress: watch::Receiver<Progress>,
+    /// Of a service: what it has been told.
+    orders: Option<watch::Receiver<Orders>>,
+    /// Of a hook: when its own time is up.
+    until: Option<Instant>,
+    share: Share,
+}
+
+/// Part of a run's time that belongs to whoever has a stop signal.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// All of it.
+    Whole,
+    /// That of hooks that begin before the stop.
+    BeforeStop,
+    /// That of requests.
+    Requests,
+}
+
+impl Stop {
+    pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
+        Self { progress, orders: None, until: None, share: Share::Whole }
+    }
+
+    /// That of a service, which hears these orders.
+    pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
+        Self {
+            progress: self.progress.clone(),
+            orders: Some(orders),
+            until: None,
+            share: Share::Whole,
+        }
+    }
+
+    /// Returns that of a hook whose own time is up then, if it has any, and which may begin before
+    /// the stop.
+    pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
+        let share = if is_of_start { Share::BeforeStop } else { Share::Whole };
+        Self { until, share, ..self.clone() }
+    }
+
+    /// Returns that of a request.
+    pub(crate) fn of_request(&self) -> Self {
+        Self { share: Share::Requests, ..self.clone() }
+    }
+
+    /// A stop signal that never fires, for unit tests of hooks.
+    ///
+    /// ```
+    /// assert!(!lifecycle_runtime::Stop::never().is_requested());
+    /// ```
+    #[must_use]
+    pub fn never() -> Self {
+        // Without a sender `changed` would end at once, which means "stop": keep it.
+        let (sender, progress) = watch::channel(Progress::default());
+        std::mem::forget(sender);
+        Self::new(progress)
+    }
+
+    /// Waits until the stop begins; returns at once if it has begun.
+    ///
+    /// Cancel safe: use it in `tokio::select!`.
+    pub async fn requested(&self) {
+        if let Some(orders) = &self.orders {
+            return ordered(&mut orders.clone(), Order::Stop).await;
+        }
+        let mut progress = self.progress.clone();
+        // An error means that the run itself is gone, and a run that is gone has stopped.
+        let _ = progress.wait_for(|now| now.state >= State::Draining).await;
+    }
+
+    /// Whether the stop has begun.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        match &self.orders {
+            Some(orders) => orders.borrow().order >= Order::Stop || orders.has_changed().is_err(),
+            None => {
+                self.progress.borrow().state >= State::Draining
+                    || self.progress.has_changed().is_err()
+            }
+        }
+    }
+
+    /// Blocks the thread until the stop begins, but no longer than this; then says whether it has
+    /// begun. For a plain `fn`, which has a thread of its own.
+    ///
+    /// ```
+    /// use lifecycle_runtime::Stop;
+    /// use std::time::Duration;
+    ///
+    /// fn sweep(stop: Stop) {
+    ///     while !stop.wait(Duration::from_secs(60)) {
+    ///         remove_old_files();
+    ///     }
+    /// }
+    /// # fn remove_old_files() {}
+    /// # assert!(!Stop::never().wait(Duration::ZERO));
+    /// ```
+    #[must_use = "it returns when the time is up, too"]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        // Not tokio's: this thread may belong to no async runtime. No deadline is one that no clock
+        // reaches.
+        let until = std::time::Instant::now().checked_add(at_most);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut requested = pin!(self.requested());
+        while requested.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            match until.map(|until| until.saturating_duration_since(std::time::Instant::now())) {
+                Some(left) if left.is_zero() => return false,
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
+            }
+        }
+        true
+    }
+
+    /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its
+    /// share of the stop (in a request handler that of requests), or that of the start or the stop
+    /// as a whole, whichever comes first. `None` without any of these: in a request handler, a hook
+    /// of a signal without a `timeout` or a service, until the stop begins.
+    ///
+    /// A hook that tries again and again knows by it when to give up:
+    ///
+    /// ```
+    /// use lifecycle_runtime::{Stop, on_startup};
+    /// use std::time::Duration;
+    ///
+    /// #[on_startup(timeout = "30s")]
+    /// async fn broker(stop: Stop) -> Result<(), String> {
+    ///     loop {
+    ///         match connect().await {
+    ///             Err(_) if stop.time_left() > Some(Duration::from_secs(1)) => {
+    ///                 tokio::time::sleep(Duration::from_millis(500)).await;
+    ///             }
+    ///             end => return end,
+    ///         }
+    ///     }
+    /// }
+    /// # async fn connect() -> Result<(), String> { Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let of_service = self.orders.as_ref().and_then(|orders| orders.borrow().until);
+        let progress = *self.progress.borrow();
+        let of_share = match self.share {
+            Share::Whole => None,
+            Share::BeforeStop => progress.last_call,
+            Share::Requests => progress.cut,
+        };
+        let ends = [self.until, of_service, of_share, progress.deadline];
+        let end = ends.into_iter().flatten().min()?;
+        Some(end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Where the run stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.progress.borrow().state
+    }
+}
+
+/// Wakes a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

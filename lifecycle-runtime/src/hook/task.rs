@@ -1,0 +1,134 @@
+//! One hook made ready to run: what every attribute turns its function into.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use futures_util::future::{BoxFuture, LocalBoxFuture, join_all};
+use tokio::runtime::Runtime;
+
+use crate::hook::error::BoxError;
+use crate::hook::output::{HookError, HookValue, Output, Shared};
+
+/// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
+#[derive(Clone)]
+pub struct Value {
+    /// `None` for `()`: most hooks have no value, and none of them needs a place for it.
+    shared: Option<Shared>,
+    needs_drop: bool,
+}
+
+impl Value {
+    pub(crate) fn new<T: HookValue>(value: T) -> Self {
+        Self { shared: value.share(), needs_drop: std::mem::needs_drop::<T>() }
+    }
+
+    pub(crate) fn get(&self) -> &(dyn Any + Send + Sync) {
+        self.shared.as_deref().unwrap_or(&())
+    }
+
+    pub(crate) fn into_shared(self) -> Shared {
+        self.shared.unwrap_or_else(|| Arc::new(()))
+    }
+
+    /// Whether dropping this runs code of the user's: code that may block, panic or take long.
+    pub(crate) fn drop_runs_code(&self) -> bool {
+        self.needs_drop() && self.others() == 0
+    }
+
+    /// Whether dropping the last of these runs code of the user's.
+    pub(crate) fn needs_drop(&self) -> bool {
+        self.needs_drop && self.shared.is_some()
+    }
+
+    /// Returns how many others hold the value.
+    pub(crate) fn others(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| Arc::strong_count(shared) - 1)
+    }
+
+    /// Takes the value out, and leaves none.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(()))
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value")
+    }
+}
+
+/// What a hook's run ends with.
+pub(crate) type TaskResult = Result<Value, BoxError>;
+
+/// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain
+/// `fn`.
+pub enum Task {
+    /// Runs as a task of its own on the async runtime.
+    Future(Pin<Box<dyn Future<Output = TaskResult> + Send>>),
+    /// Runs on a thread of the blocking pool. It can't be cancelled.
+    Blocking(Box<dyn FnOnce() -> TaskResult + Send>),
+}
+
+impl Task {
+    /// Boxes a future.
+    pub fn future(future: impl Future<Output = TaskResult> + Send + 'static) -> Self {
+        Self::Future(Box::pin(future))
+    }
+
+    /// Boxes a closure for the blocking pool.
+    pub fn blocking(work: impl FnOnce() -> TaskResult + Send + 'static) -> Self {
+        Self::Blocking(Box::new(work))
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Future(_) => "Task::Future",
+            Self::Blocking(_) => "Task::Blocking",
+        })
+    }
+}
+
+/// Starts a thread. What it runs is boxed: to start a thread is long, and compiled once this way.
+pub(crate) fn thread(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let run: Box<dyn FnOnce() + Send> = Box::new(run);
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// Waits for all of these. In boxes: waiting for several is long, and compiled once this way.
+pub(crate) async fn all<'f>(futures: impl IntoIterator<Item = BoxFuture<'f, ()>>) {
+    let futures: Vec<_> = futures.into_iter().collect();
+    join_all(futures).await;
+}
+
+/// Runs a future on a runtime. In a box, for the same reason.
+pub(crate) fn block_on<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
+    let mut output = None;
+    let run: LocalBoxFuture<'_, ()> = Box::pin(async { output = Some(future.await) });
+    runtime.block_on(run);
+    output.expect("the future has ended")
+}
+
+/// Takes what a hook's function returned apart.
+///
+/// # Errors
+///
+/// The function's own error.
+pub fn returned<O>(returned: O::Returned) -> TaskResult
+where
+    O: Output<Value: HookValue, Error: HookError>,
+{
+    match O::into_result(returned) {
+        Ok(value) => Ok(Value::new(value)),
+        Err(error) => Err(error.boxed()),
+    }
+}

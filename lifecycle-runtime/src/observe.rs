@@ -1,0 +1,7 @@
+//! What shows and records what happens: every part of it observes events.
+
+pub(crate) mod console;
+pub(crate) mod health;
+pub(crate) mod live;
+pub(crate) mod report;
+pub(crate) mod trace;

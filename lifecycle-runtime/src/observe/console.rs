@@ -1,0 +1,433 @@
+//! Lines for people: plain text on stderr, coloured on a terminal.
+//!
+//! They are bounded: 256 KiB wait for a stderr that takes none, then the oldest give way to a line
+//! that counts them (`… 12 lines left out`), and a line has 16 KiB at most.
+
+mod lines;
+#[cfg(test)]
+pub(crate) mod sample;
+mod stderr;
+#[cfg(test)]
+mod tests;
+
+use std::env;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lines::{LineWriter, Output};
+use stderr::Stderr;
+
+use crate::event::{
+    Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable,
+};
+use crate::hook::error::printable;
+use crate::hook::state::State;
+use crate::hook::{HookMeta, Kind};
+use crate::observe::report::Report;
+use crate::process::config::ConsoleMode;
+
+/// Longest time for the last lines to be written: to an output that blocks they may be lost.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Observer that writes a run's events as lines.
+#[derive(Clone)]
+pub(crate) struct Console {
+    /// `None` where nothing is to be written.
+    lines: Option<Arc<LineWriter>>,
+    style: Style,
+    is_terminal: bool,
+    /// Set if what `tracing` shows is not to be written.
+    is_auto: bool,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// Facts of earlier events that later lines need.
+#[derive(Default)]
+struct Memory {
+    /// Set if the stop was asked for during the start.
+    is_interrupted: bool,
+    /// Services that were told to stop, and when.
+    stopping: Vec<(&'static HookMeta, Duration)>,
+    /// Set if `tracing` has shown what the run came to.
+    is_report_traced: bool,
+}
+
+impl Console {
+    /// Makes a console that writes to stderr.
+    pub(crate) fn stderr() -> Self {
+        let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let is_terminal = std::io::stderr().is_terminal();
+        Self { is_terminal, ..Self::to(Stderr::new(), Style { colour: is_terminal && !is_plain }) }
+    }
+
+    fn to(output: impl Output, style: Style) -> Self {
+        Self { lines: Some(Arc::new(LineWriter::new(output))), style, ..Self::silent() }
+    }
+
+    /// Makes a console that writes nothing.
+    pub(crate) fn silent() -> Self {
+        let style = Style { colour: false };
+        Self { lines: None, style, is_terminal: false, is_auto: false, memory: Arc::default() }
+    }
+
+    /// Makes the console that this setting asks for.
+    pub(crate) fn of(mode: ConsoleMode) -> Self {
+        match mode {
+            ConsoleMode::Auto => Self { is_auto: true, ..Self::stderr() },
+            ConsoleMode::On => Self::stderr(),
+            ConsoleMode::Off => Self::silent(),
+        }
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.lines.is_none()
+    }
+
+    /// Returns whether something that `tracing` shows, or doesn't, is to be written as well.
+    pub(crate) fn writes(&self, is_traced: bool) -> bool {
+        !(self.is_auto && is_traced)
+    }
+
+    /// Writes what a run came to. Errors of hooks have been written when they happened. Where
+    /// `tracing` has shown it, a start that failed still has its last line: whoever looks for the
+    /// reason of an exit code of 1 finds it on stderr that there is one.
+    pub(crate) fn report(&self, report: &Report, is_traced: bool) {
+        self.memory().is_report_traced = is_traced;
+        if self.is_silent() {
+            return;
+        }
+        match report.exit_code() {
+            1 if !self.writes(is_traced) => self.complain(&report.closing()),
+            _ if !self.writes(is_traced) => {}
+            0 => self.say(&report.summary()),
+            _ => self.complain(&report.summary()),
+        }
+    }
+
+    /// Writes the reason for which a start failed, if this console is silent: in one line on
+    /// stderr, and without what `tracing` has shown.
+    pub(crate) fn insist(&self, report: &Report) {
+        if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
+            let console = Self::stderr();
+            let is_traced = self.memory().is_report_traced;
+            console.complain(&if is_traced {
+                report.closing()
+            } else {
+                format!("start failed: {error}")
+            });
+            console.flush(LAST_WORDS);
+        }
+    }
+
+    /// Begins a new line on a terminal, which shows a key that sends a signal: `^C`.
+    pub(crate) fn begin_line(&self) {
+        if let (Some(lines), true) = (&self.lines, self.is_terminal) {
+            lines.write("\n".to_owned());
+        }
+    }
+
+    /// Writes lines of text.
+    pub(crate) fn say(&self, text: &str) {
+        self.write("", Paint::Plain, text, "");
+    }
+
+    /// Writes lines about something that went wrong.
+    pub(crate) fn complain(&self, text: &str) {
+        self.write("", Paint::Bad, text, "");
+    }
+
+    /// Writes what an event says. Where an error has several lines, none of those that follow the
+    /// first looks like a line about something else.
+    fn tell(&self, paint: Paint, text: &str) {
+        self.write("", paint, text, "  ");
+    }
+
+    /// Writes lines of text: the first behind a word that went well, the others indented. Nothing
+    /// in the text acts on a terminal, whoever has written it.
+    fn write(&self, good: &str, paint: Paint, text: &str, indent: &str) {
+        let Some(lines) = &self.lines else { return };
+        let mut written = String::with_capacity(text.len() + 16);
+        for (place, line) in printable(text).lines().enumerate() {
+            written.push_str(&self.style.faint("lifecycle:"));
+            written.push(' ');
+            match place {
+                0 if !good.is_empty() => {
+                    written.push_str(&self.style.paint(Paint::Good, good));
+                    written.push(' ');
+                }
+                0 => {}
+                _ => written.push_str(indent),
+            }
+            written.push_str(&self.style.paint(paint, line));
+            written.push('\n');
+        }
+        lines.write(written);
+    }
+
+    /// Waits until everything is written, but no longer than this.
+    pub(crate) fn flush(&self, at_most: Duration) {
+        if let Some(lines) = &self.lines {
+            lines.flush(at_most);
+        }
+    }
+
+    /// The same, without blocking the async runtime.
+    pub(crate) async fn flushed(self, at_most: Duration) {
+        // The blocking pool may have to start a thread for it.
+        if !self.is_silent() {
+            let _ = tokio::task::spawn_blocking(move || self.flush(at_most)).await;
+        }
+    }
+}
+
+impl Console {
+    /// Notes an event that is not to be written.
+    pub(crate) fn note(&self, at: Duration, event: &Event) {
+        if let Event::Service { hook, state: ServiceState::Stopping } = event {
+            self.memory().stopping.push((hook, at));
+        }
+    }
+}
+
+impl Observer for Console {
+    fn on_event(&self, at: Duration, event: &Event) {
+        self.note(at, event);
+        match event {
+            Event::State(State::Ready) => {
+                self.tell(Paint::Good, &format!("ready after {}", readable(at)));
+            }
+            // Every few seconds, so only what changes is told.
+            Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
+            Event::HookEnded { hook, outcome, .. }
+                if hook.kind == Kind::HealthCheck
+                    && *outcome != (Outcome::Cancelled { ended: false }) => {}
+            Event::Health { hook, passes: true, .. } => {
+                self.tell(Paint::Good, &format!("health check {} passes", hook.display_name()));
+            }
+            Event::Health { hook, error, .. } => {
+                let error = error.as_deref().unwrap_or("fails");
+                self.tell(
+                    Paint::Bad,
+                    &format!("health check `{}` ({}) {error}", hook.display_name(), hook.place()),
+                );
+            }
+            Event::HookStarted { hook } => {
+                let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
+                self.tell(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.display_name()));
+            }
+            Event::HookEnded { hook, outcome, took } => {
+                self.hook_ended(
+                    hook,
+                    outcome,
+                    self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)),
+                );
+            }
+            Event::DropFailed { hook, outcome } => {
+                let (name, place) = (hook.display_name(), hook.place());
+                self.tell(
+                    Paint::Bad,
+                    &format!("the drop of the value of hook `{name}` ({place}) {outcome}"),
+                );
+            }
+            Event::ValueHeld { hook, others } => self.tell(Paint::Bad, &held(hook, *others)),
+            Event::Listening { url } => self.tell(Paint::Plain, &format!("listening on {url}")),
+            Event::AdminListening { url } => self.tell(Paint::Plain, &format!("probes on {url}")),
+            Event::AcceptFailed { error } => {
+                let advice = "they wait until there is room (ulimit -n limits descriptors)";
+                self.tell(Paint::Bad, &format!("can't accept connections: {error}; {advice}"));
+            }
+            Event::AcceptRecovered { after } => {
+                self.tell(
+                    Paint::Plain,
+                    &format!("accepting connections again after {}", readable(*after)),
+                );
+            }
+            Event::StartFailed { reason } => {
+                self.tell(Paint::Bad, &format!("start failed: {reason}"));
+                self.tell(Paint::Plain, "rolling back what has started");
+            }
+            Event::StartInterrupted { .. } => {
+                self.memory().is_interrupted = true;
+            }
+            Event::StopRepeated { signal, is_hurried } => {
+                let next = if *is_hurried { "exit at once" } else { "hurry" };
+                self.tell(Paint::Plain, &format!("{signal}: stopping already; again to {next}"));
+            }
+            Event::LateFailure { error } => {
+                self.tell(Paint::Bad, &format!("the program failed: {error}"));
+            }
+            Event::StopBegun { cause, grace, requests } => {
+                let requests = requests
+                    .map(|time| format!(", requests up to {}", readable(time)))
+                    .unwrap_or_default();
+                let text = if self.memory().is_interrupted {
+                    format!(
+                        "stopped during the start ({cause}), rolling back what has started, up to "
+                    )
+                } else {
+                    format!("stopping ({cause}), up to ")
+                };
+                let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
+                self.tell(paint, &format!("{text}{}{requests}", readable(*grace)));
+            }
+            Event::Hurried => {
+                let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
+                self.tell(Paint::Plain, text);
+            }
+            Event::Waiting { on } => {
+                self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", ")));
+            }
+            Event::Drained { traffic, took } => self.tell(Paint::Plain, &drained(traffic, *took)),
+            Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
+                self.tell(Paint::Bad, &over_budget(*needed, *grace, *requests, *delay, limits));
+            }
+            Event::Service { hook, state: ServiceState::Stopping } => {
+                self.tell(Paint::Plain, &format!("stop {}", hook.display_name()));
+            }
+            Event::Service { hook, state } => self.service(hook, state),
+            Event::State(_) => {}
+        }
+    }
+}
+
+impl Console {
+    /// Writes the state of a service. Its begin and its end are written as those of every hook.
+    fn service(&self, hook: &HookMeta, state: &ServiceState) {
+        let name = hook.display_name();
+        match state {
+            ServiceState::Running => self.write("running", Paint::Plain, name, ""),
+            ServiceState::BackingOff { after, delay } => {
+                let (place, delay) = (hook.place(), readable(*delay));
+                let text = match after {
+                    Outcome::Succeeded => "ended".to_owned(),
+                    failed => failed.to_string(),
+                };
+                self.tell(
+                    Paint::Bad,
+                    &format!("service `{name}` ({place}) {text}; again in {delay}"),
+                );
+            }
+            ServiceState::Starting
+            | ServiceState::Stopping
+            | ServiceState::Stopped
+            | ServiceState::Failed => {}
+        }
+    }
+
+    /// Returns the moment at which this service was told to stop, if it was: from there on it is
+    /// waited for.
+    fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
+        let stopping = &mut self.memory().stopping;
+        let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;
+        Some(stopping.swap_remove(place).1)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
+        let (name, took) = (hook.display_name(), readable(took));
+        match outcome {
+            Outcome::Succeeded => {
+                self.write("done", Paint::Plain, &format!("{name} in {took}"), "");
+            }
+            Outcome::Skipped { .. } => self.tell(Paint::Plain, &format!("{name} {outcome}")),
+            Outcome::Cancelled { .. } => {
+                self.tell(Paint::Plain, &format!("{name} {outcome} after {took}"));
+            }
+            _ => {
+                let what_follows =
+                    if outcome.is_ignored(hook) { "; going on without it" } else { "" };
+                self.tell(
+                    Paint::Bad,
+                    &format!("{}{what_follows} (after {took})", outcome.of(hook)),
+                );
+            }
+        }
+    }
+}
+
+/// Returns what became of the requests, connections and tasks of a server that is closed.
+fn drained(traffic: &Traffic, took: Duration) -> String {
+    let requests = &traffic.requests;
+    let (finished, cut) = (requests.finished, requests.cut.len());
+    let noun = if finished == 1 { "request" } else { "requests" };
+    let others = [
+        (requests.refused, "refused"),
+        (requests.panicked, "panicked"),
+        (requests.failed, "failed"),
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0);
+    let mut others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();
+    match requests.abandoned {
+        0 => {}
+        1 => others.push_str(", 1 client went away before its response"),
+        several => others.push_str(&format!(", {several} clients went away before their response")),
+    }
+    // Requests that nobody has read may lie on them.
+    let connections = traffic.connections.cut;
+    if connections > 0 {
+        let noun = if connections == 1 { "connection" } else { "connections" };
+        others.push_str(&format!(", {connections} {noun} cut off"));
+    }
+    let tasks = &traffic.tasks;
+    if tasks.finished > 0 || !tasks.cut.is_empty() {
+        others.push_str(&format!(
+            "; tasks: {} finished, {} cut off",
+            tasks.finished,
+            tasks.cut.len()
+        ));
+    }
+    match tasks.panicked {
+        0 => {}
+        1 => others.push_str(", 1 task panicked"),
+        several => others.push_str(&format!(", {several} tasks panicked")),
+    }
+    format!(
+        "server closed in {}: {finished} {noun} finished, {cut} cut off{others}",
+        readable(took)
+    )
+}
+
+fn verb(hook: &HookMeta) -> &'static str {
+    match (hook.kind, hook.of()) {
+        (Kind::Startup | Kind::Service, _) => "start",
+        (_, None) => "run",
+        (_, Some(_)) => "tear down",
+    }
+}
+
+/// Look of a text.
+#[derive(Clone, Copy)]
+enum Paint {
+    Plain,
+    Good,
+    Bad,
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+struct Style {
+    colour: bool,
+}
+
+impl Style {
+    fn paint(self, paint: Paint, text: &str) -> String {
+        match paint {
+            Paint::Plain => text.to_owned(),
+            Paint::Good => self.coloured("32", text),
+            Paint::Bad => self.coloured("31", text),
+        }
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.coloured("2", text)
+    }
+
+    fn coloured(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

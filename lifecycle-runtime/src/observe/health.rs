@@ -1,0 +1,145 @@
+//! What probes are told: whether the process lives, whether it has started, whether it is ready,
+//! and if not, why.
+
+mod checks;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+pub(crate) use checks::Checks;
+use checks::Told;
+
+use crate::hook::state::State;
+use crate::hook::stop::Progress;
+
+/// A question that Kubernetes asks of a container, and load balancers of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Whether the process still answers. If not, it is to be killed: so this stays a yes while it
+    /// stops.
+    Liveness,
+    /// Whether the start is over.
+    Startup,
+    /// Whether to send it requests.
+    Readiness,
+}
+
+/// The answer to a probe.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) passes: bool,
+    /// Why, as a JSON object.
+    pub(crate) body: String,
+}
+
+/// Recipients of the answer to a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever reaches the app: nothing of other clients is for them.
+    Public,
+    /// Whoever reaches the listener for the probes.
+    Operators,
+}
+
+/// Says something new each time.
+type Texts = dyn Fn() -> Vec<String> + Send + Sync;
+
+/// Source of texts, which may differ by who hears them.
+type TextsFor = dyn Fn(Audience) -> Vec<String> + Send + Sync;
+
+/// The health of a run.
+#[derive(Clone)]
+pub(crate) struct Health {
+    progress: watch::Receiver<Progress>,
+    ready_while_draining: bool,
+    checks: Checks,
+    /// The services that are not well, each with why.
+    services: Arc<Texts>,
+    waits: Arc<TextsFor>,
+    /// Facts that keep no probe from passing.
+    notes: Arc<Texts>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    status: &'static str,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting_for: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Told>,
+}
+
+impl Health {
+    pub(crate) fn new(
+        progress: watch::Receiver<Progress>,
+        ready_while_draining: bool,
+        checks: Checks,
+        services: impl Fn() -> Vec<String> + Send + Sync + 'static,
+        waits: impl Fn(Audience) -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
+        let (services, waits) = (Arc::new(services), Arc::new(waits));
+        Self { progress, ready_while_draining, checks, services, waits, notes: Arc::new(Vec::new) }
+    }
+
+    /// Has the answers about readiness carry these facts, which keep them from passing in no case.
+    pub(crate) fn with_notes(
+        self,
+        notes: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { notes: Arc::new(notes), ..self }
+    }
+
+    /// Answers a probe. At once, whatever else goes on.
+    pub(crate) fn answer(&self, probe: Probe, audience: Audience) -> Answer {
+        let state = self.progress.borrow().state;
+        let reason = self.objection(probe);
+        let passes = reason.is_none();
+        let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
+        let has_notes = probe == Probe::Readiness && state < State::Draining;
+        let body = Body {
+            status: if passes { "pass" } else { "fail" },
+            state,
+            reason,
+            waiting_for,
+            notes: if has_notes { (self.notes)() } else { Vec::new() },
+            checks: self.checks.of(probe),
+        };
+        // Plain texts: there is nothing that could fail.
+        Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
+    }
+
+    /// Why a probe does not pass; `None` if it does.
+    pub(crate) fn objection(&self, probe: Probe) -> Option<String> {
+        let Progress { state, has_started, start_failed, .. } = *self.progress.borrow();
+        match (probe, state) {
+            // Whoever kills a process that stops would only keep it from stopping well.
+            (Probe::Liveness, state) if state >= State::Draining => None,
+            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
+            (_, State::Starting) => Some("the start is not over".to_owned()),
+            _ if start_failed => Some("the start has failed".to_owned()),
+            _ if !has_started => Some("the process was stopped during the start".to_owned()),
+            (Probe::Startup, _) => self.reason(probe),
+            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
+            (Probe::Readiness, _) => Some("the process is stopping".to_owned()),
+        }
+    }
+
+    /// What is not well while the process serves.
+    fn reason(&self, probe: Probe) -> Option<String> {
+        let services = match probe {
+            Probe::Readiness => (self.services)(),
+            Probe::Liveness | Probe::Startup => Vec::new(),
+        };
+        let services = (!services.is_empty()).then(|| services.join(", "));
+        services.or_else(|| self.checks.reason(probe))
+    }
+}

@@ -1,0 +1,262 @@
+//! What is going on right now: the answer to "what is it waiting for?".
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::event::{ServiceState, readable};
+use crate::hook::state::State;
+use crate::hook::{CheckKind, HookMeta};
+use crate::observe::report::{Recorder, ServiceReport, Standing};
+
+/// The hooks that are running, and whatever else says what it waits for.
+#[derive(Clone)]
+pub(crate) struct Live {
+    recorder: Recorder,
+    began: Instant,
+    others: Arc<Mutex<Vec<Source>>>,
+    ailments: Arc<Mutex<Vec<Ailment>>>,
+}
+
+/// Says what goes on in this state, each with how long.
+type Source = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
+
+/// Returns what is not well with a server.
+type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+impl Live {
+    /// For a run that begins now and is recorded here.
+    pub(crate) fn new(recorder: Recorder) -> Self {
+        Self { recorder, began: Instant::now(), others: Arc::default(), ailments: Arc::default() }
+    }
+
+    /// Asks this one, too.
+    pub(crate) fn add(&self, source: impl Fn(State) -> Vec<String> + Send + Sync + 'static) {
+        self.others().push(Arc::new(source));
+    }
+
+    /// Asks this one, too, for what is not well.
+    pub(crate) fn add_ailment(&self, ailment: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.ailments().push(Arc::new(ailment));
+    }
+
+    /// Asks none of those that were added any more.
+    pub(crate) fn forget_others(&self) {
+        self.others().clear();
+        self.ailments().clear();
+    }
+
+    /// Returns what is not well: services that are not up, but those that the process can do
+    /// without, and servers.
+    pub(crate) fn ailments_now(&self) -> Vec<String> {
+        // Not under the lock: they have locks of their own.
+        let ailments = self.ailments().clone();
+        self.ailing_services()
+            .into_iter()
+            .chain(ailments.iter().filter_map(|ailment| ailment()))
+            .collect()
+    }
+
+    /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep
+    /// no start waiting.
+    pub(crate) fn waits(&self) -> Vec<String> {
+        let state = self.recorder.standing().state;
+        let mut waits = self.others_of_a_stop(state);
+        waits.extend(self.own_waits(state));
+        waits
+    }
+
+    /// Returns the same for whoever can reach the app: the requests of other clients are not for
+    /// them.
+    pub(crate) fn waits_in_public(&self) -> Vec<String> {
+        let state = self.recorder.standing().state;
+        let others = self.others_of_a_stop(state);
+        let server = (!others.is_empty()).then(|| "the HTTP server".to_owned());
+        server.into_iter().chain(self.own_waits(state)).collect()
+    }
+
+    /// Returns what goes on in the servers, which only a stop waits for.
+    fn others_of_a_stop(&self, state: State) -> Vec<String> {
+        if state >= State::Draining { self.of_others(state) } else { Vec::new() }
+    }
+
+    /// Returns the hooks and services that are waited for.
+    fn own_waits(&self, state: State) -> Vec<String> {
+        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited_hook(state, hook));
+        let hooks =
+            hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
+        let is_awaited = |service: &ServiceReport| is_awaited_service(state, &service.state);
+        let services = self.services().into_iter().filter(is_awaited);
+        let services = services.map(|service| match (&service.state, &service.last_error) {
+            (ServiceState::Stopping, _) => {
+                format!("{} {}", service.hook.display_name(), readable(self.since(service.since)))
+            }
+            (state, error) => {
+                let took = readable(self.since(service.began));
+                let why = error
+                    .as_ref()
+                    .map(|error| format!(" ({state}: it {error})"))
+                    .unwrap_or_default();
+                format!("{} {took}{why}", service.hook.display_name())
+            }
+        });
+        hooks.chain(services).collect()
+    }
+
+    /// The services that are not up, each with why, but those that the process can do without.
+    pub(crate) fn ailing_services(&self) -> Vec<String> {
+        let ails = |service: ServiceReport| {
+            let why = match (&service.state, service.last_error) {
+                (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => {
+                    format!(": it {error}")
+                }
+                (ServiceState::Failed, Some(error)) => {
+                    return format!("service `{}` {error}", service.hook.display_name());
+                }
+                _ => String::new(),
+            };
+            format!("service `{}` is {}{why}", service.hook.display_name(), service.state)
+        };
+        let is_ailing = |service: &ServiceReport| {
+            let is_up = matches!(
+                service.state,
+                ServiceState::Running | ServiceState::Stopping | ServiceState::Stopped
+            );
+            !is_up && !service.hook.is_dispensable()
+        };
+        self.services().into_iter().filter(is_ailing).map(ails).collect()
+    }
+
+    /// Returns the services that have failed for good and that the process goes on without, each
+    /// with how it failed.
+    pub(crate) fn lost_services(&self) -> Vec<String> {
+        let is_lost = |service: &ServiceReport| {
+            service.state == ServiceState::Failed && service.hook.is_dispensable()
+        };
+        let line = |service: ServiceReport| {
+            let error = service.last_error.unwrap_or_else(|| service.state.to_string());
+            format!("service `{}` {error}; going on without it", service.hook.display_name())
+        };
+        self.services().into_iter().filter(is_lost).map(line).collect()
+    }
+
+    /// Why a start has failed: of a service that never came up also how its last run ended.
+    pub(crate) fn why_failed(&self, reason: &str) -> String {
+        let of = |service: ServiceReport| {
+            let about =
+                format!("hook `{}` ({}) ", service.hook.display_name(), service.hook.place());
+            service.last_error.filter(|_| reason.starts_with(&about)).map(|error| about + &error)
+        };
+        self.services().into_iter().find_map(of).unwrap_or_else(|| reason.to_owned())
+    }
+
+    fn services(&self) -> Vec<ServiceReport> {
+        self.recorder.services()
+    }
+
+    fn since(&self, at: Duration) -> Duration {
+        self.began.elapsed().saturating_sub(at)
+    }
+
+    /// Returns everything that is going on, as lines: the state, what a start or a stop waits for,
+    /// and what else runs.
+    pub(crate) fn picture(&self) -> String {
+        let Standing { state, since, cause } = self.recorder.standing();
+        let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+        let took = readable(self.since(since));
+        let line = |hook: &HookMeta, what: &str| {
+            format!("{} ({}, #[{}]) {what}", hook.display_name(), hook.place(), hook.kind)
+        };
+        let (mut awaited, mut others) = (self.of_others(state), Vec::new());
+        for (hook, running) in self.running() {
+            let list = if is_awaited_hook(state, hook) { &mut awaited } else { &mut others };
+            list.push(line(hook, &readable(running)));
+        }
+        for service in self.services().into_iter().filter(ServiceReport::is_alive) {
+            let is_awaited = is_awaited_service(state, &service.state);
+            let list = if is_awaited { &mut awaited } else { &mut others };
+            let since = readable(self.since(service.since));
+            list.push(line(service.hook, &format!("{} {since}", service.state)));
+        }
+        // A stop waits for none of them.
+        if state < State::Draining {
+            others.extend(self.lost_services());
+        }
+        let lists = if state == State::Ready {
+            awaited.extend(others);
+            listed("running", &awaited, " nothing")
+        } else {
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!("\n{}", listed("running", &others, ""))
+            };
+            listed("waiting for", &awaited, " nothing") + &others
+        };
+        format!("{state}{cause} for {took}, {lists}")
+    }
+
+    /// The hooks that run, the longest first, each with how long.
+    fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
+        let elapsed = self.began.elapsed();
+        let running = self.recorder.running().into_iter();
+        let mut running: Vec<_> =
+            running.map(|(hook, since)| (hook, elapsed.saturating_sub(since))).collect();
+        running.sort_unstable_by(|a, b| {
+            b.1.cmp(&a.1).then(a.0.display_name().cmp(b.0.display_name()))
+        });
+        running
+    }
+
+    fn of_others(&self, state: State) -> Vec<String> {
+        // Not under the lock: sources have locks of their own.
+        let others = self.others().clone();
+        others.iter().flat_map(|source| source(state)).collect()
+    }
+
+    /// Returns whether the start has not been a success, unless it was stopped on request.
+    pub(crate) fn has_not_started(&self) -> bool {
+        self.recorder.has_not_started()
+    }
+
+    /// Returns the exit code once the run is over.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.recorder.exit_code()
+    }
+
+    fn ailments(&self) -> MutexGuard<'_, Vec<Ailment>> {
+        self.ailments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn others(&self) -> MutexGuard<'_, Vec<Source>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether a start or a stop waits for a hook that runs.
+fn is_awaited_hook(state: State, hook: &HookMeta) -> bool {
+    // Of what recurs a start waits for the first runs of readiness checks only.
+    let is_readiness =
+        || hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
+    state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness())
+}
+
+/// Returns whether a start or a stop waits for a service: a start until it is ready, a stop once it
+/// has been told.
+fn is_awaited_service(state: State, service: &ServiceState) -> bool {
+    match service {
+        ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
+        ServiceState::Stopping => true,
+        _ => false,
+    }
+}
+
+/// Returns a heading and indented lines, or what stands for none.
+fn listed(heading: &str, lines: &[String], none: &str) -> String {
+    match lines {
+        [] => format!("{heading}{none}"),
+        lines => format!("{heading}:\n  {}", lines.join("\n  ")),
+    }
+}

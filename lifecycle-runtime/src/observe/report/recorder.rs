@@ -1,0 +1,232 @@
+//! Recorder of a run's events, which makes the report of them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
+use crate::event::{Event, Observer, Outcome, Traffic};
+use crate::hook::state::State;
+use crate::hook::stop::StopCause;
+use crate::hook::{HookMeta, Kind};
+
+/// Makes a report of a run's events.
+#[derive(Clone)]
+pub(crate) struct Recorder(Arc<Mutex<Record>>);
+
+/// Standing of a run.
+pub(crate) struct Standing {
+    pub(crate) state: State,
+    /// Moment from which that is so.
+    pub(crate) since: Duration,
+    /// Cause of its stop, if it stops.
+    pub(crate) cause: Option<StopCause>,
+}
+
+#[derive(Default)]
+struct Record {
+    state: State,
+    state_since: Duration,
+    cause: Option<StopCause>,
+    error: Option<String>,
+    /// Moment at which the start ended: the run was ready, unless there is an error.
+    start_ended: Option<Duration>,
+    stop_began: Option<Duration>,
+    last: Duration,
+    /// Every hook that began to run, and when.
+    begun: Vec<(&'static HookMeta, Duration)>,
+    hooks: Vec<HookReport>,
+    recurring: Vec<RecurringReport>,
+    services: Vec<ServiceReport>,
+    held: Vec<HeldReport>,
+    traffic: Traffic,
+    hurried: bool,
+    /// Set if the stop was asked for during the start.
+    was_interrupted: bool,
+    /// What the program failed by when it was stopping for another reason.
+    late_failure: Option<String>,
+    /// The exit code, once the report is made.
+    exit: Option<u8>,
+}
+
+impl Record {
+    /// As many entries as such hooks: they run for as long as the process does.
+    fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
+        let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
+            self.recurring.push(RecurringReport {
+                hook,
+                runs: 0,
+                failures: 0,
+                last_error: None,
+                since: None,
+            });
+            self.recurring.len() - 1
+        });
+        &mut self.recurring[at]
+    }
+
+    fn service(&mut self, hook: &'static HookMeta) -> Option<&mut ServiceReport> {
+        self.services.iter_mut().find(|known| known.hook == hook)
+    }
+}
+
+impl Observer for Recorder {
+    fn on_event(&self, at: Duration, event: &Event) {
+        let record = &mut *self.record();
+        record.last = at;
+        match event {
+            Event::HookStarted { hook } if hook.kind.recurs() => {
+                record.recurring(hook).since = Some(at);
+            }
+            Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => {
+                record.recurring(hook).ended(outcome);
+            }
+            Event::HookStarted { hook } if hook.kind == Kind::Service => {
+                record.services.push(ServiceReport::new(hook, at));
+            }
+            Event::HookStarted { hook } => record.begun.push((hook, at)),
+            Event::Service { hook, state } => {
+                record.service(hook).into_iter().for_each(|service| service.enters(state, at));
+            }
+            Event::State(state) => {
+                (record.state, record.state_since) = (*state, at);
+                if *state == State::Ready {
+                    record.start_ended = Some(at);
+                }
+            }
+            Event::HookEnded { hook, outcome, took } => {
+                if hook.kind == Kind::Service {
+                    record.service(hook).into_iter().for_each(|service| service.has_ended(outcome));
+                }
+                record.hooks.push(HookReport {
+                    hook,
+                    ended_at: at,
+                    took: *took,
+                    outcome: outcome.clone(),
+                    is_drop: false,
+                });
+            }
+            Event::DropFailed { hook, outcome } => {
+                let outcome = outcome.clone();
+                record.hooks.push(HookReport {
+                    hook,
+                    ended_at: at,
+                    took: Duration::ZERO,
+                    outcome,
+                    is_drop: true,
+                });
+            }
+            Event::ValueHeld { hook, others } => {
+                record.held.push(HeldReport { hook, others: *others });
+            }
+            Event::StartFailed { reason } => {
+                record.error = Some(reason.clone());
+                record.start_ended = Some(at);
+            }
+            Event::StartInterrupted { .. } => {
+                record.was_interrupted = true;
+                record.start_ended = Some(at);
+            }
+            Event::LateFailure { error } => record.late_failure = Some(error.clone()),
+            Event::StopBegun { cause, .. } => {
+                record.cause = Some(cause.clone());
+                record.stop_began = Some(at);
+            }
+            Event::Hurried => record.hurried = true,
+            Event::Drained { traffic, .. } => record.traffic = traffic.clone(),
+            _ => {}
+        }
+    }
+}
+
+impl Recorder {
+    /// For a run of this many hooks.
+    pub(crate) fn new(hooks: usize) -> Self {
+        let (begun, hooks) = (Vec::with_capacity(hooks), Vec::with_capacity(hooks));
+        Self(Arc::new(Mutex::new(Record { begun, hooks, ..Record::default() })))
+    }
+
+    /// The hooks that are running, each with when it began.
+    pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
+        let record = self.record();
+        let ended: HashSet<_> =
+            record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
+        let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
+        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?))))
+            .collect()
+    }
+
+    /// The services so far.
+    pub(crate) fn services(&self) -> Vec<ServiceReport> {
+        self.record().services.clone()
+    }
+
+    /// Returns where the run stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let record = self.record();
+        Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
+    }
+
+    /// Returns whether the start has not been a success, unless it was stopped on request.
+    pub(crate) fn has_not_started(&self) -> bool {
+        let record = self.record();
+        let is_over = record.start_ended.is_some() || record.was_interrupted;
+        record.error.is_some() || !is_over
+    }
+
+    /// Returns the exit code once the run is over.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.record().exit
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The report of everything so far.
+    pub(crate) fn report(
+        &self,
+        start_path: Vec<(&'static HookMeta, Duration)>,
+        stop_path: Vec<(&'static HookMeta, Duration)>,
+    ) -> Report {
+        let mut record = self.record();
+        // Nothing runs any more. Whether the run was ready may still be asked.
+        let hooks = std::mem::take(&mut record.hooks);
+        record.begun.clear();
+        let has_failed = hooks
+            .iter()
+            .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
+        // What a start has left behind may still use what was torn down.
+        let is_left =
+            |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
+        let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));
+        let program_failed =
+            matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
+        let program_failed = program_failed || record.late_failure.is_some();
+        let exit = match &record.error {
+            Some(_) => 1,
+            None if has_failed || program_failed || !record.traffic.is_clean() => 3,
+            None => 0,
+        };
+        record.exit = Some(exit);
+        Report {
+            exit,
+            cause: record.cause.clone(),
+            error: record.error.clone(),
+            start_took: record.start_ended.unwrap_or_default(),
+            stop_took: record
+                .stop_began
+                .map(|began| record.last.saturating_sub(began))
+                .unwrap_or_default(),
+            hooks,
+            recurring: record.recurring.clone(),
+            services: record.services.clone(),
+            held: record.held.clone(),
+            traffic: record.traffic.clone(),
+            start_path,
+            stop_path,
+            hurried: record.hurried,
+            interrupted: record.was_interrupted,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span
+//! of its own.
+
+use std::cell::Cell;
+use std::fmt;
+
+use tracing::Level;
+
+use crate::event::{Event, Outcome, ScaledLimit, ServiceState};
+use crate::hook::{HookMeta, Kind};
+use crate::observe::report::Report;
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
+/// What `tracing` made of something that it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) level: Level,
+    /// Set if a subscriber has written it down, or a logger of the crate `log`.
+    pub(crate) is_shown: bool,
+}
+
+/// Text that notes when somebody writes it down. To ask a subscriber whether it would is not the
+/// same: its layers may have filters of their own, and a question leaves traces in those.
+struct Noted<'a> {
+    text: &'static str,
+    is_written: &'a Cell<bool>,
+}
+
+impl fmt::Display for Noted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.is_written.set(true);
+        f.write_str(self.text)
+    }
+}
+
+/// Tells `tracing` a text with fields, at a level: `told!(info INFO "listening", url)`.
+macro_rules! told {
+    ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
+        let is_written = Cell::new(false);
+        let text = Noted { text: $text, is_written: &is_written };
+        tracing::$macro!($($($fields)+,)? "{text}");
+        Told { level: Level::$level, is_shown: is_written.get() }
+    }};
+}
+
+/// Passes an event on to `tracing`.
+pub(crate) fn tell(event: &Event) -> Told {
+    match event {
+        Event::State(state) => told!(info INFO "state", %state),
+        Event::HookStarted { hook } => {
+            told!(debug DEBUG "hook started", hook = hook.display_name(), kind = %hook.kind)
+        }
+        Event::HookEnded { hook, outcome, took } => {
+            let (name, kind) = (hook.display_name(), hook.kind);
+            match outcome {
+                Outcome::Cancelled { ended: false } => {
+                    told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome)
+                }
+                _ if hook.kind == Kind::HealthCheck => {
+                    told!(debug DEBUG "health checked", hook = name, %kind, ?took, %outcome)
+                }
+                Outcome::Succeeded => told!(info INFO "hook done", hook = name, %kind, ?took),
+                _ if outcome.is_failure() => {
+                    let place = hook.place();
+                    told!(error ERROR "hook failed", hook = name, %kind, place, ?took, %outcome)
+                }
+                _ => told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome),
+            }
+        }
+        Event::Health { hook, passes: true, .. } => {
+            told!(info INFO "health check passes", hook = hook.display_name())
+        }
+        Event::Health { hook, error, .. } => {
+            told!(error ERROR "health check fails", hook = hook.display_name(), place = hook.place(), error)
+        }
+        Event::Service { hook, state } => service(hook, state),
+        Event::ValueHeld { hook, others } => {
+            told!(warn WARN "value still held", hook = hook.display_name(), others)
+        }
+        Event::DropFailed { hook, outcome } => {
+            told!(error ERROR "value not dropped", hook = hook.display_name(), %outcome)
+        }
+        Event::Listening { url } => told!(info INFO "listening", url),
+        Event::AcceptFailed { error } => told!(error ERROR "can't accept connections", error),
+        Event::AcceptRecovered { after } => {
+            told!(info INFO "accepting connections again", ?after)
+        }
+        Event::AdminListening { url } => told!(info INFO "probes are answered", url),
+        Event::StartFailed { reason } => start_failed(reason, None),
+        Event::StartInterrupted { cause } => told!(info INFO "stopped during the start", %cause),
+        Event::StopRepeated { signal, is_hurried } => {
+            told!(info INFO "stopping already", signal, is_hurried)
+        }
+        Event::LateFailure { error } => told!(error ERROR "the program failed", error),
+        Event::StopBegun { cause, grace, requests } if cause.is_wanted() => {
+            told!(info INFO "stop begins", %cause, ?grace, ?requests)
+        }
+        Event::StopBegun { cause, grace, requests } => {
+            told!(error ERROR "stop begins", %cause, ?grace, ?requests)
+        }
+        Event::Hurried => told!(warn WARN "stop hurried"),
+        Event::Waiting { on } => told!(warn WARN "waiting", ?on),
+        Event::Drained { traffic, took } => {
+            let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
+            let (finished, cut) = (requests.finished, requests.cut.len());
+            let (refused, failed, panicked) =
+                (requests.refused, requests.failed, requests.panicked);
+            let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
+            let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
+            let finished_tasks = tasks.finished;
+            let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
+            told!(
+                info INFO "drained", finished, cut, refused, failed, panicked, abandoned, connections_cut, unaccepted,
+                workers_left, finished_tasks, tasks_cut, tasks_panicked, ?took
+            )
+        }
+        Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
+            let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
+            let limits: Vec<_> = limits.iter().map(limit).collect();
+            told!(warn WARN "the stop may take longer than the grace period", ?needed, ?grace, ?requests, ?delay, ?limits)
+        }
+    }
+}
+
+fn service(hook: &HookMeta, state: &ServiceState) -> Told {
+    match state {
+        ServiceState::BackingOff { after, delay } => {
+            let place = hook.place();
+            told!(warn WARN "service backs off", hook = hook.display_name(), place, outcome = %after, ?delay)
+        }
+        state => told!(info INFO "service", hook = hook.display_name(), %state),
+    }
+}
+
+/// Passes on that a start failed, and by which hook if it was one.
+pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Told {
+    let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
+    let place = hook.map(HookMeta::place);
+    told!(error ERROR "start failed", hook = name, kind, place, reason)
+}
+
+/// Passes on what a run came to. The reason for which its start failed has been told.
+pub(crate) fn report(report: &Report) -> Told {
+    let (exit_code, took) = (report.exit_code(), report.stop_took);
+    let cause = report.cause.as_ref().map(ToString::to_string);
+    if report.is_clean() {
+        return told!(info INFO "run ended", exit_code, cause, ?took);
+    }
+    let failed: Vec<_> = report.failures().map(|failed| failed.hook.display_name()).collect();
+    let details = report.details();
+    told!(error ERROR "run ended", exit_code, cause, ?took, ?failed, ?details)
+}

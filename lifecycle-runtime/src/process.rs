@@ -1,0 +1,6 @@
+//! The process itself: its settings, its signals, its deadline, and the hooks that are linked into it.
+
+pub(crate) mod config;
+pub(crate) mod registry;
+pub(crate) mod signals;
+pub(crate) mod watchdog;

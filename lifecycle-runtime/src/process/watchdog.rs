@@ -1,0 +1,133 @@
+//! The last guard of every deadline: a plain thread, which no async runtime can block.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::hook::task::thread;
+
+/// Ends the process when the time is up. Disarmed when it is dropped.
+pub(crate) struct Watchdog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    orders: Mutex<Orders>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Orders {
+    deadline: Option<Instant>,
+    dismissed: bool,
+}
+
+/// Arms a watchdog from elsewhere.
+#[derive(Clone)]
+pub(crate) struct Leash {
+    shared: Arc<Shared>,
+}
+
+impl Watchdog {
+    /// Starts the thread. `bite` is called once, if a deadline passes.
+    pub(crate) fn start(bite: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let watched = Arc::clone(&shared);
+        thread("lifecycle-watchdog", move || {
+            if watched.wait() {
+                bite();
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    pub(crate) fn leash(&self) -> Leash {
+        Leash { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Leash {
+    /// Has the process end at `deadline`, or earlier if that was asked for before.
+    pub(crate) fn arm(&self, deadline: Instant) {
+        self.shared.order(|orders| {
+            orders.deadline =
+                Some(orders.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        });
+    }
+
+    /// Has the process end at `deadline`, whatever was asked for before.
+    pub(crate) fn rearm(&self, deadline: Option<Instant>) {
+        self.shared.order(|orders| orders.deadline = deadline);
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.shared.order(|orders| orders.dismissed = true);
+    }
+}
+
+impl Shared {
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// Waits for the deadline. `false` if there is none any more.
+    fn wait(&self) -> bool {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if orders.dismissed {
+                return false;
+            }
+            orders = match orders
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            {
+                Some(left) if left.is_zero() => return true,
+                Some(left) => {
+                    self.changed
+                        .wait_timeout(orders, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                None => self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn it_bites_at_the_earliest_deadline() {
+        let (bitten, bite) = mpsc::channel();
+        let watchdog =
+            Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits"))
+                .expect("a thread");
+        let now = Instant::now();
+        watchdog.leash().arm(now + Duration::from_millis(30));
+        watchdog.leash().arm(now + Duration::from_secs(3600));
+        let at = bite.recv_timeout(Duration::from_secs(60)).expect("it bites");
+        assert!(at >= now + Duration::from_millis(30));
+    }
+
+    #[test]
+    fn it_does_not_bite_once_it_is_dropped() {
+        let (bitten, bite) = mpsc::channel();
+        let watchdog =
+            Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
+        watchdog.leash().arm(Instant::now() + Duration::from_secs(3600));
+        drop(watchdog);
+        // The thread ends and with it the sender.
+        assert_eq!(
+            bite.recv_timeout(Duration::from_secs(60)),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
+    }
+}

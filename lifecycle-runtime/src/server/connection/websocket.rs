@@ -1,0 +1,367 @@
+//! The end of a WebSocket (RFC 6455): its client gets a Close between two messages, once the
+//! handler waits for the next one.
+//!
+//! Nothing else would tell the clients: a handler has no reason to listen for the end of the
+//! process, and actix-http knows no WebSocket frames once a connection is upgraded. So the body of
+//! the response and the payload of the request are wrapped: the one takes in a Close of ours, the
+//! other shows what the handler is doing.
+
+mod body;
+mod frames;
+mod payload;
+#[cfg(test)]
+pub(in crate::server) mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::task::Waker;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::InFlight;
+pub(in crate::server) use body::WebSocketBody;
+use frames::MessageReader;
+pub(in crate::server) use payload::observe;
+
+/// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section
+/// 7.4.1).
+const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
+
+/// Time after its last message after which a handler has answered what it had got.
+const ANSWERED: Duration = Duration::from_secs(1);
+
+/// The handler of a WebSocket, by its use of the client's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handler {
+    /// It waits for a message, or has not asked for one yet.
+    Waiting,
+    /// It has got something. What parses messages reads until there is no more before it gives the
+    /// first to the handler, so `has_read_all` doesn't mean that the handler waits: only if it asks
+    /// once more it does.
+    Working { has_read_all: bool },
+    /// It knows that no message comes any more.
+    Ending,
+    /// It has dropped the client's messages.
+    Gone,
+}
+
+/// Progress of the Close that the server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CloseProgress {
+    Open,
+    /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the
+    /// message that it is sending: after this much time in which it does nothing else.
+    Asked {
+        patience: Duration,
+        latest: Instant,
+    },
+    /// The server has sent a Close: nothing of the handler's may follow.
+    Closed,
+}
+
+/// The response's body, whose end is the end of what the handler sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// It has come to its end, or to a Close.
+    Complete,
+    /// It was dropped before.
+    Broken,
+}
+
+/// State of a WebSocket, shared by the response's body, the request's payload and the connection.
+pub(in crate::server) struct WebSocket {
+    incoming: RefCell<MessageReader>,
+    /// Counts of the client's bytes that have been read, and that the handler has got.
+    arrived: Cell<u64>,
+    taken: Cell<u64>,
+    /// Count of the bytes that had come when a Close was asked for: the handler gets these.
+    due: Cell<u64>,
+    /// Set if something had come by then and not been read.
+    has_unread: Cell<bool>,
+    outgoing: RefCell<MessageReader>,
+    handler: Cell<Handler>,
+    /// The task that has asked for a message, and got none.
+    reader: RefCell<Option<Waker>>,
+    close_progress: Cell<CloseProgress>,
+    sending: Cell<Sending>,
+    /// The request, in flight until its connection and its handler have ended.
+    in_flight: RefCell<Option<InFlight>>,
+    /// Tells that the handler does something else.
+    turned: Notify,
+    /// Time since which the handler has nothing to send after it has sent something about what it
+    /// had got.
+    answered_at: Cell<Option<Instant>>,
+    /// Set once the handler has sent something about what it has got.
+    has_sent: Cell<bool>,
+    /// Time at which the handler turned away from what it had got, or its client went on reading,
+    /// as long as it may have more to send about that.
+    answering_since: Cell<Option<Instant>>,
+    /// Set while the client takes nothing: what the handler has to send can't be seen.
+    is_stuck: Cell<bool>,
+}
+
+impl WebSocket {
+    pub(in crate::server) fn new() -> Self {
+        Self {
+            incoming: RefCell::new(MessageReader::new()),
+            arrived: Cell::new(0),
+            taken: Cell::new(0),
+            due: Cell::new(0),
+            has_unread: Cell::new(false),
+            outgoing: RefCell::new(MessageReader::new()),
+            handler: Cell::new(Handler::Waiting),
+            reader: RefCell::new(None),
+            close_progress: Cell::new(CloseProgress::Open),
+            sending: Cell::new(Sending::Open),
+            in_flight: RefCell::new(None),
+            turned: Notify::new(),
+            answered_at: Cell::new(None),
+            has_sent: Cell::new(false),
+            answering_since: Cell::new(None),
+            is_stuck: Cell::new(false),
+        }
+    }
+
+    /// Notes that the handler has accepted the upgrade.
+    pub(in crate::server) fn accept(&self, in_flight: InFlight) {
+        *self.in_flight.borrow_mut() = Some(in_flight);
+    }
+
+    /// Asks for a Close: at the handler's next pause once it has got what has come, or after
+    /// `patience` behind the message that it is sending. `has_unread` says whether something has
+    /// come that nobody has read.
+    pub(in crate::server) fn ask_to_close(
+        &self,
+        now: Instant,
+        patience: Duration,
+        has_unread: bool,
+    ) {
+        if self.close_progress.get() == CloseProgress::Open {
+            self.due.set(self.arrived.get());
+            self.has_unread.set(has_unread);
+            self.close_progress.set(CloseProgress::Asked { patience, latest: now + patience });
+            // A handler that waits asks once more when it is woken; one that works on a message
+            // doesn't.
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+    }
+
+    /// Returns the moment from which a handler that never pauses is interrupted between two
+    /// messages, if a Close is asked for and not sent.
+    pub(in crate::server) fn latest_close(&self) -> Option<Instant> {
+        match self.close_progress.get() {
+            CloseProgress::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => {
+                Some(latest)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether a Close of ours has been asked for.
+    pub(in crate::server) fn is_asked_to_close(&self) -> bool {
+        self.close_progress.get() != CloseProgress::Open
+    }
+
+    /// Returns whether the server has sent its Close.
+    pub(in crate::server) fn has_closed(&self) -> bool {
+        self.close_progress.get() == CloseProgress::Closed
+    }
+
+    /// Notes what the handler does, and returns whether that is new.
+    fn turns(&self, handler: Handler) -> bool {
+        let before = self.handler.replace(handler);
+        if handler == (Handler::Working { has_read_all: false }) {
+            self.answered_at.set(None);
+            self.has_sent.set(false);
+        }
+        if matches!(before, Handler::Working { .. }) && !self.has_work() {
+            self.answering_since.set(Some(Instant::now()));
+        }
+        if let CloseProgress::Asked { patience, .. } = self.close_progress.get()
+            && matches!(before, Handler::Working { .. })
+        {
+            // What it has to send about that comes first.
+            self.close_progress
+                .set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
+        }
+        self.turned.notify_one();
+        before != handler
+    }
+
+    /// Returns whether the handler works on something that the client has sent, or its answer is on
+    /// its way. One that reads no more, but has answered and then sent nothing for a while,
+    /// doesn't: it may never read again.
+    pub(in crate::server) fn is_working(&self) -> bool {
+        let now = Instant::now();
+        self.has_work() && !self.has_answered(now) || self.is_answering(now)
+    }
+
+    /// Returns whether an answer is on its way. What never comes to an end is none.
+    fn is_answering(&self, now: Instant) -> bool {
+        self.answering_since
+            .get()
+            .is_some_and(|since| self.is_stuck.get() || now < since + ANSWERED)
+    }
+
+    /// Returns whether the handler has got something and not asked for more, whether it has
+    /// answered or not.
+    fn has_work(&self) -> bool {
+        matches!(self.handler.get(), Handler::Working { .. })
+    }
+
+    fn has_answered(&self, now: Instant) -> bool {
+        self.answered_at.get().is_some_and(|at| at + ANSWERED <= now)
+    }
+
+    /// Returns the moment from which a handler that works counts as one that has answered.
+    pub(in crate::server) fn answered_by(&self) -> Option<Instant> {
+        let since = if self.has_work() { &self.answered_at } else { &self.answering_since };
+        let since = since.get().filter(|_| !self.is_stuck.get());
+        since.map(|since| since + ANSWERED)
+    }
+
+    /// Waits for the handler, whose connection has ended, to end as well: until it has worked on
+    /// what it has got, and then if it learns of the end, which it has some time for.
+    pub(in crate::server) async fn handler_ended(&self, patience: Duration) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        // Nothing is on its way any more.
+        self.answering_since.set(None);
+        self.is_stuck.set(false);
+        while self.has_work() && !self.has_answered(Instant::now()) {
+            let answered = async {
+                match self.answered_by() {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.turned.notified() => {}
+                () = answered => {}
+            }
+        }
+        let learns = self.wait_for(|handler| matches!(handler, Handler::Ending | Handler::Gone));
+        if tokio::time::timeout(patience, learns).await.is_ok() {
+            self.wait_for(|handler| handler == Handler::Gone).await;
+        }
+    }
+
+    async fn wait_for(&self, is_it: impl Fn(Handler) -> bool) {
+        while !is_it(self.handler.get()) {
+            self.turned.notified().await;
+        }
+    }
+
+    /// Counts the request as ended, whatever the handler still does.
+    pub(in crate::server) fn finish(&self) {
+        self.end_sending(false);
+        let Some(in_flight) = self.in_flight.borrow_mut().take() else { return };
+        if self.sending.get() == Sending::Complete {
+            in_flight.finish();
+        }
+    }
+
+    /// Notes that so many bytes of the client have been read, on their way to the handler.
+    pub(in crate::server) fn arrived(&self, bytes: usize) {
+        self.arrived.set(self.arrived.get() + bytes as u64);
+        if self.has_unread.replace(false) {
+            self.due.set(self.arrived.get());
+        }
+    }
+
+    /// Looks at bytes of the client that are for the handler.
+    fn taken(&self, bytes: &[u8]) {
+        self.taken.set(self.taken.get() + bytes.len() as u64);
+        // Some may have come with the request.
+        self.arrived.set(self.arrived.get().max(self.taken.get()));
+        self.received(bytes);
+    }
+
+    /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing
+    /// more to send.
+    fn may_close(&self, now: Instant, pauses: bool) -> bool {
+        let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
+        let outgoing = self.outgoing.borrow();
+        let reads = self.handler.get() != Handler::Gone;
+        let is_between = outgoing.is_between_messages()
+            && (!reads || self.incoming.borrow().is_between_messages());
+        // A handler that waits for a message gets what has come. One that never asked doesn't.
+        let gets_more = now < latest
+            && self.handler.get() == Handler::Waiting
+            && (self.taken.get() < self.due.get() || self.has_unread.get());
+        (pauses || latest <= now)
+            && is_between
+            && !self.is_working()
+            && !outgoing.is_closing()
+            && !gets_more
+    }
+
+    /// Returns the Close to send now, if there is one.
+    pub(in crate::server) fn close(&self, now: Instant, pauses: bool) -> Option<Bytes> {
+        if !self.may_close(now, pauses) {
+            return None;
+        }
+        self.close_progress.set(CloseProgress::Closed);
+        Some(Bytes::from_static(GOING_AWAY))
+    }
+
+    /// Looks at bytes that the handler sends.
+    pub(in crate::server) fn sent(&self, bytes: &[u8]) {
+        self.outgoing.borrow_mut().advance(bytes);
+        self.answered_at.set(None);
+        self.has_sent.set(true);
+    }
+
+    /// The handler has nothing to send now. Returns whether it may have answered by that.
+    fn pauses(&self, now: Instant) -> bool {
+        self.answering_since.set(None);
+        let answers = self.has_sent.get() && self.answered_at.get().is_none();
+        if answers {
+            self.answered_at.set(Some(now));
+        }
+        answers
+    }
+
+    /// The client has taken bytes, or takes none.
+    pub(in crate::server) fn wrote(&self, is_stuck: bool) {
+        if self.is_stuck.replace(is_stuck) == is_stuck {
+            return;
+        }
+        // Until then it could not be seen that the handler has more to send.
+        self.answered_at.set(None);
+        if !is_stuck && self.answering_since.get().is_some() {
+            self.answering_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// Returns whether the client has sent a Close.
+    pub(in crate::server) fn client_has_closed(&self) -> bool {
+        self.incoming.borrow().has_closed()
+    }
+
+    /// Looks at bytes of the client that no handler reads any more.
+    pub(in crate::server) fn received(&self, bytes: &[u8]) {
+        self.incoming.borrow_mut().advance(bytes);
+    }
+
+    /// Returns whether the handler has nothing more to send.
+    pub(in crate::server) fn is_over(&self) -> bool {
+        self.sending.get() != Sending::Open
+    }
+
+    /// Notes that the response's body has ended.
+    pub(in crate::server) fn end_sending(&self, is_complete: bool) {
+        if self.sending.get() == Sending::Open {
+            self.sending.set(if is_complete { Sending::Complete } else { Sending::Broken });
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Faults and signals that a test plans for its app.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use super::TestAppBuilder;
+use crate::hook::error::BoxError;
+use crate::hook::{Hook, HookMeta};
+use crate::testing::faults::{Fault, Planted};
+use crate::testing::moment::{Moment, Signal, Timed};
+use crate::testing::selection::Named;
+
+impl TestAppBuilder {
+    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a
+    /// service each time it is run.
+    #[track_caller]
+    pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
+        self.inject::<H>(Fault::fail(error))
+    }
+
+    /// Has this hook panic.
+    #[track_caller]
+    pub fn panic<H: Hook>(self) -> Self {
+        self.inject::<H>(Fault::panic())
+    }
+
+    /// Has this hook hang until it is cancelled.
+    #[track_caller]
+    pub fn hang<H: Hook>(self) -> Self {
+        self.inject::<H>(Fault::hang())
+    }
+
+    /// Has this hook take longer by this.
+    #[track_caller]
+    pub fn delay<H: Hook>(self, by: Duration) -> Self {
+        self.inject::<H>(Fault::delay(by))
+    }
+
+    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a
+    /// mistake of the test.
+    #[track_caller]
+    pub fn inject<H: Hook>(self, fault: Fault) -> Self {
+        self.inject_into(H::META, fault)
+    }
+
+    /// The same for a hook that a value names: for tests that go through many.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::testing::{Fault, TestApp};
+    /// use lifecycle_runtime::{Dep, Kind, Lifecycle, on_shutdown, on_startup};
+    ///
+    /// #[on_startup]
+    /// async fn db() {}
+    /// #[on_startup]
+    /// async fn cache(db: Dep<db>) {}
+    /// #[on_shutdown(of = db)]
+    /// async fn close_db() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// for hook in Lifecycle::new().plan().unwrap().of_kind(Kind::Startup) {
+    ///     let report = TestApp::builder().inject_into(hook, Fault::panic()).run().await;
+    ///     report.assert_exit_code(1);
+    /// }
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
+        let place = Location::caller();
+        self.selection.involve(Named { hook, place }, "given a fault");
+        self.faults.push(Planted::new(hook, fault, place));
+        self
+    }
+
+    /// Sends this signal at this moment, to this app and not to the process. One whose moment never
+    /// comes is a mistake of the test.
+    ///
+    /// ```standalone_crate
+    /// use lifecycle_runtime::on_startup;
+    /// use lifecycle_runtime::testing::{Moment, Signal, TestApp};
+    ///
+    /// #[on_startup]
+    /// async fn migrations() {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let report = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM).run().await;
+    /// assert!(report.interrupted, "the start was not over");
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
+        let place = Location::caller();
+        if let Some(hook) = moment.hook() {
+            self.selection.involve(Named { hook, place }, "waited for");
+        }
+        self.signals.push(Timed { moment, signal, place, count: 0.into() });
+        self
+    }
+}
