@@ -4,8 +4,9 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
+use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::hook::{HookId, HookMeta, Kind, Scope};
 use lifecycle_runtime::testing::{Explore, Signal, TestApp};
-use lifecycle_runtime::{HookId, HookMeta, Kind, Lifecycle, Scope};
 
 const SCHEDULES: usize = 1_000;
 

@@ -11,9 +11,10 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
-use lifecycle_runtime::{
-    Event, HookId, HookMeta, Kind, Lifecycle, Observer, Plan, State, StopHandle,
-};
+use lifecycle_runtime::event::{Event, Observer, State};
+use lifecycle_runtime::hook::{HookId, HookMeta, Kind};
+use lifecycle_runtime::plan::Plan;
+use lifecycle_runtime::{Lifecycle, StopHandle};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_graceful_shutdown::{SubsystemBuilder, SubsystemHandle, Toplevel};
@@ -148,14 +149,14 @@ impl Observer for StopWhenReady {
     }
 }
 
-fn no_op(_: lifecycle_runtime::Scope) -> Task {
+fn no_op(_: lifecycle_runtime::hook::Scope) -> Task {
     Task::future(async { returned::<Parts<()>>(()) })
 }
 
 /// Startup hooks that each need these others, by number.
 fn startup_hooks(
     needs: impl IntoIterator<Item = Vec<usize>>,
-    run: fn(lifecycle_runtime::Scope) -> Task,
+    run: fn(lifecycle_runtime::hook::Scope) -> Task,
 ) -> Vec<&'static HookMeta> {
     let mut hooks: Vec<&'static HookMeta> = Vec::new();
     for needs in needs {
@@ -180,7 +181,7 @@ fn with_teardowns(started: Vec<&'static HookMeta>) -> Vec<&'static HookMeta> {
 }
 
 /// A hook of data, with a name and an identity of its own.
-fn hook(kind: Kind, run: fn(lifecycle_runtime::Scope) -> Task) -> HookMeta {
+fn hook(kind: Kind, run: fn(lifecycle_runtime::hook::Scope) -> Task) -> HookMeta {
     static NUMBER: Mutex<u64> = Mutex::new(0);
     let mut number = NUMBER.lock().expect("no panic");
     *number += 1;

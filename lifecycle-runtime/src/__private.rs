@@ -5,12 +5,12 @@ pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::id::HookId;
 pub use crate::hook::inject::Inject;
 pub use crate::hook::output::{Output, Parts, PlainOutput, Probe, Verdict};
+pub use crate::hook::policy::{
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+};
 pub use crate::hook::scope::Scope;
 pub use crate::hook::task::{Task, returned};
-pub use crate::hook::{
-    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, Hook, HookMeta, Kind, OnExit, Origin,
-    Policy, Restart, Restarts, ServicePolicy, StopOn,
-};
+pub use crate::hook::{EdgeSource, Edges, Hook, HookMeta, Kind, Origin};
 pub use inventory;
 pub use std::option::Option::{None, Some};
 pub use std::result::Result::Ok;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::hook::HookMeta;
-use crate::hook::state::State;
-use crate::hook::stop::StopCause;
 
+pub use crate::hook::state::State;
+pub use crate::hook::stop::StopCause;
 pub(crate) use delivery::{Events, Observers};
 pub use outcome::{Limit, Outcome};
 pub(crate) use text::{NAMED, held, listed, millis, over_budget, readable};
@@ -225,7 +225,8 @@ impl fmt::Display for ServiceState {
 /// on.
 ///
 /// ```
-/// use lifecycle_runtime::{Event, Lifecycle, Observer};
+/// use lifecycle_runtime::event::{Event, Observer};
+/// use lifecycle_runtime::Lifecycle;
 /// use std::time::Duration;
 ///
 /// struct Metrics;
@@ -244,7 +245,8 @@ impl fmt::Display for ServiceState {
 /// A closure is one, too, if it names the types of what it takes:
 ///
 /// ```
-/// # use lifecycle_runtime::{Event, Lifecycle};
+/// # use lifecycle_runtime::event::Event;
+/// # use lifecycle_runtime::Lifecycle;
 /// # use std::time::Duration;
 /// let lifecycle = Lifecycle::new().observer(|at: Duration, event: &Event| println!("{at:?} {event:?}"));
 /// ```

@@ -7,7 +7,7 @@ pub(crate) mod id;
 pub(crate) mod inject;
 mod kind;
 pub(crate) mod output;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod runtime;
 pub(crate) mod scope;
 pub(crate) mod service;
@@ -21,14 +21,17 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+pub use dep::MissingValue;
+pub use id::HookId;
 pub use kind::Kind;
-pub use policy::{
+pub use output::{HookError, HookValue};
+pub use scope::Scope;
+
+pub(crate) use policy::{
     Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
 };
 
-use crate::hook::id::HookId;
-use crate::hook::output::{HookError, HookValue, Output};
-use crate::hook::scope::Scope;
+use crate::hook::output::Output;
 use crate::hook::service::Service;
 use crate::hook::stop::Stop;
 use crate::hook::task::Task;
@@ -41,7 +44,8 @@ use crate::hook::task::Task;
 /// Implement it through the attributes only.
 ///
 /// ```
-/// use lifecycle_runtime::{Hook, on_startup};
+/// use lifecycle_runtime::hook::Hook;
+/// use lifecycle_runtime::on_startup;
 ///
 /// #[on_startup]
 /// async fn answer() -> Result<u32, std::io::Error> { Ok(42) }
@@ -87,7 +91,8 @@ pub trait Hook: Sized + Send + Sync + 'static {
 /// written by the attributes; read it through its methods.
 ///
 /// ```
-/// use lifecycle_runtime::{Hook, Kind, on_shutdown, on_startup};
+/// use lifecycle_runtime::hook::{Hook, Kind};
+/// use lifecycle_runtime::{on_shutdown, on_startup};
 /// use std::time::Duration;
 ///
 /// #[on_startup]
@@ -141,6 +146,7 @@ pub struct HookMeta {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
+#[doc(hidden)]
 pub enum RunHandle {
     /// [`Service`]
     Service,
@@ -152,6 +158,7 @@ pub enum RunHandle {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs)]
+#[doc(hidden)]
 pub struct Origin {
     /// Name of the package.
     pub package: Option<&'static str>,
@@ -170,6 +177,7 @@ impl Origin {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::exhaustive_enums)]
+#[doc(hidden)]
 pub enum EdgeSource {
     /// In the type that names the hook. Behind a function, as rustc follows each reference in a
     /// constant: it would go through all that a hook depends on, however indirectly, once for each
@@ -183,6 +191,7 @@ pub enum EdgeSource {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::exhaustive_structs)]
+#[doc(hidden)]
 pub struct Edges {
     /// One list per argument.
     pub arguments: &'static [&'static [&'static HookMeta]],
@@ -266,13 +275,14 @@ impl HookMeta {
 
     /// Returns the name that console lines, probes, spans, reports and the plan show.
     ///
-    /// It is the function's name. If other hooks of the [`Plan`](crate::Plan) have the same name,
+    /// It is the function's name. If other hooks of the [`Plan`](crate::plan::Plan) have the same name,
     /// as much of the module's path stands before it as tells them apart. The hooks of a plan, of
     /// events and of reports know it; `META` of a hook's type belongs to no plan, and shows the
     /// function's name.
     ///
     /// ```
-    /// use lifecycle_runtime::{Hook, Plan};
+    /// use lifecycle_runtime::hook::Hook;
+    /// use lifecycle_runtime::plan::Plan;
     ///
     /// mod store {
     ///     #[lifecycle_runtime::on_startup]
@@ -287,7 +297,7 @@ impl HookMeta {
     /// let shown: Vec<_> = plan.hooks().iter().map(|hook| hook.display_name()).collect();
     /// assert_eq!(shown, ["cache::db", "store::db"]);
     /// assert_eq!(plan.hooks()[1].name(), "db");
-    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
     /// ```
     #[must_use]
     pub const fn display_name(&self) -> &'static str {

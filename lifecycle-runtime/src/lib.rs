@@ -36,13 +36,13 @@
 //!   what services do; [`Inject`] adds types of your own.
 //! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its
 //!   own.
-//! - [`Plan`] is what will run, before anything does; [`Event`]s say what happens; the [`Report`]
+//! - [`Plan`](plan::Plan) is what will run, before anything does; [`Event`](event::Event)s say what happens; the [`Report`]
 //!   says what came of it.
 //!
 //! # A hook's name is a function and a type
 //!
 //! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an
-//! empty type `db` of the same visibility, which implements [`Hook`]. `Dep<db>`, `after = [db]` and
+//! empty type `db` of the same visibility, which implements [`Hook`](hook::Hook). `Dep<db>`, `after = [db]` and
 //! `of = db` are paths to that type, so the compiler checks what they name:
 //!
 //! | mistake | what rustc says |
@@ -116,37 +116,27 @@
 #[doc(hidden)]
 pub mod __private;
 mod engine;
-mod event;
-mod hook;
+pub mod event;
+pub mod hook;
 mod lifecycle;
 mod observe;
-mod plan;
+pub mod plan;
 mod process;
-mod server;
+pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use event::{
-    Connections, Event, Limit, Observer, Outcome, Requests, ScaledLimit, ServiceState, Tasks,
-    Traffic,
-};
-pub use hook::dep::{Dep, MissingValue};
+pub use hook::dep::Dep;
 pub use hook::error::BoxError;
-pub use hook::id::HookId;
 pub use hook::inject::Inject;
-pub use hook::output::{HookError, HookValue};
-pub use hook::scope::Scope;
 pub use hook::service::Service;
-pub use hook::state::State;
-pub use hook::stop::{Stop, StopCause, StopHandle};
-pub use hook::{Hook, HookMeta, Kind};
+pub use hook::stop::{Stop, StopHandle};
 pub use lifecycle::Lifecycle;
 #[cfg(feature = "testing")]
 pub use lifecycle_macros::test;
 pub use lifecycle_macros::{
     health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
-pub use observe::report::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
-pub use plan::{Plan, PlanError};
-pub use process::config::PlanFormat;
-pub use server::{BackgroundTasks, BuildApp, Http, IntoHttp, probes};
+pub use observe::report;
+pub use report::Report;
+pub use server::{BackgroundTasks, Http, probes};

@@ -49,7 +49,7 @@ use crate::server::{Http, IntoHttp};
 ///
 /// A run goes through these phases, each over before the next begins:
 ///
-/// | phase | what happens | [`State`](crate::State) |
+/// | phase | what happens | [`State`](crate::event::State) |
 /// |---|---|---|
 /// | start | `#[on_startup]` hooks run, services begin | `Starting` |
 /// | ready | the servers listen, `#[on_ready]` hooks run, and each readiness check once | `Starting`, then `Ready` until a reason to stop |
@@ -131,7 +131,8 @@ impl Lifecycle {
     /// that are given. [`Plan::new`] takes no more than what it is given and what that names.
     ///
     /// ```
-    /// use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+    /// use lifecycle_runtime::hook::Hook;
+    /// use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
@@ -145,7 +146,7 @@ impl Lifecycle {
     /// let plan = Lifecycle::of([import::META]).plan()?;
     /// assert!(plan.hooks().contains(&close_db::META));
     /// assert!(!plan.hooks().contains(&flush::META), "nothing names it");
-    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
     /// ```
     pub fn of(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Self {
         Self { is_of_all: false, named: hooks.into_iter().collect(), ..Self::new() }

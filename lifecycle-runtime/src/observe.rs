@@ -3,5 +3,5 @@
 pub(crate) mod console;
 pub(crate) mod health;
 pub(crate) mod live;
-pub(crate) mod report;
+pub mod report;
 pub(crate) mod trace;

@@ -28,6 +28,8 @@ pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
 pub(crate) use timetable::{Timetable, last_words};
 
+pub use crate::process::config::PlanFormat;
+
 use crate::event::readable;
 use crate::hook::id::{HookId, HookMap};
 use crate::hook::{HookMeta, Kind};
@@ -39,7 +41,9 @@ use crate::process::config::{Config, StopSettings, delay_in_kubernetes};
 /// [`Lifecycle::plan`](crate::Lifecycle::plan).
 ///
 /// ```
-/// use lifecycle_runtime::{Dep, Hook, Plan, on_startup};
+/// use lifecycle_runtime::hook::Hook;
+/// use lifecycle_runtime::plan::Plan;
+/// use lifecycle_runtime::{Dep, on_startup};
 ///
 /// #[on_startup]
 /// async fn db() {}
@@ -50,7 +54,7 @@ use crate::process::config::{Config, StopSettings, delay_in_kubernetes};
 /// let plan = Plan::new([cache::META])?;
 /// assert_eq!(plan.hooks().len(), 2);
 /// print!("{plan}");
-/// # Ok::<(), lifecycle_runtime::PlanError>(())
+/// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
 /// ```
 #[derive(Debug)]
 pub struct Plan {
@@ -125,7 +129,7 @@ impl Plan {
     ///
     /// That time is the sum of these timeouts, of 0.1 s (or a tenth of a shorter timeout) in which
     /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time
-    /// that requests have, and of 0.25 s for the report. Requests have `drain_timeout`, or half of
+    /// that requests have, and of a twentieth of `grace`, at most 1 s, for the report. Requests have `drain_timeout`, or half of
     /// what drain hooks and the delay leave of `grace`; a lifecycle without a server has none. A
     /// hook without a `timeout` counts as a second at most: it has what the others leave. A hook of
     /// a signal stands for the drain if its timeout is longer: it may have begun just before the
@@ -141,9 +145,9 @@ impl Plan {
     /// async fn report() {}
     ///
     /// let (path, time) = Lifecycle::new().plan()?.worst_case_stop();
-    /// assert_eq!(time, Duration::from_millis(8_350));
+    /// assert_eq!(time, Duration::from_millis(9_100));
     /// assert_eq!(path[0].name(), "flush");
-    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
     /// ```
     #[must_use]
     pub fn worst_case_stop(&self) -> (Vec<&'static HookMeta>, Duration) {
@@ -170,7 +174,7 @@ impl Plan {
     ///
     /// // In a test: inside the grace period that a container has by default.
     /// Lifecycle::new().plan()?.assert_stops_within(Duration::from_secs(9));
-    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
     /// ```
     #[track_caller]
     pub fn assert_stops_within(&self, time: Duration) {
@@ -319,7 +323,9 @@ fn label(hooks: &[&'static HookMeta], step: Step) -> String {
 /// Why hooks can't be planned: every problem, each with the places of the hooks involved.
 ///
 /// ```standalone_crate
-/// use lifecycle_runtime::{Hook, Plan, on_shutdown};
+/// use lifecycle_runtime::hook::Hook;
+/// use lifecycle_runtime::plan::Plan;
+/// use lifecycle_runtime::on_shutdown;
 ///
 /// #[on_shutdown(before = [b])]
 /// async fn a() {}

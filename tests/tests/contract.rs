@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::App;
+use lifecycle_runtime::event::{Event, Observer, Outcome, ServiceState, State, StopCause};
+use lifecycle_runtime::hook::{Hook, HookMeta, Kind};
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport};
 use lifecycle_runtime::{
-    Dep, Event, Hook, HookMeta, Http, Kind, Lifecycle, Observer, Outcome, ServiceState, State,
-    Stop, StopCause, StopHandle, on_drain, on_ready, on_shutdown, on_startup, service,
+    Dep, Http, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, service,
 };
 
 #[on_startup]

@@ -1,6 +1,8 @@
 //! The defaults that the README tells of are those that hooks have.
 
-use lifecycle_runtime::{Hook, HookMeta, Plan, PlanFormat, health_check, service};
+use lifecycle_runtime::hook::{Hook, HookMeta};
+use lifecycle_runtime::plan::{Plan, PlanFormat};
+use lifecycle_runtime::{health_check, service};
 use serde_json::Value;
 
 /// The attribute says nothing.

@@ -4,13 +4,13 @@
 
 use actix_web::test::{TestRequest, read_body};
 use actix_web::{App, Responder, get};
+use lifecycle_runtime::event::{Outcome, State};
+use lifecycle_runtime::hook::{Hook, Kind};
+use lifecycle_runtime::plan::PlanFormat;
 use lifecycle_runtime::testing::{
     Explore, Fault, Moment, Signal, TestApp, TestAppBuilder, real_io,
 };
-use lifecycle_runtime::{
-    BoxError, Dep, Hook, Kind, Lifecycle, Outcome, PlanFormat, State, Stop, on_shutdown,
-    on_startup, service,
-};
+use lifecycle_runtime::{BoxError, Dep, Lifecycle, Stop, on_shutdown, on_startup, service};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

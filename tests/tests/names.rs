@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use lifecycle_runtime::{Event, Hook, Lifecycle, PlanFormat, Report, State, StopHandle};
+use lifecycle_runtime::event::{Event, State};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::plan::PlanFormat;
+use lifecycle_runtime::{Lifecycle, Report, StopHandle};
 use lifecycle_tests::written::Buffer;
 
 mod store {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestAppBuilder, real_io};
-use lifecycle_runtime::{Dep, Hook, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::{Dep, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
 /// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it

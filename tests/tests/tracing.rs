@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lifecycle_runtime::{
-    Dep, Event, Lifecycle, Observer, State, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
-};
+use lifecycle_runtime::event::{Event, Observer, State};
+use lifecycle_runtime::{Dep, Lifecycle, StopHandle, on_drain, on_ready, on_shutdown, on_startup};
 use lifecycle_tests::written::Buffer;
 use tracing_subscriber::fmt::format::FmtSpan;
 

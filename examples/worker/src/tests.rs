@@ -19,8 +19,9 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use lifecycle_runtime::event::Outcome;
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Fault, TestApp, TestAppBuilder, TestReport, real_io};
-use lifecycle_runtime::{Hook, HookMeta, Outcome};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::test::{TestRequest, read_body_json};
+use lifecycle_runtime::event::{Outcome, State};
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{
     Fault, Moment, Signal, TestApp, TestAppBuilder, TestReport, real_io,
 };
-use lifecycle_runtime::{Hook, HookMeta, Outcome, State};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tempfile::TempDir;

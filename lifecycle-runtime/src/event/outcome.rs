@@ -11,7 +11,7 @@ use crate::hook::error::{BoxError, chain, panic_text};
 /// Outcome of a hook.
 ///
 /// ```
-/// use lifecycle_runtime::Outcome;
+/// use lifecycle_runtime::event::Outcome;
 ///
 /// assert!(!Outcome::Succeeded.is_failure());
 /// // A hook that was passed over, or cancelled with a start that failed, is not at fault.

@@ -5,7 +5,8 @@ use serde::Serialize;
 /// Counts of the requests and connections that went through the servers of a run.
 ///
 /// ```
-/// use lifecycle_runtime::{Event, Lifecycle, Observer};
+/// use lifecycle_runtime::event::{Event, Observer};
+/// use lifecycle_runtime::Lifecycle;
 /// use std::time::Duration;
 ///
 /// struct Losses;

@@ -12,7 +12,8 @@ pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 /// The identity of a hook, unique in the process.
 ///
 /// ```
-/// use lifecycle_runtime::{HookId, on_startup};
+/// use lifecycle_runtime::hook::HookId;
+/// use lifecycle_runtime::on_startup;
 ///
 /// #[on_startup]
 /// async fn db() {}

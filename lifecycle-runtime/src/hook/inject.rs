@@ -14,7 +14,8 @@ use crate::hook::{Edges, Hook, HookMeta};
 /// [`USES`](Self::USES), so that the plan knows of them:
 ///
 /// ```
-/// use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, Inject, Scope, on_startup};
+/// use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+/// use lifecycle_runtime::{BoxError, Dep, Inject, on_startup};
 ///
 /// #[on_startup]
 /// async fn db() -> String { "a pool".into() }

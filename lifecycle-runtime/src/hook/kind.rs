@@ -40,7 +40,7 @@ impl Kind {
     /// The attribute's name.
     ///
     /// ```
-    /// assert_eq!(lifecycle_runtime::Kind::Startup.attribute(), "on_startup");
+    /// assert_eq!(lifecycle_runtime::hook::Kind::Startup.attribute(), "on_startup");
     /// ```
     #[must_use]
     pub const fn attribute(self) -> &'static str {

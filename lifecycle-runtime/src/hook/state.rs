@@ -9,7 +9,7 @@ use serde::Serialize;
 /// [`Draining`](Self::Draining) if the server listens already.
 ///
 /// ```
-/// use lifecycle_runtime::State;
+/// use lifecycle_runtime::event::State;
 ///
 /// assert!(State::Ready < State::Draining);
 /// assert_eq!(State::Ready.to_string(), "ready");

@@ -21,7 +21,9 @@ pub(crate) use recorder::{Recorder, Standing};
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
-/// use lifecycle_runtime::{Event, Hook, Lifecycle, Observer, State, StopHandle, on_shutdown};
+/// use lifecycle_runtime::event::{Event, Observer, State};
+/// use lifecycle_runtime::hook::Hook;
+/// use lifecycle_runtime::{Lifecycle, StopHandle, on_shutdown};
 /// use std::time::Duration;
 ///
 /// #[on_shutdown]
@@ -119,7 +121,9 @@ impl Report {
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
-    /// use lifecycle_runtime::{Hook, Lifecycle, Outcome, StopHandle};
+    /// use lifecycle_runtime::event::Outcome;
+    /// use lifecycle_runtime::hook::Hook;
+    /// use lifecycle_runtime::{Lifecycle, StopHandle};
     /// use lifecycle_runtime::{on_ready, on_shutdown, on_startup};
     ///
     /// #[on_startup]

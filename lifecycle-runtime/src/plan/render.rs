@@ -18,14 +18,15 @@ impl Plan {
     /// The plan in the given format, with a newline at the end.
     ///
     /// ```
-    /// use lifecycle_runtime::{Lifecycle, PlanFormat, on_startup};
+    /// use lifecycle_runtime::plan::PlanFormat;
+    /// use lifecycle_runtime::{Lifecycle, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
     ///
     /// let plan = Lifecycle::new().plan()?;
     /// assert!(plan.render(PlanFormat::Mermaid).starts_with("flowchart"));
-    /// # Ok::<(), lifecycle_runtime::PlanError>(())
+    /// # Ok::<(), lifecycle_runtime::plan::PlanError>(())
     /// ```
     #[must_use]
     pub fn render(&self, format: PlanFormat) -> String {

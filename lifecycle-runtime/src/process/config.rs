@@ -120,7 +120,7 @@ impl Config {
 /// How a plan is written down; the values of `LIFECYCLE_PLAN`.
 ///
 /// ```
-/// use lifecycle_runtime::PlanFormat;
+/// use lifecycle_runtime::plan::PlanFormat;
 ///
 /// assert_eq!("dot".parse(), Ok(PlanFormat::Dot));
 /// ```
@@ -145,7 +145,8 @@ pub enum PlanFormat {
     /// A test, beside those of the service:
     ///
     /// ```test_harness,no_run
-    /// use lifecycle_runtime::{Dep, Lifecycle, PlanError, PlanFormat, on_shutdown, on_startup};
+    /// use lifecycle_runtime::plan::{PlanError, PlanFormat};
+    /// use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
     ///
     /// #[on_startup(timeout = "10s")]
     /// async fn db() {}

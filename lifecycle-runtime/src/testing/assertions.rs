@@ -98,7 +98,8 @@ impl TestReport {
     ///
     /// ```standalone_crate
     /// # use lifecycle_runtime::testing::TestApp;
-    /// use lifecycle_runtime::{Dep, Hook, on_shutdown, on_startup};
+    /// use lifecycle_runtime::hook::Hook;
+    /// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}

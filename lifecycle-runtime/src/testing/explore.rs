@@ -181,7 +181,8 @@ impl<'t> Explore<'t> {
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::{Explore, TestReport};
-    /// use lifecycle_runtime::{Hook, on_shutdown, on_startup};
+    /// use lifecycle_runtime::hook::Hook;
+    /// use lifecycle_runtime::{on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() { tokio::task::yield_now().await }

@@ -13,7 +13,8 @@ use crate::hook::{Hook, HookMeta};
 ///
 /// ```
 /// use lifecycle_runtime::testing::Moment;
-/// use lifecycle_runtime::{State, on_startup};
+/// use lifecycle_runtime::event::State;
+/// use lifecycle_runtime::on_startup;
 ///
 /// #[on_startup]
 /// async fn db() {}

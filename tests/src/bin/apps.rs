@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use actix_web::{App, web};
-use lifecycle_runtime::{Dep, Hook, Http, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Http, Lifecycle, on_shutdown, on_startup};
 use lifecycle_tests::act::{end_with_stdin, has_heard, say, told_to};
 
 #[on_startup]

@@ -10,9 +10,10 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    Hook, HookMeta, Lifecycle, Service, health_check, on_drain, on_ready, on_shutdown, on_signal,
-    on_startup, service,
+    Lifecycle, Service, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup,
+    service,
 };
 use lifecycle_tests::act::{end_with_stdin, say};
 use tokio::io::AsyncReadExt;

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, Responder, web};
+use lifecycle_runtime::event::{Event, State};
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    BackgroundTasks, Dep, Event, Hook, HookMeta, Lifecycle, State, Stop, StopHandle, on_drain,
-    on_ready, on_shutdown, on_startup, service,
+    BackgroundTasks, Dep, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
+    service,
 };
 use lifecycle_tests::act::{SaysDropped, end_with_stdin, has_heard, heard, say, told_to};
 

@@ -19,9 +19,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use lifecycle_runtime::{
-    Dep, Hook, Lifecycle, Report, StopHandle, on_ready, on_shutdown, on_startup,
-};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Lifecycle, Report, StopHandle, on_ready, on_shutdown, on_startup};
 use lifecycle_tests::act::{Broken, act, end_with_stdin, has_heard, heard, say, told_to};
 use tokio::runtime::{Builder, Runtime};
 

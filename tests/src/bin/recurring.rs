@@ -5,8 +5,9 @@
 
 use std::process::ExitCode;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Lifecycle, health_check, on_drain, on_shutdown, on_signal, on_startup,
+    Dep, Lifecycle, health_check, on_drain, on_shutdown, on_signal, on_startup,
 };
 use lifecycle_tests::act::{Broken, act, act_blocking, end_with_stdin, has_heard, say};
 

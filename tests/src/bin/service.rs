@@ -11,9 +11,9 @@ use actix_web::body::BodyStream;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
-    probes,
+    Dep, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, probes,
 };
 use lifecycle_tests::act::{
     Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to,

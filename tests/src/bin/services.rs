@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::{App, web};
-use lifecycle_runtime::{
-    Dep, Event, Hook, HookMeta, Lifecycle, Observer, Service, Stop, on_shutdown, on_startup,
-    service,
-};
+use lifecycle_runtime::event::{Event, Observer};
+use lifecycle_runtime::hook::{Hook, HookMeta};
+use lifecycle_runtime::{Dep, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use lifecycle_tests::act::{
     Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to,
 };

@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 use lifecycle_tests::act::{end_with_stdin, has_heard, heard, say, told_to};
 use tokio::runtime::Runtime;
 

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Explore, Explored, TestApp, TestReport};
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, Stop, on_shutdown, on_startup, service};
+use lifecycle_runtime::{Dep, Lifecycle, Stop, on_shutdown, on_startup, service};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{TestApp, TestReport};
-use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, on_shutdown, on_startup};
+use lifecycle_runtime::{BoxError, Dep, on_shutdown, on_startup};
 use tokio::time::sleep;
 
 use crate::{failure, of};

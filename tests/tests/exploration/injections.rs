@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lifecycle_runtime::event::{Outcome, State};
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
 use lifecycle_runtime::{
-    Dep, Hook, HookMeta, Outcome, State, Stop, on_drain, on_ready, on_shutdown, on_signal,
-    on_startup, service,
+    Dep, Stop, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
 use tokio::time::sleep;
 

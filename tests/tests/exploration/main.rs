@@ -10,8 +10,9 @@ mod seeds;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::hook::HookMeta;
 use lifecycle_runtime::testing::{Explore, TestApp, TestReport};
-use lifecycle_runtime::{HookMeta, Lifecycle};
 
 /// An exploration of these hooks.
 fn of<'t>(hooks: &'t [&'static HookMeta]) -> Explore<'t> {

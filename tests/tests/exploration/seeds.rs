@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::process::Command;
 use std::sync::Mutex;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Explore, TestApp, TestReport};
-use lifecycle_runtime::{Dep, Hook, HookMeta, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 
 use crate::{failure, of};
 

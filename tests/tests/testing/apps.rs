@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use actix_web::test::{TestRequest, read_body, read_body_json};
 use actix_web::{App, web};
+use lifecycle_runtime::event::{Event, Observer, Outcome, State};
+use lifecycle_runtime::hook::Hook as _;
 use lifecycle_runtime::testing::{Fault, Moment, TestApp};
-use lifecycle_runtime::{Dep, Event, Hook as _, Lifecycle, Observer, Outcome, State, Stop};
+use lifecycle_runtime::{Dep, Lifecycle, Stop};
 use lifecycle_tests::http;
 
 use crate::hooks::{Db, close_db, db, outbox, ping, service};

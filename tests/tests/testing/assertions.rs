@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle_runtime::Hook;
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{TestApp, TestReport};
 
 use crate::hooks::{close_db, db, farewell, flush, import, migrations, outbox, reload, settings};

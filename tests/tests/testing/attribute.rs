@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
+use lifecycle_runtime::event::State;
+use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
 use lifecycle_runtime::testing::{FromTestApp, TestApp, TestAppBuilder};
-use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, Inject, Scope, State, Stop, StopHandle};
+use lifecycle_runtime::{BoxError, Dep, Inject, Stop, StopHandle};
 
 use crate::hooks::{Db, close_db, db, import, migrations, outbox, ping, service, settings};
 

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use lifecycle_runtime::event::{Outcome, ServiceState};
+use lifecycle_runtime::hook::Hook as _;
 use lifecycle_runtime::testing::{Fault, Moment, TestApp, TestReport};
-use lifecycle_runtime::{
-    Dep, Hook as _, Lifecycle, Outcome, ServiceState, on_shutdown, on_startup,
-};
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 
 use crate::hooks::{close_db, db, farewell, flush, import, migrations, outbox, ping, settings};
 

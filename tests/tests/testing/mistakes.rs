@@ -1,8 +1,9 @@
 //! Mistakes of a test: each is said once, at the line of the test.
 
-use lifecycle_runtime::Hook as _;
+use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::event::State;
+use lifecycle_runtime::hook::Hook as _;
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp};
-use lifecycle_runtime::{Lifecycle, State};
 
 use crate::hooks::{
     Db, close_db, db, flush, import, migrations, outbox, reload, service, settings,

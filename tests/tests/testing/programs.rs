@@ -4,8 +4,11 @@ mod tests {
     use std::time::Duration;
 
     use actix_web::App;
+    use lifecycle_runtime::event::StopCause;
+    use lifecycle_runtime::hook::Hook as _;
+    use lifecycle_runtime::plan::PlanFormat;
     use lifecycle_runtime::testing::TestApp;
-    use lifecycle_runtime::{Hook as _, Lifecycle, PlanFormat, StopCause, on_shutdown, service};
+    use lifecycle_runtime::{Lifecycle, on_shutdown, service};
 
     /// Has nothing left to do from the beginning.
     #[service]
@@ -42,7 +45,7 @@ mod tests {
     fn its_time_table_is_that_of_the_process() {
         let program =
             || Lifecycle::of([report::META]).http(App::new).grace(Duration::from_secs(12));
-        let table = |plan: &lifecycle_runtime::Plan| plan.render(PlanFormat::Text).clone();
+        let table = |plan: &lifecycle_runtime::plan::Plan| plan.render(PlanFormat::Text).clone();
         let of_process = table(&program().plan().expect("a plan"));
         assert!(of_process.contains("requests"), "{of_process}");
         assert_eq!(table(&TestApp::of(program()).plan()), of_process);

@@ -1,7 +1,8 @@
 //! Which hooks run, and which have a value instead.
 
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Moment, Signal, TestApp};
-use lifecycle_runtime::{Dep, Hook, Lifecycle};
+use lifecycle_runtime::{Dep, Lifecycle};
 
 use crate::hooks::{
     Db, close_db, db, farewell, flush, import, migrations, outbox, ping, reload, settings,

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use lifecycle_runtime::event::{State, StopCause};
 use lifecycle_runtime::testing::{Fault, Moment, Signal, TestApp};
-use lifecycle_runtime::{State, StopCause};
 
 use crate::hooks::{announce, close_db, db, import, migrations, outbox, reload, withdraw};
 

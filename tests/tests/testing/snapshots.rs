@@ -3,7 +3,9 @@
 //! `INSTA_UPDATE=always cargo test -p lifecycle-tests --test testing snapshots` writes it anew;
 //! read the diff.
 
-use lifecycle_runtime::{Hook, Lifecycle, Plan, PlanError, PlanFormat};
+use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::plan::{Plan, PlanError, PlanFormat};
 
 use crate::hooks::{announce, farewell, flush, import, outbox, ping, reload, service, withdraw};
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lifecycle_runtime::{Event, Lifecycle, Observer, State, StopHandle};
+use lifecycle_runtime::event::{Event, Observer, State};
+use lifecycle_runtime::{Lifecycle, StopHandle};
 
 struct StopWhenReady(StopHandle);
 

@@ -1,7 +1,7 @@
 //! `forward` as it is, with a collector that comes and goes. Where it runs time stands still; where
 //! it waits for its next run time passes.
 
-use lifecycle_runtime::Hook;
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Moment, real_io};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use lifecycle_runtime::Hook;
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Moment, Signal};
 
 use super::{FAULTS, Place, RECURRING};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use lifecycle_runtime::event::ServiceState;
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Fault, Moment, TestReport};
-use lifecycle_runtime::{Hook, HookMeta, ServiceState};
 use tokio::time::{Instant, sleep};
 
 use super::{FAULTS, Place, assert_ended, send_two, written_by};

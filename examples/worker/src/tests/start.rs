@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::testing::{Moment, Signal};
-use lifecycle_runtime::{Hook, HookMeta};
 
 use super::{FAULTS, Place, SERVICES, STARTS, assert_ended, has_started, written_by};
 use crate::batches::{batches, queue, written};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use lifecycle_runtime::event::State;
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Fault, Moment, Signal};
-use lifecycle_runtime::{Hook, State};
 
 use super::{FAULTS, Place, assert_ended, send_two, worker_with};
 use crate::batches::batches;

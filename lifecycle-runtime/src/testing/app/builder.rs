@@ -92,7 +92,7 @@ impl TestAppBuilder {
     }
 
     /// Runs this hook, too: one that belongs to the tests of
-    /// [another module](super::guide#whose-hooks), or that is no part of the lifecycle.
+    /// [another module](crate::testing::guide#whose-hooks), or that is no part of the lifecycle.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -119,7 +119,7 @@ impl TestAppBuilder {
 
     /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under
     /// another attribute than `#[lifecycle_runtime::test]` whose hooks stand in another file than
-    /// it; or the path of [another module](super::guide#whose-hooks). A module whose tests have no
+    /// it; or the path of [another module](crate::testing::guide#whose-hooks). A module whose tests have no
     /// hooks of their own is a mistake.
     ///
     /// ```standalone_crate
@@ -180,11 +180,11 @@ impl TestAppBuilder {
         self
     }
 
-    /// Has paused time stand still while this hook runs, as [`real_io`](super::real_io()) does: for
+    /// Has paused time stand still while this hook runs, as [`real_io`](crate::testing::real_io()) does: for
     /// one that reads files or asks a database. Not for one that waits for time to pass: a service
     /// that does both is [replaced](Self::replace) where time matters. A plain `fn` needs it only
     /// if it is a service that does something real between its start and its stop: see
-    /// [Time](super::guide#time).
+    /// [Time](crate::testing::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
         self.selection.real_io(named::<H>());
@@ -195,7 +195,7 @@ impl TestAppBuilder {
     /// nearly all ask a database. As [`real_io`](Self::real_io) of each of them. A service runs
     /// until the stop, and is named by itself where it has to be.
     ///
-    /// The test waits for what is real by [`real_io`](super::real_io()), and so does a request
+    /// The test waits for what is real by [`real_io`](crate::testing::real_io()), and so does a request
     /// whose handler does.
     ///
     /// ```standalone_crate
@@ -228,7 +228,7 @@ impl TestAppBuilder {
         self
     }
 
-    /// The plan of what would run: for its [snapshot](crate::PlanFormat::Snapshot), or to go
+    /// The plan of what would run: for its [snapshot](crate::plan::PlanFormat::Snapshot), or to go
     /// through its hooks.
     ///
     /// ```standalone_crate

@@ -28,7 +28,8 @@ pub mod nested {
 
 #[cfg(test)]
 mod tests {
-    use lc::{Hook, Lifecycle};
+    use lc::Lifecycle;
+    use lc::hook::Hook;
 
     #[test]
     fn hooks_know_the_runtime_by_the_key() {

@@ -26,9 +26,9 @@
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use lifecycle_runtime::hook::{HookMeta, Scope};
 use lifecycle_runtime::{
-    BoxError, Dep, HookMeta, Inject, Scope, Stop, health_check, on_shutdown, on_signal, on_startup,
-    service,
+    BoxError, Dep, Inject, Stop, health_check, on_shutdown, on_signal, on_startup, service,
 };
 
 /// How many hooks have run to their end.

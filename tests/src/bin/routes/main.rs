@@ -25,9 +25,9 @@ use actix_web::body::{BodyStream, SizedStream};
 use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
-use lifecycle_runtime::{
-    Dep, Event, Hook, Http, Lifecycle, Observer, Stop, on_shutdown, on_startup,
-};
+use lifecycle_runtime::event::{Event, Observer};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Http, Lifecycle, Stop, on_shutdown, on_startup};
 use lifecycle_tests::act::{end_with_stdin, heard, say, told_to};
 use lifecycle_tests::certificate;
 use tokio::runtime::Handle;

@@ -1,7 +1,8 @@
 //! A test module with hooks and tests under both attributes.
 
+use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::TestApp;
-use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 
 use super::second;
 use crate::hooks::{db, settings};

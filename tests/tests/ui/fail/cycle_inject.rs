@@ -1,6 +1,7 @@
 //! A cycle through an argument of one's own.
 
-use lifecycle_runtime::{BoxError, Dep, Hook, HookMeta, Inject, Scope, on_startup};
+use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+use lifecycle_runtime::{BoxError, Dep, Inject, on_startup};
 
 struct Backend {
     db: Dep<db>,

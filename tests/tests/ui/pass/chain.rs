@@ -2,7 +2,8 @@
 
 #![deny(warnings)]
 
-use lifecycle_runtime::{Dep, Hook, on_startup};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, on_startup};
 
 #[on_startup]
 fn h30(h29: Dep<h29>) -> u32 {

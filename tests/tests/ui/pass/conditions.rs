@@ -2,7 +2,8 @@
 
 #![deny(warnings)]
 
-use lifecycle_runtime::{Hook, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Lifecycle, on_shutdown, on_startup};
 
 #[cfg(not(any()))]
 #[on_startup]

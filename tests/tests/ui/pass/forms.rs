@@ -126,7 +126,7 @@ fn end(sum: Dep<all_sync>) {
 }
 
 impl lifecycle_runtime::Inject for Pair {
-    fn inject(_: &lifecycle_runtime::Scope) -> Result<Self, BoxError> {
+    fn inject(_: &lifecycle_runtime::hook::Scope) -> Result<Self, BoxError> {
         Ok(Self)
     }
 }

@@ -3,9 +3,8 @@
 
 use std::process::ExitCode;
 
-use lifecycle_runtime::{
-    Dep, Hook, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
-};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
 
 #[on_startup]
 async fn db() -> u32 {

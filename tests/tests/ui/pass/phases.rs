@@ -6,7 +6,8 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lifecycle_runtime::{BoxError, Dep, Inject, Scope, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Scope;
+use lifecycle_runtime::{BoxError, Dep, Inject, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup};
 
 /// How many of the hooks below have run.
 static RUN: AtomicU32 = AtomicU32::new(0);
@@ -23,7 +24,7 @@ async fn registry() -> &'static str {
 struct Registry(Dep<registry>);
 
 impl Inject for Registry {
-    const USES: &'static [&'static lifecycle_runtime::HookMeta] = &[<registry as lifecycle_runtime::Hook>::EDGE];
+    const USES: &'static [&'static lifecycle_runtime::hook::HookMeta] = &[<registry as lifecycle_runtime::hook::Hook>::EDGE];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self(scope.dep()?))

@@ -4,7 +4,8 @@
 
 use std::process::ExitCode;
 
-use lifecycle_runtime::{Dep, Hook, Lifecycle, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 
 pub mod store {
     use lifecycle_runtime::{Dep, on_startup};
@@ -41,7 +42,7 @@ pub mod store {
     }
 
     pub fn is_private() -> &'static str {
-        use lifecycle_runtime::Hook;
+        use lifecycle_runtime::hook::Hook;
         connection_again::META.name()
     }
 }

@@ -5,9 +5,8 @@
 
 use std::io;
 
-use lifecycle_runtime::{
-    Dep, Hook, Kind, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
-};
+use lifecycle_runtime::hook::{Hook, Kind};
+use lifecycle_runtime::{Dep, Stop, health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service};
 
 #[on_startup]
 async fn db() -> u32 {
@@ -96,5 +95,5 @@ fn main() {
     ] {
         assert_eq!(hook.kind(), kind);
     }
-    assert!(lifecycle_runtime::Plan::new([outbox::META, is_alive::META, report::META, say_last_words::META]).is_ok());
+    assert!(lifecycle_runtime::plan::Plan::new([outbox::META, is_alive::META, report::META, say_last_words::META]).is_ok());
 }

@@ -2,7 +2,8 @@
 
 #![deny(warnings)]
 
-use lifecycle_runtime::{BoxError, Dep, Inject, Scope, on_shutdown, on_startup};
+use lifecycle_runtime::hook::Scope;
+use lifecycle_runtime::{BoxError, Dep, Inject, on_shutdown, on_startup};
 
 #[on_startup]
 async fn private() -> u32 {

@@ -47,7 +47,8 @@ impl TestAppBuilder {
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::{Fault, TestApp};
-    /// use lifecycle_runtime::{Dep, Kind, Lifecycle, on_shutdown, on_startup};
+    /// use lifecycle_runtime::hook::Kind;
+    /// use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
     ///
     /// #[on_startup]
     /// async fn db() {}
