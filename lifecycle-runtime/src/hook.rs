@@ -7,6 +7,7 @@ pub(crate) mod id;
 pub(crate) mod inject;
 mod kind;
 pub(crate) mod output;
+pub(crate) mod phase;
 pub(crate) mod policy;
 pub(crate) mod runtime;
 pub(crate) mod scope;
@@ -25,6 +26,7 @@ pub use dep::MissingValue;
 pub use id::HookId;
 pub use kind::Kind;
 pub use output::{HookError, HookValue};
+pub(crate) use phase::Phase;
 pub use scope::Scope;
 
 pub(crate) use policy::{

@@ -19,7 +19,7 @@ use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
 use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::hook::task::Task;
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{HookMeta, Kind, Phase};
 use crate::plan::{ABANDON_AFTER, Plan, Step};
 
 pub(crate) use crew::{Crew, Ended, Time};
@@ -81,14 +81,14 @@ impl StartError {
 
 /// The hooks that were running when a start ended before its end.
 pub(crate) struct Left {
-    kind: Kind,
+    phase: Phase,
     crew: Crew,
 }
 
 impl Left {
     /// Of a phase that is over.
     pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
-        Self { kind: Kind::Ready, crew: Crew::new(0, hooks) }
+        Self { phase: Phase::Ready, crew: Crew::new(0, hooks) }
     }
 }
 
@@ -122,22 +122,39 @@ impl Executor {
         }
     }
 
-    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a
-    /// stop is asked for: what is running then is to be given up.
+    /// Runs the startup hooks and begins the services. Ends early if one fails, `deadline` passes,
+    /// or a stop is asked for: what is running then is to be given up.
     pub(crate) async fn start(
         &mut self,
-        kind: Kind,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Left)> {
+        self.run_starting(Phase::Startup, deadline, asked).await
+    }
+
+    /// Runs the ready hooks, and ends early as [`start`](Self::start) does.
+    pub(crate) async fn make_ready(
+        &mut self,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Left)> {
+        self.run_starting(Phase::Ready, deadline, asked).await
+    }
+
+    async fn run_starting(
+        &mut self,
+        phase: Phase,
         deadline: Instant,
         asked: &mut watch::Receiver<Asked>,
     ) -> Result<CriticalPath, (StartError, Left)> {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.graph(kind);
+        let graph = plan.phase(phase);
         let mut way = Way::through(graph, self.pace.as_ref());
         let mut crew = Crew::new(graph.steps().len(), &self.hooks);
         let of_phase =
             Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
         if let Some(cause) = asked.borrow().cause.clone() {
-            return Err((StartError::stopped(cause), Left { kind, crew }));
+            return Err((StartError::stopped(cause), Left { phase, crew }));
         }
         loop {
             while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
@@ -158,7 +175,7 @@ impl Executor {
                 () = way.turn(), if way.waits() => continue,
                 ended = crew.next(), if crew.is_busy() || !way.waits() => match ended {
                     None => {
-                        self.all_started |= kind == Kind::Startup && self.services.keys().all(|&at| self.started[at]);
+                        self.all_started |= phase == Phase::Startup && self.services.keys().all(|&at| self.started[at]);
                         return Ok(way.critical_path(plan.hooks()));
                     }
                     Some(ended) => Ok(Some(ended)),
@@ -167,7 +184,7 @@ impl Executor {
             // All that have ended by now: asking whether to stop costs more than to hear of one.
             while let Ok(Some(one)) = ended {
                 let (step, took) = (one.step, one.took);
-                ended = match self.start_ended(kind, one) {
+                ended = match self.start_ended(phase, one) {
                     Ok(()) => {
                         way.ended(step, took);
                         Ok(crew.next_ended())
@@ -176,7 +193,7 @@ impl Executor {
                 };
             }
             if let Err(failure) = ended {
-                return Err((failure, Left { kind, crew }));
+                return Err((failure, Left { phase, crew }));
             }
         }
     }
@@ -190,14 +207,14 @@ impl Executor {
         at: Instant,
         asked: &mut watch::Receiver<Asked>,
     ) {
-        let Left { kind, mut crew } = left;
+        let Left { phase, mut crew } = left;
         crew.give_up(at);
         let mut is_hurried = false;
         loop {
             tokio::select! {
                 biased;
                 ended = crew.next() => match ended {
-                    Some(ended) => drop(self.start_ended(kind, ended)),
+                    Some(ended) => drop(self.start_ended(phase, ended)),
                     None => return,
                 },
                 () = hurried(asked), if !is_hurried => {
@@ -210,8 +227,8 @@ impl Executor {
     }
 
     /// Keeps a value, or says why there is none.
-    fn start_ended(&mut self, kind: Kind, ended: Ended) -> Result<(), String> {
-        let Step::Run(at) = self.plan.graph(kind).steps()[ended.step] else { return Ok(()) };
+    fn start_ended(&mut self, phase: Phase, ended: Ended) -> Result<(), String> {
+        let Step::Run(at) = self.plan.phase(phase).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
@@ -259,17 +276,34 @@ impl Executor {
         self.announced.iter().for_each(Announced::hurry);
     }
 
-    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
-    /// services, of what has started, and nothing that depends on what has not. Services end at
-    /// once when the stop is hurried.
+    /// Runs the drain hooks whose dependencies have started.
+    pub(crate) async fn drain(
+        &mut self,
+        time: PhaseTime<'_>,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        self.run_stopping(Phase::Drain, time, asked).await
+    }
+
+    /// Ends the services, runs the shutdown hooks and teardowns, and drops the values, of what has
+    /// started, and nothing that depends on what has not. Services end at once when the stop is
+    /// hurried.
     pub(crate) async fn stop(
         &mut self,
-        kind: Kind,
+        time: PhaseTime<'_>,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        self.run_stopping(Phase::Shutdown, time, asked).await
+    }
+
+    async fn run_stopping(
+        &mut self,
+        phase: Phase,
         time: PhaseTime<'_>,
         asked: &mut watch::Receiver<Asked>,
     ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.graph(kind);
+        let graph = plan.phase(phase);
         // As most programs have no drain hook: a crew costs more than all else here.
         if graph.steps().is_empty() {
             return CriticalPath::new();

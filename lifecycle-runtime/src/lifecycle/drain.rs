@@ -10,7 +10,6 @@ use super::run::Run;
 use super::stage::{Stage, earlier};
 use crate::engine::executor::{CriticalPath, Executor, Left};
 use crate::event::{Event, Tasks, Traffic, readable};
-use crate::hook::Kind;
 use crate::hook::stop::{Asked, StopCause, hurried};
 use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
@@ -43,7 +42,7 @@ impl Stage<'_> {
                 executor.give_up(left, give_up_at, &mut asked.clone()).await;
             }
             let time = self.phase_time(budget, end);
-            let path = executor.stop(Kind::Drain, time, &mut asked.clone()).await;
+            let path = executor.drain(time, &mut asked.clone()).await;
             hooks_over.send_replace(true);
             (path, began.elapsed())
         };

@@ -14,7 +14,7 @@ use super::progress::report_obstacles;
 use super::run::{Conduct, Run};
 use crate::engine::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
 use crate::event::{Event, Traffic};
-use crate::hook::Kind;
+use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, StopCause, stop_asked};
 use crate::hook::task::all;
@@ -64,7 +64,7 @@ impl Stage<'_> {
         self.run.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
         self.run.progress.send_modify(|progress| progress.deadline = Some(limit));
-        match executor.start(Kind::Startup, limit, &mut asked).await {
+        match executor.start(limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
                 let mut opening = Opening::default();
@@ -99,7 +99,7 @@ impl Stage<'_> {
             self.run.live.add(move |_| awaited.now());
         }
         let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
-        paths.stop.extend(executor.stop(Kind::Shutdown, time, &mut asked).await);
+        paths.stop.extend(executor.stop(time, &mut asked).await);
         (executor, paths)
     }
 
@@ -177,8 +177,8 @@ impl Stage<'_> {
         path: &mut CriticalPath,
     ) -> Result<StopCause, (StartError, Left)> {
         // Without any there is no time in between for a stop to be a failed start.
-        if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
-            path.extend(executor.start(Kind::Ready, limit, asked).await?);
+        if !self.run.plan.phase(Phase::Ready).steps().is_empty() {
+            path.extend(executor.make_ready(limit, asked).await?);
         }
         if let Some(cause) = self.run.check_readiness(limit).await {
             return Err((StartError::stopped(cause), Left::nothing(&self.run.conduct.hooks)));

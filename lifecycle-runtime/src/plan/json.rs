@@ -29,7 +29,7 @@ impl Serialize for Whole<'_> {
             "hooks",
             &plan.hooks.iter().map(|hook| Hook::of(hook)).collect::<Vec<_>>(),
         )?;
-        for (title, graph) in plan.phases() {
+        for (title, graph) in plan.shown() {
             let back = graph.reversed();
             let step =
                 |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };

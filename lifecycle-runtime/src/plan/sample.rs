@@ -47,6 +47,19 @@ const KEYS: [&str; 16] = [
     "failures", "on", "restart", "backoff", "most", "exit",
 ];
 
+/// Returns the word that a line of a hook of this kind begins with.
+pub(crate) fn word_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Startup => "start",
+        Kind::Service => "service",
+        Kind::HealthCheck => "check",
+        Kind::Ready => "ready",
+        Kind::Signal => "signal",
+        Kind::Drain => "drain",
+        Kind::Shutdown => "stop",
+    }
+}
+
 fn make(
     name: &str,
     lines: &[Vec<&str>],
@@ -60,7 +73,7 @@ fn make(
     let number =
         lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
     let words = &lines[number];
-    let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
+    let kind = Kind::ALL.into_iter().find(|kind| word_of(*kind) == words[0]);
     let kind = kind.unwrap_or_else(|| panic!("{} {name}: not a kind of hook", words[0]));
     let id = HookId::number(number as u64);
     let path: &str = leak(format!("app::{name}").into_boxed_str());

@@ -9,7 +9,7 @@ mod timetable;
 
 use std::time::Duration;
 
-use super::sample::{hooks, plan};
+use super::sample::{hooks, plan, word_of};
 use super::{Graph, Plan, Step, label};
 use crate::hook::Kind;
 use crate::process::config::PlanFormat;
@@ -30,11 +30,11 @@ fn sequence(plan: &Plan) -> String {
             .map(|step| label(plan.hooks(), step));
         labels.collect::<Vec<_>>().join(", ")
     };
-    let phase = |kind| match (kind, line(plan.graph(kind))) {
-        (Kind::Startup | Kind::Shutdown, line) => Some(line),
-        (_, line) => (!line.is_empty()).then(|| format!("{} {line}", kind.phase())),
+    let phase = |(title, graph)| match (title, line(graph)) {
+        ("start" | "stop", line) => Some(line),
+        (_, line) => (!line.is_empty()).then(|| format!("{title} {line}")),
     };
-    Kind::ALL.into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
+    plan.graphs().into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
 }
 
 #[track_caller]
@@ -275,7 +275,7 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
     ];
     for (one, other) in pairs {
         let under =
-            |phase| match Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind")
+            |word| match Kind::ALL.into_iter().find(|kind| word_of(*kind) == word).expect("a kind")
             {
                 kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
                 kind => format!("an `#[{kind}]`"),
@@ -291,7 +291,7 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
     }
     for kind in Kind::ALL {
         for needed in ["start", "service"] {
-            let text = format!("{} a after b; {needed} b", kind.phase());
+            let text = format!("{} a after b; {needed} b", word_of(kind));
             assert!(plan(&text).is_ok(), "{text}");
         }
     }

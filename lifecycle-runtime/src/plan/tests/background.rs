@@ -1,6 +1,7 @@
 //! Services, health checks and hooks of signals: what runs beside the requests.
 
 use super::*;
+use crate::hook::Phase;
 
 #[test]
 fn services_start_with_the_startup_hooks_and_end_in_reverse() {
@@ -142,7 +143,7 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let stop_of = |name: &str| {
         let is_it =
             |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
-        budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_it).expect("a step"))
+        budget.behind(plan.phase(Phase::Shutdown).steps().iter().position(is_it).expect("a step"))
     };
     assert_eq!(
         [stop_of("b"), stop_of("a"), stop_of("c")],

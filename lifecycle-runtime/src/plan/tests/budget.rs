@@ -1,6 +1,7 @@
 //! The time of a stop: its worst case, its time table, and what each step leaves for others.
 
 use super::*;
+use crate::hook::Phase;
 use crate::plan::{Budget, Timetable};
 use crate::process::config::{Config, StopSettings};
 
@@ -18,7 +19,7 @@ fn settings(grace: u64, drain_timeout: Option<u64>, serves: bool) -> StopSetting
 fn behind(plan: &Plan, budget: &Budget, name: &str) -> Duration {
     let is_named =
         |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
-    budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_named).expect("a step"))
+    budget.behind(plan.phase(Phase::Shutdown).steps().iter().position(is_named).expect("a step"))
 }
 
 #[test]
@@ -293,7 +294,7 @@ fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
     let plan = plan_of("service s; stop a timeout 60000; stop b after a timeout 60000");
     let timetable = Timetable::new(&plan, settings(4_000, None, true));
     let budget = timetable.shutdown_budget();
-    let steps = plan.graph(Kind::Shutdown).steps();
+    let steps = plan.phase(Phase::Shutdown).steps();
     let stop = steps.iter().position(|step| matches!(step, Step::Stop(_))).expect("a service");
     // A twentieth of the grace period, for three in a row.
     assert!(budget.kept(stop) >= Duration::from_millis(66), "{:?}", budget.kept(stop));

@@ -15,6 +15,10 @@ enum Thing {
     Drop(&'static str),
 }
 
+/// Kinds of hooks that the graphs of a plan begin with, in their order.
+const GRAPHS: [Kind; 6] =
+    [Kind::Startup, Kind::HealthCheck, Kind::Ready, Kind::Signal, Kind::Drain, Kind::Shutdown];
+
 /// Which things must end before which begin, by name.
 fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing, Thing)>) {
     let of_kind = |kind| hooks.iter().copied().filter(move |hook| hook.kind() == kind);
@@ -232,15 +236,15 @@ proptest! {
     #[test]
     fn a_plan_demands_what_was_declared_and_nothing_else(text in text()) {
         let hooks = hooks(&text);
-        let phases = Kind::ALL.map(|kind| declared(&hooks, kind));
+        let phases = GRAPHS.map(|kind| declared(&hooks, kind));
         let tables = phases.each_ref().map(|(things, pairs)| closed(things, pairs));
         let contradicts = |table: &Vec<Vec<bool>>| (0..table.len()).any(|at| table[at][at]);
         match Plan::new(hooks.iter().copied()) {
             Err(error) => prop_assert!(tables.iter().any(contradicts), "{} refused: {}", text, error),
             Ok(plan) => {
                 prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a contradiction", text);
-                for (kind, ((things, _), table)) in Kind::ALL.into_iter().zip(phases.iter().zip(&tables)) {
-                    prop_assert_eq!(&planned(&plan, plan.graph(kind), things), table, "{}: {:?}", text, things);
+                for ((_, graph), ((things, _), table)) in plan.graphs().into_iter().zip(phases.iter().zip(&tables)) {
+                    prop_assert_eq!(&planned(&plan, graph, things), table, "{}: {:?}", text, things);
                 }
             }
         }
