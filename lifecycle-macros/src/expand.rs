@@ -33,9 +33,10 @@ pub fn lints(hook: &Hook) -> TokenStream {
 pub fn hook(hook: &Hook) -> TokenStream {
     let Hook { name, conditions, args, repeated, .. } = hook;
     let runtime = &args.runtime;
-    let (ty, returns, meta, edges) = (ty(hook), returns(hook), meta(hook), edges(hook));
+    let (ty, returns, meta, dependencies) =
+        (ty(hook), returns(hook), meta(hook), dependencies(hook));
     let (check, submit) = match &hook.soundness {
-        Soundness::Sound => (edges.as_ref().map(|_| check(hook)), Some(submit(hook))),
+        Soundness::Sound => (dependencies.as_ref().map(|_| check(hook)), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
     // The function's name is the place of all that is not the user's own. rustc lints it like the
@@ -50,7 +51,7 @@ pub fn hook(hook: &Hook) -> TokenStream {
             impl __rt::Hook for #name {
                 #returns
                 const META: &'static __rt::HookMeta = &#meta;
-                #edges
+                #dependencies
             }
             #check
             #submit
@@ -179,25 +180,26 @@ fn millis(millis: u64) -> TokenStream {
 
 /// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it
 /// may well be said from both sides.
-fn edges(hook: &Hook) -> Option<TokenStream> {
+fn dependencies(hook: &Hook) -> Option<TokenStream> {
     let args = &hook.args;
     let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
-    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::USES);
-    let edge = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::EDGE);
+    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::DEPENDENCIES);
+    let dependency = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::DEPENDENCY);
     let later = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::META);
     let span = hook.name.span();
     let fields: TokenStream = [
         list("arguments", span, arguments.iter().map(argument)),
-        list("after", span, args.after.iter().map(edge)),
+        list("after", span, args.after.iter().map(dependency)),
         list("before", span, args.before.iter().map(later)),
-        args.of.as_ref().map(edge).map(|hook| quote_spanned!(span=> of: __rt::Some(#hook),)),
+        args.of.as_ref().map(dependency).map(|hook| quote_spanned!(span=> of: __rt::Some(#hook),)),
     ]
     .into_iter()
     .flatten()
     .collect();
     (!fields.is_empty()).then(|| {
         quote_spanned! {span=>
-            const EDGES: __rt::Edges = __rt::Edges { #fields ..__rt::Edges::NONE };
+            const DEPENDENCIES: __rt::Dependencies =
+                __rt::Dependencies { #fields ..__rt::Dependencies::NONE };
         }
     })
 }
@@ -238,7 +240,7 @@ fn run(hook: &Hook) -> TokenStream {
 /// Where rustc finds what contradicts other hooks.
 fn check(hook: &Hook) -> TokenStream {
     let name = &hook.name;
-    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::EDGES);)
+    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::DEPENDENCIES);)
 }
 
 /// Where the registry finds the hook.

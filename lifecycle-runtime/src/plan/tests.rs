@@ -216,8 +216,8 @@ fn before_can_not_contradict_order() {
     check_error(
         "stop a order 2 before b; stop b order 1",
         &[
-            "`a` (app.rs:1) (order 2) is to run before `b` (app.rs:2) (order 1), but a lower order runs first; change one \
-           of the orders or take `before` away",
+            "`b` (order 1) depends on `a` (order 2): a hook can't run before what it depends on (`a` at app.rs:1, \
+             `b` at app.rs:2)",
         ],
     );
 }
@@ -228,14 +228,15 @@ fn before_names_shutdown_hooks_and_services() {
     check_error(
         "start db; stop a before db",
         &[
-            "`a` (app.rs:2) can't run before `db` (app.rs:1), an `#[on_startup]` hook, which runs earlier; to run before the \
-             teardown of `db`, take it as an argument: `Dep<db>`",
+            "`a` can't run before `db`, which is an `#[on_startup]` hook: `before` names `#[on_shutdown]` hooks and \
+             services; to run before its teardown, take `Dep<db>` (`a` at app.rs:2, `db` at app.rs:1)",
         ],
     );
     check_error(
         "drain d; stop a before d",
         &[
-            "`a` (app.rs:2) can't run before `d` (app.rs:1), an `#[on_drain]` hook, which runs earlier; take `before` away",
+            "`a` can't run before `d`, which is an `#[on_drain]` hook: `before` names `#[on_shutdown]` hooks and services \
+             (`a` at app.rs:2, `d` at app.rs:1)",
         ],
     );
 }
@@ -280,12 +281,15 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
                 kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
                 kind => format!("an `#[{kind}]`"),
             };
+        let such =
+            if matches!(one, "ready" | "drain" | "stop" | "signal") { "such hooks, " } else { "" };
         check_error(
             &format!("{one} a after b; {other} b"),
             &[&format!(
-                "`a` (app.rs:1), {} hook, can't need `b` (app.rs:2), {} hook; take the dependency away",
+                "`a` can't run after `b`, which is {} hook: `after` of {} hook names {such}`#[on_startup]` hooks and \
+                 services (`a` at app.rs:1, `b` at app.rs:2)",
+                under(other),
                 under(one),
-                under(other)
             )],
         );
     }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::hook::id::HookId;
 use crate::hook::task::Value;
-use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
+use crate::hook::{Dependencies, Dependency, DependencySource, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
 use crate::plan::{missing, with_everything_named};
 use crate::process::registry;
@@ -289,21 +289,22 @@ impl Involved {
     }
 }
 
-/// The hook as it is planned: what is not there it does not name.
+/// Returns the hook as it is planned: what is not there it does not name.
 fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
-    let stays = |named: &HookMeta| there.contains(&named.id) || named.handle.is_some();
-    let edges = hook.edges();
-    let mut named =
-        edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
-    if named.all(|named| stays(named)) {
+    let is_there = |named: &HookMeta| there.contains(&named.id);
+    let stays = |needed: &Dependency| needed.hook().is_none_or(is_there);
+    let Dependencies { arguments, after, before, of } = hook.dependencies();
+    let mut needed = arguments.iter().copied().flatten().chain(after);
+    if needed.all(stays) && before.iter().all(|later| is_there(later)) {
         return hook;
     }
     // Metadata lives as long as the process.
-    let kept = |list: &'static [&'static HookMeta]| -> &'static [&'static HookMeta] {
-        Vec::leak(list.iter().copied().filter(|named| stays(named)).collect())
+    let kept = |list: &'static [Dependency]| -> &'static [Dependency] {
+        Vec::leak(list.iter().copied().filter(stays).collect())
     };
-    let arguments = Vec::leak(edges.arguments.iter().map(|list| kept(list)).collect());
-    let edges =
-        Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
-    Box::leak(Box::new(HookMeta { edges: EdgeSource::Data(edges), ..*hook }))
+    let arguments = Vec::leak(arguments.iter().map(|list| kept(list)).collect());
+    let before = Vec::leak(before.iter().copied().filter(|later| is_there(later)).collect());
+    let dependencies = Dependencies { arguments, after: kept(after), before, of };
+    let dependencies = DependencySource::Data(dependencies);
+    Box::leak(Box::new(HookMeta { dependencies, ..*hook }))
 }

@@ -9,7 +9,7 @@ use crate::hook::stop::StopCause;
 
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
-    let plan = "start db; service s needs db; ready announce needs s; drain withdraw; stop flush; stop close of db";
+    let plan = "start db; service s needs db; ready announce after s; drain withdraw; stop flush; stop close of db";
     let played =
         Play::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
             .run()

@@ -165,8 +165,8 @@ fn a_hook_of_a_signal_stands_behind_those_of_the_same_signal_only() {
     check_error(
         "signal a on SIGHUP after b; signal b on SIGUSR2",
         &[
-            "`a` (app.rs:1), which is for SIGHUP, can't run after `b` (app.rs:2), which is for SIGUSR2; take the dependency \
-             away",
+            "`a` (SIGHUP) can't run after `b` (SIGUSR2): `after` names hooks of the same signal, `#[on_startup]` hooks \
+             and services (`a` at app.rs:1, `b` at app.rs:2)",
         ],
     );
 }

@@ -184,28 +184,34 @@ fn text() -> impl Strategy<Value = String> {
         let chosen = |bits: &[bool], names: &str, limit: usize| -> String {
             (0..limit).filter(|&n| bits[n]).map(|n| format!(" {names}{n}")).collect()
         };
+        // A startup hook is needed for its value, and a service by `after`.
+        let of_the_start = |bits: &[bool], limit: usize| -> String {
+            let key = |n: usize| if startup[n].2 { "after" } else { "needs" };
+            (0..limit).filter(|&n| bits[n]).map(|n| format!(" {} a{n}", key(n))).collect()
+        };
         for (n, (order, needs, is_service)) in startup.iter().enumerate() {
             // A need of a higher order is a compile error; here it would only make most plans
             // invalid.
-            let needed = chosen(needs, "a", n);
+            let needed = of_the_start(needs, n);
             let order = if needed.is_empty() { *order } else { 2 };
-            match is_service {
-                true => text += &format!("service a{n} needs{needed};"),
-                false => text += &format!("start a{n} order {order} needs{needed};"),
+            if *is_service {
+                text += &format!("service a{n}{needed};");
+            } else {
+                text += &format!("start a{n} order {order}{needed};");
             }
         }
         for (phase, hooks) in [("ready", ready), ("drain", drain)] {
             for (n, (order, needs, after)) in hooks.iter().enumerate() {
-                let (needed, after) = (chosen(needs, "a", startup.len()), chosen(after, phase, n));
+                let (needed, after) = (of_the_start(needs, startup.len()), chosen(after, phase, n));
                 // As above.
                 let order = if after.is_empty() { *order } else { 2 };
-                text += &format!("{phase} {phase}{n} order {order} needs{needed} after{after};");
+                text += &format!("{phase} {phase}{n} order {order}{needed} after{after};");
             }
         }
         for (n, (order, needs, after, of, rare)) in shutdown.iter().enumerate() {
             text += &format!(
-                "stop z{n} needs{} after{}",
-                chosen(needs, "a", startup.len()),
+                "stop z{n}{} after{}",
+                of_the_start(needs, startup.len()),
                 chosen(after, "z", n)
             );
             if let Some(of) =
