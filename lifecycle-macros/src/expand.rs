@@ -20,7 +20,7 @@ use syn::{Ident, Path, Type};
 use crate::args::Setting;
 use crate::kind::Kind;
 use crate::model::{Hook, Soundness};
-use crate::value::{Backoff, Given, Restarts};
+use crate::value::{Backoff, Given, RestartLimit};
 
 /// What a function under an attribute may do beyond others: its arguments are injected, so it takes
 /// by value also what it only looks at, and may depend on hooks that those who call it can't name.
@@ -64,7 +64,8 @@ pub fn hook(hook: &Hook) -> TokenStream {
 fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
     let doc = format!(
-        "The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by."
+        "The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name \
+         it by."
     );
     let span = Span::mixed_site().located_at(name.span());
     let mut name = name.clone();
@@ -85,7 +86,7 @@ fn returns(hook: &Hook) -> TokenStream {
         (None, None) => (quote!(()), quote!(false)),
         (None, Some(output)) => (
             output.to_token_stream(),
-            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::Probe::<Self::Returned>::IS_RESULT }),
+            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::ReturnType::<Self::Returned>::IS_RESULT }),
         ),
     };
     quote_spanned! {hook.output.span()=>
@@ -165,11 +166,11 @@ fn field(name: &str, setting: Setting) -> TokenStream {
                 .map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
             quote!(__rt::Backoff { first: #first, #cap })
         }
-        Setting::Restarts(Given { value: Some(Restarts { count, within }), .. }) => {
+        Setting::RestartLimit(Given { value: Some(RestartLimit { count, within }), .. }) => {
             let within = millis(within);
-            quote!(__rt::Some(__rt::Restarts { count: #count, within: #within }))
+            quote!(__rt::Some(__rt::RestartLimit { count: #count, within: #within }))
         }
-        Setting::Restarts(Given { value: None, .. }) => quote!(__rt::None),
+        Setting::RestartLimit(Given { value: None, .. }) => quote!(__rt::None),
     };
     quote!(#name: #value)
 }

@@ -4,9 +4,10 @@
 pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::id::HookId;
 pub use crate::hook::inject::Inject;
-pub use crate::hook::output::{Output, Parts, PlainOutput, Probe, Verdict};
+pub use crate::hook::output::{Output, Parts, PlainOutput, ReturnType, Verdict};
 pub use crate::hook::policy::{
-    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, RestartLimit, ServicePolicy,
+    StopOn,
 };
 pub use crate::hook::scope::Scope;
 pub use crate::hook::task::{Task, returned};

@@ -35,7 +35,8 @@ pub(crate) use phase::Phase;
 pub use scope::Scope;
 
 pub(crate) use policy::{
-    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, RestartLimit, ServicePolicy,
+    StopOn,
 };
 
 use crate::hook::output::Output;
@@ -62,7 +63,8 @@ use crate::hook::task::Task;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lifecycle hook",
     label = "not a lifecycle hook",
-    note = "a hook is a function under an attribute such as `#[on_startup]`; name it by its path, as in `Dep<crate::store::db>`"
+    note = "a hook is a function under an attribute such as `#[on_startup]`; name it by its path, \
+            as in `Dep<crate::store::db>`"
 )]
 pub trait Hook: Sized + Send + Sync + 'static {
     /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
@@ -304,7 +306,7 @@ impl HookMeta {
         }
     }
 
-    /// Whether this is a service that the process can do without.
+    /// Returns whether this is a service that the process can do without.
     pub(crate) fn is_dispensable(&self) -> bool {
         self.service().is_some_and(|policy| policy.on_exit == OnExit::Ignore)
     }
@@ -321,7 +323,7 @@ impl HookMeta {
         arguments.iter().copied().flatten().chain(after).filter_map(|needed| needed.hook())
     }
 
-    /// Whether this is a service that says itself when it is ready.
+    /// Returns whether this is a service that says itself when it is ready.
     pub(crate) fn takes_service_handle(&self) -> bool {
         self.takes(|needed| matches!(needed, Dependency::ServiceHandle))
     }

@@ -117,7 +117,7 @@ impl Plan {
         of_kind(&self.hooks, kind).map(|(_, hook)| hook)
     }
 
-    /// Whether hooks of these paths are planned.
+    /// Returns whether hooks of these paths are planned.
     pub(crate) fn has(&self, paths: &[String]) -> Result<(), PlanError> {
         let problems = check::missing(&self.hooks, paths);
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }

@@ -29,13 +29,14 @@ mod argument;
 mod assertions;
 mod at_await;
 mod clock;
-mod desk;
+
 mod explore;
 mod faults;
 mod harness;
 mod moment;
 mod scheduler;
 mod selection;
+mod signals;
 mod stalls;
 mod timeline;
 mod work;

@@ -39,7 +39,8 @@ use crate::hook::{Dependency, Hook};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be injected into a hook",
     label = "not injectable",
-    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that implement `lifecycle_runtime::Inject`"
+    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that \
+            implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
     /// The hooks whose values this type has, each as its [`DEPENDENCY`](Hook::DEPENDENCY). They run

@@ -46,10 +46,10 @@ use crate::hook::stop::Stop;
 /// ```
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    shared: Arc<ServiceInner>,
 }
 
-struct Shared {
+struct ServiceInner {
     stop: Stop,
     ready: watch::Sender<bool>,
     tasks: TaskTracker,
@@ -77,7 +77,7 @@ impl Service {
     /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on
     /// this runtime.
     pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
-        let shared = Shared {
+        let shared = ServiceInner {
             stop,
             ready: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -203,7 +203,7 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { ready, tasks, .. } = &*self.shared;
+        let ServiceInner { ready, tasks, .. } = &*self.shared;
         f.debug_struct("Service")
             .field("ready", &*ready.borrow())
             .field("tasks", &tasks.len())

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::run::Run;
 use super::stage::{Stage, earlier};
-use crate::engine::executor::{CriticalPath, Executor, Left};
+use crate::engine::executor::{CriticalPath, Executor, Interrupted};
 use crate::event::{Event, Tasks, Traffic, readable};
 use crate::hook::stop::{Asked, StopCause, hurried};
 use crate::hook::task::all;
@@ -21,7 +21,7 @@ impl Stage<'_> {
         &self,
         executor: &mut Executor,
         serving: Vec<Serving>,
-        left: Option<Left>,
+        left: Option<Interrupted>,
         asked: watch::Receiver<Asked>,
     ) -> CriticalPath {
         let Run { events, live, .. } = self.run;

@@ -19,7 +19,7 @@ use crate::hook::task::{all, block_on};
 use crate::observe::report::Report;
 use crate::observe::trace;
 use crate::plan::{Timetable, last_words};
-use crate::process::watchdog::Leash;
+use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
@@ -32,7 +32,7 @@ pub(super) struct EndedRun {
 
 impl Run {
     /// Starts, waits for a reason to stop, stops, and reports.
-    pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
+    pub(crate) async fn drive(self, servers: Servers, leash: Option<WatchdogHandle>) -> Report {
         match self.play(servers, leash).boxed().await {
             Ok(ended) => ended.end().await,
             Err(report) => *report,
@@ -43,7 +43,7 @@ impl Run {
     pub(super) async fn play(
         self,
         servers: Servers,
-        leash: Option<Leash>,
+        leash: Option<WatchdogHandle>,
     ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
         let admin =

@@ -303,7 +303,8 @@ impl Drop for CutShortNotice {
     fn drop(&mut self) {
         if !self.is_over.load(Ordering::SeqCst) && !std::thread::panicking() {
             self.console.complain(
-                "the async runtime went away, and the run with it: what had started was not torn down; await `serve` \
+                "the async runtime went away, and the run with it: what had started was not torn \
+                 down; await `serve` \
                  before the runtime is dropped",
             );
             self.console.flush(LAST_WORDS);

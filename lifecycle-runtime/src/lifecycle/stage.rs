@@ -12,14 +12,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::progress::report_obstacles;
 use super::run::{Conduct, Run};
-use crate::engine::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
+use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, StartError};
 use crate::event::{Event, Traffic};
 use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, StopCause, stop_asked};
 use crate::hook::task::all;
 use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
-use crate::process::watchdog::Leash;
+use crate::process::watchdog::WatchdogHandle;
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 
 /// A run in progress, with the time table of its stop.
@@ -27,7 +27,7 @@ pub(super) struct Stage<'r> {
     pub(super) run: &'r Run,
     pub(super) began: Instant,
     pub(super) timetable: Timetable,
-    pub(super) leash: Option<Leash>,
+    pub(super) leash: Option<WatchdogHandle>,
     /// Tells that no health check and no hook of a signal runs any more.
     pub(super) recurring_over: &'r Notify,
 }
@@ -46,7 +46,7 @@ impl Stage<'_> {
             plan,
             events,
             surroundings,
-            conduct: Conduct { work, hooks, jitter, pace, is_patient, .. },
+            conduct: Conduct { work, hooks, jitter, gate, is_patient, .. },
             ..
         } = self.run;
         let mut executor = Executor::new(
@@ -56,7 +56,7 @@ impl Stage<'_> {
             hooks.clone(),
             events.clone(),
             *jitter,
-            pace.clone(),
+            gate.clone(),
         );
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
@@ -72,7 +72,8 @@ impl Stage<'_> {
                     biased;
                     served = serve(servers, surroundings, &mut opening).boxed() => served,
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
-                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
+                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the \
+                        startup timeout")),
                 };
                 match served {
                     Ok(serving) => {
@@ -175,13 +176,16 @@ impl Stage<'_> {
         limit: Instant,
         asked: &mut watch::Receiver<Asked>,
         path: &mut CriticalPath,
-    ) -> Result<StopCause, (StartError, Left)> {
+    ) -> Result<StopCause, (StartError, Interrupted)> {
         // Without any there is no time in between for a stop to be a failed start.
         if !self.run.plan.phase(Phase::Ready).steps().is_empty() {
             path.extend(executor.make_ready(limit, asked).await?);
         }
         if let Some(cause) = self.run.check_readiness(limit).await {
-            return Err((StartError::stopped(cause), Left::nothing(&self.run.conduct.hooks)));
+            return Err((
+                StartError::stopped(cause),
+                Interrupted::nothing(&self.run.conduct.hooks),
+            ));
         }
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);

@@ -3,7 +3,7 @@
 
 mod budget;
 mod faults;
-mod pace;
+mod gate;
 mod phases;
 mod recurring;
 mod services;
@@ -58,7 +58,8 @@ async fn a_diamond_takes_as_long_as_its_longest_path() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stop_runs_in_the_reverse_of_use() {
-    let plan = "start db; start cache needs db; stop close_db of db; stop clear_cache of cache; stop flush needs cache";
+    let plan = "start db; start cache needs db; stop close_db of db; stop clear_cache of cache; \
+                stop flush needs cache";
     let played =
         Play::new(plan, "flush takes 5; clear_cache takes 5; close_db takes 5").run().await;
     played.check(&[

@@ -52,7 +52,8 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String
         let Some(resource) = hook.of() else { continue };
         if let Some(other) = first[index[&resource.id]].replace(hook) {
             problems.push(format!(
-                "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other run before it, with \
+                "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other \
+                 run before it, with \
                  `before = [...]` or an argument `Dep<{}>`",
                 named(resource),
                 named(other),

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
-use crate::hook::{Backoff, HookMeta, Kind, Restarts, ServicePolicy};
+use crate::hook::{Backoff, HookMeta, Kind, RestartLimit, ServicePolicy};
 use crate::process::config::{PlanFormat, written};
 
 impl fmt::Display for Plan {
@@ -100,7 +100,10 @@ impl Plan {
             }
             text.push_str("  end\n");
         }
-        text.push_str("  start -->|the server listens| ready -->|a signal| drain -->|nothing is served| stop\n");
+        text.push_str(
+            "  start -->|the server listens| ready -->|a signal| drain -->|nothing is \
+                       served| stop\n",
+        );
         text
     }
 
@@ -212,7 +215,7 @@ fn deviations(service: ServicePolicy) -> String {
     if service.max_restarts != default.max_restarts {
         let _ = match service.max_restarts {
             None => write!(text, "  max_restarts unlimited"),
-            Some(Restarts { count, within }) => {
+            Some(RestartLimit { count, within }) => {
                 write!(text, "  max_restarts {count} in {}", written(within))
             }
         };

@@ -20,7 +20,7 @@ use crate::hook::stop::Stop;
 use crate::hook::task::{Task, Value};
 use crate::hook::{
     Backoff, CheckKind, Dependencies, Dependency, DependencySource, HealthCheckPolicy, HookMeta,
-    Kind, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+    Kind, OnExit, Policy, Restart, RestartLimit, ServicePolicy, StopOn,
 };
 
 /// The plan of a text.
@@ -106,7 +106,7 @@ fn make(
             }
             ("most", restarts) => {
                 let most = restarts.split_once('/');
-                service.max_restarts = most.map(|(count, within)| Restarts {
+                service.max_restarts = most.map(|(count, within)| RestartLimit {
                     count: count.parse().expect("a number"),
                     within: millis(within),
                 });

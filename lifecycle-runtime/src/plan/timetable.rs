@@ -251,7 +251,7 @@ impl Timetable {
             return String::new();
         }
         let mut text = "time table of the stop, from the signal, at worst\n".to_owned();
-        for Row { from, to, what, .. } in rows {
+        for TimetableRow { from, to, what, .. } in rows {
             let span = format!("{} to {}", readable_moment(from), readable_moment(to));
             let _ = writeln!(text, "  {span:<20}  {what}");
         }
@@ -288,7 +288,7 @@ impl Timetable {
     }
 
     /// Returns a row for each hook of a phase of the stop.
-    fn phase_rows(&self, plan: &Plan, phase: Phase) -> impl Iterator<Item = Row> {
+    fn phase_rows(&self, plan: &Plan, phase: Phase) -> impl Iterator<Item = TimetableRow> {
         let graph = plan.phase(phase);
         self.spans(plan, phase).into_iter().map(move |Span { hook, step, from, to, has }| {
             let limit = match hook.timeout {
@@ -299,20 +299,21 @@ impl Timetable {
                 None => format!("no timeout, at least {}", readable(has)),
             };
             let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
-            Row { from, to, what, hook: Some(hook) }
+            TimetableRow { from, to, what, hook: Some(hook) }
         })
     }
 
     /// Returns who may run from when to when, in the order of the stop.
-    pub(crate) fn rows(&self, plan: &Plan) -> Vec<Row> {
-        let row = |from, to, what: &str| Row { from, to, what: what.to_owned(), hook: None };
+    pub(crate) fn rows(&self, plan: &Plan) -> Vec<TimetableRow> {
+        let row =
+            |from, to, what: &str| TimetableRow { from, to, what: what.to_owned(), hook: None };
         let drain_end = self.drain_end();
         let hooks_end = self.drain_hooks_end();
         let closed = self.close();
         let mut rows = Vec::new();
         for hook in plan.of_kind(Kind::Signal) {
             let what = format!("{}, if it runs already", hook.display_name());
-            rows.push(Row { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
+            rows.push(TimetableRow { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
         }
         rows.extend(self.phase_rows(plan, Phase::Drain));
         if closed > hooks_end {
@@ -329,7 +330,7 @@ impl Timetable {
 
 /// Row of a time table.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct TimetableRow {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
     pub(crate) what: String,

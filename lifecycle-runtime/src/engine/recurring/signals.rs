@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use tokio::sync::Notify;
 
-use super::{Recurring, Turn, start_over, stop_begun};
+use super::{Recurring, RunPermit, start_over, stop_begun};
 use crate::hook::HookMeta;
 use crate::plan::Step;
 
@@ -51,7 +51,7 @@ impl Recurring {
         if !start_over(&mut progress).await {
             return;
         }
-        let turns: Vec<_> = self.hooks_of(name).map(Turn::of).collect();
+        let turns: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
         loop {
             tokio::select! {
                 biased;

@@ -7,7 +7,8 @@ use crate::event::{Limit, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_rolls_back_exactly_what_started() {
-    let plan = "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; stop zc of c; stop zd of d";
+    let plan = "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; \
+                stop zc of c; stop zd of d";
     let played = Play::new(plan, "a takes 5; b fails; d hangs").run().await;
     played.check(&[
         "0 +a",
@@ -87,7 +88,8 @@ async fn a_failed_start_has_a_fresh_budget_to_roll_back() {
 
 #[tokio::test(start_paused = true)]
 async fn no_failure_at_the_stop_keeps_another_hook_from_running() {
-    let plan = "start db; stop close of db; stop a order 1 needs db; stop b order 2; stop c order 3 timeout 40; stop d order 4";
+    let plan = "start db; stop close of db; stop a order 1 needs db; stop b order 2; stop c order \
+                3 timeout 40; stop d order 4";
     let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
     played.check(&[
         "0 +db",
@@ -158,7 +160,8 @@ async fn what_a_hook_does_not_use_flows_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_of_everything_is_over_within_grace() {
-    let plan = "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of c; stop x; stop y needs c";
+    let plan = "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of \
+                c; stop x; stop y needs c";
     let played =
         Play::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs").grace(5_000).run().await;
     assert!(played.report.stop_took < Duration::from_secs(5), "{:?}", played.report.stop_took);

@@ -30,7 +30,8 @@ async fn ready_hooks_run_between_the_last_startup_hook_and_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_ended() {
-    let plan = "start db; stop close of db; stop flush; drain withdraw; drain tell needs db; drain last order 1";
+    let plan = "start db; stop close of db; stop flush; drain withdraw; drain tell needs db; drain \
+                last order 1";
     let played = Play::new(plan, "withdraw takes 10; tell takes 20").run().await;
     played.check(&[
         "0 +db",
@@ -117,7 +118,8 @@ fn check_failed_when_ready(played: &Played, error: &str) {
     assert_eq!(played.report.exit_code(), 1);
 }
 
-const PLAN: &str = "start db; stop close of db; ready a timeout 50; ready b; ready c after a; drain withdraw needs db; stop flush";
+const PLAN: &str = "start db; stop close of db; ready a timeout 50; ready b; ready c after a; \
+                    drain withdraw needs db; stop flush";
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
@@ -205,7 +207,8 @@ async fn a_start_that_fails_before_it_listens_runs_no_drain_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn no_failure_of_a_drain_hook_keeps_another_hook_from_running() {
-    let plan = "start db; stop close of db; drain a needs db; drain b after a; drain c after b timeout 40; drain d after c";
+    let plan = "start db; stop close of db; drain a needs db; drain b after a; drain c after b \
+                timeout 40; drain d after c";
     let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
     played.check(&[
         "0 +db",
@@ -273,7 +276,8 @@ async fn a_long_drain_says_every_second_what_it_waits_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
-    let plan = "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e timeout 1000; stop f after e";
+    let plan = "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e \
+                timeout 1000; stop f after e";
     let does = "a asks; b asks; c asks; s runs; d asks; e asks; f asks";
     let played = Play::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
     let has = |name: &str, millis: u32| played.count(&format!("{name} has Some({millis})"));

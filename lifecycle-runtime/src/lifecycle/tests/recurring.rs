@@ -164,7 +164,8 @@ async fn a_start_tells_that_it_waits_for_a_readiness_check() {
 
 #[tokio::test(start_paused = true)]
 async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they_pass() {
-    let plan = "start db; start slow needs db; check warm kind startup every 100 needs db; check ping every 1000";
+    let plan = "start db; start slow needs db; check warm kind startup every 100 needs db; check \
+                ping every 1000";
     let behaviours = "db takes 10; slow takes 250; warm fails, fails, fails, passes";
     let played = Play::new(plan, behaviours).signals(&["ping done -> -", "ping done"]).run().await;
     played.check(&[
@@ -210,7 +211,8 @@ async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn no_check_runs_when_its_values_end() {
-    let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; stop close of db";
+    let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; \
+                stop close of db";
     let behaviours = "ping hangs; warm hangs; withdraw takes 10";
     let played = Play::new(plan, behaviours).signals(&["+ping"]).run().await;
     played.check_order(&["+ping", "ping cancelled", "withdraw done", "+close"]);
@@ -220,7 +222,8 @@ async fn no_check_runs_when_its_values_end() {
 
 #[tokio::test(start_paused = true)]
 async fn no_check_runs_when_a_start_is_given_up() {
-    let plan = "start db; start slow needs db; check ping needs db; check warm kind startup needs db; stop close of db";
+    let plan = "start db; start slow needs db; check ping needs db; check warm kind startup needs \
+                db; stop close of db";
     let played = Play::new(plan, "slow hangs; warm hangs").signals(&["+warm"]).run().await;
     played.check_order(&["+warm", "warm cancelled", "+close"]);
     assert_eq!(played.count("+ping"), 0);
@@ -233,7 +236,8 @@ async fn no_check_runs_when_a_start_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn hooks_of_a_signal_run_one_after_the_other_and_beside_those_of_another() {
-    let plan = "signal a on SIGHUP after b; signal b on SIGHUP; signal c on SIGHUP; signal other on SIGUSR2";
+    let plan = "signal a on SIGHUP after b; signal b on SIGHUP; signal c on SIGHUP; signal other \
+                on SIGUSR2";
     let played = Play::new(plan, "a takes 10; b takes 10; c takes 10; other takes 15");
     let played = played.signals(&["ready -> SIGHUP SIGUSR2", "a done"]).run().await;
     played.check(&[
@@ -314,7 +318,8 @@ async fn a_signal_during_the_start_is_heard_when_it_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
-    let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; stop close of db";
+    let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; \
+                stop close of db";
     let played = Play::new(plan, "a takes 500")
         .signals(&["ready -> SIGHUP", "+a -> SIGHUP stop"])
         .run()

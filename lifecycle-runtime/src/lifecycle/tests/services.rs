@@ -9,7 +9,8 @@ use crate::hook::stop::StopCause;
 
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
-    let plan = "start db; service s needs db; ready announce after s; drain withdraw; stop flush; stop close of db";
+    let plan = "start db; service s needs db; ready announce after s; drain withdraw; stop flush; \
+                stop close of db";
     let played =
         Play::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
             .run()
@@ -115,7 +116,8 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     ]);
     let report = &played.report;
     assert_eq!(report.exit_code(), 3);
-    let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run failed: s is broken";
+    let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run \
+                 failed: s is broken";
     assert_eq!(report.cause, Some(StopCause::Service { name: "s", error: error.to_owned() }));
     assert!(report.to_string().starts_with(error), "{report}");
     assert_eq!(
@@ -175,7 +177,8 @@ async fn a_start_that_a_service_never_let_end_says_why() {
     let plan =
         "service s restart on_failure most 10/60000 backoff 100..100 handle; start a after s";
     let played = Play::new(plan, "s fails").startup_timeout(250).run().await;
-    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run failed: s is broken (2 restarts)";
+    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run \
+                  failed: s is broken (2 restarts)";
     assert_eq!(played.report.error.as_deref(), Some(reason));
     // One that hangs has nothing to say.
     let played = Play::new(plan, "s hangs").startup_timeout(250).run().await;
@@ -185,7 +188,8 @@ async fn a_start_that_a_service_never_let_end_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
-    let plan = "start db; service s needs db handle; start a after s; start slow; stop close of db; stop flush";
+    let plan = "start db; service s needs db handle; start a after s; start slow; stop close of \
+                db; stop flush";
     let played = Play::new(plan, "s fails; slow hangs").run().await;
     played.check(&[
         "0 +db",
@@ -233,7 +237,8 @@ async fn each_service_that_is_not_ready_in_time_has_run_into_the_startup_timeout
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_stops_the_services_that_run() {
-    let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop close of db";
+    let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop \
+                close of db";
     let played = Play::new(plan, "s runs and takes 10; t hangs; a takes 5; a fails").run().await;
     assert_eq!(played.report.exit_code(), 1);
     played.check_order(&["a failed", "t timed out", "s done", "+close"]);
@@ -321,10 +326,13 @@ async fn a_service_that_backs_off_when_it_is_told_is_done() {
     assert_eq!(played.report.services[0].last_error.as_deref(), Some("failed: s is broken"));
 }
 
-const PLAN: &str = "start db; service slow needs db handle; service quick after slow; service other; ready announce after quick; \
-                    drain withdraw after quick; stop early before quick; stop flush; stop close of db";
+const PLAN: &str = "start db; service slow needs db handle; service quick after slow; service \
+                    other; ready announce after quick; \
+                    drain withdraw after quick; stop early before quick; stop flush; stop close of \
+                    db";
 
-const SLOW: &str = "db takes 10; slow is ready after 10; quick runs and takes 10; other runs and takes 25; announce takes 10; \
+const SLOW: &str = "db takes 10; slow is ready after 10; quick runs and takes 10; other runs and \
+                    takes 25; announce takes 10; \
                     withdraw takes 10; early takes 10; flush takes 10; close takes 10";
 
 #[tokio::test(start_paused = true)]
@@ -504,9 +512,11 @@ async fn a_program_ends_when_all_its_services_are_done() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
-    let plan = "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
+    let plan = "start store::db; start cache::db; service store::sync; service cache::sync; stop \
+                store::close timeout 10";
     let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
-    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; cache::close fails";
+    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; \
+                      cache::close fails";
     let played = Play::new(&plan, behaviours).run().await;
     for line in
         ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"]

@@ -2,11 +2,14 @@
 
 use super::stage::Play;
 
-const PLAN: &str = "start db; start cache needs db; start other; stop close of db; stop clear of cache; stop flush needs cache; \
-                    stop last order 1; ready announce needs cache; ready check after announce; drain withdraw needs cache; \
+const PLAN: &str = "start db; start cache needs db; start other; stop close of db; stop clear of \
+                    cache; stop flush needs cache; \
+                    stop last order 1; ready announce needs cache; ready check after announce; \
+                    drain withdraw needs cache; \
                     drain tell after withdraw";
 
-const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes 10; withdraw takes 10; \
+const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes \
+                    10; withdraw takes 10; \
                     tell takes 10; flush takes 10; clear takes 10; close takes 10";
 
 const START_STEPS: [&str; 7] =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::engine::executor::{Pace, Work};
+use crate::engine::executor::{StepGate, Work};
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
 use crate::hook::runtime::HookRuntime;
@@ -29,7 +29,7 @@ pub(super) struct Play {
     /// Asked for when this line is written: a stop, or with a second such line a hurry.
     signals: Vec<String>,
     config: Config,
-    pace: Option<Arc<dyn Pace>>,
+    gate: Option<Arc<dyn StepGate>>,
     ends_with_services: bool,
     stopped_before: bool,
 }
@@ -58,7 +58,7 @@ impl Play {
             behaviours,
             signals: vec!["ready".to_owned()],
             config: Config::default(),
-            pace: None,
+            gate: None,
             ends_with_services: false,
             stopped_before: false,
         }
@@ -85,8 +85,8 @@ impl Play {
     }
 
     /// Steps begin when this says.
-    pub(super) fn pace(mut self, pace: impl Pace + 'static) -> Self {
-        self.pace = Some(Arc::new(pace));
+    pub(super) fn gate(mut self, gate: impl StepGate + 'static) -> Self {
+        self.gate = Some(Arc::new(gate));
         self
     }
 
@@ -119,7 +119,7 @@ impl Play {
             work: work(Arc::clone(&script), self.behaviours),
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
-            pace: self.pace,
+            gate: self.gate,
             is_patient: true,
             serves: false,
             ends_with_services: self.ends_with_services,

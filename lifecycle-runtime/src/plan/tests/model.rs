@@ -246,9 +246,11 @@ proptest! {
         let tables = phases.each_ref().map(|(things, pairs)| closed(things, pairs));
         let contradicts = |table: &Vec<Vec<bool>>| (0..table.len()).any(|at| table[at][at]);
         match Plan::new(hooks.iter().copied()) {
-            Err(error) => prop_assert!(tables.iter().any(contradicts), "{} refused: {}", text, error),
+            Err(error) => prop_assert!(tables.iter().any(contradicts), "{} refused: \
+                {}", text, error),
             Ok(plan) => {
-                prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a contradiction", text);
+                prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a \
+                    contradiction", text);
                 for ((_, graph), ((things, _), table)) in plan.graphs().into_iter().zip(phases.iter().zip(&tables)) {
                     prop_assert_eq!(&planned(&plan, graph, things), table, "{}: {:?}", text, things);
                 }
