@@ -304,7 +304,7 @@ impl Executor {
     ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
         let graph = plan.phase(phase);
-        // As most programs have no drain hook: a crew costs more than all else here.
+        // as most programs have no drain hook: this costs more than all else here.
         if graph.steps().is_empty() {
             return CriticalPath::new();
         }
@@ -402,7 +402,7 @@ impl Executor {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
         let work = Arc::clone(&self.work);
-        let blueprint = ServiceSpec {
+        let spec = ServiceSpec {
             hook,
             task: Box::new(move |scope| work(hook, scope)),
             scope: self.scope.clone(),
@@ -412,8 +412,7 @@ impl Executor {
         };
         let orders = watch::Sender::default();
         let listener = tasks.await_service(step, hook, orders.clone(), now, of_phase);
-        self.services
-            .insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
+        self.services.insert(at, services::supervise(spec, orders, listener, self.alive.guard()));
     }
 
     /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::event::{Event, Events, Limit, Outcome, ServiceState};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
-use crate::hook::service::{News, Service};
+use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::stop::{Expiry, Order, Orders, StopCause, expired, ordered};
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, ServicePolicy};
@@ -107,16 +107,16 @@ enum Ear {
 /// Starts a service, which is alive until it has ended for good. The listener hears that it is
 /// ready, or that it has ended before it was.
 pub(crate) fn supervise(
-    blueprint: ServiceSpec,
+    spec: ServiceSpec,
     orders: watch::Sender<Orders>,
     listener: EndListener,
     alive: RunningServiceGuard,
 ) -> ServiceHandle {
     let ear = Arc::new(Mutex::new(Ear::Open(listener)));
-    let (hook, began) = (blueprint.hook, Instant::now());
+    let (hook, began) = (spec.hook, Instant::now());
     let policy = hook.service().unwrap_or(ServicePolicy::DEFAULT);
     let supervisor = Supervisor {
-        blueprint,
+        spec,
         policy,
         began,
         orders: orders.subscribe(),
@@ -209,7 +209,7 @@ fn hold(ear: &Mutex<Ear>) -> MutexGuard<'_, Ear> {
 /// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from
 /// hearing orders.
 struct Supervisor {
-    blueprint: ServiceSpec,
+    spec: ServiceSpec,
     policy: ServicePolicy,
     began: Instant,
     orders: watch::Receiver<Orders>,
@@ -228,7 +228,7 @@ impl Supervisor {
                 over => break over,
             };
             let now = Instant::now();
-            match restarts.next(end, now - began, now, self.blueprint.jitter) {
+            match restarts.next(end, now - began, now, self.spec.jitter) {
                 AfterEnd::Over(end) => break ServiceEnd::Itself(end),
                 AfterEnd::Again { after, delay } => {
                     self.enter(ServiceState::BackingOff { after, delay });
@@ -249,7 +249,7 @@ impl Supervisor {
     /// One run, from its begin until nothing of it is left.
     async fn run_once(&mut self) -> ServiceEnd {
         self.enter(ServiceState::Starting);
-        let ServiceSpec { hook, task, scope, hooks, .. } = &self.blueprint;
+        let ServiceSpec { hook, task, scope, hooks, .. } = &self.spec;
         let service =
             Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
         if !hook.takes_service_handle() {
@@ -284,7 +284,7 @@ impl Supervisor {
                 () = service.is_ready(), if !is_ready && !is_cancelled && expired_by.is_none() => {
                     is_ready = true;
                     self.ready();
-                    service.hear(News::Ready);
+                    service.hear(ServiceProgress::Ready);
                 }
                 text = service.panicked(), if !has_panicked => {
                     has_panicked = true;
@@ -296,7 +296,7 @@ impl Supervisor {
                     main.cancel();
                 }
                 ended = main.ended() => {
-                    service.hear(News::Ended);
+                    service.hear(ServiceProgress::Ended);
                     match ended {
                         Some(result) => {
                             if result.is_err() {
@@ -335,7 +335,7 @@ impl Supervisor {
     fn enter(&self, state: ServiceState) {
         // To those who look on, it is stopping until it has ended.
         if !self.is_told {
-            self.blueprint.events.emit(&Event::Service { hook: self.blueprint.hook, state });
+            self.spec.events.emit(&Event::Service { hook: self.spec.hook, state });
         }
     }
 
@@ -352,7 +352,7 @@ impl Supervisor {
     /// Whoever waits for the end tells of it. If nobody does, it was not told to end.
     fn over(self, end: ServiceEnd) {
         let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Over);
-        let ServiceSpec { hook, events, scope, .. } = &self.blueprint;
+        let ServiceSpec { hook, events, scope, .. } = &self.spec;
         let outcome = match (ear, end) {
             // Whoever waits for it to be ready goes on, and will have nothing to tell it.
             (Ear::Open(listener), ServiceEnd::Itself(Ok(())))

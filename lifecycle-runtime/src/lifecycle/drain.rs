@@ -6,15 +6,15 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::phases::{RunPhases, earlier};
 use super::run::Run;
-use super::stage::{Stage, earlier};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted};
 use crate::event::{Event, Tasks, Traffic, readable};
 use crate::hook::stop::{Asked, StopCause, hurried};
 use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
 
-impl Stage<'_> {
+impl RunPhases<'_> {
     /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain
     /// could not be faster than. `left` are the hooks that were running if the run was never ready.
     pub(super) async fn drain_all(

@@ -41,7 +41,7 @@ impl Watchdog {
         Ok(Self { shared })
     }
 
-    pub(crate) fn leash(&self) -> WatchdogHandle {
+    pub(crate) fn handle(&self) -> WatchdogHandle {
         WatchdogHandle { shared: Arc::clone(&self.shared) }
     }
 }
@@ -111,8 +111,8 @@ mod tests {
             Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits"))
                 .expect("a thread");
         let now = Instant::now();
-        watchdog.leash().arm(now + Duration::from_millis(30));
-        watchdog.leash().arm(now + Duration::from_secs(3600));
+        watchdog.handle().arm(now + Duration::from_millis(30));
+        watchdog.handle().arm(now + Duration::from_secs(3600));
         let at = bite.recv_timeout(Duration::from_secs(60)).expect("it bites");
         assert!(at >= now + Duration::from_millis(30));
     }
@@ -122,7 +122,7 @@ mod tests {
         let (bitten, bite) = mpsc::channel();
         let watchdog =
             Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
-        watchdog.leash().arm(Instant::now() + Duration::from_secs(3600));
+        watchdog.handle().arm(Instant::now() + Duration::from_secs(3600));
         drop(watchdog);
         // The thread ends and with it the sender.
         assert_eq!(

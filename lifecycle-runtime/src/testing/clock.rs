@@ -13,7 +13,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::selection::NamedHook;
-use crate::hook::service::{News, Service};
+use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
 
@@ -167,7 +167,7 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
         if hook.takes_service_handle() {
             let _hold = ClockHold::at_most(startup_timeout);
             tokio::select! {
-                () = service.heard(News::Ready) => {}
+                () = service.heard(ServiceProgress::Ready) => {}
                 () = stop.requested() => {}
             }
         }
@@ -177,7 +177,7 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = service.heard(News::Ended) => {}
+        () = service.heard(ServiceProgress::Ended) => {}
         () = told => {}
     }
 }

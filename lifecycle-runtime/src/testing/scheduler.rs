@@ -242,12 +242,12 @@ impl Scheduler {
 
     async fn let_time_pass(&self) {
         let count = self.state().count;
-        let news = async {
+        let new_action = async {
             while self.state().count == count {
                 self.0.asked.notified().await;
             }
         };
-        if timeout(PATIENCE, news).await.is_err() {
+        if timeout(PATIENCE, new_action).await.is_err() {
             self.state().pending.values_mut().for_each(|is_tried| *is_tried = true);
         }
     }

@@ -45,7 +45,7 @@ pub(crate) struct RunningTasks {
     count: usize,
     completion_sender: UnboundedSender<Completion>,
     completions: UnboundedReceiver<Completion>,
-    /// News that have arrived, the latest first, and when.
+    /// Completions that have arrived, the latest first, and the moment of their arrival.
     arrived: Vec<Completion>,
     heard_at: Instant,
     /// Goes off when something is due, or was before it ended.
@@ -127,7 +127,7 @@ pub(crate) struct EndedTask {
 }
 
 impl RunningTasks {
-    /// A crew for a phase of this many steps, whose hooks run on this runtime.
+    /// Makes room for the tasks of a phase of this many steps, which run on this runtime.
     pub(crate) fn new(steps: usize, hooks: &HookRuntime) -> Self {
         let (completion_sender, completions) = unbounded_channel();
         let now = Instant::now();
@@ -352,7 +352,7 @@ impl RunningTasks {
     }
 }
 
-/// What the crew has to do with a task is over when the run is: it is not to outlive it.
+/// No task outlives the phase it belongs to.
 impl Drop for RunningTasks {
     fn drop(&mut self) {
         self.running.iter().flatten().for_each(|running| running.handle.cancel());
@@ -499,7 +499,7 @@ impl RunningTask {
             // A thread that is free would have dropped it by now.
             (Some(CancelReason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
             (Some(CancelReason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
-            // Nobody but the crew holds the handle: without a reason of its own the runtime itself
+            // Nobody else holds the handle: without a reason of its own the runtime itself
             // is shutting down.
             (Some(CancelReason::GivenUp) | None, _) => Outcome::Cancelled { ended },
         }

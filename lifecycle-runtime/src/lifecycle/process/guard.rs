@@ -96,7 +96,7 @@ impl Guard {
             Some(watchdog) => watchdog,
             None => Watchdog::start(bite(Arc::clone(&self.facts), self.grace))?,
         };
-        Ok(self.watchdog.insert(watchdog).leash())
+        Ok(self.watchdog.insert(watchdog).handle())
     }
 
     /// Returns the console of the run, or stderr before there is one.
@@ -114,8 +114,8 @@ impl Guard {
     pub(super) fn keep_until_exit(mut self) {
         let end = Instant::now().checked_add(self.grace);
         // Without a thread nothing ends what hangs, as in any other process.
-        if let (Ok(leash), Some(end)) = (self.watch(), end) {
-            leash.arm(end);
+        if let (Ok(watchdog), Some(end)) = (self.watch(), end) {
+            watchdog.arm(end);
         }
         *FORMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
     }

@@ -70,8 +70,8 @@ impl Checks {
         Self(Arc::new(Mutex::new(hooks.into_iter().filter_map(check).collect())))
     }
 
-    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that is
-    /// news.
+    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that
+    /// has changed.
     pub(crate) fn record(
         &self,
         hook: &HookMeta,
@@ -86,7 +86,7 @@ impl Checks {
         check.has_passed |= error.is_none();
         check.fails = check.failures >= check.limit();
         check.last = Some(Last { ended: Instant::now(), took, error });
-        // That a start is over is news, that it is as well as it was taken for is none.
+        // The end of a start is a change; that it is as well as it was taken for is none.
         let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;
         (is_first || check.fails != failed).then_some(!check.fails)
     }

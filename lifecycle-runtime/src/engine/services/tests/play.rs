@@ -171,7 +171,7 @@ impl Played {
             others: Vec::new(),
             on_thread: None,
         });
-        let blueprint = ServiceSpec {
+        let spec = ServiceSpec {
             hook,
             task: Box::new(task),
             scope,
@@ -181,7 +181,7 @@ impl Played {
         };
         let orders = watch::Sender::default();
         let service =
-            supervise(blueprint, orders.clone(), log.hears(), RunningServices::default().guard());
+            supervise(spec, orders.clone(), log.hears(), RunningServices::default().guard());
         Self { began, log, orders, service, progress }
     }
 

@@ -23,11 +23,11 @@ use crate::process::watchdog::WatchdogHandle;
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 
 /// A run in progress, with the time table of its stop.
-pub(super) struct Stage<'r> {
+pub(super) struct RunPhases<'r> {
     pub(super) run: &'r Run,
     pub(super) began: Instant,
     pub(super) timetable: Timetable,
-    pub(super) leash: Option<WatchdogHandle>,
+    pub(super) watchdog: Option<WatchdogHandle>,
     /// Tells that no health check and no hook of a signal runs any more.
     pub(super) recurring_over: &'r Notify,
 }
@@ -39,8 +39,8 @@ pub(super) struct Paths {
     pub(super) stop: CriticalPath,
 }
 
-impl Stage<'_> {
-    pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
+impl RunPhases<'_> {
+    pub(super) async fn execute(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
         let Run {
             config,
             plan,
@@ -250,9 +250,9 @@ impl Stage<'_> {
         // It may have been asked for long before the run.
         let from =
             self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
-        if let Some(leash) = &self.leash {
+        if let Some(watchdog) = &self.watchdog {
             // Instead of the deadline of the start.
-            leash.rearm(Some(from.into_std() + grace));
+            watchdog.rearm(Some(from.into_std() + grace));
         }
         self.run.progress.send_modify(|progress| {
             // What is printed at the end has to fit in as well.
@@ -289,10 +289,10 @@ impl Stage<'_> {
     /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its
     /// own.
     fn release_watchdog(&self) {
-        if let Some(leash) = &self.leash {
-            leash.rearm(None);
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.rearm(None);
             if self.run.handle.asked().borrow().cause.is_some() {
-                leash.arm(std::time::Instant::now() + self.run.config.grace);
+                watchdog.arm(std::time::Instant::now() + self.run.config.grace);
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::process::config::Config;
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// A run to be played.
-pub(super) struct Play {
+pub(super) struct Scenario {
     plan: String,
     behaviours: HashMap<String, String>,
     /// Asked for when this line is written: a stop, or with a second such line a hurry.
@@ -35,13 +35,13 @@ pub(super) struct Play {
 }
 
 /// A run that was played.
-pub(super) struct Played {
+pub(super) struct ScenarioRun {
     pub(super) report: Report,
     lines: Vec<String>,
     events: Vec<Event>,
 }
 
-impl Play {
+impl Scenario {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
     /// drop is seen), `NAME has a value that panics`, `NAME asks` (how much time it has left). A
@@ -105,7 +105,7 @@ impl Play {
         self
     }
 
-    pub(super) async fn run(self) -> Played {
+    pub(super) async fn run(self) -> ScenarioRun {
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
         let script = Arc::new(Script {
             lines: Mutex::default(),
@@ -147,7 +147,7 @@ impl Play {
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
-        Played { report, lines, events }
+        ScenarioRun { report, lines, events }
     }
 }
 
@@ -342,7 +342,7 @@ fn short(outcome: &Outcome) -> &'static str {
     }
 }
 
-impl Played {
+impl ScenarioRun {
     /// All that happened, in order, each line with its time in milliseconds.
     #[track_caller]
     pub(super) fn check(&self, expected: &[&str]) {
