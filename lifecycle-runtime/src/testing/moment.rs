@@ -123,7 +123,8 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A signal for a lifecycle in a test, not for the process.
+/// Signal that a test sends: to an app inside of it, which is not one to the process, or to
+/// a [process of its own](super::process).
 ///
 /// ```
 /// use lifecycle_runtime::testing::Signal;
