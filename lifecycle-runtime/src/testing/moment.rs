@@ -141,6 +141,8 @@ impl Signal {
     pub const SIGINT: Self = Self("SIGINT");
     /// As [`SIGTERM`](Self::SIGTERM).
     pub const SIGQUIT: Self = Self("SIGQUIT");
+    /// Kills a process. It is none that an app can hear.
+    pub const SIGKILL: Self = Self("SIGKILL");
     /// Stops the process, unless a hook is for it.
     pub const SIGHUP: Self = Self("SIGHUP");
     /// For hooks.

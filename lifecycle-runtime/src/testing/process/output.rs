@@ -97,7 +97,7 @@ impl Output {
     ///
     /// let mut child = Command::new("sleep").arg("600").spawn();
     /// child.kill();
-    /// child.wait().assert_killed_by(Signal::named("SIGKILL"));
+    /// child.wait().assert_killed_by(Signal::SIGKILL);
     /// # }
     /// ```
     ///
