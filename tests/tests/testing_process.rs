@@ -140,9 +140,9 @@ fn what_a_command_of_the_standard_library_sets_stays() {
 
 #[test]
 fn each_wait_is_for_another_line_of_its_stream() {
-    let mut child = shell("echo a; echo b; echo c >&2; echo a; echo d; cat").spawn();
-    assert_eq!(child.wait_for_line("a"), "a");
-    assert_eq!(child.wait_for_line("a"), "a");
+    let mut child = shell("echo a 1; echo b; echo c >&2; echo a 2; echo d; cat").spawn();
+    assert_eq!(child.wait_for_line("a"), "a 1");
+    assert_eq!(child.wait_for_line("a"), "a 2");
     assert_eq!(child.wait_for_line("c"), "c");
     assert_eq!(child.wait_for_line("d"), "d");
     child.close_stdin();
