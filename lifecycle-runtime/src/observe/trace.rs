@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use tracing::Level;
+use tracing::{Level, Span};
 
 use crate::event::{Event, Outcome, ScaledLimit, ServiceState};
 use crate::hook::{HookMeta, Kind};
@@ -14,6 +14,9 @@ use crate::observe::report::Report;
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+
+/// Target of all events and spans, whatever module they come from.
+pub(crate) const TARGET: &str = "lifecycle_runtime";
 
 /// What `tracing` made of something that it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,7 @@ macro_rules! told {
     ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
         let is_written = Cell::new(false);
         let text = Noted { text: $text, is_written: &is_written };
-        tracing::$macro!($($($fields)+,)? "{text}");
+        tracing::$macro!(target: TARGET, $($($fields)+,)? "{text}");
         Traced { level: Level::$level, is_shown: is_written.get() }
     }};
 }
@@ -125,6 +128,12 @@ pub(crate) fn tell(event: &Event) -> Traced {
                              period", ?needed, ?grace, ?requests, ?delay, ?limits)
         }
     }
+}
+
+/// Makes the span that a hook runs in.
+pub(crate) fn span(hook: &HookMeta) -> Span {
+    let (name, kind) = (hook.display_name(), hook.kind.attribute());
+    tracing::info_span!(target: TARGET, "hook", name, kind)
 }
 
 fn service(hook: &HookMeta, state: &ServiceState) -> Traced {

@@ -20,6 +20,7 @@ use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{Expiry, Order, Orders};
 use crate::hook::task::{Task, TaskResult, Value};
 use crate::hook::{HookMeta, Kind};
+use crate::observe::trace;
 use crate::plan::ABANDON_AFTER;
 
 /// How long a task that was cancelled has to hear of it, however late it is.
@@ -160,8 +161,7 @@ impl RunningTasks {
         };
         let progress = Arc::<TaskProgress>::default();
         let of_task = Arc::clone(&progress);
-        let span =
-            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span = trace::span(hook);
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 of_task.set(TaskProgress::RUNS);
@@ -204,7 +204,7 @@ impl RunningTasks {
         self.enlist(step, running);
         Box::new(|how| match how {
             services::ServiceEnd::Itself(result) => {
-                end.tell(TaskEnd::Itself(result.map(|()| Value::new(()))))
+                end.tell(TaskEnd::Itself(result.map(|()| Value::new(()))));
             }
             services::ServiceEnd::Cancelled => end.tell(TaskEnd::Cancelled),
         })

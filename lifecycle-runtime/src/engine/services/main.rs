@@ -14,6 +14,7 @@ use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::task::{Task, TaskResult, thread};
+use crate::observe::trace;
 
 /// How it ended: `None` if it was cancelled.
 type MainEnd = Option<Result<(), Outcome>>;
@@ -28,8 +29,7 @@ pub(super) struct Main {
 
 impl Main {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
-        let span =
-            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span = trace::span(hook);
         match task {
             Task::Future(future) => {
                 let task = hooks.spawn(caught(future).instrument(span));
