@@ -100,7 +100,11 @@ impl Observer for Outputs {
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::StartFailed { reason } => {
                 let failed_by = self.start_over(at, Some(reason));
-                self.tell_console(at, event, trace::start_failed(reason, failed_by));
+                let traced = trace::start_failed(reason, failed_by);
+                if self.console.is_silent() && !traced.is_shown {
+                    self.console.keep_failure(reason);
+                }
+                self.tell_console(at, event, traced);
             }
             Event::State(State::Ready) | Event::StartInterrupted { .. } => {
                 self.start_over(at, None);

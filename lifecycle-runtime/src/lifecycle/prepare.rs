@@ -101,13 +101,8 @@ pub(super) async fn prepare(
 impl Refusal {
     /// Writes the reason to the console, or to stderr if that is off, and makes the report of it.
     async fn report(self, console: Console) -> Box<Report> {
-        let complain = |text: &str| {
-            if console.is_silent() {
-                Console::stderr().complain(text);
-            } else {
-                console.complain(text);
-            }
-        };
+        let audible = console.or_stderr();
+        let complain = |text: &str| audible.complain(text);
         let (exit, error) = match self {
             Self::Error(exit, error) => {
                 complain(&error);
@@ -131,14 +126,14 @@ impl Refusal {
                     complain(&reason);
                 }
                 if is_told {
-                    console.flushed(LAST_WORDS).await;
+                    audible.flushed(LAST_WORDS).await;
                 }
                 return Box::new(Report::not_begun(exit, text.to_owned()));
             }
         };
         let why = if exit == 0 { format!("{error}: ") } else { String::new() };
         console.say(&format!("{why}nothing was started, exit code {exit}"));
-        console.flushed(LAST_WORDS).await;
+        audible.flushed(LAST_WORDS).await;
         Box::new(Report::not_begun(exit, error))
     }
 }

@@ -35,7 +35,6 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
         Err(error) => {
             let console = Console::stderr();
             on_report.call(&refused(&error, &console));
-            console.flush(LAST_WORDS);
             return ExitCode::from(1);
         }
     };
@@ -57,7 +56,9 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
 /// Says why a run can't begin, and returns the report of that.
 fn refused(error: &io::Error, console: &Console) -> Report {
     let reason = format!("the system refuses a thread or a signal handler: {error}");
+    let console = console.or_stderr();
     console.complain(&reason);
+    console.flush(LAST_WORDS);
     Report::not_begun(1, reason)
 }
 

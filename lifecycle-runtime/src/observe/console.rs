@@ -51,6 +51,8 @@ struct EarlierEvents {
     stopping: Vec<(&'static HookMeta, Duration)>,
     /// Set if `tracing` has shown what the run came to.
     is_report_traced: bool,
+    /// Reason for which the start has failed, if nothing has told it.
+    untold_failure: Option<String>,
 }
 
 impl Console {
@@ -85,6 +87,12 @@ impl Console {
         self.lines.is_none()
     }
 
+    /// Returns this console, or one that writes to stderr if this is silent: exit codes 1 and 2
+    /// always come with a line.
+    pub(crate) fn or_stderr(&self) -> Self {
+        if self.is_silent() { Self::stderr() } else { self.clone() }
+    }
+
     /// Returns whether something that `tracing` shows, or doesn't, is to be written as well.
     pub(crate) fn writes(&self, is_traced: bool) -> bool {
         !(self.is_auto && is_traced)
@@ -112,6 +120,7 @@ impl Console {
         if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
             let console = Self::stderr();
             let is_traced = self.memory().is_report_traced;
+            self.memory().untold_failure = None;
             console.complain(&if is_traced {
                 report.closing()
             } else {
@@ -119,6 +128,25 @@ impl Console {
             });
             console.flush(LAST_WORDS);
         }
+    }
+
+    /// Notes the reason for which the start has failed, which nothing has told.
+    pub(crate) fn keep_failure(&self, reason: &str) {
+        self.memory().untold_failure = Some(reason.to_owned());
+    }
+
+    /// Writes the last line of a process that ends before its run does. Even if this console is
+    /// silent, where the exit code is one that always comes with a line: then together with the
+    /// reason for which the start has failed.
+    pub(crate) fn part(&self, text: &str, exit_code: i32) {
+        let untold = self.memory().untold_failure.take();
+        let (console, text) = match (exit_code, untold) {
+            (1 | 2, Some(reason)) => (self.or_stderr(), format!("start failed: {reason}; {text}")),
+            (1 | 2, None) => (self.or_stderr(), text.to_owned()),
+            _ => (self.clone(), text.to_owned()),
+        };
+        console.complain(&text);
+        console.flush(LAST_WORDS);
     }
 
     /// Begins a new line on a terminal, which shows a key that sends a signal: `^C`.

@@ -1,8 +1,8 @@
 //! A value that others hold beside the hooks: `values [run|serve] [db=FAULT] [static] [task]
-//! [late] [slow]`
+//! [late] [slow] [broken]`
 //!
 //! `static` and `task` hold it for good, `late` does so until stdin says `late`. `db=wait` has its
-//! drop wait for stdin, `slow` the start.
+//! drop wait for stdin, `slow` the start. `broken` has the start fail.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -74,11 +74,12 @@ async fn holders(db: Dep<db>) {
 }
 
 #[on_startup(after = [holders])]
-async fn last() {
+async fn last() -> Result<(), &'static str> {
     if is_told("slow") {
         say("slow");
         heard("slow").await;
     }
+    if is_told("broken") { Err("no rows") } else { Ok(()) }
 }
 
 fn main() -> ExitCode {

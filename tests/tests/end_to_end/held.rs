@@ -93,6 +93,20 @@ fn a_drop_with_the_runtime_that_hangs_is_ended_by_the_grace_period() {
 }
 
 #[test]
+fn a_start_that_failed_is_told_even_if_a_drop_hangs_and_the_console_is_off() {
+    for console in ["auto", "off"] {
+        let start = values("run task db=wait broken").env("LIFECYCLE_GRACE", "1s");
+        let ended = start.env("LIFECYCLE_CONSOLE", console).end();
+        ended.expect_code(1).expect_said(&[
+            "failed: no rows",
+            "the grace period of 1 s is over, exit at once: still running: the drop of the value of `db`, exit code 1",
+        ]);
+        assert_eq!(ended.stderr().matches("failed: no rows").count(), 1, "{console}\n{ended}");
+        assert!(console == "auto" || ended.stderr().lines().count() == 1, "\n{ended}");
+    }
+}
+
+#[test]
 fn a_start_that_was_interrupted_has_not_failed_when_the_grace_period_ends_the_process() {
     let mut program = values("run task db=wait slow").env("LIFECYCLE_GRACE", "1s").start();
     program.wait_until_said("slow");

@@ -170,9 +170,8 @@ fn exit_at_once(signal: Signal, facts: &Facts) -> ! {
         Some(code) => (i32::from(code), "; the run was over before"),
         None => (128 + number, ""),
     };
-    let console = facts.console();
-    console.complain(&format!("third signal ({name}): exit at once{what}, exit code {code}"));
-    console.flush(LAST_WORDS);
+    let text = format!("third signal ({name}): exit at once{what}, exit code {code}");
+    facts.console().part(&text, code);
     exit_now(code);
 }
 
@@ -202,12 +201,11 @@ fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
                 waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
                 waits => format!("still running: {}", waits.join(", ")),
             };
-            let console = facts.console();
-            console.complain(&format!(
+            let text = format!(
                 "the grace period of {} is over, exit at once: {running}, exit code {code}",
                 readable(grace)
-            ));
-            console.flush(LAST_WORDS);
+            );
+            facts.console().part(&text, code);
         }
         exit_now(code);
     }

@@ -266,6 +266,15 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
 }
 
 #[test]
+fn what_always_has_a_line_is_written_past_a_silent_console() {
+    assert!(!Console::silent().or_stderr().is_silent());
+    let (console, lines) = super::sample::console(false, false);
+    console.or_stderr().complain("no thread");
+    console.part("exit at once", 3);
+    assert_eq!(lines(), ["lifecycle: no thread", "lifecycle: exit at once"]);
+}
+
+#[test]
 fn only_a_terminal_needs_a_new_line_behind_a_key() {
     for (is_terminal, lines) in [(true, &["", "stopping"][..]), (false, &["stopping"][..])] {
         let (console, written) = sample::console(false, is_terminal);
