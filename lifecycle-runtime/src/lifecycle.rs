@@ -219,9 +219,10 @@ impl Lifecycle {
     ///
     /// By default requests have what the shutdown hooks leave of the grace period, and at least
     /// half of it: half of what drain hooks and the delay leave, once the listeners close. With
-    /// this set they have all of it, and the shutdown hooks the rest, at least a tenth of the grace
-    /// period. The limits of shutdown hooks are scaled into what is left for them, which the start
-    /// warns about; what requests don't use flows on to them.
+    /// this set they have all of it, and hooks the rest: drain hooks at least a tenth of the grace
+    /// period, and shutdown hooks as much, or their reserves. The limits of hooks are scaled into
+    /// what is left for them, which the start warns about; what requests don't use flows on to the
+    /// shutdown hooks.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout.min(LONGEST));
         self

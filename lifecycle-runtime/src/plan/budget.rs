@@ -37,6 +37,7 @@ pub(crate) struct Budget {
     margins: Vec<Duration>,
     whole: Duration,
     needed: Duration,
+    least: Duration,
     reserved: Duration,
 }
 
@@ -74,6 +75,7 @@ impl Budget {
             behind,
             whole: whole.min(most.max(least)),
             needed,
+            least,
             reserved,
         }
     }
@@ -101,6 +103,11 @@ impl Budget {
     /// Returns the time that all steps would keep if there were no limit.
     pub(super) fn needed(&self) -> Duration {
         self.needed
+    }
+
+    /// Returns the time that all steps keep however much has to be scaled.
+    pub(super) fn least(&self) -> Duration {
+        self.least
     }
 
     /// Returns the time that the steps have reserved.

@@ -2,7 +2,8 @@
 //!
 //! The stop is a sequence: drain hooks, then the drain delay, then the listeners close and requests
 //! finish, then the shutdown hooks run. Requests have `drain_timeout`, or half of what drain hooks
-//! and the delay leave of the grace period; what hooks keep is scaled into the rest.
+//! and the delay leave of the grace period; what hooks keep is scaled into the rest: drain hooks
+//! and shutdown hooks keep a tenth of the grace period each.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::event::{ScaledLimit, over_budget, readable};
 use crate::hook::{HookMeta, Kind, Phase};
 use crate::process::config::StopSettings;
 
-/// Part of the grace period that shutdown hooks keep at least, whatever `drain_timeout` is.
+/// Part of the grace period that drain hooks keep at least, and shutdown hooks, whatever
+/// `drain_timeout` is.
 const HOOKS_PART: u32 = 10;
 
 /// Time table of a stop. Moments count from its beginning.
@@ -48,9 +50,18 @@ impl Timetable {
         if unlimited.needed() <= settings.grace {
             return unlimited;
         }
-        let StopSettings { grace, drain_delay, .. } = settings;
+        let StopSettings { grace, drain_delay, drain_timeout, serves, .. } = settings;
         let for_hooks = grace.saturating_sub(last_words(grace));
-        let drain = (for_hooks.saturating_sub(drain_delay) / 2).max(grace / HOOKS_PART);
+        let for_drain = for_hooks.saturating_sub(drain_delay);
+        let for_others = match drain_timeout.filter(|_| serves) {
+            Some(timeout) => {
+                let least = (grace / HOOKS_PART).max(unlimited.shutdown.least());
+                timeout.saturating_add(leaving(grace, serves)).saturating_add(least)
+            }
+            None => Duration::ZERO,
+        };
+        let drain = (for_drain / 2).min(for_drain.saturating_sub(for_others));
+        let drain = drain.max(grace / HOOKS_PART);
         Self::limited(plan, settings, drain, |before| {
             // What can't be cancelled is waited for in what is left, even without a server.
             let (least, most) = (grace / HOOKS_PART, grace / HOOKS_PART * (HOOKS_PART - 1));

@@ -150,6 +150,31 @@ fn requests_have_all_of_the_drain_timeout_and_hooks_a_tenth() {
 }
 
 #[test]
+fn drain_hooks_leave_requests_all_of_the_drain_timeout() {
+    let had = |text: &str, grace: u64, timeout: u64| {
+        let table = Timetable::new(&plan_of(text), settings(grace, Some(timeout), true));
+        table.requests_end().expect("a server").saturating_sub(table.close())
+    };
+    assert_eq!(had("drain a timeout 12000", 25_000, 12_000), Duration::from_secs(12));
+    assert_eq!(
+        had("drain a timeout 12000; stop b timeout 9000", 25_000, 12_000),
+        Duration::from_secs(12)
+    );
+    let text = "drain a timeout 12000; stop b timeout 9000 reserve 9000";
+    assert_eq!(had(text, 30_000, 12_000), Duration::from_secs(12));
+    // Drain hooks and shutdown hooks keep a tenth each.
+    let plan = plan_of("drain a timeout 12000; stop b timeout 9000");
+    let table = Timetable::new(&plan, settings(20_000, Some(30_000), true));
+    assert_eq!(table.drain_budget().whole(), Duration::from_secs(2));
+    assert_eq!(table.shutdown_budget().whole(), Duration::from_secs(2));
+    let warning = table.warning(&plan).expect("too long");
+    assert!(
+        warning.contains("`a` has 1.9 s of its 12 s; after a full drain `b` has 2 s of its 9 s"),
+        "{warning}"
+    );
+}
+
+#[test]
 fn a_reserve_is_kept_whole_and_others_shrink_alike() {
     let text = "stop a timeout 4000 reserve 4000; stop b after a timeout 20000; stop c after b \
                 timeout 10000";

@@ -61,6 +61,39 @@ fn settings() -> impl Strategy<Value = StopSettings> {
     )
 }
 
+/// Shares of the grace period are rounded.
+const ROUNDING: Duration = Duration::from_micros(1);
+
+/// Requests have all of `drain_timeout` once the listeners close, or half of the grace period and
+/// then half of what is left. Unless hooks can't keep their minimum beside that: a tenth of the
+/// grace period for drain hooks, and as much for shutdown hooks, or their reserves and a twentieth.
+/// A drain delay has at most half of what there is for both.
+fn check_requests(
+    table: &Timetable,
+    settings: StopSettings,
+    end: Duration,
+) -> Result<(), TestCaseError> {
+    let StopSettings { grace, drain_delay, drain_timeout, .. } = settings;
+    let dropping = Duration::from_millis(200).min(grace / 20);
+    let reserved = table.shutdown_budget().reserved() + grace / 20;
+    let latest = table.hooks_end().saturating_sub(dropping + reserved.max(grace / 10));
+    let had = end.saturating_sub(table.close()) + ROUNDING;
+    if let Some(timeout) = drain_timeout {
+        let for_both = latest.saturating_sub(grace / 10);
+        let promised = timeout.min(for_both.saturating_sub(drain_delay.min(for_both / 2)));
+        prop_assert!(had >= promised, "{had:?} of {promised:?}: {table:?}");
+        return Ok(());
+    }
+    let least = latest.min(grace / 2);
+    let had_in_all = table.requests_have().expect("a server").min(end) + ROUNDING;
+    prop_assert!(had_in_all >= least, "{had_in_all:?} of {least:?}: {table:?}");
+    let before_close = table.drain_budget().whole() + drain_delay;
+    let half_of_rest = grace.saturating_sub(before_close) / 2;
+    let promised = half_of_rest.min(latest.saturating_sub(before_close));
+    prop_assert!(had >= promised, "{had:?} of {promised:?}: {table:?}");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
@@ -68,7 +101,7 @@ proptest! {
     fn everybody_has_what_they_are_promised(text in plan_text(), settings in settings()) {
         let plan = plan(&text).expect("valid");
         let table = Timetable::new(&plan, settings);
-        let StopSettings { grace, drain_timeout, .. } = settings;
+        let StopSettings { grace, .. } = settings;
 
         prop_assert!(table.hooks_end() <= grace);
         prop_assert!(table.drain_end() <= table.hooks_end());
@@ -77,16 +110,8 @@ proptest! {
             prop_assert!(row.from <= row.to && row.to <= grace, "{row:?}");
         }
 
-        if let Some(end) = table.requests_end() {
-            let closed = table.close();
-            let left = grace.saturating_sub(table.drain_budget().whole() + settings.drain_delay);
-            // What hooks keep in any case is more than the rest of very long delays, and a delay has
-            // half of what there is for both beside a very long `drain_timeout`.
-            let for_both = table.cut().saturating_sub(table.drain_hooks_end());
-            let promised = drain_timeout.map_or(left / 2, |timeout| timeout.min(for_both / 2));
-            let possible = for_both / 2;
-            let had = end.saturating_sub(closed);
-            prop_assert!(had >= promised.min(possible), "{had:?} of {promised:?}: {table:?}");
+        if let (Some(end), None) = (table.requests_end(), table.lack()) {
+            check_requests(&table, settings, end)?;
         }
 
         let is_whole = table.scaled(&plan).is_none();
