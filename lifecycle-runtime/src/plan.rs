@@ -128,11 +128,15 @@ impl Plan {
     ///
     /// That time is the sum of these timeouts, of 0.1 s (or a tenth of a shorter timeout) in which
     /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time
-    /// that requests have, and of a twentieth of `grace`, at most 1 s, for the report. Requests have `drain_timeout`, or half of
-    /// what drain hooks and the delay leave of `grace`; a lifecycle without a server has none. A
-    /// hook without a `timeout` counts as a second at most: it has what the others leave. A hook of
-    /// a signal stands for the drain if its timeout is longer: it may have begun just before the
-    /// stop.
+    /// that requests have, and of a twentieth of `grace`, at most 1 s, for the report. Requests have
+    /// `drain_timeout`, or half of what drain hooks and the delay leave of `grace`; a lifecycle
+    /// without a server has none. A hook without a `timeout` counts as a second at most: it has
+    /// what the others leave. A signal hook stands for the drain if its timeout is longer: it may
+    /// have begun just before the stop.
+    ///
+    /// The time of a value's `Drop` doesn't count, nor the time for which the stop waits until
+    /// others let go of a value: both are limited to what hooks don't use. A value that needs time
+    /// to be closed has a teardown, with a `timeout`.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -155,7 +159,7 @@ impl Plan {
 
     /// Fails a unit test of a program whose stop takes longer than this [at
     /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every
-    /// hook its whole timeout.
+    /// hook its whole timeout. The time of a value's `Drop` doesn't count.
     ///
     /// Unless the program sets [`drain_delay`](crate::Lifecycle::drain_delay), the one counts that
     /// a server has in Kubernetes by default: 5 s, at most a fifth of this time.

@@ -158,6 +158,13 @@ impl TaskSet {
         Self(Arc::new(Shared { runtime, rows, alive, over }))
     }
 
+    /// Spawns a task of a request that never ends.
+    #[cfg(test)]
+    pub(crate) fn spawn_endless(&self) {
+        let request = Request { method: Method::GET, path: None };
+        BackgroundTasks { set: self.clone(), request }.spawn(pending());
+    }
+
     /// Returns the counts so far.
     pub(crate) fn counts(&self) -> Tasks {
         self.lock().so_far.clone()

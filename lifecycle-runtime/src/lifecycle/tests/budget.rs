@@ -11,8 +11,8 @@ use proptest::sample::Index;
 use super::scenario::{Scenario, ScenarioRun};
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
-use crate::plan::{Plan, Timetable, sample};
-use crate::process::config::Config;
+use crate::plan::{Plan, Timetable, last_words, sample};
+use crate::process::config::{Config, StopSettings};
 
 /// What a hook does.
 fn behaviour() -> impl Strategy<Value = String> {
@@ -53,11 +53,31 @@ fn service() -> impl Strategy<Value = ServiceSketch> {
     (vec(any::<Index>(), 0..3), proptest::option::of(50_u64..1500), keys, does)
 }
 
+/// What a startup hook does: most of them have a value, and some of these are kept by others.
+fn start_behaviour() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => behaviour(),
+        1 => Just("has a value".to_owned()),
+        1 => Just("has a value that others keep".to_owned()),
+    ]
+}
+
+/// A signal hook: its timeout, and what it does.
+fn signal_hook() -> impl Strategy<Value = Option<(Option<u64>, String)>> {
+    proptest::option::of((proptest::option::of(50_u64..1500), behaviour()))
+}
+
+/// A program with a server, if it has one: its `drain_timeout`.
+fn server() -> impl Strategy<Value = Option<Option<u64>>> {
+    proptest::option::of(proptest::option::of(0_u64..2_000))
+}
+
 /// A plan and what its hooks do, as the stage takes them.
 fn scene() -> impl Strategy<Value = (String, String)> {
-    let starts = vec((vec(any::<Index>(), 0..3), behaviour(), any::<bool>()), 1..6);
-    (starts, vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3), vec(service(), 0..4))
-        .prop_map(|(starts, downs, stops, drains, services)| {
+    let starts = vec((vec(any::<Index>(), 0..3), start_behaviour(), any::<bool>()), 1..6);
+    let stops = (vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3));
+    (starts, stops, vec(service(), 0..4), signal_hook(), 0_u64..=100).prop_map(
+        |(starts, (downs, stops, drains), services, signal, percent)| {
             let (mut plan, mut does) = (Vec::new(), Vec::new());
             let needs = |needs: &[Index], of: usize| {
                 let names: HashSet<_> = needs
@@ -95,20 +115,31 @@ fn scene() -> impl Strategy<Value = (String, String)> {
                 plan.push(format!("service v{number}{needs}{after}{keys}{}", timeout(*time)));
                 does.push(format!("v{number} {behaviour}"));
             }
+            if let Some((time, behaviour)) = signal {
+                plan.push(format!("signal reload on SIGHUP{}", timeout(time)));
+                does.push(format!("reload {behaviour}"));
+            }
             for (kind, sketches) in [("stop", &stops), ("drain", &drains)] {
                 for (number, (needed, time, order, behaviour)) in sketches.iter().enumerate() {
+                    // A part of the first timeout is reserved.
+                    let reserve = time.filter(|_| kind == "stop" && number == 0);
+                    let reserve = reserve.map(|millis| millis * percent / 100);
+                    let reserve = reserve.filter(|millis| *millis > 0);
+                    let reserve =
+                        reserve.map(|millis| format!(" reserve {millis}")).unwrap_or_default();
                     let needs = needs(needed, starts.len());
                     let is_early = kind == "stop" && number == 1 && !services.is_empty();
                     let before = if is_early { " before v0" } else { "" };
                     plan.push(format!(
-                        "{kind} {kind}{number}{needs}{before} order {order}{}",
+                        "{kind} {kind}{number}{needs}{before} order {order}{}{reserve}",
                         timeout(*time)
                     ));
                     does.push(format!("{kind}{number} {behaviour}"));
                 }
             }
             (plan.join("; "), does.join("; "))
-        })
+        },
+    )
 }
 
 /// How a hook ended; `None` if the run never came to it.
@@ -126,15 +157,21 @@ fn play(play: Scenario) -> ScenarioRun {
     runtime.expect("a runtime").block_on(play.run())
 }
 
+/// Returns the settings of a stop: its grace period, its delay, and its server.
+fn settings(grace: Duration, delay: u64, server: Option<Option<u64>>) -> StopSettings {
+    let drain_timeout = server.flatten().map(Duration::from_millis);
+    let drain_delay = Duration::from_millis(delay);
+    Config { grace, drain_delay, drain_timeout, ..Config::default() }
+        .stop_settings(server.is_some())
+}
+
 /// Returns the shortest grace period from 200 ms on, in whole milliseconds, that a plan is within.
-fn shortest_grace(plan: &str, delay: u64) -> Duration {
+fn shortest_grace(plan: &str, delay: u64, server: Option<Option<u64>>) -> Duration {
     let plan = sample::plan(plan).expect("valid");
     // Timers go off by the millisecond.
     let mut grace = Duration::from_millis(200);
     loop {
-        let config =
-            Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() };
-        let needed = Timetable::new(&plan, config.stop_settings(false)).needed();
+        let needed = Timetable::new(&plan, settings(grace, delay, server)).needed();
         if needed <= grace {
             return grace;
         }
@@ -164,12 +201,23 @@ fn check(
     for service in hooks.iter().filter(|hook| hook.kind() == Kind::Service) {
         check_service(service, played, &outcomes, is_enough)?;
     }
+    for hook in hooks.iter().filter(|hook| hook.kind() == Kind::Signal) {
+        let ended = outcomes.get(hook.name()).filter(|_| is_enough);
+        if let (Some((Outcome::TimedOut { limit: Limit::Grace, .. }, took)), Some(own)) =
+            (ended, hook.timeout())
+        {
+            prop_assert!(*took >= own, "{} had {:?} of its {:?}", hook.name(), took, own);
+        }
+    }
     let was_ready = played.count("ready") == 1;
     for hook in hooks.iter().filter(|hook| matches!(hook.kind(), Kind::Drain | Kind::Shutdown)) {
         let name = hook.name();
         let should_run = hook.needs().chain(hook.of()).all(has_started)
             && (hook.kind() == Kind::Shutdown || was_ready);
         let ran = played.count(&format!("+{name}"));
+        let is_begun = !matches!(outcomes.get(name), Some((Outcome::NotBegun { .. }, _)));
+        prop_assert!(is_begun || !is_enough, "{} was not begun", name);
+        let should_run = should_run && is_begun;
         prop_assert_eq!(ran, usize::from(should_run), "{} ran {} times", name, ran);
         let Some((outcome, took)) = outcomes.get(name).filter(|_| should_run) else { continue };
         if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) =
@@ -182,9 +230,11 @@ fn check(
 }
 
 /// No hook of the stop has ended later than the time table says. Timers go off by the millisecond,
-/// and what is cancelled has a moment to hear of it.
+/// what is cancelled has a moment to hear of it, and half of the time for the report takes up what
+/// begins late.
 fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
     const MOMENTS: Duration = Duration::from_millis(25);
+    let late = last_words(plan.timetable().grace()) / 2 + MOMENTS;
     let Some(&began) = played.times("ready").first() else { return Ok(()) };
     for row in plan.timetable().rows(plan) {
         let Some(hook) = row.hook else { continue };
@@ -192,7 +242,7 @@ fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
         let Some(ended) = ended else { continue };
         let at = ended.ended_at.saturating_sub(began);
         prop_assert!(
-            at <= row.to + MOMENTS,
+            at <= row.to + late,
             "{} ended at {:?}, and has until {:?}",
             hook.name(),
             at,
@@ -243,23 +293,35 @@ fn check_service(
     Ok(())
 }
 
+/// A signal of a hook, and right behind it one that stops.
+const SIGNALS: [&str; 1] = ["ready -> SIGHUP stop"];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn every_stop_ends_by_grace_and_every_hook_has_its_timeout((plan, does) in scene()) {
         // More than the timeouts of all these hooks add up to.
-        let played = play(Scenario::new(&plan, &does).grace(60_000));
+        let played = play(Scenario::new(&plan, &does).grace(60_000).signals(&SIGNALS));
         check(&plan, &played, Duration::from_secs(60), true)?;
     }
 
     #[test]
-    fn every_hook_has_its_timeout_in_a_plan_that_is_within_its_grace((plan, does) in scene(), delay in 0_u64..500) {
-        let grace = shortest_grace(&plan, delay);
-        let settings = Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() }.stop_settings(false);
-        let planned = sample::plan(&plan).expect("valid").with_settings(settings);
-        planned.assert_stops_within(grace);
-        let played = play(Scenario::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short")).drain_delay(delay));
+    fn every_hook_has_its_timeout_in_a_plan_that_is_within_its_grace(
+        (plan, does) in scene(),
+        delay in 0_u64..500,
+        server in server(),
+    ) {
+        let grace = shortest_grace(&plan, delay, server);
+        let planned = sample::plan(&plan).expect("valid").with_settings(settings(grace, delay, server));
+        // In Kubernetes the delay is another.
+        prop_assert_eq!(planned.timetable().warning(&planned), None);
+        let play_of = Scenario::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short"));
+        let play_of = play_of.drain_delay(delay).signals(&SIGNALS);
+        let played = play(match server {
+            Some(drain_timeout) => play_of.serves_for_ever(drain_timeout),
+            None => play_of,
+        });
         check(&plan, &played, grace, true)?;
         check_table(&planned, &played)?;
     }
@@ -268,6 +330,8 @@ proptest! {
     fn every_hook_of_the_stop_has_ended_when_the_time_table_says((plan, does) in scene(), grace in 1_000_u64..6_000) {
         let settings = Config { grace: Duration::from_millis(grace), ..Config::default() }.stop_settings(false);
         let planned = sample::plan(&plan).expect("valid").with_settings(settings);
+        // Such a plan is refused.
+        prop_assume!(planned.timetable().lack().is_none());
         let played = play(Scenario::new(&plan, &does).grace(grace));
         check_table(&planned, &played)?;
     }

@@ -32,6 +32,7 @@ pub(super) struct Scenario {
     gate: Option<Arc<dyn StepGate>>,
     ends_with_services: bool,
     stopped_before: bool,
+    serves: bool,
 }
 
 /// A run that was played.
@@ -44,7 +45,8 @@ pub(super) struct ScenarioRun {
 impl Scenario {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
-    /// drop is seen), `NAME has a value that panics`, `NAME asks` (how much time it has left). A
+    /// drop is seen), `NAME has a value that panics`, `NAME has a value that others keep`,
+    /// `NAME asks` (how much time it has left). A
     /// hook that runs again and again does one after the other of several, divided by commas, and
     /// then the last: `NAME fails, passes`. A service `runs` until it is told to stop,
     /// `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
@@ -61,6 +63,7 @@ impl Scenario {
             gate: None,
             ends_with_services: false,
             stopped_before: false,
+            serves: false,
         }
     }
 
@@ -105,6 +108,13 @@ impl Scenario {
         self
     }
 
+    /// Has the program serve a request that never ends, with this `drain_timeout`.
+    pub(super) fn serves_for_ever(mut self, drain_timeout: Option<u64>) -> Self {
+        self.serves = true;
+        self.config.drain_timeout = drain_timeout.map(Duration::from_millis);
+        self
+    }
+
     pub(super) async fn run(self) -> ScenarioRun {
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
         let script = Arc::new(Script {
@@ -121,7 +131,7 @@ impl Scenario {
             jitter: || 1.0,
             gate: self.gate,
             is_patient: true,
-            serves: false,
+            serves: self.serves,
             ends_with_services: self.ends_with_services,
             is_interactive: false,
         };
@@ -139,6 +149,9 @@ impl Scenario {
             conduct,
         );
         let _ = script.inbox.set(run.inbox.clone());
+        if self.serves {
+            run.surroundings.tasks.spawn_endless();
+        }
         if self.stopped_before {
             script.handle.stop();
         }
@@ -261,11 +274,16 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
                             ));
                         }
                         "has" => {
-                            return Ok(Value::new(Precious {
-                                name,
-                                script,
-                                panics: words.len() > 3,
-                            }));
+                            let panics = words.last().is_some_and(|word| word == "panics");
+                            let value = Value::new(Precious { name, script, panics });
+                            if words.last().is_some_and(|word| word == "keep") {
+                                let kept = value.clone();
+                                tokio::spawn(async move {
+                                    std::future::pending::<()>().await;
+                                    drop(kept);
+                                });
+                            }
+                            return Ok(value);
                         }
                         _ => {}
                     }
