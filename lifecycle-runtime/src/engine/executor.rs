@@ -24,7 +24,7 @@ use crate::plan::{ABANDON_AFTER, Plan, Step};
 
 use held::Held;
 pub(crate) use phase_time::PhaseTime;
-use phase_time::own_time;
+use phase_time::{is_worth_starting, own_time};
 pub(crate) use running_tasks::{EndedTask, RunningTasks, Time};
 use traversal::Traversal;
 pub(crate) use traversal::{CriticalPath, StepGate};
@@ -161,6 +161,9 @@ impl Executor {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
+                        if !is_worth_starting(of_phase, Instant::now()) {
+                            return Err((self.not_begun(hook), Interrupted { phase, tasks }));
+                        }
                         match hook.kind {
                             Kind::Service => self.begin_service(&mut tasks, step, at, of_phase),
                             _ => self.begin(&mut tasks, step, hook, of_phase),
@@ -196,6 +199,14 @@ impl Executor {
                 return Err((failure, Interrupted { phase, tasks }));
             }
         }
+    }
+
+    /// Tells of a hook of the start that no time is left for, and returns the failure by that.
+    fn not_begun(&self, hook: &'static HookMeta) -> StartError {
+        let outcome = Outcome::NotBegun { is_blocked: false };
+        let reason = format!("{} of the startup timeout", outcome.of(hook));
+        self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+        StartError::new(reason)
     }
 
     /// Cancels what is running and hears it out: a hook that is done all the same has started. A

@@ -9,7 +9,7 @@ use crate::event::Limit;
 use crate::hook::HookMeta;
 use crate::plan::Budget;
 
-/// Shortest time that a hook is begun for, unless it keeps less.
+/// Shortest time that a hook is begun for, unless it keeps less of a stop.
 const WORTH_BEGINNING: Duration = Duration::from_millis(1);
 
 /// Time of a phase of the stop.
@@ -40,6 +40,11 @@ impl PhaseTime<'_> {
         let left = share.end.saturating_duration_since(now);
         !left.is_zero() && left >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
     }
+}
+
+/// Returns whether a hook of the start that begins now can do something before it is cancelled.
+pub(super) fn is_worth_starting(of_phase: Time, now: Instant) -> bool {
+    of_phase.end.saturating_duration_since(now) >= WORTH_BEGINNING
 }
 
 /// How long a hook has: its own timeout, and at most that of its phase.

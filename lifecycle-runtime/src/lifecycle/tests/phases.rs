@@ -163,6 +163,29 @@ async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hook_of_the_start_that_next_to_no_time_is_left_for_is_not_begun() {
+    for (plan, last) in [
+        ("start a; start b after a; stop close of a", "b"),
+        ("start a; service s after a; stop close of a", "s"),
+        ("start a; ready b; ready c after b; stop close of a", "c"),
+    ] {
+        let does = "a takes 50; b takes 50; s runs";
+        let limit = if last == "c" { 100 } else { 50 };
+        let play = |micros| {
+            Play::new(plan, does).startup_timeout(limit).startup_timeout_later(micros).run()
+        };
+        let played = play(500).await;
+        assert_eq!((played.count(&format!("+{last}")), played.count("close done")), (0, 1));
+        assert_eq!(played.report.exit_code(), 1);
+        let error = played.report.error.as_deref().expect("a reason");
+        assert!(error.starts_with(&format!("hook `{last}` (app.rs:")), "{error}");
+        assert!(error.ends_with("did not run: no time was left of the startup timeout"), "{error}");
+        let began = play(1_500).await;
+        assert_eq!(began.count(&format!("+{last}")), 1, "{plan}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_before_the_ready_hooks_are_done_interrupts_the_start() {
     let played = Scenario::new(PLAN, "b hangs").signals(&["+b"]).run().await;
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);

@@ -103,6 +103,12 @@ impl Scenario {
         self
     }
 
+    /// Has the startup timeout end this much later: less than a timer can tell.
+    pub(super) fn startup_timeout_later(mut self, micros: u64) -> Self {
+        self.config.startup_timeout += Duration::from_micros(micros);
+        self
+    }
+
     pub(super) fn drain_delay(mut self, millis: u64) -> Self {
         self.config.drain_delay = Duration::from_millis(millis);
         self

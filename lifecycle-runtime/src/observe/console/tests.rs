@@ -271,7 +271,7 @@ fn what_always_has_a_line_is_written_past_a_silent_console() {
     let (console, lines) = super::sample::console(false, false);
     console.or_stderr().complain("no thread");
     console.part("exit at once", 3);
-    assert_eq!(lines(), ["lifecycle: no thread", "lifecycle: exit at once"]);
+    assert_eq!(lines(), ["no thread", "exit at once"]);
 }
 
 #[test]
