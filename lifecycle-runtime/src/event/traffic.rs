@@ -97,7 +97,8 @@ pub struct Tasks {
     pub last_panic: Option<String>,
     /// The number of worker threads that ended while other tasks still ran on them, which handlers
     /// or the app had started by `actix_web::rt::spawn` or `tokio::spawn`: these were dropped. (How
-    /// many they were the async runtime doesn't tell.)
+    /// many they were the async runtime doesn't tell.) Not those that have cut off a connection of
+    /// HTTP/2 or a WebSocket: their requests are such tasks.
     pub dropped_by: usize,
 }
 

@@ -38,7 +38,8 @@ const NAMED: usize = 5;
 /// its message is on stderr.
 ///
 /// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with
-/// its worker thread, and the report says that there was one.
+/// its worker thread, and the report says that there was one. A worker that cuts off a connection
+/// of HTTP/2 or a WebSocket, whose requests are such tasks themselves, can't tell, and says nothing.
 ///
 /// Tasks run on the async runtime of the hooks. For work that has to survive a crash use a queue
 /// that is kept on disk, and a service that works it off.

@@ -270,15 +270,15 @@ impl WorkerThread {
         let table = Arc::clone(&self.table);
         // Tasks that handlers spawn are in this set, and actix's own are not.
         let mut tasks = LocalSet::new();
-        let is_done = tasks.run_until(self.serve(builds)).await;
-        if is_done && !is_empty(&mut tasks).await {
+        let is_clear = tasks.run_until(self.serve(builds)).await;
+        if is_clear && !is_empty(&mut tasks).await {
             table.drop_tasks();
         }
         table.leave();
     }
 
-    /// Serves until no connection is left. Returns `false` if what there was has been cut off, or
-    /// there is no app.
+    /// Serves until no connection is left, or what there is has been cut off. Returns whether the
+    /// tasks that are left then are such as handlers or the app have spawned.
     async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
@@ -295,8 +295,9 @@ impl WorkerThread {
         let is_done = connections.serve(self.accepted, &mut self.commanded).await;
         if is_done {
             self.guard.end_together(&mut self.commanded).await;
+            return true;
         }
-        is_done
+        connections.abort().await
     }
 }
 

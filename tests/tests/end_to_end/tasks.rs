@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::{Program, Signal, program};
-use crate::http::request;
+use crate::http::{Connection, request};
 
 /// Starts the server and sends it a request.
 fn after(target: &str, timeout: &str) -> Program {
@@ -83,6 +83,40 @@ fn a_task_that_nobody_awaits_is_told_of() {
     ]);
     let ended = program!("handlers").args("serve").start().ready().stop();
     ended.expect_code(0).expect_not_said(&["dropped", "task"]);
+}
+
+#[test]
+fn a_task_that_nobody_awaits_is_told_of_even_if_requests_are_cut_off() {
+    const DROPPED: &str =
+        "tasks that handlers or the app had spawned were dropped with a worker thread";
+    for (forgets, timeout, is_hurried) in
+        [(true, "1s", false), (false, "1s", false), (true, "20s", true), (false, "20s", true)]
+    {
+        let start = program!("handlers").args("serve").env("LIFECYCLE_DRAIN_TIMEOUT", timeout);
+        let mut program = start.env("LIFECYCLE_WORKERS", "1").start();
+        let address = program.address();
+        if forgets {
+            assert_eq!(request(&address, "POST /forgotten").expect("a response").status, 202);
+        }
+        let mut clients: Vec<_> =
+            (0..100).map(|_| Connection::to(&address).expect("it listens")).collect();
+        for client in &mut clients {
+            client.send("GET /held").expect("it listens");
+        }
+        program.wait_until_said_times("held", clients.len());
+        program.signal(Signal::SIGTERM);
+        if is_hurried {
+            program.wait_for("waiting for 100 requests");
+            program.signal(Signal::SIGTERM);
+        }
+        let ended = program.end();
+        ended.expect_code(3).expect_said(&["finished, 100 cut off"]);
+        if forgets {
+            ended.expect_said(&[DROPPED]);
+        } else {
+            ended.expect_not_said(&["dropped"]);
+        }
+    }
 }
 
 #[test]

@@ -67,9 +67,15 @@ fn signal_hook() -> impl Strategy<Value = Option<(Option<u64>, String)>> {
     proptest::option::of((proptest::option::of(50_u64..1500), behaviour()))
 }
 
-/// A program with a server, if it has one: its `drain_timeout`.
-fn server() -> impl Strategy<Value = Option<Option<u64>>> {
-    proptest::option::of(proptest::option::of(0_u64..2_000))
+/// A server of a program.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    drain_timeout: Option<u64>,
+}
+
+fn server() -> impl Strategy<Value = Option<Server>> {
+    let drain_timeout = proptest::option::of(0_u64..2_000);
+    proptest::option::of(drain_timeout.prop_map(|drain_timeout| Server { drain_timeout }))
 }
 
 /// A plan and what its hooks do, as the stage takes them.
@@ -158,15 +164,15 @@ fn play(play: Scenario) -> ScenarioRun {
 }
 
 /// Returns the settings of a stop: its grace period, its delay, and its server.
-fn settings(grace: Duration, delay: u64, server: Option<Option<u64>>) -> StopSettings {
-    let drain_timeout = server.flatten().map(Duration::from_millis);
+fn settings(grace: Duration, delay: u64, server: Option<Server>) -> StopSettings {
+    let drain_timeout = server.and_then(|server| server.drain_timeout).map(Duration::from_millis);
     let drain_delay = Duration::from_millis(delay);
-    Config { grace, drain_delay, drain_timeout, ..Config::default() }
+    Config { grace, drain_timeout, drain_delay, ..Config::default() }
         .stop_settings(server.is_some())
 }
 
 /// Returns the shortest grace period from 200 ms on, in whole milliseconds, that a plan is within.
-fn shortest_grace(plan: &str, delay: u64, server: Option<Option<u64>>) -> Duration {
+fn shortest_grace(plan: &str, delay: u64, server: Option<Server>) -> Duration {
     let plan = sample::plan(plan).expect("valid");
     // Timers go off by the millisecond.
     let mut grace = Duration::from_millis(200);
@@ -323,7 +329,7 @@ proptest! {
         let play_of = Scenario::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short"));
         let play_of = play_of.drain_delay(delay).signals(signals(&plan));
         let played = play(match server {
-            Some(drain_timeout) => play_of.serves_for_ever(drain_timeout),
+            Some(Server { drain_timeout }) => play_of.serves_for_ever(drain_timeout),
             None => play_of,
         });
         check(&plan, &played, grace, true)?;

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Load, WorkerCommand, WorkerSpec};
@@ -46,6 +47,8 @@ pub(super) struct ConnectionSet {
     load: Arc<Load>,
     phase: Rc<WorkerPhase>,
     open: RefCell<Slab<Member>>,
+    /// The tasks of connections.
+    tasks: RefCell<Slab<AbortHandle>>,
     /// Number of the handlers of web sockets whose connection has ended.
     handlers: Cell<usize>,
     /// Tells that the last of both has ended.
@@ -71,6 +74,7 @@ impl ConnectionSet {
             load,
             phase,
             open: RefCell::default(),
+            tasks: RefCell::default(),
             handlers: Cell::new(0),
             emptied: Notify::new(),
             handshakes,
@@ -142,7 +146,11 @@ impl ConnectionSet {
         let key = self.open.borrow_mut().insert(member);
         self.table.open();
         let guard = ConnectionGuard { connections: Rc::clone(self), key };
+        let mut tasks = self.tasks.borrow_mut();
+        let entry = tasks.vacant_entry();
+        let task_guard = TaskGuard { connections: Rc::clone(self), key: entry.key() };
         let task = async move {
+            let _task_guard = task_guard;
             let request = WebSocketRequest(Rc::clone(&connection));
             if let Err(error) = guard.connections.drive(key, &connection, accepted).await {
                 tracing::debug!("a connection ended before its first request: {error}");
@@ -153,7 +161,21 @@ impl ConnectionSet {
             drop(guard);
             websocket.handler_ended(handler.0.spec.settings.closing_timeout()).boxed_local().await;
         };
-        tokio::task::spawn_local(task.boxed_local());
+        entry.insert(tokio::task::spawn_local(task.boxed_local()).abort_handle());
+    }
+
+    /// Drops the tasks of connections that were cut off. Returns `false` if tasks may be left that
+    /// are not ours and that no handler has spawned: of streams of HTTP/2, or of web sockets.
+    pub(super) async fn abort(&self) -> bool {
+        let has_others = |(_, member): (usize, &Member)| {
+            member.connection.is_http2() || member.connection.websocket().is_some()
+        };
+        let is_clear = self.handlers.get() == 0 && !self.open.borrow().iter().any(has_others);
+        self.tasks.borrow().iter().for_each(|(_, task)| task.abort());
+        while !self.tasks.borrow().is_empty() {
+            yield_now().await;
+        }
+        is_clear
     }
 
     /// Drives a connection from its handshake to its end.
@@ -348,6 +370,18 @@ impl Drop for ConnectionGuard {
         if set.is_empty() {
             set.emptied.notify_one();
         }
+    }
+}
+
+/// A connection's task, until it is dropped.
+struct TaskGuard {
+    connections: Rc<ConnectionSet>,
+    key: usize,
+}
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        self.connections.tasks.borrow_mut().try_remove(self.key);
     }
 }
 
