@@ -39,7 +39,9 @@ use kind::Kind;
 /// # Errors
 ///
 /// A hook that returns an `Err`, panics or runs out of time ends the start: hooks that are running
-/// are cancelled, what had started is torn down, and the process exits with 1.
+/// are cancelled, what had started is torn down, and the process exits with 1. A hook that takes
+/// `Stop` is not cancelled then: it learns from that, and has the rest of its timeout to end by
+/// itself.
 ///
 /// # Example
 ///
@@ -82,8 +84,10 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A hook that returns an `Err`, panics or runs out of time is a start that failed: hooks that are
 /// running are cancelled, no further one starts, the server is drained, since it may have served
-/// already, drain and shutdown hooks run, and the process exits with 1. A stop that is asked for
-/// meanwhile does the same.
+/// already, drain and shutdown hooks run, and the process exits with 1. A hook that takes `Stop` is
+/// not cancelled then: it learns from that, and has the rest of its timeout to end by itself. A
+/// stop that is asked for meanwhile does the same, and is no failure: the process exits with 0 if
+/// everything was rolled back well.
 ///
 /// # Example
 ///
@@ -125,7 +129,7 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `order = n` | drain hooks of a lower order have all finished before one of a higher order starts | 0 |
 /// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks and services that it uses | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | half of what the shutdown hooks leave of `grace` |
+/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | with a server half of what the shutdown hooks leave of `grace`, or what `drain_timeout` leaves of that; without one all of it |
 /// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
 /// # Example
@@ -322,7 +326,8 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 /// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`,
 /// `SIGCONT`, `SIGIO`, `SIGPIPE`, `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`,
 /// `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what is going on, unless a hook
-/// takes it. `SIGTERM`, `SIGINT` and `SIGQUIT` begin the stop: for them there are `#[on_drain]` and
+/// takes it. `SIGHUP` begins the stop, unless a hook takes it, or it was ignored when the process
+/// began. `SIGTERM`, `SIGINT` and `SIGQUIT` always do: for them there are `#[on_drain]` and
 /// `#[on_shutdown]`. Where there are no such signals, as on Windows, the hook never runs.
 ///
 /// | key | meaning | default |

@@ -151,7 +151,11 @@ pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
 /// The stop signal: tells code that runs for long that it should end.
 ///
 /// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
-/// That of a service fires when this service is to end: after the server has drained.
+/// That of a service fires when this service is to end: after the server has drained, or with
+/// `stop_on = "drain"` when the drain begins.
+///
+/// A hook of the start that takes it has its timeout to end by itself. The stop waits for signal
+/// hooks whether they take it or not, and cancels health checks at once.
 ///
 /// ```
 /// use lifecycle_runtime::{Stop, on_startup};

@@ -280,12 +280,14 @@ impl TestApp {
         self.running.handle.clone()
     }
 
-    /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT and SIGQUIT
-    /// begins the stop, the second hurries it; others run their hooks.
+    /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT, SIGQUIT and
+    /// SIGHUP begins the stop, the second hurries it; others run their hooks, and so does SIGHUP if
+    /// a hook is for it.
     ///
     /// # Panics
     ///
-    /// If no hook is for the signal, or if it is the third that stops, which would end the process.
+    /// If the signal is none that stops and no hook is for it, or if it is the third that stops,
+    /// which would end the process.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         if let Err(mistake) = self.running.signals.send(signal) {
