@@ -281,3 +281,25 @@ fn a_hook_hears_one_signal_that_is_free() {
         ],
     );
 }
+
+#[test]
+fn a_reserve_is_no_longer_than_the_timeout() {
+    check_all(
+        Kind::Shutdown,
+        &[
+            (r#"timeout = "5s", reserve = "5s""#, Ok("timeout 5000")),
+            (r#"reserve = "5s""#, Ok("")),
+            (
+                r#"timeout = "5s", reserve = "5001ms""#,
+                Err("the reserve is longer than `timeout`: shorten it, or raise `timeout`"),
+            ),
+        ],
+    );
+    check_all(
+        Kind::Service,
+        &[(
+            r#"stop_timeout = "5s", reserve = "6s""#,
+            Err("the reserve is longer than `stop_timeout`: shorten it, or raise `stop_timeout`"),
+        )],
+    );
+}

@@ -1,16 +1,18 @@
 //! A server whose handlers leave work behind, and programs that end by themselves. The first
 //! argument says what it is: `serve`, `job` (a service, and no server), `ready` (a ready hook that
-//! stops it), `before` (stopped before it runs), `observer` (one that fails it at the end).
+//! stops it), `quits` (a service that does), `before` (stopped before it runs), `observer` (one that
+//! fails it at the end).
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, Responder, web};
 use lifecycle_runtime::event::{Event, State};
 use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    BackgroundTasks, Dep, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
-    service,
+    BackgroundTasks, Dep, Lifecycle, Stop, StopHandle, health_check, on_drain, on_ready,
+    on_shutdown, on_startup, service,
 };
 use lifecycle_tests::act::{SaysDropped, end_with_stdin, has_heard, heard, say, told_to};
 
@@ -43,6 +45,49 @@ async fn limited() {
 #[on_shutdown(reserve = "8s")]
 async fn reserved() {
     say("reserved");
+}
+
+/// Has a share of its own beside any request, and uses most of it.
+#[on_shutdown(reserve = "2s")]
+async fn kept() {
+    say("kept");
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    say("kept ended");
+}
+
+/// Number of the rows whose writers were told that they are written.
+static ROWS: AtomicUsize = AtomicUsize::new(0);
+
+async fn write() -> impl Responder {
+    ROWS.fetch_add(1, Ordering::SeqCst);
+    HttpResponse::Accepted()
+}
+
+/// Writes them to the disk at last.
+#[on_shutdown(timeout = "2s")]
+async fn save() {
+    say(&format!("{} rows saved", ROWS.load(Ordering::SeqCst)));
+}
+
+/// Reports a failure when it has heard so.
+#[health_check(interval = "200ms", timeout = "200ms")]
+async fn index_check(run: StopHandle) {
+    if has_heard("index_check") {
+        run.fail("the index is broken");
+    }
+}
+
+/// Ends with a failure when it has heard so.
+#[service]
+async fn feed() -> Result<(), &'static str> {
+    heard("feed").await;
+    Err("the feed has ended")
+}
+
+/// Stops the program as soon as it runs.
+#[service]
+async fn quits(run: StopHandle) {
+    run.stop();
 }
 
 #[on_drain]
@@ -143,7 +188,17 @@ const BASE: [&HookMeta; 3] = [db::META, close_db::META, flush::META];
 fn main() -> ExitCode {
     end_with_stdin();
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let named = [deregister::META, consumer::META, announce::META, limited::META, reserved::META];
+    let named = [
+        deregister::META,
+        consumer::META,
+        announce::META,
+        limited::META,
+        reserved::META,
+        kept::META,
+        save::META,
+        index_check::META,
+        feed::META,
+    ];
     let named = named.into_iter().filter(|hook| words.iter().any(|word| word == hook.name()));
     let of =
         |hooks: &[&'static HookMeta]| Lifecycle::of(BASE.into_iter().chain(hooks.iter().copied()));
@@ -151,6 +206,7 @@ fn main() -> ExitCode {
         App::new()
             .route("/", web::get().to(index))
             .route("/held", web::get().to(held))
+            .route("/rows", web::post().to(write))
             .route("/orders", web::post().to(order))
             .route("/blocking", web::post().to(blocking))
             .route("/panicking", web::post().to(panicking))
@@ -163,6 +219,7 @@ fn main() -> ExitCode {
         "serve" => Lifecycle::of(BASE.into_iter().chain(named)).http(app).run(),
         "job" => of(&[job::META]).run(),
         "ready" => of(&[last_act::META]).http(app).run(),
+        "quits" => of(&[quits::META]).http(app).run(),
         "before" => {
             let lifecycle = of(&[]).http(app);
             lifecycle.stop_handle().stop();

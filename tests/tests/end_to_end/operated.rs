@@ -3,7 +3,7 @@
 
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
@@ -36,6 +36,17 @@ fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
 }
 
 #[test]
+fn a_reserve_is_kept_beside_a_request_that_never_ends() {
+    let mut program = serve("kept").env("LIFECYCLE_GRACE", "6s").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    let ended = program.stop();
+    ended.expect_code(3).expect_said(&["request cut off: GET /held"]);
+    assert!(ended.did().contains(&"kept ended"), "\n{ended}");
+}
+
+#[test]
 fn a_reserve_that_does_not_fit_is_refused() {
     let reserved = |grace| serve("reserved").env("LIFECYCLE_GRACE", grace);
     let ended = reserved("9s").end();
@@ -61,6 +72,25 @@ fn the_listener_accepts_until_the_drain_hooks_have_ended() {
     let ended = program.end();
     ended.expect_code(0).expect_said(&["100 requests finished, 0 cut off"]);
     assert!(request(&address, "GET /").is_err(), "nobody listens");
+}
+
+#[test]
+fn a_drain_hook_that_hangs_has_the_listener_accept_for_a_while_and_no_longer() {
+    let mut program = serve("deregister").env("LIFECYCLE_GRACE", "10s").start();
+    let address = program.address();
+    let mut client = Connection::to(&address).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("deregister");
+    request(&address, "GET /").expect("it still accepts");
+    program.wait_while(|| request(&address, "GET /").is_ok());
+    // What has been in flight since before goes on.
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    let ended = program.end();
+    ended.expect_code(3).expect_said(&["hook `deregister` (", "ran out of its share", "0 cut off"]);
+    ended.expect_did(&["db", "held", "deregister", "flush", "close_db"]);
 }
 
 #[test]
@@ -178,6 +208,64 @@ fn the_first_signal_after_a_stop_by_the_program_is_answered_and_hurries_nothing(
 }
 
 #[test]
+fn the_first_signal_after_a_stop_by_a_service_is_answered_and_hurries_nothing() {
+    let mut program = serve("feed").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    program.tell("feed");
+    program.wait_for("stopping (");
+    program.signal(Signal::SIGINT);
+    program.wait_for("SIGINT: stopping already; again to hurry");
+    program.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    let ended = program.end();
+    ended.expect_code(3).expect_said(&["the feed has ended"]).expect_not_said(&["hurrying"]);
+}
+
+#[test]
+fn a_health_check_that_reports_a_failure_ends_the_program_with_it() {
+    let mut program = serve("index_check").start().ready();
+    program.tell("index_check");
+    let ended = program.end();
+    ended.expect_code(3).expect_did(&HOOKS);
+    ended.expect_said(&["stopping (the program failed: the index is broken)", "exit code 3"]);
+}
+
+#[test]
+fn a_service_that_stops_the_program_at_once_is_no_failure() {
+    for _ in 0..20 {
+        let ended = program!("handlers").args("quits").end();
+        ended.expect_code(0).expect_said(&["requested by the program"]);
+        let did = ended.did();
+        assert_eq!(did.contains(&"db"), did.contains(&"close_db"), "\n{ended}");
+    }
+}
+
+#[test]
+fn workers_that_wait_for_another_are_not_called_blocked() {
+    for tracing in [false, true] {
+        // The one has `tracing`, the other the console.
+        let start = if tracing { program!("service").args("log=info") } else { serve("") };
+        let mut program = start.env("LIFECYCLE_WORKERS", "4").start();
+        let url = program.wait_for(if tracing { "listening url=" } else { "listening on" });
+        let address = url.rsplit('/').next().expect("a URL").trim_matches('"');
+        let mut client = Connection::to(address).expect("it listens");
+        client.send("GET /held").expect("it listens");
+        program.wait_until_said("held");
+        program.signal(Signal::SIGTERM);
+        // Long after the others have nothing left to do.
+        program.wait_for_times("GET /held", 2);
+        program.signal(Signal::SIGUSR1);
+        program.wait_for("lifecycle:   GET /held");
+        program.tell("held");
+        assert_eq!(client.response().expect("a response").body, "held");
+        let ended = program.end();
+        ended.expect_code(0).expect_not_said(&["worker thread", "blocked"]);
+    }
+}
+
+#[test]
 fn a_program_that_reports_a_failure_ends_with_it() {
     let mut program = serve("").start();
     let address = program.address();
@@ -285,7 +373,7 @@ fn contained(start: impl Fn(Start) -> Start) -> Option<Program> {
         );
         return None;
     }
-    let script = format!("{script} \"$0\" serve");
+    let script = format!("{script} \"$0\" serve save");
     let of =
         Start::unshared(env!("CARGO_BIN_EXE_handlers"), &script).without_env("LIFECYCLE_GRACE");
     Some(start(of).start().ready())
@@ -301,4 +389,28 @@ fn in_a_container_the_grace_period_is_that_of_docker_stop() {
         .expect_said(&["in a container: grace is 9 s", "stopping (SIGTERM), up to 9 s"]);
     let Some(program) = contained(|start| start.env("LIFECYCLE_GRACE", "25s")) else { return };
     program.stop().expect_code(0).expect_said(&["up to 25 s"]).expect_not_said(&["in a container"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_container_that_is_killed_after_ten_seconds_has_lost_no_write_beside_a_long_request() {
+    let Some(mut program) = contained(|start| start) else { return };
+    let address = program.address();
+    let mut client = Connection::to(&address).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    for _ in 0..10 {
+        assert_eq!(request(&address, "POST /rows").expect("a response").status, 202);
+    }
+    // As `docker stop` does.
+    program.signal(Signal::SIGTERM);
+    let killed = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < killed && !program.has_exited() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(program.has_said("10 rows saved"));
+    if !program.has_exited() {
+        program.signal_at_once(Signal::SIGKILL);
+    }
+    program.end().expect_said(&["in a container: grace is 9 s"]);
 }

@@ -41,6 +41,15 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_report_names_the_failure_that_the_program_has_reported() {
+        let app = TestApp::of(Lifecycle::of([report::META])).start().await;
+        app.stop_handle().fail("the disk is on fire");
+        let ended = app.end().await;
+        assert_eq!(ended.cause, Some(StopCause::Failed("the disk is on fire".into())));
+        assert_eq!(ended.exit_code(), 3);
+    }
+
     #[test]
     fn its_time_table_is_that_of_the_process() {
         let program =

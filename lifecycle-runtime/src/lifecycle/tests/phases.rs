@@ -316,3 +316,31 @@ async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
         (1, 1, 1)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_runs_beside_the_phases_knows_how_much_time_it_has() {
+    let plan = "start a; service s timeout 2000; service u; check c timeout 400 every 300; \
+                check e every 300; signal g on SIGHUP timeout 700; signal h on SIGUSR2; stop z timeout 500";
+    let does = "s asks when stopped; u asks; c asks; e asks; g asks; h asks";
+    let played = Play::new(plan, does)
+        .grace(10_000)
+        .startup_timeout(20_000)
+        .signals(&["ready -> SIGHUP SIGUSR2", "h done -> stop"])
+        .run()
+        .await;
+    let asked: Vec<_> = played.lines().filter(|line| line.contains(" has ")).collect();
+    assert_eq!(
+        asked,
+        [
+            // Of the start.
+            "u has Some(20000)",
+            // Of their own; a check has a second by default.
+            "c has Some(400)",
+            "e has Some(1000)",
+            "g has Some(700)",
+            // As long as the process serves.
+            "h has None",
+            "s has Some(2000)",
+        ]
+    );
+}

@@ -46,7 +46,7 @@ impl Scenario {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
     /// drop is seen), `NAME has a value that panics`, `NAME has a value that others keep`,
-    /// `NAME asks` (how much time it has left). A
+    /// `NAME asks` (how much time it has left) or `NAME asks when stopped`. A
     /// hook that runs again and again does one after the other of several, divided by commas, and
     /// then the last: `NAME fails, passes`. A service `runs` until it is told to stop,
     /// `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
@@ -273,6 +273,9 @@ fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> Work {
                             scope.stop().requested().await;
                         }
                         "asks" => {
+                            if words.last().is_some_and(|word| word == "stopped") {
+                                scope.stop().requested().await;
+                            }
                             let left = scope.stop().time_left();
                             script.write(&format!(
                                 "0 {name} has {:?}",
@@ -392,6 +395,11 @@ impl ScenarioRun {
         let lines = self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what);
         let found: Vec<_> = lines.filter(|what| expected.contains(what)).collect();
         assert_eq!(found, expected);
+    }
+
+    /// Everything that was written, without its time.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what)
     }
 
     /// How often a line was written.
