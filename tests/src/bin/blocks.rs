@@ -1,10 +1,11 @@
 //! Hooks of every kind that wait, and others that block the thread that they run on:
-//! `blocks PLACE WAIT HOW`
+//! `blocks PLACE WAIT HOW [THREADS]`
 //!
 //! `PLACE` is the kind of hook that it is about: `start`, `ready`, `check`, `signal`, `service`,
 //! `drain` or `stop`. In that, `first` waits for a `timer` or a `socket`, and one that is `behind`
 //! it or `beside` it blocks its thread: the one behind it as it begins, the one beside it after
-//! such a wait of its own. `last` comes behind `first`.
+//! such a wait of its own. `last` comes behind `first`. With a number of threads they run on an
+//! async runtime of the program's own.
 
 use std::process::ExitCode;
 use std::thread;
@@ -18,6 +19,7 @@ use lifecycle_runtime::{
 use lifecycle_tests::act::{end_with_stdin, say};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
 use tokio::time::sleep;
 
 fn argument(place: usize) -> String {
@@ -121,6 +123,12 @@ async fn last_signal() {
     last("signal");
 }
 
+/// Of another signal: those of one run one after the other.
+#[on_signal(SIGUSR2, timeout = "500ms")]
+async fn beside_signal() {
+    block("signal", "beside").await;
+}
+
 #[health_check(interval = "500ms", timeout = "500ms")]
 async fn first_check() {
     first("check").await;
@@ -134,11 +142,21 @@ async fn beside_check() {
 /// Goes on waiting while another blocks.
 #[service]
 async fn first_service(service: Service) {
+    if argument(3) == "behind" {
+        first("service").await;
+    }
     service.ready();
     while is_about("service") && !service.stop().is_requested() {
         first("service").await;
     }
     service.stop().requested().await;
+}
+
+/// Begins once the first is ready.
+#[service(after = [first_service], stop_timeout = "500ms")]
+async fn behind_service() {
+    block("service", "behind").await;
+    std::future::pending::<()>().await;
 }
 
 #[service(stop_timeout = "500ms")]
@@ -148,7 +166,7 @@ async fn beside_service(service: Service) {
     service.stop().requested().await;
 }
 
-const HOOKS: [&HookMeta; 25] = [
+const HOOKS: [&HookMeta; 27] = [
     db::META,
     close_db::META,
     first_start::META,
@@ -170,16 +188,27 @@ const HOOKS: [&HookMeta; 25] = [
     first_signal::META,
     behind_signal::META,
     last_signal::META,
+    beside_signal::META,
     first_check::META,
     beside_check::META,
     first_service::META,
+    behind_service::META,
     beside_service::META,
 ];
 
 fn main() -> ExitCode {
     end_with_stdin();
     // Checks wake threads, and would help the others.
-    let takes_part =
-        |hook: &&'static HookMeta| is_about("check") || !hook.name().ends_with("_check");
-    Lifecycle::of(HOOKS.into_iter().filter(takes_part)).run()
+    let takes_part = |hook: &&'static HookMeta| match hook.name() {
+        "behind_service" => is_about("service") && argument(3) == "behind",
+        name => is_about("check") || !name.ends_with("_check"),
+    };
+    let lifecycle = Lifecycle::of(HOOKS.into_iter().filter(takes_part));
+    let Ok(threads) = argument(4).parse() else { return lifecycle.run() };
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let code = runtime.block_on(lifecycle.serve()).exit_code();
+    // The thread that is blocked would hold up the end.
+    runtime.shutdown_background();
+    code.into()
 }

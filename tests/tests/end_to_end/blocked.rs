@@ -220,6 +220,21 @@ fn a_hook_that_blocks_behind_or_beside_one_that_waited_keeps_none_of_the_stop_fr
     }
 }
 
+#[test]
+fn a_hook_that_blocks_keeps_no_other_from_running_however_many_threads_there_are() {
+    for threads in [2, 8, 16] {
+        for (place, wait, how) in pairs(&["stop"]) {
+            let ended = blocks(place, wait, &format!("{how} {threads}")).ready().stop();
+            ended.expect_code(3);
+            expect_given_up(&ended, place, how);
+            assert!(ended.did().contains(&"last"), "{threads}\n{ended}");
+        }
+        let ended = blocks("start", "timer", &format!("behind {threads}")).end();
+        ended.expect_code(1);
+        expect_given_up(&ended, "start", "behind");
+    }
+}
+
 fn pairs<'p>(
     places: &'p [&'static str],
 ) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + 'p {
@@ -239,6 +254,20 @@ fn a_hook_of_a_signal_that_blocks_behind_one_that_waited_keeps_none_from_running
 }
 
 #[test]
+fn a_hook_of_a_signal_that_blocks_beside_one_that_waits_keeps_it_from_nothing() {
+    for wait in WAITS {
+        let mut program = blocks("signal", wait, "beside").ready();
+        program.signal(Signal::SIGUSR2);
+        program.wait_until_said("blocks");
+        program.signal(Signal::SIGHUP);
+        program.wait_until_said("last");
+        program.wait_for("did not end and was abandoned");
+        let ended = program.stop();
+        expect_given_up(&ended, "signal", "beside");
+    }
+}
+
+#[test]
 fn a_check_that_blocks_beside_one_that_waits_keeps_none_from_running() {
     for wait in WAITS {
         let mut program = blocks("check", wait, "beside").ready();
@@ -247,6 +276,18 @@ fn a_check_that_blocks_beside_one_that_waits_keeps_none_from_running() {
         program.wait_until_said_times("first", 5);
         let ended = program.stop();
         expect_given_up(&ended, "check", "beside");
+    }
+}
+
+#[test]
+fn a_service_that_blocks_behind_one_that_waited_keeps_none_from_running() {
+    for wait in WAITS {
+        let mut program = blocks("service", wait, "behind").ready();
+        program.wait_until_said("blocks");
+        program.wait_until_said_times("first", 5);
+        let ended = program.stop();
+        ended.expect_code(3);
+        expect_given_up(&ended, "service", "behind");
     }
 }
 
