@@ -172,7 +172,7 @@ async fn a_hook_of_the_start_that_next_to_no_time_is_left_for_is_not_begun() {
         let does = "a takes 50; b takes 50; s runs";
         let limit = if last == "c" { 100 } else { 50 };
         let play = |micros| {
-            Play::new(plan, does).startup_timeout(limit).startup_timeout_later(micros).run()
+            Scenario::new(plan, does).startup_timeout(limit).startup_timeout_later(micros).run()
         };
         let played = play(500).await;
         assert_eq!((played.count(&format!("+{last}")), played.count("close done")), (0, 1));
@@ -322,7 +322,7 @@ async fn a_hook_that_runs_beside_the_phases_knows_how_much_time_it_has() {
     let plan = "start a; service s timeout 2000; service u; check c timeout 400 every 300; \
                 check e every 300; signal g on SIGHUP timeout 700; signal h on SIGUSR2; stop z timeout 500";
     let does = "s asks when stopped; u asks; c asks; e asks; g asks; h asks";
-    let played = Play::new(plan, does)
+    let played = Scenario::new(plan, does)
         .grace(10_000)
         .startup_timeout(20_000)
         .signals(&["ready -> SIGHUP SIGUSR2", "h done -> stop"])
