@@ -257,3 +257,25 @@ fn every_page_is_in_the_documentation_of_the_crate_and_has_its_code_tested() {
         assert!(is_tested, "{name}: tests/src/lib.rs");
     }
 }
+
+/// As in ``hook `db` (examples/worldclock/src/store.rs:39) failed``.
+#[test]
+fn places_of_hooks_are_where_they_are() {
+    let mut count = 0;
+    for document in documents() {
+        for line in read(&document).lines() {
+            for (at, _) in line.match_indices("` (examples/") {
+                let name = line[..at].rsplit('`').next().expect("a name");
+                let place = line[at + 3..].split(')').next().expect("a place");
+                let (path, number) = place.split_once(':').expect("a line");
+                let number: usize = number.parse().expect("a number");
+                let source = read(&workspace().join(path));
+                let found = source.lines().nth(number - 1).unwrap_or_default();
+                let is_there = found.contains(&format!("fn {name}("));
+                assert!(is_there, "{}: `{name}` is not at {place}", document.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 3, "{count}");
+}
