@@ -19,6 +19,8 @@
 //!
 //! The page about tests comes with the feature `testing`: `testing::guide`.
 
+#![allow(clippy::doc_markdown, reason = "pages name products, such as HAProxy")]
+
 /// Includes pages. Each ends with definitions of its links to other pages as files; the definitions
 /// here come first, so that rustdoc links to modules.
 ///
