@@ -94,11 +94,16 @@
 //!
 //! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is
 //! cancelled, and abandoned if it doesn't end then, as work on the blocking pool can't be
-//! cancelled. None of that keeps another hook from running, with two exceptions: hooks that
-//! together block every thread, and a task that a hook spawns or wakes right before it blocks its
-//! own ([details](guide::run#what-a-failing-hook-affects)). Under [`Lifecycle::run`] a watchdog
-//! thread ends the process by the end of the grace period, whatever happens; under
-//! [`Lifecycle::serve`] there is none.
+//! cancelled. None of that keeps the run from going on, which has a thread of its own (but for
+//! [`Lifecycle::serve`] on a runtime of one thread). Under [`Lifecycle::run`] a plain thread ends
+//! the process by the end of the grace period, whatever happens.
+//!
+//! A hook that blocks one thread keeps no other hook from running, with two exceptions. A task that
+//! a hook wakes, or starts by `Service::spawn`, right before it blocks stays with its thread: no
+//! other takes it over. And async hooks that block every thread of the async runtime keep other
+//! async hooks from running; these are given up when their time is over. Plain `fn` hooks run on
+//! the blocking pool, even then. Code that blocks belongs into a plain `fn`, or into
+//! `spawn_blocking`.
 //!
 //! A profile with `panic = "abort"` takes that away for panics: the first one ends the process at
 //! once, without a teardown. The start says so. Leave `panic` as it is in a service.
