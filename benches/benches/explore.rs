@@ -3,9 +3,9 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
+use lifecycle_runtime::__private::{Dependencies, DependencySource, Parts, Task, returned};
 use lifecycle_runtime::Lifecycle;
-use lifecycle_runtime::hook::{HookId, HookMeta, Kind, Scope};
+use lifecycle_runtime::hook::{Dependency, HookId, HookMeta, Kind, Scope};
 use lifecycle_runtime::testing::{Explore, Signal, TestApp};
 
 const SCHEDULES: usize = 1_000;
@@ -60,22 +60,33 @@ fn thirty(run: fn(Scope) -> Task) -> Vec<&'static HookMeta> {
             .copied()
             .into_iter()
             .filter(|_| number > 0)
+            .map(Dependency::Hook)
             .collect::<Vec<_>>()
             .leak();
-        started.push(hook(Kind::Startup, number, run, Edges { after, ..Edges::NONE }));
+        started.push(hook(
+            Kind::Startup,
+            number,
+            run,
+            Dependencies { after, ..Dependencies::NONE },
+        ));
     }
     let teardown = |number| {
-        let of = Some(started[number]);
-        hook(Kind::Shutdown, 15 + number, run, Edges { of, ..Edges::NONE })
+        let of = Some(Dependency::Hook(started[number]));
+        hook(Kind::Shutdown, 15 + number, run, Dependencies { of, ..Dependencies::NONE })
     };
     let teardowns: Vec<_> = (0..15).map(teardown).collect();
     started.into_iter().chain(teardowns).collect()
 }
 
-fn hook(kind: Kind, number: usize, run: fn(Scope) -> Task, edges: Edges) -> &'static HookMeta {
+fn hook(
+    kind: Kind,
+    number: usize,
+    run: fn(Scope) -> Task,
+    dependencies: Dependencies,
+) -> &'static HookMeta {
     let name = format!("hook{number}").leak();
     let mut hook = HookMeta::new(HookId::number(number as u64), kind, name, "bench", run);
-    hook.is_teardown = edges.of.is_some();
-    hook.edges = EdgeSource::Data(edges);
+    hook.is_teardown = dependencies.of.is_some();
+    hook.dependencies = DependencySource::Data(dependencies);
     Box::leak(Box::new(hook))
 }

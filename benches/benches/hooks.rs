@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lifecycle_runtime::__private::{EdgeSource, Edges, Parts, Task, returned};
+use lifecycle_runtime::__private::{Dependencies, DependencySource, Parts, Task, returned};
 use lifecycle_runtime::event::{Event, Observer, State};
-use lifecycle_runtime::hook::{HookId, HookMeta, Kind};
+use lifecycle_runtime::hook::{Dependency, HookId, HookMeta, Kind};
 use lifecycle_runtime::plan::Plan;
 use lifecycle_runtime::{Lifecycle, StopHandle};
 use tokio::runtime::Runtime;
@@ -161,8 +161,12 @@ fn startup_hooks(
     let mut hooks: Vec<&'static HookMeta> = Vec::new();
     for needs in needs {
         let mut hook = hook(Kind::Startup, run);
-        let after = needs.into_iter().map(|number| hooks[number]).collect::<Vec<_>>().leak();
-        hook.edges = EdgeSource::Data(Edges { after, ..Edges::NONE });
+        let after = needs
+            .into_iter()
+            .map(|number| Dependency::Hook(hooks[number]))
+            .collect::<Vec<_>>()
+            .leak();
+        hook.dependencies = DependencySource::Data(Dependencies { after, ..Dependencies::NONE });
         hooks.push(Box::leak(Box::new(hook)));
     }
     hooks
@@ -173,7 +177,10 @@ fn with_teardowns(started: Vec<&'static HookMeta>) -> Vec<&'static HookMeta> {
     let teardown = |resource: &&'static HookMeta| {
         let mut hook = hook(Kind::Shutdown, no_op);
         hook.is_teardown = true;
-        hook.edges = EdgeSource::Data(Edges { of: Some(resource), ..Edges::NONE });
+        hook.dependencies = DependencySource::Data(Dependencies {
+            of: Some(Dependency::Hook(resource)),
+            ..Dependencies::NONE
+        });
         &*Box::leak(Box::new(hook))
     };
     let teardowns: Vec<_> = started.iter().map(teardown).collect();

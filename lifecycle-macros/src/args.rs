@@ -13,7 +13,7 @@ use crate::errors::Errors;
 use crate::invisible;
 use crate::kind::{Key, Syntax};
 use crate::signal;
-use crate::value::{self, Backoff, Given, Restarts, Word, form};
+use crate::value::{self, Backoff, Given, RestartLimit, Word, form};
 use crate::words;
 
 /// What an attribute says. Keys that were wrong are left at their defaults.
@@ -43,7 +43,7 @@ pub enum Setting {
     Time(Given<u64>),
     Number(u32),
     Backoff(Given<Backoff>),
-    Restarts(Given<Option<Restarts>>),
+    RestartLimit(Given<Option<RestartLimit>>),
 }
 
 impl Args {
@@ -155,7 +155,7 @@ impl Args {
             Key::Interval => Setting::Time(value::time(key, input)?),
             Key::Failures => Setting::Number(value::number(key, input)?),
             Key::Backoff => Setting::Backoff(value::backoff(key, input)?),
-            Key::MaxRestarts => Setting::Restarts(value::restarts(key, input)?),
+            Key::MaxRestarts => Setting::RestartLimit(value::restarts(key, input)?),
         };
         self.policy.push((key, setting));
         Ok(())

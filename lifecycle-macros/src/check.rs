@@ -58,15 +58,18 @@ fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
     match (interval, args.timeout) {
         (Some(interval), Some(_)) => errors.push(syn::Error::new(
             interval.span,
-            "the interval is shorter than the timeout: a check has to be over before the next begins",
+            "the interval is shorter than the timeout: a check has to be over before the next \
+             begins",
         )),
         (Some(interval), None) => errors.push(syn::Error::new(
             interval.span,
-            "the interval is shorter than the timeout, which is 1s unless it is given: add a `timeout` that fits in",
+            "the interval is shorter than the timeout, which is 1s unless it is given: add a \
+             `timeout` that fits in",
         )),
         (None, Some(timeout)) => errors.push(syn::Error::new(
             timeout.span,
-            "the timeout is longer than the interval, which is 10s unless it is given: add an `interval` that holds it",
+            "the timeout is longer than the interval, which is 10s unless it is given: add an \
+             `interval` that holds it",
         )),
         (None, None) => {}
     }
@@ -79,11 +82,12 @@ fn restarts_happen(args: &Args, errors: &mut Errors) {
         _ => true,
     };
     for (key, setting) in args.policy.iter().filter(|_| never) {
-        if let Setting::Backoff(Given { span, .. }) | Setting::Restarts(Given { span, .. }) =
+        if let Setting::Backoff(Given { span, .. }) | Setting::RestartLimit(Given { span, .. }) =
             setting
         {
             let message = format!(
-                "`{}` means nothing to a service that is never restarted: add `restart = \"on_failure\"`",
+                "`{}` means nothing to a service that is never restarted: add `restart \
+                 = \"on_failure\"`",
                 key.name()
             );
             errors.push(syn::Error::new(*span, message));
@@ -124,13 +128,24 @@ fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) 
     let Syntax { attribute: own, makes, .. } = syntax;
     let (attributes, repeated) = (&mut function.attributes, &mut function.repeated);
     attributes.retain(|attribute| {
-        let name = attribute.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let name = attribute
+            .path()
+            .segments
+            .last()
+            .map(|segment| segment.ident.to_string())
+            .unwrap_or_default();
         let (is_hook, is_test) = (Kind::of_attribute(&name).is_some(), name == "test");
         let message = match syntax.makes {
             _ if !is_hook && !is_test => return true,
-            "test" if is_test => format!("`#[{own}]` makes a test already: take this attribute off"),
+            "test" if is_test => format!(
+                "`#[{own}]` makes a test already: take this attribute \
+                off"
+            ),
             _ if name == *own => format!("`#[{own}]` is given twice"),
-            _ => format!("a function is one {makes}, and this one is under `#[{own}]` already: write two functions"),
+            _ => format!(
+                "a function is one {makes}, and this one is under `#[{own}]` already: \
+                          write two functions"
+            ),
         };
         errors.add(attribute, message);
         if is_hook {
@@ -144,7 +159,8 @@ fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) 
 fn free_function(what: &str, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = function.signature.receiver() {
         let message = format!(
-            "a {what} is a free function and can't take `self`: move it out of the `impl` or trait, and take \
+            "a {what} is a free function and can't take `self`: move it out of the `impl` or \
+             trait, and take \
              `Dep<hook>` for what it needs"
         );
         errors.add(receiver, message);
@@ -196,7 +212,8 @@ fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
 fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
     for ty in function.argument_types().filter(|ty| matches!(bare(ty), Type::Reference(_))) {
         let message = format!(
-            "a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the value"
+            "a {what} takes its arguments by value: `Dep<hook>` is cheap and dereferences to the \
+             value"
         );
         errors.add(ty, message);
     }
@@ -237,7 +254,8 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
 fn is_async(function: &Function, errors: &mut Errors) {
     let Signature { asyncness, fn_token, .. } = &function.signature;
     if asyncness.is_none() {
-        let message = "a test under `#[lifecycle_runtime::test]` is an `async fn`; for a plain `fn`, where a `use` has taken \
+        let message = "a test under `#[lifecycle_runtime::test]` is an `async fn`; for a plain \
+                       `fn`, where a `use` has taken \
                        the name `test`, write `#[core::prelude::v1::test]`";
         errors.add(fn_token, message);
     }

@@ -20,7 +20,7 @@ use syn::{Ident, Path, Type};
 use crate::args::Setting;
 use crate::kind::Kind;
 use crate::model::{Hook, Soundness};
-use crate::value::{Backoff, Given, Restarts};
+use crate::value::{Backoff, Given, RestartLimit};
 
 /// What a function under an attribute may do beyond others: its arguments are injected, so it takes
 /// by value also what it only looks at, and may depend on hooks that those who call it can't name.
@@ -33,9 +33,10 @@ pub fn lints(hook: &Hook) -> TokenStream {
 pub fn hook(hook: &Hook) -> TokenStream {
     let Hook { name, conditions, args, repeated, .. } = hook;
     let runtime = &args.runtime;
-    let (ty, returns, meta, edges) = (ty(hook), returns(hook), meta(hook), edges(hook));
+    let (ty, returns, meta, dependencies) =
+        (ty(hook), returns(hook), meta(hook), dependencies(hook));
     let (check, submit) = match &hook.soundness {
-        Soundness::Sound => (edges.as_ref().map(|_| check(hook)), Some(submit(hook))),
+        Soundness::Sound => (dependencies.as_ref().map(|_| check(hook)), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
     // The function's name is the place of all that is not the user's own. rustc lints it like the
@@ -50,7 +51,7 @@ pub fn hook(hook: &Hook) -> TokenStream {
             impl __rt::Hook for #name {
                 #returns
                 const META: &'static __rt::HookMeta = &#meta;
-                #edges
+                #dependencies
             }
             #check
             #submit
@@ -63,7 +64,8 @@ pub fn hook(hook: &Hook) -> TokenStream {
 fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
     let doc = format!(
-        "The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name it by."
+        "The lifecycle hook [`{name}()`](fn@{name}): what `Dep<{name}>` and other hooks' keys name \
+         it by."
     );
     let span = Span::mixed_site().located_at(name.span());
     let mut name = name.clone();
@@ -84,7 +86,7 @@ fn returns(hook: &Hook) -> TokenStream {
         (None, None) => (quote!(()), quote!(false)),
         (None, Some(output)) => (
             output.to_token_stream(),
-            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::Probe::<Self::Returned>::IS_RESULT }),
+            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::ReturnType::<Self::Returned>::IS_RESULT }),
         ),
     };
     quote_spanned! {hook.output.span()=>
@@ -164,11 +166,11 @@ fn field(name: &str, setting: Setting) -> TokenStream {
                 .map_or_else(|| quote!(..__rt::Backoff::DEFAULT), |cap| quote!(cap: #cap));
             quote!(__rt::Backoff { first: #first, #cap })
         }
-        Setting::Restarts(Given { value: Some(Restarts { count, within }), .. }) => {
+        Setting::RestartLimit(Given { value: Some(RestartLimit { count, within }), .. }) => {
             let within = millis(within);
-            quote!(__rt::Some(__rt::Restarts { count: #count, within: #within }))
+            quote!(__rt::Some(__rt::RestartLimit { count: #count, within: #within }))
         }
-        Setting::Restarts(Given { value: None, .. }) => quote!(__rt::None),
+        Setting::RestartLimit(Given { value: None, .. }) => quote!(__rt::None),
     };
     quote!(#name: #value)
 }
@@ -179,25 +181,26 @@ fn millis(millis: u64) -> TokenStream {
 
 /// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it
 /// may well be said from both sides.
-fn edges(hook: &Hook) -> Option<TokenStream> {
+fn dependencies(hook: &Hook) -> Option<TokenStream> {
     let args = &hook.args;
     let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
-    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::USES);
-    let edge = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::EDGE);
+    let argument = |ty: &Type| quote_spanned!(ty.span()=> <#ty as __rt::Inject>::DEPENDENCIES);
+    let dependency = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::DEPENDENCY);
     let later = |path: &Path| quote_spanned!(path.span()=> <#path as __rt::Hook>::META);
     let span = hook.name.span();
     let fields: TokenStream = [
         list("arguments", span, arguments.iter().map(argument)),
-        list("after", span, args.after.iter().map(edge)),
+        list("after", span, args.after.iter().map(dependency)),
         list("before", span, args.before.iter().map(later)),
-        args.of.as_ref().map(edge).map(|hook| quote_spanned!(span=> of: __rt::Some(#hook),)),
+        args.of.as_ref().map(dependency).map(|hook| quote_spanned!(span=> of: __rt::Some(#hook),)),
     ]
     .into_iter()
     .flatten()
     .collect();
     (!fields.is_empty()).then(|| {
         quote_spanned! {span=>
-            const EDGES: __rt::Edges = __rt::Edges { #fields ..__rt::Edges::NONE };
+            const DEPENDENCIES: __rt::Dependencies =
+                __rt::Dependencies { #fields ..__rt::Dependencies::NONE };
         }
     })
 }
@@ -238,7 +241,7 @@ fn run(hook: &Hook) -> TokenStream {
 /// Where rustc finds what contradicts other hooks.
 fn check(hook: &Hook) -> TokenStream {
     let name = &hook.name;
-    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::EDGES);)
+    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::DEPENDENCIES);)
 }
 
 /// Where the registry finds the hook.

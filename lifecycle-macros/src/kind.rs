@@ -30,7 +30,7 @@ pub struct Syntax {
     pub makes: &'static str,
     /// The functions that it goes on.
     pub functions: &'static str,
-    /// Whether it names a signal before its keys.
+    /// Set if it names a signal before its keys.
     pub takes_signal: bool,
     /// The keys that it takes, as its documentation lists them.
     pub keys: &'static [Key],

@@ -40,14 +40,16 @@ pub fn parse(name: &str) -> Result<&'static str, String> {
     }
     Err(if STOPS.contains(&name) {
         format!(
-            "the framework itself uses `{name}`: it begins the stop, for which there are `#[on_drain]` and \
+            "the framework itself uses `{name}`: it begins the stop, for which there are \
+             `#[on_drain]` and \
              `#[on_shutdown]` hooks"
         )
     } else if UNCAUGHT.contains(&name) {
         format!("`{name}` can't be caught: the system never hands it to a program")
     } else if FAULTS.contains(&name) {
         format!(
-            "`{name}` is not for hooks: it tells of a fault in the program, which can't go on from there"
+            "`{name}` is not for hooks: it tells of a fault in the program, which can't go on from \
+             there"
         )
     } else {
         let all = FREE.into_iter().chain(STOPS).chain(UNCAUGHT).chain(FAULTS);
@@ -58,7 +60,7 @@ pub fn parse(name: &str) -> Result<&'static str, String> {
     })
 }
 
-/// Whether a name is meant to be that of a signal.
+/// Returns whether a name is meant to be that of a signal.
 pub fn is_name(name: &str) -> bool {
     name.starts_with("SIG")
 }

@@ -86,7 +86,7 @@ fn item_head(item: &TokenStream) -> TokenStream {
     head.parse2(item.clone()).ok().filter(|head| !head.is_empty()).unwrap_or_else(|| item.clone())
 }
 
-/// Whether a word is among the tokens, or within one of them.
+/// Returns whether a word is among the tokens, or within one of them.
 pub fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == word,

@@ -140,9 +140,12 @@ mod tests {
             "fn x() {} #[cfg(a)] impl A { #[cfg_attr(x, @)] fn a() {} }",
             "fn x() { impl A { @ fn a() {} } }",
             "macro_rules! x { ($a:ty) => { impl $a { @ fn a() {} } } }",
-            "impl A {\n    const B: u8 = 1;\n\n    fn b() {\n    }\n    #[x]\n    @\n    fn a() {}\n}",
-            "impl<const N: usize> A\n    for [u8; N]\nwhere\n    [u8; N]: B,\n{\n    @\n    fn a() {}\n}",
-            "mod a {\n    impl A {\n        const B: &str = \"\n\";\n        @\n        fn a() {}\n    }\n}",
+            "impl A {\n    const B: u8 = 1;\n\n    fn b() {\n    }\n    #[x]\n    @\n    fn a() \
+             {}\n}",
+            "impl<const N: usize> A\n    for [u8; N]\nwhere\n    [u8; N]: B,\n{\n    @\n    fn a() \
+             {}\n}",
+            "mod a {\n    impl A {\n        const B: &str = \"\n\";\n        @\n        fn a() \
+             {}\n    }\n}",
         ] {
             assert!(within(text), "{text}");
         }

@@ -35,7 +35,7 @@ const BACKOFF_CAP: u64 = 30_000;
 
 /// A number of restarts within a window of milliseconds.
 #[derive(Clone, Copy)]
-pub struct Restarts {
+pub struct RestartLimit {
     pub count: u32,
     pub within: u64,
 }
@@ -60,7 +60,8 @@ pub fn form(key: Key) -> String {
         }
         Key::Backoff => "the first and the longest time in quotes: `backoff = \"100ms..30s\"`",
         Key::MaxRestarts => {
-            "a number and a window in quotes: `max_restarts = \"5 in 1m\"`, or `max_restarts = \"unlimited\"`"
+            "a number and a window in quotes: `max_restarts = \"5 in 1m\"`, or `max_restarts \
+             = \"unlimited\"`"
         }
         Key::Interval => "a duration in quotes: `interval = \"10s\"`",
         Key::Failures => "a whole number: `failures = 3`",
@@ -113,7 +114,8 @@ fn lowest(key: Key) -> (u32, &'static str) {
         }
         _ => (
             0,
-            "`order` can't be negative: hooks without an order run at 0, the lowest; give the others a higher one",
+            "`order` can't be negative: hooks without an order run at 0, the lowest; give the \
+             others a higher one",
         ),
     }
 }
@@ -151,10 +153,12 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
             (duration::parse(first, ZERO)?, cap.map(|cap| duration::parse(cap, ZERO)).transpose()?);
         match (cap, cap_time.unwrap_or(BACKOFF_CAP)) {
             (Some(cap), longest) if first_time > longest => Err(format!(
-                "the first backoff, {first}, is longer than the longest, {cap}: write the shorter one first"
+                "the first backoff, {first}, is longer than the longest, {cap}: write the shorter \
+                 one first"
             )),
             (None, longest) if first_time > longest => Err(format!(
-                "the first backoff, {first}, is longer than the longest, which is 30s unless it is given: write \
+                "the first backoff, {first}, is longer than the longest, which is 30s unless it is \
+                 given: write \
                  `backoff = \"{first}..{first}\"`"
             )),
             _ => Ok(Backoff { first: first_time, cap: cap_time }),
@@ -163,7 +167,7 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
 }
 
 /// `"5 in 1m"`, or `"unlimited"`, which is none.
-pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restarts>>> {
+pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<RestartLimit>>> {
     let form = || format!("expected {}", form(key));
     let is_count =
         |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
@@ -195,7 +199,7 @@ pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restar
             return Err("no restarts at all are `restart = \"never\"`".to_owned());
         }
         let within = duration::parse(within, "no restart falls into a window of no time")?;
-        Ok(Some(Restarts { count: number, within }))
+        Ok(Some(RestartLimit { count: number, within }))
     })
 }
 

@@ -4,13 +4,14 @@
 pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::id::HookId;
 pub use crate::hook::inject::Inject;
-pub use crate::hook::output::{Output, Parts, PlainOutput, Probe, Verdict};
+pub use crate::hook::output::{Output, Parts, PlainOutput, ReturnType, Verdict};
 pub use crate::hook::policy::{
-    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, RestartLimit, ServicePolicy,
+    StopOn,
 };
 pub use crate::hook::scope::Scope;
 pub use crate::hook::task::{Task, returned};
-pub use crate::hook::{EdgeSource, Edges, Hook, HookMeta, Kind, Origin};
+pub use crate::hook::{Dependencies, DependencySource, Hook, HookMeta, Kind, Origin};
 pub use inventory;
 pub use std::option::Option::{None, Some};
 pub use std::result::Result::Ok;
@@ -72,7 +73,7 @@ pub const fn meta<H: Hook>(
 ) -> HookMeta {
     let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
     meta.origin = origin;
-    meta.edges = EdgeSource::Type(edges::<H>);
+    meta.dependencies = DependencySource::Type(dependencies::<H>);
     meta
 }
 
@@ -98,6 +99,6 @@ pub fn blocking<H: Hook>(
     Task::blocking(|| returned::<H::Output>(call()?))
 }
 
-const fn edges<H: Hook>() -> Edges {
-    H::EDGES
+const fn dependencies<H: Hook>() -> Dependencies {
+    H::DEPENDENCIES
 }

@@ -1,13 +1,16 @@
 //! What a hook is: its type, its metadata, its identity.
 
-mod check;
 pub(crate) mod dep;
+mod dependencies;
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod inject;
 mod kind;
+mod message;
 pub(crate) mod output;
+pub(crate) mod phase;
 pub(crate) mod policy;
+pub(crate) mod rules;
 pub(crate) mod runtime;
 pub(crate) mod scope;
 pub(crate) mod service;
@@ -22,18 +25,21 @@ use std::panic::Location;
 use std::time::Duration;
 
 pub use dep::MissingValue;
+pub use dependencies::Dependency;
+#[doc(hidden)]
+pub use dependencies::{Dependencies, DependencySource};
 pub use id::HookId;
 pub use kind::Kind;
 pub use output::{HookError, HookValue};
+pub(crate) use phase::Phase;
 pub use scope::Scope;
 
 pub(crate) use policy::{
-    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, RestartLimit, ServicePolicy,
+    StopOn,
 };
 
 use crate::hook::output::Output;
-use crate::hook::service::Service;
-use crate::hook::stop::Stop;
 use crate::hook::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
@@ -57,7 +63,8 @@ use crate::hook::task::Task;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lifecycle hook",
     label = "not a lifecycle hook",
-    note = "a hook is a function under an attribute such as `#[on_startup]`; name it by its path, as in `Dep<crate::store::db>`"
+    note = "a hook is a function under an attribute such as `#[on_startup]`; name it by its path, \
+            as in `Dep<crate::store::db>`"
 )]
 pub trait Hook: Sized + Send + Sync + 'static {
     /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
@@ -78,11 +85,12 @@ pub trait Hook: Sized + Send + Sync + 'static {
 
     /// The hooks that the attribute and the arguments name.
     #[doc(hidden)]
-    const EDGES: Edges = Edges::NONE;
+    const DEPENDENCIES: Dependencies = Dependencies::NONE;
 
-    /// The metadata as something to depend on: what [`Inject::USES`](crate::Inject::USES) is made
-    /// of. The hook's own dependencies are evaluated before it, so that a cycle is a compile error.
-    const EDGE: &'static HookMeta = Edges::known(Self::EDGES, Self::META);
+    /// The hook as a dependency of another, for
+    /// [`Inject::DEPENDENCIES`](crate::Inject::DEPENDENCIES). The hook's own dependencies are
+    /// evaluated before it, so that a cycle is a compile error.
+    const DEPENDENCY: Dependency = Dependency::on(Self::META, Self::DEPENDENCIES);
 }
 
 /// What an attribute says about its function, known at compile time.
@@ -131,31 +139,16 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub reserve: Option<Duration>,
     #[doc(hidden)]
-    pub edges: EdgeSource,
+    pub dependencies: DependencySource,
     #[doc(hidden)]
     pub is_teardown: bool,
-    #[doc(hidden)]
-    pub handle: Option<RunHandle>,
     #[doc(hidden)]
     pub policy: Policy,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
 }
 
-/// Handle on the run that a hook takes as an argument.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
-#[doc(hidden)]
-pub enum RunHandle {
-    /// [`Service`]
-    Service,
-    /// [`Stop`]
-    Stop,
-}
-
 /// Crate that a hook was compiled into, as far as cargo told the compiler.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs)]
 #[doc(hidden)]
@@ -173,61 +166,7 @@ impl Origin {
     pub const UNKNOWN: Self = Self { package: None, version: None, binary: None };
 }
 
-/// Where a hook's edges are.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-#[allow(clippy::exhaustive_enums)]
-#[doc(hidden)]
-pub enum EdgeSource {
-    /// In the type that names the hook. Behind a function, as rustc follows each reference in a
-    /// constant: it would go through all that a hook depends on, however indirectly, once for each
-    /// hook.
-    Type(fn() -> Edges),
-    /// Here: the hook is made of data, in tests and benchmarks.
-    Data(Edges),
-}
-
-/// The hooks that an attribute and the arguments under it name.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::exhaustive_structs)]
-#[doc(hidden)]
-pub struct Edges {
-    /// One list per argument.
-    pub arguments: &'static [&'static [&'static HookMeta]],
-    /// The key `after`.
-    pub after: &'static [&'static HookMeta],
-    /// The key `before`.
-    pub before: &'static [&'static HookMeta],
-    /// The key `of`.
-    pub of: Option<&'static HookMeta>,
-}
-
-impl Edges {
-    /// None at all.
-    pub const NONE: Self = Self { arguments: &[], after: &[], before: &[], of: None };
-
-    /// The metadata, once the edges are evaluated.
-    pub(crate) const fn known(_: Self, meta: &'static HookMeta) -> &'static HookMeta {
-        meta
-    }
-}
-
 impl HookMeta {
-    /// Entry among the arguments of a service that takes its handle.
-    pub(crate) const SERVICE_HANDLE: Self =
-        Self::of_handle(RunHandle::Service, HookId::of::<Service>(), "Service");
-
-    /// Entry among the arguments of a hook that learns from `Stop` that it should end.
-    pub(crate) const STOP_HANDLE: Self =
-        Self::of_handle(RunHandle::Stop, HookId::of::<Stop>(), "Stop");
-
-    /// Makes an entry that is no hook: nothing runs it.
-    const fn of_handle(handle: RunHandle, id: HookId, name: &'static str) -> Self {
-        let run = |_| Task::future(async { Err("it is no hook".into()) });
-        Self { handle: Some(handle), ..Self::new(id, Kind::Service, name, module_path!(), run) }
-    }
-
     /// The start of every hook's metadata; the attribute fills in the rest. The caller's place
     /// becomes the hook's.
     #[doc(hidden)]
@@ -253,9 +192,8 @@ impl HookMeta {
             order: None,
             timeout: None,
             reserve: None,
-            edges: EdgeSource::Data(Edges::NONE),
+            dependencies: DependencySource::Data(Dependencies::NONE),
             is_teardown: false,
-            handle: None,
             policy: Policy::None,
             run,
         }
@@ -368,7 +306,7 @@ impl HookMeta {
         }
     }
 
-    /// Whether this is a service that the process can do without.
+    /// Returns whether this is a service that the process can do without.
     pub(crate) fn is_dispensable(&self) -> bool {
         self.service().is_some_and(|policy| policy.on_exit == OnExit::Ignore)
     }
@@ -376,28 +314,23 @@ impl HookMeta {
     /// The hook that this one is the teardown of.
     #[must_use]
     pub fn of(&self) -> Option<&'static HookMeta> {
-        self.edges().of
+        self.dependencies().of.and_then(Dependency::hook)
     }
 
     /// The hooks that this one needs before it can run: its arguments and `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
-        let edges = self.edges();
-        let used = edges
-            .arguments
-            .iter()
-            .flat_map(|uses| uses.iter())
-            .filter(|used| used.handle.is_none());
-        used.chain(edges.after).copied()
+        let Dependencies { arguments, after, .. } = self.dependencies();
+        arguments.iter().copied().flatten().chain(after).filter_map(|needed| needed.hook())
     }
 
-    /// Whether this is a service that says itself when it is ready.
+    /// Returns whether this is a service that says itself when it is ready.
     pub(crate) fn takes_service_handle(&self) -> bool {
-        self.takes(RunHandle::Service)
+        self.takes(|needed| matches!(needed, Dependency::ServiceHandle))
     }
 
     /// Returns whether an argument tells it that it should end: then it has its time to do so.
     pub(crate) fn takes_stop(&self) -> bool {
-        self.takes(RunHandle::Stop)
+        self.takes(|needed| matches!(needed, Dependency::StopHandle))
     }
 
     /// Returns whether it is a service that is told to stop at the beginning of the drain.
@@ -405,22 +338,19 @@ impl HookMeta {
         self.service().is_some_and(|policy| policy.stop_on == StopOn::Drain)
     }
 
-    fn takes(&self, handle: RunHandle) -> bool {
-        self.edges()
-            .arguments
-            .iter()
-            .any(|uses| uses.iter().any(|used| used.handle == Some(handle)))
+    fn takes(&self, is_it: impl Fn(&Dependency) -> bool) -> bool {
+        self.dependencies().arguments.iter().copied().flatten().any(is_it)
     }
 
     /// The hooks that its `before` names.
     pub fn before(&self) -> impl Iterator<Item = &'static HookMeta> {
-        self.edges().before.iter().copied()
+        self.dependencies().before.iter().copied()
     }
 
-    pub(crate) fn edges(&self) -> Edges {
-        match self.edges {
-            EdgeSource::Type(edges) => edges(),
-            EdgeSource::Data(edges) => edges,
+    pub(crate) fn dependencies(&self) -> Dependencies {
+        match self.dependencies {
+            DependencySource::Type(dependencies) => dependencies(),
+            DependencySource::Data(dependencies) => dependencies,
         }
     }
 }

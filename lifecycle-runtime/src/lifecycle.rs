@@ -4,12 +4,12 @@ mod drain;
 mod drive;
 mod on_report;
 mod outputs;
+mod phases;
 mod prepare;
 mod process;
 mod progress;
 mod reaction;
 mod run;
-mod stage;
 #[cfg(test)]
 mod tests;
 

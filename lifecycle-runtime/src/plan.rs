@@ -1,4 +1,4 @@
-//! The plan: all hooks of a run as checked graphs, one for each kind of hook.
+//! The plan: all hooks of a run as checked graphs, one for each phase.
 //!
 //! Pure: it looks at metadata only, and knows neither the async runtime nor the server.
 
@@ -32,7 +32,7 @@ pub use crate::process::config::PlanFormat;
 
 use crate::event::readable;
 use crate::hook::id::{HookId, HookMap};
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{HookMeta, Kind, Phase};
 use crate::process::config::{Config, StopSettings, delay_in_kubernetes};
 
 /// Every hook of a run, in the order that it starts and stops in.
@@ -61,8 +61,7 @@ pub struct Plan {
     /// Sorted by kind, order, module path and name, so that link order doesn't matter.
     hooks: Vec<&'static HookMeta>,
     index: Arc<HookMap<usize>>,
-    /// One for each kind of hook.
-    graphs: [Graph; Kind::ALL.len()],
+    graphs: Graphs,
     settings: StopSettings,
 }
 
@@ -89,8 +88,8 @@ impl Plan {
         }
         problems.extend(check::all(&hooks, &index));
         if problems.is_empty() {
-            let graphs = Kind::ALL.map(|kind| build::phase(kind, &hooks, &index));
-            for graph in &graphs {
+            let graphs = Graphs::of(&hooks, &index);
+            for (_, graph) in graphs.titled() {
                 problems.extend(
                     graph.cycles().iter().map(|cycle| check::describe_cycle(&hooks, graph, cycle)),
                 );
@@ -118,7 +117,7 @@ impl Plan {
         of_kind(&self.hooks, kind).map(|(_, hook)| hook)
     }
 
-    /// Whether hooks of these paths are planned.
+    /// Returns whether hooks of these paths are planned.
     pub(crate) fn has(&self, paths: &[String]) -> Result<(), PlanError> {
         let problems = check::missing(&self.hooks, paths);
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
@@ -223,9 +222,24 @@ impl Plan {
         self.position(hook.id).map_or(hook, |at| self.hooks[at])
     }
 
-    /// What hooks of this kind do, and what each step waits for.
-    pub(crate) fn graph(&self, kind: Kind) -> &Graph {
-        &self.graphs[kind as usize]
+    /// Returns the steps of a phase.
+    pub(crate) fn phase(&self, phase: Phase) -> &Graph {
+        match phase {
+            Phase::Startup => &self.graphs.startup,
+            Phase::Ready => &self.graphs.ready,
+            Phase::Drain => &self.graphs.drain,
+            Phase::Shutdown => &self.graphs.shutdown,
+        }
+    }
+
+    /// Returns the hooks of signals: no phase, as they recur.
+    pub(crate) fn signals(&self) -> &Graph {
+        &self.graphs.signals
+    }
+
+    /// Returns all graphs in the order of a run, each with its title.
+    pub(crate) fn graphs(&self) -> [(&'static str, &Graph); 6] {
+        self.graphs.titled()
     }
 
     /// Where each hook stands in [`hooks`](Self::hooks).
@@ -236,6 +250,42 @@ impl Plan {
     /// Where a hook stands in [`hooks`](Self::hooks).
     pub(crate) fn position(&self, id: HookId) -> Option<usize> {
         self.index.get(&id).copied()
+    }
+}
+
+/// Graphs of a plan: one for each phase, and one for each kind of hook that recurs.
+#[derive(Debug)]
+struct Graphs {
+    startup: Graph,
+    checks: Graph,
+    ready: Graph,
+    signals: Graph,
+    drain: Graph,
+    shutdown: Graph,
+}
+
+impl Graphs {
+    fn of(hooks: &[&'static HookMeta], index: &HookMap<usize>) -> Self {
+        let phase = |phase| build::phase(phase, hooks, index);
+        Self {
+            startup: phase(Phase::Startup),
+            checks: build::recurring(Kind::HealthCheck, hooks, index),
+            ready: phase(Phase::Ready),
+            signals: build::recurring(Kind::Signal, hooks, index),
+            drain: phase(Phase::Drain),
+            shutdown: phase(Phase::Shutdown),
+        }
+    }
+
+    fn titled(&self) -> [(&'static str, &Graph); 6] {
+        [
+            ("start", &self.startup),
+            ("check", &self.checks),
+            ("ready", &self.ready),
+            ("signal", &self.signals),
+            ("drain", &self.drain),
+            ("stop", &self.shutdown),
+        ]
     }
 }
 

@@ -127,7 +127,7 @@ impl Http {
                 let (factory, surroundings) = (factory.clone(), surroundings.clone());
                 service::make(move || surroundings.app(&factory))
             }),
-            uses: F::uses(),
+            uses: F::dependencies(),
             addresses: Vec::new(),
             setting: "`bind` or LIFECYCLE_BIND",
             protocol: Protocol::default(),

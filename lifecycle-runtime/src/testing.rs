@@ -18,7 +18,8 @@
 //! # }
 //! ```
 //!
-//! [The guide](guide) goes from the first unit test to the exploration of every order.
+//! [The guide](guide) goes from the first unit test to the exploration of every order. What only a
+//! real process shows, such as its exit code, is tested by [`process`].
 //!
 //! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them
 //! reads `LIFECYCLE_*` variables, hears the process's signals, or takes an address that was not
@@ -29,13 +30,15 @@ mod argument;
 mod assertions;
 mod at_await;
 mod clock;
-mod desk;
+
 mod explore;
 mod faults;
 mod harness;
 mod moment;
+pub mod process;
 mod scheduler;
 mod selection;
+mod signals;
 mod stalls;
 mod timeline;
 mod work;

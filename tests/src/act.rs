@@ -60,7 +60,7 @@ pub fn end_with_stdin() {
     LazyLock::force(&LINES);
 }
 
-/// Whether this line has come on stdin.
+/// Returns whether this line has come on stdin.
 #[must_use]
 pub fn has_heard(line: &str) -> bool {
     LINES.borrow().contains(line)

@@ -239,14 +239,14 @@ impl<S: Read + Write> Connection<S> {
         Ending::Sent(String::from_utf8_lossy(&self.rest).into_owned())
     }
 
-    /// Whether the peer has closed it: waits until it does or sends something.
+    /// Returns whether the peer has closed it: waits until it does or sends something.
     pub fn is_closed(&mut self) -> bool {
         !matches!(self.ending(), Ending::Sent(_))
     }
 }
 
 impl Response {
-    /// Whether it says that no request may follow on its connection.
+    /// Returns whether it says that no request may follow on its connection.
     #[must_use]
     pub fn announces_close(&self) -> bool {
         self.head.contains("\r\nconnection: close\r\n")

@@ -24,7 +24,7 @@ pub struct Shape {
     pub clients: usize,
     /// How many microseconds one waits between a response and its next request: from here to there.
     pub pause: (u64, u64),
-    /// Whether each request has a connection of its own.
+    /// Set if each request has a connection of its own.
     pub is_fresh: bool,
     /// Where the randomness of the pauses comes from.
     pub seed: u64,
@@ -61,7 +61,7 @@ struct Shared {
     shape: Shape,
     target: Box<dyn Target>,
     answered: AtomicUsize,
-    /// Whether the clients shall give up.
+    /// Set if the clients shall give up.
     over: AtomicBool,
 }
 

@@ -1,13 +1,12 @@
 //! Values of fakes, paused time, and what is real in it: each test with a lifecycle of its own.
 
-use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lifecycle_runtime::hook::Hook;
+use lifecycle_runtime::testing::process::Command;
 use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestAppBuilder, real_io};
 use lifecycle_runtime::{Dep, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
@@ -263,18 +262,8 @@ async fn waits_for_a_timer_for_good() {
 fn a_test_that_hangs_as_time_stands_still_says_why() {
     let mut child = Command::new(std::env::current_exe().expect("a path"))
         .args(["waits_for_a_timer_for_good", "--exact", "--ignored"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a process");
-    let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let lines: Vec<_> = lines
-        .map_while(Result::ok)
-        .filter(|line| line.contains("time stands still"))
-        .take(2)
-        .collect();
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+        .spawn();
+    let lines = [(); 2].map(|()| child.wait_for_line("time stands still"));
     for name in ["connection", "reader"] {
         let says = format!(
             "for 10 s time stands still because of `real_io::<{name}>()`, and no timer goes off"

@@ -91,8 +91,8 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// Whether it is the database's state and not the statement: it is gone, too busy, or has no space
-/// left.
+/// Returns whether it is the database's state and not the statement: it is gone, too busy, or has
+/// no space left.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut

@@ -165,12 +165,12 @@ impl Settings {
     }
 }
 
-/// Whether it is `SHOP_PORT`, `SHOP_PORT_80_TCP` …
+/// Returns whether it is `SHOP_PORT`, `SHOP_PORT_80_TCP` …
 fn is_port(name: &str) -> bool {
     name.strip_prefix("SHOP_PORT").is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// Whether a browser could send this as `Origin`.
+/// Returns whether a browser could send this as `Origin`.
 fn is_origin(text: &str) -> bool {
     let is_url = reqwest::Url::parse(text)
         .is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text);

@@ -136,8 +136,8 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether it may be another time: the server is not there yet, or it says itself that it is
-    /// starting (57P03).
+    /// Returns whether it may be another time: the server is not there yet, or it says itself that
+    /// it is starting (57P03).
     fn may_pass(&self) -> bool {
         match self {
             Self::Connect { source: sqlx::Error::Io(_), .. } => true,
@@ -183,7 +183,7 @@ pub async fn close_db(db: Dep<db>) {
     db.close().await;
 }
 
-/// Whether the database takes writes: it may be gone, or its disk full.
+/// Returns whether the database takes writes: it may be gone, or its disk full.
 #[health_check(interval = "2s", timeout = "2s", failures = 2, after = [migrations])]
 pub async fn db_takes_writes(db: Dep<db>) -> sqlx::Result<()> {
     sqlx::query("UPDATE heartbeat SET beats = beats + 1").execute(&**db).await.map(drop)

@@ -95,7 +95,7 @@ pub async fn change(db: &SqlitePool, id: i64, change: &ClockChange) -> sqlx::Res
     Ok(clock)
 }
 
-/// Whether there was such a clock.
+/// Returns whether there was such a clock.
 pub async fn remove(db: &SqlitePool, id: i64) -> sqlx::Result<bool> {
     let removed = sqlx::query("DELETE FROM clocks WHERE id = ?").bind(id).execute(db).await?;
     Ok(removed.rows_affected() > 0)

@@ -95,9 +95,8 @@ fn every_mistake_is_named() {
         ("timout", &["did you mean `timeout`?"]),
         (
             "afterwards = []",
-            &[
-                "unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, `crate`",
-            ],
+            &["unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, \
+                 `crate`"],
         ),
         ("before = [a]", &["`before` is a key of `#[on_shutdown]`"]),
         ("r#order = 1", &["unknown key"]),
@@ -142,7 +141,8 @@ fn each_attribute_takes_its_own_keys() {
         (
             Kind::Ready,
             "of = db",
-            "`of` is a key of `#[on_shutdown]`; `#[on_ready]` takes `order`, `after`, `timeout`, `crate`",
+            "`of` is a key of `#[on_shutdown]`; `#[on_ready]` takes `order`, `after`, `timeout`, \
+             `crate`",
         ),
         (
             Kind::Startup,
@@ -153,7 +153,8 @@ fn each_attribute_takes_its_own_keys() {
         (
             Kind::Drain,
             "of = db",
-            "`of` is a key of `#[on_shutdown]`; `#[on_drain]` takes `order`, `after`, `timeout`, `crate`",
+            "`of` is a key of `#[on_shutdown]`; `#[on_drain]` takes `order`, `after`, `timeout`, \
+             `crate`",
         ),
         (Kind::Drain, "timout = \"1s\"", "did you mean `timeout`? `#[on_drain]` takes"),
         (
@@ -174,7 +175,8 @@ fn each_attribute_takes_its_own_keys() {
         (
             Kind::Signal,
             "SIGHUP, order = 1",
-            "`order` is a key of `#[on_startup]`; `#[on_signal]` takes the name of a signal, `after`, `timeout`, `crate`",
+            "`order` is a key of `#[on_startup]`; `#[on_signal]` takes the name of a signal, \
+             `after`, `timeout`, `crate`",
         ),
     ];
     for (kind, text, expected) in cases {
@@ -215,8 +217,10 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
         "order = 1 2",
         "crate = 1",
         "setup = 1, start_paused = 1",
-        "restart = \"\", backoff = \"\", max_restarts = 5, on_exit = 1, kind = x, interval = 1, failures = 0",
-        "kind = \"\", backoff = \"0s\", max_restarts = \"0 in 1m\", interval = \"0s\", failures = -1",
+        "restart = \"\", backoff = \"\", max_restarts = 5, on_exit = 1, kind = x, interval = 1, \
+         failures = 0",
+        "kind = \"\", backoff = \"0s\", max_restarts = \"0 in 1m\", interval = \"0s\", failures = \
+         -1",
         "timeout = \"20s\"",
         "backoff = \"1s\"",
         "SIGTERM",
@@ -226,7 +230,8 @@ fn messages_say_what_to_do_in_one_line_of_lower_case_without_a_full_stop() {
     ];
     let items = [
         "struct A;",
-        "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> ! {}",
+        "const unsafe extern \"C\" fn a<'a, T, const N: u8>(self, #[cfg(a)] b: &u8, c: impl B) -> \
+         ! {}",
     ];
     for (args, item) in args.into_iter().flat_map(|args| items.map(|item| (args, item))) {
         let hooks = Kind::ALL.into_iter().flat_map(|kind| errors(expand(kind, args, item)));

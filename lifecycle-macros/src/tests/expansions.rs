@@ -27,13 +27,15 @@ fn plain() {
 
 #[test]
 fn sync_with_arguments() {
-    let item = "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn r#cache(db: Dep<db>, stop: Stop) -> io::Result<Cache> { fill(&db) }";
+    let item = "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn r#cache(db: Dep<db>, stop: \
+                Stop) -> io::Result<Cache> { fill(&db) }";
     insta::assert_snapshot!(pretty(Kind::Startup, "", item));
 }
 
 #[test]
 fn all_keys() {
-    let args = "of = db, order = 2, after = [flush, super::mail], before = [bye], timeout = \"1m30s\", crate = crate::lc";
+    let args = "of = db, order = 2, after = [flush, super::mail], before = [bye], timeout \
+                = \"1m30s\", crate = crate::lc";
     insta::assert_snapshot!(pretty(
         Kind::Shutdown,
         args,
@@ -67,7 +69,8 @@ fn ready_and_drain() {
 
 #[test]
 fn service() {
-    let keys = "after = [db], restart = \"on_failure\", backoff = \"1s..30s\", max_restarts = \"3 in 10s\", \
+    let keys = "after = [db], restart = \"on_failure\", backoff = \"1s..30s\", max_restarts = \"3 \
+                in 10s\", \
                 stop_timeout = \"7s\", on_exit = \"ignore\"";
     let item =
         "async fn outbox(db: Dep<db>, stop: Stop) -> Result<(), Error> { send(&db, stop).await }";
@@ -95,7 +98,8 @@ fn signal() {
 #[test]
 fn test() {
     let all = "setup = fakes::db, start_paused = false, crate = crate::lc";
-    let item = "/// It answers.\n#[should_panic] #[cfg(unix)] async fn it_answers(mut app: TestApp, db: Dep<store::db>) \
+    let item = "/// It answers.\n#[should_panic] #[cfg(unix)] async fn it_answers(mut app: \
+                TestApp, db: Dep<store::db>) \
                 -> io::Result<()> { app.stop().await }";
     let (with, without) =
         (pretty_test(all, item), pretty_test("", "async fn it_adds() { assert_eq!(1 + 1, 2) }"));
@@ -162,7 +166,8 @@ fn expansions_stay_small() {
     );
     // As prettyplease breaks them: what fits into a line of 120 takes four lines of 89.
     println!(
-        "{bare} lines, {returns} with a value, {one} with an argument, {five} with five, {seven} with seven"
+        "{bare} lines, {returns} with a value, {one} with an argument, {five} with five, {seven} \
+         with seven"
     );
     assert!(bare <= 21 && returns <= 27);
     assert!(one <= bare + 8);

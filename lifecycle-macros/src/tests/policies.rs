@@ -22,7 +22,7 @@ fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
             Some(cap) => format!("{}..{cap}", backoff.value.first),
             None => backoff.value.first.to_string(),
         },
-        Setting::Restarts(restarts) => match &restarts.value {
+        Setting::RestartLimit(restarts) => match &restarts.value {
             Some(restarts) => format!("{} in {}", restarts.count, restarts.within),
             None => "unlimited".to_owned(),
         },
@@ -107,18 +107,16 @@ fn a_backoff_has_a_first_time_and_a_longest() {
         (r#""30s""#, Ok("backoff 30000, restart Restart::Always")),
         (
             r#""0s""#,
-            Err(
-                "the duration is zero: a service that fails at once would be restarted without a rest",
-            ),
+            Err("the duration is zero: a service that fails at once would be restarted without a \
+                 rest"),
         ),
         (r#""0s..30s""#, Err("the duration is zero: a service that fails")),
         (r#""1s..0s""#, Err("the duration is zero: a service that fails")),
         (r#""30s..100ms""#, Err("the first backoff, 30s, is longer than the longest, 100ms")),
         (
             r#""31s""#,
-            Err(
-                "the first backoff, 31s, is longer than the longest, which is 30s unless it is given",
-            ),
+            Err("the first backoff, 31s, is longer than the longest, which is 30s unless it is \
+                 given"),
         ),
         (r#""1s..""#, Err("the duration is empty")),
         (r#""..1s""#, Err("the duration is empty")),
@@ -189,9 +187,8 @@ fn how_to_restart_is_for_services_that_are_restarted() {
         &[
             (
                 r#"backoff = "1s""#,
-                Err(
-                    "`backoff` means nothing to a service that is never restarted: add `restart = \"on_failure\"`",
-                ),
+                Err("`backoff` means nothing to a service that is never restarted: add `restart \
+                     = \"on_failure\"`"),
             ),
             (
                 r#"max_restarts = "5 in 1m", restart = "never""#,

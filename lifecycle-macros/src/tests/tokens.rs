@@ -190,7 +190,8 @@ fn valid_args() -> impl Strategy<Value = TokenStream> {
         "",
         "order = 10, after = [db, crate::store::migrations], timeout = \"1m30s\"",
         "of = db, order = 1, after = [a], before = [b::c], timeout = \"5s\", crate = ::lc",
-        "restart = \"always\", backoff = \"1s..1m\", max_restarts = \"5 in 1m\", stop_timeout = \"5s\", on_exit = \"ignore\"",
+        "restart = \"always\", backoff = \"1s..1m\", max_restarts = \"5 in 1m\", stop_timeout \
+         = \"5s\", on_exit = \"ignore\"",
         "kind = \"liveness\", interval = \"10s\", timeout = \"1s\", failures = 3, after = [db]",
         "SIGHUP, after = [db], timeout = \"5s\"",
         "setup = tests::faked, start_paused = false, crate = ::lc",
@@ -201,9 +202,12 @@ fn valid_args() -> impl Strategy<Value = TokenStream> {
 fn valid_item() -> impl Strategy<Value = TokenStream> {
     let texts = [
         "async fn db() -> sqlx::Result<Pool> { Pool::connect(\"sqlite::memory:\").await }",
-        "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn cache(db: Dep<db>, mut stop: Stop) -> io::Result<&'static Cache> { fill(&db) }",
-        "#[on_shutdown(of = db)] pub const unsafe extern \"C\" fn a<'a, T: B, const N: u8>(&mut self, #[cfg(x)] _: impl C) -> impl Sized + '_ where T: D {}",
-        "#[should_panic] async fn it_is_there(app: TestApp, db: Dep<db>) -> Result<(), Error> { app.stop().await }",
+        "/// The cache.\n#[cfg(unix)] #[must_use] pub(crate) fn cache(db: Dep<db>, mut stop: Stop) \
+         -> io::Result<&'static Cache> { fill(&db) }",
+        "#[on_shutdown(of = db)] pub const unsafe extern \"C\" fn a<'a, T: B, const N: u8>(&mut \
+         self, #[cfg(x)] _: impl C) -> impl Sized + '_ where T: D {}",
+        "#[should_panic] async fn it_is_there(app: TestApp, db: Dep<db>) -> Result<(), Error> { \
+         app.stop().await }",
         "pub struct Db { size: u32 }",
     ];
     prop::sample::select(texts.to_vec()).prop_map(parse)

@@ -1,10 +1,10 @@
 //! Runs a plan: everything that may run at the same time does, within its time, and no hook's end
 //! keeps another from running.
 
-mod crew;
 mod held;
-mod path;
 mod phase_time;
+mod running_tasks;
+mod traversal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::engine::services::{self, Alive, Announced, Blueprint, Supervised};
+use crate::engine::services::{self, AnnouncedStop, RunningServices, ServiceHandle, ServiceSpec};
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
 use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::hook::task::Task;
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{HookMeta, Kind, Phase};
 use crate::plan::{ABANDON_AFTER, Plan, Step};
 
-pub(crate) use crew::{Crew, Ended, Time};
 use held::Held;
-use path::Way;
-pub(crate) use path::{CriticalPath, Pace};
 pub(crate) use phase_time::PhaseTime;
 use phase_time::own_time;
+pub(crate) use running_tasks::{EndedTask, RunningTasks, Time};
+use traversal::Traversal;
+pub(crate) use traversal::{CriticalPath, StepGate};
 
 /// Makes the task of a hook. The hook's own `run`, but for tests.
 pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
@@ -41,17 +41,17 @@ pub(crate) struct Executor {
     events: Events,
     /// Per hook of the start, whether it has started.
     started: Vec<bool>,
-    /// Whether all that begins with the start has.
+    /// Set if all that begins with the start has.
     all_started: bool,
     /// The services that have begun.
-    services: HashMap<usize, Supervised>,
+    services: HashMap<usize, ServiceHandle>,
     /// Those that were told to stop with the drain.
-    announced: Vec<Announced>,
+    announced: Vec<AnnouncedStop>,
     /// Number of the services that may still run.
-    alive: Alive,
+    alive: RunningServices,
     held: Held,
     jitter: fn() -> f64,
-    pace: Option<Arc<dyn Pace>>,
+    gate: Option<Arc<dyn StepGate>>,
 }
 
 /// Why a start ended before its end.
@@ -80,15 +80,15 @@ impl StartError {
 }
 
 /// The hooks that were running when a start ended before its end.
-pub(crate) struct Left {
-    kind: Kind,
-    crew: Crew,
+pub(crate) struct Interrupted {
+    phase: Phase,
+    tasks: RunningTasks,
 }
 
-impl Left {
+impl Interrupted {
     /// Of a phase that is over.
     pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
-        Self { kind: Kind::Ready, crew: Crew::new(0, hooks) }
+        Self { phase: Phase::Ready, tasks: RunningTasks::new(0, hooks) }
     }
 }
 
@@ -100,11 +100,11 @@ impl Executor {
         hooks: HookRuntime,
         events: Events,
         jitter: fn() -> f64,
-        pace: Option<Arc<dyn Pace>>,
+        gate: Option<Arc<dyn StepGate>>,
     ) -> Self {
         let started = vec![false; plan.hooks().len()];
         let (services, held) = (HashMap::new(), Held::default());
-        let alive = Alive::default();
+        let alive = RunningServices::default();
         Self {
             plan,
             scope,
@@ -118,48 +118,65 @@ impl Executor {
             alive,
             held,
             jitter,
-            pace,
+            gate,
         }
     }
 
-    /// Runs the hooks of one kind, of the start. Ends early if one fails, `deadline` passes, or a
-    /// stop is asked for: what is running then is to be given up.
+    /// Runs the startup hooks and begins the services. Ends early if one fails, `deadline` passes,
+    /// or a stop is asked for: what is running then is to be given up.
     pub(crate) async fn start(
         &mut self,
-        kind: Kind,
         deadline: Instant,
         asked: &mut watch::Receiver<Asked>,
-    ) -> Result<CriticalPath, (StartError, Left)> {
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
+        self.run_starting(Phase::Startup, deadline, asked).await
+    }
+
+    /// Runs the ready hooks, and ends early as [`start`](Self::start) does.
+    pub(crate) async fn make_ready(
+        &mut self,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
+        self.run_starting(Phase::Ready, deadline, asked).await
+    }
+
+    async fn run_starting(
+        &mut self,
+        phase: Phase,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.graph(kind);
-        let mut way = Way::through(graph, self.pace.as_ref());
-        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
+        let graph = plan.phase(phase);
+        let mut traversal = Traversal::through(graph, self.gate.as_ref());
+        let mut tasks = RunningTasks::new(graph.steps().len(), &self.hooks);
         let of_phase =
             Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
         if let Some(cause) = asked.borrow().cause.clone() {
-            return Err((StartError::stopped(cause), Left { kind, crew }));
+            return Err((StartError::stopped(cause), Interrupted { phase, tasks }));
         }
         loop {
-            while let Some(step) = way.next(|step| matches!(step, Step::Run(_))) {
+            while let Some(step) = traversal.next(|step| matches!(step, Step::Run(_))) {
                 match graph.steps()[step] {
                     Step::Run(at) => {
                         let hook = plan.hooks()[at];
                         match hook.kind {
-                            Kind::Service => self.begin_service(&mut crew, step, at, of_phase),
-                            _ => self.begin(&mut crew, step, hook, of_phase),
+                            Kind::Service => self.begin_service(&mut tasks, step, at, of_phase),
+                            _ => self.begin(&mut tasks, step, hook, of_phase),
                         }
                     }
-                    Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => way.passed(step),
+                    Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => traversal.passed(step),
                 }
             }
             let mut ended = tokio::select! {
                 biased;
                 cause = stop_asked(asked) => Err(StartError::stopped(cause)),
-                () = way.turn(), if way.waits() => continue,
-                ended = crew.next(), if crew.is_busy() || !way.waits() => match ended {
+                () = traversal.permitted(), if traversal.waits() => continue,
+                ended = tasks.next(), if tasks.is_busy() || !traversal.waits() => match ended {
                     None => {
-                        self.all_started |= kind == Kind::Startup && self.services.keys().all(|&at| self.started[at]);
-                        return Ok(way.critical_path(plan.hooks()));
+                        self.all_started |= phase == Phase::Startup && self.services.keys().all(|&at| self.started[at]);
+                        return Ok(traversal.critical_path(plan.hooks()));
                     }
                     Some(ended) => Ok(Some(ended)),
                 },
@@ -167,16 +184,16 @@ impl Executor {
             // All that have ended by now: asking whether to stop costs more than to hear of one.
             while let Ok(Some(one)) = ended {
                 let (step, took) = (one.step, one.took);
-                ended = match self.start_ended(kind, one) {
+                ended = match self.start_ended(phase, one) {
                     Ok(()) => {
-                        way.ended(step, took);
-                        Ok(crew.next_ended())
+                        traversal.ended(step, took);
+                        Ok(tasks.next_ended())
                     }
                     Err(reason) => Err(StartError::new(reason)),
                 };
             }
             if let Err(failure) = ended {
-                return Err((failure, Left { kind, crew }));
+                return Err((failure, Interrupted { phase, tasks }));
             }
         }
     }
@@ -186,32 +203,32 @@ impl Executor {
     /// for until then, or until the stop is hurried.
     pub(crate) async fn give_up(
         &mut self,
-        left: Left,
+        left: Interrupted,
         at: Instant,
         asked: &mut watch::Receiver<Asked>,
     ) {
-        let Left { kind, mut crew } = left;
-        crew.give_up(at);
+        let Interrupted { phase, mut tasks } = left;
+        tasks.give_up(at);
         let mut is_hurried = false;
         loop {
             tokio::select! {
                 biased;
-                ended = crew.next() => match ended {
-                    Some(ended) => drop(self.start_ended(kind, ended)),
+                ended = tasks.next() => match ended {
+                    Some(ended) => drop(self.start_ended(phase, ended)),
                     None => return,
                 },
                 () = hurried(asked), if !is_hurried => {
                     is_hurried = true;
                     self.hurry_announced();
-                    crew.cancel(Instant::now());
+                    tasks.cancel(Instant::now());
                 }
             }
         }
     }
 
     /// Keeps a value, or says why there is none.
-    fn start_ended(&mut self, kind: Kind, ended: Ended) -> Result<(), String> {
-        let Step::Run(at) = self.plan.graph(kind).steps()[ended.step] else { return Ok(()) };
+    fn start_ended(&mut self, phase: Phase, ended: EndedTask) -> Result<(), String> {
+        let Step::Run(at) = self.plan.phase(phase).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
@@ -256,66 +273,83 @@ impl Executor {
 
     /// Cancels the services that were told with the drain: the stop is hurried.
     fn hurry_announced(&self) {
-        self.announced.iter().for_each(Announced::hurry);
+        self.announced.iter().for_each(AnnouncedStop::hurry);
     }
 
-    /// Runs the hooks of one kind, of the stop: teardowns, and the drops of values, and the ends of
-    /// services, of what has started, and nothing that depends on what has not. Services end at
-    /// once when the stop is hurried.
+    /// Runs the drain hooks whose dependencies have started.
+    pub(crate) async fn drain(
+        &mut self,
+        time: PhaseTime<'_>,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        self.run_stopping(Phase::Drain, time, asked).await
+    }
+
+    /// Ends the services, runs the shutdown hooks and teardowns, and drops the values, of what has
+    /// started, and nothing that depends on what has not. Services end at once when the stop is
+    /// hurried.
     pub(crate) async fn stop(
         &mut self,
-        kind: Kind,
+        time: PhaseTime<'_>,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> CriticalPath {
+        self.run_stopping(Phase::Shutdown, time, asked).await
+    }
+
+    async fn run_stopping(
+        &mut self,
+        phase: Phase,
         time: PhaseTime<'_>,
         asked: &mut watch::Receiver<Asked>,
     ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
-        let graph = plan.graph(kind);
-        // As most programs have no drain hook: a crew costs more than all else here.
+        let graph = plan.phase(phase);
+        // as most programs have no drain hook: this costs more than all else here.
         if graph.steps().is_empty() {
             return CriticalPath::new();
         }
-        let mut way = Way::through(graph, self.pace.as_ref());
-        let mut crew = Crew::new(graph.steps().len(), &self.hooks);
+        let mut traversal = Traversal::through(graph, self.gate.as_ref());
+        let mut tasks = RunningTasks::new(graph.steps().len(), &self.hooks);
         // A second signal matters to services alone here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
-            while let Some(step) = way.next(|step| self.has_code_to_run(step)) {
-                if !self.begin_to_stop(&mut crew, step, graph.steps()[step], time, asked) {
-                    way.passed(step);
+            while let Some(step) = traversal.next(|step| self.has_code_to_run(step)) {
+                if !self.begin_to_stop(&mut tasks, step, graph.steps()[step], time, asked) {
+                    traversal.passed(step);
                 }
             }
             let mut ended = tokio::select! {
                 biased;
-                () = way.turn(), if way.waits() => continue,
-                ended = crew.next(), if crew.is_busy() || !way.waits() => ended,
+                () = traversal.permitted(), if traversal.waits() => continue,
+                ended = tasks.next(), if tasks.is_busy() || !traversal.waits() => ended,
                 () = hurried(asked), if may_be_hurried => {
                     self.hurry_announced();
-                    crew.hurry_services(Instant::now());
+                    tasks.hurry_services(Instant::now());
                     may_be_hurried = false;
                     continue;
                 }
             };
             if ended.is_none() {
-                return way.critical_path(plan.hooks());
+                return traversal.critical_path(plan.hooks());
             }
             while let Some(one) = ended {
                 let step = one.step;
                 let one = match graph.steps()[step] {
                     Step::Drop(at) => {
-                        self.drop_awaited(&mut crew, at, time.of_step(step, Instant::now()), one)
+                        self.drop_awaited(&mut tasks, at, time.of_step(step, Instant::now()), one)
                     }
                     _ => Some(one),
                 };
                 if let Some(one) = one {
-                    way.ended(step, one.took);
+                    traversal.ended(step, one.took);
                     self.stop_ended(graph.steps()[step], one);
                 }
-                ended = crew.next_ended();
+                ended = tasks.next_ended();
             }
         }
     }
 
-    /// Whether a step of the stop runs code of the user's when it begins.
+    /// Returns whether a step of the stop runs code of the user's when it begins.
     fn has_code_to_run(&self, step: Step) -> bool {
         match step {
             Step::Run(at) => self.missing(self.plan.hooks()[at]).is_none(),
@@ -327,7 +361,7 @@ impl Executor {
     /// Begins a step of the stop. `false` if there is nothing to wait for.
     fn begin_to_stop(
         &mut self,
-        crew: &mut Crew,
+        tasks: &mut RunningTasks,
         step: usize,
         what: Step,
         time: PhaseTime<'_>,
@@ -337,7 +371,7 @@ impl Executor {
         let share = time.of_step(step, now);
         match what {
             Step::Barrier(_) => false,
-            Step::Stop(at) => self.tell_service(crew, step, at, share, asked.borrow().hurry),
+            Step::Stop(at) => self.tell_service(tasks, step, at, share, asked.borrow().hurry),
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
@@ -355,20 +389,20 @@ impl Executor {
                     });
                     return false;
                 }
-                self.begin(crew, step, hook, share);
+                self.begin(tasks, step, hook, share);
                 true
             }
-            Step::Drop(at) => self.begin_to_drop(crew, step, at, share, asked),
+            Step::Drop(at) => self.begin_to_drop(tasks, step, at, share, asked),
         }
     }
 
     /// Starts a service, and waits until it is ready.
-    fn begin_service(&mut self, crew: &mut Crew, step: usize, at: usize, of_phase: Time) {
+    fn begin_service(&mut self, tasks: &mut RunningTasks, step: usize, at: usize, of_phase: Time) {
         let hook = self.plan.hooks()[at];
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
         let work = Arc::clone(&self.work);
-        let blueprint = Blueprint {
+        let spec = ServiceSpec {
             hook,
             task: Box::new(move |scope| work(hook, scope)),
             scope: self.scope.clone(),
@@ -377,15 +411,14 @@ impl Executor {
             jitter: self.jitter,
         };
         let orders = watch::Sender::default();
-        let listener = crew.await_service(step, hook, orders.clone(), now, of_phase);
-        self.services
-            .insert(at, services::supervise(blueprint, orders, listener, self.alive.guard()));
+        let listener = tasks.await_service(step, hook, orders.clone(), now, of_phase);
+        self.services.insert(at, services::supervise(spec, orders, listener, self.alive.guard()));
     }
 
     /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
     fn tell_service(
         &self,
-        crew: &mut Crew,
+        tasks: &mut RunningTasks,
         step: usize,
         at: usize,
         share: Time,
@@ -401,7 +434,7 @@ impl Executor {
         } else {
             own_time(hook, service.told_at().unwrap_or(now), share)
         };
-        service.tell(time.end, |orders| crew.await_service(step, hook, orders, now, time))
+        service.tell(time.end, |orders| tasks.await_service(step, hook, orders, now, time))
     }
 
     /// Something that has not started and that this hook of the stop depends on.
@@ -416,7 +449,7 @@ impl Executor {
             .find(|needed| needed.kind.may_be_used() && !has_started(needed))
     }
 
-    fn stop_ended(&self, step: Step, ended: Ended) {
+    fn stop_ended(&self, step: Step, ended: EndedTask) {
         let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
         match step {
             Step::Run(at) => {
@@ -431,11 +464,17 @@ impl Executor {
     }
 
     /// Begins a hook, which has its own timeout and at most until the end of the phase.
-    fn begin(&self, crew: &mut Crew, step: usize, hook: &'static HookMeta, of_phase: Time) {
+    fn begin(
+        &self,
+        tasks: &mut RunningTasks,
+        step: usize,
+        hook: &'static HookMeta,
+        of_phase: Time,
+    ) {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
         let time = own_time(hook, now, of_phase);
-        crew.begin(
+        tasks.begin(
             step,
             hook,
             (self.work)(hook, self.scope.of_hook(Some(time.end), hook.kind.is_of_the_start())),

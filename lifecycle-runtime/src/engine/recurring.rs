@@ -13,7 +13,7 @@ use futures_util::future::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::executor::{Crew, Time, Work};
+use crate::engine::executor::{RunningTasks, Time, Work};
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
@@ -51,7 +51,7 @@ impl Recurring {
     }
 
     /// One run of a hook, and how long it took. `None` if it was not to end, because a stop began.
-    async fn once(&self, turn: &Turn) -> Option<(Outcome, Duration)> {
+    async fn once(&self, turn: &RunPermit) -> Option<(Outcome, Duration)> {
         let (hook, began) = (turn.hook, Instant::now());
         let Some(guard) = turn.take() else {
             // What could not be cancelled goes on, and a second run beside it would do no better.
@@ -63,18 +63,18 @@ impl Recurring {
             return Some((outcome, Duration::ZERO));
         };
         self.events.emit_at(began, &Event::HookStarted { hook });
-        let mut crew = Crew::new(1, &self.hooks);
+        let mut running_tasks = RunningTasks::new(1, &self.hooks);
         let own = hook.timeout().and_then(|timeout| began.checked_add(timeout));
         let scope = self.scope.of_hook(own, true);
         let task = guarded((self.work)(hook, scope), guard);
         let deadline = own.unwrap_or(began + NEVER);
         let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };
-        crew.begin(0, hook, task, began, time);
+        running_tasks.begin(0, hook, task, began, time);
         let mut progress = self.progress.clone();
         let ended = tokio::select! {
             biased;
-            ended = crew.next() => ended,
-            () = stop_begun(&mut progress) => self.give_up(&mut crew, hook).await,
+            ended = running_tasks.next() => ended,
+            () = stop_begun(&mut progress) => self.give_up(&mut running_tasks, hook).await,
         }?;
         let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
         let cancelled = matches!(outcome, Outcome::Cancelled { .. });
@@ -90,9 +90,9 @@ impl Recurring {
     /// of the shutdown hooks begins.
     async fn give_up(
         &self,
-        crew: &mut Crew,
+        running_tasks: &mut RunningTasks,
         hook: &HookMeta,
-    ) -> Option<crate::engine::executor::Ended> {
+    ) -> Option<crate::engine::executor::EndedTask> {
         let now = Instant::now();
         let end =
             self.progress.borrow().deadline.unwrap_or(now).checked_sub(self.reserve).unwrap_or(now);
@@ -103,14 +103,14 @@ impl Recurring {
         loop {
             tokio::select! {
                 biased;
-                ended = crew.next() => return ended,
+                ended = running_tasks.next() => return ended,
                 () = hurried(&mut asked), if !hurries => {
                     (hurries, patience) = (true, None);
-                    crew.cancel(end.min(Instant::now() + ABANDON_AFTER));
+                    running_tasks.cancel(end.min(Instant::now() + ABANDON_AFTER));
                 }
                 () = sleep_until(patience.unwrap_or(now)), if patience.is_some() => {
                     patience = None;
-                    crew.cancel(end);
+                    running_tasks.cancel(end);
                 }
             }
         }
@@ -122,12 +122,12 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A hook's turn to run: taken by at most one run at a time, until that has ended for good, even if
 /// it was left to itself.
-struct Turn {
+struct RunPermit {
     hook: &'static HookMeta,
     free: Arc<Mutex<()>>,
 }
 
-impl Turn {
+impl RunPermit {
     fn of(hook: &'static HookMeta) -> Self {
         Self { hook, free: Arc::default() }
     }

@@ -16,16 +16,16 @@ use tokio::time::{Instant, sleep};
 use crate::event::{Event, Events, Limit, Outcome, ServiceState};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
-use crate::hook::service::{News, Service};
+use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::stop::{Expiry, Order, Orders, StopCause, expired, ordered};
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, ServicePolicy};
 
 use main::Main;
-use restarts::{Next, Restarts};
+use restarts::{AfterEnd, RestartTracker};
 
 /// What a service is made of.
-pub(crate) struct Blueprint {
+pub(crate) struct ServiceSpec {
     pub(crate) hook: &'static HookMeta,
     /// Makes the task of one run.
     pub(crate) task: Box<dyn Fn(Scope) -> Task + Send + Sync>,
@@ -38,21 +38,21 @@ pub(crate) struct Blueprint {
 
 /// Counts of services that may still run, and of those that have ended well. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Alive(watch::Sender<Counts>);
+pub(crate) struct RunningServices(watch::Sender<ServiceCounts>);
 
 #[derive(Default)]
-struct Counts {
+struct ServiceCounts {
     alive: usize,
     done: usize,
 }
 
 /// A service among those that may still run, until this is dropped.
-pub(crate) struct AliveGuard(Alive);
+pub(crate) struct RunningServiceGuard(RunningServices);
 
-impl Alive {
-    pub(crate) fn guard(&self) -> AliveGuard {
+impl RunningServices {
+    pub(crate) fn guard(&self) -> RunningServiceGuard {
         self.0.send_modify(|counts| counts.alive += 1);
-        AliveGuard(self.clone())
+        RunningServiceGuard(self.clone())
     }
 
     /// Waits until none is left, and one has ended well.
@@ -62,21 +62,21 @@ impl Alive {
     }
 }
 
-impl AliveGuard {
+impl RunningServiceGuard {
     /// Notes that the service has ended well.
     fn done(&self) {
         self.0.0.send_modify(|counts| counts.done += 1);
     }
 }
 
-impl Drop for AliveGuard {
+impl Drop for RunningServiceGuard {
     fn drop(&mut self) {
         self.0.0.send_modify(|counts| counts.alive -= 1);
     }
 }
 
 /// A service that is kept running. All is over for it once this is dropped.
-pub(crate) struct Supervised {
+pub(crate) struct ServiceHandle {
     hook: &'static HookMeta,
     began: Instant,
     orders: watch::Sender<Orders>,
@@ -86,7 +86,7 @@ pub(crate) struct Supervised {
 }
 
 /// How a service came to what somebody waits for: to be ready, or to its end.
-pub(crate) enum End {
+pub(crate) enum ServiceEnd {
     /// By itself.
     Itself(Result<(), Outcome>),
     /// It was cancelled.
@@ -94,12 +94,12 @@ pub(crate) enum End {
 }
 
 /// Hears of it, once. Dropped without being called if the async runtime goes away.
-pub(crate) type Listener = Box<dyn FnOnce(End) + Send>;
+pub(crate) type EndListener = Box<dyn FnOnce(ServiceEnd) + Send>;
 
 /// Whether somebody waits for something.
 enum Ear {
     Closed,
-    Open(Listener),
+    Open(EndListener),
     /// The service has ended for good.
     Over,
 }
@@ -107,16 +107,16 @@ enum Ear {
 /// Starts a service, which is alive until it has ended for good. The listener hears that it is
 /// ready, or that it has ended before it was.
 pub(crate) fn supervise(
-    blueprint: Blueprint,
+    spec: ServiceSpec,
     orders: watch::Sender<Orders>,
-    listener: Listener,
-    alive: AliveGuard,
-) -> Supervised {
+    listener: EndListener,
+    alive: RunningServiceGuard,
+) -> ServiceHandle {
     let ear = Arc::new(Mutex::new(Ear::Open(listener)));
-    let (hook, began) = (blueprint.hook, Instant::now());
+    let (hook, began) = (spec.hook, Instant::now());
     let policy = hook.service().unwrap_or(ServicePolicy::DEFAULT);
     let supervisor = Supervisor {
-        blueprint,
+        spec,
         policy,
         began,
         orders: orders.subscribe(),
@@ -125,7 +125,7 @@ pub(crate) fn supervise(
         is_told: false,
     };
     tokio::spawn(supervisor.keep_running(alive).boxed());
-    Supervised { hook, began, orders, ear, announced: OnceLock::new() }
+    ServiceHandle { hook, began, orders, ear, announced: OnceLock::new() }
 }
 
 /// Tells of a service's end.
@@ -142,7 +142,7 @@ fn tell_of_end(
     events.emit_at(at, &Event::HookEnded { hook, outcome, took });
 }
 
-impl Supervised {
+impl ServiceHandle {
     /// Says how it ended, for those who have heard of it.
     pub(crate) fn tell_of_end(&self, events: &Events, at: Instant, outcome: Outcome) {
         tell_of_end(events, at, self.hook, outcome, self.began);
@@ -150,12 +150,12 @@ impl Supervised {
 
     /// Tells the service to stop before anybody waits for its end. It is cancelled when its time is
     /// up, or when the handle that is returned says so.
-    pub(crate) fn announce(&self, until: Option<Instant>) -> Announced {
+    pub(crate) fn announce(&self, until: Option<Instant>) -> AnnouncedStop {
         let _ = self.announced.set(Instant::now());
         order(&self.orders, Order::Stop, until);
         let expiry = until.map(|at| Expiry { at, is_hurried: false });
         self.orders.send_modify(|orders| orders.expiry = expiry);
-        Announced(self.orders.clone())
+        AnnouncedStop(self.orders.clone())
     }
 
     /// Returns when the service was told to stop, if that was before it is waited for.
@@ -168,7 +168,7 @@ impl Supervised {
     pub(crate) fn tell(
         &self,
         until: Instant,
-        listener: impl FnOnce(watch::Sender<Orders>) -> Listener,
+        listener: impl FnOnce(watch::Sender<Orders>) -> EndListener,
     ) -> bool {
         let mut ear = hold(&self.ear);
         if let Ear::Over = *ear {
@@ -182,9 +182,9 @@ impl Supervised {
 }
 
 /// A service that was told to stop before anybody waits for its end.
-pub(crate) struct Announced(watch::Sender<Orders>);
+pub(crate) struct AnnouncedStop(watch::Sender<Orders>);
 
-impl Announced {
+impl AnnouncedStop {
     /// Cancels it now: the stop is hurried.
     pub(crate) fn hurry(&self) {
         let now = Expiry { at: Instant::now(), is_hurried: true };
@@ -209,7 +209,7 @@ fn hold(ear: &Mutex<Ear>) -> MutexGuard<'_, Ear> {
 /// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from
 /// hearing orders.
 struct Supervisor {
-    blueprint: Blueprint,
+    spec: ServiceSpec,
     policy: ServicePolicy,
     began: Instant,
     orders: watch::Receiver<Orders>,
@@ -219,18 +219,18 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn keep_running(mut self, alive: AliveGuard) {
-        let mut restarts = Restarts::new(self.policy);
+    async fn keep_running(mut self, alive: RunningServiceGuard) {
+        let mut restarts = RestartTracker::new(self.policy);
         let end = loop {
             let began = Instant::now();
             let end = match self.run_once().await {
-                End::Itself(end) if !self.is_told => end,
+                ServiceEnd::Itself(end) if !self.is_told => end,
                 over => break over,
             };
             let now = Instant::now();
-            match restarts.next(end, now - began, now, self.blueprint.jitter) {
-                Next::Over(end) => break End::Itself(end),
-                Next::Again { after, delay } => {
+            match restarts.next(end, now - began, now, self.spec.jitter) {
+                AfterEnd::Over(end) => break ServiceEnd::Itself(end),
+                AfterEnd::Again { after, delay } => {
                     self.enter(ServiceState::BackingOff { after, delay });
                     if let Some(end) = self.back_off(delay).await {
                         break end;
@@ -238,7 +238,7 @@ impl Supervisor {
                 }
             }
         };
-        if matches!(end, End::Itself(Ok(()))) {
+        if matches!(end, ServiceEnd::Itself(Ok(()))) {
             alive.done();
         }
         self.over(end);
@@ -247,9 +247,9 @@ impl Supervisor {
     }
 
     /// One run, from its begin until nothing of it is left.
-    async fn run_once(&mut self) -> End {
+    async fn run_once(&mut self) -> ServiceEnd {
         self.enter(ServiceState::Starting);
-        let Blueprint { hook, task, scope, hooks, .. } = &self.blueprint;
+        let ServiceSpec { hook, task, scope, hooks, .. } = &self.spec;
         let service =
             Service::new(scope.stop().of_service(self.orders.clone()), Some(hooks.clone()));
         if !hook.takes_service_handle() {
@@ -284,18 +284,19 @@ impl Supervisor {
                 () = service.is_ready(), if !is_ready && !is_cancelled && expired_by.is_none() => {
                     is_ready = true;
                     self.ready();
-                    service.hear(News::Ready);
+                    service.hear(ServiceProgress::Ready);
                 }
                 text = service.panicked(), if !has_panicked => {
                     has_panicked = true;
                     if end.as_ref().is_none_or(Result::is_ok) {
-                        end = Some(Err(Outcome::Panicked { message: format!("{text} (a task that it spawned)") }));
+                        end = Some(Err(Outcome::Panicked { message: format!("{text} (a task that \
+                            it spawned)") }));
                     }
                     service.cancel_tasks();
                     main.cancel();
                 }
                 ended = main.ended() => {
-                    service.hear(News::Ended);
+                    service.hear(ServiceProgress::Ended);
                     match ended {
                         Some(result) => {
                             if result.is_err() {
@@ -313,19 +314,19 @@ impl Supervisor {
         // Tasks that what is left of it may still want to spawn.
         service.cancel_tasks();
         match (end, expired_by) {
-            (Some(end), _) if !was_cut => End::Itself(end),
-            (_, Some(limit)) => End::Itself(Err(Outcome::TimedOut { limit, ended: true })),
-            (_, None) => End::Cancelled,
+            (Some(end), _) if !was_cut => ServiceEnd::Itself(end),
+            (_, Some(limit)) => ServiceEnd::Itself(Err(Outcome::TimedOut { limit, ended: true })),
+            (_, None) => ServiceEnd::Cancelled,
         }
     }
 
     /// Waits before the next run. How it ended if there is none: whoever waits has nothing to lose.
-    async fn back_off(&mut self, delay: Duration) -> Option<End> {
+    async fn back_off(&mut self, delay: Duration) -> Option<ServiceEnd> {
         tokio::select! {
             biased;
             () = ordered(&mut self.orders, Order::Stop) => {
                 self.enter(ServiceState::Stopping);
-                Some(if self.was_ready { End::Itself(Ok(())) } else { End::Cancelled })
+                Some(if self.was_ready { ServiceEnd::Itself(Ok(())) } else { ServiceEnd::Cancelled })
             }
             () = sleep(delay) => None,
         }
@@ -334,7 +335,7 @@ impl Supervisor {
     fn enter(&self, state: ServiceState) {
         // To those who look on, it is stopping until it has ended.
         if !self.is_told {
-            self.blueprint.events.emit(&Event::Service { hook: self.blueprint.hook, state });
+            self.spec.events.emit(&Event::Service { hook: self.spec.hook, state });
         }
     }
 
@@ -343,28 +344,30 @@ impl Supervisor {
         if !std::mem::replace(&mut self.was_ready, true) {
             let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Closed);
             if let Ear::Open(listener) = ear {
-                listener(End::Itself(Ok(())));
+                listener(ServiceEnd::Itself(Ok(())));
             }
         }
     }
 
     /// Whoever waits for the end tells of it. If nobody does, it was not told to end.
-    fn over(self, end: End) {
+    fn over(self, end: ServiceEnd) {
         let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Over);
-        let Blueprint { hook, events, scope, .. } = &self.blueprint;
+        let ServiceSpec { hook, events, scope, .. } = &self.spec;
         let outcome = match (ear, end) {
             // Whoever waits for it to be ready goes on, and will have nothing to tell it.
-            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready && !self.is_told => {
+            (Ear::Open(listener), ServiceEnd::Itself(Ok(())))
+                if !self.was_ready && !self.is_told =>
+            {
                 tell_of_end(events, Instant::now(), hook, Outcome::Succeeded, self.began);
-                return listener(End::Itself(Ok(())));
+                return listener(ServiceEnd::Itself(Ok(())));
             }
             // It was told before it was ready, and whoever waits for that waits in vain.
-            (Ear::Open(listener), End::Itself(Ok(()))) if !self.was_ready => {
-                return listener(End::Cancelled);
+            (Ear::Open(listener), ServiceEnd::Itself(Ok(()))) if !self.was_ready => {
+                return listener(ServiceEnd::Cancelled);
             }
             (Ear::Open(listener), end) => return listener(end),
-            (_, End::Itself(result)) => result.err().unwrap_or(Outcome::Succeeded),
-            (_, End::Cancelled) => Outcome::Cancelled { ended: true },
+            (_, ServiceEnd::Itself(result)) => result.err().unwrap_or(Outcome::Succeeded),
+            (_, ServiceEnd::Cancelled) => Outcome::Cancelled { ended: true },
         };
         tell_of_end(events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {

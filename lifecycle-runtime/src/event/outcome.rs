@@ -135,10 +135,14 @@ impl fmt::Display for Outcome {
                 "could not go on in its time, as others blocked the threads that had to run it, \
                  and was abandoned",
             ),
-            Self::NotBegun { is_blocked: false } => f.write_str("did not run: the grace period was over"),
-            Self::NotBegun { is_blocked: true } => {
-                f.write_str("did not run: every thread that could have run it was blocked, see what did not end")
-            }
+            Self::NotBegun { is_blocked: false } => f.write_str(
+                "did not run: the grace period was \
+                over",
+            ),
+            Self::NotBegun { is_blocked: true } => f.write_str(
+                "did not run: every thread that could have run it was blocked, see \
+                             what did not end",
+            ),
             Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
         }
     }

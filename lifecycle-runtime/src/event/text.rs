@@ -48,7 +48,8 @@ pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
         (format!("{others} others"), "them")
     };
     format!(
-        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; if that is a task, end \
+        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; \
+         if that is a task, end \
          {them} when `Stop` fires, or make {them} a service"
     )
 }

@@ -168,8 +168,12 @@ impl Traffic {
             format!("{threads} still ran code of the app when the shutdown hooks began: {why}")
         });
         let pools = threads(self.pools_left).map(|threads| {
-            let why = "a web::block, which nobody may await any more, or an address lookup; neither can be cancelled";
-            format!("the blocking pool of {threads} still had work when the shutdown hooks began: {why}")
+            let why = "a web::block, which nobody may await any more, or an address lookup; \
+                       neither can be cancelled";
+            format!(
+                "the blocking pool of {threads} still had work when the shutdown hooks began: \
+                     {why}"
+            )
         });
         let tasks = match self.tasks.left {
             0 => None,

@@ -150,7 +150,8 @@ impl fmt::Display for MissingValue {
         if self.known {
             write!(
                 f,
-                "hook `{name}` ({place}) has no value now: it has not started, or has been torn down"
+                "hook `{name}` ({place}) has no value now: it has not started, or has been torn \
+                 down"
             )
         } else {
             write!(f, "hook `{name}` ({place}) is not part of this run")

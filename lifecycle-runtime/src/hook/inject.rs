@@ -5,16 +5,16 @@ use crate::hook::error::BoxError;
 use crate::hook::scope::Scope;
 use crate::hook::service::Service;
 use crate::hook::stop::{Stop, StopHandle};
-use crate::hook::{Edges, Hook, HookMeta};
+use crate::hook::{Dependency, Hook};
 
 /// A type that a hook can take as an argument.
 ///
 /// Implemented for [`Dep`], [`Stop`], [`StopHandle`] and, for services, [`Service`]. Implement it
-/// for types of your own to bundle what many hooks take; name the hooks it uses in
-/// [`USES`](Self::USES), so that the plan knows of them:
+/// for types of your own to bundle what many hooks take; name the hooks whose values they have in
+/// [`DEPENDENCIES`](Self::DEPENDENCIES), so that the plan knows of them:
 ///
 /// ```
-/// use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+/// use lifecycle_runtime::hook::{Dependency, Hook, Scope};
 /// use lifecycle_runtime::{BoxError, Dep, Inject, on_startup};
 ///
 /// #[on_startup]
@@ -25,7 +25,7 @@ use crate::hook::{Edges, Hook, HookMeta};
 /// struct Backend { db: Dep<db>, mailer: Dep<mailer> }
 ///
 /// impl Inject for Backend {
-///     const USES: &'static [&'static HookMeta] = &[db::EDGE, mailer::EDGE];
+///     const DEPENDENCIES: &'static [Dependency] = &[db::DEPENDENCY, mailer::DEPENDENCY];
 ///     fn inject(scope: &Scope) -> Result<Self, BoxError> {
 ///         Ok(Self { db: scope.dep()?, mailer: scope.dep()? })
 ///     }
@@ -39,12 +39,13 @@ use crate::hook::{Edges, Hook, HookMeta};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be injected into a hook",
     label = "not injectable",
-    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that implement `lifecycle_runtime::Inject`"
+    note = "a hook takes `Dep<hook>`, `Stop`, `StopHandle`, a service `Service`, and types that \
+            implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
-    /// The hooks whose values this type takes, each as its [`EDGE`](Hook::EDGE). They run before
-    /// the hook that takes it.
-    const USES: &'static [&'static HookMeta] = &[];
+    /// The hooks whose values this type has, each as its [`DEPENDENCY`](Hook::DEPENDENCY). They run
+    /// before the hook that takes it. None by default.
+    const DEPENDENCIES: &'static [Dependency] = &[];
 
     /// Takes the value out of the scope.
     ///
@@ -55,8 +56,8 @@ pub trait Inject: Sized + Send + 'static {
 }
 
 impl<H: Hook> Inject for Dep<H> {
-    // As `H::EDGE`, but that would be one more constant for rustc to go down into.
-    const USES: &'static [&'static HookMeta] = &[Edges::known(H::EDGES, H::META)];
+    // As `H::DEPENDENCY`, but that would be one more constant for rustc to go down into.
+    const DEPENDENCIES: &'static [Dependency] = &[Dependency::on(H::META, H::DEPENDENCIES)];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.dep()?)
@@ -64,13 +65,13 @@ impl<H: Hook> Inject for Dep<H> {
 }
 
 impl Stop {
-    /// Entry for the [`USES`](Inject::USES) of a type of your own that has the stop signal: a hook
-    /// that takes the type has its time to end by itself when the start is given up.
-    pub const EDGE: &'static HookMeta = &HookMeta::STOP_HANDLE;
+    /// Entry for the [`DEPENDENCIES`](Inject::DEPENDENCIES) of a type of your own that has the stop
+    /// signal: a hook that takes the type has its time to end by itself when the start is given up.
+    pub const DEPENDENCY: Dependency = Dependency::StopHandle;
 }
 
 impl Inject for Stop {
-    const USES: &'static [&'static HookMeta] = &[Self::EDGE];
+    const DEPENDENCIES: &'static [Dependency] = &[Self::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.stop())
@@ -84,13 +85,13 @@ impl Inject for StopHandle {
 }
 
 impl Service {
-    /// The handle as something to depend on: in the [`USES`](Inject::USES) of a type of your own,
-    /// it says that a service which takes the type says itself when it is ready.
-    pub const EDGE: &'static HookMeta = &HookMeta::SERVICE_HANDLE;
+    /// Entry for the [`DEPENDENCIES`](Inject::DEPENDENCIES) of a type of your own that has the
+    /// handle: a service that takes the type says itself when it is ready.
+    pub const DEPENDENCY: Dependency = Dependency::ServiceHandle;
 }
 
 impl Inject for Service {
-    const USES: &'static [&'static HookMeta] = &[Self::EDGE];
+    const DEPENDENCIES: &'static [Dependency] = &[Self::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(scope.service().ok_or("only a service can take `Service`")?)

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// The kind of a hook: which attribute made it. In the order in which a run comes to them.
+use super::phase::Phase;
+
+/// Attribute that made a function a hook. In the order in which a run comes to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -23,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order in which a run comes to them.
+    /// All kinds, in the order in which a run comes to them.
     pub(crate) const ALL: [Self; 7] = [
         Self::Startup,
         Self::Service,
@@ -34,10 +36,7 @@ impl Kind {
         Self::Shutdown,
     ];
 
-    /// The kinds whose hooks run once, each at its time.
-    pub(crate) const PHASES: [Self; 4] = [Self::Startup, Self::Ready, Self::Drain, Self::Shutdown];
-
-    /// The attribute's name.
+    /// Returns the attribute's name.
     ///
     /// ```
     /// assert_eq!(lifecycle_runtime::hook::Kind::Startup.attribute(), "on_startup");
@@ -55,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// The indefinite article before the attribute's name.
+    /// Returns the indefinite article of the attribute's name.
     pub(crate) const fn article(self) -> &'static str {
         match self {
             Self::Service | Self::HealthCheck => "a",
@@ -63,61 +62,51 @@ impl Kind {
         }
     }
 
-    /// The part of a run that hooks of this kind are.
-    pub(crate) const fn phase(self) -> &'static str {
+    /// Returns the phase in which hooks of this kind begin: services begin with the startup hooks,
+    /// as each may need the other. `None` of those that recur, beside the phases.
+    pub(crate) const fn phase(self) -> Option<Phase> {
         match self {
-            Self::Startup => "start",
-            Self::Service => "service",
-            Self::HealthCheck => "check",
-            Self::Ready => "ready",
-            Self::Signal => "signal",
-            Self::Drain => "drain",
-            Self::Shutdown => "stop",
+            Self::Startup | Self::Service => Some(Phase::Startup),
+            Self::Ready => Some(Phase::Ready),
+            Self::Drain => Some(Phase::Drain),
+            Self::Shutdown => Some(Phase::Shutdown),
+            Self::HealthCheck | Self::Signal => None,
         }
     }
 
-    /// Whether hooks of this kind begin in this phase: services with the startup hooks, as each may
-    /// need the other.
-    pub(crate) const fn begins_in(self, phase: Self) -> bool {
-        match self {
-            Self::Service => matches!(phase, Self::Startup),
-            kind => kind as u8 == phase as u8,
-        }
-    }
-
-    /// Whether a hook of this kind that fails before the run is ready is a start that fails.
+    /// Returns whether a hook of this kind that fails before the run is ready is a start that fails.
     pub(crate) const fn is_of_the_start(self) -> bool {
         matches!(self, Self::Startup | Self::Service | Self::Ready)
     }
 
-    /// Whether hooks of this kind run again and again.
+    /// Returns whether hooks of this kind run again and again.
     pub(crate) const fn recurs(self) -> bool {
         matches!(self, Self::HealthCheck | Self::Signal)
     }
 
-    /// Whether hooks of this kind have an `order`.
+    /// Returns whether hooks of this kind have an `order`.
     pub(super) const fn is_ordered(self) -> bool {
         !matches!(self, Self::Service | Self::HealthCheck | Self::Signal)
     }
 
-    /// Whether hooks of this kind are there as long as the process serves, for others to use.
+    /// Returns whether hooks of this kind are there as long as the process serves, for others to use.
     pub(crate) const fn may_be_used(self) -> bool {
         matches!(self, Self::Startup | Self::Service)
     }
 
-    /// Whether hooks of this kind can stand behind each other: each health check keeps its own
+    /// Returns whether hooks of this kind can stand behind each other: each health check keeps its own
     /// time.
     const fn is_sequence(self) -> bool {
         !matches!(self, Self::HealthCheck)
     }
 
-    /// Whether a hook of this kind may need one of that: it uses it, or it is of the same kind and
+    /// Returns whether a hook of this kind may need one of that: it uses it, or it is of the same kind and
     /// stands behind it.
     pub(crate) const fn may_need(self, needed: Self) -> bool {
         needed.may_be_used() || (self as u8 == needed as u8 && self.is_sequence())
     }
 
-    /// Whether `before` may name hooks of this kind: it is what ends as the process stops.
+    /// Returns whether `before` may name hooks of this kind: it is what ends as the process stops.
     pub(crate) const fn may_be_preceded(self) -> bool {
         matches!(self, Self::Service | Self::Shutdown)
     }

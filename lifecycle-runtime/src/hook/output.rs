@@ -1,7 +1,7 @@
 //! What a hook may return: nothing, a value, or a `Result` of either.
 //!
 //! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a
-//! `Result`. The compiler can: [`Probe`] answers with a constant, and the constant picks the
+//! `Result`. The compiler can: [`ReturnType`] answers with a constant, and the constant picks the
 //! implementation of [`Output`].
 
 use std::any::{Any, TypeId};
@@ -21,21 +21,21 @@ use crate::hook::error::BoxError;
 pub trait HookValue: Sized {
     /// `None` for `()`, which nobody has to keep.
     #[doc(hidden)]
-    fn share(self) -> Option<Shared>;
+    fn share(self) -> Option<SharedValue>;
     #[doc(hidden)]
-    fn shared(value: Shared) -> Option<Arc<Self>>;
+    fn shared(value: SharedValue) -> Option<Arc<Self>>;
 }
 
 /// A value of any type, shared between threads.
-pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
+pub(crate) type SharedValue = Arc<dyn Any + Send + Sync>;
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> HookValue for T {
-    fn share(self) -> Option<Shared> {
-        (TypeId::of::<T>() != TypeId::of::<()>()).then(|| Arc::new(self) as Shared)
+    fn share(self) -> Option<SharedValue> {
+        (TypeId::of::<T>() != TypeId::of::<()>()).then(|| Arc::new(self) as SharedValue)
     }
 
-    fn shared(value: Shared) -> Option<Arc<Self>> {
+    fn shared(value: SharedValue) -> Option<Arc<Self>> {
         value.downcast().ok()
     }
 }
@@ -45,7 +45,8 @@ impl<T: Send + Sync + 'static> HookValue for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the result of a health check",
     label = "must be `Result<(), E>`",
-    note = "only an `Err` makes a check fail: `if ok {{ Ok(()) }} else {{ Err(\"what is wrong\") }}`"
+    note = "only an `Err` makes a check fail: `if ok {{ Ok(()) }} else {{ Err(\"what is wrong\") \
+            }}`"
 )]
 pub trait Verdict {}
 
@@ -73,10 +74,10 @@ impl<E: Into<BoxError>> HookError for E {
     }
 }
 
-/// Whether a type is a `Result`: `Probe::<T>::IS_RESULT`.
-pub struct Probe<T>(PhantomData<T>);
+/// Whether a type is a `Result`: `ReturnType::<T>::IS_RESULT`.
+pub struct ReturnType<T>(PhantomData<T>);
 
-impl<T, E> Probe<Result<T, E>> {
+impl<T, E> ReturnType<Result<T, E>> {
     /// Found before the trait's constant of the same name, as inherent items are.
     pub const IS_RESULT: bool = true;
 }
@@ -87,7 +88,7 @@ pub trait PlainOutput {
     const IS_RESULT: bool = false;
 }
 
-impl<T> PlainOutput for Probe<T> {}
+impl<T> PlainOutput for ReturnType<T> {}
 
 /// The return type `R`, and whether it is a `Result`.
 pub struct Parts<R, const RESULT: bool = false>(PhantomData<R>);

@@ -26,7 +26,7 @@ pub struct ServicePolicy {
     /// How long to wait before that.
     pub backoff: Backoff,
     /// How often that may be; any number of times if it is `None`.
-    pub max_restarts: Option<Restarts>,
+    pub max_restarts: Option<RestartLimit>,
     /// What follows when it has failed for good.
     pub on_exit: OnExit,
     /// When it is told to stop.
@@ -38,7 +38,7 @@ impl ServicePolicy {
     pub const DEFAULT: Self = Self {
         restart: Restart::Never,
         backoff: Backoff::DEFAULT,
-        max_restarts: Some(Restarts { count: 5, within: Duration::from_secs(60) }),
+        max_restarts: Some(RestartLimit { count: 5, within: Duration::from_secs(60) }),
         on_exit: OnExit::Stop,
         stop_on: StopOn::Shutdown,
     };
@@ -88,7 +88,7 @@ impl Backoff {
 /// good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
-pub struct Restarts {
+pub struct RestartLimit {
     /// At least one.
     pub count: u32,
     /// The window's length; never zero.

@@ -31,12 +31,12 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) struct HookRuntime {
     handle: Handle,
     /// `None` where all hooks share one thread: while that is blocked, no other can go on.
-    steps: Option<Arc<Steps>>,
+    steps: Option<Arc<PollsInProgress>>,
 }
 
 /// The steps of hooks that are in progress: calls of `poll` that have not returned.
 #[derive(Default)]
-struct Steps {
+struct PollsInProgress {
     count: AtomicUsize,
     /// Set while somebody looks at the count from time to time.
     is_watched: AtomicBool,
@@ -102,13 +102,13 @@ impl HookRuntime {
     }
 }
 
-impl Steps {
-    fn begin(&self) -> Step<'_> {
+impl PollsInProgress {
+    fn begin(&self) -> PollInProgress<'_> {
         self.count.fetch_add(1, SeqCst);
         if !self.is_watched.load(SeqCst) && !self.is_watched.swap(true, SeqCst) {
             self.begun.notify_one();
         }
-        Step(self)
+        PollInProgress(self)
     }
 
     /// Returns whether there are any. If not, the next one says that it has begun.
@@ -123,9 +123,9 @@ impl Steps {
 }
 
 /// A step in progress, until this is dropped.
-struct Step<'s>(&'s Steps);
+struct PollInProgress<'s>(&'s PollsInProgress);
 
-impl Drop for Step<'_> {
+impl Drop for PollInProgress<'_> {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, SeqCst);
     }
@@ -136,7 +136,7 @@ pin_project! {
     pub(crate) struct Counted<F> {
         #[pin]
         future: F,
-        steps: Option<Arc<Steps>>,
+        steps: Option<Arc<PollsInProgress>>,
     }
 }
 
@@ -145,7 +145,7 @@ impl<F: Future> Future for Counted<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _step = this.steps.as_deref().map(Steps::begin);
+        let _step = this.steps.as_deref().map(PollsInProgress::begin);
         this.future.poll(context)
     }
 }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_step_that_begins_while_nobody_looks_says_so() {
-        let steps = Steps::default();
+        let steps = PollsInProgress::default();
         assert!(!steps.are_in_progress());
         for _ in 0..2 {
             let step = steps.begin();

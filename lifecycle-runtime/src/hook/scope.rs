@@ -18,14 +18,14 @@ use crate::hook::task::Value;
 /// [`Inject`](crate::Inject).
 #[derive(Clone)]
 pub struct Scope {
-    shared: Arc<Shared>,
+    shared: Arc<ScopeInner>,
     /// Of a service: the handle on its run.
     service: Option<Service>,
     /// Of a hook: its stop signal, which knows its time.
     stop: Option<Stop>,
 }
 
-struct Shared {
+struct ScopeInner {
     /// Where the value of each hook is.
     index: Arc<HookMap<usize>>,
     slots: Vec<Slot>,
@@ -44,7 +44,7 @@ impl Scope {
     /// A scope with a place for the value of each of these hooks.
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
-        let shared = Shared { index, slots, stored: Notify::new(), stop, handle };
+        let shared = ScopeInner { index, slots, stored: Notify::new(), stop, handle };
         Self { shared: Arc::new(shared), service: None, stop: None }
     }
 
@@ -81,7 +81,7 @@ impl Scope {
         self.shared.handle.clone()
     }
 
-    /// Whether a hook of this run has this identity.
+    /// Returns whether a hook of this run has this identity.
     pub(crate) fn has(&self, id: HookId) -> bool {
         self.shared.index.contains_key(&id)
     }
@@ -110,7 +110,7 @@ impl Scope {
         }
     }
 
-    /// Whether there is a value in the place of a hook whose drop runs code of the user's.
+    /// Returns whether there is a value in the place of a hook whose drop runs code of the user's.
     pub(crate) fn drop_runs_code(&self, at: usize) -> bool {
         let place = self.shared.slots[at].0.read().unwrap_or_else(PoisonError::into_inner);
         place.as_ref().is_some_and(Value::drop_runs_code)

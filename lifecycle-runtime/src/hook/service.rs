@@ -46,17 +46,17 @@ use crate::hook::stop::Stop;
 /// ```
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    shared: Arc<ServiceInner>,
 }
 
-struct Shared {
+struct ServiceInner {
     stop: Stop,
     ready: watch::Sender<bool>,
     tasks: TaskTracker,
     /// Ends the tasks.
     over: CancellationToken,
     /// What has been heard of the run, by who keeps it running.
-    news: watch::Sender<News>,
+    progress: watch::Sender<ServiceProgress>,
     /// What the first task that panicked said.
     panic: watch::Sender<Option<String>>,
     runtime: Option<HookRuntime>,
@@ -64,7 +64,7 @@ struct Shared {
 
 /// What there is to hear of a run, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum News {
+pub(crate) enum ServiceProgress {
     #[default]
     Nothing,
     /// It is ready.
@@ -77,12 +77,12 @@ impl Service {
     /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on
     /// this runtime.
     pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
-        let shared = Shared {
+        let shared = ServiceInner {
             stop,
             ready: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             over: CancellationToken::new(),
-            news: watch::Sender::default(),
+            progress: watch::Sender::default(),
             panic: watch::Sender::new(None),
             runtime,
         };
@@ -173,16 +173,17 @@ impl Service {
     }
 
     /// Says what has been heard of the run.
-    pub(crate) fn hear(&self, news: News) {
-        self.shared.news.send_modify(|heard| *heard = news.max(*heard));
+    pub(crate) fn hear(&self, progress: ServiceProgress) {
+        self.shared.progress.send_modify(|heard| *heard = progress.max(*heard));
     }
 
     /// Waits until this has been heard of the run, or its tasks are ended.
     #[cfg(feature = "testing")]
-    pub(crate) async fn heard(&self, news: News) {
-        let mut heard = self.shared.news.subscribe();
+    pub(crate) async fn heard(&self, progress: ServiceProgress) {
+        let mut heard = self.shared.progress.subscribe();
         // The sender is here.
-        let _ = self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= news)).await;
+        let _ =
+            self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= progress)).await;
     }
 
     /// Ends the tasks, those that are still to come included.
@@ -203,7 +204,7 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { ready, tasks, .. } = &*self.shared;
+        let ServiceInner { ready, tasks, .. } = &*self.shared;
         f.debug_struct("Service")
             .field("ready", &*ready.borrow())
             .field("tasks", &tasks.len())

@@ -77,7 +77,7 @@ impl StopCause {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     pub(crate) state: State,
-    /// Whether the start was a success.
+    /// Set if the start was a success.
     pub(crate) has_started: bool,
     /// Set once the start has failed, and not if it was stopped on request.
     pub(crate) start_failed: bool,
@@ -240,7 +240,7 @@ impl Stop {
         let _ = progress.wait_for(|now| now.state >= State::Draining).await;
     }
 
-    /// Whether the stop has begun.
+    /// Returns whether the stop has begun.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         match &self.orders {

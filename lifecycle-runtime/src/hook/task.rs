@@ -12,13 +12,13 @@ use futures_util::future::{BoxFuture, LocalBoxFuture, join_all};
 use tokio::runtime::Runtime;
 
 use crate::hook::error::BoxError;
-use crate::hook::output::{HookError, HookValue, Output, Shared};
+use crate::hook::output::{HookError, HookValue, Output, SharedValue};
 
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
 #[derive(Clone)]
 pub struct Value {
     /// `None` for `()`: most hooks have no value, and none of them needs a place for it.
-    shared: Option<Shared>,
+    shared: Option<SharedValue>,
     needs_drop: bool,
 }
 
@@ -31,16 +31,17 @@ impl Value {
         self.shared.as_deref().unwrap_or(&())
     }
 
-    pub(crate) fn into_shared(self) -> Shared {
+    pub(crate) fn into_shared(self) -> SharedValue {
         self.shared.unwrap_or_else(|| Arc::new(()))
     }
 
-    /// Whether dropping this runs code of the user's: code that may block, panic or take long.
+    /// Returns whether dropping this runs code of the user's: code that may block, panic or take
+    /// long.
     pub(crate) fn drop_runs_code(&self) -> bool {
         self.needs_drop() && self.others() == 0
     }
 
-    /// Whether dropping the last of these runs code of the user's.
+    /// Returns whether dropping the last of these runs code of the user's.
     pub(crate) fn needs_drop(&self) -> bool {
         self.needs_drop && self.shared.is_some()
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, Restarts, ServicePolicy,
-    StopOn,
+    Backoff, CheckKind, HealthCheckPolicy, Hook, OnExit, Policy, Restart, RestartLimit,
+    ServicePolicy, StopOn,
 };
 use crate::hook::Kind;
 
@@ -80,7 +80,7 @@ fn a_service_is_kept_as_its_attribute_says() {
     let all = ServicePolicy {
         restart: Restart::OnFailure,
         backoff: Backoff { first: S / 4, cap: 90 * S },
-        max_restarts: Some(Restarts { count: 3, within: 10 * S }),
+        max_restarts: Some(RestartLimit { count: 3, within: 10 * S }),
         on_exit: OnExit::Ignore,
         stop_on: StopOn::Drain,
     };
@@ -104,7 +104,7 @@ fn a_service_is_not_restarted_and_its_failure_stops_the_process_unless_it_says_o
     let default = ServicePolicy {
         restart: Restart::Never,
         backoff: Backoff { first: S / 10, cap: 30 * S },
-        max_restarts: Some(Restarts { count: 5, within: 60 * S }),
+        max_restarts: Some(RestartLimit { count: 5, within: 60 * S }),
         on_exit: OnExit::Stop,
         stop_on: StopOn::Shutdown,
     };

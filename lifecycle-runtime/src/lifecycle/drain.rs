@@ -6,23 +6,22 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::phases::{RunPhases, earlier};
 use super::run::Run;
-use super::stage::{Stage, earlier};
-use crate::engine::executor::{CriticalPath, Executor, Left};
+use crate::engine::executor::{CriticalPath, Executor, Interrupted};
 use crate::event::{Event, Tasks, Traffic, readable};
-use crate::hook::Kind;
 use crate::hook::stop::{Asked, StopCause, hurried};
 use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
 
-impl Stage<'_> {
+impl RunPhases<'_> {
     /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain
     /// could not be faster than. `left` are the hooks that were running if the run was never ready.
     pub(super) async fn drain_all(
         &self,
         executor: &mut Executor,
         serving: Vec<Serving>,
-        left: Option<Left>,
+        left: Option<Interrupted>,
         asked: watch::Receiver<Asked>,
     ) -> CriticalPath {
         let Run { events, live, .. } = self.run;
@@ -43,7 +42,7 @@ impl Stage<'_> {
                 executor.give_up(left, give_up_at, &mut asked.clone()).await;
             }
             let time = self.phase_time(budget, end);
-            let path = executor.stop(Kind::Drain, time, &mut asked.clone()).await;
+            let path = executor.drain(time, &mut asked.clone()).await;
             hooks_over.send_replace(true);
             (path, began.elapsed())
         };

@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::phases::{Paths, RunPhases, serve};
 use super::run::{Run, Servers};
-use super::stage::{Paths, Stage, serve};
 use crate::engine::executor::Executor;
 use crate::engine::recurring::Recurring;
 use crate::event::Event;
@@ -19,7 +19,7 @@ use crate::hook::task::{all, block_on};
 use crate::observe::report::Report;
 use crate::observe::trace;
 use crate::plan::{Timetable, last_words};
-use crate::process::watchdog::Leash;
+use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
 
 /// A run whose hooks have all ended; what is left are values that others hold, and the report.
@@ -32,18 +32,18 @@ pub(super) struct EndedRun {
 
 impl Run {
     /// Starts, waits for a reason to stop, stops, and reports.
-    pub(crate) async fn drive(self, servers: Servers, leash: Option<Leash>) -> Report {
-        match self.play(servers, leash).boxed().await {
+    pub(crate) async fn drive(self, servers: Servers, watchdog: Option<WatchdogHandle>) -> Report {
+        match self.execute(servers, watchdog).boxed().await {
             Ok(ended) => ended.end().await,
             Err(report) => *report,
         }
     }
 
     /// Starts, waits for a reason to stop, stops. Or reports why it could not begin.
-    pub(super) async fn play(
+    pub(super) async fn execute(
         self,
         servers: Servers,
-        leash: Option<Leash>,
+        watchdog: Option<WatchdogHandle>,
     ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
         let admin =
@@ -75,11 +75,11 @@ impl Run {
             first_checks: self.first_checks.clone(),
         };
         let recurring_over = Notify::new();
-        let stage = Stage {
+        let phases = RunPhases {
             run: &self,
             began: Instant::now(),
             timetable,
-            leash,
+            watchdog,
             recurring_over: &recurring_over,
         };
         let recur = async {
@@ -92,7 +92,7 @@ impl Run {
             never = self.narrate() => match never {},
             never = recur => match never {},
             never = self.conduct.hooks.keep_awake() => match never {},
-            played = stage.play(servers.apps).boxed() => played,
+            played = phases.execute(servers.apps).boxed() => played,
         };
         Ok(EndedRun { run: self, executor, paths, admin })
     }

@@ -10,7 +10,7 @@ use crate::event::{Event, Observer, Outcome};
 use crate::hook::HookMeta;
 use crate::hook::state::State;
 use crate::observe::console::Console;
-use crate::observe::trace::{self, Told};
+use crate::observe::trace::{self, Traced};
 
 #[cfg(test)]
 mod tests;
@@ -42,8 +42,8 @@ impl Outputs {
     }
 
     /// Has the console tell an event, unless that is left to `tracing`.
-    fn tell_console(&self, at: Duration, event: &Event, traced: Told) {
-        let Told { level, is_shown } = traced;
+    fn tell_console(&self, at: Duration, event: &Event, traced: Traced) {
+        let Traced { level, is_shown } = traced;
         let is_traced = match level {
             Level::INFO => {
                 self.shows_info.store(is_shown, Ordering::Relaxed);

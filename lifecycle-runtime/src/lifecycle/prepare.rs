@@ -209,7 +209,10 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
 /// Returns a line about what becomes of a panic; `None` if it is kept from everything else, as the
 /// documentation says.
 fn isolation(aborts: bool) -> Option<&'static str> {
-    aborts.then_some("built with panic = \"abort\": a panic in a hook or a handler ends the process at once, and nothing is torn down")
+    aborts.then_some(
+        "built with panic = \"abort\": a panic in a hook or a handler ends the \
+                      process at once, and nothing is torn down",
+    )
 }
 
 /// Returns a line about the settings of a server that a program without one was given; `None` if it

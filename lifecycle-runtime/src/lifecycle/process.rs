@@ -100,14 +100,14 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
             }
         };
     guard.attach(&run);
-    let leash = guard.watch()?;
+    let watchdog = guard.watch()?;
     let grace = run.config.grace;
-    leash.arm(Instant::now() + run.config.startup_timeout + grace);
+    watchdog.arm(Instant::now() + run.config.startup_timeout + grace);
     let console = run.console.clone();
     let progress = run.progress.subscribe();
-    let armed = leash.clone();
+    let armed = watchdog.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let report = match block_on(&own, run.play(servers, Some(leash))) {
+    let report = match block_on(&own, run.execute(servers, Some(watchdog))) {
         Ok(ended) => ended.end_with(&own, hooks),
         Err(report) => *report,
     };
@@ -303,7 +303,8 @@ impl Drop for CutShortNotice {
     fn drop(&mut self) {
         if !self.is_over.load(Ordering::SeqCst) && !std::thread::panicking() {
             self.console.complain(
-                "the async runtime went away, and the run with it: what had started was not torn down; await `serve` \
+                "the async runtime went away, and the run with it: what had started was not torn \
+                 down; await `serve` \
                  before the runtime is dropped",
             );
             self.console.flush(LAST_WORDS);

@@ -13,8 +13,8 @@ use crate::hook::stop::{hurried, late_signal};
 use crate::server::Obstacle;
 
 /// Times between two reports of what a start, and what a stop, waits for.
-const START_NEWS: Duration = Duration::from_secs(5);
-const STOP_NEWS: Duration = Duration::from_secs(1);
+const START_REPORT_INTERVAL: Duration = Duration::from_secs(5);
+const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time for which a server that could not accept connections has to have accepted them to be well
 /// again.
@@ -29,9 +29,9 @@ impl Run {
         loop {
             let state = progress.borrow_and_update().state;
             let pause = match state {
-                State::Starting => sleep(START_NEWS),
+                State::Starting => sleep(START_REPORT_INTERVAL),
                 State::Ready => sleep(Duration::MAX),
-                _ => sleep(STOP_NEWS),
+                _ => sleep(STOP_REPORT_INTERVAL),
             };
             tokio::select! {
                 Ok(()) = progress.changed() => {}

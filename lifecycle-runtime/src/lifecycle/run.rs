@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::executor::{Pace, Work};
+use crate::engine::executor::{StepGate, Work};
 use crate::engine::recurring::{FirstChecks, Inbox};
 use crate::event::{Event, Events, Observers};
 use crate::hook::Kind;
@@ -58,7 +58,7 @@ pub(crate) struct Conduct {
     /// Any number from 0 to 1, another each time.
     pub(crate) jitter: fn() -> f64,
     /// Order in which steps begin that wait for nothing.
-    pub(crate) pace: Option<Arc<dyn Pace>>,
+    pub(crate) gate: Option<Arc<dyn StepGate>>,
     /// Set if the stop waits for those who hold values.
     pub(crate) is_patient: bool,
     /// Set if the program has a server, even if nothing listens, as in a test.
@@ -77,7 +77,7 @@ impl Conduct {
             work,
             hooks,
             jitter: fastrand::f64,
-            pace: None,
+            gate: None,
             is_patient: true,
             serves,
             ends_with_services: !config.keep_running,

@@ -3,20 +3,20 @@
 
 mod budget;
 mod faults;
-mod pace;
+mod gate;
 mod phases;
 mod recurring;
+mod scenario;
 mod services;
 mod signals;
-mod stage;
 
 use std::time::Duration;
 
-use stage::Play;
+use scenario::Scenario;
 
 #[tokio::test(start_paused = true)]
 async fn hooks_that_nothing_orders_run_at_the_same_time() {
-    let played = Play::new(
+    let played = Scenario::new(
         "start a; start b; stop c; stop d",
         "a takes 10; b takes 10; c takes 20; d takes 20",
     )
@@ -39,7 +39,7 @@ async fn hooks_that_nothing_orders_run_at_the_same_time() {
 #[tokio::test(start_paused = true)]
 async fn a_hook_waits_for_what_it_needs_and_for_nothing_else() {
     let played =
-        Play::new("start a; start b needs a; start c", "a takes 10; b takes 10; c takes 30")
+        Scenario::new("start a; start b needs a; start c", "a takes 10; b takes 10; c takes 30")
             .run()
             .await;
     played.check(&["0 +a", "0 +c", "10 a done", "10 +b", "20 b done", "30 c done", "30 ready"]);
@@ -50,7 +50,9 @@ async fn a_diamond_takes_as_long_as_its_longest_path() {
     let plan =
         "start top; start left needs top; start right needs top; start bottom needs left right";
     let played =
-        Play::new(plan, "top takes 10; left takes 10; right takes 10; bottom takes 10").run().await;
+        Scenario::new(plan, "top takes 10; left takes 10; right takes 10; bottom takes 10")
+            .run()
+            .await;
     assert_eq!(played.report.start_took, Duration::from_millis(30));
     let path: Vec<_> = played.report.start_path.iter().map(|(hook, _)| hook.name()).collect();
     assert_eq!(path, ["top", "right", "bottom"]);
@@ -58,9 +60,10 @@ async fn a_diamond_takes_as_long_as_its_longest_path() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stop_runs_in_the_reverse_of_use() {
-    let plan = "start db; start cache needs db; stop close_db of db; stop clear_cache of cache; stop flush needs cache";
+    let plan = "start db; start cache needs db; stop close_db of db; stop clear_cache of cache; \
+                stop flush needs cache";
     let played =
-        Play::new(plan, "flush takes 5; clear_cache takes 5; close_db takes 5").run().await;
+        Scenario::new(plan, "flush takes 5; clear_cache takes 5; close_db takes 5").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -78,7 +81,7 @@ async fn the_stop_runs_in_the_reverse_of_use() {
 
 #[tokio::test(start_paused = true)]
 async fn an_order_is_a_barrier() {
-    let played = Play::new(
+    let played = Scenario::new(
         "stop a order 1; stop b order 2; stop c order 1",
         "a takes 5; b takes 5; c takes 10",
     )
@@ -90,7 +93,7 @@ async fn an_order_is_a_barrier() {
 #[tokio::test(start_paused = true)]
 async fn sync_hooks_run_beside_each_other_and_beside_async_ones() {
     let played =
-        Play::new("start a; start b; start c", "a blocks until c done; b blocks until c done")
+        Scenario::new("start a; start b; start c", "a blocks until c done; b blocks until c done")
             .run()
             .await;
     played.check_sorted(&[
@@ -108,16 +111,16 @@ async fn sync_hooks_run_beside_each_other_and_beside_async_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn the_states_are_entered_in_order_and_once() {
-    let played = Play::new("start a; stop b", "").run().await;
+    let played = Scenario::new("start a; stop b", "").run().await;
     assert_eq!(played.states(), ["starting", "ready", "draining", "stopping", "stopped"]);
-    let failed = Play::new("start a; stop b", "a fails").run().await;
+    let failed = Scenario::new("start a; stop b", "a fails").run().await;
     assert_eq!(failed.states(), ["starting", "stopping", "stopped"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn values_without_teardown_are_dropped_where_it_would_have_run() {
     let plan = "start db; start cache needs db; stop flush needs cache; stop close_db of db";
-    let played = Play::new(plan, "db has a value; cache has a value").run().await;
+    let played = Scenario::new(plan, "db has a value; cache has a value").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -137,10 +140,10 @@ async fn values_without_teardown_are_dropped_where_it_would_have_run() {
 async fn any_number_of_runs_go_on_side_by_side() {
     let plays = (0..50).map(|n| {
         let behaviour = if n % 2 == 0 { "a takes 10" } else { "a takes 10; b fails" };
-        tokio::spawn(Play::new("start a; start b needs a; stop c of a", behaviour).run())
+        tokio::spawn(Scenario::new("start a; start b needs a; stop c of a", behaviour).run())
     });
-    for (n, play) in plays.collect::<Vec<_>>().into_iter().enumerate() {
-        let played = play.await.expect("no panic");
+    for (n, execute) in plays.collect::<Vec<_>>().into_iter().enumerate() {
+        let played = execute.await.expect("no panic");
         assert_eq!(played.report.exit_code(), u8::from(n % 2 == 1));
         assert_eq!(played.count("c done"), 1);
     }
@@ -148,6 +151,6 @@ async fn any_number_of_runs_go_on_side_by_side() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_stop_says_every_second_what_it_waits_for() {
-    let played = Play::new("stop a; stop b", "a takes 2500; b takes 1500").run().await;
+    let played = Scenario::new("stop a; stop b", "a takes 2500; b takes 1500").run().await;
     assert_eq!(played.waits(), [vec!["a", "b"], vec!["a"]]);
 }

@@ -15,7 +15,7 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lines::{LineWriter, Output};
+use lines::{LineOutput, LineWriter};
 use stderr::Stderr;
 
 use crate::event::{
@@ -39,12 +39,12 @@ pub(crate) struct Console {
     is_terminal: bool,
     /// Set if what `tracing` shows is not to be written.
     is_auto: bool,
-    memory: Arc<Mutex<Memory>>,
+    memory: Arc<Mutex<EarlierEvents>>,
 }
 
 /// Facts of earlier events that later lines need.
 #[derive(Default)]
-struct Memory {
+struct EarlierEvents {
     /// Set if the stop was asked for during the start.
     is_interrupted: bool,
     /// Services that were told to stop, and when.
@@ -62,7 +62,7 @@ impl Console {
         Self { is_terminal, ..Self::to(Stderr::new(), Style { colour: is_terminal && !is_plain }) }
     }
 
-    fn to(output: impl Output, style: Style) -> Self {
+    fn to(output: impl LineOutput, style: Style) -> Self {
         Self { lines: Some(Arc::new(LineWriter::new(output))), style, ..Self::silent() }
     }
 
@@ -273,7 +273,8 @@ impl Observer for Console {
                 self.tell(paint, &format!("{text}{}{requests}", readable(*grace)));
             }
             Event::Hurried => {
-                let text = "hurrying: not waiting for requests and services any longer; again to exit at once";
+                let text = "hurrying: not waiting for requests and services any longer; again to \
+                            exit at once";
                 self.tell(Paint::Plain, text);
             }
             Event::Waiting { on } => {
@@ -324,7 +325,7 @@ impl Console {
         Some(stopping.swap_remove(place).1)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, EarlierEvents> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

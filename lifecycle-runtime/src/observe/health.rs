@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use checks::CheckReport;
 pub(crate) use checks::Checks;
-use checks::Told;
 
 use crate::hook::state::State;
 use crate::hook::stop::Progress;
@@ -65,7 +65,7 @@ pub(crate) struct Health {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct ProbeBody {
     status: &'static str,
     state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ struct Body {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    checks: Vec<Told>,
+    checks: Vec<CheckReport>,
 }
 
 impl Health {
@@ -105,7 +105,7 @@ impl Health {
         let passes = reason.is_none();
         let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
         let has_notes = probe == Probe::Readiness && state < State::Draining;
-        let body = Body {
+        let body = ProbeBody {
             status: if passes { "pass" } else { "fail" },
             state,
             reason,

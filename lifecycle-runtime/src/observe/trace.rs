@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use tracing::Level;
+use tracing::{Level, Span};
 
 use crate::event::{Event, Outcome, ScaledLimit, ServiceState};
 use crate::hook::{HookMeta, Kind};
@@ -15,9 +15,12 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+/// Target of all events and spans, whatever module they come from.
+pub(crate) const TARGET: &str = "lifecycle_runtime";
+
 /// What `tracing` made of something that it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Traced {
     pub(crate) level: Level,
     /// Set if a subscriber has written it down, or a logger of the crate `log`.
     pub(crate) is_shown: bool,
@@ -42,13 +45,13 @@ macro_rules! told {
     ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
         let is_written = Cell::new(false);
         let text = Noted { text: $text, is_written: &is_written };
-        tracing::$macro!($($($fields)+,)? "{text}");
-        Told { level: Level::$level, is_shown: is_written.get() }
+        tracing::$macro!(target: TARGET, $($($fields)+,)? "{text}");
+        Traced { level: Level::$level, is_shown: is_written.get() }
     }};
 }
 
 /// Passes an event on to `tracing`.
-pub(crate) fn tell(event: &Event) -> Told {
+pub(crate) fn tell(event: &Event) -> Traced {
     match event {
         Event::State(state) => told!(info INFO "state", %state),
         Event::HookStarted { hook } => {
@@ -121,12 +124,19 @@ pub(crate) fn tell(event: &Event) -> Told {
         Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
             let limits: Vec<_> = limits.iter().map(limit).collect();
-            told!(warn WARN "the stop may take longer than the grace period", ?needed, ?grace, ?requests, ?delay, ?limits)
+            told!(warn WARN "the stop may take longer than the grace \
+                             period", ?needed, ?grace, ?requests, ?delay, ?limits)
         }
     }
 }
 
-fn service(hook: &HookMeta, state: &ServiceState) -> Told {
+/// Makes the span that a hook runs in.
+pub(crate) fn span(hook: &HookMeta) -> Span {
+    let (name, kind) = (hook.display_name(), hook.kind.attribute());
+    tracing::info_span!(target: TARGET, "hook", name, kind)
+}
+
+fn service(hook: &HookMeta, state: &ServiceState) -> Traced {
     match state {
         ServiceState::BackingOff { after, delay } => {
             let place = hook.place();
@@ -137,14 +147,14 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Told {
 }
 
 /// Passes on that a start failed, and by which hook if it was one.
-pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Told {
+pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Traced {
     let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
     let place = hook.map(HookMeta::place);
     told!(error ERROR "start failed", hook = name, kind, place, reason)
 }
 
 /// Passes on what a run came to. The reason for which its start failed has been told.
-pub(crate) fn report(report: &Report) -> Told {
+pub(crate) fn report(report: &Report) -> Traced {
     let (exit_code, took) = (report.exit_code(), report.stop_took);
     let cause = report.cause.as_ref().map(ToString::to_string);
     if report.is_clean() {

@@ -3,36 +3,36 @@
 use super::graph::{Behind, Graph, Step};
 use super::of_kind;
 use crate::hook::id::HookMap;
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{HookMeta, Kind, Phase};
 
 type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;
 
-/// What happens in the phase of one kind of hooks: each behind what it needs of this phase. What it
-/// needs of another phase is there before.
-pub(super) fn phase(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
+/// Builds the graph of a phase: each hook behind what it needs of this phase. What it needs of
+/// another phase is there before.
+pub(super) fn phase(phase: Phase, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
-    if kind == Kind::Shutdown {
+    let is_in = |kind: Kind| kind.phase() == Some(phase);
+    if phase == Phase::Shutdown {
         of_kind(hooks, Kind::Service).for_each(|(at, _)| draft.add(Step::Stop(at)));
-    }
-    let begin = |begins: Kind| Kind::ALL.into_iter().filter(move |kind| kind.begins_in(begins));
-    let hooks_of = |phase| begin(phase).flat_map(|kind| of_kind(hooks, kind));
-    hooks_of(kind).for_each(|(at, _)| draft.add(Step::Run(at)));
-    if kind == Kind::Shutdown {
+        draft.runs(hooks, is_in);
         ends(hooks, index, &mut draft);
+    } else {
+        draft.runs(hooks, is_in);
     }
-    for (at, hook) in hooks_of(kind) {
-        for needed in hook.needs().filter(|needed| needed.kind.begins_in(kind)) {
-            draft.edge(Step::Run(index[&needed.id]), Step::Run(at));
-        }
-        for later in hook.before().filter(|later| later.kind == kind) {
-            draft.edge(Step::Run(at), Step::Run(index[&later.id]));
-        }
-    }
-    draft.orders(hooks, kind);
-    if kind == Kind::Shutdown {
+    draft.needs(hooks, index, is_in);
+    Kind::ALL.into_iter().filter(|kind| is_in(*kind)).for_each(|kind| draft.orders(hooks, kind));
+    if phase == Phase::Shutdown {
         draft.services(hooks);
     }
+    draft.finish()
+}
+
+/// Builds the graph of the hooks of a kind that recurs: each behind what it needs of its kind.
+pub(super) fn recurring(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
+    let mut draft = Draft::new(hooks);
+    draft.runs(hooks, |other| other == kind);
+    draft.needs(hooks, index, |other| other == kind);
     draft.finish()
 }
 
@@ -107,6 +107,27 @@ impl Draft {
             Step::Barrier(_) => {}
         }
         self.steps.push(step);
+    }
+
+    /// Adds a step for each hook of these kinds.
+    fn runs(&mut self, hooks: Hooks<'_>, is_in: impl Fn(Kind) -> bool) {
+        for kind in Kind::ALL.into_iter().filter(|kind| is_in(*kind)) {
+            of_kind(hooks, kind).for_each(|(at, _)| self.add(Step::Run(at)));
+        }
+    }
+
+    /// Adds an edge for each need and each `before` among the hooks of these kinds.
+    fn needs(&mut self, hooks: Hooks<'_>, index: &Index, is_in: impl Fn(Kind) -> bool) {
+        for kind in Kind::ALL.into_iter().filter(|kind| is_in(*kind)) {
+            for (at, hook) in of_kind(hooks, kind) {
+                for needed in hook.needs().filter(|needed| is_in(needed.kind)) {
+                    self.edge(Step::Run(index[&needed.id]), Step::Run(at));
+                }
+                for later in hook.before().filter(|later| later.kind == kind) {
+                    self.edge(Step::Run(at), Step::Run(index[&later.id]));
+                }
+            }
+        }
     }
 
     /// Between steps that have been added.

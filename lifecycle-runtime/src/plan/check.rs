@@ -4,7 +4,8 @@
 use super::graph::{Graph, Step};
 use super::{clash, label};
 use crate::hook::id::HookMap;
-use crate::hook::{HookMeta, Kind};
+use crate::hook::rules::{Relation, violation};
+use crate::hook::{Dependencies, Dependency, HookMeta, Kind};
 
 type Hooks<'a> = &'a [&'static HookMeta];
 
@@ -13,13 +14,27 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     let mut problems = one_teardown_per_hook(hooks, index);
     told_with_the_drain(hooks, &mut problems);
     for hook in hooks {
-        teardown_of_a_startup_hook(hook, &mut problems);
-        needs_what_is_there(hook, &mut problems);
-        needs_its_own_signal(hook, &mut problems);
-        before_what_ends(hook, &mut problems);
-        before_a_higher_order(hook, &mut problems);
+        rules(hook, &mut problems);
     }
     problems
+}
+
+/// The rules that the compiler has checked for hooks of the attributes.
+fn rules(hook: &HookMeta, problems: &mut Vec<String>) {
+    let Dependencies { arguments, after, before, of } = hook.dependencies();
+    let values = arguments.iter().copied().flatten().map(|named| (Relation::Value, *named));
+    let after = after.iter().map(|named| (Relation::After, *named));
+    let before = before.iter().map(|named| (Relation::Before, Dependency::Hook(named)));
+    let of = of.into_iter().map(|named| (Relation::Teardown, named));
+    for (relation, dependency) in values.chain(after).chain(before).chain(of) {
+        if let Some(message) = violation(hook, relation, dependency) {
+            let involved = [Some(hook), dependency.hook()].into_iter().flatten();
+            let places: Vec<_> = involved
+                .map(|hook| format!("`{}` at {}", hook.display_name, hook.place()))
+                .collect();
+            problems.push(format!("{} ({})", message.as_str(), places.join(", ")));
+        }
+    }
 }
 
 /// Reports and settings name hooks by their path. These are sorted by it.
@@ -37,7 +52,8 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String
         let Some(resource) = hook.of() else { continue };
         if let Some(other) = first[index[&resource.id]].replace(hook) {
             problems.push(format!(
-                "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other run before it, with \
+                "{} has two teardowns: {} and {}; keep `of = {}` on one of them and let the other \
+                 run before it, with \
                  `before = [...]` or an argument `Dep<{}>`",
                 named(resource),
                 named(other),
@@ -48,47 +64,6 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String
         }
     }
     problems
-}
-
-/// Only what has started can be torn down. The compiler checks it for hooks of the attributes.
-fn teardown_of_a_startup_hook(hook: &HookMeta, problems: &mut Vec<String>) {
-    if let Some(resource) = hook.of().filter(|resource| resource.kind != Kind::Startup) {
-        problems.push(format!(
-            "{} can't be the teardown of {}: only `#[on_startup]` hooks have one",
-            named(hook),
-            named(resource)
-        ));
-    }
-}
-
-/// One phase of a run is over before the next begins. The compiler checks it for hooks of the
-/// attributes.
-fn needs_what_is_there(hook: &HookMeta, problems: &mut Vec<String>) {
-    for needed in hook.needs().filter(|needed| !hook.kind.may_need(needed.kind)) {
-        problems.push(format!(
-            "{}, {} hook, can't need {}, {} hook; take the dependency away",
-            named(hook),
-            under(hook.kind),
-            named(needed),
-            under(needed.kind),
-        ));
-    }
-}
-
-/// Hooks of two signals have nothing to do with each other: one may arrive and the other not.
-fn needs_its_own_signal(hook: &HookMeta, problems: &mut Vec<String>) {
-    let of_another =
-        |needed: &&HookMeta| needed.kind == Kind::Signal && needed.signal() != hook.signal();
-    for needed in hook.needs().filter(of_another) {
-        let signal = |hook: &HookMeta| hook.signal().unwrap_or_default();
-        problems.push(format!(
-            "{}, which is for {}, can't run after {}, which is for {}; take the dependency away",
-            named(hook),
-            signal(hook),
-            named(needed),
-            signal(needed),
-        ));
-    }
 }
 
 /// A service that is told to stop with the drain ends before those that need it would.
@@ -103,44 +78,6 @@ fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
                  `stop_on = \"drain\"` away, or the dependency",
                 named(service),
                 named(hook),
-            ));
-        }
-    }
-}
-
-/// All others are over before any shutdown hook. The compiler checks it for hooks of the
-/// attributes.
-fn before_what_ends(hook: &HookMeta, problems: &mut Vec<String>) {
-    for later in hook.before().filter(|later| !later.kind.may_be_preceded()) {
-        let what_to_do = match later.kind {
-            Kind::Startup => {
-                format!(
-                    "to run before the teardown of `{0}`, take it as an argument: `Dep<{0}>`",
-                    later.name
-                )
-            }
-            _ => "take `before` away".to_owned(),
-        };
-        problems.push(format!(
-            "{} can't run before {}, {} hook, which runs earlier; {what_to_do}",
-            named(hook),
-            named(later),
-            under(later.kind),
-        ));
-    }
-}
-
-/// A lower order has finished before a higher one starts.
-fn before_a_higher_order(hook: &HookMeta, problems: &mut Vec<String>) {
-    for later in hook.before() {
-        if let (Some(own), Some(other)) = (hook.order(), later.order())
-            && own > other
-        {
-            problems.push(format!(
-                "{} (order {own}) is to run before {} (order {other}), but a lower order runs first; change one of \
-                 the orders or take `before` away",
-                named(hook),
-                named(later),
             ));
         }
     }
@@ -209,8 +146,4 @@ pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -
 
 fn named(hook: &HookMeta) -> String {
     format!("`{}` ({})", hook.display_name, hook.place())
-}
-
-fn under(kind: Kind) -> String {
-    format!("{} `#[{kind}]`", kind.article())
 }

@@ -60,13 +60,15 @@ fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
     match cause {
         Cause::Module => format!("two hooks have the path {both}; rename one of them"),
         Cause::Packages => format!(
-            "two hooks have the path {both}, as the packages {} and {} have libraries of one name; rename one of the \
+            "two hooks have the path {both}, as the packages {} and {} have libraries of one name; \
+             rename one of the \
              hooks, or one of the libraries: `[lib]` in its Cargo.toml",
             package(first),
             package(second),
         ),
         Cause::Targets(package) => format!(
-            "two hooks have the path {both}: one in {one} and one in {other} of the package `{package}`, which have one \
+            "two hooks have the path {both}: one in {one} and one in {other} of the package \
+             `{package}`, which have one \
              name; rename one of the hooks"
         ),
         Cause::Versions(package, old, new) => {
@@ -76,8 +78,10 @@ fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
                 more => format!("the hook {both}, and {more} more"),
             };
             format!(
-                "two versions of the package `{package}` are linked, {old} and {new}, and both have {hook}; have \
-                 everything depend on one of them: `cargo tree --invert {package}@{old}` shows what needs that one"
+                "two versions of the package `{package}` are linked, {old} and {new}, and both \
+                 have {hook}; have \
+                 everything depend on one of them: `cargo tree --invert {package}@{old}` shows \
+                 what needs that one"
             )
         }
         Cause::File(package, file, ..) => {
@@ -87,7 +91,8 @@ fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
                 more => format!("`{path}` ({place}) and {more} more hooks of {file} are"),
             };
             format!(
-                "{hooks} compiled twice, into {one} and into {other} of the package `{package}`; keep the file in the \
+                "{hooks} compiled twice, into {one} and into {other} of the package `{package}`; \
+                 keep the file in the \
                  library only{}",
                 instead(first)
             )

@@ -12,30 +12,30 @@ impl Plan {
     /// As one object, with a newline at the end.
     pub(super) fn json(&self) -> String {
         // Plain texts and numbers: there is nothing that could fail.
-        let mut text = serde_json::to_string_pretty(&Whole(self)).unwrap_or_default();
+        let mut text = serde_json::to_string_pretty(&PlanJson(self)).unwrap_or_default();
         text.push('\n');
         text
     }
 }
 
 /// The hooks, and each phase by its title.
-struct Whole<'p>(&'p Plan);
+struct PlanJson<'p>(&'p Plan);
 
-impl Serialize for Whole<'_> {
+impl Serialize for PlanJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let plan = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(
             "hooks",
-            &plan.hooks.iter().map(|hook| Hook::of(hook)).collect::<Vec<_>>(),
+            &plan.hooks.iter().map(|hook| HookJson::of(hook)).collect::<Vec<_>>(),
         )?;
-        for (title, graph) in plan.phases() {
+        for (title, graph) in plan.shown() {
             let back = graph.reversed();
             let step =
-                |step| Step { step: plan.label(graph, step), after: plan.waits(&back, step) };
+                |step| StepJson { step: plan.label(graph, step), after: plan.waits(&back, step) };
             map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
         }
-        let row = |row: timetable::Row| Row {
+        let row = |row: timetable::TimetableRow| RowJson {
             what: row.what,
             hook: row.hook.map(HookMeta::path),
             from_ms: millis(row.from),
@@ -48,14 +48,14 @@ impl Serialize for Whole<'_> {
 }
 
 #[derive(serde::Serialize)]
-struct Step {
+struct StepJson {
     step: String,
     after: Vec<String>,
 }
 
 /// Who may run from when to when in a stop, at worst.
 #[derive(serde::Serialize)]
-struct Row {
+struct RowJson {
     what: String,
     hook: Option<String>,
     from_ms: u64,
@@ -63,7 +63,7 @@ struct Row {
 }
 
 #[derive(serde::Serialize)]
-struct Hook {
+struct HookJson {
     path: String,
     kind: &'static str,
     place: String,
@@ -71,22 +71,22 @@ struct Hook {
     timeout_ms: Option<u64>,
     reserve_ms: Option<u64>,
     signal: Option<&'static str>,
-    check: Option<Check>,
-    service: Option<Service>,
+    check: Option<CheckJson>,
+    service: Option<ServiceJson>,
     needs: Vec<String>,
     before: Vec<String>,
     of: Option<String>,
 }
 
 #[derive(serde::Serialize)]
-struct Check {
+struct CheckJson {
     kind: &'static str,
     interval_ms: u64,
     failures: u32,
 }
 
 #[derive(serde::Serialize)]
-struct Service {
+struct ServiceJson {
     restart: &'static str,
     backoff_ms: [u64; 2],
     max_restarts: Option<u32>,
@@ -95,7 +95,7 @@ struct Service {
     stop_on: &'static str,
 }
 
-impl Hook {
+impl HookJson {
     fn of(hook: &HookMeta) -> Self {
         Self {
             path: hook.path(),
@@ -105,12 +105,12 @@ impl Hook {
             timeout_ms: hook.timeout().map(millis),
             reserve_ms: hook.reserve.map(millis),
             signal: hook.signal(),
-            check: hook.health_check().map(|check| Check {
+            check: hook.health_check().map(|check| CheckJson {
                 kind: check.kind.name(),
                 interval_ms: millis(check.interval),
                 failures: check.failures,
             }),
-            service: hook.service().map(|service| Service {
+            service: hook.service().map(|service| ServiceJson {
                 restart: service.restart.name(),
                 backoff_ms: [millis(service.backoff.first), millis(service.backoff.cap)],
                 max_restarts: service.max_restarts.map(|most| most.count),

@@ -7,7 +7,7 @@ use crate::hook::HookMeta;
 
 /// Number of hooks per name. Names come from the program itself: nobody could choose them to
 /// collide.
-type Counts = HashMap<&'static str, usize, foldhash::fast::RandomState>;
+type NameCounts = HashMap<&'static str, usize, foldhash::fast::RandomState>;
 
 /// Number of hooks per name and end of the path of their module.
 type Ends = HashMap<(&'static str, &'static str), usize, foldhash::fast::RandomState>;
@@ -15,7 +15,7 @@ type Ends = HashMap<(&'static str, &'static str), usize, foldhash::fast::RandomS
 /// Gives the hooks of each name display names that are unique.
 pub(super) fn tell_apart(hooks: &mut [&'static HookMeta]) {
     let mut counts =
-        Counts::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
+        NameCounts::with_capacity_and_hasher(hooks.len(), foldhash::fast::RandomState::default());
     for hook in hooks.iter() {
         *counts.entry(hook.name).or_default() += 1;
     }

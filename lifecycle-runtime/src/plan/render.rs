@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::graph::{Graph, Step};
 use super::{Plan, label};
-use crate::hook::{Backoff, HookMeta, Kind, Restarts, ServicePolicy};
+use crate::hook::{Backoff, HookMeta, Kind, RestartLimit, ServicePolicy};
 use crate::process::config::{PlanFormat, written};
 
 impl fmt::Display for Plan {
@@ -54,7 +54,7 @@ impl Plan {
     /// most this width.
     fn lines(&self, place: fn(&HookMeta) -> String, widest: usize) -> String {
         let mut text = String::new();
-        for (title, graph) in self.phases() {
+        for (title, graph) in self.shown() {
             let _ = writeln!(text, "{title}");
             let back = graph.reversed();
             let shown: Vec<_> = listed(graph).collect();
@@ -83,7 +83,7 @@ impl Plan {
 
     fn mermaid(&self) -> String {
         let mut text = String::from("flowchart TD\n");
-        for (title, graph) in self.phases() {
+        for (title, graph) in self.shown() {
             let _ = writeln!(text, "  subgraph {title}");
             for (step, what) in graph.steps().iter().enumerate() {
                 let label = self.label(graph, step);
@@ -100,13 +100,16 @@ impl Plan {
             }
             text.push_str("  end\n");
         }
-        text.push_str("  start -->|the server listens| ready -->|a signal| drain -->|nothing is served| stop\n");
+        text.push_str(
+            "  start -->|the server listens| ready -->|a signal| drain -->|nothing is \
+                       served| stop\n",
+        );
         text
     }
 
     fn dot(&self) -> String {
         let mut text = String::from("digraph lifecycle {\n  rankdir=TB;\n  node [shape=box];\n");
-        for (title, graph) in self.phases() {
+        for (title, graph) in self.shown() {
             let _ = writeln!(text, "  subgraph cluster_{title} {{\n    label=\"{title}\";");
             for (step, what) in graph.steps().iter().enumerate() {
                 let shape = match what {
@@ -126,11 +129,14 @@ impl Plan {
         text
     }
 
-    /// The phases of a run, and the other kinds of hooks if there are any.
-    pub(super) fn phases(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
-        let is_shown =
-            |kind: &Kind| Kind::PHASES.contains(kind) || !self.graph(*kind).steps().is_empty();
-        Kind::ALL.into_iter().filter(is_shown).map(|kind| (kind.phase(), self.graph(kind)))
+    /// Returns the graphs to show, each with its title: the phases, and hooks that recur if there
+    /// are any.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (&'static str, &Graph)> {
+        let recur = ["check", "signal"];
+        let is_shown = move |(title, graph): &(&str, &Graph)| {
+            !recur.contains(title) || !graph.steps().is_empty()
+        };
+        self.graphs().into_iter().filter(is_shown)
     }
 
     pub(super) fn label(&self, graph: &Graph, step: usize) -> String {
@@ -209,7 +215,7 @@ fn deviations(service: ServicePolicy) -> String {
     if service.max_restarts != default.max_restarts {
         let _ = match service.max_restarts {
             None => write!(text, "  max_restarts unlimited"),
-            Some(Restarts { count, within }) => {
+            Some(RestartLimit { count, within }) => {
                 write!(text, "  max_restarts {count} in {}", written(within))
             }
         };

@@ -19,8 +19,8 @@ use crate::hook::service::Service;
 use crate::hook::stop::Stop;
 use crate::hook::task::{Task, Value};
 use crate::hook::{
-    Backoff, CheckKind, EdgeSource, Edges, HealthCheckPolicy, HookMeta, Kind, OnExit, Policy,
-    Restart, Restarts, ServicePolicy, StopOn,
+    Backoff, CheckKind, Dependencies, Dependency, DependencySource, HealthCheckPolicy, HookMeta,
+    Kind, OnExit, Policy, Restart, RestartLimit, ServicePolicy, StopOn,
 };
 
 /// The plan of a text.
@@ -47,6 +47,19 @@ const KEYS: [&str; 16] = [
     "failures", "on", "restart", "backoff", "most", "exit",
 ];
 
+/// Returns the word that a line of a hook of this kind begins with.
+pub(crate) fn word_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Startup => "start",
+        Kind::Service => "service",
+        Kind::HealthCheck => "check",
+        Kind::Ready => "ready",
+        Kind::Signal => "signal",
+        Kind::Drain => "drain",
+        Kind::Shutdown => "stop",
+    }
+}
+
 fn make(
     name: &str,
     lines: &[Vec<&str>],
@@ -60,7 +73,7 @@ fn make(
     let number =
         lines.iter().position(|words| words[1] == name).unwrap_or_else(|| panic!("no hook {name}"));
     let words = &lines[number];
-    let kind = Kind::ALL.into_iter().find(|kind| kind.phase() == words[0]);
+    let kind = Kind::ALL.into_iter().find(|kind| word_of(*kind) == words[0]);
     let kind = kind.unwrap_or_else(|| panic!("{} {name}: not a kind of hook", words[0]));
     let id = HookId::number(number as u64);
     let path: &str = leak(format!("app::{name}").into_boxed_str());
@@ -80,8 +93,8 @@ fn make(
             ("every", number) => check.interval = millis(number),
             ("failures", number) => check.failures = number.parse().expect("a number"),
             ("on", name) => hook.policy = Policy::Signal(leak(name.to_owned().into_boxed_str())),
-            (_, "handle") => needs.push(Service::EDGE),
-            (_, "stops") => needs.push(Stop::EDGE),
+            (_, "handle") => needs.push(Service::DEPENDENCY),
+            (_, "stops") => needs.push(Stop::DEPENDENCY),
             ("restart", "never") => service.restart = Restart::Never,
             ("restart", "on_failure") => service.restart = Restart::OnFailure,
             ("restart", "always") => service.restart = Restart::Always,
@@ -93,7 +106,7 @@ fn make(
             }
             ("most", restarts) => {
                 let most = restarts.split_once('/');
-                service.max_restarts = most.map(|(count, within)| Restarts {
+                service.max_restarts = most.map(|(count, within)| RestartLimit {
                     count: count.parse().expect("a number"),
                     within: millis(within),
                 });
@@ -102,9 +115,9 @@ fn make(
             ("timeout", number) => hook.timeout = Some(millis(number)),
             ("reserve", number) => hook.reserve = Some(millis(number)),
             ("told", "drain") => service.stop_on = StopOn::Drain,
-            ("of", name) => of = Some(make(name, lines, made, open)),
-            ("needs", name) => needs.push(make(name, lines, made, open)),
-            ("after", name) => after.push(make(name, lines, made, open)),
+            ("of", name) => of = Some(Dependency::Hook(make(name, lines, made, open))),
+            ("needs", name) => needs.push(Dependency::Hook(make(name, lines, made, open))),
+            ("after", name) => after.push(Dependency::Hook(make(name, lines, made, open))),
             ("before", name) => before.push(name.to_owned()),
             _ => panic!("{name}: unexpected {word}"),
         }
@@ -116,11 +129,12 @@ fn make(
     }
     hook.is_teardown = of.is_some();
     let arguments = leak(Box::new([leak(needs.into_boxed_slice())]));
-    let edges = Edges { arguments, after: leak(after.into_boxed_slice()), before: &[], of };
-    hook.edges = if before.is_empty() {
-        EdgeSource::Data(edges)
+    let dependencies =
+        Dependencies { arguments, after: leak(after.into_boxed_slice()), before: &[], of };
+    hook.dependencies = if before.is_empty() {
+        DependencySource::Data(dependencies)
     } else {
-        EdgeSource::Type(later(edges, before))
+        DependencySource::Type(later(dependencies, before))
     };
     let hook: &'static HookMeta = leak(Box::new(hook));
     made.insert(name.to_owned(), hook);
@@ -145,21 +159,21 @@ fn leak<T: ?Sized>(value: Box<T>) -> &'static T {
 }
 
 thread_local! {
-    /// The edges of hooks with a `before`, which may name hooks that are made later: each with
+    /// The dependencies of hooks with a `before`, which may name hooks that are made later: each with
     /// those names at first.
-    static LATER: RefCell<Vec<(Edges, Vec<String>)>> = const { RefCell::new(Vec::new()) };
+    static LATER: RefCell<Vec<(Dependencies, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A function that knows the edges once all hooks are made. A function can't know for which of them
+/// Returns a function that knows the dependencies once all hooks are made. A function can't know for which of them
 /// it is called, so there is a number of them.
-fn later(edges: Edges, before: Vec<String>) -> fn() -> Edges {
-    fn at<const N: usize>() -> Edges {
+fn later(dependencies: Dependencies, before: Vec<String>) -> fn() -> Dependencies {
+    fn at<const N: usize>() -> Dependencies {
         LATER.with_borrow(|later| later[N].0)
     }
-    const FUNCTIONS: [fn() -> Edges; 8] =
+    const FUNCTIONS: [fn() -> Dependencies; 8] =
         [at::<0>, at::<1>, at::<2>, at::<3>, at::<4>, at::<5>, at::<6>, at::<7>];
     LATER.with_borrow_mut(|later| {
-        later.push((edges, before));
+        later.push((dependencies, before));
         FUNCTIONS[later.len() - 1]
     })
 }

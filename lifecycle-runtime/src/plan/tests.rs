@@ -9,7 +9,7 @@ mod timetable;
 
 use std::time::Duration;
 
-use super::sample::{hooks, plan};
+use super::sample::{hooks, plan, word_of};
 use super::{Graph, Plan, Step, label};
 use crate::hook::Kind;
 use crate::process::config::PlanFormat;
@@ -30,11 +30,11 @@ fn sequence(plan: &Plan) -> String {
             .map(|step| label(plan.hooks(), step));
         labels.collect::<Vec<_>>().join(", ")
     };
-    let phase = |kind| match (kind, line(plan.graph(kind))) {
-        (Kind::Startup | Kind::Shutdown, line) => Some(line),
-        (_, line) => (!line.is_empty()).then(|| format!("{} {line}", kind.phase())),
+    let phase = |(title, graph)| match (title, line(graph)) {
+        ("start" | "stop", line) => Some(line),
+        (_, line) => (!line.is_empty()).then(|| format!("{title} {line}")),
     };
-    Kind::ALL.into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
+    plan.graphs().into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
 }
 
 #[track_caller]
@@ -95,7 +95,8 @@ fn ties_are_broken_by_order_then_path() {
 
 #[test]
 fn link_order_means_nothing() {
-    let text = "start d needs a; start c order 2; start a; start b; stop y of a; stop x order 1; stop z needs b";
+    let text = "start d needs a; start c order 2; start a; start b; stop y of a; stop x order 1; \
+                stop z needs b";
     let mut hooks = hooks(text);
     let expected = sequence(&Plan::new(hooks.clone()).expect("valid"));
     for _ in 0..hooks.len() {
@@ -141,7 +142,8 @@ fn a_teardown_runs_behind_everything_that_uses_its_resource() {
 #[test]
 fn use_reaches_through_hooks_without_teardown() {
     check(
-        "start db; start migrations needs db; start cache after migrations; stop close of db; stop clear of cache",
+        "start db; start migrations needs db; start cache after migrations; stop close of db; stop \
+         clear of cache",
         "db, migrations, cache | clear, drop cache, drop migrations, close, drop db",
     );
 }
@@ -179,24 +181,24 @@ fn before_and_after_order_shutdown_hooks() {
 fn hooks_that_wait_for_each_other_are_named_with_their_places() {
     check_error(
         "stop a before b; stop b before a",
-        &[
-            "these hooks wait for each other: a → b → a; take one of the dependencies away: `a` (app.rs:1), `b` (app.rs:2)",
-        ],
+        &["these hooks wait for each other: a → b → a; take one of the dependencies away: `a` \
+             (app.rs:1), `b` (app.rs:2)"],
     );
     check_error(
         "stop a before b; stop b before c; stop c before a; stop x before y; stop y before x",
         &[
-            "these hooks wait for each other: a → b → c → a; take one of the dependencies away: `a` (app.rs:1), \
+            "these hooks wait for each other: a → b → c → a; take one of the dependencies away: \
+             `a` (app.rs:1), \
              `b` (app.rs:2), `c` (app.rs:3)",
-            "these hooks wait for each other: x → y → x; take one of the dependencies away: `x` (app.rs:4), `y` (app.rs:5)",
+            "these hooks wait for each other: x → y → x; take one of the dependencies away: `x` \
+             (app.rs:4), `y` (app.rs:5)",
         ],
     );
     check_error(
         "start db; start log needs db; stop close_db of db needs log; stop close_log of log",
-        &[
-            "these hooks wait for each other: close_db → close_log → drop log → close_db; take one of the dependencies \
-           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)",
-        ],
+        &["these hooks wait for each other: close_db → close_log → drop log → close_db; take one \
+             of the dependencies \
+           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)"],
     );
 }
 
@@ -204,10 +206,9 @@ fn hooks_that_wait_for_each_other_are_named_with_their_places() {
 fn a_teardown_with_an_order_below_a_user_of_its_resource_is_refused() {
     check_error(
         "start db; stop close of db order 1; stop flush order 2 needs db",
-        &[
-            "these hooks wait for each other: close → the lower orders → flush → close; take one of the dependencies away: \
-           `close` (app.rs:2), `flush` (app.rs:3)",
-        ],
+        &["these hooks wait for each other: close → the lower orders → flush → close; take one \
+             of the dependencies away: \
+           `close` (app.rs:2), `flush` (app.rs:3)"],
     );
 }
 
@@ -215,10 +216,9 @@ fn a_teardown_with_an_order_below_a_user_of_its_resource_is_refused() {
 fn before_can_not_contradict_order() {
     check_error(
         "stop a order 2 before b; stop b order 1",
-        &[
-            "`a` (app.rs:1) (order 2) is to run before `b` (app.rs:2) (order 1), but a lower order runs first; change one \
-           of the orders or take `before` away",
-        ],
+        &["`b` (order 1) depends on `a` (order 2): a hook can't run before what it depends on \
+             (`a` at app.rs:1, \
+             `b` at app.rs:2)"],
     );
 }
 
@@ -227,16 +227,16 @@ fn before_names_shutdown_hooks_and_services() {
     assert!(plan("stop a before b; service b").is_ok());
     check_error(
         "start db; stop a before db",
-        &[
-            "`a` (app.rs:2) can't run before `db` (app.rs:1), an `#[on_startup]` hook, which runs earlier; to run before the \
-             teardown of `db`, take it as an argument: `Dep<db>`",
-        ],
+        &["`a` can't run before `db`, which is an `#[on_startup]` hook: `before` names \
+             `#[on_shutdown]` hooks and \
+             services; to run before its teardown, take `Dep<db>` (`a` at app.rs:2, `db` at \
+             app.rs:1)"],
     );
     check_error(
         "drain d; stop a before d",
-        &[
-            "`a` (app.rs:2) can't run before `d` (app.rs:1), an `#[on_drain]` hook, which runs earlier; take `before` away",
-        ],
+        &["`a` can't run before `d`, which is an `#[on_drain]` hook: `before` names \
+             `#[on_shutdown]` hooks and services \
+             (`a` at app.rs:2, `d` at app.rs:1)"],
     );
 }
 
@@ -275,23 +275,27 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
     ];
     for (one, other) in pairs {
         let under =
-            |phase| match Kind::ALL.into_iter().find(|kind| kind.phase() == phase).expect("a kind")
+            |word| match Kind::ALL.into_iter().find(|kind| word_of(*kind) == word).expect("a kind")
             {
                 kind @ (Kind::Service | Kind::HealthCheck) => format!("a `#[{kind}]`"),
                 kind => format!("an `#[{kind}]`"),
             };
+        let such =
+            if matches!(one, "ready" | "drain" | "stop" | "signal") { "such hooks, " } else { "" };
         check_error(
             &format!("{one} a after b; {other} b"),
             &[&format!(
-                "`a` (app.rs:1), {} hook, can't need `b` (app.rs:2), {} hook; take the dependency away",
+                "`a` can't run after `b`, which is {} hook: `after` of {} hook names \
+                 {such}`#[on_startup]` hooks and \
+                 services (`a` at app.rs:1, `b` at app.rs:2)",
+                under(other),
                 under(one),
-                under(other)
             )],
         );
     }
     for kind in Kind::ALL {
         for needed in ["start", "service"] {
-            let text = format!("{} a after b; {needed} b", kind.phase());
+            let text = format!("{} a after b; {needed} b", word_of(kind));
             assert!(plan(&text).is_ok(), "{text}");
         }
     }
@@ -313,8 +317,10 @@ fn all_problems_are_reported_at_once() {
 #[test]
 fn the_plan_is_readable_in_every_format() {
     let plan = plan(
-        "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush order 2 needs db; \
-         ready announce needs cache; drain farewell order 1 after withdraw; drain withdraw needs db",
+        "start db timeout 10000; start cache needs db; stop close of db timeout 5000; stop flush \
+         order 2 needs db; \
+         ready announce needs cache; drain farewell order 1 after withdraw; drain withdraw needs \
+         db",
     )
     .expect("valid");
     assert_eq!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::budget::{ABANDON_AFTER, Budget, heaviest_path, hook_of};
 use super::{Plan, label};
 use crate::event::{ScaledLimit, over_budget, readable};
-use crate::hook::{HookMeta, Kind};
+use crate::hook::{HookMeta, Kind, Phase};
 use crate::process::config::StopSettings;
 
 /// Part of the grace period that shutdown hooks keep at least, whatever `drain_timeout` is.
@@ -67,7 +67,7 @@ impl Timetable {
         shutdown: impl FnOnce(Duration) -> Duration,
     ) -> Self {
         let StopSettings { grace, drain_delay, drain_timeout, quiet_window, serves, .. } = settings;
-        let drain = Budget::new(&plan.hooks, plan.graph(Kind::Drain), grace, drain, None);
+        let drain = Budget::new(&plan.hooks, plan.phase(Phase::Drain), grace, drain, None);
         let before_close = drain.whole().saturating_add(drain_delay);
         let requests = match drain_timeout {
             _ if !serves => Duration::ZERO,
@@ -78,7 +78,7 @@ impl Timetable {
         let before = before_close.saturating_add(with_leaving);
         let shutdown = Budget::new(
             &plan.hooks,
-            plan.graph(Kind::Shutdown),
+            plan.phase(Phase::Shutdown),
             grace,
             shutdown(before),
             Some(before),
@@ -211,7 +211,7 @@ impl Timetable {
         if self.needed() <= self.grace() {
             return None;
         }
-        let phases = [Kind::Drain, Kind::Shutdown].map(|kind| self.spans(plan, kind));
+        let phases = [Phase::Drain, Phase::Shutdown].map(|phase| self.spans(plan, phase));
         let hooks = phases.iter().flatten().filter_map(|span| {
             let limit = span.hook.timeout?;
             is_less(span.has, limit).then_some(ScaledLimit {
@@ -251,7 +251,7 @@ impl Timetable {
             return String::new();
         }
         let mut text = "time table of the stop, from the signal, at worst\n".to_owned();
-        for Row { from, to, what, .. } in rows {
+        for TimetableRow { from, to, what, .. } in rows {
             let span = format!("{} to {}", readable_moment(from), readable_moment(to));
             let _ = writeln!(text, "  {span:<20}  {what}");
         }
@@ -262,12 +262,12 @@ impl Timetable {
     }
 
     /// Returns the time of each hook of a phase of the stop, at worst: if all before it use theirs.
-    fn spans(&self, plan: &Plan, kind: Kind) -> Vec<Span> {
-        let (budget, from, to) = match kind {
-            Kind::Drain => (&self.drain, Duration::ZERO, self.drain_hooks_end()),
+    fn spans(&self, plan: &Plan, phase: Phase) -> Vec<Span> {
+        let (budget, from, to) = match phase {
+            Phase::Drain => (&self.drain, Duration::ZERO, self.drain_hooks_end()),
             _ => (&self.shutdown, self.drain_end(), self.hooks_end()),
         };
-        let graph = plan.graph(kind);
+        let graph = plan.phase(phase);
         let mut begins = vec![from; graph.steps().len()];
         let mut spans = Vec::new();
         for step in graph.sequence() {
@@ -279,7 +279,7 @@ impl Timetable {
                 begins[next] = begins[next].max(over);
             }
             let Some(hook) = hook else { continue };
-            let is_told = kind == Kind::Shutdown && hook.stops_with_drain();
+            let is_told = phase == Phase::Shutdown && hook.stops_with_drain();
             let from = if is_told { Duration::ZERO } else { begins[step] };
             let has = end.saturating_sub(from).saturating_sub(budget.margin(step));
             spans.push(Span { hook, step, from, to: end, has });
@@ -288,9 +288,9 @@ impl Timetable {
     }
 
     /// Returns a row for each hook of a phase of the stop.
-    fn phase_rows(&self, plan: &Plan, kind: Kind) -> impl Iterator<Item = Row> {
-        let graph = plan.graph(kind);
-        self.spans(plan, kind).into_iter().map(move |Span { hook, step, from, to, has }| {
+    fn phase_rows(&self, plan: &Plan, phase: Phase) -> impl Iterator<Item = TimetableRow> {
+        let graph = plan.phase(phase);
+        self.spans(plan, phase).into_iter().map(move |Span { hook, step, from, to, has }| {
             let limit = match hook.timeout {
                 Some(limit) if is_less(has, limit) => {
                     format!("at least {} of its {}", readable(has), readable(limit))
@@ -299,22 +299,23 @@ impl Timetable {
                 None => format!("no timeout, at least {}", readable(has)),
             };
             let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
-            Row { from, to, what, hook: Some(hook) }
+            TimetableRow { from, to, what, hook: Some(hook) }
         })
     }
 
     /// Returns who may run from when to when, in the order of the stop.
-    pub(crate) fn rows(&self, plan: &Plan) -> Vec<Row> {
-        let row = |from, to, what: &str| Row { from, to, what: what.to_owned(), hook: None };
+    pub(crate) fn rows(&self, plan: &Plan) -> Vec<TimetableRow> {
+        let row =
+            |from, to, what: &str| TimetableRow { from, to, what: what.to_owned(), hook: None };
         let drain_end = self.drain_end();
         let hooks_end = self.drain_hooks_end();
         let closed = self.close();
         let mut rows = Vec::new();
         for hook in plan.of_kind(Kind::Signal) {
             let what = format!("{}, if it runs already", hook.display_name());
-            rows.push(Row { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
+            rows.push(TimetableRow { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
         }
-        rows.extend(self.phase_rows(plan, Kind::Drain));
+        rows.extend(self.phase_rows(plan, Phase::Drain));
         if closed > hooks_end {
             rows.push(row(hooks_end, closed, "drain delay"));
         }
@@ -322,14 +323,14 @@ impl Timetable {
             rows.push(row(Duration::ZERO, closed.min(end), "new connections"));
             rows.push(row(Duration::ZERO, end, "requests"));
         }
-        rows.extend(self.phase_rows(plan, Kind::Shutdown));
+        rows.extend(self.phase_rows(plan, Phase::Shutdown));
         rows
     }
 }
 
 /// Row of a time table.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct TimetableRow {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
     pub(crate) what: String,
@@ -374,7 +375,7 @@ impl Plan {
     pub(super) fn heaviest_stop(&self) -> Vec<&'static HookMeta> {
         let timeouts =
             |path: &[&HookMeta]| path.iter().filter_map(|hook| hook.timeout).sum::<Duration>();
-        let drain = heaviest_path(&self.hooks, self.graph(Kind::Drain));
+        let drain = heaviest_path(&self.hooks, self.phase(Phase::Drain));
         let signal = self
             .of_kind(Kind::Signal)
             .filter(|hook| hook.timeout.is_some())
@@ -385,7 +386,7 @@ impl Plan {
             }
             _ => drain,
         };
-        path.extend(heaviest_path(&self.hooks, self.graph(Kind::Shutdown)));
+        path.extend(heaviest_path(&self.hooks, self.phase(Phase::Shutdown)));
         path
     }
 }

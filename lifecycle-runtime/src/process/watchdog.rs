@@ -7,31 +7,31 @@ use crate::hook::task::thread;
 
 /// Ends the process when the time is up. Disarmed when it is dropped.
 pub(crate) struct Watchdog {
-    shared: Arc<Shared>,
+    shared: Arc<WatchdogInner>,
 }
 
 #[derive(Default)]
-struct Shared {
-    orders: Mutex<Orders>,
+struct WatchdogInner {
+    orders: Mutex<WatchdogState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Orders {
+struct WatchdogState {
     deadline: Option<Instant>,
     dismissed: bool,
 }
 
 /// Arms a watchdog from elsewhere.
 #[derive(Clone)]
-pub(crate) struct Leash {
-    shared: Arc<Shared>,
+pub(crate) struct WatchdogHandle {
+    shared: Arc<WatchdogInner>,
 }
 
 impl Watchdog {
     /// Starts the thread. `bite` is called once, if a deadline passes.
     pub(crate) fn start(bite: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<WatchdogInner>::default();
         let watched = Arc::clone(&shared);
         thread("lifecycle-watchdog", move || {
             if watched.wait() {
@@ -41,12 +41,12 @@ impl Watchdog {
         Ok(Self { shared })
     }
 
-    pub(crate) fn leash(&self) -> Leash {
-        Leash { shared: Arc::clone(&self.shared) }
+    pub(crate) fn handle(&self) -> WatchdogHandle {
+        WatchdogHandle { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl Leash {
+impl WatchdogHandle {
     /// Has the process end at `deadline`, or earlier if that was asked for before.
     pub(crate) fn arm(&self, deadline: Instant) {
         self.shared.order(|orders| {
@@ -67,8 +67,8 @@ impl Drop for Watchdog {
     }
 }
 
-impl Shared {
-    fn order(&self, change: impl FnOnce(&mut Orders)) {
+impl WatchdogInner {
+    fn order(&self, change: impl FnOnce(&mut WatchdogState)) {
         change(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_one();
     }
@@ -111,8 +111,8 @@ mod tests {
             Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits"))
                 .expect("a thread");
         let now = Instant::now();
-        watchdog.leash().arm(now + Duration::from_millis(30));
-        watchdog.leash().arm(now + Duration::from_secs(3600));
+        watchdog.handle().arm(now + Duration::from_millis(30));
+        watchdog.handle().arm(now + Duration::from_secs(3600));
         let at = bite.recv_timeout(Duration::from_secs(60)).expect("it bites");
         assert!(at >= now + Duration::from_millis(30));
     }
@@ -122,7 +122,7 @@ mod tests {
         let (bitten, bite) = mpsc::channel();
         let watchdog =
             Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
-        watchdog.leash().arm(Instant::now() + Duration::from_secs(3600));
+        watchdog.handle().arm(Instant::now() + Duration::from_secs(3600));
         drop(watchdog);
         // The thread ends and with it the sender.
         assert_eq!(

@@ -4,10 +4,10 @@ use actix_web::App;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 
 use super::Surroundings;
-use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
 use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
+use crate::hook::{Dependency, HookMeta};
 
 /// Type parameter of actix-web's `App`, as `HttpServer` wants it.
 pub trait AppFactory<B>:
@@ -46,8 +46,8 @@ pub trait BuildApp<Args>: Clone + Send + 'static {
     /// Type parameter of the `App`.
     type Endpoint;
 
-    /// The hooks whose values it takes.
-    fn uses() -> Vec<&'static HookMeta>;
+    /// Returns the hooks whose values it takes.
+    fn dependencies() -> Vec<&'static HookMeta>;
 
     /// Builds an app for one worker.
     ///
@@ -65,10 +65,10 @@ macro_rules! closures {
         {
             type Endpoint = T;
 
-            fn uses() -> Vec<&'static HookMeta> {
-                let uses: &[&[&'static HookMeta]] = &[$($argument::USES),*];
+            fn dependencies() -> Vec<&'static HookMeta> {
+                let dependencies: &[&[Dependency]] = &[$($argument::DEPENDENCIES),*];
                 // A handle is no hook. One that an app can't have, it is told of when it asks.
-                uses.concat().into_iter().filter(|hook| hook.handle.is_none()).collect()
+                dependencies.iter().copied().flatten().filter_map(|needed| needed.hook()).collect()
             }
 
             fn build(&self, _scope: &Scope) -> Result<App<T>, BoxError> {

@@ -131,7 +131,7 @@ impl Worker {
     }
 }
 
-/// Blueprint of all workers of a server.
+/// Specification of all workers of a server.
 pub(super) struct WorkerSpec {
     pub(super) settings: Settings,
     pub(super) secure: Option<Secure>,
@@ -160,7 +160,7 @@ impl ServingGuard {
         let (mut others, tasks) = (self.0.serving.subscribe(), self.0.tasks.clone());
         drop(self);
         let all_ended = async {
-            // Their sender is in the blueprint.
+            // Their sender is in the specification.
             let _ = others.wait_for(|number| *number == 0).await;
             tasks.none_left().await;
         };

@@ -20,12 +20,12 @@ use tokio::task::{JoinError, JoinHandle};
 use super::assertions::TestReport;
 use super::at_await::AtAwait;
 use super::clock;
-use super::desk::Desk;
-use super::faults::Planted;
+use super::faults::PlantedFault;
 use super::moment::{Moment, Signal, Timed};
-use super::scheduler::Turns;
+use super::scheduler::Scheduler;
+use super::signals::SignalSender;
 use super::stalls::Stalls;
-use super::timeline::Record;
+use super::timeline::TimelineRecorder;
 use super::work::beside_threads;
 use crate::engine::executor::Work;
 use crate::event::{Observer, Observers};
@@ -76,35 +76,35 @@ use builder::TestAppBuilder;
 /// ```
 #[derive(Clone)]
 pub struct TestApp {
-    running: Rc<Running>,
+    running: Rc<RunningApp>,
 }
 
 /// Time of the machine after which a moment is not waited for any longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What an app is made of.
-struct Parts {
+struct AppParts {
     lifecycle: Lifecycle,
     plan: Arc<Plan>,
     work: Work,
-    faults: Arc<Vec<Planted>>,
+    faults: Arc<Vec<PlantedFault>>,
     signals: Vec<Timed>,
     stalls: Stalls,
     listens: bool,
     is_whole_program: bool,
     /// Whose turn it is, if one hook goes on at a time.
-    turns: Option<Turns>,
+    scheduler: Option<Scheduler>,
 }
 
-struct Running {
+struct RunningApp {
     handle: StopHandle,
     progress: watch::Receiver<Progress>,
     surroundings: Surroundings,
     plan: Arc<Plan>,
-    record: Record,
-    faults: Arc<Vec<Planted>>,
+    record: TimelineRecorder,
+    faults: Arc<Vec<PlantedFault>>,
     stalls: Stalls,
-    desk: Arc<Desk>,
+    signals: Arc<SignalSender>,
     /// Builds the app to be asked in memory; and that app, once it was asked.
     memory: Option<Memory>,
     app: OnceCell<InMemory>,
@@ -147,8 +147,8 @@ impl TestApp {
     /// # Errors
     ///
     /// A mistake of the test that the start has shown.
-    async fn run(parts: Parts) -> Result<Result<Self, Box<TestReport>>, String> {
-        let Parts {
+    async fn run(parts: AppParts) -> Result<Result<Self, Box<TestReport>>, String> {
+        let AppParts {
             mut lifecycle,
             plan,
             work,
@@ -157,29 +157,30 @@ impl TestApp {
             stalls,
             listens,
             is_whole_program,
-            turns,
+            scheduler,
         } = parts;
         let serves = !lifecycle.servers.is_empty();
         let ends_with_services = is_whole_program && !lifecycle.config.keep_running;
         let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
         let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
-        let record = Record::new();
-        let desk = Arc::new(Desk::new(signals));
+        let record = TimelineRecorder::new();
+        let signals = Arc::new(SignalSender::new(signals));
         let on_report = lifecycle.on_report;
-        let own: Vec<Arc<dyn Observer>> = vec![Arc::new(record.clone()), Arc::<Desk>::clone(&desk)];
+        let own: Vec<Arc<dyn Observer>> =
+            vec![Arc::new(record.clone()), Arc::<SignalSender>::clone(&signals)];
         let observers = Observers { own, others: lifecycle.observers, on_thread: None };
-        if let Some(turns) = &turns {
-            let desk = Arc::clone(&desk);
-            turns.of_run(Arc::clone(&plan), move |signal| desk.send(signal));
+        if let Some(scheduler) = &scheduler {
+            let signals = Arc::clone(&signals);
+            scheduler.of_run(Arc::clone(&plan), move |signal| signals.send(signal));
         }
-        let pace = turns.map(|turns| Arc::new(turns) as _);
+        let gate = scheduler.map(|scheduler| Arc::new(scheduler) as _);
         let work = beside_threads(work, lifecycle.config.startup_timeout);
         // A test holds the values that it looks at.
         let conduct = Conduct {
             work,
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
-            pace,
+            gate,
             is_patient: false,
             serves,
             ends_with_services,
@@ -193,7 +194,7 @@ impl TestApp {
             Console::silent(),
             conduct,
         );
-        desk.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
+        signals.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
         let mut progress = run.progress.subscribe();
         let surroundings = run.surroundings.clone();
         let run = tokio::spawn(async move {
@@ -202,7 +203,7 @@ impl TestApp {
             report
         });
         let app = Self {
-            running: Rc::new(Running {
+            running: Rc::new(RunningApp {
                 handle: lifecycle.handle,
                 progress: progress.clone(),
                 surroundings,
@@ -210,7 +211,7 @@ impl TestApp {
                 record,
                 faults,
                 stalls,
-                desk,
+                signals,
                 memory,
                 app: OnceCell::new(),
                 run: RefCell::new(Some(run)),
@@ -246,7 +247,7 @@ impl TestApp {
         self.running.progress.borrow().state
     }
 
-    /// Whether the app is ready, as `/readyz` says at this moment.
+    /// Returns whether the app is ready, as `/readyz` says at this moment.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::health_check;
@@ -287,7 +288,7 @@ impl TestApp {
     /// If no hook is for the signal, or if it is the third that stops, which would end the process.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        if let Err(mistake) = self.running.desk.send(signal) {
+        if let Err(mistake) = self.running.signals.send(signal) {
             panic!("{mistake}");
         }
     }
@@ -303,7 +304,7 @@ impl TestApp {
         let place = Location::caller();
         let app = self.clone();
         AtAwait::new(async move {
-            let Running { record, plan, .. } = &*app.running;
+            let RunningApp { record, plan, .. } = &*app.running;
             if let Some(hook) = moment.hook().filter(|hook| plan.position(hook.id).is_none()) {
                 let name = hook.name();
                 return Err(format!(
@@ -336,7 +337,7 @@ impl TestApp {
         let place = Location::caller();
         let app = self.clone();
         AtAwait::new(async move {
-            let Running { memory, app, surroundings, .. } = &*app.running;
+            let RunningApp { memory, app, surroundings, .. } = &*app.running;
             let Some(memory) = memory else {
                 return Err(format!(
                     "{place}: nobody answers requests: give the app a lifecycle with a server, by \
@@ -422,7 +423,7 @@ impl fmt::Debug for TestApp {
     }
 }
 
-impl Running {
+impl RunningApp {
     async fn ended(&self) -> Result<TestReport, String> {
         self.report.get_or_init(|| self.report()).await.clone()
     }
@@ -449,8 +450,9 @@ impl Running {
     fn judge(&self, report: Result<Report, JoinError>) -> Result<TestReport, String> {
         let report = report.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let timeline = self.record.timeline();
-        let unused = self.faults.iter().filter_map(Planted::unused).chain(self.desk.unused());
-        let mistakes: Vec<_> = self.desk.mistakes().drain(..).chain(unused).collect();
+        let unused =
+            self.faults.iter().filter_map(PlantedFault::unused).chain(self.signals.unused());
+        let mistakes: Vec<_> = self.signals.mistakes().drain(..).chain(unused).collect();
         if mistakes.is_empty() {
             let mut stalls = self.stalls.noted();
             stalls.retain(|stall| !self.faults.iter().any(|planted| planted.hook == stall.hook));
@@ -460,7 +462,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningApp {
     fn drop(&mut self) {
         let Some(run) = self.run.take() else { return };
         self.handle.stop();
@@ -475,7 +477,8 @@ impl Drop for Running {
                 }
             }
             _ => panic!(
-                "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the test with \
+                "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the \
+                 test with \
                  `app.stop().await`, or write it under `#[lifecycle_runtime::test]`, which does"
             ),
         }

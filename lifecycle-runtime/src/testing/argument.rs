@@ -24,7 +24,8 @@ use crate::hook::inject::Inject;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be injected into a test",
     label = "not injectable",
-    note = "a test takes `TestApp`, and what hooks take: `Dep<hook>`, `Stop`, `StopHandle`, and types that implement `lifecycle_runtime::Inject`"
+    note = "a test takes `TestApp`, and what hooks take: `Dep<hook>`, `Stop`, `StopHandle`, and \
+            types that implement `lifecycle_runtime::Inject`"
 )]
 pub trait FromTestApp {
     /// Takes it.

@@ -64,7 +64,7 @@ impl TestReport {
         Self { report, timeline, stalls }
     }
 
-    /// Whether the hook ran: it began.
+    /// Returns whether the hook ran: it began.
     ///
     /// For tests that go through many hooks; [`assert_ran_once`](Self::assert_ran_once) is for one.
     #[must_use]

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::selection::Named;
-use crate::hook::service::{News, Service};
+use super::selection::NamedHook;
+use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
 
@@ -21,12 +21,12 @@ use crate::hook::{HookMeta, Kind};
 ///
 /// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool
 /// does: so one waits there.
-struct Hold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
+struct ClockHold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
 /// After how long of the machine's time to say why paused time stands still.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Hold {
+impl ClockHold {
     /// For as long as it takes. Where that may be for good, a notice says why.
     fn begin(notice: Option<String>) -> Self {
         Self::with(move |is_over| {
@@ -57,14 +57,16 @@ impl Hold {
 
 /// Has paused time stand still until it is dropped, where it was begun, for something that a hook
 /// waits for.
-struct StandStill(#[expect(dead_code, reason = "time stands still as long as it is there")] Hold);
+struct StandStill(
+    #[expect(dead_code, reason = "time stands still as long as it is there")] ClockHold,
+);
 
 thread_local! {
     /// How many hooks time stands still for, on a runtime of this thread alone.
     static STANDING: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Whether time stands still here, for something real that a hook waits for.
+/// Returns whether time stands still here, for something real that a hook waits for.
 pub(super) fn stands_still() -> bool {
     STANDING.get() > 0
 }
@@ -72,7 +74,7 @@ pub(super) fn stands_still() -> bool {
 impl StandStill {
     fn begin(notice: Option<String>) -> Self {
         STANDING.set(STANDING.get() + 1);
-        Self(Hold::begin(notice))
+        Self(ClockHold::begin(notice))
     }
 }
 
@@ -108,7 +110,7 @@ pub async fn real_io<F: Future>(future: F) -> F::Output {
 
 /// Has paused time stand still while this runs, as a test wants it for this hook; but not while
 /// `released` is set.
-pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>) -> Task {
+pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBool>) -> Task {
     let notice = notice(wanted);
     match task {
         Task::Future(mut future) => {
@@ -130,7 +132,7 @@ pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>)
         // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end
         // has been heard, not before.
         Task::Blocking(work) => Task::future(async {
-            let _hold = Hold::begin(notice);
+            let _hold = ClockHold::begin(notice);
             match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
                 Ok(result) => result,
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
@@ -142,12 +144,14 @@ pub(super) fn in_real_time(task: Task, wanted: Named, released: Arc<AtomicBool>)
 
 /// What to say if time stands still for long. A hook ends by itself; a service may well run until a
 /// timer stops it.
-fn notice(Named { hook, place }: Named) -> Option<String> {
+fn notice(NamedHook { hook, place }: NamedHook) -> Option<String> {
     let name = hook.name();
     (hook.kind() == Kind::Service && is_paused()).then(|| {
         format!(
-            "{place}: for {} s time stands still because of `real_io::<{name}>()`, and no timer goes off as long as that \
-             service runs; if the test waits for one, replace the service by `replace::<{name}>(())`, or let time pass by \
+            "{place}: for {} s time stands still because of `real_io::<{name}>()`, and no timer \
+             goes off as long as that \
+             service runs; if the test waits for one, replace the service by \
+             `replace::<{name}>(())`, or let time pass by \
              `start_paused = false`",
             PATIENCE.as_secs()
         )
@@ -161,19 +165,19 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
     let stop = service.stop();
     let told = async {
         if hook.takes_service_handle() {
-            let _hold = Hold::at_most(startup_timeout);
+            let _hold = ClockHold::at_most(startup_timeout);
             tokio::select! {
-                () = service.heard(News::Ready) => {}
+                () = service.heard(ServiceProgress::Ready) => {}
                 () = stop.requested() => {}
             }
         }
         stop.requested().await;
         let time = hook.timeout().into_iter().chain(stop.time_left()).min();
-        let _hold = Hold::at_most(time.unwrap_or(Duration::MAX));
+        let _hold = ClockHold::at_most(time.unwrap_or(Duration::MAX));
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = service.heard(News::Ended) => {}
+        () = service.heard(ServiceProgress::Ended) => {}
         () = told => {}
     }
 }
@@ -192,7 +196,7 @@ pub(super) async fn passed(time: Duration) {
     }
 }
 
-/// Whether time is paused here: it doesn't move while the machine's does.
+/// Returns whether time is paused here: it doesn't move while the machine's does.
 pub(super) fn is_paused() -> bool {
     let (real, now) = (std::time::Instant::now(), Instant::now());
     while real.elapsed() < Duration::from_micros(10) {

@@ -105,13 +105,13 @@ pub struct Explore<'t> {
     /// Line of the test.
     place: &'static Location<'static>,
     setup: Box<dyn Fn() -> TestAppBuilder + 't>,
-    check: Option<Check<'t>>,
+    check: Option<ReportCheck<'t>>,
     schedules: usize,
     injections: Injections,
     seed: Option<String>,
 }
 
-type Check<'t> = Box<dyn Fn(&TestReport) + 't>;
+type ReportCheck<'t> = Box<dyn Fn(&TestReport) + 't>;
 
 /// What an exploration has come to: no schedule failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub struct Explored {
     pub schedules: usize,
     /// How many of these were drawn at random.
     pub random: usize,
-    /// Whether these are all that there are.
+    /// Set if these are all that there are.
     pub exhaustive: bool,
 }
 
@@ -238,7 +238,8 @@ impl<'t> Explore<'t> {
         let Self { place, setup, check, schedules, injections, seed } = self;
         assert!(
             tokio::runtime::Handle::try_current().is_err(),
-            "an exploration makes an async runtime for each schedule: call it from a plain `#[test]`"
+            "an exploration makes an async runtime for each schedule: call it from a plain \
+             `#[test]`"
         );
         let setup = || setup().seen_from(place);
         let experiment = Experiment { setup: &setup, check: check.as_deref(), test, injections };
@@ -264,18 +265,19 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
     let mut passed = Vec::new();
     let mut next = given.clone().or_else(|| search.next());
     while let Some(seed) = next {
-        let trial = experiment.run(seed.chooser())?;
+        let trial = experiment.run(seed.strategy())?;
         if let Some(misfit) =
-            trial.taken.misfit.clone().or_else(|| seed.misfit(trial.taken.choices.len()))
+            trial.trace.misfit.clone().or_else(|| seed.misfit(trial.trace.choices.len()))
         {
             return Err(match given {
                 Some(_) => {
                     format!("seed {seed} is of another test, or of another version of it: {misfit}")
                 }
                 None => format!(
-                    "the test is not the same each time: what it did before it did not do again under schedule {seed}: \
+                    "the test is not the same each time: what it did before it did not do again \
+                     under schedule {seed}: \
                      {misfit}; {}",
-                    trial.taken.chance()
+                    trial.trace.chance()
                 ),
             });
         }
@@ -286,8 +288,8 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
         if given.is_some() {
             return Ok(Explored { schedules: 1, random: 0, exhaustive: false });
         }
-        search.ran(&seed, &trial.taken.choices);
-        if trial.taken.injected.is_none() {
+        search.ran(&seed, &trial.trace.choices);
+        if trial.trace.injected.is_none() {
             passed.push(trial.order());
         }
         next = search.next();
@@ -307,7 +309,8 @@ impl fmt::Display for Explored {
                 let nearest = schedules - random;
                 write!(
                     f,
-                    "{schedules} schedules: the {nearest} nearest to the plan's own order, and {random} at random"
+                    "{schedules} schedules: the {nearest} nearest to the plan's own order, and \
+                     {random} at random"
                 )
             }
         }

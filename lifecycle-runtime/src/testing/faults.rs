@@ -15,7 +15,7 @@ use crate::hook::error::BoxError;
 use crate::hook::task::{Task, TaskResult};
 
 /// Future of a hook.
-type Body = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
+type FaultyFuture = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 
 /// Something that goes wrong in a hook: for
 /// [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
@@ -37,7 +37,7 @@ type Body = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fault {
-    what: What,
+    what: FaultKind,
     /// On which run of the hook; `None` for each.
     run: Option<u32>,
     /// At which await of its body; `None` for before the body.
@@ -45,7 +45,7 @@ pub struct Fault {
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum FaultKind {
     Fail(Injected),
     Panic,
     Hang,
@@ -55,26 +55,26 @@ enum What {
 impl Fault {
     /// The hook fails with this error, without having run, or [inside its body](Self::at_await).
     pub fn fail(error: impl Into<BoxError>) -> Self {
-        Self::of(What::Fail(Injected(error.into().into())))
+        Self::of(FaultKind::Fail(Injected(error.into().into())))
     }
 
     /// The hook panics, without having run, or [inside its body](Self::at_await).
     #[must_use]
     pub fn panic() -> Self {
-        Self::of(What::Panic)
+        Self::of(FaultKind::Panic)
     }
 
     /// The hook begins and never ends, unless it is cancelled. Also of a plain `fn`, which without
     /// the fault could not be cancelled.
     #[must_use]
     pub fn hang() -> Self {
-        Self::of(What::Hang)
+        Self::of(FaultKind::Hang)
     }
 
     /// The hook runs, but this much later. Its `timeout` counts from before that.
     #[must_use]
     pub fn delay(by: Duration) -> Self {
-        Self::of(What::Delay(by))
+        Self::of(FaultKind::Delay(by))
     }
 
     /// Only on the `n`th run of the hook, counted from 1: services, health checks and hooks of
@@ -139,16 +139,16 @@ impl Fault {
         self
     }
 
-    fn of(what: What) -> Self {
+    fn of(what: FaultKind) -> Self {
         Self { what, run: None, at_await: None }
     }
 
     pub(super) fn befalls(self, task: Task) -> Task {
         match self.what {
-            What::Fail(error) => Task::future(async move { Err(error.into()) }),
-            What::Panic => Task::future(async { injected_panic() }),
-            What::Hang => Task::future(pending()),
-            What::Delay(by) => Task::future(async move {
+            FaultKind::Fail(error) => Task::future(async move { Err(error.into()) }),
+            FaultKind::Panic => Task::future(async { injected_panic() }),
+            FaultKind::Hang => Task::future(pending()),
+            FaultKind::Delay(by) => Task::future(async move {
                 tokio::time::sleep(by).await;
                 match task {
                     Task::Future(future) => future.await,
@@ -186,16 +186,16 @@ fn injected_panic() -> ! {
 }
 
 /// The fault of one hook, in one run of the app.
-pub(super) struct Planted {
+pub(super) struct PlantedFault {
     pub(super) hook: &'static HookMeta,
     pub(super) fault: Fault,
     pub(super) place: &'static Location<'static>,
-    counts: Arc<Counts>,
+    counts: Arc<FaultCounts>,
 }
 
 /// How far the runs of a hook have come to its fault.
 #[derive(Default)]
-struct Counts {
+struct FaultCounts {
     /// Number of runs that began.
     runs: AtomicU32,
     /// Number of times that the fault has come up.
@@ -205,7 +205,7 @@ struct Counts {
     is_plain: AtomicBool,
 }
 
-impl Planted {
+impl PlantedFault {
     pub(super) fn new(
         hook: &'static HookMeta,
         fault: Fault,
@@ -244,7 +244,7 @@ impl Planted {
 
     /// What is wrong with a fault that never came up.
     pub(super) fn unused(&self) -> Option<String> {
-        let Counts { runs, hits, waits, is_plain } = &*self.counts;
+        let FaultCounts { runs, hits, waits, is_plain } = &*self.counts;
         if hits.load(Ordering::Relaxed) > 0 {
             return None;
         }
@@ -278,10 +278,10 @@ impl Planted {
 
 /// Runs a body until it waits for the `n`th time: there something goes wrong.
 async fn within(
-    mut body: Body,
+    mut body: FaultyFuture,
     n: u32,
-    what: What,
-    counts: Arc<Counts>,
+    what: FaultKind,
+    counts: Arc<FaultCounts>,
     released: Arc<AtomicBool>,
 ) -> TaskResult {
     let mut waits = 0;
@@ -299,20 +299,20 @@ async fn within(
     }
     counts.hits.fetch_add(1, Ordering::Relaxed);
     match what {
-        What::Fail(error) => {
+        FaultKind::Fail(error) => {
             drop(body);
             Err(error.into())
         }
-        What::Panic => {
+        FaultKind::Panic => {
             drop(body);
             injected_panic()
         }
-        What::Hang => {
+        FaultKind::Hang => {
             let _held = body;
             released.store(true, Ordering::Relaxed);
             pending().await
         }
-        What::Delay(by) => {
+        FaultKind::Delay(by) => {
             released.store(true, Ordering::Relaxed);
             tokio::time::sleep(by).await;
             released.store(false, Ordering::Relaxed);

@@ -31,7 +31,7 @@ pub fn run<T: Termination, F: Future<Output = T>>(
     module: &'static str,
     test: impl FnOnce() -> F,
 ) {
-    let bench = Bench::new(start_paused, module);
+    let bench = TestRunner::new(start_paused, module);
     let result = bench.runtime().block_on(async { test().await });
     bench.judge(result);
 }
@@ -75,7 +75,7 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     setup: fn() -> TestAppBuilder,
     test: impl FnOnce(&TestApp) -> F,
 ) {
-    let bench = Bench::new(start_paused, module);
+    let bench = TestRunner::new(start_paused, module);
     let context = bench.runtime().enter();
     let starting = setup().starting();
     drop(context);
@@ -89,14 +89,14 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
 }
 
 /// A runtime for one test, and somebody who looks after its apps.
-struct Bench {
+struct TestRunner {
     /// Both there until the drop.
     runtime: Option<Runtime>,
     apps: Option<AppsOfTest>,
     _module: CurrentModule,
 }
 
-impl Bench {
+impl TestRunner {
     fn new(start_paused: bool, module: &'static str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().start_paused(start_paused).build();
         let runtime =
@@ -128,7 +128,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for TestRunner {
     fn drop(&mut self) {
         drop(self.apps.take());
         // A hook that blocks its thread for good, which the report has told of, does not keep the

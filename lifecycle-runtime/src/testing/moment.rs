@@ -24,12 +24,12 @@ use crate::hook::{Hook, HookMeta};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Moment {
-    what: What,
+    what: MomentKind,
     number: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum MomentKind {
     Begins(&'static HookMeta),
     Ends(&'static HookMeta),
     Ready(&'static HookMeta),
@@ -46,7 +46,7 @@ impl Moment {
     /// The hook that a value names begins: for tests that go through many.
     #[must_use]
     pub fn begin_of(hook: &'static HookMeta) -> Self {
-        Self::of(What::Begins(hook))
+        Self::of(MomentKind::Begins(hook))
     }
 
     /// The hook has ended, in whatever way: of a startup hook, it has started or failed.
@@ -58,19 +58,19 @@ impl Moment {
     /// The hook that a value names has ended: for tests that go through many.
     #[must_use]
     pub fn end_of(hook: &'static HookMeta) -> Self {
-        Self::of(What::Ends(hook))
+        Self::of(MomentKind::Ends(hook))
     }
 
     /// The service is ready.
     #[must_use]
     pub fn ready<H: Hook>() -> Self {
-        Self::of(What::Ready(H::META))
+        Self::of(MomentKind::Ready(H::META))
     }
 
     /// The run enters this state.
     #[must_use]
     pub fn state(state: State) -> Self {
-        Self::of(What::State(state))
+        Self::of(MomentKind::State(state))
     }
 
     /// Not the first time that this happens, but the `n`th, counted from 1.
@@ -80,7 +80,7 @@ impl Moment {
         self
     }
 
-    fn of(what: What) -> Self {
+    fn of(what: MomentKind) -> Self {
         Self { what, number: 1 }
     }
 
@@ -91,20 +91,22 @@ impl Moment {
     /// The hook that it is about.
     pub(super) fn hook(&self) -> Option<&'static HookMeta> {
         match self.what {
-            What::Begins(hook) | What::Ends(hook) | What::Ready(hook) => Some(hook),
-            What::State(_) => None,
+            MomentKind::Begins(hook) | MomentKind::Ends(hook) | MomentKind::Ready(hook) => {
+                Some(hook)
+            }
+            MomentKind::State(_) => None,
         }
     }
 
-    /// Whether an event is this.
+    /// Returns whether an event is this.
     pub(super) fn is(&self, event: &Event) -> bool {
         match self.what {
-            What::Begins(hook) => begins(event) == Some(hook),
-            What::Ends(hook) => ends(event).is_some_and(|(ended, _)| ended == hook),
-            What::Ready(ready) => {
+            MomentKind::Begins(hook) => begins(event) == Some(hook),
+            MomentKind::Ends(hook) => ends(event).is_some_and(|(ended, _)| ended == hook),
+            MomentKind::Ready(ready) => {
                 matches!(event, Event::Service { hook, state: ServiceState::Running } if *hook == ready)
             }
-            What::State(state) => matches!(event, Event::State(entered) if *entered == state),
+            MomentKind::State(state) => matches!(event, Event::State(entered) if *entered == state),
         }
     }
 }
@@ -112,16 +114,17 @@ impl Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {
-            What::Begins(hook) => write!(f, "`{}` begins", hook.name())?,
-            What::Ends(hook) => write!(f, "`{}` ends", hook.name())?,
-            What::Ready(hook) => write!(f, "`{}` is ready", hook.name())?,
-            What::State(state) => write!(f, "the run is {state}")?,
+            MomentKind::Begins(hook) => write!(f, "`{}` begins", hook.name())?,
+            MomentKind::Ends(hook) => write!(f, "`{}` ends", hook.name())?,
+            MomentKind::Ready(hook) => write!(f, "`{}` is ready", hook.name())?,
+            MomentKind::State(state) => write!(f, "the run is {state}")?,
         }
         if self.number > 1 { write!(f, " for the {}. time", self.number) } else { Ok(()) }
     }
 }
 
-/// A signal for a lifecycle in a test, not for the process.
+/// Signal that a test sends: to an app inside of it, which is not one to the process, or to
+/// a [process of its own](super::process).
 ///
 /// ```
 /// use lifecycle_runtime::testing::Signal;
@@ -138,6 +141,8 @@ impl Signal {
     pub const SIGINT: Self = Self("SIGINT");
     /// As [`SIGTERM`](Self::SIGTERM).
     pub const SIGQUIT: Self = Self("SIGQUIT");
+    /// Kills a process. It is none that an app can hear.
+    pub const SIGKILL: Self = Self("SIGKILL");
     /// Stops the process, unless a hook is for it.
     pub const SIGHUP: Self = Self("SIGHUP");
     /// For hooks.
@@ -179,7 +184,7 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// Whether this event is the one.
+    /// Returns whether this event is the one.
     pub(super) fn is_due(&self, event: &Event) -> bool {
         self.moment.is(event)
             && self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.moment.number()

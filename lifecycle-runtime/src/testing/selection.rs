@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::hook::id::HookId;
 use crate::hook::task::Value;
-use crate::hook::{EdgeSource, Edges, HookMeta, Kind};
+use crate::hook::{Dependencies, Dependency, DependencySource, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
 use crate::plan::{missing, with_everything_named};
 use crate::process::registry;
@@ -18,15 +18,15 @@ pub(super) struct Selection {
     pub(super) view: View,
     /// Modules that the test names, whose hooks it sees as well.
     modules: Vec<(String, &'static Location<'static>)>,
-    only: Vec<Named>,
-    with: Vec<Named>,
+    only: Vec<NamedHook>,
+    with: Vec<NamedHook>,
     /// Those that were named before the test has chosen a part of the hooks: they run if that needs
     /// them.
-    with_before_only: Vec<Named>,
-    without: Vec<Named>,
-    replaced: Vec<(Named, Value)>,
+    with_before_only: Vec<NamedHook>,
+    without: Vec<NamedHook>,
+    replaced: Vec<(NamedHook, Value)>,
     /// Hooks that time stands still for.
-    real: Vec<Named>,
+    real: Vec<NamedHook>,
     /// Line that has time stand still for all hooks that end by themselves.
     real_for_all: Option<&'static Location<'static>>,
     /// Hooks that faults and the like are for: they have to be there.
@@ -35,7 +35,7 @@ pub(super) struct Selection {
 
 /// A hook that a fault or the like is for.
 struct Involved {
-    named: Named,
+    named: NamedHook,
     /// Participle that says what for.
     what: &'static str,
     /// Set if the test has chosen a part of the hooks since: then it need not be among them.
@@ -44,7 +44,7 @@ struct Involved {
 
 /// A hook, and the line of the test that names it.
 #[derive(Clone, Copy)]
-pub(super) struct Named {
+pub(super) struct NamedHook {
     pub(super) hook: &'static HookMeta,
     pub(super) place: &'static Location<'static>,
 }
@@ -55,14 +55,14 @@ impl Selection {
         Self { view, ..Self::default() }
     }
 
-    pub(super) fn only(&mut self, named: Named) {
+    pub(super) fn only(&mut self, named: NamedHook) {
         self.bring_back(named.hook);
         self.only.push(named);
         self.with_before_only.append(&mut self.with);
         self.involved.iter_mut().for_each(|involved| involved.is_setup = true);
     }
 
-    pub(super) fn with(&mut self, named: Named) {
+    pub(super) fn with(&mut self, named: NamedHook) {
         self.bring_back(named.hook);
         self.with.push(named);
     }
@@ -73,8 +73,8 @@ impl Selection {
     }
 
     /// Leaves a hook out, and forgets what was said of it and of its teardown.
-    pub(super) fn without(&mut self, named: Named) {
-        let stays = |other: &Named| !goes_with(other.hook, named.hook);
+    pub(super) fn without(&mut self, named: NamedHook) {
+        let stays = |other: &NamedHook| !goes_with(other.hook, named.hook);
         self.replaced.retain(|(other, _)| stays(other));
         self.real.retain(stays);
         self.with.retain(stays);
@@ -82,13 +82,13 @@ impl Selection {
         self.without.push(named);
     }
 
-    pub(super) fn replace(&mut self, named: Named, value: Value) {
+    pub(super) fn replace(&mut self, named: NamedHook, value: Value) {
         self.bring_back(named.hook);
         self.replaced.retain(|(other, _)| other.hook != named.hook);
         self.replaced.push((named, value));
     }
 
-    pub(super) fn real_io(&mut self, named: Named) {
+    pub(super) fn real_io(&mut self, named: NamedHook) {
         self.bring_back(named.hook);
         self.real.push(named);
     }
@@ -98,7 +98,7 @@ impl Selection {
     }
 
     /// Says that something is for a hook, which therefore has to be there.
-    pub(super) fn involve(&mut self, named: Named, what: &'static str) {
+    pub(super) fn involve(&mut self, named: NamedHook, what: &'static str) {
         self.bring_back(named.hook);
         self.involved.push(Involved { named, what, is_setup: false });
     }
@@ -141,7 +141,7 @@ impl Selection {
         if !missing.is_empty() {
             return Err(missing.join("\n"));
         }
-        for Named { hook, place } in &self.without {
+        for NamedHook { hook, place } in &self.without {
             if !all.contains(hook) {
                 let why = self.why_missing(hook);
                 return Err(format!("{place}: `{}` can't be left out: {why}", hook.name()));
@@ -167,7 +167,7 @@ impl Selection {
         let set_up = set_up.chain(of_setup.map(Involved::what));
         let set_up = set_up.filter(|(named, _)| !is_passed_over(&named.hook));
         let involved = involved.filter(|involved| !involved.is_setup).map(Involved::what);
-        for (Named { hook, place }, what) in set_up.chain(involved) {
+        for (NamedHook { hook, place }, what) in set_up.chain(involved) {
             if !there.contains(&hook.id) {
                 return Err(format!(
                     "{place}: `{}` can't be {what}: it is not part of what runs here",
@@ -184,16 +184,17 @@ impl Selection {
     }
 
     /// Returns the word of the test that has time stand still for a hook.
-    pub(super) fn wants_real_io(&self, hook: &'static HookMeta) -> Option<Named> {
+    pub(super) fn wants_real_io(&self, hook: &'static HookMeta) -> Option<NamedHook> {
         let named = self.real.iter().find(|named| named.hook == hook).copied();
         let place = self.real_for_all.filter(|_| hook.kind() != Kind::Service);
-        named.or_else(|| place.map(|place| Named { hook, place }))
+        named.or_else(|| place.map(|place| NamedHook { hook, place }))
     }
 
     /// Services that time stands still for as long as they run, if they do.
-    pub(super) fn real_services(&self) -> Vec<Named> {
-        let is_one =
-            |named: &&Named| named.hook.kind() == Kind::Service && !self.is_replaced(named.hook);
+    pub(super) fn real_services(&self) -> Vec<NamedHook> {
+        let is_one = |named: &&NamedHook| {
+            named.hook.kind() == Kind::Service && !self.is_replaced(named.hook)
+        };
         self.real.iter().filter(is_one).copied().collect()
     }
 
@@ -212,7 +213,8 @@ impl Selection {
             let mut owners = registry::hooks().filter_map(modules::owner);
             if !owners.any(|owner| modules::is_inside(path, owner)) {
                 return Err(format!(
-                    "{place}: no hook belongs to the tests of `{path}`; `with_module` takes the path of \
+                    "{place}: no hook belongs to the tests of `{path}`; `with_module` takes the \
+                     path of \
                      a test module, as `module_path!()` has it there"
                 ));
             }
@@ -221,11 +223,12 @@ impl Selection {
     }
 
     fn check_replaced(&self) -> Result<(), String> {
-        for (Named { hook, place }, _) in &self.replaced {
+        for (NamedHook { hook, place }, _) in &self.replaced {
             let name = hook.name();
             if !hook.kind().may_be_used() {
                 return Err(format!(
-                    "{place}: `{name}` can't be replaced: nobody takes the value of an `#[{}]` hook; leave it out by \
+                    "{place}: `{name}` can't be replaced: nobody takes the value of an `#[{}]` \
+                     hook; leave it out by \
                      `without::<{name}>()`",
                     hook.kind()
                 ));
@@ -270,7 +273,8 @@ impl Selection {
             let named = self.without.iter().find(|named| named.hook == needed);
             let place = named.map(|named| format!("{}: ", named.place)).unwrap_or_default();
             return Err(format!(
-                "{place}`{missing}` can't be left out: `{name}` ({}) needs it; leave `{name}` out, too, or give \
+                "{place}`{missing}` can't be left out: `{name}` ({}) needs it; leave `{name}` out, \
+                 too, or give \
                  `{missing}` a value by `replace::<{missing}>(…)`",
                 hook.place()
             ));
@@ -284,26 +288,27 @@ impl Selection {
 }
 
 impl Involved {
-    fn what(&self) -> (&Named, &'static str) {
+    fn what(&self) -> (&NamedHook, &'static str) {
         (&self.named, self.what)
     }
 }
 
-/// The hook as it is planned: what is not there it does not name.
+/// Returns the hook as it is planned: what is not there it does not name.
 fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
-    let stays = |named: &HookMeta| there.contains(&named.id) || named.handle.is_some();
-    let edges = hook.edges();
-    let mut named =
-        edges.arguments.iter().copied().flatten().chain(edges.after).chain(edges.before);
-    if named.all(|named| stays(named)) {
+    let is_there = |named: &HookMeta| there.contains(&named.id);
+    let stays = |needed: &Dependency| needed.hook().is_none_or(is_there);
+    let Dependencies { arguments, after, before, of } = hook.dependencies();
+    let mut needed = arguments.iter().copied().flatten().chain(after);
+    if needed.all(stays) && before.iter().all(|later| is_there(later)) {
         return hook;
     }
     // Metadata lives as long as the process.
-    let kept = |list: &'static [&'static HookMeta]| -> &'static [&'static HookMeta] {
-        Vec::leak(list.iter().copied().filter(|named| stays(named)).collect())
+    let kept = |list: &'static [Dependency]| -> &'static [Dependency] {
+        Vec::leak(list.iter().copied().filter(stays).collect())
     };
-    let arguments = Vec::leak(edges.arguments.iter().map(|list| kept(list)).collect());
-    let edges =
-        Edges { arguments, after: kept(edges.after), before: kept(edges.before), of: edges.of };
-    Box::leak(Box::new(HookMeta { edges: EdgeSource::Data(edges), ..*hook }))
+    let arguments = Vec::leak(arguments.iter().map(|list| kept(list)).collect());
+    let before = Vec::leak(before.iter().copied().filter(|later| is_there(later)).collect());
+    let dependencies = Dependencies { arguments, after: kept(after), before, of };
+    let dependencies = DependencySource::Data(dependencies);
+    Box::leak(Box::new(HookMeta { dependencies, ..*hook }))
 }

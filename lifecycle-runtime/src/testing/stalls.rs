@@ -18,10 +18,10 @@ const LEAST_BEFORE_AN_ERROR: Duration = Duration::from_secs(1);
 
 /// Notes of a run about hooks that waited on paused time. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct Stalls(Arc<Shared>);
+pub(super) struct Stalls(Arc<StallsInner>);
 
 #[derive(Default)]
-struct Shared {
+struct StallsInner {
     noted: Mutex<Vec<Stall>>,
     is_mute: AtomicBool,
 }
@@ -42,7 +42,7 @@ impl Stalls {
         match task {
             Task::Future(body) => {
                 let stalls = self.clone();
-                Task::future(Watched { body, hook, began: None, stalls })
+                Task::future(WatchedFuture { body, hook, began: None, stalls })
             }
             blocking @ Task::Blocking(_) => blocking,
         }
@@ -84,7 +84,7 @@ impl Stall {
 }
 
 /// A hook's future, and when it began.
-struct Watched {
+struct WatchedFuture {
     body: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
     hook: &'static HookMeta,
     /// By the clock of the machine, and by that of the test. `None` before the first poll, and
@@ -93,7 +93,7 @@ struct Watched {
     stalls: Stalls,
 }
 
-impl Watched {
+impl WatchedFuture {
     fn note(&mut self, least: Duration) {
         let Some((real, paused)) = self.began.take() else { return };
         let stall = Stall { hook: self.hook, paused: paused.elapsed(), real: real.elapsed() };
@@ -106,7 +106,7 @@ impl Watched {
     }
 }
 
-impl Future for Watched {
+impl Future for WatchedFuture {
     type Output = TaskResult;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<TaskResult> {
@@ -122,7 +122,7 @@ impl Future for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for WatchedFuture {
     fn drop(&mut self) {
         self.note(Duration::ZERO);
     }

@@ -12,20 +12,20 @@ use crate::hook::{HookMeta, Kind};
 
 /// One thing that happened, and when.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct TimelineEntry {
     pub(super) at: Duration,
     pub(super) event: Event,
 }
 
 /// What has happened so far. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Record {
-    entries: Arc<Mutex<Vec<Entry>>>,
+pub(super) struct TimelineRecorder {
+    entries: Arc<Mutex<Vec<TimelineEntry>>>,
     /// How many there are.
     count: watch::Sender<usize>,
 }
 
-impl Record {
+impl TimelineRecorder {
     pub(super) fn new() -> Self {
         Self { entries: Arc::default(), count: watch::Sender::new(0) }
     }
@@ -36,7 +36,7 @@ impl Record {
 
     /// Waits until this has happened.
     pub(super) async fn reached(&self, moment: &Moment) {
-        let has_come = |entries: &[Entry]| {
+        let has_come = |entries: &[TimelineEntry]| {
             entries
                 .iter()
                 .filter(|entry| moment.is(&entry.event))
@@ -47,15 +47,15 @@ impl Record {
         let _ = self.count.subscribe().wait_for(|_| has_come(&self.entries())).await;
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Vec<TimelineEntry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Observer for Record {
+impl Observer for TimelineRecorder {
     fn on_event(&self, at: Duration, event: &Event) {
         let mut entries = self.entries();
-        entries.push(Entry { at, event: event.clone() });
+        entries.push(TimelineEntry { at, event: event.clone() });
         let count = entries.len();
         drop(entries);
         self.count.send_replace(count);
@@ -66,7 +66,7 @@ impl Observer for Record {
 /// its begin to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
-    entries: Vec<Entry>,
+    entries: Vec<TimelineEntry>,
 }
 
 impl Timeline {
@@ -82,7 +82,7 @@ impl Timeline {
 
     /// Where servers listen.
     pub(super) fn urls(&self) -> Vec<String> {
-        let url = |entry: &Entry| match &entry.event {
+        let url = |entry: &TimelineEntry| match &entry.event {
             Event::Listening { url } => Some(url.clone()),
             _ => None,
         };
@@ -119,7 +119,7 @@ impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lanes: Vec<Option<&HookMeta>> = Vec::new();
         let mut lines = Vec::new();
-        for Entry { at, event } in &self.entries {
+        for TimelineEntry { at, event } in &self.entries {
             let Some(text) = line(event) else { continue };
             let begins = begins(event);
             if let Some(hook) = begins {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock;
-use super::faults::Planted;
+use super::faults::PlantedFault;
 use super::selection::Selection;
 use super::stalls::Stalls;
 use crate::engine::executor::Work;
@@ -13,7 +13,11 @@ use crate::hook::task::{Task, Value};
 use crate::hook::{HookMeta, Kind};
 
 /// What makes the task of each hook; some have time stand still.
-pub(super) fn work(mut selection: Selection, faults: Arc<Vec<Planted>>, stalls: Stalls) -> Work {
+pub(super) fn work(
+    mut selection: Selection,
+    faults: Arc<Vec<PlantedFault>>,
+    stalls: Stalls,
+) -> Work {
     let values = Mutex::new(selection.take_values());
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use crate::http::{Connection, Ending};
 
 type Client = Connection<TcpStream>;
 
-/// Whether it was served; else it was refused in words. Nothing else may happen to it.
+/// Returns whether it was served; else it was refused in words. Nothing else may happen to it.
 fn is_served(client: &mut Client, expected: &str) -> bool {
     let response = client.response().expect("a response");
     match response.status {

@@ -150,7 +150,7 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     program.end().expect_code(0);
 }
 
-/// Whether nothing more came, or what can't be taken for anything but a refusal.
+/// Returns whether nothing more came, or what can't be taken for anything but a refusal.
 fn is_refusal(ending: &Ending) -> bool {
     match ending {
         Ending::Sent(text) => text.starts_with("HTTP/1.1 503 "),

@@ -180,7 +180,7 @@ fn nothing_is_written_with_the_console_off_but_hooks_run() {
 
 #[test]
 fn the_reason_for_which_nothing_runs_is_written_also_with_the_console_off() {
-    let taken = program!("service").start().ready();
+    let mut taken = program!("service").start().ready();
     let address = taken.addresses().remove(0);
     let off = || program!("service").env("LIFECYCLE_CONSOLE", "off");
     let in_use = format!("lifecycle: can't listen on {address}: ");

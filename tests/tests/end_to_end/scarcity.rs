@@ -34,7 +34,7 @@ impl Scarce {
         let start = Start::with_descriptors(env!("CARGO_BIN_EXE_routes"), LIMIT)
             .args("workers=1")
             .args(args);
-        let program = set(start.env("LIFECYCLE_ADMIN", &admin)).start().ready();
+        let mut program = set(start.env("LIFECYCLE_ADMIN", &admin)).start().ready();
         let address = program.addresses().pop().expect("it listens");
         Self { program, address, admin, busy: Vec::new() }
     }

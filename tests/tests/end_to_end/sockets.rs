@@ -118,7 +118,7 @@ fn of_two_starts_on_one_file_the_one_that_lost_it_fails() {
 #[test]
 fn several_addresses_of_one_server_are_all_served() {
     let (_folder, unix) = socket();
-    let program = service_on(&format!("127.0.0.1:0, 127.0.0.1:0,{unix}")).start().ready();
+    let mut program = service_on(&format!("127.0.0.1:0, 127.0.0.1:0,{unix}")).start().ready();
     let addresses = program.addresses();
     assert_eq!(addresses.len(), 2);
     assert_ne!(addresses[0], addresses[1]);
@@ -132,7 +132,7 @@ fn several_addresses_of_one_server_are_all_served() {
 
 #[test]
 fn localhost_is_each_of_its_addresses() {
-    let program = service_on("localhost:0").start().ready();
+    let mut program = service_on("localhost:0").start().ready();
     let addresses = program.addresses();
     assert!(!addresses.is_empty());
     for address in addresses {
@@ -166,7 +166,7 @@ fn localhost_is_its_ipv4_address_where_ipv6_is_switched_off() {
     let rig = Rig::new(Link::default()).expect("there was one before");
     let folder = tempfile::tempdir().expect("a folder");
     let served = || {
-        let program = service_on_both(folder.path()).start().ready();
+        let mut program = service_on_both(folder.path()).start().ready();
         let addresses = program.addresses();
         for address in &addresses {
             assert_eq!(request(address, "GET /").expect("a response").body, "ok");
@@ -190,7 +190,7 @@ fn localhost_is_its_ipv4_address_where_ipv6_is_switched_off() {
 
 #[test]
 fn several_servers_start_and_stop_together() {
-    let program = program!("servers").without_env("LIFECYCLE_BIND").start().ready();
+    let mut program = program!("servers").without_env("LIFECYCLE_BIND").start().ready();
     let addresses = program.addresses();
     let body = |address: &String| request(address, "GET /").expect("a response").body;
     let bodies: BTreeSet<_> = addresses.iter().map(body).collect();

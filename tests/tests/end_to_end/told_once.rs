@@ -40,7 +40,7 @@ fn check(start: impl Fn() -> Start, code: i32, reason: &str) {
         assert!(!of_console.is_empty(), "{args} {console}\n{ended}");
         assert!(console == "auto" || of_console.len() == 1, "{args} {console}\n{ended}");
         // What was not even begun is no event.
-        let is_traced = ended.stderr().contains("ERROR lifecycle_runtime::trace: start failed");
+        let is_traced = ended.stderr().contains("ERROR lifecycle_runtime: start failed");
         let is_written = of_console.iter().any(|line| line.contains(reason));
         assert_eq!(is_written, !is_traced, "{args} {console}\n{ended}");
     }

@@ -59,7 +59,7 @@ fn outcomes(report: &TestReport, hook: &HookMeta) -> Vec<Outcome> {
         .collect()
 }
 
-/// Whether it ran, to whatever end.
+/// Returns whether it ran, to whatever end.
 fn ran(report: &TestReport, hook: &HookMeta) -> bool {
     outcomes(report, hook).iter().any(|outcome| !matches!(outcome, Outcome::Skipped { .. }))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use lifecycle_runtime::event::State;
-use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+use lifecycle_runtime::hook::{Dependency, Hook, Scope};
 use lifecycle_runtime::testing::{FromTestApp, TestApp, TestAppBuilder};
 use lifecycle_runtime::{BoxError, Dep, Inject, Stop, StopHandle};
 
@@ -32,7 +32,7 @@ struct Backend {
 }
 
 impl Inject for Backend {
-    const USES: &'static [&'static HookMeta] = &[db::EDGE, settings::EDGE];
+    const DEPENDENCIES: &'static [Dependency] = &[db::DEPENDENCY, settings::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self { db: scope.dep()?, settings: scope.dep()? })

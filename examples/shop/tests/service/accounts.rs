@@ -1,15 +1,15 @@
 //! Signing in, staying signed in, and tokens that are none.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use lifecycle_runtime::testing::process::Command;
 use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD, agent, an_order, parts, token};
-use crate::process::{ADMIN_PASSWORD, SECRET, Service, command};
+use crate::process::{ADMIN_PASSWORD, SECRET, command, ready_url, stop};
 
 fn password<'a>(name: &'a str, password: &'a str, scope: &'a str) -> [(&'a str, &'a str); 4] {
     [("grant_type", "password"), ("username", name), ("password", password), ("scope", scope)]
@@ -18,8 +18,8 @@ fn password<'a>(name: &'a str, password: &'a str, scope: &'a str) -> [(&'a str, 
 #[test]
 fn a_token_allows_what_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org");
     let (status, tokens) = token(&url, &password("ANA@example.org", PASSWORD, "orders:read"));
     assert_eq!(
@@ -48,7 +48,7 @@ fn a_token_allows_what_was_asked_for() {
     let weak = json!({ "email": "ben", "password": "short" });
     let (status, said) = parts(agent().post(format!("{url}/users")).send_json(weak).unwrap());
     assert_eq!((status, said["detail"].as_array().unwrap().len()), (422, 2));
-    let log = service.stop();
+    let log = stop(service);
     assert!(
         !log.contains("short") && !said.to_string().contains("\"short\""),
         "a password was written down:\n{log}"
@@ -58,26 +58,26 @@ fn a_token_allows_what_was_asked_for() {
 #[test]
 fn nobody_signs_up_as_the_admin_whose_account_keeps_its_password() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     let new = json!({ "email": "Admin@shop.test", "password": PASSWORD });
     assert_eq!(
-        parts(agent().post(format!("{}/users", service.url())).send_json(new).unwrap()).0,
+        parts(agent().post(format!("{}/users", ready_url(&mut service))).send_json(new).unwrap()).0,
         409
     );
-    service.stop();
+    stop(service);
 
     let warning = "ADMIN_PASSWORD is not used: there is an account admin@shop.test, which keeps its own password";
     for (set, is_warned) in
         [(ADMIN_PASSWORD, false), (ADMIN_PASSWORD, false), ("another password", true)]
     {
-        let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", set));
-        let url = service.url();
+        let mut service = command(folder.path()).env("ADMIN_PASSWORD", set).spawn();
+        let url = ready_url(&mut service);
         assert_eq!(token(&url, &password("admin@shop.test", ADMIN_PASSWORD, "admin")).0, 200);
         assert_eq!(
             token(&url, &password("admin@shop.test", set, "admin")).0,
             if is_warned { 400 } else { 200 }
         );
-        let log = service.stop();
+        let log = stop(service);
         assert_eq!(log.contains(warning), is_warned, "{log}");
         assert!(!log.contains(set), "a password was written down:\n{log}");
     }
@@ -86,8 +86,8 @@ fn nobody_signs_up_as_the_admin_whose_account_keeps_its_password() {
 #[test]
 fn a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org");
     let (_, first) = token(&url, &password("ana@example.org", PASSWORD, "orders:read"));
     let (_, other) = token(&url, &password("ana@example.org", PASSWORD, ""));
@@ -111,7 +111,7 @@ fn a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in() {
     assert_eq!(refresh(&second).0, 400, "whoever holds the second may be the thief");
     assert_eq!(refresh(&other).0, 200, "another sign-in has nothing to do with it");
     assert_eq!(refresh(&json!({ "refresh_token": "made up" })).0, 400);
-    let log = service.stop();
+    let log = stop(service);
     assert!(log.contains("a refresh token was used twice; 2 of its family are revoked"), "{log}");
     let database = std::fs::read(folder.path().join("shop.db")).unwrap();
     let kept = second["refresh_token"].as_str().unwrap().as_bytes();
@@ -130,8 +130,8 @@ fn of_a_refresh_token_that_two_use_at_once_nothing_is_left() {
 /// Two who have the same token use it at the same moment, and again while one of them goes on with
 /// what came of it.
 pub fn use_twice_at_once(command: &mut Command) {
-    let mut service = Service::spawn(command.env("RUST_LOG", "error"));
-    let url = service.url();
+    let mut service = command.env("RUST_LOG", "error").spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org");
     let refresh_token = |tokens: &Value| tokens["refresh_token"].as_str().unwrap().to_owned();
     let sign_in = || refresh_token(&token(&url, &password("ana@example.org", PASSWORD, "")).1);
@@ -166,14 +166,14 @@ pub fn use_twice_at_once(command: &mut Command) {
             }
         });
     }
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn many_sign_ins_at_once_take_no_more_memory_than_a_few() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org");
     thread::scope(|scope| {
         for _ in 0..16 {
@@ -182,12 +182,12 @@ fn many_sign_ins_at_once_take_no_more_memory_than_a_few() {
             });
         }
     });
-    let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     // Four hashes are made at a time, in 19 MiB each.
     assert!(peak < 200 * 1024, "{peak} KiB");
-    service.stop();
+    stop(service);
 }
 
 /// A token with these claims over those of a good one.
@@ -201,8 +201,8 @@ fn forged(algorithm: Algorithm, secret: &str, changes: Value) -> String {
 #[test]
 fn a_token_that_is_not_one_of_ours_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org");
     let status = |token: &str| Customer::with(&url, token).get("/orders").0;
     let good = forged(Algorithm::HS256, SECRET, json!({}));
@@ -255,28 +255,29 @@ fn a_token_that_is_not_one_of_ours_is_refused() {
         let request = agent().get(format!("{url}/orders")).header("authorization", header);
         assert_eq!(request.call().unwrap().status(), 401, "{header}");
     }
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn a_user_who_is_not_there_any_more_orders_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     Customer::sign_up(&url, "ana@example.org").order("");
     let gone = forged(Algorithm::HS256, SECRET, json!({ "sub": "2", "scope": "orders:write" }));
     let refused = Customer::with(&url, &gone).post("/orders", &an_order(""));
     assert_eq!(refused, (401, json!({ "detail": "the user of the token is not there any more" })));
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn tokens_expire() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(
-        command(folder.path()).env("SHOP_TOKEN_LIFETIME", "1s").env("SHOP_REFRESH_LIFETIME", "1s"),
-    );
-    let url = service.url();
+    let mut service = command(folder.path())
+        .env("SHOP_TOKEN_LIFETIME", "1s")
+        .env("SHOP_REFRESH_LIFETIME", "1s")
+        .spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     let (_, tokens) = token(&url, &password("ana@example.org", PASSWORD, ""));
     assert_eq!(tokens["expires_in"], 1);
@@ -293,5 +294,5 @@ fn tokens_expire() {
     ];
     thread::sleep(Duration::from_secs(1));
     assert_eq!(token(&url, &refresh).0, 400);
-    service.stop();
+    stop(service);
 }

@@ -5,15 +5,14 @@ use std::fs;
 use serde_json::json;
 
 use crate::client::{Customer, agent, raw, token};
-use crate::process::{Service, command};
+use crate::process::{command, ready_url, stop};
 
 #[test]
 fn an_address_that_asks_for_too_much_has_to_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(
-        command(folder.path()).env("SHOP_BURST", "20").env("SHOP_REQUESTS_PER_SECOND", "1"),
-    );
-    let url = service.url();
+    let mut service =
+        command(folder.path()).env("SHOP_BURST", "20").env("SHOP_REQUESTS_PER_SECOND", "1").spawn();
+    let url = ready_url(&mut service);
     let answers: Vec<_> =
         (0..40).map(|_| agent().get(format!("{url}/products")).call().unwrap()).collect();
     assert!(answers[..20].iter().all(|answer| answer.status() == 200), "{answers:?}");
@@ -26,31 +25,30 @@ fn an_address_that_asks_for_too_much_has_to_wait() {
             "{path} is for operators"
         );
     }
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn passwords_can_be_tried_only_so_often() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_SIGN_INS_PER_MINUTE", "5"));
-    let url = service.url();
+    let mut service = command(folder.path()).env("SHOP_SIGN_INS_PER_MINUTE", "5").spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     let form = [("grant_type", "password"), ("username", "ana@example.org"), ("password", "guess")];
     let statuses: Vec<_> = (0..8).map(|_| token(&url, &form).0).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 3, "{statuses:?}");
     assert_eq!(statuses.last(), Some(&429));
     assert_eq!(ana.get("/orders").0, 200, "who is signed in goes on");
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn only_pages_of_allowed_origins_may_call() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(
-        command(folder.path())
-            .env("SHOP_ALLOWED_ORIGINS", "https://shop.example,http://localhost:3000"),
-    );
-    let url = service.url();
+    let mut service = command(folder.path())
+        .env("SHOP_ALLOWED_ORIGINS", "https://shop.example,http://localhost:3000")
+        .spawn();
+    let url = ready_url(&mut service);
     let preflight = |origin: &str, method: &str| {
         let request = agent().options(format!("{url}/orders")).header("origin", origin);
         let request = request.header("access-control-request-method", method);
@@ -84,14 +82,14 @@ fn only_pages_of_allowed_origins_may_call() {
         .call()
         .unwrap();
     assert_eq!(simple.headers().get("access-control-allow-origin"), None);
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn requests_are_numbered_logged_counted_and_compressed() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     let response = agent().get(format!("{url}/products?secret=1")).call().unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
@@ -119,7 +117,7 @@ fn requests_are_numbered_logged_counted_and_compressed() {
     for made_up in ["no-such-page", "BREW"] {
         assert!(!metrics.contains(made_up), "a client could fill the memory:\n{metrics}");
     }
-    let log = service.stop();
+    let log = stop(service);
     let line = log.lines().find(|line| line.contains(&id)).expect("a line for the request");
     assert!(
         line.contains("method=GET path=\"/products\"") && line.ends_with("status=200"),
@@ -133,22 +131,21 @@ fn three_workers_serve_unless_the_environment_says_otherwise() {
     let folder = tempfile::tempdir().unwrap();
     for (workers, expected) in [(None, 3), (Some("2"), 2)] {
         let mut command = command(folder.path());
-        let mut service =
-            Service::spawn(command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))));
-        service.url();
-        let tasks = fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
+        let mut service = command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))).spawn();
+        ready_url(&mut service);
+        let tasks = fs::read_dir(format!("/proc/{}/task", service.id())).unwrap();
         let names =
             tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
         assert_eq!(names.filter(|name| name.starts_with("http-worker-")).count(), expected);
-        service.stop();
+        stop(service);
     }
 }
 
 #[test]
 fn the_api_describes_itself_and_every_route_is_described() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     let (status, description) = ana.get("/openapi.json");
     assert_eq!(status, 200);
@@ -173,5 +170,5 @@ fn the_api_describes_itself_and_every_route_is_described() {
         assert_eq!(response.status(), 200, "{page}");
     }
     assert_eq!(agent().get(format!("{url}/docs")).call().unwrap().headers()["location"], "/docs/");
-    service.stop();
+    stop(service);
 }

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use actix_web::rt::System;
 use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
-use nix::sys::signal::{Signal, killpg};
+use lifecycle_runtime::testing::Signal;
+use nix::sys::signal::{SIGKILL, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD};
 use crate::kills::order_until_gone;
-use crate::process::{LIMIT, Service, command, skipped};
+use crate::process::{LIMIT, command, ready_url, skipped, stop};
 use crate::receiver::Receiver;
 
 /// A browser without a window, and what drives it.
@@ -74,7 +75,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = killpg(Pid::from_raw(self.driver.id().try_into().unwrap()), Signal::SIGKILL);
+        let _ = killpg(Pid::from_raw(self.driver.id().try_into().unwrap()), SIGKILL);
         let _ = self.driver.wait();
     }
 }
@@ -141,8 +142,8 @@ fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_i
 {
     let Some(browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     System::new().block_on(async {
         let page = browser.client().await;
@@ -152,14 +153,14 @@ fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_i
     });
     let mut acknowledged = BTreeSet::from(["ring twice".to_owned()]);
     order_until_gone(&ana, "burst", &mut acknowledged, 100, || service.signal(Signal::SIGINT));
-    let ended = service.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    let ended = service.wait();
+    ended.assert_exit_code(0);
 
     let receiver = Receiver::start();
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
-    service.url();
+    let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
+    ready_url(&mut service);
     let delivered = receiver.wait_until(|delivered| delivered.len() >= acknowledged.len());
-    service.stop();
+    stop(service);
     let delivered: BTreeSet<_> =
         delivered.iter().map(|delivery| delivery.note().to_owned()).collect();
     // To the last one: a stop cuts nobody off, so there is also none that was taken and not
@@ -171,8 +172,8 @@ fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_i
 fn the_reference_is_shown_from_bundled_files() {
     let Some(browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     System::new().block_on(async {
         let page = browser.client().await;
         page.goto(&format!("{url}/redoc")).await.unwrap();
@@ -181,7 +182,7 @@ fn the_reference_is_shown_from_bundled_files() {
         assert_eq!(origins(&page).await, [json!(url)], "something was fetched from elsewhere");
         page.close().await.unwrap();
     });
-    service.stop();
+    stop(service);
 }
 
 #[test]
@@ -229,8 +230,8 @@ fn a_page_of_an_allowed_origin_may_call_and_another_may_not() {
     let Some(browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (friend, stranger) = (other_origin(), other_origin());
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_ALLOWED_ORIGINS", &friend));
-    let url = service.url();
+    let mut service = command(folder.path()).env("SHOP_ALLOWED_ORIGINS", &friend).spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     // With a header and a body that make a browser ask beforehand.
     let script = "
@@ -253,5 +254,5 @@ fn a_page_of_an_allowed_origin_may_call_and_another_may_not() {
     let (_, listed) = ana.get("/orders");
     assert_eq!(listed["orders"].as_array().unwrap().len(), 1, "the stranger's order was taken");
     assert_eq!(listed["orders"][0]["note"], friend);
-    service.stop();
+    stop(service);
 }

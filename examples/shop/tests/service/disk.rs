@@ -1,12 +1,10 @@
 //! A disk that is full: 503 and unready, and no crash; and all is well once there is space again.
 
-use std::process::Command;
-
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::process::{Child, Command};
 use serde_json::json;
 
 use crate::client::{Customer, PASSWORD, an_order, token};
-use crate::process::{ADMIN_PASSWORD, Service, environment};
+use crate::process::{ADMIN_PASSWORD, environment, ready_url, stop};
 
 #[test]
 fn a_full_disk_is_503_and_unready_and_passes() {
@@ -15,10 +13,12 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     let mut shell = Command::new("sh");
     environment(&mut shell, folder.path());
     let script = format!("trap '' XFSZ; exec {}", env!("CARGO_BIN_EXE_shop"));
-    let mut service = Service::spawn(
-        shell.env("RUST_LOG", "warn").env("ADMIN_PASSWORD", ADMIN_PASSWORD).args(["-c", &script]),
-    );
-    let url = service.url();
+    let mut service = shell
+        .env("RUST_LOG", "warn")
+        .env("ADMIN_PASSWORD", ADMIN_PASSWORD)
+        .args(["-c", &script])
+        .spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
     let sign_in = || {
@@ -57,18 +57,15 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     for id in &taken {
         assert_eq!(ana.get(&format!("/orders/{id}")).0, 200, "order {id} was acknowledged");
     }
-    service.signal(Signal::SIGTERM);
-    let ended = service.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.log);
-    assert!(!ended.log.contains("panicked") && !ended.log.contains("a bug"), "{}", ended.log);
+    stop(service);
 }
 
 /// How long a file of the process may be from now on, in bytes.
-fn limit_files(service: &Service, limit: &str) {
-    let pid = service.pid().to_string();
+fn limit_files(service: &Child, limit: &str) {
+    let process = service.id().to_string();
     assert!(
-        Command::new("prlimit")
-            .args(["--pid", &pid, &format!("--fsize={limit}")])
+        std::process::Command::new("prlimit")
+            .args(["--pid", &process, &format!("--fsize={limit}")])
             .status()
             .unwrap()
             .success()

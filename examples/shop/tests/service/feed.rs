@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::Signal;
 use serde_json::Value;
 
 use crate::client::{Customer, agent};
-use crate::process::{ADMIN_PASSWORD, Service, command};
+use crate::process::{ADMIN_PASSWORD, command, ready_url, stop};
 
 /// A client of the feed.
 struct Feed {
@@ -76,15 +76,15 @@ impl Iterator for Feed {
 #[test]
 fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let mut service = command(folder.path()).spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     ana.order("before");
     let feed = Feed::follow(&ana, None);
     let orders: Vec<_> = (0..3).map(|number| ana.order(&format!("live {number}"))).collect();
     service.signal(Signal::SIGTERM);
     let seen: Vec<_> = feed.collect();
-    let ended = service.end();
-    assert_eq!(ended.code, Some(0), "the stream held the stop up:\n{}", ended.log);
+    let ended = service.wait();
+    assert_eq!(ended.code(), Some(0), "the stream held the stop up: {ended}");
     // What was placed before the stop may come after the next start, and before it is nothing to be
     // missed.
     let mut ids: Vec<_> = seen.iter().map(|event| event.order["id"].as_i64().unwrap()).collect();
@@ -92,8 +92,8 @@ fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
 
     let mut last = seen.last().map_or(1, |event| event.id);
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGKILL] {
-        let mut service = Service::spawn(&mut command(folder.path()));
-        let ana = ana.at(&service.url());
+        let mut service = command(folder.path()).spawn();
+        let ana = ana.at(&ready_url(&mut service));
         let placed = [ana.order("one"), ana.order("two")];
         let mut feed = Feed::follow(&ana, Some(last));
         let mut expected: Vec<_> = orders[ids.len().min(orders.len())..].to_vec();
@@ -106,26 +106,26 @@ fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
         }
         ids.extend(orders.iter().skip(ids.len()));
         service.signal(signal);
-        service.end();
+        service.wait();
     }
 }
 
 #[test]
 fn a_feed_ends_with_the_token_that_it_was_asked_for_with() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_TOKEN_LIFETIME", "2s"));
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let mut service = command(folder.path()).env("SHOP_TOKEN_LIFETIME", "2s").spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     let feed = Feed::follow(&ana, Some(0));
     assert_eq!(feed.count(), 0, "it goes on, or another one's orders are in it");
     assert_eq!(ana.get("/orders").0, 401);
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn a_feed_shows_customers_their_own_orders_and_an_admin_all() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
-    let url = service.url();
+    let mut service = command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD).spawn();
+    let url = ready_url(&mut service);
     let (ana, ben) =
         (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
@@ -142,5 +142,5 @@ fn a_feed_shows_customers_their_own_orders_and_an_admin_all() {
     assert_eq!(agent().get(format!("{url}/orders/events")).call().unwrap().status(), 401);
     service.signal(Signal::SIGTERM);
     assert!(of_ana.next().is_none() && of_all.next().is_none());
-    assert_eq!(service.end().code, Some(0));
+    service.wait().assert_exit_code(0);
 }

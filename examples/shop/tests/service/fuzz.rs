@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::client::Customer;
-use crate::process::{ADMIN_PASSWORD, Service, command, skipped};
+use crate::process::{ADMIN_PASSWORD, command, ready_url, skipped, stop};
 
 #[test]
 fn no_answer_breaks_the_description_of_the_api() {
@@ -16,8 +16,8 @@ fn no_answer_breaks_the_description_of_the_api() {
         return skipped("schemathesis is not installed (pip install schemathesis)");
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
-    let url = service.url();
+    let mut service = command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD).spawn();
+    let url = ready_url(&mut service);
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
     let (examples, seed) =
         (std::env::var("SHOP_FUZZ_EXAMPLES").ok(), std::env::var("SHOP_FUZZ_SEED").ok());
@@ -38,5 +38,5 @@ fn no_answer_breaks_the_description_of_the_api() {
     assert!(run.status.success(), "{version}{said}\n{}", String::from_utf8_lossy(&run.stderr));
     assert!(said.contains("Tested: 7"), "{said}");
     // Which also finds that no line of the log tells of a bug.
-    service.stop();
+    stop(service);
 }

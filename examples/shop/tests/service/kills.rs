@@ -4,15 +4,15 @@
 //! printed; `SHOP_KILL_SEED` repeats it, as far as time can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 use std::str::FromStr;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::Signal;
+use lifecycle_runtime::testing::process::Command;
 
 use crate::client::{Customer, an_order};
-use crate::process::{Service, command};
+use crate::process::{command, ready_url, stop};
 use crate::receiver::{Delivered, Receiver};
 
 const CLIENTS: usize = 4;
@@ -47,18 +47,18 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
         let command =
             command.env("SHOP_WEBHOOK_URL", &receiver.url).env("SHOP_WEBHOOK_TIMEOUT", "1s");
         with(command);
-        Service::spawn(command.env("RUST_LOG", "warn"))
+        command.env("RUST_LOG", "warn").spawn()
     };
     let mut service = start();
-    let url = service.url();
+    let url = ready_url(&mut service);
     let customer = Customer::sign_up(&url, "ana@example.org");
-    service.stop();
+    stop(service);
 
     let mut acknowledged = BTreeSet::new();
     let (mut sigterms, mut sigkills) = (0, 0);
     for round in 0..kills {
         let mut service = start();
-        let customer = customer.at(&service.url());
+        let customer = customer.at(&ready_url(&mut service));
         let signal = if random.bool() { Signal::SIGTERM } else { Signal::SIGKILL };
         let before = acknowledged.len();
         order_until_gone(
@@ -70,29 +70,29 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
                 service.signal(signal);
             },
         );
-        let ended = service.end();
+        let ended = service.wait();
         match signal {
             Signal::SIGTERM => {
                 sigterms += 1;
-                assert_eq!(ended.code, Some(0), "round {round}:\n{}", ended.log);
+                assert_eq!(ended.code(), Some(0), "round {round}: {ended}");
             }
             _ => {
                 sigkills += 1;
-                assert_eq!(ended.code, None, "round {round}:\n{}", ended.log);
+                assert_eq!(ended.signal(), Some(signal), "round {round}: {ended}");
             }
         }
-        assert!(!ended.log.contains("panicked"), "round {round}:\n{}", ended.log);
+        assert!(!ended.transcript().contains("panicked"), "round {round}: {ended}");
         println!("round {round}: {signal}, {} orders acknowledged", acknowledged.len() - before);
     }
 
     let mut service = start();
-    service.url();
+    ready_url(&mut service);
     let has_all = |delivered: &[Delivered]| {
         let notes: BTreeSet<_> = delivered.iter().map(Delivered::note).collect();
         acknowledged.iter().all(|note| notes.contains(&**note))
     };
     let delivered = receiver.wait_until(has_all);
-    service.stop();
+    stop(service);
 
     let mut keys: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut notes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::client::{Customer, agent, parts};
-use crate::process::{LIMIT, Service, command};
+use crate::process::{LIMIT, command, ready_url, stop};
 
 /// Where a mail server is that answers each mail with the next of these, and what it was sent.
 fn mail_server(answers: &'static [&'static str]) -> (String, Receiver<String>) {
@@ -52,10 +52,9 @@ fn a_customer_gets_a_mail_that_the_server_did_not_take_at_first() {
     let folder = tempfile::tempdir().unwrap();
     let (server, mails) = mail_server(&["451 not now", "250 taken"]);
     let mut command = command(folder.path());
-    let mut service = Service::spawn(
-        command.env("SMTP_URL", server).env("SHOP_MAIL_FROM", "The shop <hi@shop.example>"),
-    );
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let mut service =
+        command.env("SMTP_URL", server).env("SHOP_MAIL_FROM", "The shop <hi@shop.example>").spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     ana.order("ring twice");
     let [refused, taken] = [(); 2].map(|()| mails.recv_timeout(LIMIT).unwrap());
     for part in [
@@ -71,15 +70,15 @@ fn a_customer_gets_a_mail_that_the_server_did_not_take_at_first() {
     };
     assert_eq!(id(&refused), id(&taken));
     assert!(id(&taken).ends_with("@shop.example>"), "{taken}");
-    let log = service.stop();
+    let log = stop(service);
     assert!(log.contains("451") && !log.contains("s3cret"), "{log}");
 }
 
 #[test]
 fn an_address_that_no_mail_can_be_sent_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     for address in [
         "",
         "ana",
@@ -93,5 +92,5 @@ fn an_address_that_no_mail_can_be_sent_to_is_refused() {
         let expected = json!([{ "loc": ["body", "email"], "msg": "has to be a mail address", "type": "email", "input": address }]);
         assert_eq!((status, &said["detail"]), (422, &expected), "{address:?}");
     }
-    service.stop();
+    stop(service);
 }

@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use actix_web::rt::System;
-use nix::sys::signal::Signal;
 use serde_json::json;
 use sqlx::SqlitePool;
 
 use crate::client::{Customer, agent, an_order, parts};
-use crate::process::{ADMIN_PASSWORD, Service, command};
+use crate::process::{ADMIN_PASSWORD, command, ready_url, stop};
 use crate::receiver::Receiver;
 
 #[test]
 fn an_order_is_placed_shown_listed_and_delivered() {
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::start();
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     let (status, order) = ana.post("/orders", &an_order("ring twice"));
     assert_eq!(status, 201);
     assert_eq!((&order["total"], &order["note"]), (&json!(2 * 450 + 1290), &json!("ring twice")));
@@ -24,7 +23,7 @@ fn an_order_is_placed_shown_listed_and_delivered() {
     assert_eq!(ana.get("/orders"), (200, json!({ "orders": [order], "next": null })));
     let delivered = receiver.wait_until(|delivered| !delivered.is_empty());
     assert_eq!(delivered[0].body, order);
-    let log = service.stop();
+    let log = stop(service);
     assert!(
         log.contains("to=\"ana@example.org\" subject=\"Your order\""),
         "no mail was sent:\n{log}"
@@ -38,8 +37,8 @@ fn an_order_is_placed_shown_listed_and_delivered() {
 #[test]
 fn customers_see_their_own_orders_and_an_admin_sees_all() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD));
-    let url = service.url();
+    let mut service = command(folder.path()).env("ADMIN_PASSWORD", ADMIN_PASSWORD).spawn();
+    let url = ready_url(&mut service);
     let (ana, ben) =
         (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let of_ana: Vec<_> = (0..5).map(|number| ana.order(&number.to_string())).collect();
@@ -71,14 +70,14 @@ fn customers_see_their_own_orders_and_an_admin_sees_all() {
         (status, refused["detail"].as_str()),
         (403, Some("this takes the scope `admin`, which the token doesn't have"))
     );
-    service.stop();
+    stop(service);
 }
 
 #[test]
 fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     let wrong =
         json!({ "items": [{ "product": 1, "quantity": 1 }, { "product": 1, "quantity": 0 }] });
@@ -105,7 +104,7 @@ fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
     );
     let unsigned = parts(agent().post(format!("{url}/orders")).send_json(wrong).unwrap());
     assert_eq!(unsigned, (401, json!({ "detail": "not authenticated" })));
-    service.stop();
+    stop(service);
 }
 
 #[test]
@@ -113,25 +112,25 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens there any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut service = Service::spawn(
-        command(folder.path()).env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook?key=s3cret")),
-    );
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+    let mut service = command(folder.path())
+        .env("SHOP_WEBHOOK_URL", format!("http://{gone}/hook?key=s3cret"))
+        .spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     let order = ana.order("patient");
-    let line = service.line_with("target=\"webhook\" attempts=2");
+    let line = service.wait_for_line("target=\"webhook\" attempts=2");
     assert!(line.contains("Connection refused") && !line.contains("s3cret"), "{line}");
-    service.signal(Signal::SIGKILL);
-    service.end();
+    service.kill();
+    service.wait();
 
     // The attempts were counted, so the next one is not made at once; and the mail was sent, so it
     // is not sent again.
     let receiver = Receiver::answering(|number| Some(if number < 2 { 503 } else { 204 }));
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
-    service.line_with("target=\"webhook\" attempts=3");
+    let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
+    service.wait_for_line("target=\"webhook\" attempts=3");
     let delivered = receiver.wait_until(|delivered| delivered.len() == 2);
     assert_eq!(delivered[0].key, delivered[1].key);
     assert_eq!(delivered[1].body["id"], order);
-    let log = service.stop();
+    let log = stop(service);
     assert!(!log.contains("subject="), "{log}");
 }
 
@@ -143,21 +142,18 @@ fn a_receiver_that_hangs_holds_no_mail_up() {
     let url = format!("http://{}/hook", hangs.local_addr().unwrap());
     let mut command = command(folder.path());
     let mut service =
-        Service::spawn(command.env("SHOP_WEBHOOK_URL", url).env("SHOP_WEBHOOK_TIMEOUT", "8s"));
-    let ana = Customer::sign_up(&service.url(), "ana@example.org");
+        command.env("SHOP_WEBHOOK_URL", url).env("SHOP_WEBHOOK_TIMEOUT", "8s").spawn();
+    let ana = Customer::sign_up(&ready_url(&mut service), "ana@example.org");
     for number in 0..20 {
         ana.order(&number.to_string());
     }
     for _ in 0..20 {
-        service.line_with("subject=\"Your order\"");
+        service.wait_for_line("subject=\"Your order\"");
     }
-    service.signal(Signal::SIGKILL);
-    let ended = service.end();
-    assert!(
-        !ended.log.contains("not delivered"),
-        "the mails came after the first timeout:\n{}",
-        ended.log
-    );
+    service.kill();
+    let ended = service.wait();
+    let has_waited = ended.transcript().contains("not delivered");
+    assert!(!has_waited, "the mails came after the first timeout: {ended}");
 }
 
 #[test]
@@ -167,10 +163,10 @@ fn a_delivery_that_is_under_way_at_the_stop_is_finished() {
         std::thread::sleep(Duration::from_millis(500));
         Some(200)
     });
-    let mut service = Service::spawn(command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url));
-    Customer::sign_up(&service.url(), "ana@example.org").order("");
+    let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
+    Customer::sign_up(&ready_url(&mut service), "ana@example.org").order("");
     receiver.wait_until(|delivered| !delivered.is_empty());
-    service.stop();
+    stop(service);
     let left: i64 = System::new().block_on(async {
         let db =
             SqlitePool::connect(&format!("sqlite://{}", folder.path().join("shop.db").display()))

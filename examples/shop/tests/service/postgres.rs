@@ -11,7 +11,7 @@ use nix::unistd::{Pid, Uid};
 use crate::accounts::use_twice_at_once;
 use crate::client::{Customer, an_order, token};
 use crate::kills;
-use crate::process::{ADMIN_PASSWORD, LIMIT, Service, command, skipped};
+use crate::process::{ADMIN_PASSWORD, LIMIT, command, ready_url, skipped, stop};
 use crate::receiver::Receiver;
 
 /// A server with an empty database in a folder of its own, which ends with the test.
@@ -117,8 +117,8 @@ fn the_shop_runs_on_postgresql() {
     let mut start = command(folder.path());
     let start = start.env("DATABASE_URL", postgres.url()).env("SHOP_WEBHOOK_URL", &receiver.url);
     let start = start.env("ADMIN_PASSWORD", ADMIN_PASSWORD);
-    let mut service = Service::spawn(start);
-    let url = service.url();
+    let mut service = start.spawn();
+    let url = ready_url(&mut service);
     let (ana, ben) =
         (Customer::sign_up(&url, "ana@example.org"), Customer::sign_up(&url, "ben@example.org"));
     let (status, order) = ana.post("/orders", &an_order("on PostgreSQL"));
@@ -139,12 +139,12 @@ fn the_shop_runs_on_postgresql() {
     assert_eq!(ana.get("/readyz").0, 200);
     let delivered = receiver.wait_until(|delivered| !delivered.is_empty());
     assert_eq!(delivered[0].body, order);
-    service.stop();
+    stop(service);
 
     // It is all there at the next start, whose migrations have nothing to do.
-    let mut service = Service::spawn(start);
-    assert_eq!(ana.at(&service.url()).get(&path), (200, order));
-    service.stop();
+    let mut service = start.spawn();
+    assert_eq!(ana.at(&ready_url(&mut service)).get(&path), (200, order));
+    stop(service);
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command(folder.path());
     let command = command.env("DATABASE_URL", postgres.url()).env("RUST_LOG", "warn");
-    let mut service = Service::spawn(command);
-    let url = service.url();
+    let mut service = command.spawn();
+    let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
     ana.order("before");
     postgres.end();
@@ -181,13 +181,13 @@ fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
     ana.wait_for("/readyz", 200);
     ana.order("after");
     assert_eq!(ana.get("/orders").1["orders"].as_array().unwrap().len(), 2);
-    service.stop();
+    stop(service);
 
     // And at a start it is waited for, where that is asked for.
     postgres.end();
-    let mut service = Service::spawn(command.env("SHOP_DATABASE_PATIENCE", "30s"));
-    service.line_with("trying again in");
+    let mut service = command.env("SHOP_DATABASE_PATIENCE", "30s").spawn();
+    service.wait_for_line("trying again in");
     postgres.server = Postgres::serve(postgres.folder.path());
-    assert_eq!(ana.at(&service.url()).get("/orders").0, 200);
-    service.stop();
+    assert_eq!(ana.at(&ready_url(&mut service)).get("/orders").0, 200);
+    stop(service);
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::process::{Service, command};
+use crate::process::{command, ready_url, stop};
 
 /// The lines of the first block of commands behind this heading.
 fn block(heading: &str) -> Vec<&'static str> {
@@ -23,8 +23,8 @@ fn timeless(line: &str) -> String {
 #[test]
 fn the_readme_can_be_tried_word_for_word() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    let url = service.url();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
     let expected = block("## Try it\n");
     let mut script = String::new();
     for line in expected.iter().filter_map(|line| line.strip_prefix("$ ")) {
@@ -36,5 +36,5 @@ fn the_readme_can_be_tried_word_for_word() {
     let said: Vec<_> = said.lines().filter(|line| !line.is_empty()).map(timeless).collect();
     let expected: Vec<_> = expected.into_iter().map(timeless).collect();
     assert_eq!(said, expected, "{}", String::from_utf8_lossy(&run.stderr));
-    service.stop();
+    stop(service);
 }

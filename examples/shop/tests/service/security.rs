@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use lifecycle_runtime::testing::process::Child;
 use serde_json::json;
 
 use crate::client::{Customer, agent, an_order, raw, token};
-use crate::process::{Service, command};
+use crate::process::{command, ready_url, stop};
 
 struct Target {
-    service: Service,
+    service: Child,
     _folder: tempfile::TempDir,
     url: String,
     ana: Customer,
@@ -19,8 +20,8 @@ struct Target {
 impl Target {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut service = Service::spawn(&mut command(folder.path()));
-        let url = service.url();
+        let mut service = command(folder.path()).spawn();
+        let url = ready_url(&mut service);
         let ana = Customer::sign_up(&url, "ana@example.org");
         Self { service, _folder: folder, url, ana }
     }
@@ -37,7 +38,7 @@ impl Target {
     fn expect_well(self) {
         let id = self.ana.order("after the attack");
         assert_eq!(self.ana.get(&format!("/orders/{id}")).0, 200);
-        self.service.stop();
+        stop(self.service);
     }
 }
 
@@ -211,7 +212,7 @@ fn a_value_makes_no_header_and_no_line_of_the_log() {
     assert_eq!(evil.status(), 404);
     let id = target.ana.order("after the attack");
     assert!(id > 0);
-    let log = target.service.stop();
+    let log = stop(target.service);
     assert!(!log.lines().any(|line| line.starts_with("ERROR")), "{log}");
 }
 

@@ -3,36 +3,34 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::thread;
 
 use actix_web::rt::System;
+use lifecycle_runtime::testing::process::Command;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::client::Customer;
-use crate::process::{Service, command};
+use crate::process::{command, log, ready_url, stop};
 
 /// The start of this command fails with a message that has all of these parts, on one line.
 #[track_caller]
 fn refused(command: &mut Command, parts: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
-    let service =
-        Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
+    let service = command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())).spawn();
     let ended = thread::scope(|scope| {
-        let ended = scope.spawn(|| service.end());
+        let ended = scope.spawn(|| service.wait());
         while !ended.is_finished() {
             assert!(UnixStream::connect(&socket).is_err(), "the service can be reached");
             thread::yield_now();
         }
         ended.join().unwrap()
     });
-    assert_eq!(ended.code, Some(1), "{}", ended.log);
-    assert!(!ended.log.contains("listening on"), "{}", ended.log);
-    assert!(!ended.log.contains("panicked"), "{}", ended.log);
-    let found = ended.log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
-    assert!(found, "no line has all of {parts:?}:\n{}", ended.log);
-    ended.log
+    ended.assert_exit_code(1).assert_lacks("listening on").assert_lacks("panicked");
+    let log = log(&ended);
+    let found = log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(found, "no line has all of {parts:?}: {ended}");
+    log
 }
 
 #[test]
@@ -85,9 +83,9 @@ fn a_setting_that_is_wrong_is_refused() {
     .unwrap();
     refused(&mut command(folder.path()), &[hook, "unknown field `jwt_secret`"]);
     std::fs::write(folder.path().join("shop.toml"), "token_lifetime = '90s'").unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    service.url();
-    service.stop();
+    let mut service = command(folder.path()).spawn();
+    ready_url(&mut service);
+    stop(service);
 }
 
 #[test]
@@ -155,7 +153,7 @@ fn a_migration_that_fails_leaves_nothing_behind_and_nothing_is_served() {
 
     // And once nothing is in the way it starts.
     std::fs::remove_file(&file).unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
-    Customer::sign_up(&service.url(), "ana@example.org").order("");
-    service.stop();
+    let mut service = command(folder.path()).spawn();
+    Customer::sign_up(&ready_url(&mut service), "ana@example.org").order("");
+    stop(service);
 }

@@ -3,20 +3,20 @@
 use std::fs;
 
 use crate::place::Place;
-use crate::process::Worker;
+use crate::process::{stop, wait_for_readyz};
 
 #[test]
 fn what_was_read_is_written_by_the_stop_and_a_line_that_is_not_complete_is_none_yet() {
     let place = Place::new();
     place.set("batch_lines", "3");
     place.set("batch_ms", "3_600_000");
-    let mut worker = Worker::spawn(&mut place.command());
-    worker.ready();
+    let mut worker = place.command().spawn();
+    worker.wait_for_line("ready after");
     // Appears at once, so it is read at once.
     fs::write(place.path("new"), "1\n2\n3\n4\n5\nsi").unwrap();
     fs::rename(place.path("new"), place.log("a.log")).unwrap();
     place.has(&["1", "2", "3"]);
-    let log = worker.stop();
+    let log = stop(worker).to_string();
     assert_eq!(place.lines(), ["1", "2", "3", "4", "5"], "{log}");
     let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text}:\n{log}"));
     assert!(at("stop tail") < at("done tail") && at("done tail") < at("stop batches"), "{log}");
@@ -24,15 +24,15 @@ fn what_was_read_is_written_by_the_stop_and_a_line_that_is_not_complete_is_none_
 
     place.append("a.log", "x\n");
     place.set("batch_lines", "1");
-    let worker = Worker::spawn(&mut place.command());
+    let worker = place.command().spawn();
     place.has(&["1", "2", "3", "4", "5", "six"]);
-    worker.stop();
+    stop(worker);
 }
 
 #[test]
 fn a_rotation_loses_nothing_and_repeats_nothing() {
     let place = Place::new();
-    let worker = Worker::spawn(&mut place.command());
+    let worker = place.command().spawn();
     place.append("a.log", "1\n2");
     place.has(&["1"]);
     // Whoever writes keeps writing to the file for a while.
@@ -41,53 +41,52 @@ fn a_rotation_loses_nothing_and_repeats_nothing() {
     place.has(&["1", "2", "3"]);
     place.append("a.log", "4\n");
     place.has(&["1", "2", "3", "4"]);
-    worker.stop();
+    stop(worker);
 
     // Twice while nobody looks.
     place.append("a.log", "5\n");
     fs::rename(place.log("a.log.1"), place.log("a.log.2")).unwrap();
     fs::rename(place.log("a.log"), place.log("a.log.1")).unwrap();
     place.append("a.log", "6\n");
-    let mut worker = Worker::spawn(&mut place.command());
+    let mut worker = place.command().spawn();
     let expected = ["1", "2", "3", "4", "5", "6"];
     place.has(&expected);
 
     // A file that is deleted, and another one, which may well get its inode.
     fs::remove_file(place.log("a.log")).unwrap();
-    worker.says("a.log is gone");
+    worker.wait_for_line("a.log is gone");
     place.append("a.log", "6\n");
     place.has(&[&expected[..], &["6"]].concat());
-    worker.stop();
+    stop(worker);
 }
 
 #[test]
 fn a_file_that_is_cut_short_is_read_from_its_beginning() {
     let place = Place::new();
-    let worker = Worker::spawn(&mut place.command());
+    let worker = place.command().spawn();
     place.append("a.log", "long enough\nand more");
     place.has(&["long enough"]);
     fs::write(place.log("a.log"), "new\n").unwrap();
     place.has(&["long enough", "new"]);
-    worker.stop();
+    stop(worker);
 
     fs::write(place.log("a.log"), "").unwrap();
-    let worker = Worker::spawn(&mut place.command());
+    let worker = place.command().spawn();
     place.append("a.log", "x\n");
     place.has(&["long enough", "new", "x"]);
-    worker.stop();
+    stop(worker);
 }
 
 #[test]
 fn a_spool_that_is_gone_is_told_and_one_that_is_back_is_followed() {
     let place = Place::new();
-    let mut worker = Worker::spawn(&mut place.command());
-    let probes = worker.ready();
-    probes.say(200, "");
+    let mut worker = place.command().spawn();
+    wait_for_readyz(&mut worker, 200, "");
     fs::remove_dir(place.path("spool")).unwrap();
-    probes.say(503, "can't use spool as the spool");
+    wait_for_readyz(&mut worker, 503, "can't use spool as the spool");
     fs::create_dir(place.path("spool")).unwrap();
     place.append("a.log", "1\n");
     place.has(&["1"]);
-    probes.say(200, "");
-    worker.stop();
+    wait_for_readyz(&mut worker, 200, "");
+    stop(worker);
 }

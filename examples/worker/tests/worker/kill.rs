@@ -8,11 +8,11 @@ use std::thread::{self, sleep};
 use std::time::Duration;
 
 use fastrand::Rng;
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::Signal;
 
 use crate::collector::{Away, Received};
 use crate::place::{Place, Written};
-use crate::process::{Worker, until};
+use crate::process::{stop, until};
 
 /// The longest time from a start, or from being ready, to a kill.
 const LONGEST: u64 = 200;
@@ -73,10 +73,10 @@ fn write_in_parts(file: &mut File, line: &str, rng: &mut Rng) {
 /// order.
 #[track_caller]
 fn check(place: &Place, count: usize) -> Vec<Written> {
-    let mut worker = Worker::spawn(&mut place.command());
-    worker.ready();
+    let mut worker = place.command().spawn();
+    worker.wait_for_line("ready after");
     until(|| place.written().len() >= count * LOGS.len());
-    worker.stop();
+    stop(worker);
     let written = place.written();
     let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut last: BTreeMap<i64, usize> = BTreeMap::new();
@@ -105,15 +105,19 @@ fn fifty_times_terminated_at_random_it_loses_no_line_and_writes_none_twice() {
     let (place, mut rng) = (Place::new(), moments());
     let count = while_logs_grow(&place, rng.fork(), || {
         for round in 0..50 {
-            let mut worker = Worker::spawn(place.command().env("LIFECYCLE_GRACE", "10s"));
+            let mut worker = place.command().env("LIFECYCLE_GRACE", "10s").spawn();
             // Every other one is hit while it starts, too.
-            worker.says(if round % 2 == 0 { "ready after" } else { "lifecycle: start settings" });
+            worker.wait_for_line(if round % 2 == 0 {
+                "ready after"
+            } else {
+                "lifecycle: start settings"
+            });
             sleep(Duration::from_millis(rng.u64(..LONGEST)) / (1 + round % 2 * 3));
             worker.signal(Signal::SIGTERM);
-            let ended = worker.end();
-            let expected = if ended.log.contains("start failed") { 1 } else { 0 };
-            assert!(round % 2 == 1 || expected == 0, "round {round}:\n{}", ended.log);
-            assert_eq!(ended.code, Some(expected), "round {round}:\n{}", ended.log);
+            let output = worker.wait();
+            let has_failed = output.transcript().contains("start failed");
+            assert!(round % 2 == 1 || !has_failed, "round {round}: {output}");
+            output.assert_exit_code(has_failed.into());
         }
     });
     let written = check(&place, count);
@@ -129,18 +133,17 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     let mut had: Vec<Written> = Vec::new();
     let count = while_logs_grow(&place, rng.fork(), || {
         for round in 0..20 {
-            let worker = Worker::spawn(&mut place.command());
+            let mut worker = place.command().spawn();
             sleep(Duration::from_millis(rng.u64(..LONGEST)));
             // What was there, is there.
             let before = place.written();
-            worker.signal(Signal::SIGKILL);
-            let ended = worker.end();
-            assert_eq!(ended.code, None, "{}", ended.log);
+            worker.kill();
+            let output = worker.wait();
+            output.assert_killed_by(Signal::SIGKILL);
             let now = place.written();
             assert!(
                 now.starts_with(&before) && before.starts_with(&had),
-                "round {round}: {}",
-                ended.log
+                "round {round}: {output}"
             );
             had = now;
         }
@@ -149,13 +152,13 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     assert!(written.starts_with(&had));
 
     // One more run sends what is missing with the collector, too.
-    let mut worker = Worker::spawn(&mut place.command());
-    worker.ready();
+    let mut worker = place.command().spawn();
+    worker.wait_for_line("ready after");
     until(|| {
         received.lock().unwrap().iter().map(|(seq, _)| *seq).max()
             == written.last().map(|last| last.seq)
     });
-    worker.stop();
+    stop(worker);
     let received = received.lock().unwrap();
     let mut lines: BTreeMap<i64, &str> = BTreeMap::new();
     for (seq, line) in &*received {

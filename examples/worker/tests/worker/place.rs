@@ -3,8 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
 
+use lifecycle_runtime::testing::process::Command;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -65,7 +65,7 @@ impl Place {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
         command.env_clear().current_dir(self.folder.path());
-        command.env("LIFECYCLE_ADMIN", "127.0.0.1:0").env("WORKER_CONFIG", "worker.toml");
+        command.env_remove("LIFECYCLE_BIND").env("WORKER_CONFIG", "worker.toml");
         command
     }
 

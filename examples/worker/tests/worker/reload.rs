@@ -2,22 +2,22 @@
 
 use std::fs;
 
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::Signal;
 
 use crate::place::Place;
-use crate::process::Worker;
+use crate::process::stop;
 
 #[test]
 fn a_signal_reads_the_settings_anew_and_broken_ones_keep_the_old_and_say_why() {
     let place = Place::new();
-    let mut worker = Worker::spawn(&mut place.command());
-    worker.ready();
+    let mut worker = place.command().spawn();
+    worker.wait_for_line("ready after");
     place.append("a.log", "info 1\n");
     place.has(&["info 1"]);
 
     place.set("keep", "\"error\"");
     worker.signal(Signal::SIGHUP);
-    worker.says("done reload");
+    worker.wait_for_line("done reload");
     place.append("a.log", "info 2\nerror 2\n");
     place.has(&["info 1", "error 2"]);
 
@@ -35,24 +35,21 @@ fn a_signal_reads_the_settings_anew_and_broken_ones_keep_the_old_and_say_why() {
     ] {
         fs::write(place.path("worker.toml"), broken).unwrap();
         worker.signal(Signal::SIGHUP);
-        let line = worker.says("hook `reload` (examples/worker/src/settings.rs:");
+        let line = worker.wait_for_line("hook `reload` (examples/worker/src/settings.rs:");
         assert!(line.contains(why), "{line}");
     }
     place.append("a.log", "info 3\nerror 3\n");
     place.has(&["info 1", "error 2", "error 3"]);
-    worker.stop();
+    stop(worker);
 }
 
 #[test]
 fn without_settings_there_is_no_start() {
     let place = Place::new();
     fs::remove_file(place.path("worker.toml")).unwrap();
-    let ended = Worker::spawn(&mut place.command()).end();
-    assert_eq!(ended.code, Some(1), "{}", ended.log);
-    assert!(
-        ended.log.contains("can't read worker.toml; WORKER_CONFIG must name a file"),
-        "{}",
-        ended.log
-    );
+    let output = place.command().output();
+    output
+        .assert_exit_code(1)
+        .assert_contains("can't read worker.toml; WORKER_CONFIG must name a file");
     assert!(!place.path("worker.db").exists());
 }

@@ -3,12 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use nix::sys::signal::Signal;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Request, header};
 
-use crate::process::{Service, body, client, command};
+use crate::process::{body, client, command};
 
 /// A request that is refused: what is sent, the status, and what the error must contain.
 type Case<'a> = (&'a str, &'a str, Option<&'a str>, u16, &'a str);
@@ -65,7 +64,7 @@ fn send(
 #[test]
 fn bad_requests_are_answered_in_json() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     let (url, client) = (service.url(), client());
     for &(method, path, text, status, expected) in REFUSED {
         let (got, answer) =
@@ -99,16 +98,13 @@ fn bad_requests_are_answered_in_json() {
         Value::Array(vec![]),
         "nothing of it was kept"
     );
-    service.signal(Signal::SIGTERM);
-    let ended = service.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.log);
-    assert!(!ended.log.contains("panicked"), "{}", ended.log);
+    service.stop().assert_exit_code(0).assert_lacks("panicked");
 }
 
 #[test]
 fn what_is_no_http_is_answered_with_400() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     let url = service.url();
     let address = url.strip_prefix("http://").unwrap();
     let post = "POST /clocks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
@@ -134,7 +130,5 @@ fn what_is_no_http_is_answered_with_400() {
     write!(half, "{post}content-length: 30\r\n\r\n{{\"label\": ").unwrap();
     half.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(client().get(format!("{url}/clocks")).call().unwrap().status(), 200);
-    service.signal(Signal::SIGTERM);
-    let ended = service.end();
-    assert!(!ended.log.contains("panicked"), "{}", ended.log);
+    service.stop().assert_lacks("panicked");
 }

@@ -4,32 +4,29 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::process::Command;
 
-use crate::process::{Service, command};
+use crate::process::command;
 
 /// The start of this command fails with a message that has all of these parts, on one line.
 #[track_caller]
 fn refused(command: &mut Command, parts: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
-    let service =
-        Service::spawn(command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())));
+    let service = command.env("LIFECYCLE_BIND", format!("unix:{}", socket.display())).spawn();
     let ended = thread::scope(|scope| {
-        let ended = scope.spawn(|| service.end());
+        let ended = scope.spawn(|| service.wait());
         while !ended.is_finished() {
             assert!(UnixStream::connect(&socket).is_err(), "the service can be reached");
         }
         ended.join().unwrap()
     });
-    assert_eq!(ended.code, Some(1), "{}", ended.log);
-    assert!(!ended.log.contains("listening on"), "{}", ended.log);
-    assert!(!ended.log.contains("panicked"), "{}", ended.log);
-    let found = ended.log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
-    assert!(found, "no line has all of {parts:?}:\n{}", ended.log);
+    ended.assert_exit_code(1).assert_lacks("listening on").assert_lacks("panicked");
+    let mut lines = ended.transcript().stderr();
+    let found = lines.any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(found, "no line has all of {parts:?}: {ended}");
 }
 
 fn shipped() -> String {
@@ -59,10 +56,9 @@ fn a_corrupt_zone_table_is_refused_by_row_and_column() {
     );
 
     // And once that is corrected it starts.
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     service.url();
-    service.signal(Signal::SIGTERM);
-    assert_eq!(service.end().code, Some(0));
+    service.stop().assert_exit_code(0);
     let left = folder.path().read_dir().unwrap().count();
     assert_eq!(left, 2, "the table and the database are there, nothing else");
 }

@@ -6,11 +6,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use actix_web::rt::System;
-use nix::sys::signal::Signal;
+use lifecycle_runtime::testing::Signal;
 use serde_json::json;
 use sqlx::SqlitePool;
 
-use crate::process::{Service, client, command};
+use crate::process::{client, command};
 
 const WRITERS: usize = 4;
 
@@ -20,22 +20,21 @@ fn a_write_that_was_acknowledged_survives_every_stop() {
     let copy = folder.path().join("copy.db");
     let mut written = BTreeSet::new();
     for round in 0..20 {
-        let mut service = Service::spawn(command(folder.path()).env("WORLDCLOCK_BACKUP", &copy));
+        let mut service = command(folder.path()).env("WORLDCLOCK_BACKUP", &copy).spawn();
         let url = service.url();
         // Each round stops it at another point.
         write_until_gone(&url, &format!("round {round}"), &mut written, 1 + round * 5, || {
             service.signal(Signal::SIGTERM);
         });
-        let ended = service.end();
-        assert_eq!(ended.code, Some(0), "round {round}:\n{}", ended.log);
-        assert_eq!(files(folder.path()), ["clock.db", "copy.db"], "round {round}:\n{}", ended.log);
+        let ended = service.wait();
+        assert_eq!(ended.code(), Some(0), "round {round}: {ended}");
+        assert_eq!(files(folder.path()), ["clock.db", "copy.db"], "round {round}: {ended}");
 
         let left = Left::read(&folder.path().join("clock.db"));
         assert_eq!(
             written.difference(&left.labels).collect::<Vec<_>>(),
             [""; 0],
-            "round {round}:\n{}",
-            ended.log
+            "round {round}: {ended}"
         );
         assert_eq!(
             left.clocks_at_stop,
@@ -49,19 +48,18 @@ fn a_write_that_was_acknowledged_survives_every_stop() {
 #[test]
 fn a_write_that_was_acknowledged_survives_a_kill_and_the_next_run_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     let mut written = BTreeSet::new();
     write_until_gone(&service.url(), "killed", &mut written, 50, || {
-        service.signal(Signal::SIGKILL)
+        service.kill();
     });
-    assert_eq!(service.end().code, None);
+    service.wait().assert_killed_by(Signal::SIGKILL);
 
-    let mut service = Service::spawn(&mut command(folder.path()));
+    let mut service = command(folder.path()).spawn();
     service.url();
     service.signal(Signal::SIGINT);
-    let ended = service.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.log);
-    assert!(ended.log.contains("did not stop properly"), "{}", ended.log);
+    let ended = service.wait();
+    ended.assert_exit_code(0).assert_contains("did not stop properly");
     assert!(Left::read(&folder.path().join("clock.db")).labels.is_superset(&written));
 }
 

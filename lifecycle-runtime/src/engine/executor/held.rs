@@ -14,7 +14,7 @@ use slab::Slab;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{Crew, Ended, Executor, Time};
+use super::{EndedTask, Executor, RunningTasks, Time};
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::HookMeta;
 use crate::hook::stop::{Asked, hurried};
@@ -55,9 +55,9 @@ impl Awaited {
         self.lock().iter().map(|(_, entry)| text(entry)).collect()
     }
 
-    fn enter(&self, hook: &'static HookMeta, others: usize) -> Entry {
+    fn enter(&self, hook: &'static HookMeta, others: usize) -> AwaitedEntry {
         let key = self.lock().insert((hook, others));
-        Entry { awaited: self.clone(), key }
+        AwaitedEntry { awaited: self.clone(), key }
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<(&'static HookMeta, usize)>> {
@@ -66,18 +66,18 @@ impl Awaited {
 }
 
 /// An entry among the awaited, until this is dropped.
-struct Entry {
+struct AwaitedEntry {
     awaited: Awaited,
     key: usize,
 }
 
-impl Entry {
+impl AwaitedEntry {
     fn set_others(&self, others: usize) {
         self.awaited.lock()[self.key].1 = others;
     }
 }
 
-impl Drop for Entry {
+impl Drop for AwaitedEntry {
     fn drop(&mut self) {
         self.awaited.lock().remove(self.key);
     }
@@ -94,7 +94,7 @@ impl Executor {
     /// nothing to wait for.
     pub(super) fn begin_to_drop(
         &mut self,
-        crew: &mut Crew,
+        tasks: &mut RunningTasks,
         step: usize,
         at: usize,
         share: Time,
@@ -104,7 +104,7 @@ impl Executor {
         let Some(value) = self.scope.take(at).filter(Value::needs_drop) else { return false };
         let now = Instant::now();
         if value.others() == 0 {
-            crew.begin(step, hook, self.drop_of(hook, value), now, share);
+            tasks.begin(step, hook, self.drop_of(hook, value), now, share);
             return true;
         }
         let until = *self.held.until.get_or_insert(now + self.held.patience);
@@ -123,7 +123,7 @@ impl Executor {
             }
             Ok(value)
         };
-        crew.begin(step, hook, Task::future(wait), now, share);
+        tasks.begin(step, hook, Task::future(wait), now, share);
         true
     }
 
@@ -131,11 +131,11 @@ impl Executor {
     /// still held. Returns what else has ended.
     pub(super) fn drop_awaited(
         &mut self,
-        crew: &mut Crew,
+        tasks: &mut RunningTasks,
         at: usize,
         share: Time,
-        mut ended: Ended,
-    ) -> Option<Ended> {
+        mut ended: EndedTask,
+    ) -> Option<EndedTask> {
         let Some(value) =
             ended.result.as_mut().ok().filter(|value| value.needs_drop()).map(Value::take)
         else {
@@ -143,7 +143,7 @@ impl Executor {
         };
         if value.others() == 0 {
             let hook = self.plan.hooks()[at];
-            crew.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
+            tasks.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
             return None;
         }
         self.held.values.push((at, value));
@@ -156,17 +156,17 @@ impl Executor {
         if held.is_empty() {
             return;
         }
-        let mut crew = Crew::new(held.len(), &self.hooks);
+        let mut tasks = RunningTasks::new(held.len(), &self.hooks);
         let places: Vec<_> = held.iter().map(|(at, _)| *at).collect();
         let share = Time { end: deadline, limit: Limit::Grace, gone: deadline };
         for (step, (at, value)) in held.into_iter().enumerate() {
             let hook = self.plan.hooks()[at];
             match value.others() {
-                0 => crew.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
+                0 => tasks.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
                 others => self.tell_of_others(hook, value, others),
             }
         }
-        while let Some(ended) = crew.next().await {
+        while let Some(ended) = tasks.next().await {
             self.drop_ended(places[ended.step], ended.result.err());
         }
     }
@@ -215,7 +215,7 @@ impl Executor {
 }
 
 /// Waits until nobody else holds this, but no longer than until then.
-async fn wait_for_release(value: &Value, entry: &Entry, until: Instant) {
+async fn wait_for_release(value: &Value, entry: &AwaitedEntry, until: Instant) {
     let [mut pause, longest] = PAUSE;
     loop {
         let left = until.saturating_duration_since(Instant::now());

@@ -7,7 +7,7 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Recurring, Turn, start_over, stop_begun};
+use super::{Recurring, RunPermit, start_over, stop_begun};
 use crate::event::Event;
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta, Kind};
 use crate::plan::Plan;
@@ -79,7 +79,7 @@ impl Recurring {
             return;
         }
         let mut progress = self.progress.clone();
-        let turn = Turn::of(hook);
+        let turn = RunPermit::of(hook);
         if policy.kind == CheckKind::Readiness {
             let passed = self.run_check(&turn).await;
             self.first_checks.ended();
@@ -108,7 +108,7 @@ impl Recurring {
 
     /// Runs a check once and keeps its result. Returns whether it passed; `None` if a stop came
     /// first.
-    async fn run_check(&self, turn: &Turn) -> Option<bool> {
+    async fn run_check(&self, turn: &RunPermit) -> Option<bool> {
         let (outcome, took) = self.once(turn).boxed().await?;
         let hook = turn.hook;
         let error = outcome.is_failure().then(|| outcome.to_string());

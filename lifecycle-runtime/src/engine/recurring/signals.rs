@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use tokio::sync::Notify;
 
-use super::{Recurring, Turn, start_over, stop_begun};
-use crate::hook::{HookMeta, Kind};
+use super::{Recurring, RunPermit, start_over, stop_begun};
+use crate::hook::HookMeta;
 use crate::plan::Step;
 
 /// The signals that hooks wait for, and whether one has arrived. Clones are the same.
@@ -51,7 +51,7 @@ impl Recurring {
         if !start_over(&mut progress).await {
             return;
         }
-        let turns: Vec<_> = self.hooks_of(name).map(Turn::of).collect();
+        let turns: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
         loop {
             tokio::select! {
                 biased;
@@ -70,7 +70,7 @@ impl Recurring {
 
     /// The hooks of a signal, each behind those that it names.
     fn hooks_of(&self, name: &'static str) -> impl Iterator<Item = &'static HookMeta> {
-        let graph = self.plan.graph(Kind::Signal);
+        let graph = self.plan.signals();
         let hooks = graph.sequence().filter_map(|step| match graph.steps()[step] {
             Step::Run(hook) => Some(self.plan.hooks()[hook]),
             Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => None,

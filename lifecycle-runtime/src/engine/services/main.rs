@@ -14,22 +14,22 @@ use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::task::{Task, TaskResult, thread};
+use crate::observe::trace;
 
 /// How it ended: `None` if it was cancelled.
-type Ended = Option<Result<(), Outcome>>;
+type MainEnd = Option<Result<(), Outcome>>;
 
 /// One call of a service's function.
 pub(super) struct Main {
     /// `None` once it has ended.
-    end: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    end: Option<Pin<Box<dyn Future<Output = MainEnd> + Send>>>,
     /// A thread can't be cancelled.
     abort: Option<AbortHandle>,
 }
 
 impl Main {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
-        let span =
-            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span = trace::span(hook);
         match task {
             Task::Future(future) => {
                 let task = hooks.spawn(caught(future).instrument(span));
@@ -65,7 +65,7 @@ impl Main {
     /// How it ended, once. Never, if that has been said.
     ///
     /// Cancel safe.
-    pub(super) async fn ended(&mut self) -> Ended {
+    pub(super) async fn ended(&mut self) -> MainEnd {
         let Some(end) = &mut self.end else { return std::future::pending().await };
         let ended = end.await;
         self.end = None;
@@ -91,7 +91,7 @@ async fn caught(
     .await
 }
 
-fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> Ended {
+fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> MainEnd {
     match joined.map_err(JoinError::try_into_panic) {
         Ok(result) => Some(result),
         Err(Ok(panic)) => Some(Err(Outcome::panicked(&*panic))),

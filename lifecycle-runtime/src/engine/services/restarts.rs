@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::event::Outcome;
-use crate::hook::{Restart, Restarts as Most, ServicePolicy};
+use crate::hook::{Restart, RestartLimit, ServicePolicy};
 use crate::process::config::written;
 
 /// What follows an end.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub(super) enum AfterEnd {
     /// Nothing: that was the end.
     Over(Result<(), Outcome>),
     /// Another run, after a delay.
@@ -19,7 +19,7 @@ pub(super) enum Next {
 }
 
 /// The restarts of a service so far.
-pub(super) struct Restarts {
+pub(super) struct RestartTracker {
     policy: ServicePolicy,
     /// When the last ones were, no more than may be within a window; none if any number may.
     within_window: VecDeque<Instant>,
@@ -27,7 +27,7 @@ pub(super) struct Restarts {
     in_a_row: u32,
 }
 
-impl Restarts {
+impl RestartTracker {
     pub(super) fn new(policy: ServicePolicy) -> Self {
         Self { policy, within_window: VecDeque::new(), in_a_row: 0 }
     }
@@ -39,11 +39,11 @@ impl Restarts {
         ran: Duration,
         now: Instant,
         jitter: fn() -> f64,
-    ) -> Next {
+    ) -> AfterEnd {
         let ServicePolicy { restart, backoff, max_restarts, .. } = self.policy;
         match (restart, &end) {
             (Restart::Always, _) | (Restart::OnFailure, Err(_)) => {}
-            (Restart::OnFailure | Restart::Never, _) => return Next::Over(end),
+            (Restart::OnFailure | Restart::Never, _) => return AfterEnd::Over(end),
         }
         if ran > backoff.cap {
             self.in_a_row = 0;
@@ -56,13 +56,13 @@ impl Restarts {
                 self.within_window.pop_front();
             }
             if self.within_window.len() >= most.count as usize {
-                return Next::Over(Err(too_many(most, &after)));
+                return AfterEnd::Over(Err(too_many(most, &after)));
             }
             self.within_window.push_back(now);
         }
         let delay = self.delay(jitter());
         self.in_a_row += 1;
-        Next::Again { after, delay }
+        AfterEnd::Again { after, delay }
     }
 
     /// Doubled each time up to the cap, and then anything from half of it: services that failed
@@ -75,7 +75,7 @@ impl Restarts {
     }
 }
 
-fn too_many(most: Most, last: &Outcome) -> Outcome {
+fn too_many(most: RestartLimit, last: &Outcome) -> Outcome {
     let restarts = match most.count {
         1 => "1 restart".to_owned(),
         count => format!("{count} restarts"),

@@ -10,11 +10,11 @@ use std::time::Duration;
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
-use super::restarts::{Next, Restarts};
+use super::restarts::{AfterEnd, RestartTracker};
 use crate::event::Outcome;
 use crate::hook::state::State;
 use crate::hook::task::{Task, Value};
-use crate::hook::{Backoff, Restart, Restarts as Most, ServicePolicy};
+use crate::hook::{Backoff, Restart, RestartLimit, ServicePolicy};
 use play::{Played, check, hook};
 
 #[tokio::test(start_paused = true)]
@@ -62,10 +62,12 @@ async fn the_backoff_doubles_up_to_its_cap() {
         "restart on_failure most 4/60000 backoff 100..300",
         "fails; panics; fails; fails; runs",
         "told 5000",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 starting | \
+        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+         starting | \
          100 running | 100 backing off 200: panicked: oops | 300 starting | 300 running | \
          300 backing off 300: failed: broken | 600 starting | 600 running | \
-         600 backing off 300: failed: broken | 900 starting | 900 running | 5000 stopping | 5000 heard: done",
+         600 backing off 300: failed: broken | 900 starting | 900 running | 5000 stopping | 5000 \
+         heard: done",
     )
     .await;
 }
@@ -76,7 +78,8 @@ async fn a_service_that_always_restarts_does_so_when_it_ends_well() {
         "restart always most 5/60000 backoff 100..100",
         "ends; runs",
         "told 500",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: done | 100 starting | 100 running | \
+        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: done | 100 starting | 100 \
+         running | \
          500 stopping | 500 heard: done",
     )
     .await;
@@ -84,10 +87,18 @@ async fn a_service_that_always_restarts_does_so_when_it_ends_well() {
 
 #[tokio::test(start_paused = true)]
 async fn restart_intensity_ends_what_returns_at_once_in_a_loop() {
-    check("restart always most 2/60000 backoff 100..100", "ends", "", "0 starting | 0 running | 0 heard: ready | 0 backing off 100: done | 100 starting | 100 running | \
+    check(
+        "restart always most 2/60000 backoff 100..100",
+        "ends",
+        "",
+        "0 starting | 0 running | 0 \
+        heard: ready | 0 backing off 100: done | 100 starting | 100 running | \
          100 backing off 100: done | 200 starting | 200 running | \
-         200 failed: failed: 2 restarts within 1m did not help, the last run ended without an error | \
-         200 asked: hook `svc` (app.rs:1) failed: 2 restarts within 1m did not help, the last run ended without an error")
+         200 failed: failed: 2 restarts within 1m did not help, the last run ended without an \
+         error | \
+         200 asked: hook `svc` (app.rs:1) failed: 2 restarts within 1m did not help, the last run \
+         ended without an error",
+    )
     .await;
 }
 
@@ -97,8 +108,10 @@ async fn too_many_failures_are_a_failure_that_says_what_the_last_was() {
         "restart on_failure most 1/60000 backoff 100..100 exit ignore",
         "fails; panics",
         "",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 starting | \
-         100 running | 100 failed: failed: 1 restart within 1m did not help, the last run panicked: oops",
+        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+         starting | \
+         100 running | 100 failed: failed: 1 restart within 1m did not help, the last run \
+         panicked: oops",
     )
     .await;
 }
@@ -135,7 +148,8 @@ async fn one_that_backs_off_when_it_is_told_to_stop_is_done() {
         "restart on_failure backoff 1000..1000",
         "fails",
         "told 30",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 1000: failed: broken | 30 stopping | \
+        "0 starting | 0 running | 0 heard: ready | 0 backing off 1000: failed: broken | 30 \
+         stopping | \
          30 heard: done",
     )
     .await;
@@ -212,7 +226,8 @@ async fn one_that_is_ready_in_its_second_run_has_started_late() {
         "restart on_failure backoff 100..100 handle",
         "fails; is ready after 50, and ends after 20",
         "",
-        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | 150 heard: ready | \
+        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | 150 heard: \
+         ready | \
          170 stopped: done",
     )
     .await;
@@ -224,7 +239,8 @@ async fn every_run_says_again_that_it_is_ready() {
         "restart on_failure backoff 100..100 handle",
         "is ready after 0, and fails; is ready after 50, and runs",
         "told 200",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 starting | \
+        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+         starting | \
          150 running | 200 stopping | 200 heard: done",
     )
     .await;
@@ -283,14 +299,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// has failed for good.
 fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
     let backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(1_000) };
-    let max_restarts = count.into().map(|count| Most { count, within: MINUTE });
+    let max_restarts = count.into().map(|count| RestartLimit { count, within: MINUTE });
     let policy = ServicePolicy {
         restart: Restart::OnFailure,
         backoff,
         max_restarts,
         ..ServicePolicy::DEFAULT
     };
-    let mut restarts = Restarts::new(policy);
+    let mut restarts = RestartTracker::new(policy);
     let mut now = Instant::now();
     let next = runs.iter().map(|&ran| {
         now += Duration::from_secs(ran);
@@ -300,11 +316,11 @@ fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> V
             now,
             jitter,
         ) {
-            Next::Again { delay, .. } => {
+            AfterEnd::Again { delay, .. } => {
                 now += delay;
                 Some(delay.as_millis())
             }
-            Next::Over(_) => None,
+            AfterEnd::Over(_) => None,
         }
     });
     next.collect()

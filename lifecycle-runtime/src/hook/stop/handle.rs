@@ -16,7 +16,7 @@ pub(crate) struct Asked {
     pub(crate) cause: Option<StopCause>,
     /// When it was given: the stop's time runs from here.
     pub(crate) at: Option<Instant>,
-    /// Whether to stop waiting for requests, services and delays.
+    /// Set if to stop waiting for requests, services and delays.
     pub(crate) hurry: bool,
     /// A first signal that came when something else had asked before, and whether that was hurried
     /// then.
@@ -46,10 +46,10 @@ struct LateFailure {
 /// ```
 #[derive(Clone)]
 pub struct StopHandle {
-    shared: Arc<Shared>,
+    shared: Arc<StopHandleInner>,
 }
 
-struct Shared {
+struct StopHandleInner {
     asked: watch::Sender<Asked>,
     /// Called when the stop is asked for, on the thread that asks: also while the async runtime is
     /// blocked.
@@ -62,7 +62,11 @@ impl StopHandle {
     pub(crate) fn new() -> Self {
         let asked = watch::Sender::new(Asked::default());
         Self {
-            shared: Arc::new(Shared { asked, on_first: OnceLock::new(), urls: OnceLock::new() }),
+            shared: Arc::new(StopHandleInner {
+                asked,
+                on_first: OnceLock::new(),
+                urls: OnceLock::new(),
+            }),
         }
     }
 

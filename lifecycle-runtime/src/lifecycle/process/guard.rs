@@ -15,7 +15,7 @@ use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
 use crate::process::signals::{Signal, Signals, exit_now};
-use crate::process::watchdog::{Leash, Watchdog};
+use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
 /// Signal that prints what the run is waiting for, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
@@ -91,12 +91,12 @@ impl Guard {
     /// # Errors
     ///
     /// The system refuses a thread.
-    pub(super) fn watch(&mut self) -> io::Result<Leash> {
+    pub(super) fn watch(&mut self) -> io::Result<WatchdogHandle> {
         let watchdog = match self.watchdog.take() {
             Some(watchdog) => watchdog,
             None => Watchdog::start(bite(Arc::clone(&self.facts), self.grace))?,
         };
-        Ok(self.watchdog.insert(watchdog).leash())
+        Ok(self.watchdog.insert(watchdog).handle())
     }
 
     /// Returns the console of the run, or stderr before there is one.
@@ -114,8 +114,8 @@ impl Guard {
     pub(super) fn keep_until_exit(mut self) {
         let end = Instant::now().checked_add(self.grace);
         // Without a thread nothing ends what hangs, as in any other process.
-        if let (Ok(leash), Some(end)) = (self.watch(), end) {
-            leash.arm(end);
+        if let (Ok(watchdog), Some(end)) = (self.watch(), end) {
+            watchdog.arm(end);
         }
         *FORMER.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
     }
@@ -194,7 +194,8 @@ fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
         if exits.is_ok() {
             let running = match live.map(Live::waits).unwrap_or_default() {
                 _ if over.is_some() => {
-                    "the run has ended, but not the process; see what follows `run`, as a `Drop` in \
+                    "the run has ended, but not the process; see what follows `run`, as a `Drop` \
+                     in \
                                         `main` or an exit handler"
                         .to_owned()
                 }

@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::stage::{Play, Played};
+use super::scenario::{Scenario, ScenarioRun};
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Timetable, sample};
@@ -112,7 +112,7 @@ fn scene() -> impl Strategy<Value = (String, String)> {
 }
 
 /// How a hook ended; `None` if the run never came to it.
-fn outcomes(played: &Played) -> HashMap<&'static str, (Outcome, Duration)> {
+fn outcomes(played: &ScenarioRun) -> HashMap<&'static str, (Outcome, Duration)> {
     let ended = played.events().iter().filter_map(|event| match event {
         Event::HookEnded { hook, outcome, took } => Some((hook.name(), (outcome.clone(), *took))),
         _ => None,
@@ -120,7 +120,7 @@ fn outcomes(played: &Played) -> HashMap<&'static str, (Outcome, Duration)> {
     ended.collect()
 }
 
-fn play(play: Play) -> Played {
+fn play(play: Scenario) -> ScenarioRun {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(play.run())
@@ -146,7 +146,7 @@ fn shortest_grace(plan: &str, delay: u64) -> Duration {
 /// Checks what always holds, and if there is time for every timeout, that each hook had its own.
 fn check(
     plan: &str,
-    played: &Played,
+    played: &ScenarioRun,
     limit: Duration,
     is_enough: bool,
 ) -> Result<(), TestCaseError> {
@@ -183,7 +183,7 @@ fn check(
 
 /// No hook of the stop has ended later than the time table says. Timers go off by the millisecond,
 /// and what is cancelled has a moment to hear of it.
-fn check_table(plan: &Plan, played: &Played) -> Result<(), TestCaseError> {
+fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
     const MOMENTS: Duration = Duration::from_millis(25);
     let Some(&began) = played.times("ready").first() else { return Ok(()) };
     for row in plan.timetable().rows(plan) {
@@ -206,7 +206,7 @@ fn check_table(plan: &Plan, played: &Played) -> Result<(), TestCaseError> {
 /// It ended once if it began, was told at most once, and nothing that it uses was torn down before.
 fn check_service(
     service: &HookMeta,
-    played: &Played,
+    played: &ScenarioRun,
     outcomes: &HashMap<&'static str, (Outcome, Duration)>,
     is_enough: bool,
 ) -> Result<(), TestCaseError> {
@@ -249,7 +249,7 @@ proptest! {
     #[test]
     fn every_stop_ends_by_grace_and_every_hook_has_its_timeout((plan, does) in scene()) {
         // More than the timeouts of all these hooks add up to.
-        let played = play(Play::new(&plan, &does).grace(60_000));
+        let played = play(Scenario::new(&plan, &does).grace(60_000));
         check(&plan, &played, Duration::from_secs(60), true)?;
     }
 
@@ -259,7 +259,7 @@ proptest! {
         let settings = Config { grace, drain_delay: Duration::from_millis(delay), ..Config::default() }.stop_settings(false);
         let planned = sample::plan(&plan).expect("valid").with_settings(settings);
         planned.assert_stops_within(grace);
-        let played = play(Play::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short")).drain_delay(delay));
+        let played = play(Scenario::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short")).drain_delay(delay));
         check(&plan, &played, grace, true)?;
         check_table(&planned, &played)?;
     }
@@ -268,13 +268,13 @@ proptest! {
     fn every_hook_of_the_stop_has_ended_when_the_time_table_says((plan, does) in scene(), grace in 1_000_u64..6_000) {
         let settings = Config { grace: Duration::from_millis(grace), ..Config::default() }.stop_settings(false);
         let planned = sample::plan(&plan).expect("valid").with_settings(settings);
-        let played = play(Play::new(&plan, &does).grace(grace));
+        let played = play(Scenario::new(&plan, &does).grace(grace));
         check_table(&planned, &played)?;
     }
 
     #[test]
     fn every_stop_ends_by_a_grace_that_is_too_short((plan, does) in scene(), grace in 200_u64..3000) {
-        let played = play(Play::new(&plan, &does).grace(grace));
+        let played = play(Scenario::new(&plan, &does).grace(grace));
         check(&plan, &played, Duration::from_millis(grace), false)?;
     }
 }

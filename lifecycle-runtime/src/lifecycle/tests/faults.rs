@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::stage::Play;
+use super::scenario::Scenario;
 use crate::event::{Limit, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_rolls_back_exactly_what_started() {
-    let plan = "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; stop zc of c; stop zd of d";
-    let played = Play::new(plan, "a takes 5; b fails; d hangs").run().await;
+    let plan = "start a; start b needs a; start c needs b; start d; stop za of a; stop zb of b; \
+                stop zc of c; stop zd of d";
+    let played = Scenario::new(plan, "a takes 5; b fails; d hangs").run().await;
     played.check(&[
         "0 +a",
         "0 +d",
@@ -28,7 +29,7 @@ async fn a_failed_start_rolls_back_exactly_what_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_is_done_although_the_start_was_given_up_is_torn_down() {
-    let played = Play::new(
+    let played = Scenario::new(
         "start a; start b; stop za of a",
         "a blocks until b failed; b fails once a has a thread",
     )
@@ -48,21 +49,21 @@ async fn a_hook_that_is_done_although_the_start_was_given_up_is_torn_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_at_the_start_is_a_failure_that_names_it() {
-    let played = Play::new("start a; start b needs a; stop za of a", "b panics").run().await;
+    let played = Scenario::new("start a; start b needs a; stop za of a", "b panics").run().await;
     assert_eq!(played.report.error.as_deref(), Some("hook `b` (app.rs:2) panicked: b panics"));
     assert_eq!((played.count("za done"), played.report.exit_code()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_startup_hook_has_its_own_timeout_and_that_of_the_start() {
-    let own = Play::new("start a timeout 50", "a hangs").run().await;
+    let own = Scenario::new("start a timeout 50", "a hangs").run().await;
     own.check(&["0 +a", "50 a timed out"]);
     assert_eq!(
         own.report.hooks[0].outcome,
         Outcome::TimedOut { limit: Limit::Timeout, ended: true }
     );
 
-    let whole = Play::new("start a; start b needs a timeout 500", "a takes 30; b hangs")
+    let whole = Scenario::new("start a; start b needs a timeout 500", "a takes 30; b hangs")
         .startup_timeout(100)
         .run()
         .await;
@@ -76,19 +77,22 @@ async fn a_startup_hook_has_its_own_timeout_and_that_of_the_start() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_start_has_a_fresh_budget_to_roll_back() {
-    let played =
-        Play::new("start a; start b needs a; stop za of a timeout 900", "b hangs; za takes 890")
-            .startup_timeout(5_000)
-            .grace(1_000)
-            .run()
-            .await;
+    let played = Scenario::new(
+        "start a; start b needs a; stop za of a timeout 900",
+        "b hangs; za takes 890",
+    )
+    .startup_timeout(5_000)
+    .grace(1_000)
+    .run()
+    .await;
     played.check(&["0 +a", "0 a done", "0 +b", "5000 b timed out", "5000 +za", "5890 za done"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_failure_at_the_stop_keeps_another_hook_from_running() {
-    let plan = "start db; stop close of db; stop a order 1 needs db; stop b order 2; stop c order 3 timeout 40; stop d order 4";
-    let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
+    let plan = "start db; stop close of db; stop a order 1 needs db; stop b order 2; stop c order \
+                3 timeout 40; stop d order 4";
+    let played = Scenario::new(plan, "a fails; b panics; c hangs").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -111,13 +115,13 @@ async fn no_failure_at_the_stop_keeps_another_hook_from_running() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_teardown_still_lets_what_it_was_built_on_be_torn_down() {
     let plan = "start db; start cache needs db; stop close of db; stop clear of cache";
-    let played = Play::new(plan, "clear panics").run().await;
+    let played = Scenario::new(plan, "clear panics").run().await;
     assert_eq!((played.count("clear panicked"), played.count("close done")), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
-    let played = Play::new(
+    let played = Scenario::new(
         "start db; start cache needs db; stop close of db",
         "cache has a value that panics",
     )
@@ -130,7 +134,7 @@ async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
     let plan = "start db; stop close of db timeout 3000; stop flush needs db";
-    let played = Play::new(plan, "flush hangs; close takes 2900").grace(10_000).run().await;
+    let played = Scenario::new(plan, "flush hangs; close takes 2900").grace(10_000).run().await;
     // The grace period less a little for the report, less what `close` keeps, less what `flush`
     // would be given up in.
     played.check(&[
@@ -151,16 +155,19 @@ async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
 #[tokio::test(start_paused = true)]
 async fn what_a_hook_does_not_use_flows_on() {
     let plan = "start db; stop close of db; stop flush needs db timeout 5000";
-    let played = Play::new(plan, "flush takes 10; close takes 9000").grace(10_000).run().await;
+    let played = Scenario::new(plan, "flush takes 10; close takes 9000").grace(10_000).run().await;
     assert_eq!((played.count("close done"), played.report.exit_code()), (1, 0));
     assert_eq!(played.report.stop_took, Duration::from_millis(9_010));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_of_everything_is_over_within_grace() {
-    let plan = "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of c; stop x; stop y needs c";
-    let played =
-        Play::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs").grace(5_000).run().await;
+    let plan = "start a; start b needs a; start c needs b; stop za of a; stop zb of b; stop zc of \
+                c; stop x; stop y needs c";
+    let played = Scenario::new(plan, "za hangs; zb hangs; zc hangs; x hangs; y hangs")
+        .grace(5_000)
+        .run()
+        .await;
     assert!(played.report.stop_took < Duration::from_secs(5), "{:?}", played.report.stop_took);
     assert_eq!(played.report.failures().count(), 5);
 }
@@ -170,7 +177,7 @@ async fn a_hang_of_everything_is_over_within_grace() {
 fn check_on_real_time(plan: &str, does: &str, grace: u64, expected: &[&str]) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let played = runtime.block_on(Play::new(plan, does).grace(grace).run());
+    let played = runtime.block_on(Scenario::new(plan, does).grace(grace).run());
     played.check_order(expected);
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::stage::{Play, Played};
+use super::scenario::{Scenario, ScenarioRun};
 use crate::event::{Limit, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn ready_hooks_run_between_the_last_startup_hook_and_ready() {
     let plan = "start a; start b; ready c needs a; ready d; ready e after d; stop f of a";
-    let played = Play::new(plan, "b takes 10; c takes 30; d takes 10").run().await;
+    let played = Scenario::new(plan, "b takes 10; c takes 30; d takes 10").run().await;
     played.check(&[
         "0 +a",
         "0 +b",
@@ -30,8 +30,9 @@ async fn ready_hooks_run_between_the_last_startup_hook_and_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_ended() {
-    let plan = "start db; stop close of db; stop flush; drain withdraw; drain tell needs db; drain last order 1";
-    let played = Play::new(plan, "withdraw takes 10; tell takes 20").run().await;
+    let plan = "start db; stop close of db; stop flush; drain withdraw; drain tell needs db; drain \
+                last order 1";
+    let played = Scenario::new(plan, "withdraw takes 10; tell takes 20").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -54,7 +55,7 @@ async fn drain_hooks_run_when_the_stop_begins_and_shutdown_hooks_once_they_have_
 #[tokio::test(start_paused = true)]
 async fn the_drain_delay_follows_the_drain_hooks() {
     for (delay, takes, over) in [(100, 30, 130), (30, 100, 130)] {
-        let played = Play::new("drain a; stop b", &format!("a takes {takes}"))
+        let played = Scenario::new("drain a; stop b", &format!("a takes {takes}"))
             .drain_delay(delay)
             .run()
             .await;
@@ -69,7 +70,7 @@ async fn the_critical_paths_go_through_all_phases() {
         path.iter().map(|(hook, _)| hook.name()).collect()
     };
     let behaviour = "a takes 10; b takes 5; c takes 20; d takes 30; e takes 10";
-    let play = || Play::new("start a; start b; ready c; drain d; stop e", behaviour);
+    let play = || Scenario::new("start a; start b; ready c; drain d; stop e", behaviour);
     let played = play().run().await;
     assert_eq!(names(&played.report.start_path), ["a", "c"]);
     assert_eq!(names(&played.report.stop_path), ["d", "e"]);
@@ -81,7 +82,7 @@ async fn the_critical_paths_go_through_all_phases() {
 async fn a_value_that_nobody_can_use_ends_with_its_hook() {
     let plan = "start a; ready b; drain c; stop d needs a";
     let behaviour = "a has a value; b has a value; c has a value; d has a value";
-    let played = Play::new(plan, behaviour).run().await;
+    let played = Scenario::new(plan, behaviour).run().await;
     played.check(&[
         "0 +a",
         "0 a done",
@@ -103,7 +104,7 @@ async fn a_value_that_nobody_can_use_ends_with_its_hook() {
 async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only() {
     let plan = "ready a; drain b; drain c after b; stop d; stop e after d";
     let played =
-        Play::new(plan, "b has a value that panics; d has a value that panics").run().await;
+        Scenario::new(plan, "b has a value that panics; d has a value that panics").run().await;
     for done in ["a done", "b panicked", "c done", "d panicked", "e done"] {
         assert_eq!(played.count(done), 1, "{done}");
     }
@@ -111,17 +112,18 @@ async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only()
 }
 
 /// A start that has come to listening, and failed.
-fn check_failed_when_ready(played: &Played, error: &str) {
+fn check_failed_when_ready(played: &ScenarioRun, error: &str) {
     assert_eq!(played.report.error.as_deref(), Some(error));
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
     assert_eq!(played.report.exit_code(), 1);
 }
 
-const PLAN: &str = "start db; stop close of db; ready a timeout 50; ready b; ready c after a; drain withdraw needs db; stop flush";
+const PLAN: &str = "start db; stop close of db; ready a timeout 50; ready b; ready c after a; \
+                    drain withdraw needs db; stop flush";
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
-    let played = Play::new(PLAN, "a fails; b hangs; withdraw takes 10").run().await;
+    let played = Scenario::new(PLAN, "a fails; b hangs; withdraw takes 10").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -138,7 +140,7 @@ async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
     ]);
     check_failed_when_ready(&played, "hook `a` (app.rs:3) failed: a is broken");
 
-    let played = Play::new(PLAN, "b panics").run().await;
+    let played = Scenario::new(PLAN, "b panics").run().await;
     check_failed_when_ready(&played, "hook `b` (app.rs:4) panicked: b panics");
     assert_eq!(
         (played.count("withdraw done"), played.count("close done"), played.count("ready")),
@@ -148,11 +150,11 @@ async fn a_ready_hook_that_fails_is_a_failed_start_that_is_drained() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start() {
-    let own = Play::new(PLAN, "db takes 10; a hangs").run().await;
+    let own = Scenario::new(PLAN, "db takes 10; a hangs").run().await;
     check_failed_when_ready(&own, "hook `a` (app.rs:3) ran into its timeout and was cancelled");
     assert_eq!((own.count("+c"), own.report.start_took), (0, Duration::from_millis(60)));
 
-    let whole = Play::new(PLAN, "db takes 80; b hangs").startup_timeout(100).run().await;
+    let whole = Scenario::new(PLAN, "db takes 80; b hangs").startup_timeout(100).run().await;
     check_failed_when_ready(
         &whole,
         "hook `b` (app.rs:4) ran into the startup timeout and was cancelled",
@@ -162,7 +164,7 @@ async fn a_ready_hook_has_its_own_timeout_and_what_is_left_of_that_of_the_start(
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_ready_hooks_are_done_interrupts_the_start() {
-    let played = Play::new(PLAN, "b hangs").signals(&["+b"]).run().await;
+    let played = Scenario::new(PLAN, "b hangs").signals(&["+b"]).run().await;
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
     assert_eq!(
@@ -175,7 +177,7 @@ async fn a_stop_before_the_ready_hooks_are_done_interrupts_the_start() {
 async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
     let plan = "ready announce; ready check; drain withdraw; stop last";
     let behaviour = "announce blocks until check failed; check fails once announce has a thread";
-    let played = Play::new(plan, behaviour).run().await;
+    let played = Scenario::new(plan, behaviour).run().await;
     played.check_order(&[
         "check failed",
         "announce done",
@@ -186,7 +188,8 @@ async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
     ]);
     // Nothing can cancel `announce`, and time stands still as long as it runs.
     let behaviour = "announce blocks until last done; check fails once announce has a thread";
-    let played = Play::new(plan, behaviour).signals(&["check failed", "check failed"]).run().await;
+    let played =
+        Scenario::new(plan, behaviour).signals(&["check failed", "check failed"]).run().await;
     played.check_order(&[
         "check failed",
         "announce left behind",
@@ -199,14 +202,15 @@ async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_before_it_listens_runs_no_drain_hook() {
-    let played = Play::new("start a; ready b; drain c; stop d", "a fails").run().await;
+    let played = Scenario::new("start a; ready b; drain c; stop d", "a fails").run().await;
     played.check(&["0 +a", "0 a failed", "0 +d", "0 d done"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_failure_of_a_drain_hook_keeps_another_hook_from_running() {
-    let plan = "start db; stop close of db; drain a needs db; drain b after a; drain c after b timeout 40; drain d after c";
-    let played = Play::new(plan, "a fails; b panics; c hangs").run().await;
+    let plan = "start db; stop close of db; drain a needs db; drain b after a; drain c after b \
+                timeout 40; drain d after c";
+    let played = Scenario::new(plan, "a fails; b panics; c hangs").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -229,7 +233,8 @@ async fn no_failure_of_a_drain_hook_keeps_another_hook_from_running() {
 #[tokio::test(start_paused = true)]
 async fn drain_hooks_leave_those_behind_them_their_time() {
     let plan = "drain a; drain b after a timeout 1000; stop close timeout 3000";
-    let played = Play::new(plan, "a hangs; b hangs; close takes 2900").grace(10_000).run().await;
+    let played =
+        Scenario::new(plan, "a hangs; b hangs; close takes 2900").grace(10_000).run().await;
     played.check(&[
         "0 ready",
         "0 +a",
@@ -248,7 +253,7 @@ async fn drain_hooks_leave_those_behind_them_their_time() {
 #[tokio::test(start_paused = true)]
 async fn timeouts_that_do_not_fit_starve_no_phase() {
     let plan = "drain a timeout 20000; drain b after a timeout 20000; stop c timeout 8000";
-    let played = Play::new(plan, "a hangs; b hangs; c hangs").grace(10_000).run().await;
+    let played = Scenario::new(plan, "a hangs; b hangs; c hangs").grace(10_000).run().await;
     let took: Vec<_> = played.report.hooks.iter().map(|hook| hook.took.as_millis()).collect();
     assert!(took[0] >= 2_250 && took[1] >= 2_250 && took[2] >= 4_800, "{took:?}");
     assert!(played.report.stop_took < Duration::from_secs(10), "{:?}", played.report.stop_took);
@@ -256,7 +261,7 @@ async fn timeouts_that_do_not_fit_starve_no_phase() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hurry_cuts_the_delay_and_no_drain_hook() {
-    let played = Play::new("drain a timeout 900; stop b", "a takes 800")
+    let played = Scenario::new("drain a timeout 900; stop b", "a takes 800")
         .signals(&["ready", "+a"])
         .drain_delay(5_000)
         .run()
@@ -267,15 +272,17 @@ async fn a_hurry_cuts_the_delay_and_no_drain_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_drain_says_every_second_what_it_waits_for() {
-    let played = Play::new("drain a; drain b; stop c", "a takes 2500; b takes 1500").run().await;
+    let played =
+        Scenario::new("drain a; drain b; stop c", "a takes 2500; b takes 1500").run().await;
     assert_eq!(played.waits(), [vec!["a", "b"], vec!["a"]]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
-    let plan = "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e timeout 1000; stop f after e";
+    let plan = "start a; start b timeout 3000; ready c; service s timeout 2000; drain d; stop e \
+                timeout 1000; stop f after e";
     let does = "a asks; b asks; c asks; s runs; d asks; e asks; f asks";
-    let played = Play::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
+    let played = Scenario::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
     let has = |name: &str, millis: u32| played.count(&format!("{name} has Some({millis})"));
     // Of the start, and of its own.
     assert_eq!((has("a", 20_000), has("b", 3_000), has("c", 20_000)), (1, 1, 1));

@@ -1,11 +1,11 @@
 //! Hooks that run again and again: when they run, and when no more.
 
-use super::stage::Play;
+use super::scenario::Scenario;
 
 #[tokio::test(start_paused = true)]
 async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
     let plan = "check a every 900; check b every 900; check c every 900";
-    let played = Play::new(plan, "a takes 50; b takes 50; c takes 50");
+    let played = Scenario::new(plan, "a takes 50; b takes 50; c takes 50");
     let played = played.signals(&["a done -> -", "a done -> -", "a done"]).run().await;
     played.check(&[
         "0 +a",
@@ -36,7 +36,7 @@ async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
 
 #[tokio::test(start_paused = true)]
 async fn checks_of_several_intervals_each_keep_their_own() {
-    let played = Play::new("check a every 1000; check b every 300", "")
+    let played = Scenario::new("check a every 1000; check b every 300", "")
         .signals(&["a done -> -", "a done"])
         .run()
         .await;
@@ -59,7 +59,7 @@ async fn checks_of_several_intervals_each_keep_their_own() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them() {
-    let played = Play::new(
+    let played = Scenario::new(
         "check ping every 100 failures 2",
         "ping passes, passes, fails, panics, hangs, passes, fails, passes",
     );
@@ -100,7 +100,7 @@ async fn readiness_checks_run_once_side_by_side_before_the_run_is_ready() {
     let plan =
         "start db; ready warm; check a needs db; check b timeout 200; check alive kind liveness";
     let behaviours = "warm takes 10; a takes 100; b hangs";
-    let played = Play::new(plan, behaviours).signals(&["alive done"]).run().await;
+    let played = Scenario::new(plan, behaviours).signals(&["alive done"]).run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -122,7 +122,7 @@ async fn readiness_checks_run_once_side_by_side_before_the_run_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn the_first_failure_of_a_readiness_check_counts_until_it_has_passed_once() {
     let plan = "check ping every 100 failures 2";
-    let played = Play::new(plan, "ping fails, fails, passes, fails, passes");
+    let played = Scenario::new(plan, "ping fails, fails, passes, fails, passes");
     let played = played.signals(&["ping done -> -", "ping done"]).run().await;
     played.check(&[
         "0 +ping",
@@ -145,28 +145,31 @@ async fn the_first_failure_of_a_readiness_check_counts_until_it_has_passed_once(
 #[tokio::test(start_paused = true)]
 async fn first_runs_of_checks_keep_neither_a_stop_nor_the_end_of_the_start_waiting() {
     let plan = "check ping timeout 9000";
-    let stopped = Play::new(plan, "ping hangs").signals(&["+ping"]).run().await;
+    let stopped = Scenario::new(plan, "ping hangs").signals(&["+ping"]).run().await;
     stopped.check(&["0 +ping", "0 ping cancelled"]);
     assert_eq!((stopped.report.exit_code(), stopped.report.interrupted), (0, true));
-    let late = Play::new(plan, "ping hangs").startup_timeout(500).signals(&["ping timed out"]);
+    let late = Scenario::new(plan, "ping hangs").startup_timeout(500).signals(&["ping timed out"]);
     late.run().await.check(&["0 +ping", "500 ready", "9000 ping timed out", "9000 ping unhealthy"]);
     // A start that fails before it comes to them has none.
-    let failed = Play::new("start db; check ping needs db", "db fails").signals(&[]).run().await;
+    let failed =
+        Scenario::new("start db; check ping needs db", "db fails").signals(&[]).run().await;
     failed.check(&["0 +db", "0 db failed"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_tells_that_it_waits_for_a_readiness_check() {
     let played =
-        Play::new("check ping timeout 9000", "ping takes 8000").signals(&["ready"]).run().await;
+        Scenario::new("check ping timeout 9000", "ping takes 8000").signals(&["ready"]).run().await;
     assert_eq!(played.waits(), [["ping"]]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they_pass() {
-    let plan = "start db; start slow needs db; check warm kind startup every 100 needs db; check ping every 1000";
+    let plan = "start db; start slow needs db; check warm kind startup every 100 needs db; check \
+                ping every 1000";
     let behaviours = "db takes 10; slow takes 250; warm fails, fails, fails, passes";
-    let played = Play::new(plan, behaviours).signals(&["ping done -> -", "ping done"]).run().await;
+    let played =
+        Scenario::new(plan, behaviours).signals(&["ping done -> -", "ping done"]).run().await;
     played.check(&[
         "0 +db",
         "10 db done",
@@ -193,7 +196,7 @@ async fn checks_of_the_startup_run_as_soon_as_what_they_need_is_there_until_they
 #[tokio::test(start_paused = true)]
 async fn a_check_of_the_startup_waits_for_a_service_that_it_needs() {
     let plan = "service s handle; start slow; check warm kind startup after s";
-    let played = Play::new(plan, "s is ready after 50; slow takes 100").run().await;
+    let played = Scenario::new(plan, "s is ready after 50; slow takes 100").run().await;
     played.check_order(&["+s", "s running", "+warm", "warm done", "slow done", "ready", "-s"]);
 }
 
@@ -201,7 +204,7 @@ async fn a_check_of_the_startup_waits_for_a_service_that_it_needs() {
 async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
     let plan = "service s; check ping after s; signal reload on SIGHUP after s";
     let behaviours = "s runs; ping passes, hangs; reload takes 100";
-    let played = Play::new(plan, behaviours)
+    let played = Scenario::new(plan, behaviours)
         .signals(&["+ping -> -", "+ping -> SIGHUP", "+reload"])
         .run()
         .await;
@@ -210,9 +213,10 @@ async fn what_recurs_has_ended_before_a_service_that_it_needs_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn no_check_runs_when_its_values_end() {
-    let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; stop close of db";
+    let plan = "start db; check ping needs db; check warm kind startup needs db; drain withdraw; \
+                stop close of db";
     let behaviours = "ping hangs; warm hangs; withdraw takes 10";
-    let played = Play::new(plan, behaviours).signals(&["+ping"]).run().await;
+    let played = Scenario::new(plan, behaviours).signals(&["+ping"]).run().await;
     played.check_order(&["+ping", "ping cancelled", "withdraw done", "+close"]);
     played.check_order(&["+warm", "warm cancelled", "+close"]);
     assert_eq!(played.report.exit_code(), 0);
@@ -220,11 +224,12 @@ async fn no_check_runs_when_its_values_end() {
 
 #[tokio::test(start_paused = true)]
 async fn no_check_runs_when_a_start_is_given_up() {
-    let plan = "start db; start slow needs db; check ping needs db; check warm kind startup needs db; stop close of db";
-    let played = Play::new(plan, "slow hangs; warm hangs").signals(&["+warm"]).run().await;
+    let plan = "start db; start slow needs db; check ping needs db; check warm kind startup needs \
+                db; stop close of db";
+    let played = Scenario::new(plan, "slow hangs; warm hangs").signals(&["+warm"]).run().await;
     played.check_order(&["+warm", "warm cancelled", "+close"]);
     assert_eq!(played.count("+ping"), 0);
-    let early = Play::new("start db; check warm kind startup needs db", "db hangs")
+    let early = Scenario::new("start db; check warm kind startup needs db", "db hangs")
         .signals(&["+db"])
         .run()
         .await;
@@ -233,8 +238,9 @@ async fn no_check_runs_when_a_start_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn hooks_of_a_signal_run_one_after_the_other_and_beside_those_of_another() {
-    let plan = "signal a on SIGHUP after b; signal b on SIGHUP; signal c on SIGHUP; signal other on SIGUSR2";
-    let played = Play::new(plan, "a takes 10; b takes 10; c takes 10; other takes 15");
+    let plan = "signal a on SIGHUP after b; signal b on SIGHUP; signal c on SIGHUP; signal other \
+                on SIGUSR2";
+    let played = Scenario::new(plan, "a takes 10; b takes 10; c takes 10; other takes 15");
     let played = played.signals(&["ready -> SIGHUP SIGUSR2", "a done"]).run().await;
     played.check(&[
         "0 ready",
@@ -251,7 +257,7 @@ async fn hooks_of_a_signal_run_one_after_the_other_and_beside_those_of_another()
 
 #[tokio::test(start_paused = true)]
 async fn signals_that_arrive_meanwhile_are_one_more_run() {
-    let played = Play::new("signal a on SIGHUP; signal b on SIGHUP", "a takes 10; b takes 10");
+    let played = Scenario::new("signal a on SIGHUP; signal b on SIGHUP", "a takes 10; b takes 10");
     let meanwhile = ["ready -> SIGHUP SIGHUP", "+a -> SIGHUP", "a done -> SIGHUP", "+b -> SIGHUP"];
     // The second run is over, and nothing has come since.
     let played = played.signals(&[&meanwhile[..], &["b done -> -", "b done"]].concat()).run().await;
@@ -273,7 +279,7 @@ async fn signals_that_arrive_meanwhile_are_one_more_run() {
 async fn a_hook_of_a_signal_that_fails_stops_nothing() {
     let plan =
         "signal a on SIGHUP; signal b on SIGHUP after a; signal c on SIGHUP after b timeout 100";
-    let played = Play::new(plan, "a fails, passes; b panics, passes; c hangs, passes");
+    let played = Scenario::new(plan, "a fails, passes; b panics, passes; c hangs, passes");
     let played =
         played.signals(&["ready -> SIGHUP", "c timed out -> SIGHUP", "c done"]).run().await;
     played.check(&[
@@ -298,7 +304,7 @@ async fn a_hook_of_a_signal_that_fails_stops_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_during_the_start_is_heard_when_it_is_over() {
     let plan = "start db; ready announce; signal reload on SIGHUP needs db";
-    let played = Play::new(plan, "db takes 10; announce takes 10");
+    let played = Scenario::new(plan, "db takes 10; announce takes 10");
     let played =
         played.signals(&["+db -> SIGHUP", "+announce -> SIGHUP", "reload done"]).run().await;
     played.check(&[
@@ -314,8 +320,9 @@ async fn a_signal_during_the_start_is_heard_when_it_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
-    let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; stop close of db";
-    let played = Play::new(plan, "a takes 500")
+    let plan = "start db; signal a on SIGHUP needs db; signal b on SIGHUP after a; drain withdraw; \
+                stop close of db";
+    let played = Scenario::new(plan, "a takes 500")
         .signals(&["ready -> SIGHUP", "+a -> SIGHUP stop"])
         .run()
         .await;
@@ -335,8 +342,11 @@ async fn the_stop_lets_a_hook_of_a_signal_finish_and_begins_no_other() {
 #[tokio::test(start_paused = true)]
 async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks_can_wait() {
     let plan = "start db; signal a on SIGHUP needs db; stop close of db timeout 3000";
-    let played =
-        Play::new(plan, "a hangs").signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
+    let played = Scenario::new(plan, "a hangs")
+        .signals(&["ready -> SIGHUP", "+a"])
+        .grace(10_000)
+        .run()
+        .await;
     // 500 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
     played.check(&[
         "0 +db",
@@ -348,7 +358,7 @@ async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks
         "6400 close done",
     ]);
 
-    let timed = Play::new(&plan.replace("needs db;", "needs db timeout 200;"), "a hangs");
+    let timed = Scenario::new(&plan.replace("needs db;", "needs db timeout 200;"), "a hangs");
     let timed = timed.signals(&["ready -> SIGHUP", "+a"]).grace(10_000).run().await;
     timed.check(&[
         "0 +db",
@@ -364,7 +374,7 @@ async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_to_stop_cancels_a_hook_of_a_signal() {
     let plan = "start db; signal a on SIGHUP needs db; drain withdraw; stop close of db";
-    let played = Play::new(plan, "a hangs; withdraw takes 10");
+    let played = Scenario::new(plan, "a hangs; withdraw takes 10");
     let played = played.signals(&["ready -> SIGHUP", "+a", "withdraw done"]).run().await;
     played.check_order(&["withdraw done", "hurried", "a cancelled", "+close"]);
     assert!(played.report.stop_took.as_millis() < 100, "{:?}", played.report.stop_took);
@@ -372,6 +382,6 @@ async fn a_second_signal_to_stop_cancels_a_hook_of_a_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_without_recurring_hooks_reports_none() {
-    let played = Play::new("start a; stop b", "").run().await;
+    let played = Scenario::new("start a; stop b", "").run().await;
     assert!(played.report.recurring.is_empty());
 }

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use super::stage::Play;
+use super::scenario::Scenario;
 use crate::event::{Limit, Outcome, ServiceState};
 use crate::hook::stop::StopCause;
 
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
-    let plan = "start db; service s needs db; ready announce needs s; drain withdraw; stop flush; stop close of db";
+    let plan = "start db; service s needs db; ready announce after s; drain withdraw; stop flush; \
+                stop close of db";
     let played =
-        Play::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
+        Scenario::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
             .run()
             .await;
     played.check(&[
@@ -44,7 +45,7 @@ async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn what_needs_a_service_waits_until_it_is_ready() {
     let plan = "service s handle; start client after s; service t after client; ready announce";
-    let played = Play::new(plan, "s is ready after 50; t runs").run().await;
+    let played = Scenario::new(plan, "s is ready after 50; t runs").run().await;
     played.check(&[
         "0 +s",
         "50 s running",
@@ -69,7 +70,7 @@ async fn services_that_depend_on_services_stop_first() {
     let plan = "service a; service b after a; service c after b; service d; stop before_a before a";
     let behaviour =
         "a runs and takes 10; b runs and takes 10; c runs and takes 10; d runs and takes 10";
-    let played = Play::new(plan, behaviour).run().await;
+    let played = Scenario::new(plan, behaviour).run().await;
     played.check_order(&["-c", "c done", "-b", "b done", "-a", "a done"]);
     played.check_order(&["-d", "d done", "+before_a", "before_a done", "-a"]);
     assert_eq!(played.report.stop_took, Duration::from_millis(30));
@@ -80,13 +81,13 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     let plan =
         "start db; service s needs db; service t; drain withdraw; stop close of db; stop flush";
     let played =
-        Play::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
+        Scenario::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
     played.check_order(&["s running", "s failed", "close done"]);
     // That was during the start.
     assert_eq!(played.report.exit_code(), 1);
     assert_eq!(played.report.error.as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
 
-    let played = Play::new(
+    let played = Scenario::new(
         &plan.replace("service s", "service s restart on_failure most 2/60000 backoff 100..100"),
         "s fails; t runs and takes 10; close takes 5",
     );
@@ -115,7 +116,8 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     ]);
     let report = &played.report;
     assert_eq!(report.exit_code(), 3);
-    let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run failed: s is broken";
+    let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run \
+                 failed: s is broken";
     assert_eq!(report.cause, Some(StopCause::Service { name: "s", error: error.to_owned() }));
     assert!(report.to_string().starts_with(error), "{report}");
     assert_eq!(
@@ -126,7 +128,7 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done_and_stops_nothing() {
-    let played = Play::new("service s; stop flush after s", "s takes 10; flush takes 10")
+    let played = Scenario::new("service s; stop flush after s", "s takes 10; flush takes 10")
         .signals(&["s done"])
         .run()
         .await;
@@ -136,19 +138,20 @@ async fn a_service_that_ends_well_is_done_and_stops_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_well_before_it_is_ready_is_done_and_what_needs_it_starts() {
-    let played = Play::new("service s handle; start client after s", "s ends").run().await;
+    let played = Scenario::new("service s handle; start client after s", "s ends").run().await;
     played.check(&["0 +s", "0 s done", "0 +client", "0 client done", "0 ready"]);
     assert_eq!(played.report.services[0].state, ServiceState::Stopped);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
-    let played = Play::new("service s exit ignore; stop flush", "s panics").run().await;
+    let played = Scenario::new("service s exit ignore; stop flush", "s panics").run().await;
     played.check_order(&["s running", "s panicked", "+flush"]);
     assert_eq!((played.report.exit_code(), played.report.failures().count()), (0, 1));
     assert_eq!(played.report.services[0].last_error.as_deref(), Some("panicked: s panics"));
     // What hangs keeps the whole stop waiting.
-    let played = Play::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
+    let played =
+        Scenario::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
     played.check_order(&["-s", "s timed out", "+flush"]);
     assert_eq!(played.report.exit_code(), 3);
 }
@@ -156,7 +159,7 @@ async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
 #[tokio::test(start_paused = true)]
 async fn a_start_goes_on_without_a_service_that_it_can_do_without() {
     let plan = "service s exit ignore handle; start a after s; stop flush after s; stop close of a";
-    let played = Play::new(plan, "s fails").run().await;
+    let played = Scenario::new(plan, "s fails").run().await;
     played.check(&[
         "0 +s",
         "0 s failed",
@@ -174,19 +177,21 @@ async fn a_start_goes_on_without_a_service_that_it_can_do_without() {
 async fn a_start_that_a_service_never_let_end_says_why() {
     let plan =
         "service s restart on_failure most 10/60000 backoff 100..100 handle; start a after s";
-    let played = Play::new(plan, "s fails").startup_timeout(250).run().await;
-    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run failed: s is broken (2 restarts)";
+    let played = Scenario::new(plan, "s fails").startup_timeout(250).run().await;
+    let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run \
+                  failed: s is broken (2 restarts)";
     assert_eq!(played.report.error.as_deref(), Some(reason));
     // One that hangs has nothing to say.
-    let played = Play::new(plan, "s hangs").startup_timeout(250).run().await;
+    let played = Scenario::new(plan, "s hangs").startup_timeout(250).run().await;
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled";
     assert_eq!(played.report.error.as_deref(), Some(reason));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
-    let plan = "start db; service s needs db handle; start a after s; start slow; stop close of db; stop flush";
-    let played = Play::new(plan, "s fails; slow hangs").run().await;
+    let plan = "start db; service s needs db handle; start a after s; start slow; stop close of \
+                db; stop flush";
+    let played = Scenario::new(plan, "s fails; slow hangs").run().await;
     played.check(&[
         "0 +db",
         "0 +slow",
@@ -210,7 +215,7 @@ async fn a_service_has_the_time_of_the_start_to_be_ready() {
         [("", "s hangs"), ("", "s runs"), ("exit ignore", "s hangs"), ("exit ignore", "s runs")]
     {
         let plan = format!("service s {keys} handle timeout 10");
-        let played = Play::new(&plan, does).startup_timeout(500).run().await;
+        let played = Scenario::new(&plan, does).startup_timeout(500).run().await;
         played.check(&["0 +s", "500 -s", "500 s timed out"]);
         assert_eq!(
             played.report.hooks[0].outcome,
@@ -223,7 +228,7 @@ async fn a_service_has_the_time_of_the_start_to_be_ready() {
 #[tokio::test(start_paused = true)]
 async fn each_service_that_is_not_ready_in_time_has_run_into_the_startup_timeout() {
     let plan = "service s handle timeout 10; service t handle timeout 10";
-    let played = Play::new(plan, "s hangs; t hangs").startup_timeout(500).run().await;
+    let played = Scenario::new(plan, "s hangs; t hangs").startup_timeout(500).run().await;
     for hook in &played.report.hooks {
         let limit = Limit::StartupTimeout;
         assert_eq!(hook.outcome, Outcome::TimedOut { limit, ended: true }, "{}", hook.hook.name());
@@ -233,8 +238,10 @@ async fn each_service_that_is_not_ready_in_time_has_run_into_the_startup_timeout
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_stops_the_services_that_run() {
-    let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop close of db";
-    let played = Play::new(plan, "s runs and takes 10; t hangs; a takes 5; a fails").run().await;
+    let plan = "start db; service s needs db; service t handle timeout 20; start a after s; stop \
+                close of db";
+    let played =
+        Scenario::new(plan, "s runs and takes 10; t hangs; a takes 5; a fails").run().await;
     assert_eq!(played.report.exit_code(), 1);
     played.check_order(&["a failed", "t timed out", "s done", "+close"]);
     played.check_order(&["+s", "s running", "-s", "s done"]);
@@ -247,7 +254,7 @@ async fn a_service_that_is_not_ready_has_its_time_to_end_when_the_start_is_given
         ("s runs and takes 3000", 500, "s timed out"),
         ("s is ready after 10", 10, "s done"),
     ] {
-        let played = Play::new("service s handle timeout 500; start a", does)
+        let played = Scenario::new("service s handle timeout 500; start a", does)
             .signals(&["a done"])
             .run()
             .await;
@@ -260,7 +267,7 @@ async fn a_service_that_is_not_ready_has_its_time_to_end_when_the_start_is_given
 #[tokio::test(start_paused = true)]
 async fn a_service_that_does_not_end_is_cancelled_when_its_time_is_up() {
     let plan = "start db; service s needs db timeout 300; stop close of db";
-    let played = Play::new(plan, "s hangs").run().await;
+    let played = Scenario::new(plan, "s hangs").run().await;
     played.check(&[
         "0 +db",
         "0 db done",
@@ -283,14 +290,14 @@ async fn a_service_that_does_not_end_is_cancelled_when_its_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn one_without_a_timeout_leaves_what_is_behind_it_its_time() {
     let plan = "start db; service s needs db; stop close of db timeout 3000";
-    let played = Play::new(plan, "s hangs; close takes 2900").grace(10_000).run().await;
+    let played = Scenario::new(plan, "s hangs; close takes 2900").grace(10_000).run().await;
     played.check_order(&["-s", "s timed out", "+close", "close done"]);
     assert_eq!(played.report.stop_took, Duration::from_millis(9_310));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_thread_that_does_not_end_is_left_behind_and_told_of() {
-    let played = Play::new("service s timeout 300; stop flush", "s blocks until flush done");
+    let played = Scenario::new("service s timeout 300; stop flush", "s blocks until flush done");
     let played = played.run().await;
     played.check_order(&["-s", "s abandoned", "+flush", "flush done"]);
     assert_eq!(played.report.exit_code(), 3);
@@ -298,7 +305,8 @@ async fn a_thread_that_does_not_end_is_left_behind_and_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_as_it_stops_fails_the_run_and_holds_nothing_up() {
-    let played = Play::new("service s restart always; stop flush", "s runs and fails").run().await;
+    let played =
+        Scenario::new("service s restart always; stop flush", "s runs and fails").run().await;
     played.check(&[
         "0 +s",
         "0 s running",
@@ -315,16 +323,19 @@ async fn a_service_that_fails_as_it_stops_fails_the_run_and_holds_nothing_up() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_backs_off_when_it_is_told_is_done() {
     let plan = "service s restart on_failure backoff 60000..60000; stop flush";
-    let played = Play::new(plan, "s fails").signals(&["s backs off"]).run().await;
+    let played = Scenario::new(plan, "s fails").signals(&["s backs off"]).run().await;
     played.check_order(&["s backs off", "-s", "s done", "+flush"]);
     assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
     assert_eq!(played.report.services[0].last_error.as_deref(), Some("failed: s is broken"));
 }
 
-const PLAN: &str = "start db; service slow needs db handle; service quick after slow; service other; ready announce after quick; \
-                    drain withdraw after quick; stop early before quick; stop flush; stop close of db";
+const PLAN: &str = "start db; service slow needs db handle; service quick after slow; service \
+                    other; ready announce after quick; \
+                    drain withdraw after quick; stop early before quick; stop flush; stop close of \
+                    db";
 
-const SLOW: &str = "db takes 10; slow is ready after 10; quick runs and takes 10; other runs and takes 25; announce takes 10; \
+const SLOW: &str = "db takes 10; slow is ready after 10; quick runs and takes 10; other runs and \
+                    takes 25; announce takes 10; \
                     withdraw takes 10; early takes 10; flush takes 10; close takes 10";
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +354,7 @@ async fn a_signal_at_any_step_of_the_start_stops_exactly_the_services_that_run()
         "ready",
     ];
     for step in steps {
-        let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
+        let played = Scenario::new(PLAN, SLOW).signals(&[step]).run().await;
         for service in ["slow", "quick", "other"] {
             let (begun, told) =
                 (played.count(&format!("+{service}")), played.count(&format!("-{service}")));
@@ -378,7 +389,7 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
         "+close",
     ];
     for step in steps {
-        let played = Play::new(PLAN, SLOW).signals(&["ready", step]).run().await;
+        let played = Scenario::new(PLAN, SLOW).signals(&["ready", step]).run().await;
         for hook in ["withdraw", "early", "flush", "close"] {
             assert_eq!(played.count(&format!("{hook} done")), 1, "signal at {step}: {hook}");
         }
@@ -408,7 +419,7 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
     }
     let plan = "service first after last; service last; stop flush";
     let played =
-        Play::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
+        Scenario::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
     played.check_order(&[
         "-first",
         "hurried",
@@ -418,7 +429,7 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
         "+flush",
     ]);
     assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
-    let played = Play::new("service s; stop flush", "s hangs; flush takes 5")
+    let played = Scenario::new("service s; stop flush", "s hangs; flush takes 5")
         .signals(&["ready", "-s"])
         .run()
         .await;
@@ -437,7 +448,7 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
 #[tokio::test(start_paused = true)]
 async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_that_are_not_ready()
 {
-    let played = Play::new(
+    let played = Scenario::new(
         "service s; service t; stop flush",
         "s runs and takes 2500; t runs and takes 1500",
     )
@@ -445,7 +456,7 @@ async fn a_long_stop_says_that_it_waits_for_services_and_a_long_start_for_those_
     .await;
     assert_eq!(played.waits(), [vec!["s", "t"], vec!["s"]]);
     let played =
-        Play::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
+        Scenario::new("service s handle; service t", "s is ready after 6000; t runs").run().await;
     assert_eq!(played.waits(), [vec!["s"]]);
 }
 
@@ -454,7 +465,9 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
     let plan =
         "service consumer told drain timeout 2000; service outbox; drain withdraw; stop last";
     let played =
-        Play::new(plan, "consumer runs and takes 100; outbox runs; withdraw takes 500").run().await;
+        Scenario::new(plan, "consumer runs and takes 100; outbox runs; withdraw takes 500")
+            .run()
+            .await;
     played.check_order(&[
         "-consumer",
         "consumer done",
@@ -466,14 +479,15 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
     assert_eq!(played.times("-consumer"), played.times("+withdraw"));
     assert_eq!(played.report.exit_code(), 0);
     // Its time counts from when it was told.
-    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 500").run().await;
+    let played = Scenario::new(plan, "consumer hangs; outbox runs; withdraw takes 500").run().await;
     assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
-    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 3000").run().await;
+    let played =
+        Scenario::new(plan, "consumer hangs; outbox runs; withdraw takes 3000").run().await;
     assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
     assert_eq!(played.count("consumer timed out"), 1);
     assert_eq!(played.report.exit_code(), 3);
     // A stop that is hurried waits for it no longer.
-    let played = Play::new(plan, "consumer hangs; outbox runs; withdraw takes 1000")
+    let played = Scenario::new(plan, "consumer hangs; outbox runs; withdraw takes 1000")
         .signals(&["ready", "+withdraw"])
         .run()
         .await;
@@ -484,7 +498,7 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
 #[tokio::test(start_paused = true)]
 async fn a_program_ends_when_all_its_services_are_done() {
     let plan = "service a; service b exit ignore; ready c; stop last";
-    let played = Play::new(plan, "a takes 30; b fails; c takes 10")
+    let played = Scenario::new(plan, "a takes 30; b fails; c takes 10")
         .signals(&[])
         .ends_with_services()
         .run()
@@ -493,21 +507,26 @@ async fn a_program_ends_when_all_its_services_are_done() {
     assert_eq!(played.report.cause, Some(StopCause::ServicesDone));
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, false));
     // Those that have ended before it is ready.
-    let played =
-        Play::new("service a; ready c", "c takes 10").signals(&[]).ends_with_services().run().await;
+    let played = Scenario::new("service a; ready c", "c takes 10")
+        .signals(&[])
+        .ends_with_services()
+        .run()
+        .await;
     assert_eq!((played.count("c done"), played.report.exit_code()), (1, 0));
     // Without services there is nothing to be done.
     let played =
-        Play::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
+        Scenario::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
     assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
-    let plan = "start store::db; start cache::db; service store::sync; service cache::sync; stop store::close timeout 10";
+    let plan = "start store::db; start cache::db; service store::sync; service cache::sync; stop \
+                store::close timeout 10";
     let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
-    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; cache::close fails";
-    let played = Play::new(&plan, behaviours).run().await;
+    let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; \
+                      cache::close fails";
+    let played = Scenario::new(&plan, behaviours).run().await;
     for line in
         ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"]
     {

@@ -1,12 +1,15 @@
 //! Signals at every step of a run.
 
-use super::stage::Play;
+use super::scenario::Scenario;
 
-const PLAN: &str = "start db; start cache needs db; start other; stop close of db; stop clear of cache; stop flush needs cache; \
-                    stop last order 1; ready announce needs cache; ready check after announce; drain withdraw needs cache; \
+const PLAN: &str = "start db; start cache needs db; start other; stop close of db; stop clear of \
+                    cache; stop flush needs cache; \
+                    stop last order 1; ready announce needs cache; ready check after announce; \
+                    drain withdraw needs cache; \
                     drain tell after withdraw";
 
-const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes 10; withdraw takes 10; \
+const SLOW: &str = "db takes 10; other takes 15; cache takes 10; announce takes 10; check takes \
+                    10; withdraw takes 10; \
                     tell takes 10; flush takes 10; clear takes 10; close takes 10";
 
 const START_STEPS: [&str; 7] =
@@ -22,7 +25,7 @@ const STOP_STEPS: [&str; 8] =
 #[tokio::test(start_paused = true)]
 async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
     for step in START_STEPS {
-        let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
+        let played = Scenario::new(PLAN, SLOW).signals(&[step]).run().await;
         for (started, teardown) in
             [("db done", "close done"), ("cache done", "clear done"), ("cache done", "flush done")]
         {
@@ -45,7 +48,7 @@ async fn a_signal_at_any_step_of_the_start_tears_down_exactly_what_started() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_the_stop() {
     for step in READY_STEPS {
-        let played = Play::new(PLAN, SLOW).signals(&[step]).run().await;
+        let played = Scenario::new(PLAN, SLOW).signals(&[step]).run().await;
         assert_eq!(
             played.count("announce done"),
             usize::from(step != "+announce"),
@@ -68,7 +71,7 @@ async fn a_signal_at_any_step_of_the_ready_hooks_cancels_them_and_runs_all_of_th
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
     for step in DRAIN_STEPS.into_iter().chain(STOP_STEPS) {
-        let played = Play::new(PLAN, SLOW).signals(&["ready", step]).run().await;
+        let played = Scenario::new(PLAN, SLOW).signals(&["ready", step]).run().await;
         for hook in [
             "withdraw done",
             "tell done",
@@ -89,7 +92,7 @@ async fn a_second_signal_at_any_step_of_the_stop_keeps_no_hook_from_running() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_the_start_runs_no_further_hook() {
-    let played = Play::new("start a; start b needs a; stop c of a; stop d", "a takes 10")
+    let played = Scenario::new("start a; start b needs a; stop c of a; stop d", "a takes 10")
         .signals(&["+a"])
         .run()
         .await;
@@ -100,7 +103,7 @@ async fn a_stop_during_the_start_runs_no_further_hook() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_the_start_hides_no_failure_of_the_rollback() {
-    let played = Play::new("start a; stop b of a; start c needs a", "b fails; c hangs")
+    let played = Scenario::new("start a; stop b of a; start c needs a", "b fails; c hangs")
         .signals(&["+c"])
         .run()
         .await;
@@ -112,19 +115,19 @@ async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
     // It is told, and takes 300 ms to end well: its value is torn down.
     let plan = "start a stops timeout 1000; stop b of a; start other";
     let played =
-        Play::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
+        Scenario::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "300 a done", "300 +b", "300 b done"]);
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
     // Its timeout counts from its beginning.
     let played =
-        Play::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
+        Scenario::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "1000 a timed out", "1000 b skipped"]);
     assert_eq!(played.report.exit_code(), 3);
     // Without one it has the time of the stop, and less when that is hurried.
     let plan = "start a stops; stop b timeout 2000";
-    let played = Play::new(plan, "a hangs").grace(10_000).signals(&["+a"]).run().await;
+    let played = Scenario::new(plan, "a hangs").grace(10_000).signals(&["+a"]).run().await;
     played.check(&["0 +a", "7400 a timed out", "7400 +b", "7400 b done"]);
-    let played = Play::new("start a stops; start other", "a hangs; other hangs");
+    let played = Scenario::new("start a stops; start other", "a hangs; other hangs");
     let played = played.grace(10_000).signals(&["+other", "other cancelled"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "0 hurried", "0 a cancelled"]);
 }
@@ -132,7 +135,7 @@ async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_ready_hook_that_takes_stop_ends_before_the_drain_hooks_begin() {
     let played =
-        Play::new("ready a stops; drain b", "a runs and takes 40").signals(&["+a"]).run().await;
+        Scenario::new("ready a stops; drain b", "a runs and takes 40").signals(&["+a"]).run().await;
     played.check(&["0 +a", "40 a done", "40 +b", "40 b done"]);
     assert_eq!(played.report.exit_code(), 0);
 }
@@ -140,8 +143,10 @@ async fn a_ready_hook_that_takes_stop_ends_before_the_drain_hooks_begin() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_was_asked_for_before_the_first_hook_runs_none_of_the_start() {
     for _ in 0..50 {
-        let played =
-            Play::new("start a; start b; stop c of a", "a takes 10").stopped_before().run().await;
+        let played = Scenario::new("start a; start b; stop c of a", "a takes 10")
+            .stopped_before()
+            .run()
+            .await;
         played.check(&["0 c skipped"]);
         assert_eq!(played.report.exit_code(), 0);
     }
@@ -149,7 +154,7 @@ async fn a_stop_that_was_asked_for_before_the_first_hook_runs_none_of_the_start(
 
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_leaves_behind_what_can_not_be_cancelled() {
-    let played = Play::new("start a; start b; stop c", "a blocks until c done; b takes 1000")
+    let played = Scenario::new("start a; start b; stop c", "a blocks until c done; b takes 1000")
         .signals(&["a has a thread", "b cancelled"])
         .run();
     let played =

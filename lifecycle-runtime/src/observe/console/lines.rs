@@ -25,7 +25,7 @@ pub(super) const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Destination of lines.
-pub(super) trait Output: Send + Sync + 'static {
+pub(super) trait LineOutput: Send + Sync + 'static {
     /// Writes as much of this as doesn't block. Returns the number of bytes that are written, or
     /// lost for good.
     fn write_now(&self, text: &[u8]) -> usize;
@@ -39,13 +39,13 @@ pub(super) trait Output: Send + Sync + 'static {
 
 /// Writer of lines, and of what is left out of them.
 pub(super) struct LineWriter {
-    shared: Arc<Shared>,
+    shared: Arc<LineWriterInner>,
 }
 
-struct Shared {
+struct LineWriterInner {
     queue: Mutex<Queue>,
     changed: Condvar,
-    output: Box<dyn Output>,
+    output: Box<dyn LineOutput>,
 }
 
 /// Queue of what waits to be written.
@@ -73,9 +73,10 @@ struct Queue {
 impl LineWriter {
     /// Makes a writer and its thread, which ends with it. Without a thread there is no more than
     /// what can be written at once: the run goes on.
-    pub(super) fn new(output: impl Output) -> Self {
+    pub(super) fn new(output: impl LineOutput) -> Self {
         let output = Box::new(output);
-        let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new(), output });
+        let shared =
+            Arc::new(LineWriterInner { queue: Mutex::default(), changed: Condvar::new(), output });
         let written = Arc::clone(&shared);
         let _ = thread("lifecycle-console", move || written.write_what_waits());
         Self { shared }
@@ -105,7 +106,7 @@ impl Drop for LineWriter {
     }
 }
 
-impl Shared {
+impl LineWriterInner {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::lines::Output;
+use super::lines::LineOutput;
 use super::{Console, Style};
 
 /// Output that takes everything at once.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<String>>);
 
-impl Output for Kept {
+impl LineOutput for Kept {
     fn write_now(&self, text: &[u8]) -> usize {
         self.0.lock().expect("no panic").push_str(&String::from_utf8_lossy(text));
         text.len()

@@ -17,7 +17,7 @@ mod unix {
     use rustix::io::{Errno, write};
     use rustix::stdio::stderr;
 
-    use super::super::lines::{Output, PIECE};
+    use super::super::lines::{LineOutput, PIECE};
 
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
@@ -32,7 +32,7 @@ mod unix {
         }
     }
 
-    impl Output for Stderr {
+    impl LineOutput for Stderr {
         fn write_now(&self, text: &[u8]) -> usize {
             // A terminal takes single bytes, so that a part of a line may block.
             if self.is_terminal || text.len() > PIECE {
@@ -98,7 +98,7 @@ mod unix {
 mod other {
     use std::io::Write;
 
-    use super::super::lines::Output;
+    use super::super::lines::LineOutput;
 
     /// The process's stderr.
     pub(in super::super) struct Stderr;
@@ -109,7 +109,7 @@ mod other {
         }
     }
 
-    impl Output for Stderr {
+    impl LineOutput for Stderr {
         fn write_now(&self, _: &[u8]) -> usize {
             0
         }

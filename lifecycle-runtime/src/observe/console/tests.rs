@@ -9,7 +9,7 @@ use crate::plan::sample::hooks;
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<String>>);
 
-impl Output for Slow {
+impl LineOutput for Slow {
     fn write_now(&self, _: &[u8]) -> usize {
         0
     }
@@ -50,7 +50,7 @@ impl Pipe {
     }
 }
 
-impl Output for Pipe {
+impl LineOutput for Pipe {
     fn write_now(&self, text: &[u8]) -> usize {
         let mut room = self.0.0.lock().expect("no panic");
         let taken = text.len().min(room.left);
@@ -70,7 +70,7 @@ impl Output for Pipe {
     }
 }
 
-fn console(output: impl Output) -> Console {
+fn console(output: impl LineOutput) -> Console {
     Console::to(output, Style { colour: false })
 }
 
@@ -128,7 +128,7 @@ struct Hesitant {
     goes_on: Mutex<mpsc::Receiver<()>>,
 }
 
-impl Output for Hesitant {
+impl LineOutput for Hesitant {
     fn write_now(&self, text: &[u8]) -> usize {
         let written = self.pipe.write_now(text);
         let _ = self.takes.send(());

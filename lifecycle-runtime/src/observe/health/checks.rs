@@ -12,14 +12,14 @@ use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
 
 /// The health checks of a run, each with its last result. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Checks(Arc<Mutex<Vec<Check>>>);
+pub(crate) struct Checks(Arc<Mutex<Vec<CheckState>>>);
 
-struct Check {
+struct CheckState {
     hook: &'static HookMeta,
     policy: HealthCheckPolicy,
     /// How often in a row it has failed.
     failures: u32,
-    /// Whether that is often enough to count.
+    /// Set if that is often enough to count.
     fails: bool,
     has_passed: bool,
     last: Option<Last>,
@@ -34,7 +34,7 @@ struct Last {
 
 /// One check, as a probe tells of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Told {
+pub(super) struct CheckReport {
     name: &'static str,
     status: Status,
     last_error: Option<String>,
@@ -58,13 +58,20 @@ impl Checks {
     pub(crate) fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Self {
         let check = |hook: &'static HookMeta| {
             let policy = hook.health_check()?;
-            Some(Check { hook, policy, failures: 0, fails: false, has_passed: false, last: None })
+            Some(CheckState {
+                hook,
+                policy,
+                failures: 0,
+                fails: false,
+                has_passed: false,
+                last: None,
+            })
         };
         Self(Arc::new(Mutex::new(hooks.into_iter().filter_map(check).collect())))
     }
 
-    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that is
-    /// news.
+    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that
+    /// has changed.
     pub(crate) fn record(
         &self,
         hook: &HookMeta,
@@ -79,7 +86,7 @@ impl Checks {
         check.has_passed |= error.is_none();
         check.fails = check.failures >= check.limit();
         check.last = Some(Last { ended: Instant::now(), took, error });
-        // That a start is over is news, that it is as well as it was taken for is none.
+        // The end of a start is a change; that it is as well as it was taken for is none.
         let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;
         (is_first || check.fails != failed).then_some(!check.fails)
     }
@@ -88,12 +95,12 @@ impl Checks {
     pub(super) fn reason(&self, probe: Probe) -> Option<String> {
         let checks = self.lock();
         let failing = checks.iter().filter(|check| check.counts_for(probe) && !check.passes());
-        let reasons: Vec<_> = failing.map(Check::reason).collect();
+        let reasons: Vec<_> = failing.map(CheckState::reason).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     /// The checks that this probe is about.
-    pub(super) fn of(&self, probe: Probe) -> Vec<Told> {
+    pub(super) fn of(&self, probe: Probe) -> Vec<CheckReport> {
         let now = Instant::now();
         self.lock()
             .iter()
@@ -104,15 +111,15 @@ impl Checks {
 
     /// Those that do not pass, for people.
     pub(crate) fn failing(&self) -> Vec<String> {
-        self.lock().iter().filter(|check| check.fails).map(Check::reason).collect()
+        self.lock().iter().filter(|check| check.fails).map(CheckState::reason).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Check>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<CheckState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Check {
+impl CheckState {
     /// Returns how many failures in a row count: a process that was never ready is not by a
     /// failure.
     fn limit(&self) -> u32 {
@@ -149,13 +156,13 @@ impl Check {
         }
     }
 
-    fn told(&self, now: Instant) -> Told {
+    fn told(&self, now: Instant) -> CheckReport {
         let status = match (&self.last, self.passes()) {
             (None, _) => Status::Pending,
             (_, true) => Status::Pass,
             (_, false) => Status::Fail,
         };
-        Told {
+        CheckReport {
             name: self.hook.display_name(),
             status,
             last_error: self.last.as_ref().and_then(|last| last.error.clone()),

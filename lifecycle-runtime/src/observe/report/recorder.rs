@@ -12,7 +12,7 @@ use crate::hook::{HookMeta, Kind};
 
 /// Makes a report of a run's events.
 #[derive(Clone)]
-pub(crate) struct Recorder(Arc<Mutex<Record>>);
+pub(crate) struct Recorder(Arc<Mutex<RunRecord>>);
 
 /// Standing of a run.
 pub(crate) struct Standing {
@@ -24,7 +24,7 @@ pub(crate) struct Standing {
 }
 
 #[derive(Default)]
-struct Record {
+struct RunRecord {
     state: State,
     state_since: Duration,
     cause: Option<StopCause>,
@@ -49,7 +49,7 @@ struct Record {
     exit: Option<u8>,
 }
 
-impl Record {
+impl RunRecord {
     /// As many entries as such hooks: they run for as long as the process does.
     fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
         let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
@@ -143,7 +143,7 @@ impl Recorder {
     /// For a run of this many hooks.
     pub(crate) fn new(hooks: usize) -> Self {
         let (begun, hooks) = (Vec::with_capacity(hooks), Vec::with_capacity(hooks));
-        Self(Arc::new(Mutex::new(Record { begun, hooks, ..Record::default() })))
+        Self(Arc::new(Mutex::new(RunRecord { begun, hooks, ..RunRecord::default() })))
     }
 
     /// The hooks that are running, each with when it began.
@@ -179,7 +179,7 @@ impl Recorder {
         self.record().exit
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    fn record(&self) -> MutexGuard<'_, RunRecord> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::plan::sample::hooks;
 
 /// Tells an event while a subscriber shows this level: what it shows, and what is returned.
-fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Told) {
+fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Traced) {
     let mut told = None;
     let lines = traced(max, || told = Some(tell(event)));
     (lines, told.expect("it was told"))
@@ -16,7 +16,7 @@ fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Told) 
 #[test]
 fn an_event_is_shown_if_a_subscriber_writes_it_down() {
     let listening = Event::Listening { url: "http://here".to_owned() };
-    let info = |is_shown| Told { level: Level::INFO, is_shown };
+    let info = |is_shown| Traced { level: Level::INFO, is_shown };
     let line = "listening url=\"http://here\"".to_owned();
     assert_eq!(told_of(&listening, Level::INFO), (vec![line], info(true)));
     assert_eq!(told_of(&listening, Level::WARN), (vec![], info(false)));

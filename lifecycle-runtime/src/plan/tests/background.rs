@@ -1,6 +1,7 @@
 //! Services, health checks and hooks of signals: what runs beside the requests.
 
 use super::*;
+use crate::hook::Phase;
 
 #[test]
 fn services_start_with_the_startup_hooks_and_end_in_reverse() {
@@ -62,24 +63,23 @@ fn a_shutdown_hook_comes_after_a_service_by_its_end() {
 fn services_and_hooks_that_wait_for_each_other_are_named() {
     check_error(
         "service s; stop h after s; stop g after h before s",
-        &[
-            "these hooks wait for each other: g → stop s → h → g; take one of the dependencies away: `g` (app.rs:3), `h` \
-           (app.rs:2), `s` (app.rs:1)",
-        ],
+        &["these hooks wait for each other: g → stop s → h → g; take one of the dependencies \
+             away: `g` (app.rs:3), `h` \
+           (app.rs:2), `s` (app.rs:1)"],
     );
     check_error(
         "start low order 1 after s; service s after high; start high order 2",
-        &[
-            "these hooks wait for each other: high → s → low → the lower orders → high; take one of the dependencies away: \
-           `high` (app.rs:3), `low` (app.rs:1), `s` (app.rs:2)",
-        ],
+        &["these hooks wait for each other: high → s → low → the lower orders → high; take one \
+             of the dependencies away: \
+           `high` (app.rs:3), `low` (app.rs:1), `s` (app.rs:2)"],
     );
 }
 
 #[test]
 fn a_plan_tells_of_its_services() {
     let plan = plan(
-        "start db; service s needs db restart on_failure backoff 50..900 most 3/60000 timeout 4000; \
+        "start db; service s needs db restart on_failure backoff 50..900 most 3/60000 timeout \
+         4000; \
          service t after s exit ignore; stop flush; stop close of db",
     );
     let plan = plan.expect("valid");
@@ -131,7 +131,8 @@ time table of the stop, from the signal, at worst
 
 #[test]
 fn the_time_of_a_service_is_on_the_path_of_the_stop() {
-    let text = "start db; service a timeout 2000 needs db; service b after a timeout 3000; stop close of db timeout 5000; \
+    let text = "start db; service a timeout 2000 needs db; service b after a timeout 3000; stop \
+                close of db timeout 5000; \
                 stop flush timeout 4000; service c timeout 1000";
     let plan = plan(text).expect("valid");
     let (path, sum) = plan.worst_case_stop();
@@ -142,7 +143,7 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
     let stop_of = |name: &str| {
         let is_it =
             |step: &Step| matches!(step, Step::Stop(hook) if plan.hooks()[*hook].name() == name);
-        budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_it).expect("a step"))
+        budget.behind(plan.phase(Phase::Shutdown).steps().iter().position(is_it).expect("a step"))
     };
     assert_eq!(
         [stop_of("b"), stop_of("a"), stop_of("c")],
@@ -153,7 +154,8 @@ fn the_time_of_a_service_is_on_the_path_of_the_stop() {
 #[test]
 fn recurring_hooks_are_no_step_of_any_phase() {
     check(
-        "start db; check b needs db; check a; signal d on SIGHUP after c; signal c on SIGHUP needs db; stop close of db",
+        "start db; check b needs db; check a; signal d on SIGHUP after c; signal c on SIGHUP needs \
+         db; stop close of db",
         "db | check a, b | signal c, d | close, drop db",
     );
 }
@@ -163,16 +165,16 @@ fn a_hook_of_a_signal_stands_behind_those_of_the_same_signal_only() {
     check("signal a on SIGHUP after b; signal b on SIGHUP", " | signal b, a | ");
     check_error(
         "signal a on SIGHUP after b; signal b on SIGUSR2",
-        &[
-            "`a` (app.rs:1), which is for SIGHUP, can't run after `b` (app.rs:2), which is for SIGUSR2; take the dependency \
-             away",
-        ],
+        &["`a` (SIGHUP) can't run after `b` (SIGUSR2): `after` names hooks of the same signal, \
+             `#[on_startup]` hooks \
+             and services (`a` at app.rs:1, `b` at app.rs:2)"],
     );
 }
 
 #[test]
 fn a_plan_tells_when_its_recurring_hooks_run() {
-    let text = "check ping kind liveness every 1500 failures 2 timeout 200; signal reload on SIGHUP; signal log on SIGHUP after reload";
+    let text = "check ping kind liveness every 1500 failures 2 timeout 200; signal reload on \
+                SIGHUP; signal log on SIGHUP after reload";
     let plan = plan(text).expect("valid");
     let shown = "\
 start

@@ -1,6 +1,7 @@
 //! The time of a stop: its worst case, its time table, and what each step leaves for others.
 
 use super::*;
+use crate::hook::Phase;
 use crate::plan::{Budget, Timetable};
 use crate::process::config::{Config, StopSettings};
 
@@ -18,12 +19,13 @@ fn settings(grace: u64, drain_timeout: Option<u64>, serves: bool) -> StopSetting
 fn behind(plan: &Plan, budget: &Budget, name: &str) -> Duration {
     let is_named =
         |step: &Step| matches!(step, Step::Run(hook) if plan.hooks()[*hook].name() == name);
-    budget.behind(plan.graph(Kind::Shutdown).steps().iter().position(is_named).expect("a step"))
+    budget.behind(plan.phase(Phase::Shutdown).steps().iter().position(is_named).expect("a step"))
 }
 
 #[test]
 fn the_worst_case_is_the_heaviest_path_of_timeouts_and_what_is_lost_between_them() {
-    let text = "start db; stop close of db timeout 5000; stop a needs db timeout 2000; stop b after a timeout 4000 needs db; \
+    let text = "start db; stop close of db timeout 5000; stop a needs db timeout 2000; stop b \
+                after a timeout 4000 needs db; \
                 stop c timeout 8000; stop d after c";
     let plan = plan(text).expect("valid");
     let (path, sum) = plan.worst_case_stop();
@@ -49,7 +51,8 @@ fn a_test_of_a_program_holds_its_stop_to_a_time() {
 
 #[test]
 fn the_worst_case_of_the_stop_begins_with_the_drain_hooks() {
-    let text = "drain a timeout 1000; drain b after a timeout 2000; drain c timeout 2500; stop d timeout 4000";
+    let text = "drain a timeout 1000; drain b after a timeout 2000; drain c timeout 2500; stop d \
+                timeout 4000";
     let plan = plan(text).expect("valid");
     let (path, sum) = plan.worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["a", "b", "d"]);
@@ -58,7 +61,8 @@ fn the_worst_case_of_the_stop_begins_with_the_drain_hooks() {
 
 #[test]
 fn the_worst_case_of_the_stop_knows_of_a_signal_just_before_it() {
-    let text = "drain a timeout 1000; signal b on SIGHUP timeout 2000; signal c on SIGHUP timeout 3000; check d timeout 9000; \
+    let text = "drain a timeout 1000; signal b on SIGHUP timeout 2000; signal c on SIGHUP timeout \
+                3000; check d timeout 9000; \
                 stop e timeout 4000";
     let (path, sum) = plan(text).expect("valid").worst_case_stop();
     assert_eq!(path.iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["c", "e"]);
@@ -121,7 +125,8 @@ fn requests_have_half_of_the_grace_period_whatever_the_timeouts_are() {
     let warning = timetable.warning(&plan).expect("too long");
     assert_eq!(
         warning,
-        "the stop may take 33.8 s, longer than the grace period of 25 s: requests have 12.5 s of 25 s; after a full \
+        "the stop may take 33.8 s, longer than the grace period of 25 s: requests have 12.5 s of \
+         25 s; after a full \
          drain `flush` has 5.6 s of its 10 s, `close` has 5.6 s of its 10 s"
     );
     // Without a server they have nearly all.
@@ -146,7 +151,8 @@ fn requests_have_all_of_the_drain_timeout_and_hooks_a_tenth() {
 
 #[test]
 fn a_reserve_is_kept_whole_and_others_shrink_alike() {
-    let text = "stop a timeout 4000 reserve 4000; stop b after a timeout 20000; stop c after b timeout 10000";
+    let text = "stop a timeout 4000 reserve 4000; stop b after a timeout 20000; stop c after b \
+                timeout 10000";
     let plan = plan(text).expect("valid");
     let timetable = Timetable::new(&plan, settings(20_000, None, true));
     let has: Vec<_> =
@@ -192,7 +198,8 @@ fn hooks_without_a_timeout_leave_most_of_the_time_to_the_drain() {
 
 #[test]
 fn the_text_of_a_plan_ends_with_the_time_table_of_the_stop() {
-    let text = "start db; drain a timeout 1000; stop flush needs db timeout 4000; stop close of db timeout 2000; stop last order 1";
+    let text = "start db; drain a timeout 1000; stop flush needs db timeout 4000; stop close of db \
+                timeout 2000; stop last order 1";
     let config = Config { drain_delay: Duration::from_secs(2), ..Config::default() };
     let plan = plan_of(text).with_settings(config.stop_settings(true));
     let rendered = plan.render(PlanFormat::Text);
@@ -293,7 +300,7 @@ fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
     let plan = plan_of("service s; stop a timeout 60000; stop b after a timeout 60000");
     let timetable = Timetable::new(&plan, settings(4_000, None, true));
     let budget = timetable.shutdown_budget();
-    let steps = plan.graph(Kind::Shutdown).steps();
+    let steps = plan.phase(Phase::Shutdown).steps();
     let stop = steps.iter().position(|step| matches!(step, Step::Stop(_))).expect("a service");
     // A twentieth of the grace period, for three in a row.
     assert!(budget.kept(stop) >= Duration::from_millis(66), "{:?}", budget.kept(stop));
@@ -323,10 +330,9 @@ fn a_service_that_is_told_with_the_drain_has_the_time_of_requests_already() {
 fn nothing_may_need_a_service_that_is_told_to_stop_with_the_drain() {
     check_error(
         "service a told drain; service b after a",
-        &[
-            "`a` (app.rs:1) is told to stop when the drain begins, but `b` (app.rs:2) needs it for longer; take `stop_on = \
-           \"drain\"` away, or the dependency",
-        ],
+        &["`a` (app.rs:1) is told to stop when the drain begins, but `b` (app.rs:2) needs it for \
+             longer; take `stop_on = \
+           \"drain\"` away, or the dependency"],
     );
     assert!(plan("service a told drain; stop b before a").is_err());
     assert!(plan("service a told drain; drain b after a").is_err());

@@ -8,8 +8,10 @@ use crate::plan::Plan;
 use crate::process::config::PlanFormat;
 
 /// Two modules that have the same hooks.
-const TWICE: &str = "start store::db; start cache::db after store::db; start config; service store::sync needs store::db; \
-                     service cache::sync needs cache::db; stop store::close of store::db; stop cache::close of cache::db \
+const TWICE: &str = "start store::db; start cache::db after store::db; start config; service \
+                     store::sync needs store::db; \
+                     service cache::sync needs cache::db; stop store::close of store::db; stop \
+                     cache::close of cache::db \
                      timeout 5000";
 
 #[test]
@@ -34,10 +36,9 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
     let cycle = "stop a::x before b::x; stop b::x before a::x";
     check_error(
         cycle,
-        &[
-            "these hooks wait for each other: a::x → b::x → a::x; take one of the dependencies away: `a::x` (app.rs:1), \
-           `b::x` (app.rs:2)",
-        ],
+        &["these hooks wait for each other: a::x → b::x → a::x; take one of the dependencies \
+             away: `a::x` (app.rs:1), \
+           `b::x` (app.rs:2)"],
     );
 }
 
@@ -97,22 +98,29 @@ fn two_hooks_of_one_path_are_told_how_they_come_to_have_it() {
     );
     check_clash(
         ["app 1.0.0 - 3", "app 1.0.10 - 3"],
-        "two versions of the package `app` are linked, 1.0.0 and 1.0.10, and both have the hook `app::store::db`: app.rs:3 \
-         and app.rs:3; have everything depend on one of them: `cargo tree --invert app@1.0.0` shows what needs that one",
+        "two versions of the package `app` are linked, 1.0.0 and 1.0.10, and both have the hook \
+         `app::store::db`: app.rs:3 \
+         and app.rs:3; have everything depend on one of them: `cargo tree --invert app@1.0.0` \
+         shows what needs that one",
     );
     check_clash(
         ["app 1.0.0 - 1", "app-rs 1.0.0 - 2"],
-        "two hooks have the path `app::store::db`: app.rs:1 and app.rs:2, as the packages `app` 1.0.0 and `app-rs` 1.0.0 \
-         have libraries of one name; rename one of the hooks, or one of the libraries: `[lib]` in its Cargo.toml",
+        "two hooks have the path `app::store::db`: app.rs:1 and app.rs:2, as the packages `app` \
+         1.0.0 and `app-rs` 1.0.0 \
+         have libraries of one name; rename one of the hooks, or one of the libraries: `[lib]` in \
+         its Cargo.toml",
     );
     check_clash(
         ["app 1.0.0 - 2", "app 1.0.0 app 2"],
-        "`app::store::db` (app.rs:2) is compiled twice, into the library and into the binary `app` of the package `app`; \
-         keep the file in the library only: take `mod store;` out of the binary, and write `use app::store;`",
+        "`app::store::db` (app.rs:2) is compiled twice, into the library and into the binary `app` \
+         of the package `app`; \
+         keep the file in the library only: take `mod store;` out of the binary, and write `use \
+         app::store;`",
     );
     check_clash(
         ["app 1.0.0 - 1", "app 1.0.0 app 2"],
-        "two hooks have the path `app::store::db`: app.rs:1 and app.rs:2: one in the library and one in the binary `app` of \
+        "two hooks have the path `app::store::db`: app.rs:1 and app.rs:2: one in the library and \
+         one in the binary `app` of \
          the package `app`, which have one name; rename one of the hooks",
     );
 }

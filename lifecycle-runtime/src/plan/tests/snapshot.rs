@@ -12,7 +12,8 @@ fn changes(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
     (missing(&before, &after), missing(&after, &before))
 }
 
-const SERVICE: &str = "start db timeout 10000; start cache needs db; start mail; service outbox needs db; \
+const SERVICE: &str = "start db timeout 10000; start cache needs db; start mail; service outbox \
+                       needs db; \
                        stop close of db timeout 5000; stop flush needs db; check ping needs db";
 
 #[test]

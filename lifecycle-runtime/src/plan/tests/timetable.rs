@@ -6,6 +6,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::*;
+use crate::hook::Phase;
 use crate::plan::Timetable;
 use crate::process::config::StopSettings;
 
@@ -90,10 +91,10 @@ proptest! {
 
         let is_whole = table.scaled(&plan).is_none();
         prop_assert_eq!(is_whole, table.needed() <= grace);
-        for (budget, kind) in
-            [(table.drain_budget(), Kind::Drain), (table.shutdown_budget(), Kind::Shutdown)]
+        for (budget, phase) in
+            [(table.drain_budget(), Phase::Drain), (table.shutdown_budget(), Phase::Shutdown)]
         {
-            for (step, what) in plan.graph(kind).steps().iter().enumerate() {
+            for (step, what) in plan.phase(phase).steps().iter().enumerate() {
                 let (Step::Run(at) | Step::Stop(at)) = *what else { continue };
                 let hook = plan.hooks()[at];
                 let had = budget.kept(step).saturating_sub(budget.margin(step));

@@ -59,7 +59,8 @@ impl Config {
             Platform::Kubernetes if serves && !self.drain_delay_is_set => {
                 self.drain_delay = delay_in_kubernetes(self.grace);
                 Some(format!(
-                    "in Kubernetes: drain_delay is {}, as new connections come for a while after the signal; \
+                    "in Kubernetes: drain_delay is {}, as new connections come for a while after \
+                     the signal; \
                      `drain_delay` and LIFECYCLE_DRAIN_DELAY set it",
                     readable(self.drain_delay)
                 ))
@@ -67,7 +68,8 @@ impl Config {
             Platform::Container if !self.grace_is_set => {
                 self.grace = CONTAINER_STOP;
                 Some(format!(
-                    "in a container: grace is {}, as `docker stop` kills after 10 s; `grace` and LIFECYCLE_GRACE set it",
+                    "in a container: grace is {}, as `docker stop` kills after 10 s; `grace` and \
+                     LIFECYCLE_GRACE set it",
                     readable(self.grace)
                 ))
             }

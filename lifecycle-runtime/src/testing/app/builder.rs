@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Parts, TestApp};
+use super::{AppParts, TestApp};
 use crate::hook::output::HookValue;
 use crate::hook::task::Value;
 use crate::hook::{Hook, HookMeta, Kind};
@@ -16,18 +16,18 @@ use crate::process::registry::modules::View;
 use crate::testing::assertions::TestReport;
 use crate::testing::at_await::AtAwait;
 use crate::testing::clock;
-use crate::testing::faults::Planted;
+use crate::testing::faults::PlantedFault;
 use crate::testing::moment::{Signal, Timed};
-use crate::testing::scheduler::Turns;
-use crate::testing::selection::{Named, Selection, goes_with};
+use crate::testing::scheduler::Scheduler;
+use crate::testing::selection::{NamedHook, Selection, goes_with};
 use crate::testing::stalls::Stalls;
 use crate::testing::work::work;
 
 /// How long the start, and how long the stop may at least take where each turn takes a millisecond.
-const LEAST_TIME_OF_TURNS: Duration = Duration::from_secs(60);
+const LEAST_TIME_OF_RUN: Duration = Duration::from_secs(60);
 
 /// An app that has started, or the report of a start that failed.
-pub(in crate::testing) type Started = Result<TestApp, Box<TestReport>>;
+pub(in crate::testing) type StartResult = Result<TestApp, Box<TestReport>>;
 
 /// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
 ///
@@ -56,7 +56,7 @@ pub struct TestAppBuilder {
     /// Set if all of a program runs, which ends when it has nothing left to do.
     is_whole_program: bool,
     selection: Selection,
-    faults: Vec<Planted>,
+    faults: Vec<PlantedFault>,
     signals: Vec<Timed>,
     listens: bool,
 }
@@ -311,7 +311,7 @@ impl TestAppBuilder {
     ///
     /// If the builder was told something that can't be.
     #[track_caller]
-    pub(in crate::testing) fn starting(self) -> impl Future<Output = Result<Started, String>> {
+    pub(in crate::testing) fn starting(self) -> impl Future<Output = Result<StartResult, String>> {
         let listens = self.listens;
         let place = Location::caller();
         let parts = match self.parts() {
@@ -321,7 +321,8 @@ impl TestAppBuilder {
         async move {
             if listens && clock::is_paused() {
                 return Err(format!(
-                    "{place}: an app that listens needs time that passes: without `start_paused`, and \
+                    "{place}: an app that listens needs time that passes: without `start_paused`, \
+                     and \
                      in `#[lifecycle_runtime::test]` with `start_paused = false`"
                 ));
             }
@@ -334,7 +335,10 @@ impl TestAppBuilder {
     /// # Errors
     ///
     /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
-    pub(in crate::testing) async fn start_in_turns(self, turns: &Turns) -> Result<Started, String> {
+    pub(in crate::testing) async fn start_scheduled(
+        self,
+        scheduler: &Scheduler,
+    ) -> Result<StartResult, String> {
         if self.listens {
             return Err(
                 "an app that is explored can't listen: connections are real, and time is not"
@@ -343,25 +347,26 @@ impl TestAppBuilder {
         }
         let real = self.selection.real_services();
         let mut parts = self.parts()?;
-        if let Some(Named { hook, place }) =
+        if let Some(NamedHook { hook, place }) =
             real.iter().find(|real| parts.plan.position(real.hook.id).is_some())
         {
             let name = hook.name();
             return Err(format!(
-                "{place}: time would stand still for as long as `{name}` runs, and no turn would come; replace it by \
+                "{place}: time would stand still for as long as `{name}` runs, and no permit would \
+                 come; replace it by \
                  `replace::<{name}>(())`, which is nothing real"
             ));
         }
-        turns.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
+        scheduler.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
         // What turns take is no reason to fail.
         let config = &mut parts.lifecycle.config;
-        config.grace = config.grace.max(LEAST_TIME_OF_TURNS);
-        config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_TURNS);
-        parts.work = turns.paced(parts.work);
-        if turns.inject_faults() {
+        config.grace = config.grace.max(LEAST_TIME_OF_RUN);
+        config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_RUN);
+        parts.work = scheduler.scheduled(parts.work);
+        if scheduler.inject_faults() {
             parts.stalls.mute();
         }
-        parts.turns = Some(turns.clone());
+        parts.scheduler = Some(scheduler.clone());
         TestApp::run(parts).await
     }
 
@@ -373,7 +378,7 @@ impl TestAppBuilder {
             .map_err(|error| error.to_string())
     }
 
-    fn parts(self) -> Result<Parts, String> {
+    fn parts(self) -> Result<AppParts, String> {
         let plan = self.planned()?;
         let Self { lifecycle, is_whole_program, selection, mut faults, mut signals, listens } =
             self;
@@ -388,7 +393,7 @@ impl TestAppBuilder {
         let stalls = Stalls::default();
         let work = work(selection, Arc::clone(&faults), stalls.clone());
         let plan = Arc::new(plan);
-        Ok(Parts {
+        Ok(AppParts {
             lifecycle,
             plan,
             work,
@@ -397,17 +402,17 @@ impl TestAppBuilder {
             stalls,
             listens,
             is_whole_program,
-            turns: None,
+            scheduler: None,
         })
     }
 }
 
 #[track_caller]
-fn named<H: Hook>() -> Named {
-    Named { hook: H::META, place: Location::caller() }
+fn named<H: Hook>() -> NamedHook {
+    NamedHook { hook: H::META, place: Location::caller() }
 }
 
-/// Whether anything comes of this signal.
+/// Returns whether anything comes of this signal.
 fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
     if signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name()))
     {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
-use crate::testing::scheduler::action::{Action, What};
+use crate::testing::scheduler::action::{Action, HookStep};
 
 /// Which two steps are the other way round where a test fails and where it passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,16 +101,16 @@ impl Edge {
             );
         }
         let late = match first {
-            Action::Hook(_, What::Drop) => {
+            Action::Hook(_, HookStep::Drop) => {
                 format!("the value of `{}` ({}) was dropped", one.display_name(), one.place())
             }
-            Action::Hook(_, What::GoOn(_)) => {
+            Action::Hook(_, HookStep::GoOn(_)) => {
                 format!("`{}` ({}) went on", one.display_name(), one.place())
             }
             _ => format!("`{}` ({}) ran", one.display_name(), one.place()),
         };
         let early = match then {
-            Action::Hook(_, What::Drop) => {
+            Action::Hook(_, HookStep::Drop) => {
                 format!("the value of `{}` ({}) was dropped", other.display_name(), other.place())
             }
             _ => format!("`{}` ({})", other.display_name(), other.place()),
@@ -128,7 +128,8 @@ impl Edge {
         match (self.first, self.then) {
             (Action::Test, _) | (_, Action::Test) => {
                 format!(
-                    "{first} went on after {then}; nothing orders them: wait in the test, by `app.until(…)`"
+                    "{first} went on after {then}; nothing orders them: wait in the test, by \
+                     `app.until(…)`"
                 )
             }
             _ => format!("it depends on whether {first} or {then} goes on first"),
@@ -141,7 +142,7 @@ fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> Stri
     let (one_name, other_name) = (one.display_name(), other.display_name());
     // What has to have ended before the value of a hook goes is what uses it.
     let used = match then {
-        Action::Hook(_, What::Drop) => Some(other),
+        Action::Hook(_, HookStep::Drop) => Some(other),
         _ => other.of(),
     };
     match used {
@@ -153,18 +154,20 @@ fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> Stri
         }
         _ => {}
     }
-    if let Action::Hook(_, What::Drop) = first {
+    if let Action::Hook(_, HookStep::Drop) = first {
         return format!("give `{one_name}` a teardown, and add `after = [that]` to `{other_name}`");
     }
     match (one.kind(), other.kind()) {
         (Kind::Startup, Kind::Startup | Kind::Service) => {
             format!(
-                "add `after = [{one_name}]` to `{other_name}`, or take `Dep<{one_name}>` as an argument of it"
+                "add `after = [{one_name}]` to `{other_name}`, or take `Dep<{one_name}>` as an \
+                 argument of it"
             )
         }
         (_, Kind::Shutdown) => {
             format!(
-                "add `after = [{one_name}]` to `{other_name}`, or `before = [{other_name}]` to `{one_name}`"
+                "add `after = [{one_name}]` to `{other_name}`, or `before = [{other_name}]` to \
+                 `{one_name}`"
             )
         }
         _ => format!("add `after = [{one_name}]` to `{other_name}`"),
@@ -179,7 +182,7 @@ mod tests {
     use crate::plan::sample;
 
     fn hooks(places: &[usize]) -> Vec<Action> {
-        places.iter().map(|&at| Action::Hook(at, What::Begin)).collect()
+        places.iter().map(|&at| Action::Hook(at, HookStep::Begin)).collect()
     }
 
     #[test]
@@ -190,12 +193,12 @@ mod tests {
             let found = edge(&hooks(&passing), &hooks(&failing), |order| {
                 runs += 1;
                 let place = |hook| {
-                    order.iter().position(|&action| action == Action::Hook(hook, What::Begin))
+                    order.iter().position(|&action| action == Action::Hook(hook, HookStep::Begin))
                 };
                 Ok::<_, Infallible>(place(then) < place(first))
             });
             let Ok(found) = found;
-            let action = |at| Action::Hook(at, What::Begin);
+            let action = |at| Action::Hook(at, HookStep::Begin);
             assert_eq!(found, Some(Edge { first: action(first), then: action(then) }));
             assert!(runs <= 10, "{runs}");
         }
@@ -208,8 +211,9 @@ mod tests {
         assert_eq!(after(&start, &swaps), failing);
         for number in 0..=swaps.len() {
             let order = after(&start, &swaps[..number]);
-            let place =
-                |hook| order.iter().position(|&action| action == Action::Hook(hook, What::Begin));
+            let place = |hook| {
+                order.iter().position(|&action| action == Action::Hook(hook, HookStep::Begin))
+            };
             for (before, behind) in [(0, 1), (1, 2), (0, 4), (3, 4), (2, 4)] {
                 assert!(place(before) < place(behind), "{order:?}");
             }
@@ -222,7 +226,7 @@ mod tests {
         assert_eq!(edge(&order, &order, |_| Ok::<_, Infallible>(true)), Ok(None));
     }
 
-    fn check(plan: &str, first: (&str, What), then: (&str, What), expected: &str) {
+    fn check(plan: &str, first: (&str, HookStep), then: (&str, HookStep), expected: &str) {
         let plan = sample::plan(plan).expect("a valid plan");
         let at = |name| {
             plan.hooks().iter().position(|hook| hook.display_name() == name).expect("a hook")
@@ -235,37 +239,42 @@ mod tests {
     fn the_edge_is_said_as_it_would_be_written() {
         check(
             "start db; stop close_db of db; stop flush",
-            ("flush", What::Begin),
-            ("close_db", What::Begin),
-            "`flush` (app.rs:3) ran after `close_db` (app.rs:2); nothing orders them: take `Dep<db>` as an argument of \
+            ("flush", HookStep::Begin),
+            ("close_db", HookStep::Begin),
+            "`flush` (app.rs:3) ran after `close_db` (app.rs:2); nothing orders them: take \
+             `Dep<db>` as an argument of \
              `flush`, or add `after = [db]` to it",
         );
         check(
             "start db; stop flush",
-            ("flush", What::GoOn(1)),
-            ("db", What::Drop),
-            "`flush` (app.rs:2) went on after the value of `db` (app.rs:1) was dropped; nothing orders them: take \
+            ("flush", HookStep::GoOn(1)),
+            ("db", HookStep::Drop),
+            "`flush` (app.rs:2) went on after the value of `db` (app.rs:1) was dropped; nothing \
+             orders them: take \
              `Dep<db>` as an argument of `flush`, or add `after = [db]` to it",
         );
         check(
             "start a; start b",
-            ("b", What::Begin),
-            ("a", What::Begin),
-            "`b` (app.rs:2) ran after `a` (app.rs:1); nothing orders them: add `after = [b]` to `a`, or take `Dep<b>` as \
+            ("b", HookStep::Begin),
+            ("a", HookStep::Begin),
+            "`b` (app.rs:2) ran after `a` (app.rs:1); nothing orders them: add `after = [b]` to \
+             `a`, or take `Dep<b>` as \
              an argument of it",
         );
         check(
             "stop a; stop b",
-            ("b", What::Begin),
-            ("a", What::Begin),
-            "`b` (app.rs:2) ran after `a` (app.rs:1); nothing orders them: add `after = [b]` to `a`, or `before = [a]` to \
+            ("b", HookStep::Begin),
+            ("a", HookStep::Begin),
+            "`b` (app.rs:2) ran after `a` (app.rs:1); nothing orders them: add `after = [b]` to \
+             `a`, or `before = [a]` to \
              `b`",
         );
         check(
             "ready a; ready b",
-            ("a", What::Begin),
-            ("b", What::GoOn(2)),
-            "`a` (app.rs:1) ran after `b` (app.rs:2); nothing orders them: add `after = [a]` to `b`",
+            ("a", HookStep::Begin),
+            ("b", HookStep::GoOn(2)),
+            "`a` (app.rs:1) ran after `b` (app.rs:2); nothing orders them: add `after = [a]` to \
+             `b`",
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::event::readable;
 use crate::process::config::SEED;
 use crate::testing::app::TestApp;
 use crate::testing::scheduler::action::Action;
-use crate::testing::scheduler::choice::Chooser;
+use crate::testing::scheduler::strategy::Strategy;
 
 /// How many schedules to look at for one that passes, if none has.
 const TRIES: u64 = 50;
@@ -23,7 +23,7 @@ pub(super) struct Failed<'e, 't, Test> {
 }
 
 /// Why it fails.
-enum Reason {
+enum FailureReason {
     Edge(Edge),
     /// What was done to the run: without it, the same order passes.
     Injected(Action),
@@ -50,22 +50,32 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         };
         text += &format!("\n\n{}\n", indented(failure));
         text += &match self.reason() {
-            Ok(Reason::Edge(edge)) => format!("\nwhat decides: {}\n", edge.text(&trial.plan)),
-            Ok(Reason::Injected(what)) => {
+            Ok(FailureReason::Edge(edge)) => format!(
+                "\nwhat decides: \
+                {}\n",
+                edge.text(&trial.plan)
+            ),
+            Ok(FailureReason::Injected(what)) => {
                 let what = what.text(&trial.plan, &experiment.injections.signals);
                 format!("\nwhat decides: \"{what}\"; without that, the same order passes\n")
             }
-            Ok(Reason::NoOrder(0)) => "\nthere is no other order: it isn't the order\n".to_owned(),
-            Ok(Reason::NoOrder(tried)) => format!("\nit failed under {tried} other schedules, too: it isn't the order\n"),
-            Ok(Reason::Chance) => {
-                "\nrun again in the same order it passes: something in it depends on more than the order, as threads, real \
+            Ok(FailureReason::NoOrder(0)) => "\nthere is no other order: it isn't the \
+                order\n"
+                .to_owned(),
+            Ok(FailureReason::NoOrder(tried)) => format!(
+                "\nit failed under {tried} other \
+                schedules, too: it isn't the order\n"
+            ),
+            Ok(FailureReason::Chance) => {
+                "\nrun again in the same order it passes: something in it depends on more than the \
+                 order, as threads, real \
                  time or what runs before it leave behind\n"
                     .to_owned()
             }
             Err(error) => format!("\nrun again in another order, it can't begin: {error}\n"),
         };
         text += "\nthe schedule:\n\n";
-        for (at, action) in &trial.taken.steps {
+        for (at, action) in &trial.trace.steps {
             let action = action.text(&trial.plan, &experiment.injections.signals);
             text += &format!("{:>10}  {action}\n", readable(*at));
         }
@@ -79,37 +89,38 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         text + &format!("\nagain: {SEED}={seed} cargo test{}\n", name.unwrap_or_default())
     }
 
-    fn reason(&self) -> Result<Reason, String> {
-        let fails =
-            |order: &[Action]| Ok::<_, String>(self.run(Chooser::ranked(order))?.failure.is_some());
+    fn reason(&self) -> Result<FailureReason, String> {
+        let fails = |order: &[Action]| {
+            Ok::<_, String>(self.run(Strategy::ranked(order))?.failure.is_some())
+        };
         let mut failing = self.trial.order();
-        if let Some(injected) = self.trial.taken.injected {
-            let same = self.run(Chooser::ranked(&without(&failing, injected)))?;
+        if let Some(injected) = self.trial.trace.injected {
+            let same = self.run(Strategy::ranked(&without(&failing, injected)))?;
             if same.failure.is_none() {
-                return Ok(Reason::Injected(injected));
+                return Ok(FailureReason::Injected(injected));
             }
             failing = same.order();
         } else if !fails(&failing)? {
-            return Ok(Reason::Chance);
+            return Ok(FailureReason::Chance);
         }
         let nearest = self.passed.iter().min_by_key(|passing| distance(passing, &failing)).cloned();
         let passing = match nearest {
             Some(passing) => passing,
             None => match self.find_passing(&failing)? {
                 Ok(passing) => passing,
-                Err(tried) => return Ok(Reason::NoOrder(tried)),
+                Err(tried) => return Ok(FailureReason::NoOrder(tried)),
             },
         };
-        Ok(edge(&passing, &failing, fails)?.map_or(Reason::Chance, Reason::Edge))
+        Ok(edge(&passing, &failing, fails)?.map_or(FailureReason::Chance, FailureReason::Edge))
     }
 
     /// An order under which the test passes; or how many were tried.
     fn find_passing(&self, failing: &[Action]) -> Result<Result<Vec<Action>, u64>, String> {
         let reversed: Vec<_> = failing.iter().rev().copied().collect();
-        let random = (0..TRIES).map(Chooser::random_without_injections);
+        let random = (0..TRIES).map(Strategy::random_without_injections);
         let mut tried = std::collections::HashSet::from([failing.to_vec()]);
-        for chooser in std::iter::once(Chooser::ranked(&reversed)).chain(random) {
-            let trial = self.run(chooser)?;
+        for strategy in std::iter::once(Strategy::ranked(&reversed)).chain(random) {
+            let trial = self.run(strategy)?;
             if trial.failure.is_none() {
                 return Ok(Ok(trial.order()));
             }
@@ -118,8 +129,8 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         Ok(Err(tried.len() as u64 - 1))
     }
 
-    fn run(&self, chooser: Chooser) -> Result<Trial, String> {
-        self.experiment.run(chooser)
+    fn run(&self, strategy: Strategy) -> Result<Trial, String> {
+        self.experiment.run(strategy)
     }
 }
 

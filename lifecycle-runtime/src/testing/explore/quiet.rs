@@ -16,11 +16,11 @@ thread_local! {
 
 /// Keeps this thread's panics from stderr until it is dropped. Those of other threads go where they
 /// went before.
-pub(super) struct Quiet {
+pub(super) struct SilencedPanics {
     was: Option<String>,
 }
 
-impl Quiet {
+impl SilencedPanics {
     pub(super) fn begin() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
@@ -47,7 +47,7 @@ impl Quiet {
     }
 }
 
-impl Drop for Quiet {
+impl Drop for SilencedPanics {
     fn drop(&mut self) {
         QUIET.set(self.was.take());
     }

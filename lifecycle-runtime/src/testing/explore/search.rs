@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use super::seed::Seed;
-use crate::testing::scheduler::choice::Choice;
+use crate::testing::scheduler::strategy::Choice;
 
 /// The first of the seeds of random schedules: each time the same, so that what passes today passes
 /// tomorrow.
@@ -74,7 +74,7 @@ impl Search {
         (self.begun, self.random)
     }
 
-    /// Whether there is no other schedule.
+    /// Returns whether there is no other schedule.
     pub(super) fn is_exhausted(&self) -> bool {
         self.begun > 0 && self.neighbours == 0
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::testing::scheduler::choice::Chooser;
+use crate::testing::scheduler::strategy::Strategy;
 
 /// What a schedule can be had from again: its choices, or the number that they were drawn with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub(super) enum Seed {
 }
 
 impl Seed {
-    pub(super) fn chooser(&self) -> Chooser {
+    pub(super) fn strategy(&self) -> Strategy {
         match self {
-            Self::Choices(choices) => Chooser::Given(choices.clone()),
-            Self::Random(number) => Chooser::random(*number),
+            Self::Choices(choices) => Strategy::Given(choices.clone()),
+            Self::Random(number) => Strategy::random(*number),
         }
     }
 
@@ -62,7 +62,10 @@ impl FromStr for Seed {
             false => text.parse().ok().map(Self::Random),
         };
         seed.ok_or_else(|| {
-            format!("`{text}` is no seed: expected the choices of a schedule, such as 0.2.1, or a number, such as 7421")
+            format!(
+                "`{text}` is no seed: expected the choices of a schedule, such as 0.2.1, or a \
+                     number, such as 7421"
+            )
         })
     }
 }

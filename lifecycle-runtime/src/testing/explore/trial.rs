@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::quiet::{Quiet, caught};
+use super::quiet::{SilencedPanics, caught};
 use crate::hook::state::State;
 use crate::plan::Plan;
 use crate::testing::app::TestApp;
@@ -11,8 +11,8 @@ use crate::testing::app::builder::TestAppBuilder;
 use crate::testing::assertions::TestReport;
 use crate::testing::harness::looked_after;
 use crate::testing::scheduler::action::Action;
-use crate::testing::scheduler::choice::Chooser;
-use crate::testing::scheduler::{Injections, Taken, Turns};
+use crate::testing::scheduler::strategy::Strategy;
+use crate::testing::scheduler::{Injections, Scheduler, Trace};
 
 /// How long a test may take, in paused time.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -28,7 +28,7 @@ pub(super) struct Experiment<'t, Test> {
 /// A run of a test.
 pub(super) struct Trial {
     pub(super) plan: Arc<Plan>,
-    pub(super) taken: Taken,
+    pub(super) trace: Trace,
     /// Why it failed.
     pub(super) failure: Option<String>,
     /// What happened.
@@ -38,7 +38,7 @@ pub(super) struct Trial {
 impl Trial {
     /// Everything that had a turn, in order.
     pub(super) fn order(&self) -> Vec<Action> {
-        self.taken.steps.iter().map(|(_, action)| *action).collect()
+        self.trace.steps.iter().map(|(_, action)| *action).collect()
     }
 }
 
@@ -48,33 +48,33 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
     /// # Errors
     ///
     /// What is wrong with the test itself, under any schedule.
-    pub(super) fn run(&self, chooser: Chooser) -> Result<Trial, String> {
+    pub(super) fn run(&self, strategy: Strategy) -> Result<Trial, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
-            .on_thread_start(Quiet::forever)
+            .on_thread_start(SilencedPanics::forever)
             .build()
             .map_err(|error| format!("no async runtime for the test: {error}"))?;
-        let turns = Turns::new(chooser, self.injections.clone());
-        let _quiet = Quiet::begin();
+        let scheduler = Scheduler::new(strategy, self.injections.clone());
+        let _quiet = SilencedPanics::begin();
         let trial = runtime.block_on(async {
             let is_over = tokio::time::sleep(LIMIT);
             let trial = caught(async {
                 tokio::select! {
                     biased;
-                    trial = self.run_in(&turns) => Some(trial),
-                    never = turns.give() => match never {},
+                    trial = self.run_in(&scheduler) => Some(trial),
+                    never = scheduler.give() => match never {},
                     () = is_over => None,
                 }
             });
             match trial.await {
                 Ok(Some(trial)) => trial,
                 // The app that goes with it may have panicked, and has nothing to say.
-                Ok(None) | Err(_) if turns.has_run_for(LIMIT) => {
-                    let plan = turns.plan().map(Arc::clone).ok_or("nothing was started")?;
+                Ok(None) | Err(_) if scheduler.has_run_for(LIMIT) => {
+                    let plan = scheduler.plan().map(Arc::clone).ok_or("nothing was started")?;
                     let failure =
                         Some("the test did not end within a day of paused time".to_owned());
-                    Ok(Trial { plan, taken: turns.taken(), failure, report: None })
+                    Ok(Trial { plan, trace: scheduler.trace(), failure, report: None })
                 }
                 Ok(None) => Err("nothing was started".to_owned()),
                 Err(mistake) => Err(mistake),
@@ -85,38 +85,43 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
         trial
     }
 
-    async fn run_in(&self, turns: &Turns) -> Result<Trial, String> {
-        let started = (self.setup)().start_in_turns(turns).await?;
+    async fn run_in(&self, scheduler: &Scheduler) -> Result<Trial, String> {
+        let started = (self.setup)().start_scheduled(scheduler).await?;
         let (failure, report) = match started {
-            Ok(app) => self.test(app, turns).await,
+            Ok(app) => self.test(app, scheduler).await,
             Err(report) => {
-                let is_judged = self.check.is_some() || turns.taken().injected.is_some();
+                let is_judged = self.check.is_some() || scheduler.trace().injected.is_some();
                 ((!is_judged).then(|| "the start failed".to_owned()), Some(*report))
             }
         };
-        let plan = turns.plan().map(Arc::clone).ok_or("nothing was started")?;
-        let taken = turns.taken();
+        let plan = scheduler.plan().map(Arc::clone).ok_or("nothing was started")?;
+        let trace = scheduler.trace();
         let failure = match (failure, &report, self.check) {
             (Some(failure), _, _) => Some(failure),
             (None, Some(report), Some(check)) => caught(async { check(report) }).await.err(),
             _ => None,
         };
-        Ok(Trial { plan, taken, failure, report })
+        Ok(Trial { plan, trace, failure, report })
     }
 
     /// Runs the test on an app that has started, and stops it.
-    async fn test(&self, app: TestApp, turns: &Turns) -> (Option<String>, Option<TestReport>) {
-        turns.test().await;
+    async fn test(
+        &self,
+        app: TestApp,
+        scheduler: &Scheduler,
+    ) -> (Option<String>, Option<TestReport>) {
+        scheduler.test().await;
         let mut failure = None;
         if app.state() == State::Ready {
-            turns.test_runs(true);
+            scheduler.test_runs(true);
             failure = caught(looked_after((self.test)(app.clone()))).await.flatten().err();
-            turns.test_runs(false);
+            scheduler.test_runs(false);
         }
         let is_judged = app.has_ended() || self.check.is_some() || failure.is_some();
         match caught(app.stopped()).await.flatten() {
             Ok(report) => {
-                let is_clean = is_judged || report.is_clean() || turns.taken().injected.is_some();
+                let is_clean =
+                    is_judged || report.is_clean() || scheduler.trace().injected.is_some();
                 (
                     failure.or_else(|| (!is_clean).then(|| "the run was not clean".to_owned())),
                     Some(report),

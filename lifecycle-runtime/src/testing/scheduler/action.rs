@@ -10,20 +10,20 @@ use crate::testing::moment::Signal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::testing) enum Action {
     /// Something of the hook at this place of the plan.
-    Hook(usize, What),
+    Hook(usize, HookStep),
     /// The test itself.
     Test,
     /// Nothing, until a hook that waits for something else goes on: for the how manieth time.
     Time(u32),
     /// The hook at this place begins or goes on, and goes wrong.
-    Fault(usize, What, Blow),
+    Fault(usize, HookStep, InjectedFault),
     /// The signal at this place of those that are sent.
     Signal(usize),
 }
 
 /// What of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::testing) enum What {
+pub(in crate::testing) enum HookStep {
     Begin,
     /// What it has waited for is there: for the how manieth time.
     GoOn(u32),
@@ -33,13 +33,13 @@ pub(in crate::testing) enum What {
 
 /// How a hook goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::testing) enum Blow {
+pub(in crate::testing) enum InjectedFault {
     Fail,
     Panic,
     Hang,
 }
 
-impl Blow {
+impl InjectedFault {
     pub(in crate::testing) const ALL: [Self; 3] = [Self::Fail, Self::Panic, Self::Hang];
 
     pub(in crate::testing) fn fault(self) -> Fault {
@@ -52,7 +52,7 @@ impl Blow {
 }
 
 impl Action {
-    /// Whether it is nothing that a run does by itself.
+    /// Returns whether it is nothing that a run does by itself.
     pub(in crate::testing) fn is_injected(self) -> bool {
         matches!(self, Self::Fault(..) | Self::Signal(_))
     }
@@ -68,17 +68,17 @@ impl Action {
     pub(in crate::testing) fn text(self, plan: &Plan, signals: &[Signal]) -> String {
         let name = self.hook(plan).map(HookMeta::name).unwrap_or_default();
         match self {
-            Self::Hook(_, What::Begin) => format!("{name} begins"),
-            Self::Hook(_, What::GoOn(_)) => format!("{name} goes on"),
-            Self::Hook(_, What::Drop) => format!("the value of {name} is dropped"),
+            Self::Hook(_, HookStep::Begin) => format!("{name} begins"),
+            Self::Hook(_, HookStep::GoOn(_)) => format!("{name} goes on"),
+            Self::Hook(_, HookStep::Drop) => format!("the value of {name} is dropped"),
             Self::Test => "the test runs".to_owned(),
             Self::Time(_) => "time passes".to_owned(),
-            Self::Fault(_, what, blow) => {
-                let begins = if matches!(what, What::GoOn(_)) { "goes on" } else { "begins" };
-                let fails = match blow {
-                    Blow::Fail => "fails",
-                    Blow::Panic => "panics",
-                    Blow::Hang => "hangs",
+            Self::Fault(_, what, fault) => {
+                let begins = if matches!(what, HookStep::GoOn(_)) { "goes on" } else { "begins" };
+                let fails = match fault {
+                    InjectedFault::Fail => "fails",
+                    InjectedFault::Panic => "panics",
+                    InjectedFault::Hang => "hangs",
                 };
                 format!("{name} {begins}, and {fails}")
             }

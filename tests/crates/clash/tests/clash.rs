@@ -1,19 +1,15 @@
 //! What a program says that has two hooks of one path.
 
 use std::path::Path;
-use std::process::Command;
+
+use lifecycle_runtime::testing::process::Command;
 
 /// Runs the program, which is to be refused, and returns what it says.
 fn refused(program: &str) -> String {
-    let set = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("LIFECYCLE_"));
-    let mut command = Command::new(program);
-    set.for_each(|name| {
-        command.env_remove(name);
-    });
-    let output = command.output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr).replace(std::path::MAIN_SEPARATOR, "/");
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    said
+    let output = Command::new(program).output();
+    output.assert_exit_code(2);
+    let said: String = output.transcript().stderr().map(|line| format!("{line}\n")).collect();
+    said.replace(std::path::MAIN_SEPARATOR, "/")
 }
 
 #[track_caller]

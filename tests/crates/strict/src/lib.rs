@@ -26,7 +26,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lifecycle_runtime::hook::{HookMeta, Scope};
+use lifecycle_runtime::hook::{Dependency, Scope};
 use lifecycle_runtime::{
     BoxError, Dep, Inject, Stop, health_check, on_shutdown, on_signal, on_startup, service,
 };
@@ -85,7 +85,7 @@ struct Everything {
 }
 
 impl Inject for Everything {
-    const USES: &'static [&'static HookMeta] = Dep::<cache>::USES;
+    const DEPENDENCIES: &'static [Dependency] = Dep::<cache>::DEPENDENCIES;
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self { cache: scope.dep()? })

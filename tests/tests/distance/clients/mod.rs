@@ -20,7 +20,7 @@ pub(crate) use target::{Protocol, Target, upgrade};
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// Whether the client has been told to send no more on this connection.
+    /// Set if the client has been told to send no more on this connection.
     pub(crate) is_last: bool,
 }
 

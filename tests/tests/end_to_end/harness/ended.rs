@@ -1,55 +1,44 @@
 //! A program that has ended: what it wrote, how it ended, how long that took.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::From;
-
-pub(super) fn show(lines: &[(From, String)]) -> String {
-    lines.iter().fold(String::new(), |mut text, (from, line)| {
-        let _ = writeln!(text, "  {from:?} {line}");
-        text
-    })
-}
+use lifecycle_runtime::testing::process::Output;
 
 /// A program that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// How long it lived after the first signal, or if there was none at all.
+    /// How long it lived after the last signal that stops, or if there was none at all.
     pub(crate) took: Duration,
-    lines: Vec<(From, String)>,
+    output: Output,
 }
 
 impl Ended {
-    pub(super) fn new(status: ExitStatus, took: Duration, lines: Vec<(From, String)>) -> Self {
-        Self { status, took, lines }
+    pub(super) fn new(output: Output) -> Self {
+        Self { status: output.status(), took: output.took(), output }
     }
 
     /// The lines on stdout: what the hooks said, in order.
     pub(crate) fn did(&self) -> Vec<&str> {
-        self.of(From::Out).collect()
+        self.output.transcript().stdout().collect()
     }
 
     /// The lines on stderr, as one text.
     pub(crate) fn stderr(&self) -> String {
-        self.of(From::Err).fold(String::new(), |text, line| text + line + "\n")
-    }
-
-    fn of(&self, from: From) -> impl Iterator<Item = &str> {
-        self.lines.iter().filter(move |line| line.0 == from).map(|(_, line)| line.as_str())
+        self.output.transcript().stderr().fold(String::new(), |text, line| text + line + "\n")
     }
 
     #[track_caller]
     pub(crate) fn expect_code(&self, code: i32) -> &Self {
-        assert_eq!(self.status.code(), Some(code), "{}\n{self}", self.status);
+        self.output.assert_exit_code(code);
         self
     }
 
     /// What the hooks said, all of it, in this order.
     #[track_caller]
     pub(crate) fn expect_did(&self, expected: &[&str]) -> &Self {
-        assert_eq!(self.did(), expected, "\n{self}");
+        self.output.assert_stdout(expected);
         self
     }
 
@@ -72,8 +61,8 @@ impl Ended {
         self
     }
 
-    /// How long it lived after the first signal, or if there was none at all: no less, and less
-    /// than 5 s more.
+    /// How long it lived after the last signal that stops, or if there was none at all: no less,
+    /// and less than 5 s more.
     #[track_caller]
     pub(crate) fn expect_took(&self, at_least: Duration) -> &Self {
         assert!(
@@ -87,6 +76,6 @@ impl Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&show(&self.lines))
+        self.output.fmt(f)
     }
 }

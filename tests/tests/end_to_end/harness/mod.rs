@@ -1,4 +1,4 @@
-//! A program that runs: what it writes as it comes, signals to it, its end.
+//! A program that runs: what the fixture programs say and hear, over the published harness.
 //!
 //! In a `mod.rs`, so that another test program can name it by its path.
 
@@ -6,159 +6,99 @@ mod ended;
 mod start;
 pub(crate) mod system;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) use ended::Ended;
-use ended::show;
+use lifecycle_runtime::testing;
+use lifecycle_runtime::testing::process::{Child, Transcript};
 pub(crate) use lifecycle_tests::LIMIT;
 pub(crate) use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 pub(crate) use start::{Start, own_address, program};
 
-/// Signals that stop, unless a hook is for them.
-const STOPPING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
-
-/// Time within which two of them are one, and what they may be late by on a busy machine.
-const ONE_SIGNAL: Duration = Duration::from_millis(700);
-
 /// A started program. Killed when it is dropped.
-pub(crate) struct Program {
-    child: Child,
-    began: Instant,
-    /// When the last signal was sent that stops.
-    stop_sent: Option<Instant>,
-    log: Arc<Log>,
-    readers: Vec<JoinHandle<()>>,
+pub(crate) struct Program(Child);
+
+/// Returns whether a line on stderr contains this.
+fn has_line(transcript: &Transcript, text: &str) -> bool {
+    transcript.stderr().any(|line| line.contains(text))
 }
 
-/// Which of its outputs a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
-    Out,
-    Err,
-}
-
-/// All lines of both outputs, as they came.
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Vec<(From, String)>>,
-    changed: Condvar,
-}
-
-impl Log {
-    /// Whatever a test that has failed was doing with them.
-    fn lines(&self) -> MutexGuard<'_, Vec<(From, String)>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn read(output: impl Read + Send + 'static, from: From, log: &Arc<Log>) -> JoinHandle<()> {
-    let log = Arc::clone(log);
-    thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            log.lines().push((from, line));
-            log.changed.notify_all();
-        }
-    })
+/// Returns how many times a hook or a handler has said this.
+fn times_said(transcript: &Transcript, said: &str) -> usize {
+    transcript.stdout().filter(|line| *line == said).count()
 }
 
 impl Program {
     /// Waits for a line on stderr that contains this, and returns it.
+    #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
-        self.wait_until(text, |from, line| from == From::Err && line.contains(text))
+        let mut found = None;
+        self.0.wait_until(&format!("`{text}` on stderr"), |transcript| {
+            found = transcript.stderr().find(|line| line.contains(text)).map(str::to_owned);
+            found.is_some()
+        });
+        found.expect("it was waited for")
     }
 
     /// Waits for so many lines on stderr that contain this.
+    #[track_caller]
     pub(crate) fn wait_for_times(&mut self, text: &str, times: usize) {
-        let log = Arc::clone(&self.log);
-        let count = move || {
-            log.lines()
-                .iter()
-                .filter(|(from, line)| *from == From::Err && line.contains(text))
-                .count()
-        };
-        self.wait_while(|| count() < times);
+        self.0.wait_until(&format!("`{text}` on stderr, {times} times"), |transcript| {
+            transcript.stderr().filter(|line| line.contains(text)).count() >= times
+        });
     }
 
     /// Waits until a hook or a handler says this.
+    #[track_caller]
     pub(crate) fn wait_until_said(&mut self, said: &str) {
-        self.wait_until(said, |from, line| from == From::Out && line == said);
+        self.wait_until_said_times(said, 1);
     }
 
     /// Waits until a hook or a handler has said this so many times.
+    #[track_caller]
     pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
-        let log = Arc::clone(&self.log);
-        let count = move || {
-            log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
-        };
-        self.wait_while(|| count() < times);
+        self.0.wait_until(&format!("`{said}` on stdout, {times} times"), |transcript| {
+            times_said(transcript, said) >= times
+        });
     }
 
     /// Returns whether a hook or a handler has said this.
-    pub(crate) fn has_said(&self, said: &str) -> bool {
-        self.log.lines().iter().any(|(from, line)| *from == From::Out && line == said)
+    pub(crate) fn has_said(&mut self, said: &str) -> bool {
+        times_said(self.0.transcript(), said) > 0
     }
 
     /// Waits until a hook or a handler has said this so many times, or a line on stderr contains
     /// this. Returns whether it is the line.
+    #[track_caller]
     pub(crate) fn wait_until_said_or(&mut self, said: &str, times: usize, text: &str) -> bool {
-        let log = Arc::clone(&self.log);
-        let has_line = move |log: &Log| {
-            log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text))
-        };
-        let count = |log: &Log| {
-            log.lines().iter().filter(|(from, line)| *from == From::Out && line == said).count()
-        };
-        self.wait_while(|| count(&log) < times && !has_line(&log));
-        has_line(&self.log)
-    }
-
-    fn wait_until(&mut self, text: &str, is_it: impl Fn(From, &str) -> bool) -> String {
-        loop {
-            let exited = self.exited().is_some();
-            let lines = self.log.lines();
-            if let Some((_, line)) = lines.iter().find(|(from, line)| is_it(*from, line)) {
-                return line.clone();
-            }
-            if exited && self.readers.iter().all(JoinHandle::is_finished) {
-                drop(lines);
-                panic!("the program ended without `{text}`");
-            }
-            assert!(self.began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
-            // The end of the program wakes nobody, so look at it now and then.
-            drop(self.log.changed.wait_timeout(lines, Duration::from_millis(20)));
-        }
+        self.0.wait_until(&format!("`{said}` on stdout or `{text}` on stderr"), |transcript| {
+            times_said(transcript, said) >= times || has_line(transcript, text)
+        });
+        has_line(self.0.transcript(), text)
     }
 
     /// Waits until something has come about outside of it.
+    #[track_caller]
     pub(crate) fn wait_while(&mut self, is_missing: impl Fn() -> bool) {
-        while is_missing() {
-            assert!(self.exited().is_none(), "the program has ended");
-            assert!(self.began.elapsed() < LIMIT, "nothing in {LIMIT:?}");
-            thread::sleep(Duration::from_millis(2));
-        }
+        self.0.wait_until("something outside of it", |_| !is_missing());
     }
 
     /// Waits until it listens, and returns where: `127.0.0.1:43210`.
+    #[track_caller]
     pub(crate) fn address(&mut self) -> String {
         let line = self.wait_for("listening on http");
         line.rsplit('/').next().expect("a URL").to_owned()
     }
 
     /// Every TCP address that it has said so far to listen on.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        let lines = self.log.lines();
-        let address = |(_, line): &(From, String)| {
-            Some(line.split_once("listening on http://")?.1.to_owned())
-        };
-        lines.iter().filter_map(address).collect()
+    pub(crate) fn addresses(&mut self) -> Vec<String> {
+        let address = |line: &str| Some(line.split_once("listening on http://")?.1.to_owned());
+        self.0.transcript().lines().filter_map(address).collect()
     }
 
     /// Waits until the start is over.
+    #[track_caller]
     pub(crate) fn ready(mut self) -> Self {
         self.wait_for("ready after");
         self
@@ -166,25 +106,20 @@ impl Program {
 
     /// Sends a signal. One that stops is one of its own: what follows another within half a second
     /// would be one with it.
+    #[track_caller]
     pub(crate) fn signal(&mut self, signal: Signal) {
-        if STOPPING.contains(&signal) {
-            let since = self.stop_sent.map_or(ONE_SIGNAL, |sent| sent.elapsed());
-            thread::sleep(ONE_SIGNAL.saturating_sub(since));
-        }
-        self.signal_at_once(signal);
+        self.0.signal(testing::Signal::named(signal.as_str()));
     }
 
     /// Sends a signal, however close to the one before.
+    #[track_caller]
     pub(crate) fn signal_at_once(&mut self, signal: Signal) {
-        if STOPPING.contains(&signal) {
-            self.stop_sent = Some(Instant::now());
-        }
-        nix::sys::signal::kill(self.pid(), signal).expect("the program still runs");
+        self.0.signal_at_once(testing::Signal::named(signal.as_str()));
     }
 
     /// Sends a signal at once, and returns whether the program had not ended before.
     pub(crate) fn signal_if_running(&mut self, signal: Signal) -> bool {
-        let is_running = self.exited().is_none();
+        let is_running = !self.has_exited();
         if is_running {
             self.signal_at_once(signal);
         }
@@ -193,70 +128,41 @@ impl Program {
 
     /// Sends a signal again and again from its first line on, until a line on stderr contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
-        let has = |log: &Log, text| {
-            log.lines().iter().any(|(from, line)| *from == From::Err && line.contains(text))
-        };
+        let began = Instant::now();
         // To look whether a program has ended that has lines to show would be to take it away from
         // under the signals.
-        if !has(&self.log, "") {
+        if !has_line(self.0.transcript(), "") {
             self.wait_for("");
         }
-        while !has(&self.log, text) {
+        while !has_line(self.0.transcript(), text) {
             self.signal(signal);
-            assert!(self.began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
+            assert!(began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
         }
     }
 
     /// Writes a line to its stdin.
+    #[track_caller]
     pub(crate) fn tell(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("a pipe");
-        writeln!(stdin, "{line}").expect("the program still runs");
+        self.0.write_line(line);
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().try_into().expect("a process id"))
+        Pid::from_raw(self.0.id().try_into().expect("a process id"))
     }
 
     pub(crate) fn has_exited(&mut self) -> bool {
-        self.exited().is_some()
-    }
-
-    fn exited(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("it is our child")
+        self.0.has_ended()
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub(crate) fn stop(mut self) -> Ended {
-        self.signal(Signal::SIGTERM);
-        self.end()
+    #[track_caller]
+    pub(crate) fn stop(self) -> Ended {
+        Ended::new(self.0.stop())
     }
 
     /// Waits for the end.
-    pub(crate) fn end(mut self) -> Ended {
-        let status = loop {
-            if let Some(status) = self.exited() {
-                break status;
-            }
-            assert!(self.began.elapsed() < LIMIT, "still running after {LIMIT:?}");
-            thread::sleep(Duration::from_millis(2));
-        };
-        let took = self.stop_sent.unwrap_or(self.began).elapsed();
-        self.readers.drain(..).for_each(|reader| reader.join().expect("no panic"));
-        let lines = std::mem::take(&mut *self.log.lines());
-        Ended::new(status, took, lines)
-    }
-
-    fn everything(&self) -> String {
-        show(&self.log.lines())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if thread::panicking() {
-            eprintln!("the program wrote:\n{}", self.everything());
-        }
+    #[track_caller]
+    pub(crate) fn end(self) -> Ended {
+        Ended::new(self.0.wait())
     }
 }

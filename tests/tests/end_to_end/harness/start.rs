@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Instant;
 
-use super::{Ended, From, Log, Program, read};
+use lifecycle_runtime::testing::process::Command;
+
+use super::{Ended, LIMIT, Program};
 
 /// How to start a program.
 pub(crate) struct Start(Command);
@@ -50,15 +50,8 @@ impl Start {
     }
 
     fn of(mut command: Command) -> Self {
-        for (name, _) in std::env::vars()
-            .filter(|(name, _)| name.starts_with("LIFECYCLE_") || name == "NO_COLOR")
-        {
-            command.env_remove(name);
-        }
-        // Whatever the tests themselves run in.
-        command.env_remove("KUBERNETES_SERVICE_HOST").env("LIFECYCLE_GRACE", "25s");
-        command.env("LIFECYCLE_BIND", "127.0.0.1:0");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_remove("NO_COLOR").env_remove("LIFECYCLE_ADMIN").env("LIFECYCLE_GRACE", "25s");
+        command.limit(LIMIT);
         Self(command)
     }
 
@@ -96,22 +89,13 @@ impl Start {
         self
     }
 
+    #[track_caller]
     pub(crate) fn start(mut self) -> Program {
-        // The program's own clock may start before `spawn` returns.
-        let began = Instant::now();
-        let mut child = self.0.spawn().expect("the program starts");
-        let log = Arc::<Log>::default();
-        let mut readers = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            readers.push(read(stdout, From::Out, &log));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            readers.push(read(stderr, From::Err, &log));
-        }
-        Program { child, began, stop_sent: None, log, readers }
+        Program(self.0.spawn())
     }
 
     /// Runs it to its end, without a signal.
+    #[track_caller]
     pub(crate) fn end(self) -> Ended {
         self.start().end()
     }

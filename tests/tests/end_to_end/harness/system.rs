@@ -27,7 +27,7 @@ fn has_in_mask(process: Pid, mask: &str, signal: Signal) -> bool {
     signals.unwrap_or_default() & (1 << (signal as u64 - 1)) != 0
 }
 
-/// Whether the process has a thread of this name, of which the system keeps 15 characters.
+/// Returns whether the process has a thread of this name, of which the system keeps 15 characters.
 pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
     let names =
@@ -36,7 +36,7 @@ pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     names.into_iter().any(|known| known.trim_end() == name)
 }
 
-/// Whether all threads of the process stand still because of a signal.
+/// Returns whether all threads of the process stand still because of a signal.
 pub(crate) fn is_stopped(process: Pid) -> bool {
     let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
     threads.flatten().all(|thread| {

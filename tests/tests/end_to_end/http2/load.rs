@@ -30,7 +30,7 @@ struct Shared {
     /// How many streams were opened: each asks for `/record/` and its number.
     opened: AtomicUsize,
     answered: AtomicUsize,
-    /// Whether the clients shall give up.
+    /// Set if the clients shall give up.
     is_over: AtomicBool,
 }
 
@@ -166,7 +166,7 @@ async fn keep_asking(client: &Client, shared: &Shared) -> Outcome {
     outcome
 }
 
-/// Whether the server says that it did nothing with the stream.
+/// Returns whether the server says that it did nothing with the stream.
 fn is_refusal(error: &h2::Error) -> bool {
     let is_goodbye = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
     error.is_remote() && (is_goodbye || error.reason() == Some(Reason::REFUSED_STREAM))

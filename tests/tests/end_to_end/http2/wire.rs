@@ -23,7 +23,7 @@ enum Frame {
 /// A connection that does what it is told to.
 pub(crate) struct Wire {
     connection: Connection<Box<dyn Transport>>,
-    /// Whether it answers a PING.
+    /// Set if it answers a PING.
     answers: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Whether the server said that it did nothing with this stream.
+    /// Returns whether the server said that it did nothing with this stream.
     pub(crate) fn is_refused(&self, stream: u32) -> bool {
         let is_beyond =
             self.goodbyes.last().is_some_and(|(last, code)| *last < stream && *code == 0);

@@ -1,6 +1,6 @@
 //! A cycle through an argument of one's own.
 
-use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+use lifecycle_runtime::hook::{Dependency, Hook, Scope};
 use lifecycle_runtime::{BoxError, Dep, Inject, on_startup};
 
 struct Backend {
@@ -8,7 +8,7 @@ struct Backend {
 }
 
 impl Inject for Backend {
-    const USES: &'static [&'static HookMeta] = &[db::EDGE];
+    const DEPENDENCIES: &'static [Dependency] = &[db::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self { db: scope.dep()? })

@@ -2,7 +2,7 @@
 
 #![deny(warnings)]
 
-use lifecycle_runtime::hook::{Hook, HookMeta, Scope};
+use lifecycle_runtime::hook::{Dependency, Hook, HookMeta, Scope};
 use lifecycle_runtime::{BoxError, Dep, Inject, on_shutdown, on_startup};
 
 #[on_startup]
@@ -21,7 +21,7 @@ struct Backend {
 }
 
 impl Inject for Backend {
-    const USES: &'static [&'static HookMeta] = &[db::META, mail::META];
+    const DEPENDENCIES: &'static [Dependency] = &[db::DEPENDENCY, mail::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self { db: scope.dep()?, port: *scope.dep::<mail>()? })

@@ -24,7 +24,7 @@ async fn registry() -> &'static str {
 struct Registry(Dep<registry>);
 
 impl Inject for Registry {
-    const USES: &'static [&'static lifecycle_runtime::hook::HookMeta] = &[<registry as lifecycle_runtime::hook::Hook>::EDGE];
+    const DEPENDENCIES: &'static [lifecycle_runtime::hook::Dependency] = &[<registry as lifecycle_runtime::hook::Hook>::DEPENDENCY];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
         Ok(Self(scope.dep()?))

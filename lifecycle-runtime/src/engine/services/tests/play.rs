@@ -7,7 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::services::{Alive, Blueprint, End, Listener, Supervised, order, supervise};
+use crate::engine::services::{
+    EndListener, RunningServices, ServiceEnd, ServiceHandle, ServiceSpec, order, supervise,
+};
 use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
 use crate::hook::HookMeta;
 use crate::hook::runtime::HookRuntime;
@@ -87,7 +89,7 @@ pub(super) struct Played {
     began: Instant,
     log: Log,
     orders: watch::Sender<Orders>,
-    service: Supervised,
+    service: ServiceHandle,
     progress: watch::Sender<Progress>,
 }
 
@@ -107,7 +109,7 @@ impl Log {
         self.written.notify_one();
     }
 
-    fn hears(&self) -> Listener {
+    fn hears(&self) -> EndListener {
         let log = self.clone();
         Box::new(move |end| {
             let running = log
@@ -117,11 +119,11 @@ impl Log {
                 .last()
                 .is_some_and(|line| line.ends_with(" running"));
             log.write(&match end {
-                End::Itself(Ok(())) if running => "heard: ready".to_owned(),
-                End::Itself(result) => {
+                ServiceEnd::Itself(Ok(())) if running => "heard: ready".to_owned(),
+                ServiceEnd::Itself(result) => {
                     format!("heard: {}", result.err().unwrap_or(Outcome::Succeeded))
                 }
-                End::Cancelled => "heard: cancelled".to_owned(),
+                ServiceEnd::Cancelled => "heard: cancelled".to_owned(),
             });
         })
     }
@@ -169,7 +171,7 @@ impl Played {
             others: Vec::new(),
             on_thread: None,
         });
-        let blueprint = Blueprint {
+        let spec = ServiceSpec {
             hook,
             task: Box::new(task),
             scope,
@@ -178,7 +180,8 @@ impl Played {
             jitter: || 1.0,
         };
         let orders = watch::Sender::default();
-        let service = supervise(blueprint, orders.clone(), log.hears(), Alive::default().guard());
+        let service =
+            supervise(spec, orders.clone(), log.hears(), RunningServices::default().guard());
         Self { began, log, orders, service, progress }
     }
 

@@ -12,9 +12,9 @@ use crate::hook::task::{Task, Value};
 
 /// Counts the tasks that are there.
 #[derive(Clone, Default)]
-struct Alive(Arc<AtomicUsize>);
+struct RunningServices(Arc<AtomicUsize>);
 
-impl Alive {
+impl RunningServices {
     fn one(&self) -> Self {
         self.0.fetch_add(1, Ordering::SeqCst);
         self.clone()
@@ -26,7 +26,7 @@ impl Alive {
 }
 
 /// One that is there no longer.
-struct Here(Alive);
+struct Here(RunningServices);
 
 impl Drop for Here {
     fn drop(&mut self) {
@@ -38,7 +38,7 @@ impl Drop for Here {
 /// they like.
 fn play<F>(
     policy: &str,
-    alive: &Alive,
+    alive: &RunningServices,
     tasks: &'static [Option<u64>],
     main: fn(Service) -> F,
 ) -> Played
@@ -65,7 +65,7 @@ where
 
 #[tokio::test(start_paused = true)]
 async fn a_service_has_ended_once_its_tasks_have() {
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let played = play("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
     played.until("stopped: done").await;
     assert_eq!(played.lines(), ["0 starting", "0 running", "0 heard: ready", "80 stopped: done"]);
@@ -74,7 +74,7 @@ async fn a_service_has_ended_once_its_tasks_have() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_told_to_stop_ends_in_its_time() {
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let played = play("restart never", &alive, &[], |service| async move {
         let stop = service.stop();
         service.spawn(async move {
@@ -91,7 +91,7 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_leaves_no_task_behind() {
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let played = play(
         "restart on_failure most 1/60000 backoff 100..100 exit ignore",
         &alive,
@@ -111,7 +111,7 @@ async fn a_service_that_fails_leaves_no_task_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_cancelled_leaves_no_task_behind() {
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let played = play("restart never", &alive, &[None, None], |_| async { Ok(()) });
     played.until("heard: ready").await;
     played.tell();
@@ -124,7 +124,7 @@ async fn a_service_that_is_cancelled_leaves_no_task_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let played = play("restart never exit ignore", &alive, &[None], |service| async move {
         service.spawn(async { panic!("oops") });
         std::future::pending().await
@@ -143,7 +143,7 @@ async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
         Task::future(async move { Ok(Value::new(())) })
     });
     played.until("heard: done").await;
-    let alive = Alive::default();
+    let alive = RunningServices::default();
     let here = Here(alive.one());
     kept.try_recv().expect("one run").spawn(async move {
         let _here = here;

@@ -31,7 +31,8 @@ fn every_problem_is_named_with_what_is_valid() {
     let lines: Vec<_> = error.lines().collect();
     assert_eq!(
         lines[0],
-        "LIFECYCLE_GRACE=soon: `soon` is not a duration; expected a duration such as 250ms, 5s or 1m30s"
+        "LIFECYCLE_GRACE=soon: `soon` is not a duration; expected a duration such as 250ms, 5s or \
+         1m30s"
     );
     assert_eq!(
         lines[1],

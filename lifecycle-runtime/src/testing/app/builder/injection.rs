@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::TestAppBuilder;
 use crate::hook::error::BoxError;
 use crate::hook::{Hook, HookMeta};
-use crate::testing::faults::{Fault, Planted};
+use crate::testing::faults::{Fault, PlantedFault};
 use crate::testing::moment::{Moment, Signal, Timed};
-use crate::testing::selection::Named;
+use crate::testing::selection::NamedHook;
 
 impl TestAppBuilder {
     /// Has this hook fail with this error, without having run: a startup hook, a teardown, a
@@ -67,8 +67,8 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
         let place = Location::caller();
-        self.selection.involve(Named { hook, place }, "given a fault");
-        self.faults.push(Planted::new(hook, fault, place));
+        self.selection.involve(NamedHook { hook, place }, "given a fault");
+        self.faults.push(PlantedFault::new(hook, fault, place));
         self
     }
 
@@ -91,7 +91,7 @@ impl TestAppBuilder {
     pub fn signal_at(mut self, moment: Moment, signal: Signal) -> Self {
         let place = Location::caller();
         if let Some(hook) = moment.hook() {
-            self.selection.involve(Named { hook, place }, "waited for");
+            self.selection.involve(NamedHook { hook, place }, "waited for");
         }
         self.signals.push(Timed { moment, signal, place, count: 0.into() });
         self

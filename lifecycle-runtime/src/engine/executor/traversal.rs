@@ -16,30 +16,30 @@ use crate::plan::{Graph, Step, Walk};
 pub(crate) type CriticalPath = Vec<(&'static HookMeta, Duration)>;
 
 /// Says when a step that waits for nothing may begin. Without one, it does at once.
-pub(crate) trait Pace: Send + Sync {
+pub(crate) trait StepGate: Send + Sync {
     /// Waits for the turn of a step. Who drops this waits no longer.
-    fn turn(&self, step: Step) -> BoxFuture<'static, ()>;
+    fn permit(&self, step: Step) -> BoxFuture<'static, ()>;
 }
 
 /// The way that a phase takes through its graph, and how long each step took.
-pub(super) struct Way<'g> {
+pub(super) struct Traversal<'g> {
     graph: &'g Graph,
     walk: Walk<'g>,
     took: Vec<Duration>,
-    paced: Option<Paced>,
+    gated: Option<GatedSteps>,
 }
 
 /// Steps that could begin, but for the pace.
-struct Paced {
-    pace: Arc<dyn Pace>,
+struct GatedSteps {
+    gate: Arc<dyn StepGate>,
     waiting: FuturesUnordered<BoxFuture<'static, usize>>,
     granted: Option<usize>,
 }
 
-impl<'g> Way<'g> {
-    pub(super) fn through(graph: &'g Graph, pace: Option<&Arc<dyn Pace>>) -> Self {
-        let paced = |pace: &Arc<_>| Paced {
-            pace: Arc::clone(pace),
+impl<'g> Traversal<'g> {
+    pub(super) fn through(graph: &'g Graph, gate: Option<&Arc<dyn StepGate>>) -> Self {
+        let gated = |gate: &Arc<_>| GatedSteps {
+            gate: Arc::clone(gate),
             waiting: FuturesUnordered::new(),
             granted: None,
         };
@@ -47,14 +47,14 @@ impl<'g> Way<'g> {
             graph,
             walk: graph.walk(),
             took: vec![Duration::ZERO; graph.steps().len()],
-            paced: pace.map(paced),
+            gated: gate.map(gated),
         }
     }
 
     /// A step that waits for nothing any more. At a pace, one that has its turn, or that does
     /// nothing.
     pub(super) fn next(&mut self, does_something: impl Fn(Step) -> bool) -> Option<usize> {
-        let Some(Paced { pace, waiting, granted }) = &mut self.paced else {
+        let Some(GatedSteps { gate, waiting, granted }) = &mut self.gated else {
             return self.walk.next();
         };
         if granted.is_some() {
@@ -65,22 +65,22 @@ impl<'g> Way<'g> {
             if !does_something(what) {
                 return Some(step);
             }
-            waiting.push(pace.turn(what).map(move |()| step).boxed());
+            waiting.push(gate.permit(what).map(move |()| step).boxed());
         }
         None
     }
 
-    /// Whether steps wait for their turn.
+    /// Returns whether steps wait for their turn.
     pub(super) fn waits(&self) -> bool {
-        self.paced.as_ref().is_some_and(|paced| !paced.waiting.is_empty())
+        self.gated.as_ref().is_some_and(|gated| !gated.waiting.is_empty())
     }
 
     /// Waits until one of them has it. Forever, if none waits.
     ///
     /// Cancel safe.
-    pub(super) async fn turn(&mut self) {
-        match &mut self.paced {
-            Some(Paced { waiting, granted, .. }) if !waiting.is_empty() => {
+    pub(super) async fn permitted(&mut self) {
+        match &mut self.gated {
+            Some(GatedSteps { waiting, granted, .. }) if !waiting.is_empty() => {
                 *granted = waiting.next().await;
             }
             _ => pending().await,

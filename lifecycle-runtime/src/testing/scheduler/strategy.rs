@@ -14,7 +14,7 @@ pub(in crate::testing) struct Choice {
 }
 
 /// Chooses one of what could be next.
-pub(in crate::testing) enum Chooser {
+pub(in crate::testing) enum Strategy {
     /// By these numbers, and then always the first.
     Given(Vec<u32>),
     Random {
@@ -26,7 +26,7 @@ pub(in crate::testing) enum Chooser {
     Ranked(HashMap<Action, usize>),
 }
 
-impl Chooser {
+impl Strategy {
     /// At random: the same with each run for one seed.
     pub(in crate::testing) fn random(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);

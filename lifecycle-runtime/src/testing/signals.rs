@@ -8,14 +8,14 @@ use crate::event::{Event, Observer};
 use crate::lifecycle::{Reaction, Reactions};
 
 /// Where signals come in.
-pub(super) struct Desk {
+pub(super) struct SignalSender {
     signals: Vec<Timed>,
     reactions: OnceLock<Mutex<Reactions>>,
     /// Of signals that no test could send to a process.
     mistakes: Mutex<Vec<String>>,
 }
 
-impl Desk {
+impl SignalSender {
     pub(super) fn new(signals: Vec<Timed>) -> Self {
         Self { signals, reactions: OnceLock::new(), mistakes: Mutex::default() }
     }
@@ -48,7 +48,7 @@ impl Desk {
     }
 }
 
-impl Observer for Desk {
+impl Observer for SignalSender {
     fn on_event(&self, _: Duration, event: &Event) {
         for timed in self.signals.iter().filter(|timed| timed.is_due(event)) {
             if let Err(mistake) = self.send(timed.signal) {

@@ -12,22 +12,22 @@ use tokio::time::{Instant, sleep_until};
 
 use super::progress::report_obstacles;
 use super::run::{Conduct, Run};
-use crate::engine::executor::{CriticalPath, Executor, Left, PhaseTime, StartError};
+use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, StartError};
 use crate::event::{Event, Traffic};
-use crate::hook::Kind;
+use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, StopCause, stop_asked};
 use crate::hook::task::all;
 use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
-use crate::process::watchdog::Leash;
+use crate::process::watchdog::WatchdogHandle;
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 
 /// A run in progress, with the time table of its stop.
-pub(super) struct Stage<'r> {
+pub(super) struct RunPhases<'r> {
     pub(super) run: &'r Run,
     pub(super) began: Instant,
     pub(super) timetable: Timetable,
-    pub(super) leash: Option<Leash>,
+    pub(super) watchdog: Option<WatchdogHandle>,
     /// Tells that no health check and no hook of a signal runs any more.
     pub(super) recurring_over: &'r Notify,
 }
@@ -39,14 +39,14 @@ pub(super) struct Paths {
     pub(super) stop: CriticalPath,
 }
 
-impl Stage<'_> {
-    pub(super) async fn play(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
+impl RunPhases<'_> {
+    pub(super) async fn execute(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
         let Run {
             config,
             plan,
             events,
             surroundings,
-            conduct: Conduct { work, hooks, jitter, pace, is_patient, .. },
+            conduct: Conduct { work, hooks, jitter, gate, is_patient, .. },
             ..
         } = self.run;
         let mut executor = Executor::new(
@@ -56,7 +56,7 @@ impl Stage<'_> {
             hooks.clone(),
             events.clone(),
             *jitter,
-            pace.clone(),
+            gate.clone(),
         );
         let mut asked = self.run.handle.asked();
         let mut paths = Paths::default();
@@ -64,7 +64,7 @@ impl Stage<'_> {
         self.run.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
         self.run.progress.send_modify(|progress| progress.deadline = Some(limit));
-        match executor.start(Kind::Startup, limit, &mut asked).await {
+        match executor.start(limit, &mut asked).await {
             Ok(path) => {
                 paths.start = path;
                 let mut opening = Opening::default();
@@ -72,7 +72,8 @@ impl Stage<'_> {
                     biased;
                     served = serve(servers, surroundings, &mut opening).boxed() => served,
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
-                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the startup timeout")),
+                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the \
+                        startup timeout")),
                 };
                 match served {
                     Ok(serving) => {
@@ -99,7 +100,7 @@ impl Stage<'_> {
             self.run.live.add(move |_| awaited.now());
         }
         let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
-        paths.stop.extend(executor.stop(Kind::Shutdown, time, &mut asked).await);
+        paths.stop.extend(executor.stop(time, &mut asked).await);
         (executor, paths)
     }
 
@@ -175,13 +176,16 @@ impl Stage<'_> {
         limit: Instant,
         asked: &mut watch::Receiver<Asked>,
         path: &mut CriticalPath,
-    ) -> Result<StopCause, (StartError, Left)> {
+    ) -> Result<StopCause, (StartError, Interrupted)> {
         // Without any there is no time in between for a stop to be a failed start.
-        if !self.run.plan.graph(Kind::Ready).steps().is_empty() {
-            path.extend(executor.start(Kind::Ready, limit, asked).await?);
+        if !self.run.plan.phase(Phase::Ready).steps().is_empty() {
+            path.extend(executor.make_ready(limit, asked).await?);
         }
         if let Some(cause) = self.run.check_readiness(limit).await {
-            return Err((StartError::stopped(cause), Left::nothing(&self.run.conduct.hooks)));
+            return Err((
+                StartError::stopped(cause),
+                Interrupted::nothing(&self.run.conduct.hooks),
+            ));
         }
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
@@ -246,9 +250,9 @@ impl Stage<'_> {
         // It may have been asked for long before the run.
         let from =
             self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
-        if let Some(leash) = &self.leash {
+        if let Some(watchdog) = &self.watchdog {
             // Instead of the deadline of the start.
-            leash.rearm(Some(from.into_std() + grace));
+            watchdog.rearm(Some(from.into_std() + grace));
         }
         self.run.progress.send_modify(|progress| {
             // What is printed at the end has to fit in as well.
@@ -285,10 +289,10 @@ impl Stage<'_> {
     /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its
     /// own.
     fn release_watchdog(&self) {
-        if let Some(leash) = &self.leash {
-            leash.rearm(None);
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.rearm(None);
             if self.run.handle.asked().borrow().cause.is_some() {
-                leash.arm(std::time::Instant::now() + self.run.config.grace);
+                watchdog.arm(std::time::Instant::now() + self.run.config.grace);
             }
         }
     }

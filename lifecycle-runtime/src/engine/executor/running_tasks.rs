@@ -14,12 +14,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{Instrument, Span};
 
-use crate::engine::services::{self, Listener};
+use crate::engine::services::{self, EndListener};
 use crate::event::{Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{Expiry, Order, Orders};
 use crate::hook::task::{Task, TaskResult, Value};
 use crate::hook::{HookMeta, Kind};
+use crate::observe::trace;
 use crate::plan::ABANDON_AFTER;
 
 /// How long a task that was cancelled has to hear of it, however late it is.
@@ -38,34 +39,34 @@ pub(crate) struct Time {
 
 /// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it
 /// itself.
-pub(crate) struct Crew {
+pub(crate) struct RunningTasks {
     hooks: HookRuntime,
     /// Per step, what runs.
-    running: Vec<Option<Running>>,
+    running: Vec<Option<RunningTask>>,
     count: usize,
-    teller: UnboundedSender<News>,
-    news: UnboundedReceiver<News>,
-    /// News that have arrived, the latest first, and when.
-    heard: Vec<News>,
+    completion_sender: UnboundedSender<Completion>,
+    completions: UnboundedReceiver<Completion>,
+    /// Completions that have arrived, the latest first, and the moment of their arrival.
+    arrived: Vec<Completion>,
     heard_at: Instant,
     /// Goes off when something is due, or was before it ended.
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Instant>,
 }
 
-struct Running {
+struct RunningTask {
     began: Instant,
     /// When to cancel it; when to abandon it, if it is cancelled.
     due: Instant,
     limit: Limit,
     gone: Instant,
-    hold: Hold,
-    cancelled: Option<Reason>,
+    handle: TaskHandle,
+    cancelled: Option<CancelReason>,
     /// Set if it learns from `Stop` that it should end.
     takes_stop: bool,
     /// Time that a service has then.
     stop_timeout: Option<Duration>,
-    /// Whether a thread is at it; `None` of a service, whose supervisor tells.
+    /// Set if a thread is at it; `None` of a service, whose supervisor tells.
     progress: Option<Arc<TaskProgress>>,
 }
 
@@ -91,25 +92,25 @@ impl TaskProgress {
 }
 
 /// What something is cancelled by.
-enum Hold {
+enum TaskHandle {
     Task(JoinHandle<()>),
     /// Its supervisor does it.
     Service(watch::Sender<Orders>),
 }
 
 #[derive(Clone, Copy)]
-enum Reason {
+enum CancelReason {
     TimedOut,
     GivenUp,
 }
 
 /// A task is over.
-struct News {
+struct Completion {
     step: usize,
-    how: End,
+    how: TaskEnd,
 }
 
-enum End {
+enum TaskEnd {
     /// By itself.
     Itself(Result<Value, Outcome>),
     /// Because it was cancelled.
@@ -119,25 +120,25 @@ enum End {
 }
 
 /// How a step's task ended.
-pub(crate) struct Ended {
+pub(crate) struct EndedTask {
     pub(crate) step: usize,
     pub(crate) at: Instant,
     pub(crate) took: Duration,
     pub(crate) result: Result<Value, Outcome>,
 }
 
-impl Crew {
-    /// A crew for a phase of this many steps, whose hooks run on this runtime.
+impl RunningTasks {
+    /// Makes room for the tasks of a phase of this many steps, which run on this runtime.
     pub(crate) fn new(steps: usize, hooks: &HookRuntime) -> Self {
-        let (teller, news) = unbounded_channel();
+        let (completion_sender, completions) = unbounded_channel();
         let now = Instant::now();
         Self {
             hooks: hooks.clone(),
             running: std::iter::repeat_with(|| None).take(steps).collect(),
             count: 0,
-            teller,
-            news,
-            heard: Vec::new(),
+            completion_sender,
+            completions,
+            arrived: Vec::new(),
             heard_at: now,
             alarm: Box::pin(sleep_until(now)),
             alarm_at: None,
@@ -153,26 +154,29 @@ impl Crew {
         now: Instant,
         time: Time,
     ) {
-        let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
+        let end = CompletionGuard {
+            completion_sender: self.completion_sender.clone(),
+            step,
+            how: TaskEnd::Cancelled,
+        };
         let progress = Arc::<TaskProgress>::default();
         let of_task = Arc::clone(&progress);
-        let span =
-            tracing::info_span!("hook", name = hook.display_name(), kind = hook.kind.attribute());
+        let span = trace::span(hook);
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 of_task.set(TaskProgress::RUNS);
-                end.tell(End::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
+                end.tell(TaskEnd::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
             Task::Future(future) => spawn(
                 &self.hooks,
-                Watched { future: Some(future), hook, end, progress: of_task },
+                HookFuture { future: Some(future), hook, end, progress: of_task },
                 span,
             ),
         };
-        let running = Running {
+        let running = RunningTask {
             takes_stop: hook.takes_stop(),
             progress: Some(progress),
-            ..Running::new(Hold::Task(handle), now, time)
+            ..RunningTask::new(TaskHandle::Task(handle), now, time)
         };
         self.enlist(step, running);
     }
@@ -186,26 +190,32 @@ impl Crew {
         orders: watch::Sender<Orders>,
         now: Instant,
         time: Time,
-    ) -> Listener {
-        let end = Messenger { teller: self.teller.clone(), step, how: End::Cancelled };
-        let running = Running {
+    ) -> EndListener {
+        let end = CompletionGuard {
+            completion_sender: self.completion_sender.clone(),
+            step,
+            how: TaskEnd::Cancelled,
+        };
+        let running = RunningTask {
             takes_stop: hook.takes_stop() || hook.takes_service_handle(),
             stop_timeout: hook.timeout,
-            ..Running::new(Hold::Service(orders), now, time)
+            ..RunningTask::new(TaskHandle::Service(orders), now, time)
         };
         self.enlist(step, running);
         Box::new(|how| match how {
-            services::End::Itself(result) => end.tell(End::Itself(result.map(|()| Value::new(())))),
-            services::End::Cancelled => end.tell(End::Cancelled),
+            services::ServiceEnd::Itself(result) => {
+                end.tell(TaskEnd::Itself(result.map(|()| Value::new(()))));
+            }
+            services::ServiceEnd::Cancelled => end.tell(TaskEnd::Cancelled),
         })
     }
 
-    /// Whether something is running, or has ended and has not been heard of.
+    /// Returns whether something is running, or has ended and has not been heard of.
     pub(super) fn is_busy(&self) -> bool {
         self.count > 0
     }
 
-    fn enlist(&mut self, step: usize, running: Running) {
+    fn enlist(&mut self, step: usize, running: RunningTask) {
         let due = running.due;
         self.running[step] = Some(running);
         self.count += 1;
@@ -224,7 +234,7 @@ impl Crew {
                     let due = running.due;
                     self.wake_at(due);
                 }
-                _ => self.cancel_one(step, Reason::GivenUp, at),
+                _ => self.cancel_one(step, CancelReason::GivenUp, at),
             }
         }
     }
@@ -233,23 +243,23 @@ impl Crew {
     /// until `give_up`.
     pub(crate) fn cancel(&mut self, give_up: Instant) {
         for step in 0..self.running.len() {
-            self.cancel_one(step, Reason::GivenUp, give_up);
+            self.cancel_one(step, CancelReason::GivenUp, give_up);
         }
     }
 
     /// Cancels the services that run: a stop that is hurried doesn't wait for them.
     pub(super) fn hurry_services(&mut self, now: Instant) {
         for running in self.running.iter_mut().flatten() {
-            if let Running { hold: Hold::Service(_), cancelled: None, .. } = running {
+            if let RunningTask { handle: TaskHandle::Service(_), cancelled: None, .. } = running {
                 (running.due, running.limit) = (now, Limit::Hurry);
             }
         }
         self.wake_at(now);
     }
 
-    fn cancel_one(&mut self, step: usize, reason: Reason, give_up: Instant) {
+    fn cancel_one(&mut self, step: usize, reason: CancelReason, give_up: Instant) {
         if let Some(running) = &mut self.running[step] {
-            running.hold.cancel();
+            running.handle.cancel();
             // Once it has been told, it may be given up at once.
             let due = if running.cancelled.is_some() {
                 give_up
@@ -272,7 +282,7 @@ impl Crew {
     /// The next task that ends, or is left to itself. `None` when nothing is running.
     ///
     /// Cancel safe: what has not been returned will be.
-    pub(crate) async fn next(&mut self) -> Option<Ended> {
+    pub(crate) async fn next(&mut self) -> Option<EndedTask> {
         loop {
             if let Some(ended) = self.next_ended() {
                 return Some(ended);
@@ -282,20 +292,20 @@ impl Crew {
             }
             tokio::select! {
                 biased;
-                _ = self.news.recv_many(&mut self.heard, usize::MAX) => {}
+                _ = self.completions.recv_many(&mut self.arrived, usize::MAX) => {}
                 () = self.alarm.as_mut(), if self.alarm_at.is_some() => self.alarmed(),
             }
             self.heard_at = Instant::now();
-            self.heard.reverse();
+            self.arrived.reverse();
         }
     }
 
     /// The next task that has been heard of already, without waiting for any.
-    pub(crate) fn next_ended(&mut self) -> Option<Ended> {
-        while let Some(News { step, how }) = self.heard.pop() {
+    pub(crate) fn next_ended(&mut self) -> Option<EndedTask> {
+        while let Some(Completion { step, how }) = self.arrived.pop() {
             // One that was abandoned before is of no interest any more.
             let Some(running) = self.take(step) else {
-                if let End::Itself(Ok(value)) = how
+                if let TaskEnd::Itself(Ok(value)) = how
                     && value.needs_drop()
                 {
                     drop(self.hooks.spawn_blocking(move || drop(value)));
@@ -303,12 +313,12 @@ impl Crew {
                 continue;
             };
             let result = match how {
-                End::Itself(result) => result,
-                End::Cancelled => Err(running.stopped(true)),
-                End::Abandoned => Err(running.stopped(false)),
+                TaskEnd::Itself(result) => result,
+                TaskEnd::Cancelled => Err(running.stopped(true)),
+                TaskEnd::Abandoned => Err(running.stopped(false)),
             };
             let at = self.heard_at;
-            return Some(Ended {
+            return Some(EndedTask {
                 step,
                 at,
                 took: at.saturating_duration_since(running.began),
@@ -325,27 +335,27 @@ impl Crew {
         for step in 0..self.running.len() {
             match &self.running[step] {
                 Some(running) if running.due > now => self.wake_at(running.due),
-                Some(Running { cancelled: None, gone, .. }) => {
+                Some(RunningTask { cancelled: None, gone, .. }) => {
                     let give_up = (now + ABANDON_AFTER).min(*gone);
-                    self.cancel_one(step, Reason::TimedOut, give_up);
+                    self.cancel_one(step, CancelReason::TimedOut, give_up);
                 }
-                Some(_) => self.heard.push(News { step, how: End::Abandoned }),
+                Some(_) => self.arrived.push(Completion { step, how: TaskEnd::Abandoned }),
                 None => {}
             }
         }
     }
 
-    fn take(&mut self, step: usize) -> Option<Running> {
+    fn take(&mut self, step: usize) -> Option<RunningTask> {
         let running = self.running[step].take()?;
         self.count -= 1;
         Some(running)
     }
 }
 
-/// What the crew has to do with a task is over when the run is: it is not to outlive it.
-impl Drop for Crew {
+/// No task outlives the phase it belongs to.
+impl Drop for RunningTasks {
     fn drop(&mut self) {
-        self.running.iter().flatten().for_each(|running| running.hold.cancel());
+        self.running.iter().flatten().for_each(|running| running.handle.cancel());
     }
 }
 
@@ -364,14 +374,14 @@ fn spawn(
 
 /// A hook's future, whose panics are caught, as the end has to be told with what it ended with.
 /// When it is dropped the future goes first: what is told of has ended for good.
-struct Watched {
+struct HookFuture {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
-    end: Messenger,
+    end: CompletionGuard,
     progress: Arc<TaskProgress>,
 }
 
-impl Future for Watched {
+impl Future for HookFuture {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -381,7 +391,7 @@ impl Future for Watched {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             future.as_mut().poll(context).map(|end| usable(end, hook))
         }));
-        self.end.how = End::Itself(match polled {
+        self.end.how = TaskEnd::Itself(match polled {
             Ok(Poll::Pending) => {
                 self.progress.set(TaskProgress::WAITS);
                 return Poll::Pending;
@@ -393,7 +403,7 @@ impl Future for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for HookFuture {
     fn drop(&mut self) {
         // What it drops is code of the user's, too.
         self.progress.set(TaskProgress::RUNS);
@@ -419,26 +429,26 @@ fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
 
 /// Tells of a task's end, also if that is a cancellation: then the task is dropped, and this with
 /// it.
-struct Messenger {
-    teller: UnboundedSender<News>,
+struct CompletionGuard {
+    completion_sender: UnboundedSender<Completion>,
     step: usize,
-    how: End,
+    how: TaskEnd,
 }
 
-impl Messenger {
-    fn tell(mut self, how: End) {
+impl CompletionGuard {
+    fn tell(mut self, how: TaskEnd) {
         self.how = how;
     }
 }
 
-impl Drop for Messenger {
+impl Drop for CompletionGuard {
     fn drop(&mut self) {
-        let how = std::mem::replace(&mut self.how, End::Cancelled);
-        let _ = self.teller.send(News { step: self.step, how });
+        let how = std::mem::replace(&mut self.how, TaskEnd::Cancelled);
+        let _ = self.completion_sender.send(Completion { step: self.step, how });
     }
 }
 
-impl Hold {
+impl TaskHandle {
     fn cancel(&self) {
         match self {
             Self::Task(handle) => handle.abort(),
@@ -447,15 +457,15 @@ impl Hold {
     }
 }
 
-impl Running {
-    fn new(hold: Hold, now: Instant, time: Time) -> Self {
+impl RunningTask {
+    fn new(handle: TaskHandle, now: Instant, time: Time) -> Self {
         let Time { end, limit, gone } = time;
         Self {
             began: now,
             due: end,
             limit,
             gone,
-            hold,
+            handle,
             cancelled: None,
             takes_stop: false,
             stop_timeout: None,
@@ -465,7 +475,7 @@ impl Running {
 
     /// Has it end by itself, in its time and until then.
     fn tell_to_stop(&mut self, until: Instant) {
-        if let Hold::Service(orders) = &self.hold {
+        if let TaskHandle::Service(orders) = &self.handle {
             let own = self.stop_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
             (self.due, self.limit) = match own {
                 Some(own) if own <= until => (own, Limit::Timeout),
@@ -487,11 +497,11 @@ impl Running {
                 Outcome::NotBegun { is_blocked: true }
             }
             // A thread that is free would have dropped it by now.
-            (Some(Reason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
-            (Some(Reason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
-            // Nobody but the crew holds the handle: without a reason of its own the runtime itself
+            (Some(CancelReason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
+            (Some(CancelReason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
+            // Nobody else holds the handle: without a reason of its own the runtime itself
             // is shutting down.
-            (Some(Reason::GivenUp) | None, _) => Outcome::Cancelled { ended },
+            (Some(CancelReason::GivenUp) | None, _) => Outcome::Cancelled { ended },
         }
     }
 }

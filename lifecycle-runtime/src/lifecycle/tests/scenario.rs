@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::engine::executor::{Pace, Work};
+use crate::engine::executor::{StepGate, Work};
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
 use crate::hook::runtime::HookRuntime;
@@ -23,25 +23,25 @@ use crate::process::config::Config;
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// A run to be played.
-pub(super) struct Play {
+pub(super) struct Scenario {
     plan: String,
     behaviours: HashMap<String, String>,
     /// Asked for when this line is written: a stop, or with a second such line a hurry.
     signals: Vec<String>,
     config: Config,
-    pace: Option<Arc<dyn Pace>>,
+    gate: Option<Arc<dyn StepGate>>,
     ends_with_services: bool,
     stopped_before: bool,
 }
 
 /// A run that was played.
-pub(super) struct Played {
+pub(super) struct ScenarioRun {
     pub(super) report: Report,
     lines: Vec<String>,
     events: Vec<Event>,
 }
 
-impl Play {
+impl Scenario {
     /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
     /// drop is seen), `NAME has a value that panics`, `NAME asks` (how much time it has left). A
@@ -58,7 +58,7 @@ impl Play {
             behaviours,
             signals: vec!["ready".to_owned()],
             config: Config::default(),
-            pace: None,
+            gate: None,
             ends_with_services: false,
             stopped_before: false,
         }
@@ -85,8 +85,8 @@ impl Play {
     }
 
     /// Steps begin when this says.
-    pub(super) fn pace(mut self, pace: impl Pace + 'static) -> Self {
-        self.pace = Some(Arc::new(pace));
+    pub(super) fn gate(mut self, gate: impl StepGate + 'static) -> Self {
+        self.gate = Some(Arc::new(gate));
         self
     }
 
@@ -105,7 +105,7 @@ impl Play {
         self
     }
 
-    pub(super) async fn run(self) -> Played {
+    pub(super) async fn run(self) -> ScenarioRun {
         let plan = Arc::new(sample::plan(&self.plan).expect("a valid plan"));
         let script = Arc::new(Script {
             lines: Mutex::default(),
@@ -119,7 +119,7 @@ impl Play {
             work: work(Arc::clone(&script), self.behaviours),
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
-            pace: self.pace,
+            gate: self.gate,
             is_patient: true,
             serves: false,
             ends_with_services: self.ends_with_services,
@@ -147,7 +147,7 @@ impl Play {
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
-        Played { report, lines, events }
+        ScenarioRun { report, lines, events }
     }
 }
 
@@ -342,7 +342,7 @@ fn short(outcome: &Outcome) -> &'static str {
     }
 }
 
-impl Played {
+impl ScenarioRun {
     /// All that happened, in order, each line with its time in milliseconds.
     #[track_caller]
     pub(super) fn check(&self, expected: &[&str]) {

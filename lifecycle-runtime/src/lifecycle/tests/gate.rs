@@ -5,15 +5,15 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::time::sleep;
 
-use super::stage::Play;
-use crate::engine::executor::Pace;
+use super::scenario::Scenario;
+use crate::engine::executor::StepGate;
 use crate::plan::Step;
 
 /// Lets hooks begin one after the other, the last of the plan first, and drops after them.
 struct LastFirst;
 
-impl Pace for LastFirst {
-    fn turn(&self, step: Step) -> BoxFuture<'static, ()> {
+impl StepGate for LastFirst {
+    fn permit(&self, step: Step) -> BoxFuture<'static, ()> {
         let millis = match step {
             Step::Run(at) => 10 * (10 - at as u64),
             Step::Drop(_) => 200,
@@ -25,9 +25,10 @@ impl Pace for LastFirst {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_begins_when_it_has_its_turn() {
-    let played = Play::new("start a; start b; service s; stop c; stop d", "a has a value; s runs")
-        .pace(LastFirst)
-        .run();
+    let played =
+        Scenario::new("start a; start b; service s; stop c; stop d", "a has a value; s runs")
+            .gate(LastFirst)
+            .run();
     played.await.check(&[
         "80 +s",
         "80 s running",
@@ -48,8 +49,10 @@ async fn a_step_begins_when_it_has_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_waits_for_its_turn_can_be_given_up() {
-    let played =
-        Play::new("start a; start b; start c; stop d of a", "b fails").pace(LastFirst).run().await;
+    let played = Scenario::new("start a; start b; start c; stop d of a", "b fails")
+        .gate(LastFirst)
+        .run()
+        .await;
     // `a`, the last to come, does not begin, and nothing of it is torn down.
     played.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
     assert_eq!(played.report.exit_code(), 1);
@@ -57,9 +60,9 @@ async fn a_step_that_waits_for_its_turn_can_be_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hurry_keeps_no_step_from_its_turn() {
-    let played = Play::new("start a; service s; stop c; stop d", "s runs")
+    let played = Scenario::new("start a; service s; stop c; stop d", "s runs")
         .signals(&["ready", "s done"])
-        .pace(LastFirst)
+        .gate(LastFirst)
         .run()
         .await;
     for done in ["c done", "d done"] {

@@ -1,0 +1,65 @@
+//! Dependencies of a hook, known at compile time.
+
+use super::HookMeta;
+
+/// Something that a hook depends on.
+///
+/// `db::DEPENDENCY` of a hook `db`, [`Stop::DEPENDENCY`](crate::Stop::DEPENDENCY) and
+/// [`Service::DEPENDENCY`](crate::Service::DEPENDENCY) are those that there are; an
+/// [`Inject::DEPENDENCIES`](crate::Inject::DEPENDENCIES) lists them.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Dependency {
+    /// Another hook.
+    Hook(&'static HookMeta),
+    /// The handle by which a service says that it is ready.
+    ServiceHandle,
+    /// The handle by which a hook learns that it should end.
+    StopHandle,
+}
+
+impl Dependency {
+    /// Returns a hook as a dependency. Its own dependencies are an argument so that they are
+    /// evaluated first.
+    pub(crate) const fn on(hook: &'static HookMeta, _: Dependencies) -> Self {
+        Self::Hook(hook)
+    }
+
+    pub(crate) fn hook(self) -> Option<&'static HookMeta> {
+        match self {
+            Self::Hook(hook) => Some(hook),
+            Self::ServiceHandle | Self::StopHandle => None,
+        }
+    }
+}
+
+/// What an attribute and the arguments under it name.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Dependencies {
+    /// One list per argument.
+    pub arguments: &'static [&'static [Dependency]],
+    /// The key `after`.
+    pub after: &'static [Dependency],
+    /// The key `before`.
+    pub before: &'static [&'static HookMeta],
+    /// The key `of`.
+    pub of: Option<Dependency>,
+}
+
+impl Dependencies {
+    /// No dependency.
+    pub const NONE: Self = Self { arguments: &[], after: &[], before: &[], of: None };
+}
+
+/// Source of a hook's dependencies.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_enums)]
+pub enum DependencySource {
+    /// The type that names the hook. Behind a function, as rustc follows each reference in a
+    /// constant: it would go through all that a hook depends on, however indirectly, once for each
+    /// hook.
+    Type(fn() -> Dependencies),
+    /// The hook is made of data, as in tests and benchmarks.
+    Data(Dependencies),
+}

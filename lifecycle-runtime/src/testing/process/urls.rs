@@ -1,0 +1,84 @@
+//! Lines that say where a program listens.
+
+use super::transcript::Transcript;
+
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listener {
+    Server,
+    Probes,
+}
+
+impl Listener {
+    /// Beginning of the console's line.
+    fn console(self) -> &'static str {
+        match self {
+            Self::Server => "lifecycle: listening on ",
+            Self::Probes => "lifecycle: probes on ",
+        }
+    }
+
+    /// Message of the `tracing` event, which has the URL as a field.
+    fn event(self) -> &'static str {
+        match self {
+            Self::Server => "listening",
+            Self::Probes => "probes are answered",
+        }
+    }
+}
+
+/// Returns the URLs of these listeners.
+pub(super) fn urls(transcript: &Transcript, listener: Listener) -> impl Iterator<Item = &str> {
+    transcript.lines().filter_map(move |line| url(line, listener))
+}
+
+/// Returns the URL in a line, if it says where these listeners are. A subscriber may write the
+/// fields of an event in colours, as text or as JSON.
+fn url(line: &str, listener: Listener) -> Option<&str> {
+    if let Some(url) = line.strip_prefix(listener.console()) {
+        return Some(url);
+    }
+    let (_, fields) = line.split_once(listener.event())?;
+    let (_, field) = fields.split_once("url")?;
+    let schemes = ["http://", "https://", "unix:"];
+    let at = schemes.into_iter().filter_map(|scheme| field.find(scheme)).min()?;
+    field[at..].split(['"', ' ', '\u{1b}']).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, server: Option<&str>, probes: Option<&str>) {
+        assert_eq!((url(line, Listener::Server), url(line, Listener::Probes)), (server, probes));
+    }
+
+    #[test]
+    fn the_console_says_where_it_listens() {
+        check("lifecycle: listening on http://[::1]:80", Some("http://[::1]:80"), None);
+        check("lifecycle: listening on unix:/run/my app", Some("unix:/run/my app"), None);
+        check("lifecycle: probes on http://127.0.0.1:9", None, Some("http://127.0.0.1:9"));
+        check("lifecycle: ready after 1 ms", None, None);
+    }
+
+    #[test]
+    fn a_subscriber_says_it_in_its_own_form() {
+        let url = Some("https://127.0.0.1:80");
+        let target = "lifecycle_runtime::observe::trace";
+        check(&format!("now INFO {target}: listening url=\"https://127.0.0.1:80\""), url, None);
+        check(&format!("now INFO {target}: listening, url: \"https://127.0.0.1:80\""), url, None);
+        let coloured = "listening \u{1b}[3murl\u{1b}[0m\u{1b}[2m=\u{1b}[0m\"https://127.0.0.1:80\"";
+        check(&format!("\u{1b}[32m INFO\u{1b}[0m {coloured}"), url, None);
+        let json =
+            r#"{"level":"INFO","fields":{"message":"MESSAGE","url":"https://127.0.0.1:80"}}"#;
+        check(&json.replace("MESSAGE", "listening"), url, None);
+        check(&json.replace("MESSAGE", "probes are answered"), None, url);
+    }
+
+    #[test]
+    fn what_a_program_says_of_others_is_not_taken_for_its_own() {
+        check("listening for mail at http://mail.example", None, None);
+        check("GET http://127.0.0.1:80/ while listening", None, None);
+    }
+}

@@ -1,0 +1,167 @@
+//! One vocabulary: types have names of their own, doc comments define what they stand above, retired
+//! words are gone, and documents are short. CONTRIBUTING.md has the words.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Packages whose code is looked at.
+const PACKAGES: [&str; 2] = ["lifecycle-runtime", "lifecycle-macros"];
+
+/// Longest line of code.
+const COLUMNS: usize = 100;
+
+#[test]
+fn no_two_types_of_a_crate_have_one_name() {
+    for package in PACKAGES {
+        let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (path, text) in sources(&workspace().join(package).join("src")) {
+            for (line, name) in types_in(&text) {
+                types.entry(name).or_default().push(format!("{path}:{line}"));
+            }
+        }
+        types.retain(|_, places| places.len() > 1);
+        assert!(types.is_empty(), "{package}: {types:#?}");
+    }
+}
+
+#[test]
+fn the_words_of_the_glossary_are_defined_once() {
+    let mut words: Vec<_> = glossary().into_iter().flat_map(|entry| entry.words).collect();
+    words.sort();
+    let twice: Vec<_> = words.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    assert!(words.len() >= 40, "{}", words.len());
+}
+
+#[test]
+fn retired_words_are_in_no_identifier_and_no_text() {
+    let retired: Vec<_> = glossary().into_iter().flat_map(|entry| entry.retired).collect();
+    assert!(!retired.is_empty());
+    let mut faults = Vec::new();
+    for package in PACKAGES {
+        for (path, text) in sources(&workspace().join(package)) {
+            for (number, line) in text.lines().enumerate() {
+                let words = words_of(line);
+                let found = retired.iter().filter(|word| words.contains(word));
+                faults.extend(found.map(|word| format!("{path}:{}: {word}", number + 1)));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn the_first_documents_are_short() {
+    for document in ["README.md", "ARCHITECTURE.md"] {
+        let lines = fs::read_to_string(workspace().join(document)).expect(document).lines().count();
+        assert!(lines <= 200, "{document} has {lines} lines");
+    }
+}
+
+/// Entry of the glossary.
+struct Entry {
+    words: Vec<String>,
+    retired: Vec<String>,
+}
+
+/// Returns the entries of the glossary: rows of three cells below its heading.
+fn glossary() -> Vec<Entry> {
+    let text = fs::read_to_string(workspace().join("CONTRIBUTING.md")).expect("a glossary");
+    let table = text.split_once("\n## Words").expect("a glossary").1;
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let list = |cell: &str| -> Vec<String> {
+        let words = cell.split(',').map(|word| word.trim().to_owned());
+        words.filter(|word| !word.is_empty()).collect()
+    };
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').collect();
+        assert_eq!(cells.len(), 3, "{row}");
+        Entry { words: list(cells[0]), retired: list(cells[2]) }
+    })
+    .collect()
+}
+
+/// Returns the words of a line in lower case: those of a name, such as `running_tasks` or
+/// `RunningTasks`, each.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for c in line.chars() {
+        let begins = c.is_uppercase() && word.chars().last().is_some_and(char::is_lowercase);
+        if !c.is_alphabetic() || begins {
+            words.push(std::mem::take(&mut word).to_lowercase());
+        }
+        if c.is_alphabetic() {
+            word.push(c);
+        }
+    }
+    words.push(word.to_lowercase());
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Returns the types that a file defines outside of functions and tests, each with its line. A type
+/// that depends on the platform or on a feature counts once.
+fn types_in(text: &str) -> Vec<(usize, String)> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let mut types: Vec<(usize, String)> = Vec::new();
+    for (number, line) in code.lines().enumerate() {
+        let item = line.trim_start();
+        let depth = line.len() - item.len();
+        let item = match item.split_once(") ") {
+            Some((visibility, item)) if visibility.starts_with("pub(") => item,
+            _ => item.strip_prefix("pub ").unwrap_or(item),
+        };
+        let Some((keyword, rest)) = item.split_once(' ') else { continue };
+        let is_type = matches!(keyword, "struct" | "enum" | "trait" | "union")
+            || (keyword == "type" && depth == 0);
+        // Types inside of a function are seen there only.
+        if !is_type || depth > 4 {
+            continue;
+        }
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if !types.iter().any(|(_, known)| *known == name) {
+            types.push((number + 1, name));
+        }
+    }
+    types
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// Returns the source files below a folder, without those of tests, each with its path and text.
+fn sources(root: &Path) -> Vec<(String, String)> {
+    let mut open = vec![root.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if name != "tests" && name != "target" {
+                    open.push(path);
+                }
+            } else if name.ends_with(".rs") && name != "tests.rs" && name != "sample.rs" {
+                let shown = path.strip_prefix(workspace()).unwrap_or(&path).to_string_lossy();
+                files.push((
+                    shown.into_owned(),
+                    fs::read_to_string(&path).expect("a readable file"),
+                ));
+            }
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty(), "{} has no sources", root.display());
+    files
+}
+
+#[test]
+fn words_of_names_are_told_apart() {
+    assert_eq!(
+        words_of("let RunningTasks = running_tasks(2);"),
+        ["let", "running", "tasks", "running", "tasks"]
+    );
+}
