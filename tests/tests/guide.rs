@@ -291,6 +291,7 @@ fn the_guide_says_what_is_tested_here() {
         include_str!("../crates/letters/src/main.rs"),
         include_str!("../crates/letters/tests/service.rs"),
         include_str!("../crates/letters/tests/linked.rs"),
+        include_str!("../crates/letters/tests/process.rs"),
     ];
     let blocks = guide
         .split("```rust,ignore\n")
