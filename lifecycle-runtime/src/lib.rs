@@ -1,5 +1,7 @@
-//! Declare what a service does when it starts, runs and stops: by attribute, on plain functions,
-//! around an actix-web server.
+//! Starts and stops an actix-web service in dependency order.
+//!
+//! An attribute on a function makes it a startup hook, a background service or a shutdown hook.
+//! Graceful shutdown drops no requests, and keeps its deadlines.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -7,11 +9,13 @@
 //! use actix_web::{App, Responder, get};
 //! use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 //!
+//! /// What a startup hook returns is the value of `Dep<its name>`.
 //! #[on_startup(timeout = "10s")]
 //! async fn greetings() -> std::io::Result<Vec<String>> {
 //!     Ok(vec!["hello".to_owned(), "moin".to_owned()])
 //! }
 //!
+//! /// Runs in the stop, before `greetings` goes away, because it takes them.
 //! #[on_shutdown]
 //! fn say_goodbye(greetings: Dep<greetings>) {
 //!     println!("{} greetings were ready", greetings.len());
@@ -29,35 +33,25 @@
 //!
 //! # Where to look
 //!
+//! - [`guide`] has the pages: getting started, every key and setting, what clients see in a stop,
+//!   databases, logging, deploying, and what to know when you come from another framework.
 //! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs
 //!   once, with their keys; [`service`] of what runs in the background; [`health_check`] and
 //!   [`on_signal`] of what runs again and again.
 //! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take, [`Service`]
-//!   what services do; [`Inject`] adds types of your own.
+//!   what services take; [`Inject`] adds types of your own.
 //! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its
 //!   own.
-//! - [`Plan`](plan::Plan) is what will run, before anything does; [`Event`](event::Event)s say what happens; the [`Report`]
-//!   says what came of it.
+//! - [`Plan`](plan::Plan) shows what will run, before anything does; [`Event`](event::Event)s tell
+//!   of each thing that happens; the [`Report`] sums the run up.
 //!
 //! # A hook's name is a function and a type
 //!
 //! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an
-//! empty type `db` of the same visibility, which implements [`Hook`](hook::Hook). `Dep<db>`, `after = [db]` and
-//! `of = db` are paths to that type, so the compiler checks what they name:
-//!
-//! | mistake | what rustc says |
-//! |---|---|
-//! | a dependency that does not exist | E0425 at the path, with "a struct with a similar name exists" |
-//! | `Dep<String>` | E0277: "`String` is not a lifecycle hook" |
-//! | a cycle | E0391, with a note at each `Dep<…>` and `after` of the cycle |
-//! | an `order` that contradicts a dependency | E0080: "`a` (order 1) depends on `b` (order 2)" |
-//!
-//! A module of the same name in the same scope clashes with the type (E0428): name hooks after what
-//! they provide.
-//!
-//! rustc goes down a chain of dependencies to its end. Where each of some fifty hooks stands before
-//! the one that it needs, it reaches its limit and says so: `#![recursion_limit = "256"]` raises
-//! it. In the other direction there is no limit.
+//! empty type `db` of the same visibility, which implements [`Hook`](hook::Hook). `Dep<db>`,
+//! `after = [db]` and `of = db` are paths to that type, so the compiler checks what they name. A
+//! cycle, a name that does not exist and a clash with a module of the same name are compile errors:
+//! [what they look like](guide::compile_errors).
 //!
 //! # A value that changes
 //!
@@ -78,13 +72,13 @@
 //!     }
 //! }
 //!
-//! /// A file that is broken is a start that fails.
+//! /// A broken file is a failed start.
 //! #[on_startup]
 //! fn config() -> Result<watch::Sender<Config>, BoxError> {
 //!     Ok(watch::Sender::new(Config::read()?))
 //! }
 //!
-//! /// A file that is broken keeps the old configuration, and the console says what is wrong with it.
+//! /// A broken file keeps the old configuration, and the console says what is wrong with it.
 //! #[on_signal(SIGHUP, timeout = "5s")]
 //! fn reload(config: Dep<config>) -> Result<(), BoxError> {
 //!     config.send_replace(Config::read()?);
@@ -125,6 +119,7 @@
 pub mod __private;
 mod engine;
 pub mod event;
+pub mod guide;
 pub mod hook;
 mod lifecycle;
 mod observe;

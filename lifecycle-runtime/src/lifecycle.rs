@@ -296,7 +296,7 @@ impl Lifecycle {
     /// `tracing` has shown it.
     ///
     /// It is decided event by event, at the moment of the event and on its thread: a subscriber may
-    /// be installed in `main`, or by a startup hook. See `docs/logging.md` of the repository.
+    /// be installed in `main`, or by a startup hook. See [the guide](crate::guide::logging).
     ///
     /// A pipe on stderr that nobody reads holds nothing up: 256 KiB of lines wait in memory. Beyond
     /// that the oldest are left out, and a line such as `lifecycle: … 12 lines left out` stands for

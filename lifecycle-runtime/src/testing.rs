@@ -54,6 +54,5 @@ pub use faults::Fault;
 pub use harness::{run, run_with_app};
 pub use moment::{Moment, Signal};
 
-// The file is a link to `docs/testing.md`, so that the published crate has it, too.
-#[doc = include_str!("testing/guide.md")]
+#[doc = include_str!("../docs/testing.md")]
 pub mod guide {}

@@ -24,17 +24,32 @@ pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-/// So does the code on the page for those who come from FastAPI.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/from-fastapi.md")]
-pub struct FromFastApi;
+/// Includes pages of the documentation, whose code compiles and runs.
+macro_rules! pages {
+    ($($name:ident $file:literal)*) => {
+        $(
+            #[cfg(doctest)]
+            #[doc = include_str!(concat!("../../lifecycle-runtime/docs/", $file))]
+            pub struct $name;
+        )*
+    };
+}
 
-/// And that on the page about logs.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/logging.md")]
-pub struct Logging;
-
-/// And that on the page for those who come from elsewhere.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/coming-from.md")]
-pub struct ComingFrom;
+// But for `databases.md`, which `lifecycle-tests-databases` has, and `testing.md`, whose code
+// stands in `tests/guide.rs`.
+pages! {
+    Balancers "balancers.md"
+    Clients "clients.md"
+    ComingFrom "coming-from.md"
+    CompileErrors "compile-errors.md"
+    Deploying "deploying.md"
+    FromFastApi "from-fastapi.md"
+    GettingStarted "getting-started.md"
+    Hooks "hooks.md"
+    Logging "logging.md"
+    Probes "probes.md"
+    Run "run.md"
+    Services "services.md"
+    Settings "settings.md"
+    Values "values.md"
+}

@@ -1,4 +1,4 @@
-//! The code of `docs/testing.md`: what stands there stands here, word for word, and runs.
+//! The code of the page about testing: what stands there stands here, word for word, and runs.
 
 // --- the service ---
 
@@ -283,7 +283,7 @@ fn the_plan_is_the_one_that_was_reviewed() {
 /// Each block of Rust in the guide stands above, or beside.
 #[test]
 fn the_guide_says_what_is_tested_here() {
-    let guide = include_str!("../../docs/testing.md");
+    let guide = include_str!("../../lifecycle-runtime/docs/testing.md");
     let code = [
         include_str!("guide.rs"),
         include_str!("guide_order.rs"),
@@ -291,6 +291,7 @@ fn the_guide_says_what_is_tested_here() {
         include_str!("../crates/letters/src/main.rs"),
         include_str!("../crates/letters/tests/service.rs"),
         include_str!("../crates/letters/tests/linked.rs"),
+        include_str!("../crates/letters/tests/process.rs"),
     ];
     let blocks = guide
         .split("```rust,ignore\n")

@@ -1,4 +1,4 @@
-//! The part of `docs/testing.md` about a hook that stands in the wrong place.
+//! The part of the page about testing on a hook that stands in the wrong place.
 
 use std::sync::Mutex;
 
@@ -38,7 +38,7 @@ fn drafts_are_printed() {
 fn the_guide_shows_what_such_a_test_says() {
     let panic = std::panic::catch_unwind(drafts_are_printed);
     let said = *panic.expect_err("it fails").downcast::<String>().expect("a text");
-    let shown = include_str!("../../docs/testing.md")
+    let shown = include_str!("../../lifecycle-runtime/docs/testing.md")
         .split("```text\nthe test failed")
         .nth(1)
         .expect("what it says");

@@ -1,4 +1,4 @@
-//! What the README and the documentation of the attributes say of their keys is what the attributes
+//! What the pages and the documentation of the attributes say of their keys is what the attributes
 //! take.
 
 use std::fs;
@@ -9,6 +9,9 @@ use crate::errors::Errors;
 use crate::kind::{Key, Kind};
 use crate::signal;
 use crate::value::form;
+
+/// The page about hooks, with a table of the attributes and one of the keys.
+const PAGE: &str = "../lifecycle-runtime/docs/hooks.md";
 
 fn read(path: &str) -> String {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
@@ -30,9 +33,9 @@ fn names(kind: Kind) -> Vec<&'static str> {
     kind.syntax().keys.iter().map(|key| key.name()).collect()
 }
 
-/// The row of a key in the README's second table: the key with a value, and what it means.
-fn row_of(readme: &str, key: Key) -> (String, String) {
-    let rows = rows(readme);
+/// The row of a key in the second table of the page about hooks: the key with a value, and what it means.
+fn row_of(page: &str, key: Key) -> (String, String) {
+    let rows = rows(page);
     let is_it = |row: &&Vec<&str>| {
         code(row[0]).first().is_some_and(|code| code.split(" = ").next() == Some(key.name()))
     };
@@ -46,9 +49,9 @@ fn row_of(readme: &str, key: Key) -> (String, String) {
 }
 
 #[test]
-fn the_readme_lists_the_keys_of_every_attribute() {
-    let readme = read("../README.md");
-    let rows = rows(&readme);
+fn the_page_lists_the_keys_of_every_attribute() {
+    let page = read(PAGE);
+    let rows = rows(&page);
     for kind in Kind::ALL {
         let begins = [
             format!("`#[{}]`", kind.syntax().attribute),
@@ -66,11 +69,24 @@ fn the_readme_lists_the_keys_of_every_attribute() {
 }
 
 #[test]
-fn every_key_has_a_row_in_the_readme_with_a_value_that_it_takes() {
+fn the_readme_has_a_row_for_every_attribute() {
     let readme = read("../README.md");
+    let rows = rows(&readme);
+    for kind in Kind::ALL {
+        let attribute = format!("`#[{}", kind.syntax().attribute);
+        let listed = rows.iter().filter(|row| {
+            row[0].strip_prefix(&attribute).is_some_and(|rest| rest.starts_with([']', '(']))
+        });
+        assert_eq!(listed.count(), 1, "{attribute}");
+    }
+}
+
+#[test]
+fn every_key_has_a_row_on_the_page_with_a_value_that_it_takes() {
+    let page = read(PAGE);
     for kind in Kind::ALL {
         for &key in kind.syntax().keys {
-            let (example, meaning) = row_of(&readme, key);
+            let (example, meaning) = row_of(&page, key);
             let signal = if kind.syntax().takes_signal { "SIGHUP, " } else { "" };
             // Without it some others mean nothing.
             let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) {

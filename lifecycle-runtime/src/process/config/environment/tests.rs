@@ -1,4 +1,4 @@
-//! What the environment may say, and what the README says of it.
+//! What the environment may say, and what the page about settings says of it.
 
 use super::*;
 
@@ -46,11 +46,9 @@ fn every_problem_is_named_with_what_is_valid() {
 }
 
 #[test]
-fn the_readme_has_each_variable_and_its_default() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = std::fs::read_to_string(path).expect("the README");
-    let rows: Vec<_> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `LIFECYCLE_")).collect();
+fn the_page_about_settings_has_each_variable_and_its_default() {
+    let page = include_str!("../../../../docs/settings.md");
+    let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `LIFECYCLE_")).collect();
     assert_eq!(rows.len(), VARIABLES.len(), "{rows:#?}");
     let config = Config::default();
     for variable in VARIABLES {
@@ -85,6 +83,25 @@ fn the_readme_has_each_variable_and_its_default() {
         // The example is a value that it takes.
         let example = row.split('`').next().and_then(|row| row.split_once('=')).expect("a value").1;
         assert!((variable.set)(&mut Config::default(), example).is_ok(), "{row}");
+    }
+}
+
+#[test]
+fn documents_name_variables_that_there_are() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+    let pages = std::fs::read_dir(docs).expect("a folder");
+    let mut paths: Vec<_> = pages.map(|page| page.expect("a page").path()).collect();
+    paths.push(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md").into());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        for (at, _) in text.match_indices(PREFIX) {
+            let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
+            let name: String = text[at..].chars().take_while(|c| is_part(*c)).collect();
+            let is_variable = VARIABLES.iter().any(|variable| variable.name == name);
+            // All of them, one of the tests, one that Kubernetes sets, and one that is misspelt.
+            let others = [PREFIX, "LIFECYCLE_SEED", "LIFECYCLE_SERVICE_HOST", "LIFECYCLE_GRCE"];
+            assert!(is_variable || others.contains(&&*name), "{}: {name}", path.display());
+        }
     }
 }
 

@@ -1,0 +1,6 @@
+//! Code of the page about databases: it compiles and runs.
+
+/// The page.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../lifecycle-runtime/docs/databases.md")]
+pub struct Databases;
