@@ -4,6 +4,8 @@
 //! Outside of the app and so of every middleware: it sees the response that is written, whoever
 //! made it.
 
+mod request_body;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,7 @@ use pin_project_lite::pin_project;
 use super::connection::websocket::{self, WebSocket, WebSocketBody};
 use super::connection::{Connection, InFlight};
 use crate::hook::error::chain;
+use request_body::RequestBody;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -80,9 +83,10 @@ where
         };
         let has_body = !matches!(request.payload(), Payload::None);
         let without_body = request.method() == Method::HEAD;
+        let keeps_alive = request.head().connection_type() == ConnectionType::KeepAlive
+            && connection.keep_alive_header().is_some();
         // actix-http closes the connection behind an answer that has not waited for the body.
-        let keeps_alive =
-            !has_body && request.head().connection_type() == ConnectionType::KeepAlive;
+        let body = (has_body && keeps_alive).then(|| RequestBody::watch(&mut request));
         // To actix-http everything behind it is a body.
         let (request, websocket) = if has_body && asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
@@ -90,7 +94,8 @@ where
         } else {
             (request, None)
         };
-        let response = Pending { in_flight: Some(in_flight), without_body, keeps_alive, websocket };
+        let in_flight = Some(in_flight);
+        let response = Pending { in_flight, without_body, keeps_alive, body, websocket };
         let catches_panics = self.catches_panics;
         match caught(catches_panics, || self.service.call(request)) {
             Some(future) => TrackedFuture::Served { future, response, catches_panics },
@@ -142,6 +147,8 @@ struct Pending {
     without_body: bool,
     /// Set if the client wants to send further requests.
     keeps_alive: bool,
+    /// Body of the request, if the connection may be kept.
+    body: Option<RequestBody>,
     /// State of the WebSocket that the request asks for.
     websocket: Option<Rc<WebSocket>>,
 }
@@ -175,6 +182,11 @@ where
         let Some(polled) = caught(catches_panics, || future.poll(context)) else {
             return Poll::Ready(Ok(pending.panicked()));
         };
+        if polled.is_pending()
+            && let Some(body) = &pending.body
+        {
+            body.discard(context);
+        }
         Poll::Ready(Ok(match ready!(polled) {
             Ok(response) => pending.begin(response.into()),
             Err(error) => pending.begin(error.error_response().into()),
@@ -190,12 +202,14 @@ impl Pending {
         mut response: Response<B>,
     ) -> Response<TrackedBody> {
         let websocket = self.websocket.take().filter(|_| accepts_websocket(&response));
+        // actix-http looks at once whether anybody still reads the body.
+        let is_kept = self.keeps_alive && self.body.take().is_none_or(RequestBody::leaves_open);
         if let Some(in_flight) = &self.in_flight {
             let connection = in_flight.connection();
             if let Some(websocket) = &websocket {
                 connection.becomes_websocket(websocket);
             } else if response.head().status != StatusCode::SWITCHING_PROTOCOLS {
-                self.announce_end(connection, &mut response);
+                announce_end(connection, is_kept, &mut response);
             }
         }
         let in_flight = self.in_flight.take();
@@ -239,24 +253,24 @@ impl Pending {
         response.head_mut().set_connection_type(ConnectionType::Close);
         self.begin(response)
     }
+}
 
-    /// Has a response say how long its connection is kept, or that it is the last.
-    fn announce_end<B>(&self, connection: &Connection, response: &mut Response<B>) {
-        if connection.says_close() {
-            // A header by hand would be dropped: actix-http writes its own.
-            response.head_mut().set_connection_type(ConnectionType::Close);
-        } else if self.keeps_alive
-            && let Some(keep_alive) = connection.keep_alive_header()
-            && response.head().connection_type() == ConnectionType::KeepAlive
-        {
-            // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't
-            // write: clients heed it all the same.
-            let headers = response.headers_mut();
-            let theirs = headers.insert(KEEP_ALIVE, keep_alive.clone());
-            if !theirs.is_empty() {
-                headers.remove(KEEP_ALIVE);
-                theirs.for_each(|theirs| headers.append(KEEP_ALIVE, theirs));
-            }
+/// Has a response say how long its connection is kept, or that it is the last.
+fn announce_end<B>(connection: &Connection, is_kept: bool, response: &mut Response<B>) {
+    if connection.says_close() {
+        // A header by hand would be dropped: actix-http writes its own.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    } else if is_kept
+        && let Some(keep_alive) = connection.keep_alive_header()
+        && response.head().connection_type() == ConnectionType::KeepAlive
+    {
+        // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't
+        // write: clients heed it all the same.
+        let headers = response.headers_mut();
+        let theirs = headers.insert(KEEP_ALIVE, keep_alive.clone());
+        if !theirs.is_empty() {
+            headers.remove(KEEP_ALIVE);
+            theirs.for_each(|theirs| headers.append(KEEP_ALIVE, theirs));
         }
     }
 }

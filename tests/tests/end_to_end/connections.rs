@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Signal, program};
-use crate::http::{Connection, Ending, Response};
+use crate::http::{self, Connection, Ending, Response};
 
 type Client = Connection<TcpStream>;
 
@@ -42,6 +42,72 @@ fn a_client_that_wants_the_connection_closed_is_not_told_that_it_is_kept() {
         assert!(!response.head.contains("keep-alive"), "{response:?}");
         assert_eq!(client.ending(), Ending::Closed);
     }
+    program.stop().expect_code(0);
+}
+
+/// Sends a request with a body, and returns whether the response says how long the connection is
+/// kept, after a look whether it is.
+#[track_caller]
+fn says_that_it_is_kept(client: &mut Client, request: &[u8]) -> bool {
+    client.write(request).expect("it listens");
+    kept_behind_response(client)
+}
+
+#[track_caller]
+fn kept_behind_response(client: &mut Client) -> bool {
+    let response = client.response().expect("a response");
+    assert_eq!(response.status, 200, "{response:?}");
+    let is_kept = response.head.contains("keep-alive: timeout=74");
+    assert_eq!(is_kept, !response.announces_close(), "{response:?}");
+    if is_kept {
+        assert_eq!(get(client, "/").body, "ok");
+    } else {
+        assert!(client.is_closed());
+    }
+    is_kept
+}
+
+fn post(path: &str, body: &str) -> Vec<u8> {
+    (http::head(&format!("POST {path}"), body.len()) + body).into_bytes()
+}
+
+fn post_in_chunks(path: &str, chunks: &str) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+    (head + chunks).into_bytes()
+}
+
+const CHUNKS: &str = "5\r\nhello\r\n0\r\n\r\n";
+
+#[test]
+fn a_client_that_has_sent_a_body_is_told_that_its_connection_is_kept_exactly_if_it_is() {
+    let mut program = program!("routes").args("workers=1").start();
+    let address = program.address();
+    let mut client = connect(&address);
+    for _ in 0..2 {
+        assert!(says_that_it_is_kept(&mut client, &post("/upload", "hello")));
+        assert!(says_that_it_is_kept(&mut client, &post_in_chunks("/upload", CHUNKS)));
+        assert!(says_that_it_is_kept(&mut client, &post("/upload", &"x".repeat(1 << 20))));
+    }
+    // Nobody reads it, and it has come when the handler answers.
+    let stream = http::tcp(&address).expect("it listens");
+    stream.set_nodelay(true).expect("a TCP stream");
+    let mut client = Connection::over(stream);
+    client.write(http::head("POST /held/whole", 5).as_bytes()).expect("it listens");
+    program.wait_until_said("held whole");
+    client.write(b"hello").expect("it listens");
+    // The worker has looked at all of its connections when it has answered another client.
+    assert_eq!(get(&mut connect(&address), "/").body, "ok");
+    program.tell("whole");
+    assert!(kept_behind_response(&mut client));
+    // What comes in chunks is read to its end.
+    assert!(says_that_it_is_kept(&mut client, &post_in_chunks("/run/chunks", CHUNKS)));
+    // It has not come.
+    assert!(!says_that_it_is_kept(&mut client, &post("/run/early", "hello")));
+    let mut client = connect(&address);
+    client.write(http::head("POST /held/part", 5).as_bytes()).expect("it listens");
+    program.wait_until_said("held part");
+    program.tell("part");
+    assert!(!kept_behind_response(&mut client));
     program.stop().expect_code(0);
 }
 

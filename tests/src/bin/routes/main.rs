@@ -211,7 +211,7 @@ fn routes(app: &mut ServiceConfig) {
     app.route("/", web::get().to(index))
         .route("/run/{name}", web::to(run))
         .route("/record/{name}", web::get().to(record))
-        .route("/held/{name}", web::get().to(held))
+        .route("/held/{name}", web::to(held))
         .route("/held/{name}/{length}", web::get().to(held_big))
         .route("/upload", web::post().to(upload))
         .route("/chunks", web::get().to(chunks))
