@@ -6,6 +6,7 @@
 
 mod closing;
 mod delivery;
+mod in_flight;
 #[cfg(test)]
 mod tests;
 pub(super) mod websocket;
@@ -22,10 +23,11 @@ use tokio::time::Instant;
 
 pub(super) use closing::{Closer, ClosingTimes};
 use delivery::Deliveries;
+pub(super) use in_flight::InFlight;
 
 use super::http2::Http2;
 use super::tcp_info::TcpInfo;
-use super::traffic::{RequestEntry, RequestOutcome, RequestTable};
+use super::traffic::{RequestEntry, RequestTable};
 use websocket::WebSocket;
 
 /// Progress of the end of a worker's connections.
@@ -96,7 +98,7 @@ pub(super) struct Connection {
     /// Count of the requests whose response the app has not completed.
     in_flight: Cell<usize>,
     deliveries: RefCell<Deliveries>,
-    /// Time since which no response has been owed, if that is not before connections were closed.
+    /// Time since which no response has been owed, if that is not before the server began to stop.
     idle_since: Cell<Instant>,
     /// Time at which the client has last sent something, if that is not before connections were
     /// closed.
@@ -155,6 +157,17 @@ impl Connection {
     /// Notes that the client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
         self.idle_since.set(Instant::now());
+    }
+
+    /// Notes that the last response has been written, by something else than actix-http.
+    pub(super) fn answered(&self) {
+        self.idle_since.set(Instant::now());
+    }
+
+    /// Returns the time since which no response has been owed. Of what was owed before the server
+    /// began to stop, it says nothing: that was earlier.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.idle_since.get()
     }
 
     /// Notes that the client speaks HTTP/2.
@@ -301,7 +314,7 @@ impl Connection {
         self.in_flight.set(self.in_flight.get() + 1);
         let path = request.uri().path_and_query().cloned();
         let entry = RequestEntry::new(&self.table, request.method().clone(), path);
-        Some(InFlight { connection: Rc::clone(self), entry: Some(entry), stream })
+        Some(InFlight::new(self, entry, stream))
     }
 
     /// Bytes have been written, or can't be: the client takes none.
@@ -357,66 +370,9 @@ impl Connection {
     /// Notes that a response less is owed.
     pub(super) fn rest(&self) {
         // Nobody asks before, and what happened before is long enough ago.
-        if self.is_closing() {
+        if self.is_ending() {
             self.idle_since.set(Instant::now());
-            self.wake();
         }
-    }
-}
-
-/// A request in flight.
-pub(super) struct InFlight {
-    connection: Rc<Connection>,
-    entry: Option<RequestEntry>,
-    /// The stream that it has come on (HTTP/2).
-    stream: u32,
-}
-
-impl InFlight {
-    pub(super) fn connection(&self) -> &Rc<Connection> {
-        &self.connection
-    }
-
-    /// Notes that the app has completed the response, which is finished when it is written.
-    pub(super) fn complete(mut self) {
-        let Some(entry) = self.entry.take() else { return };
-        match &mut *self.connection.protocol.borrow_mut() {
-            HttpProtocol::Http2(http2) => http2.complete(self.stream, entry),
-            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
-                self.connection.deliveries.borrow_mut().write(entry);
-            }
-        }
-    }
-
-    /// Counts the request as failed: the body of its response has ended with an error.
-    pub(super) fn fail(mut self, error: String) {
-        if let Some(entry) = self.entry.take() {
-            entry.end(RequestOutcome::Failed(error));
-        }
-    }
-
-    /// Counts the request as one whose handler has panicked, whatever becomes of its answer.
-    pub(super) fn panicked(&self) {
-        if let Some(entry) = &self.entry {
-            entry.panicked();
-        }
-    }
-
-    /// Counts the request as finished: nothing of it is still to be written.
-    pub(super) fn finish(mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.end(RequestOutcome::Finished);
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.connection.in_flight.set(self.connection.in_flight.get() - 1);
-        if let Some(entry) = self.entry.take() {
-            let panicked = std::thread::panicking();
-            entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
-        }
-        self.connection.rest();
+        self.wake_if_closing();
     }
 }

@@ -10,7 +10,7 @@
 //! | has not acknowledged everything | until it has, or the kernel gets no answer any more |
 //! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since it last showed that it reads |
 //! | WebSocket, and has not answered the Close | `client_disconnect_timeout` |
-//! | still sends a request's body | `client_disconnect_timeout` |
+//! | still sends a request's body | `client_disconnect_timeout` since it has acknowledged its response |
 //! | any other | not at all |
 
 use std::io;
@@ -43,6 +43,7 @@ pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disco
         disconnect,
         since: Instant::now(),
         read_at: Instant::now(),
+        acknowledged_at: connection.idle_since(),
         has_discarded: false,
         has_closed: false,
         polls: PollTimes::default(),
@@ -62,6 +63,8 @@ struct Linger<'c> {
     since: Instant,
     /// Time at which the client has last shown that it reads.
     read_at: Instant,
+    /// Time since which the client has acknowledged everything.
+    acknowledged_at: Instant,
     /// Set once the client has sent something that is discarded.
     has_discarded: bool,
     /// Set once the client has closed its half. It may still read.
@@ -115,6 +118,7 @@ impl Linger<'_> {
         let info = self.socket.info();
         self.connection.delivered(info.as_ref());
         if let Some(info) = info.filter(TcpInfo::is_unacknowledged) {
+            self.acknowledged_at = now;
             return (!info.has_vanished(self.disconnect)).then(|| self.polls.next(&info));
         }
         if self.has_closed {
@@ -123,7 +127,9 @@ impl Linger<'_> {
         let since = match self.connection.expected() {
             Expected::Nothing => return None,
             Expected::Body if !self.has_discarded => return None,
-            Expected::Body | Expected::Close => self.since,
+            // It may have had a part of its time already, while actix-http read the body.
+            Expected::Body => self.acknowledged_at,
+            Expected::Close => self.since,
             Expected::Reading => self.read_at,
         };
         Some(since + self.disconnect).filter(|until| now < *until)

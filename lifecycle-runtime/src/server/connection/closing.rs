@@ -3,7 +3,7 @@
 //! | the connection | ends |
 //! |---|---|
 //! | owes a response | when the client has acknowledged it, or has vanished |
-//! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` later at most |
+//! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` after the acknowledgement at most |
 //! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
 //! | in a handshake | the same, counted from the last bytes of it |
 //! | HTTP/2 | when the last stream that the client was told has ended, and it has answered a PING behind that, or has had `client_disconnect_timeout`. If it never pauses, it is told the last stream after `client_request_timeout` |
@@ -173,7 +173,7 @@ impl Connection {
         }
         if self.state.get() == ConnectionState::LastResponse {
             // actix-http may still read a body that nobody waited for.
-            return self.end_at(times.since.max(self.idle_since.get()) + times.disconnect);
+            return self.end_at(self.idle_since.get() + times.disconnect);
         }
         match self.quiet(self.idle_since.get(), times, peer) {
             Quiet::NotYet(step) => return step,

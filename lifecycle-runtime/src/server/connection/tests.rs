@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::advance;
 
-use super::super::http2::sample;
 use super::super::tcp_info::Peer;
 use super::*;
+
+mod http2;
 
 const QUIET: Duration = Duration::from_millis(250);
 const DISCONNECT: Duration = Duration::from_secs(1);
@@ -259,6 +260,25 @@ async fn a_connection_whose_last_response_said_so_is_left_to_actix_for_a_while()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_whose_last_response_said_so_before_the_close_has_no_more_time_by_the_close() {
+    for (before, left) in [(400, 600), (1000, 0), (5000, 0)] {
+        let mut fixture = Fixture::new();
+        advance(Duration::from_secs(60)).await;
+        fixture.connection.phase.announces.store(true, Ordering::Relaxed);
+        let request = fixture.begin().expect("served");
+        assert!(fixture.connection.says_close());
+        request.complete();
+        fixture.flush();
+        advance(Duration::from_millis(before)).await;
+        fixture.close();
+        if left > 0 {
+            fixture.check(left, ConnectionState::Ended).await;
+        }
+        assert_eq!(fixture.poll(), ConnectionState::Ended);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
     let mut fixture = Fixture::closing().await;
     let [first, second] =
@@ -315,91 +335,6 @@ fn a_request_after_a_response_that_said_close_is_refused() {
     second.complete();
     fixture.flush();
     assert_eq!(fixture.counts(), (2, 0, 1, 0));
-}
-
-/// An HTTP/2 connection with these streams open.
-fn http2(fixture: &Fixture, streams: &[u32]) {
-    fixture.connection.speaks_http2();
-    let heads: Vec<_> = streams.iter().map(|stream| vec![sample::head(*stream, 0)]).collect();
-    received(fixture, &sample::client(&heads));
-    sent(fixture, &sample::settings());
-}
-
-fn received(fixture: &Fixture, bytes: &[u8]) {
-    fixture.connection.http2().expect("http2").received(&mut bytes.to_vec());
-}
-
-fn sent(fixture: &Fixture, frame: &sample::Frame) {
-    fixture.connection.http2().expect("http2").sent(&frame.bytes());
-}
-
-/// The frames of ours that are due, as if they were written.
-fn due(fixture: &Fixture) -> Vec<sample::Frame> {
-    let mut http2 = fixture.connection.http2().expect("http2");
-    http2.due().map_or_else(Vec::new, |due| sample::parse(&due.split()))
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_http2_connection_ends_with_its_last_stream() {
-    let mut fixture = Fixture::closing().await;
-    http2(&fixture, &[1]);
-    fixture.check_stays().await;
-    let [first, second] = sample::announcement();
-    assert_eq!(due(&fixture), [first, second, sample::goaway(1)]);
-    fixture.check_stays().await;
-    sent(&fixture, &sample::head(1, 1));
-    assert_eq!(due(&fixture), [sample::question()]);
-    // It doesn't answer.
-    fixture.connection.rest();
-    fixture.check(250, ConnectionState::Ended).await;
-    assert_eq!(fixture.connection.expected(), Expected::Reading);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_never_answers() {
-    let mut fixture = Fixture::closing().await;
-    fixture.info.set(Some(far(100, 60_000)));
-    http2(&fixture, &[]);
-    fixture.poll();
-    assert_eq!(due(&fixture), sample::announcement());
-    fixture.poll();
-    advance(Duration::from_millis(540)).await;
-    fixture.poll();
-    assert_eq!(due(&fixture), []);
-    advance(Duration::from_millis(15)).await;
-    fixture.poll();
-    assert_eq!(due(&fixture), [sample::goaway(0)]);
-    assert_eq!(fixture.poll(), ConnectionState::Ended);
-}
-
-#[test]
-fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_close() {
-    let fixture = Fixture::new();
-    http2(&fixture, &[1, 3]);
-    fixture.connection.phase.announces.store(true, Ordering::Relaxed);
-    let _first = fixture.begin().expect("served");
-    assert!(fixture.connection.says_close());
-    let _second = fixture.begin().expect("served");
-    fixture.connection.http2().expect("http2").announce_last();
-    received(&fixture, &sample::head(5, 0).bytes());
-    assert!(fixture.begin().is_none());
-    assert_eq!(fixture.counts(), (0, 0, 1, 2));
-}
-
-#[test]
-fn an_http2_response_is_finished_when_the_end_of_its_stream_is_written() {
-    let fixture = Fixture::new();
-    http2(&fixture, &[1, 3]);
-    fixture.begin().expect("served").complete();
-    let second = fixture.begin().expect("served");
-    fixture.flush();
-    assert_eq!(fixture.counts(), (0, 0, 0, 2), "nothing of it is written");
-    sent(&fixture, &sample::head(1, 1));
-    fixture.flush();
-    assert_eq!(fixture.counts(), (1, 0, 0, 1));
-    second.complete();
-    fixture.connection.table.cut();
-    assert_eq!(fixture.connection.table.traffic().requests.cut.len(), 1);
 }
 
 #[test]

@@ -58,10 +58,24 @@ async fn a_client_that_still_sends_a_body_is_given_time_to_stop() {
     fixture.wire.0.borrow_mut().feed(b"body");
     let took = fixture.linger(|_| fixture.wire.0.borrow_mut().feed(b"more")).await;
     assert!(about(took, 1000), "{took:?}");
+    fixture.connection.answered();
     fixture.wire.0.borrow_mut().feed(b"body");
     let took = fixture.linger(|step| fixture.wire.0.borrow_mut().is_over = step == 2).await;
     assert!(about(took, 300), "{took:?}");
     assert!(fixture.wire.0.borrow().incoming.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_still_sends_a_body_has_one_time_from_its_response_on() {
+    let fixture = Fixture::new();
+    // What actix-http has read meanwhile counts.
+    for (before, left) in [(0, 1000), (400, 600), (1000, 0), (5000, 0)] {
+        fixture.connection.answered();
+        advance(Duration::from_millis(before)).await;
+        fixture.wire.0.borrow_mut().feed(b"body");
+        let took = fixture.linger(|_| fixture.wire.0.borrow_mut().feed(b"more")).await;
+        assert!(about(took, left), "{took:?} after {before} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]

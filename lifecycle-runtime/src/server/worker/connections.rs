@@ -280,6 +280,7 @@ async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<
 /// Ends a connection on which the head of the first request did not come in time.
 async fn refuse_slow_head(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
     let _ = timeout(disconnect, socket.write_all(REQUEST_TIMEOUT)).await;
+    connection.answered();
     linger(socket, connection, disconnect).await;
 }
 

@@ -1,0 +1,67 @@
+//! A request from its head to the last byte that the app gives of its response.
+
+use std::rc::Rc;
+
+use super::{Connection, HttpProtocol};
+use crate::server::traffic::{RequestEntry, RequestOutcome};
+
+/// A request in flight.
+pub(in crate::server) struct InFlight {
+    connection: Rc<Connection>,
+    entry: Option<RequestEntry>,
+    /// The stream that it has come on (HTTP/2).
+    stream: u32,
+}
+
+impl InFlight {
+    pub(super) fn new(connection: &Rc<Connection>, entry: RequestEntry, stream: u32) -> Self {
+        Self { connection: Rc::clone(connection), entry: Some(entry), stream }
+    }
+
+    pub(in crate::server) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    /// Notes that the app has completed the response, which is finished when it is written.
+    pub(in crate::server) fn complete(mut self) {
+        let Some(entry) = self.entry.take() else { return };
+        match &mut *self.connection.protocol.borrow_mut() {
+            HttpProtocol::Http2(http2) => http2.complete(self.stream, entry),
+            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
+                self.connection.deliveries.borrow_mut().write(entry);
+            }
+        }
+    }
+
+    /// Counts the request as failed: the body of its response has ended with an error.
+    pub(in crate::server) fn fail(mut self, error: String) {
+        if let Some(entry) = self.entry.take() {
+            entry.end(RequestOutcome::Failed(error));
+        }
+    }
+
+    /// Counts the request as one whose handler has panicked, whatever becomes of its answer.
+    pub(in crate::server) fn panicked(&self) {
+        if let Some(entry) = &self.entry {
+            entry.panicked();
+        }
+    }
+
+    /// Counts the request as finished: nothing of it is still to be written.
+    pub(in crate::server) fn finish(mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.end(RequestOutcome::Finished);
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.connection.in_flight.set(self.connection.in_flight.get() - 1);
+        if let Some(entry) = self.entry.take() {
+            let panicked = std::thread::panicking();
+            entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
+        }
+        self.connection.rest();
+    }
+}
