@@ -7,7 +7,7 @@ use lifecycle_tests::http::head;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Http2, Journal, Protocol, Reading, Target};
-use crate::site::{Gate, Site, gate, joined, tally};
+use crate::site::{Gate, Key, Site, gate, joined, tally};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 /// Body in five parts, which fits into any window that an HTTP/2 server begins with.
@@ -175,8 +175,8 @@ fn answered_upload_2(target: &Target, is_told: &Gate) -> (Http2, u32) {
 /// Longer than any client is listened to.
 const ENDLESS: Duration = Duration::from_secs(20);
 
-/// Sends chunk after chunk, and looks for the answer in between.
-fn endless_upload_1(target: &Target, is_told: &Gate) -> Journal {
+/// Sends chunk after chunk, looks for the answer in between, and says that it has come.
+fn endless_upload_1(target: &Target, is_told: &Gate, has_answer: &Key) -> Journal {
     let request = "POST /early/one";
     let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
     client.write(
@@ -189,6 +189,7 @@ fn endless_upload_1(target: &Target, is_told: &Gate) -> Journal {
         sleep(PAUSE);
     }
     client.receive();
+    has_answer.open();
     let answered = Instant::now();
     while client.has_sent_all() && answered.elapsed() < ENDLESS {
         client.write("what nobody wants", b"4\r\npart\r\n");
@@ -220,7 +221,7 @@ fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up
             if protocol.is_http2() {
                 endless_upload_2(target, &is_told)
             } else {
-                endless_upload_1(target, &is_told)
+                endless_upload_1(target, &is_told, &gate().0)
             }
         });
         site.program.wait_until_said("early 1");
@@ -235,6 +236,28 @@ fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up
         // then to stop, and before that `client_request_timeout` to pause, as a request could come.
         let time = Duration::from_secs(if protocol.is_http2() { 5 + 2 } else { 1 });
         assert!(ended.took < time + 4 * rtt + SLACK, "{:?}\n{ended}", ended.took);
+    });
+}
+
+/// The answer has not said that it is the last: until the body ends, the next request may come.
+#[test]
+fn a_body_in_chunks_behind_an_answer_from_before_the_stop_is_read_as_long_as_a_head_may_take() {
+    at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
+        let mut site = Site::start(protocol, link, |start| start);
+        let ((told, is_told), (has_answer, answered)) = (gate(), gate());
+        let client = site.client(move |target| endless_upload_1(target, &is_told, &has_answer));
+        site.program.wait_until_said("early 1");
+        site.program.tell("one");
+        told.open();
+        answered.wait();
+        site.stop();
+        let tally = tally([client]);
+        tally.expect_all(413);
+        let rtt = site.rtt;
+        let ended = site.expect_report(&tally, 0);
+        // `client_request_timeout`.
+        let time = Duration::from_secs(5);
+        assert!(time <= ended.took && ended.took < time + 4 * rtt + SLACK, "{ended}");
     });
 }
 
