@@ -58,6 +58,9 @@ impl TcpInfo {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Time for which a network may be out of order, as when a route or a phone's cell changes, and no
 /// response is given up for it. A client that is gone looks the same until then.
 pub(super) const OUTAGE: Duration = Duration::from_secs(3);

@@ -35,11 +35,19 @@ fn a_handler_that_does_not_end_is_cut_off_and_named() {
 
 #[test]
 fn a_client_that_does_not_send_its_body_is_cut_off_and_named() {
-    at_each(&[10, 300], &Protocol::HTTP1, |protocol, link| {
+    at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
         let mut site =
             Site::start(protocol, link, |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", LIMIT));
-        let client = site.client(|target| {
-            let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
+        let client = site.client(move |target| {
+            let journal = target.journal("one");
+            if protocol.is_http2() {
+                let mut client =
+                    Http2::connect(target, journal, Reading::default()).expect("it listens");
+                let stream = client.post("/upload");
+                client.wait(stream);
+                return client.journal;
+            }
+            let mut client = Http1::connect(target, journal).expect("it listens");
             client.write("POST /upload", head("POST /upload", 1000).as_bytes());
             client.receive();
             client.journal

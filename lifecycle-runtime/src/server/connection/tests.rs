@@ -171,6 +171,26 @@ async fn a_client_that_was_heard_of_just_now_has_the_whole_window() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_whose_handshake_ends_late_has_the_whole_window_and_the_time_for_a_head() {
+    let mut fixture = Fixture::closing().await;
+    fixture.poll();
+    advance(Duration::from_millis(200)).await;
+    fixture.connection.opened();
+    fixture.check(250, ConnectionState::Quiet).await;
+
+    let mut fixture = Fixture::closing().await;
+    fixture.info.set(Some(far(0, 0)));
+    advance(Duration::from_secs(3)).await;
+    fixture.connection.opened();
+    let opened = Instant::now();
+    while fixture.poll() == ConnectionState::Open {
+        fixture.info.set(Some(far(0, 0)));
+        advance(Duration::from_millis(50)).await;
+    }
+    assert!((HEAD..HEAD + QUIET).contains(&opened.elapsed()), "{:?}", opened.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_has_the_time_for_a_head() {
     let mut fixture = Fixture::closing().await;
     let begun = Instant::now();

@@ -1,9 +1,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tokio::time::advance;
 
 use super::frames::MessageReader;
 use super::sample::{BEGUN, CLOSE, LAST, PING, TEXT, frame, masked};
 use super::*;
+
+mod payload;
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
@@ -87,6 +90,25 @@ fn a_handler_that_works_on_a_message_is_not_interrupted() {
     }
     websocket.handler.set(Handler::Waiting);
     assert!(closes(&websocket));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_reads_no_more_counts_as_one_that_waits_a_second_after_its_last_message() {
+    let websocket = WebSocket::new();
+    websocket.taken(&masked(TEXT, b"hello"));
+    websocket.turns(Handler::Working { has_read_all: false });
+    advance(60 * ANSWERED).await;
+    assert!(websocket.is_working(), "it has not answered");
+    assert_eq!(websocket.answered_by(), None);
+    for _ in 0..2 {
+        websocket.sent(&frame(TEXT, b"hello"));
+        websocket.pauses(Instant::now());
+        assert_eq!(websocket.answered_by(), Some(Instant::now() + Duration::from_secs(1)));
+        advance(Duration::from_millis(999)).await;
+        assert!(websocket.is_working() && !closes(&websocket));
+    }
+    advance(Duration::from_millis(1)).await;
+    assert!(!websocket.is_working() && closes(&websocket));
 }
 
 #[test]
