@@ -103,7 +103,7 @@ fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
 }
 
 /// Time for which the network is out of order, in a test that it is to get over.
-const OUTAGE: Duration = Duration::from_millis(2_500);
+const OUTAGE: Duration = Duration::from_secs(3);
 
 /// Interrupts the link for a while.
 pub(crate) fn interrupt(site: &Site) {
