@@ -32,7 +32,7 @@ fn coming(protocol: Protocol, link: Link) {
     site.program.wait_until_said("upload");
     site.stop();
     go.open();
-    let tally = site.tally([client]);
+    let tally = tally([client]);
     tally.expect_all(200);
     site.expect_report(&tally, 0);
 }
@@ -127,7 +127,7 @@ fn answered_early(protocol: Protocol, link: Link) {
     site.stop();
     site.program.tell("stop");
     go.open();
-    let mut tally = site.tally([client]);
+    let mut tally = tally([client]);
     tally.expect_all(413);
     tally.0.push(at_rest);
     site.expect_report(&tally, 0);

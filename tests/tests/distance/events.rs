@@ -4,7 +4,7 @@
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Protocol, connect};
-use crate::site::Site;
+use crate::site::{Site, tally};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 #[test]
@@ -26,7 +26,7 @@ fn events(protocol: Protocol, link: Link) {
     });
     site.program.wait_until_said("events");
     site.stop();
-    let tally = site.tally([client]);
+    let tally = tally([client]);
     tally.expect_all(200);
     let (rtt, window) = (site.rtt, site.window);
     let took = site.expect_report(&tally, 0).took;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Journal, Protocol, Target, connect, over};
-use crate::site::{Gate, Key, Site, gate};
+use crate::site::{Gate, Key, Site, gate, tally};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 /// Parts of a request's head, sent one after the other.
@@ -38,7 +38,7 @@ fn on_its_way(protocol: Protocol, link: Link) {
     // When the request is half of the way there.
     sleep(site.rtt / 4);
     site.stop();
-    let tally = site.tally([client]);
+    let tally = tally([client]);
     tally.expect_all(200);
     site.expect_report(&tally, 0);
 }
@@ -117,7 +117,7 @@ fn twenty_idle(protocol: Protocol, link: Link) {
         is_idle.wait();
     }
     site.stop();
-    let tally = site.tally(clients);
+    let tally = tally(clients);
     tally.expect_all(200);
     let (rtt, window) = (site.rtt, site.window);
     let took = site.expect_report(&tally, 0).took;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Protocol};
-use crate::site::{Site, gate};
+use crate::site::{Site, gate, tally};
 use crate::{DISTANCES, at_each, at_each_way};
 
 /// Shorter than the quiet window.
@@ -38,7 +38,7 @@ fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) 
         has_begun.wait();
     }
     site.stop();
-    let tally = site.tally(clients);
+    let tally = tally(clients);
     tally.expect_all(200);
     site.expect_report(&tally, 0);
 }

@@ -68,12 +68,16 @@ impl Site {
         signalled
     }
 
-    /// Waits for the clients' ends. What the link has lost before the server could hear of it is
-    /// forgotten: see [`Journal::forgive`].
+    /// Waits for the ends of clients that may have connected without the server's knowing: what
+    /// became of those whose handshake has lost its last packet is forgotten, see
+    /// [`Journal::forgive`].
     #[track_caller]
     pub(crate) fn tally(&self, clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
         let mut tally = tally(clients);
-        tally.0.retain_mut(|journal| !journal.forgive(|port| self.rig.dropped(port) > 0));
+        let handshakes = self.rig.handshakes();
+        let is_end_lost =
+            |port| handshakes.get(&port).is_some_and(|handshake| handshake.is_end_lost);
+        tally.0.retain_mut(|journal| !journal.forgive(is_end_lost));
         tally
     }
 

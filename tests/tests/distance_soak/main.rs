@@ -112,8 +112,11 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
         clients.into_iter().map(|client| client.join().expect("a client panicked")).collect(),
     );
     let forgiven = if schedule.deadline.is_some() { 0 } else { forgive(&mut tally, &rig) };
-    let wrong =
-        faults(schedule, &tally, &ended, &std::fs::read_to_string(&log).unwrap_or_default());
+    let log = std::fs::read_to_string(&log).unwrap_or_default();
+    let mut wrong = faults(schedule, &tally, &ended, &log);
+    if forgiven > FORGIVEN {
+        wrong.push(format!("{forgiven} clients are too many to be forgiven"));
+    }
     let Schedule { seed, link, .. } = schedule;
     let numbers = tally.to_string();
     let numbers = numbers.lines().next().unwrap_or_default();
@@ -127,15 +130,18 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
     Err(format!("WRONG: {}\n{schedule}\n{}\n{ended}", wrong.join("; "), tally.journals()))
 }
 
-/// Forgives what became of connections on which nothing ever came, if the link dropped a
-/// packet of theirs, and returns how many there were. A handshake that loses a packet goes on a
-/// second later, when there may be no listener any more: the client has heard that it is connected,
-/// and the server hasn't.
+/// Most clients of a stop that may be forgiven: the packet that ends a handshake and what follows
+/// it have to be lost in the last moments of the listener.
+const FORGIVEN: usize = 1;
+
+/// Forgives what became of connections on which nothing ever came, if the link dropped the last
+/// packet of their handshake, and returns how many there were. Such a handshake goes on a second
+/// later, when there may be no listener any more: the client has heard that it is connected, and
+/// the server hasn't.
 fn forgive(tally: &mut Tally, rig: &Rig) -> usize {
-    let journals = tally.0.iter_mut();
-    journals
-        .filter_map(|journal| journal.forgive(|port| rig.dropped(port) > 0).then_some(()))
-        .count()
+    let handshakes = rig.handshakes();
+    let is_end_lost = |port| handshakes.get(&port).is_some_and(|handshake| handshake.is_end_lost);
+    tally.0.iter_mut().filter_map(|journal| journal.forgive(is_end_lost).then_some(())).count()
 }
 
 fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
@@ -181,6 +187,17 @@ fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<S
     let finished: usize = numbers(&report, "finished").sum();
     let cut: usize = numbers(&report, "cut off").sum();
     let refused: usize = numbers(&report, "refused").sum();
+    for others in ["panicked", "failed", "clients went away", "connections cut off"] {
+        let count: usize = numbers(&report, others).sum();
+        // Each client of a stop with a deadline has one connection.
+        let is_right = match (others, schedule.deadline) {
+            ("connections cut off", Some(_)) => lost <= count && count <= schedule.clients.len(),
+            _ => count == 0,
+        };
+        if !is_right {
+            faults.push(format!("clients saw {lost} lost, and the report says {count} {others}"));
+        }
+    }
     let saw = (tally.answered(), lost, tally.refused());
     if (finished, cut, refused) != saw {
         let (answered, lost, with_503) = saw;
@@ -212,13 +229,19 @@ fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<S
     faults
 }
 
-/// Returns the numbers of requests before this word: 3 in `3 requests finished`, 0 in `0 cut off`.
+/// Returns the numbers before these words: 3 for `finished` in `3 requests finished`, 1 for
+/// `clients went away` in `1 client went away before its response`.
 fn numbers<'a>(report: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let parts =
         report.lines().flat_map(|line| line.rsplit(": ").next().unwrap_or_default().split(", "));
     parts.filter_map(move |part| {
         let (number, what) = part.split_once(' ')?;
         let what = what.trim_start_matches("requests ").trim_start_matches("request ");
+        let what = match what.split_once(' ') {
+            Some(("client" | "clients", _)) => "clients went away",
+            Some(("connection" | "connections", _)) => "connections cut off",
+            _ => what,
+        };
         (what == word).then(|| number.parse().ok())?
     })
 }

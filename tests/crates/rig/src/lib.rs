@@ -30,10 +30,12 @@
 #![cfg(target_os = "linux")]
 
 mod capture;
+mod handshakes;
 mod link;
 mod namespace;
 mod relay;
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +45,7 @@ use std::thread::{self, JoinHandle};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 use capture::Capture;
+pub use handshakes::{Handshake, Segment};
 pub use link::{Link, Path, Verdict};
 pub use namespace::Namespace;
 use relay::Relay;
@@ -177,6 +180,12 @@ impl Rig {
     #[must_use]
     pub fn dropped(&self, port: u16) -> u64 {
         self.relay.dropped(port)
+    }
+
+    /// Returns the handshakes so far, by the port on the clients' side.
+    #[must_use]
+    pub fn handshakes(&self) -> HashMap<u16, Handshake> {
+        self.relay.handshakes()
     }
 }
 

@@ -14,6 +14,7 @@ use nix::sys::time::TimeSpec;
 use tun_rs::SyncDevice;
 
 use super::capture::Capture;
+use super::handshakes::{Handshake, Handshakes, Packet};
 use super::{Link, Path, Verdict};
 
 /// Packets that are read before those that are due are written.
@@ -54,6 +55,7 @@ pub(super) struct Relay {
     threads: Vec<JoinHandle<()>>,
     counters: [Arc<Counters>; 2],
     dropped: Arc<Dropped>,
+    handshakes: Arc<Handshakes>,
     is_off: Arc<AtomicBool>,
     /// Closing it wakes the threads.
     stop: Option<UnixStream>,
@@ -71,6 +73,7 @@ impl Relay {
         let (server, client) = (Arc::new(server), Arc::new(client));
         let counters = [Arc::<Counters>::default(), Arc::default()];
         let dropped = Arc::<Dropped>::default();
+        let handshakes = Arc::<Handshakes>::default();
         let is_off = Arc::<AtomicBool>::default();
         let mut threads = Vec::new();
         for direction in [Direction::ToServer, Direction::ToClient] {
@@ -86,6 +89,7 @@ impl Relay {
                 direction,
                 counters: Arc::clone(&counters[direction as usize]),
                 dropped: Arc::clone(&dropped),
+                handshakes: Arc::clone(&handshakes),
                 is_off: Arc::clone(&is_off),
                 capture: capture.cloned(),
             };
@@ -97,7 +101,7 @@ impl Relay {
             };
             threads.push(thread::Builder::new().name(name).spawn(move || lane.run(&stopped))?);
         }
-        Ok(Self { threads, counters, dropped, is_off, stop: Some(stop) })
+        Ok(Self { threads, counters, dropped, handshakes, is_off, stop: Some(stop) })
     }
 
     /// Lets no packet through any more, nor any that is on the way.
@@ -121,6 +125,10 @@ impl Relay {
         let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         dropped.get(&port).copied().unwrap_or_default()
     }
+
+    pub(super) fn handshakes(&self) -> HashMap<u16, Handshake> {
+        self.handshakes.get()
+    }
 }
 
 impl Drop for Relay {
@@ -143,6 +151,7 @@ struct Lane {
     direction: Direction,
     counters: Arc<Counters>,
     dropped: Arc<Dropped>,
+    handshakes: Arc<Handshakes>,
     is_off: Arc<AtomicBool>,
     capture: Option<Arc<Capture>>,
 }
@@ -183,6 +192,9 @@ impl Lane {
             }
             if self.direction == Direction::ToServer {
                 self.record(&packet);
+                if let Some(packet) = Packet::read(&packet, self.direction) {
+                    self.handshakes.arrived(&packet);
+                }
             }
             // A device that takes none is one that loses it, as a network card may.
             let _ = self.to.send(&packet);
@@ -204,6 +216,9 @@ impl Lane {
             let packet = &buffer[..length];
             if self.direction == Direction::ToClient {
                 self.record(packet);
+                if let Some(packet) = Packet::read(packet, self.direction) {
+                    self.handshakes.answered(&packet);
+                }
             }
             self.counters.sent.fetch_add(1, Ordering::Relaxed);
             match self.path.send(Instant::now(), length) {
@@ -216,9 +231,11 @@ impl Lane {
 
     fn count_drop(&self, packet: &[u8], counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
-        if let Some(port) = client_port(packet, self.direction) {
-            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            *dropped.entry(port).or_default() += 1;
+        let Some(packet) = Packet::read(packet, self.direction) else { return };
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        *dropped.entry(packet.port).or_default() += 1;
+        if self.direction == Direction::ToServer {
+            self.handshakes.lost(&packet);
         }
     }
 
@@ -227,20 +244,4 @@ impl Lane {
             capture.record(packet);
         }
     }
-}
-
-/// Reads the client's port off a TCP packet over IPv4.
-fn client_port(packet: &[u8], direction: Direction) -> Option<u16> {
-    const TCP: u8 = 6;
-    let first = *packet.first()?;
-    if first >> 4 != 4 || *packet.get(9)? != TCP {
-        return None;
-    }
-    let header = usize::from(first & 0xf) * 4;
-    let offset = match direction {
-        Direction::ToServer => header,
-        Direction::ToClient => header + 2,
-    };
-    let port = packet.get(offset..offset + 2)?;
-    Some(u16::from_be_bytes([port[0], port[1]]))
 }

@@ -59,8 +59,10 @@ impl Journal {
         self.unheard = None;
     }
 
-    /// Forgives the end of the last connection, on which nothing came, if this holds for its port.
-    /// A client stops when it has lost something, so there is nothing else to forgive.
+    /// Forgives the end of the last connection, on which nothing came, if this holds for its port:
+    /// that the last packet of its handshake was lost. The client is connected then, and the server
+    /// does not know of it: no handler has begun, and a listener that closes resets it. A client
+    /// stops when it has lost something, so there is nothing else to forgive.
     pub(crate) fn forgive(&mut self, is_forgiven: impl Fn(u16) -> bool) -> bool {
         if !self.is_bad() || !self.unheard.is_some_and(is_forgiven) {
             return false;
