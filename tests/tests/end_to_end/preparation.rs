@@ -2,11 +2,14 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{PipeReader, pipe};
+use std::net::UdpSocket;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, kill};
+use tempfile::TempDir;
 
-use crate::harness::{Program, Signal, Start, program, system};
+use crate::harness::{LIMIT, Program, Signal, Start, own_address, program, system};
 use crate::output::fill;
 
 /// Starts a program whose preparation takes until somebody reads: it prints its plan to a pipe that
@@ -87,6 +90,73 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
         .end()
         .expect_code(0)
         .expect_said(&["stopped before the start: SIGTERM: nothing was started, exit code 0"]);
+}
+
+/// A resolver that gets questions and never answers, and a folder with the files that make a system
+/// ask it.
+struct SilentResolver {
+    socket: UdpSocket,
+    folder: TempDir,
+}
+
+impl SilentResolver {
+    /// `None` where there can be none.
+    fn start() -> Option<Self> {
+        let address = own_address();
+        let (host, _) = address.split_once(':').expect("a port");
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+        write("resolv.conf", &format!("nameserver {host}\noptions timeout:30 attempts:2\n"))
+            .expect("a place for a file");
+        write("nsswitch.conf", "hosts: dns\n").expect("a place for a file");
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "/bin/sh", "-c", &format!("{MOUNT} true")]);
+        let mounts = unshare.env("FILES", folder.path()).output();
+        // The port of resolvers.
+        let socket = UdpSocket::bind((host, 53)).ok()?;
+        socket.set_read_timeout(Some(LIMIT)).expect("a time");
+        mounts.is_ok_and(|output| output.status.success()).then_some(Self { socket, folder })
+    }
+
+    /// Starts a program that asks it for whatever name it is told to listen on.
+    fn asked_by(&self) -> Start {
+        let script = format!("{MOUNT} \"$0\" \"$@\"");
+        Start::unshared(env!("CARGO_BIN_EXE_routes"), &script).env("FILES", self.folder.path())
+    }
+}
+
+const MOUNT: &str = "mount --bind \"$FILES/resolv.conf\" /etc/resolv.conf && \
+                     mount --bind \"$FILES/nsswitch.conf\" /etc/nsswitch.conf && exec";
+
+#[test]
+fn a_signal_while_an_address_resolves_stops_the_start() {
+    let Some(resolver) = SilentResolver::start() else {
+        eprintln!(
+            "SKIPPED, there is no `unshare` here, or it may mount nothing, or port 53 is not free: \
+             signals while an address resolves"
+        );
+        return;
+    };
+    let starts = [
+        ("first", resolver.asked_by().env("LIFECYCLE_BIND", "first.test:80")),
+        ("second", resolver.asked_by().env("LIFECYCLE_ADMIN", "second.test:80")),
+        ("third", resolver.asked_by().without_env("LIFECYCLE_BIND").args("address=third.test:80")),
+    ];
+    for (name, start) in starts {
+        let mut program = start.start();
+        let mut question = [0; 512];
+        loop {
+            let length = resolver.socket.recv(&mut question).expect("somebody asks");
+            // The one before may have asked for both kinds of address.
+            if question[..length].windows(name.len()).any(|part| part == name.as_bytes()) {
+                break;
+            }
+        }
+        program.signal(Signal::SIGTERM);
+        let ended = program.end();
+        ended.expect_code(0).expect_took(Duration::ZERO);
+        ended.expect_said(&["stopped before the start: SIGTERM: nothing was started, exit code 0"]);
+    }
 }
 
 /// Starts a program with signals that it inherits as blocked.
