@@ -184,7 +184,7 @@ fn whoever_begins_to_connect_while_the_listener_closes_comes_to_its_successor() 
             .map(|(port, handshake)| (*port, &handshake.segments))
             .collect();
         println!("{} first packets dropped, {} answers", dropped.len(), answers.len());
-        assert!(!dropped.is_empty(), "no first packet was dropped: {handshakes:?}");
+        assert!(!dropped.is_empty(), "no first packet was dropped");
         for (port, segments) in dropped {
             let expected = [Segment::Syn, Segment::Syn, Segment::SynAck];
             assert!(segments.starts_with(&expected), "{segments:?}");

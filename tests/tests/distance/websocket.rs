@@ -1,5 +1,7 @@
 //! Web sockets: a handler at work has its time, and the goodbye comes with the end of the listener.
 
+mod handlers;
+
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::http::Transport;

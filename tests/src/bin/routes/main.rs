@@ -239,6 +239,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/panics", web::get().to(websocket::panics))
         .route("/big/{length}", web::get().to(measured::big))
         .route("/slow/{milliseconds}", web::get().to(measured::slow))
+        .route("/poll", web::get().to(measured::poll))
         .route("/stream/{milliseconds}", web::get().to(measured::stream))
         .route("/early/{name}", web::post().to(measured::early));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpResponse};
 use futures_util::stream;
+use lifecycle_runtime::Stop;
 use lifecycle_tests::act::{heard, say};
 use tokio::time::sleep;
 
@@ -31,6 +32,13 @@ pub(crate) async fn slow(milliseconds: web::Path<u64>) -> &'static str {
     begin("slow");
     sleep(Duration::from_millis(*milliseconds)).await;
     "slow"
+}
+
+/// Answers when the stop begins.
+pub(crate) async fn poll(stop: Stop) -> &'static str {
+    begin("poll");
+    stop.requested().await;
+    "nothing new"
 }
 
 /// Sends chunks for so many milliseconds.
