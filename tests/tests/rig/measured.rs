@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::LIMIT;
-use lifecycle_tests::rig::{Direction, Link, Rig, skipped, unavailable};
+use lifecycle_tests::rig::{Direction, Link, Rig, Segment, skipped, unavailable};
 
 const PORT: u16 = 80;
 const MS: Duration = Duration::from_millis(1);
@@ -114,6 +114,38 @@ fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
         counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30,
         "{counts:?}"
     );
+}
+
+#[test]
+fn handshakes_are_seen_as_the_server_sees_them() {
+    let rig = rig!(Link::rtt(10));
+    echo(&rig);
+    let port = rig.client(|| {
+        let stream = connect();
+        (&stream).write_all(b"x").expect("an open connection");
+        (&stream).read_exact(&mut [0]).expect("an answer");
+        stream.local_addr().expect("a socket").port()
+    });
+    let refused = Rig::address(PORT + 1);
+    rig.client(|| TcpStream::connect(&refused).expect_err("nobody listens there"));
+    let handshakes = rig.handshakes();
+    let segments = &handshakes[&port].segments;
+    assert!(segments.starts_with(&[Segment::Syn, Segment::SynAck]), "{segments:?}");
+    let others: Vec<_> = handshakes.iter().filter(|(other, _)| **other != port).collect();
+    let [(_, other)] = others[..] else { panic!("not one: {others:?}") };
+    assert_eq!(other.segments, [Segment::Syn, Segment::Reset]);
+    assert!(handshakes.values().all(|handshake| !handshake.is_first_dropped()));
+    assert!(handshakes.values().all(|handshake| !handshake.is_end_lost));
+
+    // What comes while the link is off is sent again.
+    rig.switch_off();
+    thread::scope(|scope| {
+        scope.spawn(|| rig.client(|| drop(connect())));
+        thread::sleep(100 * MS);
+        rig.switch_on();
+    });
+    // It has not come to the server's side, so that did not drop it.
+    assert!(rig.handshakes().values().all(|handshake| !handshake.is_first_dropped()));
 }
 
 #[test]
