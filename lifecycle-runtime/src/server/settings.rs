@@ -78,9 +78,10 @@ settings! {
     client_request_timeout: Duration;
     /// Time for a connection to close; 1 s by default. Zero turns the limit off.
     ///
-    /// While the server drains, a client is given this long once it has acknowledged everything: to
-    /// answer the Close of a web socket, to show that it has read an HTTP/2 response to its end, or
-    /// to stop sending a body that nobody reads. Zero stands for 1 s there.
+    /// While the server drains, a client is given this long: to stop sending a body that nobody
+    /// reads, from its acknowledgement of the response on; to answer the Close of a web socket,
+    /// from the end of what the server sends on; and to show that it has read an HTTP/2 response to
+    /// its end, each time that it has shown that it reads. Zero stands for 1 s there.
     client_disconnect_timeout: Duration;
     /// Time over which the Closes of web sockets are spread when the server closes: each connection
     /// waits a random part of it, so that thousands of clients don't connect to your other
