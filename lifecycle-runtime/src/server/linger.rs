@@ -10,7 +10,7 @@
 //! | has not acknowledged everything | until it has, or the kernel gets no answer any more |
 //! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since it last showed that it reads |
 //! | WebSocket, and has not answered the Close | `client_disconnect_timeout` |
-//! | still sends a request's body | `client_disconnect_timeout` since it has acknowledged its response |
+//! | still sends a request's body | `client_disconnect_timeout` since it has its response |
 //! | any other | not at all |
 
 use std::io;

@@ -61,15 +61,16 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
         let slowest = connecting.into_iter().max().unwrap_or_default();
         let rtt = site.rtt;
         println!(
-            "{protocol}, {per_second}/s, RTT {rtt:?}: {tally}; {} first packets dropped, {slowest:?} at most",
+            "{protocol}, {per_second}/s, RTT {rtt:?}: {tally}; {} first packets dropped, at most \
+             {slowest:?}",
             dropped.len()
         );
         tally.expect_nothing_lost();
         assert_eq!(tally.not_executed(), 0, "{tally}");
         assert!(tally.not_connected() > 0, "the listener never closed: {tally}");
         assert!(slowest < SECOND + 4 * rtt + WINDOW + SLACK, "{slowest:?}");
-        // This is done for as long as a handshake takes, and no longer. By the clock it is longer if
-        // the server is late, by the number if the clients are.
+        // This is done for as long as a handshake takes, and no longer. By the clock it is longer
+        // if the server is late, by the number if the clients are.
         let by_clock = match (dropped.iter().min(), dropped.iter().max()) {
             (Some(first), Some(last)) => *last - *first,
             _ => Duration::ZERO,

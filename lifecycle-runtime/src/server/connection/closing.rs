@@ -3,12 +3,12 @@
 //! | the connection | ends |
 //! |---|---|
 //! | owes a response | when the client has acknowledged it, or has vanished |
-//! | HTTP/1, whose last response announced the close | when actix-http closes it, `client_disconnect_timeout` after the acknowledgement at most |
+//! | HTTP/1, has acknowledged a last response | `client_disconnect_timeout` later at most |
 //! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
-//! | HTTP/1, on which a head still comes, or a body in chunks that nobody waited for | the same, and `client_request_timeout` after it could be used, or after the close, at most |
+//! | HTTP/1, sends a head, or chunks that nobody wants | `client_request_timeout` later at most |
 //! | in a handshake | the same, counted from the last bytes of it |
 //! | HTTP/2 | when the last stream that the client was told has ended, and it has answered a PING behind that, or has had `client_disconnect_timeout`. If it never pauses, it is told the last stream after `client_request_timeout` |
-//! | WebSocket | with a Close of the server or of the handler, which comes when the handler waits for a message, or has answered and read nothing for a second |
+//! | WebSocket | with a Close, once its handler waits for a message, or reads none for a second |
 //!
 //! Nothing of it outlasts the drain's deadline: then the worker drops all its connections.
 
