@@ -324,6 +324,13 @@ impl Connection {
         }
     }
 
+    /// Notes that nothing can be written any more: the client has gone.
+    pub(super) fn broke(&self) {
+        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
+            websocket.broke();
+        }
+    }
+
     /// Notes that everything has been written. `info` asks the kernel what has become of it.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
         let mut deliveries = self.deliveries.borrow_mut();

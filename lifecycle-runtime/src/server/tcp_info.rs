@@ -4,7 +4,6 @@
 //! Only the kernel knows when a response has reached its client: what is written to a socket may
 //! wait in its buffer for as long as the network takes.
 
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -85,9 +84,17 @@ impl Peer for Option<&TcpStream> {
     }
 }
 
-/// Returns whether something can be read from a socket.
+/// Returns whether something can be read from a socket. To look at it by reading would take the
+/// error of a connection that was reset: whoever reads next would take that for an end in order.
+#[cfg(unix)]
 pub(super) fn has_unread(socket: &SockRef<'_>) -> bool {
-    socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|read| read > 0)
+    rustix::io::ioctl_fionread(&**socket).is_ok_and(|unread| unread > 0)
+}
+
+/// Returns whether something can be read from a socket.
+#[cfg(not(unix))]
+pub(super) fn has_unread(socket: &SockRef<'_>) -> bool {
+    socket.peek(&mut [std::mem::MaybeUninit::uninit()]).is_ok_and(|read| read > 0)
 }
 
 /// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less
@@ -251,6 +258,8 @@ mod linux {
         use std::io::{Read, Write};
         use std::net::{TcpListener, TcpStream};
 
+        use socket2::SockRef;
+
         use super::*;
 
         #[test]
@@ -284,6 +293,27 @@ mod linux {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
             let info = read(&server).expect("linux");
             assert!(info.is_unacknowledged() && info.has_vanished(Duration::MAX), "{info:?}");
+        }
+
+        #[test]
+        fn to_look_for_what_is_unread_takes_nothing_away() {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let mut client =
+                TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+            let (mut server, _) = listener.accept().expect("a client");
+            let is_unread = |server: &TcpStream| super::super::has_unread(&SockRef::from(server));
+            assert!(!is_unread(&server));
+            client.write_all(b"hello").expect("it is open");
+            while !is_unread(&server) {}
+            server.read_exact(&mut [0; 5]).expect("all of it");
+            assert!(!is_unread(&server));
+
+            SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
+            drop(client);
+            while !read(&server).expect("linux").is_over {}
+            assert!(!is_unread(&server));
+            let error = server.read(&mut [0]).expect_err("a reset");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
         }
 
         #[test]

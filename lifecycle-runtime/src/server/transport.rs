@@ -206,7 +206,11 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         if !this.has_frames() {
             let written = Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
-            this.connection.wrote(written.is_pending());
+            if matches!(written, Poll::Ready(Err(_))) {
+                this.connection.broke();
+            } else {
+                this.connection.wrote(written.is_pending());
+            }
             return written;
         }
         let mut bytes = bytes;

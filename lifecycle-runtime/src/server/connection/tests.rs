@@ -358,6 +358,24 @@ fn a_request_after_a_response_that_said_close_is_refused() {
 }
 
 #[test]
+fn a_websocket_is_finished_when_its_end_is_written_and_not_if_that_fails() {
+    for (fails, expected) in [(false, (1, 0, 0, 0)), (true, (0, 1, 0, 0))] {
+        let fixture = Fixture::new();
+        let (_request, websocket) = websocket::observe(Request::new(), &fixture.connection);
+        websocket.accept(fixture.begin().expect("served"));
+        fixture.connection.becomes_websocket(&websocket);
+        websocket.end_sending(true);
+        if fails {
+            fixture.connection.broke();
+        } else {
+            fixture.connection.wrote(false);
+        }
+        websocket.finish();
+        assert_eq!(fixture.counts(), expected);
+    }
+}
+
+#[test]
 fn a_connection_is_woken_only_when_it_has_something_to_do() {
     let fixture = Fixture::new();
     let woken = || fixture.wakes.0.swap(0, Ordering::Relaxed);

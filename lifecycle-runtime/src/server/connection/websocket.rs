@@ -70,7 +70,7 @@ enum Sending {
     Open,
     /// It has come to its end, or to a Close.
     Complete,
-    /// It was dropped before.
+    /// It was dropped before, or could not be written.
     Broken,
 }
 
@@ -356,6 +356,11 @@ impl WebSocket {
     /// Returns whether the handler has nothing more to send.
     pub(in crate::server) fn is_over(&self) -> bool {
         self.sending.get() != Sending::Open
+    }
+
+    /// Notes that the client can't get what the handler has sent last.
+    pub(in crate::server) fn broke(&self) {
+        self.sending.set(Sending::Broken);
     }
 
     /// Notes that the response's body has ended.
