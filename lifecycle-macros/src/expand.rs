@@ -92,7 +92,7 @@ fn returns(hook: &Hook) -> TokenStream {
     quote_spanned! {hook.output.span()=>
         type Returned = #returned;
         type Output = __rt::Parts<Self::Returned, #is_result>;
-        type Value = <Self::Output as __rt::Output>::Value;
+        type Value = <Self::Output as __rt::HookOutput>::Value;
     }
 }
 

@@ -4,7 +4,7 @@
 pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::id::HookId;
 pub use crate::hook::inject::Inject;
-pub use crate::hook::output::{Output, Parts, PlainOutput, ReturnType, Verdict};
+pub use crate::hook::output::{HookOutput, Parts, PlainOutput, ReturnType, Verdict};
 pub use crate::hook::policy::{
     Backoff, CheckKind, HealthCheckPolicy, OnExit, Policy, Restart, RestartLimit, ServicePolicy,
     StopOn,

@@ -39,7 +39,7 @@ pub(crate) use policy::{
     StopOn,
 };
 
-use crate::hook::output::Output;
+use crate::hook::output::HookOutput;
 use crate::hook::task::Task;
 
 /// A function that an attribute turned into a lifecycle hook.
@@ -78,7 +78,7 @@ pub trait Hook: Sized + Send + Sync + 'static {
 
     /// The function's return type, taken apart.
     #[doc(hidden)]
-    type Output: Output<Returned = Self::Returned, Value: HookValue, Error: HookError>;
+    type Output: HookOutput<Returned = Self::Returned, Value: HookValue, Error: HookError>;
 
     /// What the attribute says about the function.
     const META: &'static HookMeta;

@@ -293,6 +293,9 @@ impl Graphs {
     }
 }
 
+/// Hooks of a plan, sorted.
+type Hooks<'a> = &'a [&'static HookMeta];
+
 /// Sorts stably. Compiled once: a sort is long.
 fn sort(
     hooks: &mut [&'static HookMeta],

@@ -44,7 +44,7 @@ use address::{BindError, Bound};
 use factory::AppFactory;
 pub use factory::BuildApp;
 #[cfg(feature = "testing")]
-pub(crate) use memory::{InMemory, Memory};
+pub(crate) use memory::{BuildInMemory, InMemory};
 use probes::ForOperators;
 pub use probes::probes;
 use secure::Secure;
@@ -81,7 +81,7 @@ pub struct Http {
     protocol: Protocol,
     settings: Settings,
     #[cfg(feature = "testing")]
-    memory: Option<Memory>,
+    memory: Option<BuildInMemory>,
 }
 
 /// Builder of the apps of one worker.
@@ -190,7 +190,7 @@ impl Http {
 
     /// Takes the builder of the app that is asked in memory.
     #[cfg(feature = "testing")]
-    pub(crate) fn take_memory(&mut self) -> Option<Memory> {
+    pub(crate) fn take_memory(&mut self) -> Option<BuildInMemory> {
         self.memory.take()
     }
 

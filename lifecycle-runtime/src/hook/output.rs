@@ -2,7 +2,7 @@
 //!
 //! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a
 //! `Result`. The compiler can: [`ReturnType`] answers with a constant, and the constant picks the
-//! implementation of [`Output`].
+//! implementation of [`HookOutput`].
 
 use std::any::{Any, TypeId};
 use std::convert::Infallible;
@@ -94,7 +94,7 @@ impl<T> PlainOutput for ReturnType<T> {}
 pub struct Parts<R, const RESULT: bool = false>(PhantomData<R>);
 
 /// A return type, taken apart.
-pub trait Output {
+pub trait HookOutput {
     /// The type as it is.
     type Returned;
     /// The value without the `Result`.
@@ -110,7 +110,7 @@ pub trait Output {
     fn into_result(returned: Self::Returned) -> Result<Self::Value, Self::Error>;
 }
 
-impl<T> Output for Parts<T, false> {
+impl<T> HookOutput for Parts<T, false> {
     type Returned = T;
     type Value = T;
     type Error = Infallible;
@@ -120,7 +120,7 @@ impl<T> Output for Parts<T, false> {
     }
 }
 
-impl<T, E> Output for Parts<Result<T, E>, true> {
+impl<T, E> HookOutput for Parts<Result<T, E>, true> {
     type Returned = Result<T, E>;
     type Value = T;
     type Error = E;

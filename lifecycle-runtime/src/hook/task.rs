@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture, join_all};
 use tokio::runtime::Runtime;
 
 use crate::hook::error::BoxError;
-use crate::hook::output::{HookError, HookValue, Output, SharedValue};
+use crate::hook::output::{HookError, HookOutput, HookValue, SharedValue};
 
 /// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
 #[derive(Clone)]
@@ -126,7 +126,7 @@ pub(crate) fn block_on<T>(runtime: &Runtime, future: impl Future<Output = T>) ->
 /// The function's own error.
 pub fn returned<O>(returned: O::Returned) -> TaskResult
 where
-    O: Output<Value: HookValue, Error: HookError>,
+    O: HookOutput<Value: HookValue, Error: HookError>,
 {
     match O::into_result(returned) {
         Ok(value) => Ok(Value::new(value)),

@@ -16,12 +16,12 @@ use crate::observe::report::{Recorder, ServiceReport, Standing};
 pub(crate) struct Live {
     recorder: Recorder,
     began: Instant,
-    others: Arc<Mutex<Vec<Source>>>,
+    others: Arc<Mutex<Vec<LiveSource>>>,
     ailments: Arc<Mutex<Vec<Ailment>>>,
 }
 
 /// Says what goes on in this state, each with how long.
-type Source = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
+type LiveSource = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
 
 /// Returns what is not well with a server.
 type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -230,7 +230,7 @@ impl Live {
         self.ailments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn others(&self) -> MutexGuard<'_, Vec<Source>> {
+    fn others(&self) -> MutexGuard<'_, Vec<LiveSource>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

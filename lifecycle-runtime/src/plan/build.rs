@@ -1,11 +1,10 @@
 //! From hooks to graphs: what each key and argument means as an edge.
 
 use super::graph::{Behind, Graph, Step};
-use super::of_kind;
+use super::{Hooks, of_kind};
 use crate::hook::id::HookMap;
 use crate::hook::{HookMeta, Kind, Phase};
 
-type Hooks<'a> = &'a [&'static HookMeta];
 type Index = HookMap<usize>;
 
 /// Builds the graph of a phase: each hook behind what it needs of this phase. What it needs of

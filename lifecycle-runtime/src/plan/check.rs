@@ -2,12 +2,10 @@
 //! compiler has checked.
 
 use super::graph::{Graph, Step};
-use super::{clash, label};
+use super::{Hooks, clash, label};
 use crate::hook::id::HookMap;
 use crate::hook::rules::{Relation, violation};
 use crate::hook::{Dependencies, Dependency, HookMeta, Kind};
-
-type Hooks<'a> = &'a [&'static HookMeta];
 
 /// Every problem that keeps the graphs from being built.
 pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::hook::task::thread;
 
 /// A signal that the process has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Signal {
+pub(crate) struct ReceivedSignal {
     pub(crate) name: &'static str,
     pub(crate) number: i32,
     /// Set if it asks the process to stop.
@@ -31,7 +31,9 @@ impl Signals {
     /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start,
     /// SIGHUP, one at a time, on a thread of its own. What arrives once their default action is
     /// gone is heard, however long that thread takes to start.
-    pub(crate) fn listen(on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn listen(
+        on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
+    ) -> io::Result<Self> {
         let (registration, listener) = unix::listen(on_signal)?;
         let thread = match thread("lifecycle-signals", listener) {
             Ok(thread) => Some(thread),
@@ -67,7 +69,9 @@ impl Drop for Signals {
 impl Signals {
     /// Calls `on_signal` for Ctrl-C, Ctrl-Break, the closing of the console, log-off and shutdown,
     /// one at a time.
-    pub(crate) fn listen(mut on_signal: impl FnMut(Signal) + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn listen(
+        mut on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
+    ) -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut c, mut r#break, mut close, mut logoff, mut shutdown) =
@@ -91,7 +95,7 @@ impl Signals {
                         Some(()) = shutdown.recv() => "system shutdown",
                         else => return,
                     };
-                    on_signal(Signal { name, number: 2, stops: true });
+                    on_signal(ReceivedSignal { name, number: 2, stops: true });
                 }
             });
         };

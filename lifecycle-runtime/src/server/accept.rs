@@ -25,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
-use super::accepted::{Accepted, Stream};
+use super::accepted::{Accepted, AcceptedStream};
 use super::address::Listener;
 use super::worker::{Vacancies, WorkerHandle};
 use crate::hook::task::thread;
@@ -292,7 +292,7 @@ impl Accept {
         }
     }
 
-    fn dispatch(&mut self, stream: Stream) {
+    fn dispatch(&mut self, stream: AcceptedStream) {
         self.obstacle.passed();
         self.handshakes.record(stream.round_trip());
         self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });

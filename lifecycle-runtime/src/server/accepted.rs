@@ -7,18 +7,18 @@ use super::tcp_info::handshake_round_trip;
 
 /// A connection that was accepted.
 pub(super) struct Accepted {
-    pub(super) stream: Stream,
+    pub(super) stream: AcceptedStream,
     /// Index of the server's address that it came to.
     pub(super) endpoint: usize,
 }
 
-pub(super) enum Stream {
+pub(super) enum AcceptedStream {
     Tcp(std::net::TcpStream, SocketAddr),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
 }
 
-impl Stream {
+impl AcceptedStream {
     /// Returns the round trip of its handshake, where it had one.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         match self {

@@ -11,16 +11,16 @@ use actix_web::test::{TestRequest, init_service};
 use super::Surroundings;
 use super::factory::{AppFactory, BuildApp};
 
-type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+type AppFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Builds the app. A panic if it can't be built.
-pub(crate) type Memory = Box<dyn Fn(&Surroundings) -> LocalFuture<InMemory> + Send>;
+pub(crate) type BuildInMemory = Box<dyn Fn(&Surroundings) -> AppFuture<InMemory> + Send>;
 
 /// An app that was built.
-pub(crate) struct InMemory(Box<dyn Fn(Request) -> LocalFuture<ServiceResponse>>);
+pub(crate) struct InMemory(Box<dyn Fn(Request) -> AppFuture<ServiceResponse>>);
 
 /// Returns a builder of the app that `factory` makes.
-pub(super) fn memory<F, Args, T, B>(factory: F) -> Memory
+pub(super) fn memory<F, Args, T, B>(factory: F) -> BuildInMemory
 where
     F: BuildApp<Args, Endpoint = T>,
     T: AppFactory<B> + 'static,

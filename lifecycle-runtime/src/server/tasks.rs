@@ -128,11 +128,11 @@ enum TaskOutcome {
 
 /// The tasks of all handlers of a run. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct TaskSet(Arc<Shared>);
+pub(crate) struct TaskSet(Arc<TaskSetInner>);
 
-struct Shared {
+struct TaskSetInner {
     runtime: HookRuntime,
-    rows: Mutex<Rows>,
+    rows: Mutex<TaskRows>,
     /// Number of tasks that have not been dropped.
     alive: watch::Sender<usize>,
     /// Cancels the tasks.
@@ -140,14 +140,14 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct Rows {
-    open: Slab<Row>,
+struct TaskRows {
+    open: Slab<TaskRow>,
     so_far: Tasks,
     /// Set once what was open has been taken for cut off.
     is_cut: bool,
 }
 
-struct Row {
+struct TaskRow {
     request: Request,
     since: Instant,
 }
@@ -156,7 +156,7 @@ impl TaskSet {
     pub(crate) fn new(runtime: HookRuntime) -> Self {
         let (rows, alive, over) =
             (Mutex::default(), watch::Sender::new(0), CancellationToken::new());
-        Self(Arc::new(Shared { runtime, rows, alive, over }))
+        Self(Arc::new(TaskSetInner { runtime, rows, alive, over }))
     }
 
     /// Spawns a task of a request that never ends.
@@ -223,7 +223,7 @@ impl TaskSet {
     /// Returns the tasks that run: `2 tasks: of POST /orders 4.2 s, of GET / 12 ms`.
     pub(crate) fn now(&self) -> Option<String> {
         let rows = self.lock();
-        let mut longest: Vec<&Row> = rows.open.iter().map(|(_, row)| row).collect();
+        let mut longest: Vec<&TaskRow> = rows.open.iter().map(|(_, row)| row).collect();
         longest.sort_by_key(|row| row.since);
         let named: Vec<_> = longest.iter().take(NAMED).map(|row| format!("of {row}")).collect();
         match longest.len() {
@@ -237,12 +237,12 @@ impl TaskSet {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Rows> {
+    fn lock(&self) -> MutexGuard<'_, TaskRows> {
         self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Display for Row {
+impl std::fmt::Display for TaskRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.request.path.as_ref().map_or("", PathAndQuery::path);
         write!(f, "{} {path} {}", self.request.method, readable(self.since.elapsed()))
@@ -259,7 +259,7 @@ struct TaskEntry {
 impl TaskEntry {
     fn new(set: &TaskSet, request: Request) -> Self {
         set.0.alive.send_modify(|number| *number += 1);
-        let row = Row { request, since: Instant::now() };
+        let row = TaskRow { request, since: Instant::now() };
         let mut rows = set.lock();
         let key = if rows.is_cut {
             // It was spawned by a handler that was cut off as well.

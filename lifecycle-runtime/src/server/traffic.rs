@@ -27,11 +27,11 @@ const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 /// worker's.
 #[derive(Default)]
 #[repr(align(64))]
-pub(super) struct RequestTable(Mutex<Rows>);
+pub(super) struct RequestTable(Mutex<RequestRows>);
 
 #[derive(Default)]
-struct Rows {
-    open: Slab<Row>,
+struct RequestRows {
+    open: Slab<RequestRow>,
     connections: u64,
     so_far: Traffic,
     state: WorkerState,
@@ -85,7 +85,7 @@ impl RequestTables {
     /// Returns the requests in flight: `2 requests: GET /report 4.2 s, GET /list 12 ms`.
     fn requests(&self) -> Option<String> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let mut longest: Vec<&Row> = Vec::with_capacity(NAMED + 1);
+        let mut longest: Vec<&RequestRow> = Vec::with_capacity(NAMED + 1);
         for (_, row) in tables.iter().flat_map(|rows| &rows.open) {
             longest.insert(longest.partition_point(|other| other.since <= row.since), row);
             longest.truncate(NAMED);
@@ -135,7 +135,7 @@ impl RequestTables {
     }
 }
 
-struct Row {
+struct RequestRow {
     method: Method,
     path: Option<PathAndQuery>,
     since: Instant,
@@ -238,18 +238,18 @@ impl RequestTable {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Rows> {
+    fn lock(&self) -> MutexGuard<'_, RequestRows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Row {
+impl RequestRow {
     fn path(&self) -> &str {
         self.path.as_ref().map_or("", PathAndQuery::path)
     }
 }
 
-impl std::fmt::Display for Row {
+impl std::fmt::Display for RequestRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.method, self.path(), readable(self.since.elapsed()))
     }
@@ -271,8 +271,13 @@ impl RequestEntry {
         method: Method,
         path: Option<PathAndQuery>,
     ) -> Self {
-        let row =
-            Row { method, path, since: Instant::now(), is_written: false, has_panicked: false };
+        let row = RequestRow {
+            method,
+            path,
+            since: Instant::now(),
+            is_written: false,
+            has_panicked: false,
+        };
         let mut rows = table.lock();
         let cuts = rows.cuts;
         let key = rows.open.insert(row);
@@ -291,7 +296,7 @@ impl RequestEntry {
         self.change(|row| row.has_panicked = true);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Row)) {
+    fn change(&self, change: impl FnOnce(&mut RequestRow)) {
         let Some(table) = &self.table else { return };
         let mut rows = table.lock();
         // It is not there if it was cut off.

@@ -40,7 +40,7 @@ use crate::observe::console::Console;
 use crate::observe::health::Probe;
 use crate::observe::report::Report;
 use crate::plan::Plan;
-use crate::server::{Http, InMemory, Memory, ServiceResponse, Surroundings, TestRequest};
+use crate::server::{BuildInMemory, Http, InMemory, ServiceResponse, Surroundings, TestRequest};
 use builder::TestAppBuilder;
 
 /// An app that runs inside a test: its hooks have started, and it answers requests.
@@ -106,7 +106,7 @@ struct RunningApp {
     stalls: Stalls,
     signals: Arc<SignalSender>,
     /// Builds the app to be asked in memory; and that app, once it was asked.
-    memory: Option<Memory>,
+    memory: Option<BuildInMemory>,
     app: OnceCell<InMemory>,
     run: RefCell<Option<JoinHandle<Report>>>,
     /// What became of the run, or what the test was wrong about.

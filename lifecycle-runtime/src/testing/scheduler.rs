@@ -1,4 +1,4 @@
-//! Turns: of the hooks of a run that could go on, one at a time does.
+//! Scheduler of an exploration: of the hooks that could go on, one at a time does.
 
 pub(super) mod action;
 mod permit;
@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_millis(1);
 /// a start may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The turns of one run. Clones are the same.
+/// Decides which hook of a run goes on next. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Scheduler(Arc<SchedulerInner>);
 
@@ -149,7 +149,7 @@ impl Scheduler {
         self.0.injections.faults || self.0.injections.faults_at_awaits
     }
 
-    /// Says whose turns these are, before it runs.
+    /// Names the run that it schedules, before that begins.
     pub(super) fn of_run(
         &self,
         plan: Arc<Plan>,

@@ -14,7 +14,7 @@ use crate::hook::stop::StopHandle;
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
-use crate::process::signals::{Signal, Signals, exit_now};
+use crate::process::signals::{ReceivedSignal, Signals, exit_now};
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
 /// Signal that prints what the run is waiting for, unless a hook is for it.
@@ -164,8 +164,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
 }
 
 /// Ends the process by a third signal. The exit code of a run that is over stands.
-fn exit_at_once(signal: Signal, facts: &Facts) -> ! {
-    let Signal { name, number, .. } = signal;
+fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
+    let ReceivedSignal { name, number, .. } = signal;
     let (code, what) = match facts.exit_code() {
         Some(code) => (i32::from(code), "; the run was over before"),
         None => (128 + number, ""),

@@ -12,7 +12,7 @@ use signal_hook::iterator::backend::{Handle, SignalDelivery};
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use signal_hook::low_level::signal_name;
 
-use super::Signal;
+use super::ReceivedSignal;
 
 const STOPPING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
@@ -43,7 +43,7 @@ pub(super) struct Registration {
 /// Installs handlers for the signals that stop, and returns what hears them. It is to run on a
 /// thread of its own, until the registration is closed.
 pub(super) fn listen(
-    mut on_signal: impl FnMut(Signal) + Send + 'static,
+    mut on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
 ) -> io::Result<(Registration, impl FnOnce() + Send + 'static)> {
     let (read, write) = UnixStream::pair()?;
     let pipe = write.try_clone()?;
@@ -68,7 +68,7 @@ pub(super) fn listen(
             let _ = lock(&unblocked).thread_unblock();
             for number in delivery.pending() {
                 let name = signal_name(number).unwrap_or("?");
-                on_signal(Signal { name, number, stops: stopping().contains(&number) });
+                on_signal(ReceivedSignal { name, number, stops: stopping().contains(&number) });
             }
             if delivery.handle().is_closed() || is_lost(delivery.get_read_mut().read(&mut [0; 64]))
             {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 #[cfg(unix)]
 use crate::hook::task::thread;
-use crate::server::accepted::Stream;
+use crate::server::accepted::AcceptedStream;
 use crate::server::address::Listener;
 #[cfg(unix)]
 use crate::server::address::SocketFile;
@@ -26,19 +26,21 @@ pub(super) enum ListeningSocket {
 
 impl ListeningSocket {
     /// Waits for the next connection.
-    pub(super) async fn accept(&self) -> io::Result<Stream> {
+    pub(super) async fn accept(&self) -> io::Result<AcceptedStream> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok(Stream::Tcp(stream.into_std()?, peer))
+                Ok(AcceptedStream::Tcp(stream.into_std()?, peer))
             }
             #[cfg(unix)]
-            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0.into_std()?)),
+            Self::Unix(listener) => {
+                Ok(AcceptedStream::Unix(listener.accept().await?.0.into_std()?))
+            }
         }
     }
 
     /// Returns the next connection that waits, past any readiness that has not been noticed.
-    pub(super) fn next(&self) -> io::Result<Option<Stream>> {
+    pub(super) fn next(&self) -> io::Result<Option<AcceptedStream>> {
         let socket = match self {
             Self::Tcp(listener) => socket2::SockRef::from(listener),
             #[cfg(unix)]
@@ -53,10 +55,10 @@ impl ListeningSocket {
         Ok(Some(match self {
             Self::Tcp(_) => {
                 let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
-                Stream::Tcp(socket.into(), peer)
+                AcceptedStream::Tcp(socket.into(), peer)
             }
             #[cfg(unix)]
-            Self::Unix(_) => Stream::Unix(socket.into()),
+            Self::Unix(_) => AcceptedStream::Unix(socket.into()),
         }))
     }
 

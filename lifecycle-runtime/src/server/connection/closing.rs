@@ -50,7 +50,7 @@ pub(in crate::server) struct ClosingTimes {
 /// A connection without a request, by what its client does.
 enum Quiet {
     /// Something may come, until then.
-    NotYet(Step),
+    NotYet(ClosingStep),
     /// Nothing has come for long enough.
     Yes,
     /// Something has come for longer than a client has for a request's head.
@@ -58,7 +58,7 @@ enum Quiet {
 }
 
 /// A connection's next step towards its end.
-enum Step {
+enum ClosingStep {
     /// Something has to happen on the connection first.
     Wait,
     /// Nothing before this moment.
@@ -67,7 +67,7 @@ enum Step {
     Changed,
 }
 
-impl Step {
+impl ClosingStep {
     fn no_later_than(self, latest: Instant) -> Self {
         match self {
             Self::WaitUntil(at) => Self::WaitUntil(at.min(latest)),
@@ -112,9 +112,9 @@ impl Connection {
         let closer = closer.get_or_insert_default();
         loop {
             match self.step(&times, closer, peer) {
-                Step::Wait => return,
-                Step::Changed => {}
-                Step::WaitUntil(at) => {
+                ClosingStep::Wait => return,
+                ClosingStep::Changed => {}
+                ClosingStep::WaitUntil(at) => {
                     if closer.poll_until(at, context).is_pending() {
                         return;
                     }
@@ -144,20 +144,20 @@ impl Connection {
             return;
         }
         let closer = closer.get_or_insert_default();
-        if let Step::WaitUntil(at) = self.acknowledge(&times, closer, peer)
+        if let ClosingStep::WaitUntil(at) = self.acknowledge(&times, closer, peer)
             && closer.poll_until(at, context).is_ready()
         {
             context.waker().wake_by_ref();
         }
     }
 
-    fn step(&self, times: &ClosingTimes, closer: &mut Closer, peer: &impl Peer) -> Step {
+    fn step(&self, times: &ClosingTimes, closer: &mut Closer, peer: &impl Peer) -> ClosingStep {
         if !matches!(self.state.get(), ConnectionState::Open | ConnectionState::LastResponse) {
-            return Step::Wait;
+            return ClosingStep::Wait;
         }
         let acknowledges = self.acknowledge(times, closer, peer);
         if self.is_given_up() {
-            return Step::Wait;
+            return ClosingStep::Wait;
         }
         if let Some(websocket) = self.websocket() {
             return self.step_websocket(&websocket, acknowledges, times, closer, peer);
@@ -168,7 +168,12 @@ impl Connection {
         self.step_http1(acknowledges, times, peer)
     }
 
-    fn step_http1(&self, acknowledges: Step, times: &ClosingTimes, peer: &impl Peer) -> Step {
+    fn step_http1(
+        &self,
+        acknowledges: ClosingStep,
+        times: &ClosingTimes,
+        peer: &impl Peer,
+    ) -> ClosingStep {
         if self.owes_response() {
             return acknowledges;
         }
@@ -181,16 +186,16 @@ impl Connection {
             Quiet::Yes => self.state.set(ConnectionState::Quiet),
             Quiet::TooLate => self.end(),
         }
-        Step::Changed
+        ClosingStep::Changed
     }
 
     fn step_http2(
         &self,
         http2: &mut Http2<RequestEntry>,
-        acknowledges: Step,
+        acknowledges: ClosingStep,
         times: &ClosingTimes,
         peer: &impl Peer,
-    ) -> Step {
+    ) -> ClosingStep {
         if http2.is_done() {
             // A client that reads the end while it answers the PING may take it for a fault. One
             // that has everything, and sends requests or a body for ever, answers none.
@@ -202,7 +207,7 @@ impl Connection {
                 return if self.owes_response() { step } else { step.no_later_than(latest) };
             }
             self.end();
-            return Step::Changed;
+            return ClosingStep::Changed;
         }
         if http2.has_named_last() {
             return acknowledges;
@@ -214,23 +219,28 @@ impl Connection {
             return step;
         }
         http2.announce_last();
-        Step::Changed
+        ClosingStep::Changed
     }
 
-    fn end_at(&self, at: Instant) -> Step {
+    fn end_at(&self, at: Instant) -> ClosingStep {
         if Instant::now() < at {
-            return Step::WaitUntil(at);
+            return ClosingStep::WaitUntil(at);
         }
         self.end();
-        Step::Changed
+        ClosingStep::Changed
     }
 
     /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when
     /// to ask again.
-    fn acknowledge(&self, times: &ClosingTimes, closer: &mut Closer, peer: &impl Peer) -> Step {
+    fn acknowledge(
+        &self,
+        times: &ClosingTimes,
+        closer: &mut Closer,
+        peer: &impl Peer,
+    ) -> ClosingStep {
         let is_awaited = self.deliveries.borrow().has_unacknowledged();
         if !is_awaited && !self.owes_response() {
-            return Step::Wait;
+            return ClosingStep::Wait;
         }
         let info = peer.info();
         self.delivered(info.as_ref());
@@ -238,11 +248,11 @@ impl Connection {
             self.idle_since.set(Instant::now());
         }
         // A response that is still being made may have been written in part.
-        let Some(info) = info.filter(TcpInfo::is_unacknowledged) else { return Step::Wait };
+        let Some(info) = info.filter(TcpInfo::is_unacknowledged) else { return ClosingStep::Wait };
         if info.has_vanished(times.disconnect) {
             self.state.set(ConnectionState::GivenUp);
         }
-        Step::WaitUntil(closer.polls.next(&info))
+        ClosingStep::WaitUntil(closer.polls.next(&info))
     }
 
     /// Returns whether nothing has come for long enough: for the quiet window, counted from when
@@ -251,7 +261,7 @@ impl Connection {
         let since = times.since.max(since);
         let now = Instant::now();
         if now < since + times.quiet_window {
-            return Quiet::NotYet(Step::WaitUntil(since + times.quiet_window));
+            return Quiet::NotYet(ClosingStep::WaitUntil(since + times.quiet_window));
         }
         let heard = self.heard_at.get().map(|at| now - at);
         // What came while the process could not read it is not late. (A client that sends without
@@ -261,7 +271,7 @@ impl Connection {
             self.unread_since.set(Some(seen));
             if now < seen + times.head.unwrap_or(times.disconnect) {
                 let pause = ((now - seen) / 2).clamp(UNREAD, PollTimes::LONGEST);
-                return Quiet::NotYet(Step::WaitUntil(now + pause));
+                return Quiet::NotYet(ClosingStep::WaitUntil(now + pause));
             }
         }
         let latest = times.head.map(|head| since + head.max(times.quiet_window));
@@ -285,38 +295,40 @@ impl Connection {
         if left < Duration::from_millis(1) {
             return Quiet::Yes;
         }
-        Quiet::NotYet(Step::WaitUntil(latest.map_or(now + left, |latest| latest.min(now + left))))
+        Quiet::NotYet(ClosingStep::WaitUntil(
+            latest.map_or(now + left, |latest| latest.min(now + left)),
+        ))
     }
 
     fn step_websocket(
         &self,
         websocket: &WebSocket,
-        acknowledges: Step,
+        acknowledges: ClosingStep,
         times: &ClosingTimes,
         closer: &mut Closer,
         peer: &impl Peer,
-    ) -> Step {
+    ) -> ClosingStep {
         let now = Instant::now();
         let delay =
             *closer.delay.get_or_insert_with(|| times.close_spread.mul_f64(fastrand::f64()));
         if !websocket.is_asked_to_close() {
             if now < times.since + delay {
-                return Step::WaitUntil(times.since + delay);
+                return ClosingStep::WaitUntil(times.since + delay);
             }
             websocket.ask_to_close(now, times.quiet_window, peer.has_unread());
         }
         if websocket.is_over() {
             // The client has all that it gets, and answers a Close while the connection lingers.
             self.end();
-            return Step::Changed;
+            return ClosingStep::Changed;
         }
-        let Some(latest) = websocket.latest_close() else { return Step::Wait };
+        let Some(latest) = websocket.latest_close() else { return ClosingStep::Wait };
         if now < latest {
-            return Step::WaitUntil(latest);
+            return ClosingStep::WaitUntil(latest);
         }
         if websocket.is_working() {
             // One that has answered may never read again.
-            return websocket.answered_by().map_or(acknowledges, Step::WaitUntil);
+            return websocket.answered_by().map_or(acknowledges, ClosingStep::WaitUntil);
         }
         // The response's body, which is polled behind this, sends the Close now, unless the client
         // takes nothing.
@@ -327,9 +339,9 @@ impl Connection {
         }
         let until = progress.1 + times.disconnect;
         if now < until {
-            return Step::WaitUntil(until);
+            return ClosingStep::WaitUntil(until);
         }
         self.state.set(ConnectionState::GivenUp);
-        Step::Wait
+        ClosingStep::Wait
     }
 }

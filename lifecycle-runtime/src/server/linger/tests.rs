@@ -14,7 +14,7 @@ const DISCONNECT: Duration = Duration::from_secs(1);
 
 struct Fixture {
     connection: Rc<Connection>,
-    wire: wire::Socket,
+    wire: wire::WireSocket,
 }
 
 impl Fixture {
@@ -22,7 +22,7 @@ impl Fixture {
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         Self {
             connection: Rc::new(Connection::new(Arc::default(), phase)),
-            wire: wire::Socket::default(),
+            wire: wire::WireSocket::default(),
         }
     }
 

@@ -19,7 +19,7 @@ struct Line {
     connection: Rc<Connection>,
     phase: Rc<WorkerPhase>,
     table: Arc<RequestTable>,
-    socket: wire::Socket,
+    socket: wire::WireSocket,
     wakes: Arc<Wakes>,
 }
 
@@ -27,7 +27,7 @@ impl Line {
     fn new(moods: Vec<usize>) -> Self {
         let table = Arc::default();
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
-        let socket = wire::Socket::default();
+        let socket = wire::WireSocket::default();
         socket.0.borrow_mut().moods = moods.into();
         let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));
         let transport = Transport::new(SharedSocket::new(socket.clone()), Rc::clone(&connection));

@@ -56,15 +56,15 @@ impl Wire {
 
 /// Our side of it.
 #[derive(Clone, Default)]
-pub(in crate::server) struct Socket(pub(in crate::server) Rc<RefCell<Wire>>);
+pub(in crate::server) struct WireSocket(pub(in crate::server) Rc<RefCell<Wire>>);
 
-impl crate::server::socket::Socket for Socket {
+impl crate::server::socket::Socket for WireSocket {
     fn tcp(&self) -> Option<&tokio::net::TcpStream> {
         None
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for WireSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -83,7 +83,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for WireSocket {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

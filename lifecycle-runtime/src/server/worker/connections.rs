@@ -21,7 +21,7 @@ use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Load, WorkerCommand, WorkerSpec};
-use crate::server::accepted::{Accepted, Stream};
+use crate::server::accepted::{Accepted, AcceptedStream};
 use crate::server::connection::{Closer, Connection, WorkerPhase};
 use crate::server::http2::PREFACE;
 use crate::server::linger::linger;
@@ -323,13 +323,13 @@ impl ConnectionSet {
         &self,
         connection: &Connection,
         closer: &mut Option<Box<Closer>>,
-        accepted: Stream,
+        accepted: AcceptedStream,
     ) -> io::Result<Option<Opened>> {
         let settings = &self.spec.settings;
         let (stream, peer) = match accepted {
-            Stream::Tcp(stream, peer) => (TcpStream::from_std(stream)?, peer),
+            AcceptedStream::Tcp(stream, peer) => (TcpStream::from_std(stream)?, peer),
             #[cfg(unix)]
-            Stream::Unix(stream) => {
+            AcceptedStream::Unix(stream) => {
                 let socket = SharedSocket::new(UnixStream::from_std(stream)?);
                 return Ok(Some(Opened { peer: None, socket, protocol: Some(Protocol::Http1) }));
             }

@@ -330,7 +330,7 @@ impl TestAppBuilder {
         }
     }
 
-    /// Starts the app so that its hooks go on in turns.
+    /// Starts the app so that its hooks go on one at a time.
     ///
     /// # Errors
     ///
@@ -358,7 +358,7 @@ impl TestAppBuilder {
             ));
         }
         scheduler.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
-        // What turns take is no reason to fail.
+        // The time that permits take is no reason to fail.
         let config = &mut parts.lifecycle.config;
         config.grace = config.grace.max(LEAST_TIME_OF_RUN);
         config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_RUN);

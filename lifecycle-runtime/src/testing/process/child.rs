@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Output;
 use super::signals;
-use super::transcript::{Line, Source, Transcript, send_lines};
+use super::transcript::{Line, Stream, Transcript, send_lines};
 use crate::testing::Signal;
 
 /// Signals that stop a program, unless a hook is for them.
@@ -69,10 +69,10 @@ impl Child {
         let (sender, receiver) = channel();
         if let Some(stdout) = process.stdout.take() {
             let sender = sender.clone();
-            thread::spawn(move || send_lines(stdout, Source::Stdout, &sender));
+            thread::spawn(move || send_lines(stdout, Stream::Stdout, &sender));
         }
         if let Some(stderr) = process.stderr.take() {
-            thread::spawn(move || send_lines(stderr, Source::Stderr, &sender));
+            thread::spawn(move || send_lines(stderr, Stream::Stderr, &sender));
         }
         Ok(Self {
             process,

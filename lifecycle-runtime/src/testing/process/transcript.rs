@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 /// Pipe that a line came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Stream {
     Stdout,
     Stderr,
 }
@@ -14,7 +14,7 @@ pub(super) enum Source {
 /// A line, without its end.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
-    pub(super) source: Source,
+    pub(super) source: Stream,
     pub(super) text: String,
 }
 
@@ -57,15 +57,15 @@ impl Transcript {
 
     /// Returns the lines on stdout.
     pub fn stdout(&self) -> impl Iterator<Item = &str> {
-        self.of(Source::Stdout)
+        self.of(Stream::Stdout)
     }
 
     /// Returns the lines on stderr.
     pub fn stderr(&self) -> impl Iterator<Item = &str> {
-        self.of(Source::Stderr)
+        self.of(Stream::Stderr)
     }
 
-    fn of(&self, source: Source) -> impl Iterator<Item = &str> {
+    fn of(&self, source: Stream) -> impl Iterator<Item = &str> {
         let lines = self.lines.iter().filter(move |line| line.source == source);
         lines.map(|line| line.text.as_str())
     }
@@ -85,8 +85,8 @@ impl fmt::Display for Transcript {
         }
         for Line { source, text } in &self.lines {
             let source = match source {
-                Source::Stdout => "stdout",
-                Source::Stderr => "stderr",
+                Stream::Stdout => "stdout",
+                Stream::Stderr => "stderr",
             };
             writeln!(f, "  {source} | {text}")?;
         }
@@ -96,7 +96,7 @@ impl fmt::Display for Transcript {
 
 /// Sends the lines of a pipe until it ends or nobody receives them any more. Bytes that are not
 /// UTF-8 are replaced: what a test looks for may be in the same line.
-pub(super) fn send_lines(pipe: impl Read, source: Source, sender: &Sender<Line>) {
+pub(super) fn send_lines(pipe: impl Read, source: Stream, sender: &Sender<Line>) {
     let mut pipe = BufReader::new(pipe);
     let mut bytes = Vec::new();
     while pipe.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {

@@ -4,12 +4,12 @@ use super::transcript::Transcript;
 
 /// Whom a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listener {
+pub(super) enum UrlKind {
     Server,
     Probes,
 }
 
-impl Listener {
+impl UrlKind {
     /// Beginning of the console's line.
     fn console(self) -> &'static str {
         match self {
@@ -28,13 +28,13 @@ impl Listener {
 }
 
 /// Returns the URLs of these listeners.
-pub(super) fn urls(transcript: &Transcript, listener: Listener) -> impl Iterator<Item = &str> {
+pub(super) fn urls(transcript: &Transcript, listener: UrlKind) -> impl Iterator<Item = &str> {
     transcript.lines().filter_map(move |line| url(line, listener))
 }
 
 /// Returns the URL in a line, if it says where these listeners are. A subscriber may write the
 /// fields of an event in colours, as text or as JSON.
-fn url(line: &str, listener: Listener) -> Option<&str> {
+fn url(line: &str, listener: UrlKind) -> Option<&str> {
     if let Some(url) = line.strip_prefix(listener.console()) {
         return Some(url);
     }
@@ -51,7 +51,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, server: Option<&str>, probes: Option<&str>) {
-        assert_eq!((url(line, Listener::Server), url(line, Listener::Probes)), (server, probes));
+        assert_eq!((url(line, UrlKind::Server), url(line, UrlKind::Probes)), (server, probes));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::super::http::{self, Response};
 use super::super::output::Output;
-use super::super::transcript::{Source, Transcript};
-use super::super::urls::{Listener, urls};
+use super::super::transcript::{Stream, Transcript};
+use super::super::urls::{UrlKind, urls};
 use super::Child;
 
 /// Time between two looks at what doesn't announce itself: the end of the process, say.
@@ -58,8 +58,8 @@ impl Child {
         let lines = self.transcript.sourced().iter().enumerate();
         for (at, line) in lines.skip(self.cursors[0].min(self.cursors[1])) {
             let cursor = &mut self.cursors[match line.source {
-                Source::Stdout => 0,
-                Source::Stderr => 1,
+                Stream::Stdout => 0,
+                Stream::Stderr => 1,
             }];
             if at >= *cursor && line.text.contains(text) {
                 *cursor = at + 1;
@@ -134,7 +134,7 @@ impl Child {
         path: &str,
         mut is_expected: impl FnMut(&Response) -> bool,
     ) -> Response {
-        let listener = if self.has_admin { Listener::Probes } else { Listener::Server };
+        let listener = if self.has_admin { UrlKind::Probes } else { UrlKind::Server };
         let mut last = format!("nobody knows where it is ({ADVICE})");
         let answer = self.poll(|child| {
             let url = urls(&child.transcript, listener).next()?;
@@ -171,7 +171,7 @@ impl Child {
     /// It doesn't when the process has ended or the limit is over.
     #[track_caller]
     pub fn url(&mut self) -> String {
-        self.url_of(Listener::Server)
+        self.url_of(UrlKind::Server)
     }
 
     /// Waits until the probes are answered, and returns where: `http://127.0.0.1:43211`.
@@ -181,11 +181,11 @@ impl Child {
     /// They aren't when the process has ended or the limit is over.
     #[track_caller]
     pub fn admin_url(&mut self) -> String {
-        self.url_of(Listener::Probes)
+        self.url_of(UrlKind::Probes)
     }
 
     #[track_caller]
-    fn url_of(&mut self, listener: Listener) -> String {
+    fn url_of(&mut self, listener: UrlKind) -> String {
         match self.poll(|child| urls(&child.transcript, listener).next().map(str::to_owned)) {
             Ok(url) => url,
             Err(reason) => {
