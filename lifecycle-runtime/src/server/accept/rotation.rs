@@ -47,7 +47,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::server::accepted::Stream;
+    use crate::server::accepted::AcceptedStream;
 
     /// Returns how many of so many connections each of the workers is given that have this much
     /// room.
@@ -59,7 +59,8 @@ mod tests {
         let rotation = WorkerRotation::new(workers, Vacancies::default());
         for _ in 0..connections {
             let stream = TcpStream::connect(address).expect("it listens");
-            rotation.dispatch(Accepted { stream: Stream::Tcp(stream, address), endpoint: 0 });
+            rotation
+                .dispatch(Accepted { stream: AcceptedStream::Tcp(stream, address), endpoint: 0 });
         }
         given.iter_mut().map(|given| std::iter::from_fn(|| given.try_recv().ok()).count()).collect()
     }
