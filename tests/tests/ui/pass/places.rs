@@ -119,8 +119,8 @@ fn main() -> ExitCode {
     assert_eq!(store::is_private(), "connection_again");
     assert_eq!(r#type::META.path(), concat!(module_path!(), "::type"));
     assert!(store::tables::deep::index::META.path().ends_with("::store::tables::deep::index"));
-    assert!(r#type::META.place().ends_with("places.rs:50"), "{}", r#type::META.place());
-    assert!(store::connection::META.place().ends_with("places.rs:13"), "{}", store::connection::META.place());
+    assert!(r#type::META.place().ends_with("places.rs:51"), "{}", r#type::META.place());
+    assert!(store::connection::META.place().ends_with("places.rs:14"), "{}", store::connection::META.place());
 
     assert_eq!(Lifecycle::new().plan().map(|plan| plan.hooks().len()).ok(), Some(15));
     start_and_stop::start_and_stop()
