@@ -59,6 +59,9 @@ use kind::Kind;
 ///     config.len()
 /// }
 /// ```
+///
+/// Programs to copy from: `examples/tour/examples/01_value.rs` and, with several hooks,
+/// `examples/tour/examples/04_order.rs`.
 #[proc_macro_attribute]
 pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Startup, args.into(), &item.into()).into()
@@ -105,6 +108,8 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     println!("tell {}", registry[0]);
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/05_drain.rs`.
 #[proc_macro_attribute]
 pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Ready, args.into(), &item.into()).into()
@@ -148,6 +153,8 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     Ok(())
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/05_drain.rs`.
 #[proc_macro_attribute]
 pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Drain, args.into(), &item.into()).into()
@@ -188,6 +195,8 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     log.sync_all()
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/01_value.rs`.
 #[proc_macro_attribute]
 pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Shutdown, args.into(), &item.into()).into()
@@ -248,6 +257,8 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     std::fs::remove_file(&path)
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/02_service.rs`.
 #[proc_macro_attribute]
 pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Service, args.into(), &item.into()).into()
@@ -306,6 +317,8 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     dir.metadata().map(drop)
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/03_health.rs`.
 #[proc_macro_attribute]
 pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::HealthCheck, args.into(), &item.into()).into()
@@ -339,8 +352,7 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Example
 ///
 /// A value that can change: a reload that fails leaves the old one, and the console says why.
-/// `arc-swap` and `tokio::sync::watch` are made for it, too: see the example `reload` of the
-/// repository.
+/// `arc-swap` and `tokio::sync::watch` are made for it, too.
 ///
 /// ```
 /// use lifecycle_runtime::{Dep, on_signal, on_startup};
@@ -362,6 +374,8 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     Ok(())
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/06_reload.rs`.
 #[proc_macro_attribute]
 pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Signal, args.into(), &item.into()).into()
@@ -444,6 +458,8 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     report.assert_failed::<close_db>("ran into its timeout").assert_exit_code(3);
 /// }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/08_testing.rs`.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::test(args.into(), &item.into()).into()

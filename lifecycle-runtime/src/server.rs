@@ -172,6 +172,8 @@ impl Http {
     /// Offers HTTP/2 and HTTP/1.1, unless the configuration has a list of its own
     /// (`alpn_protocols`), which is taken as it is: `vec![b"http/1.1".to_vec()]` leaves HTTP/2 out.
     /// `HttpServer` puts both before such a list.
+    ///
+    /// A program to copy from: `examples/tour/examples/07_tls.rs`.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {

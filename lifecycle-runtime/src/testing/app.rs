@@ -74,6 +74,8 @@ use builder::TestAppBuilder;
 /// app.stop().await.assert_clean();
 /// # }
 /// ```
+///
+/// A program to copy from: `examples/tour/examples/08_testing.rs`.
 #[derive(Clone)]
 pub struct TestApp {
     running: Rc<RunningApp>,
