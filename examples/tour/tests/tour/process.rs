@@ -1,11 +1,13 @@
 //! A running program. Nothing here waits for a time to pass: only for what the program says or
 //! does, with a limit after which the test has failed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -37,12 +39,32 @@ pub fn example(name: &str, folder: &TempDir) -> Command {
     command
 }
 
-/// Returns where Cargo has put an example: beside the folder of the tests.
+/// Returns the path of an example. Cargo builds examples before it runs tests, but not before those
+/// that it is asked for by name: then it is asked to build them here.
 fn path(name: &str) -> PathBuf {
+    static BUILD: Mutex<()> = Mutex::new(());
     let tests = std::env::current_exe().unwrap();
-    let built = tests.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(built.exists(), "{} is not built; `cargo test -p tour` does", built.display());
-    built
+    let path = tests.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    let build = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
+    if !is_built(&path).unwrap_or(false) {
+        let mut cargo = Command::new(env!("CARGO"));
+        assert!(cargo.args(["build", "-p", "tour", "--examples"]).status().unwrap().success());
+        assert!(is_built(&path).unwrap(), "{} is not of these sources", path.display());
+    }
+    drop(build);
+    path
+}
+
+/// Returns whether a program is there and no older than its sources, which Cargo lists beside it.
+fn is_built(path: &Path) -> io::Result<bool> {
+    let built = path.metadata()?.modified()?;
+    let sources = fs::read_to_string(path.with_extension("d"))?;
+    for source in sources.split_whitespace().skip(1) {
+        if fs::metadata(source)?.modified()? > built {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Program {
