@@ -1,9 +1,9 @@
-//! The routes: JSON in, JSON out.
+//! The routes: JSON in, JSON out, and a page that leads to them.
 
 use std::future::ready;
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{self, Json, Path, Query};
+use actix_web::web::{self, Html, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, Resource, Responder};
 use jiff::Timestamp;
 use lifecycle_runtime::Dep;
@@ -18,10 +18,14 @@ use crate::zones::{LocalTime, Zone, Zones, zones};
 /// Far more than any body that makes sense here.
 const BODY_LIMIT: usize = 4096;
 
+/// Page for people who open the service in a browser.
+const PAGE: &str = include_str!("../static/index.html");
+
 pub fn routes(app: &mut web::ServiceConfig) {
     app.app_data(web::JsonConfig::default().limit(BODY_LIMIT).error_handler(ApiError::json))
         .app_data(web::QueryConfig::default().error_handler(ApiError::query))
         .app_data(web::PathConfig::default().error_handler(ApiError::path))
+        .service(resource("/", "GET").get(show_page))
         .service(resource("/zones", "GET").get(list_zones))
         .service(resource("/zones/{zone:.*}", "GET").get(show_zone))
         .service(resource("/clocks", "GET, POST").get(list_clocks).post(add_clock))
@@ -72,6 +76,10 @@ impl Timed<Clock> {
 #[serde(deny_unknown_fields)]
 struct Filter {
     country: Option<String>,
+}
+
+async fn show_page() -> impl Responder {
+    Html::new(PAGE)
 }
 
 async fn list_zones(

@@ -40,7 +40,8 @@ const REFUSED: &[Case] = &[
     ("GET", "/zones/%FF%00", None, 404, "there is no zone"),
     ("GET", "/zones?country=XX", None, 400, "there is no country `XX`"),
     ("GET", "/zones?land=CH", None, 400, "unknown field `land`, expected `country`"),
-    ("GET", "/", None, 404, "there is nothing at /: the routes are"),
+    ("POST", "/", Some("{}"), 405, "POST is not possible here, only GET"),
+    ("GET", "/index.html", None, 404, "there is nothing at /index.html: the routes are"),
     ("POST", "/clock", Some("{}"), 404, "there is nothing at /clock"),
 ];
 

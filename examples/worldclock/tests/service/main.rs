@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod input;
+mod page;
 mod process;
 mod start;
 mod stop;
