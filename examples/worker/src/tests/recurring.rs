@@ -88,6 +88,7 @@ async fn a_reload_that_hangs_ends_with_the_stop() {
     let app = place.at_rest().hang::<reload>().start().await;
     app.signal(Signal::SIGHUP);
     app.until(Moment::begins::<reload>()).await;
+    // Waits for nothing: a minute passes at once on paused time, and the reload hangs for all of it.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(app.readiness(), Ok(()));
     let report = app.stop().await;

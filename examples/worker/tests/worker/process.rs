@@ -32,6 +32,8 @@ pub fn until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < LIMIT, "it never was so");
+        // Nothing tells when it is so. The pause is between two looks, and leaves the processor to
+        // what is waited for.
         thread::sleep(Duration::from_millis(2));
     }
 }
