@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD};
 use crate::kills::order_until_gone;
-use crate::process::{LIMIT, command, ready_url, skipped, stop};
+use crate::process::{LIMIT, command, ready_url, skipped, stop, until};
 use crate::receiver::Receiver;
 
 /// A browser without a window, and what drives it.
@@ -201,11 +201,7 @@ fn a_browser_ends_with_its_test() {
     });
     // As in a test that fails, nobody has closed the page.
     drop(browser);
-    let begun = Instant::now();
-    while processes() > 0 {
-        assert!(begun.elapsed() < LIMIT, "{} processes are left", processes());
-        thread::sleep(Duration::from_millis(20));
-    }
+    until("processes are left", || processes() == 0);
 }
 
 /// A page of another origin, with nothing on it.

@@ -2,14 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::process::LIMIT;
+use crate::process::{LIMIT, until};
 
 /// A client with connections of its own that it keeps, for which every status is an answer.
 pub fn agent() -> Agent {
@@ -102,11 +100,7 @@ impl Customer {
     /// Waits until this path answers with this status.
     #[track_caller]
     pub fn wait_for(&self, path: &str, status: u16) {
-        let begun = Instant::now();
-        while self.get(path).0 != status {
-            assert!(begun.elapsed() < LIMIT, "{path} is never {status}");
-            thread::sleep(Duration::from_millis(50));
-        }
+        until(&format!("{path} is never {status}"), || self.get(path).0 == status);
     }
 
     /// Places an order, and tells its id.

@@ -1,13 +1,15 @@
 //! Orders over the wire.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 use actix_web::rt::System;
+use lifecycle_runtime::testing::Signal;
 use serde_json::json;
 use sqlx::SqlitePool;
 
 use crate::client::{Customer, agent, an_order, parts};
-use crate::process::{ADMIN_PASSWORD, command, ready_url, stop};
+use crate::process::{ADMIN_PASSWORD, LIMIT, command, ready_url, stop};
 use crate::receiver::Receiver;
 
 #[test]
@@ -159,14 +161,16 @@ fn a_receiver_that_hangs_holds_no_mail_up() {
 #[test]
 fn a_delivery_that_is_under_way_at_the_stop_is_finished() {
     let folder = tempfile::tempdir().unwrap();
-    let receiver = Receiver::answering(|_| {
-        std::thread::sleep(Duration::from_millis(500));
-        Some(200)
-    });
+    let (answer, told) = channel();
+    let told = Mutex::new(told);
+    let receiver = Receiver::answering(move |_| told.lock().unwrap().recv_timeout(LIMIT).ok());
     let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
     Customer::sign_up(&ready_url(&mut service), "ana@example.org").order("");
     receiver.wait_until(|delivered| !delivered.is_empty());
-    stop(service);
+    service.signal(Signal::SIGTERM);
+    service.wait_for_line("stop webhook");
+    answer.send(200).unwrap();
+    service.wait().assert_exit_code(0);
     let left: i64 = System::new().block_on(async {
         let db =
             SqlitePool::connect(&format!("sqlite://{}", folder.path().join("shop.db").display()))

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
@@ -11,7 +10,7 @@ use nix::unistd::{Pid, Uid};
 use crate::accounts::use_twice_at_once;
 use crate::client::{Customer, an_order, token};
 use crate::kills;
-use crate::process::{ADMIN_PASSWORD, LIMIT, command, ready_url, skipped, stop};
+use crate::process::{ADMIN_PASSWORD, command, ready_url, skipped, stop, until};
 use crate::receiver::Receiver;
 
 /// A server with an empty database in a folder of its own, which ends with the test.
@@ -81,15 +80,11 @@ impl Postgres {
     }
 
     fn wait(&mut self) {
-        let begun = Instant::now();
         let ready = || {
             let mut ask = Command::new(programs().unwrap().join("pg_isready"));
             ask.arg("-h").arg(self.folder.path()).stdout(Stdio::null()).status().unwrap().success()
         };
-        while !ready() {
-            assert!(begun.elapsed() < LIMIT, "PostgreSQL does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until("PostgreSQL does not start", ready);
     }
 
     fn url(&self) -> String {

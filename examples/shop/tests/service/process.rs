@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lifecycle_runtime::testing::process::{Child, Command, Output};
 
@@ -49,6 +50,18 @@ pub fn stop(service: Child) -> String {
 /// Returns the log of a service that has ended.
 pub fn log(output: &Output) -> String {
     output.transcript().stderr().map(|line| format!("{line}\n")).collect()
+}
+
+/// Waits until this is so; if it never is, the test fails with what is wrong.
+#[track_caller]
+pub fn until(wrong: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < LIMIT, "{wrong}");
+        // Nothing tells when it is so. The pause is between two looks, and leaves the processor to
+        // what is waited for.
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Says why a test does nothing, also where the output of a test that passes is not shown.

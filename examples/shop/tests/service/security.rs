@@ -251,6 +251,7 @@ fn slow_clients_hold_nobody_up_and_are_cut_off() {
             }
             false
         });
+        // Waits for nothing: it is the pace of a slow client.
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(begun.elapsed() > Duration::from_secs(2), "they were given no time at all");
