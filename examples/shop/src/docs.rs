@@ -1,17 +1,22 @@
 //! The API's description, made from the code, and the pages that show it, from files that come with
 //! the program.
 
+use std::time::Duration;
+
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
 use actix_web::web::{self, Json};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, PathItem, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::auth::PERMISSIONS;
+use crate::input::{BODY_LIMIT, BODY_TIME};
 use crate::problem::Problem;
 
-/// What the description begins with; the routes add themselves.
+/// Returns the beginning of the description, to which the routes add themselves.
 pub fn beginning() -> OpenApi {
     let scopes = Scopes::from_iter([
         ("orders:read", "see your orders"),
@@ -26,37 +31,104 @@ pub fn beginning() -> OpenApi {
 }
 
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "Shop",
-    description = "Takes orders, and delivers every one that it has acknowledged."
-))]
+#[openapi(
+    info(title = "Shop API", version = "1.0.0", description = include_str!("../static/api.md")),
+    tags(
+        (name = "account", description = "Signing up, signing in, and staying signed in"),
+        (name = "products", description = "The products that can be ordered"),
+        (name = "orders", description = "Placing orders, and following them"),
+    )
+)]
 struct Beginning;
 
-/// Adds what any route may answer.
+/// The operations that may give an answer.
+enum Givers {
+    /// Those that say so themselves.
+    Named,
+    WithBody,
+    All,
+}
+
+/// Returns the answers that mean the same wherever they are given, each with what is an example of
+/// it in this operation.
+fn common_answers(operation: &Operation) -> [(Givers, &'static str, Problem); 8] {
+    let security = serde_json::json!(operation.security).to_string();
+    let scope = PERMISSIONS.iter().find(|scope| security.contains(**scope)).unwrap_or(&"");
+    let types = ["application/json", "application/x-www-form-urlencoded"];
+    let takes = |kind: &str| matches!(&operation.request_body, Some(RefOr::T(body)) if body.content.contains_key(kind));
+    let expected = types.into_iter().find(|kind| takes(kind)).unwrap_or_default();
+    let mistake = Problem::invalid(&["body"], "missing", "a field is missing");
+    [
+        (
+            Givers::Named,
+            "The token is missing, has expired, or is not one of the shop's",
+            Problem::Unauthorized("not authenticated"),
+        ),
+        (
+            Givers::Named,
+            "The token doesn't have the scope that this takes",
+            Problem::Forbidden(scope),
+        ),
+        (
+            Givers::Named,
+            "The request breaks rules: each mistake with its place and its rule",
+            mistake,
+        ),
+        (Givers::WithBody, "The body takes too long to arrive", Problem::TooSlow(BODY_TIME)),
+        (Givers::WithBody, "The body is too long", Problem::TooLong(BODY_LIMIT)),
+        (Givers::WithBody, "The body is of another type", Problem::MediaType { expected }),
+        (
+            Givers::All,
+            "Too many requests from this address: the header `retry-after` says when to try again",
+            Problem::TooMany(Duration::ZERO),
+        ),
+        (Givers::All, "The shop, or its database, can't answer now", Problem::Busy),
+    ]
+}
+
+/// Adds the answers that several routes give. Where a route names one itself, what it does not say
+/// of it is filled in.
 fn with_common_answers(mut description: OpenApi) -> OpenApi {
     for item in description.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            let mut add = |status: u16, said: &str| {
-                let schema = Content::new(Some(Ref::from_schema_name("Refusal")));
-                let response = ResponseBuilder::new()
-                    .description(said)
-                    .content("application/json", schema)
-                    .build();
-                operation.responses.responses.insert(status.to_string(), response.into());
-            };
-            add(429, "Too many requests from this address");
-            add(503, "The database can't answer now");
-            if operation.request_body.is_some() {
-                add(408, "The body takes too long");
-                add(413, "The body is too long");
-                add(415, "The body is of another type");
+            let has_body = operation.request_body.is_some();
+            for (givers, said, problem) in common_answers(operation) {
+                let status = problem.status_code().as_str().to_owned();
+                let responses = &mut operation.responses.responses;
+                let is_given = match givers {
+                    Givers::Named => responses.contains_key(&status),
+                    Givers::WithBody => has_body,
+                    Givers::All => true,
+                };
+                if !is_given {
+                    continue;
+                }
+                let RefOr::T(response) = responses.entry(status).or_insert_with(refusal) else {
+                    continue;
+                };
+                if response.description.is_empty() {
+                    said.clone_into(&mut response.description);
+                }
+                for content in response.content.values_mut() {
+                    if let RefOr::T(content) = content
+                        && content.example.is_none()
+                    {
+                        content.example = serde_json::to_value(problem.body()).ok();
+                    }
+                }
             }
         }
     }
     description
 }
 
-/// `/openapi.json`, `/docs` (Swagger UI), `/redoc`, and what is said where nothing is.
+fn refusal() -> RefOr<Response> {
+    let content = Content::new(Some(Ref::from_schema_name("Refusal")));
+    ResponseBuilder::new().content("application/json", content).build().into()
+}
+
+/// Adds `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, leads to the docs from `/`, and answers
+/// where there is nothing.
 pub fn pages(description: OpenApi) -> impl FnOnce(&mut web::ServiceConfig) {
     let description = with_common_answers(description);
     move |app| {
@@ -65,6 +137,8 @@ pub fn pages(description: OpenApi) -> impl FnOnce(&mut web::ServiceConfig) {
             SwaggerUi::new("/docs/{_:.*}")
                 .config(Config::from("/openapi.json").persist_authorization(false)),
         )
+        // Not for good: one day there may be a shop for customers.
+        .service(web::redirect("/", "/docs/"))
         .route("/docs", web::get().to(|| async { web::Redirect::to("/docs/").permanent() }))
         .route(
             "/openapi.json",

@@ -30,20 +30,36 @@ const HELLO: &str = "retry: 500\n\n";
 
 const BATCH: usize = 100;
 
-/// Follows orders as they are placed: a customer's own, or all for an admin.
+/// Follows orders as they are placed.
 ///
-/// Server-sent events, each with the number of the event as its `id`. A client that comes back with
-/// `Last-Event-ID` misses nothing; one that has none begins with what comes next. The stream ends
-/// when the shop stops, and when the token expires: come again.
+/// The customer's own; an admin sees all. The answer is a stream of server-sent events, each with
+/// the number of the event as its `id`. A client that comes back with `Last-Event-ID` misses
+/// nothing; one without begins with what comes next. The stream ends when the shop stops and when
+/// the token expires: come again.
 #[utoipa::path(
     tag = "orders",
-    params(("last-event-id" = Option<i64>, Header, description = "The last event that was seen", minimum = 0)),
+    params((
+        "last-event-id" = Option<i64>,
+        Header,
+        description = "The `id` of the last event that the client has seen",
+        minimum = 0
+    )),
     security(("password" = ["orders:read"])),
     responses(
-        (status = OK, content_type = "text/event-stream", body = String),
+        (
+            status = OK,
+            description = "The events, one `order.placed` for each order, as long as the client stays",
+            content_type = "text/event-stream",
+            body = String,
+            example = "retry: 500\n\nid: 1\nevent: order.placed\ndata: {\"id\":1,\"items\":[{\"product\":1,\"quantity\":2}],\"note\":\"ring twice\",\"total\":900,\"created_at\":\"2026-11-23T02:02:07.634Z\"}\n\n"
+        ),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["header", "last-event-id"], "msg": "has to be the id of an event", "type": "int_parsing" }] })
+        ),
     )
 )]
 #[get("/orders/events")]

@@ -22,7 +22,7 @@ use crate::problem::{Detail, Problem};
 pub const BODY_LIMIT: usize = 16 * 1024;
 
 /// How long a body may take to arrive. actix-web would wait for ever.
-const BODY_TIME: Duration = Duration::from_secs(5);
+pub const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// A JSON body that keeps the rules of its type.
 pub struct Body<T>(pub T);

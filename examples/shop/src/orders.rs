@@ -15,20 +15,22 @@ mod api;
 
 pub use api::routes;
 
-/// What a customer orders.
+/// An order to place.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     #[validate(length(min = 1, max = 20), nested)]
+    /// The products, in the order of the customer. One product may be in several items.
     #[schema(min_items = 1, max_items = 20)]
     pub items: Vec<Item>,
-    /// For whoever packs it.
+    /// One line for whoever packs the order.
     #[validate(length(max = 200), custom(function = one_line))]
     #[schema(max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", example = "ring twice")]
     #[serde(default)]
     pub note: String,
 }
 
+/// A product, and how many of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, FromRow, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
@@ -45,12 +47,15 @@ pub struct Item {
 /// An order as it was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Order {
+    #[schema(example = 1)]
     pub id: i64,
     pub items: Vec<Item>,
+    #[schema(example = "ring twice")]
     pub note: String,
-    /// In cents.
+    /// The sum, in cents, of the prices when it was taken.
+    #[schema(example = 900)]
     pub total: i64,
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-23T02:02:07.634Z")]
     pub created_at: Timestamp,
 }
 
@@ -59,6 +64,7 @@ pub struct Order {
 pub struct Page {
     pub orders: Vec<Order>,
     /// The `before` of the next page, if there is one.
+    #[schema(example = 17)]
     pub next: Option<i64>,
 }
 

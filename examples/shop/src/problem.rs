@@ -46,40 +46,55 @@ pub enum Problem {
     Internal(#[source] lifecycle_runtime::BoxError),
 }
 
-/// One thing that is wrong with a request.
+/// A mistake in a request.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Detail {
-    /// Where: `["body", "items", 0, "quantity"]`.
+    /// The place, from the outside to the inside.
     #[schema(value_type = Vec<Value>, example = json!(["body", "items", 0, "quantity"]))]
     pub loc: Vec<Value>,
-    /// What is wrong, for people.
+    /// The mistake, for people.
+    #[schema(example = "has to be 1 to 1000")]
     pub msg: String,
-    /// The rule that is broken.
+    /// The rule that is broken, for programs.
     #[serde(rename = "type")]
+    #[schema(example = "range")]
     pub rule: String,
-    /// What was sent there, if it is of the right type and not secret.
+    /// The value that was sent, if it is of the right type and not secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
 }
 
-/// The body of a 422.
+/// The mistakes in a request: the body of a 422.
 #[derive(Serialize, ToSchema)]
 pub struct Invalid {
     detail: Vec<Detail>,
 }
 
-/// The body of any other error.
+/// The reason for which a request is refused, for people: the body of any other error.
 #[derive(Serialize, ToSchema)]
 pub struct Refusal {
+    #[schema(example = "not authenticated")]
     detail: String,
 }
 
-/// The body of an error of `/token`.
+/// The reason for which there is no token, as OAuth2 has it.
 #[derive(Serialize, ToSchema)]
 pub struct GrantRefusal {
+    /// The kind of error, for programs: `invalid_grant` or `invalid_scope`.
     #[schema(example = "invalid_grant")]
     error: &'static str,
+    /// The error, for people.
+    #[schema(example = "there is no such user, or the password is another")]
     error_description: String,
+}
+
+/// The body of an answer to a request that is refused.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Invalid(Invalid),
+    Grant(GrantRefusal),
+    Refusal(Refusal),
 }
 
 impl From<sqlx::Error> for Problem {
@@ -140,12 +155,9 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        let said = self.to_string();
         match self {
-            Self::Invalid(detail) => return response.json(Invalid { detail: detail.clone() }),
-            Self::Grant { error, .. } => {
+            Self::Grant { .. } => {
                 response.insert_header((header::CACHE_CONTROL, "no-store"));
-                return response.json(GrantRefusal { error, error_description: said });
             }
             Self::Unauthorized(_) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -167,11 +179,23 @@ impl ResponseError for Problem {
             Self::Internal(error) => tracing::error!("a bug: {}", with_causes(&**error)),
             _ => {}
         }
-        response.json(Refusal { detail: said })
+        response.json(self.body())
     }
 }
 
 impl Problem {
+    /// Returns the body of the answer.
+    pub fn body(&self) -> Answer {
+        let said = self.to_string();
+        match self {
+            Self::Invalid(detail) => Answer::Invalid(Invalid { detail: detail.clone() }),
+            Self::Grant { error, .. } => {
+                Answer::Grant(GrantRefusal { error, error_description: said })
+            }
+            _ => Answer::Refusal(Refusal { detail: said }),
+        }
+    }
+
     /// One thing that is wrong, at this place.
     pub fn invalid(loc: &[&str], rule: &str, msg: impl Into<String>) -> Self {
         let loc = loc.iter().map(|part| json!(part)).collect();

@@ -19,17 +19,24 @@ pub fn routes(app: &mut ServiceConfig<'_>) {
     app.service(list_products).service(add_product);
 }
 
+/// A product that can be ordered.
 #[derive(Debug, PartialEq, Eq, FromRow, Serialize, ToSchema)]
 pub struct Product {
+    /// The number by which it is ordered.
+    #[schema(example = 1)]
     pub id: i64,
+    #[schema(example = "tea")]
     pub name: String,
-    /// In cents.
+    /// The price of one, in cents.
+    #[schema(example = 450)]
     pub price: i64,
 }
 
+/// A product to add.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
+    /// One line. No two products have the same name.
     #[validate(length(min = 1, max = 80), custom(function = one_line))]
     #[schema(
         min_length = 1,
@@ -38,15 +45,20 @@ pub struct NewProduct {
         example = "sugar"
     )]
     pub name: String,
-    /// In cents.
+    /// The price of one, in cents.
     #[serde(deserialize_with = "whole")]
     #[validate(range(min = 0, max = 10_000_000))]
     #[schema(minimum = 0, maximum = 10_000_000, example = 199)]
     pub price: i64,
 }
 
-/// What there is.
-#[utoipa::path(tag = "products", responses((status = OK, body = [Product])))]
+/// Lists the products that can be ordered.
+///
+/// Takes no token.
+#[utoipa::path(
+    tag = "products",
+    responses((status = OK, description = "All products, in the order of their ids", body = [Product]))
+)]
 #[get("/products")]
 async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
     let products: Vec<Product> =
@@ -55,16 +67,32 @@ async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
 }
 
 /// Adds a product.
+///
+/// It can be ordered at once. Products are neither changed nor removed: orders name them.
 #[utoipa::path(
     tag = "products",
     request_body = NewProduct,
     security(("password" = ["admin"])),
     responses(
-        (status = CREATED, body = Product, headers(("location" = String))),
+        (
+            status = CREATED,
+            description = "The product, with its id",
+            body = Product,
+            headers(("location" = String, description = "The list that it is in: `/products`"))
+        ),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
-        (status = CONFLICT, description = "There is one of this name", body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (
+            status = CONFLICT,
+            description = "There is a product of this name already",
+            body = Refusal,
+            example = json!({ "detail": "there is a product of this name already" })
+        ),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["body", "price"], "msg": "has to be 0 to 10000000", "type": "range", "input": -1 }] })
+        ),
     )
 )]
 #[post("/products")]

@@ -31,9 +31,11 @@ pub fn routes(app: &mut ServiceConfig<'_>) {
     app.service(scope("/token").wrap(from_fn(limit_sign_ins)).service(sign_in));
 }
 
+/// An account to make.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
+    /// The address that mails go to, and the name to sign in with.
     #[validate(length(max = 254), custom(function = mail_address))]
     #[schema(format = Email, max_length = 254, example = "ana@example.org")]
     email: String,
@@ -42,19 +44,32 @@ struct NewUser {
     password: String,
 }
 
+/// An account that was made.
 #[derive(Serialize, ToSchema)]
 struct NewUserId {
+    #[schema(example = 1)]
     id: i64,
 }
 
 /// Makes an account.
+///
+/// It may place orders and see its own. `POST /token` signs in.
 #[utoipa::path(
     tag = "account",
     request_body = NewUser,
     responses(
-        (status = CREATED, body = NewUserId),
-        (status = CONFLICT, description = "There is one for this address, or the address is the shop's own", body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (status = CREATED, description = "The id of the account", body = NewUserId),
+        (
+            status = CONFLICT,
+            description = "There is an account for this address already, or the address is the shop's own",
+            body = Refusal,
+            example = json!({ "detail": "there is an account for this address already" })
+        ),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["body", "password"], "msg": "has to be 12 to 128 long", "type": "length" }] })
+        ),
     )
 )]
 #[post("")]
@@ -69,44 +84,65 @@ async fn sign_up(
     Ok(HttpResponse::Created().json(NewUserId { id }))
 }
 
-/// What OAuth2 calls a token request. What else a client sends is ignored, as RFC 6749 says.
+/// A token request of OAuth2. Any other field is ignored, as RFC 6749 says.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "grant_type", rename_all = "snake_case")]
 enum Grant {
     Password {
         #[schema(example = "ana@example.org")]
         username: String,
-        #[schema(format = Password)]
+        #[schema(format = Password, example = "correct horse battery")]
         password: String,
-        /// Some of what the user may do, separated by spaces; all of it by default.
+        /// Scopes for the token, separated by spaces; by default all that the user may have.
         #[serde(default)]
+        #[schema(example = "orders:read orders:write")]
         scope: String,
     },
     RefreshToken {
+        #[schema(example = "cfhYq0Zu9iTt1y1gGgV4DjnZ3fL1mYf0QJ8bX2wK7dE")]
         refresh_token: String,
     },
 }
 
+/// Tokens of a sign-in.
 #[derive(Serialize, ToSchema)]
 struct Tokens {
+    /// For the header `authorization: Bearer …` of every request.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
     #[schema(example = "bearer")]
     token_type: &'static str,
-    /// In seconds.
+    /// The time until the access token expires, in seconds.
+    #[schema(example = 900)]
     expires_in: i64,
     /// For one use, which gives the next one.
+    #[schema(example = "cfhYq0Zu9iTt1y1gGgV4DjnZ3fL1mYf0QJ8bX2wK7dE")]
     refresh_token: String,
+    /// The scopes of the access token, separated by spaces.
+    #[schema(example = "orders:read orders:write")]
     scope: String,
 }
 
 /// Signs in with a password, or stays signed in with a refresh token.
+///
+/// The token endpoint of OAuth2 (RFC 6749), with the grants `password` and `refresh_token`. A
+/// refresh token is good once. Whoever uses one a second time ends the whole sign-in, as it may have
+/// been stolen.
 #[utoipa::path(
     tag = "account",
     request_body(content = Grant, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = OK, body = Tokens),
-        (status = BAD_REQUEST, body = GrantRefusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (status = OK, description = "An access token, and a refresh token for the next one", body = Tokens),
+        (
+            status = BAD_REQUEST,
+            description = "The password is wrong, the refresh token is not good any more, or the user may not have a scope that is asked for",
+            body = GrantRefusal
+        ),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["body", "grant_type"], "msg": "unknown variant `magic`, expected `password` or `refresh_token`", "type": "value" }] })
+        ),
     )
 )]
 #[post("")]

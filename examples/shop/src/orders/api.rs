@@ -26,17 +26,26 @@ pub fn routes(app: &mut ServiceConfig<'_>) {
 
 /// Places an order.
 ///
-/// It is acknowledged once it is on the disk. From then on it will be delivered, whatever happens
-/// to the shop.
+/// The answer comes once the order is on the disk. From then on it will be delivered, whatever
+/// happens to the shop.
 #[utoipa::path(
     tag = "orders",
     request_body = NewOrder,
     security(("password" = ["orders:write"])),
     responses(
-        (status = CREATED, body = Order, headers(("location" = String))),
+        (
+            status = CREATED,
+            description = "The order, on the disk",
+            body = Order,
+            headers(("location" = String, description = "Where it is shown: `/orders/1`"))
+        ),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["body", "items", 0, "quantity"], "msg": "has to be 1 to 1000", "type": "range", "input": 0 }] })
+        ),
     )
 )]
 #[post("/orders")]
@@ -54,17 +63,28 @@ async fn place_order(
         .json(order))
 }
 
-/// Shows an order: a customer's own, or any to an admin.
+/// Shows an order.
+///
+/// One of the customer's own; an admin sees any.
 #[utoipa::path(
     tag = "orders",
-    params(("id" = i64, Path)),
+    params(("id" = i64, Path, description = "The order's `id`", example = 1)),
     security(("password" = ["orders:read"])),
     responses(
-        (status = OK, body = Order),
+        (status = OK, description = "The order", body = Order),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
-        (status = NOT_FOUND, body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (
+            status = NOT_FOUND,
+            description = "There is no such order, or it is another customer's",
+            body = Refusal,
+            example = json!({ "detail": "there is no order 1" })
+        ),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["path", "id"], "msg": "has to be a whole number", "type": "int_parsing", "input": "x" }] })
+        ),
     )
 )]
 #[get("/orders/{id}")]
@@ -77,16 +97,16 @@ async fn show_order(
     found.map(Json).ok_or_else(|| Problem::NotFound(format!("there is no order {}", id.0)))
 }
 
-/// Which part of the list.
+/// A part of the list.
 #[derive(Debug, Deserialize, Validate, IntoParams, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Part {
-    /// How many.
+    /// The most orders to list.
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: i64,
-    /// Those behind this one: the `next` of the page before.
+    /// The orders that are older than this one: the `next` of the page before.
     #[param(required = false, nullable = false)]
     before: Option<i64>,
 }
@@ -97,16 +117,23 @@ impl Default for Part {
     }
 }
 
-/// Lists orders, the newest first: a customer's own, or all to an admin.
+/// Lists orders, the newest first.
+///
+/// The customer's own; an admin sees all. A page has `limit` orders at most. If there are more, its
+/// `next` is the `before` of the next page.
 #[utoipa::path(
     tag = "orders",
     params(Part),
     security(("password" = ["orders:read"])),
     responses(
-        (status = OK, body = Page),
+        (status = OK, description = "A page of orders", body = Page),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
-        (status = UNPROCESSABLE_ENTITY, body = Invalid),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            body = Invalid,
+            example = json!({ "detail": [{ "loc": ["query", "limit"], "msg": "has to be 1 to 100", "type": "range", "input": 0 }] })
+        ),
     )
 )]
 #[get("/orders")]

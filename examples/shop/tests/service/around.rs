@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::client::{Customer, agent, raw, token};
+use crate::client::{Customer, agent, parts, raw, token};
 use crate::process::{command, ready_url, stop};
 
 #[test]
@@ -165,10 +165,88 @@ fn the_api_describes_itself_and_every_route_is_described() {
         description["components"]["schemas"]["Item"]["properties"]["quantity"]["maximum"],
         1000
     );
+    let front = agent().get(&url).call().unwrap();
+    assert_eq!(front.status(), 307);
+    assert_eq!(front.headers()["location"], "/docs/");
     for page in ["docs/", "docs/swagger-ui-bundle.js", "redoc", "redoc/redoc.standalone.js"] {
         let response = agent().get(format!("{url}/{page}")).call().unwrap();
         assert_eq!(response.status(), 200, "{page}");
     }
     assert_eq!(agent().get(format!("{url}/docs")).call().unwrap().headers()["location"], "/docs/");
     stop(service);
+}
+
+#[test]
+fn the_description_says_what_everything_is_and_shows_an_example_of_every_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = command(folder.path()).spawn();
+    let url = ready_url(&mut service);
+    let (_, description) = parts(agent().get(format!("{url}/openapi.json")).call().unwrap());
+    stop(service);
+    assert_eq!(description["info"]["title"], "Shop API");
+    assert!(said(&description["info"]).contains("`POST /users`"));
+    let tags: Vec<_> =
+        description["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+    assert_eq!(tags, ["account", "products", "orders"]);
+
+    let paths = description["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+    let mut number = 0;
+    for operation in operations {
+        number += 1;
+        let id = operation["operationId"].as_str().unwrap();
+        let summary = operation["summary"].as_str().unwrap();
+        assert!(summary.split(' ').count() >= 3, "{id}: {summary:?}");
+        assert!(!said(operation).is_empty(), "{id}");
+        assert!(tags.contains(&&operation["tags"][0]), "{id}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(!said(parameter).is_empty(), "{id}: {parameter}");
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            assert!(!said(response).is_empty(), "{id} {status}");
+        }
+        for body in responses.values().chain(operation.get("requestBody")) {
+            for content in body["content"].as_object().unwrap().values() {
+                let is_shown =
+                    !content["example"].is_null() || has_examples(&description, &content["schema"]);
+                assert!(is_shown, "{id}: {content}");
+            }
+        }
+    }
+    assert_eq!(number, 8);
+
+    // What several routes answer has an example that fits the route.
+    let example = |path: &str, method: &str, status: &str| {
+        let content = &description["paths"][path][method]["responses"][status]["content"];
+        content["application/json"]["example"]["detail"].to_string()
+    };
+    assert!(example("/orders", "get", "403").contains("`orders:read`"));
+    assert!(example("/products", "post", "403").contains("`admin`"));
+    assert!(example("/token", "post", "415").contains("application/x-www-form-urlencoded"));
+    assert!(example("/orders", "post", "415").contains("application/json"));
+}
+
+fn said(about: &Value) -> &str {
+    about["description"].as_str().unwrap_or_default()
+}
+
+/// Returns whether each part of what has this schema has an example.
+fn has_examples(description: &Value, schema: &Value) -> bool {
+    let has = |schema: &Value| has_examples(description, schema);
+    if let Some(reference) = schema["$ref"].as_str() {
+        return has(description.pointer(reference.strip_prefix('#').unwrap()).unwrap());
+    }
+    if let Some(either) = schema["oneOf"].as_array() {
+        return either.iter().all(has);
+    }
+    match schema["properties"].as_object() {
+        Some(properties) => properties.values().all(has),
+        None => {
+            let is_one = ["example", "examples", "enum", "const"];
+            is_one.iter().any(|key| !schema[key].is_null()) || {
+                !schema["items"].is_null() && has(&schema["items"])
+            }
+        }
+    }
 }
