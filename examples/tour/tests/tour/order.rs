@@ -1,4 +1,4 @@
-use crate::process::{Program, example};
+use crate::process::example;
 
 /// Returns the number of the line with this text.
 #[track_caller]
@@ -10,9 +10,11 @@ fn line(log: &str, text: &str) -> usize {
 #[test]
 fn hooks_run_as_soon_as_what_they_need_has_ended_and_the_others_beside_them() {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = Program::start(&mut example("04_order", &folder));
-    program.wait_for("ready after");
-    let log = program.stop();
+    let mut program = example("04_order", &folder).spawn();
+    program.wait_until_ready();
+    let output = program.stop();
+    output.assert_exit_code(0);
+    let log: String = output.transcript().lines().map(|line| format!("{line}\n")).collect();
     for (before, after) in [
         ("done settings", "start database"),
         ("done settings", "start cache"),

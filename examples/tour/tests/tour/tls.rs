@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::process::{Program, example};
+use crate::process::example;
 
 /// Connects with this protocol, and trust in this certificate and in no other.
 async fn connect(address: &str, certificate: &Path, protocol: &[u8]) -> TlsStream<TcpStream> {
@@ -53,11 +53,13 @@ async fn http1(mut stream: TlsStream<TcpStream>) -> String {
 async fn both_protocols_are_spoken_to_who_trusts_the_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("tour-certificate.pem");
-    let mut program = Program::start(&mut example("07_tls", &folder));
-    let address = program.ready();
-    let stream = connect(&address, &certificate, b"h2").await;
+    let mut program = example("07_tls", &folder).spawn();
+    program.wait_until_ready();
+    let url = program.url();
+    let address = url.strip_prefix("https://").unwrap();
+    let stream = connect(address, &certificate, b"h2").await;
     assert_eq!(http2(stream).await, "hello over HTTP/2.0\n");
-    let stream = connect(&address, &certificate, b"http/1.1").await;
+    let stream = connect(address, &certificate, b"http/1.1").await;
     assert_eq!(http1(stream).await, "hello over HTTP/1.1\n");
-    program.stop();
+    program.stop().assert_exit_code(0);
 }
