@@ -178,8 +178,8 @@ fn one_that_may_make_a_test_another_each_time_is_named() {
     let failure = failure.downcast_ref::<String>().expect("a text");
     assert!(failure.starts_with("the test is not the same each time: "), "{failure}");
     let says = format!(
-        "; what it does may depend on the service `ticks` ({}): it is a plain `fn`, which has a thread of its own and waits for \
-         no turn: replace it by `replace::<ticks>(())`",
+        "; what it does may depend on the service `ticks` ({}): it is a plain `fn`, which has a thread of its own and goes on \
+         whenever it likes: replace it by `replace::<ticks>(())`",
         ticks.place()
     );
     assert!(failure.ends_with(&says), "{failure}");
@@ -205,7 +205,7 @@ async fn a_fake_of_a_service_that_says_when_it_is_ready_is_so_at_once() {
 
 #[test]
 #[should_panic(
-    expected = "time would stand still for as long as `thread` runs, and no turn would come"
+    expected = "time would stand still for as long as `thread` runs, and no hook would go on"
 )]
 fn a_service_that_is_real_is_not_explored() {
     Explore::new().setup(|| threaded().real_io::<thread>()).run(async |_| {});

@@ -113,7 +113,7 @@ impl Trace {
             format!(
                 "what it does may depend on the service `{name}` ({place}): it is a plain `fn`, \
                  which has a thread of its own \
-                 and waits for no permit: replace it by `replace::<{name}>(())`"
+                 and goes on whenever it likes: replace it by `replace::<{name}>(())`"
             )
         };
         self.threads.iter().map(advice).collect::<Vec<_>>().join("; ")

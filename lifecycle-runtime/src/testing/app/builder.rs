@@ -352,8 +352,8 @@ impl TestAppBuilder {
         {
             let name = hook.name();
             return Err(format!(
-                "{place}: time would stand still for as long as `{name}` runs, and no permit would \
-                 come; replace it by \
+                "{place}: time would stand still for as long as `{name}` runs, and no hook would go \
+                 on; replace it by \
                  `replace::<{name}>(())`, which is nothing real"
             ));
         }
