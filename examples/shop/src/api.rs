@@ -79,16 +79,12 @@ async fn refuse_invented_methods<B: MessageBody>(
         Method::TRACE,
         Method::CONNECT,
     ];
-    match KNOWN.contains(request.method()) {
-        true => Ok(next.call(request).await?.map_into_left_body()),
-        false => {
-            let refusal = Problem::Method {
-                method: request.method().to_string(),
-                allowed: "GET, POST".to_owned(),
-            };
-            Ok(request.into_response(refusal.error_response()).map_into_right_body())
-        }
+    if KNOWN.contains(request.method()) {
+        return Ok(next.call(request).await?.map_into_left_body());
     }
+    let refusal =
+        Problem::Method { method: request.method().to_string(), allowed: "GET, POST".to_owned() };
+    Ok(request.into_response(refusal.error_response()).map_into_right_body())
 }
 
 /// Lets pages of the allowed origins call the API. They sign in themselves: no cookie is sent

@@ -279,11 +279,11 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
         fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
             // Up to where every whole number is one of these.
             const EXACT: f64 = (1_i64 << 53) as f64;
-            #[expect(clippy::cast_possible_truncation, reason = "it was looked at before")]
-            match number.fract() == 0.0 && number.abs() <= EXACT {
-                true => Ok(number as i64),
-                false => Err(E::invalid_type(Unexpected::Float(number), &self)),
+            if number.fract() != 0.0 || number.abs() > EXACT {
+                return Err(E::invalid_type(Unexpected::Float(number), &self));
             }
+            #[expect(clippy::cast_possible_truncation, reason = "it was looked at before")]
+            Ok(number as i64)
         }
     }
     deserializer.deserialize_i64(Whole)
@@ -292,11 +292,11 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
 /// A rule for texts that are shown in one line: no control characters. In the description it is a
 /// `pattern`.
 pub fn one_line(text: &str) -> Result<(), ValidationError> {
-    match text.contains(char::is_control) {
-        true => Err(ValidationError::new("one_line")
-            .with_message("has to be one line, without control characters".into())),
-        false => Ok(()),
+    if text.contains(char::is_control) {
+        return Err(ValidationError::new("one_line")
+            .with_message("has to be one line, without control characters".into()));
     }
+    Ok(())
 }
 
 #[cfg(test)]

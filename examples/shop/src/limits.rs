@@ -49,10 +49,10 @@ pub async fn limit_requests<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     const FOR_OPERATORS: [&str; 4] = ["/livez", "/readyz", "/startupz", "/metrics"];
-    match FOR_OPERATORS.contains(&request.path()) {
-        true => Ok(next.call(request).await?.map_into_left_body()),
-        false => pass(&limit, client(&request, settings.proxies), request, next).await,
+    if FOR_OPERATORS.contains(&request.path()) {
+        return Ok(next.call(request).await?.map_into_left_body());
     }
+    pass(&limit, client(&request, settings.proxies), request, next).await
 }
 
 /// Refuses an address that tries too many passwords.

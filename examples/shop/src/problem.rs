@@ -99,10 +99,7 @@ pub enum Answer {
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        match is_transient(&error) {
-            true => Self::Unavailable(error),
-            false => Self::Internal(error.into()),
-        }
+        if is_transient(&error) { Self::Unavailable(error) } else { Self::Internal(error.into()) }
     }
 }
 

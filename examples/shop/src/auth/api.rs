@@ -200,10 +200,8 @@ fn granted(asked: &str, may_have: &str) -> Result<String, Problem> {
     if asked.is_empty() {
         return Ok(may_have.to_owned());
     }
-    match asked.iter().all(|scope| may_have.split(' ').any(|may| may == *scope)) {
-        true => Ok(asked.join(" ")),
-        false => Err(WRONG_SCOPE),
-    }
+    let is_allowed = |scope: &str| may_have.split(' ').any(|may| may == scope);
+    if asked.iter().all(|scope| is_allowed(scope)) { Ok(asked.join(" ")) } else { Err(WRONG_SCOPE) }
 }
 
 #[cfg(test)]

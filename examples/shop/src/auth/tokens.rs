@@ -100,9 +100,10 @@ impl TokenKeys {
         // Why it is not, only an attacker would like to know.
         let read = jsonwebtoken::decode::<Claims>(token, &self.reads, &self.rules);
         let claims = read.map_err(|_| Problem::Unauthorized("the token is not valid"))?.claims;
-        match claims.exp > now.as_second() {
-            true => Ok(claims),
-            false => Err(Problem::Unauthorized("the token has expired")),
+        if claims.exp > now.as_second() {
+            Ok(claims)
+        } else {
+            Err(Problem::Unauthorized("the token has expired"))
         }
     }
 }

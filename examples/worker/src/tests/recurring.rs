@@ -57,10 +57,10 @@ async fn a_spool_that_is_gone_is_told_until_it_is_back() {
     let (spool, away) = (place.path().join("spool"), place.path().join("away"));
     let app = place.at_rest().start().await;
     for (n, present) in (1..).zip([true, false, true]) {
-        match present {
-            true if away.exists() => fs::rename(&away, &spool).expect("it comes back"),
-            true => {}
-            false => fs::rename(&spool, &away).expect("it goes"),
+        if !present {
+            fs::rename(&spool, &away).expect("it goes");
+        } else if away.exists() {
+            fs::rename(&away, &spool).expect("it comes back");
         }
         app.until(Moment::ends::<spool_is_there>().times(n)).await;
         assert_eq!(app.readiness().is_ok(), present, "{:?}", app.readiness());

@@ -52,14 +52,13 @@ impl FromStr for Seed {
         let is_number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let text = text.trim();
-        let seed = match text.contains('.') {
-            _ if !text.split('.').all(is_number) => None,
-            true => text
-                .split('.')
-                .map(|choice| choice.parse().ok())
-                .collect::<Option<_>>()
-                .map(Self::Choices),
-            false => text.parse().ok().map(Self::Random),
+        let seed = if !text.split('.').all(is_number) {
+            None
+        } else if text.contains('.') {
+            let choices = text.split('.').map(|choice| choice.parse().ok());
+            choices.collect::<Option<_>>().map(Self::Choices)
+        } else {
+            text.parse().ok().map(Self::Random)
         };
         seed.ok_or_else(|| {
             format!(
