@@ -26,23 +26,23 @@ pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub enum Event {
     /// The run is in this state now.
     State(State),
-    /// A hook began to run: a health check or a hook of a signal each time.
+    /// A hook began: a recurring one, such as a health check, each time that it runs.
     HookStarted {
         /// The hook.
         hook: &'static HookMeta,
     },
-    /// A hook ended, or was passed over.
+    /// A hook ended, or did not run.
     HookEnded {
         /// The hook.
         hook: &'static HookMeta,
         /// The outcome.
         outcome: Outcome,
-        /// The time that it ran.
+        /// Time that it ran.
         took: Duration,
     },
-    /// A health check passes now, or does not any more: it has failed as often in a row as makes it
-    /// count, or, of a readiness check, before it ever passed. Of a check for the startup: it has
-    /// passed for the first time.
+    /// A health check passes now, or fails now. It fails after as many failures in a row as make it
+    /// count; a readiness check that has never passed fails after the first. For a startup check:
+    /// it has passed for the first time.
     Health {
         /// The health check.
         hook: &'static HookMeta,
@@ -51,7 +51,7 @@ pub enum Event {
         /// The error of the run that has just ended, if it failed.
         error: Option<String>,
     },
-    /// A service does this now. That it has ended for good is told by
+    /// A service has changed its state. Its end for good is an event
     /// [`HookEnded`](Self::HookEnded), too.
     Service {
         /// The service.
@@ -59,7 +59,7 @@ pub enum Event {
         /// The service's new state.
         state: ServiceState,
     },
-    /// The value of a hook, which has no teardown, could not be dropped well.
+    /// The drop of a hook's value failed.
     DropFailed {
         /// The hook whose value it is.
         hook: &'static HookMeta,
@@ -67,7 +67,7 @@ pub enum Event {
         outcome: Outcome,
     },
     /// The stop is over, and others still hold the value of a hook: a task that goes on, a
-    /// `static`, a value that is held itself. Its drop has not run.
+    /// `static`, or a value that is held itself. Its drop has not run.
     ValueHeld {
         /// The hook whose value it is.
         hook: &'static HookMeta,
@@ -84,15 +84,15 @@ pub enum Event {
         /// The address, as a URL.
         url: String,
     },
-    /// A server can't accept connections: the process has no file descriptor left, say. They wait
-    /// in the system meanwhile.
+    /// A server can't accept connections, for example as the process has no file descriptor left.
+    /// The connections wait in the system meanwhile.
     AcceptFailed {
         /// The system's error.
         error: String,
     },
-    /// A server that could not accept connections accepts them again, and has for a second.
+    /// A server that could not accept connections has accepted them again for a second.
     AcceptRecovered {
-        /// Time for which it could not.
+        /// Time for which it could not accept any.
         after: Duration,
     },
     /// The start ended before everything had started.
@@ -105,16 +105,15 @@ pub enum Event {
         /// The cause of the stop.
         cause: StopCause,
     },
-    /// A signal came that stops, and the stop had been asked for otherwise before. The next one
-    /// hurries.
+    /// A signal that stops came after something else had asked for the stop. The next one hurries.
     StopRepeated {
         /// The signal's name.
         signal: &'static str,
-        /// Set if the stop had been hurried before: then the next one exits at once.
+        /// Set if the stop had been hurried before. The next signal then ends the process at once.
         is_hurried: bool,
     },
-    /// [`StopHandle::fail`](crate::StopHandle::fail) was called after the stop had been asked for
-    /// otherwise.
+    /// [`StopHandle::fail`](crate::StopHandle::fail) was called after something else had asked for
+    /// the stop.
     LateFailure {
         /// The error, with its causes.
         error: String,
@@ -123,39 +122,39 @@ pub enum Event {
     StopBegun {
         /// The cause of the stop.
         cause: StopCause,
-        /// The time that it may take.
+        /// Time that it may take.
         grace: Duration,
-        /// The time after which the last request is cut off at the latest; `None` if no server is
-        /// open.
+        /// Time after which the last request is cut off at the latest; `None` if no server is open.
         requests: Option<Duration>,
     },
-    /// A second signal: the stop waits no longer for requests, services and delays.
+    /// The stop is hurried, as by a second signal: it no longer waits for requests, services and
+    /// delays.
     Hurried,
     /// The stop has taken another second.
     Waiting {
-        /// For what, each with how long it has been running: `close_db 2.1 s`, `GET /report 4.2 s`.
+        /// Everything that the stop waits for, each with the time for which it has been running:
+        /// `close_db 2.1 s`, `GET /report 4.2 s`.
         on: Vec<String>,
     },
     /// The server is closed.
     Drained {
-        /// The requests and connections, by their outcome.
+        /// Requests and connections, by their outcome.
         traffic: Traffic,
-        /// The time that the drain took.
+        /// Time that the drain took.
         took: Duration,
     },
-    /// The stop may take longer than the grace period, by the limits of its hooks: these are
-    /// scaled.
+    /// The limits of the hooks let the stop take longer than the grace period. They are scaled.
     BudgetExceeded {
-        /// The time that the stop takes if every hook takes all of its timeout.
+        /// Time that the stop takes if every hook takes all of its timeout.
         needed: Duration,
-        /// The time that the stop may take.
+        /// Time that the stop may take.
         grace: Duration,
-        /// The time from the beginning of the stop that requests have at least; `None` without a
+        /// Time from the beginning of the stop that requests have at least; `None` without a
         /// server.
         requests: Option<Duration>,
-        /// The time that the drain delay has at worst, if that is less than it asks for.
+        /// Time that the drain delay has at worst, if that is less than it asks for.
         delay: Option<Duration>,
-        /// The limits that had to be scaled.
+        /// Limits that had to be scaled.
         limits: Vec<ScaledLimit>,
     },
 }
@@ -168,7 +167,7 @@ pub struct ScaledLimit {
     pub hook: &'static HookMeta,
     /// Its `timeout`, or the `stop_timeout` of a service.
     pub limit: Duration,
-    /// The time that it has after a drain that took all of its own.
+    /// Time that it has after a drain that took all of its own.
     pub has: Duration,
 }
 
@@ -181,17 +180,17 @@ pub enum ServiceState {
     Starting,
     /// It is ready.
     Running,
-    /// A run of it has ended, and the next one is to begin.
+    /// A run of it has ended, and the next one will begin.
     BackingOff {
-        /// The outcome of the last run.
+        /// Outcome of the last run.
         after: Outcome,
-        /// The time that it waits.
+        /// Time until the next run.
         #[serde(skip)]
         delay: Duration,
     },
     /// It has been told to end.
     Stopping,
-    /// It has ended, and well.
+    /// It has ended well.
     Stopped,
     /// It has failed for good, or did not end in time.
     Failed,
@@ -210,19 +209,19 @@ impl fmt::Display for ServiceState {
     }
 }
 
-/// Observer of a run, which sees every event.
+/// Code that is called with each event of a run.
 ///
-/// Called with one event at a time, in the order in which they happened, on a thread of its own
-/// (`lifecycle-observers`) inside of the hooks' tokio runtime: it may block, and holds up nothing
-/// but those that come after it. What waits for an observer waits in memory, and is lost if the
-/// process is ended before its run. A run ends when all observers have seen all its events and are
-/// dropped, or when the time of its stop is up: then a line on stderr says that an observer has not
-/// returned. A panic is caught and ignored. What it spawns is not waited for; where values are held
-/// at the end, the last events come when the runtime has shut down.
+/// It is called with one event at a time, in the order in which they happened, on a thread of its
+/// own (`lifecycle-observers`) inside of the hooks' tokio runtime. So it may block: it holds up
+/// nothing but the events that come after it. Events that wait for an observer wait in memory, and
+/// are lost if the process is ended before its run. A run ends when all observers have seen all its
+/// events and are dropped, or when the time of its stop is up: then a line on stderr says that an
+/// observer has not returned. A panic is caught and ignored. Tasks that an observer spawns are not
+/// waited for. If values are held at the end, the last events come when the runtime has shut down.
 ///
 /// In a `TestApp`, and under [`Lifecycle::serve`](crate::Lifecycle::serve) on a current-thread
-/// runtime, it is called on the thread on which an event happens, and has seen it when that goes
-/// on.
+/// runtime, the thread on which an event happens calls the observer, and goes on when it has seen
+/// the event.
 ///
 /// ```
 /// use lifecycle_runtime::event::{Event, Observer};
@@ -242,13 +241,14 @@ impl fmt::Display for ServiceState {
 /// let lifecycle = Lifecycle::new().observer(Metrics);
 /// ```
 ///
-/// A closure is one, too, if it names the types of what it takes:
+/// A closure is an observer, too, if it names the types of what it takes:
 ///
 /// ```
 /// # use lifecycle_runtime::event::Event;
 /// # use lifecycle_runtime::Lifecycle;
 /// # use std::time::Duration;
-/// let lifecycle = Lifecycle::new().observer(|at: Duration, event: &Event| println!("{at:?} {event:?}"));
+/// let lifecycle = Lifecycle::new()
+///     .observer(|at: Duration, event: &Event| println!("{at:?} {event:?}"));
 /// ```
 pub trait Observer: Send + Sync + 'static {
     /// Takes an event that happened `at` after the run began.

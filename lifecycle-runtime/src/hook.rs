@@ -1,4 +1,4 @@
-//! What a hook is: its type, its metadata, its identity.
+//! Hooks: their type, their metadata and their identity.
 
 pub(crate) mod dep;
 mod dependencies;
@@ -67,20 +67,21 @@ use crate::hook::task::Task;
             as in `Dep<crate::store::db>`"
 )]
 pub trait Hook: Sized + Send + Sync + 'static {
-    /// What the function returns, without the `Result` around it: what `Dep<Self>` dereferences to.
-    // `HookValue` too, but that is asked for where the function returns it: once, and at the user's
-    // own token.
+    /// Type of the value that the function returns, without the `Result` around it. `Dep<Self>`
+    /// dereferences to it.
+    // It has to be a `HookValue`, too. The compiler checks that where the function returns the
+    // value: once, and at the user's own token.
     type Value: 'static;
 
     /// The function's return type.
     #[doc(hidden)]
     type Returned;
 
-    /// The function's return type, taken apart.
+    /// The function's return type, taken apart into value and error.
     #[doc(hidden)]
     type Output: HookOutput<Returned = Self::Returned, Value: HookValue, Error: HookError>;
 
-    /// What the attribute says about the function.
+    /// Metadata of the function, as its attribute states it.
     const META: &'static HookMeta;
 
     /// The hooks that the attribute and the arguments name.
@@ -88,15 +89,15 @@ pub trait Hook: Sized + Send + Sync + 'static {
     const DEPENDENCIES: Dependencies = Dependencies::NONE;
 
     /// The hook as a dependency of another, for
-    /// [`Inject::DEPENDENCIES`](crate::Inject::DEPENDENCIES). The hook's own dependencies are
-    /// evaluated before it, so that a cycle is a compile error.
+    /// [`Inject::DEPENDENCIES`](crate::Inject::DEPENDENCIES). The compiler evaluates the hook's own
+    /// dependencies before it, so that a cycle is a compile error.
     const DEPENDENCY: Dependency = Dependency::on(Self::META, Self::DEPENDENCIES);
 }
 
-/// What an attribute says about its function, known at compile time.
+/// Metadata of a hook, as its attribute states it, known at compile time.
 ///
-/// The plan, the console, the report and the tests all speak of hooks through it. Its fields are
-/// written by the attributes; read it through its methods.
+/// The plan, the console, the report and the tests all describe hooks by it. The attributes write
+/// its fields; read it through its methods.
 ///
 /// ```
 /// use lifecycle_runtime::hook::{Hook, Kind};
@@ -162,13 +163,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of hooks that are made of data.
+    /// Origin of hooks that are made of data.
     pub const UNKNOWN: Self = Self { package: None, version: None, binary: None };
 }
 
 impl HookMeta {
-    /// The start of every hook's metadata; the attribute fills in the rest. The caller's place
-    /// becomes the hook's.
+    /// Returns the metadata that every hook begins with; the attribute fills in the rest. The
+    /// caller's place becomes the hook's.
     #[doc(hidden)]
     #[must_use]
     #[track_caller]
@@ -199,13 +200,13 @@ impl HookMeta {
         }
     }
 
-    /// Which attribute made the hook.
+    /// Returns the attribute that made the hook.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The function's name.
+    /// Returns the function's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -213,10 +214,10 @@ impl HookMeta {
 
     /// Returns the name that console lines, probes, spans, reports and the plan show.
     ///
-    /// It is the function's name. If other hooks of the [`Plan`](crate::plan::Plan) have the same name,
-    /// as much of the module's path stands before it as tells them apart. The hooks of a plan, of
-    /// events and of reports know it; `META` of a hook's type belongs to no plan, and shows the
-    /// function's name.
+    /// It is the function's name. If other hooks of the [`Plan`](crate::plan::Plan) have the same
+    /// name, as much of the module's path stands before it as tells them apart. The hooks of a
+    /// plan, of events and of reports have this name. The `META` of a hook's type belongs to no
+    /// plan, and shows the function's name.
     ///
     /// ```
     /// use lifecycle_runtime::hook::Hook;
@@ -242,26 +243,26 @@ impl HookMeta {
         self.display_name
     }
 
-    /// The path of the module that the function stands in.
+    /// Returns the path of the module that the function stands in.
     #[must_use]
     pub const fn module(&self) -> &'static str {
         self.module
     }
 
-    /// The function's path: module and name.
+    /// Returns the function's path: module and name.
     #[must_use]
     pub fn path(&self) -> String {
         format!("{}::{}", self.module, self.name)
     }
 
-    /// Where the function stands, as `file:line`.
+    /// Returns the place of the function in the source, as `file:line`.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// The `order` that the hook runs in; 0 unless the attribute says otherwise. `None` for what
-    /// stands outside the barriers between orders: services, health checks, hooks of signals, and a
+    /// Returns the `order` that the hook runs in: 0 unless the attribute says otherwise. `None` for
+    /// hooks outside of the barriers between orders: services, health checks, signal hooks, and a
     /// teardown without an `order` of its own.
     #[must_use]
     pub const fn order(&self) -> Option<u32> {
@@ -272,8 +273,8 @@ impl HookMeta {
         }
     }
 
-    /// The hook's own `timeout`, if it has one: of a service its `stop_timeout`, of a health check
-    /// a second unless the attribute says otherwise.
+    /// Returns the hook's own `timeout`, if it has one. For a service this is its `stop_timeout`.
+    /// For a health check it is a second unless the attribute says otherwise.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {
@@ -282,7 +283,7 @@ impl HookMeta {
         }
     }
 
-    /// What a health check says of itself.
+    /// Returns the policy of a health check; `None` for another hook.
     pub(crate) const fn health_check(&self) -> Option<HealthCheckPolicy> {
         match self.policy {
             Policy::HealthCheck(policy) => Some(policy),
@@ -290,7 +291,7 @@ impl HookMeta {
         }
     }
 
-    /// The signal that the hook is for, by its name.
+    /// Returns the name of the signal that a signal hook is for; `None` for another hook.
     pub(crate) const fn signal(&self) -> Option<&'static str> {
         match self.policy {
             Policy::Signal(name) => Some(name),
@@ -298,7 +299,7 @@ impl HookMeta {
         }
     }
 
-    /// How a service is kept running.
+    /// Returns the policy by which a service is kept running; `None` for another hook.
     pub(crate) const fn service(&self) -> Option<ServicePolicy> {
         match self.policy {
             Policy::Service(policy) => Some(policy),
@@ -306,34 +307,36 @@ impl HookMeta {
         }
     }
 
-    /// Returns whether this is a service that the process can do without.
+    /// Returns whether the hook is a service that the process can do without.
     pub(crate) fn is_dispensable(&self) -> bool {
         self.service().is_some_and(|policy| policy.on_exit == OnExit::Ignore)
     }
 
-    /// The hook that this one is the teardown of.
+    /// Returns the hook that this one is the teardown of.
     #[must_use]
     pub fn of(&self) -> Option<&'static HookMeta> {
         self.dependencies().of.and_then(Dependency::hook)
     }
 
-    /// The hooks that this one needs before it can run: its arguments and `after`.
+    /// Returns the hooks that this one needs before it can run: those of its arguments and of
+    /// `after`.
     pub fn needs(&self) -> impl Iterator<Item = &'static HookMeta> {
         let Dependencies { arguments, after, .. } = self.dependencies();
         arguments.iter().copied().flatten().chain(after).filter_map(|needed| needed.hook())
     }
 
-    /// Returns whether this is a service that says itself when it is ready.
+    /// Returns whether the hook is a service that says by itself when it is ready.
     pub(crate) fn takes_service_handle(&self) -> bool {
         self.takes(|needed| matches!(needed, Dependency::ServiceHandle))
     }
 
-    /// Returns whether an argument tells it that it should end: then it has its time to do so.
+    /// Returns whether the hook takes the stop signal, from which it learns that it should end.
+    /// Such a hook has its time to end by itself.
     pub(crate) fn takes_stop(&self) -> bool {
         self.takes(|needed| matches!(needed, Dependency::StopHandle))
     }
 
-    /// Returns whether it is a service that is told to stop at the beginning of the drain.
+    /// Returns whether the hook is a service that is told to stop at the beginning of the drain.
     pub(crate) fn stops_with_drain(&self) -> bool {
         self.service().is_some_and(|policy| policy.stop_on == StopOn::Drain)
     }
@@ -342,7 +345,7 @@ impl HookMeta {
         self.dependencies().arguments.iter().copied().flatten().any(is_it)
     }
 
-    /// The hooks that its `before` names.
+    /// Returns the hooks that its `before` names.
     pub fn before(&self) -> impl Iterator<Item = &'static HookMeta> {
         self.dependencies().before.iter().copied()
     }

@@ -1,6 +1,6 @@
 //! The plan: all hooks of a run as checked graphs, one for each phase.
 //!
-//! Pure: it looks at metadata only, and knows neither the async runtime nor the server.
+//! It is pure: it looks at metadata only, and knows neither the async runtime nor the server.
 
 mod budget;
 mod build;
@@ -35,9 +35,9 @@ use crate::hook::id::{HookId, HookMap};
 use crate::hook::{HookMeta, Kind, Phase};
 use crate::process::config::{Config, StopSettings, delay_in_kubernetes};
 
-/// Every hook of a run, in the order that it starts and stops in.
+/// All hooks of a run as checked graphs, which say in what order they start and stop.
 ///
-/// Made and checked before anything runs. Get the one of the registered hooks from
+/// A plan is made and checked before anything runs. Get the one of the registered hooks from
 /// [`Lifecycle::plan`](crate::Lifecycle::plan).
 ///
 /// ```
@@ -67,11 +67,11 @@ pub struct Plan {
 
 impl Plan {
     /// Plans these hooks and everything that they name, and checks the result. A teardown that is
-    /// not among these is left out: [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
+    /// not among them is left out; [`Lifecycle::of`](crate::Lifecycle::of) takes it along.
     ///
     /// # Errors
     ///
-    /// Every problem that the compiler could not see, each with both places.
+    /// Every problem that the compiler could not see, each with the places of the hooks involved.
     pub fn new(hooks: impl IntoIterator<Item = &'static HookMeta>) -> Result<Self, PlanError> {
         let (mut hooks, mut index) = with_everything_named(hooks);
         let path = |hook: &HookMeta| (hook.module, hook.name, hook.kind, hook.order());
@@ -106,35 +106,36 @@ impl Plan {
         Err(PlanError { problems })
     }
 
-    /// The hooks, sorted by kind, order, module path and name.
+    /// Returns the hooks, sorted by kind, order, module path and name.
     #[must_use]
     pub fn hooks(&self) -> &[&'static HookMeta] {
         &self.hooks
     }
 
-    /// The hooks of one kind, sorted by order, module path and name.
+    /// Returns the hooks of one kind, sorted by order, module path and name.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'static HookMeta> {
         of_kind(&self.hooks, kind).map(|(_, hook)| hook)
     }
 
-    /// Returns whether hooks of these paths are planned.
+    /// Checks that hooks of these paths are planned.
     pub(crate) fn has(&self, paths: &[String]) -> Result<(), PlanError> {
         let problems = check::missing(&self.hooks, paths);
         if problems.is_empty() { Ok(()) } else { Err(PlanError { problems }) }
     }
 
-    /// Returns the path of drain hooks and then of services and shutdown hooks whose timeouts add
-    /// up to the most, and the time that the whole stop takes at worst.
+    /// Returns the heaviest path of hooks and the time that the whole stop takes at worst. The path
+    /// is that of drain hooks, and then of services and shutdown hooks, whose timeouts add up to
+    /// the most.
     ///
-    /// That time is the sum of these timeouts, of 0.1 s (or a tenth of a shorter timeout) in which
-    /// each hook that others wait for is abandoned if it doesn't end, of `drain_delay`, of the time
-    /// that requests have, and of a twentieth of `grace`, at most 1 s, for the report. Requests have
-    /// `drain_timeout`, or half of what drain hooks and the delay leave of `grace`; a lifecycle
-    /// without a server has none. A hook without a `timeout` counts as a second at most: it has
-    /// what the others leave. A signal hook stands for the drain if its timeout is longer: it may
-    /// have begun just before the stop.
+    /// The time is the sum of these timeouts and of four other times. Each hook that others wait
+    /// for has 0.1 s (or a tenth of a shorter timeout) in which it is abandoned if it doesn't end.
+    /// `drain_delay` counts, and so does the time that requests have: `drain_timeout`, or half of
+    /// what drain hooks and the delay leave of `grace`; a lifecycle without a server has none. The
+    /// report has a twentieth of `grace`, at most 1 s. A hook without a `timeout` counts as a
+    /// second at most: it has what the others leave. A signal hook stands for the drain if its
+    /// timeout is longer: it may have begun just before the stop.
     ///
-    /// The time of a value's `Drop` doesn't count, nor the time for which the stop waits until
+    /// The time of a value's `Drop` doesn't count, nor does the time for which the stop waits until
     /// others let go of a value: both are limited to what hooks don't use. A value that needs time
     /// to be closed has a teardown, with a `timeout`.
     ///
@@ -157,16 +158,16 @@ impl Plan {
         (self.heaviest_stop(), self.timetable().needed())
     }
 
-    /// Fails a unit test of a program whose stop takes longer than this [at
-    /// worst](Self::worst_case_stop), with this as its grace period. A plan that passes gives every
-    /// hook its whole timeout. The time of a value's `Drop` doesn't count.
+    /// Panics if the stop takes longer than `time` [at worst](Self::worst_case_stop), with `time`
+    /// as its grace period: for a unit test of a program. A plan that passes gives every hook its
+    /// whole timeout. The time of a value's `Drop` doesn't count.
     ///
-    /// Unless the program sets [`drain_delay`](crate::Lifecycle::drain_delay), the one counts that
-    /// a server has in Kubernetes by default: 5 s, at most a fifth of this time.
+    /// If the program has a server and doesn't set [`drain_delay`](crate::Lifecycle::drain_delay),
+    /// the default delay in Kubernetes counts: 5 s, at most a fifth of this time.
     ///
     /// # Panics
     ///
-    /// If it may, with the limits that would have to be scaled.
+    /// If the stop may take longer. The message has the limits that would have to be scaled.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::{Lifecycle, on_shutdown};
@@ -200,15 +201,15 @@ impl Plan {
         Self { settings, ..self }
     }
 
-    /// Returns why the stop does not fit into its grace period: reserves never scale, and nothing
-    /// does if that is strict.
+    /// Returns the reason why the stop does not fit into its grace period. Reserves never scale,
+    /// and nothing does if `is_strict` is set.
     pub(crate) fn misfit(&self, is_strict: bool) -> Option<String> {
         let timetable = self.timetable();
         let warning = || timetable.warning(self).filter(|_| is_strict);
         timetable.lack().or_else(|| Some(format!("{}; strict_budget is on", warning()?)))
     }
 
-    /// Returns the plan, if its stop fits.
+    /// Returns the plan if its stop fits into the grace period.
     pub(crate) fn fitting(self, is_strict: bool) -> Result<Self, PlanError> {
         match self.misfit(is_strict) {
             None => Ok(self),
@@ -216,12 +217,13 @@ impl Plan {
         }
     }
 
-    /// Returns who may run from when to when in a stop.
+    /// Returns the time table of the stop.
     pub(crate) fn timetable(&self) -> Timetable {
         Timetable::new(self, self.settings)
     }
 
-    /// Returns the hook as it is planned, with its display name, for one that a planned hook names.
+    /// Returns the hook as this plan has it, with its display name, for a hook that a planned one
+    /// names.
     pub(crate) fn planned(&self, hook: &'static HookMeta) -> &'static HookMeta {
         self.position(hook.id).map_or(hook, |at| self.hooks[at])
     }
@@ -236,7 +238,7 @@ impl Plan {
         }
     }
 
-    /// Returns the hooks of signals: no phase, as they recur.
+    /// Returns the steps of the signal hooks, which recur and so belong to no phase.
     pub(crate) fn signals(&self) -> &Graph {
         &self.graphs.signals
     }
@@ -246,12 +248,12 @@ impl Plan {
         self.graphs.titled()
     }
 
-    /// Where each hook stands in [`hooks`](Self::hooks).
+    /// Returns the position of each hook in [`hooks`](Self::hooks).
     pub(crate) fn index(&self) -> Arc<HookMap<usize>> {
         Arc::clone(&self.index)
     }
 
-    /// Where a hook stands in [`hooks`](Self::hooks).
+    /// Returns the position of a hook in [`hooks`](Self::hooks).
     pub(crate) fn position(&self, id: HookId) -> Option<usize> {
         self.index.get(&id).copied()
     }
@@ -296,7 +298,7 @@ impl Graphs {
 /// Hooks of a plan, sorted.
 type Hooks<'a> = &'a [&'static HookMeta];
 
-/// Sorts stably. Compiled once: a sort is long.
+/// Sorts stably. The function is a `dyn` one, so that the long code of a sort is compiled once.
 fn sort(
     hooks: &mut [&'static HookMeta],
     by: &dyn Fn(&'static HookMeta, &'static HookMeta) -> Ordering,
@@ -304,8 +306,8 @@ fn sort(
     hooks.sort_by(|a, b| by(a, b));
 }
 
-/// Each hook once, and with it the hooks that its metadata names: the linker may have dropped their
-/// registration. And where each stands.
+/// Returns each hook once, with the hooks that its metadata names, and the position of each. The
+/// linker may have dropped the registration of a named hook.
 pub(crate) fn with_everything_named(
     hooks: impl IntoIterator<Item = &'static HookMeta>,
 ) -> (Vec<&'static HookMeta>, HookMap<usize>) {
@@ -329,8 +331,8 @@ pub(crate) fn with_everything_named(
     (found, index)
 }
 
-/// Returns hooks and what they name, with the registered teardowns of those that have none among
-/// them.
+/// Returns hooks and the hooks that they name, with the registered teardowns of those that have
+/// none among them.
 pub(crate) fn with_teardowns(
     hooks: Vec<&'static HookMeta>,
     registered: impl Iterator<Item = &'static HookMeta>,
@@ -351,12 +353,12 @@ pub(crate) fn with_teardowns(
             return all;
         }
         all.extend(due);
-        // What a teardown takes may have one as well.
+        // The hooks that a teardown takes may have one as well.
         found = all;
     }
 }
 
-/// The hooks of one kind among sorted ones, each with its place.
+/// Returns the hooks of one kind among sorted ones, each with its position.
 fn of_kind<'h>(
     hooks: &'h [&'static HookMeta],
     kind: Kind,
@@ -366,7 +368,7 @@ fn of_kind<'h>(
     (from..to).map(|at| (at, hooks[at]))
 }
 
-/// What people call a step.
+/// Returns the label of a step for people.
 fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     match step {
         Step::Run(hook) => hooks[hook].display_name.to_owned(),
@@ -377,7 +379,7 @@ fn label(hooks: &[&'static HookMeta], step: Step) -> String {
     }
 }
 
-/// Why hooks can't be planned: every problem, each with the places of the hooks involved.
+/// Error of hooks that can't be planned: every problem, each with the places of the hooks involved.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::hook::Hook;
@@ -398,7 +400,7 @@ pub struct PlanError {
 }
 
 impl PlanError {
-    /// One text per problem.
+    /// Returns the problems, as one text each.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -1,4 +1,5 @@
-//! The process itself: its settings, its signals, its deadline, and the hooks that are linked into it.
+//! The process itself: its settings, its signals, its deadline, and the hooks that are linked into
+//! it.
 
 pub(crate) mod config;
 pub(crate) mod registry;

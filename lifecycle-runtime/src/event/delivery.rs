@@ -1,5 +1,5 @@
-//! Delivery of events to those who observe a run: one at a time and in order, from whatever thread
-//! they are emitted.
+//! Delivery of events to the observers of a run: one at a time and in order, from whatever thread
+//! emits them.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,19 +19,19 @@ use crate::hook::task::thread;
 #[cfg(test)]
 mod tests;
 
-/// Number of others' events that a thread delivers when it has emitted one of its own.
+/// Number of other threads' events that a thread delivers after it has emitted one of its own.
 const SHARE: usize = 128;
 
-/// The observers of a run.
+/// Observers of a run: the runtime's own and the program's.
 #[derive(Default)]
 pub(crate) struct Observers {
-    /// The runtime's own, which may be called from several threads at once.
+    /// Observers of the runtime itself, which may be called from several threads at once.
     pub(crate) own: Vec<Arc<dyn Observer>>,
-    /// The program's, which are called with one event at a time.
+    /// Observers of the program, which are called with one event at a time.
     pub(crate) others: Vec<Arc<dyn Observer>>,
-    /// The async runtime of the hooks, if those are called on a thread of their own, where they may
-    /// block and find it. In tests they are called where the event happens, and have seen it when
-    /// that goes on.
+    /// Async runtime of the hooks, if the program's observers are called on a thread of their own,
+    /// where they may block and find that runtime. In tests the thread on which an event happens
+    /// calls them, and goes on when they have seen the event.
     pub(crate) on_thread: Option<Handle>,
 }
 
@@ -43,11 +43,11 @@ pub(crate) struct Events {
     others: ProgramObservers,
 }
 
-/// The way to the program's observers.
+/// Route to the program's observers.
 #[derive(Clone)]
 enum ProgramObservers {
     None,
-    /// Whoever emits an event calls them.
+    /// The thread that emits an event calls them.
     Inline(Arc<Delivery>),
     OnThread(UnboundedSender<ForThread>),
 }
@@ -56,9 +56,9 @@ enum ProgramObservers {
 #[allow(clippy::large_enum_variant, reason = "all but the last are events")]
 enum ForThread {
     Event(Duration, Event),
-    /// It says that it has come so far.
+    /// Request to answer once all events before it are delivered.
     Flush(oneshot::Sender<()>),
-    /// Nothing follows: it lets the observers go, and says so.
+    /// Request to drop the observers, and to answer. Nothing follows.
     End(oneshot::Sender<()>),
 }
 
@@ -89,7 +89,7 @@ fn deliver_on_thread(observers: Vec<Arc<dyn Observer>>, mut sent: UnboundedRecei
     while let Some(sent) = sent.blocking_recv() {
         match sent {
             ForThread::Event(at, event) => {
-                // Whoever looked at the clock first may come second.
+                // The thread that looked at the clock first may come second.
                 last = last.max(at);
                 call(&observers, last, &event);
             }
@@ -103,21 +103,22 @@ fn deliver_on_thread(observers: Vec<Arc<dyn Observer>>, mut sent: UnboundedRecei
     }
 }
 
-/// The delivery of events to the program's observers.
+/// Delivery of events to the program's observers by the threads that emit them.
 ///
-/// Nobody waits for the turn to call them: whoever has it also delivers what others emit meanwhile,
-/// so that no lock is held while an observer runs, and an observer may do what emits an event.
+/// No thread waits for its turn to call them. The thread that has the turn also delivers the events
+/// that others emit meanwhile. So no lock is held while an observer runs, and even an observer may
+/// emit an event.
 struct Delivery {
     observers: Vec<Arc<dyn Observer>>,
-    /// The number of events that are not yet delivered: the one that is being delivered, and those
-    /// in the queue. Where there are any, somebody has the turn.
+    /// Number of events that are not yet delivered: the one that is being delivered, and those in
+    /// the queue. If there are any, some thread has the turn.
     open: AtomicUsize,
-    /// Events that were emitted while somebody had the turn.
+    /// Events that were emitted while some thread had the turn.
     queue: Mutex<VecDeque<(Duration, Event)>>,
-    /// The time of the last event, in nanoseconds; for whoever has the turn.
+    /// Time of the last event, in nanoseconds, for the thread that has the turn.
     last: AtomicU64,
     is_awaited: AtomicBool,
-    /// Told when everything has been delivered, if that is awaited.
+    /// Notification that everything has been delivered, if that is awaited.
     idle: Notify,
 }
 
@@ -135,7 +136,7 @@ impl Events {
         self.emit_at(Instant::now(), event);
     }
 
-    /// Emits an event of this moment, for those who have looked at the clock already.
+    /// Emits an event of the moment `now`, for callers that have looked at the clock already.
     pub(crate) fn emit_at(&self, now: Instant, event: &Event) {
         let at = now.saturating_duration_since(self.began);
         call(&self.own, at, event);
@@ -143,7 +144,7 @@ impl Events {
             ProgramObservers::None => {}
             ProgramObservers::Inline(delivery) => delivery.deliver(at, event),
             ProgramObservers::OnThread(sender) => {
-                // Once they have been let go, nobody is there to see it.
+                // Once the observers have been dropped, none is there to see it.
                 let _ = sender.send(ForThread::Event(at, event.clone()));
             }
         }
@@ -154,8 +155,8 @@ impl Events {
         self.delivered_with(ForThread::Flush).await;
     }
 
-    /// Waits until the observers have seen every event so far. Those on a thread of their own are
-    /// dropped behind it, and see nothing more.
+    /// Waits until the observers have seen every event so far. Observers on a thread of their own
+    /// are dropped then, and see nothing more.
     pub(crate) async fn delivered(&self) {
         self.delivered_with(ForThread::End).await;
     }
@@ -204,20 +205,20 @@ impl Delivery {
                 return;
             }
         }
-        // Whoever emits something has other things to do: from here on a thread delivers, as long
-        // as there is something.
+        // The thread that emitted the event has other things to do. From here on another thread
+        // delivers, as long as there is something to deliver.
         let rest = Arc::clone(self);
         if thread("lifecycle-observers", move || rest.deliver_all()).is_err() {
             self.deliver_all();
         }
     }
 
-    /// Takes the turn if nobody has it. Otherwise the event waits.
+    /// Takes the turn if no thread has it, and returns whether it did. Otherwise the event waits.
     fn takes_turn(&self, at: Duration, event: &Event) -> bool {
         if self.open.compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
             return true;
         }
-        // Counted under the lock: whoever sees the number finds the event.
+        // Counted under the lock, so that a thread that sees the number finds the event.
         let mut queue = self.queue();
         let is_first = self.open.fetch_add(1, SeqCst) == 0;
         if !is_first {
@@ -230,7 +231,8 @@ impl Delivery {
         while self.deliver_next() {}
     }
 
-    /// Delivers an event that waits. Returns whether there was one; if not, the turn is over.
+    /// Delivers an event that waits. Returns whether there was one. If there was none, the turn is
+    /// over.
     fn deliver_next(&self) -> bool {
         if self.open.fetch_sub(1, SeqCst) == 1 {
             if self.is_awaited.load(SeqCst) {
@@ -245,9 +247,9 @@ impl Delivery {
         true
     }
 
-    /// Calls the observers. Only with the turn.
+    /// Calls the observers. The caller has the turn.
     fn call(&self, at: Duration, event: &Event) {
-        // Whoever looked at the clock first may come second.
+        // The thread that looked at the clock first may come second.
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX).max(self.last.load(Relaxed));
         self.last.store(nanos, Relaxed);
         call(&self.observers, Duration::from_nanos(nanos), event);

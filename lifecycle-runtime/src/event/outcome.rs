@@ -8,13 +8,13 @@ use serde::Serialize;
 use crate::hook::HookMeta;
 use crate::hook::error::{BoxError, chain, panic_text};
 
-/// Outcome of a hook.
+/// End of a hook, or the reason why it did not run.
 ///
 /// ```
 /// use lifecycle_runtime::event::Outcome;
 ///
 /// assert!(!Outcome::Succeeded.is_failure());
-/// // A hook that was passed over, or cancelled with a start that failed, is not at fault.
+/// // A hook that was skipped, or cancelled with a start that failed, is not at fault.
 /// assert!(!Outcome::Skipped { missing: "db".into() }.is_failure());
 /// assert!(Outcome::Panicked { message: "no pool".into() }.is_failure());
 /// ```
@@ -22,7 +22,7 @@ use crate::hook::error::{BoxError, chain, panic_text};
 #[serde(tag = "result", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It returned, and no error.
+    /// It returned without an error.
     Succeeded,
     /// It returned an error.
     Failed {
@@ -51,21 +51,20 @@ pub enum Outcome {
         /// Set if it ended then. If not, it was abandoned, and may still be running.
         ended: bool,
     },
-    /// It did not run.
+    /// It did not run: it could not begin in its time.
     NotBegun {
-        /// Set if no thread took it up in its time: those of the async runtime, or of the blocking
-        /// pool, were all blocked. Otherwise no time was left that would have been worth beginning
-        /// in.
+        /// Set if no thread took it up in its time: all threads of the async runtime, or of the
+        /// blocking pool, were blocked. Otherwise too little time was left to begin in.
         is_blocked: bool,
     },
-    /// It did not run.
+    /// It did not run: it depends on a hook that had not started.
     Skipped {
-        /// The hook that had not started and that it depends on.
+        /// Hook that had not started and that it depends on.
         missing: String,
     },
 }
 
-/// A limit on the time of a hook.
+/// Limit on the time of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -74,14 +73,14 @@ pub enum Limit {
     Timeout,
     /// The `startup_timeout` of the whole start.
     StartupTimeout,
-    /// The share of the `grace` of the whole stop that was left for it.
+    /// The share of the whole stop's `grace` that was left for it.
     Grace,
     /// A second signal: services are not waited for any longer.
     Hurry,
 }
 
 impl Outcome {
-    /// Returns whether the run is less than clean for it.
+    /// Returns whether the outcome makes the run less than clean.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(
@@ -94,13 +93,14 @@ impl Outcome {
         )
     }
 
-    /// Returns whether the process goes on as if it were nothing: a service that it can do without
-    /// has failed.
+    /// Returns whether the process goes on in spite of the outcome: a service that it can do
+    /// without has failed.
     pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
         hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
     }
 
-    /// Returns the outcome with its hook and the hook's place, as every message about it has it.
+    /// Returns the outcome with its hook and the hook's place, the way every message about it
+    /// begins.
     pub(crate) fn of(&self, hook: &HookMeta) -> String {
         format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
     }
@@ -136,9 +136,10 @@ impl fmt::Display for Outcome {
                  and was abandoned",
             ),
             Self::NotBegun { is_blocked: false } => f.write_str("did not run: no time was left"),
-            Self::NotBegun { is_blocked: true } => {
-                f.write_str("did not run: every thread that could have run it was blocked, see what did not end")
-            }
+            Self::NotBegun { is_blocked: true } => f.write_str(
+                "did not run: every thread that could have run it was blocked, see what did \
+                     not end",
+            ),
             Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
         }
     }

@@ -54,10 +54,10 @@ pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
     )
 }
 
-/// The number of things that a text for people names before it counts the rest.
+/// Number of things that a text for people names before it counts the rest.
 pub(crate) const NAMED: usize = 20;
 
-/// Returns the first of these with the separator between them, and the number of the others.
+/// Returns the first of these names with the separator between them, and the number of the others.
 pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     let mut text = String::new();
     for (place, name) in names.iter().take(NAMED).enumerate() {

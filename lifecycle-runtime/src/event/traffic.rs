@@ -14,7 +14,8 @@ use serde::Serialize;
 /// impl Observer for Losses {
 ///     fn on_event(&self, _: Duration, event: &Event) {
 ///         if let Event::Drained { traffic, .. } = event {
-///             println!("{} requests and {} connections cut", traffic.requests.cut.len(), traffic.connections.cut);
+///             let requests = traffic.requests.cut.len();
+///             println!("{requests} requests and {} connections cut", traffic.connections.cut);
 ///         }
 ///     }
 /// }
@@ -24,81 +25,81 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// The requests, by their outcome.
+    /// Requests, by their outcome.
     pub requests: Requests,
-    /// The connections, by their end.
+    /// Connections, by their end.
     pub connections: Connections,
-    /// The tasks that handlers have spawned, by their outcome.
+    /// Tasks that handlers have spawned, by their outcome.
     pub tasks: Tasks,
-    /// The number of worker threads that still ran code of the app when the shutdown hooks began: a
-    /// handler that blocks, `web::block`, or an app that is built or dropped for long.
+    /// Number of worker threads that still ran code of the app when the shutdown hooks began: a
+    /// handler that blocks, `web::block`, or an app that takes long to be built or dropped.
     pub workers_left: usize,
-    /// The number of these that only waited for their blocking pool: for a `web::block`, which
+    /// Number of these threads that only waited for their blocking pool: for a `web::block`, which
     /// nobody may await any more, or for an address lookup. Neither can be cancelled.
     pub pools_left: usize,
 }
 
-/// The requests of a run, by their outcome: a part of [`Traffic`].
+/// Requests of a run, by their outcome: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Requests {
-    /// The number of requests whose response was handed to the system to its last byte. A stop also
-    /// waits until the client has acknowledged it, where the system tells and as long as there is
-    /// time. A WebSocket counts if what its handler sends came to its end, or to a Close.
+    /// Number of requests whose response was handed to the system up to its last byte. A stop
+    /// waits, moreover, until the client has acknowledged it, where the system tells and as long as
+    /// there is time. A WebSocket counts if what its handler sends came to its end, or to a Close.
     pub finished: u64,
-    /// The requests that were in flight when the time for them was up: `GET /report 4.2 s`.
+    /// Requests that were in flight when the time for them was up: `GET /report 4.2 s`.
     pub cut: Vec<String>,
-    /// The number of requests that were answered with 503, as their client had been told before
-    /// that they would come too late.
+    /// Number of requests that were answered with 503, as their client had been told before that
+    /// they would come too late.
     pub refused: u64,
-    /// The number of requests whose handler panicked: they got no response, only a part of it, or a
-    /// 500 where [`Http::catch_panics`](crate::Http::catch_panics) is on.
+    /// Number of requests whose handler panicked. They got no response, only a part of it, or a 500
+    /// where [`Http::catch_panics`](crate::Http::catch_panics) is on.
     pub panicked: u64,
-    /// The number of clients that went away before they had their response.
+    /// Number of clients that went away before they had their response.
     pub abandoned: u64,
-    /// The number of responses that were broken off because their body failed: the stream that
-    /// makes it ended with an error.
+    /// Number of responses that were broken off because their body failed: the stream that makes it
+    /// ended with an error.
     pub failed: u64,
-    /// The last of the failed responses: method and path, and the error with its causes, as in
+    /// Last of the failed responses: method and path, and the error with its causes, as in
     /// `GET /export: the disk is full`.
     pub last_failure: Option<String>,
 }
 
-/// The connections of a run, by their end: a part of [`Traffic`].
+/// Connections of a run, by their end: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Connections {
-    /// The number of connections that were closed by the client, or by the server when nothing was
-    /// in flight.
+    /// Number of connections that were closed by the client, or by the server when nothing was in
+    /// flight.
     pub closed: u64,
-    /// The number of connections that were open when the time for them was up.
+    /// Number of connections that were open when the time for them was up.
     pub cut: u64,
-    /// The number of connections that still waited then and could not be accepted, as the process
-    /// had no file descriptor left, say: the system resets them, with the requests that may lie on
-    /// them. 1 where it doesn't tell how many.
+    /// Number of connections that still waited then and could not be accepted, for example as the
+    /// process had no file descriptor left. The system resets them, with the requests that may lie
+    /// on them. 1 where the system doesn't tell the number.
     pub unaccepted: u64,
 }
 
-/// The tasks that request handlers have spawned, by their outcome: a part of [`Traffic`].
+/// Tasks that request handlers have spawned, by their outcome: a part of [`Traffic`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tasks {
-    /// The number of tasks of [`BackgroundTasks`](crate::BackgroundTasks) that ended by themselves.
+    /// Number of tasks of [`BackgroundTasks`](crate::BackgroundTasks) that ended by themselves.
     pub finished: u64,
-    /// Those that still ran when the time for them was up, each by its request:
+    /// Tasks that still ran when the time for them was up, each by its request:
     /// `POST /orders 4.2 s`.
     pub cut: Vec<String>,
-    /// The number of those that were cut off and still ran when the shutdown hooks began: they block
-    /// their thread, or others block all.
+    /// Number of tasks that were cut off and still ran when the shutdown hooks began: they block
+    /// their thread, or others block all threads.
     pub left: usize,
-    /// The number of those that panicked.
+    /// Number of tasks that panicked.
     pub panicked: u64,
-    /// The last of these, by its request, and what its panic said.
+    /// Last task that panicked, by its request, and the panic's message.
     pub last_panic: Option<String>,
-    /// The number of worker threads that ended while other tasks still ran on them, which handlers
-    /// or the app had started by `actix_web::rt::spawn` or `tokio::spawn`: these were dropped. (How
-    /// many they were the async runtime doesn't tell.) Not those that have cut off a connection of
-    /// HTTP/2 or a WebSocket: their requests are such tasks.
+    /// Number of worker threads that ended while other tasks still ran on them, which handlers or
+    /// the app had started by `actix_web::rt::spawn` or `tokio::spawn`. These tasks were dropped.
+    /// (The async runtime doesn't tell how many they were.) Threads that have cut off an HTTP/2
+    /// connection or a WebSocket don't count: their requests are such tasks.
     pub dropped_by: usize,
 }
 
@@ -126,7 +127,7 @@ impl Traffic {
         self
     }
 
-    /// Returns whether the stop has broken nothing off that counts for the exit code.
+    /// Returns whether the stop has cut off nothing that counts for the exit code.
     pub(crate) fn is_clean(&self) -> bool {
         let is_cut = !self.requests.cut.is_empty() || !self.tasks.cut.is_empty();
         !is_cut && self.connections.unaccepted == 0 && self.workers_left == 0
@@ -137,7 +138,7 @@ impl Traffic {
     pub(crate) fn failures(&self) -> Option<String> {
         let count = self.requests.failed;
         let of = self.requests.last_failure.as_deref().unwrap_or("their body ended with an error");
-        // A line of a report is one line, whatever an error says.
+        // A line of a report is one line, even if an error has several.
         let of = of.lines().collect::<Vec<_>>().join(" ");
         match count {
             0 => None,

@@ -11,17 +11,17 @@ use crate::hook::scope::Scope;
 use crate::hook::task::Value;
 use crate::hook::{Hook, HookMeta};
 
-/// A dependency on a startup hook, and its value by `Deref`.
+/// A dependency on a startup hook, which dereferences to the hook's value.
 ///
-/// As an argument of a hook it makes that hook run after `H` (and, on the way down, before the
-/// teardown of `H`). As an argument of an actix-web handler it is an extractor. Clones share the
-/// value.
+/// As an argument of a hook it makes that hook run after `H` and, in the stop, before the teardown
+/// of `H`. As an argument of an actix-web handler it is an extractor. Clones share the value.
 ///
-/// The value is dropped when everything that uses it has ended. A clone that something else still
-/// holds then, as a task that goes on, is waited for, up to a hundredth of the grace period for all
-/// values together: 250 ms by default. Under [`run`](crate::Lifecycle::run) tasks that go on are
-/// dropped with the async runtime after that. What is held even then, as by a `static`, is said on
-/// stderr and in [`Report::held`](crate::Report::held), and its drop doesn't run in the stop.
+/// The run drops the value when everything that uses it has ended. If something else still holds a
+/// clone then, such as a task that goes on, the stop waits for it: up to a hundredth of the grace
+/// period for all values together, which is 250 ms by default. After that,
+/// [`run`](crate::Lifecycle::run) drops tasks that go on, together with the async runtime. A value
+/// that is held even then, by a `static` for example, is named on stderr and in
+/// [`Report::held`](crate::Report::held), and its drop doesn't run in the stop.
 ///
 /// ```
 /// use lifecycle_runtime::{Dep, on_shutdown, on_startup};
@@ -47,8 +47,8 @@ pub struct Dep<H> {
 }
 
 impl<H: Hook<Value: HookValue>> Dep<H> {
-    /// A dependency with a value of your own: for unit tests, which call hooks and handlers as
-    /// plain functions.
+    /// Returns a dependency with a value of your own: for unit tests, which call hooks and handlers
+    /// as plain functions.
     ///
     /// ```
     /// # use lifecycle_runtime::{Dep, on_startup};
@@ -62,7 +62,7 @@ impl<H: Hook<Value: HookValue>> Dep<H> {
         Self::from_value(Value::new(value))
     }
 
-    /// The value itself, to keep or to hand to code that knows nothing of hooks.
+    /// Returns the value itself, to keep or to hand to code that knows nothing of hooks.
     ///
     /// ```
     /// # use lifecycle_runtime::{Dep, on_startup};
@@ -98,7 +98,8 @@ impl<H: Hook> Deref for Dep<H> {
     }
 }
 
-/// A value is only ever stored under the hook whose function returned it.
+/// Panics about a value of the wrong type. This can't happen, as a value is only ever stored under
+/// the hook whose function returned it.
 #[cold]
 fn mismatch<H: Hook>() -> ! {
     unreachable!("the value of `{}` is not a `{}`", H::META.name(), type_name::<H::Value>())
@@ -123,7 +124,7 @@ impl<H: Hook<Value: fmt::Display>> fmt::Display for Dep<H> {
 }
 
 impl Scope {
-    /// The value of a hook.
+    /// Returns the value of a hook.
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl Scope {
     }
 }
 
-/// The value of a hook was asked for where there is none.
+/// Error for a hook that has no value, or is not part of the run.
 #[derive(Debug, Clone, Copy)]
 pub struct MissingValue {
     hook: &'static HookMeta,

@@ -2,10 +2,10 @@
 
 use super::HookMeta;
 
-/// Something that a hook depends on.
+/// Something that a hook depends on: another hook, or a handle.
 ///
-/// `db::DEPENDENCY` of a hook `db`, [`Stop::DEPENDENCY`](crate::Stop::DEPENDENCY) and
-/// [`Service::DEPENDENCY`](crate::Service::DEPENDENCY) are those that there are; an
+/// There are three: `db::DEPENDENCY` of a hook `db`, [`Stop::DEPENDENCY`](crate::Stop::DEPENDENCY)
+/// and [`Service::DEPENDENCY`](crate::Service::DEPENDENCY). An
 /// [`Inject::DEPENDENCIES`](crate::Inject::DEPENDENCIES) lists them.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -33,22 +33,22 @@ impl Dependency {
     }
 }
 
-/// What an attribute and the arguments under it name.
+/// Dependencies that an attribute and the arguments under it name.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Dependencies {
-    /// One list per argument.
+    /// Dependencies of the arguments, one list per argument.
     pub arguments: &'static [&'static [Dependency]],
-    /// The key `after`.
+    /// Dependencies that the key `after` names.
     pub after: &'static [Dependency],
-    /// The key `before`.
+    /// Hooks that the key `before` names.
     pub before: &'static [&'static HookMeta],
-    /// The key `of`.
+    /// Dependency that the key `of` names.
     pub of: Option<Dependency>,
 }
 
 impl Dependencies {
-    /// No dependency.
+    /// Dependencies of a hook that names nothing.
     pub const NONE: Self = Self { arguments: &[], after: &[], before: &[], of: None };
 }
 
@@ -56,10 +56,10 @@ impl Dependencies {
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::exhaustive_enums)]
 pub enum DependencySource {
-    /// The type that names the hook. Behind a function, as rustc follows each reference in a
-    /// constant: it would go through all that a hook depends on, however indirectly, once for each
-    /// hook.
+    /// The type that names the hook. A function stands between, as rustc follows each reference in
+    /// a constant: it would go through everything that a hook depends on, however indirectly, once
+    /// for each hook.
     Type(fn() -> Dependencies),
-    /// The hook is made of data, as in tests and benchmarks.
+    /// The data that the hook is made of, as in tests and benchmarks.
     Data(Dependencies),
 }

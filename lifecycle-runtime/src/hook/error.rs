@@ -1,4 +1,4 @@
-//! The words for what went wrong.
+//! Texts of errors and panics.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -7,9 +7,10 @@ use std::error::Error;
 /// An error of any type, as hooks return it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An error and everything it was caused by, as one line: `first: second: third`.
+/// Returns an error and all of its causes as one line: `first: second: third`.
 ///
-/// A cause whose text its effect already ends with is left out, as many errors repeat it.
+/// Many errors repeat their cause. So a cause is left out if the text of its effect already ends
+/// with the text of the cause.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -24,9 +25,9 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns a text as it may go to a terminal: line breaks and tabs stay, and what else would act on
-/// a terminal, or show the text in another order than it has, is written as in a literal of Rust
-/// (`\u{1b}`).
+/// Returns a text as it may go to a terminal. Line breaks and tabs stay. Other characters that act
+/// on a terminal, or that show the text in another order than it has, are written as in a literal
+/// of Rust (`\u{1b}`).
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let mut chars = text.char_indices().filter(|(_, char)| acts(*char));
     let Some((first, _)) = chars.next() else { return Cow::Borrowed(text) };
@@ -44,7 +45,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(printable)
 }
 
-/// Tells whether a character acts on a terminal: control characters, and those that turn the
+/// Returns whether a character acts on a terminal: a control character, or one that turns the
 /// direction of text.
 fn acts(char: char) -> bool {
     let turns =
@@ -52,7 +53,7 @@ fn acts(char: char) -> bool {
     (char.is_control() && !matches!(char, '\n' | '\t')) || turns
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()

@@ -1,12 +1,12 @@
-//! What tells hooks apart.
+//! Identities of hooks.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// Something per hook. Identities come from the program itself: nobody could choose them to
-/// collide.
+/// Map from hooks to values. Its hasher resists no attack: identities come from the program itself,
+/// so nobody could choose them to collide.
 pub(crate) type HookMap<V> = HashMap<HookId, V, foldhash::fast::RandomState>;
 
 /// The identity of a hook, unique in the process.
@@ -31,7 +31,7 @@ enum Identity {
     Number(u64),
 }
 
-/// Without the variant: a plan has hooks of one of them.
+/// Hashes the identity without its variant, as all hooks of a plan have the same one.
 impl Hash for Identity {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
@@ -42,13 +42,14 @@ impl Hash for Identity {
 }
 
 impl HookId {
-    /// The identity of the hook that the type `H` names.
+    /// Returns the identity of the hook that the type `H` names.
     #[must_use]
     pub const fn of<H: 'static>() -> Self {
         Self(Identity::Type(TypeId::of::<H>()))
     }
 
-    /// An identity for a hook that no type names: plans made of data, in tests and benchmarks.
+    /// Returns an identity for a hook that no type names: for plans made of data, in tests and
+    /// benchmarks.
     #[must_use]
     pub const fn number(number: u64) -> Self {
         Self(Identity::Number(number))

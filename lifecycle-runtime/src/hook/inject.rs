@@ -1,4 +1,4 @@
-//! How a hook's arguments come about.
+//! Injection of the arguments of hooks.
 
 use crate::hook::dep::Dep;
 use crate::hook::error::BoxError;
@@ -43,20 +43,20 @@ use crate::hook::{Dependency, Hook};
             implement `lifecycle_runtime::Inject`"
 )]
 pub trait Inject: Sized + Send + 'static {
-    /// The hooks whose values this type has, each as its [`DEPENDENCY`](Hook::DEPENDENCY). They run
-    /// before the hook that takes it. None by default.
+    /// Hooks whose values this type has, each as its [`DEPENDENCY`](Hook::DEPENDENCY). They run
+    /// before the hook that takes the type. Empty by default.
     const DEPENDENCIES: &'static [Dependency] = &[];
 
     /// Takes the value out of the scope.
     ///
     /// # Errors
     ///
-    /// Whatever the type needs is not there; the hook fails with this error.
+    /// Something that the type needs is not there. The hook fails with this error.
     fn inject(scope: &Scope) -> Result<Self, BoxError>;
 }
 
 impl<H: Hook> Inject for Dep<H> {
-    // As `H::DEPENDENCY`, but that would be one more constant for rustc to go down into.
+    // The same as `H::DEPENDENCY`, which would be one more constant for rustc to go down into.
     const DEPENDENCIES: &'static [Dependency] = &[Dependency::on(H::META, H::DEPENDENCIES)];
 
     fn inject(scope: &Scope) -> Result<Self, BoxError> {
@@ -66,7 +66,7 @@ impl<H: Hook> Inject for Dep<H> {
 
 impl Stop {
     /// Entry for the [`DEPENDENCIES`](Inject::DEPENDENCIES) of a type of your own that has the stop
-    /// signal: a hook that takes the type has its time to end by itself when the start is given up.
+    /// signal. If the start is given up, a hook that takes the type has its time to end by itself.
     pub const DEPENDENCY: Dependency = Dependency::StopHandle;
 }
 
@@ -86,7 +86,7 @@ impl Inject for StopHandle {
 
 impl Service {
     /// Entry for the [`DEPENDENCIES`](Inject::DEPENDENCIES) of a type of your own that has the
-    /// handle: a service that takes the type says itself when it is ready.
+    /// handle. A service that takes the type says by itself when it is ready.
     pub const DEPENDENCY: Dependency = Dependency::ServiceHandle;
 }
 

@@ -1,10 +1,10 @@
-//! The kinds of hooks, and what they are to each other.
+//! Kinds of hooks, and the relations between them.
 
 use std::fmt;
 
 use super::phase::Phase;
 
-/// Attribute that made a function a hook. In the order in which a run comes to them.
+/// Attribute that made a function a hook. The kinds are in the order in which a run comes to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -62,8 +62,8 @@ impl Kind {
         }
     }
 
-    /// Returns the phase in which hooks of this kind begin: services begin with the startup hooks,
-    /// as each may need the other. `None` of those that recur, beside the phases.
+    /// Returns the phase in which hooks of this kind begin. Services begin with the startup hooks,
+    /// as each may need the other. `None` for the kinds that recur, beside the phases.
     pub(crate) const fn phase(self) -> Option<Phase> {
         match self {
             Self::Startup | Self::Service => Some(Phase::Startup),
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether a hook of this kind that fails before the run is ready is a start that fails.
+    /// Returns whether the start fails if a hook of this kind fails before the run is ready.
     pub(crate) const fn is_of_the_start(self) -> bool {
         matches!(self, Self::Startup | Self::Service | Self::Ready)
     }
@@ -89,24 +89,26 @@ impl Kind {
         !matches!(self, Self::Service | Self::HealthCheck | Self::Signal)
     }
 
-    /// Returns whether hooks of this kind are there as long as the process serves, for others to use.
+    /// Returns whether hooks of this kind exist for as long as the process serves, for others to
+    /// use.
     pub(crate) const fn may_be_used(self) -> bool {
         matches!(self, Self::Startup | Self::Service)
     }
 
-    /// Returns whether hooks of this kind can stand behind each other: each health check keeps its own
-    /// time.
+    /// Returns whether hooks of this kind can wait for each other. Health checks can't: each keeps
+    /// its own time.
     const fn is_sequence(self) -> bool {
         !matches!(self, Self::HealthCheck)
     }
 
-    /// Returns whether a hook of this kind may need one of that: it uses it, or it is of the same kind and
-    /// stands behind it.
+    /// Returns whether a hook of this kind may need one of the kind `needed`: it uses that hook, or
+    /// it is of the same kind and runs after it.
     pub(crate) const fn may_need(self, needed: Self) -> bool {
         needed.may_be_used() || (self as u8 == needed as u8 && self.is_sequence())
     }
 
-    /// Returns whether `before` may name hooks of this kind: it is what ends as the process stops.
+    /// Returns whether `before` may name hooks of this kind: only those that end as the process
+    /// stops.
     pub(crate) const fn may_be_preceded(self) -> bool {
         matches!(self, Self::Service | Self::Shutdown)
     }

@@ -2,7 +2,7 @@
 
 use super::Kind;
 
-/// Message built in a constant, where `format!` can't be used. What doesn't fit is cut off.
+/// Message built in a constant, where `format!` can't be used. A text that doesn't fit is cut off.
 pub(crate) struct Message {
     bytes: [u8; 512],
     len: usize,

@@ -1,4 +1,4 @@
-//! What a hook may return: nothing, a value, or a `Result` of either.
+//! Return types of hooks: nothing, a value, or a `Result` of either.
 //!
 //! A macro sees only tokens: it can't know that `sqlx::Result<Pool>` or an alias of the user's is a
 //! `Result`. The compiler can: [`ReturnType`] answers with a constant, and the constant picks the
@@ -17,9 +17,9 @@ use crate::hook::error::BoxError;
     label = "must be `Send + Sync + 'static`",
     note = "other hooks and request handlers share the value between threads"
 )]
-// No supertraits: rustc would look at each by itself, and report each in words of its own.
+// No supertraits: rustc would look at each by itself, and report each in its own words.
 pub trait HookValue: Sized {
-    /// `None` for `()`, which nobody has to keep.
+    /// Returns the value for sharing; `None` for `()`, which nobody has to keep.
     #[doc(hidden)]
     fn share(self) -> Option<SharedValue>;
     #[doc(hidden)]
@@ -40,8 +40,7 @@ impl<T: Send + Sync + 'static> HookValue for T {
     }
 }
 
-/// What a health check may return: nothing, or a `Result` of nothing. Any other value would say
-/// something that nobody reads.
+/// Value that a health check may return, plain or in a `Result`: `()`. Nobody would read any other.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the result of a health check",
     label = "must be `Result<(), E>`",
@@ -74,35 +73,36 @@ impl<E: Into<BoxError>> HookError for E {
     }
 }
 
-/// Whether a type is a `Result`: `ReturnType::<T>::IS_RESULT`.
+/// Return type that knows if it is a `Result`: `ReturnType::<T>::IS_RESULT`.
 pub struct ReturnType<T>(PhantomData<T>);
 
 impl<T, E> ReturnType<Result<T, E>> {
-    /// Found before the trait's constant of the same name, as inherent items are.
+    /// Set if the type is a `Result`, as here. The compiler finds this constant before that of the
+    /// trait, as it is an inherent item.
     pub const IS_RESULT: bool = true;
 }
 
-/// The answer for every other type.
+/// Fallback of [`ReturnType`] for every type that is not a `Result`.
 pub trait PlainOutput {
-    /// Not a `Result`.
+    /// Set if the type is a `Result`, which it is not here.
     const IS_RESULT: bool = false;
 }
 
 impl<T> PlainOutput for ReturnType<T> {}
 
-/// The return type `R`, and whether it is a `Result`.
+/// Return type `R`, marked if it is a `Result`.
 pub struct Parts<R, const RESULT: bool = false>(PhantomData<R>);
 
-/// A return type, taken apart.
+/// Return type of a hook, taken apart into value and error.
 pub trait HookOutput {
-    /// The type as it is.
+    /// Whole type, as the function returns it.
     type Returned;
-    /// The value without the `Result`.
+    /// Type of the value, without the `Result`.
     type Value;
-    /// The error; never made for a plain value.
+    /// Type of the error. For a plain value it is one that is never made.
     type Error;
 
-    /// The value or the error.
+    /// Returns the value or the error.
     ///
     /// # Errors
     ///

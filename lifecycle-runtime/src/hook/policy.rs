@@ -1,13 +1,13 @@
-//! What some attributes say beyond what every attribute can say: how a service is kept alive, when
-//! health is checked, which signal is heard.
+//! Policies of hooks: the keys that only the attributes of one kind have. They say how a service is
+//! kept running, when a health check runs, and which signal a hook is for.
 
 use std::time::Duration;
 
-/// What only the hooks of one kind have.
+/// Keys that only the hooks of one kind have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Policy {
-    /// Nothing.
+    /// No such keys.
     None,
     /// `#[service]`
     Service(ServicePolicy),
@@ -17,24 +17,24 @@ pub enum Policy {
     Signal(&'static str),
 }
 
-/// How a service is kept alive, and what its end means.
+/// Policy for the restarts and the end of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct ServicePolicy {
-    /// After which ends it is run again.
+    /// The ends after which the service is run again.
     pub restart: Restart,
-    /// How long to wait before that.
+    /// Time to wait before that.
     pub backoff: Backoff,
-    /// How often that may be; any number of times if it is `None`.
+    /// Number of restarts that are allowed; any number if it is `None`.
     pub max_restarts: Option<RestartLimit>,
-    /// What follows when it has failed for good.
+    /// Consequence of a failure for good.
     pub on_exit: OnExit,
-    /// When it is told to stop.
+    /// Phase at whose beginning the service is told to stop.
     pub stop_on: StopOn,
 }
 
 impl ServicePolicy {
-    /// What a service has whose attribute says nothing.
+    /// Policy of a service whose attribute says nothing.
     pub const DEFAULT: Self = Self {
         restart: Restart::Never,
         backoff: Backoff::DEFAULT,
@@ -44,20 +44,20 @@ impl ServicePolicy {
     };
 }
 
-/// After which ends a service is run again, unless it has been told to stop.
+/// The ends after which a service is run again, unless it has been told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Restart {
-    /// After none.
+    /// No end.
     Never,
-    /// After an `Err` and after a panic.
+    /// An `Err` or a panic.
     OnFailure,
-    /// After these, and after it has ended well.
+    /// Any end, even a good one.
     Always,
 }
 
 impl Restart {
-    /// As it is written.
+    /// Returns the word for it in the attribute.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Never => "never",
@@ -67,41 +67,41 @@ impl Restart {
     }
 }
 
-/// The times between a service's end and its restart: doubled each time, from the first up to the
-/// cap, and back at the first after a run that lasted longer than the cap.
+/// Times between a service's end and its restart. Each is twice the last, from the first up to the
+/// cap. After a run that lasted longer than the cap, they begin at the first again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Backoff {
-    /// Before the first restart. Never zero.
+    /// Time before the first restart. Never zero.
     pub first: Duration,
-    /// The longest; not shorter than the first.
+    /// Longest time; not shorter than the first.
     pub cap: Duration,
 }
 
 impl Backoff {
-    /// What a service has whose attribute says nothing. A `backoff` without a cap has this one's.
+    /// Backoff of a service whose attribute says nothing. A `backoff` without a cap has this one's.
     pub const DEFAULT: Self =
         Self { first: Duration::from_millis(100), cap: Duration::from_secs(30) };
 }
 
-/// How many restarts a service may have within any window of time. Beyond that it has failed for
-/// good.
+/// Number of restarts that a service may have within any window of time. Beyond that it has failed
+/// for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct RestartLimit {
-    /// At least one.
+    /// Number of restarts, at least one.
     pub count: u32,
-    /// The window's length; never zero.
+    /// Length of the window; never zero.
     pub within: Duration,
 }
 
-/// What follows when a service has failed for good.
+/// Consequence of a service's failure for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum OnExit {
     /// The process stops, in order.
     Stop,
-    /// It is recorded.
+    /// The failure is recorded.
     Ignore,
 }
 
@@ -109,9 +109,10 @@ pub enum OnExit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum StopOn {
-    /// When the stop begins, while requests are still served: it takes in no more work.
+    /// The drain: the stop begins, and requests are still served. The service takes in no more
+    /// work.
     Drain,
-    /// When the servers have drained.
+    /// The shutdown: the servers have drained.
     Shutdown,
 }
 
@@ -135,42 +136,42 @@ impl OnExit {
     }
 }
 
-/// What a health check is for, and when it runs.
+/// Policy of a health check: its purpose and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct HealthCheckPolicy {
-    /// What its result counts for.
+    /// Probe that the result counts for.
     pub kind: CheckKind,
-    /// From one begin to the next; not shorter than the check's timeout.
+    /// Time from one begin to the next; not shorter than the check's timeout.
     pub interval: Duration,
-    /// Number of failures in a row that make it count, at least one. Those of a readiness check
-    /// count from the first until it has passed once.
+    /// Number of failures in a row that make the check fail, at least one. For a readiness check
+    /// that has not passed yet, the first failure counts.
     pub failures: u32,
 }
 
 impl HealthCheckPolicy {
-    /// What a health check has whose attribute says nothing: as Kubernetes' probes.
+    /// Policy of a health check whose attribute says nothing: as for Kubernetes' probes.
     pub const DEFAULT: Self =
         Self { kind: CheckKind::Readiness, interval: Duration::from_secs(10), failures: 3 };
 
-    /// The timeout of a health check whose attribute says nothing of it.
+    /// Timeout of a health check whose attribute says nothing of it.
     pub const TIMEOUT: Duration = Duration::from_secs(1);
 }
 
-/// What the result of a health check counts for.
+/// Probe that the result of a health check counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum CheckKind {
-    /// Whether requests should be sent here: `/readyz`.
+    /// `/readyz`, which answers if requests should be sent here.
     Readiness,
-    /// Whether the process should be replaced: `/livez`.
+    /// `/livez`, which answers if the process should be replaced.
     Liveness,
-    /// Whether the start is over: `/startupz`.
+    /// `/startupz`, which answers if the start is over.
     Startup,
 }
 
 impl CheckKind {
-    /// The word for it in the attribute.
+    /// Returns the word for it in the attribute.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Readiness => "readiness",

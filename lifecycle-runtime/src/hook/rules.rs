@@ -8,7 +8,7 @@ use super::{HookMeta, Kind, Policy};
 /// Way in which a hook names another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Relation {
-    /// An argument takes its value.
+    /// An argument that takes its value.
     Value,
     /// The key `after`.
     After,
@@ -18,7 +18,7 @@ pub(crate) enum Relation {
     Teardown,
 }
 
-/// Returns the rule that a hook breaks by naming another in this way.
+/// Returns the message about the rule that a hook breaks by naming another in this way.
 pub(crate) const fn violation(
     hook: &HookMeta,
     relation: Relation,
@@ -77,7 +77,7 @@ const fn either(first: Option<Message>, second: Option<Message>) -> Option<Messa
     if first.is_some() { first } else { second }
 }
 
-/// `Service` is the handle of a service on itself.
+/// Refuses `Service` as an argument of any other hook: it is the handle of a service on itself.
 const fn only_services_have_a_handle(hook: &HookMeta) -> Option<Message> {
     if matches!(hook.kind, Kind::Service) {
         return None;
@@ -86,7 +86,7 @@ const fn only_services_have_a_handle(hook: &HookMeta) -> Option<Message> {
     Some(text.text(" hook: only a `#[service]` has one"))
 }
 
-/// `Dep` takes the value of a startup hook: the others have none.
+/// Refuses `Dep` of any hook but a startup hook: the others have no value.
 const fn only_startup_hooks_have_values(hook: &HookMeta, used: &HookMeta) -> Option<Message> {
     if matches!(used.kind, Kind::Startup) {
         return None;
@@ -107,8 +107,9 @@ const fn only_startup_hooks_have_values(hook: &HookMeta, used: &HookMeta) -> Opt
     Some(text)
 }
 
-/// One phase of a run is over before the next begins: `after` orders hooks of one kind, and tells
-/// which startup hooks and services are used.
+/// Refuses an `after` that names a hook which is not there before. One phase of a run is over
+/// before the next begins. So `after` orders hooks of one kind, and names the startup hooks and
+/// services that are used.
 const fn is_there_before(hook: &HookMeta, earlier: &HookMeta) -> Option<Message> {
     if hook.kind.may_need(earlier.kind) {
         return None;
@@ -128,7 +129,8 @@ const fn is_there_before(hook: &HookMeta, earlier: &HookMeta) -> Option<Message>
     Some(text.kind(Kind::Startup).text(" hooks and services"))
 }
 
-/// Each signal arrives or not: `after` orders hooks of one signal.
+/// Refuses an `after` between hooks of different signals. Each signal arrives or not, so `after`
+/// orders hooks of one signal.
 const fn one_signal(hook: &HookMeta, earlier: &HookMeta) -> Option<Message> {
     let (Policy::Signal(own), Policy::Signal(other)) = (hook.policy, earlier.policy) else {
         return None;
@@ -148,7 +150,8 @@ const fn one_signal(hook: &HookMeta, earlier: &HookMeta) -> Option<Message> {
     Some(text.kind(Kind::Startup).text(" hooks and services"))
 }
 
-/// What is no service and no shutdown hook has ended before any shutdown hook begins.
+/// Refuses a `before` that names neither a service nor a shutdown hook: any other hook has ended
+/// before the first shutdown hook begins.
 const fn ends_with_the_stop(hook: &HookMeta, later: &HookMeta) -> Option<Message> {
     if later.kind.may_be_preceded() {
         return None;
@@ -169,7 +172,7 @@ const fn ends_with_the_stop(hook: &HookMeta, later: &HookMeta) -> Option<Message
     Some(text)
 }
 
-/// Only what has started can be torn down.
+/// Refuses a teardown of any hook but a startup hook: only what has started can be torn down.
 const fn only_startup_hooks_have_teardowns(
     hook: &HookMeta,
     resource: &HookMeta,
@@ -186,8 +189,8 @@ const fn only_startup_hooks_have_teardowns(
     Some(text.text(" hook: `of` names an `#[on_startup]` hook"))
 }
 
-/// Hooks of a lower order have ended before those of a higher one begin: none may depend on one of
-/// a higher order.
+/// Refuses a dependency on a hook of a higher order. Hooks of a lower order have ended before those
+/// of a higher one begin.
 const fn order(hook: &HookMeta, earlier: &HookMeta) -> Option<Message> {
     let (Some(own), Some(other)) = (hook.order(), earlier.order()) else { return None };
     if hook.kind as u8 != earlier.kind as u8 || own >= other {

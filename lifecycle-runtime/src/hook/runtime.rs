@@ -1,14 +1,15 @@
-//! The async runtime that hooks run on, and what keeps a hook that blocks a thread of it from
-//! holding up those that wait.
+//! Async runtime that hooks run on. A hook that blocks a thread of it must not hold up the hooks
+//! that wait for timers and sockets.
 //!
-//! One of tokio's threads waits for timers and sockets, for all tasks. When it has found something
-//! for a task it runs that task, and no other thread takes its place unless there is more to run.
-//! If that task blocks, timers don't go off and sockets aren't heard of until another thread is
-//! woken. So while a step of a hook takes long, another thread is woken now and then.
+//! One of tokio's threads waits for the timers and sockets of all tasks. When it has found
+//! something for a task it runs that task, and no other thread takes its place unless there is more
+//! to run. If that task blocks, timers don't go off and sockets aren't noticed until another thread
+//! is woken. So while a step of a hook takes long, [`HookRuntime::keep_awake`] wakes another thread
+//! now and then.
 //!
-//! Two limits are left: a task that a hook has woken right before it blocks stays with the hook's
-//! thread, as no other takes it over from there; and tasks that hooks start by `tokio::spawn` are
-//! not watched.
+//! Two limits are left. A task that a hook has woken right before it blocks stays with the hook's
+//! thread, as no other thread takes it over from there. Tasks that hooks start by `tokio::spawn`
+//! are not watched.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,11 +27,12 @@ use tokio::time::sleep;
 /// Time for which a hook that blocks may hold up timers and sockets of others.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The async runtime that hooks run on. Clones are the same.
+/// Async runtime that hooks run on. Clones stand for the same one.
 #[derive(Clone)]
 pub(crate) struct HookRuntime {
     handle: Handle,
-    /// `None` where all hooks share one thread: while that is blocked, no other can go on.
+    /// Steps in progress. `None` where all hooks share one thread: while it is blocked, no other
+    /// can go on.
     steps: Option<Arc<PollsInProgress>>,
 }
 
@@ -38,19 +40,19 @@ pub(crate) struct HookRuntime {
 #[derive(Default)]
 struct PollsInProgress {
     count: AtomicUsize,
-    /// Set while somebody looks at the count from time to time.
+    /// Set while [`HookRuntime::keep_awake`] looks at the count from time to time.
     is_watched: AtomicBool,
     begun: Notify,
 }
 
 impl HookRuntime {
-    /// The runtime of this handle.
+    /// Returns the hook runtime of this tokio handle.
     pub(crate) fn new(handle: Handle) -> Self {
         let has_threads = handle.runtime_flavor() != RuntimeFlavor::CurrentThread;
         Self { handle, steps: has_threads.then(Arc::default) }
     }
 
-    /// Returns whether a hook that blocks a thread leaves others.
+    /// Returns whether other threads are left if a hook blocks one.
     pub(crate) fn has_threads(&self) -> bool {
         self.steps.is_some()
     }
@@ -80,8 +82,8 @@ impl HookRuntime {
         self.handle.spawn_blocking(work)
     }
 
-    /// Has a thread that is free wait for timers and sockets, while a step takes long. It has to be
-    /// polled on another runtime.
+    /// Has a free thread wait for timers and sockets while a step takes long. It has to be polled
+    /// on another runtime.
     pub(crate) async fn keep_awake(&self) -> Infallible {
         let Some(steps) = &self.steps else { return std::future::pending().await };
         let mut woken: Option<JoinHandle<()>> = None;
@@ -92,8 +94,8 @@ impl HookRuntime {
                 if !steps.are_in_progress() {
                     break;
                 }
-                // A task goes to a thread that waits for one. If it has not been run, there is no
-                // such thread.
+                // A thread that waits for a task runs this one. If the last one has not been run,
+                // no thread waits.
                 if woken.as_ref().is_none_or(JoinHandle::is_finished) {
                     woken = Some(self.handle.spawn(async {}));
                 }
@@ -111,18 +113,18 @@ impl PollsInProgress {
         PollInProgress(self)
     }
 
-    /// Returns whether there are any. If not, the next one says that it has begun.
+    /// Returns whether any step is in progress. If none is, the next one says that it has begun.
     fn are_in_progress(&self) -> bool {
         if self.count.load(SeqCst) > 0 {
             return true;
         }
         self.is_watched.store(false, SeqCst);
-        // One that has begun in between has relied on being seen.
+        // A step that has begun in between has not said so, as it relied on being seen.
         self.count.load(SeqCst) > 0 && !self.is_watched.swap(true, SeqCst)
     }
 }
 
-/// A step in progress, until this is dropped.
+/// Guard of a step, which is in progress until this is dropped.
 struct PollInProgress<'s>(&'s PollsInProgress);
 
 impl Drop for PollInProgress<'_> {

@@ -12,24 +12,24 @@ use crate::hook::service::Service;
 use crate::hook::stop::{Stop, StopHandle};
 use crate::hook::task::Value;
 
-/// What one run holds: the values of its startup hooks and its stop signal.
+/// Values of one run's startup hooks, and its stop signal.
 ///
-/// Cheap to clone: clones are the same scope. Types of your own take what they need out of it: see
+/// Cheap to clone: clones are the same scope. Types of your own take what they need out of it by
 /// [`Inject`](crate::Inject).
 #[derive(Clone)]
 pub struct Scope {
     shared: Arc<ScopeInner>,
-    /// Of a service: the handle on its run.
+    /// Handle of a service on its run, in the scope of a service.
     service: Option<Service>,
-    /// Of a hook: its stop signal, which knows its time.
+    /// Stop signal of a hook, which knows its time, in the scope of a hook.
     stop: Option<Stop>,
 }
 
 struct ScopeInner {
-    /// Where the value of each hook is.
+    /// Number of the slot of each hook.
     index: Arc<HookMap<usize>>,
     slots: Vec<Slot>,
-    /// A value was put in its place.
+    /// Notification that a value was put in its place.
     stored: Notify,
     stop: Stop,
     handle: StopHandle,
@@ -41,25 +41,25 @@ struct ScopeInner {
 struct Slot(RwLock<Option<Value>>);
 
 impl Scope {
-    /// A scope with a place for the value of each of these hooks.
+    /// Returns a scope with a place for the value of each of these hooks.
     pub(crate) fn new(index: Arc<HookMap<usize>>, stop: Stop, handle: StopHandle) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(index.len()).collect();
         let shared = ScopeInner { index, slots, stored: Notify::new(), stop, handle };
         Self { shared: Arc::new(shared), service: None, stop: None }
     }
 
-    /// The same for one run of a service.
+    /// Returns the same scope for one run of a service.
     pub(crate) fn of_service(&self, service: Service) -> Self {
         Self { shared: Arc::clone(&self.shared), service: Some(service), stop: None }
     }
 
-    /// Returns that of a hook whose time is up then, if it has any, and which may begin before the
-    /// stop.
+    /// Returns the same scope for a hook, whose time is up at `until`, if it has any. `is_of_start`
+    /// is set if the hook may begin before the stop.
     pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
         Self { stop: Some(self.shared.stop.of_hook(until, is_of_start)), ..self.clone() }
     }
 
-    /// The stop signal: the run's, or that of the service whose scope it is.
+    /// Returns the stop signal: that of the service or hook whose scope it is, or else the run's.
     #[must_use]
     pub fn stop(&self) -> Stop {
         match (&self.service, &self.stop) {
@@ -69,13 +69,13 @@ impl Scope {
         }
     }
 
-    /// The handle of the service whose scope it is.
+    /// Returns the handle of the service whose scope it is.
     #[must_use]
     pub fn service(&self) -> Option<Service> {
         self.service.clone()
     }
 
-    /// The run's stop handle.
+    /// Returns the run's stop handle.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.shared.handle.clone()
@@ -86,7 +86,7 @@ impl Scope {
         self.shared.index.contains_key(&id)
     }
 
-    /// The value of a hook, if it has one now.
+    /// Returns the value of a hook, if it has one now.
     pub(crate) fn value(&self, id: HookId) -> Option<Value> {
         let slot = &self.shared.slots[*self.shared.index.get(&id)?];
         slot.0.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -110,13 +110,14 @@ impl Scope {
         }
     }
 
-    /// Returns whether there is a value in the place of a hook whose drop runs code of the user's.
+    /// Returns whether the value in the place of a hook runs code of the user's when it is dropped.
+    /// `false` if there is no value.
     pub(crate) fn drop_runs_code(&self, at: usize) -> bool {
         let place = self.shared.slots[at].0.read().unwrap_or_else(PoisonError::into_inner);
         place.as_ref().is_some_and(Value::drop_runs_code)
     }
 
-    /// Empties the place of a hook. The caller drops the value, outside of the lock.
+    /// Empties the place of a hook, and returns the value. The caller drops it outside of the lock.
     pub(crate) fn take(&self, at: usize) -> Option<Value> {
         self.shared.slots[at].replace(None)
     }

@@ -1,4 +1,4 @@
-//! [`Service`]: what a service takes to say that it is ready, and to run tasks of its own.
+//! [`Service`]: the handle by which a service says that it is ready, and runs tasks of its own.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,11 +15,12 @@ use crate::hook::error::panic_text;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::Stop;
 
-/// A service's handle on its own run: says that it is ready, and runs tasks that end with it.
+/// Handle of a service on its own run, by which it says that it is ready and runs tasks that end
+/// with it.
 ///
 /// Take it as an argument of a `#[service]`. A service that takes it has started when it calls
-/// [`ready`](Self::ready), and whatever needs it waits until then; one that does not take it has
-/// started as soon as it runs. Clones are the same handle.
+/// [`ready`](Self::ready), and hooks that need it wait until then. A service that does not take it
+/// has started as soon as it runs. Clones are the same handle.
 ///
 /// ```
 /// use lifecycle_runtime::Service;
@@ -53,29 +54,29 @@ struct ServiceInner {
     stop: Stop,
     ready: watch::Sender<bool>,
     tasks: TaskTracker,
-    /// Ends the tasks.
+    /// Token that ends the tasks.
     over: CancellationToken,
-    /// What has been heard of the run, by who keeps it running.
+    /// Progress of the run that the supervisor has heard of.
     progress: watch::Sender<ServiceProgress>,
-    /// What the first task that panicked said.
+    /// Message of the first task that panicked.
     panic: watch::Sender<Option<String>>,
     runtime: Option<HookRuntime>,
 }
 
-/// What there is to hear of a run, one after the other.
+/// Progress of a service's run, in the order in which it is heard of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum ServiceProgress {
     #[default]
     Nothing,
-    /// It is ready.
+    /// The service is ready.
     Ready,
-    /// The function has ended: what it has spawned may still run.
+    /// The function has ended: tasks that it has spawned may still run.
     Ended,
 }
 
 impl Service {
-    /// The handle of one run of a service, which hears of the stop by this, and whose tasks run on
-    /// this runtime.
+    /// Returns the handle of one run of a service, which learns of the stop from this signal, and
+    /// whose tasks run on this runtime.
     pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
         let shared = ServiceInner {
             stop,
@@ -89,8 +90,8 @@ impl Service {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A handle of no run, for unit tests of services: it never tells to stop, and nothing awaits
-    /// its tasks.
+    /// Returns a handle of no run, for unit tests of services: its stop signal never fires, and
+    /// nothing awaits its tasks.
     ///
     /// ```
     /// use lifecycle_runtime::Service;
@@ -106,25 +107,26 @@ impl Service {
         Self::new(Stop::never(), Handle::try_current().ok().map(HookRuntime::new))
     }
 
-    /// Says that the service is up: what needs it may start. Again, it does nothing.
+    /// Says that the service is ready, so that hooks that need it may start. A second call does
+    /// nothing.
     pub fn ready(&self) {
         self.shared.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
 
-    /// The service's stop signal: the same as its argument `Stop`.
+    /// Returns the service's stop signal, the same as its argument `Stop`.
     #[must_use]
     pub fn stop(&self) -> Stop {
         self.shared.stop.clone()
     }
 
-    /// Runs a task that ends with the service: the service has ended well only once its tasks have,
-    /// too. They are cancelled if it fails or runs out of time. A task that panics fails the
-    /// service.
+    /// Runs a task that ends with the service. The service has ended well only once its tasks have,
+    /// too. They are cancelled if the service fails or runs out of time. A task that panics fails
+    /// the service.
     ///
     /// # Panics
     ///
     /// If the handle was made outside of a tokio runtime, by [`detached`](Self::detached), and this
-    /// is outside of one, too.
+    /// call is outside of one, too.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (over, shared) = (self.shared.over.clone(), Arc::downgrade(&self.shared));
         let mut task = Box::pin(task);
@@ -152,11 +154,11 @@ impl Service {
     }
 
     pub(crate) async fn is_ready(&self) {
-        // The sender is here.
+        // This can't fail: the sender is in this handle.
         let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Waits until a task has panicked, and says what the panic said.
+    /// Waits until a task has panicked, and returns the panic's message.
     pub(crate) async fn panicked(&self) -> String {
         let panicked = self
             .shared
@@ -172,21 +174,21 @@ impl Service {
         }
     }
 
-    /// Says what has been heard of the run.
+    /// Notes that the supervisor has heard of this progress.
     pub(crate) fn hear(&self, progress: ServiceProgress) {
         self.shared.progress.send_modify(|heard| *heard = progress.max(*heard));
     }
 
-    /// Waits until this has been heard of the run, or its tasks are ended.
+    /// Waits until the supervisor has heard of this progress, or the tasks are ended.
     #[cfg(feature = "testing")]
     pub(crate) async fn heard(&self, progress: ServiceProgress) {
         let mut heard = self.shared.progress.subscribe();
-        // The sender is here.
+        // This can't fail: the sender is in this handle.
         let _ =
             self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= progress)).await;
     }
 
-    /// Ends the tasks, those that are still to come included.
+    /// Ends the tasks, including those that are still to come.
     pub(crate) fn cancel_tasks(&self) {
         self.shared.over.cancel();
     }

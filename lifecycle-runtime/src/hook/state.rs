@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Where a run stands. States only ever advance. A start that fails goes from
+/// State of a run. States only ever advance. A start that fails goes from
 /// [`Starting`](Self::Starting) to [`Stopping`](Self::Stopping) at once, or to
 /// [`Draining`](Self::Draining) if the server listens already.
 ///

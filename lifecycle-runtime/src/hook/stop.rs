@@ -1,4 +1,4 @@
-//! The stop as code sees it: [`Stop`] tells that it has begun, [`StopHandle`] asks for it.
+//! The stop for code, which learns of it from [`Stop`] and asks for it by [`StopHandle`].
 
 mod handle;
 
@@ -17,15 +17,15 @@ pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
 
 use crate::hook::state::State;
 
-/// Why a run stops.
+/// Cause of a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopCause {
     /// A signal, by its name: `SIGTERM`.
     Signal(&'static str),
-    /// [`StopHandle::stop`].
+    /// A call of [`StopHandle::stop`].
     Requested,
-    /// [`StopHandle::fail`], with the error and its causes.
+    /// A call of [`StopHandle::fail`], with the error and its causes.
     Failed(String),
     /// All services have ended well, and the program has no server.
     ServicesDone,
@@ -37,11 +37,11 @@ pub enum StopCause {
     Server(Option<String>),
     /// A service failed for good.
     Service {
-        /// Its name.
+        /// Name of the service.
         name: &'static str,
-        /// How it failed, with the causes, behind its name and its place: `` hook `outbox`
-        /// (src/outbox.rs:7) failed: … ``. The text of the cause has it, too: `` service `outbox`
-        /// (src/outbox.rs:7) failed: … ``.
+        /// Failure with its causes, behind the service's name and place:
+        /// `` hook `outbox` (src/outbox.rs:7) failed: … ``. The text of the cause contains it, too:
+        /// `` service `outbox` (src/outbox.rs:7) failed: … ``.
         error: String,
     },
 }
@@ -66,14 +66,14 @@ impl fmt::Display for StopCause {
 }
 
 impl StopCause {
-    /// Returns whether the stop was asked for, and nothing is wrong: such a stop is clean even
+    /// Returns whether the stop was asked for, and nothing is wrong. Such a stop is clean even
     /// during the start.
     pub(crate) fn is_wanted(&self) -> bool {
         matches!(self, Self::Signal(_) | Self::Requested | Self::ServicesDone | Self::Dropped)
     }
 }
 
-/// Where a run stands, as everything that observes it sees it.
+/// State and deadlines of a run, as everything that observes it sees them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     pub(crate) state: State,
@@ -81,11 +81,11 @@ pub(crate) struct Progress {
     pub(crate) has_started: bool,
     /// Set once the start has failed, and not if it was stopped on request.
     pub(crate) start_failed: bool,
-    /// When the start, and then the stop, has to be over; `None` in between.
+    /// Moment at which the start, and then the stop, has to be over; `None` in between.
     pub(crate) deadline: Option<Instant>,
-    /// When hooks that had begun before the stop are cancelled; known once that has begun.
+    /// Moment at which hooks that had begun before the stop are cancelled; known once it has begun.
     pub(crate) last_call: Option<Instant>,
-    /// When requests are cut off; known once the stop has begun.
+    /// Moment at which requests are cut off; known once the stop has begun.
     pub(crate) cut: Option<Instant>,
 }
 
@@ -93,9 +93,9 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Orders {
     pub(crate) order: Order,
-    /// Known once it is told to stop.
+    /// End of the time to obey; known once the service is told to stop.
     pub(crate) until: Option<Instant>,
-    /// When it is cancelled though nobody waits for it.
+    /// End of the service's time if nobody waits for it.
     pub(crate) expiry: Option<Expiry>,
 }
 
@@ -103,28 +103,28 @@ pub(crate) struct Orders {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expiry {
     pub(crate) at: Instant,
-    /// Set if that is not its own timeout, but the stop is hurried.
+    /// Set if the time ends because the stop is hurried, and not by the service's own timeout.
     pub(crate) is_hurried: bool,
 }
 
-/// What a service is told. Orders only ever advance.
+/// Order to a service. Orders only ever advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Order {
-    /// Nothing yet.
+    /// The service runs: it has been told nothing yet.
     #[default]
     Run,
-    /// To end.
+    /// The service should end.
     Stop,
-    /// That it is ended.
+    /// The service is cancelled.
     Cancel,
 }
 
-/// Waits until this is ordered. Whoever gave the orders may be gone: then all is over.
+/// Waits until this is ordered, or the sender of the orders is gone: then all is over.
 pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) {
     let _ = orders.wait_for(|given| given.order >= order).await;
 }
 
-/// Waits until the time is up of a service for which nobody waits.
+/// Waits until the time is up of a service for which nobody waits, and returns the end of its time.
 pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
     loop {
         let expiry = orders.borrow_and_update().expiry;
@@ -141,17 +141,17 @@ pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
             biased;
             expiry = expired => return expiry,
             changed = orders.changed() => if changed.is_err() {
-                // All is over.
+                // The sender is gone: all is over.
                 std::future::pending::<()>().await;
             }
         }
     }
 }
 
-/// The stop signal: tells code that runs for long that it should end.
+/// Stop signal, from which code that runs for long learns that it should end.
 ///
-/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back.
-/// That of a service fires when this service is to end: after the server has drained, or with
+/// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back. The
+/// signal of a service fires when this service should end: after the server has drained, or with
 /// `stop_on = "drain"` when the drain begins.
 ///
 /// A hook of the start that takes it has its timeout to end by itself. The stop waits for signal
@@ -174,21 +174,21 @@ pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
 #[derive(Debug, Clone)]
 pub struct Stop {
     progress: watch::Receiver<Progress>,
-    /// Of a service: what it has been told.
+    /// Orders to the service whose signal it is.
     orders: Option<watch::Receiver<Orders>>,
-    /// Of a hook: when its own time is up.
+    /// End of the time of the hook whose signal it is.
     until: Option<Instant>,
     share: Share,
 }
 
-/// Part of a run's time that belongs to whoever has a stop signal.
+/// Part of a run's time that the holder of a stop signal has.
 #[derive(Debug, Clone, Copy)]
 enum Share {
-    /// All of it.
+    /// All of the time.
     Whole,
-    /// That of hooks that begin before the stop.
+    /// The time of hooks that begin before the stop.
     BeforeStop,
-    /// That of requests.
+    /// The time of requests.
     Requests,
 }
 
@@ -197,7 +197,7 @@ impl Stop {
         Self { progress, orders: None, until: None, share: Share::Whole }
     }
 
-    /// That of a service, which hears these orders.
+    /// Returns the stop signal of a service, which these orders reach.
     pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
         Self {
             progress: self.progress.clone(),
@@ -207,19 +207,19 @@ impl Stop {
         }
     }
 
-    /// Returns that of a hook whose own time is up then, if it has any, and which may begin before
-    /// the stop.
+    /// Returns the stop signal of a hook, whose own time is up at `until`, if it has any.
+    /// `is_of_start` is set if the hook may begin before the stop.
     pub(crate) fn of_hook(&self, until: Option<Instant>, is_of_start: bool) -> Self {
         let share = if is_of_start { Share::BeforeStop } else { Share::Whole };
         Self { until, share, ..self.clone() }
     }
 
-    /// Returns that of a request.
+    /// Returns the stop signal of a request.
     pub(crate) fn of_request(&self) -> Self {
         Self { share: Share::Requests, ..self.clone() }
     }
 
-    /// A stop signal that never fires, for unit tests of hooks.
+    /// Returns a stop signal that never fires, for unit tests of hooks.
     ///
     /// ```
     /// assert!(!lifecycle_runtime::Stop::never().is_requested());
@@ -256,8 +256,8 @@ impl Stop {
         }
     }
 
-    /// Blocks the thread until the stop begins, but no longer than this; then says whether it has
-    /// begun. For a plain `fn`, which has a thread of its own.
+    /// Blocks the thread until the stop begins, but no longer than `at_most`, and returns whether
+    /// the stop has begun. For a plain `fn`, which has a thread of its own.
     ///
     /// ```
     /// use lifecycle_runtime::Stop;
@@ -273,8 +273,8 @@ impl Stop {
     /// ```
     #[must_use = "it returns when the time is up, too"]
     pub fn wait(&self, at_most: Duration) -> bool {
-        // Not tokio's: this thread may belong to no async runtime. No deadline is one that no clock
-        // reaches.
+        // The clock is not tokio's, as this thread may belong to no async runtime. `None` is a
+        // moment that no clock reaches.
         let until = std::time::Instant::now().checked_add(at_most);
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut requested = pin!(self.requested());
@@ -288,12 +288,13 @@ impl Stop {
         true
     }
 
-    /// Returns the time that is left for whoever took this: until its own `timeout`, the end of its
-    /// share of the stop (in a request handler that of requests), or that of the start or the stop
-    /// as a whole, whichever comes first. `None` without any of these: in a request handler, a hook
-    /// of a signal without a `timeout` or a service, until the stop begins.
+    /// Returns the time that the holder of the signal has left: until its own `timeout`, until the
+    /// end of its share of the stop (in a request handler, the share of requests), or until the end
+    /// of the start or the stop as a whole, whichever comes first. `None` without any of these.
+    /// That is the case until the stop begins in a request handler, in a service, and in a signal
+    /// hook without a `timeout`.
     ///
-    /// A hook that tries again and again knows by it when to give up:
+    /// It tells a hook that tries again and again when to give up:
     ///
     /// ```
     /// use lifecycle_runtime::{Stop, on_startup};
@@ -326,14 +327,14 @@ impl Stop {
         Some(end.saturating_duration_since(Instant::now()))
     }
 
-    /// Where the run stands.
+    /// Returns the state of the run.
     #[must_use]
     pub fn state(&self) -> State {
         self.progress.borrow().state
     }
 }
 
-/// Wakes a thread that waits.
+/// Waker of a thread that waits.
 struct Unpark(Thread);
 
 impl Wake for Unpark {

@@ -1,4 +1,4 @@
-//! One hook made ready to run: what every attribute turns its function into.
+//! Hooks made ready to run: every attribute turns its function into a [`Task`].
 
 use std::any::Any;
 use std::fmt;
@@ -14,10 +14,10 @@ use tokio::runtime::Runtime;
 use crate::hook::error::BoxError;
 use crate::hook::output::{HookError, HookOutput, HookValue, SharedValue};
 
-/// A hook's value, its type forgotten: the scope gives it back by the hook that names it.
+/// A hook's value without its type. The hook that names it gives the type back.
 #[derive(Clone)]
 pub struct Value {
-    /// `None` for `()`: most hooks have no value, and none of them needs a place for it.
+    /// The shared value; `None` for `()`. Most hooks have no value, and need no place for it.
     shared: Option<SharedValue>,
     needs_drop: bool,
 }
@@ -41,12 +41,12 @@ impl Value {
         self.needs_drop() && self.others() == 0
     }
 
-    /// Returns whether dropping the last of these runs code of the user's.
+    /// Returns whether dropping the last clone of this runs code of the user's.
     pub(crate) fn needs_drop(&self) -> bool {
         self.needs_drop && self.shared.is_some()
     }
 
-    /// Returns how many others hold the value.
+    /// Returns the number of others that hold the value.
     pub(crate) fn others(&self) -> usize {
         self.shared.as_ref().map_or(0, |shared| Arc::strong_count(shared) - 1)
     }
@@ -63,7 +63,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What a hook's run ends with.
+/// Result of a hook's run: its value or its error.
 pub(crate) type TaskResult = Result<Value, BoxError>;
 
 /// The work of one hook: a future for an `async fn`, a closure for the blocking pool for a plain
@@ -96,7 +96,8 @@ impl fmt::Debug for Task {
     }
 }
 
-/// Starts a thread. What it runs is boxed: to start a thread is long, and compiled once this way.
+/// Starts a thread. The function is boxed, so that the long code that starts a thread is compiled
+/// once.
 pub(crate) fn thread(
     name: &str,
     run: impl FnOnce() + Send + 'static,
@@ -105,13 +106,14 @@ pub(crate) fn thread(
     thread::Builder::new().name(name.to_owned()).spawn(run)
 }
 
-/// Waits for all of these. In boxes: waiting for several is long, and compiled once this way.
+/// Waits for all of these futures. They are boxed, so that the long code that waits for several is
+/// compiled once.
 pub(crate) async fn all<'f>(futures: impl IntoIterator<Item = BoxFuture<'f, ()>>) {
     let futures: Vec<_> = futures.into_iter().collect();
     join_all(futures).await;
 }
 
-/// Runs a future on a runtime. In a box, for the same reason.
+/// Runs a future on a runtime. The future is boxed for the same reason.
 pub(crate) fn block_on<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
     let mut output = None;
     let run: LocalBoxFuture<'_, ()> = Box::pin(async { output = Some(future.await) });
@@ -119,7 +121,7 @@ pub(crate) fn block_on<T>(runtime: &Runtime, future: impl Future<Output = T>) ->
     output.expect("the future has ended")
 }
 
-/// Takes what a hook's function returned apart.
+/// Takes the return value of a hook's function apart, into its value or its error.
 ///
 /// # Errors
 ///

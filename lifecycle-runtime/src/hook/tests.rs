@@ -1,4 +1,4 @@
-//! What the attributes say, as the metadata has it.
+//! Metadata of hooks, as their attributes state it.
 
 use std::time::Duration;
 
@@ -37,7 +37,12 @@ async fn service_that_never_restarts() {}
 async fn plain_check() {}
 
 #[lifecycle_macros::health_check(
-    kind = "liveness", interval = "5s", timeout = "2s", failures = 1, after = [plain_service], crate = crate
+    kind = "liveness",
+    interval = "5s",
+    timeout = "2s",
+    failures = 1,
+    after = [plain_service],
+    crate = crate,
 )]
 fn check_with_all_keys() {}
 
@@ -50,7 +55,12 @@ async fn check_of_readiness() {}
 #[lifecycle_macros::on_signal(SIGHUP, crate = crate)]
 async fn plain_signal() {}
 
-#[lifecycle_macros::on_signal(SIGHUP, after = [plain_signal, plain_service], timeout = "3s", crate = crate)]
+#[lifecycle_macros::on_signal(
+    SIGHUP,
+    after = [plain_signal, plain_service],
+    timeout = "3s",
+    crate = crate,
+)]
 fn signal_with_all_keys() {}
 
 #[lifecycle_macros::on_startup(after = [plain_service], crate = crate)]
@@ -98,7 +108,8 @@ fn a_service_is_kept_as_its_attribute_says() {
     assert_eq!(service::<service_that_never_restarts>(), ServicePolicy::DEFAULT);
 }
 
-/// The attribute knows the longest backoff, too: it compares a first one that stands alone with it.
+/// Holds the defaults. The attribute knows the longest backoff, too: it compares a first one that
+/// stands alone with it.
 #[test]
 fn a_service_is_not_restarted_and_its_failure_stops_the_process_unless_it_says_otherwise() {
     let default = ServicePolicy {
@@ -122,7 +133,8 @@ fn health_is_checked_as_the_attribute_says() {
     assert_eq!(check_of_readiness::META.timeout(), Some(10 * S));
 }
 
-/// The attribute knows these times, too: it compares an interval with a timeout that isn't given.
+/// Holds the defaults. The attribute knows these times, too: it compares an interval with a timeout
+/// that isn't given.
 #[test]
 fn health_is_checked_as_by_the_probes_of_kubernetes_unless_the_attribute_says_otherwise() {
     let default = HealthCheckPolicy { kind: CheckKind::Readiness, interval: 10 * S, failures: 3 };

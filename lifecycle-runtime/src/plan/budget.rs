@@ -1,9 +1,9 @@
 //! Time that each step of a phase of the stop leaves to the steps behind it.
 //!
 //! A hook keeps its `timeout`, or a small share if it has none, and a margin in which it is
-//! abandoned if it doesn't end then. Where that doesn't fit into the time of the phase, every hook
-//! keeps its `reserve`, or a least share, and the same part of the rest. A step may run until what
-//! is left is just what the steps behind it keep; what a step doesn't use flows on to the next.
+//! abandoned if it doesn't end. Where that doesn't fit into the time of the phase, every hook keeps
+//! its `reserve`, or a least share, and the same part of the rest. A step may run until what is
+//! left is just what the steps behind it keep. The next steps have what a step doesn't use.
 
 use std::time::Duration;
 
@@ -30,9 +30,9 @@ const MARGIN_PART: u32 = 11;
 /// Time of a phase, shared out among its steps.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// Per step, the time that the step keeps, margin included.
+    /// Time that each step keeps, margin included.
     kept: Vec<Duration>,
-    /// Per step, the time that the steps behind it keep.
+    /// Time that the steps behind each step keep.
     behind: Vec<Duration>,
     margins: Vec<Duration>,
     whole: Duration,
@@ -43,8 +43,8 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Shares out the time of a phase, at most `most`. `before` is the time until the last phase
-    /// begins at the earliest if requests need theirs; `None` of another phase. The process ends
-    /// with the last: there a step that nothing follows needs no margin.
+    /// begins at the earliest if requests need theirs; `None` for another phase. The process ends
+    /// with the last phase, so a step that nothing follows there needs no margin.
     pub(super) fn new(
         hooks: &[&'static HookMeta],
         phase: &Graph,
@@ -56,7 +56,8 @@ impl Budget {
         let (_, needed) = longest(phase, |step| claims.full(step));
         let (_, reserved) = longest(phase, |step| claims.reserved(step));
         let (_, least) = longest(phase, |step| claims.least(step));
-        // The path of a sum is no longer than the sum of the paths: this part of the rest fits.
+        // The longest path of a sum is no longer than the sum of the longest paths, so this part of
+        // the rest fits.
         let part = if needed <= most {
             1.0
         } else {
@@ -95,7 +96,7 @@ impl Budget {
         self.margins[step]
     }
 
-    /// Returns the time that all steps keep: what the phase before has to leave.
+    /// Returns the time that all steps keep, which the phase before has to leave.
     pub(crate) fn whole(&self) -> Duration {
         self.whole
     }
@@ -124,9 +125,9 @@ struct Claims<'p> {
     untimed: Duration,
     /// Time that each hook keeps however much has to be scaled, unless it asks for less.
     least: Duration,
-    /// Per step, whether a hook waits for it: then it needs a margin.
+    /// Set for each step that a hook waits for, and that so needs a margin.
     is_awaited: Vec<bool>,
-    /// Time that services have had which were told with the drain.
+    /// Time that services have had already which are told to stop with the drain.
     head_start: Duration,
 }
 
@@ -140,7 +141,7 @@ impl<'p> Claims<'p> {
         let count = |is_counted: bool| Duration::from_secs(u64::from(is_counted));
         let (hooks_behind, path) =
             longest(phase, |step| count(hook_of(hooks, phase, step).is_some()));
-        // Along the path with the most of them.
+        // Counted along the path with the most hooks without a `timeout`.
         let is_untimed =
             |step| hook_of(hooks, phase, step).is_some_and(|hook| hook.timeout.is_none());
         let (_, most) = longest(phase, |step| count(is_untimed(step)));
@@ -219,8 +220,8 @@ pub(super) fn heaviest_path(hooks: &[&'static HookMeta], phase: &Graph) -> Vec<&
     path.filter_map(hook).filter(|hook| hook.timeout.is_some()).collect()
 }
 
-/// Returns, per step, the weight of the heaviest path behind it, without its own; and the weight of
-/// the heaviest path of all.
+/// Returns the weight of the heaviest path behind each step, without its own, and the weight of the
+/// heaviest path of all.
 fn longest(graph: &Graph, weight: impl Fn(usize) -> Duration) -> (Vec<Duration>, Duration) {
     let mut behind = vec![Duration::ZERO; graph.steps().len()];
     let mut whole = Duration::ZERO;

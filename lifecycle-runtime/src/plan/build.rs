@@ -1,4 +1,4 @@
-//! From hooks to graphs: what each key and argument means as an edge.
+//! Construction of graphs from hooks: each key and argument becomes an edge.
 
 use super::graph::{Behind, Graph, Step};
 use super::{Hooks, of_kind};
@@ -7,8 +7,8 @@ use crate::hook::{HookMeta, Kind, Phase};
 
 type Index = HookMap<usize>;
 
-/// Builds the graph of a phase: each hook behind what it needs of this phase. What it needs of
-/// another phase is there before.
+/// Builds the graph of a phase, in which each hook is behind what it needs of this phase. What it
+/// needs of another phase is there before.
 pub(super) fn phase(phase: Phase, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
     let is_in = |kind: Kind| kind.phase() == Some(phase);
@@ -27,7 +27,7 @@ pub(super) fn phase(phase: Phase, hooks: Hooks<'_>, index: &Index) -> Graph {
     draft.finish()
 }
 
-/// Builds the graph of the hooks of a kind that recurs: each behind what it needs of its kind.
+/// Builds the graph of a kind that recurs, in which each hook is behind what it needs of its kind.
 pub(super) fn recurring(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     let mut draft = Draft::new(hooks);
     draft.runs(hooks, |other| other == kind);
@@ -35,8 +35,9 @@ pub(super) fn recurring(kind: Kind, hooks: Hooks<'_>, index: &Index) -> Graph {
     draft.finish()
 }
 
-/// The end of every value and of every service: behind what uses it, and before the end of what it
-/// was made of. The end of a value is its teardown, if it has one, and then its drop.
+/// Adds the drops of values, and the edges of the ends of values and services. Each end is behind
+/// what uses the value or service, and before the end of what that was made of. The end of a value
+/// is its teardown, if it has one, and then its drop.
 fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
     let mut teardowns = vec![None; hooks.len()];
     for (at, hook) in of_kind(hooks, Kind::Shutdown) {
@@ -45,7 +46,7 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
         }
     }
     of_kind(hooks, Kind::Startup).for_each(|(at, _)| draft.add(Step::Drop(at)));
-    // What has to wait for everything that uses it.
+    // The step that has to wait for everything that uses the hook.
     let end = |used: &HookMeta| match (index[&used.id], used.kind) {
         (at, Kind::Service) => Step::Stop(at),
         (at, _) => teardowns[at].map_or(Step::Drop(at), Step::Run),
@@ -65,7 +66,7 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
         for used in hook.needs().filter(of_another) {
             match used.kind {
                 Kind::Startup => draft.edge(Step::Run(at), end(used)),
-                // It has no value to use: that it comes after a service means after its end.
+                // A service has no value to use: a hook that comes after it comes after its end.
                 Kind::Service => draft.edge(end(used), Step::Run(at)),
                 _ => {}
             }
@@ -76,13 +77,13 @@ fn ends(hooks: Hooks<'_>, index: &Index, draft: &mut Draft) {
     }
 }
 
-/// A graph in the making: steps are found by what they are.
+/// Graph in the making, in which steps are found by their hooks.
 struct Draft {
     steps: Vec<Step>,
-    /// Per hook, the number of its `Run` or `Stop`, and of its `Drop`.
+    /// Number of the `Run` or `Stop` of each hook. `drops` has that of its `Drop`.
     runs: Vec<usize>,
     drops: Vec<usize>,
-    /// By the numbers of the steps.
+    /// Edges, by the numbers of their steps.
     edges: Vec<(usize, usize)>,
 }
 
@@ -129,7 +130,7 @@ impl Draft {
         }
     }
 
-    /// Between steps that have been added.
+    /// Adds an edge between steps that have been added.
     fn edge(&mut self, from: Step, to: Step) {
         self.edges.push((self.number(from), self.number(to)));
     }
@@ -142,8 +143,8 @@ impl Draft {
         }
     }
 
-    /// Between each two orders in use, a step that waits for all hooks of the lower and holds back
-    /// all of the higher.
+    /// Adds a barrier between each two orders in use. It waits for all hooks of the lower order and
+    /// holds back all hooks of the higher one.
     fn orders(&mut self, hooks: Hooks<'_>, kind: Kind) {
         let in_order: Vec<_> = of_kind(hooks, kind)
             .filter_map(|(at, hook)| Some((hook.order()?, self.runs[at])))
@@ -157,9 +158,10 @@ impl Draft {
         }
     }
 
-    /// Shutdown hooks come behind the services, teardowns apart, which their dependencies place. A
-    /// service that some of them precede, however indirectly, holds back only those that precede
-    /// none: that is said of it alone, and no two such hooks wait for each other's services.
+    /// Puts shutdown hooks behind the services, except for teardowns, which their dependencies
+    /// place. A service that some of these hooks precede, however indirectly, holds back only hooks
+    /// that precede no service. So a `before` is about its service alone, and no two such hooks
+    /// wait for each other's services.
     fn services(&mut self, hooks: Hooks<'_>) {
         let steps = |kind| of_kind(hooks, kind).map(|(at, hook)| (self.runs[at], hook));
         let services: Vec<_> = steps(Kind::Service).map(|(step, _)| step).collect();
@@ -178,7 +180,7 @@ impl Draft {
         self.barrier(Behind::Services, &preceded, &last);
     }
 
-    /// All of these before all of those.
+    /// Adds a barrier that puts all of the earlier steps before all of the later ones.
     fn barrier(&mut self, behind: Behind, earlier: &[usize], later: &[usize]) {
         if earlier.is_empty() || later.is_empty() {
             return;

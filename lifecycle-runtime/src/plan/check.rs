@@ -1,5 +1,5 @@
-//! What is checked of all hooks together, before anything runs. What one hook's metadata shows, the
-//! compiler has checked.
+//! Checks of all hooks together, before anything runs. The compiler has checked what the metadata
+//! of a single hook shows.
 
 use super::graph::{Graph, Step};
 use super::{Hooks, clash, label};
@@ -7,7 +7,7 @@ use crate::hook::id::HookMap;
 use crate::hook::rules::{Relation, violation};
 use crate::hook::{Dependencies, Dependency, HookMeta, Kind};
 
-/// Every problem that keeps the graphs from being built.
+/// Returns every problem that keeps the graphs from being built.
 pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     let mut problems = one_teardown_per_hook(hooks, index);
     told_with_the_drain(hooks, &mut problems);
@@ -17,7 +17,7 @@ pub(super) fn all(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     problems
 }
 
-/// The rules that the compiler has checked for hooks of the attributes.
+/// Checks the rules that the compiler has checked for hooks of the attributes.
 fn rules(hook: &HookMeta, problems: &mut Vec<String>) {
     let Dependencies { arguments, after, before, of } = hook.dependencies();
     let values = arguments.iter().copied().flatten().map(|named| (Relation::Value, *named));
@@ -35,14 +35,15 @@ fn rules(hook: &HookMeta, problems: &mut Vec<String>) {
     }
 }
 
-/// Reports and settings name hooks by their path. These are sorted by it.
+/// Returns the problems of hooks that have the same path, by which reports and settings name hooks.
+/// The hooks have to be sorted by it.
 pub(super) fn one_hook_per_path(hooks: Hooks<'_>) -> Vec<String> {
     let same =
         |pair: &&[&HookMeta]| pair[0].name == pair[1].name && pair[0].module == pair[1].module;
     clash::describe(hooks.windows(2).filter(same).map(|pair| (pair[0], pair[1])))
 }
 
-/// A value ends once.
+/// Returns the problems of values with two teardowns: a value ends once.
 fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut first = vec![None; hooks.len()];
@@ -64,7 +65,8 @@ fn one_teardown_per_hook(hooks: Hooks<'_>, index: &HookMap<usize>) -> Vec<String
     problems
 }
 
-/// A service that is told to stop with the drain ends before those that need it would.
+/// Adds the problems of hooks that need a service which is told to stop with the drain: it would
+/// end before they do.
 ///
 /// Ready hooks are over by then, and a shutdown hook that comes after a service waits for its end.
 fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
@@ -81,7 +83,7 @@ fn told_with_the_drain(hooks: Hooks<'_>, problems: &mut Vec<String>) {
     }
 }
 
-/// What to say of each of these paths that no hook has.
+/// Returns a problem for each of these paths that no hook has.
 pub(crate) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
     let paths: Vec<_> = hooks.iter().map(|hook| hook.path()).collect();
     let missing = expected.iter().filter(|path| !paths.contains(path));
@@ -92,8 +94,8 @@ pub(crate) fn missing(hooks: Hooks<'_>, expected: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// What to do about a path that no hook has. A crate that is linked has registered all of its
-/// hooks.
+/// Returns the advice about a path that no hook has. A crate that is linked has registered all of
+/// its hooks.
 fn advice(missing: &str, paths: &[String]) -> String {
     let crate_of = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
     let is_linked = paths.iter().any(|path| crate_of(path) == crate_of(missing));
@@ -109,7 +111,7 @@ fn advice(missing: &str, paths: &[String]) -> String {
     }
 }
 
-/// The path that may have been meant: the one most like it, or else a hook of the same name.
+/// Returns the path that may have been meant: the one most like it, or else one of the same name.
 fn similar<'p>(missing: &str, paths: &'p [String]) -> Option<&'p String> {
     let likeness = |path: &str| strsim::normalized_damerau_levenshtein(missing, path);
     let most = paths.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
@@ -118,7 +120,8 @@ fn similar<'p>(missing: &str, paths: &'p [String]) -> Option<&'p String> {
         .or_else(|| paths.iter().find(|path| name(path) == name(missing)))
 }
 
-/// A cycle that the edges of several keys close together, as `a → b → a` with the place of each.
+/// Returns the problem of a cycle that the edges of several keys close together. It has the cycle
+/// as `a → b → a`, and the place of each hook.
 pub(super) fn describe_cycle(hooks: Hooks<'_>, graph: &Graph, cycle: &[usize]) -> String {
     let first = cycle
         .iter()

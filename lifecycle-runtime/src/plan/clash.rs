@@ -1,4 +1,4 @@
-//! Hooks of one path: how that comes about, and what to do.
+//! Hooks that have the same path: the causes, and the advice for each.
 
 use crate::hook::{HookMeta, Origin};
 
@@ -51,8 +51,8 @@ fn cause((first, second): Pair) -> Cause {
     }
 }
 
-/// Returns the message for a cause, by the first hooks of which it is one, and how many more there
-/// are.
+/// Returns the message for a cause, with the first two hooks that have it, and the number of
+/// further ones.
 fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
     let (path, place, other_place) = (first.path(), first.place(), second.place());
     let both = format!("`{path}`: {place} and {other_place}");
@@ -100,7 +100,7 @@ fn message(cause: &Cause, (first, second): Pair, more: usize) -> String {
     }
 }
 
-/// Returns what to do in a binary that declares a module of the library once more.
+/// Returns the advice for a binary that declares a module of the library once more.
 fn instead(hook: &HookMeta) -> String {
     let mut segments = hook.module.split("::");
     match (segments.next(), segments.next()) {

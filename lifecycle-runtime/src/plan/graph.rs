@@ -1,8 +1,8 @@
-//! Steps and what has to be finished before each of them.
+//! Graphs of steps, by which each step waits for others.
 
 use std::collections::VecDeque;
 
-/// One thing to do.
+/// Node of a graph: one thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Run this hook.
@@ -11,11 +11,12 @@ pub(crate) enum Step {
     Stop(usize),
     /// Drop the value of this hook.
     Drop(usize),
-    /// Nothing: it stands for all of these. Keeps the number of edges linear.
+    /// Do nothing. The step stands for all steps that it is behind, which keeps the number of edges
+    /// linear.
     Barrier(Behind),
 }
 
-/// What a barrier is behind.
+/// Steps that a barrier is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behind {
     /// The hooks of lower orders.
@@ -30,7 +31,7 @@ pub(crate) struct Graph {
     steps: Vec<Step>,
     offsets: Vec<u32>,
     successors: Vec<u32>,
-    /// Per step, how many edges lead to it.
+    /// Number of the edges that lead to each step.
     incoming: Vec<u32>,
     sequence: Vec<u32>,
 }
@@ -66,7 +67,8 @@ impl Graph {
         self.successors[range].iter().map(|&step| step as usize)
     }
 
-    /// Per step, whether there is a way to it from any of these. They are reachable themselves.
+    /// Returns, per step, whether there is a way to it from any of these steps. They are reachable
+    /// themselves.
     pub(crate) fn reachable(&self, from: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut open: Vec<_> = from.into_iter().collect();
         let mut found = vec![false; self.steps.len()];
@@ -78,7 +80,8 @@ impl Graph {
         found
     }
 
-    /// Goes through the graph: hands out what is free to begin and hears what has ended.
+    /// Begins a walk through the graph, which gives the steps that are free to begin and is told of
+    /// those that have ended.
     pub(crate) fn walk(&self) -> Walk<'_> {
         let free = (0..self.steps.len()).filter(|&step| self.incoming[step] == 0).collect();
         Walk {
@@ -90,7 +93,7 @@ impl Graph {
         }
     }
 
-    /// All steps, each behind those that it waits for. Steps of a cycle are missing.
+    /// Returns all steps, each behind those that it waits for. Steps of a cycle are missing.
     pub(crate) fn sequence(&self) -> impl DoubleEndedIterator<Item = usize> {
         self.sequence.iter().map(|&step| step as usize)
     }
@@ -105,7 +108,7 @@ impl Graph {
         sequence
     }
 
-    /// The same steps with every edge turned around.
+    /// Returns the same steps with every edge turned around.
     pub(crate) fn reversed(&self) -> Self {
         let steps = 0..self.steps.len();
         let edges: Vec<_> =
@@ -113,7 +116,7 @@ impl Graph {
         Self::new(self.steps.clone(), &edges)
     }
 
-    /// Cycles, each as the steps along it, every one disjoint from the others.
+    /// Returns cycles, each as the steps along it. No two have a step in common.
     pub(crate) fn cycles(&self) -> Vec<Vec<usize>> {
         if self.sequence.len() == self.steps.len() {
             return Vec::new();
@@ -146,31 +149,31 @@ impl Graph {
     }
 }
 
-/// A step as it is kept: half the size.
+/// Returns the number of a step in half of the size, as a graph keeps it.
 #[allow(clippy::cast_possible_truncation, reason = "a program has fewer than four billion hooks")]
 fn number(step: usize) -> u32 {
     step as u32
 }
 
-/// A way through a graph.
+/// Walk through a graph, from the steps that wait for nothing to the last.
 #[derive(Debug)]
 pub(crate) struct Walk<'g> {
     graph: &'g Graph,
     waits_for: Vec<u32>,
     free: VecDeque<usize>,
-    /// Per step, the one that it waited for longest.
+    /// Step that each step waited for longest.
     freed_by: Vec<Option<u32>>,
     last: Option<usize>,
 }
 
 impl Walk<'_> {
-    /// A step that waits for nothing any more, each once, the lowest first among those that became
-    /// free together.
+    /// Returns a step that waits for nothing any more, each once. Among those that became free
+    /// together, the lowest comes first.
     pub(crate) fn next(&mut self) -> Option<usize> {
         self.free.pop_front()
     }
 
-    /// A step has ended: what waited only for it is free.
+    /// Notes that a step has ended, and frees the steps that waited only for it.
     pub(crate) fn finish(&mut self, step: usize) {
         self.last = Some(step);
         for next in self.graph.successors(step) {
@@ -182,7 +185,7 @@ impl Walk<'_> {
         }
     }
 
-    /// From the step that ended last, back through the one that each had to wait for longest.
+    /// Returns the step that ended last, then the step that it had to wait for longest, and so on.
     pub(crate) fn longest_wait(&self) -> impl Iterator<Item = usize> {
         std::iter::successors(self.last, |&step| self.freed_by[step].map(|step| step as usize))
     }

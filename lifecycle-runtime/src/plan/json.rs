@@ -9,16 +9,16 @@ use super::{Plan, timetable};
 use crate::hook::HookMeta;
 
 impl Plan {
-    /// As one object, with a newline at the end.
+    /// Returns the plan as one object, with a newline at the end.
     pub(super) fn json(&self) -> String {
-        // Plain texts and numbers: there is nothing that could fail.
+        // These are plain texts and numbers, so nothing can fail.
         let mut text = serde_json::to_string_pretty(&PlanJson(self)).unwrap_or_default();
         text.push('\n');
         text
     }
 }
 
-/// The hooks, and each phase by its title.
+/// Plan as JSON: its hooks, and each phase by its title.
 struct PlanJson<'p>(&'p Plan);
 
 impl Serialize for PlanJson<'_> {
@@ -53,7 +53,7 @@ struct StepJson {
     after: Vec<String>,
 }
 
-/// Who may run from when to when in a stop, at worst.
+/// Row of the time table of a stop.
 #[derive(serde::Serialize)]
 struct RowJson {
     what: String,

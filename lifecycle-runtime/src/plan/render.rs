@@ -1,4 +1,4 @@
-//! The plan for people and tools: text, Mermaid, DOT; JSON is beside it.
+//! Renderings of the plan for people and tools: text, Mermaid, DOT. `json.rs` has the one as JSON.
 
 use std::fmt::{self, Write};
 
@@ -8,14 +8,14 @@ use crate::hook::{Backoff, HookMeta, Kind, RestartLimit, ServicePolicy};
 use crate::process::config::{PlanFormat, written};
 
 impl fmt::Display for Plan {
-    /// The plan as [`PlanFormat::Text`].
+    /// Writes the plan as [`PlanFormat::Text`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(PlanFormat::Text))
     }
 }
 
 impl Plan {
-    /// The plan in the given format, with a newline at the end.
+    /// Returns the plan in the given format, with a newline at the end.
     ///
     /// ```
     /// use lifecycle_runtime::plan::PlanFormat;
@@ -45,13 +45,14 @@ impl Plan {
         text
     }
 
-    /// Without columns: a longer name would change the lines of the others.
+    /// Returns the plan as a snapshot. It has no columns: a longer name would change the lines of
+    /// the others.
     fn snapshot(&self) -> String {
         self.lines(|hook| hook.module.to_owned(), 0)
     }
 
-    /// A line for each step, with what says where a hook is, behind a column for the names of at
-    /// most this width.
+    /// Returns a line for each step. The names are in a column of at most the width `widest`;
+    /// behind it, `place` says where a hook is.
     fn lines(&self, place: fn(&HookMeta) -> String, widest: usize) -> String {
         let mut text = String::new();
         for (title, graph) in self.shown() {
@@ -183,8 +184,8 @@ impl Plan {
         details
     }
 
-    /// What a step of a list waits for: hooks, and orders as a whole. Drops are passed through:
-    /// that a value ends behind what uses it goes without saying.
+    /// Returns the hooks, and orders as a whole, that a step of a list waits for. Drops are passed
+    /// through: it goes without saying that a value ends behind what uses it.
     pub(super) fn waits(&self, back: &Graph, step: usize) -> Vec<String> {
         let mut open: Vec<_> = back.successors(step).collect();
         let mut seen = vec![false; back.steps().len()];
@@ -202,7 +203,7 @@ impl Plan {
     }
 }
 
-/// Returns what a service sets besides `restart` and other than by default, in the words of its
+/// Returns the keys of a service, without `restart`, that are not the default, in the words of its
 /// attribute.
 fn deviations(service: ServicePolicy) -> String {
     let default = ServicePolicy::DEFAULT;
@@ -229,12 +230,12 @@ fn deviations(service: ServicePolicy) -> String {
     text
 }
 
-/// The hooks of a graph, each behind what it waits for.
+/// Returns the hooks of a graph, each behind those that it waits for.
 pub(super) fn listed(graph: &Graph) -> impl Iterator<Item = usize> {
     graph.sequence().filter(|&step| matches!(graph.steps()[step], Step::Run(_) | Step::Stop(_)))
 }
 
-/// Every edge once.
+/// Returns every edge once.
 fn edges(graph: &Graph) -> Vec<(usize, usize)> {
     let from = 0..graph.steps().len();
     let mut edges = Vec::new();

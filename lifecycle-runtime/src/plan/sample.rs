@@ -23,13 +23,13 @@ use crate::hook::{
     Kind, OnExit, Policy, Restart, RestartLimit, ServicePolicy, StopOn,
 };
 
-/// The plan of a text.
+/// Returns the plan of a text.
 pub(crate) fn plan(text: &str) -> Result<Plan, PlanError> {
     Plan::new(hooks(text))
 }
 
-/// The hooks of a text, in its order. Hooks that need each other in a circle can't be written:
-/// constants can't either.
+/// Returns the hooks of a text, in its order. Hooks that need each other in a circle can't be
+/// written, as they can't in constants.
 pub(crate) fn hooks(text: &str) -> Vec<&'static HookMeta> {
     let lines: Vec<Vec<&str>> =
         text.split(';').map(|line| line.split_whitespace().collect()).collect();
@@ -159,13 +159,13 @@ fn leak<T: ?Sized>(value: Box<T>) -> &'static T {
 }
 
 thread_local! {
-    /// The dependencies of hooks with a `before`, which may name hooks that are made later: each with
-    /// those names at first.
+    /// Dependencies of hooks with a `before`, which may name hooks that are made later. At first
+    /// each has those names beside it.
     static LATER: RefCell<Vec<(Dependencies, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns a function that knows the dependencies once all hooks are made. A function can't know for which of them
-/// it is called, so there is a number of them.
+/// Returns a function that knows the dependencies once all hooks are made. A function can't know
+/// the hook for which it is called, so there are several.
 fn later(dependencies: Dependencies, before: Vec<String>) -> fn() -> Dependencies {
     fn at<const N: usize>() -> Dependencies {
         LATER.with_borrow(|later| later[N].0)
@@ -178,7 +178,7 @@ fn later(dependencies: Dependencies, before: Vec<String>) -> fn() -> Dependencie
     })
 }
 
-/// Fills in what `before` names.
+/// Fills in the hooks that `before` names.
 fn all_made(made: &HashMap<String, &'static HookMeta>) {
     LATER.with_borrow_mut(|later| {
         for (edges, before) in later {

@@ -1,4 +1,4 @@
-//! Plans as data: what is declared, and what must come of it.
+//! Plans as data: declarations, and the plans or problems that must come of them.
 
 mod background;
 mod budget;
@@ -19,9 +19,9 @@ fn snapshot(text: &str) -> String {
     plan(text).expect("valid").render(PlanFormat::Snapshot)
 }
 
-/// The order that each phase has if every step ends at once: `db, cache | close_db, drop db`, with
-/// the phases between the start and the stop, if there is anything in them, by name:
-/// `db | ready announce | drain withdraw | drop db`.
+/// Returns the order that each phase has if every step ends at once:
+/// `db, cache | close_db, drop db`. The phases between the start and the stop have their names, if
+/// there is anything in them: `db | ready announce | drain withdraw | drop db`.
 fn sequence(plan: &Plan) -> String {
     let line = |graph: &Graph| {
         let steps = graph.sequence().map(|step| graph.steps()[step]);
@@ -53,7 +53,7 @@ fn check_error(text: &str, expected: &[&str]) {
     }
 }
 
-/// What is said of an expected path, behind the path itself.
+/// Checks the message about an expected path, behind the path itself.
 #[track_caller]
 fn check_expected(path: &str, expected: &str) {
     let plan = plan("start db; start cache needs db; stop flush").expect("valid");
@@ -181,24 +181,23 @@ fn before_and_after_order_shutdown_hooks() {
 fn hooks_that_wait_for_each_other_are_named_with_their_places() {
     check_error(
         "stop a before b; stop b before a",
-        &["these hooks wait for each other: a → b → a; take one of the dependencies away: `a` \
-             (app.rs:1), `b` (app.rs:2)"],
+        &["these hooks wait for each other: a → b → a; take one of the dependencies away: \
+           `a` (app.rs:1), `b` (app.rs:2)"],
     );
     check_error(
         "stop a before b; stop b before c; stop c before a; stop x before y; stop y before x",
         &[
-            "these hooks wait for each other: a → b → c → a; take one of the dependencies away: \
-             `a` (app.rs:1), \
-             `b` (app.rs:2), `c` (app.rs:3)",
-            "these hooks wait for each other: x → y → x; take one of the dependencies away: `x` \
-             (app.rs:4), `y` (app.rs:5)",
+            "these hooks wait for each other: a → b → c → a; take one of the dependencies \
+             away: `a` (app.rs:1), `b` (app.rs:2), `c` (app.rs:3)",
+            "these hooks wait for each other: x → y → x; take one of the dependencies away: \
+             `x` (app.rs:4), `y` (app.rs:5)",
         ],
     );
     check_error(
         "start db; start log needs db; stop close_db of db needs log; stop close_log of log",
-        &["these hooks wait for each other: close_db → close_log → drop log → close_db; take one \
-             of the dependencies \
-           away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` (app.rs:2)"],
+        &["these hooks wait for each other: close_db → close_log → drop log → close_db; take \
+           one of the dependencies away: `close_db` (app.rs:3), `close_log` (app.rs:4), `log` \
+           (app.rs:2)"],
     );
 }
 
@@ -206,9 +205,8 @@ fn hooks_that_wait_for_each_other_are_named_with_their_places() {
 fn a_teardown_with_an_order_below_a_user_of_its_resource_is_refused() {
     check_error(
         "start db; stop close of db order 1; stop flush order 2 needs db",
-        &["these hooks wait for each other: close → the lower orders → flush → close; take one \
-             of the dependencies away: \
-           `close` (app.rs:2), `flush` (app.rs:3)"],
+        &["these hooks wait for each other: close → the lower orders → flush → close; take \
+           one of the dependencies away: `close` (app.rs:2), `flush` (app.rs:3)"],
     );
 }
 
@@ -270,7 +268,7 @@ fn hooks_need_their_own_kind_startup_hooks_and_services_only() {
         ("check", "signal"),
         ("signal", "check"),
         ("start", "check"),
-        // Each keeps its own time.
+        // Each check keeps its own time.
         ("check", "check"),
     ];
     for (one, other) in pairs {
@@ -364,6 +362,11 @@ fn the_plan_is_readable_in_every_format() {
         serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] })
     );
     assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
-    let row = serde_json::json!({ "what": "close, timeout 5 s", "hook": "app::close", "from_ms": 19_000, "to_ms": 24_000 });
+    let row = serde_json::json!({
+        "what": "close, timeout 5 s",
+        "hook": "app::close",
+        "from_ms": 19_000,
+        "to_ms": 24_000,
+    });
     assert_eq!(json["time_table"][3], row);
 }

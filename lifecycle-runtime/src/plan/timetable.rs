@@ -1,8 +1,8 @@
-//! Time table of a stop: who may run from when to when at worst.
+//! Time table of a stop: the moments from which and until which each part of it may run, at worst.
 //!
 //! The stop is a sequence: drain hooks, then the drain delay, then the listeners close and requests
 //! finish, then the shutdown hooks run. Requests have `drain_timeout`, or half of what drain hooks
-//! and the delay leave of the grace period; what hooks keep is scaled into the rest: drain hooks
+//! and the delay leave of the grace period. What hooks keep is scaled into the rest. Drain hooks
 //! and shutdown hooks keep a tenth of the grace period each.
 
 use std::fmt::Write;
@@ -26,8 +26,8 @@ pub(crate) struct Timetable {
     shutdown: Budget,
     /// Time that requests have once the listeners close, at least.
     requests: Duration,
-    /// Time that hooks of signals need which the stop finds running, what they are abandoned in
-    /// included.
+    /// Time that signal hooks need which the stop finds running, with the time in which they are
+    /// abandoned.
     signals: Duration,
     /// Set if a drain hook has no timeout.
     has_untimed_drain_hook: bool,
@@ -63,7 +63,8 @@ impl Timetable {
         let drain = (for_drain / 2).min(for_drain.saturating_sub(for_others));
         let drain = drain.max(grace / HOOKS_PART);
         Self::limited(plan, settings, drain, |before| {
-            // What can't be cancelled is waited for in what is left, even without a server.
+            // Even without a server, the stop waits for what can't be cancelled, in the time that
+            // is left.
             let (least, most) = (grace / HOOKS_PART, grace / HOOKS_PART * (HOOKS_PART - 1));
             for_hooks.saturating_sub(before).clamp(least, most)
         })
@@ -129,7 +130,7 @@ impl Timetable {
         if !self.has_untimed_drain_hook {
             return self.drain.whole();
         }
-        // One without a timeout leaves requests their time.
+        // A drain hook without a timeout leaves requests their time.
         let others = self.settings.drain_delay.saturating_add(self.requests);
         self.drain.whole().max(self.cut().saturating_sub(others))
     }
@@ -178,7 +179,8 @@ impl Timetable {
         hooks.saturating_add(last_words(self.grace()))
     }
 
-    /// Returns what the reserves of shutdown hooks and services lack; `None` if they fit.
+    /// Returns a text about the time that the reserves of shutdown hooks and services lack; `None`
+    /// if they fit.
     pub(crate) fn lack(&self) -> Option<String> {
         let StopSettings { grace, drain_delay, drain_timeout, serves, .. } = self.settings;
         let reserved = self.shutdown.reserved();
@@ -284,7 +286,7 @@ impl Timetable {
         for step in graph.sequence() {
             let hook = hook_of(&plan.hooks, graph, step);
             let end = to.saturating_sub(budget.behind(step));
-            // What takes no time of its own passes on from when it may begin.
+            // A step that takes no time of its own passes on the moment from which it may begin.
             let over = if hook.is_some() { end } else { begins[step] };
             for next in graph.successors(step) {
                 begins[next] = begins[next].max(over);
@@ -314,7 +316,7 @@ impl Timetable {
         })
     }
 
-    /// Returns who may run from when to when, in the order of the stop.
+    /// Returns the rows of the time table, in the order of the stop.
     pub(crate) fn rows(&self, plan: &Plan) -> Vec<TimetableRow> {
         let row =
             |from, to, what: &str| TimetableRow { from, to, what: what.to_owned(), hook: None };
@@ -345,7 +347,7 @@ pub(crate) struct TimetableRow {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
     pub(crate) what: String,
-    /// Set if the row is about a hook.
+    /// Hook that the row is about, if any.
     pub(crate) hook: Option<&'static HookMeta>,
 }
 
@@ -369,7 +371,7 @@ fn is_less(time: Duration, limit: Duration) -> bool {
     time.saturating_add(Duration::from_micros(1)) < limit
 }
 
-/// Returns these as `a`, `a or b`, `a, b or c`.
+/// Returns these parts as `a`, `a or b`, `a, b or c`.
 fn alternatives(parts: &[&str]) -> String {
     match parts {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),

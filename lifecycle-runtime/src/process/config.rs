@@ -1,4 +1,4 @@
-//! What can be set of a run: by the builder, and over it by `LIFECYCLE_*` environment variables.
+//! Settings of a run: those of the builder, which `LIFECYCLE_*` environment variables override.
 
 mod duration;
 mod environment;
@@ -13,35 +13,36 @@ pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
-/// The settings of a run that are not a server's own.
+/// Settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Config {
     pub(crate) grace: Duration,
-    /// Set if somebody has set it: another default may depend on the platform.
+    /// Set if the program or the environment has set `grace`. Its default may depend on the
+    /// platform.
     pub(crate) grace_is_set: bool,
     pub(crate) startup_timeout: Duration,
-    /// `None`: what shutdown hooks leave of `grace`, and at least half of it.
+    /// Time that requests have; `None` for what shutdown hooks leave of `grace`, and at least half
+    /// of it.
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
-    /// Set if somebody has set it.
+    /// Set if the program or the environment has set `drain_delay`.
     pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: ConsoleMode,
     pub(crate) strict_budget: bool,
-    /// Go on when all services are done and there is no server.
+    /// Set if the run goes on when all services are done and there is no server.
     pub(crate) keep_running: bool,
-    /// The addresses to listen on instead of the server's own.
+    /// Addresses to listen on instead of the server's own.
     pub(crate) bind: Option<Vec<String>>,
-    /// Where the probes are answered.
+    /// Address on which the probes are answered.
     pub(crate) admin: Option<String>,
-    /// The time for which idle connections are kept instead of the server's own; zero if they are
-    /// not.
+    /// Time for which idle connections are kept instead of the server's own; zero if they are not.
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) ready_while_draining: bool,
-    /// The number of workers instead of the server's own.
+    /// Number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
-    /// Print the plan in this format and exit.
+    /// Format in which the program prints the plan instead of running.
     pub(crate) plan: Option<PlanFormat>,
 }
 
@@ -73,7 +74,8 @@ impl Default for Config {
 pub(crate) struct StopSettings {
     pub(crate) grace: Duration,
     pub(crate) drain_delay: Duration,
-    /// Set if somebody has set it: another default may depend on the platform.
+    /// Set if the program or the environment has set `drain_delay`. Its default may depend on the
+    /// platform.
     pub(crate) drain_delay_is_set: bool,
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) quiet_window: Duration,
@@ -99,7 +101,7 @@ impl From<bool> for ConsoleMode {
 }
 
 impl Config {
-    /// Returns the grace period, or the default where that is to be refused.
+    /// Returns the grace period, or the default in place of zero, which is refused.
     pub(crate) fn grace_or_default(&self) -> Duration {
         if self.grace.is_zero() { Self::default().grace } else { self.grace }
     }
@@ -117,7 +119,7 @@ impl Config {
     }
 }
 
-/// How a plan is written down; the values of `LIFECYCLE_PLAN`.
+/// Format of a plan; the values of `LIFECYCLE_PLAN`.
 ///
 /// ```
 /// use lifecycle_runtime::plan::PlanFormat;
@@ -127,11 +129,11 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanFormat {
-    /// Plain lines, with the file and line of each hook: for reading. Of the keys of an attribute
-    /// they show what is not the default.
+    /// Plain lines for reading, with the file and line of each hook. They show those keys of an
+    /// attribute that are not the default.
     Text,
-    /// The same lines with the module of each hook instead, for a file that is kept and compared:
-    /// they change with the plan, and not with the code around it. One hook is one line, wherever
+    /// The same lines with the module of each hook instead, for a file that is kept and compared.
+    /// They change with the plan, and not with the code around it. One hook is one line, wherever
     /// the code is built and in whatever order it is linked.
     ///
     /// With [insta](https://insta.rs) a test shows what has changed, and `cargo insta review` keeps
@@ -162,7 +164,7 @@ pub enum PlanFormat {
     /// }
     /// ```
     ///
-    /// What it keeps, in `snapshots/`:
+    /// The snapshot that it keeps, in `snapshots/`:
     ///
     /// ```text
     /// start
@@ -180,7 +182,7 @@ pub enum PlanFormat {
     Mermaid,
     /// A graph for [Graphviz](https://graphviz.org).
     Dot,
-    /// All of it, for programs.
+    /// The whole plan as JSON, for programs.
     Json,
 }
 

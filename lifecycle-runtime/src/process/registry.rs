@@ -8,12 +8,12 @@ use crate::__private::Registered;
 use crate::__private::TestModule;
 use crate::hook::HookMeta;
 
-/// Every registered hook, in link order, which means nothing.
+/// Returns every registered hook, in link order, which means nothing.
 pub(crate) fn hooks() -> impl Iterator<Item = &'static HookMeta> {
     inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
 }
 
-/// The modules of all tests under `#[lifecycle_runtime::test]`, once for each test.
+/// Returns the modules of all tests under `#[lifecycle_runtime::test]`, once for each test.
 #[cfg(feature = "testing")]
 pub(crate) fn test_modules() -> impl Iterator<Item = TestModule> {
     inventory::iter::<TestModule>.into_iter().copied()

@@ -18,7 +18,7 @@ pub(crate) struct ReceivedSignal {
     pub(crate) stops: bool,
 }
 
-/// Hears signals until it is dropped.
+/// Listener for signals, until it is dropped.
 pub(crate) struct Signals {
     #[cfg(unix)]
     registration: unix::Registration,
@@ -29,8 +29,8 @@ pub(crate) struct Signals {
 #[cfg(unix)]
 impl Signals {
     /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start,
-    /// SIGHUP, one at a time, on a thread of its own. What arrives once their default action is
-    /// gone is heard, however long that thread takes to start.
+    /// SIGHUP, one at a time, on a thread of its own. A signal that arrives once its default action
+    /// is gone is heard, however long that thread takes to start.
     pub(crate) fn listen(
         on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
     ) -> io::Result<Self> {
@@ -45,7 +45,7 @@ impl Signals {
         Ok(Self { registration, thread })
     }
 
-    /// Calls it for these signals, too.
+    /// Has `on_signal` called for these signals, too.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Does nothing: Windows has no others.
+    /// Does nothing: Windows has no other signals.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on other systems")]
     pub(crate) fn add(&self, _names: impl IntoIterator<Item = &'static str>) -> io::Result<()> {
         Ok(())

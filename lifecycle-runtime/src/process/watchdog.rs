@@ -1,11 +1,11 @@
-//! The last guard of every deadline: a plain thread, which no async runtime can block.
+//! Watchdog: a plain thread, which no async runtime can block, as the last guard of every deadline.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::hook::task::thread;
 
-/// Ends the process when the time is up. Disarmed when it is dropped.
+/// Guard that ends the process when the time is up. Disarmed when it is dropped.
 pub(crate) struct Watchdog {
     shared: Arc<WatchdogInner>,
 }
@@ -22,7 +22,7 @@ struct WatchdogState {
     dismissed: bool,
 }
 
-/// Arms a watchdog from elsewhere.
+/// Handle that arms a watchdog from elsewhere.
 #[derive(Clone)]
 pub(crate) struct WatchdogHandle {
     shared: Arc<WatchdogInner>,
@@ -73,7 +73,7 @@ impl WatchdogInner {
         self.changed.notify_one();
     }
 
-    /// Waits for the deadline. `false` if there is none any more.
+    /// Waits for the deadline. Returns `false` if the watchdog is dropped first.
     fn wait(&self) -> bool {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -124,7 +124,7 @@ mod tests {
             Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
         watchdog.handle().arm(Instant::now() + Duration::from_secs(3600));
         drop(watchdog);
-        // The thread ends and with it the sender.
+        // The thread ends, and the sender with it.
         assert_eq!(
             bite.recv_timeout(Duration::from_secs(60)),
             Err(mpsc::RecvTimeoutError::Disconnected)

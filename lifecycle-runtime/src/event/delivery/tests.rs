@@ -1,4 +1,5 @@
-//! Observers see one event at a time, in order, and hold up nobody who emits one.
+//! Tests of delivery: observers see one event at a time, in order, and hold up no thread that emits
+//! one.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +19,7 @@ fn events_on_thread(observer: impl Observer) -> Events {
     })
 }
 
-/// An event that is told by its text.
+/// Returns an event that a text tells apart from others.
 fn named(text: String) -> Event {
     Event::Listening { url: text }
 }
@@ -28,7 +29,7 @@ fn name(event: &Event) -> &str {
     url
 }
 
-/// Notes what it sees, and that it is called while it is called.
+/// Observer that notes the events that it sees, and calls that overlap.
 #[derive(Default)]
 struct Alone {
     inside: AtomicUsize,
@@ -84,7 +85,7 @@ async fn check_order(events: fn(Shared) -> Events) {
     }
 }
 
-/// Emits another event for each that it sees, as long as it is to.
+/// Observer that emits another event for each that it sees, as long as `goes_on` is set.
 struct Restless {
     events: Arc<OnceLock<Events>>,
     goes_on: Arc<AtomicBool>,
@@ -111,7 +112,7 @@ async fn whoever_emits_an_event_is_not_kept_by_those_of_others() {
     };
     let events = events(restless);
     assert!(own.set(events.clone()).is_ok());
-    // It returns, though there is always one more.
+    // This returns, though there is always one more event.
     events.emit(&named(String::new()));
     assert!(seen.load(Ordering::SeqCst) > SHARE);
     goes_on.store(false, Ordering::SeqCst);

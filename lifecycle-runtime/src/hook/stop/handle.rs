@@ -1,4 +1,4 @@
-//! Requests to stop a run, and who makes them.
+//! Requests to stop a run, and the handle that makes them.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,30 +9,30 @@ use tokio::time::Instant;
 use super::StopCause;
 use crate::hook::error::{BoxError, chain};
 
-/// What has been asked of a run so far.
+/// Requests that a run has got so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     /// The first reason to stop.
     pub(crate) cause: Option<StopCause>,
-    /// When it was given: the stop's time runs from here.
+    /// Moment of the first request: the stop's time runs from here.
     pub(crate) at: Option<Instant>,
-    /// Set if to stop waiting for requests, services and delays.
+    /// Set if the stop should wait no longer for requests, services and delays.
     pub(crate) hurry: bool,
-    /// A first signal that came when something else had asked before, and whether that was hurried
-    /// then.
+    /// First signal that came after something else had asked for the stop. The `bool` is set if the
+    /// stop was hurried by then.
     pub(crate) late_signal: Option<(&'static str, bool)>,
-    /// What a [`StopHandle::fail`] said that came when something else had asked before.
+    /// Error of a [`StopHandle::fail`] that came after something else had asked for the stop.
     late_failure: Option<LateFailure>,
 }
 
-/// Error of a [`StopHandle::fail`] that came when something else had asked for the stop before.
+/// Error of a [`StopHandle::fail`] that came after something else had asked for the stop.
 #[derive(Debug, Clone)]
 struct LateFailure {
     error: String,
     is_told: bool,
 }
 
-/// Stops a run from code: from a request handler, a hook, or another thread.
+/// Handle that stops a run from code: from a request handler, a hook, or another thread.
 ///
 /// Get one from [`Lifecycle::stop_handle`](crate::Lifecycle::stop_handle) or as an argument of a
 /// hook.
@@ -51,10 +51,10 @@ pub struct StopHandle {
 
 struct StopHandleInner {
     asked: watch::Sender<Asked>,
-    /// Called when the stop is asked for, on the thread that asks: also while the async runtime is
-    /// blocked.
+    /// Function to call when the stop is asked for. The thread that asks calls it, even while the
+    /// async runtime is blocked.
     on_first: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// The addresses on which servers accept connections.
+    /// Addresses on which servers accept connections.
     urls: OnceLock<Vec<String>>,
 }
 
@@ -72,18 +72,18 @@ impl StopHandle {
 
     /// Begins the stop, as SIGTERM does. Does nothing if it has begun.
     ///
-    /// The exit code is 0 if everything ended well, even where the stop was asked for during the
-    /// start. Before the run it means that nothing runs.
+    /// The exit code is 0 if everything ended well, even if the stop was asked for during the
+    /// start. If the run has not begun yet, nothing runs.
     pub fn stop(&self) {
         self.ask(StopCause::Requested);
     }
 
-    /// Begins the stop because something is broken: the error, with its causes, is in the line
+    /// Begins the stop because something is broken. The error, with its causes, is in the line
     /// about the stop and in the [report](crate::Report::cause), and the exit code is 3.
     ///
-    /// During the start, the start has failed by it, with exit code 1. In a stop that has begun for
-    /// another reason the error is told at the end, and the exit code is 3 as well; of several such
-    /// errors the first.
+    /// During the start, the call makes the start fail, with exit code 1. In a stop that has begun
+    /// for another reason, the error is reported at the end, and the exit code is 3 as well. Of
+    /// several such errors, the first is reported.
     ///
     /// ```
     /// use actix_web::{HttpResponse, get};
@@ -135,8 +135,8 @@ impl StopHandle {
         let _ = self.shared.urls.set(urls);
     }
 
-    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does: requests,
-    /// services and delays are not waited for any longer, drain and shutdown hooks still run within
+    /// Begins the stop, or hurries the one that has begun, as a second SIGTERM does. The stop no
+    /// longer waits for requests, services and delays. Drain and shutdown hooks still run within
     /// their timeouts.
     pub fn hurry(&self) {
         self.ask(StopCause::Requested);
@@ -157,12 +157,12 @@ impl StopHandle {
         untold
     }
 
-    /// Notes a signal that came when something else had asked for the stop before.
+    /// Notes a signal that came after something else had asked for the stop.
     pub(crate) fn note_signal(&self, name: &'static str, is_hurried: bool) {
         self.shared.asked.send_modify(|asked| asked.late_signal = Some((name, is_hurried)));
     }
 
-    /// Asks for the stop. Returns `false` if somebody has before.
+    /// Asks for the stop. Returns `false` if something has asked for it before.
     pub(crate) fn ask(&self, cause: StopCause) -> bool {
         let first = self.shared.asked.send_if_modified(|asked| {
             let first = asked.cause.is_none();
@@ -178,7 +178,8 @@ impl StopHandle {
         first
     }
 
-    /// Has this called when the stop is asked for. Only one call can be set.
+    /// Sets the function that is called when the stop is asked for, at once if it has been. Only
+    /// one can be set.
     pub(crate) fn on_first_ask(&self, call: impl Fn() + Send + Sync + 'static) {
         let _ = self.shared.on_first.set(Box::new(call));
         let was_asked = self.shared.asked.borrow().cause.is_some();
@@ -187,7 +188,7 @@ impl StopHandle {
         }
     }
 
-    /// Returns why the stop was asked for, if it was.
+    /// Returns the cause of the stop, if it was asked for.
     pub(crate) fn cause(&self) -> Option<StopCause> {
         self.shared.asked.borrow().cause.clone()
     }
@@ -203,7 +204,8 @@ impl fmt::Debug for StopHandle {
     }
 }
 
-/// Waits until a stop is asked for, and why. Forever, if nobody is left who could ask.
+/// Waits until a stop is asked for, and returns its cause. Waits forever if nobody is left who
+/// could ask.
 pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause {
     let cause = asked
         .wait_for(|asked| asked.cause.is_some())
@@ -216,8 +218,8 @@ pub(crate) async fn stop_asked(asked: &mut watch::Receiver<Asked>) -> StopCause 
     }
 }
 
-/// Waits until a signal has come when something else had asked for the stop before. Forever, if
-/// nobody is left who could ask.
+/// Waits until a signal has come after something else had asked for the stop, and returns it. Waits
+/// forever if nobody is left who could ask.
 pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> (&'static str, bool) {
     let signal = asked
         .wait_for(|asked| asked.late_signal.is_some())
@@ -230,7 +232,7 @@ pub(crate) async fn late_signal(asked: &mut watch::Receiver<Asked>) -> (&'static
     }
 }
 
-/// Waits until the stop is hurried. Forever, if nobody is left who could ask.
+/// Waits until the stop is hurried. Waits forever if nobody is left who could ask.
 pub(crate) async fn hurried(asked: &mut watch::Receiver<Asked>) {
     let is_hurried = asked.wait_for(|asked| asked.hurry).await.is_ok();
     if !is_hurried {

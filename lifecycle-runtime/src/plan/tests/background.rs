@@ -1,4 +1,4 @@
-//! Services, health checks and hooks of signals: what runs beside the requests.
+//! Services, health checks and signal hooks, which run beside the requests.
 
 use super::*;
 use crate::hook::Phase;
@@ -30,7 +30,7 @@ fn shutdown_hooks_come_behind_the_services_and_before_those_that_they_name() {
         "service pusher; service worker; stop flush before pusher; stop last",
         "pusher, worker | stop worker, flush, stop pusher, last",
     );
-    // However indirectly.
+    // A hook that precedes a service indirectly counts, too.
     check("service s; stop h before s; stop g before h; stop f", "s | g, h, stop s, f");
     check("service s; stop h order 1 before s; stop g", "s | g, h, stop s");
     check("service s; service t after s; stop h before t", "s, t | h, stop t, stop s");
@@ -69,9 +69,8 @@ fn services_and_hooks_that_wait_for_each_other_are_named() {
     );
     check_error(
         "start low order 1 after s; service s after high; start high order 2",
-        &["these hooks wait for each other: high → s → low → the lower orders → high; take one \
-             of the dependencies away: \
-           `high` (app.rs:3), `low` (app.rs:1), `s` (app.rs:2)"],
+        &["these hooks wait for each other: high → s → low → the lower orders → high; take \
+           one of the dependencies away: `high` (app.rs:3), `low` (app.rs:1), `s` (app.rs:2)"],
     );
 }
 

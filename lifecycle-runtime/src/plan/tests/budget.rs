@@ -1,11 +1,11 @@
-//! The time of a stop: its worst case, its time table, and what each step leaves for others.
+//! Time of a stop: its worst case, its time table, and the time that each step leaves for others.
 
 use super::*;
 use crate::hook::Phase;
 use crate::plan::{Budget, Timetable};
 use crate::process::config::{Config, StopSettings};
 
-/// Settings with this grace period and `drain_timeout`, in milliseconds.
+/// Returns settings with this grace period and `drain_timeout`, in milliseconds.
 fn settings(grace: u64, drain_timeout: Option<u64>, serves: bool) -> StopSettings {
     let config = Config {
         grace: Duration::from_millis(grace),
@@ -91,7 +91,7 @@ fn the_worst_case_counts_the_delay_and_the_requests() {
         1_100 + 5_000 + 3_000 + 200 + 2_000 + 1_000
     );
     assert_eq!(needed(20_000, Some(0), 0, 250), 1_100 + 250 + 200 + 2_000 + 1_000);
-    // Half of what `a` leaves.
+    // Requests have half of what `a` leaves.
     assert_eq!(needed(20_000, None, 0, 250), 1_100 + 9_450 + 200 + 2_000 + 1_000);
 }
 
@@ -103,7 +103,7 @@ fn each_step_leaves_the_reserves_of_what_waits_for_it() {
     .expect("valid");
     let timetable = plan.timetable();
     let budget = timetable.shutdown_budget();
-    // What comes behind `flush` may be late by the time in which that is given up.
+    // Steps behind `flush` may be late by the time in which `flush` is abandoned.
     assert_eq!(budget.whole(), Duration::from_millis(7_100));
     assert_eq!(behind(&plan, budget, "flush"), Duration::from_secs(5));
     assert_eq!(behind(&plan, budget, "close"), Duration::ZERO);
@@ -129,7 +129,7 @@ fn requests_have_half_of_the_grace_period_whatever_the_timeouts_are() {
          25 s; after a full \
          drain `flush` has 5.6 s of its 10 s, `close` has 5.6 s of its 10 s"
     );
-    // Without a server they have nearly all.
+    // Without a server the hooks have nearly all.
     assert_eq!(
         Timetable::new(&plan, settings(25_000, None, false))
             .scaled(&plan)
@@ -255,7 +255,7 @@ fn requests_have_what_the_line_of_the_stop_says() {
     assert_eq!(end("stop a timeout 4000", Some(3_000)), Some(3_000));
     assert_eq!(end("stop a timeout 4000", None), Some(25_000 - 1_000 - 4_000 - 200));
     assert_eq!(end("drain b timeout 2000; stop a timeout 4000", Some(3_000)), Some(2_100 + 3_000));
-    // A drain hook without a timeout may, but leaves requests their time.
+    // A drain hook without a timeout may keep them open, but leaves requests their time.
     assert_eq!(end("drain b; stop a timeout 4000", Some(20_000)), Some(1_000 + 20_000));
     let untimed = Timetable::new(
         &plan_of("drain b; stop a timeout 1000"),
@@ -327,7 +327,7 @@ fn every_hook_keeps_a_least_share_however_much_has_to_be_scaled() {
     let budget = timetable.shutdown_budget();
     let steps = plan.phase(Phase::Shutdown).steps();
     let stop = steps.iter().position(|step| matches!(step, Step::Stop(_))).expect("a service");
-    // A twentieth of the grace period, for three in a row.
+    // A twentieth of the grace period, shared by three in a row.
     assert!(budget.kept(stop) >= Duration::from_millis(66), "{:?}", budget.kept(stop));
     let plan = plan_of("stop a timeout 500; stop b; stop c after b; stop d after c");
     let settings =
@@ -346,7 +346,7 @@ fn a_service_that_is_told_with_the_drain_has_the_time_of_requests_already() {
             .map(|limits| limits.len()),
         None
     );
-    // Without requests it is waited for.
+    // Without requests the stop waits for the service.
     let needed = Timetable::new(&plan, settings(12_000, None, false)).needed();
     assert_eq!(needed, Duration::from_millis(5_100 + 2_000 + 600));
 }

@@ -1,5 +1,6 @@
-//! Random plans against a model that knows nothing of graphs: a table of which thing must end
-//! before which begins, written down from what the keys mean, and closed by brute force.
+//! Random plans against a model that knows nothing of graphs. The model is a table of the things
+//! that must end before others begin. It is written down from the meaning of the keys, and closed
+//! by brute force.
 
 use proptest::prelude::*;
 
@@ -19,7 +20,8 @@ enum Thing {
 const GRAPHS: [Kind; 6] =
     [Kind::Startup, Kind::HealthCheck, Kind::Ready, Kind::Signal, Kind::Drain, Kind::Shutdown];
 
-/// Which things must end before which begin, by name.
+/// Returns the things of a phase, and the pairs of which the first must end before the second
+/// begins.
 fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing, Thing)>) {
     let of_kind = |kind| hooks.iter().copied().filter(move |hook| hook.kind() == kind);
     // Services begin with the startup hooks.
@@ -87,7 +89,7 @@ fn declared(hooks: &[&'static HookMeta], kind: Kind) -> (Vec<Thing>, Vec<(Thing,
     (things, pairs)
 }
 
-/// What is between services and shutdown hooks that no key says.
+/// Returns the pairs of services and shutdown hooks that no key states.
 fn behind_services(
     hooks: &[&'static HookMeta],
     things: &[Thing],
@@ -113,7 +115,8 @@ fn behind_services(
     pairs
 }
 
-/// Everything that follows from the pairs: `closed[a][b]` if `a` must end before `b` begins.
+/// Returns everything that follows from the pairs: `closed[a][b]` if `a` must end before `b`
+/// begins.
 fn closed(things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<Vec<bool>> {
     let at = |thing: Thing| things.iter().position(|other| *other == thing).expect("a thing");
     let mut closed = vec![vec![false; things.len()]; things.len()];
@@ -130,7 +133,7 @@ fn closed(things: &[Thing], pairs: &[(Thing, Thing)]) -> Vec<Vec<bool>> {
     closed
 }
 
-/// What the graph says, in the same form.
+/// Returns the order that the graph states, in the same form.
 fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
     let thing = |step: usize| match graph.steps()[step] {
         Step::Run(hook) => Some(Thing::Run(plan.hooks()[hook].name())),
@@ -166,9 +169,9 @@ fn planned(plan: &Plan, graph: &Graph, things: &[Thing]) -> Vec<Vec<bool>> {
         .collect()
 }
 
-/// A plan of up to five startup hooks and services and five shutdown hooks, and up to three of each
-/// kind between, with edges that point to hooks written earlier, as constants force them to, and
-/// `before` that points anywhere.
+/// Generates the text of a plan: up to four startup hooks and services, up to four shutdown hooks,
+/// and up to two hooks of each kind between. Edges point to hooks written earlier, as constants
+/// force them to; `before` points anywhere.
 fn text() -> impl Strategy<Value = String> {
     let bits = || proptest::collection::vec(any::<bool>(), 5);
     let startup =
@@ -251,8 +254,16 @@ proptest! {
             Ok(plan) => {
                 prop_assert!(!tables.iter().any(contradicts), "{} planned in spite of a \
                     contradiction", text);
-                for ((_, graph), ((things, _), table)) in plan.graphs().into_iter().zip(phases.iter().zip(&tables)) {
-                    prop_assert_eq!(&planned(&plan, graph, things), table, "{}: {:?}", text, things);
+                for ((_, graph), ((things, _), table)) in
+                    plan.graphs().into_iter().zip(phases.iter().zip(&tables))
+                {
+                    prop_assert_eq!(
+                        &planned(&plan, graph, things),
+                        table,
+                        "{}: {:?}",
+                        text,
+                        things
+                    );
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! What hooks of one name are called, and what is said of two that have even their paths in common.
+//! Display names of hooks that have one name, and messages about two that have even their path in
+//! common.
 
 use super::super::sample::{self, plan};
 use super::{check_error, sequence, snapshot};
@@ -67,8 +68,8 @@ fn a_hook_of_one_plan_has_the_name_of_another_plan_there() {
     assert!(std::ptr::eq(again.hooks()[0], both.hooks()[0]), "planned anew, it is what it was");
 }
 
-/// What is said of two hooks of one path: each `PACKAGE VERSION BINARY LINE`, with `-` for what is
-/// not known.
+/// Checks the message about two hooks of one path. Each is `PACKAGE VERSION BINARY LINE`, with `-`
+/// for what is not known.
 #[track_caller]
 fn check_clash(hooks: [&str; 2], expected: &str) {
     let hook = |number, text: &str| {

@@ -1,8 +1,8 @@
-//! The plan as a snapshot: which changes of a program it shows, and in which lines.
+//! The plan as a snapshot: the changes of a program that it shows, and the lines that show them.
 
 use super::*;
 
-/// The lines of one text that are not in the other.
+/// Returns the lines of each text that are not in the other.
 fn changes(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));

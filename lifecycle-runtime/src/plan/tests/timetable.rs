@@ -1,4 +1,4 @@
-//! Properties of time tables: whatever the plan and the settings, everybody has what they are
+//! Properties of time tables: for any plan and settings, everybody has the time that they are
 //! promised.
 
 use proptest::collection::vec;
@@ -10,7 +10,7 @@ use crate::hook::Phase;
 use crate::plan::Timetable;
 use crate::process::config::StopSettings;
 
-/// A plan with drain hooks, services and shutdown hooks, of which some have reserves.
+/// Generates a plan with drain hooks, services and shutdown hooks, of which some have reserves.
 fn plan_text() -> impl Strategy<Value = String> {
     let drains = vec((of(1_u64..20_000), any::<bool>()), 0..3);
     let services = vec((of(1_u64..20_000), of(0_u64..=100), any::<bool>()), 0..3);
@@ -61,13 +61,14 @@ fn settings() -> impl Strategy<Value = StopSettings> {
     )
 }
 
-/// Shares of the grace period are rounded.
+/// Tolerance, as shares of the grace period are rounded.
 const ROUNDING: Duration = Duration::from_micros(1);
 
-/// Requests have all of `drain_timeout` once the listeners close, or half of the grace period and
-/// then half of what is left. Unless hooks can't keep their minimum beside that: a tenth of the
-/// grace period for drain hooks, and as much for shutdown hooks, or their reserves and a twentieth.
-/// A drain delay has at most half of what there is for both.
+/// Checks the time of requests. They have all of `drain_timeout` once the listeners close. Without
+/// a `drain_timeout` they have half of the grace period in all, and half of what is left once the
+/// listeners close. They have less only if hooks could not keep their minimum beside that: a tenth
+/// of the grace period for drain hooks, and as much for shutdown hooks, or their reserves and a
+/// twentieth. A drain delay has at most half of the time for both.
 fn check_requests(
     table: &Timetable,
     settings: StopSettings,
@@ -124,7 +125,7 @@ proptest! {
                 let hook = plan.hooks()[at];
                 let had = budget.kept(step).saturating_sub(budget.margin(step));
                 let is_told = hook.stops_with_drain();
-                // What is told with the drain has the time of that as well.
+                // A service that is told to stop with the drain has the time of the drain as well.
                 if let (Some(timeout), true, false) = (hook.timeout(), is_whole, is_told) {
                     prop_assert!(had >= timeout, "{}: {had:?} of {timeout:?}", hook.name());
                 }

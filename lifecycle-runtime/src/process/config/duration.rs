@@ -1,7 +1,7 @@
 //! Durations as text, for settings and for the plan: `250ms`, `5s`, `1m30s`.
 //!
-//! Attributes take the same (`duration.rs` of the macros). Neither crate can use the other's
-//! parser; a table that both are tested with, `tests/durations.txt`, keeps them alike.
+//! Attributes take the same durations (`duration.rs` of the macros). Neither crate can use the
+//! other's parser. A table with which both are tested, `tests/durations.txt`, keeps them alike.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Config, ConsoleMode, duration};
 
-/// An environment variable: its name, what it takes, and how it is set.
+/// Environment variable: its name, the form of its value, and the function that sets it.
 struct Variable {
     name: &'static str,
     form: &'static str,
@@ -17,12 +17,11 @@ struct Variable {
 
 const PREFIX: &str = "LIFECYCLE_";
 
-/// For tests, which explore schedules; programs that they start inherit it, and it is nothing to
-/// them.
+/// Variable for tests that explore schedules. Programs that they start inherit it and ignore it.
 pub(crate) const SEED: &str = "LIFECYCLE_SEED";
 
-/// A hundred years: no time is longer than any process lives, as moments that far ahead could not
-/// be told.
+/// Longest time of a setting: a hundred years, longer than any process lives. A clock could not
+/// tell moments that are much further ahead.
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Largest number of workers that makes sense.
@@ -116,13 +115,12 @@ const VARIABLES: [Variable; 14] = [
 ];
 
 impl Config {
-    /// Puts the settings of the environment over these. A variable that is empty is as good as
-    /// unset.
+    /// Overrides these settings by those of the environment. An empty variable counts as unset.
     ///
     /// # Errors
     ///
     /// Each name that begins like a setting and is none, and each value that a setting can't have,
-    /// also of the builder.
+    /// even one of the builder.
     pub(crate) fn with(
         mut self,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -146,7 +144,7 @@ impl Config {
                 problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
             }
         }
-        // The environment has said so above; this is for the builder.
+        // The values of the environment have been checked above; these are the builder's.
         let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
         for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
             problems.push(format!(
@@ -156,7 +154,7 @@ impl Config {
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
     }
 
-    /// Shortens what is longer than the longest time.
+    /// Shortens the times that are longer than [`LONGEST`].
     fn within_reason(mut self) -> Self {
         for duration in [
             &mut self.grace,
@@ -171,8 +169,8 @@ impl Config {
         self
     }
 
-    /// The process's environment, for [`with`](Self::with). What is not Unicode is shown as it can
-    /// be, and so refused.
+    /// Returns the process's environment, for [`with`](Self::with). Text that is not Unicode is
+    /// shown as it can be, and so refused.
     pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
         let text = |text: std::ffi::OsString| {
             text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned())
@@ -181,7 +179,7 @@ impl Config {
     }
 }
 
-/// Tells whether Kubernetes or Docker has set this variable to point to another service.
+/// Returns whether Kubernetes or Docker has set this variable to point to another service.
 ///
 /// Kubernetes sets such variables in each container of a namespace for each Service there, and a
 /// Service may be named `lifecycle` or `lifecycle-web`: `LIFECYCLE_WEB_SERVICE_HOST`,
@@ -191,7 +189,7 @@ impl Config {
 /// and `_END` for ranges), `LIFECYCLE_WEB_NAME=/one/other` and `LIFECYCLE_WEB_ENV_` with a
 /// variable's name (docs.docker.com, "Legacy container links").
 fn is_of_a_service(name: &str, value: &str) -> bool {
-    // From here on with the `_` before each form, which is also what follows the name `lifecycle`
+    // From here on `rest` begins with the `_` before each form, even behind the name `lifecycle`
     // itself.
     let Some(rest) = name.strip_prefix(PREFIX.trim_end_matches('_')) else { return false };
     let after = |form: &str| rest.split_once(form).map(|(_, after)| after);
@@ -205,7 +203,7 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
     rest.ends_with("_SERVICE_HOST")
         || rest.ends_with("_SERVICE_PORT")
         || after("_SERVICE_PORT_").is_some_and(|port| !port.is_empty())
-        // Somebody may think that a number belongs there.
+        // A plain number there may be somebody's attempt at a setting, which is refused.
         || (rest.ends_with("_PORT") && value.contains("://"))
         // The service's own name may have such words, too.
         || rest.match_indices("_PORT_").any(|(at, form)| is_of_port(&rest[at + form.len()..]))
@@ -213,7 +211,7 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
         || after("_ENV_").is_some_and(|variable| !variable.is_empty())
 }
 
-/// The variable that may have been meant: one that is a few letters away.
+/// Returns the variable that may have been meant: one that is a few letters away.
 fn meant(name: &str) -> Option<&'static str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     let nearest =
@@ -257,7 +255,7 @@ fn workers(text: &str) -> Result<usize, String> {
     worker_count(number).map_err(str::to_owned)
 }
 
-/// Returns the number of workers, if a server can have so many.
+/// Returns the number of workers if a server can have so many.
 pub(crate) fn worker_count(number: usize) -> Result<usize, &'static str> {
     match number {
         0 => Err(NOTHING_SERVED),

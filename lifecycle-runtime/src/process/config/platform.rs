@@ -11,7 +11,7 @@ use crate::event::readable;
 /// and sends the signal at the same time (kubernetes.io, "Pod Lifecycle", "Termination of Pods").
 const ENDPOINTS_UPDATE: Duration = Duration::from_secs(5);
 
-/// Part of the grace period that this is at most.
+/// Part of the grace period that the drain delay in Kubernetes is at most.
 const DELAY_PART: u32 = 5;
 
 /// Time that `docker stop` and `podman stop` leave, 10 s, without a second for the rest of the
@@ -52,8 +52,8 @@ pub(crate) fn delay_in_kubernetes(grace: Duration) -> Duration {
 }
 
 impl Config {
-    /// Gives settings that nobody has set the defaults of a platform. Returns a line about the one
-    /// that is another for it.
+    /// Gives settings that nobody has set the defaults of a platform. Returns a line about the
+    /// setting that this changes, if any.
     pub(crate) fn adapt_to(&mut self, platform: Platform, serves: bool) -> Option<String> {
         match platform {
             Platform::Kubernetes if serves && !self.drain_delay_is_set => {

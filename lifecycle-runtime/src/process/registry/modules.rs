@@ -1,4 +1,4 @@
-//! Test modules: which of the registered hooks a test sees.
+//! Test modules, by which a test sees some of the registered hooks and not others.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ thread_local! {
     static CURRENT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// The module of the test that runs on this thread, until this is dropped.
+/// Guard that sets the module of the test that runs on this thread, until it is dropped.
 pub(crate) struct CurrentModule;
 
 impl CurrentModule {
@@ -37,8 +37,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Returns the view of the test that runs here: from its module, or else from the file that
-    /// calls.
+    /// Returns the view of the test that runs here: by its module, or else by the caller's file.
     pub(crate) fn from(caller: &'static Location<'static>) -> Self {
         let mut view = Self::default();
         match CURRENT.get() {
@@ -48,12 +47,12 @@ impl View {
         view
     }
 
-    /// Adds what a test in this module sees.
+    /// Adds the hooks that a test in this module sees.
     pub(crate) fn add_module(&mut self, path: &str) {
         self.modules.push(path.to_owned());
     }
 
-    /// Adds what all tests in the caller's file see, if no module is known.
+    /// Adds the hooks that all tests in the caller's file see, if no module is known.
     pub(crate) fn add_file(&mut self, caller: &'static Location<'static>) {
         if CURRENT.get().is_some() {
             return;
@@ -93,14 +92,14 @@ fn is_named_after_tests(name: &str) -> bool {
     matches!(name, "tests" | "test") || name.ends_with("_tests") || name.ends_with("_test")
 }
 
-/// The modules of test code that have a test.
+/// Returns the modules of test code that have a test.
 fn modules_with_tests() -> &'static HashSet<&'static str> {
     static MODULES: OnceLock<HashSet<&str>> = OnceLock::new();
     MODULES.get_or_init(|| tests_of_test_code().map(|module| module.path).collect())
 }
 
-/// The modules of tests that stand in test code. A module of the program may have a test beside its
-/// hooks, which stay the program's.
+/// Returns the modules of tests that stand in test code. A module of the program may have a test
+/// beside its hooks, which stay the program's.
 fn tests_of_test_code() -> impl Iterator<Item = TestModule> {
     let is_named = |path: &str| path.split("::").skip(1).any(is_named_after_tests);
     test_modules().filter(move |module| module.is_in_tests_folder || is_named(module.path))

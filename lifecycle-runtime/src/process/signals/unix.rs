@@ -1,4 +1,4 @@
-//! Handlers that write to a pipe, and what reads from it.
+//! Signal handlers that write to a pipe, and the listener that reads from it.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -32,16 +32,16 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Handle on what hears signals.
+/// Handle on the listener for signals.
 pub(super) struct Registration {
     handle: Handle,
-    /// The end of the pipe that handlers write to.
+    /// End of the pipe that handlers write to.
     pipe: UnixStream,
     unblocked: Arc<Mutex<SigSet>>,
 }
 
-/// Installs handlers for the signals that stop, and returns what hears them. It is to run on a
-/// thread of its own, until the registration is closed.
+/// Installs handlers for the signals that stop. Returns their registration, and the listener, which
+/// has to run on a thread of its own until the registration is closed.
 pub(super) fn listen(
     mut on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
 ) -> io::Result<(Registration, impl FnOnce() + Send + 'static)> {
@@ -50,9 +50,9 @@ pub(super) fn listen(
     pipe.set_nonblocking(true)?;
     let mut blocked = SigSet::empty();
     add(&mut blocked, stopping().iter().copied());
-    // What arrives waits until its handlers are there. `signal-hook` passes what arrives while it
-    // installs the first one to the handler before it, of which there is none. Most programs have
-    // no other thread by now, which would not wait.
+    // Signals that arrive now wait until their handlers are there. `signal-hook` passes a signal
+    // that arrives while it installs the first handler to the handler before it, and there is none.
+    // A signal would not wait if another thread took it, but most programs have no other by now.
     let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let counted = registered(read, write);
     let _ = mask.and_then(|mask| mask.thread_set_mask());
@@ -62,8 +62,8 @@ pub(super) fn listen(
         Registration { handle: delivery.handle(), pipe, unblocked: Arc::clone(&unblocked) };
     let hear = move || {
         loop {
-            // The process may have been started with them blocked. One thread that doesn't block
-            // them is enough, and the others, from which children inherit, are left as they were
+            // The process may have been started with these signals blocked. One thread that doesn't
+            // block them is enough. The others, from which children inherit, are left as they were
             // meant to be.
             let _ = lock(&unblocked).thread_unblock();
             for number in delivery.pending() {
@@ -79,20 +79,21 @@ pub(super) fn listen(
     Ok((registration, hear))
 }
 
-/// Has signals heard. Until the last step they have their default action, so that none is in vain.
+/// Registers the handlers. Until the last step the signals have their default action, so that none
+/// is in vain.
 fn registered(
     read: UnixStream,
     write: UnixStream,
 ) -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
-    // In this order, in which handlers run: one that has woken the thread may be held up, and must
-    // not find afterwards that nobody listens any more.
+    // Handlers run in this order. The one that wakes the thread is the last: it may be held up
+    // after that, and no handler behind it must find then that nobody listens any more.
     listeners()?;
     let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, stopping())?;
     count(|listeners| listeners + 1)?;
     Ok(delivery)
 }
 
-/// Returns whether nothing can be heard any more.
+/// Returns whether no signal can be heard any more.
 fn is_lost(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted)
 }
@@ -104,7 +105,7 @@ impl Registration {
             let number = number
                 .ok_or_else(|| io::Error::other(format!("there is no {name} on this system")))?;
             self.handle.add_signal(number)?;
-            // Not before it has a handler: one that waits would do what it does by default.
+            // Not before it has a handler: a signal that waits would take its default action.
             add(&mut lock(&self.unblocked), [number]);
         }
         // A full pipe wakes the thread as well.
@@ -112,7 +113,7 @@ impl Registration {
         Ok(())
     }
 
-    /// Ends the hearing of signals.
+    /// Ends the listener for signals.
     pub(super) fn close(&self) {
         let _ = count(|listeners| listeners - 1);
         self.handle.close();
@@ -129,10 +130,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Count of the runs that hear signals, kept for the process: once a handler is installed the
-/// system's own action is gone for good, so it has to be imitated while nobody listens: Ctrl-C ends
-/// a process whose runs are over. For signals that don't stop it is not: one that comes a moment
-/// after the last hook must not spoil the exit code.
+/// Count of the runs that hear signals, kept for the process. Once a handler is installed, the
+/// system's own action is gone for good, so the process imitates it while no run listens: Ctrl-C
+/// ends a process whose runs are over. It doesn't imitate the action of signals that don't stop:
+/// one that comes a moment after the last hook must not spoil the exit code.
 struct Listeners {
     count: Mutex<usize>,
     idle: Arc<AtomicBool>,

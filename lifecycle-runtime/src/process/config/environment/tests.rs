@@ -1,4 +1,4 @@
-//! What the environment may say, and what the page about settings says of it.
+//! Tests of the settings in the environment, and of the page that describes them.
 
 use super::*;
 
@@ -181,8 +181,8 @@ fn more_workers_than_a_server_may_have_name_their_variable() {
     );
 }
 
-/// Variables that Kubernetes sets in each container for a Service of this name, and Docker for a
-/// link.
+/// Returns the variables that Kubernetes sets in each container for a Service of this name, and
+/// Docker for a link.
 fn of_a_service(name: &str) -> Vec<(String, String)> {
     let port = "tcp://10.96.0.7:80";
     let variables = [
@@ -217,7 +217,7 @@ fn what_kubernetes_and_docker_set_for_a_service_is_nothing_to_a_program() {
     }
     let port = "tcp://10.96.0.7:80";
     for (name, value) in [
-        // Somebody may think that a number belongs there.
+        // A plain number there may be somebody's attempt at a setting.
         ("LIFECYCLE_PORT", "8080"),
         ("LIFECYCLE_ADMIN_PORT", "8080"),
         ("LIFECYCLE_PORTS", port),
