@@ -1,7 +1,7 @@
-//! The HTTP server. The only code that knows actix-web.
+//! HTTP server of a run, and the only code that knows actix-web.
 //!
-//! It stands on actix-http, not on `HttpServer`: how connections are accepted and how they end is
-//! what this crate is for.
+//! The server is built on actix-http, not on `HttpServer`, because this crate has to control how
+//! connections are accepted and how they end.
 
 mod accept;
 mod accepted;
@@ -54,10 +54,10 @@ use settings::Settings;
 pub use tasks::BackgroundTasks;
 pub(crate) use tasks::TaskSet;
 
-/// Address of a server that was given none.
+/// Address on which a server listens if the program gives none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
-/// An HTTP server to run: an app and what `HttpServer` can be told about serving it.
+/// HTTP server to run, with its app, its addresses and the settings known from `HttpServer`.
 ///
 /// ```
 /// use actix_web::App;
@@ -73,10 +73,10 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 /// ```
 pub struct Http {
     apps: Apps,
-    /// Hooks whose values its apps are built of.
+    /// Hooks whose values the apps take.
     uses: Vec<&'static HookMeta>,
     addresses: Vec<String>,
-    /// Origin of the addresses, for messages.
+    /// Name of the setting that the addresses come from, for messages.
     setting: &'static str,
     protocol: Protocol,
     settings: Settings,
@@ -84,10 +84,10 @@ pub struct Http {
     memory: Option<BuildInMemory>,
 }
 
-/// Builder of the apps of one worker.
+/// Function that returns the builder of one worker's apps.
 type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
 
-/// Parts of a run that its apps are given.
+/// Parts of a run that its apps receive as data.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) scope: Scope,
@@ -105,15 +105,15 @@ enum Protocol {
     Rustls(Box<rustls::ServerConfig>),
 }
 
-/// Number of descriptors that each address of the probes has in reserve, for when the process has
+/// Number of descriptors that each address of the probes holds in reserve, in case the process has
 /// none left.
 const ADMIN_RESERVE: usize = 4;
 
 impl Http {
-    /// A server of the app that `factory` builds, once per worker thread and address.
+    /// Returns a server for the app that `factory` builds, once for each worker thread and address.
     ///
-    /// The closure takes what a hook can take, so that a middleware is made of what the hooks have
-    /// made; see [`Lifecycle::http`](crate::Lifecycle::http).
+    /// The closure can take the same arguments as a hook, so a middleware can use the hooks'
+    /// values; see [`Lifecycle::http`](crate::Lifecycle::http).
     pub fn new<F, Args, T, B>(factory: F) -> Self
     where
         F: BuildApp<Args, Endpoint = T>,
@@ -135,23 +135,28 @@ impl Http {
         }
     }
 
-    /// Adds an address to listen on. Without any: `127.0.0.1:8080`. `LIFECYCLE_BIND` overrides
-    /// them.
+    /// Adds an address to listen on; without any, the server listens on `127.0.0.1:8080`.
+    /// `LIFECYCLE_BIND` overrides all of them.
     ///
-    /// | address | is |
-    /// |---|---|
-    /// | `0.0.0.0:8080`, `localhost:8080` | TCP. Port 0 takes a free one. A host name stands for each of its addresses, except those whose kind the system lacks |
-    /// | `unix:/run/app.sock` | a Unix socket (on Unix). A file that a process left behind is replaced; one whose owner lives is refused, even if the owner accepts nothing. A relative path counts from the folder in which the program starts |
-    /// | `unix:/run/app.sock?mode=660` | the same, and who may connect, as octal digits whatever the umask; without it, as the umask has it |
-    /// | `unix:@app` | an abstract name of Linux's: no file, gone with its last socket |
-    /// | `fd:3` | a listener, TCP or Unix, with which the process was started, as systemd's socket activation and `systemfd` do (`LISTEN_FDS`) |
-    /// | `fd:web` | each listener that has this name (`LISTEN_FDNAMES`) |
+    /// - `0.0.0.0:8080`, `localhost:8080`: TCP. Port 0 takes a free one. A host name stands for
+    ///   each of its addresses, except those whose kind the system lacks.
+    /// - `unix:/run/app.sock`: a Unix socket (on Unix). The server replaces a file that a process
+    ///   left behind. It refuses one whose owner lives, even if the owner accepts nothing. A
+    ///   relative path counts from the folder in which the program starts.
+    /// - `unix:/run/app.sock?mode=660`: the same, with the permission to connect as octal digits,
+    ///   whatever the umask. Without `mode`, the umask decides.
+    /// - `unix:@app`: an abstract name of Linux's. It has no file, and is gone with its last
+    ///   socket.
+    /// - `fd:3`: a listener, TCP or Unix, with which the process was started, as systemd's socket
+    ///   activation and `systemfd` do (`LISTEN_FDS`).
+    /// - `fd:web`: each listener that has this name (`LISTEN_FDNAMES`).
     ///
-    /// A listener that the process was started with stays the parent's: what arrives between the
-    /// end of one process and the start of the next waits there, and is refused by neither. It
-    /// takes no TLS if it is a Unix socket.
+    /// A listener that the process was started with stays the parent's. Connections that arrive
+    /// between the end of one process and the start of the next wait in it, and neither process
+    /// refuses them. Such a listener takes no TLS if it is a Unix socket.
     ///
-    /// The socket is bound before the first hook runs, and accepts connections after the last.
+    /// The server binds the socket before the first hook runs, and accepts connections after the
+    /// last.
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
@@ -167,11 +172,11 @@ impl Http {
         self
     }
 
-    /// Serves over TLS, on the TCP addresses. Unix sockets stay plain.
+    /// Serves over TLS on the TCP addresses. Unix sockets stay plain.
     ///
     /// Offers HTTP/2 and HTTP/1.1, unless the configuration has a list of its own
-    /// (`alpn_protocols`), which is taken as it is: `vec![b"http/1.1".to_vec()]` leaves HTTP/2 out.
-    /// `HttpServer` puts both before such a list.
+    /// (`alpn_protocols`). Such a list is taken as it is: `vec![b"http/1.1".to_vec()]` leaves
+    /// HTTP/2 out. `HttpServer` puts both before such a list.
     ///
     /// A program to copy from: `examples/tour/examples/07_tls.rs`.
     #[cfg(feature = "rustls")]
@@ -181,7 +186,7 @@ impl Http {
         self
     }
 
-    /// A server of the probes alone, which has to answer when nothing else does.
+    /// Returns a server of the probes alone, which has to answer even when nothing else does.
     pub(crate) fn admin(address: &str) -> Self {
         let http = Self::new(|| App::new().app_data(ForOperators).configure(probes))
             .bind(address)
@@ -190,7 +195,7 @@ impl Http {
         Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
 
-    /// Takes the builder of the app that is asked in memory.
+    /// Takes the builder of the app that answers in memory.
     #[cfg(feature = "testing")]
     pub(crate) fn take_memory(&mut self) -> Option<BuildInMemory> {
         self.memory.take()
@@ -201,18 +206,18 @@ impl Http {
         self.uses.iter().copied()
     }
 
-    /// Returns the addresses that the program has given it.
+    /// Returns the addresses that the program has given the server.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &String> {
         self.addresses.iter()
     }
 
-    /// Returns whether the system may take its time to bind this address: it has a name to look up,
-    /// or another process to ask.
+    /// Returns whether binding this address may take long: the system has a name to look up, or
+    /// another process to ask.
     pub(crate) fn may_wait_to_bind(address: &str) -> bool {
         !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
     }
 
-    /// Replaces the addresses, if there are others, and the settings that the environment has set.
+    /// Replaces the addresses, if others are given, and the settings that the environment has set.
     pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, config: &Config) {
         if let Some(addresses) = addresses {
             self.addresses = addresses;
@@ -220,7 +225,8 @@ impl Http {
         self.settings.override_with(config);
     }
 
-    /// Binds the addresses, none of which the program may have taken; nothing listens yet.
+    /// Binds the addresses, and refuses those that the program has already taken. Nothing listens
+    /// yet.
     pub(crate) fn bound(mut self, taken: &mut Taken) -> Result<BoundHttp, HttpError> {
         if let Some(problem) = self.settings.problem() {
             return Err(HttpError::Config(ConfigError::new(problem)));
@@ -246,7 +252,7 @@ impl Http {
 /// Argument of [`Lifecycle::http`](crate::Lifecycle::http): an [`Http`], or just the closure that
 /// builds the app.
 pub trait IntoHttp<Marker> {
-    /// The server.
+    /// Converts the argument into a server.
     fn into_http(self) -> Http;
 }
 
@@ -267,13 +273,13 @@ where
     }
 }
 
-/// Reason for which a server can't be bound.
+/// Error from binding a server.
 pub(crate) enum HttpError {
     Config(ConfigError),
     Bind(String),
 }
 
-/// A server with its addresses taken.
+/// Server whose sockets are bound and don't listen yet.
 pub(crate) struct BoundHttp {
     http: Http,
     sockets: Vec<Bound>,
@@ -290,7 +296,7 @@ impl Protocol {
         }
     }
 
-    /// Returns whether a client may begin with HTTP/1 or HTTP/2.
+    /// Returns whether a client may begin with either HTTP/1 or HTTP/2.
     fn is_either(&self) -> bool {
         match self {
             #[cfg(feature = "http2")]

@@ -1,8 +1,9 @@
-//! Acceptance of connections, on a thread of its own: it goes on whatever the workers and the
+//! Acceptance of connections, on a thread of its own. It goes on, whatever the workers and the
 //! hooks' runtime are doing.
 //!
-//! Its end loses none: connections that wait are given to the workers before the listener is
-//! closed, handshakes that have begun are waited for, and meanwhile no new ones begin.
+//! Closing the listeners loses no connection. The acceptor gives waiting connections to the workers
+//! before it closes a listener, and waits for handshakes that have begun. Meanwhile no new ones
+//! begin.
 
 mod handshakes;
 mod listener;
@@ -38,11 +39,12 @@ pub(super) use obstacle::Obstacles;
 use reserve::Reserve;
 use rotation::WorkerRotation;
 
-/// Order to the accepting thread.
+/// Command to the accepting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AcceptCommand {
     Accept,
-    /// Take in what waits, and close; a handshake has a margin of this much at most.
+    /// Accept the connections that wait, and close. A handshake has a margin of `quiet_window` at
+    /// most.
     Drain {
         quiet_window: Duration,
     },
@@ -50,7 +52,7 @@ enum AcceptCommand {
     Close,
 }
 
-/// Handle of the thread that accepts.
+/// Handle through which the server commands the accepting thread and waits for its end.
 pub(super) struct Acceptor {
     commands: watch::Sender<AcceptCommand>,
     closed: oneshot::Receiver<()>,
@@ -58,12 +60,12 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Begins to take in what waits, and to close the listeners.
+    /// Begins to accept the connections that wait, and to close the listeners.
     pub(super) fn drain(&self, quiet_window: Duration) {
         self.commands.send_replace(AcceptCommand::Drain { quiet_window });
     }
 
-    /// Closes the listeners, whatever waits.
+    /// Closes the listeners, even if connections wait.
     pub(super) fn close(&self) {
         self.commands.send_replace(AcceptCommand::Close);
     }
@@ -71,24 +73,24 @@ impl Acceptor {
     /// Waits until the listeners are closed.
     pub(super) async fn closed(&mut self) {
         if !self.closed.is_terminated() {
-            // An error means that the thread is gone, and its listeners with it.
+            // An error means that the thread and its listeners are gone.
             let _ = (&mut self.closed).await;
         }
     }
 
-    /// Returns how many connections were waiting when it was too late, and could not be accepted
-    /// before.
+    /// Returns the number of connections that were waiting when it was too late, and could not be
+    /// accepted before.
     pub(super) fn unaccepted(&self) -> u64 {
         self.unaccepted.load(Ordering::Relaxed)
     }
 
-    /// Polls whether it has ended by itself, which it should not. Only until it has.
+    /// Polls for an unexpected end of the acceptor. Must not be called again once it is ready.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.closed).poll(context).map(drop)
     }
 }
 
-/// Limits of what waits to be accepted.
+/// Limits of the connections that wait to be accepted.
 #[derive(Clone, Copy)]
 pub(super) struct AcceptLimits {
     /// Number of connections that may wait.
@@ -97,11 +99,11 @@ pub(super) struct AcceptLimits {
     pub(super) reserve: usize,
 }
 
-/// Starts to accept. `vacancies` tell when a worker may have room again.
+/// Starts to accept connections. `vacancies` notify the acceptor when a worker may have room again.
 ///
 /// # Errors
 ///
-/// The system refuses a thread, or what it takes to be told of connections.
+/// The system's error, if it refuses a thread or the means to be notified of connections.
 pub(super) fn start(
     listeners: Vec<Listener>,
     workers: Vec<WorkerHandle>,
@@ -144,7 +146,7 @@ pub(super) fn start(
                 };
                 spawn_local(accept.run(listener).boxed_local())
             });
-            // The first that panics ends the others as well: the server is to stop then.
+            // The first one that panics ends the others as well: the server has to stop then.
             let _ = try_join_all(accepts).await;
         };
         runtime.block_on(accepts.boxed_local());
@@ -155,7 +157,7 @@ pub(super) fn start(
     Ok(Acceptor { commands, closed, unaccepted })
 }
 
-/// The accepting for one listener.
+/// State of accepting on one listener.
 struct Accept {
     endpoint: usize,
     /// Number of connections that may wait.
@@ -171,7 +173,7 @@ struct Accept {
 }
 
 impl Accept {
-    /// Accepts until it is time to close, then what still waits.
+    /// Accepts until it is time to close, then accepts the connections that still wait.
     async fn run(mut self, listener: AcceptingListener) {
         let mut commands = self.commands.clone();
         let command = tokio::select! {
@@ -213,7 +215,9 @@ impl Accept {
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept() => accepted,
-                () = self.obstacle.pause(self.rotation.connection_ended()), if !self.reserve.is_full() => {
+                () = self.obstacle.pause(self.rotation.connection_ended()),
+                    if !self.reserve.is_full() =>
+                {
                     self.reserve.fill();
                     continue;
                 }
@@ -228,8 +232,8 @@ impl Accept {
         }
     }
 
-    /// Reports that nothing can be accepted, if somebody waits, and returns when that may be
-    /// different. (The system says so of an empty queue, too.)
+    /// Reports the obstacle, if a connection waits, and returns when accepting may be possible
+    /// again. (The system may return such an error even for an empty queue.)
     async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
             self.obstacle.tell(error);
@@ -240,7 +244,8 @@ impl Accept {
         }
     }
 
-    /// Takes in what waits, and what arrives as long as a handshake that has begun may take.
+    /// Accepts the connections that wait, and those that arrive in the time that a handshake which
+    /// has begun may take.
     async fn drain(&mut self, listener: &ListeningSocket, quiet_window: Duration) {
         let began = Instant::now();
         let mut until = began + self.handshakes.usual_time(quiet_window);
@@ -255,7 +260,7 @@ impl Accept {
             match accepted {
                 Some(Ok(stream)) => {
                     self.dispatch(stream);
-                    // It may have been the first, or the farthest.
+                    // The client may have been the first, or the farthest.
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
                 Some(Err(error)) if concerns_one(&error) => {}
@@ -268,16 +273,17 @@ impl Accept {
                     }
                     let (is_under_way, took) = Look::begin(listener.address()).found().await;
                     match self.handshakes.more_time(began, quiet_window) {
-                        // To look takes its time with many connections, and is not to be all that
-                        // is done.
+                        // With many connections a look takes long, and there must be time for other
+                        // things.
                         Some(more) if is_under_way => until = Instant::now() + more.max(took),
                         _ => break,
                     }
                 }
             }
         }
-        // The last that has come, past any readiness that has not been noticed. No more than fits
-        // into the queue: without a filter others come all the time.
+        // Accepts the last connections that have come, even if the runtime has not noticed their
+        // readiness. Accepts no more than fit into the queue: without a filter others come all the
+        // time.
         let mut taken = 0;
         while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
@@ -299,8 +305,8 @@ impl Accept {
     }
 }
 
-/// Returns whether an error is about the connection that was to be accepted, and no other: see
-/// accept(2), "Error handling".
+/// Returns whether an error is about the connection that was to be accepted, and about no other:
+/// see accept(2), "Error handling".
 fn concerns_one(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};

@@ -1,14 +1,14 @@
-//! A connection on its way from the thread that accepts to a worker.
+//! Connections on their way from the acceptor to a worker.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::tcp_info::handshake_round_trip;
 
-/// A connection that was accepted.
+/// Accepted connection, with the address that it came to.
 pub(super) struct Accepted {
     pub(super) stream: AcceptedStream,
-    /// Index of the server's address that it came to.
+    /// Index of the server's address that the client connected to.
     pub(super) endpoint: usize,
 }
 
@@ -19,7 +19,7 @@ pub(super) enum AcceptedStream {
 }
 
 impl AcceptedStream {
-    /// Returns the round trip of its handshake, where it had one.
+    /// Returns the round trip of the connection's handshake, if the kernel has measured one.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         match self {
             Self::Tcp(stream, _) => handshake_round_trip(stream),

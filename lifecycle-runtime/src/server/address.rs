@@ -1,5 +1,5 @@
-//! Sockets: bound before the first hook runs, so that an address in use fails at once; listening
-//! after the last.
+//! Sockets of a server's addresses. They are bound before the first hook runs, so that an address
+//! in use fails at once, and listen after the last.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -30,7 +30,7 @@ use unix::UnixAddress;
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
     Tcp(Socket),
-    /// The parent's, which listens all the time.
+    /// Listener of the parent, which listens all the time.
     #[cfg(unix)]
     Inherited(Inherited),
     #[cfg(unix)]
@@ -40,27 +40,27 @@ pub(super) enum Bound {
 /// A socket that listens.
 pub(super) enum Listener {
     Tcp(TcpListener),
-    /// The parent's, which is neither emptied nor closed.
+    /// TCP listener of the parent, which the server neither empties nor closes.
     #[cfg(unix)]
     Inherited(TcpListener),
-    /// The parent's, whose file is the parent's, too.
+    /// Unix listener of the parent, to which the file belongs as well.
     #[cfg(unix)]
     InheritedUnix(UnixListener),
     #[cfg(unix)]
     Unix(UnixListener, SocketFile),
 }
 
-/// Reason for which an address can't be listened on.
+/// Error from binding an address.
 pub(super) enum BindError {
-    /// It is no address: a mistake in the configuration.
+    /// Mistake in the configuration, such as text that is no address.
     Malformed(String),
-    /// The system refuses it.
+    /// Refusal by the system.
     Refused(String),
 }
 
 /// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or
-/// `unix:@name`; or takes what the parent has left open: `fd:3`, or each listener of a name. The
-/// setting is where the address is from.
+/// `unix:@name`. Or takes the listeners that the parent has left open: `fd:3`, or each listener of
+/// a name. `setting` names the origin of the address, for messages.
 pub(super) fn bind(
     address: &str,
     setting: &str,
@@ -69,7 +69,8 @@ pub(super) fn bind(
     #[cfg(unix)]
     if let Some(unix) = address.strip_prefix("unix:") {
         let unix = UnixAddress::parse(unix).map_err(|reason| malformed(address, &reason))?;
-        // Before it is bound: one that doesn't listen yet looks like one that was left behind.
+        // Before the bind: the file of a socket that doesn't listen yet looks like one that was
+        // left behind.
         if let Some(place) = unix.place() {
             taken.check(address, &place)?;
         }
@@ -84,7 +85,8 @@ pub(super) fn bind(
     if let Some(which) = address.strip_prefix("fd:") {
         let listeners = inherited::take(which).map_err(|error| {
             BindError::Malformed(format!(
-                "can't take the listener `{address}`: {error}; start the process with one, as systemd and systemfd do, or use host:port"
+                "can't take the listener `{address}`: {error}; start the process with one, \
+                 as systemd and systemfd do, or use host:port"
             ))
         })?;
         return Ok(listeners.into_iter().map(Bound::Inherited).collect());
@@ -94,8 +96,8 @@ pub(super) fn bind(
     bind_each(address, resolved.collect(), setting, taken, tcp)
 }
 
-/// Binds each address that a host has. One of them is enough where the system lacks what the others
-/// are made of: `localhost` has an IPv6 address even where there is no IPv6.
+/// Binds each address of a host. One of them is enough where the system has no addresses of the
+/// others' kind: `localhost` has an IPv6 address even where there is no IPv6.
 fn bind_each(
     address: &str,
     mut resolved: Vec<SocketAddr>,
@@ -121,7 +123,7 @@ fn bind_each(
         taken.check(address, &place)?;
         match socket.bind(&resolved.into()) {
             Ok(()) => {
-                // Port 0 is one that nobody has.
+                // Port 0 stands for a port that nobody has.
                 if resolved.port() != 0 {
                     taken.add(address, setting, place);
                 }
@@ -137,7 +139,7 @@ fn bind_each(
     }
 }
 
-/// Tells whether the system has no such address, or no addresses of its kind at all.
+/// Returns whether the system has no such address, or no addresses of its kind at all.
 fn is_unavailable(error: &io::Error) -> bool {
     #[cfg(unix)]
     let no_such_kind = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
@@ -148,12 +150,12 @@ fn is_unavailable(error: &io::Error) -> bool {
 
 fn malformed(address: &str, reason: &str) -> BindError {
     BindError::Malformed(format!(
-        "`{address}` is no address to listen on ({reason}); use host:port, as in 127.0.0.1:8080, unix:/path, \
-         unix:/path?mode=660, unix:@name, fd:3 or fd:name"
+        "`{address}` is no address to listen on ({reason}); use host:port, as in \
+         127.0.0.1:8080, unix:/path, unix:/path?mode=660, unix:@name, fd:3 or fd:name"
     ))
 }
 
-/// Returns the system's objection to an address, and what to do about it.
+/// Returns the message about an address that the system refuses, with advice.
 fn refused(address: &str, setting: &str, error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose",
@@ -167,7 +169,7 @@ fn refused(address: &str, setting: &str, error: &io::Error) -> String {
     format!("can't listen on {address}: {error}; {advice} another address with {setting}")
 }
 
-/// A socket for an address, and the place that it is going to take.
+/// Makes a socket for an address, and returns it with the place that it will take.
 fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // On Unix this permits an address whose last connections are still closing; elsewhere it would
@@ -180,7 +182,7 @@ fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
 }
 
 impl Bound {
-    /// The address, for URLs that the app makes. A Unix socket has none: it gets that of
+    /// Returns the address for URLs that the app makes. A Unix socket has none: it gets that of
     /// `HttpServer`.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         match self {
@@ -197,12 +199,12 @@ impl Bound {
         }
     }
 
-    /// Has the socket listen: connections are queued from here on.
+    /// Makes the socket listen: the system queues connections from here on.
     ///
     /// # Errors
     ///
-    /// The system's objection, in words: another process may have bound the same address, and been
-    /// faster.
+    /// The system's error, as a message with advice: another process may have bound the same
+    /// address, and been faster.
     pub(super) fn listen(self, backlog: u32, setting: &str) -> Result<Listener, String> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         match self {
@@ -229,7 +231,7 @@ impl Bound {
 }
 
 impl Listener {
-    /// Returns the URL at which it can be reached.
+    /// Returns the URL at which clients reach the listener.
     pub(super) fn url(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => tcp_url(listener, scheme),
@@ -243,7 +245,7 @@ impl Listener {
     }
 }
 
-/// Returns the path or the abstract name of a listener that is not ours.
+/// Returns the path or the abstract name of an inherited Unix listener, as a URL.
 #[cfg(unix)]
 fn unix_url(listener: &UnixListener) -> String {
     let address = SockRef::from(listener).local_addr();

@@ -1,8 +1,8 @@
-//! One connection: the responses that it owes, what its client has been told of its end, and when
-//! it ends.
+//! State of one connection: the responses that it owes, the announcement of its end, and the end
+//! itself.
 //!
-//! Everything here happens on the connection's worker thread, most of it in the task that drives
-//! the connection.
+//! Everything here runs on the connection's worker thread, most of it in the task that drives the
+//! connection.
 
 mod closing;
 mod delivery;
@@ -34,7 +34,8 @@ use websocket::WebSocket;
 pub(super) struct WorkerPhase {
     /// Set once the server's responses announce that their connection closes.
     announces: Arc<AtomicBool>,
-    /// Value of the `Keep-Alive` header, if connections are kept for a time that can be told.
+    /// Value of the `Keep-Alive` header, if connections are kept for a time that clients can be
+    /// told.
     keep_alive: Option<HeaderValue>,
     closing: Cell<Option<ClosingTimes>>,
 }
@@ -44,13 +45,13 @@ impl WorkerPhase {
         Self { announces, keep_alive, closing: Cell::new(None) }
     }
 
-    /// Has connections close from now on.
+    /// Makes connections close from now on.
     pub(super) fn close(&self, times: ClosingTimes) {
         self.closing.set(Some(times));
     }
 }
 
-/// The protocol of a connection, with what its end needs to know.
+/// Protocol of a connection, with the state that its end needs.
 enum HttpProtocol {
     Http1,
     Http2(Box<Http2<RequestEntry>>),
@@ -69,41 +70,42 @@ enum ConnectionState {
     /// The connection reads as if the client had closed its half: actix-http writes what it owes,
     /// and closes.
     Ended,
-    /// The client takes nothing any more, and there is nothing to wait for.
+    /// The client no longer takes anything, and there is nothing to wait for.
     GivenUp,
 }
 
-/// Next act of a client that has acknowledged everything.
+/// Next act that is expected of a client which has acknowledged everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Nothing,
-    /// It may still send a request's body (HTTP/1).
+    /// The client may still send a request's body (HTTP/1).
     Body,
-    /// It may not have read everything, and sends frames while it does (HTTP/2).
+    /// The client may not have read everything, and sends frames while it reads (HTTP/2).
     Reading,
-    /// It is to answer a Close (WebSocket).
+    /// The client has to answer a Close (WebSocket).
     Close,
 }
 
-/// A connection, shared by its transport, the requests on it, and its worker.
+/// State of a connection, shared by its transport, its requests and its worker.
 pub(super) struct Connection {
     table: Arc<RequestTable>,
     phase: Rc<WorkerPhase>,
-    /// The task that drives it.
+    /// Task that drives the connection.
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
     state: Cell<ConnectionState>,
-    /// Set once a request has begun.
+    /// Set once a first request has begun.
     has_begun: Cell<bool>,
     /// Count of the requests whose response the app has not completed.
     in_flight: Cell<usize>,
     deliveries: RefCell<Deliveries>,
-    /// Time since which no response has been owed, if that is not before the server began to stop.
+    /// Time since which no response has been owed. It is only exact for times after the server
+    /// began to stop.
     idle_since: Cell<Instant>,
-    /// Time at which the client has last sent something, if that is not before connections were
+    /// Time at which the client last sent something, if that was after connections began to be
     /// closed.
     heard_at: Cell<Option<Instant>>,
-    /// Time since which something has come that nobody has read.
+    /// Time since which bytes have come that nobody has read.
     unread_since: Cell<Option<Instant>>,
 }
 
@@ -129,15 +131,14 @@ impl Connection {
         *self.task.borrow_mut() = Some(context.waker().clone());
     }
 
-    /// Has the task look at the connection again.
+    /// Wakes the task, which then looks at the connection again.
     pub(super) fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
     }
 
-    /// Has the task look at the connection again if connections are being closed: before, nothing
-    /// follows from a change.
+    /// Wakes the task if connections are being closed. Before that, a change has no consequences.
     pub(super) fn wake_if_closing(&self) {
         if self.is_closing() {
             self.wake();
@@ -149,7 +150,7 @@ impl Connection {
         self.phase.closing.get().is_some()
     }
 
-    /// Returns whether the server stops: responses announce the end of their connection.
+    /// Returns whether the server stops, and so responses announce the end of their connection.
     pub(super) fn is_ending(&self) -> bool {
         self.is_closing() || self.phase.announces.load(Ordering::Relaxed)
     }
@@ -159,13 +160,13 @@ impl Connection {
         self.idle_since.set(Instant::now());
     }
 
-    /// Notes that the last response has been written, by something else than actix-http.
+    /// Notes that the last response has been written, by other code than actix-http.
     pub(super) fn answered(&self) {
         self.idle_since.set(Instant::now());
     }
 
-    /// Returns the time since which no response has been owed. Of what was owed before the server
-    /// began to stop, it says nothing: that was earlier.
+    /// Returns the time since which no response has been owed. The time may be wrong if it is
+    /// before the server began to stop, as such times are all long enough ago.
     pub(super) fn idle_since(&self) -> Instant {
         self.idle_since.get()
     }
@@ -175,7 +176,7 @@ impl Connection {
         *self.protocol.borrow_mut() = HttpProtocol::Http2(Box::new(Http2::new()));
     }
 
-    /// Notes that the response that begins now makes a WebSocket of the connection.
+    /// Notes that the response which begins now makes a WebSocket of the connection.
     pub(super) fn becomes_websocket(&self, websocket: &Rc<WebSocket>) {
         *self.protocol.borrow_mut() = HttpProtocol::WebSocket(Rc::clone(websocket));
     }
@@ -185,7 +186,7 @@ impl Connection {
         matches!(*self.protocol.borrow(), HttpProtocol::Http2(_))
     }
 
-    /// Returns the state of the connection's frames, if there are any that have to be looked at.
+    /// Returns the state of the connection's frames, if its protocol is HTTP/2.
     pub(super) fn http2(&self) -> Option<RefMut<'_, Http2<RequestEntry>>> {
         RefMut::filter_map(self.protocol.borrow_mut(), |protocol| match protocol {
             HttpProtocol::Http2(http2) => Some(&mut **http2),
@@ -202,8 +203,8 @@ impl Connection {
         }
     }
 
-    /// Announces the connection's end, if the protocol has a way that needs no response and leaves
-    /// requests that are on their way alone.
+    /// Announces the connection's end, if the protocol has a way that needs no response and does no
+    /// harm to requests that are on their way.
     pub(super) fn announce(&self) {
         let has_new = self.http2().is_some_and(|mut http2| {
             http2.announce();
@@ -214,12 +215,12 @@ impl Connection {
         }
     }
 
-    /// Returns whether the head of a request has come as a whole.
+    /// Returns whether a request has begun: the whole of its head has come.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun.get()
     }
 
-    /// Returns whether a response is owed: by the app, by the transport, or by the network.
+    /// Returns whether the app, the transport or the network still owes the client a response.
     fn owes_response(&self) -> bool {
         self.in_flight.get() > 0 || !self.deliveries.borrow().is_empty()
     }
@@ -234,7 +235,7 @@ impl Connection {
         self.state.get() == ConnectionState::Ended
     }
 
-    /// Returns whether the connection is to be dropped as it is.
+    /// Returns whether the connection has to be dropped as it is.
     pub(super) fn is_given_up(&self) -> bool {
         self.state.get() == ConnectionState::GivenUp
     }
@@ -254,14 +255,14 @@ impl Connection {
         self.end();
     }
 
-    /// Opens the connection again, as something has arrived in the last moment. The client gets no
+    /// Opens the connection again, as bytes have arrived in the last moment. The client gets no
     /// more time for a head by that.
     pub(super) fn goes_on(&self) {
         self.state.set(ConnectionState::Open);
         self.wake();
     }
 
-    /// Notes that something has been read.
+    /// Notes that this many bytes of the client have been read.
     pub(super) fn heard(&self, bytes: usize) {
         if self.is_closing() {
             self.heard_at.set(Some(Instant::now()));
@@ -291,10 +292,10 @@ impl Connection {
         self.phase.keep_alive.as_ref().filter(|_| has_header)
     }
 
-    /// Begins a request; `None` if it is refused, as its client has been told before that it would
-    /// come too late. (A request that was sent right behind another can't have known, and a server
-    /// that has announced the close must not process it, see RFC 9112, section 9.6.) `is_reset`
-    /// looks whether the request's stream is reset (HTTP/2).
+    /// Begins a request. Returns `None` if the request is refused, as its client has been told
+    /// before that it would come too late. (The client can't have known that if it sent the request
+    /// right behind another. But a server that has announced the close must not process it, see RFC
+    /// 9112, section 9.6.) `is_reset` returns whether the request's stream is reset (HTTP/2).
     pub(super) fn begin(
         self: &Rc<Self>,
         request: &mut Request,
@@ -317,21 +318,22 @@ impl Connection {
         Some(InFlight::new(self, entry, stream))
     }
 
-    /// Bytes have been written, or can't be: the client takes none.
+    /// Notes that bytes have been written, or that they can't be, as the client takes none.
     pub(super) fn wrote(&self, is_stuck: bool) {
         if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
             websocket.wrote(is_stuck);
         }
     }
 
-    /// Notes that nothing can be written any more: the client has gone.
+    /// Notes that nothing can be written any more, as the client has gone.
     pub(super) fn broke(&self) {
         if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
             websocket.broke();
         }
     }
 
-    /// Notes that everything has been written. `info` asks the kernel what has become of it.
+    /// Notes that everything has been written. `info` asks the kernel how much of it has been
+    /// acknowledged.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
         let mut deliveries = self.deliveries.borrow_mut();
         if let HttpProtocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
@@ -340,21 +342,21 @@ impl Connection {
         if !deliveries.has_unflushed() {
             return;
         }
-        // While the server serves, nobody asks when exactly a client has got its response.
+        // While the server serves, nobody needs to know when exactly a client has got its response.
         let info = if self.is_ending() { info() } else { None };
         deliveries.flush(info);
         drop(deliveries);
         self.rest();
     }
 
-    /// Counts the responses that the client has got, now that the kernel says this; `None` where it
-    /// doesn't tell.
+    /// Counts the responses that the client has got according to the kernel; all of them if `info`
+    /// is `None`, where the kernel doesn't tell.
     pub(super) fn delivered(&self, info: Option<&TcpInfo>) {
         self.deliveries.borrow_mut().acknowledge(info);
     }
 
-    /// Looks at bytes of the client that nobody reads any more. Returns whether they show that the
-    /// client still reads (HTTP/2).
+    /// Looks at bytes of the client that nobody reads any more. Returns whether the bytes show that
+    /// the client still reads (HTTP/2).
     pub(super) fn discarded(&self, bytes: &[u8]) -> bool {
         match &mut *self.protocol.borrow_mut() {
             HttpProtocol::Http1 => {}
@@ -364,7 +366,7 @@ impl Connection {
         false
     }
 
-    /// Returns what the client may still do once it has acknowledged everything.
+    /// Returns the act that is still expected of the client once it has acknowledged everything.
     pub(super) fn expected(&self) -> Expected {
         match &*self.protocol.borrow() {
             HttpProtocol::Http1 => Expected::Body,
@@ -374,9 +376,9 @@ impl Connection {
         }
     }
 
-    /// Notes that a response less is owed.
+    /// Notes that one response fewer is owed.
     pub(super) fn rest(&self) {
-        // Nobody asks before, and what happened before is long enough ago.
+        // Before that nobody asks, and earlier times are long enough ago.
         if self.is_ending() {
             self.idle_since.set(Instant::now());
         }

@@ -1,4 +1,4 @@
-//! `Dep<hook>` and `Stop` in request handlers.
+//! Extractors of `Dep<hook>`, `Stop` and `StopHandle` in request handlers.
 
 use std::future::{Ready, ready};
 
@@ -12,11 +12,11 @@ use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
 use crate::hook::stop::{Stop, StopHandle};
 
-/// In a request handler: the value of the hook, as in other hooks.
+/// Extractor, in a request handler, of the value of a hook, as in other hooks.
 ///
 /// In a unit test, give the app a value of its own: `App::new().app_data(Dep::<db>::new(pool))`.
 ///
-/// Answers 500, and says why in the log, if the app does not run under a
+/// Answers 500, and logs the reason, if the app does not run under a
 /// [`Lifecycle`](crate::Lifecycle) and has no such value, or the plan lacks the hook.
 ///
 /// ```
@@ -29,7 +29,9 @@ use crate::hook::stop::{Stop, StopHandle};
 /// async fn hello(greeting: Dep<greeting>) -> String { greeting.to_string() }
 ///
 /// # #[actix_web::main] async fn main() {
-/// let app = App::new().app_data(Dep::<greeting>::new("moin".into())).route("/", web::get().to(hello));
+/// let app = App::new()
+///     .app_data(Dep::<greeting>::new("moin".into()))
+///     .route("/", web::get().to(hello));
 /// let app = test::init_service(app).await;
 /// let body = test::call_and_read_body(&app, test::TestRequest::get().to_request()).await;
 /// assert_eq!(body, "moin");
@@ -47,7 +49,8 @@ impl<H: Hook> FromRequest for Dep<H> {
     }
 }
 
-/// In a request handler: ends streams, web sockets and long polls when the stop begins.
+/// Extractor, in a request handler, through which streams, web sockets and long polls end when the
+/// stop begins.
 impl FromRequest for Stop {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -57,7 +60,7 @@ impl FromRequest for Stop {
     }
 }
 
-/// In a request handler: lets a request stop the process.
+/// Extractor, in a request handler, with which a request can stop the process.
 impl FromRequest for StopHandle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -72,18 +75,19 @@ fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
     T::inject(scope).map_err(|error| refused::<T>(request, &error.to_string()))
 }
 
-/// Returns data that the framework gives every app that it serves.
+/// Returns data that the framework gives to every app that it serves.
 pub(super) fn of_the_framework<T: 'static>(request: &HttpRequest) -> Result<&T, Error> {
     request.app_data().ok_or_else(|| refused::<T>(request, NO_FRAMEWORK))
 }
 
-const NO_FRAMEWORK: &str = "the app was built without the framework: pass it to `Lifecycle::http`, or give it a value, \
-                            as in `.app_data(Dep::<hook>::new(value))`";
+const NO_FRAMEWORK: &str = "the app was built without the framework: pass it to \
+                            `Lifecycle::http`, or give it a value, as in \
+                            `.app_data(Dep::<hook>::new(value))`";
 
 fn refused<T>(request: &HttpRequest, reason: &str) -> Error {
     let (method, path) = (request.method(), request.path());
     tracing::error!("{method} {path}: can't extract `{}`: {reason}", std::any::type_name::<T>());
-    // The client learns nothing of the inside.
+    // The client learns nothing about the inside.
     ErrorInternalServerError("internal server error")
 }
 

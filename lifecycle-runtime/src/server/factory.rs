@@ -1,4 +1,4 @@
-//! Closures that build an app, with arguments as hooks have them.
+//! Closures that build an app, with the same arguments as hooks.
 
 use actix_web::App;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -9,7 +9,7 @@ use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
 use crate::hook::{Dependency, HookMeta};
 
-/// Type parameter of actix-web's `App`, as `HttpServer` wants it.
+/// Bound on the type parameter of actix-web's `App`, as `HttpServer` has it.
 pub trait AppFactory<B>:
     ServiceFactory<
         ServiceRequest,
@@ -32,28 +32,29 @@ impl<T, B> AppFactory<B> for T where
 {
 }
 
-/// A closure that builds an app: what [`Lifecycle::http`](crate::Lifecycle::http) and
-/// [`Http::new`](crate::Http::new) take.
+/// Closure that builds an app, as [`Lifecycle::http`](crate::Lifecycle::http) and
+/// [`Http::new`](crate::Http::new) take it.
 ///
-/// Implemented for closures of up to eight arguments that a hook can take, too. They can be cloned
-/// and sent, as each worker has one.
+/// Implemented for closures of up to eight arguments, each of a type that a hook can take as well.
+/// The closure must be `Clone` and `Send`, as each worker has one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not build an app",
     label = "not a closure that returns an `App`, of arguments that can be injected",
-    note = "an app is built by a closure like `|settings: Dep<settings>| App::new()`, which is `Clone`, `Send` and `'static`"
+    note = "an app is built by a closure like `|settings: Dep<settings>| App::new()`, \
+            which is `Clone`, `Send` and `'static`"
 )]
 pub trait BuildApp<Args>: Clone + Send + 'static {
     /// Type parameter of the `App`.
     type Endpoint;
 
-    /// Returns the hooks whose values it takes.
+    /// Returns the hooks whose values the closure takes.
     fn dependencies() -> Vec<&'static HookMeta>;
 
     /// Builds an app for one worker.
     ///
     /// # Errors
     ///
-    /// An argument that is not there.
+    /// The error of an argument that can't be injected.
     fn build(&self, scope: &Scope) -> Result<App<Self::Endpoint>, BoxError>;
 }
 
@@ -67,7 +68,7 @@ macro_rules! closures {
 
             fn dependencies() -> Vec<&'static HookMeta> {
                 let dependencies: &[&[Dependency]] = &[$($argument::DEPENDENCIES),*];
-                // A handle is no hook. One that an app can't have, it is told of when it asks.
+                // A handle is no hook. If an app can't have one, it gets an error when it asks.
                 dependencies.iter().copied().flatten().filter_map(|needed| needed.hook()).collect()
             }
 
@@ -89,7 +90,7 @@ closures!(A B C D E G H);
 closures!(A B C D E G H I);
 
 impl Surroundings {
-    /// The app, with what it is given of the run.
+    /// Builds the app, and adds the parts of the run to its data.
     pub(super) fn app<F: BuildApp<Args>, Args>(
         &self,
         factory: &F,

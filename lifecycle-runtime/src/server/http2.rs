@@ -1,5 +1,5 @@
-//! An HTTP/2 connection as its bytes show it: which streams are open, and where a frame of ours
-//! fits in.
+//! State of an HTTP/2 connection, followed by its bytes: the open streams, and the places at which
+//! a frame of ours fits in.
 //!
 //! actix-http sends no GOAWAY and can't be told to, so the transport puts our frames between those
 //! that actix-http writes. The sequence is that of RFC 9113, section 6.8: first a GOAWAY that
@@ -20,21 +20,22 @@ use actix_web::web::BytesMut;
 use frames::{DATA, Frame, FrameReader, GOAWAY, HEADER, HEADERS, MAX_STREAM, PING, frame, goaway};
 use streams::Streams;
 
-/// First bytes of a client (RFC 9113, section 3.4).
+/// First bytes that a client sends (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Length of the number of the last stream, with which the payload of a GOAWAY begins.
+/// Length of the last stream's number, with which the payload of a GOAWAY begins.
 const LAST_STREAM: usize = 4;
 /// Payload of the PING behind the first GOAWAY.
 const DRAINING: [u8; 8] = *b"draining";
 /// Payload of the PING behind the last stream.
 const FINISHED: [u8; 8] = *b"finished";
 
-/// Progress of the announcement that the connection ends.
+/// Progress of the announcement of the connection's end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Announcement {
     Open,
-    /// The client has been told; whatever it sends until it knows is served.
+    /// The client has been told that the connection ends. Requests that it sends before it knows
+    /// are served.
     Announced,
     /// The client has been told that this stream is the last.
     Last(u32),
@@ -42,18 +43,18 @@ enum Announcement {
     Failed,
 }
 
-/// Evidence that the client has read all that it was sent.
+/// Evidence that the client has read everything that was sent to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Receipt {
-    /// Something was sent behind the last PING.
+    /// Something was sent after the last PING.
     Missing,
     /// The PING with this payload is behind everything else, and has not been answered.
     Asked([u8; 8]),
     Given,
 }
 
-/// State of a connection. `T` stands for a response, from its completion by the app until its end
-/// is written.
+/// State of an HTTP/2 connection. `T` stands for a response, from its completion by the app until
+/// its end is written.
 pub(super) struct Http2<T> {
     outgoing: FrameReader,
     incoming: FrameReader,
@@ -68,13 +69,13 @@ pub(super) struct Http2<T> {
     receipt: Receipt,
     /// Count of our PINGs that have not been answered.
     unanswered: usize,
-    /// The frame that may be the answer to a PING of ours, as far as it has come.
+    /// Frame that may be the answer to one of our PINGs, as far as it has come.
     held: BytesMut,
     /// Frames of ours that have not been written.
     out: BytesMut,
     /// Count of the bytes of a GOAWAY's last stream that are still to come.
     lifting: usize,
-    /// Set if it was done when somebody last asked.
+    /// Set if the connection was done at the last call of [`is_newly_done`](Self::is_newly_done).
     was_done: bool,
 }
 
@@ -106,7 +107,7 @@ impl<T> Http2<T> {
         }
     }
 
-    /// Tells the client which stream is the last: later ones are not served.
+    /// Tells the client the last stream: later ones are not served.
     pub(super) fn announce_last(&mut self) {
         self.announce();
         if self.announcement == Announcement::Announced {
@@ -131,8 +132,8 @@ impl<T> Http2<T> {
         }
     }
 
-    /// Returns whether the client has been told the last stream and all have ended: to the last
-    /// byte, that of the PING behind them included.
+    /// Returns whether the client has been told the last stream, and all streams have ended.
+    /// Everything must be written to the last byte, including the PING behind the streams.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.announcement, Announcement::Last(_) | Announcement::Failed)
             && self.streams.open.is_empty()
@@ -140,7 +141,7 @@ impl<T> Http2<T> {
             && self.out.is_empty()
     }
 
-    /// Returns whether that has come about since the last call.
+    /// Returns whether the connection has become done since the last call.
     pub(super) fn is_newly_done(&mut self) -> bool {
         let is_done = self.is_done();
         !std::mem::replace(&mut self.was_done, is_done) && is_done
@@ -156,9 +157,9 @@ impl<T> Http2<T> {
         self.receipt == Receipt::Given
     }
 
-    /// Takes the next request for a stream, in the order in which the client opened them; `None` if
-    /// it is to be refused, as its stream is above the last one that the client has been told.
-    /// `is_reset` looks whether the request's stream is.
+    /// Assigns the next request to a stream, in the order in which the client opened them. Returns
+    /// `None` if the request must be refused, as its stream is above the last one that the client
+    /// has been told. `is_reset` returns whether the request's stream is reset.
     pub(super) fn begin(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         let stream = self.streams.claim(is_reset);
         match self.announcement {
@@ -169,7 +170,7 @@ impl<T> Http2<T> {
     }
 
     /// Keeps a response that the app has completed until its last frame is written. It is dropped
-    /// if the client wants it no more.
+    /// if its stream has ended before.
     pub(super) fn complete(&mut self, stream: u32, response: T) {
         if let Some(waiting) = self.streams.open.get_mut(&stream) {
             *waiting = Some(response);
@@ -181,15 +182,14 @@ impl<T> Http2<T> {
         std::mem::take(&mut self.written)
     }
 
-    /// Returns our frames, if there are any and they may be written now. The caller removes what it
-    /// writes.
+    /// Returns our frames, if there are any and they may be written now. The caller removes the
+    /// bytes that it writes.
     pub(super) fn due(&mut self) -> Option<&mut BytesMut> {
         let is_between = self.is_between();
         Some(&mut self.out).filter(|out| is_between && !out.is_empty())
     }
 
-    /// Returns how many of the bytes may be written before frames of ours; `None` if there are
-    /// none.
+    /// Returns the number of bytes to write before our frames; `None` if no frame of ours waits.
     pub(super) fn before_due(&self, bytes: &[u8]) -> Option<usize> {
         (!self.out.is_empty()).then(|| self.until_between(bytes))
     }
@@ -207,9 +207,9 @@ impl<T> Http2<T> {
         if self.has_spoken { self.outgoing.until_between(bytes) } else { bytes.len() }
     }
 
-    /// Looks at bytes that have been written. Once actix-http sends a GOAWAY itself, ours are
-    /// dropped: it ends the connection because of an error, and no GOAWAY may permit more streams
-    /// than the one before.
+    /// Looks at bytes that have been written. Drops our frames once actix-http sends a GOAWAY
+    /// itself: actix-http ends the connection because of an error, and no GOAWAY may permit more
+    /// streams than the one before.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
         self.has_spoken |= !bytes.is_empty();
         self.outgoing.advance(bytes, |frame| {
@@ -226,13 +226,13 @@ impl<T> Http2<T> {
         self.ask_when_finished();
     }
 
-    /// Returns whether what is read has to go through [`without_pong`](Self::without_pong).
+    /// Returns whether bytes that are read have to go through [`without_pong`](Self::without_pong).
     pub(super) fn expects_pong(&self) -> bool {
         self.unanswered > 0 || !self.held.is_empty()
     }
 
-    /// Looks at bytes that have been read, and lifts what would make h2 give up the client's own
-    /// streams.
+    /// Looks at bytes that have been read, and raises the last stream of a GOAWAY that would make
+    /// h2 give up the client's own streams.
     pub(super) fn received(&mut self, bytes: &mut [u8]) {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;
@@ -246,9 +246,9 @@ impl<T> Http2<T> {
         self.ask_when_finished();
     }
 
-    /// Looks at a header or at a part of a payload that has been read. A GOAWAY of the client is
-    /// about streams of the server, and there are none; h2 0.3 takes it to be about the client's,
-    /// and fails those above its last one.
+    /// Looks at a header or at a part of a payload that has been read, and raises the last stream
+    /// of a GOAWAY. A GOAWAY of the client is about streams of the server, and there are none. h2
+    /// 0.3 takes it to be about the client's, and fails those above its last one.
     fn lift(&mut self, step: &mut [u8], frame: Option<Frame>) {
         if let Some(frame) = frame {
             self.lifting = if frame.kind == GOAWAY { LAST_STREAM } else { 0 };
@@ -316,8 +316,8 @@ impl<T> Http2<T> {
         true
     }
 
-    /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether they
-    /// show that the client reads: requests that it goes on sending don't.
+    /// Looks for answers to our PINGs in bytes that nobody reads any more. Returns whether the
+    /// bytes show that the client reads. Further requests don't show that.
     pub(super) fn discarded(&mut self, bytes: &[u8]) -> bool {
         self.streams.is_closed = true;
         let mut shows_reading = false;

@@ -1,17 +1,18 @@
-//! The last part of a connection, once actix-http is done with it: nothing is aborted under a
-//! client that still reads.
+//! Last part of a connection, once actix-http is done with it. Nothing is aborted under a client
+//! that still reads.
 //!
 //! A socket that is closed answers whatever its client still sends by a reset, which destroys a
-//! response on its way. So our half is closed first, and what the client sends is read and
-//! discarded, until the client closes its half too, or has all that it needs:
+//! response on its way. So the server closes its half first, and reads and discards the client's
+//! bytes, until the client closes its half, too, or has all that it needs:
 //!
-//! | client | is waited for |
-//! |---|---|
-//! | has not acknowledged everything | until it has, or the kernel gets no answer any more |
-//! | HTTP/2, and has not shown that it has read everything | `client_disconnect_timeout` since it last showed that it reads |
-//! | WebSocket, and has not answered the Close | `client_disconnect_timeout` |
-//! | still sends a request's body | `client_disconnect_timeout` since it has its response |
-//! | any other | not at all |
+//! - A client that has not acknowledged everything is waited for until it has, or until the kernel
+//!   gets no answer any more.
+//! - An HTTP/2 client that has not shown that it has read everything is waited for until
+//!   `client_disconnect_timeout` after it last showed that it reads.
+//! - A WebSocket client that has not answered the Close is waited for `client_disconnect_timeout`.
+//! - A client that still sends a request's body is waited for until `client_disconnect_timeout`
+//!   after it has its response.
+//! - Any other client is not waited for.
 
 use std::io;
 use std::pin::Pin;
@@ -28,12 +29,12 @@ use super::tcp_info::{Peer, PollTimes, TcpInfo};
 #[cfg(test)]
 mod tests;
 
-/// Closes a connection that the app is done with.
+/// Closes a connection that the app is done with, and lingers as long as its client needs.
 pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disconnect: Duration) {
     let shut =
         std::future::poll_fn(|context| Pin::new(&mut *socket.get_mut()).poll_shutdown(context));
-    // A client that reads nothing may keep TLS from saying so: what is written is on its way all the
-    // same.
+    // A client that reads nothing may keep TLS from announcing the end. Even so, the bytes that are
+    // written are on their way.
     if let Ok(Err(_)) = tokio::time::timeout(disconnect, shut).await {
         return;
     }
@@ -51,7 +52,7 @@ pub(super) async fn linger(socket: &SharedSocket, connection: &Connection, disco
     };
     std::future::poll_fn(|context| linger.poll(context)).await;
     if !linger.has_closed {
-        // It may have all that it needs, and not have read it yet.
+        // The client may have received all that it needs, and not have read it yet.
         socket.leave_to_system();
     }
 }
@@ -61,13 +62,13 @@ struct Linger<'c> {
     connection: &'c Connection,
     disconnect: Duration,
     since: Instant,
-    /// Time at which the client has last shown that it reads.
+    /// Moment at which the client has last shown that it reads.
     read_at: Instant,
-    /// Time since which the client has acknowledged everything.
+    /// Moment since which the client has acknowledged everything.
     acknowledged_at: Instant,
-    /// Set once the client has sent something that is discarded.
+    /// Set once the client has sent something that was discarded.
     has_discarded: bool,
-    /// Set once the client has closed its half. It may still read.
+    /// Set once the client has closed its half. The client may still read.
     has_closed: bool,
     polls: PollTimes,
     timer: Pin<Box<Sleep>>,
@@ -92,7 +93,7 @@ impl Linger<'_> {
         }
     }
 
-    /// Reads and discards what is there; ready at the client's end.
+    /// Reads and discards the client's bytes; ready at the client's end.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.has_closed {
             return Poll::Pending;
@@ -111,8 +112,8 @@ impl Linger<'_> {
         }
     }
 
-    /// Returns the moment to look again; `None` if the client has all that it needs, or had its
-    /// time.
+    /// Returns the moment of the next look; `None` if the client has all that it needs, or has had
+    /// its time.
     fn waits_until(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let info = self.socket.info();
@@ -127,7 +128,7 @@ impl Linger<'_> {
         let since = match self.connection.expected() {
             Expected::Nothing => return None,
             Expected::Body if !self.has_discarded => return None,
-            // It may have had a part of its time already, while actix-http read the body.
+            // The client may have had a part of its time already, while actix-http read the body.
             Expected::Body => self.acknowledged_at,
             Expected::Close => self.since,
             Expected::Reading => self.read_at,

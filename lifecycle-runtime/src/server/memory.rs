@@ -1,4 +1,4 @@
-//! An app that answers in memory, for tests.
+//! Apps that answer in memory, for tests.
 
 use std::pin::Pin;
 
@@ -13,10 +13,10 @@ use super::factory::{AppFactory, BuildApp};
 
 type AppFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Builds the app. A panic if it can't be built.
+/// Function that builds an app. It panics if the app can't be built.
 pub(crate) type BuildInMemory = Box<dyn Fn(&Surroundings) -> AppFuture<InMemory> + Send>;
 
-/// An app that was built.
+/// Built app, called without a server.
 pub(crate) struct InMemory(Box<dyn Fn(Request) -> AppFuture<ServiceResponse>>);
 
 /// Returns a builder of the app that `factory` makes.

@@ -1,5 +1,5 @@
-//! Packets that the system is to drop: while a listener closes, and on a connection that is left to
-//! the system.
+//! Filters of packets that the system drops while a listener closes, and on a connection that is
+//! left to the system.
 
 use std::io;
 
@@ -8,26 +8,26 @@ use linux::Filtered;
 #[cfg(not(target_os = "linux"))]
 use other::Filtered;
 
-/// Has the system drop the first packet of each new connection, while handshakes that have begun go
-/// on to their end.
+/// Makes the system drop the first packet of each new connection, while handshakes that have begun
+/// go on to their end.
 ///
-/// A listener that is closed resets what waits in it, and between the last `accept` and the close
-/// there is always a moment. A client whose first packet is dropped sends it again a second later;
-/// by then it is refused, or received by the process that has taken over the port.
+/// A listener that is closed resets the connections that wait in it, and some may come between the
+/// last `accept` and the close. A client whose first packet is dropped sends it again a second
+/// later. By then the client is refused, or received by the process that has taken over the port.
 pub(super) fn refuse_handshakes(listener: &impl Filtered) -> io::Result<()> {
     listener.refuse(Refused::Handshakes)
 }
 
-/// Has the system drop whatever the client of a connection still sends, but not what it
-/// acknowledges.
+/// Makes the system drop the data that the client of a connection still sends, but not its
+/// acknowledgements.
 ///
 /// A socket that is closed answers data by a reset, which destroys what is still on its way to the
-/// client. Without it the system sends what it has, even after the end of the process.
+/// client. Without the reset the system sends what it has, even after the end of the process.
 pub(super) fn refuse_data(connection: &impl Filtered) -> io::Result<()> {
     connection.refuse(Refused::Data)
 }
 
-/// A kind of packets that the system is to drop.
+/// Kind of packets that the system drops.
 #[derive(Clone, Copy)]
 pub(super) enum Refused {
     Handshakes,

@@ -1,4 +1,4 @@
-//! The probes as routes.
+//! Routes of the probes.
 
 use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
@@ -6,34 +6,44 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 use super::extract::of_the_framework;
 use crate::observe::health::{Audience, Health, Probe};
 
-/// Data of an app that only those who run the program can reach.
+/// Marker, in an app's data, of an app that only the operators of the program can reach.
 pub(super) struct ForOperators;
 
-/// The probes `/livez`, `/readyz` and `/startupz`, for an app:
+/// Adds the probes `/livez`, `/readyz` and `/startupz` to an app:
 /// `App::new().configure(lifecycle_runtime::probes)`.
 ///
-/// | path | 200 | 503 |
-/// |---|---|---|
-/// | `/livez` | as long as the process answers, and always while it stops | while a check of liveness fails |
-/// | `/readyz` | once the start is over and each check of readiness has passed, until the stop begins | before and after, and while a check of readiness fails |
-/// | `/startupz` | once the start is over and each check of the startup has passed | before, and for good if it failed |
+/// - `/livez` answers 200 as long as the process answers, and 503 while a liveness check fails.
+///   While the process stops, it always answers 200.
+/// - `/readyz` answers 200 once the start is over and each readiness check has passed, until the
+///   stop begins. It answers 503 before and after, and while a readiness check fails.
+/// - `/startupz` answers 200 once the start is over and each startup check has passed. It answers
+///   503 before, and for good if the start failed.
 ///
-/// The body says why, as JSON:
-/// `{"status":"fail","state":"draining","reason":"the process is stopping","waiting_for":["GET /report 4.2 s"]}`.
-/// In an app, where strangers may ask, it says "the HTTP server" instead of requests; the listener
-/// of [`Lifecycle::admin`](crate::Lifecycle::admin) names them. If there are [health
-/// checks](crate::health_check) it lists those that the probe is about, with the last result of
-/// each, times in milliseconds:
+/// The body gives the reason, as JSON on one line:
+///
+/// ```json
+/// {
+///   "status": "fail",
+///   "state": "draining",
+///   "reason": "the process is stopping",
+///   "waiting_for": ["GET /report 4.2 s"]
+/// }
+/// ```
+///
+/// In an app, where strangers may ask, the body says "the HTTP server" instead of requests; the
+/// listener of [`Lifecycle::admin`](crate::Lifecycle::admin) names them. If there are [health
+/// checks](crate::health_check), the body lists those that the probe is about, with the last result
+/// of each and times in milliseconds:
 /// `"checks":[{"name":"ping_db","status":"pass", "last_error":null,"age":4210.5,"took":1.8}]`. The
 /// `status` is `pending` before the first run; an error beside `pass` is one that does not count
-/// yet. Errors are told as the checks returned them: mind who can ask.
+/// yet. Errors appear as the checks returned them: mind who can ask.
 ///
 /// A service that has failed for good, and that the process goes on without (`on_exit = "ignore"`),
-/// changes no status: `/readyz` names it in `notes`, with how it failed.
+/// changes no status. `/readyz` names it in `notes`, with the failure.
 ///
-/// An app answers only between the last startup hook and the end of its own requests; what asks
-/// before or after that should ask the listener of [`Lifecycle::admin`](crate::Lifecycle::admin),
-/// which has the same routes.
+/// An app answers only between the last startup hook and the end of its own requests. A client that
+/// asks before or after that should ask the listener of
+/// [`Lifecycle::admin`](crate::Lifecycle::admin), which has the same routes.
 ///
 /// ```
 /// use actix_web::App;

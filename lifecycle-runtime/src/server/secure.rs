@@ -1,4 +1,4 @@
-//! TLS, if the crate is built with it.
+//! TLS for connections, if the crate is built with it.
 
 #[cfg(feature = "rustls")]
 pub(super) use with_rustls::Secure;
@@ -22,7 +22,7 @@ mod with_rustls {
 
     use crate::server::socket::{SharedSocket, Socket};
 
-    /// TLS on the server's side.
+    /// Acceptor of TLS handshakes, with their time limit.
     pub(in crate::server) struct Secure {
         acceptor: TlsAcceptor,
         timeout: Duration,
@@ -37,8 +37,8 @@ mod with_rustls {
             Self { acceptor: TlsAcceptor::from(Arc::new(config)), timeout }
         }
 
-        /// Makes the handshake, when there is room for one more. `None` if `ends`, which is polled
-        /// beside it, gives it up.
+        /// Makes the handshake, when `room` has a permit for one more. Returns `None` if `ends`,
+        /// which is polled beside it, gives the connection up.
         pub(in crate::server) async fn accept(
             &self,
             stream: TcpStream,
@@ -49,7 +49,7 @@ mod with_rustls {
             let _permit = room.acquire().await.map_err(io::Error::other)?;
             let mut accept = self.acceptor.accept(stream);
             let accepted = poll_fn(|context| {
-                // First: what has come meanwhile is no quiet.
+                // Polled first: a client whose bytes have come meanwhile is not quiet.
                 match Pin::new(&mut accept).poll(context) {
                     Poll::Pending if ends(context, accept.get_ref()) => Poll::Ready(None),
                     accepted => accepted.map(Some),

@@ -1,7 +1,8 @@
-//! An app as one worker serves it on one address: actix-http with the settings that `HttpServer`
-//! has.
+//! Service of one app on one worker and one address: actix-http, with the settings that
+//! `HttpServer` has.
 //!
-//! The only file that uses what actix-web doesn't document: `AppConfig` has no other constructor.
+//! This is the only file that uses what actix-web doesn't document: `AppConfig` has no other
+//! constructor.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,21 +22,21 @@ use super::track::{RequestTracker, TrackedBody};
 use super::transport::Transport;
 use crate::hook::error::{BoxError, chain};
 
-/// Address that an app is served on, as the app is told of it.
+/// Address on which an app is served, as the app gets it.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) is_secure: bool,
     pub(super) address: SocketAddr,
 }
 
-/// An app whose type is known where it is made and nowhere else: what serves it is compiled once,
-/// and not for each app.
+/// App whose type is known only where it is made: the code that serves it is compiled once, and not
+/// for each app.
 type App = BoxServiceFactory<AppConfig, Request, Response<TrackedBody>, Infallible, ()>;
 
-/// Makes an app, whose requests this tracks.
+/// Function that makes an app whose requests this tracker tracks.
 pub(super) type Make = Box<dyn Fn(RequestTracker) -> Result<App, BoxError> + Send>;
 
-/// Makes the apps that `factory` makes.
+/// Returns a function that makes the apps of `factory`.
 pub(super) fn make<F, T, B>(factory: F) -> Make
 where
     F: Fn() -> Result<actix_web::App<T>, BoxError> + Send + 'static,
@@ -47,15 +48,15 @@ where
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Serves a connection to its end.
+/// Function that serves a connection to its end.
 pub(super) type Serve = Rc<dyn Fn(Transport, Protocol, Option<SocketAddr>) -> LocalFuture<()>>;
 
 /// Builds an app for an endpoint.
 ///
 /// # Errors
 ///
-/// The reason for which the app could not be built. actix-web keeps the error of a `data_factory`
-/// or a middleware to itself.
+/// The reason for which the app can't be built. actix-web keeps the error of a `data_factory` or a
+/// middleware to itself.
 pub(super) async fn build(
     make: &Make,
     endpoint: &Endpoint,
@@ -77,18 +78,26 @@ pub(super) async fn build(
     }))
 }
 
-const NOT_BUILT: &str = "a `data_factory` or a middleware of the app failed to start, and actix-web tells its error to the \
-                         `log` crate only: install a logger to see it, or make the value in a startup hook";
+const NOT_BUILT: &str = "a `data_factory` or a middleware of the app failed to start, and \
+                         actix-web tells its error to the `log` crate only: install a logger to \
+                         see it, or make the value in a startup hook";
 
 type Connected = (Transport, Protocol, Option<SocketAddr>);
 
-/// Returns the app with the settings. What is not set is as in `HttpServer`.
+/// Returns the service of an app with the settings. Settings that are not set are as in
+/// `HttpServer`.
 fn service(
     app: App,
     endpoint: &Endpoint,
     settings: &Settings,
-) -> impl ServiceFactory<Connected, Config = (), Response = (), Error = DispatchError, InitError = ()>
-+ use<> {
+) -> impl ServiceFactory<
+    Connected,
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    // actix-web tells its reason to the `log` crate only.
+    InitError = (),
+> + use<> {
     let &Endpoint { is_secure, address } = endpoint;
     let host = settings.server_hostname.clone().unwrap_or_else(|| address.to_string());
     let app =

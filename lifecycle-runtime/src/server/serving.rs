@@ -1,4 +1,5 @@
-//! A server from its first connection to its last: started, watched, drained.
+//! Life of a server: its apps are built, its listeners opened, its threads watched, its requests
+//! drained.
 
 use std::io;
 use std::sync::Arc;
@@ -21,19 +22,19 @@ use crate::event::Traffic;
 use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::all;
 
-/// Number of connections that may wait, as in `HttpServer`.
+/// Default number of connections that may wait to be accepted, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
 
-/// Reason that is given for a worker whose thread has ended without one.
+/// Reason reported for a worker whose thread has ended without giving one.
 const NO_APP: &str = "building it panicked";
 
 impl BoundHttp {
-    /// Builds the apps. On the async runtime. The workers that do so are among those of `opening`
-    /// from the first one on.
+    /// Builds the apps, each on its worker. Each worker is added to `opening` when it is started.
+    /// The caller must be on the async runtime.
     ///
     /// # Errors
     ///
-    /// The first app that can't be built.
+    /// The reason for which an app can't be built: the first one, if there are several.
     pub(crate) async fn build(
         self,
         surroundings: &Surroundings,
@@ -74,7 +75,7 @@ impl BoundHttp {
     }
 }
 
-/// A server whose workers wait for connections.
+/// Server whose apps are built and whose workers wait for connections.
 pub(crate) struct BuiltHttp {
     sockets: Vec<Bound>,
     setting: &'static str,
@@ -85,11 +86,12 @@ pub(crate) struct BuiltHttp {
 }
 
 impl BuiltHttp {
-    /// Listens and serves, as the next of the servers that were built. On the async runtime.
+    /// Listens and serves. Servers must be opened in the order in which they were built, on the
+    /// async runtime.
     ///
     /// # Errors
     ///
-    /// The reason, and what to do about it.
+    /// The reason, with advice.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
         let Self { sockets, setting, limits, scheme, spec, handles } = self;
         let workers = handles.len();
@@ -112,24 +114,24 @@ fn tables_of(workers: &[Worker]) -> RequestTables {
     RequestTables::new(workers.iter().map(|worker| Arc::clone(&worker.table)))
 }
 
-/// Servers that are being opened, all together or none. Whoever gives that up closes them.
+/// Servers that are being opened, all together or none. A caller that gives up must close them.
 #[derive(Default)]
 pub(crate) struct Opening {
-    /// The workers of those that are not open yet, in the order of their servers.
+    /// Workers of the servers that are not open yet, in the order of their servers.
     workers: Vec<Worker>,
     open: Vec<Serving>,
-    /// Number of the workers of all of them that may still serve.
+    /// Number of the workers of all servers that may still serve.
     serving: watch::Sender<usize>,
 }
 
 impl Opening {
-    /// Returns all servers, now that they are open.
+    /// Takes all servers, once they are open.
     pub(crate) fn opened(&mut self) -> Vec<Serving> {
         std::mem::take(&mut self.open)
     }
 
-    /// Returns what says how many workers still have something of an app, once they are being
-    /// closed.
+    /// Returns a function that describes the workers which still have something of an app. It is
+    /// meant for the time in which they are being closed.
     pub(crate) fn waits(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
         let of_open = self.open.iter().map(|server| server.tables.clone());
         let tables: Vec<_> = of_open.chain([tables_of(&self.workers)]).collect();
@@ -141,7 +143,7 @@ impl Opening {
     }
 
     /// Ends the workers and the servers, and waits until nothing of an app is left. An app that is
-    /// being built can't be cancelled: it has until then, or until the stop is hurried.
+    /// being built can't be cancelled: it has time until `until`, or until the stop is hurried.
     pub(crate) async fn close(self, until: Instant, asked: &watch::Receiver<Asked>) -> Traffic {
         let Self { mut workers, open, .. } = self;
         let tables = tables_of(&workers);
@@ -169,30 +171,30 @@ impl Opening {
     }
 }
 
-/// A server that serves.
+/// Server that accepts and serves connections.
 pub(crate) struct Serving {
     pub(crate) urls: Vec<String>,
     pub(crate) tables: RequestTables,
-    /// Obstacle that keeps it from accepting connections now.
+    /// Obstacle that keeps the server from accepting connections now.
     pub(crate) obstacle: watch::Receiver<Option<Obstacle>>,
     announces: Arc<AtomicBool>,
     workers: Vec<Worker>,
     acceptor: Acceptor,
 }
 
-/// Times of a drain.
+/// Times that limit a drain.
 #[derive(Clone, Copy)]
 pub(crate) struct DrainTimes {
     /// Time for which connections without a request are kept.
     pub(crate) quiet: Duration,
     /// Moment at which requests are cut off.
     pub(crate) cut: Instant,
-    /// Moment at which what can't be cut off is left behind.
+    /// Moment at which the drain no longer waits for code that can't be cut off.
     pub(crate) leave: Instant,
 }
 
 impl Serving {
-    /// Polls whether the server has ended by itself, which it should not, and why.
+    /// Polls for an unexpected end of the server, and returns the reason for it.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
         let acceptor = self.acceptor.poll_ended(context).map(|()| "it accepts no more connections");
         let mut workers = self
@@ -202,14 +204,14 @@ impl Serving {
         workers.find(Poll::is_ready).unwrap_or(acceptor).map(|reason| Some(reason.to_owned()))
     }
 
-    /// Has every response close its connection from now on, and tells clients that can be told
-    /// otherwise.
+    /// Makes every response close its connection from now on, and announces the end to clients that
+    /// need no response for that.
     pub(crate) fn announce_close(&self) {
         self.announces.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(|worker| worker.command(WorkerCommand::Announce));
     }
 
-    /// Closes everything at once.
+    /// Closes the server at once, and cuts off everything.
     pub(crate) async fn close(self) {
         let now = Instant::now();
         self.drain(
@@ -219,7 +221,8 @@ impl Serving {
         .await;
     }
 
-    /// Serves what is waiting, closes the listeners, and waits for the requests in flight.
+    /// Serves the connections that wait, closes the listeners, and waits for the requests in
+    /// flight.
     pub(crate) async fn drain(
         mut self,
         times: DrainTimes,
@@ -256,7 +259,7 @@ impl Serving {
                 () = hurried, if !is_late => {}
             }
             tables.cut();
-            // It has counted what waits meanwhile.
+            // When it has closed, it has counted the connections that were left waiting.
             let _ = timeout(LEAVING, acceptor.closed()).await;
         }
         let mut traffic = tables.traffic();

@@ -1,4 +1,4 @@
-//! Settings of actix-web's `HttpServer`. A setting is one entry here.
+//! Settings of a server, known from actix-web's `HttpServer`. A setting is one entry here.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -16,14 +16,14 @@ use crate::process::config::{Config, LONGEST, NOTHING_SERVED, WORKERS, worker_co
 #[cfg(test)]
 mod tests;
 
-/// Called with the connection's transport when a client connects.
+/// Function that is called with the connection's transport when a client connects.
 pub(super) type OnConnect = Arc<dyn Fn(&dyn Any, &mut Extensions) + Send + Sync>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Default time for which an idle connection is kept: longer than load balancers keep one, which is
-/// 60 s with most. The side that closes first must not be the one that can't know of the next
-/// request.
+/// Default time for which an idle connection is kept. It is longer than load balancers keep one,
+/// which is 60 s with most: the side that closes first must not be the one that can't know of the
+/// next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 fn parallelism() -> usize {
@@ -32,7 +32,7 @@ fn parallelism() -> usize {
 
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty $(, if $feature:literal)?;)+) => {
-        /// Settings that are given; the rest stays as `HttpServer` has it.
+        /// Settings that the program gives; the rest stays as `HttpServer` has it.
         #[derive(Default)]
         pub(super) struct Settings {
             $($(#[cfg(feature = $feature)])? pub(super) $name: Option<$ty>,)+
@@ -59,46 +59,51 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The number of worker threads, 1 to 512; the number of processors by default.
+    /// Sets the number of worker threads, 1 to 512; the number of processors by default.
     /// `LIFECYCLE_WORKERS` overrides it. Any other number is refused with exit code 2.
     workers: usize;
-    /// Sends small writes at once (`TCP_NODELAY`); on by default.
+    /// Sets whether small writes are sent at once (`TCP_NODELAY`); on by default.
     tcp_nodelay: bool;
-    /// The number of connections that may wait; 1024 by default. The system may allow fewer
+    /// Sets the number of connections that may wait; 1024 by default. The system may allow fewer
     /// (`net.core.somaxconn`).
     backlog: u32;
-    /// The number of connections that one worker serves at the same time; 25,600 by default.
+    /// Sets the number of connections that one worker serves at the same time; 25,600 by default.
     max_connections: usize;
-    /// The number of TLS handshakes that one worker makes at the same time; 256 by default.
+    /// Sets the number of TLS handshakes that one worker makes at the same time; 256 by default.
     max_connection_rate: usize;
-    /// The number of threads that one worker's `web::block` uses at most; 512 divided by the number
-    /// of processors by default.
+    /// Sets the number of threads that one worker's `web::block` uses at most; 512 divided by the
+    /// number of processors by default.
     worker_max_blocking_threads: usize;
-    /// Time for a client to send a request's head; 5 s by default. Zero turns the limit off.
+    /// Sets the time for a client to send a request's head; 5 s by default. Zero turns the limit
+    /// off.
     client_request_timeout: Duration;
-    /// Time for a connection to close; 1 s by default. Zero turns the limit off.
+    /// Sets the time for a connection to close; 1 s by default. Zero turns the limit off.
     ///
-    /// While the server drains, a client is given this long: to stop sending a body that nobody
-    /// reads, from its acknowledgement of the response on; to answer the Close of a web socket,
-    /// from the end of what the server sends on; and to show that it has read an HTTP/2 response to
-    /// its end, each time that it has shown that it reads. Zero stands for 1 s there.
+    /// While the server drains, a client has this long for each of these; zero stands for 1 s
+    /// there:
+    ///
+    /// - to stop sending a body that nobody reads, counted from its acknowledgement of the response
+    /// - to answer the Close of a web socket, counted from the end of the server's messages
+    /// - to show that it has read an HTTP/2 response to its end, counted anew each time that it
+    ///   shows that it reads
     client_disconnect_timeout: Duration;
-    /// Time over which the Closes of web sockets are spread when the server closes: each connection
-    /// waits a random part of it, so that thousands of clients don't connect to your other
-    /// processes in the same instant. Zero, at once, by default.
+    /// Sets the time over which the Closes of web sockets are spread when the server closes. Each
+    /// connection waits a random part of it, so that thousands of clients don't connect to your
+    /// other processes in the same instant. Zero, at once, by default.
     ///
-    /// The drain has to have as much time: what `drain_timeout` or the grace period cuts off gets
-    /// no Close.
+    /// The drain must have as much time: a connection that `drain_timeout` or the grace period cuts
+    /// off gets no Close.
     websocket_close_spread: Duration;
-    /// Answers a request whose handler panics with 500 and `Connection: close`; off by default, as
-    /// under `HttpServer`: the connection is closed without an answer.
+    /// Sets whether a request whose handler panics is answered with 500 and `Connection: close`.
+    /// Off by default, as under `HttpServer`: the connection is closed without an answer.
     ///
-    /// A balancer takes a connection that ends without an answer for an instance that is down, and
+    /// A balancer takes a connection that ends without an answer for an instance that is down. It
     /// may send the request to another, which panics as well. Whatever this is set to, the message
     /// of the panic is on stderr, and the report counts the request as `panicked`.
     ///
-    /// The answer is made outside of every middleware: a logger of requests doesn't see it. A panic
-    /// of a body whose head is out can't be answered, and with `panic = "abort"` none can.
+    /// The answer is made outside of every middleware, so a logger of requests doesn't see it.
+    /// There is no answer to a panic of a body whose head is out, nor to any panic with
+    /// `panic = "abort"`.
     ///
     /// ```
     /// use actix_web::App;
@@ -107,32 +112,33 @@ settings! {
     /// let lifecycle = Lifecycle::new().http(Http::new(|| App::new()).catch_panics(true));
     /// ```
     catch_panics: bool;
-    /// Lets a client close its sending half and still get its response; on by default.
+    /// Sets whether a client may close its sending half and still get its response; on by default.
     h1_allow_half_closed: bool;
-    /// The number of a response's bytes that are collected before they are written (HTTP/1); 32 KiB
-    /// by default.
+    /// Sets the number of a response's bytes that are collected before they are written (HTTP/1);
+    /// 32 KiB by default.
     h1_write_buffer_size: usize;
-    /// The initial flow control window of an HTTP/2 stream, in bytes; 1 MiB by default.
+    /// Sets the initial flow control window of an HTTP/2 stream, in bytes; 1 MiB by default.
     h2_initial_window_size: u32, if "http2";
-    /// The initial flow control window of an HTTP/2 connection, in bytes; 2 MiB by default.
+    /// Sets the initial flow control window of an HTTP/2 connection, in bytes; 2 MiB by default.
     h2_initial_connection_window_size: u32, if "http2";
-    /// Time for a TLS handshake; 3 s by default.
+    /// Sets the time for a TLS handshake; 3 s by default.
     tls_handshake_timeout: Duration, if "rustls";
 }
 
-/// What is not set is as in `HttpServer`, but `keep_alive`; what actix-http knows the default of is
-/// left to it.
+/// Settings that the program doesn't give are as in `HttpServer`, except `keep_alive`. Those for
+/// which actix-http has the default are left to it.
 impl Settings {
     pub(super) fn workers(&self) -> usize {
         self.workers.unwrap_or_else(parallelism)
     }
 
-    /// Returns how idle connections are kept.
+    /// Returns the rule by which idle connections are kept.
     pub(super) fn keep_alive(&self) -> KeepAlive {
         self.keep_alive.unwrap_or(KeepAlive::Timeout(KEEP_ALIVE))
     }
 
-    /// Takes over what the environment has set, and shortens what is longer than the longest time.
+    /// Takes over the settings of the environment, and shortens times that are longer than the
+    /// longest one.
     pub(super) fn override_with(&mut self, config: &Config) {
         self.workers = config.workers.or(self.workers);
         self.keep_alive = config.keep_alive.map(KeepAlive::from).or(self.keep_alive);
@@ -150,7 +156,7 @@ impl Settings {
         }
     }
 
-    /// Returns whether a handler that panics is answered for.
+    /// Returns whether a request whose handler panics gets a response.
     pub(super) fn catches_panics(&self) -> bool {
         self.catch_panics.unwrap_or(false)
     }
@@ -171,7 +177,7 @@ impl Settings {
         self.client_disconnect_timeout.unwrap_or(SECOND)
     }
 
-    /// Returns the time within which a client closes its side while the server drains.
+    /// Returns the time that a client has to close its side while the server drains.
     pub(super) fn closing_timeout(&self) -> Duration {
         self.client_disconnect_timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(SECOND)
     }
@@ -185,7 +191,7 @@ impl Settings {
         self.tls_handshake_timeout.unwrap_or(3 * SECOND)
     }
 
-    /// Returns a mistake in the settings, by which actix-web would panic or serve nothing.
+    /// Returns a mistake in the settings with which actix-web would panic or serve nothing.
     pub(super) fn problem(&self) -> Option<String> {
         let fault = |name: &str, count, fault: &str, expected: &str| {
             Some(format!("`{name}` of a server is {count}: {fault}; expected {expected}"))
@@ -210,8 +216,8 @@ impl Http {
     /// Sets the time for which an idle connection is kept; 75 s by default, where `HttpServer` has
     /// 5 s. `LIFECYCLE_KEEP_ALIVE` overrides it.
     ///
-    /// Behind a load balancer it must be longer than the balancer keeps an idle connection to this
-    /// server (60 s with most): if the server closes first, a request may be on its way, and its
+    /// Behind a load balancer, it must be longer than the balancer keeps an idle connection to this
+    /// server (60 s with most). If the server closes first, a request may be on its way, and its
     /// client gets 502.
     #[must_use]
     pub fn keep_alive(mut self, value: impl Into<KeepAlive>) -> Self {
@@ -219,15 +225,15 @@ impl Http {
         self
     }
 
-    /// The host name for URLs that the app generates; the socket's address by default.
+    /// Sets the host name for URLs that the app generates; the socket's address by default.
     #[must_use]
     pub fn server_hostname(mut self, value: impl Into<String>) -> Self {
         self.settings.server_hostname = Some(value.into());
         self
     }
 
-    /// Calls this when a client connects, as `HttpServer::on_connect` does: to put data into a
-    /// connection's extensions.
+    /// Sets a function to call when a client connects, as `HttpServer::on_connect` does. It can put
+    /// data into a connection's extensions.
     #[must_use]
     pub fn on_connect(
         mut self,
@@ -238,15 +244,15 @@ impl Http {
     }
 }
 
-/// Returns the value of the header `Keep-Alive` with which a response tells its client how long the
-/// connection is kept: `timeout=74`. `None` where there is nothing to tell.
+/// Returns the value of the `Keep-Alive` header, by which a response tells its client how long the
+/// connection is kept: `timeout=74`. `None` if there is no such time to tell.
 ///
-/// It is for responses over HTTP/1 that keep their connection, and goes with
+/// The header is for responses over HTTP/1 that keep their connection, and goes with
 /// `Connection: keep-alive`; HTTP/2 forbids both (RFC 9113, section 8.2.2). Clients that heed it,
 /// such as Node.js, Java's and Apache's `HttpClient`, don't reuse a connection when it is about to
-/// be closed. The client is told a second less than the server keeps the connection, as the time
-/// counts from the request's end here and from the response's arrival there (Node.js does the
-/// same).
+/// be closed. The client is told a second less than the server keeps the connection: the server
+/// counts from the request's end, and the client from the response's arrival. (Node.js does the
+/// same.)
 pub(super) fn keep_alive_header(keep_alive: KeepAlive) -> Option<HeaderValue> {
     let KeepAlive::Timeout(kept) = keep_alive else { return None };
     let told = kept.as_secs().saturating_sub(1);

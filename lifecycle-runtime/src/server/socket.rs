@@ -1,5 +1,5 @@
-//! The socket of a connection, of any kind, shared by what speaks HTTP on it and what looks after
-//! its end.
+//! Sockets of connections. The code that speaks HTTP on a socket shares it with the code that looks
+//! after its end.
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
@@ -18,12 +18,12 @@ use tokio::net::UnixStream;
 use super::packets;
 use super::tcp_info::{Peer, TcpInfo, has_unread};
 
-/// A socket of any kind, with TLS or without.
+/// Socket of any kind, with TLS or without.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Any {
     /// Returns the TCP connection below, if there is one.
     fn tcp(&self) -> Option<&TcpStream>;
 
-    /// Returns whether something has come that nobody has read.
+    /// Returns whether bytes have come that nobody has read.
     fn has_unread(&self) -> bool {
         self.tcp().has_unread()
     }
@@ -46,7 +46,8 @@ impl Socket for UnixStream {
     }
 }
 
-/// Handle of a socket. All handles are on one thread, and none borrows it across an `await`.
+/// Handle of a socket, shared by clones. All handles are on one thread, and none borrows the socket
+/// across an `await`.
 #[derive(Clone)]
 pub(super) struct SharedSocket(Rc<RefCell<dyn Socket>>);
 
@@ -63,7 +64,7 @@ impl SharedSocket {
         self.0.borrow_mut()
     }
 
-    /// Writes all of this.
+    /// Writes all of the bytes.
     pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written =
@@ -77,9 +78,9 @@ impl SharedSocket {
         poll_fn(|context| Pin::new(&mut *self.get_mut()).poll_flush(context)).await
     }
 
-    /// Leaves the connection to the system, which sends what has been written even after the
-    /// process has ended: our half is closed, and what the client still sends is dropped, as an
-    /// answer to it would be a reset.
+    /// Leaves the connection to the system, which sends the bytes that are written even after the
+    /// process has ended. Closes our half, and has the system drop the client's further data, as it
+    /// would answer that by a reset.
     pub(super) fn leave_to_system(&self) {
         let socket = self.0.borrow();
         let Some(stream) = socket.tcp() else { return };
@@ -88,7 +89,7 @@ impl SharedSocket {
         }
         let stream = SockRef::from(stream);
         let _ = stream.shutdown(Shutdown::Write);
-        // A socket that is closed with something unread is reset, too.
+        // A socket that is closed with bytes unread is reset, too.
         let mut unread = [0; 4096];
         while (&*stream).read(&mut unread).is_ok_and(|read| read > 0) {}
     }

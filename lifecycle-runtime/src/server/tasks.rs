@@ -1,5 +1,5 @@
-//! Tasks that request handlers leave running: named after their requests, awaited in the drain, and
-//! counted.
+//! Tasks that request handlers leave running. They are named after their requests, awaited in the
+//! drain, and counted.
 
 use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
@@ -23,26 +23,28 @@ use crate::event::{Tasks, readable};
 use crate::hook::error::panic_text;
 use crate::hook::runtime::HookRuntime;
 
-/// Time for workers, and for tasks of handlers, to drop what was cut off.
+/// Time that workers and handlers' tasks have to drop what was cut off.
 pub(super) const LEAVING: Duration = Duration::from_millis(100);
 
-/// Number of tasks that are named, the longest first, when a stop says what it waits for.
+/// Number of tasks, the longest first, that are named in the list of what a stop waits for.
 const NAMED: usize = 5;
 
-/// In a request handler: spawns tasks that go on after the response, and that a stop waits for.
+/// Handle with which a request handler spawns tasks that go on after the response, and for which a
+/// stop waits.
 ///
 /// A task has the time of a request: until the shutdown hooks begin, or `drain_timeout`. One that
 /// has not ended then, or at a second signal, is cancelled at its next await and counts as cut off:
-/// the report names it by its request, and the exit code is 3. Nothing that it uses is torn down
-/// before it has ended, unless it blocks its thread. A panic ends the task only; it is counted, and
-/// its message is on stderr.
+/// the report names it by its request, and the exit code is 3. The values that it uses are not torn
+/// down before it has ended, unless it blocks its thread. A panic ends only the task; it is
+/// counted, and its message is on stderr.
 ///
 /// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with
-/// its worker thread, and the report says that there was one. A worker that cuts off a connection
-/// of HTTP/2 or a WebSocket, whose requests are such tasks themselves, can't tell, and says nothing.
+/// its worker thread, and the report says that there was one. The report says nothing about such
+/// tasks of a worker that cuts off an HTTP/2 connection or a WebSocket. Their requests are such
+/// tasks themselves, so the worker can't tell.
 ///
-/// Tasks run on the async runtime of the hooks. For work that has to survive a crash use a queue
-/// that is kept on disk, and a service that works it off.
+/// Tasks run on the async runtime of the hooks. For work that has to survive a crash, use a queue
+/// on disk and a service that works it off.
 ///
 /// ```
 /// use actix_web::{HttpResponse, post};
@@ -66,7 +68,7 @@ pub struct BackgroundTasks {
     request: Request,
 }
 
-/// Request that a task is named after.
+/// Request after which a task is named.
 #[derive(Clone)]
 struct Request {
     method: Method,
@@ -74,7 +76,7 @@ struct Request {
 }
 
 impl BackgroundTasks {
-    /// Returns a set of no run, for unit tests: nothing waits for its tasks.
+    /// Returns a set that belongs to no run, for unit tests: nothing waits for its tasks.
     ///
     /// # Panics
     ///
@@ -85,7 +87,8 @@ impl BackgroundTasks {
         Self { set, request: Request { method: Method::GET, path: None } }
     }
 
-    /// Runs a task beside the request, and after it. Once the servers are closed it is not begun.
+    /// Runs a task beside the request and after it. A task does not begin once the servers are
+    /// closed.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let entry = TaskEntry::new(&self.set, self.request.clone());
         let over = self.set.0.over.clone();
@@ -126,7 +129,7 @@ enum TaskOutcome {
     Cut,
 }
 
-/// The tasks of all handlers of a run. Clones are the same.
+/// Set of the tasks of all handlers of a run. Clones share it.
 #[derive(Clone)]
 pub(crate) struct TaskSet(Arc<TaskSetInner>);
 
@@ -135,7 +138,7 @@ struct TaskSetInner {
     rows: Mutex<TaskRows>,
     /// Number of tasks that have not been dropped.
     alive: watch::Sender<usize>,
-    /// Cancels the tasks.
+    /// Token that cancels the tasks.
     over: CancellationToken,
 }
 
@@ -143,7 +146,7 @@ struct TaskSetInner {
 struct TaskRows {
     open: Slab<TaskRow>,
     so_far: Tasks,
-    /// Set once what was open has been taken for cut off.
+    /// Set once the open tasks have been counted as cut off.
     is_cut: bool,
 }
 
@@ -159,7 +162,7 @@ impl TaskSet {
         Self(Arc::new(TaskSetInner { runtime, rows, alive, over }))
     }
 
-    /// Spawns a task of a request that never ends.
+    /// Spawns a task that never ends.
     #[cfg(test)]
     pub(crate) fn spawn_endless(&self) {
         let request = Request { method: Method::GET, path: None };
@@ -173,12 +176,12 @@ impl TaskSet {
 
     /// Waits until no task is left.
     pub(crate) async fn none_left(&self) {
-        // The sender is here.
+        // The set holds the sender, so it is there.
         let _ = self.0.alive.subscribe().wait_for(|number| *number == 0).await;
     }
 
-    /// Waits until those who spawn tasks are done, and no task is left. Those that are left when
-    /// `limit` is over are cut off. No task begins after that.
+    /// Waits until `spawning` is done and no task is left. Cuts off the tasks that are left when
+    /// `limit` is over. No task begins after that.
     pub(crate) async fn finish(
         &self,
         spawning: impl Future<Output = ()>,
@@ -189,14 +192,14 @@ impl TaskSet {
             spawning.await;
             tokio::select! {
                 () = self.none_left() => {}
-                // What blocks its thread goes on.
+                // A task that blocks its thread goes on.
                 () = has_left.notified() => {}
             }
         };
         let cut = async {
             limit.await;
             self.cut();
-            // While what spawned them leaves as well.
+            // The workers that spawned the tasks leave in the same time.
             sleep(LEAVING).await;
             has_left.notify_one();
             pending::<Infallible>().await
@@ -210,7 +213,7 @@ impl TaskSet {
         self.lock().so_far.left = *self.0.alive.borrow();
     }
 
-    /// Counts what is open as cut off, and cancels it.
+    /// Counts the open tasks as cut off, and cancels them.
     fn cut(&self) {
         let mut rows = self.lock();
         rows.is_cut = true;
@@ -249,10 +252,10 @@ impl std::fmt::Display for TaskRow {
     }
 }
 
-/// A task's row. Dropped with the task.
+/// Guard of a task's row in the table, dropped with the task.
 struct TaskEntry {
     set: TaskSet,
-    /// `None` once the row is gone.
+    /// Key of the row; `None` once the row is gone.
     key: Option<usize>,
 }
 
@@ -262,7 +265,7 @@ impl TaskEntry {
         let row = TaskRow { request, since: Instant::now() };
         let mut rows = set.lock();
         let key = if rows.is_cut {
-            // It was spawned by a handler that was cut off as well.
+            // A handler that was cut off as well has spawned it.
             rows.so_far.cut.push(row.to_string());
             None
         } else {
@@ -279,7 +282,7 @@ impl TaskEntry {
     fn give_back(&mut self, outcome: TaskOutcome) {
         let Some(key) = self.key.take() else { return };
         let mut rows = self.set.lock();
-        // It is not there if it was cut off.
+        // A cut has removed it, if there was one.
         if rows.is_cut {
             return;
         }
@@ -297,7 +300,7 @@ impl TaskEntry {
 
 impl Drop for TaskEntry {
     fn drop(&mut self) {
-        // Dropped with its runtime.
+        // If it has not ended, it is dropped with its runtime.
         self.give_back(TaskOutcome::Cut);
         self.set.0.alive.send_modify(|number| *number -= 1);
     }
@@ -319,7 +322,7 @@ mod tests {
         HttpResponse::Accepted().finish()
     }
 
-    /// Returns the tasks of requests that go on for so many milliseconds each.
+    /// Returns a set with one task for each number, which is how many milliseconds the task takes.
     async fn tasks(millis: &[&'static str]) -> TaskSet {
         let tasks = BackgroundTasks::detached();
         let set = tasks.set.clone();

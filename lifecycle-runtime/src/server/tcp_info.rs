@@ -1,8 +1,8 @@
-//! The kernel's view of a TCP connection: how far away the peer is, and how much it has
+//! State of TCP connections as the kernel sees it: how far away the peer is, and how much it has
 //! acknowledged.
 //!
-//! Only the kernel knows when a response has reached its client: what is written to a socket may
-//! wait in its buffer for as long as the network takes.
+//! Only the kernel knows when a response has reached its client: bytes that are written to a socket
+//! may wait in its buffer for as long as the network takes.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ pub(super) struct TcpInfo {
     pub(super) first_pause: Duration,
     /// Time since the peer was last heard of: since its last data or acknowledgement.
     pub(super) silent_for: Duration,
-    /// Set once the connection is over for the kernel too: the peer has reset it, or was given up.
+    /// Set once the connection is over for the kernel, too: the peer has reset it, or the kernel
+    /// has given the peer up.
     pub(super) is_over: bool,
     /// Set once the kernel has sent something again, or has asked twice whether the peer takes
     /// more, until an answer comes.
@@ -33,24 +34,24 @@ pub(super) struct TcpInfo {
 }
 
 impl TcpInfo {
-    /// Returns whether the peer has yet to acknowledge data. That our half is closed it need not
-    /// acknowledge: it may take its time for that (up to 40 ms on Linux), and misses nothing.
+    /// Returns whether the peer has yet to acknowledge data. The end of our half doesn't count: the
+    /// peer may take its time to acknowledge that (up to 40 ms on Linux), and misses nothing.
     pub(super) fn is_unacknowledged(&self) -> bool {
         self.acknowledged < self.written
     }
 
-    /// Returns the time after which to ask again whether the peer has acknowledged everything.
+    /// Returns the pause before the kernel should be asked again for the peer's acknowledgements.
     pub(super) fn poll_interval(&self) -> Duration {
         (self.round_trip / 4).clamp(Duration::from_millis(1), Duration::from_millis(25))
     }
 
-    /// Returns whether the peer has vanished: it has reset the connection, or acknowledges nothing,
-    /// however often the kernel tries, for longer than `patience` and than a network is out of
-    /// order.
+    /// Returns whether the peer has vanished. Either it has reset the connection, or it
+    /// acknowledges nothing, however often the kernel tries, for longer than `patience` and than a
+    /// network may be out of order.
     pub(super) fn has_vanished(&self, patience: Duration) -> bool {
-        // The kernel doubles the pause between two tries: the first that may get through comes when
-        // the outage has lasted twice as long and the first pause at the latest. The answer takes a
-        // few round trips.
+        // The kernel doubles the pause between two tries. So the first try that may get through
+        // comes, at the latest, when the outage has lasted twice as long and the first pause on
+        // top. The answer takes a few round trips.
         let answer = (8 * self.round_trip).max(2 * self.first_pause);
         let patience = patience.max(2 * OUTAGE).saturating_add(answer);
         self.is_over || self.is_unanswered && self.silent_for > patience
@@ -60,16 +61,16 @@ impl TcpInfo {
 #[cfg(test)]
 mod tests;
 
-/// Time for which a network may be out of order, as when a route or a phone's cell changes, and no
-/// response is given up for it. A client that is gone looks the same until then.
+/// Time for which a network may be out of order, as when a route or a phone's cell changes, without
+/// a response being given up. A client that is gone looks the same until then.
 pub(super) const OUTAGE: Duration = Duration::from_secs(3);
 
-/// What answers questions about a connection's peer.
+/// Source of answers about a connection's peer.
 pub(super) trait Peer {
-    /// Returns what the kernel knows of the connection; `None` where it doesn't tell.
+    /// Returns the kernel's state of the connection; `None` where the system doesn't tell.
     fn info(&self) -> Option<TcpInfo>;
 
-    /// Returns whether something has come from the peer that nobody has read, even if the async
+    /// Returns whether bytes have come from the peer that nobody has read, even if the async
     /// runtime has not noticed yet: the process may have been stopped meanwhile.
     fn has_unread(&self) -> bool;
 }
@@ -84,8 +85,8 @@ impl Peer for Option<&TcpStream> {
     }
 }
 
-/// Returns whether something can be read from a socket. To look at it by reading would take the
-/// error of a connection that was reset: whoever reads next would take that for an end in order.
+/// Returns whether something can be read from a socket. A trial read would take the error of a
+/// reset connection away, and the next reader would take that for an end in order.
 #[cfg(unix)]
 pub(super) fn has_unread(socket: &SockRef<'_>) -> bool {
     rustix::io::ioctl_fionread(&**socket).is_ok_and(|unread| unread > 0)
@@ -97,8 +98,8 @@ pub(super) fn has_unread(socket: &SockRef<'_>) -> bool {
     socket.peek(&mut [std::mem::MaybeUninit::uninit()]).is_ok_and(|read| read > 0)
 }
 
-/// Moments at which to ask whether a peer has acknowledged more: often while it does, and ever less
-/// often while it doesn't.
+/// Schedule of questions about a peer's acknowledgements: often while it acknowledges more, and
+/// ever less often while it doesn't.
 #[derive(Default)]
 pub(super) struct PollTimes {
     acknowledged: u64,
@@ -106,10 +107,10 @@ pub(super) struct PollTimes {
 }
 
 impl PollTimes {
-    /// Longest pause.
+    /// Longest pause between two questions.
     pub(super) const LONGEST: Duration = Duration::from_millis(50);
 
-    /// Returns the next moment, now that the kernel says this.
+    /// Returns the moment of the next question, after this answer of the kernel.
     pub(super) fn next(&mut self, info: &TcpInfo) -> Instant {
         let has_moved =
             std::mem::replace(&mut self.acknowledged, info.acknowledged) != info.acknowledged;
@@ -123,13 +124,13 @@ impl PollTimes {
     }
 }
 
-/// Returns what the kernel knows of a connection; `None` where the system doesn't tell.
+/// Returns the kernel's state of a connection; `None` where the system doesn't tell.
 #[cfg(target_os = "linux")]
 pub(super) fn tcp_info(stream: &TcpStream) -> Option<TcpInfo> {
     linux::read(stream)
 }
 
-/// Returns what the kernel knows of a connection; `None` where the system doesn't tell.
+/// Returns the kernel's state of a connection; `None` where the system doesn't tell.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn tcp_info(_stream: &TcpStream) -> Option<TcpInfo> {
     None
@@ -147,13 +148,15 @@ pub(super) fn handshake_round_trip(_stream: &std::net::TcpStream) -> Option<Dura
     None
 }
 
-/// Returns how many connections wait to be accepted; `None` where the system doesn't tell.
+/// Returns the number of connections that wait to be accepted; `None` where the system doesn't
+/// tell.
 #[cfg(target_os = "linux")]
 pub(super) fn accept_queue(listener: &tokio::net::TcpListener) -> Option<u64> {
     linux::accept_queue(listener)
 }
 
-/// Returns how many connections wait to be accepted; `None` where the system doesn't tell.
+/// Returns the number of connections that wait to be accepted; `None` where the system doesn't
+/// tell.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn accept_queue(_listener: &tokio::net::TcpListener) -> Option<u64> {
     None
@@ -171,11 +174,12 @@ mod linux {
     use super::TcpInfo;
 
     /// Length of the structure up to the last field that is read. A kernel that knows more fields
-    /// returns these.
+    /// returns only these.
     const LENGTH: usize = BYTES_RETRANS + 8;
 
     sockopt_impl!(
-        /// The socket option, read as bytes: its structure grows with the versions of the kernel.
+        /// Socket option `TCP_INFO`, read as bytes: its structure grows with the versions of the
+        /// kernel.
         RawTcpInfo,
         GetOnly,
         libc::IPPROTO_TCP,
@@ -189,7 +193,7 @@ mod linux {
     const PROBES: usize = 3;
     const BACKOFF: usize = 4;
     const RTO: usize = 8;
-    /// Of a listener: the number of connections that wait.
+    /// Offset of the number of connections that wait, in the case of a listener.
     const UNACKED: usize = 24;
     const LAST_DATA_RECV: usize = 52;
     const LAST_ACK_RECV: usize = 56;
@@ -217,7 +221,7 @@ mod linux {
         Some(u32::from_ne_bytes(field(&raw, UNACKED)).into())
     }
 
-    /// Returns whether a kernel of this release has all fields: the last one came with 4.19.
+    /// Returns whether a kernel of this release has all fields, the last of which came with 4.19.
     fn knows_all(release: &str) -> bool {
         let mut numbers = release.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
         (numbers.next(), numbers.next()) >= (Some(4), Some(19))
@@ -286,8 +290,8 @@ mod linux {
             assert_eq!(info.written, sent);
             assert!(!info.has_vanished(Duration::MAX), "it is open: {info:?}");
 
-            // It resets the connection, as it leaves bytes unread: what it has not acknowledged it
-            // never will.
+            // The client resets the connection, as it leaves bytes unread: it will never
+            // acknowledge the rest.
             drop(client);
             let error = server.read(&mut [0]).expect_err("a reset");
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);

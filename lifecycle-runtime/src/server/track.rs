@@ -1,8 +1,8 @@
-//! Layer between a connection and the app: each request is entered as in flight, and each response
-//! says that its connection closes once the server drains.
+//! Layer between a connection and the app. It enters each request as in flight, and makes each
+//! response say that its connection closes once the server drains.
 //!
-//! Outside of the app and so of every middleware: it sees the response that is written, whoever
-//! made it.
+//! The layer is outside of the app and so of every middleware: it sees the response that is
+//! written, whoever made it.
 
 mod request_body;
 
@@ -30,9 +30,9 @@ use request_body::RequestBody;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Enters each request of the service that it wraps.
+/// Transform that enters each request of the wrapped service as in flight.
 pub(super) struct RequestTracker {
-    /// Set if a handler that panics is answered for.
+    /// Set if a request whose handler panics gets a response.
     pub(super) catches_panics: bool,
 }
 
@@ -70,7 +70,7 @@ where
     type Future = TrackedFuture<S::Future>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Whatever a service that isn't ready has to say, it says to the request.
+        // A service that isn't ready reports its error to the request.
         self.service.poll_ready(context).map(|_| Ok(()))
     }
 
@@ -87,7 +87,7 @@ where
             && connection.keep_alive_header().is_some();
         // actix-http closes the connection behind an answer that has not waited for the body.
         let body = (has_body && keeps_alive).then(|| RequestBody::watch(&mut request));
-        // To actix-http everything behind it is a body.
+        // actix-http takes everything behind the request for its body.
         let (request, websocket) = if has_body && asks_for_websocket(request.headers()) {
             let (request, websocket) = websocket::observe(request, &connection);
             (request, Some(websocket))
@@ -104,19 +104,19 @@ where
     }
 }
 
-/// Calls the app. `None` if that panics and panics are to be caught; Rust's panic hook has told of
-/// it.
+/// Calls the app. Returns `None` if the app panics and panics are to be caught; Rust's panic hook
+/// has written the message.
 fn caught<T>(catches_panics: bool, call: impl FnOnce() -> T) -> Option<T> {
     if catches_panics {
-        // What has panicked is not called again.
+        // A future that has panicked is not polled again.
         catch_unwind(AssertUnwindSafe(call)).ok()
     } else {
         Some(call())
     }
 }
 
-/// Returns whether the stream of a request is reset (HTTP/2). What is read of its body meanwhile is
-/// put back.
+/// Returns whether the stream of a request is reset (HTTP/2). Puts back the parts of the body that
+/// it has read.
 fn is_reset(request: &mut Request) -> bool {
     let payload = request.payload();
     let mut context = Context::from_waker(Waker::noop());
@@ -141,7 +141,7 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// A response that the app has not begun.
+/// Response that the app has not begun.
 struct Pending {
     in_flight: Option<InFlight>,
     without_body: bool,
@@ -195,8 +195,8 @@ where
 }
 
 impl Pending {
-    /// Returns the response as it is sent: it says what its client must know of the connection's
-    /// end.
+    /// Returns the response as it is sent, with the headers by which its client learns of the
+    /// connection's end.
     fn begin<B: MessageBody + 'static>(
         &mut self,
         mut response: Response<B>,
@@ -213,7 +213,7 @@ impl Pending {
             }
         }
         let in_flight = self.in_flight.take();
-        // Whatever body these have is not sent (RFC 9110, section 6.4.1).
+        // The body of such a response is not sent (RFC 9110, section 6.4.1).
         let status = response.head().status;
         let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let without_body = self.without_body || is_bodiless;
@@ -242,8 +242,8 @@ impl Pending {
 }
 
 impl Pending {
-    /// Returns the answer for a handler that has panicked. The connection is closed behind it: what
-    /// belongs to that may be half changed.
+    /// Returns the response for a handler that has panicked. The connection is closed behind it:
+    /// the panic may have left the connection's data half changed.
     fn panicked(&mut self) -> Response<TrackedBody> {
         if let Some(in_flight) = &self.in_flight {
             in_flight.panicked();
@@ -255,7 +255,7 @@ impl Pending {
     }
 }
 
-/// Has a response say how long its connection is kept, or that it is the last.
+/// Makes a response say how long its connection is kept, or that it is the last.
 fn announce_end<B>(connection: &Connection, is_kept: bool, response: &mut Response<B>) {
     if connection.says_close() {
         // A header by hand would be dropped: actix-http writes its own.
@@ -280,7 +280,7 @@ fn accepts_websocket<B>(response: &Response<B>) -> bool {
         && asks_for_websocket(response.headers())
 }
 
-/// Returns the answer to a request that came after the connection's end had been announced.
+/// Returns the response to a request that came after the connection's end had been announced.
 fn refusal() -> Response<TrackedBody> {
     let body = BoxBody::new("the server is stopping");
     let mut refusal = Response::with_body(StatusCode::SERVICE_UNAVAILABLE, body);
@@ -299,17 +299,18 @@ pub(super) enum TrackedBody {
 
 type BodyError = <BoxBody as MessageBody>::Error;
 
-/// A response that is not complete.
+/// Response that the app has not completed, with its request.
 pub(super) struct Owed {
     in_flight: Option<InFlight>,
-    /// Set once nothing is missing but what the connection has not yet written.
+    /// Set once the app has given the whole response, even if the connection has not written it
+    /// yet.
     is_complete: bool,
     /// Count of the bytes that the body has yet to give, if its size is known.
     missing: u64,
 }
 
 impl Owed {
-    /// Notes what has come of the body, and what it has come to.
+    /// Notes the bytes, the end or the error that polling the body has returned.
     fn body_gave(&mut self, next: &Poll<Option<Result<Bytes, BodyError>>>) {
         let error = match next {
             Poll::Pending => return,

@@ -1,8 +1,8 @@
-//! Counts of a server's traffic: requests, named from their head's arrival until the response is
-//! written, and connections.
+//! Counts of a server's traffic: its connections, and its requests, which are named from their
+//! head's arrival until the response is written.
 //!
-//! Each worker has a table of its own, so that the path of a request takes no lock that another
-//! thread holds for longer than it takes to read the table for a report.
+//! Each worker has a table of its own. A request only takes its worker's lock, which another thread
+//! holds no longer than it takes to read the table for a report.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ use crate::hook::state::State;
 #[cfg(test)]
 mod tests;
 
-/// Number of requests that are named, the longest first, when a stop says what it waits for.
+/// Number of requests, the longest first, that are named in the list of what a stop waits for.
 const NAMED: usize = 5;
 
-/// Time that a worker has to end its code when it is told to, before it is called blocked.
+/// Time that a worker has to end its code after a command to do so, before it counts as blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 
-/// Table of the traffic of one worker. Aligned so that it shares no cache line with another
+/// Table of one worker's traffic. It is aligned so that it shares no cache line with another
 /// worker's.
 #[derive(Default)]
 #[repr(align(64))]
@@ -35,7 +35,7 @@ struct RequestRows {
     connections: u64,
     so_far: Traffic,
     state: WorkerState,
-    /// Number of times that everything has been taken for cut off.
+    /// Number of times that everything in flight has been counted as cut off.
     cuts: u32,
 }
 
@@ -44,15 +44,15 @@ struct RequestRows {
 enum WorkerState {
     #[default]
     Serving,
-    /// Its code is to end since then, and may still run.
+    /// The worker's code has had to end since this moment, and may still run.
     Leaving(Instant),
-    /// Its code has ended, but for what is left on the blocking pool.
+    /// The worker's code has ended, except for what runs on the blocking pool.
     Blocking,
-    /// Its code has ended.
+    /// All of the worker's code has ended.
     Gone,
 }
 
-/// The tables of all workers of a server.
+/// Traffic tables of all workers of a server.
 #[derive(Clone)]
 pub(crate) struct RequestTables(Arc<[Arc<RequestTable>]>);
 
@@ -66,18 +66,19 @@ impl RequestTables {
         self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::and)
     }
 
-    /// Takes the workers for such that are to end, though they still serve.
+    /// Counts the workers that still serve as leaving.
     pub(super) fn hurry(&self) {
         self.0.iter().for_each(|table| table.hurry());
     }
 
-    /// Takes what is in flight for cut off. A worker that isn't blocked has done so itself, between
-    /// two steps of its tasks: it knows which responses are written.
+    /// Counts everything in flight as cut off. A worker that isn't blocked has done so itself,
+    /// between two steps of its tasks: it knows which responses are written.
     pub(super) fn cut(&self) {
         self.0.iter().for_each(|table| table.cut());
     }
 
-    /// Returns what goes on in this state: requests, and in a stop what else it waits for.
+    /// Returns the activities in this state: the requests, and in a stop everything that it waits
+    /// for.
     pub(crate) fn now(&self, state: State) -> Vec<String> {
         if state >= State::Draining { self.waits() } else { self.requests().into_iter().collect() }
     }
@@ -100,14 +101,14 @@ impl RequestTables {
         }
     }
 
-    /// Returns what a stop waits for.
+    /// Returns the requests, connections and workers that a stop waits for.
     fn waits(&self) -> Vec<String> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let number = |is_in: fn(&WorkerState) -> bool| {
             tables.iter().filter(|rows| is_in(&rows.state)).count()
         };
-        // One that was told just now is not blocked.
+        // A worker that was told just now is not blocked.
         let blocked = number(
             |state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER),
         );
@@ -139,20 +140,20 @@ struct RequestRow {
     method: Method,
     path: Option<PathAndQuery>,
     since: Instant,
-    /// Set once the end of the response is written, and only the client has not acknowledged it.
+    /// Set once the end of the response is written, even if the client has not acknowledged it.
     is_written: bool,
-    /// Set once its handler has panicked: whatever becomes of the answer to that.
+    /// Set once its handler has panicked, whatever becomes of the response.
     has_panicked: bool,
 }
 
 /// Outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RequestOutcome {
-    /// Its response was written.
+    /// The response was written.
     Finished,
-    /// Its handler panicked.
+    /// The handler panicked.
     Panicked,
-    /// Its client went away.
+    /// The client went away.
     Abandoned,
     /// The response's body ended with this error.
     Failed(String),
@@ -172,7 +173,7 @@ impl RequestTable {
         self.lock().open.len()
     }
 
-    /// Counts what is in flight as cut off, whatever handlers still do.
+    /// Counts everything in flight as cut off, even if handlers still run.
     pub(super) fn cut(&self) {
         let mut rows = self.lock();
         rows.cuts += 1;
@@ -192,7 +193,7 @@ impl RequestTable {
         }
     }
 
-    /// Takes the worker for one that is to end, though it serves.
+    /// Counts the worker as leaving, if it still serves.
     fn hurry(&self) {
         let mut rows = self.lock();
         if rows.state == WorkerState::Serving {
@@ -200,7 +201,7 @@ impl RequestTable {
         }
     }
 
-    /// Notes that its code has ended, but for what is left on the blocking pool.
+    /// Notes that the worker's code has ended, except for what runs on the blocking pool.
     pub(super) fn leave(&self) {
         self.lock().state = WorkerState::Blocking;
     }
@@ -210,12 +211,12 @@ impl RequestTable {
         self.lock().so_far.tasks.dropped_by += 1;
     }
 
-    /// Notes that its code has ended.
+    /// Notes that the worker's code has ended.
     pub(super) fn go(&self) {
         self.lock().state = WorkerState::Gone;
     }
 
-    /// Counts a request that nobody was asked to answer.
+    /// Counts a request that was refused without a call of the app.
     pub(super) fn refuse(&self) {
         self.lock().so_far.requests.refused += 1;
     }
@@ -229,7 +230,7 @@ impl RequestTable {
     pub(super) fn close(&self) {
         let mut rows = self.lock();
         let is_cut = rows.cuts > 0;
-        // It is not there if it was cut off.
+        // A cut has removed it, if there was one.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
             // Accepted just before the worker heard of the cut.
@@ -255,13 +256,13 @@ impl std::fmt::Display for RequestRow {
     }
 }
 
-/// A request's row, given back at its end. Whoever just drops it has lost the client, unless the
-/// response was written.
+/// Handle of a request's row in the table, which ends with the handle. To drop the handle means
+/// that the client went away, unless the response was written.
 pub(super) struct RequestEntry {
-    /// `None` once the row has been given back.
+    /// Table of the row; `None` once the row has been removed.
     table: Option<Arc<RequestTable>>,
     key: usize,
-    /// Number of cuts before it: a key is given anew once its row is cut off.
+    /// Number of cuts before the request began. After a cut, another request may have the same key.
     cuts: u32,
 }
 
@@ -299,7 +300,7 @@ impl RequestEntry {
     fn change(&self, change: impl FnOnce(&mut RequestRow)) {
         let Some(table) = &self.table else { return };
         let mut rows = table.lock();
-        // It is not there if it was cut off.
+        // A cut has removed it, if there was one.
         if rows.cuts == self.cuts {
             change(&mut rows.open[self.key]);
         }
@@ -312,7 +313,7 @@ impl RequestEntry {
     fn give_back(&mut self, outcome: RequestOutcome) {
         let Some(table) = self.table.take() else { return };
         let mut rows = table.lock();
-        // It is not there if it was cut off.
+        // A cut has removed it, if there was one.
         if rows.cuts != self.cuts {
             return;
         }

@@ -1,8 +1,9 @@
-//! The transport that actix-http reads from and writes to instead of the socket: here a connection
-//! learns of its end.
+//! Transport that actix-http reads from and writes to instead of the socket. Through it, a
+//! connection learns of its end.
 //!
-//! The end of a connection looks to actix-http as if the client had closed its half: what it still
-//! owes it writes, then it closes. Frames of ours go out between its own.
+//! To actix-http, the end of a connection looks as if the client had closed its half: actix-http
+//! writes the responses that it still owes, and closes. Our frames go out between those of
+//! actix-http.
 
 use std::any::Any;
 use std::io::{self, IoSlice};
@@ -22,11 +23,11 @@ mod tests;
 #[cfg(test)]
 pub(super) mod wire;
 
-/// A connection's socket.
+/// Wrapper of a connection's socket.
 pub(super) struct Transport {
     socket: SharedSocket,
     connection: Rc<Connection>,
-    /// Bytes that have been read and not been taken.
+    /// Bytes that have been read from the socket and that actix-http has not taken.
     incoming: BytesMut,
 }
 
@@ -39,13 +40,13 @@ impl Transport {
         &self.connection
     }
 
-    /// Calls this with the socket, for what a user wants to know of it.
+    /// Calls a function with the socket, for facts that a user wants to know of it.
     pub(super) fn with_socket(&self, call: impl FnOnce(&dyn Any)) {
         call(&*self.socket.get());
     }
 
-    /// Reads whether the client begins with these bytes, and keeps them to be read. `false` even at
-    /// the connection's end.
+    /// Reads the client's first bytes, keeps them to be read again, and returns whether they are
+    /// the expected ones. Returns `false` even at the connection's end.
     pub(super) async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
         use tokio::io::AsyncReadExt;
 
@@ -60,7 +61,7 @@ impl Transport {
         Ok(begins)
     }
 
-    /// The client speaks HTTP/2, and what has been read of it is the beginning.
+    /// Notes that the client speaks HTTP/2, and looks at the beginning, which has been read.
     pub(super) fn speaks_http2(&mut self) {
         self.connection.speaks_http2();
         if let Some(mut http2) = self.connection.http2() {
@@ -69,7 +70,7 @@ impl Transport {
         self.connection.wake_if_closing();
     }
 
-    /// Writes the frames of ours that are due, if they fit in here.
+    /// Writes our frames that are due, if they may stand at this point.
     fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         {
             let Some(mut http2) = self.connection.http2() else { return Poll::Ready(Ok(())) };
@@ -101,7 +102,7 @@ impl Transport {
         }
     }
 
-    /// Reads without looking at the bytes.
+    /// Reads bytes without looking at them.
     fn poll_bytes(
         &mut self,
         context: &mut Context<'_>,
@@ -114,7 +115,7 @@ impl Transport {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads what is for actix-http, and writes the frames of ours that are due.
+    /// Reads the bytes that are for actix-http, and writes our frames that are due.
     fn poll_frames(
         &mut self,
         context: &mut Context<'_>,
@@ -137,14 +138,15 @@ impl Transport {
                 return Poll::Ready(Ok(()));
             }
             // An answer may be followed by another frame of ours, and may leave nothing for
-            // actix-http: once more.
+            // actix-http. So the loop goes on.
             if !ready!(self.poll_pong(context))? {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// Reads from the socket what may be for us, and keeps the rest. `false` at its end.
+    /// Reads from the socket bytes that may hold an answer for us, and keeps the rest. Returns
+    /// `false` at the socket's end.
     fn poll_pong(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut read = [0; 4096];
         let mut read = ReadBuf::new(&mut read);
@@ -256,7 +258,7 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         ready!(Pin::new(&mut *this.socket.get_mut()).poll_flush(context))?;
         this.connection.flushed(|| this.socket.info());
-        // Behind the responses: a client need not stay to read more.
+        // Written behind the responses: a client need not stay to read more.
         if this.has_frames() { this.poll_due(context) } else { Poll::Ready(Ok(())) }
     }
 

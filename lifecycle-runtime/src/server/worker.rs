@@ -1,10 +1,10 @@
-//! A worker: a thread with an async runtime of its own, an app, and the connections that it is
-//! given.
+//! Workers: threads with an async runtime, an app, and the connections that they are given.
 //!
-//! It ends when it is told to and its last connection is gone, and what its handlers left on the
-//! blocking pool: whoever waits for its thread knows that nothing of the app runs any more. Before
-//! that it waits for the other workers: a connection to a database that a handler has opened here
-//! is driven here, and a pool lends it to handlers there.
+//! A worker ends after a command to do so, once its last connection is gone, and everything that
+//! its handlers left on the blocking pool. So once its thread has ended, nothing of the app runs
+//! any more. Before it ends, it waits for the other workers: its runtime drives each database
+//! connection that one of its handlers has opened, and a pool may lend that connection to a handler
+//! of another worker.
 
 mod connections;
 
@@ -33,17 +33,17 @@ use super::tasks::TaskSet;
 use super::traffic::RequestTable;
 use crate::hook::task::thread;
 
-/// Number of steps that tasks have to end when the last connection has ended.
+/// Number of steps that tasks have to end in after the last connection has ended.
 const LAST_STEPS: usize = 8;
 
-/// An order to a worker about its connections.
+/// Command to a worker about its connections.
 pub(super) enum WorkerCommand {
-    /// Clients are told that their connection ends.
+    /// Tell clients that their connection ends.
     Announce,
-    /// No connection comes after those that have been given. Those without a request are closed
-    /// once they have been quiet for this long.
+    /// Expect no further connections, and close those without a request once they have been quiet
+    /// for this long.
     Close { quiet_window: Duration },
-    /// Connections are dropped as they are.
+    /// Drop connections as they are.
     Cut,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct WorkerHandle {
     load: Arc<Load>,
 }
 
-/// Number of connections of a worker.
+/// Number of a worker's connections, with its limit.
 struct Load {
     now: AtomicUsize,
     limit: usize,
@@ -71,9 +71,9 @@ struct Load {
 /// Notifications to the acceptor that a connection has ended.
 #[derive(Clone, Default)]
 pub(super) struct Vacancies {
-    /// For who waits until a worker has room, and passes that on.
+    /// Notification for a listener that waits until a worker has room. The listener passes it on.
     pub(super) room: Arc<Notify>,
-    /// For who waits until the system has room.
+    /// Notification for a listener that waits until the system has room.
     pub(super) ended: Arc<Notify>,
 }
 
@@ -86,7 +86,7 @@ impl Load {
 }
 
 impl WorkerHandle {
-    /// Returns the handle of a worker that nobody runs, and what it is given.
+    /// Returns the handle of a worker that nobody runs, and the receiver of its connections.
     #[cfg(test)]
     pub(super) fn for_test(limit: usize) -> (Self, mpsc::UnboundedReceiver<Accepted>) {
         let (connections, accepted) = mpsc::unbounded_channel();
@@ -102,30 +102,30 @@ impl WorkerHandle {
     /// Gives a connection to the worker.
     pub(super) fn dispatch(&self, accepted: Accepted) {
         self.load.now.fetch_add(1, Ordering::Relaxed);
-        // A worker that is gone was told to go: its connections were to be dropped.
+        // A worker is only gone after a command to go, and then its connections are to be dropped.
         let _ = self.connections.send(accepted);
     }
 }
 
 impl Worker {
     pub(super) fn command(&self, command: WorkerCommand) {
-        // One that is gone has nothing left to do.
+        // A worker that is gone has nothing left to do.
         let _ = self.commands.send(command);
     }
 
-    /// Waits until its thread has nothing of the app left.
+    /// Waits until nothing of the app is left on the worker's thread.
     pub(super) async fn ended(&mut self) {
         if !self.has_ended() {
             let _ = (&mut self.ended).await;
         }
     }
 
-    /// Polls for the same, only until it has ended.
+    /// Polls for the end of the worker. Must not be called again once it is ready.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.ended).poll(context).map(drop)
     }
 
-    /// Returns whether nothing of the app is left on its thread.
+    /// Returns whether nothing of the app is left on the worker's thread.
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.ended.try_recv(), Err(oneshot::error::TryRecvError::Empty))
     }
@@ -139,13 +139,13 @@ pub(super) struct WorkerSpec {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) announces: Arc<AtomicBool>,
     pub(super) vacancies: Vacancies,
-    /// Number of the workers that may still serve, of all servers that were opened together.
+    /// Number of workers that may still serve, of all servers that were opened together.
     pub(super) serving: watch::Sender<usize>,
-    /// The tasks of handlers, which may use what workers drive.
+    /// Tasks of handlers, which may use connections that workers drive.
     pub(super) tasks: TaskSet,
 }
 
-/// A worker among those that may still serve, until this is dropped.
+/// Guard that counts a worker among those that may still serve.
 struct ServingGuard(Arc<WorkerSpec>);
 
 impl ServingGuard {
@@ -154,13 +154,13 @@ impl ServingGuard {
         Self(Arc::clone(spec))
     }
 
-    /// Waits for the others and for the tasks of handlers, too, but no longer than until what they
-    /// do is cut off.
+    /// Waits for the other workers and for the tasks of handlers, but only until a command cuts
+    /// them off.
     async fn end_together(self, commands: &mut mpsc::UnboundedReceiver<WorkerCommand>) {
         let (mut others, tasks) = (self.0.serving.subscribe(), self.0.tasks.clone());
         drop(self);
         let all_ended = async {
-            // Their sender is in the specification.
+            // The specification holds the sender, so it is there.
             let _ = others.wait_for(|number| *number == 0).await;
             tasks.none_left().await;
         };
@@ -179,11 +179,11 @@ impl Drop for ServingGuard {
     }
 }
 
-/// A worker that has been started, and how its apps turn out.
+/// Worker that has been started, with the result of building its apps.
 pub(super) struct Started {
     pub(super) worker: Worker,
     pub(super) handle: WorkerHandle,
-    /// Ready when the apps are built, or with the reason why not.
+    /// Result of building the apps, or the reason for which it failed.
     pub(super) built: oneshot::Receiver<Result<(), String>>,
 }
 
@@ -208,7 +208,7 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
         commanded,
         guard: ServingGuard::new(spec),
     };
-    // Even if it panics.
+    // Dropped even if the thread panics.
     let gone = GoneGuard { table: Arc::clone(&table), _ends: ends };
     thread(&format!("http-worker-{number}"), move || {
         let _gone = gone;
@@ -221,10 +221,10 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
     })
 }
 
-/// Notes that nothing of the app is left on a worker's thread, when this is dropped.
+/// Guard that notes, when it is dropped, that nothing of the app is left on a worker's thread.
 struct GoneGuard {
     table: Arc<RequestTable>,
-    /// Whoever waits for the worker hears that this is dropped.
+    /// Sender whose drop notifies those who wait for the worker.
     _ends: oneshot::Sender<()>,
 }
 
@@ -234,7 +234,7 @@ impl Drop for GoneGuard {
     }
 }
 
-/// Everything that a worker's thread needs.
+/// State that a worker's thread takes over.
 struct WorkerThread {
     spec: Arc<WorkerSpec>,
     make: Make,
@@ -250,7 +250,7 @@ impl WorkerThread {
     fn run(self, builds: oneshot::Sender<Result<(), String>>) {
         let mut runtime = Builder::new_current_thread();
         runtime.enable_all().max_blocking_threads(self.spec.settings.max_blocking_threads());
-        // Made here, as actix panics where there is none.
+        // The runtime is made here, as actix panics if it can't make one.
         let runtime = match runtime.build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -261,11 +261,11 @@ impl WorkerThread {
         // Handlers find actix's `System` and `Arbiter` on their thread, as under `HttpServer`.
         let system = System::with_tokio_rt(move || runtime);
         system.block_on(self.serve_with_tasks(builds).boxed_local());
-        // Drops the tasks that are left, and waits for what runs on the blocking pool.
+        // Drops the tasks that are left, and waits for code that runs on the blocking pool.
         drop(system);
     }
 
-    /// Serves, and notes whether tasks are left then that nobody awaits.
+    /// Serves connections, and then notes whether tasks are left that nobody awaits.
     async fn serve_with_tasks(self, builds: oneshot::Sender<Result<(), String>>) {
         let table = Arc::clone(&self.table);
         // Tasks that handlers spawn are in this set, and actix's own are not.
@@ -277,8 +277,8 @@ impl WorkerThread {
         table.leave();
     }
 
-    /// Serves until no connection is left, or what there is has been cut off. Returns whether the
-    /// tasks that are left then are such as handlers or the app have spawned.
+    /// Serves until no connection is left, or until the rest has been cut off. Returns whether the
+    /// tasks that are left then come from handlers or the app.
     async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
@@ -301,9 +301,9 @@ impl WorkerThread {
     }
 }
 
-/// Returns whether no task of this thread is left: neither in this set nor beside it.
+/// Returns whether no task of this thread is left, neither in this set nor beside it.
 async fn is_empty(tasks: &mut LocalSet) -> bool {
-    // One that is about to end needs a step or two.
+    // A task that is about to end needs a step or two.
     for _ in 0..LAST_STEPS {
         let is_empty =
             poll!(&mut *tasks).is_ready() && Handle::current().metrics().num_alive_tasks() == 0;

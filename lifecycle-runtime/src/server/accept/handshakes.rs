@@ -1,18 +1,18 @@
-//! Time for handshakes that have begun when the listener closes: by the round trips that the kernel
-//! has measured.
+//! Time for handshakes that have begun when the listener closes, computed from the round trips that
+//! the kernel has measured.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Number of the last connections whose round trip counts for those that are under way.
+/// Number of recent connections whose round trips count for the handshakes that are under way.
 const SAMPLES: usize = 128;
 
-/// Time that a packet may take through the system on top of its way.
+/// Time that a packet may spend in the system on top of its way.
 const SYSTEM: Duration = Duration::from_millis(1);
 
-/// Time for which a round trip counts: clients come and go.
+/// Time for which a round trip counts, as clients come and go.
 const LATE: Duration = Duration::from_secs(60);
 
 /// Longest pause between two looks at handshakes that are under way.
@@ -37,23 +37,23 @@ impl Handshakes {
         self.last.push_back((Instant::now(), round_trip));
     }
 
-    /// Returns the longest round trip of late.
+    /// Returns the longest recent round trip.
     fn longest(&self) -> Option<Duration> {
         let late = self.last.iter().filter(|(at, _)| at.elapsed() < LATE);
         late.map(|(_, round_trip)| (*round_trip).min(LONGEST)).max()
     }
 
-    /// Returns how long a handshake that has begun should take: the longest round trip of late with
-    /// a margin of half of it, which is the quiet window at most. Not longer, as each packet that
-    /// the filter drops meanwhile costs its client a second.
+    /// Returns the time that a handshake which has begun should take: the longest recent round
+    /// trip, with a margin of half of it, which is the quiet window at most. The time is no longer,
+    /// as each packet that the filter drops meanwhile costs its client a second.
     pub(super) fn usual_time(&self, quiet_window: Duration) -> Duration {
         let longest = self.longest().unwrap_or_default();
         longest + (longest / 2 + SYSTEM).min(quiet_window.max(SYSTEM))
     }
 
-    /// Returns how long to wait on for a server that has begun to close at this moment, if
-    /// handshakes are under way: a packet may be queued on its way, or lost, and whoever is the
-    /// first client of all has not been measured. `None` if nobody may take so long.
+    /// Returns the additional time to wait if handshakes are under way, for a server that began to
+    /// close at this moment. A packet may be queued on its way, or lost, and the round trip of the
+    /// very first client has not been measured. `None` if no handshake may take so long.
     pub(super) fn more_time(&self, began: Instant, quiet_window: Duration) -> Option<Duration> {
         let longest = self.longest().unwrap_or(LONGEST);
         let left = (began + longest + quiet_window).saturating_duration_since(Instant::now());
@@ -105,7 +105,7 @@ mod tests {
                 .is_some_and(|more| more < SYSTEM * 6)
         );
         assert_eq!(known.more_time(now - Duration::from_millis(290), WINDOW), None);
-        // Whoever is the first of all may be far away.
+        // The very first client may be far away.
         assert!(handshakes(&[]).more_time(now - LONGEST, WINDOW).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Listeners, while they accept and while they close.
+//! Listeners that accept, and listeners that drain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::server::address::SocketFile;
 use crate::server::packets;
 use crate::server::tcp_info::accept_queue;
 
-/// The socket of a listener.
+/// Socket of a listener.
 pub(super) enum ListeningSocket {
     Tcp(TcpListener),
     #[cfg(unix)]
@@ -39,7 +39,7 @@ impl ListeningSocket {
         }
     }
 
-    /// Returns the next connection that waits, past any readiness that has not been noticed.
+    /// Returns the next connection that waits, even if the runtime has not noticed its readiness.
     pub(super) fn next(&self) -> io::Result<Option<AcceptedStream>> {
         let socket = match self {
             Self::Tcp(listener) => socket2::SockRef::from(listener),
@@ -79,8 +79,8 @@ impl ListeningSocket {
         true
     }
 
-    /// Returns how many connections wait to be accepted: 1 where the system doesn't tell, and some
-    /// do.
+    /// Returns the number of connections that wait to be accepted. Where the system doesn't tell,
+    /// it is 1 if any wait.
     pub(super) fn waiting(&self) -> u64 {
         let counted = match self {
             Self::Tcp(listener) => accept_queue(listener),
@@ -100,21 +100,22 @@ impl ListeningSocket {
     }
 }
 
-/// A listener that accepts.
+/// Listener that accepts connections.
 pub(super) struct AcceptingListener {
     pub(super) socket: ListeningSocket,
     #[cfg(unix)]
     owner: Owner,
 }
 
-/// Those who have a listener.
+/// Owner of a listener.
 #[cfg(unix)]
 enum Owner {
-    /// The server alone: nobody else accepts on it.
+    /// The server owns the listener alone: nobody else accepts on it.
     Server,
-    /// The server alone, and its file is removed when it closes.
+    /// The server owns the listener alone, and removes its file when it closes.
     ServerWithFile(SocketFile),
-    /// The parent, too: what waits when the server closes is for whoever has it next.
+    /// The parent owns the listener as well: connections that wait when the server closes are for
+    /// the next process that has the listener.
     Parent,
 }
 
@@ -138,8 +139,8 @@ impl AcceptingListener {
         Ok(Self { socket: ListeningSocket::Tcp(TcpListener::from_std(listener)?) })
     }
 
-    /// Lets in only those who are on their way already. `None` for a listener that others have as
-    /// well.
+    /// Closes the listener to all clients but those that are on their way already. Returns `None`
+    /// for a listener that the parent owns as well.
     pub(super) fn drain(self) -> Option<DrainingListener> {
         #[cfg(unix)]
         let file_removed = match self.owner {
@@ -160,15 +161,15 @@ impl AcceptingListener {
     }
 }
 
-/// A listener that lets in only those who are on their way already.
+/// Listener that lets in only clients that are on their way already.
 pub(super) struct DrainingListener {
     pub(super) socket: ListeningSocket,
-    /// Ends once the socket's file is removed: until then others may find their way.
+    /// Signal that the socket's file is removed. Until then other clients may find it.
     pub(super) file_removed: Option<oneshot::Receiver<()>>,
 }
 
-/// Removes a socket's file, on a thread of its own where there is one: its folder may be locked by
-/// others, and other listeners are not to wait for them.
+/// Removes a socket's file, on a thread of its own if the system has one. Others may have locked
+/// its folder, and other listeners must not wait for them.
 #[cfg(unix)]
 fn remove(file: SocketFile) -> oneshot::Receiver<()> {
     let (removes, removed) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! Look at the system's table of connections: whether handshakes with a listener are under way.
+//! Search of the system's table of connections, for handshakes with a listener that are under way.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use tokio::time::Instant;
 
 use crate::hook::task::thread;
 
-/// A look at the system's table of connections. It may be long, and other listeners are not to wait
-/// for it.
+/// Search of the system's table of connections, on a thread of its own. It may take long, and other
+/// listeners must not wait for it.
 pub(super) struct Look {
     answer: Option<oneshot::Receiver<bool>>,
     began: Instant,
 }
 
 impl Look {
-    /// Begins to look for handshakes with this address.
+    /// Begins a search for handshakes with this address.
     pub(super) fn begin(address: Option<SocketAddr>) -> Self {
         let answer = address.and_then(|address| {
             let (sends, answer) = oneshot::channel();
@@ -29,8 +29,8 @@ impl Look {
         Self { answer, began: Instant::now() }
     }
 
-    /// Returns whether a handshake is under way, and how long it took to look; `false` where the
-    /// system doesn't tell.
+    /// Returns whether a handshake is under way, and the time that the search took; `false` where
+    /// the system doesn't tell.
     pub(super) async fn found(self) -> (bool, Duration) {
         let Some(answer) = self.answer else { return (false, Duration::ZERO) };
         (answer.await.unwrap_or(false), self.began.elapsed())
@@ -42,7 +42,7 @@ impl Look {
 #[cfg(target_os = "linux")]
 fn is_under_way_to(address: SocketAddr) -> bool {
     let port = address.port();
-    // A listener of IPv6 may have clients of IPv4, too.
+    // An IPv6 listener may have IPv4 clients, too.
     let families: &[Family] =
         if address.is_ipv4() { &[Family::V4] } else { &[Family::V4, Family::V6] };
     families
@@ -82,11 +82,12 @@ mod linux {
     const IPPROTO_TCP: u8 = 6;
     const SYN_RECV: u32 = 3;
 
-    /// Asks the kernel, which goes through its table and leaves out what is not asked for.
+    /// Asks the kernel for handshakes under way. The kernel goes through its table and leaves out
+    /// other sockets.
     ///
     /// # Errors
     ///
-    /// If it can't be asked: sandboxes do without this kind of socket (systemd's
+    /// The kernel can't be asked: sandboxes do without this kind of socket (systemd's
     /// `RestrictAddressFamilies`, gVisor).
     pub(super) fn ask(family: Family, port: u16) -> io::Result<bool> {
         let flags = SockFlag::SOCK_CLOEXEC;
@@ -97,14 +98,15 @@ mod linux {
             SockProtocol::NetlinkSockDiag,
         )?;
         send(socket.as_raw_fd(), &question(family, port), MsgFlags::empty())?;
-        // The beginning is enough: the rest names further handshakes. The answer is there once the
-        // question has been sent.
+        // The beginning of the answer is enough: the rest names further handshakes. The answer is
+        // there once the question has been sent.
         let mut answer = [0; 64];
         let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
         read_answer(&answer[..length])
     }
 
-    /// Asks for all sockets of the family that have this port, and whose handshake is under way.
+    /// Returns the question for all sockets of the family that have this port, and whose handshake
+    /// is under way.
     fn question(family: Family, port: u16) -> Vec<u8> {
         let family = match family {
             Family::V4 => AddressFamily::Inet,
@@ -139,7 +141,7 @@ mod linux {
         }
     }
 
-    /// Reads the kernel's table as text, all of it.
+    /// Reads the kernel's whole table as text, and looks for a handshake in it.
     pub(super) fn read(family: Family, port: u16) -> bool {
         let path = match family {
             Family::V4 => "/proc/thread-self/net/tcp",

@@ -1,5 +1,5 @@
-//! Obstacles that keep a server from accepting, told to whoever watches: the process has no
-//! descriptor left, say.
+//! Obstacles that keep a server from accepting connections, and their reports to those who watch.
+//! For instance, the process has no descriptor left.
 
 use std::fmt;
 use std::io;
@@ -11,11 +11,11 @@ use tokio::sync::watch;
 
 use crate::event::readable;
 
-/// Time after which to try again even if no connection has ended: something else may have made
-/// room.
+/// Time after which the acceptor tries again even if no connection has ended: something else may
+/// have made room.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// An obstacle that has come up and not gone.
+/// Obstacle that has come up and is not gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Obstacle {
     /// The system's error.
@@ -31,10 +31,10 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Sender of the obstacle that a server has now: one of its listeners has it, or several have.
+/// Sender of the obstacle that a server has now, because one or more of its listeners have it.
 pub(in crate::server) struct Obstacles {
     now: Arc<watch::Sender<Option<Obstacle>>>,
-    /// Count of the listeners that have one.
+    /// Count of the listeners that have an obstacle.
     listeners: Arc<AtomicUsize>,
 }
 
@@ -44,7 +44,7 @@ impl Obstacles {
         (Self { now: Arc::new(sender), listeners: Arc::default() }, receiver)
     }
 
-    /// Returns the part of one more listener in them.
+    /// Returns the part of a further listener.
     pub(super) fn of_listener(&self) -> ListenerObstacle {
         ListenerObstacle {
             now: Arc::clone(&self.now),
@@ -54,7 +54,7 @@ impl Obstacles {
     }
 }
 
-/// The part of one listener in the obstacle of its server.
+/// Part of one listener in the obstacle of its server.
 pub(super) struct ListenerObstacle {
     now: Arc<watch::Sender<Option<Obstacle>>>,
     listeners: Arc<AtomicUsize>,
@@ -66,7 +66,7 @@ impl ListenerObstacle {
         self.is_there
     }
 
-    /// Tells that somebody waits and can't be accepted.
+    /// Reports that a connection waits and can't be accepted.
     pub(super) fn tell(&mut self, error: &io::Error) {
         if std::mem::replace(&mut self.is_there, true) {
             return;
@@ -90,7 +90,7 @@ impl ListenerObstacle {
         }
     }
 
-    /// A connection has been accepted, or nobody waits any more.
+    /// Notes that a connection has been accepted, or that none waits any more.
     pub(super) fn passed(&mut self) {
         if std::mem::take(&mut self.is_there) && self.listeners.fetch_sub(1, Ordering::Relaxed) == 1
         {
@@ -119,7 +119,7 @@ mod tests {
         listeners[0].tell(&error);
         listeners[1].tell(&error);
         listeners[1].tell(&error);
-        // It has none, and knows nothing of the others.
+        // This listener has no obstacle, and knows nothing of the others.
         listeners[2].passed();
         assert!(is_told());
         listeners[0].passed();

@@ -1,5 +1,5 @@
-//! Descriptors in reserve: whoever asks how the process is gets an answer even when it has none
-//! left.
+//! Descriptors in reserve. With them, the probes are answered even when the process has no
+//! descriptor left.
 
 use std::io;
 #[cfg(unix)]
@@ -8,14 +8,14 @@ use std::os::unix::net::UnixDatagram;
 #[cfg(not(unix))]
 use std::convert::Infallible as UnixDatagram;
 
-/// Descriptors that are held for connections that couldn't be accepted otherwise.
+/// Reserve of descriptors for connections that could not be accepted otherwise.
 pub(super) struct Reserve {
     held: Vec<UnixDatagram>,
     size: usize,
 }
 
 impl Reserve {
-    /// Takes this many descriptors, or as many as there are.
+    /// Returns a reserve of this many descriptors, or of as many as there are.
     pub(super) fn new(size: usize) -> Self {
         let mut reserve = Self { held: Vec::with_capacity(size), size };
         reserve.fill();
@@ -26,22 +26,23 @@ impl Reserve {
         self.held.len() >= self.size
     }
 
-    /// Gives one back to the system, if the error says that there is none left and this has one.
+    /// Gives a descriptor back to the system, if the error says that none is left and the reserve
+    /// holds one. Returns whether it did.
     pub(super) fn spend(&mut self, error: &io::Error) -> bool {
         is_without_descriptor(error) && self.held.pop().is_some()
     }
 
-    /// Takes those back that were spent, as far as there are some.
+    /// Takes back the descriptors that were spent, as far as the system has some.
     #[cfg(unix)]
     pub(super) fn fill(&mut self) {
         while !self.is_full() {
-            // A socket that nobody can reach is a descriptor and little else.
+            // A socket that nobody can reach is little more than a descriptor.
             let Ok(socket) = UnixDatagram::unbound() else { return };
             self.held.push(socket);
         }
     }
 
-    /// Holds none: nothing could be spent.
+    /// Sets the size to zero: without descriptors there is nothing to spend.
     #[cfg(not(unix))]
     pub(super) fn fill(&mut self) {
         self.size = 0;

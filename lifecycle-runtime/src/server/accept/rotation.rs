@@ -1,11 +1,11 @@
-//! The order in which workers are given connections.
+//! Rotation in which workers are given connections.
 
 use std::cell::Cell;
 
 use crate::server::accepted::Accepted;
 use crate::server::worker::{Vacancies, WorkerHandle};
 
-/// The workers, in turn.
+/// Workers that are given connections in turn.
 pub(super) struct WorkerRotation {
     workers: Vec<WorkerHandle>,
     next: Cell<usize>,
@@ -17,7 +17,7 @@ impl WorkerRotation {
         Self { workers, next: Cell::new(0), vacancies }
     }
 
-    /// Waits until a worker takes more connections. They wait in the system meanwhile.
+    /// Waits until a worker takes more connections, which wait in the system meanwhile.
     pub(super) async fn room(&self) {
         while !self.workers.iter().any(WorkerHandle::has_room) {
             self.vacancies.room.notified().await;
@@ -31,7 +31,7 @@ impl WorkerRotation {
         self.vacancies.ended.notified().await;
     }
 
-    /// Gives a connection to the next worker that has room, and to the next one if none has.
+    /// Gives a connection to the next worker that has room, or to the next one if none has.
     pub(super) fn dispatch(&self, accepted: Accepted) {
         let count = self.workers.len();
         let turn = self.next.get();
@@ -49,8 +49,8 @@ mod tests {
     use super::*;
     use crate::server::accepted::AcceptedStream;
 
-    /// Returns how many of so many connections each of the workers is given that have this much
-    /// room.
+    /// Returns the number of connections that each worker is given, out of so many, if the workers
+    /// have this much room.
     fn given(room: &[usize], connections: usize) -> Vec<usize> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");

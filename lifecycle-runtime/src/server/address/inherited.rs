@@ -1,10 +1,10 @@
-//! Listeners that the process was started with: a parent keeps them open while one process follows
+//! Listeners that the process was started with. A parent keeps them open while one process follows
 //! another.
 //!
-//! The parent tells of them by variables, as `sd_listen_fds(3)` has it: `LISTEN_FDS` is how many
-//! there are, from number 3 on, `LISTEN_PID` for which process, and `LISTEN_FDNAMES` has a name for
-//! each. A parent that is not the program's own, such as `systemfd`, may leave `LISTEN_PID` out,
-//! and `LISTEN_FDS_FIRST_FD` is another number to begin with.
+//! The parent describes them by variables, as in `sd_listen_fds(3)`. `LISTEN_FDS` is their count,
+//! from number 3 on; `LISTEN_PID` is the process that they are for; `LISTEN_FDNAMES` has a name for
+//! each. A parent that is not the program's own, such as `systemfd`, may leave out `LISTEN_PID`.
+//! `LISTEN_FDS_FIRST_FD` is another number to begin with.
 
 use std::env;
 use std::io;
@@ -18,21 +18,22 @@ use socket2::SockRef;
 #[cfg(test)]
 mod tests;
 
-/// A listener of the parent's.
+/// Listener of the parent's.
 pub(in crate::server) enum Inherited {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// Listeners that the parent has left open. There is one such list for the process, and each
-/// listener is taken once.
+/// Listeners that the parent has left open. The process has one such list, from which each listener
+/// is taken once.
 static LEFT_OPEN: LazyLock<(Told, Mutex<ListenFd>)> = LazyLock::new(|| {
-    // Before the list is made, which removes the variables: they are not for children.
+    // The variables are read before the list is made. Making it removes them, as they are not for
+    // children.
     let told = Told::by_the_parent();
     (told, Mutex::new(ListenFd::from_env()))
 });
 
-/// Contents of the variables.
+/// Contents of the parent's variables.
 #[derive(Debug, Default)]
 struct Told {
     fds: Option<String>,
@@ -41,11 +42,11 @@ struct Told {
     first: Option<usize>,
 }
 
-/// Takes the listener with this number, or each that has this name.
+/// Takes the listener with this number, or each one with this name.
 ///
 /// # Errors
 ///
-/// The reason for which there is none, as a part of a sentence.
+/// The reason for which there is no such listener, as a part of a sentence.
 pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
     let (told, list) = &*LEFT_OPEN;
     let places = told.places(which, std::process::id())?;
@@ -75,7 +76,7 @@ fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
 }
 
 impl Inherited {
-    /// Has it not block. Returns whether it listens.
+    /// Sets the listener to non-blocking. Returns whether it listens.
     fn prepare(&self) -> io::Result<bool> {
         let socket = match self {
             Self::Tcp(listener) => SockRef::from(listener),
@@ -101,7 +102,8 @@ impl Told {
         }
     }
 
-    /// Returns the places in the list of the listener with this number, or of each with this name.
+    /// Returns the places in the list of the listener with this number, or of each one with this
+    /// name.
     fn places(&self, which: &str, own: u32) -> Result<Vec<usize>, String> {
         let Some(fds) = &self.fds else {
             return Err("LISTEN_FDS is not set: the parent has left no listener open".to_owned());
@@ -111,8 +113,9 @@ impl Told {
         };
         if let Some(pid) = self.pid.as_ref().filter(|pid| pid.parse() != Ok(own)) {
             return Err(format!(
-                "LISTEN_PID is {pid}, and this process is {own}: the listeners are for that one, and there may be a shell \
-                 or a wrapper in between, which should `exec` this program"
+                "LISTEN_PID is {pid}, and this process is {own}: the listeners \
+                 are for that one, and there may be a shell or a wrapper in between, \
+                 which should `exec` this program"
             ));
         }
         let first = self.first.unwrap_or(3);

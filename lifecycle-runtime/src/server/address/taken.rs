@@ -1,11 +1,11 @@
-//! Places that this program has bound. The system lets it bind an address twice, and refuses to
-//! listen there twice when all hooks have run.
+//! Places that this program has bound. The system lets the program bind an address twice, and only
+//! refuses the second listener, when all hooks have run.
 
 use std::net::SocketAddr;
 
 use super::BindError;
 
-/// The places that this program has taken, each with whose it is.
+/// Places that this program has taken, each with its owner.
 #[derive(Default)]
 pub(crate) struct Taken(Vec<(Place, String)>);
 
@@ -44,7 +44,7 @@ impl Place {
         }
     }
 
-    /// Returns whether it stands for every address of this one's kind.
+    /// Returns whether the place stands for every address of this one's kind.
     fn covers(&self, one: SocketAddr) -> bool {
         match *self {
             Self::Tcp { address, only_v6 } => {
@@ -62,7 +62,8 @@ impl Taken {
     pub(super) fn check(&self, address: &str, place: &Place) -> Result<(), BindError> {
         match self.0.iter().find(|(taken, _)| taken.meets(place)) {
             Some((_, owner)) => Err(BindError::Malformed(format!(
-                "can't listen on {address}, which {owner} of this program takes; give each an address of its own"
+                "can't listen on {address}, which {owner} of this program takes; \
+                 give each an address of its own"
             ))),
             None => Ok(()),
         }
@@ -77,7 +78,7 @@ impl Taken {
 mod tests {
     use super::*;
 
-    /// Checks whether a program can listen on both.
+    /// Checks whether a program can listen on both addresses.
     #[track_caller]
     fn check(a: &str, b: &str, expected: bool) {
         let place = |text: &str| {

@@ -1,8 +1,8 @@
-//! Hosts with addresses of several kinds.
+//! Tests of hosts with addresses of several kinds.
 
 use super::*;
 
-/// A system without IPv6: there are no such sockets.
+/// Makes a socket as on a system without IPv6, which has no such sockets.
 fn without_v6(address: SocketAddr) -> io::Result<(Socket, Place)> {
     #[cfg(unix)]
     let none = rustix::io::Errno::AFNOSUPPORT.raw_os_error();

@@ -1,9 +1,9 @@
-//! Unix sockets: a file that belongs to one process at a time, or a name of Linux's that is no
+//! Unix sockets, each a file that belongs to one process at a time, or a name of Linux's without a
 //! file.
 //!
-//! A process that is killed leaves its file behind, and the next one replaces it. What is looked
-//! at, replaced, listened on or removed is locked meanwhile: by a lock on the file's folder, which
-//! leaves nothing behind and ends with its process.
+//! A process that is killed leaves its file behind, and the next one replaces it. While a process
+//! looks at a file, replaces it, listens on it or removes it, it holds a lock on the file's folder.
+//! The lock leaves nothing behind and ends with its process.
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
@@ -20,11 +20,12 @@ mod tests;
 
 const NO_SOCKET: &str = "there is a file that is no socket";
 
-/// Longest wait for the lock of a folder. Ours is held for a few system calls; who holds it for
-/// longer has locked the folder for something else, and is none of those whom the lock is about.
+/// Longest wait for the lock of a folder. Our processes hold it for a few system calls. A process
+/// that holds it for longer has locked the folder for another reason, and does not compete for the
+/// file.
 const LOCK: Duration = Duration::from_secs(1);
 
-/// A parsed address: what stands behind `unix:`.
+/// Parsed address: the text behind `unix:`.
 pub(super) struct UnixAddress<'a> {
     place: UnixPlace<'a>,
     address: SockAddr,
@@ -34,7 +35,7 @@ pub(super) struct UnixAddress<'a> {
 #[derive(Clone, Copy)]
 enum UnixPlace<'a> {
     File(&'a Path),
-    /// A name that ends with the last socket that has it.
+    /// Abstract name, which ends with the last socket that has it.
     Abstract(&'a str),
 }
 
@@ -69,7 +70,7 @@ impl<'a> UnixAddress<'a> {
         Ok(Self { place, address, mode })
     }
 
-    /// Returns what it takes up; `None` as long as there is no file.
+    /// Returns the place that the address takes; `None` as long as there is no file.
     pub(super) fn place(&self) -> Option<Place> {
         match self.place {
             UnixPlace::File(path) => {
@@ -79,11 +80,11 @@ impl<'a> UnixAddress<'a> {
         }
     }
 
-    /// Binds a socket there. A file that was left behind is replaced.
+    /// Binds a socket to the address. Replaces a file that was left behind.
     ///
     /// # Errors
     ///
-    /// The system's, and `AddrInUse` if a process listens there, whether or not it accepts, or
+    /// The system's error; `AddrInUse` if a process listens there, even if it accepts nothing; or
     /// `AlreadyExists` if there is a file that is no socket.
     pub(super) fn bind(&self) -> io::Result<(Socket, SocketFile)> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -95,7 +96,7 @@ impl<'a> UnixAddress<'a> {
                 return Ok((socket, SocketFile { name: format!("@{name}"), file: None }));
             }
         };
-        // It has to be found at the end, too, wherever the process is then.
+        // The file must be found at the end, too, even if the current folder is another one then.
         let absolute = std::path::absolute(path)?;
         let lock = lock_folder(&absolute);
         match socket.bind(&self.address) {
@@ -106,7 +107,7 @@ impl<'a> UnixAddress<'a> {
             other => other?,
         }
         let file = SocketFile::of(absolute)?;
-        // Whatever the umask: nobody can connect before the socket listens.
+        // The mode is set whatever the umask. Until the socket listens, nobody can connect.
         let changed =
             self.mode.map(|mode| std::fs::set_permissions(path, Permissions::from_mode(mode)));
         drop(lock);
@@ -134,15 +135,15 @@ fn mode(options: &str) -> Result<u32, String> {
     mode.ok_or_else(|| "there is nothing behind the `?`".to_owned())
 }
 
-/// Removes a socket's file that was left behind by a process that is gone; `in_use` is the error if
-/// it was not.
+/// Removes a socket's file that a process which is gone has left behind. Returns the error `in_use`
+/// if the file is in use.
 fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result<()> {
     let file = match std::fs::symlink_metadata(path) {
         // Its owner has just removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };
-    // To connect to a file of another kind is refused as well, and it is somebody's.
+    // To connect to a file of another kind is refused as well, but that file belongs to somebody.
     if !file.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, NO_SOCKET));
     }
@@ -152,11 +153,11 @@ fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Resul
     match probe.connect(address) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // Connected, or its queue is full, or it is a socket of another type, or one that is not
-        // for us.
+        // The probe has connected, or the owner's queue is full, or it is a socket of another type,
+        // or one that is not for us.
         _ => return Err(in_use),
     }
-    // Somebody who takes no locks may have replaced it.
+    // A process that takes no locks may have replaced the file.
     if identity(path).is_ok_and(|now| now != (file.dev(), file.ino())) {
         return Err(in_use);
     }
@@ -166,8 +167,8 @@ fn remove_stale(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Resul
     }
 }
 
-/// Locks the folder of a socket's file. `None` if that can't be had: then there is no more than
-/// what the system does.
+/// Locks the folder of a socket's file. Returns `None` if there is no such lock: then only the
+/// system's own checks protect the file.
 fn lock_folder(path: &Path) -> Option<File> {
     let folder = File::open(path.parent()?).ok()?;
     let until = Instant::now() + LOCK;
@@ -182,11 +183,11 @@ fn lock_folder(path: &Path) -> Option<File> {
     }
 }
 
-/// The name of a Unix socket, and its file if it is one. The file is removed when this is dropped,
+/// Name of a Unix socket, and its file if it has one. The file is removed when this is dropped,
 /// unless another process has replaced it.
 pub(in crate::server) struct SocketFile {
     name: String,
-    /// The path, whatever the current folder, and the device and inode.
+    /// Absolute path of the file, with its device and inode.
     file: Option<(PathBuf, (u64, u64))>,
 }
 
@@ -201,14 +202,14 @@ impl SocketFile {
         &self.name
     }
 
-    /// Has the socket listen.
+    /// Makes the socket listen.
     ///
     /// # Errors
     ///
-    /// The system's, and `AddrInUse` if another process has replaced the file: as long as this one
-    /// did not listen, it looked like one that was left behind.
+    /// The system's error, or `AddrInUse` if another process has replaced the file: until this
+    /// socket listened, it looked like one that was left behind.
     pub(super) fn listen(&self, socket: &Socket, backlog: i32) -> io::Result<()> {
-        // Until it listens, so that nobody takes it for left behind in between.
+        // Locked until the socket listens, so that no process takes it for left behind in between.
         let _lock = self.file.as_ref().and_then(|(path, _)| lock_folder(path));
         if self.is_in_place() {
             socket.listen(backlog)
@@ -235,7 +236,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// Returns which file a path leads to, whatever its name.
+/// Returns the device and inode of the file at a path, which identify it under any name.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))

@@ -1,16 +1,21 @@
-//! The end of a connection while its server closes: what the connection waits for, and how long.
+//! End of a connection while its server closes, with the waits before it and their limits.
 //!
-//! | the connection | ends |
-//! |---|---|
-//! | owes a response | when the client has acknowledged it, or has vanished |
-//! | HTTP/1, has acknowledged a last response | `client_disconnect_timeout` later at most |
-//! | HTTP/1, without a request | when nothing has come for the quiet window and a few round trips |
-//! | HTTP/1, sends a head, or chunks that nobody wants | `client_request_timeout` later at most |
-//! | in a handshake | the same, counted from the last bytes of it |
-//! | HTTP/2 | when the last stream that the client was told has ended, and it has answered a PING behind that, or has had `client_disconnect_timeout`. If it never pauses, it is told the last stream after `client_request_timeout` |
-//! | WebSocket | with a Close, once its handler waits for a message, or reads none for a second |
+//! - A connection that owes a response ends when the client has acknowledged it, or has vanished.
+//! - An HTTP/1 connection whose client has acknowledged a last response ends
+//!   `client_disconnect_timeout` later at most.
+//! - An HTTP/1 connection without a request ends when nothing has come for the quiet window and a
+//!   few round trips.
+//! - An HTTP/1 connection whose client sends a head, or chunks that nobody wants, ends
+//!   `client_request_timeout` later at most.
+//! - A connection in a handshake ends by the two rules before, counted from the last bytes of the
+//!   handshake.
+//! - An HTTP/2 connection ends when the last stream that the client was told has ended, and the
+//!   client has answered a PING behind that, or has had `client_disconnect_timeout`. A client that
+//!   never pauses is told the last stream after `client_request_timeout`.
+//! - A WebSocket ends with a Close, once its handler waits for a message, or reads none for a
+//!   second.
 //!
-//! Nothing of it outlasts the drain's deadline: then the worker drops all its connections.
+//! No connection outlasts the drain's deadline: then the worker drops all its connections.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,15 +29,14 @@ use crate::server::http2::Http2;
 use crate::server::tcp_info::{Peer, PollTimes, TcpInfo};
 use crate::server::traffic::RequestEntry;
 
-/// Round trips that a quiet connection is given on top of the quiet window, in which a request that
-/// was lost on its way may be sent again.
+/// Number of round trips that a quiet connection is given on top of the quiet window. In that time,
+/// a request that was lost on its way may be sent again.
 const ROUND_TRIPS: u32 = 3;
 
-/// Shortest pause before the next look at a connection on which something has come that is to be
-/// read first.
+/// Shortest pause before the next look at a connection whose unread bytes must be read first.
 const UNREAD: Duration = Duration::from_millis(1);
 
-/// Times that decide when connections end.
+/// Times by which connections end.
 #[derive(Clone, Copy)]
 pub(in crate::server) struct ClosingTimes {
     /// Moment at which the server began to close.
@@ -47,9 +51,9 @@ pub(in crate::server) struct ClosingTimes {
     pub(in crate::server) close_spread: Duration,
 }
 
-/// A connection without a request, by what its client does.
+/// State of a connection without a request, judged by its client's silence.
 enum Quiet {
-    /// Something may come, until then.
+    /// Bytes may still come: look again after this step.
     NotYet(ClosingStep),
     /// Nothing has come for long enough.
     Yes,
@@ -57,11 +61,11 @@ enum Quiet {
     TooLate,
 }
 
-/// A connection's next step towards its end.
+/// Next step of a connection towards its end.
 enum ClosingStep {
     /// Something has to happen on the connection first.
     Wait,
-    /// Nothing before this moment.
+    /// Nothing is to be done before this moment.
     WaitUntil(Instant),
     /// The connection's state has changed.
     Changed,
@@ -76,20 +80,20 @@ impl ClosingStep {
     }
 }
 
-/// State of a connection that closes. There is none as long as the server serves.
+/// State of a connection that closes. It does not exist as long as the server serves.
 #[derive(Default)]
 pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,
     polls: PollTimes,
-    /// The part of the spread that this connection's Close waits.
+    /// Part of the spread that this connection's Close waits.
     delay: Option<Duration>,
-    /// Counts of the bytes that a WebSocket which is to be closed has moved either way, and when
-    /// they last changed.
+    /// Counts of the bytes that a WebSocket has moved in each direction before its Close, and the
+    /// time of their last change.
     progress: Option<((u64, u64), Instant)>,
 }
 
 impl Closer {
-    /// Polls whether it is later than this.
+    /// Polls a timer for this moment.
     fn poll_until(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if timer.deadline() != at {
@@ -100,8 +104,8 @@ impl Closer {
 }
 
 impl Connection {
-    /// Takes the steps towards the connection's end that are due, and has the task of `context`
-    /// polled for the next one. `peer` answers questions about the client.
+    /// Takes the steps towards the connection's end that are due, and schedules a poll of the task
+    /// of `context` for the next one. `peer` answers questions about the client.
     pub(in crate::server) fn poll_closing(
         &self,
         closer: &mut Option<Box<Closer>>,
@@ -123,8 +127,8 @@ impl Connection {
         }
     }
 
-    /// Looks after a response that has just been written in part: nothing else has the task of
-    /// `context` polled if its client takes no more of it.
+    /// Looks after a response that has just been written in part. If its client takes no more of
+    /// it, nothing else has the task of `context` polled.
     pub(in crate::server) fn poll_delivery(
         &self,
         closer: &mut Option<Box<Closer>>,
@@ -132,7 +136,7 @@ impl Connection {
         peer: &impl Peer,
     ) {
         let Some(times) = self.phase.closing.get() else { return };
-        // Others are waited for otherwise, and by another time.
+        // Other connections are waited for in another way, and for another time.
         let is_delivering = match &*self.protocol.borrow() {
             HttpProtocol::Http1 => self.owes_response(),
             HttpProtocol::Http2(http2) => http2.has_named_last() && !http2.is_done(),
@@ -178,7 +182,7 @@ impl Connection {
             return acknowledges;
         }
         if self.state.get() == ConnectionState::LastResponse {
-            // actix-http may still read a body that nobody waited for.
+            // actix-http may still read a body for which nobody waited.
             return self.end_at(self.idle_since.get() + times.disconnect);
         }
         match self.quiet(self.idle_since.get(), times, peer) {
@@ -197,8 +201,8 @@ impl Connection {
         peer: &impl Peer,
     ) -> ClosingStep {
         if http2.is_done() {
-            // A client that reads the end while it answers the PING may take it for a fault. One
-            // that has everything, and sends requests or a body for ever, answers none.
+            // A client that reads the end while it answers the PING may take it for a fault. A
+            // client that has everything, and sends requests or a body for ever, answers no PING.
             let latest = times.since.max(self.idle_since.get()) + times.disconnect;
             if !http2.has_been_read()
                 && (self.owes_response() || Instant::now() < latest)
@@ -213,8 +217,8 @@ impl Connection {
             return acknowledges;
         }
         http2.announce();
-        // Whatever is on its way has arrived once it is quiet, even if the client never answers a
-        // PING.
+        // Requests that are on their way have arrived once the connection is quiet, even if the
+        // client never answers a PING.
         if let Quiet::NotYet(step) = self.quiet(times.since, times, peer) {
             return step;
         }
@@ -230,8 +234,8 @@ impl Connection {
         ClosingStep::Changed
     }
 
-    /// Asks the kernel what the client has acknowledged, as long as that matters, and returns when
-    /// to ask again.
+    /// Asks the kernel for the client's acknowledgements, as long as they matter, and returns the
+    /// time of the next question.
     fn acknowledge(
         &self,
         times: &ClosingTimes,
@@ -256,7 +260,7 @@ impl Connection {
     }
 
     /// Returns whether nothing has come for long enough: for the quiet window, counted from when
-    /// the client could use the connection, and a few round trips.
+    /// the client could use the connection, and for a few round trips.
     fn quiet(&self, since: Instant, times: &ClosingTimes, peer: &impl Peer) -> Quiet {
         let since = times.since.max(since);
         let now = Instant::now();
@@ -264,8 +268,9 @@ impl Connection {
             return Quiet::NotYet(ClosingStep::WaitUntil(since + times.quiet_window));
         }
         let heard = self.heard_at.get().map(|at| now - at);
-        // What came while the process could not read it is not late. (A client that sends without
-        // a pause has been heard just now; and somebody may read no more of it.)
+        // Bytes that came while the process could not read them are not late. (A client that sends
+        // without a pause has been heard just now. And the bytes may stay unread, if nobody reads
+        // from the connection any more.)
         if heard.is_none_or(|heard| heard > times.quiet_window) && peer.has_unread() {
             let seen = self.unread_since.get().unwrap_or(now);
             self.unread_since.set(Some(seen));
@@ -291,7 +296,7 @@ impl Connection {
             let quiet_for = info.silent_for.min(now - since);
             (times.quiet_window + ROUND_TRIPS * info.round_trip).saturating_sub(quiet_for)
         };
-        // A timer is no more precise than that.
+        // A timer is not more precise than that.
         if left < Duration::from_millis(1) {
             return Quiet::Yes;
         }
@@ -318,7 +323,7 @@ impl Connection {
             websocket.ask_to_close(now, times.quiet_window, peer.has_unread());
         }
         if websocket.is_over() {
-            // The client has all that it gets, and answers a Close while the connection lingers.
+            // The client has received everything, and answers a Close while the connection lingers.
             self.end();
             return ClosingStep::Changed;
         }
@@ -327,10 +332,10 @@ impl Connection {
             return ClosingStep::WaitUntil(latest);
         }
         if websocket.is_working() {
-            // One that has answered may never read again.
+            // A handler that has answered may never read again.
             return websocket.answered_by().map_or(acknowledges, ClosingStep::WaitUntil);
         }
-        // The response's body, which is polled behind this, sends the Close now, unless the client
+        // The response's body, which is polled after this, sends the Close now, unless the client
         // takes nothing.
         let moved = peer.info().map_or((0, 0), |info| (info.acknowledged, info.received));
         let progress = closer.progress.get_or_insert((moved, now));

@@ -1,17 +1,17 @@
-//! Responses on their way to the client: what the transport holds, and what the network does.
+//! Responses on their way to the client, in the transport or in the network.
 
 use std::collections::VecDeque;
 
 use crate::server::tcp_info::TcpInfo;
 use crate::server::traffic::{RequestEntry, RequestOutcome};
 
-/// Responses that the app has completed, in the order in which they are written.
+/// Queue of the responses that the app has completed, in the order in which they are written.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    /// Those that have not been written to the last byte.
+    /// Responses that have not been written to the last byte.
     unflushed: Vec<RequestEntry>,
-    /// Those that the client has not acknowledged, each with the count of bytes that have been
-    /// written up to its end. Only filled while connections are closed.
+    /// Responses that the client has not acknowledged, each with the count of bytes that have been
+    /// written up to its end. Only filled while connections are being closed.
     unacknowledged: VecDeque<(RequestEntry, u64)>,
 }
 
@@ -33,7 +33,8 @@ impl Deliveries {
         self.unflushed.push(response);
     }
 
-    /// Notes that everything has been written to the socket. Without `info` no more can be known.
+    /// Notes that everything has been written to the socket. Without `info`, all responses count as
+    /// finished, as no more can be known.
     pub(super) fn flush(&mut self, info: Option<TcpInfo>) {
         self.acknowledge(info.as_ref());
         let Some(info) = info.filter(TcpInfo::is_unacknowledged) else {

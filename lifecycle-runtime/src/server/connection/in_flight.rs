@@ -1,15 +1,15 @@
-//! A request from its head to the last byte that the app gives of its response.
+//! Requests from their head to the last byte that the app gives of their response.
 
 use std::rc::Rc;
 
 use super::{Connection, HttpProtocol};
 use crate::server::traffic::{RequestEntry, RequestOutcome};
 
-/// A request in flight.
+/// Guard of a request in flight.
 pub(in crate::server) struct InFlight {
     connection: Rc<Connection>,
     entry: Option<RequestEntry>,
-    /// The stream that it has come on (HTTP/2).
+    /// Stream on which the request has come (HTTP/2).
     stream: u32,
 }
 
@@ -22,7 +22,8 @@ impl InFlight {
         &self.connection
     }
 
-    /// Notes that the app has completed the response, which is finished when it is written.
+    /// Notes that the app has completed the response. The request is finished when the response is
+    /// written.
     pub(in crate::server) fn complete(mut self) {
         let Some(entry) = self.entry.take() else { return };
         match &mut *self.connection.protocol.borrow_mut() {
@@ -33,21 +34,21 @@ impl InFlight {
         }
     }
 
-    /// Counts the request as failed: the body of its response has ended with an error.
+    /// Counts the request as failed, as the body of its response has ended with an error.
     pub(in crate::server) fn fail(mut self, error: String) {
         if let Some(entry) = self.entry.take() {
             entry.end(RequestOutcome::Failed(error));
         }
     }
 
-    /// Counts the request as one whose handler has panicked, whatever becomes of its answer.
+    /// Counts the request as one whose handler has panicked, whatever becomes of the response.
     pub(in crate::server) fn panicked(&self) {
         if let Some(entry) = &self.entry {
             entry.panicked();
         }
     }
 
-    /// Counts the request as finished: nothing of it is still to be written.
+    /// Counts the request as finished, as nothing of it is left to write.
     pub(in crate::server) fn finish(mut self) {
         if let Some(entry) = self.entry.take() {
             entry.end(RequestOutcome::Finished);

@@ -23,17 +23,17 @@ impl Wake for Wakes {
     }
 }
 
-/// A connection, what drives it, and what the kernel says of it.
+/// Connection, with its driver and the kernel's answers about it.
 struct Fixture {
     connection: Rc<Connection>,
     closer: Option<Box<Closer>>,
     info: Cell<Option<TcpInfo>>,
-    /// Set while something waits to be read.
+    /// Set while bytes wait to be read.
     has_unread: Cell<bool>,
     wakes: Arc<Wakes>,
 }
 
-/// What the kernel says.
+/// Answers of the kernel.
 struct Told(Option<TcpInfo>, bool);
 
 impl Peer for Told {
@@ -62,7 +62,7 @@ impl Fixture {
         fixture
     }
 
-    /// A connection that has been idle for long when the server begins to close.
+    /// Returns a connection that has been idle for long when the server begins to close.
     async fn closing() -> Self {
         let fixture = Self::new();
         advance(Duration::from_secs(60)).await;
@@ -97,8 +97,8 @@ impl Fixture {
         self.connection.state.get()
     }
 
-    /// Checks that the connection's state changes in so many milliseconds, give or take one, and to
-    /// which.
+    /// Checks that the connection's state changes to this one in so many milliseconds, give or take
+    /// one.
     #[track_caller]
     fn check(&mut self, millis: u64, state: ConnectionState) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
@@ -121,7 +121,7 @@ impl Fixture {
         }
     }
 
-    /// Checks that the connection stays as it is for long.
+    /// Checks that the connection's state stays the same for long.
     async fn check_stays(&mut self) {
         let before = self.poll();
         for _ in 0..100 {
@@ -130,7 +130,8 @@ impl Fixture {
         }
     }
 
-    /// Finished, abandoned, refused, in flight.
+    /// Returns the numbers of requests that were finished, abandoned and refused, and of those in
+    /// flight.
     fn counts(&self) -> (u64, u64, u64, usize) {
         let table = &self.connection.table;
         let requests = table.traffic().requests;
@@ -138,7 +139,7 @@ impl Fixture {
     }
 }
 
-/// A client that is this far away and was heard of so long ago.
+/// Returns the kernel's answer about a client that is this far away and was last heard so long ago.
 fn far(round_trip: u64, silent_for: u64) -> TcpInfo {
     TcpInfo {
         round_trip: Duration::from_millis(round_trip),
@@ -219,7 +220,8 @@ async fn a_client_that_has_not_got_its_response_yet_is_not_idle() {
 async fn a_client_that_has_vanished_is_not_waited_for() {
     let mut fixture = Fixture::closing().await;
     fixture.info.set(Some(TcpInfo { written: 1, is_unanswered: true, ..TcpInfo::default() }));
-    // It has nothing to ask for until then; what it still has to get is waited for behind the end.
+    // The client has nothing to ask for until then. Bytes that it has yet to get are awaited after
+    // the end.
     fixture.check(5000, ConnectionState::Ended).await;
 }
 
@@ -227,13 +229,13 @@ async fn a_client_that_has_vanished_is_not_waited_for() {
 async fn what_came_while_the_process_could_not_read_is_not_late() {
     let mut fixture = Fixture::closing().await;
     fixture.has_unread.set(true);
-    // As after the process was stopped for long.
+    // This is as after the process was stopped for long.
     advance(Duration::from_secs(60)).await;
     let begun = Instant::now();
     while fixture.poll() == ConnectionState::Open {
         advance(Duration::from_millis(10)).await;
     }
-    // Somebody may read no more of it.
+    // The bytes may have no reader any more.
     assert!((HEAD..HEAD + QUIET).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 
     let mut fixture = Fixture::closing().await;

@@ -1,10 +1,10 @@
-//! The end of a WebSocket (RFC 6455): its client gets a Close between two messages, once the
-//! handler waits for the next one.
+//! End of a WebSocket (RFC 6455). The server sends the client a Close between two messages, once
+//! the handler waits for the next one.
 //!
 //! Nothing else would tell the clients: a handler has no reason to listen for the end of the
-//! process, and actix-http knows no WebSocket frames once a connection is upgraded. So the body of
-//! the response and the payload of the request are wrapped: the one takes in a Close of ours, the
-//! other shows what the handler is doing.
+//! process, and actix-http knows no WebSocket frames once a connection is upgraded. So this module
+//! wraps the body of the response and the payload of the request. The body takes in the server's
+//! Close, and the payload shows what the handler is doing.
 
 mod body;
 mod frames;
@@ -28,25 +28,26 @@ pub(in crate::server) use body::WebSocketBody;
 use frames::MessageReader;
 pub(in crate::server) use payload::observe;
 
-/// A Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section
+/// Close frame with "an endpoint is going away, such as a server going down" (RFC 6455, section
 /// 7.4.1).
 const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
 
-/// Time after its last message after which a handler has answered what it had got.
+/// Time of silence after a handler's last message. After that the handler counts as having answered
+/// what it had got.
 const ANSWERED: Duration = Duration::from_secs(1);
 
-/// The handler of a WebSocket, by its use of the client's messages.
+/// State of a WebSocket's handler, judged by its use of the client's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handler {
-    /// It waits for a message, or has not asked for one yet.
+    /// The handler waits for a message, or has not asked for one yet.
     Waiting,
-    /// It has got something. What parses messages reads until there is no more before it gives the
-    /// first to the handler, so `has_read_all` doesn't mean that the handler waits: only if it asks
-    /// once more it does.
+    /// The handler has got bytes. The code that parses messages reads until there are no more
+    /// before it gives the first message to the handler. So `has_read_all` doesn't mean that the
+    /// handler waits, unless the handler asks once more.
     Working { has_read_all: bool },
-    /// It knows that no message comes any more.
+    /// The handler knows that no further message comes.
     Ending,
-    /// It has dropped the client's messages.
+    /// The handler has dropped the client's messages.
     Gone,
 }
 
@@ -54,55 +55,58 @@ enum Handler {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseProgress {
     Open,
-    /// A Close is to be sent when the handler pauses, or at the latest at this moment behind the
-    /// message that it is sending: after this much time in which it does nothing else.
+    /// A Close is to be sent when the handler pauses, or at the latest at the moment `latest`,
+    /// behind the message that the handler is then sending. `patience` is the time until `latest`,
+    /// counted from the request for the Close, or from the handler's last step of work since then.
     Asked {
         patience: Duration,
         latest: Instant,
     },
-    /// The server has sent a Close: nothing of the handler's may follow.
+    /// The server has sent a Close, and nothing of the handler's may follow.
     Closed,
 }
 
-/// The response's body, whose end is the end of what the handler sends.
+/// Progress of the response's body, whose end is the end of the handler's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     Open,
-    /// It has come to its end, or to a Close.
+    /// The body has come to its end, or to a Close.
     Complete,
-    /// It was dropped before, or could not be written.
+    /// The body was dropped before its end, or could not be written.
     Broken,
 }
 
 /// State of a WebSocket, shared by the response's body, the request's payload and the connection.
 pub(in crate::server) struct WebSocket {
     incoming: RefCell<MessageReader>,
-    /// Counts of the client's bytes that have been read, and that the handler has got.
+    /// Count of the client's bytes that have been read.
     arrived: Cell<u64>,
+    /// Count of the client's bytes that the handler has got.
     taken: Cell<u64>,
-    /// Count of the bytes that had come when a Close was asked for: the handler gets these.
+    /// Count of the bytes that had come when a Close was asked for: the handler gets these first.
     due: Cell<u64>,
-    /// Set if something had come by then and not been read.
+    /// Set if bytes had come by then that nobody had read.
     has_unread: Cell<bool>,
     outgoing: RefCell<MessageReader>,
     handler: Cell<Handler>,
-    /// The task that has asked for a message, and got none.
+    /// Task that has asked for a message, and got none.
     reader: RefCell<Option<Waker>>,
     close_progress: Cell<CloseProgress>,
     sending: Cell<Sending>,
-    /// The request, in flight until its connection and its handler have ended.
+    /// Request of the WebSocket, in flight until its connection and its handler have ended.
     in_flight: RefCell<Option<InFlight>>,
-    /// Tells that the handler does something else.
+    /// Notification that the handler's state was set.
     turned: Notify,
-    /// Time since which the handler has nothing to send after it has sent something about what it
-    /// had got.
+    /// Time since which the handler has had nothing to send, after it has sent something about the
+    /// bytes that it had got.
     answered_at: Cell<Option<Instant>>,
-    /// Set once the handler has sent something about what it has got.
+    /// Set once the handler has sent something about the bytes that it has got.
     has_sent: Cell<bool>,
-    /// Time at which the handler turned away from what it had got, or its client went on reading,
-    /// as long as it may have more to send about that.
+    /// Time at which the handler turned away from the bytes that it had got, or its client went on
+    /// reading. Set as long as the handler may have more to send about them.
     answering_since: Cell<Option<Instant>>,
-    /// Set while the client takes nothing: what the handler has to send can't be seen.
+    /// Set while the client takes nothing. Meanwhile nobody can see whether the handler has
+    /// something to send.
     is_stuck: Cell<bool>,
 }
 
@@ -133,9 +137,9 @@ impl WebSocket {
         *self.in_flight.borrow_mut() = Some(in_flight);
     }
 
-    /// Asks for a Close: at the handler's next pause once it has got what has come, or after
-    /// `patience` behind the message that it is sending. `has_unread` says whether something has
-    /// come that nobody has read.
+    /// Asks for a Close at the handler's next pause, once it has got the bytes that have come, or
+    /// after `patience`, behind the message that it is then sending. `has_unread` is set if bytes
+    /// have come that nobody has read.
     pub(in crate::server) fn ask_to_close(
         &self,
         now: Instant,
@@ -146,7 +150,7 @@ impl WebSocket {
             self.due.set(self.arrived.get());
             self.has_unread.set(has_unread);
             self.close_progress.set(CloseProgress::Asked { patience, latest: now + patience });
-            // A handler that waits asks once more when it is woken; one that works on a message
+            // A handler that waits asks once more when it is woken. One that works on a message
             // doesn't.
             if let Some(reader) = self.reader.take() {
                 reader.wake();
@@ -155,7 +159,7 @@ impl WebSocket {
     }
 
     /// Returns the moment from which a handler that never pauses is interrupted between two
-    /// messages, if a Close is asked for and not sent.
+    /// messages; `None` unless a Close is asked for and not sent.
     pub(in crate::server) fn latest_close(&self) -> Option<Instant> {
         match self.close_progress.get() {
             CloseProgress::Asked { latest, .. } if !self.outgoing.borrow().is_closing() => {
@@ -175,7 +179,7 @@ impl WebSocket {
         self.close_progress.get() == CloseProgress::Closed
     }
 
-    /// Notes what the handler does, and returns whether that is new.
+    /// Sets the handler's state, and returns whether the state is new.
     fn turns(&self, handler: Handler) -> bool {
         let before = self.handler.replace(handler);
         if handler == (Handler::Working { has_read_all: false }) {
@@ -188,7 +192,7 @@ impl WebSocket {
         if let CloseProgress::Asked { patience, .. } = self.close_progress.get()
             && matches!(before, Handler::Working { .. })
         {
-            // What it has to send about that comes first.
+            // The handler first sends what it has to say about the message.
             self.close_progress
                 .set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
         }
@@ -196,23 +200,22 @@ impl WebSocket {
         before != handler
     }
 
-    /// Returns whether the handler works on something that the client has sent, or its answer is on
-    /// its way. One that reads no more, but has answered and then sent nothing for a while,
-    /// doesn't: it may never read again.
+    /// Returns whether the handler works on bytes that the client has sent, or its answer is on its
+    /// way. A handler that reads no more, but has answered and then sent nothing for a while,
+    /// doesn't count as working: it may never read again.
     pub(in crate::server) fn is_working(&self) -> bool {
         let now = Instant::now();
         self.has_work() && !self.has_answered(now) || self.is_answering(now)
     }
 
-    /// Returns whether an answer is on its way. What never comes to an end is none.
+    /// Returns whether an answer is on its way. An answer that never ends doesn't count.
     fn is_answering(&self, now: Instant) -> bool {
         self.answering_since
             .get()
             .is_some_and(|since| self.is_stuck.get() || now < since + ANSWERED)
     }
 
-    /// Returns whether the handler has got something and not asked for more, whether it has
-    /// answered or not.
+    /// Returns whether the handler has got bytes and not asked for more, even if it has answered.
     fn has_work(&self) -> bool {
         matches!(self.handler.get(), Handler::Working { .. })
     }
@@ -221,15 +224,16 @@ impl WebSocket {
         self.answered_at.get().is_some_and(|at| at + ANSWERED <= now)
     }
 
-    /// Returns the moment from which a handler that works counts as one that has answered.
+    /// Returns the moment from which a working handler counts as one that has answered.
     pub(in crate::server) fn answered_by(&self) -> Option<Instant> {
         let since = if self.has_work() { &self.answered_at } else { &self.answering_since };
         let since = since.get().filter(|_| !self.is_stuck.get());
         since.map(|since| since + ANSWERED)
     }
 
-    /// Waits for the handler, whose connection has ended, to end as well: until it has worked on
-    /// what it has got, and then if it learns of the end, which it has some time for.
+    /// Waits for the end of the handler, after that of its connection. First waits until the
+    /// handler has worked on the bytes that it has got. Then waits on only if the handler learns of
+    /// the end within `patience`.
     pub(in crate::server) async fn handler_ended(&self, patience: Duration) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -261,7 +265,7 @@ impl WebSocket {
         }
     }
 
-    /// Counts the request as ended, whatever the handler still does.
+    /// Counts the request as ended, even if the handler still runs.
     pub(in crate::server) fn finish(&self) {
         self.end_sending(false);
         let Some(in_flight) = self.in_flight.borrow_mut().take() else { return };
@@ -270,7 +274,7 @@ impl WebSocket {
         }
     }
 
-    /// Notes that so many bytes of the client have been read, on their way to the handler.
+    /// Notes that this many bytes of the client have been read, on their way to the handler.
     pub(in crate::server) fn arrived(&self, bytes: usize) {
         self.arrived.set(self.arrived.get() + bytes as u64);
         if self.has_unread.replace(false) {
@@ -281,20 +285,21 @@ impl WebSocket {
     /// Looks at bytes of the client that are for the handler.
     fn taken(&self, bytes: &[u8]) {
         self.taken.set(self.taken.get() + bytes.len() as u64);
-        // Some may have come with the request.
+        // Some bytes may have come with the request.
         self.arrived.set(self.arrived.get().max(self.taken.get()));
         self.received(bytes);
     }
 
-    /// Returns whether a Close of ours may be sent now. `pauses` says that the handler has nothing
-    /// more to send.
+    /// Returns whether the server's Close may be sent now. `pauses` is set if the handler has
+    /// nothing more to send.
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
         let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
         let reads = self.handler.get() != Handler::Gone;
         let is_between = outgoing.is_between_messages()
             && (!reads || self.incoming.borrow().is_between_messages());
-        // A handler that waits for a message gets what has come. One that never asked doesn't.
+        // A handler that waits for a message gets the bytes that have come. A handler that has
+        // never asked doesn't.
         let gets_more = now < latest
             && self.handler.get() == Handler::Waiting
             && (self.taken.get() < self.due.get() || self.has_unread.get());
@@ -305,7 +310,7 @@ impl WebSocket {
             && !gets_more
     }
 
-    /// Returns the Close to send now, if there is one.
+    /// Returns the Close to send now, if any.
     pub(in crate::server) fn close(&self, now: Instant, pauses: bool) -> Option<Bytes> {
         if !self.may_close(now, pauses) {
             return None;
@@ -321,7 +326,8 @@ impl WebSocket {
         self.has_sent.set(true);
     }
 
-    /// The handler has nothing to send now. Returns whether it may have answered by that.
+    /// Notes that the handler has nothing to send now. Returns whether the handler may have
+    /// answered by that.
     fn pauses(&self, now: Instant) -> bool {
         self.answering_since.set(None);
         let answers = self.has_sent.get() && self.answered_at.get().is_none();
@@ -331,12 +337,12 @@ impl WebSocket {
         answers
     }
 
-    /// The client has taken bytes, or takes none.
+    /// Notes that the client has taken bytes, or takes none.
     pub(in crate::server) fn wrote(&self, is_stuck: bool) {
         if self.is_stuck.replace(is_stuck) == is_stuck {
             return;
         }
-        // Until then it could not be seen that the handler has more to send.
+        // Until then nobody could see whether the handler had more to send.
         self.answered_at.set(None);
         if !is_stuck && self.answering_since.get().is_some() {
             self.answering_since.set(Some(Instant::now()));
@@ -358,7 +364,7 @@ impl WebSocket {
         self.sending.get() != Sending::Open
     }
 
-    /// Notes that the client can't get what the handler has sent last.
+    /// Notes that the client can't get the bytes that the handler has sent last.
     pub(in crate::server) fn broke(&self) {
         self.sending.set(Sending::Broken);
     }

@@ -1,5 +1,5 @@
-//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): where one ends in a sequence of bytes, and those
-//! that are ours.
+//! Frames of HTTP/2 (RFC 9113, sections 4 and 6): a reader that finds their ends in a sequence of
+//! bytes, and the frames that we write.
 
 use actix_web::web::BytesMut;
 
@@ -13,21 +13,21 @@ pub(super) const GOAWAY: u8 = 0x7;
 pub(super) const WINDOW_UPDATE: u8 = 0x8;
 pub(super) const CONTINUATION: u8 = 0x9;
 
-/// A flag of DATA and HEADERS.
+/// Flag of DATA and HEADERS.
 pub(super) const END_STREAM: u8 = 0x1;
-/// A flag of HEADERS, `PUSH_PROMISE` and CONTINUATION.
+/// Flag of HEADERS, `PUSH_PROMISE` and CONTINUATION.
 pub(super) const END_HEADERS: u8 = 0x4;
-/// A flag of PING.
+/// Flag of PING.
 pub(super) const ACK: u8 = 0x1;
 
 pub(super) const HEADER: usize = 9;
 pub(super) const MAX_STREAM: u32 = (1 << 31) - 1;
 
-/// One direction of a connection.
+/// Reader of one direction of a connection.
 #[derive(Clone, Default)]
 pub(super) struct FrameReader {
     header: [u8; HEADER],
-    /// Count of the header's bytes that are there.
+    /// Count of the header's bytes that have come.
     pub(super) have: usize,
     /// Count of the payload's bytes that are still to come.
     pub(super) left: usize,
@@ -43,8 +43,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns whether a client sends such a frame because of what it reads, or to show that it is
-    /// there.
+    /// Returns whether a client sends such a frame because of the bytes that it reads, or to show
+    /// that it is there.
     pub(super) fn follows_reading(self) -> bool {
         matches!(self.kind, SETTINGS | PING | WINDOW_UPDATE)
     }
@@ -59,8 +59,8 @@ impl FrameReader {
         self.have == 0 && self.left == 0 && !self.in_headers
     }
 
-    /// Takes bytes up to the end of a header or of a payload: how many, and the frame that has
-    /// begun.
+    /// Takes bytes up to the end of a header or of a payload. Returns their number, and the frame
+    /// that has begun.
     pub(super) fn step(&mut self, bytes: &[u8]) -> (usize, Option<Frame>) {
         if self.left > 0 {
             let taken = self.left.min(bytes.len());
@@ -90,8 +90,8 @@ impl FrameReader {
         }
     }
 
-    /// Returns the number of the bytes before which nothing else may be written; all of them, if it
-    /// may not within.
+    /// Returns the number of the bytes before which no other frame may be written; all of them, if
+    /// none may be written in between.
     pub(super) fn until_between(&self, bytes: &[u8]) -> usize {
         let mut frames = self.clone();
         let mut at = 0;
@@ -102,12 +102,12 @@ impl FrameReader {
     }
 }
 
-/// The head of a frame about the whole connection.
+/// Writes the head of a frame about the whole connection.
 pub(super) fn frame(out: &mut BytesMut, kind: u8, length: u8) {
     out.extend_from_slice(&[0, 0, length, kind, 0, 0, 0, 0, 0]);
 }
 
-/// A GOAWAY without an error.
+/// Writes a GOAWAY without an error.
 pub(super) fn goaway(out: &mut BytesMut, last: u32) {
     frame(out, GOAWAY, 8);
     out.extend_from_slice(&last.to_be_bytes());

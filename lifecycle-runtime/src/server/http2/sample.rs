@@ -11,7 +11,7 @@ use super::{DRAINING, FINISHED, PREFACE};
 const SETTINGS: u8 = 0x4;
 const WINDOW_UPDATE: u8 = 0x8;
 
-/// A frame.
+/// Frame with its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
@@ -25,7 +25,7 @@ impl Frame {
         Self { kind, flags, stream, payload: payload.into() }
     }
 
-    /// Returns whether it is a frame of ours about the connection's end.
+    /// Returns whether the frame is one of ours about the connection's end.
     pub(crate) fn is_ours(&self) -> bool {
         self.kind == GOAWAY
             || (self.kind == PING
@@ -47,7 +47,7 @@ impl Frame {
     }
 }
 
-/// The frames of bytes that end with one.
+/// Parses bytes that end with a frame.
 pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
@@ -59,7 +59,7 @@ pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// Frames that nothing may come between.
+/// Group of frames with no other frame in between.
 pub(crate) type Group = Vec<Frame>;
 
 pub(crate) fn bytes_of(groups: &[Group]) -> Vec<u8> {
@@ -74,7 +74,7 @@ pub(crate) fn data(stream: u32, flags: u8) -> Frame {
     Frame::new(DATA, flags, stream, *b"text")
 }
 
-/// Headers in one frame.
+/// Returns headers in one frame.
 pub(crate) fn head(stream: u32, flags: u8) -> Frame {
     Frame::new(HEADERS, flags | END_HEADERS, stream, *b"head")
 }
@@ -92,7 +92,7 @@ pub(crate) fn pong() -> Frame {
     ping(ACK, DRAINING)
 }
 
-/// The PING that asks whether the client has read everything.
+/// Returns the PING that asks whether the client has read everything.
 pub(crate) fn question() -> Frame {
     ping(0, FINISHED)
 }
@@ -106,8 +106,8 @@ pub(crate) fn announcement() -> [Frame; 2] {
     [goaway(MAX_STREAM), ping(0, DRAINING)]
 }
 
-/// A side of a connection: its settings, then anything else that either side may send, but a
-/// GOAWAY.
+/// Returns a strategy for one side of a connection: its settings, then anything else that either
+/// side may send, except a GOAWAY.
 pub(crate) fn side() -> impl Strategy<Value = Vec<Group>> {
     vec(group(), 0..20).prop_map(|mut groups| {
         groups.insert(0, vec![settings()]);
@@ -115,7 +115,7 @@ pub(crate) fn side() -> impl Strategy<Value = Vec<Group>> {
     })
 }
 
-/// The bytes of a client.
+/// Returns the bytes of a client, with its preface.
 pub(crate) fn client(groups: &[Group]) -> Vec<u8> {
     [PREFACE, &bytes_of(groups)].concat()
 }
@@ -132,7 +132,8 @@ fn group() -> impl Strategy<Value = Group> {
             .prop_map(|(stream, flags, parts)| headers(stream, flags, parts)),
         stream().prop_map(|stream| vec![reset(stream)]),
         (0_u8..=1, any::<[u8; 8]>()).prop_map(|(flags, payload)| vec![ping(flags, payload)]),
-        // Nearly the answer to our PING: that of another, and one that only looks like it.
+        // Frames that are nearly the answer to our PING: the answer to another, and one that only
+        // looks like it.
         Just(vec![ping(ACK, *b"draininG")]),
         stream().prop_map(|stream| vec![Frame::new(DATA, ACK, stream, DRAINING)]),
         stream().prop_map(|stream| vec![Frame::new(WINDOW_UPDATE, 0, stream, [0, 0, 0, 1])]),
@@ -140,7 +141,7 @@ fn group() -> impl Strategy<Value = Group> {
     ]
 }
 
-/// Headers in as many frames as there are parts.
+/// Returns headers in as many frames as there are parts.
 fn headers(stream: u32, flags: u8, parts: Vec<Vec<u8>>) -> Group {
     let last = parts.len() - 1;
     let frames = parts.into_iter().enumerate().map(|(at, part)| {

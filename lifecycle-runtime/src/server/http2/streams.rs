@@ -1,4 +1,4 @@
-//! Streams of an HTTP/2 connection: which are open, and which request is whose.
+//! Streams of an HTTP/2 connection that are open, and their requests.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,23 +6,23 @@ use foldhash::fast::RandomState;
 
 use super::frames::{CONTINUATION, DATA, END_STREAM, Frame, HEADERS, RST_STREAM};
 
-/// Streams that the client has opened.
+/// Table of the streams that the client has opened.
 pub(super) struct Streams<T> {
-    /// Those that have not ended, with the response if the app has completed it.
+    /// Streams that have not ended, with the response if the app has completed it.
     pub(super) open: HashMap<u32, Option<T>, RandomState>,
-    /// Those that have become no request yet, in their order.
+    /// Streams that have become no request yet, in their order.
     unclaimed: VecDeque<Unclaimed>,
     pub(super) highest: u32,
-    /// Set once no stream is opened any more, whatever the client sends.
+    /// Set once streams that the client opens no longer count.
     pub(super) is_closed: bool,
 }
 
-/// A stream that has become no request yet.
+/// Stream that has become no request yet.
 struct Unclaimed {
     stream: u32,
-    /// Set once more than its head has come.
+    /// Set once more than the stream's head has come.
     has_more: bool,
-    /// Set once h2 has reset it, because of its head or because of what came behind.
+    /// Set once h2 has reset the stream, because of its head or because of the frames behind.
     was_reset: bool,
 }
 
@@ -64,8 +64,8 @@ impl<T> Streams<T> {
         if !ends && frame.kind != RST_STREAM {
             return None;
         }
-        // h2 refuses a request without asking anybody: it is malformed, too large, or one too many.
-        // One that it resets because of its body it hands out all the same.
+        // h2 refuses a request without asking anybody if it is malformed, too large, or one too
+        // many. A request that it resets because of its body is handed out all the same.
         if let Ok(refused) = self.find_unclaimed(frame.stream) {
             if !ends && self.unclaimed[refused].has_more {
                 self.unclaimed[refused].was_reset = true;
@@ -76,8 +76,8 @@ impl<T> Streams<T> {
         self.open.remove(&frame.stream).flatten().filter(|_| ends)
     }
 
-    /// Takes the stream of the next request. Those that h2 has reset come first, if it hands them
-    /// out: if the request's stream is reset.
+    /// Takes the stream of the next request. If h2 hands out requests whose streams it has reset,
+    /// they come first: `is_reset` returns whether the request's stream is reset.
     pub(super) fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         if self.unclaimed.front()?.was_reset && !is_reset() {
             while self.unclaimed.front()?.was_reset {
@@ -92,7 +92,7 @@ impl<T> Streams<T> {
 mod tests {
     use super::*;
 
-    /// As many as take minutes if ending one costs a look at each of the others.
+    /// Number of streams that would take minutes if ending one cost a look at each of the others.
     const STREAMS: u32 = 500_000;
 
     fn all() -> impl Iterator<Item = u32> {

@@ -10,7 +10,7 @@ use super::*;
 
 type Connection = Http2<&'static str>;
 
-/// Streams heard and said, by a table.
+/// Model of the streams that are heard and said, as a plain table.
 #[derive(Default)]
 struct Model {
     open: Vec<u32>,
@@ -39,7 +39,7 @@ impl Model {
     }
 }
 
-/// Bytes in chunks of these lengths, again and again.
+/// Splits bytes into chunks of these lengths, again and again.
 fn chunks<'b>(mut bytes: &'b [u8], lengths: &'b [usize]) -> impl Iterator<Item = &'b [u8]> {
     lengths.iter().cycle().map_while(move |length| {
         let (chunk, rest) = bytes.split_at((*length).min(bytes.len()));
@@ -48,7 +48,7 @@ fn chunks<'b>(mut bytes: &'b [u8], lengths: &'b [usize]) -> impl Iterator<Item =
     })
 }
 
-/// A connection that both sides have begun.
+/// Returns a connection that both sides have begun.
 fn begun() -> Connection {
     let mut http2 = Http2::<&'static str>::new();
     http2.received(&mut client(&[vec![settings()]]));
@@ -64,13 +64,13 @@ fn received(http2: &mut Connection, frames: &[Frame]) {
     http2.received(&mut bytes_of(&[frames.to_vec()]));
 }
 
-/// What we say when this arrives, and what is left of it.
+/// Returns the frames that we say when these arrive, and the rest of these.
 fn heard(http2: &mut Connection, frames: &[Frame]) -> (Vec<Frame>, Vec<Frame>) {
     let kept = http2.without_pong(&bytes_of(&[frames.to_vec()]));
     (said(http2), parse(&kept))
 }
 
-/// The frames of ours that wait to be written, as if they were.
+/// Takes our frames that wait to be written, as if they were.
 fn said(http2: &mut Connection) -> Vec<Frame> {
     parse(&http2.out.split())
 }
@@ -179,7 +179,7 @@ fn a_connection_is_not_done_before_its_last_frame_is_written_to_the_end() {
 fn a_request_that_h2_refuses_by_itself_takes_no_place_from_another() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM), head(3, END_STREAM), head(5, END_STREAM)]);
-    // Malformed, and a header list that is too long.
+    // The first request is malformed, and the second has too long a list of headers.
     sent(&mut http2, &[reset(1), head(3, END_STREAM)]);
     told_last(&mut http2);
     received(&mut http2, &[head(7, END_STREAM)]);
@@ -192,8 +192,8 @@ fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
     for is_handed_out in [true, false] {
         let mut http2 = begun();
         received(&mut http2, &[head(1, 0), data(1, 0), head(3, END_STREAM)]);
-        // Too much of a body, or a malformed head with a body behind it: the client's frames are
-        // the same.
+        // The body is too large, or the head before it is malformed: the client's frames are the
+        // same.
         sent(&mut http2, &[reset(1)]);
         told_last(&mut http2);
         received(&mut http2, &[head(5, END_STREAM)]);
@@ -219,8 +219,17 @@ proptest! {
         lengths in vec(1_usize..30, 1..8),
         is_asked in any::<bool>(),
     ) {
-        let goaway = |last: u32| Frame::new(GOAWAY, 0, 0, [&last.to_be_bytes()[..], &[0, 0, 0, 0, b'b', b'y', b'e']].concat());
-        let bytes = client(&[vec![settings()], vec![head(1, 0)], vec![goaway(0)], vec![data(1, 0)], vec![goaway(0)]]);
+        let goaway = |last: u32| {
+            let payload = [&last.to_be_bytes()[..], &[0, 0, 0, 0, b'b', b'y', b'e']].concat();
+            Frame::new(GOAWAY, 0, 0, payload)
+        };
+        let bytes = client(&[
+            vec![settings()],
+            vec![head(1, 0)],
+            vec![goaway(0)],
+            vec![data(1, 0)],
+            vec![goaway(0)],
+        ]);
         let mut http2 = Http2::<&'static str>::new();
         if is_asked {
             http2.announce();
@@ -308,7 +317,7 @@ fn nothing_comes_before_the_settings() {
     assert!(http2.is_between());
 }
 
-/// Where frames of ours may stand.
+/// Returns the places at which our frames may stand.
 fn places(groups: &[Group]) -> Vec<usize> {
     let ends = groups.iter().scan(0, |at, group| {
         *at += bytes_of(std::slice::from_ref(group)).len();
@@ -348,7 +357,11 @@ proptest! {
             told(&mut http2);
         }
         for chunk in chunks(&client(&sides.0), &lengths.0) {
-            if http2.expects_pong() { drop(http2.without_pong(chunk)) } else { http2.received(&mut chunk.to_vec()) }
+            if http2.expects_pong() {
+                drop(http2.without_pong(chunk))
+            } else {
+                http2.received(&mut chunk.to_vec())
+            }
         }
         sides.0.iter().flatten().for_each(|frame| model.heard(frame));
         for chunk in chunks(&bytes_of(&sides.1), &lengths.1) {

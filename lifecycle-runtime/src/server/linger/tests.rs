@@ -26,7 +26,7 @@ impl Fixture {
         }
     }
 
-    /// Returns how long the connection lingers while `act` is called each 100 ms.
+    /// Returns the time for which the connection lingers while `act` is called each 100 ms.
     async fn linger(&self, mut act: impl FnMut(u32)) -> Duration {
         let begun = Instant::now();
         let socket = SharedSocket::new(self.wire.clone());
@@ -68,7 +68,7 @@ async fn a_client_that_still_sends_a_body_is_given_time_to_stop() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_still_sends_a_body_has_one_time_from_its_response_on() {
     let fixture = Fixture::new();
-    // What actix-http has read meanwhile counts.
+    // The time in which actix-http has read the body counts.
     for (before, left) in [(0, 1000), (400, 600), (1000, 0), (5000, 0)] {
         fixture.connection.answered();
         advance(Duration::from_millis(before)).await;

@@ -1,4 +1,4 @@
-//! How long idle connections are kept, and what their clients are told of it.
+//! Tests of the time for which idle connections are kept, and of the header that announces it.
 
 use super::*;
 

@@ -4,7 +4,8 @@ const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// Connection with a response on its way of which the kernel has sent something again.
+/// Returns the state of a connection with a response on its way, of which the kernel has sent
+/// something again.
 fn unanswered(round_trip: Duration, first_pause: Duration) -> TcpInfo {
     TcpInfo { round_trip, first_pause, written: 1, is_unanswered: true, ..TcpInfo::default() }
 }
@@ -28,7 +29,7 @@ fn a_client_has_vanished_after_6_s_and_eight_round_trips_or_two_first_pauses() {
         (51, 200, 6408),
         (100, 300, 6800),
         (300, 500, 8400),
-        // They vary.
+        // Round trips vary.
         (100, 900, 7800),
     ] {
         let info = unanswered(millis(round_trip), millis(first_pause));

@@ -1,4 +1,4 @@
-//! The body of a request over HTTP/1, read by the app and watched by the tracker: how much of it
+//! Body of a request over HTTP/1, read by the app and watched by the tracker. The part of it that
 //! has come decides whether actix-http keeps the connection.
 
 use std::cell::RefCell;
@@ -21,10 +21,10 @@ pub(super) struct RequestBody {
     is_chunked: bool,
 }
 
-/// Body that comes, shared by its reader and the tracker.
+/// Incoming body, shared by its reader and the tracker.
 struct Incoming {
     payload: Payload,
-    /// What has come and the app has not asked for yet.
+    /// Parts that have come and for which the app has not asked yet.
     ahead: VecDeque<Result<Bytes, PayloadError>>,
     /// Task of the app that waits for more.
     reader: Option<Waker>,
@@ -34,7 +34,7 @@ struct Incoming {
 struct BodyReader(Rc<RefCell<Incoming>>);
 
 impl RequestBody {
-    /// Takes a request's body over, and gives the request one to read in its place.
+    /// Takes over a request's body, and gives the request another one to read in its place.
     pub(super) fn watch(request: &mut Request) -> Self {
         let is_chunked = request.chunked().unwrap_or(false);
         let payload = std::mem::replace(request.payload(), Payload::None);
@@ -45,7 +45,7 @@ impl RequestBody {
         Self { incoming, is_chunked }
     }
 
-    /// Discards what comes once the app has dropped the body, as actix-http would.
+    /// Discards the parts that come once the app has dropped the body, as actix-http would.
     pub(super) fn discard(&self, context: &mut Context<'_>) {
         if self.is_dropped() {
             let mut incoming = self.incoming.borrow_mut();
@@ -54,15 +54,15 @@ impl RequestBody {
         }
     }
 
-    /// Returns whether actix-http keeps the connection behind a response that begins now: if the
-    /// body has come to its end, or if it comes in chunks and the app has dropped it, as those are
-    /// read to their end.
+    /// Returns whether actix-http keeps the connection behind a response that begins now. It does
+    /// if the body has come to its end. It also does if the body comes in chunks and the app has
+    /// dropped it, as chunks are read to their end.
     pub(super) fn leaves_open(self) -> bool {
         if self.is_chunked && self.is_dropped() {
             return true;
         }
         let mut incoming = self.incoming.borrow_mut();
-        // Whoever waits for more of it is to be woken as before.
+        // A task that waits for more of the body must be woken as before.
         let reader = incoming.reader.clone();
         incoming.poll_ahead(&mut Context::from_waker(reader.as_ref().unwrap_or(Waker::noop())))
     }
@@ -73,7 +73,7 @@ impl RequestBody {
 }
 
 impl Incoming {
-    /// Reads what has come, ahead of the app. Returns whether that is all.
+    /// Reads the parts that have come, ahead of the app. Returns whether the body is complete.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> bool {
         if matches!(self.ahead.back(), Some(Err(_))) {
             return false;

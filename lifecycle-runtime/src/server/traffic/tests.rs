@@ -4,7 +4,7 @@ fn entry(table: &Arc<RequestTable>, path: &'static str) -> RequestEntry {
     RequestEntry::new(table, Method::GET, Some(PathAndQuery::from_static(path)))
 }
 
-/// What has become of the requests so far, with those in flight as if they were cut off now.
+/// Returns the counts of requests so far, with those in flight counted as if they were cut off now.
 fn requests(table: &RequestTable) -> crate::event::Requests {
     let rows = table.lock();
     let mut requests = rows.so_far.requests.clone();
@@ -12,7 +12,8 @@ fn requests(table: &RequestTable) -> crate::event::Requests {
     requests
 }
 
-/// Finished, panicked, abandoned, and what was or would be cut, without its age.
+/// Checks the requests that finished, panicked and were abandoned, and those that were or would be
+/// cut off, without their ages.
 fn check(table: &RequestTable, expected: (u64, u64, u64, &[&str])) {
     let requests = requests(table);
     let cut: Vec<_> =
@@ -126,7 +127,7 @@ fn a_worker_is_left_behind_while_it_leaves() {
     assert_eq!(table.traffic().workers_left, 0);
 }
 
-/// What a stop waits for, without ages.
+/// Returns the requests and connections that a stop waits for, without ages.
 fn waits(paths: &[&'static str], connections: usize) -> Vec<String> {
     let table = Arc::new(RequestTable::default());
     let _entries: Vec<_> = paths.iter().map(|path| entry(&table, path)).collect();

@@ -13,7 +13,7 @@ use super::super::traffic::RequestTable;
 use super::wire::{Wakes, Wire};
 use super::*;
 
-/// A connection with both its sides.
+/// Connection with both its sides.
 struct Line {
     transport: Transport,
     connection: Rc<Connection>,
@@ -44,7 +44,7 @@ impl Line {
         Arc::clone(&self.wakes).into()
     }
 
-    /// Polls; `None` if it isn't ready, and then somebody will wake the task.
+    /// Polls the transport; `None` if it isn't ready, and then the task must be woken later.
     fn poll<T>(
         &mut self,
         poll: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
@@ -63,7 +63,7 @@ impl Line {
         }
     }
 
-    /// Has connections close.
+    /// Makes connections close.
     fn close(&self) {
         let millis = Duration::from_millis;
         self.phase.close(ClosingTimes {
@@ -106,14 +106,14 @@ impl Line {
     }
 }
 
-/// What happens on a connection.
+/// Step that happens on a connection.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Read(usize),
     Write(usize),
     WriteVectored(usize, usize),
     Flush,
-    /// The client sends so much.
+    /// The client sends this many bytes.
     Feed(usize),
     Tell,
     TellLast,
@@ -137,7 +137,7 @@ fn moods() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![2 => Just(0), 3 => 1_usize..20, 1 => 1_usize..3000], 0..200)
 }
 
-/// An app and a client, and how far they have come.
+/// Conversation of an app and a client, with their progress.
 struct Talk {
     line: Line,
     app: Vec<u8>,
@@ -169,7 +169,7 @@ impl Talk {
         }
     }
 
-    /// Both say what they have left, and hear all of it.
+    /// Lets both sides say the rest, and hear all of it.
     fn end(&mut self) {
         for _ in 0..100_000 {
             self.act(Act::Write(usize::MAX / 2));
@@ -195,13 +195,21 @@ proptest! {
         let line = Line::new(moods);
         line.connection.speaks_http2();
         let mut client = http2::client(&before);
-        let mut talk = Talk { line, app: http2::bytes_of(&app), client: client.clone(), said: 0, fed: 0, heard: Vec::new() };
+        let mut talk = Talk {
+            line,
+            app: http2::bytes_of(&app),
+            client: client.clone(),
+            said: 0,
+            fed: 0,
+            heard: Vec::new(),
+        };
         for act in first {
             talk.act(act);
         }
         // The client answers when it can have heard the question.
         let question = http2::announcement()[1].bytes();
-        let is_asked = talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
+        let is_asked =
+            talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
         if is_asked {
             talk.client.extend(http2::pong().bytes());
         }

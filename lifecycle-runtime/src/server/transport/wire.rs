@@ -1,5 +1,5 @@
-//! A socket for tests that does as little as it may: short reads and writes, and `Pending` whenever
-//! it likes.
+//! Socket for tests that does as little as it may: its reads and writes are short, and `Pending`
+//! whenever it likes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The other side of a socket.
+/// Other side of the test socket.
 #[derive(Default)]
 pub(in crate::server) struct Wire {
     pub(in crate::server) incoming: VecDeque<u8>,
@@ -20,8 +20,8 @@ pub(in crate::server) struct Wire {
     pub(in crate::server) written: Vec<u8>,
     pub(in crate::server) is_shut: bool,
     pub(in crate::server) is_broken: bool,
-    /// Counts of bytes that it takes or gives at a time; it isn't ready at a 0. All, when none is
-    /// left.
+    /// Counts of bytes that the wire takes or gives at a time; at a 0 it isn't ready. Once no count
+    /// is left, it takes and gives all.
     pub(in crate::server) moods: VecDeque<usize>,
     /// Task that waits for more to read.
     reader: Option<Waker>,
@@ -41,7 +41,7 @@ impl Wire {
         self.reader = None;
     }
 
-    /// Returns how many of so many bytes pass now.
+    /// Returns the number of bytes, out of so many, that pass now.
     fn pass(&mut self, context: &Context<'_>, count: usize) -> Poll<usize> {
         match self.moods.pop_front() {
             Some(0) => {
@@ -54,7 +54,7 @@ impl Wire {
     }
 }
 
-/// Our side of it.
+/// Our side of the test socket.
 #[derive(Clone, Default)]
 pub(in crate::server) struct WireSocket(pub(in crate::server) Rc<RefCell<Wire>>);
 
@@ -125,7 +125,7 @@ impl AsyncWrite for WireSocket {
     }
 }
 
-/// Counts how often a task was woken.
+/// Counter of a task's wake-ups.
 #[derive(Default)]
 pub(in crate::server) struct Wakes(AtomicUsize);
 

@@ -1,4 +1,4 @@
-//! The connections of a worker: each is a task, from the first byte to the last.
+//! Connections of a worker. Each is a task, from its first byte to its last.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -32,26 +32,26 @@ use crate::server::tcp_info::Peer;
 use crate::server::traffic::RequestTable;
 use crate::server::transport::Transport;
 
-/// A connection, with its socket once that is ready for HTTP.
+/// Connection in the set, with its socket once that is ready for HTTP.
 struct Member {
     connection: Rc<Connection>,
     socket: Option<SharedSocket>,
 }
 
-/// All connections of a worker, and what they share.
+/// Set of a worker's connections, with the state that they share.
 pub(super) struct ConnectionSet {
     spec: Arc<WorkerSpec>,
-    /// One for each endpoint.
+    /// One app for each endpoint.
     apps: Vec<Serve>,
     table: Arc<RequestTable>,
     load: Arc<Load>,
     phase: Rc<WorkerPhase>,
     open: RefCell<Slab<Member>>,
-    /// The tasks of connections.
+    /// Handles of the connections' tasks.
     tasks: RefCell<Slab<AbortHandle>>,
-    /// Number of the handlers of web sockets whose connection has ended.
+    /// Number of the WebSocket handlers whose connection has ended.
     handlers: Cell<usize>,
-    /// Tells that the last of both has ended.
+    /// Notification that the last connection and the last such handler have ended.
     emptied: Notify,
     /// Permits for TLS handshakes.
     handshakes: Semaphore,
@@ -81,8 +81,8 @@ impl ConnectionSet {
         })
     }
 
-    /// Serves connections until none is left to serve; or until they are cut off, and then returns
-    /// `false`.
+    /// Serves connections until none is left to serve, and returns `true`; or until they are cut
+    /// off, and returns `false`.
     pub(super) async fn serve(
         self: &Rc<Self>,
         mut accepted: mpsc::UnboundedReceiver<Accepted>,
@@ -128,7 +128,7 @@ impl ConnectionSet {
         }
     }
 
-    /// Leaves what is written, and has not been acknowledged, to the system.
+    /// Leaves connections with unacknowledged bytes to the system.
     fn leave_to_system(&self) {
         for (_, member) in self.open.borrow().iter() {
             if let Some(socket) = &member.socket
@@ -139,7 +139,7 @@ impl ConnectionSet {
         }
     }
 
-    /// Serves a connection as a task of its own.
+    /// Serves a connection on a task of its own.
     fn spawn(self: &Rc<Self>, accepted: Accepted) {
         let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
         let member = Member { connection: Rc::clone(&connection), socket: None };
@@ -156,7 +156,7 @@ impl ConnectionSet {
                 tracing::debug!("a connection ended before its first request: {error}");
             }
             let Some(websocket) = request.0.websocket() else { return };
-            // The handler is a task of its own: the worker goes on for it, without the connection.
+            // The handler is a task of its own: the worker waits for it, without the connection.
             let handler = HandlerGuard::new(&guard.connections);
             drop(guard);
             websocket.handler_ended(handler.0.spec.settings.closing_timeout()).boxed_local().await;
@@ -164,8 +164,8 @@ impl ConnectionSet {
         entry.insert(tokio::task::spawn_local(task.boxed_local()).abort_handle());
     }
 
-    /// Drops the tasks of connections that were cut off. Returns `false` if tasks may be left that
-    /// are not ours and that no handler has spawned: of streams of HTTP/2, or of web sockets.
+    /// Drops the tasks of connections that were cut off. Returns `false` if other tasks may be left
+    /// that no handler has spawned: those of HTTP/2 streams or of WebSockets.
     pub(super) async fn abort(&self) -> bool {
         let has_others = |(_, member): (usize, &Member)| {
             member.connection.is_http2() || member.connection.websocket().is_some()
@@ -232,19 +232,19 @@ impl ConnectionSet {
     }
 }
 
-/// The answer to a client that has not sent a request's head in time, as actix-http gives it.
+/// Response to a client that has not sent a request's head in time, as actix-http gives it.
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// End of actix-http's work on a connection.
+/// Result of actix-http's work on a connection.
 enum Served {
     Whole,
-    /// It was given up, because the head of the first request did not come in time.
+    /// The connection was given up, because the head of the first request did not come in time.
     WithoutHead,
 }
 
-/// Serves a connection, on which the first request's head has to come by the limit. actix-http
-/// counts that time itself, but not what it took to learn the protocol.
+/// Serves a connection, and gives it up unless the first request's head comes by the limit.
+/// actix-http counts that time itself, but not the time that it took to learn the protocol.
 async fn with_head_by(
     limit: Option<Instant>,
     connection: &Connection,
@@ -263,8 +263,8 @@ async fn with_head_by(
     Served::Whole
 }
 
-/// Reads which protocol a client speaks that may speak either; `None` if too little of it has come
-/// by the limit.
+/// Reads the first bytes of a client that may speak either protocol, and returns its protocol;
+/// `None` if too few bytes have come by the limit.
 async fn sniff(transport: &mut Transport, limit: Option<Instant>) -> io::Result<Option<Protocol>> {
     let begins = transport.begins_with(PREFACE);
     let begins = match limit {
@@ -284,8 +284,8 @@ async fn refuse_slow_head(socket: &SharedSocket, connection: &Connection, discon
     linger(socket, connection, disconnect).await;
 }
 
-/// Drives a connection by `future`, and towards its end while the server closes; `None` if it is
-/// given up.
+/// Drives a connection by `future`, and towards its end while the server closes. Returns `None` if
+/// the connection is given up.
 async fn closing<T>(
     connection: &Connection,
     closer: &mut Option<Box<Closer>>,
@@ -310,7 +310,7 @@ async fn closing<T>(
     .await
 }
 
-/// A connection that is ready for HTTP, with the protocol if that is clear.
+/// Connection that is ready for HTTP, with its protocol if that is known.
 struct Opened {
     peer: Option<SocketAddr>,
     socket: SharedSocket,
@@ -318,7 +318,8 @@ struct Opened {
 }
 
 impl ConnectionSet {
-    /// Makes an accepted connection ready for HTTP. `None` if the connection was ended meanwhile.
+    /// Makes an accepted connection ready for HTTP. Returns `None` if the connection was ended
+    /// meanwhile.
     async fn open(
         &self,
         connection: &Connection,
@@ -355,7 +356,7 @@ impl ConnectionSet {
     }
 }
 
-/// A connection's membership in the set.
+/// Guard of a connection's membership in the set.
 struct ConnectionGuard {
     connections: Rc<ConnectionSet>,
     key: usize,
@@ -374,7 +375,7 @@ impl Drop for ConnectionGuard {
     }
 }
 
-/// A connection's task, until it is dropped.
+/// Guard of the handle of a connection's task, dropped with the task.
 struct TaskGuard {
     connections: Rc<ConnectionSet>,
     key: usize,
@@ -386,8 +387,8 @@ impl Drop for TaskGuard {
     }
 }
 
-/// The request that made a WebSocket of its connection: it ends with the connection's task, even if
-/// that panics or is dropped.
+/// Guard of the request that made a WebSocket of its connection. The request ends with the
+/// connection's task, even if that panics or is dropped.
 struct WebSocketRequest(Rc<Connection>);
 
 impl Drop for WebSocketRequest {
@@ -398,7 +399,7 @@ impl Drop for WebSocketRequest {
     }
 }
 
-/// A handler of a WebSocket whose connection has ended.
+/// Guard that counts a WebSocket handler whose connection has ended.
 struct HandlerGuard(Rc<ConnectionSet>);
 
 impl HandlerGuard {

@@ -1,9 +1,9 @@
-//! Which listeners an address means.
+//! Tests of the listeners that an address selects.
 
 use super::*;
 
-/// What `which` means where the variables say this: `fds=2 pid=7 names=a:b first=5`, in the process
-/// 7.
+/// Checks the places that `which` selects with these variables: `fds=2 pid=7 names=a:b first=5`, in
+/// the process 7.
 #[track_caller]
 fn check(told: &str, which: &str, expected: Result<&[usize], &str>) {
     let value = |name: &str| {

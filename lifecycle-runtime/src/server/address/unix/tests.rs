@@ -1,4 +1,4 @@
-//! Whose a socket's file is when several take it at the same time.
+//! Tests of the ownership of a socket's file when several processes take it at the same time.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Barrier;
@@ -19,7 +19,7 @@ fn of_those_who_replace_a_file_at_once_one_listens_and_it_is_the_one_that_is_fou
     let path = folder.join("s");
     let text = path.display().to_string();
     for round in 0..300 {
-        // One that was left behind: closed, and its file stays.
+        // A file that was left behind: its socket is closed, and the file stays.
         drop(UnixListener::bind(&path).expect("a free place"));
         let start = Barrier::new(4);
         let start_one = || {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::server::http2::sample;
 
-/// An HTTP/2 connection with these streams open.
+/// Makes the fixture's connection an HTTP/2 connection with these streams open.
 fn http2(fixture: &Fixture, streams: &[u32]) {
     fixture.connection.speaks_http2();
     let heads: Vec<_> = streams.iter().map(|stream| vec![sample::head(*stream, 0)]).collect();
@@ -17,7 +17,7 @@ fn sent(fixture: &Fixture, frame: &sample::Frame) {
     fixture.connection.http2().expect("http2").sent(&frame.bytes());
 }
 
-/// The frames of ours that are due, as if they were written.
+/// Takes our frames that are due, as if they were written.
 fn due(fixture: &Fixture) -> Vec<sample::Frame> {
     let mut http2 = fixture.connection.http2().expect("http2");
     http2.due().map_or_else(Vec::new, |due| sample::parse(&due.split()))
@@ -33,7 +33,7 @@ async fn an_http2_connection_ends_with_its_last_stream() {
     fixture.check_stays().await;
     sent(&fixture, &sample::head(1, 1));
     assert_eq!(due(&fixture), [sample::question()]);
-    // It doesn't answer.
+    // The client doesn't answer.
     fixture.connection.rest();
     fixture.check(250, ConnectionState::Ended).await;
     assert_eq!(fixture.connection.expected(), Expected::Reading);

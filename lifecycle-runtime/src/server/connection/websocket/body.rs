@@ -1,5 +1,5 @@
-//! The handler's messages on their way to the client: a Close of ours comes behind the last one
-//! that is sent.
+//! Handler's messages on their way to the client, with the server's Close behind the last one that
+//! is sent.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,8 +14,8 @@ use crate::server::connection::Connection;
 
 /// Body of the response that accepts an upgrade.
 pub(in crate::server) struct WebSocketBody {
-    /// `None` once nothing of the handler's may be sent: what it still writes fails, as nobody
-    /// takes it.
+    /// Body of the handler; `None` once nothing of the handler's may be sent. Further writes of the
+    /// handler fail, as nobody takes them.
     pub(in crate::server) body: Option<BoxBody>,
     pub(in crate::server) websocket: Rc<WebSocket>,
     pub(in crate::server) connection: Rc<Connection>,
@@ -35,7 +35,7 @@ impl WebSocketBody {
             return Poll::Ready(None);
         };
         let now = Instant::now();
-        // One that works sends all that it has to say.
+        // A handler that works sends all that it has to say.
         let mut close = if websocket.has_work() || websocket.is_answering(now) {
             None
         } else {
@@ -45,7 +45,7 @@ impl WebSocketBody {
             match Pin::new(body).poll_next(context) {
                 Poll::Pending => {
                     if websocket.pauses(now) {
-                        // If it reads no more, it has only so much time from now on.
+                        // If the handler reads no more, its time is limited from now on.
                         self.connection.wake_if_closing();
                     }
                     close = websocket.close(now, true);
@@ -62,7 +62,7 @@ impl WebSocketBody {
             }
         }
         let Some(close) = close else { return Poll::Pending };
-        // What the handler still writes fails: nobody takes it.
+        // Further writes of the handler fail, as nobody takes them.
         self.body = None;
         websocket.end_sending(true);
         self.connection.wake();

@@ -1,22 +1,21 @@
-//! One direction of a WebSocket, as its bytes show it: where a message ends.
+//! Reader of one direction of a WebSocket's bytes, which finds the ends of messages.
 
-/// Opcodes from here on are those of control frames, which may stand between the frames of a
-/// message.
+/// First opcode of control frames, which may stand between the frames of a message.
 const CONTROL: u8 = 0x8;
 const CLOSE: u8 = 0x8;
-/// The flag of a message's last frame.
+/// Flag of a message's last frame.
 const FIN: u8 = 0x80;
 
-/// The place of the next byte.
+/// Place of the next byte in a frame.
 #[derive(Clone)]
 enum NextByte {
-    /// In the header of a frame, of which this much is there.
+    /// Place in the header of a frame, of which this much is there.
     Header { have: usize, bytes: [u8; 14] },
-    /// In the payload of a frame, of which this much is to come.
+    /// Place in the payload of a frame, of which this much is still to come.
     Payload(u64),
 }
 
-/// Progress of one direction.
+/// Progress of reading one direction.
 #[derive(Clone)]
 pub(super) struct MessageReader {
     place: NextByte,
@@ -57,7 +56,7 @@ impl MessageReader {
         }
     }
 
-    /// Takes some bytes, at most to the end of a frame, and returns how many.
+    /// Takes some bytes, at most to the end of a frame, and returns their number.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.place {
             NextByte::Header { have, bytes: header } => {

@@ -1,5 +1,5 @@
-//! The client's messages on their way to the handler: whether it takes one or waits for one shows
-//! what it is doing.
+//! Client's messages on their way to the handler. The handler's requests for them show whether it
+//! works or waits.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +13,8 @@ use futures_util::Stream;
 use super::{Handler, WebSocket};
 use crate::server::connection::Connection;
 
-/// Wraps the payload of a request that asks for a WebSocket.
+/// Wraps the payload of a request that asks for a WebSocket, and returns the state that the wrapper
+/// updates.
 pub(in crate::server) fn observe(
     request: Request,
     connection: &Rc<Connection>,
@@ -52,7 +53,8 @@ impl Stream for ObservedPayload {
         let this = self.get_mut();
         let next = loop {
             match Pin::new(&mut this.inner).poll_next(context) {
-                // It can't be answered any more: the client hears that by the Close.
+                // The handler can't answer these bytes any more. The client learns that from the
+                // Close.
                 Poll::Ready(Some(Ok(bytes))) if this.websocket.has_closed() => {
                     this.websocket.taken(&bytes);
                     if this.websocket.client_has_closed() {
@@ -71,7 +73,7 @@ impl Stream for ObservedPayload {
                     _ => Handler::Waiting,
                 };
                 if handler != Handler::Waiting && this.connection.is_closing() {
-                    // Does it wait? Then it asks once more.
+                    // A handler that waits asks once more when it is woken.
                     context.waker().wake_by_ref();
                 }
                 *this.websocket.reader.borrow_mut() = Some(context.waker().clone());

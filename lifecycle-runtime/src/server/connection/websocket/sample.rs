@@ -1,9 +1,9 @@
 //! WebSocket frames, for tests.
 
 pub(crate) const TEXT: u8 = 0x81;
-/// The first frame of a message that has more.
+/// First byte of the first frame of a message that has more.
 pub(crate) const BEGUN: u8 = 0x01;
-/// The last frame of such a message.
+/// First byte of the last frame of such a message.
 pub(crate) const LAST: u8 = 0x80;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const CLOSE: u8 = 0x88;
@@ -26,7 +26,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Returns the same as a client sends it: masked.
+/// Returns the same frame as a client sends it: masked.
 pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = frame(first, payload);
     bytes[1] |= 0x80;

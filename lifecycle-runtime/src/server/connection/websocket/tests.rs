@@ -10,7 +10,7 @@ mod payload;
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A connection whose handler has read this much from the client and sent this much.
+/// Returns a connection whose handler has read this much from the client and sent this much.
 fn websocket(client: &[u8], handler: &[u8]) -> WebSocket {
     let websocket = WebSocket::new();
     websocket.received(client);
@@ -46,11 +46,11 @@ fn a_close_waits_for_what_has_come_if_the_handler_gets_it() {
     ours.arrived(text.len());
     ours.taken(&text);
     assert_eq!(ours.close(now, true), None, "it has been read");
-    // What comes later doesn't count: a client may send for ever.
+    // Bytes that come later don't count: a client may send for ever.
     ours.arrived(text.len());
     ours.taken(&text);
     assert!(ours.close(now, true).is_some());
-    // A handler that never asks for it holds nothing up.
+    // A handler that never asks for the bytes holds nothing up.
     let deaf = websocket(b"", b"");
     deaf.ask_to_close(now, PATIENCE, true);
     assert!(deaf.close(now + PATIENCE, true).is_some());
@@ -74,7 +74,7 @@ fn a_close_waits_for_the_end_of_a_message_of_either_side() {
 #[test]
 fn a_handler_that_has_sent_a_close_is_not_talked_over() {
     let close = frame(CLOSE, &[3, 232]);
-    // From its first byte on, as ours would come behind it.
+    // This holds from its first byte on, as our Close would come behind it.
     for begun in 1..=close.len() {
         assert!(!closes(&websocket(b"", &close[..begun])), "{begun} of its bytes are sent");
     }
@@ -136,7 +136,14 @@ fn a_client_has_closed_when_its_close_has_come_as_a_whole() {
 proptest! {
     #[test]
     fn a_message_ends_where_its_last_frame_does_however_the_bytes_are_cut(
-        frames in vec((prop_oneof![Just(TEXT), Just(BEGUN), Just(LAST), Just(PING)], any::<bool>(), 0..70_000_usize), 1..6),
+        frames in vec(
+            (
+                prop_oneof![Just(TEXT), Just(BEGUN), Just(LAST), Just(PING)],
+                any::<bool>(),
+                0..70_000_usize,
+            ),
+            1..6,
+        ),
         lengths in vec(1_usize..3000, 1..8),
     ) {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! What the handler gets of the client's messages, around the Close of the server.
+//! Tests of the messages that the handler gets from the client, around the Close of the server.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use super::super::observe;
 use super::*;
 use crate::server::connection::{Connection, WorkerPhase};
 
-/// What comes from the client: bytes, or the end of its half.
+/// Bytes that come from the client, or the end of its half.
 type Incoming = Rc<RefCell<VecDeque<Result<Bytes, PayloadError>>>>;
 
 struct Fixture {
@@ -41,13 +41,13 @@ impl Fixture {
         Self { incoming, websocket, payload }
     }
 
-    /// Has bytes come, and be read by actix-http.
+    /// Makes bytes come, read by actix-http.
     fn comes(&self, bytes: &[u8]) {
         self.websocket.arrived(bytes.len());
         self.incoming.borrow_mut().push_back(Ok(Bytes::copy_from_slice(bytes)));
     }
 
-    /// Has the handler ask for more.
+    /// Makes the handler ask for more.
     fn read(&mut self) -> Poll<Option<Vec<u8>>> {
         let next = Pin::new(&mut self.payload).poll_next(&mut Context::from_waker(Waker::noop()));
         next.map(|next| next.map(|next| next.expect("no error").to_vec()))
@@ -79,7 +79,7 @@ fn what_has_come_by_the_close_reaches_the_handler_first() {
         assert!(!ours.has_close(), "the handler has not got it");
         assert_eq!(ours.read(), Poll::Ready(Some(hello.clone())));
         assert!(!ours.has_close(), "the handler works on it");
-        // What parses messages reads on before it gives the first to the handler.
+        // The code that parses messages reads on before it gives the first one to the handler.
         assert!(ours.read().is_pending());
         assert!(!ours.has_close(), "the handler works on it");
         assert!(ours.read().is_pending());
