@@ -1,5 +1,5 @@
-//! What the attributes' expansions call. Not part of the public interface: it changes without
-//! notice.
+//! Functions and types that the attributes' expansions use. They are not part of the public
+//! interface and change without notice.
 
 pub use crate::__lifecycle_origin as origin;
 pub use crate::hook::id::HookId;
@@ -19,12 +19,12 @@ pub use std::time::Duration;
 
 use crate::hook::error::BoxError;
 
-/// What inventory collects.
+/// Entry of the registry, which inventory collects.
 pub struct Registered(pub &'static HookMeta);
 
 inventory::collect!(Registered);
 
-/// The module of the expansion and the origin of its crate, as cargo tells the compiler.
+/// Expands to the module of the expansion and the origin of its crate, as cargo tells the compiler.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __lifecycle_origin {
@@ -40,7 +40,7 @@ macro_rules! __lifecycle_origin {
     };
 }
 
-/// A module with a test under `#[lifecycle_runtime::test]`: what inventory collects of tests.
+/// Module with a test under `#[lifecycle_runtime::test]`, which inventory collects.
 #[cfg(feature = "testing")]
 #[derive(Clone, Copy)]
 pub struct TestModule {
@@ -51,8 +51,8 @@ pub struct TestModule {
 
 #[cfg(feature = "testing")]
 impl TestModule {
-    /// Names the module of a test; only a program of the `tests/` folder is given a folder for
-    /// temporary files.
+    /// Makes the entry of a test's module. Only a program of the `tests/` folder has a folder for
+    /// temporary files, so `folder` tells these programs from others.
     #[must_use]
     pub const fn new(path: &'static str, file: &'static str, folder: Option<&'static str>) -> Self {
         Self { path, file, is_in_tests_folder: folder.is_some() }
@@ -62,7 +62,7 @@ impl TestModule {
 #[cfg(feature = "testing")]
 inventory::collect!(TestModule);
 
-/// The metadata of `H` before its keys; the caller's place becomes the hook's.
+/// Makes the metadata of `H` before its keys. The caller's location becomes the hook's.
 #[must_use]
 #[track_caller]
 pub const fn meta<H: Hook>(
@@ -77,13 +77,14 @@ pub const fn meta<H: Hook>(
     meta
 }
 
-/// The policy of a health check, which has to return what a health check may.
+/// Returns the policy of a health check; the bound requires that the hook returns what a health
+/// check may.
 #[must_use]
 pub const fn of_check<H: Hook<Value: Verdict>>(policy: HealthCheckPolicy) -> HealthCheckPolicy {
     policy
 }
 
-/// The task of an `async fn`; `call` injects the arguments.
+/// Makes the task of an `async fn`; `call` injects the arguments.
 pub fn future<H, F>(call: impl FnOnce() -> Result<F, BoxError> + Send + 'static) -> Task
 where
     H: Hook,
@@ -92,7 +93,7 @@ where
     Task::future(async move { returned::<H::Output>(call()?.await) })
 }
 
-/// The task of a plain `fn`; `call` injects the arguments.
+/// Makes the task of a plain `fn`; `call` injects the arguments.
 pub fn blocking<H: Hook>(
     call: impl FnOnce() -> Result<H::Returned, BoxError> + Send + 'static,
 ) -> Task {

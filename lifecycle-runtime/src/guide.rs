@@ -3,28 +3,29 @@
 //! | page | about |
 //! |---|---|
 //! | [`getting_started`] | the steps after the first hook |
-//! | [`hooks`] | the attributes, their keys, and what a hook takes and returns |
+//! | [`hooks`] | the attributes, their keys, and the arguments and results of hooks |
 //! | [`values`] | `Dep`: sharing, changing, optional and owned values |
-//! | [`services`] | what runs in the background |
-//! | [`run`] | what happens from the first hook to the exit code |
-//! | [`clients`] | what each client sees in a stop |
+//! | [`services`] | hooks that run in the background |
+//! | [`run`] | the order of a run, from the first hook to the exit code |
+//! | [`clients`] | the view of each client during a stop |
 //! | [`probes`] | `/livez`, `/readyz`, `/startupz` and health checks |
 //! | [`settings`] | environment variables and builder methods |
 //! | [`logging`] | `tracing` and the console |
 //! | [`databases`] | pools, migrations, and SQLite in tests |
-//! | [`compile_errors`] | what rustc says about mistakes, and how to read it |
+//! | [`compile_errors`] | rustc's messages about mistakes, and their meaning |
 //! | [`deploying`] | Kubernetes, Docker, systemd |
 //! | [`balancers`] | keep-alive times and health checks in front |
-//! | [`coming_from`], [`from_fastapi`] | for those who know another framework |
+//! | [`coming_from`], [`from_fastapi`] | guides for users of other frameworks |
 //!
 //! The page about tests comes with the feature `testing`: `testing::guide`.
 
 #![allow(clippy::doc_markdown, reason = "pages name products, such as HAProxy")]
 
-/// Includes pages. Each ends with definitions of its links to other pages as files; the definitions
-/// here come first, so that rustdoc links to modules.
+/// Includes pages as modules. Each page ends with definitions of its links, which lead to other
+/// pages as files. The definitions of `links.md` come first, so that rustdoc links to modules.
 ///
-/// The code of the pages is tested in the package `lifecycle-tests`, which has what it depends on.
+/// The package `lifecycle-tests` tests the code of the pages, as it has the dependencies of that
+/// code.
 macro_rules! pages {
     ($($name:ident $file:literal)*) => {
         $(

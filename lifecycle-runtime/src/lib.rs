@@ -1,4 +1,4 @@
-//! Starts and stops an actix-web service in dependency order.
+//! Framework that starts and stops an actix-web service in dependency order.
 //!
 //! An attribute on a function makes it a startup hook, a background service or a shutdown hook.
 //! Graceful shutdown drops no requests, and keeps its deadlines.
@@ -9,7 +9,7 @@
 //! use actix_web::{App, Responder, get};
 //! use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 //!
-//! /// What a startup hook returns is the value of `Dep<its name>`.
+//! /// Returns the value of `Dep<greetings>`, for other hooks and for request handlers.
 //! #[on_startup(timeout = "10s")]
 //! async fn greetings() -> std::io::Result<Vec<String>> {
 //!     Ok(vec!["hello".to_owned(), "moin".to_owned()])
@@ -33,32 +33,33 @@
 //!
 //! # Where to look
 //!
-//! - [`guide`] has the pages: getting started, every key and setting, what clients see in a stop,
-//!   databases, logging, deploying, and what to know when you come from another framework.
-//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of what runs
-//!   once, with their keys; [`service`] of what runs in the background; [`health_check`] and
-//!   [`on_signal`] of what runs again and again.
-//! - [`Dep`], [`Stop`] and [`StopHandle`] are what hooks and request handlers take, [`Service`]
-//!   what services take; [`Inject`] adds types of your own.
-//! - [`Lifecycle`] runs it all, and lists the settings; [`Http`] is a server with settings of its
-//!   own.
-//! - [`Plan`](plan::Plan) shows what will run, before anything does; [`Event`](event::Event)s tell
-//!   of each thing that happens; the [`Report`] sums the run up.
+//! - [`guide`] has the pages: getting started, every key and setting, the view of clients during a
+//!   stop, databases, logging, deploying, and help for users of other frameworks.
+//! - [`on_startup`], [`on_ready`], [`on_drain`] and [`on_shutdown`] are the attributes of hooks
+//!   that run once. [`service`] is the attribute of hooks that run in the background.
+//!   [`health_check`] and [`on_signal`] are those of hooks that run again and again. Each lists its
+//!   keys.
+//! - Hooks and request handlers take [`Dep`], [`Stop`] and [`StopHandle`], and services take
+//!   [`Service`]. [`Inject`] adds types of your own.
+//! - [`Lifecycle`] runs everything, and lists the settings. [`Http`] is a server with settings of
+//!   its own.
+//! - [`Plan`](plan::Plan) shows the hooks of a run before any of them begins. Each
+//!   [`Event`](event::Event) reports something that happened. The [`Report`] sums the run up.
 //!
 //! # A hook's name is a function and a type
 //!
 //! `#[on_startup] async fn db()` leaves the function as it was, for unit tests to call, and adds an
 //! empty type `db` of the same visibility, which implements [`Hook`](hook::Hook). `Dep<db>`,
-//! `after = [db]` and `of = db` are paths to that type, so the compiler checks what they name. A
-//! cycle, a name that does not exist and a clash with a module of the same name are compile errors:
-//! [what they look like](guide::compile_errors).
+//! `after = [db]` and `of = db` are paths to that type, so the compiler checks them. A cycle, a
+//! name that does not exist and a clash with a module of the same name are compile errors: [see the
+//! messages](guide::compile_errors).
 //!
 //! # A value that changes
 //!
-//! The value of a startup hook stays the same from its start to its teardown. What is to change
-//! meanwhile, such as a configuration that SIGHUP reads anew, stands in something that holds the
-//! current one: `arc_swap::ArcSwap<Config>`, which handlers read without waiting, or a
-//! `tokio::sync::watch::Sender<Config>`, whose receivers also hear of the change.
+//! The value of a startup hook stays the same from its start to its teardown. If a value is to
+//! change meanwhile, such as a configuration that SIGHUP reads anew, put it into a container that
+//! holds the current one: `arc_swap::ArcSwap<Config>`, which handlers read without waiting, or a
+//! `tokio::sync::watch::Sender<Config>`, which also notifies its receivers of the change.
 //!
 //! ```
 //! use lifecycle_runtime::{BoxError, Dep, on_signal, on_startup};
@@ -72,13 +73,13 @@
 //!     }
 //! }
 //!
-//! /// A broken file is a failed start.
+//! /// Reads the configuration. A broken file is a failed start.
 //! #[on_startup]
 //! fn config() -> Result<watch::Sender<Config>, BoxError> {
 //!     Ok(watch::Sender::new(Config::read()?))
 //! }
 //!
-//! /// A broken file keeps the old configuration, and the console says what is wrong with it.
+//! /// Reads the configuration anew. A broken file keeps the old one, and the console reports it.
 //! #[on_signal(SIGHUP, timeout = "5s")]
 //! fn reload(config: Dep<config>) -> Result<(), BoxError> {
 //!     config.send_replace(Config::read()?);
@@ -92,21 +93,21 @@
 //!
 //! # Safety from panics and hangs
 //!
-//! Each hook is a task of its own. A panic is caught and recorded; a hook whose time is up is
+//! Each hook is a task of its own. A panic is caught and recorded. A hook whose time is up is
 //! cancelled, and abandoned if it doesn't end then, as work on the blocking pool can't be
-//! cancelled. None of that keeps the run from going on, which has a thread of its own (but for
+//! cancelled. None of that holds up the run, which has a thread of its own (except for
 //! [`Lifecycle::serve`] on a runtime of one thread). Under [`Lifecycle::run`] a plain thread ends
 //! the process by the end of the grace period, whatever happens.
 //!
-//! A hook that blocks one thread keeps no other hook from running, with two exceptions. A task that
-//! a hook wakes, or starts by `Service::spawn`, right before it blocks stays with its thread: no
-//! other takes it over. And async hooks that block every thread of the async runtime keep other
-//! async hooks from running; these are given up when their time is over. Plain `fn` hooks run on
-//! the blocking pool, even then. Code that blocks belongs into a plain `fn`, or into
-//! `spawn_blocking`.
+//! A hook that blocks one thread keeps no other hook from running, with two exceptions. First, a
+//! task that a hook wakes, or starts by `Service::spawn`, right before it blocks stays with its
+//! thread: no other thread takes it over. Second, async hooks that block every thread of the async
+//! runtime keep other async hooks from running; these are given up when their time is over. Plain
+//! `fn` hooks run on the blocking pool, even then. Code that blocks belongs into a plain `fn`, or
+//! into `spawn_blocking`.
 //!
-//! A profile with `panic = "abort"` takes that away for panics: the first one ends the process at
-//! once, without a teardown. The start says so. Leave `panic` as it is in a service.
+//! A profile with `panic = "abort"` removes that safety for panics: the first one ends the process
+//! at once, without a teardown. The start says so. Leave `panic` as it is in a service.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! What shows and records what happens: every part of it observes events.
+//! Observers of a run's events, which show and record them.
 
 pub(crate) mod console;
 pub(crate) mod health;

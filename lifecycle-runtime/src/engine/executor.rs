@@ -1,5 +1,5 @@
-//! Runs a plan: everything that may run at the same time does, within its time, and no hook's end
-//! keeps another from running.
+//! Executor of a plan. Steps that wait for nothing run at the same time, each within its time, and
+//! the end of one hook keeps no other hook from running.
 
 mod held;
 mod phase_time;
@@ -29,32 +29,32 @@ pub(crate) use running_tasks::{EndedTask, RunningTasks, Time};
 use traversal::Traversal;
 pub(crate) use traversal::{CriticalPath, StepGate};
 
-/// Makes the task of a hook. The hook's own `run`, but for tests.
+/// Function that makes the task of a hook: the hook's own `run`, except in tests.
 pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
 
-/// One run of a plan.
+/// Executor of one run of a plan.
 pub(crate) struct Executor {
     plan: Arc<Plan>,
     scope: Scope,
     work: Work,
     hooks: HookRuntime,
     events: Events,
-    /// Per hook of the start, whether it has started.
+    /// For each hook of the plan, `true` if it belongs to the start and has succeeded.
     started: Vec<bool>,
-    /// Set if all that begins with the start has.
+    /// Set if all startup hooks and services have started.
     all_started: bool,
-    /// The services that have begun.
+    /// Services that have begun, by their place in the plan.
     services: HashMap<usize, ServiceHandle>,
-    /// Those that were told to stop with the drain.
+    /// Services that were told to stop with the drain.
     announced: Vec<AnnouncedStop>,
-    /// Number of the services that may still run.
+    /// Number of services that may still run.
     alive: RunningServices,
     held: Held,
     jitter: fn() -> f64,
     gate: Option<Arc<dyn StepGate>>,
 }
 
-/// Why a start ended before its end.
+/// Failure or interruption that ended a start early.
 #[derive(Debug)]
 pub(crate) struct StartError {
     pub(crate) cause: StopCause,
@@ -66,7 +66,7 @@ impl StartError {
         Self { cause: StopCause::StartFailed, reason: reason.into() }
     }
 
-    /// A stop was asked for.
+    /// Makes the error of a start that a stop interrupted.
     pub(crate) fn stopped(cause: StopCause) -> Self {
         if let StopCause::Failed(_) = cause {
             return Self::new(cause.to_string());
@@ -79,14 +79,14 @@ impl StartError {
     }
 }
 
-/// The hooks that were running when a start ended before its end.
+/// Hooks that were running when a start ended early.
 pub(crate) struct Interrupted {
     phase: Phase,
     tasks: RunningTasks,
 }
 
 impl Interrupted {
-    /// Of a phase that is over.
+    /// Makes an empty set, for a phase that is over.
     pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
         Self { phase: Phase::Ready, tasks: RunningTasks::new(0, hooks) }
     }
@@ -123,7 +123,7 @@ impl Executor {
     }
 
     /// Runs the startup hooks and begins the services. Ends early if one fails, `deadline` passes,
-    /// or a stop is asked for: what is running then is to be given up.
+    /// or a stop is asked for: the caller then gives up what is running.
     pub(crate) async fn start(
         &mut self,
         deadline: Instant,
@@ -178,13 +178,15 @@ impl Executor {
                 () = traversal.permitted(), if traversal.waits() => continue,
                 ended = tasks.next(), if tasks.is_busy() || !traversal.waits() => match ended {
                     None => {
-                        self.all_started |= phase == Phase::Startup && self.services.keys().all(|&at| self.started[at]);
+                        self.all_started |= phase == Phase::Startup
+                            && self.services.keys().all(|&at| self.started[at]);
                         return Ok(traversal.critical_path(plan.hooks()));
                     }
                     Some(ended) => Ok(Some(ended)),
                 },
             };
-            // All that have ended by now: asking whether to stop costs more than to hear of one.
+            // This takes all tasks that have ended by now: asking for a stop costs more than taking
+            // one of them.
             while let Ok(Some(one)) = ended {
                 let (step, took) = (one.step, one.took);
                 ended = match self.start_ended(phase, one) {
@@ -201,7 +203,7 @@ impl Executor {
         }
     }
 
-    /// Tells of a hook of the start that no time is left for, and returns the failure by that.
+    /// Emits the outcome of a hook of the start that no time is left for, and returns the failure.
     fn not_begun(&self, hook: &'static HookMeta) -> StartError {
         let outcome = Outcome::NotBegun { is_blocked: false };
         let reason = format!("{} of the startup timeout", outcome.of(hook));
@@ -209,9 +211,9 @@ impl Executor {
         StartError::new(reason)
     }
 
-    /// Cancels what is running and hears it out: a hook that is done all the same has started. A
-    /// hook that takes `Stop` has its timeout to end by itself. What can't be cancelled is waited
-    /// for until then, or until the stop is hurried.
+    /// Cancels the hooks that are running and waits for their ends: a hook that succeeds all the
+    /// same has started. A hook that takes `Stop` has its timeout to end by itself. A hook that
+    /// can't be cancelled is waited for until `at`, or until the stop is hurried.
     pub(crate) async fn give_up(
         &mut self,
         left: Interrupted,
@@ -237,7 +239,7 @@ impl Executor {
         }
     }
 
-    /// Keeps a value, or says why there is none.
+    /// Stores the value of a hook that has ended, or returns the reason for which there is none.
     fn start_ended(&mut self, phase: Phase, ended: EndedTask) -> Result<(), String> {
         let Step::Run(at) = self.plan.phase(phase).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
@@ -252,7 +254,7 @@ impl Executor {
         let failure =
             (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
         match self.services.get(&at) {
-            // It goes on.
+            // The service goes on.
             Some(_) if self.started[at] => {}
             Some(service) => service.tell_of_end(&self.events, ended.at, outcome),
             None => {
@@ -263,14 +265,15 @@ impl Executor {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Waits until no service runs any more, and one has ended well. Forever, if there are none: a
-    /// program goes on without those that have failed and that it can do without.
+    /// Returns a future that waits until no service runs any more and one has ended well. Without
+    /// any such service it waits forever: a program goes on without services that have failed and
+    /// that it can do without.
     pub(crate) fn services_done(&self) -> impl Future<Output = ()> + use<> {
         let alive = self.alive.clone();
         async move { alive.all_done().await }
     }
 
-    /// Tells services to stop that are to be told with the drain, without waiting for their end.
+    /// Tells the services with `stop_on = "drain"` to stop, without waiting for their end.
     pub(crate) fn announce_drain(&mut self) {
         let now = Instant::now();
         for (&at, service) in &self.services {
@@ -282,7 +285,7 @@ impl Executor {
         }
     }
 
-    /// Cancels the services that were told with the drain: the stop is hurried.
+    /// Cancels the services that were told to stop with the drain, as the stop is hurried.
     fn hurry_announced(&self) {
         self.announced.iter().for_each(AnnouncedStop::hurry);
     }
@@ -296,9 +299,9 @@ impl Executor {
         self.run_stopping(Phase::Drain, time, asked).await
     }
 
-    /// Ends the services, runs the shutdown hooks and teardowns, and drops the values, of what has
-    /// started, and nothing that depends on what has not. Services end at once when the stop is
-    /// hurried.
+    /// Stops the services, runs the shutdown hooks and teardowns, and drops the values. It does so
+    /// for what has started, and passes over what depends on anything that has not. Services are
+    /// cancelled at once when the stop is hurried.
     pub(crate) async fn stop(
         &mut self,
         time: PhaseTime<'_>,
@@ -315,13 +318,13 @@ impl Executor {
     ) -> CriticalPath {
         let plan = Arc::clone(&self.plan);
         let graph = plan.phase(phase);
-        // as most programs have no drain hook: this costs more than all else here.
+        // Most programs have no drain hook, and the code below costs more than all else here.
         if graph.steps().is_empty() {
             return CriticalPath::new();
         }
         let mut traversal = Traversal::through(graph, self.gate.as_ref());
         let mut tasks = RunningTasks::new(graph.steps().len(), &self.hooks);
-        // A second signal matters to services alone here.
+        // A second signal matters only to services here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             while let Some(step) = traversal.next(|step| self.has_code_to_run(step)) {
@@ -360,7 +363,7 @@ impl Executor {
         }
     }
 
-    /// Returns whether a step of the stop runs code of the user's when it begins.
+    /// Returns `true` if a step of the stop runs code of the user's when it begins.
     fn has_code_to_run(&self, step: Step) -> bool {
         match step {
             Step::Run(at) => self.missing(self.plan.hooks()[at]).is_none(),
@@ -369,7 +372,7 @@ impl Executor {
         }
     }
 
-    /// Begins a step of the stop. `false` if there is nothing to wait for.
+    /// Begins a step of the stop. Returns `false` if there is nothing to wait for.
     fn begin_to_stop(
         &mut self,
         tasks: &mut RunningTasks,
@@ -407,7 +410,7 @@ impl Executor {
         }
     }
 
-    /// Starts a service, and waits until it is ready.
+    /// Starts a service, as a step that has ended when the service is ready.
     fn begin_service(&mut self, tasks: &mut RunningTasks, step: usize, at: usize, of_phase: Time) {
         let hook = self.plan.hooks()[at];
         let now = Instant::now();
@@ -426,7 +429,8 @@ impl Executor {
         self.services.insert(at, services::supervise(spec, orders, listener, self.alive.guard()));
     }
 
-    /// Tells a service to stop, and waits for its end. `false` if it has ended, or never began.
+    /// Tells a service to stop, as a step that has ended when the service has. Returns `false` if
+    /// the service has ended already, or never began.
     fn tell_service(
         &self,
         tasks: &mut RunningTasks,
@@ -448,7 +452,7 @@ impl Executor {
         service.tell(time.end, |orders| tasks.await_service(step, hook, orders, now, time))
     }
 
-    /// Something that has not started and that this hook of the stop depends on.
+    /// Returns a hook that has not started and that this hook of the stop depends on.
     fn missing(&self, hook: &'static HookMeta) -> Option<&'static HookMeta> {
         if self.all_started {
             return None;
@@ -474,7 +478,7 @@ impl Executor {
         }
     }
 
-    /// Begins a hook, which has its own timeout and at most until the end of the phase.
+    /// Begins a hook, which has its own timeout but no more time than its phase.
     fn begin(
         &self,
         tasks: &mut RunningTasks,

@@ -1,7 +1,7 @@
-//! Hooks that run again and again: health checks by the clock, hooks of signals when one arrives.
+//! Hooks that run again and again: health checks by the clock, signal hooks when a signal arrives.
 //!
-//! They begin when the start is over, but readiness checks, whose first run is its last step. All
-//! have ended when the shutdown hooks begin. None runs beside itself.
+//! They begin when the start is over, except for readiness checks, whose first run is the last step
+//! of the start. All of them have ended when the shutdown hooks begin. No hook runs beside itself.
 
 mod checks;
 mod signals;
@@ -27,7 +27,7 @@ use crate::plan::{ABANDON_AFTER, Plan};
 pub(crate) use checks::FirstChecks;
 pub(crate) use signals::Inbox;
 
-/// What recurring hooks need to run.
+/// Runner of the recurring hooks, with everything that they need.
 pub(crate) struct Recurring {
     pub(crate) plan: Arc<Plan>,
     pub(crate) scope: Scope,
@@ -39,22 +39,24 @@ pub(crate) struct Recurring {
     pub(crate) checks: Checks,
     pub(crate) first_checks: FirstChecks,
     pub(crate) inbox: Inbox,
-    /// What of the stop's time belongs to others.
+    /// Part of the stop's time that belongs to the shutdown hooks.
     pub(crate) reserve: Duration,
 }
 
 impl Recurring {
-    /// Runs them all, until a stop begins and none runs any more.
+    /// Runs all recurring hooks, until a stop begins and none runs any more.
     pub(crate) async fn run(&self) {
         all(self.checks().map(FutureExt::boxed).chain(self.reactions().map(FutureExt::boxed)))
             .await;
     }
 
-    /// One run of a hook, and how long it took. `None` if it was not to end, because a stop began.
+    /// Runs a hook once, and returns its outcome and the time that it took. Returns `None` if the
+    /// hook was cancelled because a stop began.
     async fn once(&self, turn: &RunPermit) -> Option<(Outcome, Duration)> {
         let (hook, began) = (turn.hook, Instant::now());
         let Some(guard) = turn.take() else {
-            // What could not be cancelled goes on, and a second run beside it would do no better.
+            // The earlier run could not be cancelled and goes on. A second run beside it would do
+            // no better.
             let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
             self.events.emit_at(
                 began,
@@ -85,9 +87,9 @@ impl Recurring {
         (!cancelled).then_some((outcome, ended.took))
     }
 
-    /// The end of a hook that the stop finds running. Nobody needs the result of a check any more;
-    /// a hook of a signal is let finish. Both have ended, or are left to themselves, when the time
-    /// of the shutdown hooks begins.
+    /// Waits for the end of a hook that the stop finds running, and returns it. A health check is
+    /// cancelled at once, as nobody needs its result any more; a signal hook is allowed to finish.
+    /// Both have ended or are abandoned when the time of the shutdown hooks begins.
     async fn give_up(
         &self,
         running_tasks: &mut RunningTasks,
@@ -117,11 +119,11 @@ impl Recurring {
     }
 }
 
-/// Longer than any process lives.
+/// Time that is longer than any process lives.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// A hook's turn to run: taken by at most one run at a time, until that has ended for good, even if
-/// it was left to itself.
+/// Permit to run a hook. One run at a time holds it, until the run has ended for good, even after
+/// it was abandoned.
 struct RunPermit {
     hook: &'static HookMeta,
     free: Arc<Mutex<()>>,
@@ -137,7 +139,7 @@ impl RunPermit {
     }
 }
 
-/// The task, and with it the guard until it is gone.
+/// Adds a guard to a task, which holds it until the task is gone.
 fn guarded(task: Task, guard: OwnedMutexGuard<()>) -> Task {
     match task {
         Task::Future(future) => Task::future(async move {
@@ -152,7 +154,7 @@ fn guarded(task: Task, guard: OwnedMutexGuard<()>) -> Task {
 }
 
 async fn reached(progress: &mut watch::Receiver<Progress>, state: State) {
-    // Who is left without a run has stopped.
+    // If the sender is gone, there is no run any more: that counts as stopped.
     let _ = progress.wait_for(|now| now.state >= state).await;
 }
 
@@ -160,7 +162,7 @@ async fn stop_begun(progress: &mut watch::Receiver<Progress>) {
     reached(progress, State::Draining).await;
 }
 
-/// Waits until the start is over. `false` if a stop comes first.
+/// Waits until the start is over. Returns `false` if a stop comes first.
 async fn start_over(progress: &mut watch::Receiver<Progress>) -> bool {
     reached(progress, State::Ready).await;
     progress.borrow().state == State::Ready

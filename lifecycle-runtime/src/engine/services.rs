@@ -1,5 +1,5 @@
-//! Keeps services running: each is run again as its attribute says, until it is told to stop or has
-//! failed for good.
+//! Supervisors of services. A supervisor runs its service again as the attribute says, until it is
+//! told to stop the service or the service has failed for good.
 
 mod main;
 mod restarts;
@@ -24,19 +24,20 @@ use crate::hook::{HookMeta, ServicePolicy};
 use main::Main;
 use restarts::{AfterEnd, RestartTracker};
 
-/// What a service is made of.
+/// Parts of a service that its supervisor needs.
 pub(crate) struct ServiceSpec {
     pub(crate) hook: &'static HookMeta,
-    /// Makes the task of one run.
+    /// Function that makes the task of one run.
     pub(crate) task: Box<dyn Fn(Scope) -> Task + Send + Sync>,
     pub(crate) scope: Scope,
     pub(crate) hooks: HookRuntime,
     pub(crate) events: Events,
-    /// Any number from 0 to 1, another each time.
+    /// Function that returns a number from 0 to 1, another one on each call.
     pub(crate) jitter: fn() -> f64,
 }
 
-/// Counts of services that may still run, and of those that have ended well. Clones are the same.
+/// Number of services that may still run, and number of those that have ended well. Clones share
+/// the numbers.
 #[derive(Clone, Default)]
 pub(crate) struct RunningServices(watch::Sender<ServiceCounts>);
 
@@ -46,7 +47,7 @@ struct ServiceCounts {
     done: usize,
 }
 
-/// A service among those that may still run, until this is dropped.
+/// Guard that counts a service among those that may still run, until it is dropped.
 pub(crate) struct RunningServiceGuard(RunningServices);
 
 impl RunningServices {
@@ -55,9 +56,9 @@ impl RunningServices {
         RunningServiceGuard(self.clone())
     }
 
-    /// Waits until none is left, and one has ended well.
+    /// Waits until no service may run any more and at least one has ended well.
     pub(crate) async fn all_done(&self) {
-        // The sender is here.
+        // This can't fail, as `self` keeps the sender.
         let _ = self.0.subscribe().wait_for(|counts| counts.alive == 0 && counts.done > 0).await;
     }
 }
@@ -75,28 +76,30 @@ impl Drop for RunningServiceGuard {
     }
 }
 
-/// A service that is kept running. All is over for it once this is dropped.
+/// Handle to a service that a supervisor keeps running. When it is dropped, the service is
+/// cancelled.
 pub(crate) struct ServiceHandle {
     hook: &'static HookMeta,
     began: Instant,
     orders: watch::Sender<Orders>,
     ear: Arc<Mutex<Ear>>,
-    /// Moment at which it was told to stop, if that was before it is waited for.
+    /// Moment at which the service was told to stop, if that was before anybody waited for its end.
     announced: OnceLock<Instant>,
 }
 
-/// How a service came to what somebody waits for: to be ready, or to its end.
+/// Way in which a service reached what a caller waits for: readiness, or its end.
 pub(crate) enum ServiceEnd {
-    /// By itself.
+    /// It became ready or ended by itself.
     Itself(Result<(), Outcome>),
     /// It was cancelled.
     Cancelled,
 }
 
-/// Hears of it, once. Dropped without being called if the async runtime goes away.
+/// Callback that takes the end of a wait, at most once. It is dropped without a call if the async
+/// runtime goes away.
 pub(crate) type EndListener = Box<dyn FnOnce(ServiceEnd) + Send>;
 
-/// Whether somebody waits for something.
+/// State of the callback that waits for a service.
 enum Ear {
     Closed,
     Open(EndListener),
@@ -104,8 +107,8 @@ enum Ear {
     Over,
 }
 
-/// Starts a service, which is alive until it has ended for good. The listener hears that it is
-/// ready, or that it has ended before it was.
+/// Starts a service and its supervisor. `alive` is held until the service has ended for good. The
+/// listener is called when the service is ready, or when it has ended before that.
 pub(crate) fn supervise(
     spec: ServiceSpec,
     orders: watch::Sender<Orders>,
@@ -128,7 +131,7 @@ pub(crate) fn supervise(
     ServiceHandle { hook, began, orders, ear, announced: OnceLock::new() }
 }
 
-/// Tells of a service's end.
+/// Emits the events about a service's end.
 fn tell_of_end(
     events: &Events,
     at: Instant,
@@ -143,13 +146,13 @@ fn tell_of_end(
 }
 
 impl ServiceHandle {
-    /// Says how it ended, for those who have heard of it.
+    /// Emits the events about the service's end, for a listener that has been told of it.
     pub(crate) fn tell_of_end(&self, events: &Events, at: Instant, outcome: Outcome) {
         tell_of_end(events, at, self.hook, outcome, self.began);
     }
 
-    /// Tells the service to stop before anybody waits for its end. It is cancelled when its time is
-    /// up, or when the handle that is returned says so.
+    /// Tells the service to stop before anybody waits for its end. The service is cancelled at
+    /// `until`, or when the returned handle says so.
     pub(crate) fn announce(&self, until: Option<Instant>) -> AnnouncedStop {
         let _ = self.announced.set(Instant::now());
         order(&self.orders, Order::Stop, until);
@@ -158,13 +161,14 @@ impl ServiceHandle {
         AnnouncedStop(self.orders.clone())
     }
 
-    /// Returns when the service was told to stop, if that was before it is waited for.
+    /// Returns the moment at which the service was told to stop, if that was before anybody waited
+    /// for its end.
     pub(crate) fn told_at(&self) -> Option<Instant> {
         self.announced.get().copied()
     }
 
-    /// Tells the service to stop until then, and has the listener hear of its end; `false`, and no
-    /// listener, if it has ended already.
+    /// Tells the service to stop by `until`, and registers the listener for its end. Returns
+    /// `false`, and makes no listener, if the service has ended already.
     pub(crate) fn tell(
         &self,
         until: Instant,
@@ -181,18 +185,19 @@ impl ServiceHandle {
     }
 }
 
-/// A service that was told to stop before anybody waits for its end.
+/// Handle to a service that was told to stop before anybody waits for its end.
 pub(crate) struct AnnouncedStop(watch::Sender<Orders>);
 
 impl AnnouncedStop {
-    /// Cancels it now: the stop is hurried.
+    /// Cancels the service now, as the stop is hurried.
     pub(crate) fn hurry(&self) {
         let now = Expiry { at: Instant::now(), is_hurried: true };
         self.0.send_modify(|orders| orders.expiry = Some(now));
     }
 }
 
-/// Gives an order, unless a later one has been given, with the time there is for it.
+/// Gives an order, unless a later one has been given, and the moment until which there is time for
+/// it.
 pub(crate) fn order(orders: &watch::Sender<Orders>, order: Order, until: Option<Instant>) {
     orders.send_if_modified(|given| {
         let is_later = given.order < order;
@@ -206,8 +211,8 @@ fn hold(ear: &Mutex<Ear>) -> MutexGuard<'_, Ear> {
     ear.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What keeps one service running. It runs none of the user's code itself, so nothing keeps it from
-/// hearing orders.
+/// Task that keeps one service running. It runs none of the user's code itself, so nothing keeps it
+/// from receiving orders.
 struct Supervisor {
     spec: ServiceSpec,
     policy: ServicePolicy,
@@ -242,11 +247,11 @@ impl Supervisor {
             alive.done();
         }
         self.over(end);
-        // A stop that it asks for is asked for by now.
+        // `over` has asked for the stop by now, if the service asks for one.
         drop(alive);
     }
 
-    /// One run, from its begin until nothing of it is left.
+    /// Runs the service once, from its beginning until nothing of the run is left.
     async fn run_once(&mut self) -> ServiceEnd {
         self.enter(ServiceState::Starting);
         let ServiceSpec { hook, task, scope, hooks, .. } = &self.spec;
@@ -302,7 +307,7 @@ impl Supervisor {
                             if result.is_err() {
                                 service.cancel_tasks();
                             }
-                            // What its tasks did wrong before is why it ended.
+                            // If one of its tasks panicked before, that is why it ended.
                             end.get_or_insert(result);
                         }
                         None => was_cut |= end.is_none(),
@@ -311,7 +316,7 @@ impl Supervisor {
                 () = service.tasks_ended(), if main.has_ended() => break,
             }
         }
-        // Tasks that what is left of it may still want to spawn.
+        // The rest of the run may still want to spawn tasks: they are cancelled, too.
         service.cancel_tasks();
         match (end, expired_by) {
             (Some(end), _) if !was_cut => ServiceEnd::Itself(end),
@@ -320,20 +325,25 @@ impl Supervisor {
         }
     }
 
-    /// Waits before the next run. How it ended if there is none: whoever waits has nothing to lose.
+    /// Waits before the next run. Returns the end of the service if it is told to stop meanwhile:
+    /// no run is going on then, so nothing is lost.
     async fn back_off(&mut self, delay: Duration) -> Option<ServiceEnd> {
         tokio::select! {
             biased;
             () = ordered(&mut self.orders, Order::Stop) => {
                 self.enter(ServiceState::Stopping);
-                Some(if self.was_ready { ServiceEnd::Itself(Ok(())) } else { ServiceEnd::Cancelled })
+                Some(if self.was_ready {
+                    ServiceEnd::Itself(Ok(()))
+                } else {
+                    ServiceEnd::Cancelled
+                })
             }
             () = sleep(delay) => None,
         }
     }
 
     fn enter(&self, state: ServiceState) {
-        // To those who look on, it is stopping until it has ended.
+        // In the events the service is stopping from the command on until it has ended.
         if !self.is_told {
             self.spec.events.emit(&Event::Service { hook: self.spec.hook, state });
         }
@@ -349,19 +359,22 @@ impl Supervisor {
         }
     }
 
-    /// Whoever waits for the end tells of it. If nobody does, it was not told to end.
+    /// Passes the end to the listener, which emits the events about it. Without a listener nobody
+    /// told the service to end: this emits the events, and asks for the stop if the service failed
+    /// and the process needs it.
     fn over(self, end: ServiceEnd) {
         let ear = std::mem::replace(&mut *hold(&self.ear), Ear::Over);
         let ServiceSpec { hook, events, scope, .. } = &self.spec;
         let outcome = match (ear, end) {
-            // Whoever waits for it to be ready goes on, and will have nothing to tell it.
+            // The one that waits for it to be ready goes on, and will have nothing to tell it.
             (Ear::Open(listener), ServiceEnd::Itself(Ok(())))
                 if !self.was_ready && !self.is_told =>
             {
                 tell_of_end(events, Instant::now(), hook, Outcome::Succeeded, self.began);
                 return listener(ServiceEnd::Itself(Ok(())));
             }
-            // It was told before it was ready, and whoever waits for that waits in vain.
+            // It was told to stop before it was ready, and the one that waits for that waits in
+            // vain.
             (Ear::Open(listener), ServiceEnd::Itself(Ok(()))) if !self.was_ready => {
                 return listener(ServiceEnd::Cancelled);
             }

@@ -1,4 +1,4 @@
-//! The drain: from the beginning of a stop to the last request.
+//! Drain of a run, from the beginning of a stop to the last request.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
 
 impl RunPhases<'_> {
-    /// Runs the drain hooks and drains the servers, and returns the path of hooks that the drain
-    /// could not be faster than. `left` are the hooks that were running if the run was never ready.
+    /// Runs the drain hooks and drains the servers, and returns the critical path of the drain
+    /// hooks. `left` has the hooks that were still running if the run was never ready.
     pub(super) async fn drain_all(
         &self,
         executor: &mut Executor,
@@ -37,7 +37,7 @@ impl RunPhases<'_> {
                 self.drain_end()
             };
             if let Some(left) = left {
-                // They may do what drain hooks undo.
+                // Hooks that still run may do what drain hooks undo.
                 let give_up_at = earlier(end, budget.whole());
                 executor.give_up(left, give_up_at, &mut asked.clone()).await;
             }
@@ -47,7 +47,7 @@ impl RunPhases<'_> {
             (path, began.elapsed())
         };
         let servers = async {
-            // Nobody was told to send anything to a run that was never ready.
+            // No client was invited to a run that was never ready.
             if was_ready {
                 self.delay(hooks_over.subscribe(), asked.clone()).await;
             }
@@ -58,12 +58,12 @@ impl RunPhases<'_> {
             began.elapsed()
         };
         let ((path, hooks_took), drain_took) = tokio::join!(hooks.boxed(), servers.boxed());
-        // Otherwise the delay and the requests are what took the time.
+        // Otherwise the delay and the requests took the time, and not the hooks.
         if hooks_took >= drain_took / 2 { path } else { CriticalPath::new() }
     }
 
     /// Waits until the listeners are to close: for the drain hooks, and then for `drain_delay`, in
-    /// which what they did spreads. A hurried stop waits for neither.
+    /// which their effect spreads. A hurried stop waits for neither.
     async fn delay(
         &self,
         mut hooks_over: watch::Receiver<bool>,
@@ -107,7 +107,8 @@ impl RunPhases<'_> {
         delay_end.send_replace(None);
     }
 
-    /// Closes the listeners, and waits for requests.
+    /// Closes the listeners and waits for the requests. Returns the traffic, and the time since the
+    /// beginning of the drain.
     async fn drain(
         &self,
         serving: Vec<Serving>,
@@ -132,7 +133,7 @@ impl RunPhases<'_> {
                 () = hurried(&mut asked) => {}
             }
         };
-        // Requests may spawn more of them.
+        // Requests may spawn tasks, so these are waited for as long as the servers drain, too.
         tasks.finish(all(drains), limit).await;
         // A test may answer requests without a server.
         let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
@@ -142,8 +143,8 @@ impl RunPhases<'_> {
     }
 }
 
-/// Waits for a key of the terminal that asks for the stop, or that comes when something else has
-/// asked for it before.
+/// Waits for a key of the terminal that asks for the stop, or that comes after something else has
+/// asked for it.
 async fn interrupted(asked: &mut watch::Receiver<Asked>) {
     let is_key = |name: &str| matches!(name, "SIGINT" | "SIGQUIT" | "Ctrl-C" | "Ctrl-Break");
     let is_interrupt = |asked: &Asked| match (&asked.cause, asked.late_signal) {

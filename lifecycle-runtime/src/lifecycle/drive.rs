@@ -1,4 +1,5 @@
-//! A run from before its first hook to its report: its phases, and what goes on beside them.
+//! Driver of a run, from before its first hook to its report: its phases, and the tasks beside
+//! them.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -22,7 +23,7 @@ use crate::plan::{Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
 
-/// A run whose hooks have all ended; what is left are values that others hold, and the report.
+/// Run whose hooks have all ended. Only values that others hold, and the report, are left.
 pub(super) struct EndedRun {
     run: Run,
     executor: Executor,
@@ -31,7 +32,7 @@ pub(super) struct EndedRun {
 }
 
 impl Run {
-    /// Starts, waits for a reason to stop, stops, and reports.
+    /// Starts the run, waits for a reason to stop, stops it, and returns its report.
     pub(crate) async fn drive(self, servers: Servers, watchdog: Option<WatchdogHandle>) -> Report {
         match self.execute(servers, watchdog).boxed().await {
             Ok(ended) => ended.end().await,
@@ -39,7 +40,8 @@ impl Run {
         }
     }
 
-    /// Starts, waits for a reason to stop, stops. Or reports why it could not begin.
+    /// Starts the run, waits for a reason to stop, and stops it. Returns a report if it could not
+    /// begin.
     pub(super) async fn execute(
         self,
         servers: Servers,
@@ -97,21 +99,24 @@ impl Run {
         Ok(EndedRun { run: self, executor, paths, admin })
     }
 
-    /// Tells of a failure that the program has reported when it was stopping for another reason.
+    /// Emits an event for a failure that the program reported while it was stopping for another
+    /// reason.
     fn tell_late_failure(&self) {
         if let Some(error) = self.handle.untold_failure() {
             self.events.emit(&Event::LateFailure { error });
         }
     }
 
-    /// Waits until the program's observers have seen everything, as long as the stop may take.
+    /// Waits until the program's observers have seen all events, at most as long as the stop may
+    /// take.
     async fn told(&self) {
-        // The last hook may have needed all of its time.
+        // The last hook may have used up all of its time, so observers have some beyond that.
         let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now)
             + last_words(self.config.grace) / 2;
         let delivered = async {
             self.events.flushed().await;
-            // An observer may have reported one because of what it has seen just now.
+            // An observer may have reported a failure because of an event that it has seen just
+            // now.
             self.tell_late_failure();
             self.events.delivered().await;
         };
@@ -124,7 +129,7 @@ impl Run {
 }
 
 impl EndedRun {
-    /// Settles what is left, and reports.
+    /// Drops the values that are left, and returns the report.
     pub(super) async fn end(mut self) -> Report {
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         self.executor.settle(deadline).boxed().await;
@@ -138,12 +143,13 @@ impl EndedRun {
         report
     }
 
-    /// Settles, reports and shuts the runtime of the hooks down. If values are held, that goes
-    /// first: then tasks let go of them, and what they held is dropped here.
+    /// Drops the values that are left, shuts the runtime of the hooks down, and returns the report.
+    /// If values are held, the runtime goes first: then its tasks release them, and the values are
+    /// dropped here.
     pub(super) fn end_with(mut self, own: &Runtime, hooks: Runtime) -> Report {
         if self.executor.holds_nothing() {
             let report = block_on(own, self.end());
-            // Work on the blocking pool that never ends must not keep the process.
+            // Work on the blocking pool that never ends must not keep the process from ending.
             hooks.shutdown_background();
             return report;
         }

@@ -15,8 +15,8 @@ use crate::plan::last_words;
 const NOT_RETURNED: &str =
     "a callback of `on_report` has not returned in the time of the stop, and is left behind";
 
-/// Callbacks that take the report of a run, in the order in which they were added, and once. Clones
-/// are the same.
+/// Callbacks that take the report of a run. They are called once, in the order in which they were
+/// added. Clones share the callbacks.
 #[derive(Clone, Default)]
 pub(crate) struct OnReport(Arc<Mutex<Vec<Callback>>>);
 
@@ -27,17 +27,17 @@ impl OnReport {
         self.lock().push(Box::new(callback));
     }
 
-    /// Calls them where this is called.
+    /// Calls the callbacks on the current thread.
     pub(crate) fn call(&self, report: &Report) {
         let callbacks = std::mem::take(&mut *self.lock());
         for callback in callbacks {
-            // Rust's own panic hook has told of it.
+            // Rust's own panic hook has printed the panic.
             let _ = catch_unwind(AssertUnwindSafe(|| callback(report)));
         }
     }
 
-    /// Calls them on a thread of their own, and waits for them until this deadline. Complains about
-    /// one that has not returned.
+    /// Calls the callbacks on a thread of their own, and waits for them until this deadline.
+    /// Complains about a callback that has not returned by then.
     pub(super) async fn call_on_thread(
         &self,
         report: &Report,
@@ -69,9 +69,9 @@ impl OnReport {
     }
 }
 
-/// Returns the time until which callbacks are waited for, if the hooks of a stop had their time
-/// until `deadline`: as long as observers are, which is not as long as the process has.
-/// The grace period, if nothing has begun.
+/// Returns the moment until which callbacks are waited for. `deadline` is the moment by which the
+/// hooks of the stop had to end: callbacks have as long after it as observers, which is less than
+/// the process has. If no stop has a deadline, callbacks have the grace period from now on.
 pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, grace: Duration) -> Instant {
     match deadline {
         Some(deadline) => deadline + last_words(grace) / 2,

@@ -1,4 +1,4 @@
-//! Outputs of a run's events: `tracing`, and the console for what nobody shows there.
+//! Outputs of a run's events: `tracing`, and the console for events that nobody shows there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,16 +15,17 @@ use crate::observe::trace::{self, Traced};
 #[cfg(test)]
 mod tests;
 
-/// Observer that has each event told once, and the failure that a start fails by with the start.
+/// Observer that passes each event to an output once. The failure that a start fails by is passed
+/// on as part of the failed start.
 pub(super) struct Outputs {
     console: Console,
-    /// Set if a subscriber has shown the last event of the level INFO: then it has been set up to
-    /// show a run, and leaves out what is told at DEBUG on purpose.
+    /// Set if a subscriber has shown the last event of the level INFO: then it is set up to show a
+    /// run, and leaves out events of the level DEBUG on purpose.
     shows_info: AtomicBool,
     failures: Mutex<StartFailures>,
 }
 
-/// Failures, while the start may fail by one of them.
+/// Failures of hooks while the start may fail by one of them.
 #[derive(Default)]
 struct StartFailures {
     withheld: Vec<(&'static HookMeta, Outcome, Duration)>,
@@ -36,12 +37,12 @@ impl Outputs {
         Self { console, shows_info: AtomicBool::new(false), failures: Mutex::default() }
     }
 
-    /// Has an event told.
+    /// Passes an event to `tracing`, and to the console if nobody shows it there.
     fn tell(&self, at: Duration, event: &Event) {
         self.tell_console(at, event, trace::tell(event));
     }
 
-    /// Has the console tell an event, unless that is left to `tracing`.
+    /// Passes an event to the console, unless `tracing` has shown it.
     fn tell_console(&self, at: Duration, event: &Event, traced: Traced) {
         let Traced { level, is_shown } = traced;
         let is_traced = match level {
@@ -59,8 +60,8 @@ impl Outputs {
         }
     }
 
-    /// Withholds a failure that the start may fail by: what is told of that says it all. Returns
-    /// whether it has.
+    /// Withholds a failure that the start may fail by, as the event about the failed start contains
+    /// it. Returns `true` if it has done so.
     fn withholds(&self, hook: &'static HookMeta, outcome: &Outcome, took: Duration) -> bool {
         if !outcome.is_failure() || outcome.is_ignored(hook) || !hook.kind.is_of_the_start() {
             return false;
@@ -73,8 +74,9 @@ impl Outputs {
         true
     }
 
-    /// Has all failures so far told but the one that the start has failed by, and returns the hook
-    /// of that. Of a service that never became ready the reason says more than its outcome.
+    /// Passes on all withheld failures except the one that the start has failed by, and returns the
+    /// hook of that one. The reason begins with the hook's outcome; for a service that never became
+    /// ready it says more than that.
     fn start_over(&self, at: Duration, reason: Option<&str>) -> Option<&'static HookMeta> {
         self.failures().is_over = true;
         let withheld = std::mem::take(&mut self.failures().withheld);

@@ -22,13 +22,13 @@ use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
 
-/// A run in progress, with the time table of its stop.
+/// Run in progress, with the time table of its stop.
 pub(super) struct RunPhases<'r> {
     pub(super) run: &'r Run,
     pub(super) began: Instant,
     pub(super) timetable: Timetable,
     pub(super) watchdog: Option<WatchdogHandle>,
-    /// Tells that no health check and no hook of a signal runs any more.
+    /// Notification that no health check and no signal hook runs any more.
     pub(super) recurring_over: &'r Notify,
 }
 
@@ -119,7 +119,7 @@ impl RunPhases<'_> {
         let obstacles = all(obstacles.collect::<Vec<_>>());
         tokio::select! {
             () = self.serve_until_stop(executor, serving, limit, asked, paths).boxed() => {}
-            // Without a server there is nothing to report.
+            // Without a server there is nothing to report, and this must not end the run.
             _ = async { obstacles.await; pending::<Infallible>().await } => {}
         }
     }
@@ -152,7 +152,8 @@ impl RunPhases<'_> {
             never = self.watch(&mut serving) => match never {},
         };
         for server in &serving {
-            // Before anybody hears of the stop: no response after that may invite another request.
+            // This comes before anybody learns of the stop: no later response may invite another
+            // request.
             server.announce_close();
         }
         let serves = !serving.is_empty();
@@ -169,7 +170,7 @@ impl RunPhases<'_> {
         paths.stop = self.drain_all(executor, serving, left, asked).await;
     }
 
-    /// Runs the ready hooks, and is ready until a stop is asked for.
+    /// Runs the ready hooks, enters the state `Ready`, and waits until a stop is asked for.
     async fn ready(
         &self,
         executor: &mut Executor,
@@ -177,7 +178,7 @@ impl RunPhases<'_> {
         asked: &mut watch::Receiver<Asked>,
         path: &mut CriticalPath,
     ) -> Result<StopCause, (StartError, Interrupted)> {
-        // Without any there is no time in between for a stop to be a failed start.
+        // Without ready hooks there is no moment at which a stop could turn into a failed start.
         if !self.run.plan.phase(Phase::Ready).steps().is_empty() {
             path.extend(executor.make_ready(limit, asked).await?);
         }
@@ -208,15 +209,15 @@ impl RunPhases<'_> {
         pending().await
     }
 
-    /// Closes servers that are not to open, as a hook that can't be cancelled is awaited: their
-    /// apps use what teardowns close.
+    /// Closes servers that are not to open, and waits for them as for a hook that can't be
+    /// cancelled: their apps use values that teardowns close.
     async fn close(&self, opening: Opening, asked: &watch::Receiver<Asked>) {
         let Run { events, live, .. } = self.run;
         let (began, waits) = (Instant::now(), opening.waits());
         live.add(move |_| waits().into_iter().collect());
         let traffic = opening.close(self.drain_end(), asked).boxed().await;
         live.forget_others();
-        // Of what never served there is nothing to tell, but what of it is left.
+        // A server that never served has no traffic to report, unless something of it is left.
         if traffic != Traffic::default() {
             events.emit(&Event::Drained { traffic, took: began.elapsed() });
         }
@@ -231,11 +232,11 @@ impl RunPhases<'_> {
             let reason = self.run.live.why_failed(&end.reason);
             self.run.events.emit(&Event::StartFailed { reason });
         }
-        // A signal that follows is told so, and finds a stop to hurry.
+        // A signal that follows finds this stop and hurries it.
         self.run.handle.ask(end.cause.clone());
         self.begin_stop(&end.cause, next, serves);
         if next == State::Draining {
-            // Drain hooks come behind what is still running.
+            // Drain hooks come after the hooks that are still running.
             let drain_hooks = self.timetable.drain_budget().whole();
             self.run.progress.send_modify(|progress| {
                 progress.last_call =
@@ -244,18 +245,19 @@ impl RunPhases<'_> {
         }
     }
 
-    /// Begins the stop: its time runs from here, and everybody knows before anything else happens.
+    /// Begins the stop. Its time runs from here, and everybody learns of it before anything else
+    /// happens.
     fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
         let grace = self.run.config.grace;
-        // It may have been asked for long before the run.
+        // The stop may have been asked for long before the run.
         let from =
             self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
         if let Some(watchdog) = &self.watchdog {
-            // Instead of the deadline of the start.
+            // This replaces the deadline of the start.
             watchdog.rearm(Some(from.into_std() + grace));
         }
         self.run.progress.send_modify(|progress| {
-            // What is printed at the end has to fit in as well.
+            // The time for the report at the end is part of the grace period, too.
             progress.deadline = Some(from + self.timetable.hooks_end());
             progress.cut = self.timetable.requests_end().map(|cut| from + cut);
             progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
@@ -270,23 +272,23 @@ impl RunPhases<'_> {
         self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
     }
 
-    /// Returns the moment from which only shutdown hooks and teardowns may go on.
+    /// Returns the moment from which only shutdown hooks and teardowns may run.
     pub(super) fn drain_end(&self) -> Instant {
         self.moment(self.timetable.drain_end())
     }
 
-    /// Returns a moment of the time table.
+    /// Returns the moment for an offset of the time table.
     pub(super) fn moment(&self, moment: Duration) -> Instant {
         earlier(self.deadline(), self.timetable.hooks_end().saturating_sub(moment))
     }
 
-    /// Returns the time of a phase that is to be over then.
+    /// Returns the time of a phase that is to be over at `end`.
     pub(super) fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
-        // Half of what is left for the report takes up what begins late.
+        // Half of the time for the report pays for steps that begin late.
         PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
 
-    /// Lifts the deadline of the start; a stop, even one asked for just now, has a deadline of its
+    /// Lifts the deadline of the start. A stop, even one asked for just now, has a deadline of its
     /// own.
     fn release_watchdog(&self) {
         if let Some(watchdog) = &self.watchdog {
@@ -298,7 +300,7 @@ impl RunPhases<'_> {
     }
 }
 
-/// Builds the apps, and opens the listeners once all are there.
+/// Builds the apps of all servers, and then opens the listeners.
 pub(super) async fn serve(
     servers: Vec<BoundHttp>,
     surroundings: &Surroundings,
@@ -313,7 +315,7 @@ pub(super) async fn serve(
     Ok(opening.opened())
 }
 
-/// Returns the moment that is earlier by so much.
+/// Returns a moment that is earlier by this duration.
 pub(super) fn earlier(moment: Instant, by: Duration) -> Instant {
     moment.checked_sub(by).unwrap_or(moment)
 }

@@ -1,4 +1,5 @@
-//! Steps before the first hook: configuration, plan, addresses. A mistake in them starts nothing.
+//! Steps before the first hook: configuration, plan, addresses. After a mistake in any of them
+//! nothing is started.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::plan::Plan;
 use crate::process::config::{Config, ConfigError, Platform};
 use crate::server::{Http, HttpError, Taken};
 
-/// A run that is ready to begin.
+/// Run that is ready to begin, with its servers.
 pub(super) struct Prepared {
     pub(super) run: Run,
     pub(super) servers: Servers,
@@ -43,8 +44,8 @@ enum Refusal {
     Printed(io::Result<()>, Option<String>),
 }
 
-/// Prepares a run, or reports why none is to begin. Without waiting for anything once a stop is
-/// asked for. Signals that have hooks arrive in `inbox` already.
+/// Prepares a run, or returns the report of why none is to begin. It stops waiting as soon as a
+/// stop is asked for. Signals that have hooks arrive in `inbox` already.
 pub(super) async fn prepare(
     mut lifecycle: Lifecycle,
     hooks: HookRuntime,
@@ -58,7 +59,7 @@ pub(super) async fn prepare(
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = Console::of(config.console);
-    // First: it may be the reason for what follows.
+    // This line comes first, as it may explain the following ones.
     if let Some(line) = adapted {
         console.say(&line);
     }
@@ -99,7 +100,8 @@ pub(super) async fn prepare(
 }
 
 impl Refusal {
-    /// Writes the reason to the console, or to stderr if that is off, and makes the report of it.
+    /// Writes the reason to the console, or to stderr if that is off, and makes the report of the
+    /// refusal.
     async fn report(self, console: Console) -> Box<Report> {
         let audible = console.or_stderr();
         let complain = |text: &str| audible.complain(text);
@@ -138,8 +140,8 @@ impl Refusal {
     }
 }
 
-/// Returns whether the system may take its time: to resolve a name, or to take a plan that nobody
-/// reads.
+/// Returns `true` if the system may take its time: to resolve a name, or to write a plan into a
+/// pipe that nobody reads.
 fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
     let mut addresses = config.bind.iter().flatten().chain(&config.admin);
     let may_wait = |address: &String| Http::may_wait_to_bind(address);
@@ -148,7 +150,8 @@ fn may_wait(lifecycle: &Lifecycle, config: &Config) -> bool {
         || lifecycle.servers.iter().flat_map(Http::addresses).any(may_wait)
 }
 
-/// Checks on a thread of its own, which is left to itself when a stop is asked for.
+/// Makes the plan and takes the addresses on a thread of its own, which is abandoned when a stop is
+/// asked for.
 async fn checked_elsewhere(
     lifecycle: Lifecycle,
     config: Config,
@@ -201,7 +204,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     Ok(Checked { plan, exceeded, servers })
 }
 
-/// Returns a line about what becomes of a panic; `None` if it is kept from everything else, as the
+/// Returns a line about panics that end the process; `None` if a panic is caught, as the
 /// documentation says.
 fn isolation(aborts: bool) -> Option<&'static str> {
     aborts.then_some(
@@ -210,8 +213,8 @@ fn isolation(aborts: bool) -> Option<&'static str> {
     )
 }
 
-/// Returns a line about the settings of a server that a program without one was given; `None` if it
-/// was given none.
+/// Returns a line about settings for servers that were given to a program without one; `None` if
+/// there are no such settings.
 fn ignored(config: &Config) -> Option<String> {
     let settings = [
         ("LIFECYCLE_BIND", config.bind.is_some()),
@@ -228,7 +231,7 @@ fn ignored(config: &Config) -> Option<String> {
 /// Takes every server's addresses.
 fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> {
     match &mut servers[..] {
-        // An environment may be shared by several programs.
+        // Several programs may share an environment, so this is no mistake.
         [] => {}
         [server] => server.override_with(config.bind.clone(), config),
         _ if config.bind.is_some() => {
@@ -252,7 +255,7 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
 
 #[cfg(feature = "testing")]
 impl Lifecycle {
-    /// Takes a free port for each server, whatever its own addresses are.
+    /// Takes a free port for each server, and ignores the server's own addresses.
     pub(crate) fn bound_to_free_ports(&mut self) -> Servers {
         let servers = std::mem::take(&mut self.servers).into_iter().map(|mut server| {
             server.override_with(Some(vec!["127.0.0.1:0".to_owned()]), &Config::default());

@@ -1,5 +1,5 @@
-//! A run as a process: its configuration before it, and around it what outlasts a blocked async
-//! runtime.
+//! Process around a run: its preparation, and the threads that work even while the async runtime is
+//! blocked.
 
 mod guard;
 
@@ -28,8 +28,8 @@ use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     let on_report = lifecycle.on_report.clone();
-    // First of all: until then the process has the default actions of signals, and the first one of
-    // a container none.
+    // The guard comes first: until then signals have their default actions, and for the first
+    // process of a container they have none.
     let mut guard = match Guard::begin(&lifecycle) {
         Ok(guard) => guard,
         Err(error) => {
@@ -46,14 +46,14 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     });
     guard.is_over(code);
     guard.console().flush(LAST_WORDS);
-    // Elsewhere than in `main` the process goes on: in a test, for one.
+    // On any other thread than that of `main` the process goes on, as in a test.
     if std::thread::current().name() == Some("main") {
         guard.keep_until_exit();
     }
     ExitCode::from(code)
 }
 
-/// Says why a run can't begin, and returns the report of that.
+/// Writes why a run can't begin, and returns the report of that.
 fn refused(error: &io::Error, console: &Console) -> Report {
     let reason = format!("the system refuses a thread or a signal handler: {error}");
     let console = console.or_stderr();
@@ -62,7 +62,8 @@ fn refused(error: &io::Error, console: &Console) -> Report {
     Report::not_begun(1, reason)
 }
 
-/// An async `main` may call `run`, too: its thread is one that can't wait for another runtime.
+/// Calls a function on a thread outside of any async runtime: on a new one if an async `main` has
+/// called `run`, as its thread can't wait for another runtime.
 fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     if Handle::try_current().is_err() {
         return run();
@@ -75,11 +76,12 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
     })
 }
 
-/// Runs to the end, and calls the callbacks that take the report.
+/// Runs the hooks and servers to the end, calls the callbacks that take the report, and returns the
+/// exit code.
 ///
 /// # Errors
 ///
-/// The system refuses a thread, and nothing has begun.
+/// Fails if the system refuses a thread; then nothing has begun.
 fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io::Result<u8> {
     let grace = lifecycle.config.grace_or_default();
     let hooks = Builder::new_multi_thread()
@@ -119,7 +121,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
 }
 
 /// Makes the async runtime of a run. Hooks have another: whatever they do to their threads, the
-/// timers of the run go off, and the next hook begins.
+/// timers of the run go off and the next hook begins.
 fn own_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_time().build()
 }
@@ -165,12 +167,12 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
-        // Until here signals are heard. What follows is the caller's.
+        // The run listens for signals until here. From now on they are the caller's.
         guard.release();
         report
     };
     let report = match hooks.runtime_flavor() {
-        // With hooks on the same thread anyway, and perhaps with time that a test moves on.
+        // The hooks are on the same thread anyway, perhaps on time that a test moves on.
         RuntimeFlavor::CurrentThread => Ok(beside_hooks(drive, notice).await),
         _ => on_own_thread(drive, notice).await,
     };
@@ -184,8 +186,8 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     report
 }
 
-/// Calls those who take the report: where the runtime of the hooks has one thread, which time may
-/// be paused on, right here.
+/// Calls the callbacks that take the report. If the runtime of the hooks has one thread, which may
+/// be on paused time, it calls them on the current thread.
 async fn report_to(
     on_report: &OnReport,
     report: &Report,
@@ -200,8 +202,8 @@ async fn report_to(
     }
 }
 
-/// Drives a run as a task on the runtime of the hooks: to its end, whatever becomes of the one who
-/// waits for it. `None` if the runtime goes away before.
+/// Drives a run to its end, as a task on the runtime of the hooks, even if nobody waits for it any
+/// more. Returns `None` if the runtime goes away before.
 async fn beside_hooks(
     drive: impl Future<Output = Report> + Send + 'static,
     notice: CutShortNotice,
@@ -216,11 +218,12 @@ async fn beside_hooks(
     }
 }
 
-/// Does the same on a thread of its own, with timers of its own.
+/// Drives a run to its end on a thread of its own, with timers of its own. Returns `Ok(None)` if
+/// the runtime of the hooks goes away before.
 ///
 /// # Errors
 ///
-/// The system refuses the thread.
+/// Fails if the system refuses the thread.
 async fn on_own_thread(
     drive: impl Future<Output = Report> + Send + 'static,
     notice: CutShortNotice,
@@ -245,7 +248,7 @@ async fn on_own_thread(
         notice.disarm();
         return Err(error);
     }
-    // Goes away with the runtime.
+    // This task goes away with the runtime.
     tokio::spawn(async move {
         let _guards = (runtime_alive, notice);
         let _ = run_over.await;
@@ -258,7 +261,7 @@ async fn on_own_thread(
     }
 }
 
-/// Asks for the stop of a run that nobody awaits any more.
+/// Guard that asks for the stop of a run when nobody awaits the run any more.
 struct StopOnDrop(Option<StopHandle>);
 
 impl StopOnDrop {
@@ -275,15 +278,16 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Says that a run was cut short, if it is dropped before the run is over: nothing else would.
+/// Guard that writes that a run was cut short if it is dropped before the run is over, as nothing
+/// else would.
 struct CutShortNotice {
     console: Console,
     is_over: Arc<AtomicBool>,
     guard: SharedGuard,
 }
 
-/// The guard of a run, which goes with the run or with its runtime, whichever goes first: from then
-/// on signals are the caller's. Clones are the same.
+/// Guard of a run, which is released when the run ends or when its runtime goes away, whichever is
+/// first. From then on signals are the caller's. Clones share the guard.
 #[derive(Clone)]
 struct SharedGuard(Arc<Mutex<Option<Guard>>>);
 

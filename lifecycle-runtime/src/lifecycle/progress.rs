@@ -1,4 +1,4 @@
-//! Reports of what a run waits for, and of what is not well with its servers.
+//! Reports of a run's progress: the hooks that it waits for, and the obstacles of its servers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use crate::hook::state::State;
 use crate::hook::stop::{hurried, late_signal};
 use crate::server::Obstacle;
 
-/// Times between two reports of what a start, and what a stop, waits for.
+/// Time between two reports of the hooks that a start waits for.
 const START_REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two reports of the hooks that a stop waits for.
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time for which a server that could not accept connections has to have accepted them to be well
-/// again.
+/// Time for which a server has to accept connections before its obstacle counts as gone.
 const RECOVERED: Duration = Duration::from_secs(1);
 
 impl Run {
-    /// Tells of what takes long, and that it is hurried.
+    /// Emits events about hooks that take long, about a hurried stop, and about a signal that is
+    /// repeated.
     pub(super) async fn narrate(&self) -> Infallible {
         let (mut asked, mut signals) = (self.handle.asked(), self.handle.asked());
         let mut progress = self.progress.subscribe();
@@ -54,8 +55,8 @@ impl Run {
     }
 }
 
-/// Reports that a server can't accept connections, and that it can again. One that can now and then
-/// is reported once.
+/// Emits an event when a server can't accept connections, and another when it can again. An
+/// obstacle that comes and goes is reported once.
 pub(super) async fn report_obstacles(
     events: &Events,
     mut obstacle: watch::Receiver<Option<Obstacle>>,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::engine::recurring::Inbox;
 use crate::hook::stop::{StopCause, StopHandle};
 
-/// Time within which signals that stop are one: `timeout`, `make` and shells pass on what the
-/// terminal has sent to the whole process group already.
+/// Time within which signals that stop count as one: `timeout`, `make` and shells pass on a signal
+/// that the terminal has sent to the whole process group already.
 const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Reaction to a signal.
@@ -14,26 +14,26 @@ const ONE_SIGNAL: Duration = Duration::from_millis(500);
 pub(crate) enum Reaction {
     /// The stop begins, or is hurried.
     Stop,
-    /// Both has happened before: nothing is waited for any longer.
+    /// The process ends at once: the stop has begun and has been hurried before.
     Exit,
-    /// Its hooks run.
+    /// The hooks of the signal run.
     Hooks,
-    /// It is one with the signal before it.
+    /// It counts as one with the signal before it.
     Repeated,
-    /// No hook is for it.
+    /// No hook is for the signal.
     Nothing,
 }
 
-/// Counts the signals that stop a run: the first stops, the second hurries, the third ends the
-/// process at once.
+/// Counter of the signals that stop a run: the first one stops it, the second hurries it, the third
+/// ends the process at once.
 pub(crate) struct Reactions {
     handle: StopHandle,
-    /// The signals that have hooks.
+    /// Inbox of the signals that have hooks.
     inbox: Inbox,
     stops: usize,
-    /// When the last signal arrived that stops.
+    /// Moment at which the last signal that stops arrived.
     last: Option<Instant>,
-    /// When the last one did that counted.
+    /// Moment at which the last signal that counted arrived.
     counted: Option<Instant>,
     one_signal: Duration,
 }
@@ -43,13 +43,13 @@ impl Reactions {
         Self { handle, inbox, stops: 0, last: None, counted: None, one_signal: ONE_SIGNAL }
     }
 
-    /// Takes each signal for one of its own, however close to the one before.
+    /// Counts each signal as one of its own, however close to the one before.
     #[cfg(feature = "testing")]
     pub(crate) fn each_counts(self) -> Self {
         Self { one_signal: Duration::ZERO, ..self }
     }
 
-    /// Reacts to a signal that has arrived now, which `stops` the process or is for hooks.
+    /// Reacts to a signal that has arrived now. `stops` is set for a signal that stops the process.
     pub(crate) fn react(&mut self, name: &'static str, stops: bool, now: Instant) -> Reaction {
         if self.inbox.put(name) {
             return Reaction::Hooks;
@@ -60,7 +60,7 @@ impl Reactions {
         let since =
             |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
         let (since_last, since_counted) = (since(self.last.replace(now)), since(self.counted));
-        // What skips hooks has to stand alone: no burst is to do it.
+        // The signal that skips hooks has to stand alone: no burst may cause it.
         let pause = if self.stops == 2 { since_last } else { since_counted };
         if pause.is_some_and(|pause| pause < self.one_signal) {
             return Reaction::Repeated;
@@ -86,7 +86,7 @@ impl Reactions {
 mod tests {
     use super::*;
 
-    /// Returns how each of the signals is reacted to that arrive at these milliseconds.
+    /// Returns the reactions to signals that arrive at these milliseconds.
     fn reactions(at: &[u64]) -> Vec<Reaction> {
         let mut reactions = Reactions::new(StopHandle::new(), Inbox::default());
         let began = Instant::now();
@@ -100,8 +100,8 @@ mod tests {
         use Reaction::{Exit, Repeated, Stop};
         assert_eq!(reactions(&[0, 5, 50, 499]), [Stop, Repeated, Repeated, Repeated]);
         assert_eq!(reactions(&[0, 500, 1_000]), [Stop, Stop, Exit]);
-        // A key that is pressed again and again hurries, and however long a burst is, it skips no
-        // hook.
+        // A key that is pressed again and again hurries the stop. However long the burst is, it
+        // skips no hook.
         let burst: Vec<_> = (0..100).map(|number| number * 100).collect();
         let counted: Vec<_> =
             reactions(&burst).into_iter().filter(|reaction| *reaction != Repeated).collect();

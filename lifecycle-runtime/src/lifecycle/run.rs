@@ -23,20 +23,20 @@ use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::server::{BoundHttp, Surroundings, TaskSet};
 
-/// Part of the grace period that a stop waits for those who hold values, all together: by default,
-/// as long as for a client that is quiet.
+/// Part of the grace period for which a stop waits for the owners of all held values together. With
+/// the default grace period, this is as long as for a quiet client.
 const HELD_VALUES_SHARE: u32 = 100;
 
-/// Time that they have whatever the grace period, if that leaves it: a task that lets go has to be
-/// run first.
+/// Shortest such time, unless the grace period is too short for it: a task that releases a value
+/// has to run first.
 const HELD_VALUES_LEAST: Duration = Duration::from_millis(100);
 
-/// Everything that a run is made of.
+/// Run with all of its parts.
 pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) plan: Arc<Plan>,
     pub(crate) handle: StopHandle,
-    /// Signals that hooks wait for.
+    /// Inbox of the signals that hooks wait for.
     pub(crate) inbox: Inbox,
     pub(crate) events: Events,
     pub(crate) live: Live,
@@ -49,17 +49,17 @@ pub(crate) struct Run {
     pub(super) first_checks: FirstChecks,
 }
 
-/// The parts of a run's work that its plan leaves open. Tests have their own.
+/// Parts of a run's work that its plan leaves open, and that differ in tests.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Conduct {
-    /// Makes the task of a hook.
+    /// Function that makes the task of a hook.
     pub(crate) work: Work,
     pub(crate) hooks: HookRuntime,
-    /// Any number from 0 to 1, another each time.
+    /// Function that returns a number from 0 to 1, another one on each call.
     pub(crate) jitter: fn() -> f64,
-    /// Order in which steps begin that wait for nothing.
+    /// Gate that decides when steps that wait for nothing may begin.
     pub(crate) gate: Option<Arc<dyn StepGate>>,
-    /// Set if the stop waits for those who hold values.
+    /// Set if the stop waits for the owners of held values.
     pub(crate) is_patient: bool,
     /// Set if the program has a server, even if nothing listens, as in a test.
     pub(crate) serves: bool,
@@ -86,16 +86,16 @@ impl Conduct {
     }
 }
 
-/// The servers of a run, with their addresses taken.
+/// Servers of a run, whose addresses are taken.
 #[derive(Default)]
 pub(crate) struct Servers {
     pub(crate) apps: Vec<BoundHttp>,
-    /// Answers probes from before the first hook until after the last.
+    /// Server that answers probes from before the first hook until after the last.
     pub(crate) admin: Option<BoundHttp>,
 }
 
 impl Run {
-    /// A run that has not begun.
+    /// Makes a run that has not begun.
     pub(crate) fn new(
         config: Config,
         plan: Arc<Plan>,
@@ -106,7 +106,8 @@ impl Run {
     ) -> Self {
         let (progress, observed) = watch::channel(Progress::default());
         let recorder = Recorder::new(plan.hooks().len());
-        // First: who acts on what it sees, and asks how things are, is told what has just happened.
+        // The recorder comes first: an observer that reacts to an event and asks for the state has
+        // to find the event recorded.
         observers.own.insert(0, Arc::new(recorder.clone()));
         let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
@@ -145,16 +146,16 @@ impl Run {
         }
     }
 
-    /// Returns how long the stop waits for those who hold values.
+    /// Returns the time for which the stop waits for the owners of held values.
     pub(super) fn patience(&self) -> Duration {
         let grace = self.config.grace;
         (grace / HELD_VALUES_SHARE).max(HELD_VALUES_LEAST.min(grace / 4))
     }
 
-    /// Runs each readiness check once, all side by side: whatever they say, the start goes on. So
-    /// it does when its time is up. Returns the cause of a stop that is asked for meanwhile.
+    /// Runs each readiness check once, all side by side. The start goes on whatever their results
+    /// are, and also when its time is up. Returns the cause of a stop that is asked for meanwhile.
     pub(super) async fn check_readiness(&self, limit: Instant) -> Option<StopCause> {
-        // Without any there is no time in between for a stop to interrupt the start.
+        // Without readiness checks there is no moment at which a stop could interrupt the start.
         if self.first_checks.are_none() {
             return None;
         }
@@ -167,7 +168,7 @@ impl Run {
         }
     }
 
-    /// Changes the state, and tells of it if it is another.
+    /// Changes the state, and emits an event if it is another one.
     pub(super) fn enter(&self, state: State) {
         let change = |progress: &mut Progress| {
             progress.has_started |= state == State::Ready;

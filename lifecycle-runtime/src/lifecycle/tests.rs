@@ -1,5 +1,5 @@
-//! Runs on paused time: plans as text, what each hook does as text, and the events that must come
-//! of it.
+//! Tests of runs on paused time: the plan and the behaviour of each hook are texts, and the test
+//! expects lines for the events.
 
 mod budget;
 mod faults;

@@ -1,7 +1,7 @@
-//! Lines for people: plain text on stderr, coloured on a terminal.
+//! Console: lines for people, as plain text on stderr, coloured on a terminal.
 //!
-//! They are bounded: 256 KiB wait for a stderr that takes none, then the oldest give way to a line
-//! that counts them (`… 12 lines left out`), and a line has 16 KiB at most.
+//! The lines are bounded: up to 256 KiB wait while stderr accepts none, then a line that counts
+//! them replaces the oldest (`… 12 lines left out`). A line has 16 KiB at most.
 
 mod lines;
 #[cfg(test)]
@@ -27,17 +27,17 @@ use crate::hook::{HookMeta, Kind};
 use crate::observe::report::Report;
 use crate::process::config::ConsoleMode;
 
-/// Longest time for the last lines to be written: to an output that blocks they may be lost.
+/// Longest time for which the last lines may be written: on an output that blocks they may be lost.
 pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Observer that writes a run's events as lines.
 #[derive(Clone)]
 pub(crate) struct Console {
-    /// `None` where nothing is to be written.
+    /// Writer of the lines; `None` if nothing is to be written.
     lines: Option<Arc<LineWriter>>,
     style: Style,
     is_terminal: bool,
-    /// Set if what `tracing` shows is not to be written.
+    /// Set if events that `tracing` shows are not to be written.
     is_auto: bool,
     memory: Arc<Mutex<EarlierEvents>>,
 }
@@ -47,11 +47,11 @@ pub(crate) struct Console {
 struct EarlierEvents {
     /// Set if the stop was asked for during the start.
     is_interrupted: bool,
-    /// Services that were told to stop, and when.
+    /// Services that were told to stop, each with the moment of that.
     stopping: Vec<(&'static HookMeta, Duration)>,
-    /// Set if `tracing` has shown what the run came to.
+    /// Set if `tracing` has shown the report.
     is_report_traced: bool,
-    /// Reason for which the start has failed, if nothing has told it.
+    /// Reason for which the start has failed, if nothing has shown it.
     untold_failure: Option<String>,
 }
 
@@ -93,14 +93,14 @@ impl Console {
         if self.is_silent() { Self::stderr() } else { self.clone() }
     }
 
-    /// Returns whether something that `tracing` shows, or doesn't, is to be written as well.
+    /// Returns `true` if an event is to be written; `is_traced` is set if `tracing` shows it.
     pub(crate) fn writes(&self, is_traced: bool) -> bool {
         !(self.is_auto && is_traced)
     }
 
-    /// Writes what a run came to. Errors of hooks have been written when they happened. Where
-    /// `tracing` has shown it, a start that failed still has its last line: whoever looks for the
-    /// reason of an exit code of 1 finds it on stderr that there is one.
+    /// Writes the summary of a run's report. Errors of hooks have been written when they happened.
+    /// Even if `tracing` has shown the report of a failed start, its last line is written: whoever
+    /// looks for the reason of exit code 1 finds a line on stderr.
     pub(crate) fn report(&self, report: &Report, is_traced: bool) {
         self.memory().is_report_traced = is_traced;
         if self.is_silent() {
@@ -114,8 +114,8 @@ impl Console {
         }
     }
 
-    /// Writes the reason for which a start failed, if this console is silent: in one line on
-    /// stderr, and without what `tracing` has shown.
+    /// Writes the reason for which a start failed if this console is silent: in one line on stderr.
+    /// A reason that `tracing` has shown is left out.
     pub(crate) fn insist(&self, report: &Report) {
         if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
             let console = Self::stderr();
@@ -130,14 +130,14 @@ impl Console {
         }
     }
 
-    /// Notes the reason for which the start has failed, which nothing has told.
+    /// Notes the reason for which the start has failed, if nothing has shown it.
     pub(crate) fn keep_failure(&self, reason: &str) {
         self.memory().untold_failure = Some(reason.to_owned());
     }
 
-    /// Writes the last line of a process that ends before its run does. Even if this console is
-    /// silent, where the exit code is one that always comes with a line: then together with the
-    /// reason for which the start has failed.
+    /// Writes the last line of a process that ends before its run does. For an exit code that
+    /// always comes with a line, even a silent console writes it, together with the reason for
+    /// which the start has failed.
     pub(crate) fn part(&self, text: &str, exit_code: i32) {
         let untold = self.memory().untold_failure.take();
         let (console, text) = match (exit_code, untold) {
@@ -149,7 +149,7 @@ impl Console {
         console.flush(LAST_WORDS);
     }
 
-    /// Begins a new line on a terminal, which shows a key that sends a signal: `^C`.
+    /// Begins a new line on a terminal, behind the echo of a key that sends a signal: `^C`.
     pub(crate) fn begin_line(&self) {
         if let (Some(lines), true) = (&self.lines, self.is_terminal) {
             lines.write("\n".to_owned());
@@ -166,14 +166,14 @@ impl Console {
         self.write("", Paint::Bad, text, "");
     }
 
-    /// Writes what an event says. Where an error has several lines, none of those that follow the
-    /// first looks like a line about something else.
+    /// Writes the text of an event. If an error has several lines, the later ones are indented, so
+    /// that none of them looks like a line of its own.
     fn tell(&self, paint: Paint, text: &str) {
         self.write("", paint, text, "  ");
     }
 
-    /// Writes lines of text: the first behind a word that went well, the others indented. Nothing
-    /// in the text acts on a terminal, whoever has written it.
+    /// Writes lines of text: the first behind the word `good`, the others indented. Nothing in the
+    /// text acts on a terminal, whoever wrote it.
     fn write(&self, good: &str, paint: Paint, text: &str, indent: &str) {
         let Some(lines) = &self.lines else { return };
         let mut written = String::with_capacity(text.len() + 16);
@@ -194,16 +194,16 @@ impl Console {
         lines.write(written);
     }
 
-    /// Waits until everything is written, but no longer than this.
+    /// Waits until everything is written, but no longer than `at_most`.
     pub(crate) fn flush(&self, at_most: Duration) {
         if let Some(lines) = &self.lines {
             lines.flush(at_most);
         }
     }
 
-    /// The same, without blocking the async runtime.
+    /// Does the same as [`flush`](Self::flush) without blocking the async runtime.
     pub(crate) async fn flushed(self, at_most: Duration) {
-        // The blocking pool may have to start a thread for it.
+        // A silent console is left out, as the blocking pool may have to start a thread.
         if !self.is_silent() {
             let _ = tokio::task::spawn_blocking(move || self.flush(at_most)).await;
         }
@@ -226,7 +226,7 @@ impl Observer for Console {
             Event::State(State::Ready) => {
                 self.tell(Paint::Good, &format!("ready after {}", readable(at)));
             }
-            // Every few seconds, so only what changes is told.
+            // Health checks run every few seconds, so only changes are written.
             Event::HookStarted { hook } if hook.kind == Kind::HealthCheck => {}
             Event::HookEnded { hook, outcome, .. }
                 if hook.kind == Kind::HealthCheck
@@ -322,7 +322,7 @@ impl Observer for Console {
 }
 
 impl Console {
-    /// Writes the state of a service. Its begin and its end are written as those of every hook.
+    /// Writes the state of a service. Its begin and its end are written as for every hook.
     fn service(&self, hook: &HookMeta, state: &ServiceState) {
         let name = hook.display_name();
         match state {
@@ -345,7 +345,7 @@ impl Console {
         }
     }
 
-    /// Returns the moment at which this service was told to stop, if it was: from there on it is
+    /// Returns the moment at which this service was told to stop, if it was: from then on it is
     /// waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
         let stopping = &mut self.memory().stopping;
@@ -379,7 +379,7 @@ impl Console {
     }
 }
 
-/// Returns what became of the requests, connections and tasks of a server that is closed.
+/// Returns a line about the requests, connections and tasks of a server that is closed.
 fn drained(traffic: &Traffic, took: Duration) -> String {
     let requests = &traffic.requests;
     let (finished, cut) = (requests.finished, requests.cut.len());
@@ -396,7 +396,7 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
         1 => others.push_str(", 1 client went away before its response"),
         several => others.push_str(&format!(", {several} clients went away before their response")),
     }
-    // Requests that nobody has read may lie on them.
+    // These connections may hold requests that nobody has read.
     let connections = traffic.connections.cut;
     if connections > 0 {
         let noun = if connections == 1 { "connection" } else { "connections" };
@@ -429,7 +429,7 @@ fn verb(hook: &HookMeta) -> &'static str {
     }
 }
 
-/// Look of a text.
+/// Kind of a text, which determines its colour.
 #[derive(Clone, Copy)]
 enum Paint {
     Plain,
@@ -437,7 +437,7 @@ enum Paint {
     Bad,
 }
 
-/// Colours, or none.
+/// Style of the lines: with colours or without.
 #[derive(Clone, Copy)]
 struct Style {
     colour: bool,

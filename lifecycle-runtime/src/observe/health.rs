@@ -1,5 +1,5 @@
-//! What probes are told: whether the process lives, whether it has started, whether it is ready,
-//! and if not, why.
+//! Health of a run, which answers probes: whether the process lives, has started, and is ready, and
+//! if not, for which reason.
 
 mod checks;
 #[cfg(test)]
@@ -16,51 +16,51 @@ pub(crate) use checks::Checks;
 use crate::hook::state::State;
 use crate::hook::stop::Progress;
 
-/// A question that Kubernetes asks of a container, and load balancers of a server.
+/// Question that Kubernetes asks of a container, and load balancers ask of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
-    /// Whether the process still answers. If not, it is to be killed: so this stays a yes while it
-    /// stops.
+    /// Probe for a process that still answers. A process that fails it is killed, so it passes
+    /// while the process stops.
     Liveness,
-    /// Whether the start is over.
+    /// Probe for the end of the start.
     Startup,
-    /// Whether to send it requests.
+    /// Probe for a process that is to be sent requests.
     Readiness,
 }
 
-/// The answer to a probe.
+/// Answer to a probe.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) passes: bool,
-    /// Why, as a JSON object.
+    /// State and reasons, as a JSON object.
     pub(crate) body: String,
 }
 
-/// Recipients of the answer to a probe.
+/// Recipient of the answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Whoever reaches the app: nothing of other clients is for them.
+    /// Anybody who reaches the app, and who learns nothing about other clients.
     Public,
-    /// Whoever reaches the listener for the probes.
+    /// Anybody who reaches the listener of the probes.
     Operators,
 }
 
-/// Says something new each time.
+/// Source of texts, which may differ from call to call.
 type Texts = dyn Fn() -> Vec<String> + Send + Sync;
 
-/// Source of texts, which may differ by who hears them.
+/// Source of texts, which may differ by audience.
 type TextsFor = dyn Fn(Audience) -> Vec<String> + Send + Sync;
 
-/// The health of a run.
+/// Health of a run.
 #[derive(Clone)]
 pub(crate) struct Health {
     progress: watch::Receiver<Progress>,
     ready_while_draining: bool,
     checks: Checks,
-    /// The services that are not well, each with why.
+    /// Source of the services that are not well, each with the reason.
     services: Arc<Texts>,
     waits: Arc<TextsFor>,
-    /// Facts that keep no probe from passing.
+    /// Source of facts that keep no probe from passing.
     notes: Arc<Texts>,
 }
 
@@ -90,7 +90,7 @@ impl Health {
         Self { progress, ready_while_draining, checks, services, waits, notes: Arc::new(Vec::new) }
     }
 
-    /// Has the answers about readiness carry these facts, which keep them from passing in no case.
+    /// Adds these facts to the answers about readiness. They keep no probe from passing.
     pub(crate) fn with_notes(
         self,
         notes: impl Fn() -> Vec<String> + Send + Sync + 'static,
@@ -98,7 +98,7 @@ impl Health {
         Self { notes: Arc::new(notes), ..self }
     }
 
-    /// Answers a probe. At once, whatever else goes on.
+    /// Answers a probe at once, whatever else goes on.
     pub(crate) fn answer(&self, probe: Probe, audience: Audience) -> Answer {
         let state = self.progress.borrow().state;
         let reason = self.objection(probe);
@@ -113,15 +113,15 @@ impl Health {
             notes: if has_notes { (self.notes)() } else { Vec::new() },
             checks: self.checks.of(probe),
         };
-        // Plain texts: there is nothing that could fail.
+        // The body has only plain texts, so that this can't fail.
         Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
     }
 
-    /// Why a probe does not pass; `None` if it does.
+    /// Returns the reason for which a probe does not pass; `None` if it passes.
     pub(crate) fn objection(&self, probe: Probe) -> Option<String> {
         let Progress { state, has_started, start_failed, .. } = *self.progress.borrow();
         match (probe, state) {
-            // Whoever kills a process that stops would only keep it from stopping well.
+            // To kill a process that stops would only keep it from stopping well.
             (Probe::Liveness, state) if state >= State::Draining => None,
             (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
             (_, State::Starting) => Some("the start is not over".to_owned()),
@@ -133,7 +133,8 @@ impl Health {
         }
     }
 
-    /// What is not well while the process serves.
+    /// Returns the service or health check that keeps a probe from passing while the process
+    /// serves.
     fn reason(&self, probe: Probe) -> Option<String> {
         let services = match probe {
             Probe::Readiness => (self.services)(),

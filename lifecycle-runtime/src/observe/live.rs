@@ -1,4 +1,4 @@
-//! What is going on right now: the answer to "what is it waiting for?".
+//! Live view of a run: the answer to "what is it waiting for?".
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use crate::hook::state::State;
 use crate::hook::{CheckKind, HookMeta};
 use crate::observe::report::{Recorder, ServiceReport, Standing};
 
-/// The hooks that are running, and whatever else says what it waits for.
+/// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]
 pub(crate) struct Live {
     recorder: Recorder,
@@ -20,38 +20,38 @@ pub(crate) struct Live {
     ailments: Arc<Mutex<Vec<Ailment>>>,
 }
 
-/// Says what goes on in this state, each with how long.
+/// Function that returns what goes on in this state, each entry with its duration.
 type LiveSource = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
 
-/// Returns what is not well with a server.
+/// Function that returns the ailment of a server, if it has one.
 type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 impl Live {
-    /// For a run that begins now and is recorded here.
+    /// Makes the view of a run that begins now and has this recorder.
     pub(crate) fn new(recorder: Recorder) -> Self {
         Self { recorder, began: Instant::now(), others: Arc::default(), ailments: Arc::default() }
     }
 
-    /// Asks this one, too.
+    /// Adds a source, which is asked for what goes on.
     pub(crate) fn add(&self, source: impl Fn(State) -> Vec<String> + Send + Sync + 'static) {
         self.others().push(Arc::new(source));
     }
 
-    /// Asks this one, too, for what is not well.
+    /// Adds a source, which is asked for an ailment.
     pub(crate) fn add_ailment(&self, ailment: impl Fn() -> Option<String> + Send + Sync + 'static) {
         self.ailments().push(Arc::new(ailment));
     }
 
-    /// Asks none of those that were added any more.
+    /// Removes all sources that were added.
     pub(crate) fn forget_others(&self) {
         self.others().clear();
         self.ailments().clear();
     }
 
-    /// Returns what is not well: services that are not up, but those that the process can do
+    /// Returns the ailments: services that are not up, except those that the process can do
     /// without, and servers.
     pub(crate) fn ailments_now(&self) -> Vec<String> {
-        // Not under the lock: they have locks of their own.
+        // The lock is not held meanwhile, as the sources have locks of their own.
         let ailments = self.ailments().clone();
         self.ailing_services()
             .into_iter()
@@ -59,8 +59,8 @@ impl Live {
             .collect()
     }
 
-    /// Returns what a start or a stop waits for, the longest first: `close_db 2.1 s`. Requests keep
-    /// no start waiting.
+    /// Returns the entries that a start or a stop waits for, the longest first: `close_db 2.1 s`.
+    /// Requests keep no start waiting.
     pub(crate) fn waits(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let mut waits = self.others_of_a_stop(state);
@@ -68,8 +68,8 @@ impl Live {
         waits
     }
 
-    /// Returns the same for whoever can reach the app: the requests of other clients are not for
-    /// them.
+    /// Returns the same entries for anybody who reaches the app, without the requests of other
+    /// clients.
     pub(crate) fn waits_in_public(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let others = self.others_of_a_stop(state);
@@ -77,7 +77,7 @@ impl Live {
         server.into_iter().chain(self.own_waits(state)).collect()
     }
 
-    /// Returns what goes on in the servers, which only a stop waits for.
+    /// Returns the entries of the other sources, which only a stop waits for.
     fn others_of_a_stop(&self, state: State) -> Vec<String> {
         if state >= State::Draining { self.of_others(state) } else { Vec::new() }
     }
@@ -105,7 +105,8 @@ impl Live {
         hooks.chain(services).collect()
     }
 
-    /// The services that are not up, each with why, but those that the process can do without.
+    /// Returns the services that are not up, each with the reason, except those that the process
+    /// can do without.
     pub(crate) fn ailing_services(&self) -> Vec<String> {
         let ails = |service: ServiceReport| {
             let why = match (&service.state, service.last_error) {
@@ -130,7 +131,7 @@ impl Live {
     }
 
     /// Returns the services that have failed for good and that the process goes on without, each
-    /// with how it failed.
+    /// with its error.
     pub(crate) fn lost_services(&self) -> Vec<String> {
         let is_lost = |service: &ServiceReport| {
             service.state == ServiceState::Failed && service.hook.is_dispensable()
@@ -142,7 +143,8 @@ impl Live {
         self.services().into_iter().filter(is_lost).map(line).collect()
     }
 
-    /// Why a start has failed: of a service that never came up also how its last run ended.
+    /// Returns the reason for which a start has failed. For a service that never became ready, it
+    /// includes the error of its last run.
     pub(crate) fn why_failed(&self, reason: &str) -> String {
         let of = |service: ServiceReport| {
             let about =
@@ -160,8 +162,8 @@ impl Live {
         self.began.elapsed().saturating_sub(at)
     }
 
-    /// Returns everything that is going on, as lines: the state, what a start or a stop waits for,
-    /// and what else runs.
+    /// Returns everything that is going on, as lines: the state, the hooks that a start or a stop
+    /// waits for, and the others that run.
     pub(crate) fn picture(&self) -> String {
         let Standing { state, since, cause } = self.recorder.standing();
         let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -180,7 +182,7 @@ impl Live {
             let since = readable(self.since(service.since));
             list.push(line(service.hook, &format!("{} {since}", service.state)));
         }
-        // A stop waits for none of them.
+        // A stop does not wait for lost services.
         if state < State::Draining {
             others.extend(self.lost_services());
         }
@@ -198,7 +200,7 @@ impl Live {
         format!("{state}{cause} for {took}, {lists}")
     }
 
-    /// The hooks that run, the longest first, each with how long.
+    /// Returns the hooks that run, the longest first, each with its duration.
     fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let elapsed = self.began.elapsed();
         let running = self.recorder.running().into_iter();
@@ -211,12 +213,12 @@ impl Live {
     }
 
     fn of_others(&self, state: State) -> Vec<String> {
-        // Not under the lock: sources have locks of their own.
+        // The lock is not held meanwhile, as the sources have locks of their own.
         let others = self.others().clone();
         others.iter().flat_map(|source| source(state)).collect()
     }
 
-    /// Returns whether the start has not been a success, unless it was stopped on request.
+    /// Returns `true` if the start has failed or is not over, unless it was stopped on request.
     pub(crate) fn has_not_started(&self) -> bool {
         self.recorder.has_not_started()
     }
@@ -235,16 +237,16 @@ impl Live {
     }
 }
 
-/// Returns whether a start or a stop waits for a hook that runs.
+/// Returns `true` if a start or a stop waits for a hook that runs.
 fn is_awaited_hook(state: State, hook: &HookMeta) -> bool {
-    // Of what recurs a start waits for the first runs of readiness checks only.
+    // Among recurring hooks, a start waits only for the first runs of readiness checks.
     let is_readiness =
         || hook.health_check().is_some_and(|check| check.kind == CheckKind::Readiness);
     state >= State::Draining || !hook.kind.recurs() || (state == State::Starting && is_readiness())
 }
 
-/// Returns whether a start or a stop waits for a service: a start until it is ready, a stop once it
-/// has been told.
+/// Returns `true` if a start or a stop waits for a service. A start waits until it is ready, a stop
+/// from the moment at which it is told to stop.
 fn is_awaited_service(state: State, service: &ServiceState) -> bool {
     match service {
         ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
@@ -253,7 +255,7 @@ fn is_awaited_service(state: State, service: &ServiceState) -> bool {
     }
 }
 
-/// Returns a heading and indented lines, or what stands for none.
+/// Returns a heading and indented lines, or the heading and `none` if there are no lines.
 fn listed(heading: &str, lines: &[String], none: &str) -> String {
     match lines {
         [] => format!("{heading}{none}"),

@@ -51,60 +51,68 @@ pub(crate) use recorder::{Recorder, Standing};
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The process's exit code: see [`exit_code`](Self::exit_code).
+    /// Exit code of the process: see [`exit_code`](Self::exit_code).
     #[serde(rename = "exit_code")]
     exit: u8,
-    /// The cause of the stop; `None` if the run never began.
+    /// Cause of the stop; `None` if the run never began.
     #[serde(serialize_with = "as_text")]
     pub cause: Option<StopCause>,
-    /// The reason for which the run could not begin, or its start not end, in one line.
+    /// Reason for which the run could not begin, or for which its start failed, in one line.
     pub error: Option<String>,
-    /// The time that the start took, to ready or to its failure.
+    /// Time that the start took, until it was ready or failed.
     #[serde(serialize_with = "as_millis")]
     pub start_took: Duration,
-    /// The time that the stop took.
+    /// Time that the stop took.
     #[serde(serialize_with = "as_millis")]
     pub stop_took: Duration,
-    /// Every hook that ran or was passed over, in the order in which they ended.
+    /// Hooks that ran or were passed over, in the order in which they ended.
     pub hooks: Vec<HookReport>,
-    /// The hooks that ran again and again: health checks and those of signals, in the order in
-    /// which they first ran. Their failures don't count for the exit code.
+    /// Hooks that ran again and again: health checks and signal hooks, in the order in which they
+    /// first ran. Their failures don't count for the exit code.
     pub recurring: Vec<RecurringReport>,
-    /// The services, in the order in which they began; how each ended is among the
-    /// [`hooks`](Self::hooks), too.
+    /// Services, in the order in which they began. The [`hooks`](Self::hooks) have the outcome of
+    /// each, too.
     pub services: Vec<ServiceReport>,
-    /// The values that others still held at the end, in the order in which they were to be dropped.
-    /// They don't count for the exit code: who keeps a value beyond the run may do so on purpose.
+    /// Values that others still held at the end, in the order in which they were to be dropped.
+    /// They don't count for the exit code: a program may keep a value beyond the run on purpose.
     pub held: Vec<HeldReport>,
-    /// The requests and connections of the servers.
+    /// Requests and connections of the servers.
     pub traffic: Traffic,
-    /// The hooks that the start could not be faster than, each with how long it took.
+    /// Critical path of the start: the hooks that determined how long it took, each with its
+    /// duration.
     #[serde(serialize_with = "as_path")]
     pub start_path: Vec<(&'static HookMeta, Duration)>,
-    /// The hooks that the stop could not be faster than, each with how long it took.
+    /// Critical path of the stop: the hooks that determined how long it took, each with its
+    /// duration.
     #[serde(serialize_with = "as_path")]
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
     /// Set if a second signal hurried the stop.
     pub hurried: bool,
-    /// Set if the stop was asked for during the start, in which nothing had failed.
+    /// Set if the stop was asked for during the start, before anything had failed.
     pub interrupted: bool,
 }
 
 impl Report {
     /// Returns the exit code that the process ends with.
     ///
-    /// | code | meaning |
-    /// |---|---|
-    /// | 0 | everything ran and succeeded; or the stop was asked for before or during the start, and what had started was rolled back well |
-    /// | 1 | the start failed |
-    /// | 2 | invalid plan or configuration, nothing was started |
-    /// | 3 | stopped, but a hook, a service or the drop of a value failed, timed out or was cut off by a second signal; requests, WebSockets or tasks were cut off; connections still waited to be accepted at the deadline; a worker thread still ran code of the app when the shutdown hooks began; the server ended by itself; or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop |
+    /// - 0: everything ran and succeeded; or the stop was asked for before or during the start, and
+    ///   everything that had started was rolled back well.
+    /// - 1: the start failed.
+    /// - 2: the plan or the configuration is invalid, and nothing was started.
+    /// - 3: the run stopped, but not well:
+    ///   - a hook, a service or the drop of a value failed, timed out or was cut off by a second
+    ///     signal;
+    ///   - requests, WebSockets or tasks were cut off;
+    ///   - connections still waited to be accepted at the deadline;
+    ///   - a worker thread still ran code of the app when the shutdown hooks began;
+    ///   - the server ended by itself;
+    ///   - or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit
     }
 
-    /// Returns whether everything ran and succeeded.
+    /// Returns `true` if the exit code is 0: nothing failed, and nothing was cut off.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.exit == 0
@@ -115,9 +123,9 @@ impl Report {
         self.hooks.iter().filter(|hook| hook.outcome.is_failure())
     }
 
-    /// Returns the outcome of a hook; `None` for a hook that had no part in the run, and for one
-    /// that recurs, whose runs [`recurring`](Self::recurring) counts. The drop of a hook's value is
-    /// no outcome of the hook.
+    /// Returns the outcome of a hook. Returns `None` for a hook that had no part in the run, and
+    /// for a recurring hook, whose runs [`recurring`](Self::recurring) counts. The drop of a hook's
+    /// value is no outcome of the hook.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -148,7 +156,7 @@ impl Report {
     /// Returns the report as one JSON object.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        // Every field is a plain value or a list of such: there is nothing that could fail.
+        // Every field is a plain value or a list of such values, so that this can't fail.
         serde_json::to_value(self).unwrap_or_default()
     }
 
@@ -174,7 +182,7 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// A few lines for people: what went wrong, what took longest, the exit code.
+    /// Writes a few lines for people: the failures, the hooks that took longest, and the exit code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failed in self.failures() {
             let (name, place) = (failed.hook.display_name(), failed.hook.place());
@@ -190,7 +198,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// Returns the report without the errors: for those who have seen them.
+    /// Returns the report without the errors, for readers who have seen them.
     pub(crate) fn summary(&self) -> String {
         let mut lines = self.details();
         lines.push(self.closing());
@@ -217,7 +225,7 @@ impl Report {
         )
     }
 
-    /// Returns what went wrong that is no hook's failure, and the hooks that took long.
+    /// Returns lines about problems that are no failures of hooks, and about hooks that took long.
     pub(crate) fn details(&self) -> Vec<String> {
         let cut = &self.traffic.requests.cut;
         let mut lines: Vec<_> =

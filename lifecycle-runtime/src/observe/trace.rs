@@ -1,5 +1,4 @@
-//! The run's events as `tracing` events, for whoever collects those. Each hook also runs in a span
-//! of its own.
+//! Output that passes a run's events on to `tracing`. Each hook also runs in a span of its own.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,16 +17,16 @@ mod tests;
 /// Target of all events and spans, whatever module they come from.
 pub(crate) const TARGET: &str = "lifecycle_runtime";
 
-/// What `tracing` made of something that it was told.
+/// Result of an event that was passed to `tracing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traced {
     pub(crate) level: Level,
-    /// Set if a subscriber has written it down, or a logger of the crate `log`.
+    /// Set if a subscriber, or a logger of the crate `log`, has written it down.
     pub(crate) is_shown: bool,
 }
 
-/// Text that notes when somebody writes it down. To ask a subscriber whether it would is not the
-/// same: its layers may have filters of their own, and a question leaves traces in those.
+/// Text that notes when somebody writes it down. To ask a subscriber beforehand is not the same:
+/// its layers may have filters of their own, and a question leaves traces in those.
 struct Noted<'a> {
     text: &'static str,
     is_written: &'a Cell<bool>,
@@ -40,7 +39,7 @@ impl fmt::Display for Noted<'_> {
     }
 }
 
-/// Tells `tracing` a text with fields, at a level: `told!(info INFO "listening", url)`.
+/// Passes a text with fields to `tracing`, at a level: `told!(info INFO "listening", url)`.
 macro_rules! told {
     ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
         let is_written = Cell::new(false);
@@ -78,7 +77,10 @@ pub(crate) fn tell(event: &Event) -> Traced {
             told!(info INFO "health check passes", hook = hook.display_name())
         }
         Event::Health { hook, error, .. } => {
-            told!(error ERROR "health check fails", hook = hook.display_name(), place = hook.place(), error)
+            told!(
+                error ERROR "health check fails",
+                hook = hook.display_name(), place = hook.place(), error
+            )
         }
         Event::Service { hook, state } => service(hook, state),
         Event::ValueHeld { hook, others } => {
@@ -117,15 +119,18 @@ pub(crate) fn tell(event: &Event) -> Traced {
             let finished_tasks = tasks.finished;
             let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
             told!(
-                info INFO "drained", finished, cut, refused, failed, panicked, abandoned, connections_cut, unaccepted,
-                workers_left, finished_tasks, tasks_cut, tasks_panicked, ?took
+                info INFO "drained", finished, cut, refused, failed, panicked, abandoned,
+                connections_cut, unaccepted, workers_left, finished_tasks, tasks_cut,
+                tasks_panicked, ?took
             )
         }
         Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
             let limits: Vec<_> = limits.iter().map(limit).collect();
-            told!(warn WARN "the stop may take longer than the grace \
-                             period", ?needed, ?grace, ?requests, ?delay, ?limits)
+            told!(
+                warn WARN "the stop may take longer than the grace period",
+                ?needed, ?grace, ?requests, ?delay, ?limits
+            )
         }
     }
 }
@@ -140,20 +145,23 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Traced {
     match state {
         ServiceState::BackingOff { after, delay } => {
             let place = hook.place();
-            told!(warn WARN "service backs off", hook = hook.display_name(), place, outcome = %after, ?delay)
+            told!(
+                warn WARN "service backs off",
+                hook = hook.display_name(), place, outcome = %after, ?delay
+            )
         }
         state => told!(info INFO "service", hook = hook.display_name(), %state),
     }
 }
 
-/// Passes on that a start failed, and by which hook if it was one.
+/// Passes on that a start failed, with the hook that it failed by if it was one.
 pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Traced {
     let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
     let place = hook.map(HookMeta::place);
     told!(error ERROR "start failed", hook = name, kind, place, reason)
 }
 
-/// Passes on what a run came to. The reason for which its start failed has been told.
+/// Passes on the report of a run. The reason for which its start failed has been passed on before.
 pub(crate) fn report(report: &Report) -> Traced {
     let (exit_code, took) = (report.exit_code(), report.stop_took);
     let cause = report.cause.as_ref().map(ToString::to_string);

@@ -1,10 +1,10 @@
-//! Values that others hold when it is time to drop them: tasks that go on, a `static`, the value of
-//! another hook.
+//! Values that others still hold when it is time to drop them. The others are tasks that go on, a
+//! `static`, or the value of another hook.
 //!
 //! A value is dropped with its last owner, wherever that is. The stop keeps its own share while it
-//! waits for the others, so that the drop runs here, in the time of the stop, and before what the
-//! value uses is torn down. Some are never let go, and on purpose: a stop waits for all of them
-//! together no longer than its patience, and says of the others that they are held.
+//! waits for the others, so that the drop runs here, in the time of the stop, and before the
+//! teardown of what the value uses. Some values are never released, and on purpose. So the stop
+//! waits for all of them together no longer than its patience, and reports the rest as held.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,29 +20,30 @@ use crate::hook::HookMeta;
 use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::{Task, Value};
 
-/// Bounds of the pause between two looks at who holds a value: nothing tells when somebody lets go
-/// of it.
+/// Shortest and longest pause between two looks at a value's other owners: nothing tells when one
+/// of them releases it.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
-/// Values that are held, and the time that the stop has for them.
+/// Values that others hold, and the time for which the stop waits for them.
 #[derive(Default)]
 pub(super) struct Held {
     /// Time for which the stop waits for all of them together.
     patience: Duration,
     until: Option<Instant>,
-    /// The hooks whose values are waited for.
+    /// Hooks whose values are waited for.
     awaited: Awaited,
-    /// Values that were not let go in time, by the place of their hook.
+    /// Values that were not released in time, by the place of their hook.
     values: Vec<(usize, Value)>,
 }
 
-/// Hooks whose values are waited for, or being dropped, each with how many others hold it. Clones
-/// are the same.
+/// Hooks whose values are waited for or being dropped, each with its number of other owners. Clones
+/// share the hooks.
 #[derive(Clone, Default)]
 pub(crate) struct Awaited(Arc<Mutex<Slab<(&'static HookMeta, usize)>>>);
 
 impl Awaited {
-    /// Returns what is waited for: ``the value of `db`, which 2 others still hold``.
+    /// Returns descriptions of the awaited values: ``the value of `db`, which 2 others still
+    /// hold``.
     pub(crate) fn now(&self) -> Vec<String> {
         let text =
             |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
@@ -65,7 +66,7 @@ impl Awaited {
     }
 }
 
-/// An entry among the awaited, until this is dropped.
+/// Entry among the awaited values, which is removed when this is dropped.
 struct AwaitedEntry {
     awaited: Awaited,
     key: usize,
@@ -84,13 +85,14 @@ impl Drop for AwaitedEntry {
 }
 
 impl Executor {
-    /// Sets how long the stop waits for those who hold values, all together. Without, it doesn't.
+    /// Sets the time for which the stop waits for the owners of all values together. Without this
+    /// call it doesn't wait.
     pub(crate) fn set_patience(&mut self, patience: Duration) -> Awaited {
         self.held.patience = patience;
         self.held.awaited.clone()
     }
 
-    /// Drops the value of a hook, or waits for those who hold it. Returns `false` if there is
+    /// Drops the value of a hook, or waits for its other owners. Returns `false` if there is
     /// nothing to wait for.
     pub(super) fn begin_to_drop(
         &mut self,
@@ -108,7 +110,7 @@ impl Executor {
             return true;
         }
         let until = *self.held.until.get_or_insert(now + self.held.patience);
-        // Whoever lets go of it at last leaves time for the drop.
+        // Half of the time is left for the drop itself.
         let until = until.min(now + share.end.saturating_duration_since(now) / 2);
         if until <= now || asked.borrow().hurry {
             self.held.values.push((at, value));
@@ -128,7 +130,7 @@ impl Executor {
     }
 
     /// Drops a value that has been waited for, as a task of the same step, or keeps it if it is
-    /// still held. Returns what else has ended.
+    /// still held. Returns the ended task unless the drop follows it.
     pub(super) fn drop_awaited(
         &mut self,
         tasks: &mut RunningTasks,
@@ -150,7 +152,8 @@ impl Executor {
         Some(ended)
     }
 
-    /// Drops the values that have been let go of meanwhile, and tells of those that are still held.
+    /// Drops the values that have been released meanwhile, and emits an event for each that is
+    /// still held.
     pub(crate) async fn settle(&mut self, deadline: Instant) {
         let held = std::mem::take(&mut self.held.values);
         if held.is_empty() {
@@ -186,7 +189,7 @@ impl Executor {
         }
     }
 
-    /// Returns whether no value is held.
+    /// Returns `true` if no value is held.
     pub(crate) fn holds_nothing(&self) -> bool {
         self.held.values.is_empty()
     }
@@ -203,7 +206,7 @@ impl Executor {
 
     fn tell_of_others(&self, hook: &'static HookMeta, value: Value, others: usize) {
         self.events.emit(&Event::ValueHeld { hook, others });
-        // All others may have let go of it just now.
+        // The last other owner may have released it just now, and then the drop runs here.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
     }
 
@@ -214,7 +217,7 @@ impl Executor {
     }
 }
 
-/// Waits until nobody else holds this, but no longer than until then.
+/// Waits until nobody else holds this value, at most until `until`.
 async fn wait_for_release(value: &Value, entry: &AwaitedEntry, until: Instant) {
     let [mut pause, longest] = PAUSE;
     loop {

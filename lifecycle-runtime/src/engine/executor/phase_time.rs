@@ -9,7 +9,7 @@ use crate::event::Limit;
 use crate::hook::HookMeta;
 use crate::plan::Budget;
 
-/// Shortest time that a hook is begun for, unless it keeps less of a stop.
+/// Shortest time that is worth beginning a hook for, unless the hook keeps less of a stop.
 const WORTH_BEGINNING: Duration = Duration::from_millis(1);
 
 /// Time of a phase of the stop.
@@ -18,14 +18,14 @@ pub(crate) struct PhaseTime<'b> {
     pub(crate) budget: &'b Budget,
     /// Moment at which the phase is to be over.
     pub(crate) end: Instant,
-    /// Moment by which it is over however late each step began: a margin takes that up, and not the
-    /// steps behind.
+    /// Moment at which the phase is over even if steps begin late. A margin pays for the delay, so
+    /// that the steps behind lose nothing.
     pub(crate) latest: Instant,
 }
 
 impl PhaseTime<'_> {
-    /// Returns the time of a step that may begin now: what is behind it keeps its own, and it has
-    /// its own even if it begins late.
+    /// Returns the time of a step that may begin now. The steps behind it keep their time, and it
+    /// keeps its own even if it begins late.
     pub(super) fn of_step(&self, step: usize, now: Instant) -> Time {
         let Self { budget, end, latest } = *self;
         let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);
@@ -35,19 +35,19 @@ impl PhaseTime<'_> {
         Time { end, limit: Limit::Grace, gone }
     }
 
-    /// Returns whether a hook that begins now can do something before it is cancelled.
+    /// Returns `true` if a hook that begins now can do something before it is cancelled.
     pub(super) fn is_worth_beginning(&self, step: usize, share: Time, now: Instant) -> bool {
         let left = share.end.saturating_duration_since(now);
         !left.is_zero() && left >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
     }
 }
 
-/// Returns whether a hook of the start that begins now can do something before it is cancelled.
+/// Returns `true` if a hook of the start that begins now can do something before it is cancelled.
 pub(super) fn is_worth_starting(of_phase: Time, now: Instant) -> bool {
     of_phase.end.saturating_duration_since(now) >= WORTH_BEGINNING
 }
 
-/// How long a hook has: its own timeout, and at most that of its phase.
+/// Returns the time of a hook: its own timeout, and at most the time of its phase.
 pub(super) fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
     match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
         Some(own) if own <= of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
@@ -75,7 +75,8 @@ mod tests {
         let began = Instant::now();
         let end = began + Duration::from_millis(1_900);
         let time = PhaseTime { budget, end, latest: end + Duration::from_millis(50) };
-        // It may run until what is left is what `b` keeps, less what it is abandoned in.
+        // It may run until what is left is the time that `b` keeps, less the margin in which it is
+        // abandoned.
         let share = time.of_step(a, began);
         assert_eq!((millis(share.end, began), millis(share.gone, began)), (1_300, 1_400));
         // `b` would have 480 ms left.
@@ -86,10 +87,10 @@ mod tests {
         // A step with another behind it leaves that one its own.
         let share = time.of_step(a, began + Duration::from_millis(1_000));
         assert_eq!(millis(share.gone, began), 1_450);
-        // Not beyond the margin.
+        // It gets nothing beyond the margin.
         let later = began + Duration::from_millis(1_800);
         assert_eq!(millis(time.of_step(b, later).end, later), 150);
-        // And what would have next to nothing is not begun.
+        // A hook that would have next to no time is not begun.
         let last = time.latest - Duration::from_micros(500);
         assert!(!time.is_worth_beginning(b, time.of_step(b, last), last));
     }

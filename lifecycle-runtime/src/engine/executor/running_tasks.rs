@@ -1,4 +1,4 @@
-//! The hooks that are running now: each a task of its own, with the time it has.
+//! Tasks of the hooks that are running now, each with the time that it has.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -23,63 +23,66 @@ use crate::hook::{HookMeta, Kind};
 use crate::observe::trace;
 use crate::plan::ABANDON_AFTER;
 
-/// How long a task that was cancelled has to hear of it, however late it is.
+/// Time that a cancelled task has to end, however late it is.
 const LAST_CALL: Duration = Duration::from_millis(10);
 
-/// The time that something has.
+/// Time that a task or a service has.
 #[derive(Clone, Copy)]
 pub(crate) struct Time {
-    /// When to cancel it.
+    /// Moment at which it is cancelled.
     pub(crate) end: Instant,
-    /// What it has run into then.
+    /// Limit that it has reached then.
     pub(crate) limit: Limit,
-    /// When it is left to itself at the latest, if it doesn't end then.
+    /// Latest moment at which it is abandoned, if it doesn't end when it is cancelled.
     pub(crate) gone: Instant,
 }
 
-/// Runs tasks and enforces their time from outside: a task that blocks its thread can't do it
-/// itself.
+/// Tasks that are running. Their time is enforced from outside, as a task that blocks its thread
+/// can't do that itself.
 pub(crate) struct RunningTasks {
     hooks: HookRuntime,
-    /// Per step, what runs.
+    /// Running task of each step.
     running: Vec<Option<RunningTask>>,
     count: usize,
     completion_sender: UnboundedSender<Completion>,
     completions: UnboundedReceiver<Completion>,
-    /// Completions that have arrived, the latest first, and the moment of their arrival.
+    /// Completions that have arrived, the latest first.
     arrived: Vec<Completion>,
+    /// Moment of their arrival.
     heard_at: Instant,
-    /// Goes off when something is due, or was before it ended.
+    /// Timer that goes off at the next moment at which a task is due. That task may have ended
+    /// before.
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Instant>,
 }
 
 struct RunningTask {
     began: Instant,
-    /// When to cancel it; when to abandon it, if it is cancelled.
+    /// Moment at which it is cancelled or, if it has been cancelled, abandoned.
     due: Instant,
     limit: Limit,
     gone: Instant,
     handle: TaskHandle,
     cancelled: Option<CancelReason>,
-    /// Set if it learns from `Stop` that it should end.
+    /// Set if the hook learns from `Stop` that it should end.
     takes_stop: bool,
-    /// Time that a service has then.
+    /// Timeout of a service, once it is told to stop.
     stop_timeout: Option<Duration>,
-    /// Set if a thread is at it; `None` of a service, whose supervisor tells.
+    /// Progress of the task; `None` for a service, whose supervisor reports its end.
     progress: Option<Arc<TaskProgress>>,
 }
 
-/// Whether a thread is at a task.
+/// Marker of a task's progress: waiting for a thread, running on one, or waiting for something
+/// else.
 #[derive(Default)]
 struct TaskProgress(AtomicU8);
 
 impl TaskProgress {
-    /// No thread has taken it up.
+    /// State of a task that no thread has taken up.
     const WAITS_FOR_THREAD: u8 = 0;
-    /// A thread is at it.
+    /// State of a task that a thread is running.
     const RUNS: u8 = 1;
-    /// It waits for something.
+    /// State of a task that waits for something.
     const WAITS: u8 = 2;
 
     fn set(&self, state: u8) {
@@ -91,10 +94,10 @@ impl TaskProgress {
     }
 }
 
-/// What something is cancelled by.
+/// Handle that cancels a task or a service.
 enum TaskHandle {
     Task(JoinHandle<()>),
-    /// Its supervisor does it.
+    /// Orders to the supervisor, which cancels the service.
     Service(watch::Sender<Orders>),
 }
 
@@ -104,22 +107,22 @@ enum CancelReason {
     GivenUp,
 }
 
-/// A task is over.
+/// Message that a task has ended.
 struct Completion {
     step: usize,
     how: TaskEnd,
 }
 
 enum TaskEnd {
-    /// By itself.
+    /// It ended by itself.
     Itself(Result<Value, Outcome>),
-    /// Because it was cancelled.
+    /// It was cancelled.
     Cancelled,
-    /// For us: it was cancelled and did not end.
+    /// It was cancelled, did not end, and is not waited for any more.
     Abandoned,
 }
 
-/// How a step's task ended.
+/// End of a step's task.
 pub(crate) struct EndedTask {
     pub(crate) step: usize,
     pub(crate) at: Instant,
@@ -128,7 +131,7 @@ pub(crate) struct EndedTask {
 }
 
 impl RunningTasks {
-    /// Makes room for the tasks of a phase of this many steps, which run on this runtime.
+    /// Makes an empty set for a phase of this many steps, whose tasks run on this runtime.
     pub(crate) fn new(steps: usize, hooks: &HookRuntime) -> Self {
         let (completion_sender, completions) = unbounded_channel();
         let now = Instant::now();
@@ -145,7 +148,7 @@ impl RunningTasks {
         }
     }
 
-    /// Starts a task, which has this time.
+    /// Starts the task of a step and gives it this time.
     pub(crate) fn begin(
         &mut self,
         step: usize,
@@ -181,8 +184,8 @@ impl RunningTasks {
         self.enlist(step, running);
     }
 
-    /// Waits for a service, which somebody else runs, to come to something in time. Who runs it
-    /// tells the listener.
+    /// Adds a step that waits for a service to become ready or to end in time. Returns the
+    /// listener, which the service's supervisor calls.
     pub(super) fn await_service(
         &mut self,
         step: usize,
@@ -210,7 +213,7 @@ impl RunningTasks {
         })
     }
 
-    /// Returns whether something is running, or has ended and has not been heard of.
+    /// Returns `true` if a task is running, or has ended and has not been returned yet.
     pub(super) fn is_busy(&self) -> bool {
         self.count > 0
     }
@@ -222,8 +225,9 @@ impl RunningTasks {
         self.wake_at(due);
     }
 
-    /// Cancels what is running, but what learns from `Stop` that it should end: that has its time to
-    /// do so, at most until it is to be abandoned. What can't be cancelled has until `at`.
+    /// Cancels the tasks that are running, except those whose hooks learn from `Stop` that they
+    /// should end: these have their time to do so, until shortly before `at`. A task that can't be
+    /// cancelled has until `at`.
     pub(super) fn give_up(&mut self, at: Instant) {
         let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
         for step in 0..self.running.len() {
@@ -239,15 +243,15 @@ impl RunningTasks {
         }
     }
 
-    /// Cancels what is running. What can't be cancelled, as work on the blocking pool can't, has
-    /// until `give_up`.
+    /// Cancels the tasks that are running. A task that can't be cancelled, as work on the blocking
+    /// pool can't, has until `give_up`.
     pub(crate) fn cancel(&mut self, give_up: Instant) {
         for step in 0..self.running.len() {
             self.cancel_one(step, CancelReason::GivenUp, give_up);
         }
     }
 
-    /// Cancels the services that run: a stop that is hurried doesn't wait for them.
+    /// Cancels the services that are running, as a hurried stop doesn't wait for them.
     pub(super) fn hurry_services(&mut self, now: Instant) {
         for running in self.running.iter_mut().flatten() {
             if let RunningTask { handle: TaskHandle::Service(_), cancelled: None, .. } = running {
@@ -260,7 +264,7 @@ impl RunningTasks {
     fn cancel_one(&mut self, step: usize, reason: CancelReason, give_up: Instant) {
         if let Some(running) = &mut self.running[step] {
             running.handle.cancel();
-            // Once it has been told, it may be given up at once.
+            // A task that was cancelled before may be abandoned at once.
             let due = if running.cancelled.is_some() {
                 give_up
             } else {
@@ -279,9 +283,10 @@ impl RunningTasks {
         }
     }
 
-    /// The next task that ends, or is left to itself. `None` when nothing is running.
+    /// Waits for the next task that ends or is abandoned, and returns it. Returns `None` when
+    /// nothing is running.
     ///
-    /// Cancel safe: what has not been returned will be.
+    /// This is cancel safe: an end that has not been returned will be.
     pub(crate) async fn next(&mut self) -> Option<EndedTask> {
         loop {
             if let Some(ended) = self.next_ended() {
@@ -300,10 +305,10 @@ impl RunningTasks {
         }
     }
 
-    /// The next task that has been heard of already, without waiting for any.
+    /// Returns the next task whose end has arrived already, without waiting.
     pub(crate) fn next_ended(&mut self) -> Option<EndedTask> {
         while let Some(Completion { step, how }) = self.arrived.pop() {
-            // One that was abandoned before is of no interest any more.
+            // Nobody waits any more for a task that was abandoned before.
             let Some(running) = self.take(step) else {
                 if let TaskEnd::Itself(Ok(value)) = how
                     && value.needs_drop()
@@ -328,7 +333,8 @@ impl RunningTasks {
         None
     }
 
-    /// Looks at everything that runs: cancels what is due, and abandons what was cancelled before.
+    /// Looks at all running tasks: cancels those that are due, and abandons those that were
+    /// cancelled before.
     fn alarmed(&mut self) {
         let now = Instant::now();
         self.alarm_at = None;
@@ -352,14 +358,14 @@ impl RunningTasks {
     }
 }
 
-/// No task outlives the phase it belongs to.
+/// Cancels what still runs: no task outlives its phase.
 impl Drop for RunningTasks {
     fn drop(&mut self) {
         self.running.iter().flatten().for_each(|running| running.handle.cancel());
     }
 }
 
-/// In a span only where somebody looks at spans.
+/// Spawns a future, inside its span only if a subscriber is interested in it.
 fn spawn(
     hooks: &HookRuntime,
     future: impl Future<Output = ()> + Send + 'static,
@@ -372,8 +378,8 @@ fn spawn(
     }
 }
 
-/// A hook's future, whose panics are caught, as the end has to be told with what it ended with.
-/// When it is dropped the future goes first: what is told of has ended for good.
+/// Future of a hook that catches panics, so that its completion carries the outcome. When it is
+/// dropped, the hook's future goes first: a hook has ended for good before its completion is sent.
 struct HookFuture {
     future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
     hook: &'static HookMeta,
@@ -405,18 +411,18 @@ impl Future for HookFuture {
 
 impl Drop for HookFuture {
     fn drop(&mut self) {
-        // What it drops is code of the user's, too.
+        // The drop of the future runs code of the user's, too.
         self.progress.set(TaskProgress::RUNS);
     }
 }
 
-/// Calls this, and returns its panic as an outcome.
+/// Calls a function, and returns its panic as an outcome.
 fn caught(call: impl FnOnce() -> Result<Value, Outcome>) -> Result<Value, Outcome> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Outcome::panicked(&*panic)))
 }
 
-/// Drops a value that nobody can name, and puts an error into words. Here, as both run code of the
-/// user's, and are part of the hook.
+/// Drops a value that nobody can name, and puts an error into words. Both run code of the user's
+/// and belong to the hook, so they happen here.
 fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
     match result {
         Ok(value) if hook.kind != Kind::Startup && value.drop_runs_code() => {
@@ -427,8 +433,8 @@ fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
     }
 }
 
-/// Tells of a task's end, also if that is a cancellation: then the task is dropped, and this with
-/// it.
+/// Guard that sends the completion of a task, even of a cancelled one: a cancelled task is dropped,
+/// and this guard with it.
 struct CompletionGuard {
     completion_sender: UnboundedSender<Completion>,
     step: usize,
@@ -473,7 +479,7 @@ impl RunningTask {
         }
     }
 
-    /// Has it end by itself, in its time and until then.
+    /// Lets the task end by itself: in its timeout, and until `until` at the latest.
     fn tell_to_stop(&mut self, until: Instant) {
         if let TaskHandle::Service(orders) = &self.handle {
             let own = self.stop_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -482,7 +488,7 @@ impl RunningTask {
                 _ => (until, Limit::Grace),
             };
             services::order(orders, Order::Stop, Some(self.due));
-            // Even if it becomes ready, and nobody waits for its end yet.
+            // The expiry holds even if the service becomes ready and nobody waits for its end yet.
             let expiry = Expiry { at: self.due, is_hurried: false };
             orders.send_modify(|orders| orders.expiry = Some(expiry));
         } else if until < self.due {
@@ -499,7 +505,7 @@ impl RunningTask {
             // A thread that is free would have dropped it by now.
             (Some(CancelReason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
             (Some(CancelReason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
-            // Nobody else holds the handle: without a reason of its own the runtime itself
+            // Nobody else holds the handle: if this has not cancelled the task, the runtime itself
             // is shutting down.
             (Some(CancelReason::GivenUp) | None, _) => Outcome::Cancelled { ended },
         }

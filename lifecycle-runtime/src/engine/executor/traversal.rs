@@ -1,5 +1,5 @@
-//! The way that a phase takes through its graph, and the critical path: the chain of steps that it
-//! could not be faster than.
+//! Traversal of a phase's graph, and its critical path: the chain of steps that determined how long
+//! the phase took.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use futures_util::stream::FuturesUnordered;
 use crate::hook::HookMeta;
 use crate::plan::{Graph, Step, Walk};
 
-/// The hooks that a phase's duration is made of, each with how long it took.
+/// Hooks that a phase's duration is made of, each with the time that it took.
 pub(crate) type CriticalPath = Vec<(&'static HookMeta, Duration)>;
 
-/// Says when a step that waits for nothing may begin. Without one, it does at once.
+/// Gate that decides when a step that waits for nothing may begin. Without a gate a step begins at
+/// once.
 pub(crate) trait StepGate: Send + Sync {
-    /// Waits for the turn of a step. Who drops this waits no longer.
+    /// Returns a future that waits for the permit of a step. To drop it is to give up the wait.
     fn permit(&self, step: Step) -> BoxFuture<'static, ()>;
 }
 
-/// The way that a phase takes through its graph, and how long each step took.
+/// Traversal of a phase's graph, with the time that each step took.
 pub(super) struct Traversal<'g> {
     graph: &'g Graph,
     walk: Walk<'g>,
@@ -29,7 +30,7 @@ pub(super) struct Traversal<'g> {
     gated: Option<GatedSteps>,
 }
 
-/// Steps that could begin, but for the pace.
+/// Steps that wait for nothing but the gate.
 struct GatedSteps {
     gate: Arc<dyn StepGate>,
     waiting: FuturesUnordered<BoxFuture<'static, usize>>,
@@ -51,8 +52,8 @@ impl<'g> Traversal<'g> {
         }
     }
 
-    /// A step that waits for nothing any more. At a pace, one that has its turn, or that does
-    /// nothing.
+    /// Returns a step that may begin: one that waits for no other step and, if there is a gate, has
+    /// its permit or does nothing.
     pub(super) fn next(&mut self, does_something: impl Fn(Step) -> bool) -> Option<usize> {
         let Some(GatedSteps { gate, waiting, granted }) = &mut self.gated else {
             return self.walk.next();
@@ -70,14 +71,14 @@ impl<'g> Traversal<'g> {
         None
     }
 
-    /// Returns whether steps wait for their turn.
+    /// Returns `true` if steps wait for their permit.
     pub(super) fn waits(&self) -> bool {
         self.gated.as_ref().is_some_and(|gated| !gated.waiting.is_empty())
     }
 
-    /// Waits until one of them has it. Forever, if none waits.
+    /// Waits until one of these steps has its permit. Waits forever if there is none.
     ///
-    /// Cancel safe.
+    /// This is cancel safe.
     pub(super) async fn permitted(&mut self) {
         match &mut self.gated {
             Some(GatedSteps { waiting, granted, .. }) if !waiting.is_empty() => {
@@ -87,13 +88,13 @@ impl<'g> Traversal<'g> {
         }
     }
 
-    /// A step that took its time has ended: what waited only for it is free.
+    /// Notes that a step has ended after this time: steps that waited only for it may begin.
     pub(super) fn ended(&mut self, step: usize, took: Duration) {
         self.took[step] = took;
         self.walk.finish(step);
     }
 
-    /// A step that takes no time.
+    /// Notes that a step has ended at once.
     pub(super) fn passed(&mut self, step: usize) {
         self.walk.finish(step);
     }

@@ -1,4 +1,4 @@
-//! Health checks, each by its own clock.
+//! Health checks, each with a clock of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,51 +12,51 @@ use crate::event::Event;
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta, Kind};
 use crate::plan::Plan;
 
-/// First runs of the readiness checks: the last step of a start, so that a run that is ready knows
-/// what they say. Clones are the same.
+/// First runs of the readiness checks. They are the last step of a start, so that a ready run knows
+/// their results. Clones share the state.
 #[derive(Clone)]
 pub(crate) struct FirstChecks(Arc<watch::Sender<FirstRuns>>);
 
 #[derive(Clone, Copy)]
 struct FirstRuns {
     may_begin: bool,
-    /// Number of those that have not ended.
+    /// Number of first runs that have not ended.
     left: usize,
 }
 
 impl FirstChecks {
-    /// Makes those of a plan, none of which may begin.
+    /// Makes the first runs of a plan's readiness checks, none of which may begin yet.
     pub(crate) fn of(plan: &Plan) -> Self {
         let checks = plan.of_kind(Kind::HealthCheck).filter_map(HookMeta::health_check);
         let left = checks.filter(|policy| policy.kind == CheckKind::Readiness).count();
         Self(Arc::new(watch::Sender::new(FirstRuns { may_begin: false, left })))
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if the plan has no readiness checks.
     pub(crate) fn are_none(&self) -> bool {
         self.0.borrow().left == 0
     }
 
-    /// Lets them begin, all at once, and waits until each has ended, well or not.
+    /// Lets all first runs begin at once, and waits until each has ended, successfully or not.
     pub(crate) async fn run(&self) {
         self.0.send_modify(|runs| runs.may_begin = true);
-        // The sender is here.
+        // This can't fail, as `self` keeps the sender.
         let _ = self.0.subscribe().wait_for(|runs| runs.left == 0).await;
     }
 
-    /// Waits until they may begin.
+    /// Waits until the first runs may begin.
     async fn begun(&self) {
         let _ = self.0.subscribe().wait_for(|runs| runs.may_begin).await;
     }
 
-    /// Notes that one of them has ended.
+    /// Notes that one first run has ended.
     fn ended(&self) {
         self.0.send_modify(|runs| runs.left -= 1);
     }
 }
 
 impl Recurring {
-    /// Every health check, for as long as it is to run.
+    /// Returns a future for each health check, which repeats the check for as long as it is to run.
     pub(super) fn checks(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send> {
         let checks = self
             .plan
@@ -66,8 +66,8 @@ impl Recurring {
             checks.partition(|(_, policy)| policy.kind == CheckKind::Startup);
         let number = u32::try_from(periodic.len()).unwrap_or(u32::MAX);
         let first = first.into_iter().map(|(hook, policy)| (hook, policy, Duration::ZERO));
-        // By their place in the plan, so that no two of one interval run at the same time, and each
-        // run of the program has them at the same times.
+        // The delays follow the place in the plan: no two checks with one interval run at the same
+        // time, and every run of the program has them at the same times.
         let spread = (0..)
             .zip(periodic)
             .map(move |(at, (hook, policy))| (hook, policy, policy.interval / number * at));
@@ -99,15 +99,15 @@ impl Recurring {
             }
             next = following(next, Instant::now(), policy.interval);
             let Some(passed) = self.run_check(&turn).await else { return };
-            // A start is over once.
+            // A startup check that has passed is not repeated.
             if policy.kind == CheckKind::Startup && passed {
                 return;
             }
         }
     }
 
-    /// Runs a check once and keeps its result. Returns whether it passed; `None` if a stop came
-    /// first.
+    /// Runs a check once and records its result. Returns `true` if it passed, and `None` if a stop
+    /// came first.
     async fn run_check(&self, turn: &RunPermit) -> Option<bool> {
         let (outcome, took) = self.once(turn).boxed().await?;
         let hook = turn.hook;
@@ -119,7 +119,7 @@ impl Recurring {
         Some(passed)
     }
 
-    /// Waits until it is time for a check. `false` if a stop comes first.
+    /// Waits until a check may begin. Returns `false` if a stop comes first.
     async fn may_begin(&self, hook: &'static HookMeta, policy: HealthCheckPolicy) -> bool {
         let mut progress = self.progress.clone();
         match policy.kind {
@@ -141,8 +141,9 @@ impl Recurring {
     }
 }
 
-/// The time after this one, which has come a little late: by the clock, or what runs at different
-/// times would come together as time goes by. One that was missed is not made up for.
+/// Returns the moment of the next run after the one planned for `time`, which has come a little
+/// late. It follows from the plan and not from `now`: otherwise checks at different times would
+/// come together as time goes by. A missed run is not made up for.
 fn following(time: Instant, now: Instant, interval: Duration) -> Instant {
     match time + interval {
         next if next > now => next,

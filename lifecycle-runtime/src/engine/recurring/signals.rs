@@ -1,4 +1,4 @@
-//! Hooks of signals: all of one signal one after the other, those of two signals side by side.
+//! Signal hooks: those of one signal run one after the other, those of two signals side by side.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::{Recurring, RunPermit, start_over, stop_begun};
 use crate::hook::HookMeta;
 use crate::plan::Step;
 
-/// The signals that hooks wait for, and whether one has arrived. Clones are the same.
+/// Signals that hooks wait for, each with a notification of its arrival. Clones share the signals.
 #[derive(Clone, Default)]
 pub(crate) struct Inbox(Arc<[(&'static str, Notify)]>);
 
 impl Inbox {
-    /// For the signals that these hooks are for.
+    /// Makes an inbox for the signals of these hooks.
     pub(crate) fn of<'a>(hooks: impl IntoIterator<Item = &'a HookMeta>) -> Self {
         let mut names = Vec::new();
         for name in hooks.into_iter().filter_map(HookMeta::signal) {
@@ -29,8 +29,8 @@ impl Inbox {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// A signal has arrived. `false` if no hook waits for it. Those that arrive before the first is
-    /// heard are one with it.
+    /// Notes that a signal has arrived. Returns `false` if no hook waits for it. Signals that
+    /// arrive before the first one is taken out count as one with it.
     pub(crate) fn put(&self, name: &str) -> bool {
         let place = self.0.iter().find(|(known, _)| *known == name);
         place.is_some_and(|(_, arrived)| {
@@ -41,7 +41,7 @@ impl Inbox {
 }
 
 impl Recurring {
-    /// What follows each signal, for as long as signals are heard.
+    /// Returns a future for each signal, which runs the hooks of the signal each time it arrives.
     pub(super) fn reactions(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send> {
         self.inbox.0.iter().map(|(name, arrived)| self.react(name, arrived))
     }
@@ -59,7 +59,7 @@ impl Recurring {
                 () = arrived.notified() => {}
             }
             for turn in &turns {
-                // Whatever came of the one before.
+                // A hook runs even if the one before it failed.
                 let ended = self.once(turn).boxed().await;
                 if ended.is_none() || !start_over(&mut progress).await {
                     return;
@@ -68,7 +68,7 @@ impl Recurring {
         }
     }
 
-    /// The hooks of a signal, each behind those that it names.
+    /// Returns the hooks of a signal, each behind those that it names.
     fn hooks_of(&self, name: &'static str) -> impl Iterator<Item = &'static HookMeta> {
         let graph = self.plan.signals();
         let hooks = graph.sequence().filter_map(|step| match graph.steps()[step] {

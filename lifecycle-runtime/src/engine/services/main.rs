@@ -1,4 +1,4 @@
-//! The function of a service while it runs: a task of its own, or a thread of its own.
+//! Runs of a service's function: each is a task or a thread of its own.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,14 @@ use crate::hook::runtime::HookRuntime;
 use crate::hook::task::{Task, TaskResult, thread};
 use crate::observe::trace;
 
-/// How it ended: `None` if it was cancelled.
+/// End of a run: `None` if it was cancelled.
 type MainEnd = Option<Result<(), Outcome>>;
 
 /// One call of a service's function.
 pub(super) struct Main {
-    /// `None` once it has ended.
+    /// Future of the end; `None` once it has ended.
     end: Option<Pin<Box<dyn Future<Output = MainEnd> + Send>>>,
-    /// A thread can't be cancelled.
+    /// Handle that cancels the task; `None` for a thread, which can't be cancelled.
     abort: Option<AbortHandle>,
 }
 
@@ -40,7 +40,7 @@ impl Main {
                 let (teller, told) = oneshot::channel();
                 let runtime = hooks.handle().clone();
                 let thread = thread(hook.display_name(), move || {
-                    // So that it may use the async runtime.
+                    // The function may use the async runtime.
                     let _entered = runtime.enter();
                     let end = catch_unwind(AssertUnwindSafe(|| {
                         span.in_scope(|| of_result(work().map(drop)))
@@ -55,14 +55,15 @@ impl Main {
         }
     }
 
-    /// Has it end, if it can be.
+    /// Cancels the run, if it is a task.
     pub(super) fn cancel(&self) {
         if let Some(abort) = &self.abort {
             abort.abort();
         }
     }
 
-    /// How it ended, once. Never, if that has been said.
+    /// Waits for the end of the run and returns it. Once it has been returned, later calls wait
+    /// forever.
     ///
     /// Cancel safe.
     pub(super) async fn ended(&mut self) -> MainEnd {
@@ -77,8 +78,8 @@ impl Main {
     }
 }
 
-/// Runs a service's function to its end. An error and a panic are put into words here, and what it
-/// returns is dropped, as all of that runs code of the user's.
+/// Runs a service's function to its end. This is also the place that puts an error or a panic into
+/// words and drops what the function returns, as all of that runs code of the user's.
 async fn caught(
     mut future: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
 ) -> Result<(), Outcome> {

@@ -1,4 +1,4 @@
-//! Whether a service that has ended is run again, and when: restart intensity and backoff.
+//! Restarts of services that have ended, limited by restart intensity and delayed by backoff.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,21 +9,22 @@ use crate::event::Outcome;
 use crate::hook::{Restart, RestartLimit, ServicePolicy};
 use crate::process::config::written;
 
-/// What follows an end.
+/// Decision after the end of a run.
 #[derive(Debug, PartialEq)]
 pub(super) enum AfterEnd {
-    /// Nothing: that was the end.
+    /// The service has ended for good, in this way.
     Over(Result<(), Outcome>),
-    /// Another run, after a delay.
+    /// The service runs again after a delay.
     Again { after: Outcome, delay: Duration },
 }
 
-/// The restarts of a service so far.
+/// Tracker of the restarts of one service.
 pub(super) struct RestartTracker {
     policy: ServicePolicy,
-    /// When the last ones were, no more than may be within a window; none if any number may.
+    /// Moments of the latest restarts, at most as many as a window allows; empty if any number is
+    /// allowed.
     within_window: VecDeque<Instant>,
-    /// How many since a run that lasted.
+    /// Number of restarts since the last run that was longer than the longest delay.
     in_a_row: u32,
 }
 
@@ -32,7 +33,7 @@ impl RestartTracker {
         Self { policy, within_window: VecDeque::new(), in_a_row: 0 }
     }
 
-    /// What follows a run that ended now.
+    /// Decides about the next run, after one that took `ran` and ended now.
     pub(super) fn next(
         &mut self,
         end: Result<(), Outcome>,
@@ -65,8 +66,9 @@ impl RestartTracker {
         AfterEnd::Again { after, delay }
     }
 
-    /// Doubled each time up to the cap, and then anything from half of it: services that failed
-    /// together don't come back together.
+    /// Returns the delay before the next run. It is doubled each time up to the cap, and then
+    /// reduced by up to half at random, so that services that failed together don't come back
+    /// together.
     fn delay(&self, jitter: f64) -> Duration {
         let backoff = self.policy.backoff;
         let doubled =

@@ -1,5 +1,5 @@
-//! Supervision as data, on paused time: what each run of a service does, what it is told, and what
-//! must come of it.
+//! Tests of supervision as data, on paused time: each gives the behaviour of a service's runs and
+//! the commands to the service, and expects lines.
 
 mod play;
 mod tasks;
@@ -295,8 +295,8 @@ async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The delays before the next runs of a service whose runs fail after these seconds; `None` once it
-/// has failed for good.
+/// Returns the delays before the next runs of a service whose runs fail after these seconds. A
+/// `None` stands for a service that has failed for good.
 fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> Vec<Option<u128>> {
     let backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_millis(1_000) };
     let max_restarts = count.into().map(|count| RestartLimit { count, within: MINUTE });
@@ -329,14 +329,15 @@ fn delays(count: impl Into<Option<u32>>, runs: &[u64], jitter: fn() -> f64) -> V
 #[test]
 fn restarts_count_within_any_window_and_no_longer() {
     assert_eq!(delays(2, &[0, 0, 0], || 1.0), [Some(100), Some(200), None]);
-    // When the third run fails, the first restart is as old as the window is long.
+    // When the third run fails, the first restart is exactly as old as the window is long.
     assert_eq!(delays(2, &[0, 30, 30], || 1.0)[2], Some(100));
     assert_eq!(delays(2, &[0, 30, 29], || 1.0)[2], None);
-    // Spread out, there is no end to them.
+    // If failures are far enough apart, restarts never end.
     assert!(delays(2, &[31; 1_000], || 1.0).iter().all(Option::is_some));
 }
 
-/// However long the window is, and also without one.
+/// The number of restarts that are kept stays small, however long the window is, and even without
+/// one.
 #[test]
 fn the_backoff_begins_anew_after_a_run_that_lasted_longer_than_the_longest() {
     for count in [Some(9), None] {

@@ -1,4 +1,4 @@
-//! Which output tells what, and what of a failed start.
+//! Tests of which output shows which event, and how a failed start is shown.
 
 use super::*;
 use crate::event::{Limit, ServiceState};
@@ -6,8 +6,8 @@ use crate::observe::console::sample::console;
 use crate::observe::trace::sample::traced;
 use crate::plan::sample::hooks;
 
-/// What is written of a start whose hooks `db`, the service `svc`, and `warm` do this:
-/// `svc failed`, `optional failed`, `ready`, and `start failed by svc` or by anything else.
+/// Checks the lines of a start whose hooks `db`, the service `svc`, and `warm` do this: `svc
+/// failed`, `optional failed`, `ready`, and `start failed by svc` or by anything else.
 #[track_caller]
 fn check(happens: &str, written: &str) {
     let hooks = hooks("start db; service svc; service optional exit ignore; ready warm");
@@ -59,7 +59,7 @@ fn every_other_failure_is_told_too() {
         "svc failed, start failed by SIGTERM",
         &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"),
     );
-    // It asks for the stop when nothing of the start is left to fail.
+    // The service asks for the stop when nothing of the start is left to fail.
     check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
     check("ready, svc failed", &format!("ready after 2 s | {svc} (after 1 s)"));
     let optional = "hook `optional` (app.rs:3) failed: broken; going on without it (after 1 s)";
@@ -103,7 +103,8 @@ fn tracing_is_told_which_hook_a_start_failed_by() {
     assert!(failed.starts_with(fields), "{failed}");
 }
 
-/// What the console writes and `tracing` shows of some events, if a subscriber shows this level.
+/// Checks the lines that the console writes and `tracing` shows of some events, if a subscriber
+/// shows this level.
 #[track_caller]
 fn check_told(is_auto: bool, max: Option<Level>, written: &[&str], shown: &[&str]) {
     let hook = hooks("start db")[0];
@@ -140,7 +141,7 @@ fn the_console_leaves_out_what_tracing_shows_and_nothing_else() {
         &["start db", "start db"],
         &["service backs", "start failed"],
     );
-    // That hooks begin is a detail, which this subscriber leaves out on purpose.
+    // The begin of a hook is a detail, which this subscriber leaves out on purpose.
     check_told(
         true,
         Some(Level::INFO),

@@ -1,4 +1,4 @@
-//! Guard around a run, which a blocked async runtime can't keep away: signals and the
+//! Guard around a run, which works even while the async runtime is blocked: signals and the
 //! watchdog.
 
 use std::io;
@@ -17,19 +17,19 @@ use crate::observe::live::Live;
 use crate::process::signals::{ReceivedSignal, Signals, exit_now};
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
-/// Signal that prints what the run is waiting for, unless a hook is for it.
+/// Signal that prints a picture of the run, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
-/// Number of parts that the time for the last words is slept in.
+/// Number of parts in which the time for the last words is slept.
 const SLICES: u32 = 10;
 
-/// Answer before there is a run.
+/// Answer to that signal before there is a run.
 const UNPREPARED: &str = "no hook has begun: settings, plan and addresses are being prepared";
 
-/// Signals of keys that a terminal shows, as `^C` and `^\`.
+/// Signals of keys that a terminal echoes, as `^C` and `^\`.
 const ECHOED: [&str; 2] = ["SIGINT", "SIGQUIT"];
 
-/// Hears the signals of a run and keeps its deadlines, until it is dropped.
+/// Guard that listens for the signals of a run and keeps its deadlines, until it is dropped.
 pub(super) struct Guard {
     _signals: Option<Signals>,
     watchdog: Option<Watchdog>,
@@ -38,24 +38,24 @@ pub(super) struct Guard {
     grace: Duration,
 }
 
-/// Facts about a run, as soon as they are known.
+/// Facts about a run, each set as soon as it is known.
 #[derive(Default)]
 struct Facts {
     run: OnceLock<(Console, Live)>,
-    /// The exit code of one that is not to begin.
+    /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
 }
 
-/// The guard of a process whose run is over.
+/// Guard of a process whose run is over.
 static FORMER: Mutex<Option<Guard>> = Mutex::new(None);
 
 impl Guard {
-    /// Hears signals from now on, those that have hooks as well: before anything that may take long.
-    /// A run that follows another takes over from it.
+    /// Starts to listen for signals, even those that have hooks, before anything that may take
+    /// long. A run that follows another one takes over from it.
     ///
     /// # Errors
     ///
-    /// The system refuses a thread or a signal handler.
+    /// Fails if the system refuses a thread or a signal handler.
     pub(super) fn begin(lifecycle: &Lifecycle) -> io::Result<Self> {
         let facts = Arc::<Facts>::default();
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
@@ -75,12 +75,12 @@ impl Guard {
         })
     }
 
-    /// Returns where the signals arrive that have hooks.
+    /// Returns the inbox in which the signals that have hooks arrive.
     pub(super) fn inbox(&self) -> Inbox {
         self.inbox.clone()
     }
 
-    /// Takes in the run, which may be asked how things are from now on.
+    /// Attaches the run, which the guard asks for a picture from now on.
     pub(super) fn attach(&mut self, run: &Run) {
         self.grace = run.config.grace;
         let _ = self.facts.run.set((run.console.clone(), run.live.clone()));
@@ -90,7 +90,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// The system refuses a thread.
+    /// Fails if the system refuses a thread.
     pub(super) fn watch(&mut self) -> io::Result<WatchdogHandle> {
         let watchdog = match self.watchdog.take() {
             Some(watchdog) => watchdog,
@@ -99,21 +99,21 @@ impl Guard {
         Ok(self.watchdog.insert(watchdog).handle())
     }
 
-    /// Returns the console of the run, or stderr before there is one.
+    /// Returns the console of the run, or stderr before there is a run.
     pub(super) fn console(&self) -> Console {
         self.facts.console()
     }
 
-    /// Notes that the run is over, or was never to begin: its exit code stands.
+    /// Notes that the run is over, or was never to begin: its exit code is final.
     pub(super) fn is_over(&self, code: u8) {
         let _ = self.facts.refused.set(code);
     }
 
-    /// Stands until the process has gone, or another run begins: no signal changes the exit code
-    /// any more, and the deadline of the stop is that of the process.
+    /// Keeps the guard until the process has gone or another run begins. No signal changes the exit
+    /// code any more, and the deadline of the stop is that of the process.
     pub(super) fn keep_until_exit(mut self) {
         let end = Instant::now().checked_add(self.grace);
-        // Without a thread nothing ends what hangs, as in any other process.
+        // If there is no thread, nothing ends a process that hangs, as in any other program.
         if let (Ok(watchdog), Some(end)) = (self.watch(), end) {
             watchdog.arm(end);
         }
@@ -126,18 +126,18 @@ impl Facts {
         self.run.get().map_or_else(Console::stderr, |(console, _)| console.clone())
     }
 
-    /// The exit code of a run that is over.
+    /// Returns the exit code of a run that is over.
     fn exit_code(&self) -> Option<u8> {
         let of_run = self.run.get().and_then(|(_, live)| live.exit_code());
         of_run.or_else(|| self.refused.get().copied())
     }
 }
 
-/// The first signal stops, the second hurries, the third ends the process at once. All on the
-/// thread that hears them.
+/// Listens for signals: the first one stops the run, the second hurries it, the third ends the
+/// process at once. All reactions run on the thread that receives the signals.
 fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Signals> {
     let mut reactions = Reactions::new(handle, inbox.clone());
-    // Who asks is answered, also by a run that says nothing of itself.
+    // Whoever asks for a picture gets an answer, even from a run whose console is off.
     let mut answers = None;
     let signals = Signals::listen(move |signal| {
         if let Some((console, _)) = facts.run.get()
@@ -163,7 +163,7 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
     Ok(signals)
 }
 
-/// Ends the process by a third signal. The exit code of a run that is over stands.
+/// Ends the process because of a third signal. The exit code of a run that is over stays.
 fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
     let ReceivedSignal { name, number, .. } = signal;
     let (code, what) = match facts.exit_code() {
@@ -175,16 +175,17 @@ fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
     exit_now(code);
 }
 
-/// Returns the watchdog's action: it says what did not end, and ends the process.
+/// Returns the watchdog's action: it writes what has not ended, and ends the process.
 fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
         let code = i32::from(over.unwrap_or(of_start));
-        // What holds the run up may hold the last words up as well.
+        // Whatever holds the run up may hold the last words up as well.
         let exits = thread("lifecycle-exit", move || {
-            // In slices: a process that is stopped for a moment still gets to its last words.
+            // It sleeps in slices: a process that is suspended for a moment still gets to its last
+            // words.
             for _ in 0..SLICES {
                 std::thread::sleep(LAST_WORDS / SLICES);
             }

@@ -1,5 +1,5 @@
-//! Random plans, durations, failures and hangs: whatever hooks do, the stop ends in time,
-//! everything that should run does, and nobody takes the time that others keep for themselves.
+//! Tests of random plans, durations, failures and hangs. Whatever hooks do, the stop ends in time,
+//! everything that should run does, and no hook takes the time that others keep for themselves.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Timetable, last_words, sample};
 use crate::process::config::{Config, StopSettings};
 
-/// What a hook does.
+/// Returns a strategy for the behaviour of a hook.
 fn behaviour() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just(String::new()),
@@ -25,14 +25,16 @@ fn behaviour() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A hook of the stop: its needs among the startup hooks, its timeout, its order, what it does.
+/// Sketch of a hook of the stop: its needs among the startup hooks, its timeout, its order, its
+/// behaviour.
 type Sketch = (Vec<Index>, Option<u64>, u8, String);
 
 fn sketch() -> impl Strategy<Value = Sketch> {
     (vec(any::<Index>(), 0..3), proptest::option::of(50_u64..1500), 0_u8..3, behaviour())
 }
 
-/// A service: its needs among the startup hooks, its `stop_timeout`, its other keys, what it does.
+/// Sketch of a service: its needs among the startup hooks, its `stop_timeout`, its other keys, its
+/// behaviour.
 type ServiceSketch = (Vec<Index>, Option<u64>, &'static str, String);
 
 fn service() -> impl Strategy<Value = ServiceSketch> {
@@ -53,7 +55,8 @@ fn service() -> impl Strategy<Value = ServiceSketch> {
     (vec(any::<Index>(), 0..3), proptest::option::of(50_u64..1500), keys, does)
 }
 
-/// What a startup hook does: most of them have a value, and some of these are kept by others.
+/// Returns a strategy for the behaviour of a startup hook: most of them have a value, and others
+/// keep some of these.
 fn start_behaviour() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => behaviour(),
@@ -62,12 +65,12 @@ fn start_behaviour() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A signal hook: its timeout, and what it does.
+/// Returns a strategy for a signal hook: its timeout, and its behaviour.
 fn signal_hook() -> impl Strategy<Value = Option<(Option<u64>, String)>> {
     proptest::option::of((proptest::option::of(50_u64..1500), behaviour()))
 }
 
-/// A server of a program.
+/// Server of a program.
 #[derive(Clone, Copy, Debug)]
 struct Server {
     drain_timeout: Option<u64>,
@@ -78,7 +81,7 @@ fn server() -> impl Strategy<Value = Option<Server>> {
     proptest::option::of(drain_timeout.prop_map(|drain_timeout| Server { drain_timeout }))
 }
 
-/// A plan and what its hooks do, as the stage takes them.
+/// Returns a strategy for a plan and the behaviours of its hooks, as `Scenario` takes them.
 fn scene() -> impl Strategy<Value = (String, String)> {
     let starts = vec((vec(any::<Index>(), 0..3), start_behaviour(), any::<bool>()), 1..6);
     let stops = (vec(sketch(), 0..6), vec(sketch(), 0..5), vec(sketch(), 0..3));
@@ -102,7 +105,7 @@ fn scene() -> impl Strategy<Value = (String, String)> {
             };
             for (number, (needed, behaviour, may_fail)) in starts.iter().enumerate() {
                 plan.push(format!("start s{number}{}", needs(needed, number)));
-                // Most starts shall succeed, or there is nothing to stop.
+                // Most starts have to succeed: otherwise there is nothing to stop.
                 let is_bad = ["fails", "panics", "hangs"].contains(&behaviour.as_str());
                 does.push(if is_bad && !(*may_fail && number > 2) {
                     String::new()
@@ -148,7 +151,7 @@ fn scene() -> impl Strategy<Value = (String, String)> {
     )
 }
 
-/// How a hook ended; `None` if the run never came to it.
+/// Returns the outcome and the duration of each hook that the run came to.
 fn outcomes(played: &ScenarioRun) -> HashMap<&'static str, (Outcome, Duration)> {
     let ended = played.events().iter().filter_map(|event| match event {
         Event::HookEnded { hook, outcome, took } => Some((hook.name(), (outcome.clone(), *took))),
@@ -181,12 +184,13 @@ fn shortest_grace(plan: &str, delay: u64, server: Option<Server>) -> Duration {
         if needed <= grace {
             return grace;
         }
-        // What it needs grows with the grace period, and slower.
+        // The time that the plan needs grows with the grace period, but slower.
         grace = Duration::from_millis(u64::try_from(needed.as_millis()).expect("short") + 1);
     }
 }
 
-/// Checks what always holds, and if there is time for every timeout, that each hook had its own.
+/// Checks what holds for every run, and, if there is time for every timeout, that each hook had its
+/// own.
 fn check(
     plan: &str,
     played: &ScenarioRun,
@@ -233,9 +237,9 @@ fn check(
     Ok(())
 }
 
-/// No hook of the stop has ended later than the time table says. Timers go off by the millisecond,
-/// what is cancelled has a moment to hear of it, and half of the time for the report takes up what
-/// begins late.
+/// Checks that no hook of the stop has ended later than the time table says. Three things come on
+/// top: timers go off by the millisecond, a cancelled hook has a moment to end, and half of the
+/// time for the report pays for steps that begin late.
 fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
     const MOMENTS: Duration = Duration::from_millis(25);
     let late = last_words(plan.timetable().grace()) / 2 + MOMENTS;
@@ -257,7 +261,8 @@ fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// It ended once if it began, was told at most once, and nothing that it uses was torn down before.
+/// Checks that a service ended once if it began, was told to stop at most once, and that nothing
+/// that it uses was torn down before.
 fn check_service(
     service: &HookMeta,
     played: &ScenarioRun,
@@ -277,9 +282,10 @@ fn check_service(
     let place = |is_it: &dyn Fn(&Event) -> bool| played.events().iter().position(is_it);
     let end = place(&|event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name));
     for used in service.needs() {
-        let down = place(
-            &|event| matches!(event, Event::HookStarted { hook } if hook.of().is_some_and(|of| of == used)),
-        );
+        let down = place(&|event| {
+            matches!(event, Event::HookStarted { hook }
+                if hook.of().is_some_and(|of| of == used))
+        });
         prop_assert!(
             down.is_none() || end < down,
             "{} was torn down before {} had ended",
@@ -297,7 +303,7 @@ fn check_service(
     Ok(())
 }
 
-/// Returns the signals of a run: that of its signal hook, if it has one, and the one that stops.
+/// Returns the signals of a run: the one of its signal hook, if it has one, and the one that stops.
 fn signals(plan: &str) -> &'static [&'static str] {
     if plan.contains("signal reload") {
         &["ready -> SIGHUP", "+reload -> stop"]
@@ -323,10 +329,12 @@ proptest! {
         server in server(),
     ) {
         let grace = shortest_grace(&plan, delay, server);
-        let planned = sample::plan(&plan).expect("valid").with_settings(settings(grace, delay, server));
-        // In Kubernetes the delay is another.
+        let planned = sample::plan(&plan).expect("valid");
+        let planned = planned.with_settings(settings(grace, delay, server));
+        // In Kubernetes the delay differs.
         prop_assert_eq!(planned.timetable().warning(&planned), None);
-        let play_of = Scenario::new(&plan, &does).grace(u64::try_from(grace.as_millis()).expect("short"));
+        let play_of = Scenario::new(&plan, &does)
+            .grace(u64::try_from(grace.as_millis()).expect("short"));
         let play_of = play_of.drain_delay(delay).signals(signals(&plan));
         let played = play(match server {
             Some(Server { drain_timeout }) => play_of.serves_for_ever(drain_timeout),
@@ -337,9 +345,13 @@ proptest! {
     }
 
     #[test]
-    fn every_hook_of_the_stop_has_ended_when_the_time_table_says((plan, does) in scene(), grace in 1_000_u64..6_000) {
-        let settings = Config { grace: Duration::from_millis(grace), ..Config::default() }.stop_settings(false);
-        let planned = sample::plan(&plan).expect("valid").with_settings(settings);
+    fn every_hook_of_the_stop_has_ended_when_the_time_table_says(
+        (plan, does) in scene(),
+        grace in 1_000_u64..6_000,
+    ) {
+        let config = Config { grace: Duration::from_millis(grace), ..Config::default() };
+        let planned = sample::plan(&plan).expect("valid");
+        let planned = planned.with_settings(config.stop_settings(false));
         // Such a plan is refused.
         prop_assume!(planned.timetable().lack().is_none());
         let played = play(Scenario::new(&plan, &does).grace(grace));
@@ -347,7 +359,10 @@ proptest! {
     }
 
     #[test]
-    fn every_stop_ends_by_a_grace_that_is_too_short((plan, does) in scene(), grace in 200_u64..3000) {
+    fn every_stop_ends_by_a_grace_that_is_too_short(
+        (plan, does) in scene(),
+        grace in 200_u64..3000,
+    ) {
         let played = play(Scenario::new(&plan, &does).grace(grace));
         check(&plan, &played, Duration::from_millis(grace), false)?;
     }

@@ -1,4 +1,4 @@
-//! Failures, panics, hangs and timeouts, at the start and at the stop.
+//! Tests of failures, panics, hangs and timeouts, at the start and at the stop.
 
 use std::time::Duration;
 
@@ -135,8 +135,8 @@ async fn a_value_whose_drop_panics_is_a_failure_and_holds_nothing_up() {
 async fn a_hanging_hook_does_not_take_the_time_of_those_behind_it() {
     let plan = "start db; stop close of db timeout 3000; stop flush needs db";
     let played = Scenario::new(plan, "flush hangs; close takes 2900").grace(10_000).run().await;
-    // The grace period less a little for the report, less what `close` keeps, less what `flush`
-    // would be given up in.
+    // This is the grace period, less the time for the report, less the time that `close` keeps,
+    // less the time in which `flush` would be abandoned.
     played.check(&[
         "0 +db",
         "0 db done",
@@ -172,7 +172,7 @@ async fn a_hang_of_everything_is_over_within_grace() {
     assert_eq!(played.report.failures().count(), 5);
 }
 
-/// On real time, as a thread that is blocked holds up time that stands still.
+/// Runs a scenario on real time, as a blocked thread holds up paused time.
 #[track_caller]
 fn check_on_real_time(plan: &str, does: &str, grace: u64, expected: &[&str]) {
     let runtime =

@@ -1,4 +1,4 @@
-//! Runs whose steps begin when somebody else says.
+//! Tests of runs with a gate that decides when steps begin.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::scenario::Scenario;
 use crate::engine::executor::StepGate;
 use crate::plan::Step;
 
-/// Lets hooks begin one after the other, the last of the plan first, and drops after them.
+/// Gate that lets hooks begin one after the other, the last of the plan first, and the drops after
+/// them.
 struct LastFirst;
 
 impl StepGate for LastFirst {
@@ -53,7 +54,7 @@ async fn a_step_that_waits_for_its_turn_can_be_given_up() {
         .gate(LastFirst)
         .run()
         .await;
-    // `a`, the last to come, does not begin, and nothing of it is torn down.
+    // `a`, whose turn is the last, does not begin, and nothing of it is torn down.
     played.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
     assert_eq!(played.report.exit_code(), 1);
 }

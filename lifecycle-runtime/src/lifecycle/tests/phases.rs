@@ -1,4 +1,5 @@
-//! The hooks between the start and the stop: when the server listens, and when it drains.
+//! Tests of the phases between the start and the stop: the moments at which the server listens, and
+//! at which it drains.
 
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ async fn the_critical_paths_go_through_all_phases() {
     let played = play().run().await;
     assert_eq!(names(&played.report.start_path), ["a", "c"]);
     assert_eq!(names(&played.report.stop_path), ["d", "e"]);
-    // Here the delay is what takes the time, and not the hook before it.
+    // Here the delay takes the time, and not the hook before it.
     assert_eq!(names(&play().drain_delay(100).run().await.report.stop_path), ["e"]);
 }
 
@@ -111,7 +112,7 @@ async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only()
     assert_eq!(played.report.exit_code(), 3);
 }
 
-/// A start that has come to listening, and failed.
+/// Checks a start that has come to listening, and then failed.
 fn check_failed_when_ready(played: &ScenarioRun, error: &str) {
     assert_eq!(played.report.error.as_deref(), Some(error));
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
@@ -209,7 +210,7 @@ async fn drain_hooks_begin_once_no_ready_hook_runs_any_more() {
         "+last",
         "last done",
     ]);
-    // Nothing can cancel `announce`, and time stands still as long as it runs.
+    // Nothing can cancel `announce`, and paused time stands still while it runs.
     let behaviour = "announce blocks until last done; check fails once announce has a thread";
     let played =
         Scenario::new(plan, behaviour).signals(&["check failed", "check failed"]).run().await;
@@ -307,10 +308,10 @@ async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
     let does = "a asks; b asks; c asks; s runs; d asks; e asks; f asks";
     let played = Scenario::new(plan, does).grace(10_000).startup_timeout(20_000).run().await;
     let has = |name: &str, millis: u32| played.count(&format!("{name} has Some({millis})"));
-    // Of the start, and of its own.
+    // `a` and `c` have the time of the start, `b` has its own timeout.
     assert_eq!((has("a", 20_000), has("b", 3_000), has("c", 20_000)), (1, 1, 1));
-    // What is behind a hook of the stop keeps its own: `s`, `e` and `f`, and what they may be given
-    // up in. `d` may be, too, and the report has 500 ms.
+    // The steps behind a hook of the stop keep their own time: `s`, `e` and `f`, and the time in
+    // which they may be abandoned. `d` may be abandoned, too, and the report has 500 ms.
     assert_eq!(
         (has("d", 10_000 - 500 - 2_100 - 1_100 - 1_000 - 91), has("e", 1_000), has("f", 9_500)),
         (1, 1, 1)
@@ -320,7 +321,8 @@ async fn a_hook_knows_how_much_time_it_has_in_every_phase() {
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_runs_beside_the_phases_knows_how_much_time_it_has() {
     let plan = "start a; service s timeout 2000; service u; check c timeout 400 every 300; \
-                check e every 300; signal g on SIGHUP timeout 700; signal h on SIGUSR2; stop z timeout 500";
+                check e every 300; signal g on SIGHUP timeout 700; signal h on SIGUSR2; \
+                stop z timeout 500";
     let does = "s asks when stopped; u asks; c asks; e asks; g asks; h asks";
     let played = Scenario::new(plan, does)
         .grace(10_000)
@@ -332,13 +334,13 @@ async fn a_hook_that_runs_beside_the_phases_knows_how_much_time_it_has() {
     assert_eq!(
         asked,
         [
-            // Of the start.
+            // `u` has the time of the start.
             "u has Some(20000)",
-            // Of their own; a check has a second by default.
+            // These have their own timeouts; a health check has a second by default.
             "c has Some(400)",
             "e has Some(1000)",
             "g has Some(700)",
-            // As long as the process serves.
+            // `h` may run as long as the process serves.
             "h has None",
             "s has Some(2000)",
         ]

@@ -1,4 +1,4 @@
-//! Hooks that run again and again: when they run, and when no more.
+//! Tests of hooks that run again and again: their begin, their repetition and their end.
 
 use super::scenario::Scenario;
 
@@ -63,7 +63,7 @@ async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them
         "check ping every 100 failures 2",
         "ping passes, passes, fails, panics, hangs, passes, fails, passes",
     );
-    // The one that hangs takes the second that a check has.
+    // The check that hangs takes the second that a health check has by default.
     let played = played.signals(&["ping healthy -> -", "ping done -> -", "ping done"]).run().await;
     played.check(&[
         "0 +ping",
@@ -91,7 +91,7 @@ async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them
     let ping = &played.report.recurring[0];
     assert_eq!((ping.runs, ping.failures), (9, 4));
     assert_eq!(ping.last_error.as_deref(), Some("failed: ping is broken"));
-    // A process that was not well for a while has still stopped well.
+    // A process that was unhealthy for a while has still stopped well.
     assert_eq!(played.report.exit_code(), 0);
 }
 
@@ -112,7 +112,7 @@ async fn readiness_checks_run_once_side_by_side_before_the_run_is_ready() {
         "210 b timed out",
         "210 b unhealthy",
         "210 ready",
-        // A third of the interval, as there are three of it.
+        // This is a third of the interval, as there are three such checks.
         "3544 +alive",
         "3544 alive done",
     ]);
@@ -150,7 +150,7 @@ async fn first_runs_of_checks_keep_neither_a_stop_nor_the_end_of_the_start_waiti
     assert_eq!((stopped.report.exit_code(), stopped.report.interrupted), (0, true));
     let late = Scenario::new(plan, "ping hangs").startup_timeout(500).signals(&["ping timed out"]);
     late.run().await.check(&["0 +ping", "500 ready", "9000 ping timed out", "9000 ping unhealthy"]);
-    // A start that fails before it comes to them has none.
+    // A start that fails before its readiness checks has none.
     let failed =
         Scenario::new("start db; check ping needs db", "db fails").signals(&[]).run().await;
     failed.check(&["0 +db", "0 db failed"]);
@@ -259,7 +259,7 @@ async fn hooks_of_a_signal_run_one_after_the_other_and_beside_those_of_another()
 async fn signals_that_arrive_meanwhile_are_one_more_run() {
     let played = Scenario::new("signal a on SIGHUP; signal b on SIGHUP", "a takes 10; b takes 10");
     let meanwhile = ["ready -> SIGHUP SIGHUP", "+a -> SIGHUP", "a done -> SIGHUP", "+b -> SIGHUP"];
-    // The second run is over, and nothing has come since.
+    // The second run is over, and no signal has come since.
     let played = played.signals(&[&meanwhile[..], &["b done -> -", "b done"]].concat()).run().await;
     played.check(&[
         "0 ready",
@@ -347,7 +347,7 @@ async fn the_stop_waits_for_a_hook_of_a_signal_no_longer_than_the_shutdown_hooks
         .grace(10_000)
         .run()
         .await;
-    // 500 ms for the report, 3 s for `close`, and 100 ms in case that `a` does not end.
+    // The report has 500 ms, `close` 3 s, and `a` 100 ms in case that it does not end.
     played.check(&[
         "0 +db",
         "0 db done",

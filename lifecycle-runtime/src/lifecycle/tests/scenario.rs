@@ -1,4 +1,5 @@
-//! Plays a plan: each hook does what a text says, and what happens is written down with its time.
+//! Harness that runs a plan whose hooks behave as a text says, and writes down what happens, with
+//! its time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -19,14 +20,15 @@ use crate::observe::report::Report;
 use crate::plan::sample;
 use crate::process::config::Config;
 
-/// How long a run may take: on paused time no test takes that long.
+/// Longest time that a run may take: on paused time no test takes that long.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// A run to be played.
+/// Run that a test describes.
 pub(super) struct Scenario {
     plan: String,
     behaviours: HashMap<String, String>,
-    /// Asked for when this line is written: a stop, or with a second such line a hurry.
+    /// Lines that trigger a signal when they are written: the first asks for the stop, the second
+    /// hurries it.
     signals: Vec<String>,
     config: Config,
     gate: Option<Arc<dyn StepGate>>,
@@ -35,7 +37,7 @@ pub(super) struct Scenario {
     serves: bool,
 }
 
-/// A run that was played.
+/// Result of such a run.
 pub(super) struct ScenarioRun {
     pub(super) report: Report,
     lines: Vec<String>,
@@ -43,13 +45,15 @@ pub(super) struct ScenarioRun {
 }
 
 impl Scenario {
-    /// `behaviours` are `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
+    /// Makes a scenario of a plan and of behaviours, divided by semicolons.
+    ///
+    /// A behaviour is `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
-    /// drop is seen), `NAME has a value that panics`, `NAME has a value that others keep`,
-    /// `NAME asks` (how much time it has left) or `NAME asks when stopped`. A
-    /// hook that runs again and again does one after the other of several, divided by commas, and
-    /// then the last: `NAME fails, passes`. A service `runs` until it is told to stop,
-    /// `runs and takes MILLIS` or `runs and fails` then, and `is ready after MILLIS`, and runs.
+    /// drop is written down), `NAME has a value that panics`, `NAME has a value that others keep`,
+    /// `NAME asks` (how much time it has left) or `NAME asks when stopped`. A hook that runs again
+    /// and again takes one after the other of several, divided by commas, and repeats the last:
+    /// `NAME fails, passes`. A service `runs` until it is told to stop, then `runs and takes
+    /// MILLIS` or `runs and fails`; or it `is ready after MILLIS`, and runs.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours =
             behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));
@@ -73,21 +77,21 @@ impl Scenario {
         self
     }
 
-    /// Has the run end when all services are done.
+    /// Makes the run end when all services are done.
     pub(super) fn ends_with_services(mut self) -> Self {
         self.ends_with_services = true;
         self
     }
 
     /// Sends a signal when each of these lines is written, one after the other, instead of one when
-    /// the run is ready. It stops or hurries the run; `LINE -> SIGHUP stop` are these instead, and
-    /// `LINE -> -` none.
+    /// the run is ready. A signal stops or hurries the run, but `LINE -> SIGHUP stop` sends the
+    /// named ones instead, and `LINE -> -` sends none.
     pub(super) fn signals(mut self, lines: &[&str]) -> Self {
         self.signals = lines.iter().map(|&line| line.to_owned()).collect();
         self
     }
 
-    /// Steps begin when this says.
+    /// Gives the run a gate, which decides when steps begin.
     pub(super) fn gate(mut self, gate: impl StepGate + 'static) -> Self {
         self.gate = Some(Arc::new(gate));
         self
@@ -103,7 +107,8 @@ impl Scenario {
         self
     }
 
-    /// Has the startup timeout end this much later: less than a timer can tell.
+    /// Moves the end of the startup timeout by this many microseconds: by less than a timer can
+    /// tell.
     pub(super) fn startup_timeout_later(mut self, micros: u64) -> Self {
         self.config.startup_timeout += Duration::from_micros(micros);
         self
@@ -114,7 +119,7 @@ impl Scenario {
         self
     }
 
-    /// Has the program serve a request that never ends, with this `drain_timeout`.
+    /// Makes the program serve a request that never ends, with this `drain_timeout`.
     pub(super) fn serves_for_ever(mut self, drain_timeout: Option<u64>) -> Self {
         self.serves = true;
         self.config.drain_timeout = drain_timeout.map(Duration::from_millis);
@@ -162,7 +167,7 @@ impl Scenario {
             script.handle.stop();
         }
         let report = run.drive(Servers::default(), None);
-        // A line that never comes would let hooks that recur go on for ever.
+        // If a line never comes, hooks that recur would go on forever.
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
@@ -170,7 +175,7 @@ impl Scenario {
     }
 }
 
-/// What has happened so far, and what is to happen because of it.
+/// Log of what has happened so far, and the reactions to it.
 struct Script {
     lines: Mutex<Vec<String>>,
     written: Condvar,
@@ -216,7 +221,7 @@ impl Script {
         let lines = self.lines.lock().expect("no panic");
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         let missing = |lines: &mut Vec<String>| !lines.iter().any(is_it);
-        // A thread that waits for good would hold up the end of the test.
+        // A thread that waits forever would hold up the end of the test.
         let waited = self
             .written
             .wait_timeout_while(lines, Duration::from_secs(30), missing)
@@ -307,7 +312,7 @@ async fn sleep(millis: &str) {
     tokio::time::sleep(Duration::from_millis(millis.parse().expect("a number"))).await;
 }
 
-/// A value whose drop is seen.
+/// Value whose drop is written down.
 struct Precious {
     name: &'static str,
     script: Arc<Script>,
@@ -321,7 +326,7 @@ impl Drop for Precious {
     }
 }
 
-/// Writes events down.
+/// Observer that writes events down.
 struct Seen(Arc<Script>);
 
 impl Observer for Seen {
@@ -370,13 +375,13 @@ fn short(outcome: &Outcome) -> &'static str {
 }
 
 impl ScenarioRun {
-    /// All that happened, in order, each line with its time in milliseconds.
+    /// Checks all lines, in their order, each with its time in milliseconds.
     #[track_caller]
     pub(super) fn check(&self, expected: &[&str]) {
         assert_eq!(self.lines, expected);
     }
 
-    /// All that happened, whatever the order and the time.
+    /// Checks all lines, whatever their order and time.
     #[track_caller]
     pub(super) fn check_sorted(&self, expected: &[&str]) {
         let mut lines: Vec<_> = self
@@ -389,7 +394,8 @@ impl ScenarioRun {
         assert_eq!(lines, expected);
     }
 
-    /// These happened, each once and in this order, whatever happened between them.
+    /// Checks that these lines were written, each once and in this order, whatever was written
+    /// between them.
     #[track_caller]
     pub(super) fn check_order(&self, expected: &[&str]) {
         let lines = self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what);
@@ -397,12 +403,12 @@ impl ScenarioRun {
         assert_eq!(found, expected);
     }
 
-    /// Everything that was written, without its time.
+    /// Returns all lines, without their times.
     pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, what)| what)
     }
 
-    /// How often a line was written.
+    /// Returns the number of times that a line was written.
     pub(super) fn count(&self, what: &str) -> usize {
         self.lines
             .iter()
@@ -410,7 +416,7 @@ impl ScenarioRun {
             .count()
     }
 
-    /// When a line was written, each time.
+    /// Returns the times at which a line was written.
     pub(super) fn times(&self, what: &str) -> Vec<Duration> {
         let lines = self
             .lines
@@ -432,7 +438,7 @@ impl ScenarioRun {
         self.events.iter().filter_map(state).collect()
     }
 
-    /// The names that each report of waiting lists.
+    /// Returns the names that each report of waiting lists.
     pub(super) fn waits(&self) -> Vec<Vec<&str>> {
         let mut waits = Vec::new();
         for event in &self.events {

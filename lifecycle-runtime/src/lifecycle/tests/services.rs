@@ -1,5 +1,4 @@
-//! Services in a run: when they start, when they are told to stop, and what their failures are to
-//! it.
+//! Tests of services in a run: their start, the command to stop, and the effect of their failures.
 
 use std::time::Duration;
 
@@ -83,7 +82,7 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     let played =
         Scenario::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
     played.check_order(&["s running", "s failed", "close done"]);
-    // That was during the start.
+    // The failure was during the start.
     assert_eq!(played.report.exit_code(), 1);
     assert_eq!(played.report.error.as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
 
@@ -149,7 +148,7 @@ async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
     played.check_order(&["s running", "s panicked", "+flush"]);
     assert_eq!((played.report.exit_code(), played.report.failures().count()), (0, 1));
     assert_eq!(played.report.services[0].last_error.as_deref(), Some("panicked: s panics"));
-    // What hangs keeps the whole stop waiting.
+    // A service that hangs keeps the whole stop waiting.
     let played =
         Scenario::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
     played.check_order(&["-s", "s timed out", "+flush"]);
@@ -181,7 +180,7 @@ async fn a_start_that_a_service_never_let_end_says_why() {
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run \
                   failed: s is broken (2 restarts)";
     assert_eq!(played.report.error.as_deref(), Some(reason));
-    // One that hangs has nothing to say.
+    // A service that hangs has no error to report.
     let played = Scenario::new(plan, "s hangs").startup_timeout(250).run().await;
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled";
     assert_eq!(played.report.error.as_deref(), Some(reason));
@@ -210,7 +209,7 @@ async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_has_the_time_of_the_start_to_be_ready() {
-    // The second ends well when it hears that it is too late.
+    // The second service ends well when it is told that it is too late.
     for (keys, does) in
         [("", "s hangs"), ("", "s runs"), ("exit ignore", "s hangs"), ("exit ignore", "s runs")]
     {
@@ -478,7 +477,7 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
     ]);
     assert_eq!(played.times("-consumer"), played.times("+withdraw"));
     assert_eq!(played.report.exit_code(), 0);
-    // Its time counts from when it was told.
+    // Its time counts from the command to stop.
     let played = Scenario::new(plan, "consumer hangs; outbox runs; withdraw takes 500").run().await;
     assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
     let played =
@@ -486,7 +485,7 @@ async fn a_service_may_be_told_at_the_beginning_of_the_drain() {
     assert_eq!(played.times("consumer timed out"), [Duration::from_millis(2_000)]);
     assert_eq!(played.count("consumer timed out"), 1);
     assert_eq!(played.report.exit_code(), 3);
-    // A stop that is hurried waits for it no longer.
+    // A hurried stop no longer waits for it.
     let played = Scenario::new(plan, "consumer hangs; outbox runs; withdraw takes 1000")
         .signals(&["ready", "+withdraw"])
         .run()
@@ -506,14 +505,14 @@ async fn a_program_ends_when_all_its_services_are_done() {
     assert_eq!(played.times("+last"), [Duration::from_millis(30)]);
     assert_eq!(played.report.cause, Some(StopCause::ServicesDone));
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, false));
-    // Those that have ended before it is ready.
+    // Services that have ended before the run is ready count, too.
     let played = Scenario::new("service a; ready c", "c takes 10")
         .signals(&[])
         .ends_with_services()
         .run()
         .await;
     assert_eq!((played.count("c done"), played.report.exit_code()), (1, 0));
-    // Without services there is nothing to be done.
+    // Without services there is nothing that could be done.
     let played =
         Scenario::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
     assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));

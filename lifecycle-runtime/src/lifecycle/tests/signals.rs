@@ -1,4 +1,4 @@
-//! Signals at every step of a run.
+//! Tests of signals at every step of a run.
 
 use super::scenario::Scenario;
 
@@ -112,18 +112,18 @@ async fn a_stop_during_the_start_hides_no_failure_of_the_rollback() {
 
 #[tokio::test(start_paused = true)]
 async fn a_startup_hook_that_takes_stop_has_its_timeout_to_end_by_itself() {
-    // It is told, and takes 300 ms to end well: its value is torn down.
+    // The hook is told to stop, and takes 300 ms to end well: its value is torn down.
     let plan = "start a stops timeout 1000; stop b of a; start other";
     let played =
         Scenario::new(plan, "a runs and takes 300; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "300 a done", "300 +b", "300 b done"]);
     assert_eq!((played.report.exit_code(), played.report.interrupted), (0, true));
-    // Its timeout counts from its beginning.
+    // Its timeout counts from the begin of the hook.
     let played =
         Scenario::new(plan, "a runs and takes 5000; other hangs").signals(&["+other"]).run().await;
     played.check(&["0 +a", "0 +other", "0 other cancelled", "1000 a timed out", "1000 b skipped"]);
     assert_eq!(played.report.exit_code(), 3);
-    // Without one it has the time of the stop, and less when that is hurried.
+    // Without a timeout it has the time of the stop, and less when that is hurried.
     let plan = "start a stops; stop b timeout 2000";
     let played = Scenario::new(plan, "a hangs").grace(10_000).signals(&["+a"]).run().await;
     played.check(&["0 +a", "7400 a timed out", "7400 +b", "7400 b done"]);

@@ -1,8 +1,8 @@
-//! Lines on their way to an output that may not take them.
+//! Writer of lines to an output that may not accept them.
 //!
-//! A line is written at once, on the thread that says it, where that can't block: then it is out
-//! before what it tells of begins, even if that ends the process. What can't be written waits for a
-//! thread of its own, in the order in which it was said, and as much as has room.
+//! A line is written at once, on the thread that writes it, if that can't block: then it is visible
+//! before the thread goes on, even if that ends the process. Other lines wait, in their order and
+//! as far as there is room, for a thread that writes them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,34 +10,34 @@ use std::time::{Duration, Instant};
 
 use crate::hook::task::thread;
 
-/// Limit of the bytes that wait. Where there are more, the oldest lines are left out, and their
-/// number is written instead.
+/// Limit of the bytes that wait. Beyond it the oldest lines are left out, and their number is
+/// written instead.
 const ROOM: usize = 256 * 1024;
 
 /// Longest line, in bytes; the rest is left out.
 const LONGEST: usize = 16 * 1024;
 
-/// Number of bytes that the system takes in one piece or not at all (POSIX: `PIPE_BUF`).
+/// Number of bytes that the system accepts in one piece or not at all (POSIX: `PIPE_BUF`).
 pub(super) const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// Longest wait until an output that can't tell whether it would block has taken a line. One that
-/// takes longer is not waited for again before it has caught up.
+/// Longest wait for an output that can't tell if it would block. After a line that takes longer,
+/// the output is not waited for again before it has caught up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Destination of lines.
 pub(super) trait LineOutput: Send + Sync + 'static {
-    /// Writes as much of this as doesn't block. Returns the number of bytes that are written, or
+    /// Writes as much of a text as doesn't block. Returns the number of bytes that are written, or
     /// lost for good.
     fn write_now(&self, text: &[u8]) -> usize;
 
-    /// Writes this, and waits for as long as that takes.
+    /// Writes a text, and waits for as long as that takes.
     fn write(&self, text: &[u8]);
 
-    /// Returns whether it is worth waiting for what can't be written at once.
+    /// Returns `true` if callers are to wait for a line that can't be written at once.
     fn is_awaited(&self) -> bool;
 }
 
-/// Writer of lines, and of what is left out of them.
+/// Writer of lines, which also writes the number of lines that were left out.
 pub(super) struct LineWriter {
     shared: Arc<LineWriterInner>,
 }
@@ -48,22 +48,22 @@ struct LineWriterInner {
     output: Box<dyn LineOutput>,
 }
 
-/// Queue of what waits to be written.
+/// Queue of the lines that wait to be written.
 #[derive(Default)]
 struct Queue {
-    /// Rest of an entry whose beginning is written. It comes before all others, and is never left
-    /// out.
+    /// Rest of an entry whose beginning is written. It precedes all others, and is never left out.
     begun: Option<Vec<u8>>,
     entries: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// The lines that were left out before the first entry.
+    /// Number of lines that were left out before the first entry.
     left_out: u64,
     /// Set while a thread writes entries that it has taken.
     is_writing: bool,
-    /// The entries that were ever put in here, and those that are done with.
+    /// Number of entries that were ever put in.
     said: u64,
+    /// Number of entries that are written or left out.
     done: u64,
-    /// Those who wait for a change.
+    /// Number of threads that wait for a change.
     waiting: usize,
     /// Set once the output has kept a caller waiting for longer than `PATIENCE`.
     is_slow: bool,
@@ -71,8 +71,8 @@ struct Queue {
 }
 
 impl LineWriter {
-    /// Makes a writer and its thread, which ends with it. Without a thread there is no more than
-    /// what can be written at once: the run goes on.
+    /// Makes a writer and its thread, which ends with the writer. If the system refuses the thread,
+    /// only lines that can be written at once are written: the run goes on.
     pub(super) fn new(output: impl LineOutput) -> Self {
         let output = Box::new(output);
         let shared =
@@ -82,7 +82,7 @@ impl LineWriter {
         Self { shared }
     }
 
-    /// Writes whole lines, or has them wait.
+    /// Writes whole lines, or puts them into the queue.
     pub(super) fn write(&self, text: String) {
         if text.len() <= PIECE {
             return self.shared.enter(text.into_bytes());
@@ -92,7 +92,7 @@ impl LineWriter {
         }
     }
 
-    /// Waits until everything is written, but no longer than this.
+    /// Waits until everything is written, but no longer than `at_most`.
     pub(super) fn flush(&self, at_most: Duration) {
         let queue = self.shared.lock();
         drop(self.shared.wait(queue, at_most, |queue| queue.done == queue.said));
@@ -128,7 +128,7 @@ impl LineWriterInner {
                 }
                 return;
             }
-            // What others have said meanwhile comes after it.
+            // Lines that others have written meanwhile come after it.
             if written > 0 {
                 entry.drain(..written);
                 queue.begun = Some(entry);
@@ -148,7 +148,7 @@ impl LineWriterInner {
         }
     }
 
-    /// Waits for something, but no longer than this.
+    /// Waits until `is_there` returns `true`, but no longer than `at_most`.
     fn wait<'q>(
         &'q self,
         mut queue: MutexGuard<'q, Queue>,
@@ -170,7 +170,7 @@ impl LineWriterInner {
         queue
     }
 
-    /// Writes what waits, until nothing comes any more.
+    /// Writes the lines that wait, until the writer is dropped.
     fn write_what_waits(&self) {
         let mut queue = self.lock();
         loop {
@@ -199,7 +199,7 @@ impl Queue {
         self.begun.is_none() && self.entries.is_empty()
     }
 
-    /// Leaves out the oldest entries that there is no room for.
+    /// Leaves out the oldest entries until the others fit.
     fn make_room(&mut self) {
         while self.bytes > ROOM && self.entries.len() > 1 {
             let Some(entry) = self.entries.pop_front() else { return };
@@ -209,8 +209,8 @@ impl Queue {
         }
     }
 
-    /// Takes everything out, with a line about what was left out. Returns the number of entries,
-    /// too.
+    /// Takes everything out, with a line about the lines that were left out, and returns it with
+    /// the number of entries.
     fn take(&mut self) -> (Vec<u8>, u64) {
         let count = self.entries.len() + usize::from(self.begun.is_some());
         let count = u64::try_from(count).unwrap_or(u64::MAX);
@@ -227,7 +227,7 @@ impl Queue {
     }
 }
 
-/// Returns as much of a line as may be written.
+/// Returns the part of a line that may be written.
 fn shortened(line: &str) -> String {
     if line.len() <= LONGEST {
         return line.to_owned();

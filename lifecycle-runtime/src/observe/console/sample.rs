@@ -1,11 +1,11 @@
-//! A console whose lines are kept, for tests.
+//! Console that keeps its lines, for tests.
 
 use std::sync::{Arc, Mutex};
 
 use super::lines::LineOutput;
 use super::{Console, Style};
 
-/// Output that takes everything at once.
+/// Output that accepts everything at once.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<String>>);
 
@@ -24,7 +24,7 @@ impl LineOutput for Kept {
     }
 }
 
-/// Makes a console, and a function that returns its lines so far, without what each begins with.
+/// Makes a console, and a function that returns its lines so far, without the prefix of each.
 pub(crate) fn console(is_auto: bool, is_terminal: bool) -> (Console, impl Fn() -> Vec<String>) {
     let kept = Kept::default();
     let console = Console::to(kept.clone(), Style { colour: false });

@@ -1,8 +1,9 @@
-//! Stderr, which may be a pipe that nobody reads, a terminal that stands still, or a file.
+//! Stderr as an output, which may be a pipe that nobody reads, a terminal that stands still, or a
+//! file.
 //!
-//! It is shared with other processes, so it can't be made nonblocking: that would be so for all of
-//! them. And it is written to past the standard library's lock, which a thread that blocks on
-//! stderr holds.
+//! Other processes share it, and it would become nonblocking for all of them, so this code leaves
+//! it blocking. It also bypasses the standard library's lock, which a thread that blocks on stderr
+//! holds.
 
 #[cfg(not(unix))]
 pub(super) use other::Stderr;
@@ -21,7 +22,7 @@ mod unix {
 
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-    /// The process's stderr.
+    /// Stderr of the process.
     pub(in super::super) struct Stderr {
         is_terminal: bool,
     }
@@ -34,7 +35,7 @@ mod unix {
 
     impl LineOutput for Stderr {
         fn write_now(&self, text: &[u8]) -> usize {
-            // A terminal takes single bytes, so that a part of a line may block.
+            // A terminal accepts single bytes, so that a part of a line may block.
             if self.is_terminal || text.len() > PIECE {
                 return 0;
             }
@@ -55,7 +56,7 @@ mod unix {
                     Ok(0) => return,
                     Ok(written) => rest = &rest[written..],
                     Err(Errno::INTR) => {}
-                    // Somebody who shares it has made it nonblocking.
+                    // A process that shares it has made it nonblocking.
                     Err(Errno::AGAIN) if is_writable(None) => {}
                     Err(_) => return,
                 }
@@ -67,7 +68,7 @@ mod unix {
         }
     }
 
-    /// Writes a piece, or returns `AGAIN`.
+    /// Writes a piece, or returns `AGAIN` if that would block.
     fn write_without_blocking(piece: &[u8]) -> rustix::io::Result<usize> {
         #[cfg(target_os = "linux")]
         {
@@ -75,19 +76,20 @@ mod unix {
 
             use rustix::io::{ReadWriteFlags, pwritev2};
 
-            /// The file's own position, as with `write`.
+            /// Offset that stands for the file's own position, as with `write`.
             const HERE: u64 = u64::MAX;
             match pwritev2(stderr(), &[IoSlice::new(piece)], HERE, ReadWriteFlags::NOWAIT) {
-                // Not for this kind of file, or not by this kernel.
+                // This kind of file or this kernel doesn't support it.
                 Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS | Errno::SPIPE) => {}
                 written => return written,
             }
         }
-        // What is writable takes a piece of this size, unless another process is faster.
+        // A writable output accepts a piece of this size, unless another process is faster.
         if is_writable(Some(&NOW)) { write(stderr(), piece) } else { Err(Errno::AGAIN) }
     }
 
-    /// Waits until it can be written to; returns whether it can, or never will.
+    /// Waits until stderr can be written to, at most for `at_most`. Returns `true` if it can, or
+    /// never will.
     fn is_writable(at_most: Option<&Timespec>) -> bool {
         let stderr = stderr();
         poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], at_most) != Ok(0)
@@ -100,7 +102,7 @@ mod other {
 
     use super::super::lines::LineOutput;
 
-    /// The process's stderr.
+    /// Stderr of the process.
     pub(in super::super) struct Stderr;
 
     impl Stderr {

@@ -1,11 +1,11 @@
-//! Lines of the console, and their look.
+//! Tests of the console's lines and their look.
 
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use super::*;
 use crate::plan::sample::hooks;
 
-/// A terminal that takes its time.
+/// Output that takes its time, as a terminal may.
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<String>>);
 
@@ -24,7 +24,7 @@ impl LineOutput for Slow {
     }
 }
 
-/// A pipe that takes so many bytes at once, and more only when somebody reads.
+/// Output that accepts a number of bytes at once, and more only when somebody reads, as a pipe.
 #[derive(Clone, Default)]
 struct Pipe(Arc<(Mutex<Room>, Condvar)>);
 
@@ -84,7 +84,7 @@ fn what_an_output_takes_is_written_when_say_returns() {
 
 #[test]
 fn what_an_output_does_not_take_follows_in_order() {
-    // A line and a half.
+    // The pipe has room for a line and a half.
     let pipe = Pipe::with_room("lifecycle: 1\nlifec".len());
     let console = console(pipe.clone());
     (1..=5).for_each(|number| console.say(&number.to_string()));
@@ -103,7 +103,7 @@ fn what_there_is_no_room_for_is_left_out_and_counted() {
     let console = console(pipe.clone());
     let said = 100_000;
     (0..said).for_each(|number| console.say(&format!("line {number}")));
-    // A text that is long is no exception.
+    // A long text is no exception.
     console.complain(&"x".repeat(1_000_000));
     console.say(&(0..said).map(|number| format!("more {number}\n")).collect::<String>());
     pipe.read();
@@ -117,11 +117,11 @@ fn what_there_is_no_room_for_is_left_out_and_counted() {
     let notes: usize = written.lines().filter(is_note).map(left_out).sum();
     let lines = written.lines().filter(|line| !is_note(line)).count();
     assert_eq!(notes + lines, 2 * said + 1, "{}", &written[..200]);
-    // What was said last is there.
+    // The last line is there.
     assert!(written.ends_with("lifecycle: more 99999\n"));
 }
 
-/// An output that takes the first bytes, and says so before it goes on.
+/// Output that accepts the first bytes, and reports that before it goes on.
 struct Hesitant {
     pipe: Pipe,
     takes: mpsc::Sender<()>,
@@ -240,7 +240,7 @@ fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
     console.clone().say("two");
     drop(console);
     let begun = std::time::Instant::now();
-    // The thread has the other one.
+    // The thread has the other reference.
     while Arc::strong_count(&output.0) > 1 {
         assert!(begun.elapsed() < Duration::from_secs(60), "the thread goes on");
         std::thread::yield_now();

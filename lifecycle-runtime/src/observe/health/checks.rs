@@ -1,4 +1,4 @@
-//! What came of the health checks: recorded when one ends, read by the probes at any time.
+//! Results of the health checks: recorded when a check ends, read by the probes at any time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,35 +10,35 @@ use super::Probe;
 use crate::event::{Outcome, millis};
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
 
-/// The health checks of a run, each with its last result. Clones are the same.
+/// Health checks of a run, each with its last result. Clones share the checks.
 #[derive(Clone, Default)]
 pub(crate) struct Checks(Arc<Mutex<Vec<CheckState>>>);
 
 struct CheckState {
     hook: &'static HookMeta,
     policy: HealthCheckPolicy,
-    /// How often in a row it has failed.
+    /// Number of failures in a row.
     failures: u32,
-    /// Set if that is often enough to count.
+    /// Set if these are enough to count.
     fails: bool,
     has_passed: bool,
     last: Option<Last>,
 }
 
-/// The last run of a check.
+/// Last run of a check.
 struct Last {
     ended: Instant,
     took: Duration,
     error: Option<String>,
 }
 
-/// One check, as a probe tells of it.
+/// Health check, as the answer to a probe shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct CheckReport {
     name: &'static str,
     status: Status,
     last_error: Option<String>,
-    /// Since the last run ended.
+    /// Time since the last run ended.
     #[serde(serialize_with = "as_millis")]
     age: Option<Duration>,
     #[serde(serialize_with = "as_millis")]
@@ -48,7 +48,7 @@ pub(super) struct CheckReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// It has not run yet.
+    /// The check has not run yet.
     Pending,
     Pass,
     Fail,
@@ -70,8 +70,8 @@ impl Checks {
         Self(Arc::new(Mutex::new(hooks.into_iter().filter_map(check).collect())))
     }
 
-    /// Keeps the result of a run that has ended now. Returns whether the check passes, if that
-    /// has changed.
+    /// Records the result of a run that has ended now. If this changes the state of the check,
+    /// returns `true` if the check passes now, and `false` if it fails.
     pub(crate) fn record(
         &self,
         hook: &HookMeta,
@@ -86,12 +86,13 @@ impl Checks {
         check.has_passed |= error.is_none();
         check.fails = check.failures >= check.limit();
         check.last = Some(Last { ended: Instant::now(), took, error });
-        // The end of a start is a change; that it is as well as it was taken for is none.
+        // The first success of a startup check is a change. That of any other check is none: it was
+        // taken for well.
         let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;
         (is_first || check.fails != failed).then_some(!check.fails)
     }
 
-    /// Why the checks keep this probe from passing, if they do.
+    /// Returns the reason for which checks keep this probe from passing, if they do.
     pub(super) fn reason(&self, probe: Probe) -> Option<String> {
         let checks = self.lock();
         let failing = checks.iter().filter(|check| check.counts_for(probe) && !check.passes());
@@ -99,7 +100,7 @@ impl Checks {
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// The checks that this probe is about.
+    /// Returns the checks that this probe depends on.
     pub(super) fn of(&self, probe: Probe) -> Vec<CheckReport> {
         let now = Instant::now();
         self.lock()
@@ -109,7 +110,7 @@ impl Checks {
             .collect()
     }
 
-    /// Those that do not pass, for people.
+    /// Returns descriptions of the checks that fail.
     pub(crate) fn failing(&self) -> Vec<String> {
         self.lock().iter().filter(|check| check.fails).map(CheckState::reason).collect()
     }
@@ -120,15 +121,15 @@ impl Checks {
 }
 
 impl CheckState {
-    /// Returns how many failures in a row count: a process that was never ready is not by a
-    /// failure.
+    /// Returns the number of failures in a row that count. For a process that was never ready, a
+    /// single failure of a readiness check counts.
     fn limit(&self) -> u32 {
         let was_ready = self.policy.kind != CheckKind::Readiness || self.has_passed;
         if was_ready { self.policy.failures } else { 1 }
     }
 
-    /// Returns whether it keeps no probe from passing. Whoever kills a process for its liveness
-    /// needs a reason; all other checks have to pass once.
+    /// Returns `true` if the check keeps no probe from passing. A process is killed for its
+    /// liveness, so a liveness check has to have failed; all other checks have to have passed once.
     fn passes(&self) -> bool {
         match self.policy.kind {
             CheckKind::Startup => self.has_passed,
@@ -137,7 +138,8 @@ impl CheckState {
         }
     }
 
-    /// A process that is not started is not ready either.
+    /// Returns `true` if a probe depends on this check. A process that has not started is not ready
+    /// either, so readiness depends on startup checks until they pass.
     fn counts_for(&self, probe: Probe) -> bool {
         match self.policy.kind {
             CheckKind::Readiness => probe == Probe::Readiness,

@@ -1,4 +1,4 @@
-//! What each probe answers.
+//! Tests of the answers to each probe.
 
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ fn the_body_says_why() {
         Health::new(progress, false, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
     assert_eq!(
         health.answer(Readiness, Audience::Operators).body,
-        r#"{"status":"fail","state":"starting","reason":"the start is not over","waiting_for":["db 2.1 s"]}"#
+        "{\"status\":\"fail\",\"state\":\"starting\",\"reason\":\"the start is not over\",\
+         \"waiting_for\":[\"db 2.1 s\"]}"
     );
     sender.send_replace(Progress { state: State::Ready, has_started: true, ..Progress::default() });
     assert_eq!(
@@ -87,7 +88,7 @@ fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
     assert!(!body(Readiness).contains("notes"), "{}", body(Readiness));
 }
 
-/// A health check.
+/// Returns a health check.
 fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
     let number = name.bytes().fold(0, |number, byte| number * 256 + u64::from(byte));
     let run = |_| Task::future(async { Ok(Value::new(())) });
@@ -101,8 +102,8 @@ fn hook(name: &'static str, kind: &str, failures: u32) -> &'static HookMeta {
     Box::leak(Box::new(hook))
 }
 
-/// Which probes fail after these results of a check, `pass` or an error, and what its own probe
-/// says of it.
+/// Checks which probes fail after these results of a check, each `pass` or an error, and the status
+/// of the check in the answer to its own probe.
 #[track_caller]
 fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
     let hooks = [hook("ping", kind, 2)];
@@ -136,7 +137,7 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
 fn a_check_counts_for_its_own_probe() {
     check_results("readiness", "late late", &[Readiness], "fail");
     check_results("liveness", "late late", &[Liveness], "fail");
-    // What has not started is not ready.
+    // A process that has not started is not ready.
     check_results("startup", "late late", &[Startup, Readiness], "fail");
 }
 
@@ -183,13 +184,16 @@ async fn the_body_tells_of_each_check() {
         (&"fail".into(), &"health check `mail` failed: no answer".into())
     );
     let [db, mail] = &body["checks"].as_array().expect("a list")[..] else { panic!("{body}") };
-    let passes = serde_json::json!({"name": "db", "status": "pass", "last_error": null, "age": 70.0, "took": 2.0});
+    let passes = serde_json::json!({
+        "name": "db", "status": "pass", "last_error": null, "age": 70.0, "took": 2.0,
+    });
     assert_eq!(*db, passes);
     let told = serde_json::json!({
-        "name": "mail", "status": "fail", "last_error": "failed: no answer", "age": 70.0, "took": 5.0,
+        "name": "mail", "status": "fail", "last_error": "failed: no answer", "age": 70.0,
+        "took": 5.0,
     });
     assert_eq!(*mail, told);
-    // The same while requests drain, if the process is to be ready meanwhile.
+    // The same holds while requests drain, if the process is to be ready meanwhile.
     sender.send_replace(Progress {
         state: State::Draining,
         has_started: true,

@@ -1,17 +1,17 @@
-//! What is told of services while they run, as data: what has happened, and what there is to say
-//! then.
+//! Tests of the texts about services while they run, as data: the events so far, and the expected
+//! texts.
 
 use super::*;
 use crate::event::{Event, Observer, Outcome};
 use crate::plan::sample;
 
-/// What has happened to `svc`, and what keeps the process from being ready.
+/// Checks the texts that keep the process from being ready after these events of `svc`.
 #[track_caller]
 fn check(policy: &str, happened: &str, ailing: &str) {
     assert_eq!(after(policy, happened).ailing_services().join(", "), ailing, "{happened}");
 }
 
-/// What there is to say once this has happened to `svc`.
+/// Returns the live view of a run in which these things have happened to `svc`.
 #[track_caller]
 fn after(policy: &str, happened: &str) -> Live {
     let hook = sample::hooks(&format!("service svc {policy}"))[0];
@@ -46,7 +46,7 @@ fn a_service_that_is_not_up_keeps_the_process_from_being_ready() {
     check("", "starts runs", "");
     check("", "starts runs breaks", "service `svc` is backing off: it failed: broken");
     check("", "starts runs returns", "service `svc` is backing off");
-    // It was up, and has not said yet that it is again.
+    // It was ready before, and has not reported yet that it is again.
     check("", "starts runs breaks starts", "service `svc` is starting: it failed: broken");
     check("", "starts runs breaks starts runs", "");
     check("", "starts runs fails", "service `svc` failed: broken");
@@ -107,7 +107,7 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     assert_eq!(live.waits(), ["svc 1 min 30 s (backing off: it failed: broken)"]);
     tell(&Event::Service { hook, state: ServiceState::Starting });
     assert_eq!(live.waits(), ["svc 1 min 30 s (starting: it failed: broken)"]);
-    // A stop waits for it since it was told.
+    // A stop waits for it from the moment at which it was told to stop.
     tell(&Event::State(State::Stopping));
     tell(&Event::Service { hook, state: ServiceState::Stopping });
     assert_eq!(live.waits(), ["svc 15 s"]);

@@ -11,19 +11,20 @@ use crate::hook::HookMeta;
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct HookReport {
-    /// The hook; its [`kind`](HookMeta::kind) is the phase that it ran in.
+    /// Hook that the report is about; its [`kind`](HookMeta::kind) determines the phase that it ran
+    /// in.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// The moment at which it ended, counted from the beginning of the run.
+    /// Moment at which it ended, counted from the beginning of the run.
     #[serde(serialize_with = "as_millis")]
     pub ended_at: Duration,
-    /// The time that it ran.
+    /// Time that it ran.
     #[serde(serialize_with = "as_millis")]
     pub took: Duration,
-    /// The outcome.
+    /// Outcome of the hook.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Set if this is about the drop of the hook's value and not about its function.
+    /// Set if this reports the drop of the hook's value and not its function.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_drop: bool,
 }
@@ -32,16 +33,16 @@ pub struct HookReport {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct RecurringReport {
-    /// The hook.
+    /// Hook that the report is about.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// The number of runs that ended.
+    /// Number of runs that ended.
     pub runs: u64,
-    /// The number of runs that failed, panicked or ran out of time.
+    /// Number of runs that failed, panicked or timed out.
     pub failures: u64,
-    /// The error of the last run that failed.
+    /// Error of the last run that failed.
     pub last_error: Option<String>,
-    /// The moment from which it has been running, if it is.
+    /// Moment from which it has been running, if it is.
     #[serde(skip)]
     pub(super) since: Option<Duration>,
 }
@@ -57,15 +58,15 @@ impl RecurringReport {
     }
 }
 
-/// Value of a hook that others still held at the end of the run, so that its drop had not run.
+/// Report of a hook's value that others still held at the end of the run, so that its drop had not
+/// run.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct HeldReport {
     /// Hook whose value it is.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// Number of those who held it: tasks that went on, a `static`, values that were held
-    /// themselves.
+    /// Number of other owners: tasks that went on, a `static`, values that were held themselves.
     pub others: usize,
 }
 
@@ -73,20 +74,20 @@ pub struct HeldReport {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ServiceReport {
-    /// The service.
+    /// Service that the report is about.
     #[serde(flatten, serialize_with = "as_hook")]
     pub hook: &'static HookMeta,
-    /// The last state: [`Stopped`](ServiceState::Stopped) or [`Failed`](ServiceState::Failed).
+    /// Last state: [`Stopped`](ServiceState::Stopped) or [`Failed`](ServiceState::Failed).
     #[serde(flatten)]
     pub state: ServiceState,
-    /// The number of restarts.
+    /// Number of restarts.
     pub restarts: u32,
-    /// The error of the last run that failed.
+    /// Error of the last run that failed.
     pub last_error: Option<String>,
-    /// The moment from which it is in that state.
+    /// Moment from which it is in that state.
     #[serde(skip)]
     pub(crate) since: Duration,
-    /// The moment at which it began.
+    /// Moment at which it began.
     #[serde(skip)]
     pub(crate) began: Duration,
 }
@@ -117,7 +118,7 @@ impl ServiceReport {
             return;
         }
         let mut error = outcome.to_string();
-        // It was never up, and why is what its runs said.
+        // The service was never ready, and its last run says why.
         if let (Outcome::TimedOut { limit: Limit::StartupTimeout, .. }, Some(before)) =
             (outcome, &self.last_error)
         {
@@ -131,7 +132,7 @@ impl ServiceReport {
         self.last_error = Some(error);
     }
 
-    /// Returns whether it may still do something.
+    /// Returns `true` if the service has not ended for good.
     pub(crate) fn is_alive(&self) -> bool {
         !matches!(self.state, ServiceState::Stopped | ServiceState::Failed)
     }

@@ -10,16 +10,16 @@ use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
 
-/// Makes a report of a run's events.
+/// Observer that records a run's events and makes the report of them.
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<RunRecord>>);
 
-/// Standing of a run.
+/// State of a run, with its beginning and the cause of the stop.
 pub(crate) struct Standing {
     pub(crate) state: State,
-    /// Moment from which that is so.
+    /// Moment at which the run entered the state.
     pub(crate) since: Duration,
-    /// Cause of its stop, if it stops.
+    /// Cause of the stop, if the run stops.
     pub(crate) cause: Option<StopCause>,
 }
 
@@ -33,7 +33,7 @@ struct RunRecord {
     start_ended: Option<Duration>,
     stop_began: Option<Duration>,
     last: Duration,
-    /// Every hook that began to run, and when.
+    /// Hooks that began, each with the moment of that.
     begun: Vec<(&'static HookMeta, Duration)>,
     hooks: Vec<HookReport>,
     recurring: Vec<RecurringReport>,
@@ -43,14 +43,15 @@ struct RunRecord {
     hurried: bool,
     /// Set if the stop was asked for during the start.
     was_interrupted: bool,
-    /// What the program failed by when it was stopping for another reason.
+    /// Failure that the program reported while it was stopping for another reason.
     late_failure: Option<String>,
-    /// The exit code, once the report is made.
+    /// Exit code, once the report is made.
     exit: Option<u8>,
 }
 
 impl RunRecord {
-    /// As many entries as such hooks: they run for as long as the process does.
+    /// Returns the entry of a recurring hook. There is one for each hook and not for each run, as
+    /// these hooks run for as long as the process does.
     fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
         let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
             self.recurring.push(RecurringReport {
@@ -140,13 +141,13 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
-    /// For a run of this many hooks.
+    /// Makes a recorder for a run of this many hooks.
     pub(crate) fn new(hooks: usize) -> Self {
         let (begun, hooks) = (Vec::with_capacity(hooks), Vec::with_capacity(hooks));
         Self(Arc::new(Mutex::new(RunRecord { begun, hooks, ..RunRecord::default() })))
     }
 
-    /// The hooks that are running, each with when it began.
+    /// Returns the hooks that are running, each with the moment at which it began.
     pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
         let record = self.record();
         let ended: HashSet<_> =
@@ -156,18 +157,18 @@ impl Recorder {
             .collect()
     }
 
-    /// The services so far.
+    /// Returns the services that have begun so far.
     pub(crate) fn services(&self) -> Vec<ServiceReport> {
         self.record().services.clone()
     }
 
-    /// Returns where the run stands.
+    /// Returns the state of the run.
     pub(crate) fn standing(&self) -> Standing {
         let record = self.record();
         Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
     }
 
-    /// Returns whether the start has not been a success, unless it was stopped on request.
+    /// Returns `true` if the start has failed or is not over, unless it was stopped on request.
     pub(crate) fn has_not_started(&self) -> bool {
         let record = self.record();
         let is_over = record.start_ended.is_some() || record.was_interrupted;
@@ -183,20 +184,20 @@ impl Recorder {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The report of everything so far.
+    /// Makes the report of everything so far.
     pub(crate) fn report(
         &self,
         start_path: Vec<(&'static HookMeta, Duration)>,
         stop_path: Vec<(&'static HookMeta, Duration)>,
     ) -> Report {
         let mut record = self.record();
-        // Nothing runs any more. Whether the run was ready may still be asked.
+        // Nothing runs any more, but the guard may still ask if the run was ready.
         let hooks = std::mem::take(&mut record.hooks);
         record.begun.clear();
         let has_failed = hooks
             .iter()
             .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
-        // What a start has left behind may still use what was torn down.
+        // A hook that a start has left behind may still use a value that was torn down.
         let is_left =
             |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
         let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));

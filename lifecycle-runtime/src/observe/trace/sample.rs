@@ -1,4 +1,4 @@
-//! A subscriber that keeps what it shows, for tests.
+//! Subscriber that keeps the lines that it shows, for tests.
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ struct Sink {
     lines: Arc<Mutex<Vec<String>>>,
 }
 
-/// Writes the message, and each field behind it.
+/// Visitor that writes the message, and each field behind it.
 struct Line(String);
 
 impl Visit for Line {
@@ -56,11 +56,13 @@ impl Subscriber for Sink {
     fn exit(&self, _: &Id) {}
 }
 
-/// `tracing` remembers for each place of an event whether anybody wants it, and forgets to ask a
-/// subscriber that comes while another thread is there for the first time.
+/// Lock that lets one test at a time use a subscriber. `tracing` remembers for each place of an
+/// event if anybody wants it, and does not ask a subscriber that is set while another thread
+/// reaches the place for the first time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Returns what a subscriber of this level, if there is one, shows of what is done on this thread.
+/// Returns the lines that a subscriber of this level, if there is one, shows of the events that
+/// `act` causes on this thread.
 pub(crate) fn traced(max: impl Into<Option<Level>>, act: impl FnOnce()) -> Vec<String> {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = Arc::<Mutex<Vec<String>>>::default();

@@ -1,4 +1,4 @@
-//! What is told, and whether somebody has shown it.
+//! Tests of the events that are passed on, and of the result that says if somebody has shown them.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use super::sample::traced;
 use super::*;
 use crate::plan::sample::hooks;
 
-/// Tells an event while a subscriber shows this level: what it shows, and what is returned.
+/// Passes an event on while a subscriber shows this level, and returns the lines of the subscriber
+/// and the result.
 fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Traced) {
     let mut told = None;
     let lines = traced(max, || told = Some(tell(event)));

@@ -1,4 +1,4 @@
-//! Plays a service: its runs do what a text says, and what happens is written down with its time.
+//! Harness that runs a service as a text describes it, and writes down what happens, with its time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,12 +20,13 @@ use crate::hook::stop::{Order, Orders, Progress, Stop, StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
 use crate::plan::sample;
 
-/// Plays a service to its end, and compares with what is expected: `MILLIS WHAT | MILLIS WHAT`.
+/// Runs a service to its end, and compares the lines with the expected ones: `MILLIS WHAT | MILLIS
+/// WHAT`.
 ///
-/// `policy` as in a plan that is written as text. `runs`: what one run after the other does, the
-/// last one again and again; each is some of `is ready`, `ends`, `fails`, `panics`, each with
-/// `after MILLIS`, `runs` (until it is told to stop) and `hangs`, joined by `, and`. `orders`:
-/// `told MILLIS`, `cancelled MILLIS`.
+/// `policy` is written as in the text of a plan. `runs` says what each run does; the last one
+/// repeats. Each run is some of `is ready`, `ends`, `fails`, `panics`, each with `after MILLIS`,
+/// `runs` (until it is told to stop) and `hangs`, joined by `, and`. `orders` are `told MILLIS` and
+/// `cancelled MILLIS`.
 #[track_caller]
 pub(super) fn check(
     policy: &str,
@@ -65,7 +66,7 @@ async fn play(policy: &str, runs: &str, orders: &str) -> Vec<String> {
             _ => played.cancel(),
         }
     }
-    // Longer than anything here takes.
+    // This is longer than anything here takes.
     sleep_until(played.began + Duration::from_secs(3600)).await;
     played.lines()
 }
@@ -84,7 +85,7 @@ async fn act(step: &str, service: &Service) -> Result<(), crate::hook::error::Bo
     Ok(())
 }
 
-/// A service that is played.
+/// Service under test, with the lines that it has written.
 pub(super) struct Played {
     began: Instant,
     log: Log,
@@ -93,7 +94,7 @@ pub(super) struct Played {
     progress: watch::Sender<Progress>,
 }
 
-/// What has happened.
+/// Log of what has happened.
 #[derive(Clone)]
 struct Log {
     began: Instant,
@@ -105,7 +106,7 @@ impl Log {
     fn write(&self, what: &str) {
         let at = self.began.elapsed().as_millis();
         self.lines.lock().expect("no panic").push(format!("{at} {what}"));
-        // One waits at a time, and looks at all lines before it does.
+        // Only one test waits at a time, and it looks at all lines before it does.
         self.written.notify_one();
     }
 
@@ -135,7 +136,7 @@ impl Observer for Log {
             Event::Service { state: ServiceState::BackingOff { after, delay }, .. } => {
                 self.write(&format!("backing off {}: {after}", delay.as_millis()));
             }
-            // What follows says the same, and how.
+            // The `HookEnded` that follows says the same, and how it ended.
             Event::Service { state: ServiceState::Stopped | ServiceState::Failed, .. } => {}
             Event::Service { state, .. } => self.write(&state.to_string()),
             Event::HookEnded { outcome, .. } if outcome.is_failure() => {
@@ -185,7 +186,7 @@ impl Played {
         Self { began, log, orders, service, progress }
     }
 
-    /// Begins the run's stop, of which the service is not told yet.
+    /// Begins the run's stop, which the service is not told of yet.
     pub(super) fn drain(&self) {
         self.progress.send_modify(|progress| progress.state = State::Draining);
     }
@@ -204,7 +205,7 @@ impl Played {
         self.log.lines.lock().expect("no panic").clone()
     }
 
-    /// Waits until this has happened.
+    /// Waits until this line has been written.
     pub(super) async fn until(&self, what: &str) {
         let is_it = |line: &String| line.split_once(' ').is_some_and(|(_, line)| line == what);
         while !self.lines().iter().any(is_it) {
@@ -215,7 +216,7 @@ impl Played {
     }
 }
 
-/// A service of this policy.
+/// Returns a service with this policy.
 pub(super) fn hook(policy: &str) -> &'static HookMeta {
     sample::hooks(&format!("service svc {policy}"))[0]
 }

@@ -1,4 +1,4 @@
-//! The tasks that a service spawns: none outlasts it.
+//! Tests of the tasks that a service spawns: none outlasts it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use super::play::{Played, hook};
 use crate::hook::service::Service;
 use crate::hook::task::{Task, Value};
 
-/// Counts the tasks that are there.
+/// Counter of the tasks that exist.
 #[derive(Clone, Default)]
 struct RunningServices(Arc<AtomicUsize>);
 
@@ -25,7 +25,7 @@ impl RunningServices {
     }
 }
 
-/// One that is there no longer.
+/// Guard that counts a task until it is dropped.
 struct Here(RunningServices);
 
 impl Drop for Here {
@@ -34,8 +34,8 @@ impl Drop for Here {
     }
 }
 
-/// A service whose runs spawn tasks that do this, for ever if no time is given, and then go on as
-/// they like.
+/// Runs a service whose runs spawn tasks, each of which takes the given time, or forever if none is
+/// given, and then goes on as it likes.
 fn play<F>(
     policy: &str,
     alive: &RunningServices,

@@ -1,5 +1,5 @@
-//! Services that are plain functions: each run has a thread of its own. On real time, which threads
-//! go by.
+//! Tests of services that are plain functions, each run of which has a thread of its own. They run
+//! on real time, as threads don't follow paused time.
 
 use std::sync::mpsc;
 use std::thread;
