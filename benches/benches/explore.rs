@@ -1,5 +1,5 @@
-//! Cost of a test under many schedules: 1,000 of a plan of 30 hooks, each with a run
-//! of its own.
+//! Benchmark of a test under many schedules: 1,000 of a plan of 30 hooks, each with a run of its
+//! own.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -51,7 +51,7 @@ fn two_turns(_: Scope) -> Task {
     })
 }
 
-/// Startup hooks that each need one of those before it, and a teardown of each.
+/// Returns startup hooks that each need one of those before it, and a teardown of each.
 fn thirty(run: fn(Scope) -> Task) -> Vec<&'static HookMeta> {
     let mut started: Vec<&'static HookMeta> = Vec::new();
     for number in 0..15 {

@@ -1,5 +1,6 @@
-//! Cost of the framework itself: start and stop of many hooks that do nothing, beside the same
-//! number of tasks on tokio's `JoinSet` and of subsystems on `tokio-graceful-shutdown`, in one run.
+//! Benchmarks of the framework itself: start and stop of many hooks that do nothing, beside the
+//! same number of tasks on tokio's `JoinSet` and of subsystems on `tokio-graceful-shutdown`, in one
+//! run.
 //!
 //! `hooks` is the whole of `Lifecycle::serve`: planning, start, stop, report. Half of the hooks run
 //! at the start, the others are their teardowns. The columns count hooks per second: the same at
@@ -33,7 +34,7 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// On a task of its own, as `Lifecycle::run` does: the main thread is no worker.
+/// Runs a future on a task of its own, as `Lifecycle::run` does: the main thread is no worker.
 fn on_worker<T: Send + 'static>(
     runtime: &Runtime,
     work: impl Future<Output = T> + Send + 'static,
@@ -101,7 +102,7 @@ fn e_tokio_graceful_shutdown_flat(bencher: Bencher<'_, '_>, count: usize) {
     });
 }
 
-/// The part of `hooks_flat` that happens before anything runs.
+/// Measures the part of `hooks_flat` that happens before anything runs.
 #[divan::bench(args = COUNTS)]
 fn g_plan_flat(bencher: Bencher<'_, '_>, count: usize) {
     let hooks = with_teardowns(startup_hooks((0..count / 2).map(|_| Vec::new()), no_op));
@@ -110,13 +111,14 @@ fn g_plan_flat(bencher: Bencher<'_, '_>, count: usize) {
         .bench_local(|| Plan::new(hooks.iter().copied()).expect("valid"));
 }
 
-/// Four hooks of 10 ms, of which two run at the same time: 30 ms, and what the framework adds.
+/// Measures four hooks of 10 ms, two of which run at the same time: 30 ms, and the framework's
+/// overhead.
 #[divan::bench]
 fn f_diamond_of_10_ms(bencher: Bencher<'_, '_>) {
     let runtime = runtime();
     let needs = [vec![], vec![0], vec![0], vec![1, 2]];
     let hooks = startup_hooks(needs, |_| {
-        // Not tokio's sleep, which rounds up to the next millisecond.
+        // tokio's sleep would round up to the next millisecond.
         Task::blocking(|| {
             std::thread::sleep(Duration::from_millis(10));
             returned::<Parts<()>>(())
@@ -131,7 +133,7 @@ fn bench_hooks(bencher: Bencher<'_, '_>, count: usize, needs: impl FnMut(usize) 
     bencher.counter(ItemsCount::new(count)).bench_local(|| serve(&runtime, hooks.clone()));
 }
 
-/// Plans, starts, stops as soon as it is ready, and reports.
+/// Runs a lifecycle that stops as soon as it is ready.
 fn serve(runtime: &Runtime, hooks: Vec<&'static HookMeta>) {
     let lifecycle = Lifecycle::of(hooks).signals(false).console(false);
     let stop_when_ready = StopWhenReady(lifecycle.stop_handle());
@@ -153,7 +155,7 @@ fn no_op(_: lifecycle_runtime::hook::Scope) -> Task {
     Task::future(async { returned::<Parts<()>>(()) })
 }
 
-/// Startup hooks that each need these others, by number.
+/// Returns startup hooks that each need these earlier ones, by number.
 fn startup_hooks(
     needs: impl IntoIterator<Item = Vec<usize>>,
     run: fn(lifecycle_runtime::hook::Scope) -> Task,
@@ -172,7 +174,7 @@ fn startup_hooks(
     hooks
 }
 
-/// These hooks and a teardown of each.
+/// Returns these hooks and a teardown of each.
 fn with_teardowns(started: Vec<&'static HookMeta>) -> Vec<&'static HookMeta> {
     let teardown = |resource: &&'static HookMeta| {
         let mut hook = hook(Kind::Shutdown, no_op);
@@ -187,7 +189,7 @@ fn with_teardowns(started: Vec<&'static HookMeta>) -> Vec<&'static HookMeta> {
     started.into_iter().chain(teardowns).collect()
 }
 
-/// A hook of data, with a name and an identity of its own.
+/// Makes a hook with a name and an identity of its own.
 fn hook(kind: Kind, run: fn(lifecycle_runtime::hook::Scope) -> Task) -> HookMeta {
     static NUMBER: Mutex<u64> = Mutex::new(0);
     let mut number = NUMBER.lock().expect("no panic");

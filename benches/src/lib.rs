@@ -1,28 +1,28 @@
-//! Parts that the compared programs have in common: the handlers, and their end. The benchmarks
-//! are in `benches/`.
+//! Parts that the compared programs have in common: the handlers, and the end of the process. The
+//! benchmarks are in `benches/`.
 
 use std::io::{Read, stdin};
 use std::time::Duration;
 
 use actix_web::{Responder, get, rt};
 
-/// What there is to serve at once.
+/// Answers at once.
 #[get("/fast")]
 pub async fn fast() -> impl Responder {
     "ok"
 }
 
-/// What takes half a second.
+/// Answers after half a second.
 #[get("/slow")]
 pub async fn slow() -> impl Responder {
     rt::time::sleep(Duration::from_millis(500)).await;
     "ok"
 }
 
-/// The address to serve on, and with how many threads: the program's arguments.
+/// Returns the program's arguments: the address to serve on, and the number of workers.
 ///
-/// The program ends with whoever has started it: nothing else is to be left of a comparison that is
-/// broken off.
+/// From then on the program ends together with the process that has started it, so that a
+/// comparison that is broken off leaves nothing behind.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Faults and waits: what a hook does beyond its own work.
+//! Faults and waits that the arguments of a program give to its hooks.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-/// Longer than any test waits.
+/// Time longer than any test waits.
 const FOREVER: Duration = Duration::from_secs(600);
 
 /// Writes a line to stdout, which may be closed.
@@ -21,19 +21,19 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// What the arguments tell this hook to do: `db=fail` is `fail` for `db`.
+/// Returns what the arguments tell this hook to do: `db=fail` is `fail` for `db`.
 #[must_use]
 pub fn told_to(name: &str) -> String {
     let order = |argument: String| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned());
     std::env::args().find_map(order).unwrap_or_default()
 }
 
-/// Has `tracing` write to stderr what is of this level or above it, if the arguments say so:
+/// Makes `tracing` write everything of this level and above to stderr, if the arguments name one:
 /// `log=info`.
 ///
 /// # Panics
 ///
-/// There is no such level.
+/// If there is no such level.
 pub fn log_as_told() {
     let level = told_to("log");
     if !level.is_empty() {
@@ -43,7 +43,7 @@ pub fn log_as_told() {
     }
 }
 
-/// The lines of stdin so far.
+/// Lines that have come on stdin so far.
 static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
     thread::spawn(|| {
         for line in std::io::stdin().lines().map_while(Result::ok) {
@@ -54,8 +54,8 @@ static LINES: LazyLock<watch::Sender<BTreeSet<String>>> = LazyLock::new(|| {
     watch::Sender::default()
 });
 
-/// Reads stdin from now on, and ends the process with it: with whoever started it, even if that was
-/// killed.
+/// Reads stdin from now on, and ends the process at its end. So the process ends with whatever
+/// started it, even if that was killed.
 pub fn end_with_stdin() {
     LazyLock::force(&LINES);
 }
@@ -71,7 +71,7 @@ pub async fn heard(line: &str) {
     let _ = LINES.subscribe().wait_for(|lines| lines.contains(line)).await;
 }
 
-/// Says that something was dropped: a future that was cancelled, a value.
+/// Guard that says when it is dropped: with a future that was cancelled, or with a value.
 pub struct SaysDropped(pub &'static str);
 
 impl Drop for SaysDropped {
@@ -80,11 +80,11 @@ impl Drop for SaysDropped {
     }
 }
 
-/// The body of an async hook.
+/// Does what the arguments tell an async hook to do.
 ///
 /// # Errors
 ///
-/// It was told to fail.
+/// If the hook was told to fail.
 pub async fn act(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {
@@ -100,11 +100,11 @@ pub async fn act(name: &'static str) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The body of a hook on the blocking pool.
+/// Does what the arguments tell a hook on the blocking pool to do.
 ///
 /// # Errors
 ///
-/// It was told to fail.
+/// If the hook was told to fail.
 pub fn act_blocking(name: &'static str) -> Result<(), Broken> {
     say(name);
     match &*told_to(name) {
@@ -125,7 +125,7 @@ fn fail(name: &str, fault: &str) -> Result<(), Broken> {
         "fail" => Err(Broken(3)),
         "fail-in-disguise" => Err(Broken(4)),
         "abort" => std::process::abort(),
-        // Clears the screen, and claims what is not so.
+        // Clears the screen and makes a false claim.
         "fail-loudly" => panic!("\x1b[2Jgone\rblank\u{9b}31m\nlifecycle: stopped, exit code 0"),
         "chdir" => {
             std::env::set_current_dir("/").expect("the root");
@@ -136,7 +136,7 @@ fn fail(name: &str, fault: &str) -> Result<(), Broken> {
     }
 }
 
-/// Blocks all threads of the async runtime, and says so on the last of them.
+/// Blocks all threads of the async runtime. The last one to block says so.
 fn block_all_workers(name: &'static str) {
     let threads = Handle::current().metrics().num_workers();
     let left = Arc::new(AtomicUsize::new(threads));
@@ -146,7 +146,7 @@ fn block_all_workers(name: &'static str) {
         }
         thread::sleep(FOREVER);
     };
-    // More than there are: the last that a thread spawns is not taken over by another.
+    // More tasks than threads, as no other thread takes over the last task that a thread spawns.
     for _ in 0..2 * threads {
         let block = block.clone();
         tokio::spawn(async move { block() });
@@ -154,7 +154,7 @@ fn block_all_workers(name: &'static str) {
     block();
 }
 
-/// An error with as many causes as are below this number, up to 3.
+/// Error with a chain of causes: `Broken(3)` has two, `Broken(2)` has one, all others have none.
 #[derive(Debug)]
 pub struct Broken(pub u8);
 

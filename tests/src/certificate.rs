@@ -1,16 +1,16 @@
-//! A certificate for one run of a server, and trust in it.
+//! Certificate for one run of a server, and trust in it.
 
 use std::path::Path;
 
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// What a server needs to speak TLS as `localhost`. Writes the certificate, which a client has to
-/// trust, to this path.
+/// Makes the settings that a server needs to speak TLS as `localhost`, and writes the certificate,
+/// which clients have to trust, to this path.
 ///
 /// # Panics
 ///
-/// There can be no file.
+/// If the file can't be written.
 #[must_use]
 pub fn config(path: impl AsRef<Path>) -> ServerConfig {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
@@ -22,11 +22,11 @@ pub fn config(path: impl AsRef<Path>) -> ServerConfig {
     config.with_single_cert(vec![made.cert.into()], key).expect("a certificate and its key")
 }
 
-/// What a client needs that trusts this certificate and no other.
+/// Makes the settings of a client that trusts this certificate and no other.
 ///
 /// # Panics
 ///
-/// There is no certificate in the file.
+/// If there is no certificate in the file.
 #[must_use]
 pub fn trust(certificate: &Path) -> ClientConfig {
     let mut roots = RootCertStore::empty();

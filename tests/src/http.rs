@@ -1,64 +1,64 @@
-//! HTTP/1.1 by hand: what is on the wire, and what is not.
+//! Client of HTTP/1.1 that shows the bytes on the wire.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 use crate::LIMIT;
 
-/// What HTTP can be spoken over.
+/// Stream that carries HTTP.
 pub trait Transport: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Transport for T {}
 
-/// A connection that is kept alive.
+/// Connection that is kept alive.
 pub struct Connection<S> {
     stream: S,
-    /// What was read beyond the response before.
+    /// Bytes that were read beyond the last response.
     rest: Vec<u8>,
-    /// How reading ended, once it has.
+    /// End of the stream, once it has been reached.
     ending: Option<Ending>,
 }
 
-/// A response, read to its end.
+/// Response, read to its end.
 #[derive(Debug)]
 pub struct Response {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The head, in small letters.
+    /// Head, in lower case.
     pub head: String,
-    /// The body, its chunks put together.
+    /// Body, its chunks put together.
     pub body: String,
 }
 
-/// Why there is no response.
+/// Reason why there is no response.
 #[derive(Debug)]
 pub enum Lost {
-    /// None of it came.
+    /// Nothing of the response came.
     Unanswered,
-    /// It began, and did not end.
+    /// Part of the response came.
     Cut {
-        /// What came of it.
+        /// Part that came.
         after: String,
     },
 }
 
-/// How the server's side of a connection ends.
+/// End of a connection, as the server made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Closed in order: everything that was sent has come.
+    /// Orderly close: everything that was sent has come.
     Closed,
-    /// By an error, such as a reset: what was sent may be lost.
+    /// Error, such as a reset: what was sent may be lost.
     Broken(io::ErrorKind),
-    /// It does not: this came instead.
+    /// No end: these bytes came instead.
     Sent(String),
 }
 
 impl Connection<TcpStream> {
-    /// Connects.
+    /// Connects to `host:port`.
     ///
     /// # Errors
     ///
-    /// Nobody listens there.
+    /// If nobody listens there.
     pub fn to(address: &str) -> io::Result<Self> {
         tcp(address).map(Self::over)
     }
@@ -69,7 +69,7 @@ impl Connection<Box<dyn Transport>> {
     ///
     /// # Errors
     ///
-    /// Nobody listens there.
+    /// If nobody listens there.
     pub fn to_any(address: &str) -> io::Result<Self> {
         #[cfg(unix)]
         if let Some(path) = address.strip_prefix("unix:") {
@@ -82,8 +82,7 @@ impl Connection<Box<dyn Transport>> {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// A connection over a stream that is open. It should have a limit to how long it may take to
-    /// read.
+    /// Makes a connection of an open stream. The stream should have a read timeout.
     pub fn over(stream: S) -> Self {
         Self { stream, rest: Vec::new(), ending: None }
     }
@@ -92,16 +91,16 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// The connection is broken.
+    /// If the connection is broken.
     pub fn send(&mut self, method_and_path: &str) -> io::Result<()> {
         self.write(head(method_and_path, 0).as_bytes())
     }
 
-    /// Sends these bytes, whatever they are.
+    /// Sends these bytes.
     ///
     /// # Errors
     ///
-    /// The connection is broken.
+    /// If the connection is broken.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
@@ -111,11 +110,11 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// It did not come, or not all of it.
+    /// If it did not come, or not all of it.
     ///
     /// # Panics
     ///
-    /// What comes is no HTTP.
+    /// If what comes is no HTTP.
     pub fn response(&mut self) -> Result<Response, Lost> {
         let head = self.response_head()?;
         let status =
@@ -129,11 +128,11 @@ impl<S: Read + Write> Connection<S> {
         Ok(Response { status, head, body })
     }
 
-    /// Waits for a response's head only, and returns it in small letters.
+    /// Waits for the head of a response only, and returns it in lower case.
     ///
     /// # Errors
     ///
-    /// It did not come, or not all of it.
+    /// If it did not come, or not all of it.
     pub fn response_head(&mut self) -> Result<String, Lost> {
         match self.until(b"\r\n\r\n") {
             Ok(head) => Ok(head.to_ascii_lowercase()),
@@ -146,11 +145,11 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// It did not come, or not all of it.
+    /// If it did not come, or not all of it.
     ///
     /// # Panics
     ///
-    /// What comes is no chunk.
+    /// If what comes is no chunk.
     pub fn chunk(&mut self) -> Result<String, Lost> {
         let size = self.until(b"\r\n").map_err(|_| self.cut())?;
         let size = usize::from_str_radix(size.trim(), 16).expect("a size");
@@ -163,7 +162,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// Its end did not come.
+    /// If its end did not come.
     pub fn chunks(&mut self) -> Result<String, Lost> {
         let mut body = String::new();
         loop {
@@ -174,11 +173,11 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Waits for so many bytes.
+    /// Waits for this many bytes.
     ///
     /// # Errors
     ///
-    /// Not all of them came.
+    /// If not all of them came.
     pub fn bytes(&mut self, length: usize) -> Result<Vec<u8>, Lost> {
         while self.rest.len() < length {
             self.more().map_err(|_| self.cut())?;
@@ -214,7 +213,7 @@ impl<S: Read + Write> Connection<S> {
             }
             Err(error) => Ending::Broken(error.kind()),
         };
-        // A stream tells of an error once, and afterwards looks closed.
+        // A stream reports an error once, and looks closed afterwards.
         Err(self.ending.get_or_insert(ending).clone())
     }
 
@@ -226,7 +225,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Panics
     ///
-    /// It did neither for longer than any test waits.
+    /// If it did neither for longer than any test waits.
     pub fn ending(&mut self) -> Ending {
         match self.ending.clone() {
             Some(ending) if self.rest.is_empty() => ending,
@@ -239,32 +238,33 @@ impl<S: Read + Write> Connection<S> {
         Ending::Sent(String::from_utf8_lossy(&self.rest).into_owned())
     }
 
-    /// Returns whether the peer has closed it: waits until it does or sends something.
+    /// Waits until the peer closes the connection or sends something, and returns whether it has
+    /// closed it.
     pub fn is_closed(&mut self) -> bool {
         !matches!(self.ending(), Ending::Sent(_))
     }
 }
 
 impl Response {
-    /// Returns whether it says that no request may follow on its connection.
+    /// Returns whether the response says that no request may follow on its connection.
     #[must_use]
     pub fn announces_close(&self) -> bool {
         self.head.contains("\r\nconnection: close\r\n")
     }
 }
 
-/// A TCP stream that does not wait for ever.
+/// Opens a TCP stream with a read timeout.
 ///
 /// # Errors
 ///
-/// Nobody listens there.
+/// If nobody listens there.
 pub fn tcp(address: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     Ok(stream)
 }
 
-/// The head of a request with a body of so many bytes.
+/// Returns the head of a request with a body of this many bytes.
 #[must_use]
 pub fn head(method_and_path: &str, length: usize) -> String {
     format!("{method_and_path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n")
@@ -274,11 +274,11 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("a text")
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a connection of its own, and returns its response.
 ///
 /// # Errors
 ///
-/// There was no response.
+/// If there was no response.
 pub fn request(address: &str, method_and_path: &str) -> Result<Response, Lost> {
     let mut connection = Connection::to(address).map_err(|_| Lost::Unanswered)?;
     connection.send(method_and_path).map_err(|_| Lost::Unanswered)?;

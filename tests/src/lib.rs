@@ -1,8 +1,8 @@
-//! What the fixture programs of the end-to-end tests have in common, and the clients that the tests
-//! set on them.
+//! Parts that the fixture programs of the end-to-end tests have in common, and the clients that the
+//! tests send to them.
 //!
 //! Hooks say on stdout that they run, and do what the program's arguments tell them to: `db=fail`
-//! lets the hook `db` return an error. What waits, waits for a line on stdin.
+//! makes the hook `db` return an error. A hook that waits, waits for a line on stdin.
 
 pub mod act;
 pub mod certificate;
@@ -15,11 +15,11 @@ pub mod written;
 #[cfg(target_os = "linux")]
 pub use lifecycle_tests_rig as rig;
 
-/// How long a test waits for anything. Much longer than any should, and than a busy machine delays
-/// one.
+/// Longest time that a test waits for anything: much longer than a wait should take, even on a busy
+/// machine.
 pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 
-/// The code in the README compiles and runs.
+/// Code of the README, which compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
@@ -35,8 +35,8 @@ macro_rules! pages {
     };
 }
 
-// But for `databases.md`, which `lifecycle-tests-databases` has, and `testing.md`, whose code
-// stands in `tests/guide.rs`.
+// `lifecycle-tests-databases` includes `databases.md`, and the code of `testing.md` stands in
+// `tests/guide.rs`.
 pages! {
     Balancers "balancers.md"
     Clients "clients.md"

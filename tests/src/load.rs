@@ -1,11 +1,11 @@
 //! Clients that keep a server busy until nobody listens any more, and account for every request
-//! they sent.
+//! that they sent.
 //!
 //! A request is *lost* if any of it was sent on an established connection and no whole response
-//! came. There is no excuse but one, which is no loss because such a request is not even sent: the
-//! response before it on its connection had announced the close. A connection that was established
-//! and ended before its first response is a loss as well. A connection that was refused is not:
-//! whoever is refused can go elsewhere.
+//! came. There is one exception: if the response before it on its connection announced the close,
+//! the request is not even sent. A connection that was established and ended before its first
+//! response is a loss as well. A connection that was refused is not, as its client can go
+//! elsewhere.
 
 use std::fmt;
 use std::io;
@@ -17,43 +17,43 @@ use std::time::{Duration, Instant};
 use crate::LIMIT;
 use crate::http::{Connection, Lost, Response, Transport};
 
-/// How the clients behave.
+/// Behaviour of the clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// How many there are at the same time.
+    /// Number of clients at the same time.
     pub clients: usize,
-    /// How many microseconds one waits between a response and its next request: from here to there.
+    /// Shortest and longest pause between a response and the next request, in microseconds.
     pub pause: (u64, u64),
     /// Set if each request has a connection of its own.
     pub is_fresh: bool,
-    /// Where the randomness of the pauses comes from.
+    /// Seed of the pauses.
     pub seed: u64,
 }
 
 impl Shape {
-    /// 64 clients that send the next request as soon as they have the response.
+    /// Shape of 64 clients that send the next request as soon as they have the response.
     pub const CLOSED_LOOP: Self = Self { clients: 64, pause: (0, 0), is_fresh: false, seed: 1 };
 
-    /// 64 clients that think between a response and the next request.
+    /// Shape of 64 clients that pause between a response and the next request.
     pub const THINKING: Self = Self { pause: (2500, 7500), ..Self::CLOSED_LOOP };
 
-    /// 16 clients with a new connection for each request.
+    /// Shape of 16 clients that open a new connection for each request.
     pub const FRESH: Self = Self { clients: 16, is_fresh: true, ..Self::CLOSED_LOOP };
 }
 
-/// What a client asks for: called with the number of the client and of its request, returns
-/// `GET /path`.
+/// Function that chooses a request, such as `GET /path`, by the number of the client and of the
+/// request.
 pub trait Target: Fn(usize, usize) -> String + Send + Sync + 'static {}
 
 impl<F: Fn(usize, usize) -> String + Send + Sync + 'static> Target for F {}
 
-/// Clients at work.
+/// Group of clients at work.
 pub struct Load {
     clients: Vec<JoinHandle<Outcome>>,
     shared: Arc<Shared>,
 }
 
-/// A way to the server.
+/// Function that connects to the server.
 type Connect = Box<dyn Fn() -> io::Result<Connection<Box<dyn Transport>>> + Send + Sync>;
 
 struct Shared {
@@ -61,43 +61,43 @@ struct Shared {
     shape: Shape,
     target: Box<dyn Target>,
     answered: AtomicUsize,
-    /// Set if the clients shall give up.
+    /// Set once the clients should give up.
     over: AtomicBool,
 }
 
-/// What became of the requests.
+/// Counts of the requests by their results.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The requests that got status 200, in the order of each client.
+    /// Requests that got status 200, in the order of each client.
     pub answered: Vec<String>,
-    /// How many got 503: the server refused them, and said so.
+    /// Number of requests that got 503, by which the server refused them.
     pub refused: usize,
-    /// How many responses announced the close of their connection.
+    /// Number of responses that announced the close of their connection.
     pub announced: usize,
-    /// The others.
+    /// Requests that were lost.
     pub losses: Vec<Loss>,
 }
 
-/// A request that got no whole response.
+/// Request that got no whole response.
 #[derive(Debug)]
 pub struct Loss {
-    /// `GET /path`.
+    /// Request, as in `GET /path`.
     pub request: String,
-    /// How many requests its connection had answered before.
+    /// Number of requests that its connection had answered before.
     pub before: usize,
-    /// What happened instead.
+    /// Description of what happened instead.
     pub reason: String,
 }
 
 impl Load {
-    /// Sets clients on the server at this address, `host:port` or `unix:/path`: no other program
+    /// Starts clients of the server at this address, `host:port` or `unix:/path`. No other program
     /// may listen there at a later time.
     pub fn start(address: &str, shape: Shape, target: impl Target) -> Self {
         let address = address.to_owned();
         Self::over(move || Connection::to_any(&address), shape, target)
     }
 
-    /// Sets clients on the server that this connects to.
+    /// Starts clients of the server that the function connects to.
     pub fn over<C>(connect: C, shape: Shape, target: impl Target) -> Self
     where
         C: Fn() -> io::Result<Connection<Box<dyn Transport>>> + Send + Sync + 'static,
@@ -117,7 +117,7 @@ impl Load {
         Self { clients, shared }
     }
 
-    /// One client for each of these requests, which sends it again and again.
+    /// Starts one client for each of these requests, which sends it again and again.
     #[must_use]
     pub fn on(address: &str, requests: &[&'static str]) -> Self {
         let (clients, requests) = (requests.len(), requests.to_vec());
@@ -130,7 +130,7 @@ impl Load {
     ///
     /// # Panics
     ///
-    /// They never are.
+    /// If they never are.
     pub fn wait_for(&self, answers: usize) {
         let began = Instant::now();
         while self.shared.answered.load(Ordering::SeqCst) < answers {
@@ -140,11 +140,11 @@ impl Load {
         }
     }
 
-    /// Waits until every client has been refused.
+    /// Waits until every client has been refused, and returns the results.
     ///
     /// # Panics
     ///
-    /// A client did.
+    /// If a client did.
     #[must_use]
     pub fn end(mut self) -> Outcome {
         let outcomes = self.clients.drain(..).map(|client| client.join().expect("no panic"));
@@ -152,7 +152,7 @@ impl Load {
     }
 }
 
-/// A test has failed: the address may be another program's next.
+/// Stops the clients of a test that has failed: the address may be another program's next.
 impl Drop for Load {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
@@ -172,7 +172,7 @@ impl Outcome {
     ///
     /// # Panics
     ///
-    /// Some were.
+    /// If some were.
     #[track_caller]
     pub fn expect_nothing_lost(&self) {
         assert!(self.losses.is_empty(), "{self}");
@@ -212,7 +212,7 @@ impl<'a> Client<'a> {
         while !self.is_over() {
             match (self.shared.connect)() {
                 Ok(connection) => self.use_up(connection),
-                // A Unix socket's file may be gone as well.
+                // The file of a Unix socket may be gone as well.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -230,7 +230,7 @@ impl<'a> Client<'a> {
         self.outcome
     }
 
-    /// Sends requests until the connection is of no more use.
+    /// Sends requests until the connection can't be used any more.
     fn use_up(&mut self, mut connection: Connection<Box<dyn Transport>>) {
         for before in 0.. {
             if self.is_over() {
@@ -280,7 +280,7 @@ impl<'a> Client<'a> {
         self.outcome.losses.push(Loss { request, before, reason });
     }
 
-    /// Thinks.
+    /// Pauses between a response and the next request.
     fn pause(&mut self) {
         let (from, to) = self.shared.shape.pause;
         if to > 0 {

@@ -1,12 +1,12 @@
-//! Hooks in a library crate.
+//! Hooks of a library crate.
 
 use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 
 use crate::act::say;
 
-/// What the library's startup hook opens.
+/// Value of the library's startup hook.
 pub struct Store {
-    /// What is in it.
+    /// Content of the store.
     pub content: &'static str,
 }
 
@@ -17,7 +17,7 @@ pub async fn store() -> Store {
     Store { content: "of the library" }
 }
 
-// Private: nobody outside can name it, and it runs all the same.
+// It is private: nobody outside can name it, and it runs nevertheless.
 #[on_shutdown(of = store)]
 async fn close_store(store: Dep<store>) {
     say(&format!("close_store {}", store.content));

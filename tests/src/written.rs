@@ -1,18 +1,18 @@
-//! A writer that a test can read.
+//! Writer that a test can read.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-/// A writer whose clones write into one buffer.
+/// Writer whose clones write into one buffer.
 #[derive(Clone, Default)]
 pub struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Buffer {
-    /// Text written so far.
+    /// Returns the text that was written so far.
     ///
     /// # Panics
     ///
-    /// When a writer panicked.
+    /// If a writer panicked.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("no panic")).into_owned()

@@ -1,16 +1,16 @@
-//! Who imports whom: the folders of the runtime are its layers, and no two modules of one folder
-//! import each other, however indirectly. ARCHITECTURE.md shows the same picture.
+//! Imports between modules: the folders of the runtime are its layers, and no two modules of one
+//! folder import each other, however indirectly. ARCHITECTURE.md shows the same picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The layers of the runtime, the lowest first: each may import those before it.
+/// Layers of the runtime, the lowest first. Each may import those before it.
 const LAYERS: [&str; 9] =
     ["hook", "event", "process", "plan", "observe", "server", "engine", "lifecycle", "testing"];
 
-/// What expansions name: it re-exports items of the layers, and the registry reads what is
-/// registered through it.
+/// Module that expansions name. It re-exports items of the layers, and the registry reads the
+/// registered hooks through it.
 const HIDDEN: &str = "__private";
 
 #[test]
@@ -82,18 +82,19 @@ impl Tree {
         Self { modules }
     }
 
-    /// Returns the modules that have modules of their own.
+    /// Returns the modules that have child modules.
     fn folders(&self) -> BTreeSet<ModulePath> {
         self.modules.keys().filter_map(|module| Some(module.split_last()?.1.to_vec())).collect()
     }
 
-    /// Returns which children of a folder import which others, themselves or by what is below them.
+    /// Returns pairs of a folder's children, of which the first or a module below it imports the
+    /// second.
     fn imports_between_children(&self, folder: &[String]) -> BTreeSet<(String, String)> {
         let mut imports = BTreeSet::new();
         let below =
             |module: &&ModulePath| module.len() > folder.len() && module.starts_with(folder);
         for module in self.modules.keys().filter(below) {
-            // Tests look into what they like.
+            // Tests may import anything.
             if module.iter().any(|name| name == "tests") {
                 continue;
             }
@@ -130,10 +131,10 @@ impl Tree {
     }
 }
 
-/// Returns modules that import each other in a circle, if there are any.
+/// Returns modules that import each other in a circle, or nothing if no modules do.
 fn circle_among(imports: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
     let mut left = imports.clone();
-    // What imports nothing that is left is in no circle.
+    // A module that imports none of those that are left is in no circle.
     loop {
         let importers: BTreeSet<_> = left.iter().map(|(importer, _)| importer.clone()).collect();
         let before = left.len();
@@ -154,15 +155,15 @@ fn circle_among(imports: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
     }
 }
 
-/// Returns the code of a file, without comments and the tests inside of it.
+/// Returns the code of a file, without comments and the tests in it.
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the paths in a file that begin with `crate`, `super` or `self`, those of a list
-/// (`super::{a, b::C}`) each.
+/// Returns the paths in a file that begin with `crate`, `super` or `self`. A list
+/// (`super::{a, b::C}`) gives one path for each item.
 fn paths_in(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for root in ["crate::", "super::", "self::"] {

@@ -1,5 +1,5 @@
-//! What every framework for lifecycles is asked sooner or later, as tests of a service with hooks
-//! of every kind. Their names are the answers.
+//! Questions that every framework for lifecycles is asked sooner or later, as tests of a service
+//! with hooks of every kind. The names of the tests are the answers.
 //!
 //! ```text
 //! one ── two ── three ── feed (service) ── pump (service)
@@ -63,7 +63,7 @@ async fn undo_one() {}
 const STARTS: [&HookMeta; 3] = [one::META, two::META, three::META];
 const UNDOS: [&HookMeta; 3] = [undo_one::META, undo_two::META, undo_three::META];
 
-/// Hooks of which each test has its own.
+/// Stops the run during the start. This hook and those below it belong to one test each.
 #[on_startup(order = 100)]
 async fn turns_back(handle: StopHandle) {
     handle.stop();
@@ -94,13 +94,13 @@ fn app() -> TestAppBuilder {
     builder.without::<vanishes>().without::<vanishes_from_its_thread>()
 }
 
-/// Without the hooks of the library that these tests share with others.
+/// Returns a lifecycle with the hooks of this file only, without those of the library.
 fn of_this_file() -> Lifecycle {
     let plan = Lifecycle::new().plan().expect("a plan");
     Lifecycle::of(plan.hooks().iter().copied().filter(|hook| hook.module() == module_path!()))
 }
 
-/// What the hooks of this file did, one after the other.
+/// Returns the names of the hooks that ran, in the order in which they ended.
 fn story(report: &TestReport) -> Vec<String> {
     let ended =
         report.hooks.iter().filter(|ended| !matches!(ended.outcome, Outcome::Skipped { .. }));
@@ -206,7 +206,7 @@ async fn a_stop_before_the_start_starts_nothing() {
 async fn a_stop_as_soon_as_the_server_listens_interrupts_no_start() {
     let lifecycle = Lifecycle::of([]).http(Http::new(App::new).bind("127.0.0.1:0")).console(false);
     let handle = lifecycle.stop_handle();
-    // On a runtime of one thread an observer is called where an event happens.
+    // On a runtime of one thread, an observer is called on the thread that the event happens on.
     let lifecycle = lifecycle.observer(move |_: Duration, event: &Event| {
         if let Event::Listening { .. } = event {
             handle.stop();
@@ -287,7 +287,7 @@ async fn hooks_that_nothing_orders_run_beside_each_other_in_every_phase() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_in_a_background_service_reaches_the_exit_code() {
     for fault in [Fault::panic(), Fault::fail("gone")] {
-        // A while after the start is over.
+        // The fault comes a while after the start is over.
         let app = app().inject::<pump>(fault).delay::<pump>(Duration::from_secs(1)).start().await;
         let report = app.end().await;
         report.assert_exit_code(3).assert_ran_once::<undo_one>();
@@ -306,7 +306,7 @@ async fn a_dependant_stops_first() {
     report.assert_before::<feed, flush>().assert_before::<account, undo_three>();
 }
 
-/// What holds whatever happens to a run, and when.
+/// Checks what has to hold whatever happens to a run, and whenever.
 fn check_invariants(report: &TestReport, what: &str) {
     for (start, undo) in STARTS.into_iter().zip(UNDOS) {
         let started = report.outcome(start) == Some(&Outcome::Succeeded);
@@ -323,7 +323,7 @@ fn check_invariants(report: &TestReport, what: &str) {
     });
 }
 
-/// Every point of a whole run at which something happens to a hook.
+/// Returns every point of a whole run at which something happens to a hook.
 async fn points() -> Vec<Moment> {
     let report = app().run().await;
     let ran = report.hooks.iter().map(|ended| ended.hook);

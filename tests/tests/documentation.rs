@@ -1,4 +1,5 @@
-//! What the documents say is so: defaults, excerpts of messages, links, and their own size.
+//! Checks of the documents: their defaults, excerpts of messages, links, and sizes have to be
+//! right.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +10,12 @@ use lifecycle_runtime::plan::{Plan, PlanFormat};
 use lifecycle_runtime::{health_check, service};
 use serde_json::Value;
 
-/// The attribute says nothing.
+/// Relies on the defaults, as its attribute has no keys.
 #[service]
 async fn bare_service() {}
 
-/// It says what the page calls the default, but that such a service is restarted: else it could
-/// not.
+/// Names the defaults of the page in its attribute, except for `restart`: without restarts it could
+/// not name the others.
 #[service(
     restart = "on_failure",
     backoff = "100ms..30s",
@@ -32,7 +33,7 @@ async fn bare_check() {}
 #[health_check(kind = "readiness", interval = "10s", timeout = "1s", failures = 3)]
 async fn told_check() {}
 
-/// What the plan says of a hook.
+/// Returns the plan's entry for a hook.
 fn told(hook: &'static HookMeta) -> Value {
     let plan = Plan::new([hook]).expect("a valid plan").render(PlanFormat::Json);
     let mut plan: Value = serde_json::from_str(&plan).expect("JSON");
@@ -49,7 +50,8 @@ fn the_defaults_of_a_service_are_those_of_the_page() {
     assert_eq!(bare["service"], told_service["service"]);
     assert_eq!(bare["timeout_ms"], Value::Null, "no `stop_timeout`");
     expect_rows(&[
-        "| `restart = \"on_failure\"` | after which ends a service is run again: `\"never\"` (the default), ",
+        "| `restart = \"on_failure\"` | after which ends a service is run again: `\"never\"` (the \
+         default), ",
         "| `backoff = \"100ms..30s\"` | ",
         "; this by default |\n| `max_restarts = \"5 in 1m\"` | ",
         "beyond that the service has failed for good; this by default. `\"unlimited\"`",
@@ -63,14 +65,15 @@ fn the_defaults_of_a_health_check_are_those_of_the_page() {
     assert_eq!((&bare["check"], &bare["timeout_ms"]), (&told["check"], &told["timeout_ms"]));
     assert!(bare["check"].is_object() && bare["timeout_ms"] == 1_000, "{bare}");
     expect_rows(&[
-        "| `timeout = \"1m30s\"` | how long the hook may take at most; a health check 1 s by default.",
+        "| `timeout = \"1m30s\"` | how long the hook may take at most; a health check 1 s by \
+         default.",
         "`/readyz` (the default)",
         "| `interval = \"10s\"` | from one run of a health check to the next, 10 s by default",
         "| `failures = 3` | how many failures of a health check in a row count, 3 by default",
     ]);
 }
 
-/// The page about hooks says so.
+/// Checks that the page about hooks has these parts.
 #[track_caller]
 fn expect_rows(parts: &[&str]) {
     let page = include_str!("../../lifecycle-runtime/docs/hooks.md");
@@ -110,7 +113,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Returns the files of a folder whose names end so.
+/// Returns the files of a folder whose names have this ending.
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(workspace().join(folder)).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -165,13 +168,13 @@ fn lines_of_prose_are_short() {
     }
 }
 
-/// Returns the anchor that a heading has.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     heading.chars().filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c)).collect()
 }
 
-/// Returns the targets of the links in a document, but for those to the web.
+/// Returns the targets of the links in a document, except those to the web.
 fn local_links(text: &str) -> BTreeSet<String> {
     let mut links = BTreeSet::new();
     for (_, line) in prose(text) {
@@ -209,7 +212,7 @@ fn links_lead_to_files_and_headings() {
     }
 }
 
-/// On docs.rs, the pages are modules: `guide/links.md` has the same links, to these.
+/// Checks `guide/links.md`, which has the same links: on docs.rs, the pages are modules.
 #[test]
 fn links_between_pages_lead_to_the_same_pages_in_the_documentation_of_the_crate() {
     let links = read(&workspace().join("lifecycle-runtime/src/guide/links.md"));
@@ -247,7 +250,7 @@ fn every_page_is_in_the_documentation_of_the_crate_and_has_its_code_tested() {
     for page in files("lifecycle-runtime/docs", ".md") {
         let name = page.file_name().expect("a name").to_string_lossy().into_owned();
         assert!(readme.contains(&format!("lifecycle-runtime/docs/{name})")), "{name}: README.md");
-        // It has a module and tests of its own: `guide.rs` beside this file.
+        // That page has a module and tests of its own: `guide.rs` beside this file.
         if name == "testing.md" {
             continue;
         }
@@ -258,7 +261,7 @@ fn every_page_is_in_the_documentation_of_the_crate_and_has_its_code_tested() {
     }
 }
 
-/// As in ``hook `db` (examples/worldclock/src/store.rs:39) failed``.
+/// Checks places, as in ``hook `db` (examples/worldclock/src/store.rs:39) failed``.
 #[test]
 fn places_of_hooks_are_where_they_are() {
     let mut count = 0;

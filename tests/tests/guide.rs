@@ -1,4 +1,4 @@
-//! The code of the page about testing: what stands there stands here, word for word, and runs.
+//! Code of the page about testing: it stands here word for word, and runs.
 
 // --- the service ---
 
@@ -280,7 +280,7 @@ fn the_plan_is_the_one_that_was_reviewed() {
 
 // --- not in the guide ---
 
-/// Each block of Rust in the guide stands above, or beside.
+/// Checks that each block of Rust in the guide stands above, or in a file beside.
 #[test]
 fn the_guide_says_what_is_tested_here() {
     let guide = include_str!("../../lifecycle-runtime/docs/testing.md");

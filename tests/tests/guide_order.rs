@@ -1,4 +1,4 @@
-//! The part of the page about testing on a hook that stands in the wrong place.
+//! Part of the page about testing that has a hook in the wrong place.
 
 use std::sync::Mutex;
 
@@ -33,7 +33,7 @@ fn drafts_are_printed() {
 
 // --- not in the guide ---
 
-/// The guide shows what is printed.
+/// Checks that the guide shows what such a test prints.
 #[test]
 fn the_guide_shows_what_such_a_test_says() {
     let panic = std::panic::catch_unwind(drafts_are_printed);

@@ -1,11 +1,11 @@
-//! One vocabulary: types have names of their own, doc comments define what they stand above, retired
-//! words are gone. CONTRIBUTING.md has the words.
+//! Vocabulary of the code: types have names of their own, doc comments define the items that they
+//! stand above, and retired words are gone. CONTRIBUTING.md has the words.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Packages whose code is looked at.
+/// Packages whose code is checked.
 const PACKAGES: [&str; 2] = ["lifecycle-runtime", "lifecycle-macros"];
 
 #[test]
@@ -71,8 +71,8 @@ fn glossary() -> Vec<Entry> {
     .collect()
 }
 
-/// Returns the words of a line in lower case: those of a name, such as `running_tasks` or
-/// `RunningTasks`, each.
+/// Returns the words of a line in lower case. A name, such as `running_tasks` or `RunningTasks`,
+/// gives each of its words.
 fn words_of(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -105,7 +105,7 @@ fn types_in(text: &str) -> Vec<(usize, String)> {
         let Some((keyword, rest)) = item.split_once(' ') else { continue };
         let is_type = matches!(keyword, "struct" | "enum" | "trait" | "union")
             || (keyword == "type" && depth == 0);
-        // Types inside of a function are seen there only.
+        // Types inside of a function are visible only there.
         if !is_type || depth > 4 {
             continue;
         }

@@ -1,5 +1,5 @@
-//! Hooks of one name in two modules. A program of its own: the subscriber is the whole process's,
-//! and so are the hooks.
+//! Hooks of one name in two modules. They have a program of their own, as the subscriber and the
+//! hooks belong to the whole process.
 
 use std::time::Duration;
 

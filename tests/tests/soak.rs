@@ -1,7 +1,8 @@
-//! Start, load, signal, end, again and again: what both sides wrote down has to agree.
+//! Start, load, signal and end, again and again: the notes of both sides have to agree.
 //!
-//! Six cycles by default, `LIFECYCLE_SOAK_CYCLES` for more. The moments of the signals come from a
-//! seed, which is printed; `LIFECYCLE_SOAK_SEED` repeats it, as far as time can be repeated.
+//! The test has six cycles by default, `LIFECYCLE_SOAK_CYCLES` sets more. The moments of the
+//! signals come from a seed, which is printed. `LIFECYCLE_SOAK_SEED` repeats them, as far as time
+//! can be repeated.
 #![cfg(unix)]
 
 #[expect(dead_code, reason = "the soak needs less of it than the end-to-end tests")]
@@ -61,8 +62,8 @@ fn cycle(log: &Path, shape: Shape, answers: usize) {
     expect_agreement(&std::fs::read_to_string(log).expect("a log"), &outcome.answered);
 }
 
-/// What the server says it did is what the clients say they got, between a start and a stop that
-/// happened once.
+/// Checks that the server's log has exactly the requests that the clients got answers to, between
+/// one start and one stop.
 #[track_caller]
 fn expect_agreement(log: &str, answered: &[String]) {
     let lines: Vec<_> = log.lines().collect();
@@ -74,7 +75,7 @@ fn expect_agreement(log: &str, answered: &[String]) {
         );
     };
     let once: BTreeSet<_> = handled.iter().copied().collect();
-    // A second `flush` would stand among these.
+    // A second `flush` would stand among these lines.
     assert_eq!(once.len(), handled.len(), "a handler ran twice");
     let acknowledged: BTreeSet<_> =
         answered.iter().filter_map(|request| request.strip_prefix("GET /record/")).collect();

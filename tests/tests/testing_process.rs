@@ -1,4 +1,5 @@
-//! Programs under test, as anybody with a binary starts them: `lifecycle_runtime::testing::process`.
+//! Programs under test, started as every user with a binary starts them: by
+//! `lifecycle_runtime::testing::process`.
 #![cfg(unix)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,7 @@ use lifecycle_runtime::testing::process::{Child, Command};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 
-/// Limit where a wait is to be in vain: short enough for that, and long enough for a shell to start.
+/// Limit of a wait that has to be in vain: short, but long enough for a shell to start.
 const SHORT: Duration = Duration::from_secs(2);
 
 fn service(args: &[&str]) -> Child {
@@ -36,10 +37,10 @@ fn check(text: &str, parts: &[&str]) {
     }
 }
 
-/// Runs a test of this program that is ignored otherwise, in an environment of its own.
+/// Runs an ignored test of this program, in an environment of its own.
 fn run_in(name: &str, value: &str, test: &str) {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
-    // Not one that it would take out.
+    // The command takes settings out of its environment, but not one that it sets itself.
     command.args(["--exact", test, "--ignored", "--nocapture"]).env(name, value);
     command.output().assert_exit_code(0).assert_contains("1 passed");
 }
@@ -109,7 +110,7 @@ fn starts_in_spite_of_the_environment() {
     let mut child = service(&[]);
     child.wait_until_ready();
     child.stop().assert_exit_code(0);
-    // What a test sets itself counts.
+    // A variable that the test itself sets counts.
     let (mut command, mut std) = (Command::new(SERVICE), std::process::Command::new(SERVICE));
     command.env("LIFECYCLE_GRACE", "soon");
     std.env("LIFECYCLE_GRACE", "soon");
@@ -283,7 +284,7 @@ fn a_process_that_is_still_running_is_not_waited_for_without_end() {
     let message = failure(|| shell("echo one; exec sleep 600").limit(SHORT).output());
     check(&message, &["the process is still running after 2s", "  stdout | one\n"]);
 
-    // The pipe is open as long as anybody has it.
+    // The pipe is open as long as any process has it.
     let message = failure(|| shell("sleep 600 & echo $!").limit(SHORT).output());
     let (_, sleep) = message.split_once("  stdout | ").expect("it was written");
     let sleep = nix::unistd::Pid::from_raw(sleep.trim().parse().expect("a process id"));
@@ -293,8 +294,11 @@ fn a_process_that_is_still_running_is_not_waited_for_without_end() {
 
 #[test]
 fn everything_that_is_written_is_collected_as_text() {
-    let output = shell("printf 'a\\377b\\r\\nlast'; i=0; while [ $i -lt 5000 ]; do echo $i >&2; i=$((i + 1)); done")
-        .output();
+    let output = shell(
+        "printf 'a\\377b\\r\\nlast'; i=0; while [ $i -lt 5000 ]; do echo $i >&2; i=$((i + 1)); \
+         done",
+    )
+    .output();
     output.assert_stdout(&["a\u{fffd}b", "last"]);
     let expected = (0..5000).map(|number| number.to_string());
     assert!(output.transcript().stderr().map(str::to_owned).eq(expected), "{output}");

@@ -1,4 +1,4 @@
-//! Values of fakes, paused time, and what is real in it: each test with a lifecycle of its own.
+//! Values of fakes, paused time, and real I/O in it: each test has a lifecycle of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestAppBuilder, real_
 use lifecycle_runtime::{Dep, Lifecycle, Service, Stop, on_shutdown, on_startup, service};
 use tokio::time::{Instant, timeout};
 
-/// What a driver of a database does: its thread is none of tokio's, so tokio doesn't know that it
-/// works.
+/// Asks a thread, as a driver of a database does. The thread is none of tokio's, so tokio doesn't
+/// know that it works.
 async fn ask_a_thread() -> u32 {
     let (answer, answered) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        // Long enough for paused time to move on if it could.
+        // This is long enough for paused time to move on if it could.
         std::thread::sleep(Duration::from_millis(20));
         answer.send(42)
     });
@@ -63,7 +63,7 @@ async fn without_it_paused_time_outruns_the_hook() {
 #[service(stop_timeout = "1s")]
 fn thread(stop: Stop) {
     while !stop.wait(Duration::from_millis(1)) {}
-    // It does something that is to be over before it ends.
+    // The service does something that has to be over before it ends.
     std::thread::sleep(Duration::from_millis(20));
 }
 
@@ -178,8 +178,8 @@ fn one_that_may_make_a_test_another_each_time_is_named() {
     let failure = failure.downcast_ref::<String>().expect("a text");
     assert!(failure.starts_with("the test is not the same each time: "), "{failure}");
     let says = format!(
-        "; what it does may depend on the service `ticks` ({}): it is a plain `fn`, which has a thread of its own and goes on \
-         whenever it likes: replace it by `replace::<ticks>(())`",
+        "; what it does may depend on the service `ticks` ({}): it is a plain `fn`, which has a \
+         thread of its own and goes on whenever it likes: replace it by `replace::<ticks>(())`",
         ticks.place()
     );
     assert!(failure.ends_with(&says), "{failure}");
@@ -246,7 +246,7 @@ async fn waits_for_a_timer_for_good() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    // A test that says nothing is to fail, not to hang.
+    // If nothing is reported, the test has to fail, and not to hang.
     std::thread::spawn(|| {
         std::thread::sleep(Duration::from_secs(60));
         std::process::exit(1);

@@ -1,4 +1,5 @@
-//! What `tracing` sees of a run. A program of its own: the subscriber is the whole process's.
+//! Events of a run in `tracing`. The test has a program of its own, as the subscriber belongs to
+//! the whole process.
 
 use std::time::Duration;
 

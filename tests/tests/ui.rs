@@ -1,12 +1,12 @@
-//! What the compiler says about hooks: one mistake per file in `ui/fail`, and what must compile and
-//! run in `ui/pass`.
+//! Messages of the compiler about hooks: one mistake for each file in `ui/fail`, and programs that
+//! must compile and run in `ui/pass`.
 //!
 //! `TRYBUILD=overwrite cargo test -p lifecycle-tests --test ui` writes the expected messages anew;
 //! read the diff.
 
 use std::process::Command;
 
-/// The compiler whose words `ui/fail` holds. Others say the same in words of their own.
+/// Version of the compiler whose messages `ui/fail` holds. Others say the same in other words.
 const WORDS_OF: &str = "rustc 1.95.";
 
 #[test]

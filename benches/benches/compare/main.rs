@@ -1,7 +1,7 @@
-//! A server with the framework beside the same app on actix-web's own: how fast it serves, how much
-//! memory it takes, and how long it takes to stop.
+//! Comparison of a server with the framework and the same app on actix-web's own server: requests
+//! per second, memory, and time to stop.
 //!
-//! The programs run in turns, one at a time, so that what else the machine does hits both.
+//! The programs run in turns, one at a time, so that other load on the machine affects both.
 //! Everything is measured twice: on loopback, and with a round trip between the server and its
 //! clients.
 
@@ -15,13 +15,13 @@ use std::time::Duration;
 use network::Network;
 use program::Kind;
 
-/// How a comparison is made, from the command line.
+/// Settings of a comparison, from the command line.
 struct Settings {
     rounds: usize,
     seconds: u64,
     connections: usize,
     workers: usize,
-    /// In milliseconds.
+    /// Round trip time of the second network, in milliseconds.
     rtt: u64,
 }
 
@@ -30,7 +30,7 @@ impl Settings {
         let mut settings = Self { rounds: 7, seconds: 5, connections: 64, workers: 2, rtt: 40 };
         let mut arguments = std::env::args().skip(1);
         while let Some(key) = arguments.next() {
-            // `cargo bench` adds this one.
+            // `cargo bench` adds this argument.
             if key == "--bench" {
                 continue;
             }
@@ -77,7 +77,7 @@ fn compare(settings: &Settings, network: &Network) -> Result<(), String> {
     let rounds: Vec<_> = (0..settings.rounds)
         .map(|round| {
             eprintln!("round {} of {}", round + 1, settings.rounds);
-            // Whoever comes second finds a warmer machine.
+            // The program that runs second finds a warmer machine.
             let first_bare = round % 2 == 0;
             let of = |kind| serve::measure(kind, settings, network);
             if first_bare {
@@ -105,7 +105,7 @@ fn compare(settings: &Settings, network: &Network) -> Result<(), String> {
     Ok(())
 }
 
-/// The one in the middle.
+/// Returns the median of the values.
 fn median<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> T {
     let mut values: Vec<_> = values.collect();
     values.sort_by(|a, b| a.partial_cmp(b).expect("comparable values"));

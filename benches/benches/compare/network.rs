@@ -1,4 +1,4 @@
-//! The network between a program and its clients.
+//! Network between a program and its clients.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,11 +14,11 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// Makes a network with a round trip of so many milliseconds.
+    /// Makes a network with this round trip time in milliseconds.
     ///
     /// # Errors
     ///
-    /// Why there can be none here.
+    /// The reason why there can be no such network here.
     #[cfg(target_os = "linux")]
     pub(crate) fn distant(rtt: u64) -> Result<Self, String> {
         if let Some(reason) = lifecycle_tests_rig::unavailable() {

@@ -1,4 +1,4 @@
-//! A program that is compared, in a process of its own.
+//! Program that is compared, in a process of its own.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::network::Network;
 
-/// How long anything may take that is not being measured.
+/// Limit for everything that is not measured.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     WithLifecycle,
 }
 
-/// A server that runs, and is gone when this is dropped.
+/// Server that runs until this is dropped.
 pub(crate) struct Program {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -29,15 +29,15 @@ pub(crate) struct Program {
 /// Memory of a program, in KiB.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
-    /// All of it: also pages of its file and of libraries, which the system shares between programs
-    /// and can take back.
+    /// All of it, including pages of its file and of libraries, which the system shares between
+    /// programs and can take back.
     pub(crate) whole: u64,
     /// Pages that it has written: stacks, heap, relocated data.
     pub(crate) own: u64,
 }
 
 impl Program {
-    /// Starts it, and waits until it serves.
+    /// Starts the program and waits until it serves.
     pub(crate) fn start(kind: Kind, workers: usize, network: &Network) -> Result<Self, String> {
         let path = match kind {
             Kind::Bare => env!("CARGO_BIN_EXE_bare_actix"),
@@ -48,7 +48,7 @@ impl Program {
         let mut command = Command::new(path);
         command
             .args([address.to_string(), workers.to_string()])
-            // It ends when this end of the pipe does.
+            // The program ends when this end of the pipe does.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -65,7 +65,7 @@ impl Program {
         Ok(program)
     }
 
-    /// How much memory it holds.
+    /// Returns the memory that the program holds.
     pub(crate) fn memory(&self) -> Result<Memory, String> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
@@ -77,11 +77,12 @@ impl Program {
         Ok(Memory { whole: of("VmRSS:")?, own: of("RssAnon:")? })
     }
 
-    /// Returns how much time its threads have spent on processors.
+    /// Returns the time that the program's threads have spent on processors.
     pub(crate) fn processor_time(&self) -> Result<Duration, String> {
         let path = format!("/proc/{}/task", self.child.id());
         let threads = std::fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
-        // See proc(5): to the nanosecond, as at a distance there are few requests.
+        // See proc(5). The file has nanoseconds, which matter: at a distance there are few
+        // requests.
         let times = threads.flatten().filter_map(|thread| {
             let schedstat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
             schedstat.split(' ').next()?.parse::<u64>().ok()
@@ -89,7 +90,7 @@ impl Program {
         Ok(Duration::from_nanos(times.sum()))
     }
 
-    /// Tells it to stop, and says when.
+    /// Sends SIGTERM and returns the time of that.
     pub(crate) fn terminate(&self) -> Result<Instant, String> {
         let id = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         let now = Instant::now();
@@ -97,10 +98,10 @@ impl Program {
         Ok(now)
     }
 
-    /// Waits until it is gone, and says when.
+    /// Waits until the process is gone and returns the time of that.
     pub(crate) fn exit(mut self) -> Result<Instant, String> {
         let begun = Instant::now();
-        // To wait without a limit would be exact, and could wait for ever.
+        // A wait without a limit would be exact, but might never end.
         while self.child.try_wait().map_err(|error| error.to_string())?.is_none() {
             if begun.elapsed() > PATIENCE {
                 return Err("a program doesn't stop".to_owned());

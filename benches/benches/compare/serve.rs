@@ -1,4 +1,4 @@
-//! How fast a program serves, and in how much memory.
+//! Measurement of a program that serves: its speed and its memory.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -8,23 +8,23 @@ use super::network::Network;
 use super::program::{Kind, Memory, Program};
 use super::{Settings, median};
 
-/// How long a program may take to come to rest before its memory is read.
+/// Time in which a program comes to rest before its memory is read.
 const REST: Duration = Duration::from_millis(300);
 
-/// One run of one program.
+/// Results of one run of one program.
 pub(crate) struct Served {
     requests_per_second: f64,
-    /// In microseconds.
+    /// 99th percentile of the latency, in microseconds.
     p99: f64,
-    /// In microseconds of the program's processor time, which others that run beside it change the
-    /// least.
+    /// Processor time of the program per request, in microseconds. Other programs on the machine
+    /// affect it least.
     work: f64,
     errors: u64,
     after_start: Memory,
     after_load: Memory,
 }
 
-/// Says how to get `wrk` if it is not there.
+/// Looks for `wrk`, or returns an error that says how to install it.
 pub(crate) fn find_wrk() -> Result<(), String> {
     let found =
         Command::new("wrk").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -55,7 +55,7 @@ pub(crate) fn measure(
     let missing = || format!("wrk says something unexpected:\n{text}");
     let requests_per_second =
         after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or_else(missing)?;
-    // The shares of the deviation above look alike.
+    // The spaces tell it from the shares of the deviation above, which look alike.
     let p99 = after(" 99% ").and_then(microseconds).ok_or_else(missing)?;
     let broken = text
         .split_once("Socket errors:")
@@ -82,7 +82,7 @@ pub(crate) fn measure(
     })
 }
 
-/// A time as wrk writes it: `812.00us`, `1.20ms`, `1.00s`.
+/// Parses a time as wrk writes it: `812.00us`, `1.20ms`, `1.00s`.
 fn microseconds(text: &str) -> Option<f64> {
     let units = [("us", 1.0), ("ms", 1e3), ("s", 1e6)];
     let (number, unit) =
@@ -90,7 +90,7 @@ fn microseconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * unit)
 }
 
-/// Bare and with the framework, of each round.
+/// Prints the medians of all rounds, each a run of the bare server and one with the framework.
 pub(crate) fn print(rounds: &[(Served, Served)]) {
     println!(
         "| serving, medians of {} rounds | bare actix-web | with the framework | ratio |",
@@ -102,7 +102,7 @@ pub(crate) fn print(rounds: &[(Served, Served)]) {
             median(rounds.iter().map(|round| value(&round.0))),
             median(rounds.iter().map(|round| value(&round.1))),
         );
-        // Of the two runs of one round, which had the same neighbours.
+        // The two runs of one round had the same neighbours, so ratios are taken within a round.
         let ratio = median(rounds.iter().map(|round| value(&round.1) / value(&round.0)));
         let digits = if bare < 100.0 { 2 } else { 0 };
         println!("| {name} | {bare:.digits$} {unit} | {with:.digits$} {unit} | {ratio:.3} |");

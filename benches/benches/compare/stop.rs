@@ -1,4 +1,4 @@
-//! How long a program takes to stop.
+//! Measurement of the time that a program takes to stop.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use super::network::Network;
 use super::program::{Kind, Program};
 use super::{median, milliseconds};
 
-/// What a program is doing when it is told to stop.
+/// State of a program at the signal.
 #[derive(Clone, Copy)]
 pub(crate) struct Situation {
     pub(crate) name: &'static str,
@@ -24,10 +24,10 @@ pub(crate) const SITUATIONS: [Situation; 3] = [
     Situation { name: "20 requests in flight, from the last byte", connections: 20, is_busy: true },
 ];
 
-/// One stop.
+/// Result of one stop.
 pub(crate) struct Stopped {
     took: Duration,
-    /// How many requests got no whole response.
+    /// Number of requests that got no whole response.
     lost: usize,
 }
 
@@ -42,9 +42,9 @@ pub(crate) fn measure(
     let connect = |_| client(program.address, situation.is_busy, is_ready.clone());
     let clients = network.client(|| (0..situation.connections).map(connect).collect::<Vec<_>>());
     drop(is_ready);
-    // Those that can't connect are counted as lost.
+    // A client that can't connect counts as lost.
     ready.iter().take(situation.connections).for_each(drop);
-    // Requests that were sent have arrived, and take half a second.
+    // By then the requests have arrived. They take half a second.
     sleep(Duration::from_millis(100));
     let told = program.terminate()?;
     let gone = program.exit()?;
@@ -54,8 +54,9 @@ pub(crate) fn measure(
     Ok(Stopped { took: gone.saturating_duration_since(from), lost })
 }
 
-/// Has a connection with a request that is answered, or is being answered, and stays until the
-/// server closes it. When the response was there; nothing if it never was.
+/// Opens a connection with a request, and keeps it until the server closes it. `is_ready` gets a
+/// message when the response has come, and from a busy client also when the request has been sent.
+/// Returns the time of the response, or nothing if none came.
 fn client(address: SocketAddr, is_busy: bool, is_ready: Sender<()>) -> JoinHandle<Option<Instant>> {
     spawn(move || {
         let mut stream = TcpStream::connect(address).ok()?;
@@ -77,7 +78,7 @@ fn client(address: SocketAddr, is_busy: bool, is_ready: Sender<()>) -> JoinHandl
     })
 }
 
-/// The median, and what was lost in all.
+/// Returns the median, and the number of lost requests if there were any.
 pub(crate) fn text(stops: &[Stopped]) -> String {
     let took = milliseconds(median(stops.iter().map(|stop| stop.took)));
     match stops.iter().map(|stop| stop.lost).sum::<usize>() {

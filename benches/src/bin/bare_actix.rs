@@ -1,4 +1,4 @@
-//! The app on actix-web's own server.
+//! App on actix-web's own server.
 
 use actix_web::{App, HttpServer};
 use lifecycle_benches::{arguments, fast, slow};

@@ -1,4 +1,4 @@
-//! The app on the framework, with one hook.
+//! App on the framework, with one hook.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
-//! A server whose apps take their time to be built, or to go: `apps [app=FAULT] [data=FAULT]`
+//! Server whose apps take their time to be built, or to go: `apps [app=FAULT] [data=FAULT]`
 //!
-//! Of the first server's two workers, the first is built as `app` says: `wait` waits for `app` on
-//! stdin, `wait-or-panic` does so while the other worker's panics. The app's data is dropped as
-//! `data` says. With the environment variable `SECOND` there is a second server, on the address in
-//! it.
+//! The first server has two workers. `app` tells how the first worker's app is built: `wait` waits
+//! for `app` on stdin, `wait-or-panic` does so while the other worker's app panics. `data` tells
+//! how the app's data is dropped. With the environment variable `SECOND` there is a second server,
+//! on the address in it.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ async fn close_db(_db: Dep<db>) {
     say("close_db");
 }
 
-/// Data of an app, which uses the value until it is gone.
+/// Data of an app that uses the value until it is dropped.
 struct Uses(Dep<db>);
 
 impl Drop for Uses {
@@ -36,7 +36,7 @@ impl Drop for Uses {
     }
 }
 
-/// Blocks the thread until stdin has this line, if it is to.
+/// Blocks the thread until stdin has this line, if the arguments tell it to.
 fn wait(name: &str) {
     match &*told_to(name) {
         "" => {}

@@ -1,4 +1,4 @@
-//! An app that takes a hook's value, served without the framework.
+//! App that takes a hook's value, served without the framework.
 
 use actix_web::{App, HttpServer, web};
 use lifecycle_runtime::Dep;

@@ -1,11 +1,11 @@
 //! Hooks of every kind that wait, and others that block the thread that they run on:
 //! `blocks PLACE WAIT HOW [THREADS]`
 //!
-//! `PLACE` is the kind of hook that it is about: `start`, `ready`, `check`, `signal`, `service`,
-//! `drain` or `stop`. In that, `first` waits for a `timer` or a `socket`, and one that is `behind`
-//! it or `beside` it blocks its thread: the one behind it as it begins, the one beside it after
-//! such a wait of its own. `last` comes behind `first`. With a number of threads they run on an
-//! async runtime of the program's own.
+//! `PLACE` is the kind of hook that does so: `start`, `ready`, `check`, `signal`, `service`,
+//! `drain` or `stop`. Of its hooks, `first` waits for a `timer` or a `socket`, as `WAIT` says. If
+//! `HOW` is `behind`, the hook after `first` blocks its thread as soon as it begins. If it is
+//! `beside`, a hook beside `first` does so after such a wait of its own. `last` runs after `first`.
+//! With a number of threads the hooks run on an async runtime of the program's own.
 
 use std::process::ExitCode;
 use std::thread;
@@ -30,7 +30,7 @@ fn is_about(place: &str) -> bool {
     argument(1) == place
 }
 
-/// Waits as long as this for what it is told to.
+/// Waits for this time, in the way that the arguments name.
 async fn wait(time: Duration) {
     if argument(2) == "timer" {
         return sleep(time).await;
@@ -78,9 +78,13 @@ async fn close_db() {
     say("close_db");
 }
 
-/// The four hooks of a place.
+/// Defines the four hooks of a kind.
 macro_rules! hooks {
-    ($place:literal, $first:ident $behind:ident $beside:ident $last:ident, #[$attribute:ident($($key:tt)*)]) => {
+    (
+        $place:literal,
+        $first:ident $behind:ident $beside:ident $last:ident,
+        #[$attribute:ident($($key:tt)*)]
+    ) => {
         #[$attribute($($key)*)]
         async fn $first() {
             first($place).await;
@@ -123,7 +127,7 @@ async fn last_signal() {
     last("signal");
 }
 
-/// Of another signal: those of one run one after the other.
+/// Blocks at another signal, as the hooks of one signal run one after the other.
 #[on_signal(SIGUSR2, timeout = "500ms")]
 async fn beside_signal() {
     block("signal", "beside").await;
@@ -198,7 +202,7 @@ const HOOKS: [&HookMeta; 27] = [
 
 fn main() -> ExitCode {
     end_with_stdin();
-    // Checks wake threads, and would help the others.
+    // Health checks wake threads, which would help the other hooks.
     let takes_part = |hook: &&'static HookMeta| match hook.name() {
         "behind_service" => is_about("service") && argument(3) == "behind",
         name => is_about("check") || !name.ends_with("_check"),
@@ -208,7 +212,7 @@ fn main() -> ExitCode {
     let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let code = runtime.block_on(lifecycle.serve()).exit_code();
-    // The thread that is blocked would hold up the end.
+    // To wait for the blocked thread would hold up the end.
     runtime.shutdown_background();
     code.into()
 }

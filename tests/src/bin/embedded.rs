@@ -1,11 +1,11 @@
-//! A lifecycle inside of a program that has a life of its own:
+//! Lifecycle inside of a program that goes on by itself:
 //! `embedded run|run-inside|multi|current [OPTION]...`
 //!
 //! `run` leaves the process to the framework, `run-inside` does so from an async `main`, `multi`
-//! and `current` await it in a runtime of their own. A thread stops it when stdin says `stop` or
-//! `hurry`. With `no-http` and `no-signals` it has neither; with `linger` the program goes on
-//! afterwards until stdin says `exit`, with `begin=fail` the start fails. It names none of the library's hooks, and has them all the
-//! same.
+//! and `current` await the run in a runtime of their own. A thread stops it when stdin says `stop`
+//! or `hurry`. With `no-http` and `no-signals` it has neither. With `linger` the program goes on
+//! afterwards until stdin says `exit`. With `begin=fail` the start fails. The program names no hook
+//! of the library, and has all of them nevertheless.
 
 use std::process::ExitCode;
 use std::thread;
@@ -35,7 +35,7 @@ fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// Listens to stdin on a thread that no lifecycle knows of.
+/// Stops the run on a command from stdin, on a thread that no lifecycle knows of.
 fn stop_when_told(handle: StopHandle) {
     thread::spawn(move || {
         current_thread().block_on(async {
@@ -50,7 +50,7 @@ fn stop_when_told(handle: StopHandle) {
 async fn served(lifecycle: Lifecycle) -> ExitCode {
     let report = lifecycle.serve().await;
     say(&format!("report: {report}"));
-    // The runtime is still the program's own.
+    // The runtime still belongs to the program.
     let task = tokio::spawn(async { "alive" });
     say(task.await.expect("no panic"));
     report.exit_code().into()

@@ -1,7 +1,7 @@
-//! A server whose handlers leave work behind, and programs that end by themselves. The first
-//! argument says what it is: `serve`, `job` (a service, and no server), `ready` (a ready hook that
-//! stops it), `quits` (a service that does), `before` (stopped before it runs), `observer` (one that
-//! fails it at the end).
+//! Server whose handlers leave work behind, and programs that end by themselves. The first argument
+//! chooses: `serve`, `job` (a service, and no server), `ready` (a ready hook that stops the run),
+//! `quits` (a service that does), `before` (a stop before the run), `observer` (an observer that
+//! fails the run at the end).
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,7 +36,7 @@ async fn flush(_db: Dep<db>) {
     say("flush");
 }
 
-/// A generous limit.
+/// Runs with a generous limit.
 #[on_shutdown(timeout = "3s")]
 async fn limited() {
     say("limited");
@@ -47,7 +47,7 @@ async fn reserved() {
     say("reserved");
 }
 
-/// Has a share of its own beside any request, and uses most of it.
+/// Takes most of the time that its reserve keeps for it beside any request.
 #[on_shutdown(reserve = "2s")]
 async fn kept() {
     say("kept");
@@ -55,7 +55,7 @@ async fn kept() {
     say("kept ended");
 }
 
-/// Number of the rows whose writers were told that they are written.
+/// Number of rows that clients believe to be written.
 static ROWS: AtomicUsize = AtomicUsize::new(0);
 
 async fn write() -> impl Responder {
@@ -63,13 +63,13 @@ async fn write() -> impl Responder {
     HttpResponse::Accepted()
 }
 
-/// Writes them to the disk at last.
+/// Saves the rows to the disk.
 #[on_shutdown(timeout = "2s")]
 async fn save() {
     say(&format!("{} rows saved", ROWS.load(Ordering::SeqCst)));
 }
 
-/// Reports a failure when it has heard so.
+/// Fails the run when stdin says `index_check`.
 #[health_check(interval = "200ms", timeout = "200ms")]
 async fn index_check(run: StopHandle) {
     if has_heard("index_check") {
@@ -77,7 +77,7 @@ async fn index_check(run: StopHandle) {
     }
 }
 
-/// Ends with a failure when it has heard so.
+/// Fails when stdin says `feed`.
 #[service]
 async fn feed() -> Result<(), &'static str> {
     heard("feed").await;
@@ -109,7 +109,7 @@ async fn announce(run: StopHandle) {
     }
 }
 
-/// A job, which is done when it has heard so.
+/// Does a job, which is done when stdin says `job`.
 #[service]
 async fn job(_db: Dep<db>) {
     heard("job").await;
@@ -141,7 +141,7 @@ async fn order(tasks: BackgroundTasks, db: Dep<db>) -> impl Responder {
     HttpResponse::Accepted()
 }
 
-/// Its task can't be cancelled.
+/// Leaves a task behind that can't be cancelled.
 async fn blocking(tasks: BackgroundTasks) -> impl Responder {
     tasks.spawn(async {
         say("blocking");
@@ -162,7 +162,7 @@ async fn forgotten() -> impl Responder {
     HttpResponse::Accepted()
 }
 
-/// Nobody awaits what it leaves on the blocking pool.
+/// Leaves a closure behind on the blocking pool that nobody awaits.
 async fn abandoned() -> impl Responder {
     drop(actix_web::rt::task::spawn_blocking(|| {
         say("abandoned");

@@ -1,4 +1,4 @@
-//! A program whose hooks build on those of a library: `library [EXPECTED PATH]...`
+//! Program whose hooks build on those of a library: `library [EXPECTED PATH]...`
 
 use std::process::ExitCode;
 

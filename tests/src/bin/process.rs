@@ -1,19 +1,21 @@
-//! What stands around a run, and what follows it: `process MODE [HOOK=FAULT | OPTION]...`
+//! Surroundings of a run, and what follows it: `process MODE [HOOK=FAULT | OPTION]...`
 //!
 //! | mode | the run |
 //! |---|---|
 //! | `run`, `run-inside` | by `run`, from `main` or from an async `main` |
-//! | `thread` | by `run`, on another thread; then the program goes on until stdin says `exit` |
+//! | `thread` | by `run`, on another thread |
 //! | `again` | by `run`, which stops itself at once; then a second one |
-//! | `dropped-multi`, `dropped-current` | by `serve`, whose future is dropped when stdin says `drop`; then the program goes on |
+//! | `dropped-multi`, `dropped-current` | by `serve`, whose future is dropped at `drop` on stdin |
 //! | `runtime-gone` | by `serve` on a runtime that goes away when stdin says `drop` |
 //! | `in-turn` | 50 times by `serve`, each on a runtime that goes away as soon as the run is over |
 //!
+//! After `thread`, `dropped-…` and `runtime-gone` the program goes on until stdin says `exit`.
+//!
 //! `report=look` and `report=hang` are about the callback that takes the report.
 //!
-//! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run,
-//! `exit=hang` about one of its thread, which goes when `main` has returned. `grace=SECONDS` is how
-//! long the stop of a run, and of `again` the first one's, may take.
+//! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run.
+//! `exit=hang` is about a value of its thread, which is dropped when `main` has returned.
+//! `grace=SECONDS` sets the grace period of a run. In the mode `again` it is that of the first run.
 
 use std::process::ExitCode;
 use std::thread;
@@ -46,7 +48,7 @@ async fn stop_at_once(handle: StopHandle) {
     handle.stop();
 }
 
-/// Says that it is dropped, and then does what it is told to.
+/// Value that says when it is dropped, and does in its drop what the arguments tell it to.
 struct SlowToDrop(&'static str);
 
 impl Drop for SlowToDrop {
@@ -76,7 +78,7 @@ fn lifecycle() -> Lifecycle {
     if told_to("report").is_empty() { lifecycle } else { lifecycle.on_report(look_at) }
 }
 
-/// Says what has come of the run, and then hangs if it is told to.
+/// Prints the exit code and an outcome of the report, and then hangs if it is told to.
 fn look_at(report: &Report) {
     let flushed = report.outcome(flush::META).map(ToString::to_string).unwrap_or_default();
     say(&format!("report {} {flushed}", report.exit_code()));
@@ -85,7 +87,7 @@ fn look_at(report: &Report) {
     }
 }
 
-/// The grace period that it is told, if it is.
+/// Sets the grace period, if the arguments have one.
 fn with_grace(lifecycle: Lifecycle) -> Lifecycle {
     match told_to("grace").parse() {
         Ok(seconds) => lifecycle.grace(Duration::from_secs(seconds)),
@@ -107,8 +109,8 @@ async fn dropped() {
 }
 
 fn main() -> ExitCode {
-    // Reading stdin takes a thread, and when `run` begins there is to be no other: the startup hook
-    // does it.
+    // Reading stdin takes a thread, but `run` has to begin without any other thread. So the startup
+    // hook begins to read.
     let _of_main = SlowToDrop("main");
     EXIT.with(|_| {});
     match &*std::env::args().nth(1).unwrap_or_default() {

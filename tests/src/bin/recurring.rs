@@ -1,7 +1,7 @@
-//! Health checks and hooks of signals, and nothing served: `recurring [HOOK[=FAULT]]...`
+//! Health checks and hooks of signals, without a server: `recurring [HOOK[=FAULT]]...`
 //!
-//! It has those that are named, and with `others` one for each signal that is not among them. A
-//! check fails from the line `break NAME` on stdin until `mend NAME`.
+//! The program has the hooks that are named, and with `others` one for each signal that is not
+//! among them. A check fails from the line `break NAME` on stdin until `mend NAME`.
 
 use std::process::ExitCode;
 
@@ -56,7 +56,8 @@ async fn faulty() -> Result<(), Broken> {
     act("faulty").await
 }
 
-/// To panic may take long: a backtrace is written, by a thread that does nothing else meanwhile.
+/// Panics when it is told to. Its limit is long, as the thread may take long to write the
+/// backtrace.
 #[health_check(interval = "1m", timeout = "1m", failures = 1)]
 async fn fragile() -> Result<(), Broken> {
     act("fragile").await
@@ -94,7 +95,7 @@ async fn mine() {
     say("mine");
 }
 
-/// A hook for each of the other signals: each says its name.
+/// Defines a hook for each of the other signals, which says the signal's name.
 macro_rules! hear {
     ($($signal:ident $hook:ident)*) => {
         $(#[on_signal($signal)]

@@ -1,7 +1,7 @@
-//! Several servers: `servers [certificate=PATH [alpn=PROTOCOL]]`
+//! Program with several servers: `servers [certificate=PATH [alpn=PROTOCOL]]`
 //!
-//! Two plain ones; with an argument a third one over TLS, whose certificate it writes there, and
-//! which offers this protocol and no other if one is named.
+//! Two servers are plain. With an argument there is a third one over TLS, which writes its
+//! certificate to the path. If a protocol is named, that server offers no other.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! A service with hooks of every sort: `service [no-http] [HOOK[=FAULT]]...`
+//! Service with hooks of every kind: `service [no-http] [HOOK[=FAULT]]...`
 //!
-//! Without arguments it has the hooks of `BASE`; each argument that names another one adds it.
+//! Without arguments it has the hooks of `BASE`. Each argument that names another hook adds it.
 
 use std::process::ExitCode;
 use std::sync::Once;
@@ -92,7 +92,7 @@ async fn stops_at_once(handle: StopHandle) {
     say("stops_at_once");
     let _cancelled = SaysDropped("stops_at_once");
     handle.stop();
-    // Without this the hook could be done before the stop is heard.
+    // Without this wait the hook could end before the run hears of the stop.
     std::future::pending::<()>().await;
 }
 
@@ -136,7 +136,7 @@ async fn oven() -> Result<(), Broken> {
     act("oven").await
 }
 
-// Without an argument, so that nothing but the plan keeps it from running.
+// It takes no argument, so that nothing but the plan keeps it from running.
 #[on_shutdown(of = stove)]
 async fn cool() {
     say("cool");
@@ -225,7 +225,7 @@ fn main() -> ExitCode {
     let app = || {
         match &*told_to("app") {
             "hang" => {
-                // Each worker builds one.
+                // Each worker builds an app.
                 HANGS.call_once(|| say("app hangs"));
                 thread::sleep(Duration::from_secs(600));
             }

@@ -1,8 +1,8 @@
 //! Services beside a server: `services [HOOK[=FAULT]]...`
 //!
-//! It has the hooks of `BASE`, and those that are named. `GET /held` is answered once `held` has
-//! come on stdin. An observer hangs with `observer=stop` when it is told of the stop, with
-//! `observer=brief` when it is told of the end of the service of that name.
+//! The program has the hooks of `BASE`, and those that are named. `GET /held` is answered once
+//! `held` has come on stdin. With `observer=stop` an observer hangs when it is told of the stop,
+//! with `observer=brief` when it is told of the end of the service `brief`.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,8 @@ async fn db() -> Result<String, Broken> {
     Ok("rows".to_owned())
 }
 
-/// Ready when `queue` comes on stdin if it is told to wait; ends when its tasks have.
+/// Becomes ready, and ends when its tasks have. Told to wait, it is ready when `queue` comes on
+/// stdin.
 #[service]
 async fn queue(_db: Dep<db>, service: Service) -> Result<(), Broken> {
     act("queue").await?;
@@ -70,7 +71,7 @@ fn tail(_db: Dep<db>, stop: Stop) -> Result<(), Broken> {
     act_blocking("tail_end")
 }
 
-/// Each of its runs ends as it is told to when `flaky` and the run's number come on stdin.
+/// Runs until `flaky` and the number of the run come on stdin, and then ends as it is told to.
 #[service(restart = "on_failure", backoff = "10ms..20ms", max_restarts = "2 in 1m")]
 async fn flaky(stop: Stop) -> Result<(), Broken> {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
@@ -84,7 +85,7 @@ async fn flaky(stop: Stop) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Fails when it is told to, and comes back when no test waits any more.
+/// Fails when it is told to, and is restarted only after every test has ended.
 #[service(restart = "on_failure", backoff = "10m..10m")]
 async fn distant(stop: Stop) -> Result<(), Broken> {
     tokio::select! {
@@ -127,7 +128,7 @@ fn stuck_thread(stop: Stop) -> Result<(), Broken> {
     act_blocking("stuck_thread")
 }
 
-/// Ends by itself: when `brief` comes on stdin if it is told to wait.
+/// Ends by itself. Told to wait, it ends when `brief` comes on stdin.
 #[service]
 async fn brief() {
     say("brief");
@@ -136,7 +137,7 @@ async fn brief() {
     }
 }
 
-/// Fails before it is ready, and is not run again while a test waits.
+/// Fails before it is ready, and is not restarted while a test waits.
 #[service(restart = "on_failure", backoff = "10m..10m")]
 async fn unready(_service: Service) -> Result<(), Broken> {
     Err(Broken(3))

@@ -1,8 +1,8 @@
-//! A value that others hold beside the hooks: `values [run|serve] [db=FAULT] [static] [task]
-//! [late] [slow] [broken]`
+//! Value that others hold beside the hooks:
+//! `values [run|serve] [db=FAULT] [static] [task] [late] [slow] [broken]`
 //!
-//! `static` and `task` hold it for good, `late` does so until stdin says `late`. `db=wait` has its
-//! drop wait for stdin, `slow` the start. `broken` has the start fail.
+//! `static` and `task` hold it for good, `late` holds it until stdin says `late`. With `db=wait`
+//! its drop waits for stdin, with `slow` the start does. With `broken` the start fails.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Bodies of requests that are coming at the signal, and answers that don't wait for them.
+//! Bodies of requests that are on their way at the signal, and answers that don't wait for them.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::clients::{Client, Http1, Http2, Journal, Protocol, Reading, Target};
 use crate::site::{Gate, Key, Site, gate, joined, tally};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
-/// Body in five parts, which fits into any window that an HTTP/2 server begins with.
+/// Length of one part of a body. Five parts fit into any window that an HTTP/2 server begins with.
 const PART: usize = 8 * 1024;
 
 #[test]
@@ -74,7 +74,7 @@ fn upload_2(target: &Target, may_go: &Gate, pause: Duration) -> Journal {
     client.finish()
 }
 
-/// As Python's `http.client` and others do: the whole body is sent before the answer is looked for.
+/// Sends the whole body before it looks for the answer, as Python's `http.client` and others do.
 fn refused_upload(target: &Target, request: &str, length: usize, may_go: &Gate) -> Journal {
     let mut client = Http1::connect(target, target.journal(request)).expect("it listens");
     client.write(request, head(request, length).as_bytes());
@@ -88,7 +88,7 @@ fn refused_upload(target: &Target, request: &str, length: usize, may_go: &Gate) 
     client.journal
 }
 
-/// Length of a body that takes longer than the answer, with a slow start.
+/// Returns the length of a body that takes longer to send than the answer takes, with a slow start.
 fn length(link: &Link) -> usize {
     if link.loss > 0.0 || link.bandwidth == Some(1_000_000) {
         return 128 << 10;
@@ -172,10 +172,11 @@ fn answered_upload_2(target: &Target, is_told: &Gate) -> (Http2, u32) {
     (client, stream)
 }
 
-/// Longer than any client is listened to.
+/// Time longer than the server listens to any client.
 const ENDLESS: Duration = Duration::from_secs(20);
 
-/// Sends chunk after chunk, looks for the answer in between, and says that it has come.
+/// Sends chunk after chunk, looks for the answer in between, and opens `has_answer` when it has
+/// come.
 fn endless_upload_1(target: &Target, is_told: &Gate, has_answer: &Key) -> Journal {
     let request = "POST /early/one";
     let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
@@ -198,8 +199,8 @@ fn endless_upload_1(target: &Target, is_told: &Gate, has_answer: &Key) -> Journa
     client.journal
 }
 
-/// The same on a stream. Behind the answer it reads nothing, so it says of nothing that it has got
-/// it.
+/// Sends a body without an end on a stream. Behind the answer it reads nothing, so it acknowledges
+/// nothing.
 fn endless_upload_2(target: &Target, is_told: &Gate) -> Journal {
     let (mut client, stream) = answered_upload_2(target, is_told);
     let answered = Instant::now();
@@ -210,7 +211,7 @@ fn endless_upload_2(target: &Target, is_told: &Gate) -> Journal {
     client.journal
 }
 
-/// Each chunk is a sign of life, and none gives it more time than it has.
+/// Checks that chunks, though each is a sign of life, give the client no more time than it has.
 #[test]
 fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up_for_a_while_only()
 {
@@ -232,14 +233,16 @@ fn a_client_that_never_ends_its_body_gets_its_early_answer_and_holds_the_stop_up
         tally.expect_all(413);
         let rtt = site.rtt;
         let ended = site.expect_report(&tally, 0);
-        // `client_disconnect_timeout`, by default. Over HTTP/2 it has that to answer a PING and
-        // then to stop, and before that `client_request_timeout` to pause, as a request could come.
+        // The client has `client_disconnect_timeout`, by default. Over HTTP/2 it has that time
+        // twice, to answer a PING and then to stop, and before that `client_request_timeout` to
+        // pause, as a request could come.
         let time = Duration::from_secs(if protocol.is_http2() { 5 + 2 } else { 1 });
         assert!(ended.took < time + 4 * rtt + SLACK, "{:?}\n{ended}", ended.took);
     });
 }
 
-/// The answer has not said that it is the last: until the body ends, the next request may come.
+/// Checks an answer that did not say that it is the last: until the body ends, the next request may
+/// come.
 #[test]
 fn a_body_in_chunks_behind_an_answer_from_before_the_stop_is_read_as_long_as_a_head_may_take() {
     at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
@@ -255,7 +258,7 @@ fn a_body_in_chunks_behind_an_answer_from_before_the_stop_is_read_as_long_as_a_h
         tally.expect_all(413);
         let rtt = site.rtt;
         let ended = site.expect_report(&tally, 0);
-        // `client_request_timeout`.
+        // This is `client_request_timeout`.
         let time = Duration::from_secs(5);
         assert!(time <= ended.took && ended.took < time + 4 * rtt + SLACK, "{ended}");
     });

@@ -1,4 +1,4 @@
-//! Clients that connect while the listener closes: whoever has connected is served.
+//! Clients that connect while the listener closes: every client that has connected is served.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,21 +14,23 @@ use crate::{DISTANCES, SLACK, WINDOW, at_each};
 
 /// Time for which clients come before the signal.
 const BEFORE: Duration = Duration::from_millis(400);
-/// Time for which they come after it: longer than first packets may be dropped.
+/// Time for which clients come after the signal: longer than first packets may be dropped.
 const AFTER: Duration = Duration::from_millis(2500);
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Time by which a busy machine may be late to close a listener: much less than the quiet window.
+/// Longest delay of a busy machine before it closes a listener: much less than the quiet window.
 const LATE: Duration = Duration::from_millis(500);
 
-/// Round trip from which on a first packet is certain to come while first packets are dropped.
+/// Shortest round trip at which a first packet certainly comes while first packets are dropped.
 const FAR: Duration = Duration::from_millis(100);
 
-/// Connections come at this rate while the server stops; each sends a request when it is connected.
+/// Lets clients connect at this rate while the server stops. Each sends a request when it is
+/// connected.
 fn with_rate(protocols: &[Protocol], per_second: u32) {
     at_each(&DISTANCES, protocols, |protocol, link| {
-        // Longer than a busy machine keeps a client that has connected from sending its request.
+        // This is longer than a busy machine keeps a client that has connected from sending its
+        // request.
         let mut site =
             Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "1s"));
         let pause = Duration::from_secs(1) / per_second;
@@ -50,8 +52,8 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
         }
         let (journals, connecting): (Vec<_>, Vec<_>) = clients.into_iter().map(joined).unzip();
         let tally = Tally(journals);
-        // A first packet that the closing listener drops is sent again after a second, when nobody
-        // listens any more.
+        // If the closing listener drops a first packet, the client sends it again after a second,
+        // when nobody listens any more.
         let handshakes = site.rig.handshakes();
         let dropped: Vec<_> = handshakes
             .values()
@@ -69,8 +71,9 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
         assert_eq!(tally.not_executed(), 0, "{tally}");
         assert!(tally.not_connected() > 0, "the listener never closed: {tally}");
         assert!(slowest < SECOND + 4 * rtt + WINDOW + SLACK, "{slowest:?}");
-        // This is done for as long as a handshake takes, and no longer. By the clock it is longer
-        // if the server is late, by the number if the clients are.
+        // First packets are dropped for as long as a handshake takes, and no longer. The clock
+        // shows a longer time if the server is late, and the number of packets does if the clients
+        // are.
         let by_clock = match (dropped.iter().min(), dropped.iter().max()) {
             (Some(first), Some(last)) => *last - *first,
             _ => Duration::ZERO,
@@ -83,7 +86,8 @@ fn with_rate(protocols: &[Protocol], per_second: u32) {
     });
 }
 
-/// Asks for something on a connection of its own. Returns how long it took to connect, too.
+/// Sends a request on a connection of its own. Returns the journal and the time that it took to
+/// connect.
 fn ask_once(target: &Target, mut journal: Journal) -> (Journal, Duration) {
     let began = Instant::now();
     let tcp = target.tcp();
@@ -127,8 +131,7 @@ fn whoever_has_connected_to_speak_tls_while_the_listener_closes_is_served() {
     with_rate(&[Protocol::Tls, Protocol::H2], 40);
 }
 
-/// Listens where the server did as soon as that is possible, and answers each client in the same
-/// way.
+/// Listens where the server did as soon as that is possible, and sends each client the same answer.
 fn succeed(address: &str) -> TcpListener {
     let listener = loop {
         if let Ok(listener) = TcpListener::bind(address) {
@@ -152,7 +155,7 @@ fn succeed(address: &str) -> TcpListener {
 fn whoever_begins_to_connect_while_the_listener_closes_comes_to_its_successor() {
     at_each(&[100, 300], &[Protocol::Http1], |protocol, link| {
         let mut site = Site::start(protocol, link, |start| start);
-        // It drains for as long as this one is in flight.
+        // The server drains for as long as this request is in flight.
         let held = site.client(|target| {
             let mut client = Http1::connect(target, target.journal("held")).expect("it listens");
             client.get("/held/one");
@@ -204,7 +207,8 @@ fn a_crowd_that_has_just_connected_at_the_signal_is_served() {
     let protocols = [Protocol::Http1, Protocol::H2c, Protocol::H2];
     at_each(&DISTANCES, &protocols, |protocol, link| {
         const CROWD: usize = 100;
-        // Longer than a busy machine keeps a client that has connected from sending its request.
+        // This is longer than a busy machine keeps a client that has connected from sending its
+        // request.
         let mut site =
             Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "2s"));
         let (connected, has_connected) = gate();

@@ -1,4 +1,5 @@
-//! Requests that don't end: cut off at the deadline, named, and counted as what their clients saw.
+//! Requests that don't end: they are cut off at the deadline, named, and counted as their clients
+//! saw them.
 
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ fn a_client_that_does_not_read_is_cut_off_and_named() {
         let client = site.client(move |target| {
             let mut client = Http1::connect(target, target.journal("one")).expect("it listens");
             client.send("/large");
-            // Not before the server has gone.
+            // The client reads only after the server has gone.
             may_read.wait();
             client.receive();
             client.journal
@@ -84,8 +85,8 @@ fn a_client_that_does_not_read_is_cut_off_and_named() {
     });
 }
 
-/// The window of the client is full, so the end of the stream can't be written, whatever has been
-/// taken from the handler.
+/// Checks clients whose window is full, so that the end of the stream can't be written, however
+/// much the server has taken from the handler.
 #[test]
 fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_counted_so() {
     const LENGTHS: [usize; 14] = [
@@ -118,9 +119,9 @@ fn a_response_that_does_not_fit_into_the_window_of_its_client_is_cut_off_and_cou
     );
 }
 
-/// A client that stops reading has what the system has taken from the server, and the rest is cut
-/// off. Which of the two it is for a response depends on its length; the report says what the
-/// client sees.
+/// Checks clients that stop reading. Such a client can still read what the system has taken from
+/// the server, and the rest is cut off. So the length of a response decides whether it is finished,
+/// and the report says what the client sees.
 #[test]
 fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
     const KILOBYTES: [usize; 14] =
@@ -141,7 +142,8 @@ fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
                     .expect("it listens");
                 let stream = client.open(&format!("/big/{}", length * 1000));
                 client.wait_for_head(stream);
-                // Whatever is sent to a socket that is closed would throw away what is on its way.
+                // Bytes that reach a closed socket would throw away what is on its way to the
+                // client.
                 client.be_silent();
                 begun.open();
                 is_gone.wait();
@@ -164,8 +166,8 @@ fn a_response_is_finished_exactly_if_its_client_can_still_read_all_of_it() {
     );
 }
 
-/// A client that reads on updates its windows while what the system has taken is on its way to it.
-/// It must not be reset for that, though the process has gone.
+/// Checks clients that read on, and update their windows while the rest of the response is on its
+/// way. The system must not reset their connections for that, though the process has gone.
 #[test]
 fn a_response_that_the_system_has_taken_comes_whole_to_a_client_that_reads_on() {
     const KILOBYTES: [usize; 7] = [30, 60, 90, 120, 180, 300, 500];
@@ -199,7 +201,7 @@ fn a_response_that_the_system_has_taken_comes_whole_to_a_client_that_reads_on() 
     );
 }
 
-/// It has all that it needs, and the server can't know more of it than that.
+/// Checks a client that has all that it needs. The server can't know more than that about it.
 #[test]
 fn a_client_that_has_its_response_and_does_not_close_holds_the_stop_up_for_a_while_only() {
     at_each(&[10, 300], &Protocol::ALL, |protocol, link| {
@@ -209,7 +211,7 @@ fn a_client_that_has_its_response_and_does_not_close_holds_the_stop_up_for_a_whi
             let mut client = connect(target, target.journal("one"))
                 .unwrap_or_else(|journal| panic!("{journal}"));
             client.get("/slow/500");
-            // It neither reads nor closes until the server has gone.
+            // The client neither reads nor closes until the server has gone.
             is_gone.wait();
             client.into_journal()
         });
@@ -221,7 +223,7 @@ fn a_client_that_has_its_response_and_does_not_close_holds_the_stop_up_for_a_whi
         tally.expect_all(200);
         let rtt = site.rtt;
         let took = site.expect_report(&tally, 0).took;
-        // The response, and `client_disconnect_timeout`.
+        // The first part of the time is for the response and `client_disconnect_timeout`.
         assert!(took < Duration::from_millis(1500) + 3 * rtt + SLACK, "{took:?}");
     });
 }

@@ -1,5 +1,5 @@
-//! Server-sent events and long polls: a handler that hears of the stop ends them, and its client
-//! gets the last event, or the answer. Others are cut off.
+//! Server-sent events and long polls: a handler that learns of the stop ends them, and its client
+//! gets the last event, or the answer. All others are cut off.
 
 use lifecycle_tests::rig::Link;
 

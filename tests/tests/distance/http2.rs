@@ -1,4 +1,4 @@
-//! Goodbyes of HTTP/2: which streams are taken, and that no other one runs.
+//! Goodbyes of HTTP/2: the streams that the server takes, and proof that no other one runs.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use crate::clients::{Client, Http2, Protocol, Reading};
 use crate::site::{Site, gate, joined, tally};
 use crate::{DISTANCES, SLACK, WINDOW, at_each, for_each};
 
-/// Opens a stream behind the last one that the server takes, after so many malformed requests,
-/// while another is in flight.
+/// Opens a stream behind the last one that the server takes, after this many malformed requests,
+/// while another stream is in flight.
 fn stream_behind_the_last(malformed: usize) {
     at_each(&DISTANCES, &Protocol::HTTP2, |protocol, link| {
         let mut site = Site::start(protocol, link, |start| start);
@@ -24,7 +24,7 @@ fn stream_behind_the_last(malformed: usize) {
             let early = client.open("/held/early");
             while client.last_stream().is_none() && client.read_frame() {}
             let late = client.open("/run/late");
-            // Before the response, which ends the connection.
+            // This comes before the response, which ends the connection.
             client.wait(late);
             tell.open();
             client.wait(early);
@@ -67,8 +67,8 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
             let first = client.open("/");
             client.wait(first);
             open.open();
-            // From before the signal until after the goodbye must have come, unless it has been
-            // read before.
+            // The client opens streams from before the signal until after the goodbye must have
+            // come, unless it has read the goodbye earlier.
             let mut streams = Vec::new();
             for number in 0..20 {
                 streams.push((number, client.open(&format!("/run/{number}"))));
@@ -97,7 +97,7 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
     });
 }
 
-/// It has its response, and sends nothing from then on until the server has gone.
+/// Checks a client that has its response, and sends nothing from then on until the server has gone.
 #[test]
 fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
     let cases =
@@ -132,7 +132,7 @@ fn a_client_that_neither_answers_nor_closes_is_given_the_time_that_is_set() {
     );
 }
 
-/// Each PING is a sign of life.
+/// Checks a client whose PINGs are signs of life.
 #[test]
 fn a_client_that_sends_pings_for_ever_holds_the_stop_up_until_the_deadline_and_no_longer() {
     const LIMIT: Duration = Duration::from_secs(2);

@@ -1,5 +1,5 @@
-//! Connections without a request at the signal: what is on its way is answered, and nothing is
-//! closed under it.
+//! Connections without a request at the signal: requests that are on their way are answered, and
+//! the server closes no connection under them.
 
 use std::net::TcpStream;
 use std::thread::sleep;
@@ -14,7 +14,7 @@ use crate::{DISTANCES, SLACK, at_each, at_each_way};
 /// Parts of a request's head, sent one after the other.
 const HEAD: [&str; 5] = ["GET /", " HTTP/1.1\r\n", "Host: te", "st\r\n", "\r\n"];
 
-/// A quiet window that leaves a busy machine room.
+/// Quiet window that leaves a busy machine enough time.
 const LONG_WINDOW: Duration = Duration::from_secs(1);
 
 #[test]
@@ -35,7 +35,7 @@ fn on_its_way(protocol: Protocol, link: Link) {
         client.end()
     });
     is_sent.wait();
-    // When the request is half of the way there.
+    // By then the request is half of the way there.
     sleep(site.rtt / 4);
     site.stop();
     let tally = tally([client]);
@@ -84,7 +84,7 @@ fn within_the_window(protocol: Protocol, link: Link) {
         }));
     }
     gates.iter().for_each(Gate::wait);
-    // What was sent last has arrived.
+    // By then the last part has arrived.
     sleep(site.rtt);
     site.stop();
     keys.iter().for_each(Key::open);
@@ -138,7 +138,7 @@ fn head_in_parts(protocol: Protocol, link: Link) {
         for part in HEAD {
             client.write("GET /", part.as_bytes());
             begun.open();
-            // Together longer than the quiet window, and each much shorter.
+            // Together the pauses are longer than the quiet window, and each is much shorter.
             sleep(Duration::from_millis(600));
         }
         client.receive();
@@ -160,8 +160,8 @@ fn a_tls_handshake_that_is_under_way_is_finished_and_its_request_answered() {
 fn in_handshakes(protocol: Protocol, link: Link) {
     // A busy machine makes handshakes with pauses in between.
     let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "2s"));
-    // A connection every few milliseconds for as long as a handshake takes, so that the signal
-    // finds each stage.
+    // A client connects every few milliseconds for as long as a handshake takes, so that the signal
+    // finds handshakes at every point.
     let (count, pause) = (16, site.rtt.max(Duration::from_millis(32)) * 2 / 16);
     let (connected, has_connected) = gate();
     let mut clients = Vec::new();
@@ -176,7 +176,7 @@ fn in_handshakes(protocol: Protocol, link: Link) {
         }));
         sleep(pause);
     }
-    // Each has connected, the last ones just now.
+    // Each client has connected, the last ones just now.
     (0..count).for_each(|_| has_connected.wait());
     site.stop();
     let tally = site.tally(clients);

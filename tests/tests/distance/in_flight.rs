@@ -1,4 +1,4 @@
-//! Requests in flight at the signal, one behind another included: each gets its whole response.
+//! Requests in flight at the signal, even one behind another: each gets its whole response.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::clients::{Client, Http1, Protocol, Tally, connect};
 use crate::site::{Site, joined, tally};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
-/// Time that a handler takes from the signal on, so that its response comes after every window.
+/// Time that a handler takes from the signal on. Its response comes after every window.
 const SLOW: Duration = Duration::from_millis(800);
 
 #[test]
@@ -44,7 +44,7 @@ fn a_response_whose_body_is_going_at_the_signal_comes_whole() {
     at_each(&DISTANCES, &Protocol::ALL, |protocol, link| body_going(protocol, link, |_| {}));
 }
 
-/// Begins the stop while a response's body is going, and does this.
+/// Begins the stop while a response's body is on its way, and then calls `act`.
 pub(crate) fn body_going(protocol: Protocol, link: Link, act: impl FnOnce(&Site)) {
     let mut site = Site::start(protocol, link, |start| start);
     let client = site.client(|target| {
@@ -73,8 +73,10 @@ fn a_request_behind_another_is_refused_and_does_not_run() {
 fn behind_another(protocol: Protocol, link: Link) {
     let mut site = Site::start(protocol, link, |start| start);
     let client = site.client(|target| {
-        let mut client = Http1::connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
-        let both = "GET /held/one HTTP/1.1\r\nHost: test\r\n\r\nGET /run/late HTTP/1.1\r\nHost: test\r\n\r\n";
+        let mut client = Http1::connect(target, target.journal("one"))
+            .unwrap_or_else(|journal| panic!("{journal}"));
+        let both = "GET /held/one HTTP/1.1\r\nHost: test\r\n\r\n\
+                    GET /run/late HTTP/1.1\r\nHost: test\r\n\r\n";
         client.write("GET /held/one", both.as_bytes());
         let first = client.receive();
         assert!(first.is_some_and(|reply| reply.is_last), "it is not the last\n{}", client.journal);

@@ -1,5 +1,5 @@
-//! Large responses on slow ways: a response is over when its client has it, not when it is in a
-//! buffer.
+//! Large responses on slow ways: a response is over when its client has it, even if a buffer has
+//! taken it long before.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::harness::{Signal, program};
 use crate::site::{Site, expect_report, gate, tally};
 use crate::vanished::interrupt;
 
-/// A response and the way that it takes.
+/// Response and the way that it takes.
 #[derive(Clone)]
 struct Case {
     protocol: Protocol,
@@ -30,7 +30,7 @@ impl fmt::Display for Case {
 
 const KIB: usize = 1 << 10;
 
-/// The signal comes when the head has.
+/// Checks responses whose heads have come when the signal comes.
 #[test]
 fn a_large_response_comes_whole() {
     let ways = [
@@ -58,7 +58,7 @@ fn a_large_response_survives_an_outage_of_the_network() {
     for_each(cases, Case::to_string, |case| come_whole(case, interrupt));
 }
 
-/// Has a client ask for a response, begins the stop when its head has come, and does this.
+/// Has a client request a response, begins the stop when its head has come, and then calls `act`.
 fn come_whole(Case { protocol, link, length }: Case, act: impl FnOnce(&Site)) {
     let mut site = Site::start(protocol, link, |start| start);
     let (begun, has_begun) = gate();
@@ -87,7 +87,7 @@ fn come_whole(Case { protocol, link, length }: Case, act: impl FnOnce(&Site)) {
     site.expect_report(&tally, 0);
 }
 
-/// On plain loopback: 64 KiB in 10 ms, about 6 MB/s.
+/// Checks a client on plain loopback that reads 64 KiB in 10 ms, which is about 6 MB/s.
 #[test]
 fn a_client_that_reads_slowly_on_the_same_machine_gets_all_of_it() {
     let mut program = program!("routes").args("h2c").start().ready();

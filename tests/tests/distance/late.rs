@@ -1,4 +1,4 @@
-//! The next request behind a response that ended late in the drain and never said that it is the
+//! Requests that follow a response which ended late in the drain and never said that it is the
 //! last.
 
 use std::thread::sleep;
@@ -10,10 +10,11 @@ use crate::clients::{Client, Http1, Protocol};
 use crate::site::{Site, gate, tally};
 use crate::{DISTANCES, at_each, at_each_way};
 
-/// Shorter than the quiet window.
+/// Pause that is shorter than the quiet window.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// Clients that ask again and again, with this pause in between, until a response is the last one.
+/// Lets clients send request after request, with this pause in between, until a response is the
+/// last one.
 fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) {
     let mut site = Site::start(protocol, link, |start| start.env("LIFECYCLE_QUIET_WINDOW", "1s"));
     let (begun, has_begun) = gate();
@@ -33,7 +34,7 @@ fn with_pauses(protocol: Protocol, link: Link, clients: usize, pause: Duration) 
             })
         })
         .collect();
-    // Each has a head without a word of the end.
+    // Each client has a head that announces no close.
     for _ in &clients {
         has_begun.wait();
     }

@@ -11,12 +11,12 @@ use crate::site::{Site, tally};
 use crate::{DISTANCES, at_each};
 
 const CLIENTS: usize = 12;
-/// Answers before the signal.
+/// Number of answers before the signal.
 const WARM: usize = 60;
 
 fn keep_busy(set: impl Fn(Start) -> Start + Sync, pause: Duration, has_one_request: bool) {
     at_each(&DISTANCES, &Protocol::ALL, |protocol, link| {
-        // So many clients may keep a busy machine from letting each have its turn in less.
+        // This many clients may keep a busy machine from serving each of them in a shorter time.
         let mut site =
             Site::start(protocol, link, |start| set(start.env("LIFECYCLE_QUIET_WINDOW", "2s")));
         let answers = Arc::new(AtomicUsize::new(0));

@@ -1,9 +1,9 @@
-//! Stops at a distance: what each kind of client sees, with the round trip time, bandwidth and loss
-//! of a real network.
+//! Stops at a distance, as each kind of client sees them, with the round trip time, bandwidth and
+//! loss of a real network.
 //!
 //! Each test has a server and its clients on both sides of a rig (`lifecycle_tests::rig`), at every
-//! distance and with every protocol that it is about, all of them at the same time. What counts is
-//! what the clients saw: the report and the exit code have to say the same.
+//! distance and with every protocol that it is about, all of them at the same time. The clients'
+//! view counts: the report and the exit code have to say the same.
 #![cfg(target_os = "linux")]
 
 mod bodies;
@@ -40,13 +40,13 @@ use lifecycle_tests::rig::{Link, skipped, unavailable};
 /// Round trip times, in milliseconds: a data centre, a city, a continent, an ocean, a phone.
 const DISTANCES: [u64; 5] = [1, 10, 40, 100, 300];
 
-/// The quiet window by default.
+/// Default of the quiet window.
 const WINDOW: Duration = Duration::from_millis(250);
 
-/// What a stop may take beyond what it waits for, on a machine that has other things to do.
+/// Time that a stop may take beyond what it waits for, on a machine that has other things to do.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// Does this at each of these distances with each of these protocols, all at the same time.
+/// Runs a check at each of these distances with each of these protocols, all at the same time.
 #[track_caller]
 fn at_each(distances: &[u64], protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     let cases = distances
@@ -59,15 +59,15 @@ fn at_each(distances: &[u64], protocols: &[Protocol], check: impl Fn(Protocol, L
     );
 }
 
-/// The quiet window where packets are lost: one that is sent again comes later than anybody could
-/// expect who does not know the network. The operator does.
+/// Quiet window where packets are lost. A lost packet is sent again, and comes later than the
+/// default expects. An operator who knows the network sets a longer window.
 const LOSSY_WINDOW: Duration = Duration::from_secs(3);
 
-/// Seeds of losses, one packet in a hundred, that meet the first packets of a rig: a connection
-/// here has few.
+/// Seeds of losses, one packet in a hundred, that meet the first packets of a rig, as a connection
+/// of these tests has few packets.
 const SEEDS: [u64; 4] = [0, 1, 28, 31];
 
-/// Does this on a narrow way, on a wider one, and on some that lose packets, with each of these
+/// Runs a check on a narrow way, on a wider one, and on some that lose packets, with each of these
 /// protocols, all at the same time.
 #[track_caller]
 fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
@@ -82,7 +82,7 @@ fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     );
 }
 
-/// Does this with each of these cases, all at the same time.
+/// Runs a check with each of these cases, all at the same time.
 #[track_caller]
 fn for_each<C: Send + Clone>(
     cases: impl IntoIterator<Item = C>,

@@ -1,4 +1,4 @@
-//! Server on one side of a rig, and what its clients on the other side need.
+//! Server on one side of a rig, and the parts that its clients on the other side need.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc;
@@ -13,12 +13,12 @@ use crate::clients::{Journal, Protocol, Tally, Target};
 use crate::harness::{Ended, Program, Signal, Start, program};
 use crate::{LOSSY_WINDOW, WINDOW};
 
-/// Server that runs. Its program is declared before the rig, and so ends before it.
+/// Running server. Its program is declared before the rig, and so ends before it.
 pub(crate) struct Site {
     pub(crate) program: Program,
     pub(crate) target: Target,
     pub(crate) rtt: Duration,
-    /// The quiet window, if the test has not set another.
+    /// Quiet window, unless the test has set another.
     pub(crate) window: Duration,
     clients: Namespace,
     pub(crate) rig: Rig,
@@ -26,8 +26,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts `routes` at the end of a link, and waits until it is ready. Where packets are lost it
-    /// has a longer quiet window.
+    /// Starts `routes` at the end of a link, and waits until it is ready. Where packets are lost,
+    /// the program has a longer quiet window.
     pub(crate) fn start(protocol: Protocol, link: Link, set: impl FnOnce(Start) -> Start) -> Self {
         let rtt = link.rtt;
         let window = if link.loss > 0.0 { LOSSY_WINDOW } else { WINDOW };
@@ -60,7 +60,8 @@ impl Site {
         self.clients.spawn(move || work(&target))
     }
 
-    /// Begins the stop, and waits until the server has said so.
+    /// Begins the stop, and waits until the server has announced it. Returns the time of the
+    /// signal.
     pub(crate) fn stop(&mut self) -> Instant {
         let signalled = Instant::now();
         self.program.signal(Signal::SIGTERM);
@@ -68,9 +69,8 @@ impl Site {
         signalled
     }
 
-    /// Waits for the ends of clients that may have connected without the server's knowing: what
-    /// became of those whose handshake has lost its last packet is forgotten, see
-    /// [`Journal::forgive`].
+    /// Waits for the ends of clients that may have connected without the server's knowledge. Leaves
+    /// out the clients whose handshake has lost its last packet, see [`Journal::forgive`].
     #[track_caller]
     pub(crate) fn tally(&self, clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
         let mut tally = tally(clients);
@@ -81,9 +81,9 @@ impl Site {
         tally
     }
 
-    /// Waits for the end of the program, which has to have cut off so many requests, finished those
-    /// that were answered, refused those that were answered with 503, and exited as it should after
-    /// that.
+    /// Waits for the end of the program. The program must have cut off this many requests, finished
+    /// those that were answered, refused those that were answered with 503, and exited with the
+    /// code that follows from that.
     #[track_caller]
     pub(crate) fn expect_report(self, tally: &Tally, cut: usize) -> Ended {
         let ended = self.program.end();
@@ -96,7 +96,7 @@ impl Site {
     }
 }
 
-/// The report and the exit code say so many.
+/// Checks that the report and the exit code have these numbers.
 #[track_caller]
 pub(crate) fn expect_report(ended: &Ended, finished: usize, cut: usize) {
     let stderr = ended.stderr();
@@ -121,34 +121,34 @@ pub(crate) fn tally(clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> T
     Tally(clients.into_iter().map(joined).collect())
 }
 
-/// Makes a way for one thread to let another go on.
+/// Makes a gate, by which one thread lets another go on.
 pub(crate) fn gate() -> (Key, Gate) {
     let (key, gate) = mpsc::channel();
     (Key(key), Gate(gate))
 }
 
-/// End of a gate that opens it.
+/// Handle that opens a gate.
 #[derive(Clone)]
 pub(crate) struct Key(mpsc::Sender<()>);
 
 impl Key {
-    /// Lets whoever waits go on, now or when it begins to wait.
+    /// Lets the thread behind the gate go on, now or when it begins to wait.
     pub(crate) fn open(&self) {
-        // Whoever does not wait any more has failed, and said so.
+        // A thread that does not wait any more has failed, and said so.
         let _ = self.0.send(());
     }
 }
 
-/// End of a gate that waits.
+/// Handle that waits at a gate.
 pub(crate) struct Gate(mpsc::Receiver<()>);
 
 impl Gate {
-    /// Returns whether it has been opened once more.
+    /// Returns whether the gate has been opened once more.
     pub(crate) fn is_open(&self) -> bool {
         self.0.try_recv().is_ok()
     }
 
-    /// Waits until it is opened once more.
+    /// Waits until the gate is opened once more.
     #[track_caller]
     pub(crate) fn wait(&self) {
         self.0.recv_timeout(LIMIT).expect("nobody opens the gate");

@@ -1,4 +1,4 @@
-//! Connections full of streams, by the client that Rust programs have: the crate `h2`.
+//! Connections full of streams, by the client that Rust programs use: the crate `h2`.
 
 #[expect(dead_code, reason = "the end-to-end tests do more with it")]
 #[path = "../end_to_end/http2/client.rs"]

@@ -1,4 +1,4 @@
-//! Clients that go away, or can't be reached any more, while a response is owed to them.
+//! Clients that go away, or can't be reached any more, while the server owes them a response.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,18 +12,19 @@ use crate::in_flight::body_going;
 use crate::site::{Site, gate, tally};
 use crate::{SLACK, at_each, for_each};
 
-/// Requests, and what their handlers say. The response to the first has not begun at the signal,
-/// the other's is going.
+/// Requests, and the lines that their handlers say. At the signal the response to the first has not
+/// begun, and the response to the other is on its way.
 const REQUESTS: [(&str, &str); 2] = [("/held/one", "held one"), ("/stream/500", "stream 1")];
 
-/// Time for which the response that is going goes on: shorter than a client is given.
+/// Time for which a response goes on after the signal: shorter than the time that a client is
+/// given.
 const GOING: Duration = Duration::from_millis(500);
 
-/// Time after which a client is given up of which nothing is heard: twice that for which a network
-/// may be out of order.
+/// Time after which the server gives a silent client up: twice the outage of a network that a
+/// client has to survive.
 const GIVEN_UP: Duration = Duration::from_secs(6);
 
-/// The time that a client has by default, in which nothing has to be heard of it.
+/// Default of the time that a client has without a sign of life.
 const DISCONNECT: Duration = Duration::from_secs(1);
 
 fn cases() -> impl Iterator<Item = (u64, Protocol, (&'static str, &'static str))> {
@@ -32,7 +33,7 @@ fn cases() -> impl Iterator<Item = (u64, Protocol, (&'static str, &'static str))
     clients.flat_map(|(rtt, protocol)| REQUESTS.map(|request| (rtt, protocol, request)))
 }
 
-/// Has a client ask for this, switches its link off during the stop, and tells the handler to
+/// Has a client send a request, switches its link off during the stop, and tells the handler to
 /// answer if it waits for that.
 fn fail_link(mut site: Site, path: &'static str, said: &str) -> Ended {
     let (gone, is_gone) = gate();
@@ -53,8 +54,8 @@ fn fail_link(mut site: Site, path: &'static str, said: &str) -> Ended {
     site.program.end()
 }
 
-/// A response that has been handed to the system is finished, as nobody can know that it never
-/// comes.
+/// Checks that a response counts as finished once the system has taken it, as nobody can know that
+/// it never arrives.
 #[test]
 fn a_client_behind_a_link_that_fails_during_the_stop_is_given_up() {
     for_each(
@@ -102,7 +103,7 @@ fn a_client_that_resets_its_connection_during_the_stop_is_not_waited_for() {
     );
 }
 
-/// Time for which the network is out of order, in a test that it is to get over.
+/// Time for which the network is out of order, in a test that has to survive it.
 const OUTAGE: Duration = Duration::from_secs(3);
 
 /// Interrupts the link for a while.
@@ -117,7 +118,7 @@ fn a_response_whose_body_is_going_survives_an_outage_of_the_network() {
     at_each(&[10, 300], &Protocol::ALL, |protocol, link| body_going(protocol, link, interrupt));
 }
 
-/// The system takes only a part of the response from the server.
+/// Checks a response of which the system takes only a part from the server.
 fn fail_in_the_middle(protocol: Protocol, link: Link, path: &'static str, said: &str) {
     let site = Site::start(protocol, link, |start| start);
     let rtt = site.rtt;

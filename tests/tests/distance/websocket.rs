@@ -25,7 +25,7 @@ fn expect_echo(socket: &mut Socket) {
     assert_eq!(socket.read().expect("an echo"), Message::text("hello"));
 }
 
-/// Reads until the Close frame, answers it, and returns the texts before it and its code.
+/// Reads until the Close frame and answers it. Returns the texts before it, and its code.
 fn until_close(socket: &mut Socket) -> (Vec<String>, CloseCode) {
     let mut texts = Vec::new();
     let code = loop {
@@ -115,7 +115,7 @@ fn a_handler_at_work_for_longer_than_there_is_time_is_cut_off_and_named() {
 
 #[test]
 fn websockets_work_as_before_until_the_drain_delay_is_over() {
-    // The slowest client needs seven round trips for what it does meanwhile.
+    // The slowest client needs seven round trips for its exchanges meanwhile.
     const DELAY: Duration = Duration::from_secs(4);
     at_each(&DISTANCES, &Protocol::HTTP1, |protocol, link| {
         let mut site =
@@ -140,7 +140,7 @@ fn websockets_work_as_before_until_the_drain_delay_is_over() {
         go.open();
         let (old, new, closed) = joined(client);
         assert_eq!((old, new), ((Vec::new(), CloseCode::Away), (Vec::new(), CloseCode::Away)));
-        // The Close has come half of a round trip after it was sent.
+        // The Close has arrived half a round trip after it was sent.
         let after = closed - signalled;
         assert!(after >= DELAY + site.rtt / 2, "closed {after:?} after the signal");
         site.program.end().expect_code(0);
@@ -182,7 +182,7 @@ fn a_client_that_does_not_answer_the_close_is_dropped_after_a_while() {
         });
         is_open.wait();
         site.stop();
-        // The client is there until the server has gone.
+        // The client stays until the server has gone.
         site.program.wait_for("server closed in");
         gone.open();
         joined(client);
@@ -209,7 +209,7 @@ fn just_answered(protocol: Protocol, link: Link) {
         socket.send(Message::text("last")).expect("it is open");
         until_close(&mut socket)
     });
-    // Its answer is on the way at the signal.
+    // The answer is on its way at the signal.
     site.program.wait_until_said("loud last");
     site.stop();
     assert_eq!(joined(client), (vec!["last".to_owned()], CloseCode::Away));

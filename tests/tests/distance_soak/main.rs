@@ -1,6 +1,6 @@
-//! Stops at random distances, with random clients at random moments: no request may be lost,
-//! nothing may be executed that was not answered, and the report has to say what the clients saw.
-//! One stop in five has a deadline that some requests miss: the report has to say how many.
+//! Stops at random distances, with random clients at random moments: no request may be lost, the
+//! server may execute nothing that it did not answer, and the report has to say what the clients
+//! saw. One stop in five has a deadline that some requests miss: the report has to say how many.
 //!
 //! A few stops by default, `LIFECYCLE_SOAK_STOPS` for more:
 //!
@@ -8,8 +8,8 @@
 //! $ LIFECYCLE_SOAK_STOPS=200 cargo test -p lifecycle-tests --test distance_soak -- --nocapture
 //! ```
 //!
-//! The schedules come from a seed, which is printed. `LIFECYCLE_SOAK_SEED` repeats it, as far as
-//! time can be repeated; with the seed of one stop and `LIFECYCLE_SOAK_STOPS=1` it repeats that
+//! The schedules come from a seed, which is printed. `LIFECYCLE_SOAK_SEED` repeats them, as far as
+//! time can be repeated. With the seed of one stop and `LIFECYCLE_SOAK_STOPS=1` it repeats that
 //! stop alone.
 #![cfg(target_os = "linux")]
 
@@ -35,7 +35,7 @@ use harness::{Ended, Signal, Start, program};
 use lifecycle_tests::rig::{Rig, skipped, unavailable};
 use schedule::Schedule;
 
-/// Stops that go on at the same time: nearly all of their time passes on the way.
+/// Number of stops that go on at the same time. They spend nearly all of their time on the way.
 const AT_ONCE: usize = 4;
 
 const PLAIN: u16 = 80;
@@ -81,7 +81,7 @@ fn stops_at_random_distances_lose_nothing_and_report_what_clients_saw() {
     );
 }
 
-/// Runs a schedule, or returns all that is known of what went wrong.
+/// Runs a schedule, or returns all that is known about what went wrong.
 fn stop(schedule: &Schedule) -> Result<(), String> {
     let rig = Rig::new(schedule.link.clone()).expect("there was one before");
     let folder = tempfile::tempdir().expect("a folder");
@@ -100,7 +100,7 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
             rig.spawn_client(move || work.run(number, &target))
         })
         .collect();
-    // Uploads that are refused are refused at once.
+    // The server refuses these uploads at once.
     program.tell("now");
     if schedule.deadline.is_some() {
         program.wait_until_said(&format!("begun {}", schedule.clients.len()));
@@ -130,14 +130,14 @@ fn stop(schedule: &Schedule) -> Result<(), String> {
     Err(format!("WRONG: {}\n{schedule}\n{}\n{ended}", wrong.join("; "), tally.journals()))
 }
 
-/// Most clients of a stop that may be forgiven: the packet that ends a handshake and what follows
-/// it have to be lost in the last moments of the listener.
+/// Largest number of clients of a stop that may be forgiven. The packet that ends a handshake and
+/// all that follows it have to be lost in the last moments of the listener, which is rare.
 const FORGIVEN: usize = 1;
 
-/// Forgives what became of connections on which nothing ever came, if the link dropped the last
-/// packet of their handshake, and returns how many there were. Such a handshake goes on a second
-/// later, when there may be no listener any more: the client has heard that it is connected, and
-/// the server hasn't.
+/// Forgives the end of connections on which nothing ever came, if the link dropped the last packet
+/// of their handshake, and returns their number. Such a handshake goes on a second later, when
+/// there may be no listener any more: the client believes that it is connected, and the server
+/// doesn't know it.
 fn forgive(tally: &mut Tally, rig: &Rig) -> usize {
     let handshakes = rig.handshakes();
     let is_end_lost = |port| handshakes.get(&port).is_some_and(|handshake| handshake.is_end_lost);
@@ -154,7 +154,7 @@ fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
     );
     let mut start = program!("routes").args(&arguments);
     if schedule.is_slow() {
-        // A body that nobody wants may take longer than the default.
+        // A body that the server refuses may take longer than the default.
         start = start.args("disconnect=5000");
     }
     if let Some(deadline) = schedule.deadline {
@@ -167,16 +167,16 @@ fn start(schedule: &Schedule, certificate: &Path, log: &Path) -> Start {
         .env("LIFECYCLE_QUIET_WINDOW", format!("{}ms", schedule.window.as_millis()))
 }
 
-/// Compares what the clients saw, what the report says, and what was executed.
+/// Compares the clients' view, the report, and the log of the requests that ran.
 fn faults(schedule: &Schedule, tally: &Tally, ended: &Ended, log: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    // What misses the deadline is lost to its client, and nothing else is.
+    // Exactly those requests that miss the deadline are lost to their clients.
     let lost = if schedule.deadline.is_some() { tally.lost() } else { 0 };
     if tally.has_faults() && lost == 0 {
         faults.push("a client saw what it should not".to_owned());
     }
     let stderr = ended.stderr();
-    // One line a server.
+    // Each server has one line.
     let report = stderr.lines().filter(|line| line.contains("server closed in")).fold(
         String::new(),
         |mut text, line| {

@@ -1,4 +1,4 @@
-//! Schedules: what a stop is made of, all of it by chance.
+//! Schedules: the random settings of a stop.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,18 +8,17 @@ use lifecycle_tests::rig::Link;
 use crate::clients::Protocol;
 use crate::work::Work;
 
-/// Stop that is to be tried.
+/// Settings of one stop.
 pub(crate) struct Schedule {
     pub(crate) seed: u64,
     pub(crate) link: Link,
-    /// The drain delay.
+    /// Drain delay.
     pub(crate) delay: Duration,
-    /// The quiet window.
+    /// Quiet window.
     pub(crate) window: Duration,
-    /// The drain's deadline, if it is one that requests may miss. All have begun at the signal
-    /// then.
+    /// Drain timeout, if requests may miss it. In that case all requests have begun at the signal.
     pub(crate) deadline: Option<Duration>,
-    /// Time of the signal after the clients begin, or after their requests have.
+    /// Time from the begin of the clients to the signal, or from the begin of their requests.
     pub(crate) moment: Duration,
     pub(crate) clients: Vec<Work>,
 }
@@ -33,8 +32,8 @@ impl Schedule {
             link = link.loss(0.01, seed);
         }
         // A packet that was lost, by chance or in a full queue, is sent again after a fraction of a
-        // second: a request in it comes later than anybody could expect who does not know the
-        // network. The operator does.
+        // second. A request in it comes later than the default expects. An operator who knows the
+        // network sets a longer window.
         let window = Duration::from_millis(if is_slow(&link) { 3000 } else { 250 });
         let delay = Duration::from_millis([0, 0, 300][random.usize(..3)]);
         let moment = Duration::from_millis(random.u64(200..2000));
@@ -54,7 +53,7 @@ fn is_slow(link: &Link) -> bool {
     link.loss > 0.0 || link.bandwidth.is_some()
 }
 
-/// One request, which may be over before a deadline or not.
+/// Chooses one request, which may or may not be over before a deadline.
 fn request(random: &mut fastrand::Rng, link: &Link) -> Work {
     let protocol = Protocol::ALL[random.usize(..4)];
     let path = match random.usize(..3) {
@@ -84,7 +83,7 @@ fn work(random: &mut fastrand::Rng, link: &Link) -> Work {
     }
 }
 
-/// Length that the link carries within a few seconds.
+/// Chooses a length that the link carries within a few seconds.
 fn length(random: &mut fastrand::Rng, link: &Link) -> usize {
     let is_slow = link.bandwidth == Some(1_000_000)
         || (link.loss > 0.0 && link.rtt > Duration::from_millis(50));
@@ -96,7 +95,8 @@ impl fmt::Display for Schedule {
         let Self { seed, link, delay, window, deadline, moment, clients } = self;
         write!(
             f,
-            "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after {moment:?}"
+            "seed {seed}: {link}, drain delay {delay:?}, quiet window {window:?}, the signal after \
+             {moment:?}"
         )?;
         deadline.iter().try_for_each(|deadline| write!(f, ", the deadline {deadline:?} later"))?;
         clients

@@ -1,4 +1,4 @@
-//! What clients do, again and again until nobody listens any more.
+//! Work that clients repeat until nobody listens any more.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::clients::{
 /// Work of a client.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// One request after the other on a connection.
+    /// Requests one after the other on a connection.
     Loop { protocol: Protocol, pause: Duration },
-    /// Each request on a connection of its own.
+    /// Requests each on a connection of its own.
     Fresh { protocol: Protocol, pause: Duration },
-    /// Responses that take their time.
+    /// Responses that last this long.
     Stream { protocol: Protocol, milliseconds: u64 },
     /// Responses of this length.
     Large { protocol: Protocol, length: usize },
     /// Requests of this length.
     Upload { protocol: Protocol, length: usize },
-    /// Requests of this length that are answered before they have been sent, each on a connection
-    /// of its own.
+    /// Requests of this length that are answered before they have been sent completely, each on a
+    /// connection of its own.
     Early { protocol: Protocol, length: usize },
     /// Server-sent events, until the stop.
     Events { protocol: Protocol },
-    /// Several streams at the same time on a connection.
+    /// Streams on a connection, several at the same time.
     Streams { protocol: Protocol, count: usize, pause: Duration },
-    /// Messages that are sent back, or worked on for so many milliseconds.
+    /// Messages that the handler sends back, or works on for this many milliseconds.
     WebSocket { protocol: Protocol, work: Option<u64>, pause: Duration },
-    /// A single request, whatever comes of it.
+    /// Single request, whatever its outcome.
     Once { protocol: Protocol, path: String },
 }
 
@@ -59,7 +59,7 @@ impl Work {
         loop {
             journal = match self.once(target, journal, &mut names) {
                 Ok(journal) => journal,
-                // Nobody listens, or that was all.
+                // Nobody listens, or there is no more to do.
                 Err(journal) => return journal,
             };
             if journal.is_bad() {
@@ -68,7 +68,7 @@ impl Work {
         }
     }
 
-    /// Uses up a connection.
+    /// Uses a connection until it can't be used any more.
     fn once(
         &self,
         target: &Target,
@@ -155,7 +155,7 @@ fn upload(target: &Target, journal: Journal, length: usize) -> Result<Journal, J
 }
 
 fn upload_2(target: &Target, journal: Journal, length: usize) -> Result<Journal, Journal> {
-    // What fits into the window that a server begins with.
+    // This length fits into the window that a server begins with.
     let body = vec![b'x'; length.min(48 << 10)];
     let mut client = Http2::connect(target, journal, Reading::default())?;
     while client.goaways.is_empty() && !client.journal.is_bad() {
@@ -166,7 +166,7 @@ fn upload_2(target: &Target, journal: Journal, length: usize) -> Result<Journal,
     Ok(client.finish())
 }
 
-/// Sends messages, each once the one before has been answered, until the server says Close.
+/// Sends messages, each once the one before has been answered, until the server sends a Close.
 fn converse(
     transport: Box<dyn lifecycle_tests::http::Transport>,
     mut journal: Journal,
@@ -185,7 +185,7 @@ fn converse(
     };
     journal.note("upgraded");
     let outcome = loop {
-        // Once the server has said Close, reading says so.
+        // Once the server has sent a Close, reading shows that.
         let _ = socket.send(Message::text(&message));
         match socket.read() {
             Ok(Message::Close(_)) => break None,

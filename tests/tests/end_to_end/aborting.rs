@@ -1,12 +1,12 @@
-//! A program that is built with `panic = "abort"`.
+//! Program that is built with `panic = "abort"`.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::harness::Start;
 
-/// It is built here, as the profile holds for every crate of a program. (The next time nothing is
-/// left to do.)
+/// Builds the program, as the profile holds for every crate of a program. (A second run of the test
+/// finds it built.)
 #[test]
 fn a_program_whose_panics_end_the_process_says_so_at_its_start() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abort");

@@ -1,4 +1,4 @@
-//! Connections that the system has accepted and the server has not: their clients are connected,
+//! Connections that the system has accepted and the server has not. Their clients are connected,
 //! and may have sent a request.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use crate::http::{Connection, Ending};
 
 type Client = Connection<TcpStream>;
 
-/// Returns whether it was served; else it was refused in words. Nothing else may happen to it.
+/// Returns whether the request was served, or was refused by a 503. Nothing else may happen to it.
 fn is_served(client: &mut Client, expected: &str) -> bool {
     let response = client.response().expect("a response");
     match response.status {
@@ -51,7 +51,7 @@ fn what_waits_for_a_busy_server_is_served_or_refused_in_words() {
             served.push(format!("run {name}"));
         }
     }
-    // It has not asked for anything, so it may be told that it need not.
+    // The client has not asked for anything, so the server may tell it not to.
     assert!(!matches!(silent.ending(), Ending::Broken(_)), "{:?}", silent.ending());
     println!("{} of 10 were served", served.len());
     let ended = program.end();
@@ -73,15 +73,15 @@ fn so_are_those_that_come_over_ipv6() {
         eprintln!("SKIPPED, there is no IPv6 here: connections that come with the signal");
         return;
     }
-    // Of all of 127.0.0.0/8 there is no like, so the port is this process's own, and none that
-    // somebody gets who asks for a free one.
+    // IPv6 has nothing like all of 127.0.0.0/8. So each process has a port of its own, which nobody
+    // gets who asks for a free one.
     crowded(&format!("[::1]:{}", 10_000 + std::process::id() % 10_000));
 }
 
-/// Has a crowd come to a server at this address, and stops it.
+/// Lets a crowd connect to a server at this address, and stops the server.
 fn crowded(address: &str) {
     let program = program!("routes").env("LIFECYCLE_BIND", address);
-    // Longer than a busy machine keeps a client from sending what it has to say.
+    // This is longer than a busy machine keeps a client from sending its request.
     let mut program = program.env("LIFECYCLE_QUIET_WINDOW", "10s").start().ready();
     let connected = Arc::new(AtomicUsize::new(0));
     let crowd = |_| {
@@ -98,10 +98,10 @@ fn crowded(address: &str) {
     program.end().expect_code(0).expect_said(&[&format!("{served} requests finished, 0 cut off")]);
 }
 
-/// Connects and sends a request until the server is gone, and only then waits for what is still
-/// unanswered. Says how many were served.
+/// Connects and sends requests until the server is gone, and only then waits for the answers that
+/// are left. Returns the number of requests that were served.
 fn crowd_in(address: &str, connected: &AtomicUsize) -> usize {
-    /// How many are unanswered at a time.
+    /// Number of requests that may be unanswered at a time.
     const CROWD: usize = 50;
     let mut unanswered = VecDeque::new();
     let mut served = 0;

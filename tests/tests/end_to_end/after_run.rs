@@ -1,5 +1,4 @@
-//! The end of the process once its run is over: the exit code stands, and the grace period still
-//! holds.
+//! End of the process once its run is over: the exit code stands, and the grace period still holds.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use crate::harness::{Program, Signal, Start, program};
 use crate::output::with_full_stderr;
 
-/// Of the programs that are told so.
+/// Grace period of the programs that are told to have one.
 const GRACE: Duration = Duration::from_secs(2);
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
@@ -73,7 +72,7 @@ fn a_signal_after_the_last_hook_does_not_change_the_exit_code_though_nobody_read
         let (mut program, _reader) = with_full_stderr(program!("service"));
         program.signal(Signal::SIGTERM);
         program.wait_until_said("close_db");
-        // Its last lines have nowhere to go, and it waits a moment for that.
+        // Nobody reads the program's last lines, and it waits a moment for that.
         assert!(program.signal_if_running(Signal::SIGTERM));
         program.end().expect_code(0).expect_took(Duration::ZERO);
     }
@@ -83,7 +82,7 @@ fn a_signal_after_the_last_hook_does_not_change_the_exit_code_though_nobody_read
 fn a_third_signal_ends_a_process_that_hangs_after_its_run_with_the_exit_code_of_the_run() {
     let mut program = after_run("run main=wait");
     program.wait_until_said("main drops");
-    // Signals of different kinds are heard one by one.
+    // The process hears signals of different kinds one by one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);
     let ended = program.end();
@@ -100,8 +99,9 @@ fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_o
                 stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
             ended.expect_code(code).expect_took(GRACE);
             ended.expect_said(&[&format!(
-                "the grace period of 2 s is over, exit at once: the run has ended, but not the process; \
-                 see what follows `run`, as a `Drop` in `main` or an exit handler, exit code {code}"
+                "the grace period of 2 s is over, exit at once: the run has ended, but not the \
+                 process; see what follows `run`, as a `Drop` in `main` or an exit handler, exit \
+                 code {code}"
             )]);
         }
     }
@@ -121,7 +121,7 @@ fn a_run_that_follows_takes_the_process_over() {
     program.wait_until_said("again");
     program.wait_for("ready after");
     let ready = std::time::Instant::now();
-    // Longer than the first one's grace period.
+    // This is longer than the grace period of the first run.
     program.wait_while(|| ready.elapsed() < GRACE + Duration::from_millis(500));
     program.stop().expect_code(0).expect_not_said(&["is over"]).expect_said(&["stopped (SIGTERM)"]);
 }
@@ -165,8 +165,10 @@ fn who_looks_at_the_report_for_ever_has_the_time_of_the_stop() {
     for (fault, code) in [("", 0), (" flush=fail", 3)] {
         let args = format!("run report=hang grace=10{fault}");
         let ended = stopped(program!("process").args(&args).without_env("LIFECYCLE_GRACE")).end();
-        // On a busy machine the watchdog may be there first: the code is the same.
+        // On a busy machine the watchdog may act first: the code is the same.
         ended.expect_code(code).expect_took(Duration::from_millis(9_500));
-        ended.expect_said(&["a callback of `on_report` has not returned in the time of the stop, and is left behind"]);
+        ended
+            .expect_said(&["a callback of `on_report` has not returned in the time of the stop, \
+                             and is left behind"]);
     }
 }

@@ -1,5 +1,4 @@
-//! Code that can't be cancelled: the process is gone by its grace period all the same, and not
-//! before.
+//! Code that can't be cancelled: the process ends by its grace period nevertheless, and not before.
 
 use std::time::Duration;
 
@@ -10,21 +9,23 @@ use crate::http::{Connection, Lost, request};
 /// Grace period of a stop that needs all of it.
 const GRACE: &str = "10s";
 
-/// Shortest time of such a stop: all of it but what is left to report in.
+/// Shortest time of such a stop: all of the grace period except the time for the report.
 const LEAST: Duration = Duration::from_millis(9_500);
 
-/// Line of a process that ends before its run.
+/// Part of a line of a process that ends before its run.
 const BITTEN: &str = "exit at once";
 
-/// Hooks on the blocking pool run all the same, and the others are told of, each in its time: one
-/// that could not begin is not said to have hung.
+/// Lines of a stop in which every thread is blocked. Hooks on the blocking pool run nevertheless.
+/// The others are reported, each in its time: one that could not begin is not said to have hung.
 const BLOCKED: [&str; 2] = [
     "done audit",
-    "hook `close_db` (tests/src/bin/service.rs:63) did not run: every thread that could have run it was blocked",
+    "hook `close_db` (tests/src/bin/service.rs:63) did not run: every thread that could have run \
+     it was blocked",
 ];
 
-/// The one that blocks them.
-const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:53) ran out of its share of the grace period, did not end and was abandoned";
+/// Line of the hook that blocks the others.
+const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:53) ran out of its share of the grace \
+                      period, did not end and was abandoned";
 
 #[test]
 fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
@@ -55,7 +56,8 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);
     ended.expect_said(&[
-        "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and was abandoned",
+        "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and \
+         was abandoned",
     ]);
     ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
 }
@@ -110,7 +112,7 @@ fn a_worker_that_is_blocked_for_ever_is_told_of() {
     client.send("GET /block").expect("it listens");
     program.wait_until_said("block");
     let ended = program.stop();
-    // Somebody has to know that the teardown ran beside it.
+    // The report has to say that the teardown ran beside the handler.
     ended.expect_code(3).expect_said(&["request cut off: GET /block", "worker"]);
     ended.expect_did(&["block", "flush", "close_db"]);
     ended.expect_not_said(&[BITTEN]);
@@ -120,7 +122,7 @@ fn a_worker_that_is_blocked_for_ever_is_told_of() {
 fn a_blocked_worker_keeps_the_other_from_nothing() {
     let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
     let address = program.address();
-    // They are given to the workers in turn, so some of these are on the other one.
+    // Workers get connections in turn, so some of these are on the other worker.
     let mut clients: Vec<_> =
         (0..4).map(|_| Connection::to(&address).expect("it listens")).collect();
     clients[0].send("GET /block").expect("it listens");
@@ -146,7 +148,7 @@ fn a_teardown_waits_for_a_blocking_closure_that_outlives_its_request() {
     program.wait_until_said("blocking");
     program.signal(Signal::SIGTERM);
     assert!(matches!(client.response(), Err(Lost::Unanswered)));
-    // The request is cut. What the stop waits for now is the closure.
+    // The request is cut off. From now on the stop waits for the closure.
     program.wait_for("worker");
     program.tell("long");
     let ended = program.end();
@@ -182,7 +184,7 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     ended.expect_not_said(&[BITTEN]);
 }
 
-/// Kinds of wait of a hook, before another blocks the thread that it was on.
+/// Kinds of wait of a hook, before another hook blocks the thread that it was on.
 const WAITS: [&str; 2] = ["timer", "socket"];
 
 fn blocks(place: &str, wait: &str, how: &str) -> Program {
@@ -190,7 +192,8 @@ fn blocks(place: &str, wait: &str, how: &str) -> Program {
     start.without_env("LIFECYCLE_BIND").env("LIFECYCLE_GRACE", "10s").start()
 }
 
-/// The one that blocks is given up in its time, every other runs, and the value is torn down.
+/// Checks that the hook that blocks was abandoned in its time, that every other one ran, and that
+/// the value was torn down.
 fn expect_given_up(ended: &Ended, place: &str, how: &str) {
     ended.expect_said(&[
         &format!("`{how}_{place}` ("),

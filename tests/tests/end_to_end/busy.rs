@@ -1,15 +1,15 @@
-//! A server that is stopped under load: every request that was sent is answered.
+//! Server that is stopped under load: every request that was sent is answered.
 
 use crate::harness::{Signal, own_address, program};
 use crate::http::Connection;
 use crate::load::{Load, Shape};
 use crate::tls::{tls, trust};
 
-/// Longer than a busy machine keeps a client that has connected from sending its request: one that
-/// is quiet for longer may be closed.
+/// Quiet window that is longer than a busy machine keeps a client that has connected from sending
+/// its request. A client that is quiet for longer may lose its connection.
 const WINDOW: &str = "10s";
 
-/// Stops a server under this load after so many answers.
+/// Stops a server under this load after this many answers.
 fn expect_nothing_lost(address: &str, shape: Shape, answers: usize) {
     let mut program = program!("routes")
         .env("LIFECYCLE_BIND", address)
@@ -19,14 +19,14 @@ fn expect_nothing_lost(address: &str, shape: Shape, answers: usize) {
     let load = Load::start(address, shape, |_, _| "GET /".to_owned());
     load.wait_for(answers);
     program.signal(Signal::SIGTERM);
-    // First the program: a client that connects while the listener closes may hear of it only when
-    // it tries again, a second later.
+    // The program comes first: a client that connects while the listener closes may learn of that
+    // only when it tries again, a second later.
     let ended = program.end();
     let outcome = load.end();
     outcome.expect_nothing_lost();
     println!("{outcome}; gone {:?} after the signal", ended.took);
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
-    // What the server says of it is the same.
+    // The server's report has the same number.
     ended.expect_said(&[&format!("{} requests finished, 0 cut off", outcome.answered.len())]);
 }
 

@@ -1,11 +1,12 @@
-//! Health checks: what probes are told of them, and that they hold nothing up.
+//! Health checks: their results in probes, and proof that they hold nothing up.
 
 use serde_json::Value;
 
 use crate::harness::{Program, Signal, program};
 use crate::http::request;
 
-/// A program with these hooks that is ready, and where its probes are answered.
+/// Starts a program with these hooks, waits until it is ready, and returns the address of its
+/// probes.
 fn ready(args: &str) -> (Program, String) {
     let (mut program, address) = started(args);
     program.wait_for("ready after");
@@ -22,14 +23,14 @@ fn started(args: &str) -> (Program, String) {
     (program, line.rsplit('/').next().expect("a URL").to_owned())
 }
 
-/// What a probe answers: its status and its body.
+/// Asks a probe, and returns the status and the body of the answer.
 fn ask(address: &str, path: &str) -> (u16, Value) {
     let answer = request(address, &format!("GET {path}")).expect("an answer");
     let status = answer.head.split(' ').nth(1).expect("a status").parse().expect("a number");
     (status, serde_json::from_str(&answer.body).expect("JSON"))
 }
 
-/// Waits until a probe answers with this status, and returns what it says.
+/// Waits until a probe answers with this status, and returns the body.
 fn until(program: &mut Program, address: &str, path: &str, status: u16) -> Value {
     program.wait_while(|| ask(address, path).0 != status);
     ask(address, path).1
@@ -138,7 +139,7 @@ fn a_check_never_runs_beside_one_that_could_not_be_cancelled() {
     let (mut program, address) = ready("stuck=wait");
     let stuck = "health check `stuck` ran into its timeout, did not end and was abandoned";
     assert_eq!(until(&mut program, &address, "/readyz", 503)["reason"], stuck);
-    // The next failure took no time: it was not run.
+    // The next failure took no time: the check did not run.
     program.wait_while(|| ask(&address, "/readyz").1["checks"][0]["took"] != 0.0);
     assert_eq!(ask(&address, "/readyz").1["reason"], stuck);
     program.tell("stuck");

@@ -1,4 +1,4 @@
-//! Stopped by code, and inside of programs that go on afterwards.
+//! Stops by code, and runs inside of programs that go on afterwards.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -146,9 +146,13 @@ fn a_hook_that_the_linker_left_out_is_refused_if_it_is_expected() {
         program!("library").args(&format!("lifecycle_tests::store::store {path} library::indexes"));
     let ended = program.without_env("LIFECYCLE_BIND").end();
     ended.expect_code(2).expect_did(&[]).expect_said(&[
-        &format!("no hook has the path `{path}`, which is expected; a crate that no code names is not linked: write"),
+        &format!(
+            "no hook has the path `{path}`, which is expected; a crate that no code names is \
+                  not linked: write"
+        ),
         "`use lifecycle_tests_store as _;`",
-        "no hook has the path `library::indexes`, which is expected; did you mean `library::index`?",
+        "no hook has the path `library::indexes`, which is expected; did you mean \
+         `library::index`?",
         "nothing was started, exit code 2",
     ]);
     ended.expect_not_said(&["`lifecycle_tests::store::store`"]);

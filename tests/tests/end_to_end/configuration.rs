@@ -1,4 +1,4 @@
-//! What bad settings get: one clear message, an exit code, and no hook that ran.
+//! Bad settings: one clear message, an exit code, and no hook that ran.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -27,7 +27,7 @@ fn a_port_in_use_fails_before_the_first_hook() {
 
 #[test]
 fn an_address_of_another_machine_fails_before_the_first_hook() {
-    // Reserved for documentation (RFC 5737), so nobody's.
+    // The address is reserved for documentation (RFC 5737), so it is nobody's.
     refused(1, &[("LIFECYCLE_BIND", "192.0.2.1:8080")], "")
         .expect_said(&["can't listen on 192.0.2.1:8080: "]);
 }
@@ -61,7 +61,8 @@ fn an_address_that_the_program_has_taken_itself_starts_nothing() {
     let same = format!("unix:{}/./socket", folder.path().display());
     for (address, again) in [(&tcp, &tcp), (&unix, &same)] {
         let taken = format!(
-            "can't listen on {again}, which {address} (`bind` or LIFECYCLE_BIND) of this program takes"
+            "can't listen on {again}, which {address} (`bind` or LIFECYCLE_BIND) of this program \
+             takes"
         );
         let ended = refused(2, &[("LIFECYCLE_BIND", &format!("{address},{again}"))], "");
         ended.expect_said(&[&format!(
@@ -88,8 +89,10 @@ fn every_bad_setting_is_named_with_what_is_valid() {
         "LIFECYCLE_WORKERS=0: ",
         "LIFECYCLE_DRAIN_DELAY=-1s: ",
         "LIFECYCLE_PLAN=xml: ",
-        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, LIFECYCLE_KEEP_ALIVE, LIFECYCLE_KEEP_RUNNING, \
-         LIFECYCLE_PLAN, LIFECYCLE_QUIET_WINDOW, LIFECYCLE_READY_WHILE_DRAINING, LIFECYCLE_STARTUP_TIMEOUT, LIFECYCLE_STRICT_BUDGET, LIFECYCLE_WORKERS",
+        "valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, LIFECYCLE_CONSOLE, LIFECYCLE_DRAIN_DELAY, \
+         LIFECYCLE_DRAIN_TIMEOUT, LIFECYCLE_GRACE, LIFECYCLE_KEEP_ALIVE, LIFECYCLE_KEEP_RUNNING, \
+         LIFECYCLE_PLAN, LIFECYCLE_QUIET_WINDOW, LIFECYCLE_READY_WHILE_DRAINING, \
+         LIFECYCLE_STARTUP_TIMEOUT, LIFECYCLE_STRICT_BUDGET, LIFECYCLE_WORKERS",
     ]);
 }
 
@@ -115,9 +118,11 @@ fn an_invalid_plan_is_not_printed() {
 #[test]
 fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let settings = [("LIFECYCLE_GRACE", "1s"), ("LIFECYCLE_DRAIN_DELAY", "600ms")];
-    // Requests have half of what the delay leaves, and the report a twentieth.
-    let told = "the stop may take 1.7 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; `drain_delay` has 550 ms; after \
-                a full drain `timed_flush` has 46 ms of its 500 ms";
+    // Requests have half of the time that the delay leaves, and the report has a twentieth of the
+    // grace period.
+    let told = "the stop may take 1.7 s, longer than the grace period of 1 s: requests have 800 ms \
+                of 1 s; `drain_delay` has 550 ms; after a full drain `timed_flush` has 46 ms of \
+                its 500 ms";
     let start =
         settings.iter().fold(program!("service").args("timed_flush"), |start, (name, value)| {
             start.env(name, value)
@@ -126,8 +131,8 @@ fn a_budget_over_grace_is_told_or_with_strict_budget_refused() {
     let strict = [&settings[..], &[("LIFECYCLE_STRICT_BUDGET", "on")]].concat();
     refused(2, &strict, "timed_flush").expect_said(&[told]);
     // A drain hook runs before the delay.
-    let told = "the stop may take 2.5 s, longer than the grace period of 1 s: requests have 800 ms of 1 s; \
-                `drain_delay` has";
+    let told = "the stop may take 2.5 s, longer than the grace period of 1 s: requests have 800 ms \
+                of 1 s; `drain_delay` has";
     refused(2, &strict, "timed_flush timed_withdraw").expect_said(&[told]);
 }
 
@@ -187,7 +192,7 @@ fn settings_of_a_server_are_nothing_to_a_program_without_one() {
     let ended = start.env("LIFECYCLE_BIND", "127.0.0.1:0").start().ready().stop();
     let line = "LIFECYCLE_BIND and LIFECYCLE_WORKERS are ignored: this program has no HTTP server";
     ended.expect_code(0).expect_said(&[line]);
-    // What is wrong with them is still wrong.
+    // A bad setting is still refused.
     let ended = program!("service").args("no-http").env("LIFECYCLE_WORKERS", "none").end();
     ended.expect_code(2).expect_did(&[]);
 }

@@ -1,4 +1,4 @@
-//! What a single connection is told and what becomes of it, apart from the stop.
+//! Single connections, apart from the stop: what they are told, and how they end.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ fn a_client_that_wants_the_connection_closed_is_not_told_that_it_is_kept() {
 }
 
 /// Sends a request with a body, and returns whether the response says how long the connection is
-/// kept, after a look whether it is.
+/// kept. Checks that the connection is kept exactly in that case.
 #[track_caller]
 fn says_that_it_is_kept(client: &mut Client, request: &[u8]) -> bool {
     client.write(request).expect("it listens");
@@ -88,20 +88,20 @@ fn a_client_that_has_sent_a_body_is_told_that_its_connection_is_kept_exactly_if_
         assert!(says_that_it_is_kept(&mut client, &post_in_chunks("/upload", CHUNKS)));
         assert!(says_that_it_is_kept(&mut client, &post("/upload", &"x".repeat(1 << 20))));
     }
-    // Nobody reads it, and it has come when the handler answers.
+    // Nobody reads this body, but it has come when the handler answers.
     let stream = http::tcp(&address).expect("it listens");
     stream.set_nodelay(true).expect("a TCP stream");
     let mut client = Connection::over(stream);
     client.write(http::head("POST /held/whole", 5).as_bytes()).expect("it listens");
     program.wait_until_said("held whole");
     client.write(b"hello").expect("it listens");
-    // The worker has looked at all of its connections when it has answered another client.
+    // Once the worker has answered another client, it has looked at all of its connections.
     assert_eq!(get(&mut connect(&address), "/").body, "ok");
     program.tell("whole");
     assert!(kept_behind_response(&mut client));
-    // What comes in chunks is read to its end.
+    // The server reads a body in chunks to its end.
     assert!(says_that_it_is_kept(&mut client, &post_in_chunks("/run/chunks", CHUNKS)));
-    // It has not come.
+    // This body has not come when the handler answers.
     assert!(!says_that_it_is_kept(&mut client, &post("/run/early", "hello")));
     let mut client = connect(&address);
     client.write(http::head("POST /held/part", 5).as_bytes()).expect("it listens");
@@ -146,14 +146,14 @@ fn handlers_have_the_handles_that_actix_gives_them() {
     program.stop().expect_code(0);
 }
 
-/// Time that a client has for the head of a request, as the server has it by default.
+/// Default of the time that a client has for the head of a request.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// Earliest time at which it may be over, as the clock of actix-http is not that precise.
+/// Earliest time at which that time may be over, as the clock of actix-http is imprecise.
 const EARLIEST: Duration = Duration::from_millis(4500);
 
-/// Time that a client waits after its first byte: far from either end of the time that it has, so
-/// that a slow machine passes neither.
+/// Time that a client waits after its first byte. It is far from either end of the time for a head,
+/// so that a slow machine passes neither.
 const PAUSE: Duration = Duration::from_millis(2500);
 
 #[test]
@@ -161,14 +161,14 @@ fn a_client_that_may_speak_either_protocol_has_no_more_time_for_a_head() {
     let mut program = program!("routes").args("h2c").start();
     let begun = Instant::now();
     let mut client = connect(&program.address());
-    // It may be the beginning of either.
+    // The byte may be the beginning of either protocol.
     client.write(b"P").expect("it listens");
     let response = client.response().expect("an answer");
     assert_eq!(response.status, 408);
     assert_eq!(client.ending(), Ending::Closed);
     let took = begun.elapsed();
     assert!((EARLIEST..2 * HEAD).contains(&took), "{took:?}");
-    // The time counts from the first moment, and not anew once the protocol is known.
+    // The time counts from the first moment, and does not start anew once the protocol is known.
     let begun = Instant::now();
     let mut client = connect(&program.address());
     client.write(b"P").expect("it listens");

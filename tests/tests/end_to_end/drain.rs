@@ -1,4 +1,4 @@
-//! From the signal to the closed server: what clients see, and what a person is told.
+//! Drain from the signal to the closed server, as clients and operators see it.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn connections_are_accepted_until_the_drain_delay_is_over() {
         assert!(response.announces_close(), "{response:?}");
         assert!(client.is_closed());
     }
-    // It would go on for long.
+    // The drain would go on for long.
     program.signal(Signal::SIGTERM);
     program.end().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
     assert!(request(&address, "GET /").is_err());
@@ -74,7 +74,7 @@ fn a_request_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
     program.wait_until_said("held");
     let ended = program.stop();
     ended.expect_code(3).expect_took(Duration::from_secs(1));
-    // A query may hold what nobody should read in a log.
+    // A query may hold a secret, which must not get into a log.
     ended.expect_said(&["request cut off: GET /held "]).expect_not_said(&["secret"]);
 }
 
@@ -118,7 +118,7 @@ fn a_handler_that_panics_takes_nothing_else_down() {
 fn a_client_that_goes_away_is_counted() {
     let mut program = program!("service").start();
     let stream = tcp(&program.address()).expect("it listens");
-    // By a reset: one that has closed its half may still read.
+    // The client leaves by a reset, as one that closes its half may still read.
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     let mut client = Connection::over(stream);
     client.send("GET /held").expect("it listens");

@@ -1,4 +1,4 @@
-//! A run that nobody awaits any more: the future of `serve` was dropped.
+//! Run that nobody awaits any more: the future of `serve` was dropped.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -77,7 +77,7 @@ fn a_start_whose_future_is_dropped_is_taken_back() {
             "stopped during the start (the future of `serve` was dropped)",
             "exit code 0",
         ]);
-        // Nothing had started that could be torn down.
+        // No hook had started, so there is nothing to tear down.
         ended.expect_not_said(&["ready"]);
         let hooks: Vec<_> = ended
             .did()

@@ -1,4 +1,4 @@
-//! Values that others still hold when it is time for them to go.
+//! Values that others still hold when they should be dropped.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ fn values(args: &str) -> Start {
     program!("values").without_env("LIFECYCLE_BIND").args(args)
 }
 
-/// A grace period of which a hundredth is longer than any machine takes.
+/// Grace period of which even a hundredth is longer than any machine takes.
 const LONG: &str = "10000s";
 
-/// Begins the stop of a program that waits for one who holds the value.
+/// Begins the stop of a program, and waits until it waits for a holder of the value.
 fn waiting(args: &str) -> Program {
     let mut program = values(args).env("LIFECYCLE_GRACE", LONG).start().ready();
     program.signal(Signal::SIGTERM);
@@ -57,8 +57,9 @@ fn a_value_that_is_kept_for_good_is_named_and_holds_nothing_up() {
         ended.expect_code(0).expect_took(Duration::ZERO);
         ended.expect_said(&[
             "the value of hook `db` (tests/src/bin/values.rs:",
-            "is still held by 1 other, and its drop has not run; if that is a task, end it when `Stop` fires, or",
-            // What it uses is kept by it.
+            "is still held by 1 other, and its drop has not run; if that is a task, end it when \
+             `Stop` fires, or",
+            // The value keeps what it uses.
             "the value of hook `disk` (tests/src/bin/values.rs:",
         ]);
         assert!(!ended.did().contains(&"db drops"), "\n{ended}");
@@ -88,7 +89,8 @@ fn a_value_that_a_task_of_the_run_never_lets_go_is_dropped_with_the_runtime_befo
 fn a_drop_with_the_runtime_that_hangs_is_ended_by_the_grace_period() {
     let ended = values("run task db=wait").env("LIFECYCLE_GRACE", "1s").start().ready().stop();
     ended.expect_code(3).expect_took(Duration::from_secs(1)).expect_said(&[
-        "the grace period of 1 s is over, exit at once: still running: the drop of the value of `db`, exit code 3",
+        "the grace period of 1 s is over, exit at once: still running: the drop of the value of \
+         `db`, exit code 3",
     ]);
 }
 
@@ -99,7 +101,8 @@ fn a_start_that_failed_is_told_even_if_a_drop_hangs_and_the_console_is_off() {
         let ended = start.env("LIFECYCLE_CONSOLE", console).end();
         ended.expect_code(1).expect_said(&[
             "failed: no rows",
-            "the grace period of 1 s is over, exit at once: still running: the drop of the value of `db`, exit code 1",
+            "the grace period of 1 s is over, exit at once: still running: the drop of the value \
+             of `db`, exit code 1",
         ]);
         assert_eq!(ended.stderr().matches("failed: no rows").count(), 1, "{console}\n{ended}");
         assert!(console == "auto" || ended.stderr().lines().count() == 1, "\n{ended}");
@@ -113,14 +116,15 @@ fn a_start_that_was_interrupted_has_not_failed_when_the_grace_period_ends_the_pr
     program.signal(Signal::SIGTERM);
     program.end().expect_code(3).expect_said(&[
         "stopped during the start",
-        "the grace period of 1 s is over, exit at once: still running: the drop of the value of `db`, exit code 3",
+        "the grace period of 1 s is over, exit at once: still running: the drop of the value of \
+         `db`, exit code 3",
     ]);
 }
 
 #[test]
 fn the_drop_of_a_value_that_is_held_twice_has_not_run() {
     let ended = values("run static task").start().ready().stop();
-    // The task has let go of it by then.
+    // The task has let go of the value by then.
     ended.expect_code(0).expect_said(&["is still held by 1 other, and its drop has not run"]);
 }
 

@@ -1,4 +1,4 @@
-//! HTTP/2, over TCP and over TLS: the server says GOAWAY, and means it.
+//! HTTP/2, over TCP and over TLS: the server sends GOAWAY, and keeps to it.
 
 mod client;
 mod load;
@@ -21,7 +21,7 @@ use client::{Client, Over, answer, body, chunk, connect};
 use load::Load;
 use wire::{Seen, Wire};
 
-/// A server that speaks HTTP/2, and what its clients need.
+/// Server that speaks HTTP/2, and the parts that its clients need.
 struct Server {
     program: Program,
     address: String,
@@ -50,7 +50,7 @@ impl Server {
         connect(&self.address, &self.over).await.expect("it listens")
     }
 
-    /// A client that does what it is told to.
+    /// Connects a client that does what it is told to.
     fn wire(&self) -> Wire {
         match &self.over {
             Over::Tcp => Wire::over(tcp(&self.address).expect("it listens")),
@@ -66,7 +66,7 @@ impl Server {
     }
 }
 
-/// How often each line was logged.
+/// Returns the number of times that each line was logged.
 fn logged(folder: &TempDir) -> HashMap<String, usize> {
     let text = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     let mut lines = HashMap::new();
@@ -80,7 +80,7 @@ fn asking_for_http2(certificate: &Path) -> ClientConfig {
     config
 }
 
-/// Does this with a server over TCP, and with one over TLS.
+/// Runs a check with a server over TCP, and with one over TLS.
 fn with_both(set: impl Fn(Start) -> Start, check: impl AsyncFn(Server)) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -92,9 +92,9 @@ fn with_both(set: impl Fn(Start) -> Start, check: impl AsyncFn(Server)) {
     }
 }
 
-/// The connection ends as it should after the last stream: no error.
+/// Checks that the connection ends without an error after the last stream.
 async fn expect_ended(client: Client) {
-    // Only while somebody could open a stream does the connection wait for the server.
+    // The connection waits for the server only while somebody could open a stream.
     let ended = client.end.await.expect("no panic");
     assert!(ended.is_ok(), "{ended:?}");
     let error = client.send.ready().await.expect_err("it is over");
@@ -133,7 +133,7 @@ fn an_idle_connection_is_told_and_closed() {
 #[test]
 fn connections_that_have_not_sent_a_request_hold_nothing_up() {
     with_both(identity, async |mut server| {
-        // Nobody knows yet what the silent one will speak.
+        // Nobody knows yet which protocol the silent client will speak.
         let mut silent = Connection::over(tcp(&server.address).expect("it listens"));
         let client = server.connect().await;
         server.stop();
@@ -177,7 +177,7 @@ fn every_stream_in_flight_is_answered() {
             server.program.wait_until_said(&format!("held stream-{number}"));
         }
         server.program.signal(Signal::SIGTERM);
-        // Longer than any window.
+        // This line comes later than the end of any window.
         server.program.wait_for("waiting for 20 requests: GET /held/stream-0 ");
         for (number, response) in streams {
             server.program.tell(&format!("stream-{number}"));
@@ -237,7 +237,7 @@ fn a_stream_opened_after_the_goodbye_does_not_run() {
         wire.get(1, "/held/early");
         server.program.wait_until_said("held early");
         server.stop();
-        // No client should send this, and one that does must hold nothing up.
+        // No client should send this, but a client that does must hold nothing up.
         assert_eq!(wire.last_stream(), 1);
         wire.get(3, "/run/late");
         server.program.tell("early");
@@ -277,7 +277,7 @@ fn a_stream_that_does_not_end_is_cut_and_named_when_its_time_is_over() {
 #[test]
 fn connections_full_of_streams_lose_none() {
     with_both(
-        // On a busy machine clients are slow with what they have to send.
+        // On a busy machine clients are slow to send.
         |start| start.env("LIFECYCLE_BIND", own_address()).env("LIFECYCLE_QUIET_WINDOW", "10s"),
         async |mut server| {
             let load = Load::start(&server.address, server.over.clone());

@@ -1,5 +1,5 @@
-//! Connections without a request at the moment of the signal: nothing is closed under a request
-//! that is on its way.
+//! Connections without a request at the signal: the server closes none under a request that is on
+//! its way.
 
 use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
@@ -12,14 +12,14 @@ use crate::http::{Connection, Ending};
 
 type Client = Connection<TcpStream>;
 
-/// Long enough for a test to act within it.
+/// Quiet window that is long enough for a test to act within it.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// How long a client may take for a request's head, as the server has it by default.
+/// Default of the time that a client has for a request's head.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// A server that waits so long for what may be on its way, and the time of the signal that it has
-/// been sent.
+/// Starts a server with the quiet window `WINDOW`, connects clients, and begins the stop. Returns
+/// the time of the signal, too.
 fn stopping(connect: impl FnOnce(&str) -> Vec<Client>) -> (Program, Vec<Client>, Instant) {
     let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "2s").start();
     let clients = connect(&program.address());
@@ -33,7 +33,7 @@ fn connect(address: &str) -> Client {
     Connection::to(address).expect("it listens")
 }
 
-/// A connection that has had a request and is kept alive.
+/// Opens a connection that has had a request and is kept alive.
 fn kept_alive(address: &str) -> Client {
     let mut client = connect(address);
     client.send("GET /").expect("it listens");
@@ -48,12 +48,13 @@ fn half_a_head(address: &str) -> Client {
     client
 }
 
-/// How a client that only waits sees the end, and when, counted from this moment.
+/// Waits for the end of a connection on a thread. Returns the end, and its time counted from
+/// `since`.
 fn ending(mut client: Client, since: Instant) -> JoinHandle<(Ending, Duration)> {
     thread::spawn(move || (client.ending(), since.elapsed()))
 }
 
-/// The clients only wait: each is closed in order, and not before the window is over.
+/// Checks that each client sees an orderly close, and only after the window. The clients only wait.
 fn expect_closed_after_the_window(clients: Vec<Client>, signalled: Instant) {
     let endings: Vec<_> = clients.into_iter().map(|client| ending(client, signalled)).collect();
     for ending in endings {
@@ -63,7 +64,7 @@ fn expect_closed_after_the_window(clients: Vec<Client>, signalled: Instant) {
     }
 }
 
-/// The program is gone as soon as the window is over.
+/// Checks that the program ends as soon as the window is over.
 fn expect_gone_after_the_window(program: Program) {
     let ended = program.end();
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
@@ -71,7 +72,7 @@ fn expect_gone_after_the_window(program: Program) {
     ended.expect_took(WINDOW);
 }
 
-/// A request that arrives within the window is answered, and is the last one.
+/// Checks that a request within the window is answered, and is the last one.
 fn expect_answered(client: &mut Client) {
     let response = client.response().expect("a response");
     assert_eq!((response.status, response.body.as_str()), (200, "ok"));
@@ -86,7 +87,7 @@ fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
         let many = 0..20;
         many.flat_map(|_| [kept_alive(address), connect(address), half_a_head(address)]).collect()
     });
-    // The window has begun for all of them.
+    // The window has begun for all connections.
     program.wait_for("waiting for 60 connections without a request");
     program.signal(Signal::SIGSTOP);
     let pid = program.pid();
@@ -98,7 +99,7 @@ fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
             client.send("GET /").expect("it is open");
         }
     }
-    // Until the window is over.
+    // By then the window is over.
     thread::sleep(WINDOW + Duration::from_secs(1));
     program.signal(Signal::SIGCONT);
     for client in &mut clients {
@@ -193,7 +194,7 @@ fn half_a_head_may_be_completed_within_the_quiet_window() {
 fn half_a_head_holds_nothing_up_byte_by_byte_beyond_the_time_for_a_head() {
     let (mut program, mut clients, signalled) = stopping(|address| vec![half_a_head(address)]);
     let mut client = clients.pop().expect("one");
-    // Once in a while a byte, for longer than any server should listen to that.
+    // The client sends a byte now and then, for longer than any server should accept.
     while signalled.elapsed() < LIMIT && client.write(b"x").is_ok() {
         thread::sleep(Duration::from_millis(50));
     }
@@ -217,8 +218,8 @@ fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
         (closes, took)
     };
     let (closes, took) = kept("1s");
-    // It is counted from the request, and not from the answer, by a clock of half seconds. The time
-    // by default is longer.
+    // The time counts from the request, and not from the answer, by a clock of half seconds. The
+    // default is longer.
     assert!(
         !closes && (Duration::from_millis(500)..Duration::from_secs(30)).contains(&took),
         "{took:?}"
@@ -230,7 +231,7 @@ fn how_long_an_idle_connection_is_kept_is_set_from_outside() {
 fn a_client_that_thinks_for_longer_than_actix_waits_finds_its_connection_open() {
     let mut program = program!("routes").start();
     let mut client = kept_alive(&program.address());
-    // `HttpServer` would close it after 5 s.
+    // `HttpServer` would close the connection after 5 s.
     let answered = Instant::now();
     program.wait_while(|| answered.elapsed() < Duration::from_millis(6500));
     client.send("GET /").expect("it is open");
@@ -247,7 +248,7 @@ fn idle_connections_have_no_more_time_than_the_drain() {
     let address = program.address();
     let _clients = [kept_alive(&address), kept_alive(&address)];
     let ended = program.stop();
-    // Nothing was asked, so no request was cut.
+    // No client sent a request, so none was cut off.
     ended.expect_code(0).expect_took(Duration::from_secs(1)).expect_did(&["flush", "close_db"]);
     ended.expect_said(&["2 requests finished, 0 cut off, 2 connections cut off"]);
 }

@@ -1,4 +1,4 @@
-//! Requests in flight at the moment of the signal: all of them end as if nothing had happened.
+//! Requests in flight at the signal: all of them end as if nothing had happened.
 
 use std::time::Instant;
 
@@ -59,7 +59,7 @@ fn an_upload_that_spans_the_signal_is_read_to_its_end() {
     client.write(&half).expect("it listens");
     program.wait_until_said("upload");
     program.signal(Signal::SIGTERM);
-    // Not just "stopping": what is idle has been closed by then.
+    // "stopping" would be too early: by this line the idle connections have been closed.
     program.wait_for("waiting for POST /upload ");
     client.write(&half).expect("it still reads");
     let response = client.response().expect("a response");
@@ -87,8 +87,8 @@ fn a_chunked_response_that_spans_the_signal_is_sent_to_its_end() {
 
 #[test]
 fn a_connection_that_was_not_told_of_the_close_may_send_one_more_request() {
-    // The head of its response came before the signal, the end of the body long after the window's
-    // end: only now does the connection become idle, and its client knows of nothing.
+    // The head of the response came before the signal, and the end of the body comes long after the
+    // window. Only then does the connection become idle, and its client does not know of the stop.
     let mut program = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "1s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /chunks").expect("it listens");
@@ -131,8 +131,8 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     let mut program = program!("routes").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.write(head("GET /held/first", 0).as_bytes()).expect("it listens");
-    // Far more than the server reads ahead: closing with unread bytes resets the connection, and a
-    // reset overtakes data.
+    // The body is far longer than what the server reads ahead. A close with unread bytes resets the
+    // connection, and a reset overtakes data.
     let body = vec![b'x'; 1 << 20];
     client.write((head("POST /upload", body.len())).as_bytes()).expect("it listens");
     client.write(&body).expect("it listens");
@@ -140,7 +140,8 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
     program.tell("first");
-    // The response is on its way once the request counts as finished; read it as late as that.
+    // The response is on its way once the request counts as finished. The client reads it as late
+    // as that.
     program.wait_for("exit code 0");
     let first = client.response().expect("a response");
     assert_eq!(first.body, "first");
@@ -150,7 +151,7 @@ fn what_is_pipelined_behind_the_last_response_does_not_destroy_it() {
     program.end().expect_code(0);
 }
 
-/// Returns whether nothing more came, or what can't be taken for anything but a refusal.
+/// Returns whether nothing more came, or nothing that could be taken for anything but a refusal.
 fn is_refusal(ending: &Ending) -> bool {
     match ending {
         Ending::Sent(text) => text.starts_with("HTTP/1.1 503 "),

@@ -14,7 +14,7 @@ use nix::unistd::dup;
 use crate::harness::{Program, Signal, Start, program};
 use crate::http::{Connection, request};
 
-/// A listener of this process, and how to start a program that has it, too.
+/// Listener of this process that the programs which it starts get, too.
 struct Kept {
     listener: TcpListener,
     address: String,
@@ -23,7 +23,7 @@ struct Kept {
 impl Kept {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        // It outlives the start of a program.
+        // The descriptor stays open when a program is started.
         fcntl(&listener, FcntlArg::F_SETFD(FdFlag::empty())).expect("a flag");
         let address = listener.local_addr().expect("an address").to_string();
         Self { listener, address }
@@ -32,7 +32,7 @@ impl Kept {
     fn start(&self) -> Start {
         let number = self.listener.as_raw_fd().to_string();
         let start = program!("service").env("LIFECYCLE_BIND", format!("fd:{number}"));
-        // On a busy machine clients are slow with what they have to send.
+        // On a busy machine clients are slow to send.
         let start = start.env("LIFECYCLE_QUIET_WINDOW", "10s");
         start.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", number)
     }
@@ -61,7 +61,7 @@ fn nobody_is_refused_while_one_process_follows_another_on_the_listener_of_their_
             }
             program.signal(Signal::SIGTERM);
             program.end().expect_code(0);
-            // Nobody is there now.
+            // Nobody accepts now.
             program = kept.start().start().ready();
         }
         is_over.store(true, Ordering::Relaxed);
@@ -90,7 +90,7 @@ fn a_listener_that_the_parent_has_not_left_open_is_a_mistake() {
         .expect_said(&["no listener is named `web`: LISTEN_FDNAMES is not set"]);
     let ended = start().env("LIFECYCLE_BIND", "fd:3").env("LISTEN_FDS", "many").end();
     ended.expect_code(2).expect_said(&["LISTEN_FDS=many is no number"]);
-    // 0 is there, but no listener.
+    // Descriptor 0 is open, but is no listener.
     let ended = start()
         .env("LIFECYCLE_BIND", "fd:0")
         .env("LISTEN_FDS", "1")
@@ -119,10 +119,9 @@ fn listeners_of_another_process_are_told_by_both_numbers() {
     assert!(own > 1, "{line}");
 }
 
-/// Copies of listeners, at numbers that follow each other, which programs that are started have,
-/// too.
+/// Duplicates listeners at consecutive numbers, which the programs that are started inherit.
 fn at_numbers(listeners: &[&dyn AsFd]) -> Vec<OwnedFd> {
-    // Kept until the end, so that their numbers are not given again.
+    // The copies are kept until the end, so that their numbers are not given again.
     let mut others = Vec::new();
     loop {
         let copies: Vec<_> = listeners
@@ -137,14 +136,14 @@ fn at_numbers(listeners: &[&dyn AsFd]) -> Vec<OwnedFd> {
     }
 }
 
-/// How to start `service` with listeners, as long as their copies are there.
+/// Command that starts `service` with listeners, and copies of them that keep them open.
 struct Handed {
     copies: Vec<OwnedFd>,
     start: Start,
 }
 
 impl Handed {
-    /// The listeners have these names.
+    /// Hands listeners to a program under these names.
     fn new(listeners: &[&dyn AsFd], names: &str) -> Self {
         let copies = at_numbers(listeners);
         let start = program!("service")
@@ -154,7 +153,7 @@ impl Handed {
         Self { copies, start }
     }
 
-    /// The number of the first.
+    /// Returns the number of the first listener.
     fn number(&self) -> i32 {
         self.copies[0].as_raw_fd()
     }
@@ -185,7 +184,7 @@ fn a_unix_listener_of_the_parent_is_served_and_stays_the_parents() {
         assert_eq!(client.response().expect("a response").body, "ok");
         program.stop().expect_code(0);
         assert!(path.exists());
-        // What comes now waits for the next process.
+        // A connection that comes now waits for the next process.
         drop(Connection::to_any(&address).expect("the parent has it open"));
     }
 }

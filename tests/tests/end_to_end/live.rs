@@ -1,4 +1,4 @@
-//! SIGUSR1: what is going on, said at any time, and harmless at any time.
+//! State on SIGUSR1, which may be asked for at any time, and is harmless at any time.
 
 use crate::harness::{Signal, program};
 use crate::http::Connection;
@@ -68,7 +68,7 @@ fn it_never_changes_how_a_process_ends() {
     program.signal_until(Signal::SIGUSR1, "ready after");
     program.signal(Signal::SIGTERM);
     program.signal_until(Signal::SIGUSR1, "exit code 0");
-    // The report is the last that it says, and not the last that it does.
+    // The report is the program's last line, but not the last thing that it does.
     (0..1000).for_each(|_| program.signal(Signal::SIGUSR1));
     program.end().expect_code(0).expect_did(&[&STARTED[..], &STOPPED].concat());
 }

@@ -1,7 +1,7 @@
 //! Programs as a person runs them: real processes, real signals, real sockets.
 //!
-//! Each test starts a program of `src/bin`, waits on conditions, and looks at what it wrote and at
-//! its exit code.
+//! Each test starts a program of `src/bin`, waits on conditions, and looks at its output and its
+//! exit code.
 #![cfg(unix)]
 
 mod aborting;
@@ -48,6 +48,6 @@ mod websocket;
 
 use lifecycle_tests::{http, load};
 
-/// What the hooks of `service` say when nothing goes wrong.
+/// Lines that the hooks of `service` say at a start without failures.
 const STARTED: [&str; 3] = ["db", "cache", "warm"];
 const STOPPED: [&str; 4] = ["flush", "audit", "cache dropped", "close_db"];

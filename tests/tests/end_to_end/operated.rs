@@ -1,5 +1,5 @@
-//! What operators take for granted: the sequence of a stop, bursts of signals, programs that end by
-//! themselves, and defaults that know where they run.
+//! Behaviour that operators take for granted: the sequence of a stop, bursts of signals, programs
+//! that end by themselves, and defaults that depend on where they run.
 
 use std::process::Command;
 use std::thread;
@@ -24,7 +24,7 @@ fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
     program.wait_until_said("held");
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping (SIGTERM), up to 3 s, requests up to 1.5 s");
-    // A second has passed.
+    // By then a second has passed.
     program.wait_for("waiting for GET /held 1");
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
@@ -85,7 +85,7 @@ fn a_drain_hook_that_hangs_has_the_listener_accept_for_a_while_and_no_longer() {
     program.wait_until_said("deregister");
     request(&address, "GET /").expect("it still accepts");
     program.wait_while(|| request(&address, "GET /").is_ok());
-    // What has been in flight since before goes on.
+    // A request that has been in flight since before goes on.
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
     let ended = program.end();
@@ -142,7 +142,7 @@ fn a_stop_that_is_sent_twice_at_once_cuts_nothing_off() {
         program.wait_for("stopping (SIGTERM)");
         thread::sleep(Duration::from_millis(pause));
         program.signal_at_once(Signal::SIGINT);
-        // Of another kind, so that it is heard by itself.
+        // The signal is of another kind, so that the program hears it by itself.
         program.wait_for("waiting for GET /held");
         program.tell("held");
         assert_eq!(client.response().expect("a response").body, "held");
@@ -186,7 +186,7 @@ fn what_was_started_to_outlive_its_terminal_does() {
     let mut program = Start::script(env!("CARGO_BIN_EXE_handlers"), script).start();
     let address = program.address();
     program.signal(Signal::SIGHUP);
-    // It is ignored by the system, so nothing of it is on its way.
+    // The system ignores the signal, so nothing of it is on its way.
     assert_eq!(request(&address, "GET /").expect("a response").body, "ok");
     program.stop().expect_code(0).expect_did(&HOOKS).expect_not_said(&["SIGHUP"]);
 }
@@ -245,7 +245,7 @@ fn a_service_that_stops_the_program_at_once_is_no_failure() {
 #[test]
 fn workers_that_wait_for_another_are_not_called_blocked() {
     for tracing in [false, true] {
-        // The one has `tracing`, the other the console.
+        // One program has `tracing`, the other the console.
         let start = if tracing { program!("service").args("log=info") } else { serve("") };
         let mut program = start.env("LIFECYCLE_WORKERS", "4").start();
         let url = program.wait_for(if tracing { "listening url=" } else { "listening on" });
@@ -254,7 +254,7 @@ fn workers_that_wait_for_another_are_not_called_blocked() {
         client.send("GET /held").expect("it listens");
         program.wait_until_said("held");
         program.signal(Signal::SIGTERM);
-        // Long after the others have nothing left to do.
+        // By this line the other workers have long had nothing left to do.
         program.wait_for_times("GET /held", 2);
         program.signal(Signal::SIGUSR1);
         program.wait_for("lifecycle:   GET /held");
@@ -273,7 +273,7 @@ fn a_program_that_reports_a_failure_ends_with_it() {
     let ended = program.end();
     ended.expect_code(3).expect_did(&HOOKS);
     ended.expect_said(&["stopping (the program failed: the disk is on fire)", "exit code 3"]);
-    // In the start, it is a start that failed.
+    // A failure that is reported during the start makes the start fail.
     let ended = serve("db=report").end();
     ended.expect_code(1).expect_said(&["start failed: the program failed: the disk is on fire"]);
 }
@@ -355,13 +355,13 @@ fn in_kubernetes_new_connections_are_accepted_for_a_while() {
     let ended = program.end();
     ended.expect_code(0).expect_took(Duration::from_secs(5));
     ended.expect_said(&["in Kubernetes: drain_delay is 5 s", "20 requests finished, 0 cut off"]);
-    // What somebody has set holds.
+    // A setting that somebody has made holds.
     let ended = start().env("LIFECYCLE_DRAIN_DELAY", "0s").start().ready().stop();
     ended.expect_code(0).expect_took(Duration::ZERO).expect_not_said(&["Kubernetes"]);
 }
 
-/// Starts it where a file says that it is a container of Podman's; `None` where no such place can
-/// be made.
+/// Starts a program in a place where a file says that it is a container of Podman's. Returns `None`
+/// if no such place can be made.
 fn contained(start: impl Fn(Start) -> Start) -> Option<Program> {
     let script = "mount -t tmpfs none /run && touch /run/.containerenv && exec";
     let can = Command::new("unshare")
@@ -402,7 +402,7 @@ fn a_container_that_is_killed_after_ten_seconds_has_lost_no_write_beside_a_long_
     for _ in 0..10 {
         assert_eq!(request(&address, "POST /rows").expect("a response").status, 202);
     }
-    // As `docker stop` does.
+    // The signal is the one that `docker stop` sends.
     program.signal(Signal::SIGTERM);
     let killed = Instant::now() + Duration::from_secs(10);
     while Instant::now() < killed && !program.has_exited() {

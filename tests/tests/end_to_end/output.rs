@@ -1,4 +1,4 @@
-//! What goes to stderr, and what happens when it does not get there.
+//! Output to stderr, and the behaviour of a program whose output does not get there.
 
 use std::fs::File;
 use std::io::{PipeReader, Read, Seek, Write, pipe};
@@ -15,7 +15,7 @@ use crate::harness::{Ended, Program, Signal, Start, own_address, program};
 use crate::http::{Connection, request};
 use crate::{STARTED, STOPPED};
 
-/// Starts a program whose stderr doesn't tell that it listens.
+/// Starts a program whose stderr can't show that it listens.
 fn started(start: Start) -> Program {
     let address = own_address();
     let mut program = start.env("LIFECYCLE_BIND", &address).start();
@@ -23,7 +23,7 @@ fn started(start: Start) -> Program {
     program
 }
 
-/// Stops it: everything runs as ever.
+/// Stops the program, and checks that everything runs as ever.
 fn expect_stops(program: Program) -> Ended {
     let ended = program.stop();
     ended.expect_code(0).expect_took(Duration::ZERO).expect_did(&[&STARTED[..], &STOPPED].concat());
@@ -89,19 +89,19 @@ fn plain_lines_when_piped() {
     assert!(!ended.stderr().contains('\x1b'), "{ended}");
 }
 
-/// What `service` writes to a terminal.
+/// Returns what `service` writes to a terminal.
 fn on_a_terminal(start: Start) -> String {
     on_a_terminal_until(start, Signal::SIGTERM)
 }
 
-/// What it writes if this signal stops it.
+/// Returns what it writes to a terminal if this signal stops it.
 fn on_a_terminal_until(start: Start, signal: Signal) -> String {
     let terminal = openpty(None, None).expect("a terminal");
     let mut program = started(start.stderr(terminal.slave));
     let mut master = File::from(terminal.master);
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
-        // On Linux a terminal without a process ends with EIO.
+        // On Linux, reading from a terminal without a process ends with EIO.
         let _ = master.read_to_end(&mut all);
         String::from_utf8(all).expect("a text")
     });
@@ -118,10 +118,10 @@ fn a_key_that_stops_waits_for_no_delay() {
     for signal in [Signal::SIGINT, Signal::SIGQUIT] {
         on_a_terminal_until(delayed("10m"), signal);
     }
-    // Who stops a service that has a terminal by another signal is no key.
+    // A program that has a terminal, but gets another signal, was not stopped by a key.
     let text = on_a_terminal_until(delayed("1s"), Signal::SIGTERM);
     assert!(text.contains("server closed in 1 s: "), "{text}");
-    // Nor is a key where there is no terminal.
+    // Without a terminal there is no key either.
     let mut program = delayed("1s").start().ready();
     program.signal(Signal::SIGINT);
     let ended = program.end();
@@ -150,8 +150,8 @@ fn the_first_line_behind_a_key_that_stops_begins_on_a_line_of_its_own() {
         (Signal::SIGTERM, "SIGTERM", 0),
     ] {
         let text = on_a_terminal_until(program!("service").env("TERM", "dumb"), signal);
-        // A terminal would have shown `^C` where the empty line is: when the signal came, which may
-        // be while the last lines of the start are said.
+        // A terminal would have shown `^C` where the empty line is. The signal may come while the
+        // last lines of the start are written.
         let before = text.split(&format!("lifecycle: stopping ({name})")).next().expect("a text");
         assert_eq!(before.matches("\r\n\r\n").count(), lines, "{text}");
         assert_eq!(text.matches("\r\n\r\n").count(), lines, "{text}");
@@ -232,7 +232,7 @@ fn a_panic_that_a_full_stderr_holds_up_keeps_nothing_else_from_running() {
         with_full_stderr(program!("service").args("flush=panic").env("LIFECYCLE_GRACE", "4s"));
     let ended = program.stop();
     ended.expect_code(3).expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
-    // Beyond that a watchdog would have left hooks out.
+    // If the stop had taken longer, the watchdog would have left hooks out.
     ended.expect_took(Duration::ZERO);
 }
 
@@ -248,8 +248,8 @@ fn a_full_stderr_does_not_keep_a_third_signal_from_ending_the_process() {
     let (mut program, _reader) = with_full_stderr(program!("service").args("close_db=hang"));
     program.signal(Signal::SIGTERM);
     program.wait_until_said("close_db");
-    // Nothing tells when the second has been heard; signals of different kinds are heard one by
-    // one.
+    // Nothing shows that the program has heard the second signal. It hears signals of different
+    // kinds one by one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);
     let ended = program.end();

@@ -1,4 +1,4 @@
-//! Handlers that panic, where they are answered for.
+//! Handlers that panic, in a program that answers for them.
 
 use crate::harness::program;
 use crate::http::{Connection, Lost, request};

@@ -1,4 +1,4 @@
-//! Between the start and the stop: hooks that run while the server can be reached.
+//! Phases between the start and the stop: hooks that run while the server can be reached.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{STARTED, STOPPED};
 
 const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
 
-/// These stand on stderr in this order.
+/// Checks that these texts stand on stderr in this order.
 #[track_caller]
 fn expect_order(ended: &Ended, texts: &[&str]) {
     let stderr = ended.stderr();
@@ -106,7 +106,7 @@ fn a_ready_hook_that_can_not_be_cancelled_cuts_no_request_off() {
     ended
         .expect_code(3)
         .expect_said(&["announce_blocking was cancelled, did not end and was abandoned"]);
-    // It may be told of the second signal a moment after that has had its effect.
+    // The report may mention the second signal a moment after its effect.
     ended.expect_said(&["hurrying"]);
     expect_order(&ended, &["run withdraw", "run flush"]);
 }
@@ -123,7 +123,7 @@ fn a_ready_hook_has_the_time_of_the_start_and_leaves_drain_hooks_theirs() {
         "ran into the startup timeout, did not end and was abandoned",
     ]);
 
-    // One that nothing can cancel has what all those behind it leave.
+    // A hook that nothing can cancel has all the time that the hooks behind it leave.
     let start = program!("service")
         .args("announce_blocking=hang timed_withdraw=hang")
         .env("LIFECYCLE_GRACE", "4s");
@@ -173,7 +173,7 @@ fn requests_are_served_while_a_drain_hook_is_waiting() {
         assert!(response.announces_close(), "{response:?}");
         assert!(client.is_closed());
     }
-    // It would go on for long.
+    // The drain would go on for long.
     program.signal(Signal::SIGTERM);
     program.wait_for("server closed");
     program.wait_for("waiting for withdraw ");

@@ -1,4 +1,5 @@
-//! Signals before the first hook: while a run is prepared, and what the process was started with.
+//! Signals before the first hook: during the preparation of a run, and when the process has
+//! inherited them as blocked.
 #![cfg(target_os = "linux")]
 
 use std::io::{PipeReader, pipe};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use crate::harness::{LIMIT, Program, Signal, Start, own_address, program, system};
 use crate::output::fill;
 
-/// Starts a program whose preparation takes until somebody reads: it prints its plan to a pipe that
+/// Starts a program whose preparation lasts until somebody reads: it prints its plan to a pipe that
 /// is full.
 fn preparing(start: Start) -> (Program, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
@@ -26,7 +27,7 @@ fn a_signal_during_the_preparation_stops_the_start() {
         let (mut program, _reader) =
             preparing(program!("process").without_env("LIFECYCLE_BIND").args(mode));
         let pid = program.pid();
-        // Where there are other threads they may be given a signal before this one hears any.
+        // The system may give a signal to another thread before the thread for signals hears any.
         program.wait_while(|| {
             !system::catches(pid, Signal::SIGTERM) || !system::has_thread(pid, "lifecycle-signals")
         });
@@ -47,7 +48,7 @@ fn a_signal_in_the_instant_in_which_its_default_action_goes_is_heard() {
             assert!(!program.has_exited());
         }
         program.signal(Signal::SIGTERM);
-        // It stops the start, or what has started by then.
+        // The signal stops the start, or the hooks that have started by then.
         let ended = program.end();
         assert_eq!(ended.status.code(), Some(0), "{}\n{ended}", ended.status);
         ended.expect_said(&["SIGTERM"]);
@@ -75,7 +76,8 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
     unshare.args(["--pid", "--fork", "--kill-child", "true"]);
     if !unshare.status().is_ok_and(|status| status.success()) {
         eprintln!(
-            "SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the first process"
+            "SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the \
+             first process"
         );
         return;
     }
@@ -92,7 +94,7 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
         .expect_said(&["stopped before the start: SIGTERM: nothing was started, exit code 0"]);
 }
 
-/// A resolver that gets questions and never answers, and a folder with the files that make a system
+/// Resolver that gets questions and never answers, and a folder with the files that make a system
 /// ask it.
 struct SilentResolver {
     socket: UdpSocket,
@@ -100,7 +102,7 @@ struct SilentResolver {
 }
 
 impl SilentResolver {
-    /// `None` where there can be none.
+    /// Starts the resolver. Returns `None` where that is impossible.
     fn start() -> Option<Self> {
         let address = own_address();
         let (host, _) = address.split_once(':').expect("a port");
@@ -112,13 +114,13 @@ impl SilentResolver {
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "/bin/sh", "-c", &format!("{MOUNT} true")]);
         let mounts = unshare.env("FILES", folder.path()).output();
-        // The port of resolvers.
+        // Resolvers listen on port 53.
         let socket = UdpSocket::bind((host, 53)).ok()?;
         socket.set_read_timeout(Some(LIMIT)).expect("a time");
         mounts.is_ok_and(|output| output.status.success()).then_some(Self { socket, folder })
     }
 
-    /// Starts a program that asks it for whatever name it is told to listen on.
+    /// Returns a program that asks this resolver for every name that it is told to listen on.
     fn asked_by(&self) -> Start {
         let script = format!("{MOUNT} \"$0\" \"$@\"");
         Start::unshared(env!("CARGO_BIN_EXE_routes"), &script).env("FILES", self.folder.path())
@@ -147,7 +149,7 @@ fn a_signal_while_an_address_resolves_stops_the_start() {
         let mut question = [0; 512];
         loop {
             let length = resolver.socket.recv(&mut question).expect("somebody asks");
-            // The one before may have asked for both kinds of address.
+            // The program before may have asked for both kinds of address.
             if question[..length].windows(name.len()).any(|part| part == name.as_bytes()) {
                 break;
             }

@@ -1,5 +1,5 @@
-//! The probes: what a load balancer and a kubelet are told, from before the first hook until after
-//! the last.
+//! Probes, as a load balancer and a kubelet see them, from before the first hook until after the
+//! last.
 
 use std::net::TcpStream;
 
@@ -8,20 +8,20 @@ use crate::http::{Connection, request};
 
 const PROBES: [&str; 3] = ["/livez", "/startupz", "/readyz"];
 
-/// Where the probes are answered.
+/// Returns the address of the probes.
 fn admin(program: &mut Program) -> String {
     let line = program.wait_for("probes on http://");
     line.rsplit('/').next().expect("a URL").to_owned()
 }
 
-/// Asks every probe, and returns the status codes and what readiness says.
+/// Asks every probe. Returns the status codes, and the body of the readiness probe.
 fn ask(address: &str) -> ([String; 3], String) {
     let answers = PROBES.map(|path| request(address, &format!("GET {path}")).expect("an answer"));
     let body = answers[2].body.clone();
     (answers.map(|answer| answer.head.split(' ').nth(1).expect("a status").to_owned()), body)
 }
 
-/// Has a request in flight, and the stop begun.
+/// Sends a request that stays in flight, and begins the stop.
 fn stopping_with_a_request(program: &mut Program) -> Connection<TcpStream> {
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /held").expect("it listens");
@@ -62,7 +62,10 @@ fn readiness_turns_with_the_signal_and_liveness_stays_until_the_end() {
     let mut client = stopping_with_a_request(&mut program);
     let (codes, body) = ask(&address);
     assert_eq!(codes, ["200", "200", "503"]);
-    let why = r#"{"status":"fail","state":"draining","reason":"the process is stopping","waiting_for":["GET /held "#;
+    let why = concat!(
+        r#"{"status":"fail","state":"draining","reason":"the process is stopping","#,
+        r#""waiting_for":["GET /held "#
+    );
     assert!(body.starts_with(why), "{body}");
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
@@ -161,6 +164,6 @@ fn an_app_tells_strangers_nothing_of_other_clients() {
     }
     let body = request(&address, "GET /readyz").expect("an answer").body;
     assert!(body.contains(r#""waiting_for":["the HTTP server"]"#), "{body}");
-    // Who runs the program is told.
+    // An operator sees the requests.
     assert!(ask(&admin).1.contains("GET /held"));
 }

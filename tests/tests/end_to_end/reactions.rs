@@ -1,4 +1,4 @@
-//! Hooks of signals: each signal is answered, a burst by one run, and none of it outlives the stop.
+//! Hooks of signals: each signal is answered, a burst by one run, and no run outlives the stop.
 
 use crate::harness::{Program, Signal, program};
 
@@ -56,7 +56,7 @@ fn a_burst_of_signals_is_one_more_run() {
     program.signal(Signal::SIGHUP);
     program.wait_until_said("reload");
     (0..20).for_each(|_| program.signal(Signal::SIGHUP));
-    // Behind the last of them on the thread that hears signals.
+    // The thread that hears signals handles this one after the last of the others.
     program.signal(Signal::SIGUSR1);
     program.wait_for("ready for ");
     program.tell("reload");
@@ -117,7 +117,7 @@ fn a_signal_during_the_start_is_answered_when_it_is_over() {
     let mut program = start("db=wait reload announce");
     program.wait_until_said("db");
     program.signal(Signal::SIGHUP);
-    // Behind it on the thread that hears signals.
+    // The thread that hears signals handles this one after the other.
     program.signal(Signal::SIGUSR1);
     program.wait_for("starting for ");
     program.tell("db");

@@ -1,4 +1,4 @@
-//! A process that has no file descriptor left: connections wait in the system, and none is lost.
+//! Process without a free file descriptor: connections wait in the system, and none is lost.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -18,13 +18,13 @@ fn connect(address: &str) -> Client {
     Connection::to(address).expect("it listens")
 }
 
-/// A program with few descriptors, and its clients.
+/// Program with few descriptors, and its clients.
 struct Scarce {
     program: Program,
     address: String,
     /// Address of the probes.
     admin: String,
-    /// Those that wait for `slow` to be told.
+    /// Clients whose requests wait for `slow` on stdin.
     busy: Vec<Client>,
 }
 
@@ -39,7 +39,7 @@ impl Scarce {
         Self { program, address, admin, busy: Vec::new() }
     }
 
-    /// Asks for a probe, on a connection of its own.
+    /// Sends a request to the probes, on a connection of its own.
     fn ask(&self, request: &str) -> Response {
         let mut probe = connect(&self.admin);
         probe.send(request).expect("it is connected");
@@ -52,7 +52,7 @@ impl Scarce {
         self.busy.push(client);
     }
 
-    /// Takes every descriptor, and has one client wait for another.
+    /// Takes every descriptor. The last client waits for the end of another.
     fn exhaust(mut self) -> Self {
         loop {
             self.more_busy();
@@ -66,7 +66,7 @@ impl Scarce {
         }
     }
 
-    /// Clients that have sent a request, and wait to be accepted.
+    /// Opens connections that have sent a request, and wait to be accepted.
     fn waiting(&self) -> Vec<Client> {
         let mut waiting: Vec<Client> = (0..10).map(|_| connect(&self.address)).collect();
         for client in &mut waiting {
@@ -75,7 +75,7 @@ impl Scarce {
         waiting
     }
 
-    /// Asks whether it is ready until this is the answer.
+    /// Asks the readiness probe until it answers that the program is ready.
     fn ask_until_ready(&self) {
         let begun = Instant::now();
         while self.ask("GET /readyz").status != 200 {
@@ -111,7 +111,7 @@ fn a_stop_without_descriptors_serves_what_waits_once_there_are_some() {
 #[test]
 fn a_stop_that_gets_no_descriptor_ends_in_time() {
     let scarce = Scarce::start("", |start| start.env("LIFECYCLE_DRAIN_TIMEOUT", "1s")).exhaust();
-    // With the one that found none.
+    // These include the client that found no descriptor.
     let waiting = scarce.waiting();
     let ended = scarce.program.stop();
     let unaccepted =
@@ -143,12 +143,12 @@ fn a_second_signal_waits_for_no_descriptor() {
 fn that_nobody_can_be_accepted_is_told_once_and_so_is_that_it_is_over() {
     let mut scarce = Scarce::start("observes", |start| start).exhaust();
     let waiting = scarce.waiting();
-    // Tried again many times meanwhile.
+    // The server has tried again many times meanwhile.
     let begun = Instant::now();
     scarce.program.wait_while(|| begun.elapsed() < WHILE);
     assert_eq!(scarce.ask("GET /readyz").status, 503);
     scarce.program.tell("slow");
-    // Each leaves room for another.
+    // Each client that ends makes room for another.
     for mut client in scarce.busy.drain(..).chain(waiting) {
         assert_eq!(client.response().expect("a response").status, 200);
     }
@@ -179,7 +179,7 @@ fn a_process_without_descriptors_that_nobody_waits_for_is_ready() {
         scarce.program.wait_until_said_times("held slow", so_far);
     }
     let begun = Instant::now();
-    // Longer than it waits before it tries again.
+    // This is longer than the server waits before it tries again.
     while begun.elapsed() < Duration::from_secs(1) {
         let readiness = scarce.ask("GET /readyz");
         assert_eq!(readiness.status, 200, "{readiness:?}");

@@ -1,4 +1,4 @@
-//! Services: when they are told to stop, what becomes of those that fail and of those that don't
+//! Services: the moment at which they are told to stop, and the end of those that fail or don't
 //! end.
 
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, request};
 
-/// A program with these services that is ready.
+/// Starts a program with these services, and waits until it is ready.
 fn ready(args: &str) -> Program {
     program!("services").args(args).start().ready()
 }
 
-/// The line that the hook's function stands in.
+/// Returns the number of the line that declares the hook's function.
 fn line(hook: &str) -> usize {
     let function = format!("fn {hook}(");
     let mut lines = include_str!("../../src/bin/services.rs").lines();
     lines.position(|line| line.contains(&function)).expect("it is there") + 1
 }
 
-/// The hook's name and place, as messages have them.
+/// Returns the hook's name and place, as messages have them.
 fn place(hook: &str) -> String {
     format!("`{hook}` (tests/src/bin/services.rs:{})", line(hook))
 }
 
-/// These were said in this order, whatever was said between them.
+/// Checks that hooks said this in this order, whatever they said in between.
 #[track_caller]
 fn expect_order(ended: &Ended, said: &[&str]) {
     let did: Vec<_> = ended.did().into_iter().filter(|line| said.contains(line)).collect();
@@ -157,7 +157,7 @@ fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
     let ended = program!("services").args("queue=fail outbox").end();
     ended.expect_code(1).expect_did(&["db", "queue", "flush", "close_db"]);
     ended.expect_said(&[&format!("start failed: hook {} {CHAIN}", place("queue")), "exit code 1"]);
-    // Once is enough.
+    // The message appears only once.
     assert_eq!(ended.stderr().matches(CHAIN).count(), 1, "{ended}");
 }
 
@@ -249,7 +249,7 @@ fn an_observer_that_does_not_return_is_told_of_and_left_behind() {
     program.tell("brief");
     program.wait_until_said("observer hangs");
     let ended = program.stop();
-    // The end of the grace period leaves time to say so.
+    // The end of the grace period leaves time for the message.
     ended.expect_took(Duration::from_secs(4));
     ended.expect_said(&["an observer of events has not returned, and has not seen all of them"]);
     assert!(ended.did().contains(&"close_db"), "\n{ended}");

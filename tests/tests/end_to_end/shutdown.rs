@@ -1,11 +1,11 @@
-//! Shutdown hooks that fail, panic or hang: the rest runs, in time, and the exit code tells.
+//! Shutdown hooks that fail, panic or hang: the rest runs in time, and the exit code tells.
 
 use std::time::Duration;
 
 use crate::harness::{Ended, program};
 use crate::{STARTED, STOPPED};
 
-/// Starts and stops `service` with a fault in its stop, and a short time for it.
+/// Starts and stops `service` with a fault in its stop, and a short grace period.
 fn stopped(args: &str) -> Ended {
     let ended = program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop();
     ended.expect_code(3).expect_said(&["exit code 3"]);
@@ -84,7 +84,7 @@ fn a_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
 #[test]
 fn a_hook_on_the_blocking_pool_that_never_returns_leaves_time_for_the_rest() {
     let ended = stopped("audit=hang");
-    // It still has the cache, and so the cache can't be dropped; the teardown waits no longer for
+    // The hook still has the cache, so the cache can't be dropped. The teardown waits no longer for
     // that.
     ended.expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
     ended.expect_said(&[

@@ -1,4 +1,4 @@
-//! The first signal stops, the second hurries, the third ends the process.
+//! Signals: the first stops, the second hurries, the third ends the process.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{STARTED, STOPPED};
 const SIGNALS: [(Signal, &str); 3] =
     [(Signal::SIGTERM, "SIGTERM"), (Signal::SIGINT, "SIGINT"), (Signal::SIGQUIT, "SIGQUIT")];
 
-/// A server whose clients may be slow with what they have to send: on a busy machine all are.
+/// Returns a server that accepts slow clients: on a busy machine all clients are slow.
 fn under_load() -> Start {
     program!("service").env("LIFECYCLE_BIND", own_address()).env("LIFECYCLE_QUIET_WINDOW", "10s")
 }
@@ -85,7 +85,7 @@ fn a_second_signal_cuts_requests_and_still_runs_teardowns() {
             "exit code 3",
         ]);
         ended.expect_took(Duration::ZERO);
-        // What the server does with the handler it was told to drop is its own affair.
+        // The program may drop the handler at any time, so its lines don't count.
         let hooks: Vec<_> =
             ended.did().into_iter().filter(|line| !line.starts_with("held")).collect();
         assert_eq!(hooks, [&STARTED[..], &STOPPED].concat(), "\n{ended}");
@@ -110,7 +110,7 @@ fn a_second_signal_cuts_the_quiet_window_short() {
     program.wait_for("stopping (SIGTERM)");
     program.signal(Signal::SIGTERM);
     assert!(idle.is_closed());
-    // Nothing was asked, so nothing was cut.
+    // No client sent a request, so none was cut off.
     let ended = program.end();
     ended.expect_code(0).expect_took(Duration::ZERO).expect_did(&[&STARTED[..], &STOPPED].concat());
 }
@@ -157,7 +157,7 @@ fn a_third_signal_ends_the_process_although_the_runtime_is_blocked() {
     let mut program = program!("service").args("flush=block").start().ready();
     program.signal(Signal::SIGTERM);
     program.wait_until_said("flush blocks");
-    // The runtime can't tell that it has heard the second one, so two signals of one kind could
+    // Nothing shows that the runtime has heard the second signal, and two signals of one kind could
     // become one.
     program.signal(Signal::SIGINT);
     program.signal(Signal::SIGQUIT);

@@ -1,4 +1,4 @@
-//! Where it listens: several servers, several addresses, Unix sockets.
+//! Addresses that a program listens on: several servers, several addresses, Unix sockets.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::harness::{Signal, Start, own_address, program};
 use crate::http::{Connection, Ending, request};
 use crate::{STARTED, STOPPED};
 
-/// A place for a socket, and what to bind to.
+/// Returns a folder for a socket, and the address to bind to.
 fn socket() -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let address = format!("unix:{}", folder.path().join("s").display());
@@ -141,7 +141,7 @@ fn localhost_is_each_of_its_addresses() {
     program.stop().expect_code(0);
 }
 
-/// Starts `service` where `localhost` has an address of each kind.
+/// Returns `service` in a place where `localhost` has an address of each kind.
 #[cfg(target_os = "linux")]
 fn service_on_both(folder: &Path) -> Start {
     let (hosts, script) = (folder.join("hosts"), folder.join("script"));
@@ -156,7 +156,7 @@ fn service_on_both(folder: &Path) -> Start {
     Start::new("unshare").args(&run).env("LIFECYCLE_BIND", "localhost:0")
 }
 
-/// Then the system has sockets for such addresses, and none of the addresses.
+/// Checks a system that has sockets for such addresses, but none of the addresses.
 #[test]
 #[cfg(target_os = "linux")]
 fn localhost_is_its_ipv4_address_where_ipv6_is_switched_off() {
@@ -229,7 +229,7 @@ fn several_servers_drain_together() {
     }
     let ended = program.end();
     ended.expect_code(0).expect_said(&["2 requests finished, 0 cut off"]);
-    // The windows are one time and not two.
+    // The windows pass at the same time, and not one after the other.
     assert!((3..6).contains(&ended.took.as_secs()), "{:?}\n{ended}", ended.took);
     assert!(!path(&unix).exists());
 }
@@ -256,7 +256,8 @@ fn an_address_taken_while_it_starts_fails_the_start() {
     let ended = second.end();
     ended.expect_code(1).expect_not_said(&["listening"]).expect_said(&[
         &format!("start failed: can't listen on {address}: "),
-        "another process listens there: stop it, or choose another address with `bind` or LIFECYCLE_BIND",
+        "another process listens there: stop it, or choose another address with `bind` or \
+         LIFECYCLE_BIND",
     ]);
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
     first.stop().expect_code(0);

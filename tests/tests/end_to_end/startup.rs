@@ -1,5 +1,5 @@
-//! A start that ends early: what had started is torn down, and nothing else; the port never opens;
-//! the reason is told.
+//! Start that ends early: what had started is torn down, and nothing else; the port never opens;
+//! the reason is reported.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::{STARTED, STOPPED};
 
 const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
 
-/// `file:line` of a hook of `service`.
+/// Returns `file:line` of a hook of `service`.
 fn place(hook: &str) -> String {
     let source = include_str!("../../src/bin/service.rs");
     let line =
@@ -32,7 +32,7 @@ fn failed(args: &str) -> Ended {
 fn an_error_names_the_hook_its_place_and_every_cause() {
     let ended = failed("db=fail");
     ended.expect_did(&["db"]).expect_said(&[&format!("start failed: {} {CHAIN}", place("db"))]);
-    // Once is enough; the last word is the exit code.
+    // The message appears only once. The last word is the exit code.
     assert_eq!(ended.stderr().matches(CHAIN).count(), 1, "{ended}");
     assert!(ended.stderr().trim_end().ends_with("failed: db, exit code 1"), "{ended}");
 }
@@ -68,7 +68,7 @@ fn a_failure_cancels_what_runs_beside_it() {
     program.wait_for("exit code 1");
     let ended = program.end();
     ended.expect_code(1);
-    // Which of the two begins first is open.
+    // Either of the two may begin first.
     let mut started: Vec<_> = ended.did();
     let stopped = started.split_off(started.len() - STOPPED.len());
     assert_eq!(stopped, STOPPED, "\n{ended}");
@@ -110,7 +110,8 @@ fn a_timeout_is_a_failure() {
 fn an_app_whose_data_can_not_be_made_says_where_to_look() {
     let ended = program!("service").args("app=data").start().end();
     ended.expect_code(1).expect_did(&[&STARTED[..], &STOPPED].concat());
-    ended.expect_said(&["start failed: no app to serve: a `data_factory` or a middleware of the app failed to start"]);
+    ended.expect_said(&["start failed: no app to serve: a `data_factory` or a middleware of the \
+                         app failed to start"]);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn an_app_that_can_not_be_built_is_a_failed_start() {
 #[test]
 fn an_app_that_is_never_built_is_a_failed_start() {
     let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
-    // What is left of the grace period goes to the thread that builds it.
+    // The thread that builds the app has the rest of the grace period.
     let ended = program.env("LIFECYCLE_GRACE", "2s").end();
     ended.expect_code(1).expect_not_said(&["listening"]).expect_took(Duration::from_secs(4));
     ended.expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat());
@@ -187,7 +188,7 @@ fn a_signal_waits_for_a_hook_that_cannot_be_cancelled() {
     program.signal(Signal::SIGTERM);
     program.wait_for("waiting for cache");
     program.tell("cache");
-    // It has started after all, so it is taken down again.
+    // The hook has succeeded after all, so its value is torn down.
     program.end().expect_code(0).expect_did(&[&["db", "cache"], &STOPPED[..]].concat());
 }
 

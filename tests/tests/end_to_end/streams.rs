@@ -13,7 +13,7 @@ fn a_stream_that_is_told_of_the_stop_ends_itself() {
     client.response_head().expect("a head");
     assert_eq!(client.chunk().expect("an event"), "data: first\n\n");
     program.signal(Signal::SIGTERM);
-    // With the chunk that ends the body: the client knows that this was all.
+    // The body has its last chunk, so the client knows that it is complete.
     assert_eq!(client.chunks().expect("an end"), "data: last\n\n");
     assert_eq!(client.ending(), Ending::Closed);
     let ended = program.end();
@@ -32,7 +32,7 @@ fn a_stream_that_ignores_the_stop_is_cut_and_named_when_its_time_is_over() {
     client.response_head().expect("a head");
     assert_eq!(client.chunk().expect("an event"), "data: again\n\n");
     program.signal(Signal::SIGTERM);
-    // Without the chunk that ends the body: the client knows that there is more.
+    // The body has no last chunk, so the client knows that it is incomplete.
     assert!(matches!(client.chunks(), Err(Lost::Cut { .. })));
     let ended = program.end();
     ended.expect_code(3).expect_took(Duration::from_secs(1)).expect_did(&["flush", "close_db"]);

@@ -1,5 +1,5 @@
-//! Requests that get nowhere: cut at the drain's deadline, named, and no reason to leave a hook
-//! out.
+//! Requests that get nowhere: they are cut off at the drain's deadline and named, and no hook is
+//! left out because of them.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::http::{Connection, head};
 
 type Client = Connection<TcpStream>;
 
-/// Sends such a request, and returns when it is stuck.
+/// Function that sends such a request, and returns once it is stuck.
 type Begin = fn(&mut Program) -> Client;
 
-/// Each sort: what it is called in the report, and how it begins.
+/// Kinds of request: the name in the report, and the function that begins one.
 const SORTS: [(&str, Begin); 3] =
     [("POST /upload", upload), ("GET /large", reader), ("GET /asleep", asleep)];
 
-/// Half of an upload, the rest of which never comes.
+/// Sends half of an upload, and never the rest.
 fn upload(program: &mut Program) -> Client {
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.write(head("POST /upload", 200_000).as_bytes()).expect("it listens");
@@ -25,7 +25,7 @@ fn upload(program: &mut Program) -> Client {
     client
 }
 
-/// A large response that nobody reads.
+/// Requests a large response, and never reads it.
 fn reader(program: &mut Program) -> Client {
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /large").expect("it listens");
@@ -33,7 +33,7 @@ fn reader(program: &mut Program) -> Client {
     client
 }
 
-/// A handler that waits for something else for a minute.
+/// Requests a handler that waits for a minute.
 fn asleep(program: &mut Program) -> Client {
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /asleep").expect("it listens");

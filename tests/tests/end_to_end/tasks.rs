@@ -1,4 +1,4 @@
-//! Tasks that handlers leave running, and what they leave on the blocking pool.
+//! Tasks and closures on the blocking pool that handlers leave running.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Over TLS, with a certificate made for the test.
+//! Connections over TLS, with a certificate made for the test.
 
 use std::io;
 use std::net::TcpStream;
@@ -37,7 +37,7 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
-/// What a client that offers both protocols is given.
+/// Returns the protocol that a client gets which offers both.
 fn negotiated(arguments: &str) -> Option<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");
@@ -69,7 +69,7 @@ fn what_is_offered_is_what_the_program_says_or_both() {
     assert_eq!(negotiated("alpn=http/1.1").as_deref(), Some(&b"http/1.1"[..]));
 }
 
-/// A stream over TLS.
+/// Opens a stream over TLS.
 pub(crate) fn tls(
     address: &str,
     config: ClientConfig,

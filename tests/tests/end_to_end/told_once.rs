@@ -1,10 +1,11 @@
-//! What happens is told once, by the console or by `tracing`, and why a start failed in any case.
+//! Messages that appear once, from the console or from `tracing`, and the reason of a start that
+//! failed, which appears in any case.
 
 use crate::harness::{Ended, Signal, Start, program};
 
 const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
 
-/// Ways in which stderr can be written to: arguments, and the setting of the console.
+/// Ways to write to stderr: arguments, and the setting of the console.
 const OUTPUTS: [(&str, &str); 6] = [
     ("", "auto"),
     ("", "off"),
@@ -14,7 +15,7 @@ const OUTPUTS: [(&str, &str); 6] = [
     ("log=error", "off"),
 ];
 
-/// The lines of the console.
+/// Returns the lines of the console.
 fn lines_of_console(ended: &Ended) -> Vec<String> {
     ended
         .stderr()
@@ -24,8 +25,8 @@ fn lines_of_console(ended: &Ended) -> Vec<String> {
         .collect()
 }
 
-/// Runs a program that starts nothing, or can't start, with each of the outputs: the reason is told
-/// once, and there is a line on stderr whatever the console is set to.
+/// Runs a program that starts nothing, or can't start, with each of the outputs. Checks that the
+/// reason appears once, and that there is a line on stderr whatever the console is set to.
 #[track_caller]
 fn check(start: impl Fn() -> Start, code: i32, reason: &str) {
     for (args, console) in OUTPUTS {
@@ -39,7 +40,7 @@ fn check(start: impl Fn() -> Start, code: i32, reason: &str) {
         );
         assert!(!of_console.is_empty(), "{args} {console}\n{ended}");
         assert!(console == "auto" || of_console.len() == 1, "{args} {console}\n{ended}");
-        // What was not even begun is no event.
+        // A run that did not even begin has no event.
         let is_traced = ended.stderr().contains("ERROR lifecycle_runtime: start failed");
         let is_written = of_console.iter().any(|line| line.contains(reason));
         assert_eq!(is_written, !is_traced, "{args} {console}\n{ended}");
@@ -90,14 +91,14 @@ fn a_service_by_which_a_start_fails() {
     check(|| program!("services").args("queue=panic"), 1, "panicked: queue has no idea");
     let late = || program!("services").args("queue=wait").env("LIFECYCLE_STARTUP_TIMEOUT", "500ms");
     check(late, 1, "ran into the startup timeout");
-    // Its last run has failed, and it never became ready.
+    // The last run of the service has failed, and it never became ready.
     let late = || program!("services").args("unready").env("LIFECYCLE_STARTUP_TIMEOUT", "500ms");
     check(late, 1, "ran into the startup timeout");
 }
 
 #[test]
 fn an_app_that_can_not_be_built() {
-    // The message of a panic on another thread could break a line of ours in two.
+    // The message of a panic on another thread could break a line of the console in two.
     let panics = || program!("service").args("app=panic").env("LIFECYCLE_WORKERS", "1");
     check(panics, 1, "building it panicked");
     check(|| program!("service").args("app=data"), 1, "a middleware of the app failed to start");
@@ -115,7 +116,7 @@ fn an_address_that_is_in_use() {
 
 #[test]
 fn a_mistake_in_the_configuration() {
-    // Whether the console is on is part of the configuration.
+    // The setting of the console is part of the configuration.
     for (args, console) in OUTPUTS {
         let start = program!("service").args(args).env("LIFECYCLE_CONSOLE", console);
         let ended = start.env("LIFECYCLE_GRACE", "soon").end();

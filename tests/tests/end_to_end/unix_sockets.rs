@@ -1,4 +1,4 @@
-//! Unix sockets: whose file it is, who may use it, and names that are no file.
+//! Unix sockets: the owner of the file, its permissions, and names that are no file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn service_on(address: &str) -> Start {
     program!("service").env("LIFECYCLE_BIND", address)
 }
 
-/// A listener whose queue is full, and those who fill it.
+/// Fills the queue of a listener, and returns the connections that fill it.
 fn full(path: &Path) -> Vec<Socket> {
     let (address, unix) = (SockAddr::unix(path).expect("a path"), || {
         Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket")

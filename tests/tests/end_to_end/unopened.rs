@@ -1,12 +1,12 @@
-//! Servers that never open: nothing is torn down before what builds their apps, and what their apps
-//! have, is gone.
+//! Servers that never open: nothing is torn down before the apps' data and the threads that build
+//! the apps are gone.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::harness::{Ended, Program, Signal, own_address, program};
 
-/// What the program says at last.
+/// Checks the last lines that the program says.
 #[track_caller]
 fn expect_last(ended: &Ended, expected: &[&str]) {
     let did = ended.did();
@@ -39,8 +39,8 @@ fn an_app_that_fails_waits_for_the_others_before_teardowns() {
     expect_last(&ended, &["app built", "data of rows dropped", "close_db"]);
 }
 
-/// Starts a program whose apps' data takes its time to go, and has it lose the address that it has
-/// bound.
+/// Starts a program whose apps' data takes its time to go, and makes it lose the address that it
+/// has bound.
 fn lost(address: &str, second: bool) -> (Program, TcpListener) {
     let start = program!("apps").args("app=wait data=wait");
     let start = if second {

@@ -1,4 +1,4 @@
-//! Two versions of the runtime in one program: hooks of one of them would never run, so cargo
+//! Two versions of the runtime in one program. Hooks of one of them would never run, so cargo
 //! refuses them.
 
 use std::fs;
@@ -14,8 +14,8 @@ fn package(root: &Path, name: &str, manifest: &str) {
     fs::write(sources.join("lib.rs"), "").expect("a file");
 }
 
-/// Has cargo choose the versions for a program that depends on this runtime, and by a library on
-/// another version of it, which has these lines in its manifest.
+/// Has cargo choose the versions for a program that depends on this runtime, and through a library
+/// on another version of it. That version has these lines in its manifest.
 fn resolve(links: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
@@ -30,10 +30,11 @@ fn resolve(links: &str) -> Output {
     package(root, "library", &manifest("library", "1.0.0", other));
     let runtime = workspace.join("lifecycle-runtime").display().to_string();
     let both = format!(
-        "[dependencies]\nlibrary = {{ path = \"../library\" }}\nlifecycle-runtime = {{ path = '{runtime}' }}\n[workspace]"
+        "[dependencies]\nlibrary = {{ path = \"../library\" }}\nlifecycle-runtime = {{ path = \
+         '{runtime}' }}\n[workspace]"
     );
     package(root, "program", &manifest("program", "1.0.0", &both));
-    // With the versions that are there, nothing is looked up.
+    // With the locked versions cargo looks nothing up.
     fs::copy(workspace.join("Cargo.lock"), root.join("program/Cargo.lock")).expect("a lock file");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["generate-lockfile", "--offline", "--quiet"]).current_dir(root.join("program"));
@@ -46,7 +47,7 @@ fn cargo_refuses_two_versions_of_the_runtime_in_one_program() {
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success(), "{said}");
     assert!(said.contains("links to the native library `lifecycle-runtime`"), "{said}");
-    // It is for that and for nothing else that it refuses them.
+    // Without these lines cargo accepts the versions.
     let control = resolve("");
     assert!(control.status.success(), "{}", String::from_utf8_lossy(&control.stderr));
 }

@@ -1,5 +1,5 @@
-//! Web sockets: the server says goodbye with a Close frame of its own, whatever the handler knows
-//! of the stop.
+//! Web sockets: the server says goodbye with a Close frame of its own, even if the handler knows
+//! nothing of the stop.
 
 mod handlers;
 
@@ -25,7 +25,7 @@ fn connect(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
     upgraded(tcp(&program.address()).expect("it listens"), path)
 }
 
-/// The upgrade, without anything that would ever answer a frame.
+/// Upgrades a connection, and never answers a frame on it.
 fn mute(program: &mut Program, path: &str) -> Connection<TcpStream> {
     let mut client = Connection::over(tcp(&program.address()).expect("it listens"));
     let head = format!(
@@ -52,7 +52,7 @@ fn goodbye<S: Read + Write>(socket: &mut WebSocket<S>, mut see: impl FnMut(&Mess
     }
 }
 
-/// Answers the Close frame, and sees nothing but the connection's end after it.
+/// Answers the Close frame, and checks that only the connection's end follows.
 fn expect_over<S: Read + Write>(socket: &mut WebSocket<S>) {
     match socket.read() {
         Err(Error::ConnectionClosed) => {}
@@ -119,7 +119,7 @@ fn a_handler_that_says_goodbye_itself_is_not_talked_over() {
     let mut sockets: Vec<_> = (0..20).map(|_| connect(&mut program, "/polite")).collect();
     program.signal(Signal::SIGTERM);
     for socket in &mut sockets {
-        // Who of the two is faster is open. The client gets one goodbye, and not another.
+        // Either side may be faster. The client gets one goodbye in any case.
         assert!(matches!(goodbye(socket, nothing), CloseCode::Away | CloseCode::Restart));
         expect_over(socket);
     }
@@ -181,7 +181,8 @@ fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
     let mut closed: Vec<_> =
         closed.collect::<Vec<_>>().into_iter().map(|one| one.join().expect("no panic")).collect();
     closed.sort_unstable();
-    // A hundred random moments: that a quarter has fewer than two of them happens in no lifetime.
+    // That fewer than two of a hundred random moments fall into a quarter is too improbable to ever
+    // happen.
     for quarter in 0..4 {
         let within =
             (SPREAD / 4 * quarter)..(SPREAD / 4 * (quarter + 1) + Duration::from_millis(100));

@@ -1,4 +1,4 @@
-//! How many schedules there are.
+//! Numbers of schedules.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ async fn c() {}
 #[on_startup]
 async fn d() {}
 
-/// Explores these hooks: what came of it, and the orders in which they ended.
+/// Explores these hooks. Returns the result, and the orders in which they ended.
 fn orders(hooks: &[&'static HookMeta]) -> (Explored, Vec<Vec<&'static str>>) {
     let orders = RefCell::new(Vec::new());
     let note = |report: &TestReport| orders.borrow_mut().push(ended(report));
@@ -86,7 +86,8 @@ async fn last() {}
 
 #[test]
 fn drops_are_steps_and_those_of_plain_values_are_not() {
-    // Behind each other at the start, and so at the stop; `last` comes anywhere.
+    // Two values follow each other at the start, and so do their drops at the stop. `last` comes
+    // anywhere.
     let (explored, _) = orders(&[other::META, last::META]);
     assert_eq!(explored.to_string(), "all 3 schedules");
     let (explored, _) = orders(&[a::META, last::META]);
@@ -101,7 +102,7 @@ async fn slow() {
 #[test]
 fn a_hook_that_waits_goes_on_before_another_begins_or_after() {
     let (explored, orders) = orders(&[a::META, slow::META]);
-    // Before it begins, while it waits, and after it.
+    // `a` runs before `slow` begins, while it waits, and after it.
     assert_eq!(explored.to_string(), "all 3 schedules");
     assert_eq!(orders.iter().filter(|order| **order == ["slow", "a"]).count(), 1);
     assert_eq!(orders.iter().filter(|order| **order == ["a", "slow"]).count(), 2);
@@ -151,7 +152,7 @@ async fn listens(bell: Dep<bell>) {
 #[test]
 fn time_passes_but_once_for_a_hook_that_waits_for_another() {
     let (explored, orders) = orders(&[rings::META, listens::META]);
-    // Behind the other, before it, and before it with a pause between them.
+    // `listens` begins after `rings`, before it, or before it with a pause between them.
     assert_eq!(explored.to_string(), "all 3 schedules");
     assert!(orders.iter().all(|order| *order == ["bell", "rings", "listens"]), "{orders:?}");
 }
@@ -176,7 +177,7 @@ async fn poller(stop: Stop) {
 #[test]
 fn services_begin_and_end_in_turns() {
     let (explored, orders) = orders(&[a::META, poller::META, last::META]);
-    // It begins before or after `a`; that it ends is awaited by `last`.
+    // The service begins before or after `a`. `last` waits for its end.
     assert_eq!(explored.to_string(), "all 2 schedules");
     assert_eq!(orders, [["a", "poller", "last"], ["a", "poller", "last"]]);
 }

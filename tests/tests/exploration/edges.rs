@@ -1,4 +1,4 @@
-//! Edges that a plan lacks, and what is said of them.
+//! Edges that a plan lacks, and the messages about them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +37,7 @@ async fn tables(db: Dep<db>) {
     db.tables.fetch_add(1, Ordering::Relaxed);
 }
 
-/// It should be `after = [tables]`, and sorts behind it, so that it mostly works.
+/// Lacks `after = [tables]`, but sorts behind `tables`, so that it mostly works.
 #[on_startup]
 async fn users(db: Dep<db>) -> Result<(), BoxError> {
     if db.tables.load(Ordering::Relaxed) == 0 { Err("no such table".into()) } else { Ok(()) }
@@ -59,8 +59,8 @@ fn a_missing_after_is_found_and_named() {
     let place = |name: &str, hook: &HookMeta| format!("`{name}` ({})", hook.place());
     let (tables, users) = (place("tables", tables::META), place("users", users::META));
     let edge = format!(
-        "\nwhat decides: {tables} ran after {users}; nothing orders them: add `after = [tables]` to `users`, or take \
-         `Dep<tables>` as an argument of it\n"
+        "\nwhat decides: {tables} ran after {users}; nothing orders them: add `after = [tables]` \
+         to `users`, or take `Dep<tables>` as an argument of it\n"
     );
     assert!(failure.contains(&edge), "{failure}");
     assert!(failure.contains("users failed: no such table"), "{failure}");
@@ -86,7 +86,7 @@ fn with_that_edge_every_schedule_passes() {
 async fn archive(db: Dep<db>) {
     db.note("archived");
 }
-/// Takes its time, so that it is the second to end also where it was the first to begin.
+/// Waits, so that it ends second even in a run in which it begins first.
 #[on_shutdown]
 async fn flush(db: Dep<db>) -> Result<(), BoxError> {
     sleep(Duration::from_millis(20)).await;
@@ -120,7 +120,7 @@ async fn disk() -> Disk {
 async fn unmount(_disk: Dep<disk>) {
     WRITTEN.lock().expect("no panic").push("unmounted");
 }
-/// Uses the disk, and doesn't say so.
+/// Uses the disk, but does not name it as a dependency.
 #[on_shutdown]
 async fn save() {
     WRITTEN.lock().expect("no panic").push("saved");
@@ -136,13 +136,13 @@ fn what_uses_a_value_in_secret_is_told_to_take_it() {
     };
     let failure = failure(|| of(&[disk::META, unmount::META, save::META]).run(test));
     let edge = format!(
-        "\nwhat decides: `save` ({}) ran after `unmount` ({}); nothing orders them: take `Dep<disk>` as an argument of \
-         `save`, or add `after = [disk]` to it\n",
+        "\nwhat decides: `save` ({}) ran after `unmount` ({}); nothing orders them: take \
+         `Dep<disk>` as an argument of `save`, or add `after = [disk]` to it\n",
         save::META.place(),
         unmount::META.place(),
     );
     assert!(failure.contains(&edge), "{failure}");
-    // The line of the test that failed, and its own words.
+    // The message has the line of the test that failed, and the test's own words.
     assert!(failure.contains(&format!("    panicked at {}:", file!())), "{failure}");
     assert!(failure.contains("    assertion `left == right` failed\n"), "{failure}");
 }

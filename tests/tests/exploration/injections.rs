@@ -59,12 +59,12 @@ fn outcomes(report: &TestReport, hook: &HookMeta) -> Vec<Outcome> {
         .collect()
 }
 
-/// Returns whether it ran, to whatever end.
+/// Returns whether a hook ran, whatever its outcome.
 fn ran(report: &TestReport, hook: &HookMeta) -> bool {
     outcomes(report, hook).iter().any(|outcome| !matches!(outcome, Outcome::Skipped { .. }))
 }
 
-/// What holds whatever happens.
+/// Checks what has to hold in every run.
 fn check(report: &TestReport) {
     for (resource, teardown) in TEARDOWNS {
         let has_started = outcomes(report, resource) == [Outcome::Succeeded];
@@ -90,7 +90,7 @@ fn check(report: &TestReport) {
     }
     let has_failed = report.failures().next().is_some();
     assert_eq!(report.is_clean(), report.error.is_none() && !has_failed, "{report}");
-    // What has begun has an end.
+    // Every hook that has begun has ended.
     let begun = report.to_string().matches(" begins\n").count();
     assert_eq!(
         begun,
@@ -130,14 +130,14 @@ fn a_fault_of_every_hook_changes_nothing_for_the_others() {
             .failures()
             .map(|failed| (failed.hook.name(), std::mem::discriminant(&failed.outcome)));
         failed.borrow_mut().extend(of);
-        // Every hook of the stop of which nothing is missing runs.
+        // Every hook of the stop runs whose dependencies have succeeded.
         for hook in [flush::META, close_db::META] {
             let is_needed = outcomes(report, cache::META) == [Outcome::Succeeded];
             assert!(!is_needed || ran(report, hook), "{report}");
         }
     };
     of(HOOKS).faults().check(note).run(async |_| {});
-    // Each in three ways. The service that hangs is told to stop, and does not.
+    // Each hook fails in three ways. The service that hangs is told to stop, and does not.
     assert_eq!(failed.into_inner().len(), 10 * 3, "each of the ten hooks in three ways");
 }
 
@@ -146,8 +146,8 @@ fn without_a_check_what_is_done_to_a_run_does_not_fail_it() {
     let ran = Cell::new(0);
     let test = async |_| ran.set(ran.get() + 1);
     let explored = of(&[db::META, close_db::META]).signals([Signal::SIGTERM]).faults().run(test);
-    // The run itself; a signal before `db`, at the test and before `close_db`; three faults of each
-    // of the two hooks.
+    // Ten schedules: the run itself; a signal before `db`, at the test and before `close_db`; three
+    // faults of each of the two hooks.
     assert_eq!(explored.to_string(), "all 10 schedules");
     assert_eq!(ran.get(), 5, "with the run itself, and with what happens after the test");
 }

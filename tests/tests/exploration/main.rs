@@ -14,17 +14,17 @@ use lifecycle_runtime::Lifecycle;
 use lifecycle_runtime::hook::HookMeta;
 use lifecycle_runtime::testing::{Explore, TestApp, TestReport};
 
-/// An exploration of these hooks.
+/// Returns an exploration of these hooks.
 fn of<'t>(hooks: &'t [&'static HookMeta]) -> Explore<'t> {
     Explore::new().setup(|| TestApp::of(Lifecycle::of(hooks.iter().copied())))
 }
 
-/// The hooks in the order in which they ended.
+/// Returns the hooks in the order in which they ended.
 fn ended(report: &TestReport) -> Vec<&'static str> {
     report.hooks.iter().map(|ended| ended.hook.name()).collect()
 }
 
-/// What an exploration says that has to fail.
+/// Returns the message of an exploration that has to fail.
 fn failure<T>(explore: impl FnOnce() -> T) -> String {
     let text =
         |panic: Box<dyn Any + Send>| panic.downcast_ref::<String>().cloned().unwrap_or_default();

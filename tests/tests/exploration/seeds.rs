@@ -1,4 +1,4 @@
-//! Seeds: a schedule that failed can be had again.
+//! Seeds, by which a schedule that failed can be repeated.
 
 use std::cell::RefCell;
 use std::process::Command;
@@ -60,7 +60,7 @@ const WRITERS: &[&HookMeta] =
 #[on_shutdown]
 async fn bye() {}
 
-/// Fails where the sixth writer is the first to have written all.
+/// Fails in schedules in which the sixth writer is the first to have written everything.
 async fn six_is_not_first(app: TestApp) {
     let log = app.get::<log>().lock().expect("no panic").clone();
     let twice = (0..log.len()).find(|&at| log[..at].contains(&log[at])).expect("all write twice");
@@ -72,7 +72,7 @@ fn seed_of(failure: &str) -> &str {
     seed.split_once(" cargo test").expect("a command").0
 }
 
-/// From "the schedule:" on.
+/// Returns the text from "the schedule:" on.
 fn schedule_of(failure: &str) -> &str {
     failure.split_once("\nthe schedule:\n\n").expect("a schedule").1
 }
@@ -91,7 +91,7 @@ fn the_printed_seed_replays_the_same_failure_and_schedule() {
 
 #[test]
 fn a_random_schedule_is_replayed_too() {
-    // The nearest schedules have no more than a few hooks out of their places.
+    // The schedules nearest to the sorted order have only a few hooks out of their places.
     let sorted = async |app: TestApp| {
         let log = app.get::<log>().lock().expect("no panic").clone();
         let swaps = log.windows(2).filter(|pair| pair[0] > pair[1]).count();
@@ -134,7 +134,8 @@ fn a_seed_that_does_not_parse_or_fit_is_refused() {
     let refused = |seed: &str| failure(|| of(&WRITERS[..2]).replay(seed).run(async |_| {}));
     assert_eq!(
         refused("first"),
-        "`first` is no seed: expected the choices of a schedule, such as 0.2.1, or a number, such as 7421"
+        "`first` is no seed: expected the choices of a schedule, such as 0.2.1, or a number, such \
+         as 7421"
     );
     assert_eq!(
         refused("0.7"),
@@ -177,7 +178,7 @@ fn panics_of_plain_fns_are_told_once_too() {
     assert_eq!(text.matches("panicked at").count(), 1, "{text}");
 }
 
-/// What that test writes, and whether it passes.
+/// Runs that test with a seed. Returns its output, and whether it passes.
 fn with_seed(seed: &str) -> (String, bool) {
     output_of("seeds::replayed_by_the_environment", seed)
 }
@@ -198,7 +199,7 @@ fn the_environment_replays_one_schedule() {
     let (text, passes) = with_seed(seed_of(&found));
     let schedule = schedule_of(&found).split_once("\nagain: ").expect("a command").0;
     assert!(!passes && text.contains(schedule), "{text}");
-    // One message, of the test's own line.
+    // There is one message, at the test's own line.
     assert_eq!(text.matches("panicked at").count(), 2, "{text}");
     assert!(text.contains("cargo test seeds::replayed_by_the_environment\n"), "{text}");
 }

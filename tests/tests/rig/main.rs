@@ -1,9 +1,9 @@
-//! The rig of the distance tests, measured.
+//! Measurements of the rig of the distance tests.
 
 #[cfg(target_os = "linux")]
 mod measured;
 
-/// Elsewhere the tests of a rig are not even compiled.
+/// Passes elsewhere, where the tests of a rig are not even compiled.
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn rigs_need_linux() {

@@ -1,4 +1,5 @@
-//! A link is what it says, rigs don't see each other, and nothing is left of them.
+//! Measurements of rigs: a link keeps to its settings, rigs don't see each other, and nothing is
+//! left of them.
 
 use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
@@ -14,7 +15,7 @@ use lifecycle_tests::rig::{Direction, Link, Rig, Segment, skipped, unavailable};
 const PORT: u16 = 80;
 const MS: Duration = Duration::from_millis(1);
 
-/// Makes a rig, or says that the test is skipped.
+/// Makes a rig, or reports that the test is skipped.
 macro_rules! rig {
     ($link:expr) => {
         match unavailable() {
@@ -24,7 +25,7 @@ macro_rules! rig {
     };
 }
 
-/// Starts a server that sends back what it gets from each client.
+/// Starts a server that sends back everything that it gets from each client.
 fn echo(rig: &Rig) {
     let listener = rig.server(|| TcpListener::bind(Rig::address(PORT)).expect("a free port"));
     thread::spawn(move || {
@@ -61,7 +62,7 @@ fn a_round_trip_takes_its_time_and_little_more() {
             (0..20).map(|_| round_trip()).min().expect("some")
         });
         println!("{} measured: {fastest:?}", rig.link());
-        // A busy machine adds to it.
+        // A busy machine adds to the time.
         assert!(fastest >= rtt && fastest < rtt + 20 * MS, "{fastest:?} instead of {rtt:?}");
     }
 }
@@ -109,7 +110,7 @@ fn a_lossy_link_loses_its_share_and_tcp_mends_it() {
     println!("{counts:?}");
     let lost = counts.lost + rig.counts(Direction::ToClient).lost;
     assert_eq!(rig.dropped(port), lost, "all of them were of the one connection");
-    // At least 2,740 packets, of which 27 are expected to be lost.
+    // These are at least 2,740 packets, of which 27 are expected to be lost.
     assert!(
         counts.lost * 1000 > counts.sent * 3 && counts.lost * 1000 < counts.sent * 30,
         "{counts:?}"
@@ -137,14 +138,14 @@ fn handshakes_are_seen_as_the_server_sees_them() {
     assert!(handshakes.values().all(|handshake| !handshake.is_first_dropped()));
     assert!(handshakes.values().all(|handshake| !handshake.is_end_lost));
 
-    // What comes while the link is off is sent again.
+    // Packets that come while the link is off are sent again.
     rig.switch_off();
     thread::scope(|scope| {
         scope.spawn(|| rig.client(|| drop(connect())));
         thread::sleep(100 * MS);
         rig.switch_on();
     });
-    // It has not come to the server's side, so that did not drop it.
+    // The packet has not come to the server's side, so the server did not drop it.
     assert!(rig.handshakes().values().all(|handshake| !handshake.is_first_dropped()));
 }
 
@@ -205,14 +206,14 @@ fn clients_run_at_the_same_time() {
     assert!(began.elapsed() < 2000 * MS, "{:?}: one after the other", began.elapsed());
 }
 
-/// The test program itself, as a user who may make no namespaces.
+/// Runs the test program itself, as a user who may make no namespaces.
 #[test]
 fn a_test_that_may_make_no_rig_passes_and_says_why_it_did_nothing() {
     const NOBODY: &str = "65534";
     if let Some(reason) = unavailable() {
         return skipped(reason);
     }
-    // In a folder that anybody may enter.
+    // The folder is one that anybody may enter.
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("our folder");
     let program = folder.path().join("rig");
@@ -266,6 +267,6 @@ fn nothing_is_left_of_a_rig() {
     assert!(devices().contains("rig:"));
     drop(rig);
     assert!(!devices().contains("rig:"), "{}", devices());
-    // The system lists a thread for a moment longer than it takes to wait for its end.
+    // The system lists a thread for a moment longer than a wait for its end takes.
     wait_until(|| relays() == 0);
 }

@@ -24,7 +24,7 @@ async fn an_app_answers_in_memory() {
     app.stop().await.assert_clean();
 }
 
-/// A lifecycle that names no hook but by the arguments of its app.
+/// Returns a lifecycle that names a hook only in the arguments of its app.
 fn built_of_hooks() -> Lifecycle {
     let app = |db: Dep<db>, _: Stop| {
         App::new().route(

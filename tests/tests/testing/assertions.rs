@@ -1,4 +1,4 @@
-//! Assertions: what each holds, and what it says when it does not.
+//! Assertions: what each checks, and its message.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use lifecycle_runtime::testing::{TestApp, TestReport};
 
 use crate::hooks::{close_db, db, farewell, flush, import, migrations, outbox, reload, settings};
 
-/// A run of everything, in which `import` takes 10 ms.
+/// Runs everything, with an `import` that takes 10 ms.
 async fn a_run() -> TestReport {
     TestApp::builder().delay::<import>(Duration::from_millis(10)).run().await
 }
@@ -42,23 +42,32 @@ macro_rules! fails {
 }
 
 fails! {
-    a_clean_run_has_no_other_exit_code: "the exit code is 0, not 3", |report| { report.assert_exit_code(3); };
+    a_clean_run_has_no_other_exit_code: "the exit code is 0, not 3", |report| {
+        report.assert_exit_code(3);
+    };
     an_order_that_is_not_so: "`flush` was not over when `db` began", |report| {
         report.assert_order(&[settings::META, flush::META, db::META]);
     };
     before_is_not_beside: "`import` was not over when `migrations` began", |report| {
         report.assert_before::<import, migrations>();
     };
-    a_service_that_runs_is_not_over_for_the_stop: "`flush` was not over when `outbox` began", |report| {
+    a_service_that_runs_is_not_over_for_the_stop:
+        "`flush` was not over when `outbox` began", |report| {
         report.assert_before::<flush, outbox>();
     };
-    what_did_not_run_was_not_before: "`reload` did not run", |report| { report.assert_before::<reload, flush>(); };
-    what_did_not_run_did_not_run_once: "`reload` did not run", |report| { report.assert_ran_once::<reload>(); };
+    what_did_not_run_was_not_before: "`reload` did not run", |report| {
+        report.assert_before::<reload, flush>();
+    };
+    what_did_not_run_did_not_run_once: "`reload` did not run", |report| {
+        report.assert_ran_once::<reload>();
+    };
     what_ran_did_run: "`import` ran", |report| { report.assert_not_run::<import>(); };
     one_behind_the_other_is_no_overlap: "`flush` had ended when `farewell` began", |report| {
         report.assert_overlapped::<farewell, flush>();
     };
-    what_succeeded_did_not_fail: "`flush` done; expected it to fail", |report| { report.assert_failed::<flush>("x"); };
+    what_succeeded_did_not_fail: "`flush` done; expected it to fail", |report| {
+        report.assert_failed::<flush>("x");
+    };
     a_hook_is_no_service: "`flush` was never told to stop", |report| {
         report.assert_stopped_before::<outbox, flush>();
     };

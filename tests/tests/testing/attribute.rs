@@ -25,7 +25,7 @@ async fn a_test_gets_its_app(app: TestApp, db: Dep<db>) {
     assert_eq!(app.get::<db>().rows.load(Ordering::Relaxed), 77, "the same value");
 }
 
-/// What many tests take.
+/// Argument that many tests take.
 struct Backend {
     db: Dep<db>,
     settings: Dep<settings>,
@@ -44,7 +44,7 @@ async fn a_test_gets_types_of_its_own(Backend { db, settings }: Backend) {
     assert_eq!(db.url, *settings);
 }
 
-/// What only tests take.
+/// Argument that only tests take.
 struct Client(TestApp);
 
 impl FromTestApp for Client {
@@ -218,7 +218,7 @@ async fn forgotten_apps_have_stopped_when_the_test_is_over() {
 macro_rules! side_by_side {
     ($($name:ident $url:expr,)*) => {
         $(
-            /// With a database of its own, in a macro whose places are not those of the test.
+            /// Runs with a database of its own, in a macro whose places are not those of the test.
             #[lifecycle_runtime::test(setup = faked)]
             async fn $name(app: TestApp, db: Dep<db>) {
                 db.rows.store($url, Ordering::Relaxed);
@@ -231,7 +231,7 @@ macro_rules! side_by_side {
 
 side_by_side! { one_of_many 1, another_of_many 2, and_another_of_many 3, and_the_last_of_many 4, }
 
-/// The name of the function is that of the test, and within it that of the function.
+/// Checks that the function's name is that of the test, and inside of it that of the function.
 #[lifecycle_runtime::test]
 async fn a_test_keeps_its_name() {
     let thread = std::thread::current();

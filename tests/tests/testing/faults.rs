@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, and what must come of it.
+//! Injected faults, and their effects.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -94,7 +94,7 @@ async fn a_service_that_fails_on_every_run_stops_the_app() {
     }
 }
 
-/// Waits twice, and tells what it has come to, also when it goes.
+/// Value that notes the steps of a hook which waits twice, including its drop.
 #[derive(Default)]
 struct Steps(Mutex<Vec<&'static str>>);
 

@@ -1,4 +1,4 @@
-//! A service whose hooks are simple: what a test does with them is what matters.
+//! Service with simple hooks, as a subject for tests.
 //!
 //! ```text
 //! settings ── db ── migrations ── outbox (service)
@@ -34,7 +34,7 @@ pub async fn migrations(db: Dep<db>) {
     db.rows.fetch_add(1, Ordering::Relaxed);
 }
 
-/// On the blocking pool.
+/// Runs on the blocking pool.
 #[on_startup]
 pub fn import(db: Dep<db>) -> u32 {
     db.rows.fetch_add(10, Ordering::Relaxed)
@@ -80,7 +80,7 @@ async fn fails() -> Result<String, actix_web::Error> {
     Err(actix_web::error::ErrorImATeapot("short and stout"))
 }
 
-/// What `main` would run.
+/// Returns the lifecycle that `main` would run.
 pub fn service() -> Lifecycle {
     Lifecycle::new().http(|| {
         App::new()

@@ -1,5 +1,5 @@
-//! Apps inside tests, as users write them: what a test sees of starts, stops and faults, and what
-//! it is told of its own mistakes.
+//! Apps inside tests, as users write them: what a test sees of starts, stops and faults, and the
+//! messages about its own mistakes.
 
 mod apps;
 mod assertions;

@@ -1,4 +1,4 @@
-//! Where a test that fails is said to fail: at its own line, not in ours.
+//! Places at which a test that fails is said to fail: lines of its own, not lines of the framework.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -10,14 +10,15 @@ use lifecycle_runtime::{Dep, Stop};
 use crate::hooks::{announce, close_db, db, flush, migrations, outbox, service, settings};
 
 thread_local! {
-    /// The file and the line of the last panic of this thread.
+    /// File and line of the last panic of this thread.
     static PLACE: RefCell<(String, u32)> = const { RefCell::new((String::new(), 0)) };
 }
 
-/// This file.
+/// Text of this file.
 const LINES: &str = include_str!("places.rs");
 
-/// Returns the number of the line of this file that this panics at.
+/// Runs a closure that has to panic, and returns the number of the line of this file at which it
+/// does.
 #[track_caller]
 fn line_of_panic(what: &str, fails: impl FnOnce()) -> usize {
     static LISTENS: Once = Once::new();
@@ -35,7 +36,7 @@ fn line_of_panic(what: &str, fails: impl FnOnce()) -> usize {
     line as usize
 }
 
-/// Checks that this panics at a line that begins with this text.
+/// Checks that a closure panics at a line that begins with this text.
 #[track_caller]
 fn check(text: &str, fails: impl FnOnce()) {
     let number = line_of_panic(text, fails);
@@ -43,14 +44,14 @@ fn check(text: &str, fails: impl FnOnce()) {
     assert!(line.starts_with(text), "{text}: at line {number}, {line}");
 }
 
-/// Checks that the closure of this line panics at this line.
+/// Checks that a closure panics at the line of this call.
 #[track_caller]
 fn check_here(what: &str, fails: impl FnOnce()) {
     let own = Location::caller().line() as usize;
     assert_eq!(line_of_panic(what, fails), own, "{what}");
 }
 
-/// Checks that such a test panics at the line that has this text, in its body or its head.
+/// Checks that a test panics at the line that has this text, in its body or its head.
 #[track_caller]
 fn check_test(name: &str, text: &str, fails: impl FnOnce()) {
     let number = line_of_panic(name, fails);
@@ -97,7 +98,7 @@ async fn assertions_fail_at_their_lines() {
     check_here("assert_failed", || drop(report.assert_failed::<announce>("no").to_string()));
 }
 
-/// The function of such a test is called as any other.
+/// Tests under the attribute, whose functions are called as any other.
 mod attributes {
     use super::{Dep, Moment, Stop, TestApp, db, settings};
 

@@ -1,4 +1,4 @@
-//! Apps of a whole program: what the process does, they do as well.
+//! Apps of a whole program, which do what the process does.
 
 mod tests {
     use std::time::Duration;
@@ -10,7 +10,7 @@ mod tests {
     use lifecycle_runtime::testing::TestApp;
     use lifecycle_runtime::{Lifecycle, on_shutdown, service};
 
-    /// Has nothing left to do from the beginning.
+    /// Ends at once.
     #[service]
     async fn job() {}
 

@@ -1,5 +1,4 @@
-//! Something real on paused time: what has time stand still for it, and what is said if nothing
-//! does.
+//! Real I/O on paused time: ways to make time stand still for it, and messages if nothing does.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,8 +9,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// Asks a peer that answers after a while of the machine's time, as a database does: paused time
-/// does not wait for it.
+/// Asks a peer that answers after a while of real time, as a database does. Paused time does not
+/// wait for it.
 async fn ask() -> std::io::Result<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -25,7 +24,7 @@ async fn ask() -> std::io::Result<u8> {
     answer
 }
 
-/// Asks a peer that never answers: as it looks to paused time.
+/// Asks a peer that never answers, as every peer looks to paused time.
 async fn ask_in_vain() -> std::io::Result<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     listener.accept().await?.0.read_u8().await

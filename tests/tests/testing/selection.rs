@@ -1,4 +1,4 @@
-//! Which hooks run, and which have a value instead.
+//! Selection of the hooks that run, and of those that have a value instead.
 
 use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Moment, Signal, TestApp};

@@ -1,4 +1,4 @@
-//! The plan as it was reviewed.
+//! Snapshot of the plan, as it was reviewed.
 //!
 //! `INSTA_UPDATE=always cargo test -p lifecycle-tests --test testing snapshots` writes it anew;
 //! read the diff.
@@ -9,7 +9,7 @@ use lifecycle_runtime::plan::{Plan, PlanError, PlanFormat};
 
 use crate::hooks::{announce, farewell, flush, import, outbox, ping, reload, service, withdraw};
 
-/// The hooks of the service, and not those that a library brings.
+/// Returns the plan of the service's hooks, without those that a library brings.
 fn plan() -> Result<Plan, PlanError> {
     Plan::new([
         import::META,

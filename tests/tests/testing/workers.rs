@@ -1,4 +1,4 @@
-//! What the workers of a server have to do with each other.
+//! Objects that the workers of a server share.
 
 use std::net::TcpListener;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// A pool of one connection, to a server that sends back what it gets.
+/// Makes a pool of one connection, to a server that sends back everything that it gets.
 #[on_startup]
 pub fn echo() -> std::io::Result<Echo> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -31,7 +31,7 @@ pub struct Echo {
     in_use: Notify,
 }
 
-/// Puts a connection into the pool; and the name of the worker that has opened it.
+/// Puts a connection into the pool, and answers with the name of the worker that has opened it.
 #[get("/open")]
 async fn open(echo: Dep<echo>) -> std::io::Result<String> {
     let stream = TcpStream::connect(&echo.address).await?;
@@ -39,7 +39,8 @@ async fn open(echo: Dep<echo>) -> std::io::Result<String> {
     Ok(worker())
 }
 
-/// Takes it out of the pool, and uses it while the server drains and everybody else has long ended.
+/// Takes the connection out of the pool, and uses it while the server drains and all others have
+/// long ended.
 #[get("/use")]
 async fn use_late(echo: Dep<echo>, stop: Stop) -> std::io::Result<String> {
     let mut stream = echo.connection.lock().expect("no panic").take().expect("a connection");
@@ -60,7 +61,7 @@ fn app(workers: usize) -> Http {
 }
 
 /// Opens a connection at the first address, uses it at the last one while the stop goes on, and
-/// expects that another worker does.
+/// checks that another worker does so.
 async fn expect_use_until_the_end(service: Lifecycle) {
     let service = service.quiet_window(Duration::from_millis(1));
     let app = TestApp::of(service).only::<echo>().listen().start().await;
@@ -69,7 +70,7 @@ async fn expect_use_until_the_end(service: Lifecycle) {
     let (first, last) = (address(&urls[0]), address(&urls[urls.len() - 1]));
     let (opened, mut client) = tokio::task::spawn_blocking(move || {
         let opened = http::request(&first, "GET /open").expect("an answer").body;
-        // The next connection is the other worker's.
+        // The other worker gets the next connection.
         let mut client = Connection::to(&last).expect("it listens");
         client.send("GET /use").expect("it listens");
         (opened, client)

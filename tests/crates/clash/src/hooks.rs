@@ -1,11 +1,11 @@
-//! A module of the library, and by mistake of the binary of the same name as well.
+//! Module of the library, and by mistake of the binary of the same name as well.
 
 use lifecycle_runtime::on_startup;
 
-/// A hook.
+/// Does nothing.
 #[on_startup]
 pub async fn db() {}
 
-/// One more, which is no mistake of its own.
+/// Does nothing either: another hook of the file that is declared twice.
 #[on_startup]
 pub async fn table() {}

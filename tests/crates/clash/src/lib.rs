@@ -1,7 +1,7 @@
-//! A library whose binary declares its module once more.
+//! Library whose binary declares its module once more.
 
 pub mod hooks;
 
-/// Another hook of the binary has the same path.
+/// Does nothing, and has the same path as a hook of the binary.
 #[lifecycle_runtime::on_startup]
 pub async fn cache() {}

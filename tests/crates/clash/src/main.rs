@@ -1,4 +1,4 @@
-//! Declares `hooks` once more instead of using the library's.
+//! Binary that declares `hooks` once more instead of using the library's.
 
 use std::process::ExitCode;
 

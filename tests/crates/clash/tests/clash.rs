@@ -1,10 +1,10 @@
-//! What a program says that has two hooks of one path.
+//! Messages of programs that have two hooks of one path.
 
 use std::path::Path;
 
 use lifecycle_runtime::testing::process::Command;
 
-/// Runs the program, which is to be refused, and returns what it says.
+/// Runs a program that has to be refused, and returns its messages.
 fn refused(program: &str) -> String {
     let output = Command::new(program).output();
     output.assert_exit_code(2);
@@ -32,13 +32,15 @@ fn a_file_in_two_targets_is_told_from_two_hooks_in_them() {
     check(
         &said,
         &[
-            "`lifecycle_tests_clash::hooks::db` (HERE/src/hooks.rs:7) and 1 more hook of HERE/src/hooks.rs are compiled \
-             twice, into the library and into the binary `lifecycle-tests-clash` of the package `lifecycle-tests-clash`; \
-             keep the file in the library only: take `mod hooks;` out of the binary, and write \
-             `use lifecycle_tests_clash::hooks;`\n",
-            "two hooks have the path `lifecycle_tests_clash::cache`: HERE/src/lib.rs:7 and HERE/src/main.rs:11: one in \
-             the library and one in the binary `lifecycle-tests-clash` of the package `lifecycle-tests-clash`, which \
-             have one name; rename one of the hooks\n",
+            "`lifecycle_tests_clash::hooks::db` (HERE/src/hooks.rs:7) and 1 more hook of \
+             HERE/src/hooks.rs are compiled twice, into the library and into the binary \
+             `lifecycle-tests-clash` of the package `lifecycle-tests-clash`; keep the file in the \
+             library only: take `mod hooks;` out of the binary, and write `use \
+             lifecycle_tests_clash::hooks;`\n",
+            "two hooks have the path `lifecycle_tests_clash::cache`: HERE/src/lib.rs:7 and \
+             HERE/src/main.rs:11: one in the library and one in the binary `lifecycle-tests-clash` \
+             of the package `lifecycle-tests-clash`, which have one name; rename one of the \
+             hooks\n",
         ],
     );
 }
@@ -47,11 +49,10 @@ fn a_file_in_two_targets_is_told_from_two_hooks_in_them() {
 fn two_versions_of_a_library_are_named() {
     check(
         &refused(env!("CARGO_BIN_EXE_versions")),
-        &[
-            "two versions of the package `lifecycle-tests-versioned` are linked, 1.0.0 and 2.0.0, and both have the hook \
-           `lifecycle_tests_versioned::db`: versions/old/src/lib.rs:5 and versions/new/src/lib.rs:5, and 1 more; have \
-           everything depend on one of them: `cargo tree --invert lifecycle-tests-versioned@1.0.0` shows what needs \
-           that one\nlifecycle: nothing was started, exit code 2\n",
-        ],
+        &["two versions of the package `lifecycle-tests-versioned` are linked, 1.0.0 and 2.0.0, \
+             and both have the hook `lifecycle_tests_versioned::db`: versions/old/src/lib.rs:5 and \
+             versions/new/src/lib.rs:5, and 1 more; have everything depend on one of them: `cargo \
+             tree --invert lifecycle-tests-versioned@1.0.0` shows what needs that one\nlifecycle: \
+             nothing was started, exit code 2\n"],
     );
 }

@@ -1,4 +1,4 @@
-//! The library of a program: its hooks, and what `main` runs.
+//! Library of a program: its hooks, and the lifecycle that `main` runs.
 
 use lifecycle_runtime::{Dep, Lifecycle, on_shutdown, on_startup};
 

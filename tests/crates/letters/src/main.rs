@@ -1,4 +1,4 @@
-//! The program.
+//! Program of the guide.
 
 use std::process::ExitCode;
 

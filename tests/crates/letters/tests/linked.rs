@@ -1,4 +1,4 @@
-//! A test that names nothing of the library, and links it.
+//! Test that names nothing of the library, and links it.
 
 use letters as _;
 use lifecycle_runtime::Lifecycle;

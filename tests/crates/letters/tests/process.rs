@@ -1,4 +1,4 @@
-//! The test of the guide that starts the program itself.
+//! Test of the guide that starts the program itself.
 #![cfg(unix)]
 
 use lifecycle_runtime::testing::Signal;

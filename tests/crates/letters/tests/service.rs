@@ -1,4 +1,4 @@
-//! The tests of the guide: they name what they need of the library.
+//! Tests of the guide that name the library's items.
 
 use letters::{drafts, save_drafts, service};
 use lifecycle_runtime::testing::{TestApp, TestAppBuilder};

@@ -1,4 +1,4 @@
-//! A test that names nothing of the library: the linker leaves it out, and its hooks with it.
+//! Test that names nothing of the library: the linker leaves it out, and its hooks with it.
 
 use lifecycle_runtime::Lifecycle;
 

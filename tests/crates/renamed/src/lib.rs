@@ -1,25 +1,25 @@
-//! The runtime under another name, which each attribute is told.
+//! Runtime under another name, which each attribute is told.
 
 use lc::{Dep, on_shutdown};
 
-/// A startup hook; `lc` is what Cargo.toml calls the runtime.
+/// Returns a value. Cargo.toml calls the runtime `lc`.
 #[lc::on_startup(crate = lc)]
 pub async fn db() -> u32 {
     1
 }
 
-/// A teardown.
+/// Tears `db` down.
 #[on_shutdown(of = db, crate = ::lc)]
 pub async fn close_db(db: Dep<db>) -> Result<(), String> {
     if *db == 1 { Ok(()) } else { Err("another db".to_owned()) }
 }
 
-/// Where the path of the runtime is one of this crate's.
+/// Module in which the path of the runtime is one of this crate.
 pub mod nested {
-    /// What this crate calls the runtime.
+    /// Runtime, under this crate's name for it.
     pub use lc as runtime;
 
-    /// A hook that depends on one of another module.
+    /// Runs after a hook of another module.
     #[runtime::on_startup(crate = crate::nested::runtime, after = [super::db])]
     pub fn table() -> u8 {
         2

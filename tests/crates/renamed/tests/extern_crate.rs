@@ -1,4 +1,4 @@
-//! The runtime under another name, with one line for the whole crate.
+//! Runtime under another name, with one line for the whole crate.
 
 extern crate lc as lifecycle_runtime;
 

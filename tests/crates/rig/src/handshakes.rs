@@ -6,35 +6,36 @@ use std::time::Instant;
 
 use super::Direction;
 
-/// Packet that begins, answers or refuses a connection.
+/// Kind of packet that begins, answers or refuses a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// The client's first packet, or the same once more.
+    /// First packet of the client, or a repetition of it.
     Syn,
-    /// The server's answer to it.
+    /// Answer of the server to it.
     SynAck,
-    /// The server's refusal, or its end of a connection that it does not know or want any more.
+    /// Reset by the server: its refusal, or its end of a connection that it does not know or want
+    /// any more.
     Reset,
 }
 
 /// Handshake of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handshake {
-    /// Time at which the server has got the first packet.
+    /// Time at which the server got the first packet.
     pub began: Option<Instant>,
-    /// Its packets, in the order in which the server has got and sent them. At the end a reset of
-    /// the connection, if there was one.
+    /// Packets of the handshake, in the order in which the server got and sent them. The last one
+    /// is a reset if the connection was reset.
     pub segments: Vec<Segment>,
-    /// Set if the packet was lost by which the client tells the server that it is connected, and
-    /// the server had to learn it from a later one.
+    /// Set if the packet was lost that tells the server that the client is connected, so that the
+    /// server had to learn it from a later packet.
     pub is_end_lost: bool,
-    /// Set once the server has got a packet behind the handshake's first.
+    /// Set once the server has got a packet behind the first one.
     is_known: bool,
 }
 
 impl Handshake {
-    /// Returns whether the server's side has dropped the client's first packet, without a word: the
-    /// client has sent it again.
+    /// Returns whether the server's side has silently dropped the client's first packet, so that
+    /// the client sent it again.
     #[must_use]
     pub fn is_first_dropped(&self) -> bool {
         self.segments.starts_with(&[Segment::Syn, Segment::Syn])
@@ -45,9 +46,9 @@ impl Handshake {
 #[derive(Default)]
 pub(super) struct Handshakes(Mutex<HashMap<u16, Handshake>>);
 
-/// What a TCP packet says of a handshake.
+/// TCP packet, reduced to its part in a handshake.
 pub(super) struct Packet {
-    /// The port of the client.
+    /// Port of the client.
     pub(super) port: u16,
     is_syn: bool,
     is_ack: bool,
@@ -55,7 +56,7 @@ pub(super) struct Packet {
 }
 
 impl Packet {
-    /// Reads a TCP packet over IPv4.
+    /// Reads a TCP packet over IPv4. Returns nothing if it is none.
     pub(super) fn read(packet: &[u8], direction: Direction) -> Option<Self> {
         const TCP: u8 = 6;
         let first = *packet.first()?;
@@ -92,7 +93,7 @@ impl Handshakes {
             return;
         }
         if handshake.is_known {
-            // Another connection from the same port.
+            // This packet begins another connection from the same port.
             *handshake = Handshake::default();
         }
         handshake.began.get_or_insert_with(Instant::now);
@@ -109,7 +110,7 @@ impl Handshakes {
         self.all().entry(packet.port).or_default().segments.push(segment);
     }
 
-    /// Notes a packet that would have come to the server.
+    /// Notes a packet that was lost on its way to the server.
     pub(super) fn lost(&self, packet: &Packet) {
         let mut all = self.all();
         let handshake = all.entry(packet.port).or_default();

@@ -17,11 +17,11 @@
 //!
 //! Rigs don't know of each other: all of them use the same addresses, and each port is free in each
 //! of them. Dropping a rig ends its relay and removes its devices; the namespaces go with their
-//! last thread, socket and process. A program in it has to be dropped before: declare it after the
-//! rig.
+//! last thread, socket and process. A program in a rig has to be dropped before it: declare the
+//! program after the rig.
 //!
-//! Rigs need Linux, root and `/dev/net/tun`. [`unavailable`] tells why there can be none; tests say
-//! `SKIPPED` then.
+//! Rigs need Linux, root and `/dev/net/tun`. [`unavailable`] returns the reason why there can be
+//! none; tests say `SKIPPED` then.
 //!
 //! With `LIFECYCLE_RIG_CAPTURE=/some/folder` each rig writes the packets that its server sees to
 //! `<number>.pcap` there, for `tcpdump -nr` or Wireshark. To look into a rig that runs, find the
@@ -51,8 +51,8 @@ pub use namespace::Namespace;
 use relay::Relay;
 pub use relay::{Counts, Direction};
 
-/// Packets that a device holds for the relay; more than any relay that has a processor leaves
-/// there.
+/// Number of packets that a device holds for the relay: more than any relay leaves there as long as
+/// it has a processor.
 const DEVICE_QUEUE: u32 = 20_000;
 
 /// Size of a packet, as on Ethernet.
@@ -97,7 +97,7 @@ impl Rig {
         self.number
     }
 
-    /// Returns what the packets go through.
+    /// Returns the link that the packets go through.
     #[must_use]
     pub fn link(&self) -> &Link {
         &self.link
@@ -127,7 +127,7 @@ impl Rig {
     ///
     /// # Panics
     ///
-    /// A client did.
+    /// If a client did.
     pub fn clients<T: Send>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
         let work = &work;
         self.client.run(|| {
@@ -144,7 +144,7 @@ impl Rig {
 
     /// Starts a client on a thread of the clients' namespace.
     ///
-    /// Whatever it waits for must have a limit, as the rig does not end it.
+    /// Every wait of the client must have a limit, as the rig does not end it.
     pub fn spawn_client<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -158,8 +158,8 @@ impl Rig {
         &self.client
     }
 
-    /// Switches the link off: no packet arrives any more, in either direction, and neither side
-    /// hears of that.
+    /// Switches the link off: no packet arrives any more in either direction, and neither side is
+    /// told.
     pub fn switch_off(&self) {
         self.relay.switch_off();
     }
@@ -169,14 +169,14 @@ impl Rig {
         self.relay.switch_on();
     }
 
-    /// Returns what the relay has done so far with the packets of a direction.
+    /// Returns counts of the packets that the relay has handled so far in a direction.
     #[must_use]
     pub fn counts(&self, direction: Direction) -> Counts {
         self.relay.counts(direction)
     }
 
-    /// Returns how many packets the link has dropped so far, by chance or because of a full queue,
-    /// of the TCP connection that has this port on the clients' side.
+    /// Returns the number of packets that the link has dropped so far, by chance or because of a
+    /// full queue, from the TCP connection with this port on the clients' side.
     #[must_use]
     pub fn dropped(&self, port: u16) -> u64 {
         self.relay.dropped(port)
@@ -189,7 +189,7 @@ impl Rig {
     }
 }
 
-/// One side: a namespace with a device and its own loopback.
+/// Makes one side: a namespace with a device and its own loopback.
 fn side(address: Ipv4Addr) -> io::Result<(Namespace, SyncDevice)> {
     Namespace::with(|| {
         namespace::bring_loopback_up()?;
@@ -203,7 +203,7 @@ fn side(address: Ipv4Addr) -> io::Result<(Namespace, SyncDevice)> {
     })
 }
 
-/// Returns why there can be no rig here, or nothing if there can be one.
+/// Returns the reason why there can be no rig here, or nothing if there can be one.
 pub fn unavailable() -> Option<&'static str> {
     static REASON: OnceLock<Option<String>> = OnceLock::new();
     let reason = || {
@@ -215,11 +215,11 @@ pub fn unavailable() -> Option<&'static str> {
     REASON.get_or_init(reason).as_deref()
 }
 
-/// Says why a test does nothing, even where the output of a test that passes is not shown.
+/// Reports that a test is skipped, even where the output of a test that passes is not shown.
 #[track_caller]
 pub fn skipped(reason: &str) {
     let place = std::panic::Location::caller();
-    // In one piece, so that no other test's line gets into it; and without a stderr nobody could
-    // read it.
+    // One write keeps another test's line from getting into it. If stderr is missing, nobody could
+    // read the line.
     let _ = io::stderr().write_all(format!("SKIPPED, {reason}: {place}\n").as_bytes());
 }

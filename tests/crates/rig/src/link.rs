@@ -1,25 +1,25 @@
-//! Link between the two sides: what happens to each packet, and when.
+//! Link between the two sides: the time at which each packet arrives, or its loss.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Queue of a router that has no bandwidth-delay product to go by, in bytes.
+/// Length of a router's queue that has no bandwidth-delay product to go by, in bytes.
 const QUEUE: u64 = 64 * 1024;
 
-/// Properties of the way between server and clients; the same in both directions.
+/// Properties of the way between server and clients, the same in both directions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// Time that a packet takes there and back, beyond what the queue and the bandwidth cost it.
     pub rtt: Duration,
-    /// Bits per second in each direction; unlimited without it.
+    /// Bits per second in each direction, or nothing if they are unlimited.
     pub bandwidth: Option<u64>,
-    /// Share of packets that are lost, by chance: 0.01 is one in a hundred.
+    /// Share of packets that are lost by chance: 0.01 is one in a hundred.
     pub loss: f64,
-    /// Seed of the chance.
+    /// Seed of the losses.
     pub seed: u64,
 }
 
-/// A link without delay, limit or loss.
+/// Link without delay, limit or loss.
 impl Default for Link {
     fn default() -> Self {
         Self { rtt: Duration::ZERO, bandwidth: None, loss: 0.0, seed: 0 }
@@ -33,20 +33,20 @@ impl Link {
         Self { rtt: Duration::from_millis(milliseconds), ..Self::default() }
     }
 
-    /// Limits it to so many bits per second in each direction.
+    /// Limits the link to this many bits per second in each direction.
     #[must_use]
     pub fn bandwidth(self, bits_per_second: u64) -> Self {
         Self { bandwidth: Some(bits_per_second), ..self }
     }
 
-    /// Lets it lose this share of the packets, by a chance with this seed.
+    /// Makes the link lose this share of the packets, chosen by this seed.
     #[must_use]
     pub fn loss(self, share: f64, seed: u64) -> Self {
         Self { loss: share, seed, ..self }
     }
 
-    /// Returns the bytes that may wait in the queue of a direction: the bandwidth-delay product, at
-    /// least 64 KiB.
+    /// Returns the number of bytes that may wait in the queue of a direction: the bandwidth-delay
+    /// product, at least 64 KiB.
     #[must_use]
     pub fn queue(&self) -> Option<u64> {
         let product = |bandwidth: u64| u128::from(bandwidth) / 8 * self.rtt.as_millis() / 1000;
@@ -68,30 +68,31 @@ impl fmt::Display for Link {
     }
 }
 
-/// Fate of a packet on its way.
+/// Decision about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It arrives at this time.
+    /// Arrival at this time.
     Arrives(Instant),
-    /// It is lost by chance.
+    /// Loss by chance.
     Lost,
-    /// The queue was full.
+    /// Loss because of a full queue.
     Overflows,
 }
 
-/// One direction of a link.
+/// State of one direction of a link.
 pub struct Path {
     delay: Duration,
     bandwidth: Option<u64>,
     queue: u64,
     loss: f64,
     random: fastrand::Rng,
-    /// When everything in the queue has been sent.
+    /// Time at which everything in the queue has been sent.
     idle_at: Option<Instant>,
 }
 
 impl Path {
-    /// Makes a direction of a link; the stream tells its chance from that of the other direction.
+    /// Makes a direction of a link. The number of the stream keeps its losses apart from those of
+    /// the other direction.
     #[must_use]
     pub fn new(link: &Link, stream: u64) -> Self {
         Self {
@@ -104,7 +105,7 @@ impl Path {
         }
     }
 
-    /// Decides about a packet of so many bytes that comes now.
+    /// Decides about a packet of this length that comes now.
     pub fn send(&mut self, now: Instant, length: usize) -> Verdict {
         if self.random.f64() < self.loss {
             return Verdict::Lost;
@@ -150,7 +151,7 @@ mod tests {
         let taken =
             (0..100).filter(|_| matches!(path.send(now, 1024), Verdict::Arrives(_))).count();
         assert_eq!(taken, 64);
-        // A kilobyte has been sent after 8.2 ms, and leaves room for another.
+        // A kilobyte has been sent after 8.2 ms, which leaves room for another.
         assert!(matches!(path.send(now + 9 * MS, 1024), Verdict::Arrives(_)));
         assert_eq!(path.send(now + 9 * MS, 1024), Verdict::Overflows);
     }

@@ -1,4 +1,4 @@
-//! Network namespaces: which network a thread, and whatever it opens, spawns and starts, is in.
+//! Network namespaces: a thread is in one, and so is everything that it opens, spawns and starts.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,8 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
 
-/// Network namespace, as long as this or a thread, a socket or a process in it is there.
+/// Handle of a network namespace, which exists as long as a handle, a thread, a socket or a process
+/// in it.
 #[derive(Clone)]
 pub struct Namespace(Arc<File>);
 
@@ -28,13 +29,13 @@ impl Namespace {
         })
     }
 
-    /// Moves the calling thread here.
+    /// Moves the calling thread into the namespace.
     fn enter(&self) {
         setns(&*self.0, CloneFlags::CLONE_NEWNET)
             .expect("whoever could make the namespace can enter it");
     }
 
-    /// Runs a closure on a thread in here, and returns its value once it has ended.
+    /// Runs a closure on a thread in the namespace, and returns its value once it has ended.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         on_thread(|| {
             self.enter();
@@ -42,7 +43,7 @@ impl Namespace {
         })
     }
 
-    /// Starts a thread in here.
+    /// Starts a thread in the namespace.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

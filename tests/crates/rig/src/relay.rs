@@ -1,4 +1,4 @@
-//! Relay: reads the packets of each device and writes them to the other one when they arrive.
+//! Relay that reads the packets of each device and writes them to the other one at their time.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ use super::capture::Capture;
 use super::handshakes::{Handshake, Handshakes, Packet};
 use super::{Link, Path, Verdict};
 
-/// Packets that are read before those that are due are written.
+/// Number of packets that are read before the packets that are due are written.
 const BATCH: usize = 64;
 
 /// Direction of packets.
@@ -29,14 +29,14 @@ pub enum Direction {
     ToClient,
 }
 
-/// Packets of a direction so far.
+/// Counts of the packets of a direction so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Packets that were sent.
+    /// Number of packets that were sent.
     pub sent: u64,
-    /// Packets that were lost by chance, or because the link was off.
+    /// Number of packets that were lost by chance, or because the link was off.
     pub lost: u64,
-    /// Packets that met a full queue.
+    /// Number of packets that met a full queue.
     pub overflowed: u64,
 }
 
@@ -47,17 +47,18 @@ struct Counters {
     overflowed: AtomicU64,
 }
 
-/// Packets that were dropped, of each connection: by the port of its client.
+/// Number of packets that were dropped, by the port of the client.
 type Dropped = Mutex<HashMap<u16, u64>>;
 
-/// Two threads, one a direction. They end when this is dropped, and the devices with them.
+/// Handle of two threads, one for each direction. When it is dropped, they end, and the devices
+/// with them.
 pub(super) struct Relay {
     threads: Vec<JoinHandle<()>>,
     counters: [Arc<Counters>; 2],
     dropped: Arc<Dropped>,
     handshakes: Arc<Handshakes>,
     is_off: Arc<AtomicBool>,
-    /// Closing it wakes the threads.
+    /// Socket whose close wakes the threads.
     stop: Option<UnixStream>,
 }
 
@@ -94,7 +95,7 @@ impl Relay {
                 capture: capture.cloned(),
             };
             let stopped = stopped.try_clone()?;
-            // No more of a name than 15 bytes is kept.
+            // The system keeps 15 bytes of a name.
             let name = match direction {
                 Direction::ToServer => format!("rig {number} in"),
                 Direction::ToClient => format!("rig {number} out"),
@@ -104,7 +105,7 @@ impl Relay {
         Ok(Self { threads, counters, dropped, handshakes, is_off, stop: Some(stop) })
     }
 
-    /// Lets no packet through any more, nor any that is on the way.
+    /// Stops letting packets through, including those that are on the way.
     pub(super) fn switch_off(&self) {
         self.is_off.store(true, Ordering::SeqCst);
     }
@@ -141,12 +142,12 @@ impl Drop for Relay {
     }
 }
 
-/// Packets of one direction.
+/// Relay of one direction.
 struct Lane {
     from: Arc<SyncDevice>,
     to: Arc<SyncDevice>,
     path: Path,
-    /// Packets by their time of arrival, which is the order in which they were sent.
+    /// Packets by their time of arrival, which is also the order in which they were sent.
     on_the_way: VecDeque<(Instant, Vec<u8>)>,
     direction: Direction,
     counters: Arc<Counters>,
@@ -157,7 +158,7 @@ struct Lane {
 }
 
 impl Lane {
-    /// Relays packets until the other end of this is closed.
+    /// Relays packets until the other end of this socket is closed.
     fn run(&mut self, stopped: &UnixStream) {
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -196,7 +197,7 @@ impl Lane {
                     self.handshakes.arrived(&packet);
                 }
             }
-            // A device that takes none is one that loses it, as a network card may.
+            // A device that refuses a packet loses it, as a network card may.
             let _ = self.to.send(&packet);
         }
     }

@@ -1,14 +1,14 @@
 //! Hooks of a library: a program that depends on this crate has them, and its own hooks can name
 //! them.
 
-/// What is stored where.
+/// Storage with a connection.
 pub mod db {
     use lifecycle_runtime::{Dep, on_shutdown, on_startup};
 
-    /// Says what happens to it on standard output.
+    /// Connection that reports what happens to it on standard output.
     #[derive(Debug)]
     pub struct Connection {
-        /// Where it leads to.
+        /// Address of the store.
         pub address: &'static str,
     }
 
@@ -19,17 +19,17 @@ pub mod db {
         Connection { address: "memory" }
     }
 
-    /// Closes it, once nobody uses it any more.
+    /// Closes the connection once nobody uses it any more.
     #[on_shutdown(of = connection)]
     async fn disconnect(connection: Dep<connection>) {
         println!("store: disconnected from {}", connection.address);
     }
 
-    /// What is in the store.
+    /// Tables of the store.
     pub mod tables {
         use lifecycle_runtime::{Dep, on_startup};
 
-        /// The names of the tables.
+        /// Reads the names of the tables.
         #[on_startup]
         pub fn names(connection: Dep<super::connection>) -> Vec<String> {
             println!("store: tables read");

@@ -1,4 +1,4 @@
-//! Every feature of the attributes, in a crate that allows nothing.
+//! Hooks with every feature of the attributes, in a crate that allows nothing.
 
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
@@ -31,20 +31,20 @@ use lifecycle_runtime::{
     BoxError, Dep, Inject, Stop, health_check, on_shutdown, on_signal, on_startup, service,
 };
 
-/// How many hooks have run to their end.
+/// Number of hooks that have run to their end.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
 fn count() {
     let _before = ENDED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What the hooks share.
+/// Value that the hooks share.
 #[derive(Debug, Clone, Copy)]
 pub struct Pool {
     size: u32,
 }
 
-/// A pool.
+/// Makes a pool.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub async fn db() -> io::Result<Pool> {
     Ok(Pool { size: 4 })
 }
 
-/// What is there already.
+/// Returns a few numbers.
 #[on_startup]
 #[must_use]
 pub fn cache(db: Dep<db>) -> Vec<u32> {
@@ -92,7 +92,7 @@ impl Inject for Everything {
     }
 }
 
-/// Works beside the others.
+/// Waits for the stop beside the others.
 ///
 /// # Errors
 ///
@@ -118,7 +118,13 @@ fn on_a_thread(stop: Stop) {
     }
 }
 
-#[health_check(after = [outbox], kind = "liveness", interval = "1s", timeout = "500ms", failures = 2)]
+#[health_check(
+    after = [outbox],
+    kind = "liveness",
+    interval = "1s",
+    timeout = "500ms",
+    failures = 2
+)]
 async fn is_alive(cache: Dep<cache>) -> Result<(), String> {
     std::future::ready(()).await;
     if cache.is_empty() { Err("nothing there".to_owned()) } else { Ok(()) }

@@ -1,15 +1,22 @@
-//! A server with a route for each kind of client:
-//! `routes [h2c] [certificate=PATH] [unix=PATH] [max-connections=N] [workers=N] [spread=MILLISECONDS] [disconnect=MILLISECONDS] [clears] [catches] [observes] [log=PATH] [address=ADDRESS secure=ADDRESS]`
+//! Server with a route for each kind of client: `routes [OPTION]...`
 //!
-//! It has one worker if `max-connections` says how many it takes, otherwise two or as many as
-//! `workers` says. With `spread` its web sockets are closed over that time, `disconnect` is its
-//! `client_disconnect_timeout`, and with `clears` it removes what it is given about a connection.
-//! With `observes` it says when it can't accept connections, and when it can again. With `catches`
-//! handlers that panic are answered for.
+//! | option | effect |
+//! |---|---|
+//! | `address=ADDRESS` | the first server listens there |
+//! | `workers=N` | the first server has this many workers, and not two |
+//! | `max-connections=N` | the first server has one worker, which takes this many connections |
+//! | `h2c` | the first server also speaks HTTP/2 without TLS |
+//! | `certificate=PATH` | the first server speaks TLS, and writes its certificate there |
+//! | `secure=ADDRESS` | a second server listens there, and speaks TLS instead of the first |
+//! | `unix=PATH` | a second server listens on a Unix socket |
+//! | `spread=MILLISECONDS` | the first server closes its web sockets over this time |
+//! | `disconnect=MILLISECONDS` | `client_disconnect_timeout` |
+//! | `clears` | the first server clears the extensions of each connection |
+//! | `catches` | the first server answers for handlers that panic |
+//! | `observes` | the program says when a server can't accept connections, and when it can again |
+//! | `log=PATH` | the program logs there what happens, in order |
 //!
-//! It speaks TLS if it is told where to leave its certificate. `unix` adds a second server; so does
-//! `secure`, which makes that the one that speaks TLS. Handlers that wait, wait for a line on
-//! stdin. What a file at `log` gets is in the order in which it happened.
+//! Handlers that wait, wait for a line on stdin.
 
 mod measured;
 mod websocket;
@@ -33,11 +40,11 @@ use lifecycle_tests::certificate;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-/// Longer than any test waits.
+/// Time longer than any test waits.
 const FOREVER: Duration = Duration::from_secs(600);
 
-/// Where it is written what happened. A line is one write to a file that is open for appending:
-/// whole, and in order.
+/// File for a log of what happened. Each line is one write to a file that is open for appending, so
+/// lines stay whole and in order.
 static LOG: LazyLock<Option<File>> = LazyLock::new(|| {
     let path = Some(told_to("log")).filter(|path| !path.is_empty())?;
     Some(OpenOptions::new().append(true).create(true).open(path).expect("a place for the log"))
@@ -71,13 +78,13 @@ async fn index() -> &'static str {
     "ok"
 }
 
-/// Does nothing but tell that it ran.
+/// Says that it ran, and answers.
 async fn run(name: web::Path<String>) -> String {
     say(&format!("run {name}"));
     name.into_inner()
 }
 
-/// The same for many.
+/// Logs that it ran, for tests with many requests.
 async fn record(name: web::Path<String>) -> String {
     log(&name);
     name.into_inner()
@@ -89,7 +96,7 @@ async fn held(name: web::Path<String>) -> String {
     name.into_inner()
 }
 
-/// Answers with a body of so many bytes once stdin has this line.
+/// Answers with a body of this many bytes once stdin has this line.
 async fn held_big(path: web::Path<(String, usize)>) -> HttpResponse {
     let (name, length) = path.into_inner();
     say(&format!("held {name}"));
@@ -112,7 +119,7 @@ fn streamed(body: impl Stream<Item = &'static [u8]> + 'static) -> HttpResponse {
         .body(BodyStream::new(body.map(|chunk| Ok::<_, Error>(Bytes::from_static(chunk)))))
 }
 
-/// Two chunks, and a wait between them.
+/// Sends two chunks, and waits between them.
 async fn chunks() -> HttpResponse {
     say("chunks");
     let second = stream::once(async {
@@ -122,7 +129,7 @@ async fn chunks() -> HttpResponse {
     streamed(stream::iter([&b"first"[..]]).chain(second))
 }
 
-/// Events until the stop.
+/// Sends events until the stop.
 async fn events(stop: Stop) -> HttpResponse {
     say("events");
     let last = stream::once(async move {
@@ -132,7 +139,7 @@ async fn events(stop: Stop) -> HttpResponse {
     streamed(stream::iter([&b"data: first\n\n"[..]]).chain(last))
 }
 
-/// Events, whatever happens.
+/// Sends events for ever, even through a stop.
 async fn endless() -> HttpResponse {
     streamed(stream::repeat(&b"data: again\n\n"[..]).then(|event| async move {
         sleep(Duration::from_millis(5)).await;
@@ -140,7 +147,7 @@ async fn endless() -> HttpResponse {
     }))
 }
 
-/// More than fits between a server and a client that does not read: 64 MB.
+/// Sends 64 MB, which is more than fits between a server and a client that does not read.
 async fn large() -> HttpResponse {
     say("large");
     streamed(stream::repeat(&[b'x'; 16 * 1024][..]).take(4096))
@@ -152,7 +159,7 @@ async fn asleep() -> &'static str {
     "awake"
 }
 
-/// Holds the worker thread up, and whatever else it serves.
+/// Holds up the worker thread, and all other requests of that worker.
 async fn block() -> &'static str {
     say("block");
     thread::sleep(FOREVER);
@@ -171,19 +178,19 @@ async fn blocking(name: web::Path<String>) -> Result<String, Error> {
     Ok(used.await?)
 }
 
-/// A stream that breaks off in the middle.
+/// Sends a body that breaks off in the middle.
 async fn broken() -> HttpResponse {
     let chunks = [Ok(Bytes::from_static(b"first")), Err(io::Error::other("the disk is full"))];
     HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks)))
 }
 
-/// Has less to say than it has announced.
+/// Sends less than it has announced.
 async fn short() -> HttpResponse {
     let chunks = [Ok::<_, io::Error>(Bytes::from_static(b"first"))];
     HttpResponse::Ok().body(SizedStream::new(100, stream::iter(chunks)))
 }
 
-/// Panics, without a look at the request's body.
+/// Panics without reading the request's body.
 async fn panic_at_once() -> &'static str {
     panic!("the handler has no idea");
 }
@@ -193,7 +200,7 @@ fn panic_in_call() -> std::future::Ready<&'static str> {
     panic!("the call has no idea");
 }
 
-/// Panics when its head is out.
+/// Panics after the head of its response has been sent.
 async fn panic_late() -> HttpResponse {
     streamed(
         stream::iter([&b"first"[..]]).chain(stream::once(async { panic!("the body has no idea") })),
@@ -244,7 +251,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/early/{name}", web::post().to(measured::early));
 }
 
-/// Says whether the server can accept connections.
+/// Observer that says whether the server can accept connections.
 struct TellsOfAccepting;
 
 impl Observer for TellsOfAccepting {

@@ -1,5 +1,5 @@
-//! Responses of a given size or duration. Each handler says how many requests there have been for
-//! any of them, and its name.
+//! Responses of a given size or duration. Each handler says its name and the number of requests so
+//! far to any of them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use lifecycle_runtime::Stop;
 use lifecycle_tests::act::{heard, say};
 use tokio::time::sleep;
 
-/// Milliseconds from one chunk of a stream to the next.
+/// Time from one chunk of a stream to the next, in milliseconds.
 const PACE: u64 = 50;
 
 fn begin(name: &str) {
@@ -21,13 +21,13 @@ fn begin(name: &str) {
     say(&format!("{name} {count}"));
 }
 
-/// Sends a body of so many bytes at once.
+/// Sends a body of this many bytes at once.
 pub(crate) async fn big(length: web::Path<usize>) -> HttpResponse {
     begin("big");
     HttpResponse::Ok().body(vec![b'x'; *length])
 }
 
-/// Answers after so many milliseconds.
+/// Answers after this many milliseconds.
 pub(crate) async fn slow(milliseconds: web::Path<u64>) -> &'static str {
     begin("slow");
     sleep(Duration::from_millis(*milliseconds)).await;
@@ -41,7 +41,7 @@ pub(crate) async fn poll(stop: Stop) -> &'static str {
     "nothing new"
 }
 
-/// Sends chunks for so many milliseconds.
+/// Sends chunks for this many milliseconds.
 pub(crate) async fn stream(milliseconds: web::Path<u64>) -> HttpResponse {
     begin("stream");
     let chunks = *milliseconds / PACE;

@@ -1,5 +1,5 @@
-//! Handlers of web sockets, written as in the documentation of `actix-ws`: but for two, no word of
-//! a stop.
+//! Handlers of web sockets, written as in the documentation of `actix-ws`. All but two of them know
+//! nothing of a stop.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use lifecycle_runtime::Stop;
 use lifecycle_tests::act::{heard, say};
 
-/// Sends back what it gets.
+/// Sends back each message.
 pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -32,7 +32,7 @@ pub(crate) async fn echo(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Sends back what it gets, and says what that was.
+/// Sends back each message, and says its text.
 pub(crate) async fn loud(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -46,8 +46,8 @@ pub(crate) async fn loud(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Sends as fast as it can, numbered and each longer than fits into one write. Says so if it can't
-/// any more.
+/// Sends numbered messages as fast as it can, each longer than fits into one write. It says when it
+/// can't send any more.
 pub(crate) async fn flood(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, session, _) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -70,7 +70,7 @@ async fn send_for_ever(mut session: Session) -> Result<(), actix_ws::Closed> {
     Ok(())
 }
 
-/// Says goodbye itself, with a reason of its own.
+/// Closes the connection itself at the stop, with a reason of its own.
 pub(crate) async fn polite(
     request: HttpRequest,
     body: Payload,
@@ -86,8 +86,8 @@ pub(crate) async fn polite(
     Ok(response)
 }
 
-/// Answers one message, and never reads again. If the message is `wait`, only when `once` comes on
-/// stdin.
+/// Answers one message, and never reads again. If the message is `wait`, it answers only when
+/// `once` comes on stdin.
 pub(crate) async fn once(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -98,14 +98,14 @@ pub(crate) async fn once(request: HttpRequest, body: Payload) -> Result<HttpResp
             }
             let _ = session.text("answer").await;
         }
-        // Held, so that the handler is not over.
+        // `messages` is held so that the handler is not over.
         rt::time::sleep(Duration::from_secs(60)).await;
         drop(messages);
     });
     Ok(response)
 }
 
-/// Breaks down in the middle of what it sends, when `panic` comes on stdin.
+/// Panics in the middle of its stream, when `panic` comes on stdin.
 pub(crate) async fn panics(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, _, messages) = actix_ws::handle(&request, body)?;
     let messages = stream::once(async move {
@@ -118,7 +118,7 @@ pub(crate) async fn panics(request: HttpRequest, body: Payload) -> Result<HttpRe
         .map_into_boxed_body())
 }
 
-/// Works on each message for as many milliseconds as it says, and answers then.
+/// Works on each message for as many milliseconds as the message says, and answers then.
 pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -132,8 +132,8 @@ pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Answers a number by as many messages of 60,000 bytes, and says when it begins and when it has
-/// written all of them.
+/// Answers a number with that many messages of 60,000 bytes. It says when it begins, and when it
+/// has written all of them.
 pub(crate) async fn burst(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
@@ -151,7 +151,7 @@ pub(crate) async fn burst(request: HttpRequest, body: Payload) -> Result<HttpRes
     Ok(response)
 }
 
-/// Sends back what it gets until the stop, then has a last word and closes with a code of its own.
+/// Sends back each message until the stop, then sends a last one and closes with a code of its own.
 pub(crate) async fn farewell(
     request: HttpRequest,
     body: Payload,
@@ -179,7 +179,7 @@ pub(crate) async fn farewell(
 pub(crate) async fn chatty(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {
-        // Kept, so that the handler is not over: it never reads.
+        // `messages` is kept so that the handler is not over: it never reads.
         let _messages = messages;
         while session.text("news").await.is_ok() {
             rt::time::sleep(Duration::from_millis(5)).await;

@@ -1,9 +1,9 @@
-//! As much of the heads of HTTP/2 as a client of tests needs.
+//! Subset of HPACK that a client of tests needs for the heads of HTTP/2.
 
-/// Reads the status off a head, where it comes first (RFC 9113, section 8.3), without a dynamic
+/// Reads the status from a head, where it comes first (RFC 9113, section 8.3), without a dynamic
 /// table (RFC 7541).
 pub(super) fn status(block: &[u8]) -> u16 {
-    // What is said of the size of the dynamic table.
+    // These bytes change the size of the dynamic table.
     let updates = block.iter().take_while(|byte| **byte & 0xe0 == 0x20).count();
     let block = &block[updates..];
     match block {
@@ -26,7 +26,7 @@ pub(super) fn status(block: &[u8]) -> u16 {
     }
 }
 
-/// Decodes three digits in Huffman's code: five bits for 0 to 2, six for the others.
+/// Decodes three digits in the Huffman code: five bits for 0 to 2, six for the others.
 fn digits(bytes: &[u8]) -> u16 {
     let bits = bytes.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
         << (32 - 8 * bytes.len());

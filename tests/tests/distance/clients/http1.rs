@@ -38,8 +38,8 @@ impl Http1 {
         }
     }
 
-    /// Asks for a body of this length, calls `begun` once its head is there, and returns the
-    /// journal at the end.
+    /// Sends a request for a body of this length, calls `begun` once the head of the response is
+    /// there, and returns the journal at the end.
     pub(crate) fn get_large(mut self, path: &str, length: usize, begun: impl FnOnce()) -> Journal {
         self.send(path);
         let head = self.connection.response_head();
@@ -56,8 +56,8 @@ impl Http1 {
         Box::new(self).end()
     }
 
-    /// Waits for a response in chunks, calls `begun` once its head is there, and writes down what
-    /// became of it.
+    /// Waits for a response in chunks, calls `begun` once its head is there, and notes the outcome
+    /// of the request.
     pub(crate) fn receive_chunks(&mut self, begun: impl FnOnce()) -> Option<Reply> {
         let response = self.connection.response_head().and_then(|head| {
             begun();
@@ -95,7 +95,7 @@ impl Http1 {
         None
     }
 
-    /// Returns whether all that was to be sent could be.
+    /// Returns whether all writes so far have succeeded.
     pub(crate) fn has_sent_all(&self) -> bool {
         self.unsent.is_none()
     }

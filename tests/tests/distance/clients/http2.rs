@@ -14,17 +14,17 @@ use lifecycle_tests::http2::{
 use super::hpack::status;
 use super::{Client, Journal, Outcome, Reply, Target};
 
-/// Window of a connection before anything is said of it.
+/// Window of a connection before any setting.
 const DEFAULT_WINDOW: u32 = 65_535;
 
-/// How a client reads.
+/// Way in which a client reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     /// Window of the connection and of each stream.
     pub(crate) window: u32,
-    /// Bytes after which the windows are updated; never without it.
+    /// Number of bytes after which the windows are updated, or nothing if they never are.
     pub(crate) update_every: Option<u32>,
-    /// Time that it takes for each 64 KiB.
+    /// Time that the client takes to read 64 KiB.
     pub(crate) pace: Duration,
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Http2 {
     reading: Reading,
     streams: BTreeMap<u32, Stream>,
     next: u32,
-    /// Streams and codes of the GOAWAYs.
+    /// Last stream and error code of each GOAWAY.
     pub(crate) goaways: Vec<(u32, u32)>,
-    /// PINGs that the server has answered.
+    /// Number of PINGs that the server has answered.
     answered_pings: usize,
-    /// Bytes that were read since the windows were updated.
+    /// Number of bytes that were read since the windows were updated.
     unacknowledged: u32,
     unpaced: u32,
     unsent: Option<String>,
@@ -88,8 +88,8 @@ impl Http2 {
             unsent: None,
             ending: None,
         };
-        // No dynamic table, so that a status can be read without a decoder; and the window of a
-        // stream.
+        // The settings forbid a dynamic table, so that a status can be read without a decoder, and
+        // give the window of a stream.
         let settings =
             [[0, 1, 0, 0, 0, 0].to_vec(), [&[0, 4][..], &reading.window.to_be_bytes()].concat()]
                 .concat();
@@ -111,7 +111,7 @@ impl Http2 {
         self.begin(&[0x83], "POST", path, 0)
     }
 
-    /// Sends a part of a request's body, which the server's windows have to have room for.
+    /// Sends a part of a request's body. The server's windows must have room for it.
     pub(crate) fn data(&mut self, stream: u32, bytes: &[u8], is_end: bool) {
         let count = bytes.chunks(16_384).count();
         for (number, chunk) in bytes.chunks(16_384).enumerate() {
@@ -120,7 +120,7 @@ impl Http2 {
         }
     }
 
-    /// Opens a stream that no server may accept: a head that names no method.
+    /// Opens a stream that no server may accept: its head names no method.
     pub(crate) fn open_malformed(&mut self) -> u32 {
         let stream = self.next;
         self.next += 2;
@@ -155,7 +155,8 @@ impl Http2 {
         }
     }
 
-    /// Waits until the server has read all that was sent so far: until it answers a PING.
+    /// Waits until the server has read everything that was sent so far, which the answer to a PING
+    /// tells.
     pub(crate) fn wait_until_heard(&mut self) {
         let answers = self.answered_pings;
         self.ping();
@@ -168,22 +169,22 @@ impl Http2 {
         self.has_sent_all()
     }
 
-    /// Returns whether everything could be sent so far.
+    /// Returns whether all writes so far have succeeded.
     pub(crate) fn has_sent_all(&self) -> bool {
         self.unsent.is_none()
     }
 
-    /// Sends nothing any more, not even what the server asks for.
+    /// Stops sending, even what the server asks for.
     pub(crate) fn be_silent(&mut self) {
         self.unsent = Some("nothing, on purpose".to_owned());
     }
 
-    /// Returns the last stream that the server takes, once it has said so.
+    /// Returns the last stream that the server takes, once the server has named it.
     pub(crate) fn last_stream(&self) -> Option<u32> {
         self.goaways.last().map(|(last, _)| *last).filter(|last| *last != ANY_STREAM)
     }
 
-    /// Waits for a frame, and does what it asks for. Returns whether there was one.
+    /// Waits for a frame, and does what it asks for. Returns whether there was a frame.
     pub(crate) fn read_frame(&mut self) -> bool {
         let Ok(head) = self.connection.bytes(9) else { return self.has_ended("between frames") };
         self.journal.heard();
@@ -261,8 +262,8 @@ impl Http2 {
         }
     }
 
-    /// Waits until a stream has ended in whatever way, also one above the last that the server
-    /// takes, writes down how, and returns its response if that is complete.
+    /// Waits until a stream has ended in whatever way, even a stream above the last one that the
+    /// server takes. Notes the outcome, and returns the response if it is complete.
     pub(crate) fn wait(&mut self, number: u32) -> Option<Reply> {
         while !self.is_over(number) && self.read_frame() {}
         self.judge(number)
@@ -308,7 +309,7 @@ impl Http2 {
         reply
     }
 
-    /// Reads until the connection ends, judges every stream, and returns the journal.
+    /// Reads until the connection ends, notes the outcome of every stream, and returns the journal.
     pub(crate) fn finish(mut self) -> Journal {
         while self.ending.is_none() && self.read_frame() {}
         let numbers: Vec<u32> = self.streams.keys().copied().collect();

@@ -1,21 +1,22 @@
-//! What clients write down, and what it comes to.
+//! Journals of clients, and their sum.
 
 use std::fmt;
 use std::time::Instant;
 
-/// Notes that are shown: the last ones tell.
+/// Number of notes that are shown: the last ones matter most.
 const LAST: usize = 60;
 
-/// What became of a request, as its client saw it.
+/// Outcome of a request, as its client saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It was answered completely, with this status.
+    /// Complete response, with this status.
     Answered(u16),
-    /// The server said that it did nothing with it.
+    /// Statement by the server that it did nothing with the request.
     NotExecuted(String),
-    /// There was never a connection to send it on.
+    /// Failure to get a connection for the request.
     NotConnected(String),
-    /// It was sent, or its connection had been established, and no complete response came.
+    /// Loss: the request was sent, or its connection had been established, and no complete response
+    /// came.
     Lost(String),
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Journal {
     notes: Vec<String>,
     outcomes: Vec<(String, Outcome)>,
     faults: Vec<String>,
-    /// Port of the last connection, as long as nothing has been heard of the server on it.
+    /// Port of the last connection, until something comes from the server on it.
     unheard: Option<u16>,
 }
 
@@ -48,21 +49,22 @@ impl Journal {
         self.notes.push(format!("{:9.4} {what}", self.origin.elapsed().as_secs_f64()));
     }
 
-    /// Writes down that there is a new connection, from this port.
+    /// Notes a new connection from this port.
     pub(crate) fn connected(&mut self, port: u16) {
         self.note(format_args!("connected from port {port}"));
         self.unheard = Some(port);
     }
 
-    /// Writes down that something has come on the connection.
+    /// Notes that something has come on the connection.
     pub(crate) fn heard(&mut self) {
         self.unheard = None;
     }
 
-    /// Forgives the end of the last connection, on which nothing came, if this holds for its port:
-    /// that the last packet of its handshake was lost. The client is connected then, and the server
-    /// does not know of it: no handler has begun, and a listener that closes resets it. A client
-    /// stops when it has lost something, so there is nothing else to forgive.
+    /// Forgives the end of the last connection if nothing came on it, and if the last packet of its
+    /// handshake was lost, which `is_forgiven` tells by its port. In that case the client is
+    /// connected, but the server does not know it: no handler has begun, and a listener that closes
+    /// resets the connection. A client stops when it has lost something, so there is nothing else
+    /// to forgive.
     pub(crate) fn forgive(&mut self, is_forgiven: impl Fn(u16) -> bool) -> bool {
         if !self.is_bad() || !self.unheard.is_some_and(is_forgiven) {
             return false;
@@ -77,7 +79,7 @@ impl Journal {
         true
     }
 
-    /// Writes down what became of a request.
+    /// Notes the outcome of a request.
     pub(crate) fn outcome(&mut self, request: &str, outcome: Outcome) {
         self.note(format_args!("{request}: {outcome:?}"));
         if let Outcome::Answered(_) = outcome {
@@ -86,7 +88,7 @@ impl Journal {
         self.outcomes.push((request.to_owned(), outcome));
     }
 
-    /// Writes down something that must not happen, though no request was lost by it.
+    /// Notes something that must not happen, though no request was lost by it.
     pub(crate) fn fault(&mut self, what: impl fmt::Display) {
         self.note(format_args!("FAULT: {what}"));
         self.faults.push(what.to_string());
@@ -133,17 +135,17 @@ impl Tally {
         outcomes.filter(|(_, outcome)| is_it(outcome)).count()
     }
 
-    /// Returns how many requests were answered completely, and executed.
+    /// Returns the number of requests that were answered completely, and executed.
     pub(crate) fn answered(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Answered(status) if *status != 503))
     }
 
-    /// Returns how many requests were answered with 503, and not executed.
+    /// Returns the number of requests that were answered with 503, and not executed.
     pub(crate) fn refused(&self) -> usize {
         self.count(|outcome| *outcome == Outcome::Answered(503))
     }
 
-    /// Returns how many requests the server said it did nothing with.
+    /// Returns the number of requests with which the server said that it did nothing.
     pub(crate) fn not_executed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::NotExecuted(_) | Outcome::Answered(503)))
     }
@@ -161,7 +163,7 @@ impl Tally {
         self.0.iter().any(Journal::is_bad)
     }
 
-    /// Returns what follows this in the requests that were answered and executed.
+    /// Returns the paths of the requests that were answered and executed, without this prefix.
     pub(crate) fn answered_paths(&self, prefix: &str) -> Vec<String> {
         let outcomes = self.0.iter().flat_map(|journal| &journal.outcomes);
         let answered = outcomes
@@ -189,7 +191,7 @@ impl Tally {
     }
 }
 
-/// The numbers, and the journals of the clients that saw what they should not.
+/// Shows the numbers, and the journals of the clients that saw what they should not.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

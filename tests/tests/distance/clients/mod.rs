@@ -1,6 +1,6 @@
-//! Clients that write down what they saw.
+//! Clients that keep a journal of what they see.
 //!
-//! In a `mod.rs`, so that another test program can name it by its path.
+//! The file is a `mod.rs`, so that another test program can name it by its path.
 
 mod hpack;
 mod http1;
@@ -20,7 +20,7 @@ pub(crate) use target::{Protocol, Target, upgrade};
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// Set if the client has been told to send no more on this connection.
+    /// Set if the server has told the client to send no more on this connection.
     pub(crate) is_last: bool,
 }
 
@@ -29,14 +29,13 @@ pub(crate) trait Client {
     /// Sends a request without a body.
     fn send(&mut self, path: &str);
 
-    /// Waits for the response to what was sent, and writes down what became of it.
+    /// Waits for the response to what was sent, and notes the outcome.
     fn receive(&mut self) -> Option<Reply>;
 
-    /// Waits for the end of the connection, which has to be in order, and returns all that was
-    /// written down.
+    /// Waits for the end of the connection, which has to be in order, and returns the journal.
     fn end(self: Box<Self>) -> Journal;
 
-    /// Goes away, and returns all that was written down.
+    /// Drops the connection, and returns the journal.
     fn into_journal(self: Box<Self>) -> Journal;
 
     /// Sends a request, and waits for its response.
@@ -46,7 +45,7 @@ pub(crate) trait Client {
     }
 }
 
-/// Connects, or returns what was written down of the attempt.
+/// Connects, or returns the journal of the attempt.
 pub(crate) fn connect(target: &Target, mut journal: Journal) -> Result<Box<dyn Client>, Journal> {
     match target.open_or_note(&mut journal) {
         Some(transport) => Ok(over(target, transport, journal)),

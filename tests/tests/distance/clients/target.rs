@@ -1,4 +1,4 @@
-//! Where clients connect to, and what they speak there.
+//! Address that clients connect to, and the protocol that they speak there.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -53,17 +53,17 @@ impl fmt::Display for Protocol {
 pub(crate) struct Target {
     pub(crate) protocol: Protocol,
     pub(crate) address: String,
-    /// Trust in the server's certificate.
+    /// Settings by which a client trusts the server's certificate, if it speaks TLS.
     tls: Option<Arc<ClientConfig>>,
     /// Time from which journals count.
     pub(crate) origin: Instant,
 }
 
-/// Why there is no connection.
+/// Reason why there is no connection.
 pub(crate) enum NoConnection {
-    /// Nobody listened.
+    /// Refusal: nobody listened.
     Refused(io::Error),
-    /// There was one, and it broke before it could be used.
+    /// Loss of a connection before it could be used.
     Broken(String),
 }
 
@@ -78,7 +78,7 @@ impl Target {
         Self { protocol, address, tls, origin: Instant::now() }
     }
 
-    /// Returns trust in the server's certificate, if there is to be TLS.
+    /// Returns settings that trust the server's certificate, if the protocol needs TLS.
     pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
         self.tls.clone()
     }
@@ -94,7 +94,7 @@ impl Target {
         self.secure(tcp)
     }
 
-    /// Connects.
+    /// Connects over TCP.
     pub(crate) fn tcp(&self) -> Result<TcpStream, NoConnection> {
         let tcp = tcp(&self.address).map_err(|error| match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::TimedOut => NoConnection::Refused(error),
@@ -104,7 +104,7 @@ impl Target {
         Ok(tcp)
     }
 
-    /// Makes the TLS handshake, if there is to be one.
+    /// Makes the TLS handshake, if the protocol needs one.
     pub(crate) fn secure(&self, mut tcp: TcpStream) -> Result<Box<dyn Transport>, NoConnection> {
         let Some(config) = &self.tls else { return Ok(Box::new(tcp)) };
         let name = "localhost".try_into().expect("a name");
@@ -116,7 +116,7 @@ impl Target {
         Ok(Box::new(StreamOwned::new(session, tcp)))
     }
 
-    /// Connects as [`Target::open`] does, or writes down why not.
+    /// Connects as [`Target::open`] does, or notes the reason why it can't.
     pub(crate) fn open_or_note(&self, journal: &mut Journal) -> Option<Box<dyn Transport>> {
         let opened = self.tcp().and_then(|tcp| {
             journal.connected(tcp.local_addr().map_or(0, |address| address.port()));
@@ -140,7 +140,7 @@ impl From<NoConnection> for Outcome {
     }
 }
 
-/// Makes a WebSocket of a connection.
+/// Upgrades a connection to a WebSocket.
 pub(crate) fn upgrade(
     transport: Box<dyn Transport>,
     path: &str,

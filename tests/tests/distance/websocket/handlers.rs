@@ -1,4 +1,4 @@
-//! Handlers of web sockets that have no word of a stop, and clients that are gone.
+//! Handlers of web sockets that ignore a stop, and clients that have gone.
 
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,8 @@ fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
         let times = || closed.iter().map(|(_, at)| *at);
         let (first, last) = (times().min(), times().max());
         let between = last.expect("some") - first.expect("some");
-        // Forty random moments: that all of them are in one half happens in no lifetime.
+        // That all of these forty random moments fall into one half is too improbable to ever
+        // happen.
         assert!(between > SPREAD / 2, "all of them within {between:?}");
         let rtt = site.rtt;
         let ended = site.program.end();
@@ -70,8 +71,8 @@ fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
     });
 }
 
-/// A client that closes its connection may still read, for all that the server knows; one that
-/// resets it doesn't.
+/// Checks two ways to go. The server can't know that a client which closes its connection no longer
+/// reads. It knows that from a reset.
 #[test]
 fn a_handler_whose_client_has_gone_is_waited_for() {
     let cases = DISTANCES.iter().flat_map(|rtt| [(*rtt, false), (*rtt, true)]);

@@ -1,4 +1,4 @@
-//! A program that has ended: what it wrote, how it ended, how long that took.
+//! End of a program: its output, its exit status, and the time that it took.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use lifecycle_runtime::testing::process::Output;
 
-/// A program that has ended.
+/// Program that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// How long it lived after the last signal that stops, or if there was none at all.
+    /// Time that it lived after the last signal that stops, or in all if there was none.
     pub(crate) took: Duration,
     output: Output,
 }
@@ -19,12 +19,12 @@ impl Ended {
         Self { status: output.status(), took: output.took(), output }
     }
 
-    /// The lines on stdout: what the hooks said, in order.
+    /// Returns the lines on stdout: what the hooks said, in order.
     pub(crate) fn did(&self) -> Vec<&str> {
         self.output.transcript().stdout().collect()
     }
 
-    /// The lines on stderr, as one text.
+    /// Returns the lines on stderr, as one text.
     pub(crate) fn stderr(&self) -> String {
         self.output.transcript().stderr().fold(String::new(), |text, line| text + line + "\n")
     }
@@ -35,14 +35,14 @@ impl Ended {
         self
     }
 
-    /// What the hooks said, all of it, in this order.
+    /// Checks that the hooks said exactly this, in this order.
     #[track_caller]
     pub(crate) fn expect_did(&self, expected: &[&str]) -> &Self {
         self.output.assert_stdout(expected);
         self
     }
 
-    /// Texts on stderr.
+    /// Checks that stderr has these texts.
     #[track_caller]
     pub(crate) fn expect_said(&self, texts: &[&str]) -> &Self {
         let stderr = self.stderr();
@@ -61,8 +61,8 @@ impl Ended {
         self
     }
 
-    /// How long it lived after the last signal that stops, or if there was none at all: no less,
-    /// and less than 5 s more.
+    /// Checks that the program lived for at least this time, and less than 5 s more, counted from
+    /// the last signal that stops, or from its start if there was none.
     #[track_caller]
     pub(crate) fn expect_took(&self, at_least: Duration) -> &Self {
         assert!(

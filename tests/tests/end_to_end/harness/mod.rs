@@ -1,6 +1,6 @@
-//! A program that runs: what the fixture programs say and hear, over the published harness.
+//! Fixture program that runs, with its lines on stdout and stderr, over the published harness.
 //!
-//! In a `mod.rs`, so that another test program can name it by its path.
+//! The file is a `mod.rs`, so that another test program can name it by its path.
 
 mod ended;
 mod start;
@@ -16,7 +16,7 @@ pub(crate) use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 pub(crate) use start::{Start, own_address, program};
 
-/// A started program. Killed when it is dropped.
+/// Program that has been started. It is killed when this is dropped.
 pub(crate) struct Program(Child);
 
 /// Returns whether a line on stderr contains this.
@@ -24,7 +24,7 @@ fn has_line(transcript: &Transcript, text: &str) -> bool {
     transcript.stderr().any(|line| line.contains(text))
 }
 
-/// Returns how many times a hook or a handler has said this.
+/// Returns the number of times that a hook or a handler has said this.
 fn times_said(transcript: &Transcript, said: &str) -> usize {
     transcript.stdout().filter(|line| *line == said).count()
 }
@@ -41,7 +41,7 @@ impl Program {
         found.expect("it was waited for")
     }
 
-    /// Waits for so many lines on stderr that contain this.
+    /// Waits for this many lines on stderr that contain this.
     #[track_caller]
     pub(crate) fn wait_for_times(&mut self, text: &str, times: usize) {
         self.0.wait_until(&format!("`{text}` on stderr, {times} times"), |transcript| {
@@ -55,7 +55,7 @@ impl Program {
         self.wait_until_said_times(said, 1);
     }
 
-    /// Waits until a hook or a handler has said this so many times.
+    /// Waits until a hook or a handler has said a line this many times.
     #[track_caller]
     pub(crate) fn wait_until_said_times(&mut self, said: &str, times: usize) {
         self.0.wait_until(&format!("`{said}` on stdout, {times} times"), |transcript| {
@@ -68,8 +68,8 @@ impl Program {
         times_said(self.0.transcript(), said) > 0
     }
 
-    /// Waits until a hook or a handler has said this so many times, or a line on stderr contains
-    /// this. Returns whether it is the line.
+    /// Waits until a hook or a handler has said a line this many times, or a line on stderr
+    /// contains the text. Returns whether it was the latter.
     #[track_caller]
     pub(crate) fn wait_until_said_or(&mut self, said: &str, times: usize, text: &str) -> bool {
         self.0.wait_until(&format!("`{said}` on stdout or `{text}` on stderr"), |transcript| {
@@ -78,20 +78,20 @@ impl Program {
         has_line(self.0.transcript(), text)
     }
 
-    /// Waits until something has come about outside of it.
+    /// Waits until a condition outside of the program holds.
     #[track_caller]
     pub(crate) fn wait_while(&mut self, is_missing: impl Fn() -> bool) {
         self.0.wait_until("something outside of it", |_| !is_missing());
     }
 
-    /// Waits until it listens, and returns where: `127.0.0.1:43210`.
+    /// Waits until the program listens, and returns the address: `127.0.0.1:43210`.
     #[track_caller]
     pub(crate) fn address(&mut self) -> String {
         let line = self.wait_for("listening on http");
         line.rsplit('/').next().expect("a URL").to_owned()
     }
 
-    /// Every TCP address that it has said so far to listen on.
+    /// Returns every TCP address on which the program has said so far that it listens.
     pub(crate) fn addresses(&mut self) -> Vec<String> {
         let address = |line: &str| Some(line.split_once("listening on http://")?.1.to_owned());
         self.0.transcript().lines().filter_map(address).collect()
@@ -104,20 +104,20 @@ impl Program {
         self
     }
 
-    /// Sends a signal. One that stops is one of its own: what follows another within half a second
-    /// would be one with it.
+    /// Sends a signal. If it is one that stops, waits so that the program takes it for one of its
+    /// own: signals within half a second count as one.
     #[track_caller]
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.0.signal(testing::Signal::named(signal.as_str()));
     }
 
-    /// Sends a signal, however close to the one before.
+    /// Sends a signal, however soon after the one before.
     #[track_caller]
     pub(crate) fn signal_at_once(&mut self, signal: Signal) {
         self.0.signal_at_once(testing::Signal::named(signal.as_str()));
     }
 
-    /// Sends a signal at once, and returns whether the program had not ended before.
+    /// Sends a signal at once, and returns whether the program was still running.
     pub(crate) fn signal_if_running(&mut self, signal: Signal) -> bool {
         let is_running = !self.has_exited();
         if is_running {
@@ -126,11 +126,12 @@ impl Program {
         is_running
     }
 
-    /// Sends a signal again and again from its first line on, until a line on stderr contains this.
+    /// Sends a signal again and again, from the program's first line on, until a line on stderr
+    /// contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
         let began = Instant::now();
-        // To look whether a program has ended that has lines to show would be to take it away from
-        // under the signals.
+        // A check whether the program has ended would reap it, while signals are still sent to its
+        // id. So a program that has a line to show is not checked.
         if !has_line(self.0.transcript(), "") {
             self.wait_for("");
         }

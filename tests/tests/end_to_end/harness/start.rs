@@ -1,4 +1,4 @@
-//! How a program is started.
+//! Ways to start a program.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,10 +9,10 @@ use lifecycle_runtime::testing::process::Command;
 
 use super::{Ended, LIMIT, Program};
 
-/// How to start a program.
+/// Command that starts a program.
 pub(crate) struct Start(Command);
 
-/// The path of a fixture program.
+/// Returns the [`Start`] of a fixture program by its name.
 macro_rules! program {
     ($name:literal) => {
         $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)))
@@ -25,24 +25,24 @@ impl Start {
         Self::of(Command::new(path))
     }
 
-    /// Starts it through a shell, with this redirection.
+    /// Makes a program start through a shell, with this redirection.
     pub(crate) fn shell(path: &str, redirection: &str) -> Self {
         Self::script(path, &format!("exec \"$0\" \"$@\" {redirection}"))
     }
 
-    /// Starts it with at most so many file descriptors.
+    /// Makes a program start with a limit to its file descriptors.
     pub(crate) fn with_descriptors(path: &str, limit: usize) -> Self {
         Self::script(path, &format!("ulimit -n {limit} && exec \"$0\" \"$@\""))
     }
 
-    /// Starts it through a shell that runs this script.
+    /// Makes a program start through a shell that runs this script.
     pub(crate) fn script(path: &str, script: &str) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, path]);
         Self::of(command)
     }
 
-    /// Starts it through a shell that runs this script, with mounts of its own.
+    /// Makes a program start through a shell that runs this script, with mounts of its own.
     pub(crate) fn unshared(path: &str, script: &str) -> Self {
         let mut command = Command::new("unshare");
         command.args(["--mount", "/bin/sh", "-c", script, path]);
@@ -55,13 +55,13 @@ impl Start {
         Self(command)
     }
 
-    /// Arguments, separated by spaces.
+    /// Adds arguments, separated by spaces.
     pub(crate) fn args(mut self, args: &str) -> Self {
         self.0.args(args.split_whitespace());
         self
     }
 
-    /// The folder that it starts in.
+    /// Sets the folder that the program starts in.
     pub(crate) fn folder(mut self, path: &Path) -> Self {
         self.0.current_dir(path);
         self
@@ -77,13 +77,13 @@ impl Start {
         self
     }
 
-    /// Sends stdout elsewhere: nothing of what hooks say will be seen.
+    /// Sends stdout elsewhere, so that the test does not see what hooks say.
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.0.stdout(stdout);
         self
     }
 
-    /// Sends stderr elsewhere: none of its lines will be seen.
+    /// Sends stderr elsewhere, so that the test sees none of its lines.
     pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
         self.0.stderr(stderr);
         self
@@ -94,14 +94,14 @@ impl Start {
         Program(self.0.spawn())
     }
 
-    /// Runs it to its end, without a signal.
+    /// Runs the program to its end, without a signal.
     #[track_caller]
     pub(crate) fn end(self) -> Ended {
         self.start().end()
     }
 }
 
-/// An address that no other test gets, not even one that asks for a free port.
+/// Returns an address that no other test gets, even if it asks for a free port.
 pub(crate) fn own_address() -> String {
     static COUNT: AtomicU16 = AtomicU16::new(0);
     let port = 20_000 + COUNT.fetch_add(1, Ordering::SeqCst);

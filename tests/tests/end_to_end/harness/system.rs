@@ -1,4 +1,4 @@
-//! A process as the system sees it: on Linux, by its folder in `/proc`.
+//! Process as the system sees it: on Linux, by its folder in `/proc`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) fn catches(process: Pid, signal: Signal) -> bool {
     has_in_mask(process, "SigCgt:", signal)
 }
 
-/// Returns whether the process ignores this signal, and programs that it starts will.
+/// Returns whether the process ignores this signal. Programs that it starts ignore it as well.
 pub(crate) fn ignores(process: Pid, signal: Signal) -> bool {
     has_in_mask(process, "SigIgn:", signal)
 }
@@ -27,7 +27,7 @@ fn has_in_mask(process: Pid, mask: &str, signal: Signal) -> bool {
     signals.unwrap_or_default() & (1 << (signal as u64 - 1)) != 0
 }
 
-/// Returns whether the process has a thread of this name, of which the system keeps 15 characters.
+/// Returns whether the process has a thread of this name. The system keeps 15 characters of a name.
 pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
     let names =
@@ -36,18 +36,18 @@ pub(crate) fn has_thread(process: Pid, name: &str) -> bool {
     names.into_iter().any(|known| known.trim_end() == name)
 }
 
-/// Returns whether all threads of the process stand still because of a signal.
+/// Returns whether a signal has stopped all threads of the process.
 pub(crate) fn is_stopped(process: Pid) -> bool {
     let Ok(threads) = fs::read_dir(folder(process).join("task")) else { return false };
     threads.flatten().all(|thread| {
         let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        // Behind the name of the thread, which is in parentheses.
+        // The state stands behind the name of the thread, which is in parentheses.
         stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
     })
 }
 
-/// Counts the file descriptors of the process with numbers below this. It may have inherited
-/// others.
+/// Counts the file descriptors of the process with numbers below this. The process may have
+/// inherited others.
 pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
     let Ok(entries) = fs::read_dir(folder(process).join("fd")) else { return 0 };
     let numbers =
@@ -55,7 +55,7 @@ pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
     numbers.filter(|number| *number < limit).count()
 }
 
-/// The first process that this one has started and that still runs.
+/// Returns the first process that this one has started and that still runs.
 pub(crate) fn child(process: Pid) -> Option<Pid> {
     let children = folder(process).join(format!("task/{process}/children"));
     let first = fs::read_to_string(children).ok()?.split_whitespace().next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Clients that speak HTTP/2 as one should, over TCP or TLS.
+//! Clients that speak HTTP/2 properly, over TCP or TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-/// Over what a client speaks HTTP/2.
+/// Transport over which a client speaks HTTP/2.
 #[derive(Clone)]
 pub(crate) enum Over {
-    /// Without having been asked to.
+    /// TCP, without negotiation.
     Tcp,
-    /// As agreed on in the handshake.
+    /// TLS, with the protocol agreed on in the handshake.
     Tls(Arc<ClientConfig>),
 }
 
-/// A connection: what opens its streams, and how it ends.
+/// Connection: a handle that opens streams, and the end of the connection.
 pub(crate) struct Client {
     pub(crate) send: SendRequest<Bytes>,
     pub(crate) end: JoinHandle<Result<(), h2::Error>>,
 }
 
-/// Why there is no connection.
+/// Reason why there is no connection.
 #[derive(Debug)]
 pub(crate) enum NoClient {
-    /// Nobody listens.
+    /// Refusal: nobody listens.
     Refused,
-    /// There was one, and it broke.
+    /// Loss of a connection that had been established.
     Broken(String),
 }
 
@@ -87,13 +87,13 @@ impl Client {
     }
 }
 
-/// A response to its end: the status and the body.
+/// Reads a response to its end, and returns the status and the body.
 pub(crate) async fn answer(response: ResponseFuture) -> Result<(u16, String), h2::Error> {
     let (head, mut rest) = response.await?.into_parts();
     Ok((head.status.as_u16(), body(&mut rest).await?))
 }
 
-/// What is left of a body.
+/// Reads the rest of a body.
 pub(crate) async fn body(body: &mut RecvStream) -> Result<String, h2::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = chunk(body).await? {
@@ -102,7 +102,7 @@ pub(crate) async fn body(body: &mut RecvStream) -> Result<String, h2::Error> {
     Ok(String::from_utf8(bytes).expect("a text"))
 }
 
-/// The next part of a body.
+/// Reads the next part of a body.
 pub(crate) async fn chunk(body: &mut RecvStream) -> Result<Option<Bytes>, h2::Error> {
     let Some(chunk) = body.data().await.transpose()? else { return Ok(None) };
     body.flow_control().release_capacity(chunk.len())?;

@@ -2,7 +2,7 @@
 //!
 //! A stream is lost if it was opened and its whole response did not come, unless the server said
 //! that it had not taken it: by a GOAWAY whose last stream is an earlier one, or by a reset with
-//! `REFUSED_STREAM`. Such a stream must not have run.
+//! `REFUSED_STREAM`. A stream that the server has not taken must not have run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::harness::LIMIT;
 const CONNECTIONS: usize = 8;
 const STREAMS: usize = 8;
 
-/// Connections in a closed loop, each with as many streams at a time.
+/// Connections in a closed loop, each with the same number of streams at a time.
 pub(crate) struct Load {
     connections: Vec<JoinHandle<Outcome>>,
     shared: Arc<Shared>,
@@ -27,14 +27,14 @@ pub(crate) struct Load {
 struct Shared {
     address: String,
     over: Over,
-    /// How many streams were opened: each asks for `/record/` and its number.
+    /// Number of streams that were opened. Each asks for `/record/` and its number.
     opened: AtomicUsize,
     answered: AtomicUsize,
-    /// Set if the clients shall give up.
+    /// Set once the clients should give up.
     is_over: AtomicBool,
 }
 
-/// What became of the streams.
+/// Counts of the streams by their results.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) answered: Vec<usize>,
@@ -79,7 +79,7 @@ impl Load {
     }
 }
 
-/// A test has failed: the address may be another program's next.
+/// Stops the clients of a test that has failed: the address may be another program's next.
 impl Drop for Load {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
@@ -140,7 +140,7 @@ async fn keep_asking(client: &Client, shared: &Shared) -> Outcome {
         let number = shared.opened.fetch_add(1, Ordering::SeqCst);
         let response = match client.get(&format!("/record/{number}")).await {
             Ok(response) => response,
-            // It was not opened, as the server had said goodbye.
+            // The stream was not opened, as the server had said goodbye.
             Err(error) if error.is_go_away() && error.is_remote() => break,
             Err(error) => {
                 outcome.losses.push(format!("{number}, opening: {error}"));

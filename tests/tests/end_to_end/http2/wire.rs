@@ -1,4 +1,5 @@
-//! HTTP/2 by hand: what is on the wire, and what a client would not send any more if it behaved.
+//! Client of HTTP/2 that shows the bytes on the wire, and can send what a proper client would not
+//! send any more.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use lifecycle_tests::http2::{
 
 use crate::http::{Connection, Ending, Transport};
 
-/// A frame that came, and is about something.
+/// Frame that came, of a kind that matters to tests.
 #[derive(Debug, PartialEq, Eq)]
 enum Frame {
     Headers { stream: u32 },
@@ -20,21 +21,21 @@ enum Frame {
     Pong,
 }
 
-/// A connection that does what it is told to.
+/// Connection that does what it is told to.
 pub(crate) struct Wire {
     connection: Connection<Box<dyn Transport>>,
-    /// Set if it answers a PING.
+    /// Set if the client answers PINGs.
     answers: bool,
 }
 
-/// All that a connection brought until its end.
+/// Everything that a connection brought until its end.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// The last stream and the error code of each, in their order.
+    /// Last stream and error code of each GOAWAY, in their order.
     pub(crate) goodbyes: Vec<(u32, u32)>,
-    /// The bodies that came to their end.
+    /// Bodies that came to their end, by stream.
     pub(crate) bodies: BTreeMap<u32, String>,
-    /// The streams that were reset, and the error code of each.
+    /// Error codes of the streams that were reset.
     pub(crate) resets: BTreeMap<u32, u32>,
 }
 
@@ -48,7 +49,7 @@ impl Seen {
 }
 
 impl Wire {
-    /// Begins to speak HTTP/2 without having been asked to.
+    /// Begins to speak HTTP/2 without negotiation.
     pub(crate) fn over(stream: impl Transport + 'static) -> Self {
         let mut connection = Connection::<Box<dyn Transport>>::over(Box::new(stream));
         connection.write(PREFACE).expect("it listens");
@@ -57,12 +58,12 @@ impl Wire {
         wire
     }
 
-    /// Never answers a PING.
+    /// Makes the client never answer a PING.
     pub(crate) fn mute(self) -> Self {
         Self { answers: false, ..self }
     }
 
-    /// Says goodbye: it takes none of the server's streams.
+    /// Sends a GOAWAY, by which the client takes none of the server's streams.
     pub(crate) fn say_goodbye(&mut self) {
         self.write(GOAWAY, 0, 0, &[0; 8]);
     }
@@ -89,7 +90,7 @@ impl Wire {
         self.write(HEADERS, END_HEADERS | END_STREAM, stream, &block);
     }
 
-    /// Waits for a frame; none comes after the connection's end.
+    /// Waits for a frame. Returns nothing after the connection's end.
     fn frame(&mut self) -> Option<Frame> {
         loop {
             let head = self.connection.bytes(9).ok()?;
@@ -118,8 +119,8 @@ impl Wire {
         }
     }
 
-    /// Waits for the last word of the server on which streams it takes: not for the announcement
-    /// before it.
+    /// Waits for the server's final statement of the last stream that it takes. An announcement
+    /// comes before it, and does not count.
     pub(crate) fn last_stream(&mut self) -> u32 {
         loop {
             match self.frame().expect("a goodbye") {
@@ -147,7 +148,7 @@ impl Wire {
         }
     }
 
-    /// Everything until the server closes the connection, which it has to do in order.
+    /// Collects everything until the server closes the connection, which it has to do in order.
     pub(crate) fn rest(mut self) -> Seen {
         let mut seen = Seen::default();
         let mut bodies = BTreeMap::<u32, Vec<u8>>::new();
@@ -169,13 +170,13 @@ impl Wire {
         seen
     }
 
-    /// Waits for the end of the connection, however it comes.
+    /// Waits for the end of the connection, in order or not.
     pub(crate) fn expect_end(mut self) {
         while self.frame().is_some() {}
     }
 
     fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        // The server may have closed the connection: reading tells.
+        // The server may have closed the connection, which reading will show.
         let _ = self.connection.write(&frame(kind, flags, stream, payload));
     }
 }

@@ -21,7 +21,8 @@ fn a_handler_that_has_answered_and_reads_no_more_holds_nothing_up() {
     expect_over(&mut socket);
     let ended = program.end();
     ended.expect_code(0).expect_said(&["0 cut off"]);
-    // It counts as one that waits a second after its answer, and has another to learn of the end.
+    // The handler counts as one that waits a second after its answer, and its client has another
+    // second to learn of the end.
     assert!(ended.took < Duration::from_secs(8), "{:?}\n{ended}", ended.took);
 }
 
@@ -32,7 +33,7 @@ fn nor_does_one_that_answers_in_the_stop_and_reads_no_more() {
     socket.send(Message::text("wait")).expect("it is open");
     program.wait_until_said("once");
     program.signal(Signal::SIGTERM);
-    // The quiet window is over.
+    // By this line the quiet window is over.
     program.wait_for("waiting for GET /once ");
     program.tell("once");
     assert_eq!(socket.read().expect("an answer"), Message::text("answer"));
@@ -41,7 +42,7 @@ fn nor_does_one_that_answers_in_the_stop_and_reads_no_more() {
     program.end().expect_code(0).expect_said(&["0 cut off"]);
 }
 
-/// Gives a handler so many milliseconds of work, and leaves: in order, or by a reset.
+/// Gives a handler this many milliseconds of work, and leaves: in order, or by a reset.
 fn leave_at_work(program: &mut Program, milliseconds: u32, resets: bool) {
     let mut socket = connect(program, "/busy");
     socket.send(Message::text(milliseconds.to_string())).expect("it is open");
@@ -57,8 +58,8 @@ fn a_handler_whose_client_has_gone_is_waited_for() {
         let mut program = program!("routes").start();
         leave_at_work(&mut program, 3000, resets);
         let ended = program.stop();
-        // One that has closed its connection may still read, for all that the server knows. To one
-        // that has reset it, nothing goes.
+        // The server can't know that a client which has closed its connection no longer reads.
+        // After a reset it sends nothing.
         let answer = if resets { "busy failed" } else { "busy sent" };
         ended.expect_code(0).expect_did(&["busy", answer, "flush", "close_db"]);
     }
@@ -99,7 +100,7 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
     let mut program = program.ready();
     program.tell("panic");
     assert!(client.is_closed());
-    // What is left of it goes while the client learns of its end.
+    // The rest of the request ends while the client learns of its end.
     for asked in 1..=10 {
         program.signal(Signal::SIGUSR1);
         program.wait_for_times("lifecycle: ready for ", asked);
@@ -115,11 +116,11 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
 /// Number of messages of an answer that fits into no buffer.
 const MANY: usize = 300;
 
-/// Time for which a client reads nothing: longer than the server waits for one that is owed
-/// nothing.
+/// Time for which a client reads nothing: longer than the server waits for a client to which it
+/// owes nothing.
 const PAUSE: Duration = Duration::from_millis(2500);
 
-/// Connects a client whose system takes no more than a few bytes that it has not read.
+/// Connects a client whose system accepts only a few bytes that the client has not read.
 fn connect_narrow(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a size");
@@ -129,8 +130,8 @@ fn connect_narrow(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
     upgraded(socket.into(), path)
 }
 
-/// Has a client read an answer after a pause that begins at the signal, and expects all of it, then
-/// the Close.
+/// Has a client read an answer after a pause that begins at the signal, and checks that all of it
+/// comes, and then the Close.
 fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usize) {
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
@@ -159,7 +160,7 @@ fn what_a_handler_has_written_before_the_signal_comes_before_the_close() {
     let mut program = program!("routes").start();
     let mut socket = connect_narrow(&mut program, "/burst");
     socket.send(Message::text(MANY.to_string())).expect("it is open");
-    // What is left is on its way, in more buffers than one.
+    // The rest is on its way, in more than one buffer.
     let mut read = 0;
     while !program.has_said("burst written") {
         socket.read().expect("it is open");

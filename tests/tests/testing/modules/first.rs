@@ -1,4 +1,4 @@
-//! A test module with hooks and tests under both attributes.
+//! Test module with hooks and tests under both attributes.
 
 use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::TestApp;
@@ -12,11 +12,11 @@ pub async fn fixture() -> u32 {
     1
 }
 
-/// The other module has one of its own, and no hook has two.
+/// Tears `settings` down, as a hook of the other module does. No hook has two teardowns.
 #[on_shutdown(of = settings)]
 pub async fn close_settings() {}
 
-/// Has no test: it belongs to the module that it is in.
+/// Module without a test: it belongs to the module that it is in.
 pub mod fakes {
     use lifecycle_runtime::on_startup;
 

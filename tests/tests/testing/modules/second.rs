@@ -1,4 +1,4 @@
-//! Another test module, whose hooks have the same names.
+//! Second test module, whose hooks have the same names.
 
 use lifecycle_runtime::testing::TestApp;
 use lifecycle_runtime::{on_shutdown, on_startup};

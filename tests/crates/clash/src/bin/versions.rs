@@ -1,4 +1,4 @@
-//! Depends on a library in two versions.
+//! Program that depends on a library in two versions.
 
 use std::process::ExitCode;
 
