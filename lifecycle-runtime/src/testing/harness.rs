@@ -89,7 +89,7 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
 
 /// Async runtime of one test, with the list of the apps that it has started.
 struct TestRunner {
-    /// Runtime of the test; `None` once it is dropped. So is `apps`.
+    /// Runtime of the test. Both fields are `Some` until the drop.
     runtime: Option<Runtime>,
     apps: Option<AppsOfTest>,
     _module: CurrentModule,

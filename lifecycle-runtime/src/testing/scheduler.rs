@@ -51,7 +51,7 @@ pub(super) struct Injections {
     pub(super) faults_at_awaits: bool,
 }
 
-/// Run that is scheduled: its plan, its begin, and the sender of its signals.
+/// Run that is scheduled: its plan, the time at which it began, and the sender of its signals.
 struct ExploredRun {
     plan: Arc<Plan>,
     began: Instant,
@@ -234,7 +234,7 @@ impl Scheduler {
             match next {
                 Some(Action::Time(_)) => self.let_time_pass().await,
                 Some(Action::Signal(at)) => {
-                    // This can't fail, as the plan has a hook for the signal.
+                    // This can't fail: `start_scheduled` has checked that the signal has an effect.
                     let _ = (run.send)(self.0.injections.signals[at]);
                 }
                 _ => {}

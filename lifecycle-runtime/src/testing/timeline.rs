@@ -63,7 +63,7 @@ impl Observer for TimelineRecorder {
 }
 
 /// Events of a run, in order. Its text has a line for each event, and a lane for each hook from its
-/// begin to its end.
+/// beginning to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
     entries: Vec<TimelineEntry>,

@@ -23,7 +23,7 @@ use crate::testing::selection::{NamedHook, Selection, goes_with};
 use crate::testing::stalls::Stalls;
 use crate::testing::work::work;
 
-/// Least time for the start, and least time for the stop, where each permit takes a millisecond.
+/// Least time limit of the start and of the stop, where each permit takes a millisecond.
 const LEAST_TIME_OF_RUN: Duration = Duration::from_secs(60);
 
 /// App that has started, or the report of a start that failed.
