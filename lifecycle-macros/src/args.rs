@@ -1,7 +1,7 @@
-//! The only parser of what stands between an attribute's parentheses: `key = value, …`, and before
-//! them, where the attribute takes one, the name of a signal.
+//! Parser of an attribute's arguments: `key = value, …`, preceded by the name of a signal where
+//! the attribute takes one. There is no other parser.
 //!
-//! Each entry is parsed by itself, so that a mistake in one doesn't hide the others.
+//! Each entry is parsed by itself, so that a mistake in one doesn't hide mistakes in others.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -16,30 +16,30 @@ use crate::signal;
 use crate::value::{self, Backoff, Given, RestartLimit, Word, form};
 use crate::words;
 
-/// What an attribute says. Keys that were wrong are left at their defaults.
+/// Arguments of an attribute. A key with a wrong value keeps its default.
 pub struct Args {
     pub order: Option<u32>,
-    /// In milliseconds: how long the hook may take, or a service to stop.
+    /// Time limit of the hook, or of the end of a service, in milliseconds.
     pub timeout: Option<Given<u64>>,
-    /// In milliseconds: the part of the stop's time that is the hook's whatever else there is.
+    /// Part of the stop's time that the hook has in any case, in milliseconds.
     pub reserve: Option<Given<u64>>,
     pub after: Vec<Path>,
     pub before: Vec<Path>,
     pub of: Option<Path>,
     pub signal: Option<&'static str>,
-    /// What only hooks of this kind have.
+    /// Settings of the policy, which only hooks of this kind have.
     pub policy: Vec<(Key, Setting)>,
-    /// What makes the app of a test.
+    /// Path of the function that makes the app of a test.
     pub setup: Option<Path>,
     pub start_paused: Option<bool>,
     pub runtime: TokenStream,
 }
 
-/// A field of a policy. The key is the field's name.
+/// Value of a policy's field. The key is the field's name.
 #[derive(Clone, Copy)]
 pub enum Setting {
     Word(Given<Word>),
-    /// In milliseconds.
+    /// Duration in milliseconds.
     Time(Given<u64>),
     Number(u32),
     Backoff(Given<Backoff>),
@@ -78,7 +78,7 @@ impl Args {
         args
     }
 
-    /// The value of a key of the policy.
+    /// Returns the value of a key of the policy.
     pub fn setting(&self, key: Key) -> Option<Setting> {
         self.policy.iter().find(|(of, _)| *of == key).map(|(_, setting)| *setting)
     }
@@ -162,7 +162,7 @@ impl Args {
     }
 }
 
-/// Takes the name of the signal off the entries: the first of them.
+/// Takes the name of the signal off the entries, of which it should be the first.
 fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
     let needed = || {
         syn::Error::new(
@@ -204,7 +204,7 @@ fn signal_of(entries: &mut Vec<TokenStream>) -> syn::Result<&'static str> {
     name.parse2(entries.remove(place))
 }
 
-/// Splits at commas; a trailing one is fine.
+/// Splits the arguments at commas. A trailing comma is fine.
 fn entries(tokens: TokenStream) -> Vec<TokenStream> {
     let mut entries = Vec::new();
     let mut entry = TokenStream::new();
@@ -222,7 +222,7 @@ fn entries(tokens: TokenStream) -> Vec<TokenStream> {
     entries
 }
 
-/// The rest of an entry that is wrong already doesn't matter.
+/// Skips the rest of an entry that has a mistake already.
 fn skip(input: ParseStream) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }

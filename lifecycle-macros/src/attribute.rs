@@ -1,4 +1,4 @@
-//! The way of every attribute, from tokens to tokens.
+//! Expansion of every attribute, from tokens to tokens.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,10 +11,10 @@ use crate::kind::{Kind, Syntax};
 use crate::model::{Hook, Soundness};
 use crate::signature::Function;
 
-/// The function, the hook's type and its registration, and an error for each mistake.
+/// Expands to the function, the hook's type and its registration, and an error for each mistake.
 ///
-/// A mistake takes away as little as it can, so that one mistake is one message: the function is
-/// always there, and so, wherever a type can stand, is the type that other hooks name.
+/// A mistake removes as little of the output as it can, so that one mistake is one message. The
+/// function is always there. So is the type that other hooks name, wherever a type can stand.
 pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     let (syntax, mut errors) = (kind.syntax(), Errors::default());
     let args = Args::parse(&syntax, args, &mut errors);
@@ -36,7 +36,7 @@ pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     quote!(#lints #function #registration #(#errors)*)
 }
 
-/// The test, or the function as it was and an error for each mistake.
+/// Expands to the test, or to the unchanged function and an error for each mistake.
 pub fn test(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(&Syntax::TEST, args, &mut errors);
@@ -50,6 +50,6 @@ pub fn test(args: TokenStream, item: &TokenStream) -> TokenStream {
     }
     let (repeated, errors) = (&function.repeated, errors.tokens());
     let names = (!repeated.is_empty()).then(|| quote!(const _: () = { #(use #repeated as _;)* };));
-    // Nothing calls it, and what says how the test is to be run means nothing now.
+    // Nothing calls the function now, and attributes such as `#[should_panic]` mean nothing.
     quote!(#[allow(dead_code, unused_attributes)] #function #names #(#errors)*)
 }

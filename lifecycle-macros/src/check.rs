@@ -1,5 +1,5 @@
-//! What a function must be to be a hook or a test, and what keys must be to each other: one named
-//! check per rule, each with its reason.
+//! Checks of a function under an attribute, and of keys that depend on each other: one named check
+//! for each rule, with its reason.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -11,8 +11,8 @@ use crate::kind::{Key, Kind, Syntax};
 use crate::signature::{Function, mentions};
 use crate::value::Given;
 
-/// Runs every check of the keys. A key whose value was wrong looks as if it had not been given, so
-/// nothing is said of it here.
+/// Runs every check of the keys. They report nothing if a value was wrong already, as its key looks
+/// as if it had not been given.
 pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
     if !errors.is_empty() {
         return;
@@ -26,7 +26,7 @@ pub fn keys(kind: Kind, args: &Args, errors: &mut Errors) {
     reserve_fits_the_timeout(kind, args, errors);
 }
 
-/// A reserve longer than the timeout is time that nobody can use.
+/// Checks that the reserve is not longer than the timeout: nobody could use the rest of that time.
 fn reserve_fits_the_timeout(kind: Kind, args: &Args, errors: &mut Errors) {
     let (Some(reserve), Some(timeout)) = (args.reserve, args.timeout) else { return };
     if reserve.value > timeout.value {
@@ -37,12 +37,12 @@ fn reserve_fits_the_timeout(kind: Kind, args: &Args, errors: &mut Errors) {
     }
 }
 
-/// How often a health check runs, and how long it may take, unless the attribute says otherwise: as
-/// the runtime has it.
+/// Default interval and timeout of a health check in milliseconds, the same as in the runtime.
 const INTERVAL: u64 = 10_000;
 const TIMEOUT: u64 = 1_000;
 
-/// A check never runs beside itself, so it has to be over before the next begins.
+/// Checks that the interval is not shorter than the timeout: a health check never runs beside
+/// itself, so it has to be over before the next begins.
 fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
     let interval = match args.setting(Key::Interval) {
         Some(Setting::Time(interval)) => Some(interval),
@@ -75,7 +75,7 @@ fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
     }
 }
 
-/// What says how to restart says nothing of a service that is never restarted.
+/// Checks that a service with restart settings is restarted: otherwise they mean nothing.
 fn restarts_happen(args: &Args, errors: &mut Errors) {
     let never = match args.setting(Key::Restart) {
         Some(Setting::Word(word)) => word.value.variant == "Never",
@@ -95,7 +95,7 @@ fn restarts_happen(args: &Args, errors: &mut Errors) {
     }
 }
 
-/// Runs every check of a hook's function. The first mistake, if one of them found any.
+/// Runs every check of a hook's function, and returns the first mistake that they found, if any.
 pub fn hook(kind: Kind, function: &mut Function, errors: &mut Errors) -> Option<TokenStream> {
     let known = errors.count();
     called_by_the_runtime(&kind.syntax(), function, errors);
@@ -110,7 +110,7 @@ pub fn test(function: &mut Function, errors: &mut Errors) {
     returns_an_outcome(&function.signature, errors);
 }
 
-/// The checks of every function that the runtime calls.
+/// Runs the checks of every function that the runtime calls.
 fn called_by_the_runtime(syntax: &Syntax, function: &mut Function, errors: &mut Errors) {
     let what = syntax.makes;
     one_attribute(syntax, function, errors);
@@ -121,9 +121,9 @@ fn called_by_the_runtime(syntax: &Syntax, function: &mut Function, errors: &mut 
     arguments_unconditional(what, &function.signature, errors);
 }
 
-/// One function is one hook or one test: the name of a hook can name only one. The second attribute
-/// is taken off, as it would only repeat the error; the name of a hook's stays behind, or rustc
-/// would call its import unused.
+/// Checks that a function has one attribute: the name of a hook can name only one hook. A second
+/// attribute is removed, as it would only repeat the error. If it is a hook's, its name stays in
+/// the output, as otherwise rustc would call its import unused.
 fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) {
     let Syntax { attribute: own, makes, .. } = syntax;
     let (attributes, repeated) = (&mut function.attributes, &mut function.repeated);
@@ -155,7 +155,8 @@ fn one_attribute(syntax: &Syntax, function: &mut Function, errors: &mut Errors) 
     });
 }
 
-/// A method has no name of its own that could name the hook, and nobody to give it a `self`.
+/// Checks that the function is not a method: a method has no name of its own that could name the
+/// hook, and nobody could give it a `self`.
 fn free_function(what: &str, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = function.signature.receiver() {
         let message = format!(
@@ -170,7 +171,7 @@ fn free_function(what: &str, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// The runtime calls hooks and tests, so they can't ask for more than a call.
+/// Checks that a plain call is enough to call the function, as the runtime calls hooks and tests.
 fn plain_function(what: &str, signature: &Signature, errors: &mut Errors) {
     let never = |word: &str| format!("a {what} can't be `{word}`: the runtime calls it");
     if let Some(token) = &signature.constness {
@@ -187,7 +188,7 @@ fn plain_function(what: &str, signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// The runtime would not know what to fill in.
+/// Checks that the function has no generic parameters: the runtime would not know what to fill in.
 fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
     for parameter in &function.signature.generics.params {
         let kind = match parameter {
@@ -208,7 +209,7 @@ fn not_generic(what: &str, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Arguments are made for the call.
+/// Checks that arguments are taken by value, as the runtime makes them for the call.
 fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
     for ty in function.argument_types().filter(|ty| matches!(bare(ty), Type::Reference(_))) {
         let message = format!(
@@ -219,7 +220,7 @@ fn arguments_by_value(what: &str, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// A dependency that is there only sometimes would make two plans of one program.
+/// Checks that arguments have no `cfg`: an optional dependency would give one program two plans.
 fn arguments_unconditional(what: &str, signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
@@ -235,7 +236,7 @@ fn arguments_unconditional(what: &str, signature: &Signature, errors: &mut Error
     }
 }
 
-/// Others share the value by its type, so it needs one that can be named.
+/// Checks that the return type can be named, as others share the value by its type.
 fn returns_a_value(signature: &Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &signature.output else {
         return;
@@ -250,7 +251,7 @@ fn returns_a_value(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// What the test stands around is awaited, and so is the app.
+/// Checks that the test is an `async fn`: the test and its app are awaited.
 fn is_async(function: &Function, errors: &mut Errors) {
     let Signature { asyncness, fn_token, .. } = &function.signature;
     if asyncness.is_none() {
@@ -261,8 +262,7 @@ fn is_async(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Whoever runs the test asks what it returns whether it has failed, so it needs a type that can be
-/// named.
+/// Checks that the return type can be named: the runner asks the value for the outcome of the test.
 fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     let ReturnType::Type(_, output) = &signature.output else {
         return;
@@ -272,8 +272,7 @@ fn returns_an_outcome(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Returns the type without parentheses, and out of the group that a `macro_rules!` has put it
-/// into.
+/// Returns the type without parentheses, and without the group into which a `macro_rules!` puts it.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),
@@ -282,7 +281,7 @@ fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// `impl Trait`, also as a part of the type.
+/// Returns whether the type is `impl Trait`, or contains it.
 fn is_impl_trait(ty: &Type) -> bool {
     mentions(ty.to_token_stream(), "impl")
 }

@@ -1,14 +1,15 @@
-//! Durations as attributes write them: `"250ms"`, `"5s"`, `"1m30s"`.
+//! Durations, as attributes write them: `"250ms"`, `"5s"`, `"1m30s"`.
 //!
-//! The environment takes the same (`config/duration.rs` of the runtime). Neither crate can use the
-//! other's parser; a table that both are tested with, `tests/durations.txt`, keeps them alike.
+//! Environment variables take the same format (`config/duration.rs` of the runtime). Neither crate
+//! can use the other's parser, so both are tested with one table, `tests/durations.txt`.
 
-/// Milliseconds per unit, the units in the order in which they may follow each other.
+/// Units with their milliseconds, in the order in which they may follow each other.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 const FORM: &str = "write whole numbers and units, such as \"250ms\", \"5s\", \"2m\" or \"1m30s\"";
 
-/// The duration in milliseconds. It can't be zero, for a reason that its user knows.
+/// Parses a duration into milliseconds. Zero is a mistake; the message gives `why_not_zero` as the
+/// reason.
 pub fn parse(text: &str, why_not_zero: &str) -> Result<u64, String> {
     // Zero needs no unit.
     let mut rest = if text.bytes().all(|byte| byte == b'0') { "" } else { text };

@@ -1,9 +1,9 @@
-//! Errors add up, so that one compile shows every mistake.
+//! Errors of an expansion, collected so that one compilation shows every mistake.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// The mistakes found so far.
+/// Mistakes found so far.
 #[derive(Default)]
 pub struct Errors(Vec<syn::Error>);
 
@@ -13,7 +13,7 @@ impl Errors {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Adds a mistake that has its place already.
+    /// Adds a mistake that already has its location.
     pub fn push(&mut self, error: syn::Error) {
         self.0.push(error);
     }
@@ -22,12 +22,12 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// How many mistakes there are.
+    /// Returns the number of mistakes.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// One `compile_error!` per mistake.
+    /// Returns one `compile_error!` per mistake.
     pub fn tokens(&self) -> impl Iterator<Item = TokenStream> {
         self.0.iter().map(syn::Error::to_compile_error)
     }

@@ -1,11 +1,11 @@
-//! The only registration that is written; it can't fail. What it calls is in the runtime's
-//! `__private`.
+//! Code of a hook's registration, in the only place that writes it. Writing it can't fail. It calls
+//! the runtime's `__private`.
 //!
-//! Each token carries the place of what it was made from, as errors of the compiler point there.
-//! What rustc finds wrong with a type is then word for word what it finds wrong with it in the
-//! function itself, and it says it once.
+//! Each token carries the span of its origin, as the compiler's errors point there. So rustc finds
+//! the same mistake in a type here as in the function itself, word for word, and reports it once.
 //!
-//! Two items and as few bodies as can be: rustc's time goes by their number, not by their length.
+//! There are two items and as few bodies as possible, as rustc's time depends on their number and
+//! not on their length.
 
 mod test;
 
@@ -22,14 +22,14 @@ use crate::kind::Kind;
 use crate::model::{Hook, Soundness};
 use crate::value::{Backoff, Given, RestartLimit};
 
-/// What a function under an attribute may do beyond others: its arguments are injected, so it takes
-/// by value also what it only looks at, and may depend on hooks that those who call it can't name.
+/// Returns the lint exceptions of a function under an attribute. Its arguments are injected, so it
+/// takes by value even what it only reads. It may depend on hooks that its callers can't name.
 pub fn lints(hook: &Hook) -> TokenStream {
     let lints = (!hook.arguments.is_empty()).then(|| quote!(clippy::needless_pass_by_value,));
     quote!(#[allow(private_interfaces, #lints)])
 }
 
-/// The hook's type and its registration.
+/// Returns the hook's type and its registration.
 pub fn hook(hook: &Hook) -> TokenStream {
     let Hook { name, conditions, args, repeated, .. } = hook;
     let runtime = &args.runtime;
@@ -39,8 +39,8 @@ pub fn hook(hook: &Hook) -> TokenStream {
         Soundness::Sound => (dependencies.as_ref().map(|_| check(hook)), Some(submit(hook))),
         Soundness::NotRegistered | Soundness::NotCallable(_) => (None, None),
     };
-    // The function's name is the place of all that is not the user's own. rustc lints it like the
-    // user's, too.
+    // All tokens that are not the user's own have the span of the function's name. rustc lints them
+    // like the user's, too.
     quote_spanned! {name.span()=>
         #ty
         #(#conditions)*
@@ -59,8 +59,8 @@ pub fn hook(hook: &Hook) -> TokenStream {
     }
 }
 
-/// The empty type that names the hook. It stands at the function's name, yet as something of ours,
-/// which rustc does not lint.
+/// Returns the empty type that names the hook. Its span is at the function's name, but marked as
+/// macro code, which rustc does not lint.
 fn ty(hook: &Hook) -> TokenStream {
     let Hook { visibility, name, conditions, .. } = hook;
     let doc = format!(
@@ -77,16 +77,18 @@ fn ty(hook: &Hook) -> TokenStream {
     }
 }
 
-/// What the function returns, taken apart by the compiler, which alone knows whether it is a
-/// `Result`.
+/// Returns the associated types of the return type. The compiler takes that apart, as it alone
+/// knows if it is a `Result`.
 fn returns(hook: &Hook) -> TokenStream {
     let (returned, is_result) = match (hook.flaw(), &hook.output) {
-        // An error within a type silences what would be said of uses of the type.
+        // An error within a type silences all errors about uses of that type.
         (Some(flaw), _) => (quote!(()), quote!({ #flaw })),
         (None, None) => (quote!(()), quote!(false)),
         (None, Some(output)) => (
             output.to_token_stream(),
-            quote_spanned!(output.span()=> { use __rt::PlainOutput as _; __rt::ReturnType::<Self::Returned>::IS_RESULT }),
+            quote_spanned! {output.span()=>
+                { use __rt::PlainOutput as _; __rt::ReturnType::<Self::Returned>::IS_RESULT }
+            },
         ),
     };
     quote_spanned! {hook.output.span()=>
@@ -96,7 +98,7 @@ fn returns(hook: &Hook) -> TokenStream {
     }
 }
 
-/// What the attribute and the arguments say.
+/// Returns the hook's metadata, from the attribute and the arguments.
 fn meta(hook: &Hook) -> TokenStream {
     let Hook { name, args, .. } = hook;
     let (kind, text) = (format_ident!("{}", hook.kind.variant()), name.unraw().to_string());
@@ -122,7 +124,7 @@ fn meta(hook: &Hook) -> TokenStream {
     }
 }
 
-/// What only hooks of this kind have.
+/// Returns the field of the policy, which only hooks of this kind have.
 fn policy(hook: &Hook) -> Option<TokenStream> {
     let Hook { kind, args, .. } = hook;
     let what = match (kind.policy(), args.signal) {
@@ -148,7 +150,7 @@ fn policy(hook: &Hook) -> Option<TokenStream> {
     Some(quote!(policy: __rt::Policy::#variant(#what),))
 }
 
-/// A field of a policy.
+/// Returns a field of a policy.
 fn field(name: &str, setting: Setting) -> TokenStream {
     let name = format_ident!("{name}");
     let value = match setting {
@@ -179,8 +181,8 @@ fn millis(millis: u64) -> TokenStream {
     quote!(__rt::Duration::from_millis(#millis))
 }
 
-/// The hooks that this one names. Evaluating them, rustc finds cycles; `before` makes none, as it
-/// may well be said from both sides.
+/// Returns the constant with the hooks that this one names. rustc finds cycles when it evaluates
+/// it. `before` makes none, as an order may well be written on both sides.
 fn dependencies(hook: &Hook) -> Option<TokenStream> {
     let args = &hook.args;
     let arguments = if hook.flaw().is_some() { &[] } else { &*hook.arguments };
@@ -205,7 +207,7 @@ fn dependencies(hook: &Hook) -> Option<TokenStream> {
     })
 }
 
-/// A field for a list, unless there is nothing in it.
+/// Returns a field for a list; `None` if the list is empty.
 fn list(
     name: &str,
     span: Span,
@@ -215,7 +217,8 @@ fn list(
     (entries.len() > 0).then(|| quote_spanned!(span=> #name: &[#(#entries),*],))
 }
 
-/// What makes a task of the hook: it injects the arguments and calls the user's function.
+/// Returns the closure that makes a task of the hook: it injects the arguments and calls the user's
+/// function.
 fn run(hook: &Hook) -> TokenStream {
     if let Some(flaw) = hook.flaw() {
         return flaw.clone();
@@ -226,8 +229,8 @@ fn run(hook: &Hook) -> TokenStream {
     } else {
         quote_spanned!(name.span()=> blocking::<Self>)
     };
-    // One name for all places: a macro of the user may have brought only some of them, and what one
-    // macro names a variable another doesn't know.
+    // One name with one span everywhere: the arguments may come from different macros of the user,
+    // and a name from one macro is unknown in another.
     let scope = Ident::new("__scope", Span::mixed_site());
     let arguments = hook
         .arguments
@@ -238,13 +241,16 @@ fn run(hook: &Hook) -> TokenStream {
     }
 }
 
-/// Where rustc finds what contradicts other hooks.
+/// Returns the constant in which rustc finds contradictions to other hooks.
 fn check(hook: &Hook) -> TokenStream {
     let name = &hook.name;
-    quote_spanned!(name.span()=> const _: () = <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::DEPENDENCIES);)
+    quote_spanned! {name.span()=>
+        const _: () =
+            <#name as __rt::Hook>::META.check(&<#name as __rt::Hook>::DEPENDENCIES);
+    }
 }
 
-/// Where the registry finds the hook.
+/// Returns the submission of the hook to the registry.
 fn submit(hook: &Hook) -> TokenStream {
     let name = &hook.name;
     quote_spanned! {name.span()=>

@@ -1,10 +1,10 @@
-//! Groups without delimiters: rustc puts what a `macro_rules!` was given for `$n:literal`,
-//! `$t:expr` or `$b:block` into one, so that it stays one thing.
+//! Groups without delimiters. rustc puts what a `macro_rules!` got for `$n:literal`, `$t:expr` or
+//! `$b:block` into such a group, to keep it together.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// Returns the tokens without these groups, at any depth. For what has no operators, whose
-/// precedence they keep.
+/// Returns the tokens without these groups, at any depth. Use it for tokens without operators: the
+/// groups keep the precedence of operators.
 pub fn removed(tokens: TokenStream) -> TokenStream {
     let mut visible = TokenStream::new();
     for token in tokens {
@@ -12,7 +12,8 @@ pub fn removed(tokens: TokenStream) -> TokenStream {
             TokenTree::Group(group) if is_invisible(&group) => {
                 visible.extend(removed(group.stream()));
             }
-            // One that is made anew loses the places of its delimiters.
+            // Only groups that have to change are made anew, as that loses the spans of their
+            // delimiters.
             TokenTree::Group(group) if holds_one(group.stream()) => {
                 let mut inner = Group::new(group.delimiter(), removed(group.stream()));
                 inner.set_span(group.span());
@@ -24,7 +25,7 @@ pub fn removed(tokens: TokenStream) -> TokenStream {
     visible
 }
 
-/// Returns what is in such a group, if the tokens are one.
+/// Returns the content of such a group if the tokens are just one, and otherwise the tokens.
 pub fn opened(tokens: TokenStream) -> TokenStream {
     let mut all = tokens.clone().into_iter();
     match (all.next(), all.next()) {

@@ -1,7 +1,7 @@
-//! The kinds of hooks, and how each attribute is written. A new attribute of hooks is a variant and
+//! Kinds of hooks, with the syntax of their attributes. A new attribute for hooks is a variant and
 //! a row here.
 
-/// A kind of hook, by the attribute that makes it.
+/// Kind of hook, named after the attribute that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Startup,
@@ -13,30 +13,30 @@ pub enum Kind {
     Shutdown,
 }
 
-/// What there is to know of a kind.
+/// Properties of a kind.
 struct Row {
     syntax: Syntax,
     variant: &'static str,
-    /// The type of what only hooks of this kind have, in the runtime.
+    /// Name of the policy's type in the runtime, if hooks of this kind have one.
     policy: Option<&'static str>,
 }
 
-/// How an attribute is written.
+/// Syntax of an attribute.
 #[derive(Clone, Copy)]
 pub struct Syntax {
-    /// Its name.
+    /// Name of the attribute.
     pub attribute: &'static str,
-    /// What it makes of a function.
+    /// Noun for what the attribute makes of a function: hook or test.
     pub makes: &'static str,
-    /// The functions that it goes on.
+    /// Functions on which the attribute can stand.
     pub functions: &'static str,
-    /// Set if it names a signal before its keys.
+    /// Set if the attribute names a signal before its keys.
     pub takes_signal: bool,
-    /// The keys that it takes, as its documentation lists them.
+    /// Keys that the attribute takes, in the order of its documentation.
     pub keys: &'static [Key],
 }
 
-/// A key of an attribute.
+/// Key of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     Order,
@@ -100,30 +100,30 @@ impl Kind {
         Row { syntax, variant, policy }
     }
 
-    /// How the attribute is written.
+    /// Returns the syntax of the attribute.
     pub fn syntax(self) -> Syntax {
         self.row().syntax
     }
 
-    /// The variant's name in the runtime.
+    /// Returns the variant's name in the runtime.
     pub fn variant(self) -> &'static str {
         self.row().variant
     }
 
-    /// The name of the policy's type in the runtime, if there is one.
+    /// Returns the name of the policy's type in the runtime, if there is one.
     pub fn policy(self) -> Option<&'static str> {
         self.row().policy
     }
 
-    /// The kind of hook that an attribute of this name makes.
+    /// Returns the kind of hook that an attribute of this name makes.
     pub fn of_attribute(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.syntax().attribute == name)
     }
 }
 
 impl Syntax {
-    /// That of the attribute of tests. With its path, as the attribute of the language has the same
-    /// name.
+    /// Syntax of the attribute of tests. The name has its path, as the language has an attribute of
+    /// the same name.
     pub const TEST: Self = Self {
         attribute: "lifecycle_runtime::test",
         makes: "test",
@@ -140,7 +140,7 @@ impl Syntax {
 }
 
 impl Key {
-    /// The key as it is written.
+    /// Returns the key as it is written.
     pub fn name(self) -> &'static str {
         match self {
             Self::Order => "order",

@@ -1,5 +1,5 @@
-//! The attributes of [`lifecycle-runtime`](https://docs.rs/lifecycle-runtime), which re-exports
-//! them: depend on that crate, not on this one.
+//! Attributes of [`lifecycle-runtime`](https://docs.rs/lifecycle-runtime), which re-exports them:
+//! depend on that crate, not on this one.
 
 mod args;
 mod attribute;
@@ -22,26 +22,31 @@ use proc_macro::TokenStream;
 
 use kind::Kind;
 
-/// Runs the function before the server listens. What it returns is the value of `Dep<name>`.
+/// Runs the function before the server listens. Its return value is the value of `Dep<name>`.
 ///
-/// On `async fn` and `fn`; a plain `fn` runs on the blocking pool. The function may take
-/// `Dep<hook>`, `Stop`, `StopHandle` and whatever else implements `Inject`, and return `()`, a
-/// value, or a `Result` of either. It stays as it is, and an empty type of the same name and
-/// visibility appears beside it, which names the hook elsewhere.
+/// It goes on `async fn` and `fn`; a plain `fn` runs on the blocking pool. The function may take
+/// `Dep<hook>`, `Stop`, `StopHandle` and any other type that implements `Inject`. It may return
+/// `()`, a value, or a `Result` of either. The attribute leaves the function as it is, and adds an
+/// empty type of the same name and visibility, by which other code names the hook.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `order = n` | startup hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments: they start before it, and end after everything that uses them | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `startup_timeout` |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `order = n` | place among the startup hooks by number | 0 |
+/// | `after = [hook, …]` | startup hooks and services that this one uses | none |
+/// | `timeout = "5s"` | time limit of the hook | the rest of `startup_timeout` |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - All startup hooks of a lower `order` finish before one of a higher order begins.
+/// - Hooks in `after` add to those of the `Dep` arguments: they start before this one, and end
+///   after everything that uses them.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`.
 ///
 /// # Errors
 ///
-/// A hook that returns an `Err`, panics or runs out of time ends the start: hooks that are running
-/// are cancelled, what had started is torn down, and the process exits with 1. A hook that takes
-/// `Stop` is not cancelled then: it learns from that, and has the rest of its timeout to end by
-/// itself.
+/// A hook that returns an `Err`, panics or times out ends the start: running hooks are cancelled,
+/// what had started is torn down, and the process exits with 1. A hook that takes `Stop` is not
+/// cancelled: it learns from `Stop` that the start has failed, and has the rest of its timeout to
+/// end by itself.
 ///
 /// # Example
 ///
@@ -67,30 +72,35 @@ pub fn on_startup(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Startup, args.into(), &item.into()).into()
 }
 
-/// Runs the function once every startup hook is done and the server listens: it can be reached
-/// already.
+/// Runs the function once every startup hook is done and the server listens, so that others can
+/// already reach it.
 ///
-/// For what others are to hear only then: an announcement, a registration, a first request to
-/// oneself. The run is ready when these hooks are done.
+/// Use it for what others should learn only then: an announcement, a registration, a first request
+/// to the program itself. The run is ready when these hooks are done.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
-/// it returns is dropped.
+/// It goes on `async fn` and `fn`, with the arguments and return types of `#[on_startup]`. The
+/// returned value is dropped.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `order = n` | ready hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | ready hooks that finish before this one starts, and startup hooks and services that it uses | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `startup_timeout` |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `order = n` | place among the ready hooks by number | 0 |
+/// | `after = [hook, …]` | hooks that this one follows or uses | none |
+/// | `timeout = "5s"` | time limit of the hook | the rest of `startup_timeout` |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - All ready hooks of a lower `order` finish before one of a higher order begins.
+/// - `after` names ready hooks that finish before this one begins, and startup hooks and services
+///   that it uses.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`.
 ///
 /// # Errors
 ///
-/// A hook that returns an `Err`, panics or runs out of time is a start that failed: hooks that are
-/// running are cancelled, no further one starts, the server is drained, since it may have served
-/// already, drain and shutdown hooks run, and the process exits with 1. A hook that takes `Stop` is
-/// not cancelled then: it learns from that, and has the rest of its timeout to end by itself. A
-/// stop that is asked for meanwhile does the same, and is no failure: the process exits with 0 if
-/// everything was rolled back well.
+/// If a hook returns an `Err`, panics or times out, the start has failed: running hooks are
+/// cancelled, and no further one begins. The server is drained, since it may have served already,
+/// drain and shutdown hooks run, and the process exits with 1. A hook that takes `Stop` is not
+/// cancelled: it learns from `Stop` that the start has failed, and has the rest of its timeout to
+/// end by itself. A stop request meanwhile does the same and is no failure: the process
+/// exits with 0 if the rollback succeeded.
 ///
 /// # Example
 ///
@@ -117,25 +127,32 @@ pub fn on_ready(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function when the stop begins, while requests are still served.
 ///
-/// For what takes back what an `#[on_ready]` hook said, and for telling those who hold connections
-/// open. The listener goes on accepting until the drain hooks have ended, and for `drain_delay`
-/// after that, in which what they did spreads; then it closes. A hook without a `timeout` that
-/// doesn't end holds that up for half of the time until the shutdown hooks. What it uses is torn
-/// down later.
+/// Use it to take back what an `#[on_ready]` hook announced, and to notify clients that
+/// hold connections open. The listener goes on accepting until the drain hooks have ended, and for
+/// `drain_delay` after that, in which their effects spread; then it closes. A hook without a
+/// `timeout` that doesn't end holds that up for half of the time until the shutdown hooks. What the
+/// hook uses is torn down later.
 ///
-/// It runs if everything that it depends on had started and the run had come to listening. A
+/// The hook runs if everything that it depends on had started and the server had listened. A
 /// failure, a panic or a timeout is recorded, makes the exit code 3, and never keeps another hook
-/// from running. A second signal doesn't cut it short.
+/// from running. A second signal doesn't cut the hook short.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
-/// it returns is dropped.
+/// It goes on `async fn` and `fn`, with the arguments and return types of `#[on_startup]`. The
+/// returned value is dropped.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `order = n` | drain hooks of a lower order have all finished before one of a higher order starts | 0 |
-/// | `after = [hook, …]` | drain hooks that finish before this one starts, and startup hooks and services that it uses | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | with a server half of what the shutdown hooks leave of `grace`, or what `drain_timeout` leaves of that; without one all of it |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `order = n` | place among the drain hooks by number | 0 |
+/// | `after = [hook, …]` | hooks that this one follows or uses | none |
+/// | `timeout = "5s"` | time limit of the hook | a part of `grace`: see below |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - All drain hooks of a lower `order` finish before one of a higher order begins.
+/// - `after` names drain hooks that finish before this one begins, and startup hooks and services
+///   that it uses.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`. Without a server, the
+///   default `timeout` is all that the shutdown hooks leave of `grace`. With one, it is half of
+///   that, or what `drain_timeout` leaves of that.
 ///
 /// # Example
 ///
@@ -163,22 +180,35 @@ pub fn on_drain(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs the function while the process stops, after the server has drained, the drain hooks have
 /// ended, and the services that it does not precede have stopped.
 ///
-/// It runs if everything that it depends on had started; one that depends on nothing always runs.
-/// With `of` it is the *teardown* of a startup hook: it runs only if that one started, and once
-/// everything that uses it has ended. A failure, a panic or a timeout is recorded, makes the exit
-/// code 3, and never keeps another hook from running.
+/// The hook runs if everything that it depends on had started; a hook without dependencies always
+/// runs. With `of` it is the *teardown* of a startup hook: it runs only if that hook succeeded, and
+/// once everything that uses its value has ended. A failure, a panic or a timeout is recorded,
+/// makes the exit code 3, and never keeps another hook from running.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`.
+/// It goes on `async fn` and `fn`, with the arguments and return types of `#[on_startup]`.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `of = hook` | the startup hook that this one tears down; at most one teardown per hook | none |
-/// | `order = n` | shutdown hooks of a lower order have all finished before one of a higher order starts | 0; a teardown stands outside these barriers |
-/// | `after = [hook, …]` | shutdown hooks that finish before this one starts, startup hooks that it uses, and services that end before it; it does not run where those had not started | none |
-/// | `before = [hook, …]` | shutdown hooks that start, and services that are told to stop, only once this one has finished | none |
-/// | `timeout = "5s"` | how long the hook may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`. A limit and no claim: requests come first | what is left of `grace` |
-/// | `reserve = "5s"` | the part of `grace` that this hook has for sure, whatever requests need; not longer than `timeout` | none |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `of = hook` | startup hook that this one tears down | none |
+/// | `order = n` | place among the shutdown hooks by number | 0; none for a teardown |
+/// | `after = [hook, …]` | hooks that this one follows or uses | none |
+/// | `before = [hook, …]` | shutdown hooks and services that end later | none |
+/// | `timeout = "5s"` | time limit of the hook | the rest of `grace` |
+/// | `reserve = "5s"` | time that the hook has in any case | none |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - A startup hook has at most one teardown.
+/// - All shutdown hooks of a lower `order` finish before one of a higher order begins. A teardown
+///   stands outside of these barriers.
+/// - `after` names shutdown hooks that finish before this one begins, startup hooks that it uses,
+///   and services that end before it. The hook does not run if these startup hooks and services had
+///   not started.
+/// - `before` names shutdown hooks that begin, and services that are told to stop, only once this
+///   hook has finished.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`. `timeout` is a limit and
+///   no claim: requests come first.
+/// - `reserve` is the part of `grace` that the hook keeps, whatever requests need. It is not longer
+///   than `timeout`.
 ///
 /// # Example
 ///
@@ -204,38 +234,55 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function in the background, from the start until the process stops.
 ///
-/// For what works beside the requests: takes from a queue, follows a file, keeps in touch with a
-/// peer. An `async fn` is a task; a plain `fn` has a thread of its own. Both take what
-/// `#[on_startup]` functions take. Their `Stop` is the service's own: it fires when this service is
-/// to end. One that takes a `Service` says when it is ready, and can run tasks of its own; any
-/// other is ready at once. What needs the service waits until it is ready.
+/// Use it for work beside the requests, such as taking jobs from a queue, following a file or
+/// keeping in touch with a peer. An `async fn` is a task; a plain `fn` has a thread of its own.
+/// Both take the arguments of `#[on_startup]` functions. Their `Stop` is the service's own: it
+/// fires when this service should end. A service that takes a `Service` says when it is ready, and
+/// can run tasks of its own; any other is ready at once. Whatever needs the service waits until it
+/// is ready.
 ///
-/// It is told to stop once the server has drained, the drain hooks have ended, and all that needs
-/// it has ended; or, with `stop_on = "drain"`, when the stop begins. If it has not ended after its
-/// `stop_timeout`, it is cancelled, and abandoned and reported if that is of no use, as a thread
-/// can't be cancelled.
+/// The service is told to stop once the server has drained, the drain hooks have ended, and
+/// everything that needs it has ended; or, with `stop_on = "drain"`, when the stop begins. If it
+/// has not ended after its `stop_timeout`, it is cancelled. A thread can't be cancelled: a service
+/// that goes on is abandoned and reported.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments: they start before it, and end after it | none |
-/// | `restart = "on_failure"` | after which ends it is run again: `"never"`, `"on_failure"` or `"always"` | `"never"` |
-/// | `backoff = "100ms..30s"` | how long to wait before that, at first and at most: doubled each time, less up to half of it by chance, and back at first after a run longer than that. The second time can be left out | `"100ms..30s"` |
-/// | `max_restarts = "5 in 1m"` | how many restarts any window of this length may have: beyond that, it has failed for good; `"unlimited"` for a dependency that may be away for as long as it likes | `"5 in 1m"` |
-/// | `stop_timeout = "10s"` | how long it may take to end when it is told to: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | what is left of `grace` |
-/// | `reserve = "5s"` | the part of `grace` that it has for sure to end in, whatever requests need; not longer than `stop_timeout` | none |
-/// | `stop_on = "drain"` | when it is told to stop: `"drain"`: when the stop begins, so that it takes in no more work while requests are served; `"shutdown"`: once the server has drained. Either way it is awaited then | `"shutdown"` |
-/// | `on_exit = "stop"` | what follows when it has failed for good: `"stop"`: the process stops in order and exits with 3; `"ignore"`: it is recorded, and the process goes on as if it were not there | `"stop"` |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `after = [hook, …]` | startup hooks and services that this one uses | none |
+/// | `restart = "on_failure"` | ends after which the service is run again | `"never"` |
+/// | `backoff = "100ms..30s"` | first and longest wait before a restart | `"100ms..30s"` |
+/// | `max_restarts = "5 in 1m"` | most restarts in a window of time | `"5 in 1m"` |
+/// | `stop_timeout = "10s"` | time limit of the stop of the service | the rest of `grace` |
+/// | `reserve = "5s"` | time that its stop has in any case | none |
+/// | `stop_on = "drain"` | part of the stop in which it is told to stop | `"shutdown"` |
+/// | `on_exit = "stop"` | consequence of its failure for good | `"stop"` |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
-/// `backoff` and `max_restarts` are for services that are restarted: without a `restart` they are a
-/// compile error.
+/// - Hooks in `after` add to those of the `Dep` arguments: they start before the service, and end
+///   after it.
+/// - `restart` is `"never"`, `"on_failure"` or `"always"`.
+/// - `backoff` doubles after each restart, minus up to half of it at random. It starts again from
+///   the first time after a run longer than the longest. The second time can be left out.
+/// - A service that would need more restarts than `max_restarts` in any window of that length has
+///   failed for good. Use `"unlimited"` for a dependency that may be away for as long as it likes.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`.
+/// - `reserve` is the part of `grace` that the service keeps to end in, whatever requests need. It
+///   is not longer than `stop_timeout`.
+/// - With `stop_on = "drain"` the service is told to stop when the stop begins, so that it takes in
+///   no more work while requests are served. With `"shutdown"` it is told once the server has
+///   drained. Either way it is awaited then.
+/// - With `on_exit = "stop"` the process stops in order and exits with 3. With `"ignore"` the
+///   failure is recorded, and the process goes on as if the service were not there.
+///
+/// `backoff` and `max_restarts` are only for services that are restarted: without `restart` they
+/// are a compile error.
 ///
 /// # Errors
 ///
-/// An `Err` and a panic are failures, also a panic of a task that it spawned. A service that fails
-/// and is not restarted has failed for good; if it was not ready yet, so has the start. One that
-/// ends well is done, unless it is restarted `"always"`. While it backs off, and until it is ready
-/// again, `/readyz` answers 503, unless its end is ignored.
+/// An `Err` and a panic are failures, even a panic of a task that the service spawned. A service
+/// that fails and is not restarted has failed for good; if it was not ready yet, the start has
+/// failed, too. A service that ends well is done, unless it is restarted `"always"`. While it backs
+/// off, and until it is ready again, `/readyz` answers 503, unless its end is ignored.
 ///
 /// # Example
 ///
@@ -264,39 +311,49 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::hook(Kind::Service, args.into(), &item.into()).into()
 }
 
-/// Runs the function again and again: what comes of it says whether the process is well.
+/// Runs the function again and again, to find out if the process is well.
 ///
-/// On `async fn` and `fn`, with the arguments of `#[on_startup]`. It returns nothing, or a `Result`
-/// of nothing with any error: an `Err`, a panic and a timeout are failures, and a `bool` would be
-/// none. They count once there are `failures` of them in a row, until the check succeeds again;
-/// they never end the process, and never change its exit code.
+/// It goes on `async fn` and `fn`, with the arguments of `#[on_startup]`. The function returns
+/// nothing, or a `Result` of nothing with any error: an `Err`, a panic and a timeout are failures,
+/// and a `bool` is refused. Failures count once there are `failures` of them in a row, until the
+/// check succeeds again. They never end the process, and never change its exit code.
 ///
-/// A check never runs beside itself, checks of one interval run spread over it, and a probe answers
-/// with the last results and waits for none. The last checks run before the stop begins, the first
-/// by their kind:
+/// A check never runs beside itself, and checks of one interval run spread over it. A probe answers
+/// with the last results and waits for none. The last checks run before the stop begins, and the
+/// first by their kind:
 ///
-/// | kind | runs first | until then, and if that fails |
-/// |---|---|---|
-/// | readiness | as the last step of the start, behind the ready hooks, all side by side: the run is ready when each has ended, or `startup_timeout` has passed | a first failure does not fail the start, and counts at once: `/readyz` is 503 until the check has succeeded once. From then on `failures` of them count |
-/// | liveness | once the run is ready | it counts as a success: whoever kills a process needs a reason |
-/// | startup | as soon as what it needs has started, and until it succeeds | `/startupz` and `/readyz` are 503 until it has succeeded |
+/// - Readiness checks run first as the last step of the start, after the ready hooks, all side by
+///   side. The run is ready when each has ended, or `startup_timeout` has passed. A first failure
+///   does not fail the start, and counts at once: `/readyz` is 503 until the check has succeeded
+///   once. From then on `failures` of them count.
+/// - Liveness checks run first once the run is ready. Until then they count as a success: whoever
+///   kills a process needs a reason.
+/// - Startup checks run as soon as what they need has started, and until they succeed. `/startupz`
+///   and `/readyz` are 503 until then.
 ///
-/// A plain `fn` that does not end in time is not
-/// run again before it has, and fails meanwhile.
+/// A plain `fn` that does not end in time fails, and does not run again before it has ended.
 ///
-/// When the stop begins a run that is going on is cancelled. A plain `fn` can't be: nothing that it
-/// uses is torn down before it has ended, or the time of the shutdown hooks begins. From then on
-/// `/livez` is 200, whatever checks of liveness said, as whoever kills a process that stops only
-/// keeps it from stopping well.
+/// When the stop begins, a running check is cancelled. A plain `fn` can't be cancelled: what it
+/// uses is torn down only after it has ended, or after the time of the shutdown hooks has begun.
+/// Once the stop has begun, `/livez` is 200, even if liveness checks had failed, as killing a
+/// process that stops would only keep it from stopping well.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `after = [hook, …]` | startup hooks and services that this one uses, beyond its `Dep` arguments | none |
-/// | `kind = "readiness"` | what it counts for: `"readiness"`: whether requests should come here, `/readyz`; `"liveness"`: whether the process should be replaced, `/livez`; `"startup"`: whether the start is over, `/startupz` | `"readiness"` |
-/// | `interval = "10s"` | the time from one run to the next; not shorter than the timeout | 10 s |
-/// | `timeout = "1s"` | how long one run may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | 1 s |
-/// | `failures = 3` | how many failures in a row count, once a readiness check has succeeded; before that one does | 3 |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `after = [hook, …]` | startup hooks and services that this one uses | none |
+/// | `kind = "readiness"` | probe for which it counts | `"readiness"` |
+/// | `interval = "10s"` | time from one run to the next | 10 s |
+/// | `timeout = "1s"` | time limit of one run | 1 s |
+/// | `failures = 3` | number of failures in a row that count | 3 |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - Hooks in `after` add to those of the `Dep` arguments.
+/// - A check of the kind `"readiness"` tells if requests should come here (`/readyz`), one of
+///   `"liveness"` if the process should be replaced (`/livez`), and one of `"startup"` if the start
+///   is over (`/startupz`).
+/// - `interval` is not shorter than `timeout`. Times are whole numbers with `ms`, `s`, `m` or `h`,
+///   as in `"1m30s"`.
+/// - Before a readiness check has succeeded once, one failure counts, whatever `failures` says.
 ///
 /// The defaults are those of the probes of Kubernetes.
 ///
@@ -326,33 +383,38 @@ pub fn health_check(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs the function each time that a signal arrives while the process serves.
 ///
-/// On `async fn` and `fn`, with the arguments and return types of `#[on_startup]`; the value that
-/// it returns is dropped. A failure, a panic or a timeout is recorded, and that is all: the process
-/// goes on, and the next signal runs the hook again.
+/// It goes on `async fn` and `fn`, with the arguments and return types of `#[on_startup]`. The
+/// returned value is dropped. A failure, a panic or a timeout is only recorded: the process goes
+/// on, and the next signal runs the hook again.
 ///
 /// Hooks of one signal run one after the other, those of two signals side by side. Signals that
-/// arrive while hooks of theirs run make them run once more, however many they are. One that
-/// arrives during the start is heard when it is over; none is once the stop has begun, which waits
-/// for a hook that runs as long as the time of the shutdown hooks allows, unless a second signal
-/// hurries it.
+/// arrive while their hooks run make them run once more, however many they are. A signal that
+/// arrives during the start is handled when the start is over. Once the stop has begun, no signal
+/// runs a hook. The stop waits for a running hook as long as the time of the shutdown hooks allows,
+/// unless a second signal hurries it.
 ///
 /// The signal comes first: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGWINCH`, `SIGALRM`, `SIGCHLD`,
 /// `SIGCONT`, `SIGIO`, `SIGPIPE`, `SIGPROF`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`, `SIGURG`,
-/// `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process says what is going on, unless a hook
-/// takes it. `SIGHUP` begins the stop, unless a hook takes it, or it was ignored when the process
-/// began. `SIGTERM`, `SIGINT` and `SIGQUIT` always do: for them there are `#[on_drain]` and
-/// `#[on_shutdown]`. Where there are no such signals, as on Windows, the hook never runs.
+/// `SIGVTALRM`, `SIGXCPU` or `SIGXFSZ`. On `SIGUSR1` a process reports what is going on, unless a
+/// hook takes that signal. `SIGHUP` begins the stop, unless a hook takes it, or it was ignored when
+/// the process began. `SIGTERM`, `SIGINT` and `SIGQUIT` always begin the stop: use `#[on_drain]`
+/// and `#[on_shutdown]` for them. On systems without these signals, such as Windows, the hook never
+/// runs.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `after = [hook, …]` | hooks of the same signal that run before this one, and startup hooks and services that it uses | none |
-/// | `timeout = "5s"` | how long one run may take: whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"` | as long as the process serves |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `after = [hook, …]` | hooks that this one follows or uses | none |
+/// | `timeout = "5s"` | time limit of one run | as long as the process serves |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
+///
+/// - `after` names hooks of the same signal that run before this one, and startup hooks and
+///   services that it uses.
+/// - Times are whole numbers with `ms`, `s`, `m` or `h`, as in `"1m30s"`.
 ///
 /// # Example
 ///
-/// A value that can change: a reload that fails leaves the old one, and the console says why.
-/// `arc-swap` and `tokio::sync::watch` are made for it, too.
+/// This value can change: a reload that fails leaves the old one, and the console says why.
+/// `arc-swap` and `tokio::sync::watch` serve the same purpose.
 ///
 /// ```
 /// use lifecycle_runtime::{Dep, on_signal, on_startup};
@@ -385,38 +447,42 @@ pub fn on_signal(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `testing`.
 ///
 /// The test is an `async fn` on a runtime of one thread, on paused time: a timeout of an hour
-/// passes at once. If it takes arguments, an app has started when it begins, and they come out of
-/// it: `TestApp` is the app itself; `Dep<hook>`, `Stop`, `StopHandle` and whatever else implements
-/// `Inject` are what a hook would be given. Without arguments and without a `setup` it has no app,
-/// only paused time.
+/// passes at once. If it takes arguments, an app has started when the test begins, and the
+/// arguments come from that app. `TestApp` is the app itself; `Dep<hook>`, `Stop`, `StopHandle` and
+/// any other type that implements `Inject` are what a hook would get. Without arguments and without
+/// a `setup` it has no app, only paused time.
 ///
-/// A test sees the hooks of the program, and of those in test code the ones that belong to its
+/// A test sees the hooks of the program. Of the hooks in test code it sees those that belong to its
 /// module: see `testing::guide`.
 ///
-/// An app that the test has not stopped is stopped when it is over: the one that it was given, and
-/// those that it has started itself.
+/// When the test is over, every app that it has not stopped is stopped: the one that it was given,
+/// and those that it started itself.
 ///
 /// | key | meaning | default |
 /// |---|---|---|
-/// | `setup = function` | what makes the app: the path of a `fn() -> TestAppBuilder` | `TestApp::builder`: all registered hooks that the test sees, and no server |
-/// | `start_paused = false` | real time, for real files, databases and connections; see `testing::real_io` for these on paused time | `true` |
-/// | `crate = path` | where the runtime crate is, if it was renamed in Cargo.toml | `::lifecycle_runtime` |
+/// | `setup = function` | path of a `fn() -> TestAppBuilder` | `TestApp::builder` |
+/// | `start_paused = false` | real time, for real files, databases and connections | `true` |
+/// | `crate = path` | path of the runtime crate, if renamed in Cargo.toml | `::lifecycle_runtime` |
 ///
-/// `#[should_panic]`, `#[ignore]`, `#[cfg]` and whatever else may stand on a test keep their
-/// meaning. What the function returns is `()`, a `Result` or anything else that implements
+/// - `setup` makes the app. `TestApp::builder` makes one of all registered hooks that the test
+///   sees, without a server.
+/// - `testing::real_io` is for real files, databases and connections on paused time.
+///
+/// `#[should_panic]`, `#[ignore]`, `#[cfg]` and all other attributes of tests keep their meaning.
+/// The function returns `()`, a `Result` or anything else that implements
 /// [`Termination`](std::process::Termination).
 ///
 /// # Errors
 ///
 /// The test fails, at its own line, if the app does not start, if the function panics or returns an
-/// `Err`, and if an app that it has left running does not stop cleanly. To look at a stop that is
-/// not clean, stop the app in the test, and look at the report.
+/// `Err`, or if an app that it has left running does not stop cleanly. If a stop should not be
+/// clean, stop the app in the test and look at the report.
 ///
 /// # Its name
 ///
-/// Write it with its path. `use lifecycle_runtime::test` makes every `#[test]` of that module this
-/// one, and a plain `fn` under it an error that says so; after `use lifecycle_runtime::*` rustc
-/// asks which of the two a `#[test]` is (E0659).
+/// Write the attribute with its path. `use lifecycle_runtime::test` replaces every `#[test]` of
+/// that module by this attribute, and a plain `fn` under it becomes an error that says so. After
+/// `use lifecycle_runtime::*` rustc asks which of the two a `#[test]` is (E0659).
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! A hook, typed: what the checks look at and the expansion writes down.
+//! Typed model of a hook, which the checks look at and the expansion writes down.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -8,32 +8,32 @@ use crate::args::Args;
 use crate::kind::Kind;
 use crate::signature::Function;
 
-/// One hook, as its attribute and its function declare it.
+/// Hook, as its attribute and its function declare it.
 pub struct Hook {
     pub kind: Kind,
     pub args: Args,
-    /// The function's `cfg`s: what we add lives and dies with it.
+    /// The function's `cfg`s, which also apply to the items that the expansion adds.
     pub conditions: Vec<Attribute>,
     pub visibility: Visibility,
     pub name: Ident,
     pub is_async: bool,
     pub arguments: Vec<Type>,
-    /// `None` where no type is written.
+    /// Return type; `None` if none is written.
     pub output: Option<TokenStream>,
-    /// Attributes that the function had beyond the hook's own.
+    /// Names of further attributes that the function had beside the hook's own.
     pub repeated: Vec<Path>,
     pub soundness: Soundness,
 }
 
-/// How much of a hook there can be.
+/// Soundness of a hook, which decides how much of it can be expanded.
 pub enum Soundness {
-    /// All of it.
+    /// Sound hook, all of which is expanded.
     Sound,
-    /// The attribute says something wrong: the hook can be named and has its value, but what isn't
-    /// known of it might contradict other hooks.
+    /// Hook with a mistake in its attribute. It can be named and has its value, but it is not
+    /// registered, as unknown keys might contradict other hooks.
     NotRegistered,
-    /// The runtime can't call the function. The error stands in the place of whatever that takes
-    /// away: rustc says nothing of what others make of a type that is an error.
+    /// Function that the runtime can't call. The error replaces the code that depends on the call:
+    /// rustc reports nothing about uses of a type that is an error.
     NotCallable(TokenStream),
 }
 
@@ -59,7 +59,7 @@ impl Hook {
         }
     }
 
-    /// The error in the place of what the runtime would call.
+    /// Returns the error that replaces the call of the function.
     pub fn flaw(&self) -> Option<&TokenStream> {
         match &self.soundness {
             Soundness::NotCallable(flaw) => Some(flaw),
@@ -68,13 +68,18 @@ impl Hook {
     }
 }
 
-/// A type whose lifetimes are all written down. rustc says of the function itself what is missing
-/// there; here it would say so again, in other words.
+/// Returns the type with all lifetimes written down. rustc reports missing ones in the function
+/// itself; here it would report them again, in other words.
 fn with_static(tokens: TokenStream) -> TokenStream {
     let mut written = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
-        let is = |token: &TokenTree, punct| matches!(token, TokenTree::Punct(found) if found.as_char() == punct);
+        let is = |token: &TokenTree, punct| {
+            matches!(
+                token,
+                TokenTree::Punct(found) if found.as_char() == punct
+            )
+        };
         let next_is_elided =
             tokens.peek().is_some_and(|next| matches!(next, TokenTree::Ident(name) if name == "_"));
         let has_lifetime = tokens.peek().is_some_and(|next| is(next, '\''));

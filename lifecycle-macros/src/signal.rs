@@ -1,8 +1,8 @@
-//! The signals, and which of them a hook may hear.
+//! Signals, sorted by what a hook may hear.
 
 use crate::words;
 
-/// What POSIX systems have and a program may take as it likes.
+/// POSIX signals that a program may use as it likes.
 pub const FREE: [&str; 17] = [
     "SIGHUP",
     "SIGUSR1",
@@ -23,17 +23,17 @@ pub const FREE: [&str; 17] = [
     "SIGXFSZ",
 ];
 
-/// What the runtime hears itself.
+/// Signals that the runtime itself hears.
 const STOPS: [&str; 3] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 
-/// What the system does not hand to a program.
+/// Signals that the system never hands to a program.
 const UNCAUGHT: [&str; 2] = ["SIGKILL", "SIGSTOP"];
 
-/// What a thread gets for what it has just done. It would do it again as soon as a handler has
+/// Signals that a thread gets for a fault of its own, which it would repeat as soon as a handler
 /// returned.
 const FAULTS: [&str; 7] = ["SIGSEGV", "SIGILL", "SIGFPE", "SIGBUS", "SIGABRT", "SIGTRAP", "SIGSYS"];
 
-/// The signal of this name, if a hook may hear it.
+/// Returns the signal of this name, if a hook may hear it.
 pub fn parse(name: &str) -> Result<&'static str, String> {
     if let Some(signal) = FREE.into_iter().find(|signal| *signal == name) {
         return Ok(signal);

@@ -1,5 +1,5 @@
-//! The function under the attribute. Its body stays raw tokens: parsing it would cost time and find
-//! nothing.
+//! The function under the attribute. Its body stays raw tokens, as parsing it would cost time and
+//! find nothing.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,20 +11,21 @@ use crate::invisible;
 use crate::kind::Syntax;
 use crate::surroundings;
 
-/// A function, split into what the attribute looks at.
+/// Function, split into the parts that the attribute looks at.
 pub struct Function {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,
     pub signature: Signature,
-    /// Attributes that were taken off, as one function is one hook.
+    /// Names of the attributes that were removed, as one function is one hook.
     pub repeated: Vec<Path>,
     pub body: TokenStream,
-    /// Set if it stands in an `impl` or a trait, as far as its signature and its file tell.
+    /// Set if the function stands in an `impl` or a trait, as far as its signature and its file
+    /// show.
     pub is_associated: bool,
 }
 
 impl Function {
-    /// The function that the item is; anything else is a mistake.
+    /// Parses the item as a function; anything else is a mistake.
     pub fn parse(syntax: &Syntax, item: &TokenStream, errors: &mut Errors) -> Option<Self> {
         let function = Self::parse_tokens.parse2(item.clone()).ok();
         if function.is_none() {
@@ -37,7 +38,7 @@ impl Function {
         function
     }
 
-    /// The types of the arguments.
+    /// Returns the types of the arguments.
     pub fn argument_types(&self) -> impl Iterator<Item = &Type> {
         self.signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(&*argument.ty),
@@ -72,7 +73,7 @@ impl ToTokens for Function {
     }
 }
 
-/// An item without its attributes and its body: where to point when it is of the wrong kind.
+/// Returns an item without its attributes and its body, for the span of an error about its kind.
 fn item_head(item: &TokenStream) -> TokenStream {
     let head = |input: ParseStream| {
         input.call(Attribute::parse_outer)?;

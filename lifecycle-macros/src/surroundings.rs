@@ -1,5 +1,6 @@
-//! Surroundings of an attribute in its file. An attribute is given its function alone, and what
-//! it adds beside that is refused by rustc within an `impl`, in words about code that nobody wrote.
+//! Surroundings of an attribute in its file. An attribute gets only its function. Within an `impl`,
+//! rustc refuses the items that the attribute adds beside it, in words about code that nobody
+//! wrote.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -9,20 +10,20 @@ const MARK: &str = "__lifecycle_attribute";
 /// Returns whether the attribute that is being expanded stands on a function of an `impl` or a
 /// trait. `false` if the file doesn't tell.
 pub fn are_an_impl() -> bool {
-    // There is no compiler in a unit test.
+    // A unit test runs without the compiler.
     proc_macro::is_available()
         && marked_file(proc_macro::Span::call_site()).is_some_and(|file| is_in_impl(&file))
 }
 
 /// Returns the file of the attribute with a mark before the attribute, if it is worth parsing: that
-/// takes as long as the file is large.
+/// takes longer the larger the file is.
 fn marked_file(attribute: proc_macro::Span) -> Option<String> {
     if attribute.column() == 1 {
         return None;
     }
     let text = std::fs::read_to_string(attribute.local_file()?).ok()?;
     let (before, after) = split(&text, attribute.line(), attribute.column())?;
-    // The compiler may have read something else.
+    // The compiler may have read other text than the file has now.
     let is_it = after.starts_with(&attribute.source_text()?);
     (is_it && may_be_in_impl(before)).then(|| format!("{before}{MARK} {after}"))
 }
@@ -34,8 +35,8 @@ fn split(text: &str, line: usize, column: usize) -> Option<(&str, &str)> {
     text.split_at_checked(start + in_line)
 }
 
-/// Returns whether the braces around what follows this text may be those of an `impl` or a trait,
-/// by the line that opens them where code is indented: `mod tests {` is none.
+/// Returns whether the braces around the end of this text may be those of an `impl` or a trait. It
+/// looks at the line that opens them in indented code: `mod tests {` opens none.
 fn may_be_in_impl(before: &str) -> bool {
     let (above, own) = before.rsplit_once('\n').unwrap_or(("", before));
     if !own.trim().is_empty() {
@@ -50,11 +51,11 @@ fn may_be_in_impl(before: &str) -> bool {
     })
 }
 
-/// Braces around the mark, the innermost.
+/// Innermost braces around the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Braces {
     None,
-    /// Those of an `impl` or a trait.
+    /// Braces of an `impl` or a trait.
     Impl,
     Other,
 }
@@ -87,9 +88,10 @@ fn braces(tokens: TokenStream) -> Option<Braces> {
     None
 }
 
-/// Returns the innermost braces, seen from outside of a group that holds them.
+/// Returns the innermost braces around the mark, including those of a group that holds `inner`.
+/// `head` has the tokens before the group.
 fn outer(inner: Braces, delimiter: Delimiter, head: &[TokenTree]) -> Braces {
-    // What a macro makes of its tokens is not known.
+    // A macro may make anything of its tokens.
     if matches!(head.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == '!') {
         return Braces::Other;
     }
@@ -120,7 +122,7 @@ fn ends_item(token: &TokenTree) -> bool {
 mod tests {
     use super::*;
 
-    /// Looks at an attribute in the place of `@`.
+    /// Returns whether an attribute in the place of `@` stands in an `impl` or a trait.
     fn within(text: &str) -> bool {
         let (line, found) =
             text.split('\n').enumerate().find(|(_, line)| line.contains('@')).expect("a place");

@@ -1,4 +1,4 @@
-//! The attributes as functions from tokens to tokens.
+//! Tests of the attributes as functions from tokens to tokens.
 
 mod arguments;
 mod documentation;
@@ -23,7 +23,7 @@ fn expand_test(args: &str, item: &str) -> TokenStream {
     attribute::test(parse(args), &parse(item))
 }
 
-/// The texts of the errors in an expansion, each once, in the order of their places in it.
+/// Returns the texts of the errors in an expansion, each once, in the order in which they appear.
 fn errors(tokens: TokenStream) -> Vec<String> {
     let mut errors: Vec<String> = Vec::new();
     let mut after_name = false;

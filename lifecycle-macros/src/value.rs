@@ -1,4 +1,4 @@
-//! The forms that values have: one parser for each, whatever the key.
+//! Parsers of values: one for each form, whatever the key.
 
 use proc_macro2::Span;
 use syn::parse::ParseStream;
@@ -9,14 +9,14 @@ use crate::duration;
 use crate::kind::Key;
 use crate::words;
 
-/// A value and its place.
+/// Value with its location.
 #[derive(Clone, Copy)]
 pub struct Given<T> {
     pub value: T,
     pub span: Span,
 }
 
-/// One of the words that a key knows: a variant of an enum of the runtime.
+/// Word that a key knows: a variant of an enum of the runtime.
 #[derive(Clone, Copy)]
 pub struct Word {
     pub of: &'static str,
@@ -30,17 +30,17 @@ pub struct Backoff {
     pub cap: Option<u64>,
 }
 
-/// The longest backoff unless the attribute says otherwise: that of the runtime.
+/// Longest backoff by default in milliseconds, the same as in the runtime.
 const BACKOFF_CAP: u64 = 30_000;
 
-/// A number of restarts within a window of milliseconds.
+/// Limit of the number of restarts within a window of milliseconds.
 #[derive(Clone, Copy)]
 pub struct RestartLimit {
     pub count: u32,
     pub within: u64,
 }
 
-/// What a key's value looks like.
+/// Returns a description of a key's value, with an example.
 pub fn form(key: Key) -> String {
     let form = match key {
         Key::Order => "a whole number: `order = 10`",
@@ -72,7 +72,7 @@ pub fn form(key: Key) -> String {
     form.to_owned()
 }
 
-/// The words that a key knows, each with its variant, and the enum's name.
+/// Returns the name of a key's enum and the words that the key knows, each with its variant.
 fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match key {
         Key::Restart => {
@@ -88,7 +88,7 @@ fn words(key: Key) -> (&'static str, &'static [(&'static str, &'static str)]) {
     }
 }
 
-/// A whole number.
+/// Parses a whole number.
 pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
     let value: Expr = input.parse().map_err(|error| expected(key, error.span()))?;
     let (lowest, too_low) = lowest(key);
@@ -106,7 +106,7 @@ pub fn number(key: Key, input: ParseStream) -> syn::Result<u32> {
     Err(syn::Error::new_spanned(value, fault))
 }
 
-/// The lowest number that a key takes, and what to say of one below.
+/// Returns the lowest number that a key takes, and the message about a lower one.
 fn lowest(key: Key) -> (u32, &'static str) {
     match key {
         Key::Failures => {
@@ -120,7 +120,7 @@ fn lowest(key: Key) -> (u32, &'static str) {
     }
 }
 
-/// A duration, in milliseconds.
+/// Parses a duration into milliseconds.
 pub fn time(key: Key, input: ParseStream) -> syn::Result<Given<u64>> {
     let zero = match key {
         Key::Interval => "the check would never rest",
@@ -129,7 +129,7 @@ pub fn time(key: Key, input: ParseStream) -> syn::Result<Given<u64>> {
     text(key, input, |text| duration::parse(text, zero))
 }
 
-/// One of the words that the key knows.
+/// Parses one of the words that the key knows.
 pub fn word(key: Key, input: ParseStream) -> syn::Result<Given<Word>> {
     text(key, input, |text| {
         let (of, words) = words(key);
@@ -141,7 +141,7 @@ pub fn word(key: Key, input: ParseStream) -> syn::Result<Given<Word>> {
     })
 }
 
-/// `"100ms..30s"`, or the first time alone.
+/// Parses a backoff: `"100ms..30s"`, or the first time alone.
 pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
     const ZERO: &str = "a service that fails at once would be restarted without a rest";
     text(key, input, |text| {
@@ -166,7 +166,7 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
     })
 }
 
-/// `"5 in 1m"`, or `"unlimited"`, which is none.
+/// Parses a limit of restarts: `"5 in 1m"`, or `"unlimited"`, which is `None`.
 pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<RestartLimit>>> {
     let form = || format!("expected {}", form(key));
     let is_count =
@@ -203,7 +203,7 @@ pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restar
     })
 }
 
-/// Hooks, by their paths.
+/// Parses a list of hooks, given by their paths.
 pub fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
     let list = |input: ParseStream| {
         let list;
@@ -215,17 +215,17 @@ pub fn hooks(key: Key, input: ParseStream) -> syn::Result<Vec<Path>> {
         .map_err(|error| expected(key, error.span()))
 }
 
-/// One path.
+/// Parses a path.
 pub fn path(key: Key, input: ParseStream) -> syn::Result<Path> {
     input.call(Path::parse_mod_style).map_err(|error| expected(key, error.span()))
 }
 
-/// Yes or no.
+/// Parses `true` or `false`.
 pub fn flag(key: Key, input: ParseStream) -> syn::Result<bool> {
     input.parse().map(|flag: LitBool| flag.value).map_err(|error| expected(key, error.span()))
 }
 
-/// What a text in quotes says.
+/// Parses the text in quotes by `parse`.
 fn text<T>(
     key: Key,
     input: ParseStream,

@@ -1,7 +1,7 @@
-//! Words that are close to others, and lists of words, for messages.
+//! Similar words and lists of words, for messages.
 
-/// What to say of a word that isn't known: which one was meant, if there is one, and which there
-/// are.
+/// Returns the message about an unknown word, with the word that was probably meant and the known
+/// ones.
 pub fn unknown(what: &str, written: &str, meant: Option<&str>, known: &str) -> String {
     match meant {
         Some(word) => format!("unknown {what} `{written}`, did you mean `{word}`? {known}"),
@@ -9,7 +9,7 @@ pub fn unknown(what: &str, written: &str, meant: Option<&str>, known: &str) -> S
     }
 }
 
-/// Words as code: `` `a`, `b` and `c` ``.
+/// Returns a list of words as code: `` `a`, `b` and `c` ``.
 pub fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String {
     let mut words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.pop() {
@@ -18,8 +18,8 @@ pub fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String 
     }
 }
 
-/// The nearest of these words, if it is near: a few letters away, or the same with something before
-/// it.
+/// Returns the nearest of these words, if it is near: a few letters away, or the same with a prefix
+/// before it.
 pub fn meant<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let written = written.to_lowercase();
     let distances = words.into_iter().map(|word| match word.to_lowercase() {
@@ -31,7 +31,7 @@ pub fn meant<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Opt
     Some(nearest)
 }
 
-/// How many letters have to be inserted, removed or replaced to make one word of the other.
+/// Returns the number of letters to insert, remove or replace to turn one word into the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! Tests of hooks, of their order, and of what happens when they fail. With the feature `testing`.
+//! Tools to test hooks, their order, and the effects of their failures. With the feature `testing`.
 //!
 //! ```standalone_crate
 //! use lifecycle_runtime::testing::TestApp;
@@ -18,12 +18,12 @@
 //! # }
 //! ```
 //!
-//! [The guide](guide) goes from the first unit test to the exploration of every order. What only a
-//! real process shows, such as its exit code, is tested by [`process`].
+//! [The guide](guide) leads from the first unit test to the exploration of every order. Use
+//! [`process`] to test what only a real process shows, such as its exit code.
 //!
 //! Nothing here is global: any number of [`TestApp`]s run side by side in one process. None of them
-//! reads `LIFECYCLE_*` variables, hears the process's signals, or takes an address that was not
-//! asked for. None writes to stderr, but to say why a test doesn't go on.
+//! reads `LIFECYCLE_*` variables, hears the process's signals, or takes an address that the test
+//! did not ask for. A `TestApp` writes to stderr only to say why a test doesn't go on.
 
 mod app;
 mod argument;

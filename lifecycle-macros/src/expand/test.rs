@@ -1,8 +1,7 @@
-//! The test that is written around a function. It can't fail. What it calls is in the runtime's
-//! `testing`.
+//! Code of the test around a function. Writing it can't fail. It calls the runtime's `testing`.
 //!
-//! Each token carries the place of what it was made from, as errors of the compiler and panics of
-//! the runtime point there.
+//! Each token carries the span of its origin, as the compiler's errors and the runtime's panics
+//! point there.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -12,8 +11,8 @@ use syn::spanned::Spanned;
 use crate::args::Args;
 use crate::signature::Function;
 
-/// A plain test of the function's name, which runs the function: that stands within it, under its
-/// own name, as it was written. What stands on the function stands on the test.
+/// Returns a plain test of the function's name, which runs the function. The function stands
+/// unchanged inside the test, and its attributes stand on the test.
 pub fn test(args: &Args, function: &Function) -> TokenStream {
     let Function { attributes, visibility, signature, body, .. } = function;
     let (name, runtime) = (&signature.ident, &args.runtime);
@@ -22,8 +21,8 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
         ReturnType::Type(_, output) => output.to_token_stream(),
     };
     let is_paused = args.start_paused.unwrap_or(true);
-    // The lints are about hooks' arguments, which come by value, and about what an `async fn` need
-    // not be.
+    // The first lint is about arguments by value, which hooks take as well; the second about an
+    // `async fn` that doesn't await.
     let inner = quote! {
         #[allow(clippy::needless_pass_by_value, clippy::unused_async)]
         #signature #body
@@ -33,17 +32,20 @@ pub fn test(args: &Args, function: &Function) -> TokenStream {
         quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #name))
     } else {
         let run = quote_spanned!(output.span()=> #runtime::testing::run_with_app::<#output, _>);
-        // One name for all places: a macro of the user may have brought only some of them.
+        // One name with one span everywhere, as the arguments may come from different macros of the
+        // user.
         let app = Ident::new("__app", Span::mixed_site());
         let default = || quote!(#runtime::testing::TestApp::builder);
         let setup = args.setup.as_ref().map_or_else(default, ToTokens::to_token_stream);
-        let arguments = function
-            .argument_types()
-            .map(|ty| quote_spanned!(ty.span()=> <#ty as #runtime::testing::FromTestApp>::from_test_app(#app)));
+        let arguments = function.argument_types().map(|ty| {
+            quote_spanned! {ty.span()=>
+                <#ty as #runtime::testing::FromTestApp>::from_test_app(#app)
+            }
+        });
         let test = quote_spanned!(name.span()=> |#app| #name(#(#arguments),*));
         quote_spanned!(name.span()=> #run(#is_paused, ::core::module_path!(), #setup, #test))
     };
-    // Cargo sets that variable for the programs of the `tests/` folder alone.
+    // Cargo sets this variable only for the programs of the `tests/` folder.
     let registration = quote! {
         const _: () = {
             use #runtime::__private as __rt;

@@ -1,4 +1,4 @@
-//! Durations and what stands in the parentheses, each case a line.
+//! Tests of durations and of arguments, with one case per line.
 
 use super::{errors, expand, expand_test};
 use crate::args::Args;
@@ -24,7 +24,7 @@ fn durations() {
     assert!(empty.starts_with("the duration is empty"), "{empty}");
 }
 
-/// What is understood, as text: `order timeout after before of crate`.
+/// Returns the parsed arguments as text: `order timeout after before of crate`.
 fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     let mut errors = Errors::default();
     let args = Args::parse(&kind.syntax(), super::parse(text), &mut errors);
@@ -130,7 +130,7 @@ fn every_mistake_is_named() {
             errors.iter().zip(expected).all(|(error, part)| error.contains(part)),
             "{text:?}: {errors:?}"
         );
-        // The same text twice is one.
+        // The same error text twice counts as one.
         assert_eq!(errors.len(), expected.len(), "{text:?}: {errors:?}");
     }
 }
@@ -320,7 +320,7 @@ fn a_key_of_another_attribute_is_one_mistake_whose_message_lists_the_own_keys() 
         let Syntax { attribute, keys: own, takes_signal, .. } = kind.syntax();
         let signal = if takes_signal { "SIGHUP, " } else { "" };
         for key in all.iter().filter(|key| !own.contains(key)) {
-            // The value would be a mistake as well.
+            // The value would be a mistake, too.
             let text = format!("{signal}{} = ?", key.name());
             let errors = understood(kind, &text).expect_err(&text);
             assert_eq!(errors.len(), 1, "#[{attribute}({text})]: {errors:?}");

@@ -1,5 +1,4 @@
-//! What the pages and the documentation of the attributes say of their keys is what the attributes
-//! take.
+//! Tests that the pages and the attributes' documentation list the keys that the attributes take.
 
 use std::fs;
 
@@ -10,7 +9,7 @@ use crate::kind::{Key, Kind};
 use crate::signal;
 use crate::value::form;
 
-/// The page about hooks, with a table of the attributes and one of the keys.
+/// Path of the page about hooks, with a table of the attributes and one of the keys.
 const PAGE: &str = "../lifecycle-runtime/docs/hooks.md";
 
 fn read(path: &str) -> String {
@@ -18,13 +17,13 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The rows of tables, each as its cells.
+/// Returns the rows of tables, each as its cells.
 fn rows(text: &str) -> Vec<Vec<&str>> {
     let rows = text.lines().filter_map(|line| line.trim_start_matches("/// ").strip_prefix("| "));
     rows.map(|row| row.trim_end_matches(" |").split(" | ").map(str::trim).collect()).collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn code(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -33,7 +32,8 @@ fn names(kind: Kind) -> Vec<&'static str> {
     kind.syntax().keys.iter().map(|key| key.name()).collect()
 }
 
-/// The row of a key in the second table of the page about hooks: the key with a value, and what it means.
+/// Returns the row of a key in the second table of the page about hooks: the key with a value, and
+/// its meaning.
 fn row_of(page: &str, key: Key) -> (String, String) {
     let rows = rows(page);
     let is_it = |row: &&Vec<&str>| {
@@ -60,7 +60,7 @@ fn the_page_lists_the_keys_of_every_attribute() {
         let row = rows.iter().find(|row| begins.iter().any(|begin| row[0].starts_with(begin)));
         let row = row.unwrap_or_else(|| panic!("no row for {begins:?}"));
         let (mut listed, mut taken) = (code(row[2]), names(kind));
-        // All take it, and few need it.
+        // Every attribute takes this key, and few programs need it.
         taken.retain(|key| *key != "crate");
         listed.sort_unstable();
         taken.sort_unstable();
@@ -88,13 +88,13 @@ fn every_key_has_a_row_on_the_page_with_a_value_that_it_takes() {
         for &key in kind.syntax().keys {
             let (example, meaning) = row_of(&page, key);
             let signal = if kind.syntax().takes_signal { "SIGHUP, " } else { "" };
-            // Without it some others mean nothing.
+            // Without `restart` these keys mean nothing.
             let restart = if [Key::Backoff, Key::MaxRestarts].contains(&key) {
                 ", restart = \"always\""
             } else {
                 ""
             };
-            // A check is over before the next begins.
+            // The interval must not be shorter than the timeout.
             let interval = if kind == Kind::HealthCheck && key == Key::Timeout {
                 ", interval = \"5m\""
             } else {

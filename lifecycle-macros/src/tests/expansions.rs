@@ -1,6 +1,6 @@
-//! What the attributes write, as a person would read it.
+//! Snapshots of the attributes' expansions, formatted for people.
 //!
-//! `INSTA_UPDATE=always cargo test -p lifecycle-macros` writes the snapshots anew; read the diff.
+//! `INSTA_UPDATE=always cargo test -p lifecycle-macros` updates the snapshots; read the diff.
 
 use proc_macro2::TokenStream;
 
@@ -94,7 +94,7 @@ fn signal() {
     insta::assert_snapshot!(format!("{all}\n{none}"));
 }
 
-/// A test with an app, and one without.
+/// Checks the expansion of a test with an app, and of one without.
 #[test]
 fn test() {
     let all = "setup = fakes::db, start_paused = false, crate = crate::lc";
@@ -143,7 +143,7 @@ fn not_a_function() {
     insta::assert_snapshot!(pretty(Kind::Startup, "", "#[derive(Debug)] struct Db { size: u32 }"));
 }
 
-/// How many lines the expansion adds to the function.
+/// Returns the number of lines that the expansion adds to the function.
 fn added(kind: Kind, args: &str, item: &str) -> usize {
     let function = prettyplease::unparse(&syn::parse_str(item).expect("a function"));
     pretty(kind, args, item).lines().count() - function.lines().count()
@@ -164,13 +164,14 @@ fn expansions_stay_small() {
         "",
         "async fn a(b: Dep<b>, c: Stop, d: Dep<d>, e: Dep<e>, f: Dep<f>, g: Dep<g>, h: Dep<h>) {}",
     );
-    // As prettyplease breaks them: what fits into a line of 120 takes four lines of 89.
+    // Lines as prettyplease breaks them: it makes four lines, up to 89 columns wide, of what fits
+    // into one of 120.
     println!(
         "{bare} lines, {returns} with a value, {one} with an argument, {five} with five, {seven} \
          with seven"
     );
     assert!(bare <= 21 && returns <= 27);
     assert!(one <= bare + 8);
-    // Where the argument's dependencies are named, and where it is injected.
+    // One line names the argument's dependencies, and one injects it.
     assert_eq!(seven - five, 2 * 2);
 }

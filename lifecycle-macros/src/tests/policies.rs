@@ -1,4 +1,5 @@
-//! What only some attributes take: words, backoffs, windows, signals. Each case is a line.
+//! Tests of values that only some attributes take: words, backoffs, windows, signals. Each case is
+//! a line.
 
 use super::errors;
 use crate::args::{Args, Setting};
@@ -6,7 +7,8 @@ use crate::check;
 use crate::errors::Errors;
 use crate::kind::Kind;
 
-/// What is understood of an attribute, as text, its keys in the order in which they are written.
+/// Returns the parsed arguments of an attribute as text, in the order in which its keys are
+/// written.
 fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     let mut found = Errors::default();
     let args = Args::parse(&kind.syntax(), super::parse(text), &mut found);
@@ -33,7 +35,8 @@ fn understood(kind: Kind, text: &str) -> Result<String, Vec<String>> {
     Ok(all.join(", "))
 }
 
-/// Each text is understood as the other text, or there is one mistake, with these words in it.
+/// Checks that each text is parsed into the expected one, or gives one mistake with the expected
+/// words.
 #[track_caller]
 fn check_all(kind: Kind, cases: &[(&str, Result<&str, &str>)]) {
     for (text, expected) in cases {
@@ -61,9 +64,8 @@ fn words_are_one_of_those_that_the_key_knows() {
             (r#"on_exit = "ignore""#, Ok("on_exit OnExit::Ignore")),
             (
                 r#"restart = "sometimes""#,
-                Err(
-                    r#"unknown value `sometimes`; write `restart = "never"`, `restart = "on_failure"` or `restart = "always"`"#,
-                ),
+                Err("unknown value `sometimes`; write `restart = \"never\"`, \
+                     `restart = \"on_failure\"` or `restart = \"always\"`"),
             ),
             (
                 r#"restart = "on-failure""#,
@@ -198,7 +200,7 @@ fn how_to_restart_is_for_services_that_are_restarted() {
                 r#"backoff = "1s", restart = "on_failure""#,
                 Ok("backoff 1000, restart Restart::OnFailure"),
             ),
-            // A mistake in one key is not a second one in another.
+            // A mistake in one key does not cause a second one in another.
             (r#"backoff = "1s", restart = "sometimes""#, Err("unknown value `sometimes`")),
             (
                 r#"stop_timeout = "10s", on_exit = "ignore""#,

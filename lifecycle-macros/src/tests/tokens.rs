@@ -1,5 +1,5 @@
-//! Whatever stands under an attribute or in its parentheses, the answer is tokens: never a panic,
-//! and always either a registration or an error.
+//! Property tests: for any tokens under an attribute or in its parentheses, the output is tokens,
+//! with a registration or an error, and never a panic.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn tokens() -> impl Strategy<Value = TokenStream> {
     many(prop_oneof![3 => word().boxed(), 1 => grouped.boxed()].boxed())
 }
 
-/// A change of one token, at any depth.
+/// Change of one token, at any depth.
 #[derive(Debug, Clone)]
 enum Change {
     Delete,
@@ -144,7 +144,7 @@ fn count(tokens: &TokenStream) -> usize {
     tokens.clone().into_iter().map(|token| 1 + inner(token)).sum()
 }
 
-/// The tokens after the change of the one at the given place.
+/// Returns the tokens with the change of the one at the given position, counted at any depth.
 fn changed(tokens: TokenStream, place: &mut usize, change: &Change) -> TokenStream {
     let mut result: Vec<TokenTree> = Vec::new();
     let mut tokens = tokens.into_iter();
@@ -214,7 +214,7 @@ fn valid_item() -> impl Strategy<Value = TokenStream> {
 }
 
 fn check(kind: Kind, args: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
-    // rustc has no half lifetimes.
+    // rustc never passes half a lifetime.
     prop_assume!(
         [args, item].into_iter().all(|tokens| tokens.to_string().parse::<TokenStream>().is_ok())
     );
@@ -228,7 +228,11 @@ fn check(kind: Kind, args: &TokenStream, item: &TokenStream) -> Result<(), TestC
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn random_arguments(kind in kind(), args in tokens(), item in valid_item()) {

@@ -1,4 +1,4 @@
-//! An app that runs inside a test.
+//! The app that runs inside a test.
 
 pub(super) mod builder;
 pub(super) mod left_running;
@@ -43,13 +43,13 @@ use crate::plan::Plan;
 use crate::server::{BuildInMemory, Http, InMemory, ServiceResponse, Surroundings, TestRequest};
 use builder::TestAppBuilder;
 
-/// An app that runs inside a test: its hooks have started, and it answers requests.
+/// App that runs inside a test: its hooks have started, and it answers requests.
 ///
-/// Clones are the same app. [`stop`](Self::stop) it and look at the report. One that is dropped
-/// without stops itself, and the test fails if that stop is not clean. It can do so in
-/// `#[lifecycle_runtime::test]` and on a runtime of several threads. On a runtime of one thread
-/// nothing can be waited for where a value is dropped: there, to forget `stop` is a panic that says
-/// so.
+/// Clones are the same app. [`stop`](Self::stop) it and look at the report. An app that is dropped
+/// while it runs stops itself, and the test fails if that stop is not clean. This works in
+/// `#[lifecycle_runtime::test]` and on a runtime of several threads. On a runtime of one thread,
+/// `drop` can't wait for anything: there, a test that forgets `stop` panics with a message that
+/// says so.
 ///
 /// ```standalone_crate
 /// use actix_web::test::{TestRequest, read_body};
@@ -81,10 +81,10 @@ pub struct TestApp {
     running: Rc<RunningApp>,
 }
 
-/// Time of the machine after which a moment is not waited for any longer.
+/// Longest wait for a moment, by the machine's clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// What an app is made of.
+/// Parts of which a test app is made.
 struct AppParts {
     lifecycle: Lifecycle,
     plan: Arc<Plan>,
@@ -94,7 +94,7 @@ struct AppParts {
     stalls: Stalls,
     listens: bool,
     is_whole_program: bool,
-    /// Whose turn it is, if one hook goes on at a time.
+    /// Scheduler that gives the permits, if one hook goes on at a time.
     scheduler: Option<Scheduler>,
 }
 
@@ -107,28 +107,29 @@ struct RunningApp {
     faults: Arc<Vec<PlantedFault>>,
     stalls: Stalls,
     signals: Arc<SignalSender>,
-    /// Builds the app to be asked in memory; and that app, once it was asked.
+    /// Builder of the actix-web app that answers in memory, and that app, once it was asked.
     memory: Option<BuildInMemory>,
     app: OnceCell<InMemory>,
     run: RefCell<Option<JoinHandle<Report>>>,
-    /// What became of the run, or what the test was wrong about.
+    /// Report of the run, or the mistakes of the test.
     report: OnceCell<Result<TestReport, String>>,
 }
 
 impl TestApp {
-    /// An app of all registered hooks that the test [sees](super::guide#whose-hooks), without a
-    /// server.
+    /// Builds an app of all registered hooks that the test [sees](super::guide#whose-hooks),
+    /// without a server.
     #[track_caller]
     pub fn builder() -> TestAppBuilder {
         TestAppBuilder::new(Lifecycle::new(), false)
     }
 
-    /// An app of this lifecycle: its hooks, as far as the test [sees](super::guide#whose-hooks)
-    /// them, its servers and settings. Its probes' [address](Lifecycle::admin) is not taken.
+    /// Builds an app of this lifecycle: its servers, its settings, and those of its hooks that the
+    /// test [sees](super::guide#whose-hooks). The app does not take the [address](Lifecycle::admin)
+    /// of its probes.
     ///
-    /// As the process would, it ends by itself when all its services have ended well, if it has no
-    /// server and no [`keep_running`](Lifecycle::keep_running); but not if the test runs a part of
-    /// it only.
+    /// Like the process, the app ends by itself when all its services have ended well, if it has no
+    /// server and no [`keep_running`](Lifecycle::keep_running). It doesn't if the test runs only a
+    /// part of it.
     #[track_caller]
     pub fn of(lifecycle: Lifecycle) -> TestAppBuilder {
         TestAppBuilder::new(lifecycle, true)
@@ -148,7 +149,7 @@ impl TestApp {
     ///
     /// # Errors
     ///
-    /// A mistake of the test that the start has shown.
+    /// A mistake of the test, found during the start.
     async fn run(parts: AppParts) -> Result<Result<Self, Box<TestReport>>, String> {
         let AppParts {
             mut lifecycle,
@@ -177,7 +178,7 @@ impl TestApp {
         }
         let gate = scheduler.map(|scheduler| Arc::new(scheduler) as _);
         let work = beside_threads(work, lifecycle.config.startup_timeout);
-        // A test holds the values that it looks at.
+        // `is_patient` is off, as a test holds the values that it looks at.
         let conduct = Conduct {
             work,
             hooks: HookRuntime::new(Handle::current()),
@@ -221,7 +222,7 @@ impl TestApp {
             }),
         };
         left_running::add(&app);
-        // An error is the end of the run: then there is a report.
+        // An error means that the run has ended: then there is a report.
         let is_over =
             |progress: &Progress| progress.has_started || progress.state == State::Stopped;
         let has_started =
@@ -229,7 +230,7 @@ impl TestApp {
         if has_started { Ok(Ok(app)) } else { Ok(Err(Box::new(app.running.ended().await?))) }
     }
 
-    /// The value of a hook, as in hooks and handlers.
+    /// Returns the value of a hook, as hooks and handlers get it.
     ///
     /// # Panics
     ///
@@ -243,7 +244,7 @@ impl TestApp {
         }
     }
 
-    /// Where the run stands.
+    /// Returns the state of the run.
     #[must_use]
     pub fn state(&self) -> State {
         self.running.progress.borrow().state
@@ -268,7 +269,7 @@ impl TestApp {
     ///
     /// # Errors
     ///
-    /// Why it is not: the `reason` of that answer.
+    /// The reason why the app is not ready: the `reason` in that answer.
     pub fn readiness(&self) -> Result<(), String> {
         match self.running.surroundings.health.objection(Probe::Readiness) {
             Some(reason) => Err(reason),
@@ -276,20 +277,20 @@ impl TestApp {
         }
     }
 
-    /// What stops the app from other tasks.
+    /// Returns a handle by which other tasks can stop the app.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.running.handle.clone()
     }
 
     /// Sends a signal to this app, not to the process. The first of SIGTERM, SIGINT, SIGQUIT and
-    /// SIGHUP begins the stop, the second hurries it; others run their hooks, and so does SIGHUP if
-    /// a hook is for it.
+    /// SIGHUP begins the stop, and the second hurries it. Other signals run their hooks, and so
+    /// does SIGHUP if there is a hook for it.
     ///
     /// # Panics
     ///
-    /// If the signal is none that stops and no hook is for it, or if it is the third that stops,
-    /// which would end the process.
+    /// If the signal does not stop the app and no hook is for it, or if it is the third stop
+    /// signal, which would end the process.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         if let Err(mistake) = self.running.signals.send(signal) {
@@ -297,12 +298,13 @@ impl TestApp {
         }
     }
 
-    /// Waits until this has happened; returns at once if it has.
+    /// Waits until this moment has come; returns at once if it already has.
     ///
     /// # Panics
     ///
-    /// If the moment is one of a hook that is not part of the app, if the run ends without it, with
-    /// what happened, or if two minutes of the machine's time have passed.
+    /// If the moment belongs to a hook that is not part of the app, if the run ends before the
+    /// moment comes, or if two minutes of the machine's time have passed. If the run has ended, the
+    /// message shows what happened.
     #[track_caller]
     pub fn until(&self, moment: Moment) -> impl Future<Output = ()> {
         let place = Location::caller();
@@ -329,9 +331,8 @@ impl TestApp {
         })
     }
 
-    /// Sends a request to the app, in memory: to the first one, if the lifecycle has several
-    /// servers. The app answers from when it is ready until it is dropped; nothing of it is
-    /// drained.
+    /// Sends a request to the app in memory. If the lifecycle has several servers, the first one's
+    /// app answers, from when it is ready until it is dropped. A stop does not drain such requests.
     ///
     /// # Panics
     ///
@@ -352,13 +353,13 @@ impl TestApp {
         })
     }
 
-    /// Returns the URL at which the app can be reached over a real connection, as
-    /// `http://127.0.0.1:PORT`: after [`listen`](TestAppBuilder::listen). Of several addresses the
-    /// first.
+    /// Returns the URL at which the app can be reached over a real connection, such as
+    /// `http://127.0.0.1:PORT`, after [`listen`](TestAppBuilder::listen). If there are several
+    /// addresses, it is the first.
     ///
     /// # Panics
     ///
-    /// If it was not told to listen.
+    /// If the app was not told to listen.
     #[track_caller]
     #[must_use]
     pub fn url(&self) -> String {
@@ -369,7 +370,7 @@ impl TestApp {
     ///
     /// # Panics
     ///
-    /// If it was not told to listen.
+    /// If the app was not told to listen.
     #[track_caller]
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
@@ -378,8 +379,8 @@ impl TestApp {
         urls
     }
 
-    /// Stops the app, if that has not happened yet, waits for its end, and returns what became of
-    /// it. Again, it returns the same.
+    /// Stops the app unless it has stopped already, waits for its end, and returns the report. A
+    /// second call returns the same report.
     ///
     /// # Panics
     ///
@@ -388,7 +389,7 @@ impl TestApp {
         AtAwait::new(self.stopped())
     }
 
-    /// Waits until the app has ended, as something else stops it, and returns what became of it.
+    /// Waits until something else has stopped the app and it has ended, and returns the report.
     ///
     /// # Panics
     ///
@@ -401,13 +402,13 @@ impl TestApp {
     ///
     /// # Errors
     ///
-    /// What the test was wrong about.
+    /// The mistakes of the test.
     pub(super) async fn stopped(&self) -> Result<TestReport, String> {
         self.running.handle.stop();
         self.running.ended().await
     }
 
-    /// What a hook would be given.
+    /// Returns an argument as a hook would get it.
     #[track_caller]
     pub(super) fn inject<T: Inject>(&self) -> T {
         match T::inject(&self.running.surroundings.scope) {
@@ -433,10 +434,10 @@ impl RunningApp {
     }
 
     async fn report(&self) -> Result<TestReport, String> {
-        // The sender goes with the run.
+        // The sender is dropped when the run ends.
         let mut progress = self.progress.clone();
         while progress.changed().await.is_ok() {}
-        // In its place until it is over: who waits here may give up.
+        // The run stays in its place until it is over, as whoever waits here may give up.
         let report = poll_fn(|context| match &mut *self.run.borrow_mut() {
             Some(run) => Pin::new(run).poll(context),
             None => Poll::Pending,
@@ -446,11 +447,11 @@ impl RunningApp {
         self.judge(report)
     }
 
-    /// Returns what became of the run.
+    /// Returns the report of the run.
     ///
     /// # Errors
     ///
-    /// What the test has planned and the run has not come to.
+    /// The mistakes of the test, such as faults and signals that never came up.
     fn judge(&self, report: Result<Report, JoinError>) -> Result<TestReport, String> {
         let report = report.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let timeline = self.record.timeline();

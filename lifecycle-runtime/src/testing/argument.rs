@@ -1,10 +1,10 @@
-//! How a test's arguments come about.
+//! Arguments of tests, taken from a running app.
 
 use super::app::TestApp;
 use crate::hook::inject::Inject;
 
-/// What a test under `#[lifecycle_runtime::test]` takes: the [`TestApp`] itself, and whatever a
-/// hook can take.
+/// Argument of a test under `#[lifecycle_runtime::test]`: the [`TestApp`] itself, or anything that
+/// a hook can take.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{FromTestApp, TestApp};
@@ -28,11 +28,11 @@ use crate::hook::inject::Inject;
             types that implement `lifecycle_runtime::Inject`"
 )]
 pub trait FromTestApp {
-    /// Takes it.
+    /// Takes the argument out of the app.
     ///
     /// # Panics
     ///
-    /// If the app doesn't have it.
+    /// If the app doesn't have this argument.
     fn from_test_app(app: &TestApp) -> Self;
 }
 

@@ -1,4 +1,4 @@
-//! What a test asks of a run that is over.
+//! Report of a run that is over, with assertions for tests.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,14 +11,15 @@ use crate::event::{Event, Outcome, readable};
 use crate::hook::{Hook, HookMeta, Kind};
 use crate::observe::report::Report;
 
-/// What is wrong with a run that was to be clean.
+/// Message about a run that should have been clean.
 const UNCLEAN: &str = "the run was not clean";
 
-/// The [`Report`] of an app in a test, and what to ask of it.
+/// [`Report`] of an app in a test, with assertions.
 ///
-/// Assertions look at events, never at text or at the time alone: of two things in the same
-/// millisecond one comes first. They return the report, for the next one. One that does not hold
-/// panics at the line of the test and shows everything that happened, a lane for each hook:
+/// Assertions look at the order of events, never at text or at the time alone: even of two events
+/// in the same millisecond one comes first. They return the report, so that they can be chained. An
+/// assertion that does not hold panics at the line of the test and shows everything that happened,
+/// with a lane for each hook:
 ///
 /// ```text
 ///      0 µs       — starting —
@@ -46,7 +47,7 @@ impl Deref for TestReport {
 }
 
 impl fmt::Display for TestReport {
-    /// Everything that happened, what came of it, and what to do if paused time has run away from
+    /// Writes everything that happened, the report, and advice if paused time has run ahead of
     /// something real.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n{}", self.timeline, self.report)?;
@@ -64,16 +65,17 @@ impl TestReport {
         Self { report, timeline, stalls }
     }
 
-    /// Returns whether the hook ran: it began.
+    /// Returns whether the hook ran, even if it only began.
     ///
-    /// For tests that go through many hooks; [`assert_ran_once`](Self::assert_ran_once) is for one.
+    /// This is for tests that go through many hooks; for one hook use
+    /// [`assert_ran_once`](Self::assert_ran_once).
     #[must_use]
     pub fn ran(&self, hook: &HookMeta) -> bool {
         self.runs(hook) > 0
     }
 
-    /// How the hook ended, the last time if it ran more than once; `None` if it has no part in the
-    /// run.
+    /// Returns the outcome of the hook, the last one if it ran more than once; `None` if it did not
+    /// take part in the run.
     #[must_use]
     pub fn outcome(&self, hook: &HookMeta) -> Option<&Outcome> {
         self.timeline.last(|event| {
@@ -81,20 +83,20 @@ impl TestReport {
         })
     }
 
-    /// Everything ran and succeeded: the exit code would be 0.
+    /// Asserts that everything ran and succeeded: the exit code would be 0.
     #[track_caller]
     pub fn assert_clean(&self) -> &Self {
         if self.report.is_clean() { self } else { self.fail(UNCLEAN) }
     }
 
-    /// The process would end with this exit code.
+    /// Asserts that the process would end with this exit code.
     #[track_caller]
     pub fn assert_exit_code(&self, code: u8) -> &Self {
         let real = self.report.exit_code();
         if real == code { self } else { self.fail(&format!("the exit code is {real}, not {code}")) }
     }
 
-    /// These hooks ran, each once the one before it was [over](Self::assert_before).
+    /// Asserts that these hooks ran, each after the one before it was [over](Self::assert_before).
     ///
     /// ```standalone_crate
     /// # use lifecycle_runtime::testing::TestApp;
@@ -121,15 +123,15 @@ impl TestReport {
         self
     }
 
-    /// `A` was over before `B` began: it had ended. A service that `B` of the start waited for was
-    /// over when it was ready.
+    /// Asserts that `A` was over before `B` began. A hook is over when it has ended; but a service
+    /// for which a `B` of the start waits is over when it is ready.
     #[track_caller]
     pub fn assert_before<A: Hook, B: Hook>(&self) -> &Self {
         self.check_before(A::META, B::META);
         self
     }
 
-    /// `A` had ended before `B` was told to stop, a service.
+    /// Asserts that `A` had ended before `B`, a service, was told to stop.
     #[track_caller]
     pub fn assert_stopped_before<A: Hook, B: Hook>(&self) -> &Self {
         let (first, then) = (A::META, B::META);
@@ -148,7 +150,7 @@ impl TestReport {
         self
     }
 
-    /// The hook ran, once.
+    /// Asserts that the hook ran exactly once.
     #[track_caller]
     pub fn assert_ran_once<H: Hook>(&self) -> &Self {
         match self.runs(H::META) {
@@ -158,13 +160,13 @@ impl TestReport {
         }
     }
 
-    /// The hook did not run.
+    /// Asserts that the hook did not run.
     #[track_caller]
     pub fn assert_not_run<H: Hook>(&self) -> &Self {
         if self.runs(H::META) == 0 { self } else { self.fail(&format!("`{}` ran", H::META.name())) }
     }
 
-    /// Each of these hooks began before the other had ended.
+    /// Asserts that each of these two hooks began before the other had ended.
     #[track_caller]
     pub fn assert_overlapped<A: Hook, B: Hook>(&self) -> &Self {
         let (a, b) = (self.span(A::META), self.span(B::META));
@@ -175,7 +177,7 @@ impl TestReport {
         self.fail(&format!("`{}` had ended when `{}` began", first.name(), then.name()))
     }
 
-    /// The hook failed, in whatever way, and this text is part of how.
+    /// Asserts that the hook failed in any way, with this text in its outcome.
     #[track_caller]
     pub fn assert_failed<H: Hook>(&self, text: &str) -> &Self {
         let hook = H::META;
@@ -187,7 +189,7 @@ impl TestReport {
         }
     }
 
-    /// The stop took no longer than this.
+    /// Asserts that the stop took no longer than this.
     #[track_caller]
     pub fn assert_stops_within(&self, time: Duration) -> &Self {
         let took = self.report.stop_took;
@@ -201,7 +203,7 @@ impl TestReport {
     ///
     /// # Errors
     ///
-    /// What happened, if not.
+    /// The message with everything that happened.
     pub(super) fn clean(&self) -> Result<(), String> {
         if self.report.is_clean() { Ok(()) } else { Err(self.failure(UNCLEAN)) }
     }
@@ -212,7 +214,7 @@ impl TestReport {
         panic!("{}", self.failure(what))
     }
 
-    /// Returns what is wrong, with what happened.
+    /// Returns the message, followed by everything that happened.
     pub(super) fn failure(&self, what: &str) -> String {
         format!("{what}; what happened:\n\n{self}\n")
     }
@@ -234,7 +236,7 @@ impl TestReport {
 
     #[track_caller]
     fn span(&self, hook: &HookMeta) -> (usize, usize) {
-        // No closure, as its panic would not stand at the line of the test.
+        // This is no closure, as a panic in one would not show the line of the test.
         let Some(span) = self.timeline.span(hook) else {
             self.fail(&format!("`{}` did not run", hook.name()))
         };

@@ -1,17 +1,17 @@
-//! Failures of a test that show at its own line.
+//! Test failures that panic at the line of the test.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// Future that fails a test by a panic at the line of the `.await`.
 ///
-/// `#[track_caller]` has no effect in an `async fn`, whose body runs when it is polled. What polls
-/// a future is the `.await`: so it is `poll` that tracks its caller. Behind a `join!` or a
-/// `timeout` that is the line of tokio's code, and the text has to say more.
+/// `#[track_caller]` has no effect in an `async fn`, whose body runs only when it is polled. The
+/// `.await` polls the future, so `poll` tracks its caller. Behind a `join!` or a `timeout` the
+/// caller is a line of tokio's code: there the message itself has to say more.
 pub(super) struct AtAwait<F>(Pin<Box<F>>);
 
 impl<T, F: Future<Output = Result<T, String>>> AtAwait<F> {
-    /// The error is the message of the panic.
+    /// Returns a future that panics with the error of `future`, if there is one.
     pub(super) fn new(future: F) -> Self {
         Self(Box::pin(future))
     }

@@ -1,4 +1,4 @@
-//! The clock of a test: paused time that stands still where something real is waited for.
+//! Clock of a test: paused time, which stands still while something real is waited for.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -17,37 +17,39 @@ use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
 
-/// Has paused time stand still until it is dropped.
+/// Guard that makes paused time stand still until it is dropped.
 ///
-/// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool
-/// does: so one waits there.
+/// tokio moves a paused clock on when nothing runs, but not while a thread of its blocking pool is
+/// busy. So the guard has one wait there.
 struct ClockHold(#[expect(dead_code, reason = "its end ends the thread's wait")] Sender<()>);
 
-/// After how long of the machine's time to say why paused time stands still.
+/// Time by the machine's clock after which a notice says why paused time stands still.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl ClockHold {
-    /// For as long as it takes. Where that may be for good, a notice says why.
+    /// Stops paused time until the guard is dropped. If that takes long, the notice is written.
     fn begin(notice: Option<String>) -> Self {
         Self::with(move |is_over| {
             if let Some(notice) = notice
                 && is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout)
             {
-                // Not by `eprintln!`: that would be shown once the test has ended.
+                // Written without `eprintln!`, whose output would appear only after the test has
+                // ended.
                 let _ = writeln!(std::io::stderr(), "{notice}");
             }
             let _ = is_over.recv();
         })
     }
 
-    /// No longer than that, by the machine's clock.
+    /// Stops paused time until the guard is dropped, but no longer than this by the machine's
+    /// clock.
     fn at_most(time: Duration) -> Self {
         Self::with(move |is_over| {
             let _ = is_over.recv_timeout(time);
         })
     }
 
-    /// On the async runtime.
+    /// Runs a wait on the blocking pool of the present async runtime.
     fn with(wait: impl FnOnce(&Receiver<()>) + Send + 'static) -> Self {
         let (over, is_over) = channel();
         tokio::task::spawn_blocking(move || wait(&is_over));
@@ -55,18 +57,18 @@ impl ClockHold {
     }
 }
 
-/// Has paused time stand still until it is dropped, where it was begun, for something that a hook
-/// waits for.
+/// Guard that makes paused time stand still on this thread, for a hook that waits for something
+/// real.
 struct StandStill(
     #[expect(dead_code, reason = "time stands still as long as it is there")] ClockHold,
 );
 
 thread_local! {
-    /// How many hooks time stands still for, on a runtime of this thread alone.
+    /// Number of hooks for which time stands still, on a runtime of this thread alone.
     static STANDING: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Returns whether time stands still here, for something real that a hook waits for.
+/// Returns whether time stands still on this thread, for a hook that waits for something real.
 pub(super) fn stands_still() -> bool {
     STANDING.get() > 0
 }
@@ -88,9 +90,8 @@ impl Drop for StandStill {
 /// test on paused time.
 ///
 /// tokio moves a paused clock to the next timer as soon as nothing is left to do. A test that waits
-/// for a database seems to have nothing to do, and the timeout of the query is such a timer: it
-/// would pass at once. Within this it doesn't. Timers that the future itself waits for don't fire
-/// either.
+/// for a database seems to have nothing to do, so the timeout of the query would pass at once.
+/// Within `real_io` it doesn't. Even timers that the future itself waits for don't fire.
 ///
 /// ```
 /// use lifecycle_runtime::testing::real_io;
@@ -108,8 +109,8 @@ pub async fn real_io<F: Future>(future: F) -> F::Output {
     future.await
 }
 
-/// Has paused time stand still while this runs, as a test wants it for this hook; but not while
-/// `released` is set.
+/// Makes paused time stand still while this task runs, as the test wants it for the hook; but not
+/// while `released` is set.
 pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBool>) -> Task {
     let notice = notice(wanted);
     match task {
@@ -123,14 +124,14 @@ pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBo
                 if polled.is_ready() || released.load(Ordering::Relaxed) {
                     still = None;
                 } else {
-                    // It may have been released until a moment ago.
+                    // It may have been released before this poll.
                     still.get_or_insert_with(|| StandStill::begin(notice.clone()));
                 }
                 polled
             }))
         }
-        // On tokio's pool, also if it has a thread of its own otherwise: time goes on when its end
-        // has been heard, not before.
+        // The work runs on tokio's pool, even if it otherwise has a thread of its own: time goes on
+        // only when its end has been heard.
         Task::Blocking(work) => Task::future(async {
             let _hold = ClockHold::begin(notice);
             match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
@@ -142,8 +143,8 @@ pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBo
     }
 }
 
-/// What to say if time stands still for long. A hook ends by itself; a service may well run until a
-/// timer stops it.
+/// Returns the notice for the case that time stands still for long; `None` for hooks that end by
+/// themselves. A service may well run until a timer stops it.
 fn notice(NamedHook { hook, place }: NamedHook) -> Option<String> {
     let name = hook.name();
     (hook.kind() == Kind::Service && is_paused()).then(|| {
@@ -158,9 +159,9 @@ fn notice(NamedHook { hook, place }: NamedHook) -> Option<String> {
     })
 }
 
-/// Has paused time stand still while something waits for a service that has a thread of its own:
-/// until it is ready, and from when it is told to stop until its end has been heard. Its timeouts
-/// count the time of the machine then.
+/// Makes paused time stand still while something waits for a service that has a thread of its own:
+/// until the service is ready, and from when it is told to stop until its end has been heard. Its
+/// timeouts count the machine's time then.
 pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_timeout: Duration) {
     let stop = service.stop();
     let told = async {
@@ -182,7 +183,7 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
     }
 }
 
-/// Waits for this much of the machine's time, and leaves paused time alone.
+/// Waits for this long by the machine's clock, without an effect on paused time.
 pub(super) async fn passed(time: Duration) {
     let (ends, ended) = oneshot::channel();
     let (_waits, is_over) = channel::<()>();
@@ -196,7 +197,7 @@ pub(super) async fn passed(time: Duration) {
     }
 }
 
-/// Returns whether time is paused here: it doesn't move while the machine's does.
+/// Returns whether time is paused here: it doesn't move while the machine's clock does.
 pub(super) fn is_paused() -> bool {
     let (real, now) = (std::time::Instant::now(), Instant::now());
     while real.elapsed() < Duration::from_micros(10) {

@@ -1,4 +1,4 @@
-//! The same test under every order that the plan allows.
+//! Exploration of a test: the same test under every order that the plan allows.
 
 mod blame;
 mod failure;
@@ -21,8 +21,8 @@ use super::moment::Signal;
 use super::scheduler::Injections;
 use crate::process::config::SEED;
 
-/// Runs a test under every order of the hooks that the plan allows, or a thousand of them if there
-/// are more: [`Explore`] with all registered hooks and no settings of its own.
+/// Runs a test under every order of the hooks that the plan allows, or under a thousand orders if
+/// there are more. Uses [`Explore`] with all registered hooks and no settings of its own.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{TestApp, explore};
@@ -51,13 +51,13 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
     Explore::new().run(test)
 }
 
-/// A test that is to be run under many schedules.
+/// Builder of an exploration: a test that runs under many schedules.
 ///
-/// The plan says which hooks wait for which; of the others, any may be the first. Under a schedule
-/// one hook goes on at a time: it begins, or comes back from an `.await` that had to wait. Which
-/// one is chosen, again and again, and all that is chosen is the schedule. If there are no more
-/// than [`schedules`](Self::schedules) of them, each is run once. If there are, half of those run
-/// are the nearest to the plan's own order, and half are drawn at random, the same each time.
+/// The plan says which hooks wait for which; the others may run in any order. A scheduler lets one
+/// hook go on at a time: the hook begins, or comes back from an `.await` that had to wait. A
+/// schedule consists of the scheduler's decisions. If there are no more schedules than
+/// [`schedules`](Self::schedules) allows, each runs once. If there are more, half of those that run
+/// are the nearest to the plan's own order. The other half are drawn at random, the same each time.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{Explore, Signal, TestApp, TestReport};
@@ -76,7 +76,8 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///     .faults()
 ///     .check(|report: &TestReport| {
 ///         // Whatever went wrong.
-///         let closed = report.hooks.iter().filter(|ended| ended.hook.name() == "close_db").count();
+///         let ended = report.hooks.iter();
+///         let closed = ended.filter(|ended| ended.hook.name() == "close_db").count();
 ///         assert_eq!(closed, 1);
 ///     })
 ///     .run(async |app: TestApp| {
@@ -87,19 +88,20 @@ pub fn explore<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) -> Explored 
 ///
 /// # What goes on at a time
 ///
-/// - Time is paused, and each turn takes a millisecond of it. So the timeouts of hooks count the
-///   turns of others, too; the grace period and the startup timeout are at least a minute here.
-/// - A plain `fn` runs to its end in one turn. Such a service has a thread of its own, and waits
-///   for no turn; others are given none either until it is ready, and from when it is told to stop
-///   until it has ended. If what it does meanwhile makes others go on, it has to be
-///   [replaced](TestAppBuilder::replace).
-/// - A hook that waits for what is no other hook, as a timer, waits beside the others: that it goes
-///   on before another begins is one more choice, as long as it does so within five seconds of
-///   paused time.
+/// - Time is paused, and each permit takes a millisecond of it. So the timeout of a hook also
+///   counts the permits of others; the grace period and the startup timeout are at least a minute
+///   here.
+/// - A plain `fn` runs to its end under one permit. A service that is a plain `fn` has a thread of
+///   its own and needs no permits. The scheduler gives none to others either until the service is
+///   ready, and from when it is told to stop until it has ended. If such a service makes others go
+///   on in between, [replace](TestAppBuilder::replace) it.
+/// - A hook that waits for something other than a hook, such as a timer, waits without a permit.
+///   The scheduler may also choose that it goes on before another hook begins, if it does so within
+///   five seconds of paused time.
 /// - Tasks that a hook spawns run as soon as they can, and so does the test, once it has begun.
-///   Until it ends, no signal is sent, and no fault comes up.
-/// - What is real, under [`real_io`](super::real_io()), takes as long as it takes, and no turns are
-///   given meanwhile: a service that is has to be [replaced](TestAppBuilder::replace).
+///   Until the test ends, no signal is sent and no fault is injected.
+/// - Real I/O, under [`real_io`](super::real_io()), takes as long as it takes, and the scheduler
+///   gives no permits meanwhile. [Replace](TestAppBuilder::replace) a service that does real I/O.
 #[must_use = "nothing happens until `run`"]
 pub struct Explore<'t> {
     /// Line of the test.
@@ -113,15 +115,15 @@ pub struct Explore<'t> {
 
 type ReportCheck<'t> = Box<dyn Fn(&TestReport) + 't>;
 
-/// What an exploration has come to: no schedule failed.
+/// Result of an exploration in which no schedule failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explored {
-    /// How many schedules were run.
+    /// Number of schedules that were run.
     pub schedules: usize,
-    /// How many of these were drawn at random.
+    /// Number of schedules that were drawn at random.
     pub random: usize,
-    /// Set if these are all that there are.
+    /// Set if there are no other schedules.
     pub exhaustive: bool,
 }
 
@@ -133,7 +135,8 @@ impl Default for Explore<'_> {
 }
 
 impl<'t> Explore<'t> {
-    /// An exploration of all registered hooks that the test [sees](super::guide#whose-hooks).
+    /// Creates an exploration of all registered hooks that the test
+    /// [sees](super::guide#whose-hooks).
     #[track_caller]
     pub fn new() -> Self {
         let place = Location::caller();
@@ -147,37 +150,38 @@ impl<'t> Explore<'t> {
         }
     }
 
-    /// Makes the app: each schedule has one of its own.
+    /// Sets the function that makes the app; each schedule has an app of its own.
     pub fn setup(mut self, setup: impl Fn() -> TestAppBuilder + 't) -> Self {
         self.setup = Box::new(setup);
         self
     }
 
-    /// How many schedules to run at most; 1,000 by default. At least one is run.
+    /// Sets the highest number of schedules to run; 1,000 by default. At least one is run.
     pub fn schedules(mut self, most: usize) -> Self {
         self.schedules = most.max(1);
         self
     }
 
-    /// Sends one of these signals: at every turn of the start and of the stop, each in a run of its
+    /// Sends one of these signals at each permit of the start and of the stop, each in a run of its
     /// own.
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.injections.signals.extend(signals);
         self
     }
 
-    /// Has one hook fail, panic or hang: every hook, each in a run of its own, and none in a run in
-    /// which a signal is sent.
+    /// Makes one hook fail, panic or hang: every hook in turn, each in a run of its own. No run has
+    /// both a fault and a signal.
     pub fn faults(mut self) -> Self {
         self.injections.faults = true;
         self
     }
 
-    /// Has one hook fail, panic or hang inside its body: where it comes back from an `.await` that
-    /// had to wait, at each of these, and each in a run of its own. Together with
+    /// Makes one hook fail, panic or hang inside its body: where it comes back from an `.await`
+    /// that had to wait, at each of these, and each in a run of its own. Together with
     /// [`faults`](Self::faults) also before the body.
     ///
-    /// A single such place is a fault of the setup: [`Fault::at_await`](super::Fault::at_await).
+    /// For a single such place, plant a fault in the setup by
+    /// [`Fault::at_await`](super::Fault::at_await).
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::{Explore, TestReport};
@@ -199,15 +203,15 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Looks at what became of each run, also of those whose start failed, in place of the rule
-    /// that runs to which nothing was done have to be clean.
+    /// Calls `check` with the report of each run, even of those whose start failed. It replaces the
+    /// rule that a run without a fault or signal has to be clean.
     pub fn check(mut self, check: impl Fn(&TestReport) + 't) -> Self {
         self.check = Some(Box::new(check));
         self
     }
 
-    /// Runs this schedule only, as `LIFECYCLE_SEED` does: for one that has failed once and is to be
-    /// kept as a test.
+    /// Runs only this schedule, as `LIFECYCLE_SEED` does: to keep a schedule that has failed once
+    /// as a test.
     ///
     /// ```should_panic,standalone_crate
     /// # use lifecycle_runtime::testing::Explore;
@@ -218,20 +222,21 @@ impl<'t> Explore<'t> {
         self
     }
 
-    /// Runs the test under one schedule after the other, each on a runtime of its own, of this
-    /// thread.
+    /// Runs the test under one schedule after the other, each on an async runtime of its own, on
+    /// this thread.
     ///
-    /// The test runs once the app is ready; it may [stop](TestApp::stop) it, or leave that to the
-    /// exploration. If the start fails, or a signal stops the app before, it doesn't run, and only
-    /// what is to [check](Self::check) looks at the report.
+    /// The test runs once the app is ready. It may [stop](TestApp::stop) the app, or leave that to
+    /// the exploration. If the start fails, or a signal stops the app first, the test doesn't run,
+    /// and only the function given to [`check`](Self::check) sees the report.
     ///
     /// With `LIFECYCLE_SEED` in the environment, only the schedule of that seed is run.
     ///
     /// # Panics
     ///
-    /// Under the first schedule that fails: the test panics, or what checks the report does; or the
-    /// run is not clean, though nothing was done to it, and nobody else judges that. It says the
-    /// seed, the schedule, what happened, and which edge the plan lacks. Also if a seed does not
+    /// Under the first schedule that fails: the test panics, or the function given to
+    /// [`check`](Self::check) does; or a run without a fault or signal is not clean, and neither
+    /// the test, by stopping the app, nor a check judges it. The message has the seed, the
+    /// schedule, what happened, and the edge that the plan lacks. It also panics if a seed does not
     /// parse or is of another plan, if nobody hears a signal, and inside of an async runtime.
     #[track_caller]
     pub fn run<F: Future<Output = ()>>(self, test: impl Fn(TestApp) -> F) -> Explored {

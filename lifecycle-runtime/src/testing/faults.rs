@@ -1,4 +1,4 @@
-//! What goes wrong in a test on purpose.
+//! Faults that a test injects into hooks.
 
 use std::error::Error;
 use std::fmt;
@@ -17,8 +17,7 @@ use crate::hook::task::{Task, TaskResult};
 /// Future of a hook.
 type FaultyFuture = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 
-/// Something that goes wrong in a hook: for
-/// [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
+/// Fault of a hook, for [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::{Fault, TestApp};
@@ -28,7 +27,8 @@ type FaultyFuture = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 /// async fn outbox(stop: Stop) { stop.requested().await; }
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-/// let app = TestApp::builder().inject::<outbox>(Fault::fail("the queue is gone").on_run(1)).start().await;
+/// let fault = Fault::fail("the queue is gone").on_run(1);
+/// let app = TestApp::builder().inject::<outbox>(fault).start().await;
 /// # use lifecycle_runtime::testing::Moment;
 /// # app.until(Moment::ready::<outbox>().times(2)).await;
 /// let report = app.stop().await;
@@ -38,9 +38,9 @@ type FaultyFuture = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 #[derive(Debug, Clone)]
 pub struct Fault {
     what: FaultKind,
-    /// On which run of the hook; `None` for each.
+    /// Number of the run of the hook that has the fault; `None` for every run.
     run: Option<u32>,
-    /// At which await of its body; `None` for before the body.
+    /// Number of the await in the body at which the fault comes up; `None` for before the body.
     at_await: Option<u32>,
 }
 
@@ -53,54 +53,56 @@ enum FaultKind {
 }
 
 impl Fault {
-    /// The hook fails with this error, without having run, or [inside its body](Self::at_await).
+    /// Returns a fault by which the hook fails with this error without running, or [inside its
+    /// body](Self::at_await).
     pub fn fail(error: impl Into<BoxError>) -> Self {
         Self::of(FaultKind::Fail(Injected(error.into().into())))
     }
 
-    /// The hook panics, without having run, or [inside its body](Self::at_await).
+    /// Returns a fault by which the hook panics without running, or [inside its
+    /// body](Self::at_await).
     #[must_use]
     pub fn panic() -> Self {
         Self::of(FaultKind::Panic)
     }
 
-    /// The hook begins and never ends, unless it is cancelled. Also of a plain `fn`, which without
-    /// the fault could not be cancelled.
+    /// Returns a fault by which the hook begins and never ends, unless it is cancelled. This
+    /// includes a plain `fn`, which could not be cancelled without the fault.
     #[must_use]
     pub fn hang() -> Self {
         Self::of(FaultKind::Hang)
     }
 
-    /// The hook runs, but this much later. Its `timeout` counts from before that.
+    /// Returns a fault by which the hook runs this much later. Its `timeout` also covers the delay.
     #[must_use]
     pub fn delay(by: Duration) -> Self {
         Self::of(FaultKind::Delay(by))
     }
 
-    /// Only on the `n`th run of the hook, counted from 1: services, health checks and hooks of
-    /// signals run more than once. On every run, if this is not said.
+    /// Limits the fault to the `n`th run of the hook, counted from 1. By default it comes up on
+    /// every run: services, health checks and signal hooks run more than once.
     #[must_use]
     pub fn on_run(mut self, n: u32) -> Self {
         self.run = Some(n);
         self
     }
 
-    /// Inside the body of the hook: at its `n`th await that has to wait, counted from 1 in each
-    /// run.
+    /// Moves the fault into the body of the hook: to its `n`th await that has to wait, counted from
+    /// 1 in each run.
     ///
-    /// What counts are the polls of the hook that return `Pending`. An await whose value is there
-    /// at once does not wait and is not counted: a fake that is to be waited for awaits
+    /// Each poll of the hook that returns `Pending` counts. An await whose value is there at once
+    /// does not wait and does not count: a fake that should make the hook wait awaits
     /// [`tokio::task::yield_now`] before it answers. A `select!` or `join!` counts again whenever
-    /// one of its branches goes on and the whole still waits, and a nested `async fn` counts as if
-    /// it stood in the hook itself. Tasks that the hook spawns do not count.
+    /// one of its branches goes on and the whole still waits. A nested `async fn` counts as if it
+    /// stood in the hook itself. Tasks that the hook spawns do not count.
     ///
-    /// There the body has begun to wait and never comes back: [`fail`](Self::fail) and
-    /// [`panic`](Self::panic) drop it, with everything that it holds, and then end the hook;
-    /// [`hang`](Self::hang) keeps what it holds; [`delay`](Self::delay) lets it go on later. A
-    /// plain `fn` has no await, and an `n`th await that never comes is a mistake of the test, as
-    /// any fault that never comes up.
+    /// At that await the body has begun to wait. [`fail`](Self::fail) and [`panic`](Self::panic)
+    /// drop the body, with everything that it holds, and then end the hook; [`hang`](Self::hang)
+    /// never resumes it and keeps what it holds; [`delay`](Self::delay) resumes it later. A plain
+    /// `fn` has no await. An `n`th await that never comes is a mistake of the test, like any fault
+    /// that never comes up.
     ///
-    /// A batch that was taken and not written:
+    /// This test shows a batch that was taken and not written:
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::{Fault, Moment, TestApp};
@@ -159,7 +161,7 @@ impl Fault {
     }
 }
 
-/// An error that can be returned again and again. It looks like the one that the test gave.
+/// Error that can be returned again and again. It looks like the one that the test gave.
 #[derive(Clone)]
 struct Injected(Arc<dyn Error + Send + Sync>);
 
@@ -185,7 +187,7 @@ fn injected_panic() -> ! {
     panic!("injected by the test")
 }
 
-/// The fault of one hook, in one run of the app.
+/// Fault of one hook in one run of the app, with the line of the test.
 pub(super) struct PlantedFault {
     pub(super) hook: &'static HookMeta,
     pub(super) fault: Fault,
@@ -193,14 +195,14 @@ pub(super) struct PlantedFault {
     counts: Arc<FaultCounts>,
 }
 
-/// How far the runs of a hook have come to its fault.
+/// Counts of a hook's runs and waits, up to its fault.
 #[derive(Default)]
 struct FaultCounts {
     /// Number of runs that began.
     runs: AtomicU32,
     /// Number of times that the fault has come up.
     hits: AtomicU32,
-    /// Number of times that a body has waited in one run, at most.
+    /// Highest number of times that a body has waited in one run.
     waits: AtomicU32,
     is_plain: AtomicBool,
 }
@@ -219,8 +221,8 @@ impl PlantedFault {
         self.fault.at_await.is_some()
     }
 
-    /// The task of the next run of the hook, with what befalls it. `released` is set while time has
-    /// to pass for that.
+    /// Returns the task of the next run of the hook, with the fault if this run has one. `released`
+    /// is set while time has to pass for the fault.
     pub(super) fn next(&self, task: Task, released: &Arc<AtomicBool>) -> Task {
         let run = self.counts.runs.fetch_add(1, Ordering::Relaxed) + 1;
         if self.fault.run.is_some_and(|at| at != run) {
@@ -242,7 +244,7 @@ impl PlantedFault {
         }
     }
 
-    /// What is wrong with a fault that never came up.
+    /// Returns the mistake of the test if the fault never came up.
     pub(super) fn unused(&self) -> Option<String> {
         let FaultCounts { runs, hits, waits, is_plain } = &*self.counts;
         if hits.load(Ordering::Relaxed) > 0 {
@@ -276,7 +278,7 @@ impl PlantedFault {
     }
 }
 
-/// Runs a body until it waits for the `n`th time: there something goes wrong.
+/// Runs a body until it waits for the `n`th time, and then applies the fault.
 async fn within(
     mut body: FaultyFuture,
     n: u32,

@@ -1,4 +1,4 @@
-//! What stands around a test: its runtime, and the apps that it leaves running.
+//! Runner of a test: its async runtime, and the end of the apps that it leaves running.
 
 use std::process::{ExitCode, Termination};
 
@@ -9,11 +9,11 @@ use super::app::builder::TestAppBuilder;
 use super::app::left_running::AppsOfTest;
 use crate::process::registry::modules::CurrentModule;
 
-/// Runs a test on the runtime of somebody else, and stops the apps that it has left running.
+/// Runs a test on the caller's runtime, and stops the apps that it has left running.
 ///
 /// # Errors
 ///
-/// One of these has not stopped cleanly.
+/// One of these apps has not stopped cleanly.
 pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), String> {
     let apps = AppsOfTest::collect();
     test.await;
@@ -36,25 +36,24 @@ pub fn run<T: Termination, F: Future<Output = T>>(
     bench.judge(result);
 }
 
-/// Runs the test of a `#[lifecycle_runtime::test]` that has an app, which has started when the test
+/// Runs the test of a `#[lifecycle_runtime::test]` with an app that has started when the test
 /// begins.
 ///
-/// What is wrong with the types of a test, rustc finds in builds of tests only. An argument that no
-/// app has:
+/// rustc finds wrong types in a test only when it builds tests. An argument that no app has:
 ///
 /// ```compile_fail,E0277,test_harness
 /// #[lifecycle_runtime::test]
 /// async fn it_starts(name: String) {}
 /// ```
 ///
-/// Something else that it returns:
+/// A wrong return type:
 ///
 /// ```compile_fail,E0277,test_harness
 /// #[lifecycle_runtime::test]
 /// async fn it_starts() -> u32 { 1 }
 /// ```
 ///
-/// A setup that makes no app, and one that does not exist:
+/// A setup that doesn't return a builder, and one that does not exist:
 ///
 /// ```compile_fail,E0308,test_harness
 /// fn faked() -> u32 { 1 }
@@ -88,9 +87,9 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     bench.judge(result);
 }
 
-/// A runtime for one test, and somebody who looks after its apps.
+/// Async runtime of one test, with the list of the apps that it has started.
 struct TestRunner {
-    /// Both there until the drop.
+    /// Runtime of the test. Both fields are `Some` until the drop.
     runtime: Option<Runtime>,
     apps: Option<AppsOfTest>,
     _module: CurrentModule,
@@ -109,14 +108,14 @@ impl TestRunner {
         self.runtime.as_ref().expect("it is there until the drop")
     }
 
-    /// Fails the test if it says so itself; and stops the apps that it has left running, each of
+    /// Fails the test if its result is a failure; stops the apps that it has left running, each of
     /// which has to stop cleanly.
     ///
-    /// Nothing here is a closure or a future, as their panics would not stand at the line of the
-    /// test.
+    /// This function uses no closure and no future, as a panic in one would not show the line of
+    /// the test.
     #[track_caller]
     fn judge(&self, result: impl Termination) {
-        // It says itself what the error is.
+        // `report` itself writes the error to stderr.
         let is_success = result.report() == ExitCode::SUCCESS;
         assert!(is_success, "the test returned a failure");
         for app in self.apps.iter().flat_map(AppsOfTest::running) {
@@ -131,8 +130,8 @@ impl TestRunner {
 impl Drop for TestRunner {
     fn drop(&mut self) {
         drop(self.apps.take());
-        // A hook that blocks its thread for good, which the report has told of, does not keep the
-        // test from ending.
+        // The report has named any hook that blocks its thread for good. Such a hook does not keep
+        // the test from ending.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

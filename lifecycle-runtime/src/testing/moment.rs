@@ -1,4 +1,4 @@
-//! Points of a run that a test waits for, or sends a signal at.
+//! Moments of a run, at which a test goes on or sends a signal, and the signals.
 
 use std::fmt;
 use std::panic::Location;
@@ -8,8 +8,8 @@ use crate::event::{Event, Outcome, ServiceState};
 use crate::hook::state::State;
 use crate::hook::{Hook, HookMeta};
 
-/// A point of a run: [`TestApp::until`](super::TestApp::until) waits for it,
-/// [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at) sends a signal there.
+/// Moment of a run. [`TestApp::until`](super::TestApp::until) waits for it, and
+/// [`TestAppBuilder::signal_at`](super::TestAppBuilder::signal_at) sends a signal at it.
 ///
 /// ```
 /// use lifecycle_runtime::testing::Moment;
@@ -37,43 +37,46 @@ enum MomentKind {
 }
 
 impl Moment {
-    /// The hook begins to run.
+    /// Returns the moment at which the hook begins.
     #[must_use]
     pub fn begins<H: Hook>() -> Self {
         Self::begin_of(H::META)
     }
 
-    /// The hook that a value names begins: for tests that go through many.
+    /// Returns the moment at which the hook that a value names begins: for tests that go through
+    /// many hooks.
     #[must_use]
     pub fn begin_of(hook: &'static HookMeta) -> Self {
         Self::of(MomentKind::Begins(hook))
     }
 
-    /// The hook has ended, in whatever way: of a startup hook, it has started or failed.
+    /// Returns the moment at which the hook has ended with any outcome. A startup hook has then
+    /// started or failed.
     #[must_use]
     pub fn ends<H: Hook>() -> Self {
         Self::end_of(H::META)
     }
 
-    /// The hook that a value names has ended: for tests that go through many.
+    /// Returns the moment at which the hook that a value names has ended: for tests that go through
+    /// many hooks.
     #[must_use]
     pub fn end_of(hook: &'static HookMeta) -> Self {
         Self::of(MomentKind::Ends(hook))
     }
 
-    /// The service is ready.
+    /// Returns the moment at which the service is ready.
     #[must_use]
     pub fn ready<H: Hook>() -> Self {
         Self::of(MomentKind::Ready(H::META))
     }
 
-    /// The run enters this state.
+    /// Returns the moment at which the run enters this state.
     #[must_use]
     pub fn state(state: State) -> Self {
         Self::of(MomentKind::State(state))
     }
 
-    /// Not the first time that this happens, but the `n`th, counted from 1.
+    /// Selects the `n`th time that this happens, counted from 1, in place of the first.
     #[must_use]
     pub fn times(mut self, n: usize) -> Self {
         self.number = n.max(1);
@@ -88,7 +91,7 @@ impl Moment {
         self.number
     }
 
-    /// The hook that it is about.
+    /// Returns the hook to which the moment belongs.
     pub(super) fn hook(&self) -> Option<&'static HookMeta> {
         match self.what {
             MomentKind::Begins(hook) | MomentKind::Ends(hook) | MomentKind::Ready(hook) => {
@@ -98,13 +101,16 @@ impl Moment {
         }
     }
 
-    /// Returns whether an event is this.
+    /// Returns whether an event brings this moment.
     pub(super) fn is(&self, event: &Event) -> bool {
         match self.what {
             MomentKind::Begins(hook) => begins(event) == Some(hook),
             MomentKind::Ends(hook) => ends(event).is_some_and(|(ended, _)| ended == hook),
             MomentKind::Ready(ready) => {
-                matches!(event, Event::Service { hook, state: ServiceState::Running } if *hook == ready)
+                matches!(
+                    event,
+                    Event::Service { hook, state: ServiceState::Running } if *hook == ready
+                )
             }
             MomentKind::State(state) => matches!(event, Event::State(entered) if *entered == state),
         }
@@ -123,8 +129,8 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Signal that a test sends: to an app inside of it, which is not one to the process, or to
-/// a [process of its own](super::process).
+/// Signal that a test sends to an app inside of it, and not to the process, or to a [process of its
+/// own](super::process).
 ///
 /// ```
 /// use lifecycle_runtime::testing::Signal;
@@ -135,24 +141,24 @@ impl fmt::Display for Moment {
 pub struct Signal(&'static str);
 
 impl Signal {
-    /// Begins the stop; a second one hurries it.
+    /// Signal that begins the stop; a second one hurries it.
     pub const SIGTERM: Self = Self("SIGTERM");
-    /// As [`SIGTERM`](Self::SIGTERM): Ctrl-C.
+    /// Signal of Ctrl-C, with the effect of [`SIGTERM`](Self::SIGTERM).
     pub const SIGINT: Self = Self("SIGINT");
-    /// As [`SIGTERM`](Self::SIGTERM).
+    /// Signal with the effect of [`SIGTERM`](Self::SIGTERM).
     pub const SIGQUIT: Self = Self("SIGQUIT");
-    /// Kills a process. It is none that an app can hear.
+    /// Signal that kills a process. An app can't hear it.
     pub const SIGKILL: Self = Self("SIGKILL");
-    /// Stops the process, unless a hook is for it.
+    /// Signal that stops the process, unless a hook is for it.
     pub const SIGHUP: Self = Self("SIGHUP");
-    /// For hooks.
+    /// Signal for hooks.
     pub const SIGUSR1: Self = Self("SIGUSR1");
-    /// For hooks.
+    /// Signal for hooks.
     pub const SIGUSR2: Self = Self("SIGUSR2");
-    /// For hooks.
+    /// Signal for hooks.
     pub const SIGWINCH: Self = Self("SIGWINCH");
 
-    /// The signal of this name, as [`on_signal`](crate::on_signal) has it: for hooks.
+    /// Returns the signal of this name, as [`on_signal`](crate::on_signal) has it: for hooks.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         Self(name)
@@ -162,7 +168,7 @@ impl Signal {
         self.0
     }
 
-    /// Returns whether it asks the process to stop, if no hook is for it.
+    /// Returns whether the signal asks the process to stop, if no hook is for it.
     pub(super) fn stops(self) -> bool {
         [Self::SIGTERM, Self::SIGINT, Self::SIGQUIT, Self::SIGHUP].contains(&self)
     }
@@ -174,23 +180,23 @@ impl fmt::Display for Signal {
     }
 }
 
-/// A signal that is to be sent at a moment.
+/// Signal that is to be sent at a moment.
 pub(super) struct Timed {
     pub(super) moment: Moment,
     pub(super) signal: Signal,
     pub(super) place: &'static Location<'static>,
-    /// How often the moment has come.
+    /// Number of times that the moment's event has happened.
     pub(super) count: AtomicUsize,
 }
 
 impl Timed {
-    /// Returns whether this event is the one.
+    /// Counts the event if it fits the moment, and returns whether the signal is due.
     pub(super) fn is_due(&self, event: &Event) -> bool {
         self.moment.is(event)
             && self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.moment.number()
     }
 
-    /// What is wrong with a signal that was never sent.
+    /// Returns the mistake of the test if the signal was never sent.
     pub(super) fn unused(&self) -> Option<String> {
         let was_sent = self.count.load(Ordering::Relaxed) >= self.moment.number();
         let Self { moment, signal, place, .. } = self;

@@ -1,4 +1,4 @@
-//! Programs in processes of their own: real signals, real exit codes, real connections.
+//! Tools to test programs in processes of their own: real signals, exit codes and connections.
 //!
 //! A test in a `tests/` folder finds the binary of its package in `CARGO_BIN_EXE_<name>`:
 //!
@@ -20,27 +20,27 @@
 //! # stops_on_sigterm();
 //! ```
 //!
-//! A [`Command`] is one of the standard library with defaults for tests: free ports, none of the
-//! settings that the tests themselves run with, and pipes. A [`Child`] collects what the process
-//! writes as it comes, and is killed and reaped when it is dropped. Each wait has a limit, 90 s
-//! unless [`Command::limit`] sets another; when that is over, or the process has ended, it panics
-//! at the line of the test and shows everything that the process wrote. An [`Output`] is what is
-//! left of it in the end.
+//! A [`Command`] is one of the standard library with defaults for tests: free ports, pipes, and
+//! none of the settings that the tests themselves run with. A [`Child`] collects what the process
+//! writes as it arrives, and is killed and reaped when it is dropped. Each wait has a limit, 90 s
+//! unless [`Command::limit`] sets another. A wait panics when the limit is over or the process has
+//! ended: the panic stands at the line of the test and shows everything that the process wrote. An
+//! [`Output`] holds the exit code and the output of a process that has ended.
 //!
-//! Everything here blocks, for plain `#[test]` functions: in an async test, have
-//! `tokio::task::spawn_blocking` run it.
+//! All of these functions block, for plain `#[test]` functions: in an async test, run them by
+//! `tokio::task::spawn_blocking`.
 //!
 //! # Where the program listens
 //!
-//! [`Child::url`] and [`Child::admin_url`] read that in what the program writes: the line of the
-//! console, or that of a `tracing` subscriber which writes to stdout or stderr. A program whose
-//! subscriber writes elsewhere tells nobody; `LIFECYCLE_CONSOLE=on` in its environment has the
-//! console say it all the same.
+//! [`Child::url`] and [`Child::admin_url`] read the address from what the program writes: from the
+//! console's line, or from that of a `tracing` subscriber that writes to stdout or stderr. If the
+//! subscriber writes elsewhere, set `LIFECYCLE_CONSOLE=on` in the program's environment: then the
+//! console writes the line all the same.
 //!
 //! # Windows
 //!
-//! Windows has no signals: [`Child::signal`] and [`Child::stop`] panic there and say so. Everything
-//! else works, and [`Child::kill`] ends a process.
+//! Windows has no signals: [`Child::signal`] and [`Child::stop`] panic there with a message that
+//! says so. Everything else works, and [`Child::kill`] ends a process.
 
 mod child;
 mod command;

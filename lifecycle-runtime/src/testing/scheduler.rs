@@ -1,4 +1,4 @@
-//! Scheduler of an exploration: of the hooks that could go on, one at a time does.
+//! Scheduler of an exploration, which lets the hooks of a run go on one at a time, by permits.
 
 pub(super) mod action;
 mod permit;
@@ -23,27 +23,27 @@ use action::{Action, HookStep, InjectedFault};
 use permit::{Permit, ScheduledFuture};
 use strategy::{Choice, Strategy};
 
-/// Paused time moves on when nothing else is left to do: after the least that it can move, nothing
-/// is.
+/// Wait after which nothing runs any more: the shortest one that there is. Paused time moves on
+/// only when nothing else is left to do.
 const IDLE: Duration = Duration::from_millis(1);
 
-/// How long to wait for a hook that waits for something else, before another begins. Far less than
-/// a start may take.
+/// Time limit of the wait for a hook that waits for something other than a permit, before the next
+/// permit is given. Far less than a start may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Decides which hook of a run goes on next. Clones are the same.
+/// Scheduler that decides which hook of a run goes on next. Clones share one state.
 #[derive(Clone)]
 pub(super) struct Scheduler(Arc<SchedulerInner>);
 
 struct SchedulerInner {
     state: Mutex<SchedulerState>,
-    /// Somebody asks for a turn.
+    /// Notification that somebody has asked for a permit.
     asked: Notify,
     injections: Injections,
     run: OnceLock<ExploredRun>,
 }
 
-/// What may befall a run, one per run.
+/// Signals and faults that the scheduler may inject, at most one in each run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Injections {
     pub(super) signals: Vec<Signal>,
@@ -51,7 +51,7 @@ pub(super) struct Injections {
     pub(super) faults_at_awaits: bool,
 }
 
-/// The run itself.
+/// Run that is scheduled: its plan, the time at which it began, and the sender of its signals.
 struct ExploredRun {
     plan: Arc<Plan>,
     began: Instant,
@@ -62,46 +62,47 @@ struct SchedulerState {
     strategy: Strategy,
     trace: Trace,
     waiting: BTreeMap<Action, WaitingAction>,
-    /// How often somebody has asked.
+    /// Number of requests for a permit so far.
     count: u64,
-    /// Hooks that wait for something that is no turn; `true` if it did not come when time passed.
+    /// Hooks that wait for something other than a permit; `true` if it did not come when time
+    /// passed.
     pending: BTreeMap<usize, bool>,
-    /// Hooks that have had their turn to begin, and how each goes wrong.
+    /// Hooks that have had their permit to begin, each with the fault that it begins with, if any.
     begun: HashMap<usize, Option<InjectedFault>>,
-    /// Hooks that go wrong where they go on.
+    /// Faults of hooks that have a permit to go on.
     injected_at: HashMap<usize, InjectedFault>,
     went_on: HashMap<usize, u32>,
     times: u32,
-    /// How many had asked when time began to pass, if that was the last step.
+    /// Number of requests before time began to pass, if that was the last step.
     asked_before: Option<u64>,
     test_runs: bool,
 }
 
 #[derive(Default)]
 struct WaitingAction {
-    /// How many had asked before.
+    /// Number of requests before this one.
     number: u64,
     waker: Option<Waker>,
     has_permit: bool,
 }
 
-/// What came of a run's choices.
+/// Record of a run under a scheduler: its choices and its steps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trace {
-    /// Where there was something to choose.
+    /// Choices among several actions.
     pub(super) choices: Vec<Choice>,
-    /// Everything that had a turn, and when.
+    /// Actions that were permitted, each with its time in the run.
     pub(super) steps: Vec<(Duration, Action)>,
-    /// What was done to the run.
+    /// Fault or signal that was injected into the run.
     pub(super) injected: Option<Action>,
-    /// Services that wait for no turn.
+    /// Services on threads of their own, which need no permits.
     pub(super) threads: Vec<&'static HookMeta>,
-    /// The choices that were given don't fit.
+    /// Reason why the run does not fit the choices that were given.
     pub(super) misfit: Option<String>,
 }
 
 impl Trace {
-    /// What a run may depend on beside its choices.
+    /// Returns a sentence about what a run may depend on besides its choices.
     pub(super) fn chance(&self) -> String {
         if self.threads.is_empty() {
             return "what it does may depend on threads, real time, random numbers or the order of \
@@ -139,17 +140,17 @@ impl Scheduler {
         Self(Arc::new(SchedulerInner { state, asked, injections, run }))
     }
 
-    /// The signals that may be sent.
+    /// Returns the signals that may be sent.
     pub(super) fn signals(&self) -> &[Signal] {
         &self.0.injections.signals
     }
 
-    /// Returns whether hooks may go wrong, and hang.
+    /// Returns whether faults may be injected into hooks.
     pub(super) fn inject_faults(&self) -> bool {
         self.0.injections.faults || self.0.injections.faults_at_awaits
     }
 
-    /// Names the run that it schedules, before that begins.
+    /// Sets the run to schedule, before it begins.
     pub(super) fn of_run(
         &self,
         plan: Arc<Plan>,
@@ -158,7 +159,7 @@ impl Scheduler {
         let _ = self.0.run.set(ExploredRun { plan, began: Instant::now(), send: Box::new(send) });
     }
 
-    /// The work of hooks that go on only when it is their turn.
+    /// Returns work whose hooks go on only when they have a permit.
     pub(super) fn scheduled(&self, work: Work) -> Work {
         let scheduler = self.clone();
         Arc::new(move |hook, scope| {
@@ -185,7 +186,7 @@ impl Scheduler {
                         hangs,
                     })
                 }
-                // It runs to its end in one go.
+                // A blocking task runs to its end under one permit.
                 blocking @ Task::Blocking(_) => {
                     let threads = &mut scheduler.state().trace.threads;
                     if hook.kind == Kind::Service && !threads.contains(&hook) {
@@ -197,12 +198,13 @@ impl Scheduler {
         })
     }
 
-    /// Waits for the test's own turn.
+    /// Waits for the permit of the test itself.
     pub(super) async fn test(&self) {
         self.ask(Action::Test).await;
     }
 
-    /// Nothing is done to the run while the test runs, which could not know of it.
+    /// Sets whether the test runs now. While it does, nothing is injected, as the test could not
+    /// know of it.
     pub(super) fn test_runs(&self, runs: bool) {
         self.state().test_runs = runs;
     }
@@ -211,7 +213,7 @@ impl Scheduler {
         self.0.run.get().map(|run| &run.plan)
     }
 
-    /// Returns whether the run began that long ago.
+    /// Returns whether the run began at least this long ago.
     pub(super) fn has_run_for(&self, time: Duration) -> bool {
         self.0.run.get().is_some_and(|run| run.began.elapsed() >= time)
     }
@@ -220,7 +222,7 @@ impl Scheduler {
         self.state().trace.clone()
     }
 
-    /// Gives one turn after the other, each when nothing runs any more.
+    /// Gives one permit after the other, each when nothing runs any more.
     pub(super) async fn give(&self) -> Infallible {
         loop {
             while self.state().is_idle() {
@@ -232,7 +234,7 @@ impl Scheduler {
             match next {
                 Some(Action::Time(_)) => self.let_time_pass().await,
                 Some(Action::Signal(at)) => {
-                    // The plan has a hook for it.
+                    // This can't fail: `start_scheduled` has checked that the signal has an effect.
                     let _ = (run.send)(self.0.injections.signals[at]);
                 }
                 _ => {}
@@ -262,7 +264,7 @@ impl Scheduler {
         Permit { scheduler: self.clone(), action }
     }
 
-    /// A hook that has waited for something else can go on.
+    /// Asks for a permit for a hook that can go on after it has waited for something else.
     fn ask_to_go_on(&self, at: usize) -> Permit {
         let number = {
             let mut state = self.state();
@@ -274,7 +276,7 @@ impl Scheduler {
         self.ask(Action::Hook(at, HookStep::GoOn(number)))
     }
 
-    /// Takes what goes wrong in a hook that goes on.
+    /// Takes the fault of a hook that goes on.
     fn fault_at(&self, at: usize) -> Option<InjectedFault> {
         self.state().injected_at.remove(&at)
     }
@@ -299,7 +301,7 @@ impl SchedulerState {
         self.waiting.values().all(|waiting| waiting.has_permit)
     }
 
-    /// Gives the next turn. `None` if nobody waits any more.
+    /// Gives the next permit. `None` if nobody waits for one any more.
     fn next(&mut self, run: &ExploredRun, injections: &Injections) -> Option<Action> {
         let options = self.options(injections);
         let next = match options[..] {
@@ -321,7 +323,7 @@ impl SchedulerState {
                 }
                 Action::Hook(at, what)
             }
-            // A test doesn't begin on an app that stops; and if it doesn't stop, the test may as
+            // A test doesn't begin on an app that stops. If the app doesn't stop, the test may as
             // well be next.
             Action::Signal(_) => Action::Test,
             next => next,
@@ -345,7 +347,7 @@ impl SchedulerState {
         if options.is_empty() {
             return options;
         }
-        // What time was let pass for comes next: otherwise it need not have passed.
+        // Next come the actions for which time passed: otherwise it need not have passed.
         if let Some(before) = self.asked_before {
             let is_new = |action: &&Action| self.waiting[*action].number >= before;
             let new: Vec<_> = options.iter().filter(is_new).copied().collect();

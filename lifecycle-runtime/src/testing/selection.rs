@@ -1,4 +1,4 @@
-//! Which hooks run in a test, and which have a value instead.
+//! Selection of the hooks that run in a test, and of those that have a value instead.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
@@ -11,7 +11,7 @@ use crate::plan::{missing, with_everything_named};
 use crate::process::registry;
 use crate::process::registry::modules::{self, View};
 
-/// What a test says of the hooks of its app. Of each hook the last word counts.
+/// Instructions of a test for the hooks of its app. The last instruction for a hook counts.
 #[derive(Default)]
 pub(super) struct Selection {
     /// Registered hooks that the test sees.
@@ -20,36 +20,36 @@ pub(super) struct Selection {
     modules: Vec<(String, &'static Location<'static>)>,
     only: Vec<NamedHook>,
     with: Vec<NamedHook>,
-    /// Those that were named before the test has chosen a part of the hooks: they run if that needs
-    /// them.
+    /// Hooks that `with` named before the test chose a part of the hooks: they run if that part
+    /// needs them.
     with_before_only: Vec<NamedHook>,
     without: Vec<NamedHook>,
     replaced: Vec<(NamedHook, Value)>,
-    /// Hooks that time stands still for.
+    /// Hooks during which time stands still.
     real: Vec<NamedHook>,
-    /// Line that has time stand still for all hooks that end by themselves.
+    /// Line of the test that makes time stand still for all hooks that end by themselves.
     real_for_all: Option<&'static Location<'static>>,
-    /// Hooks that faults and the like are for: they have to be there.
+    /// Hooks that have to be there, as a fault or a signal of the test refers to them.
     involved: Vec<Involved>,
 }
 
-/// A hook that a fault or the like is for.
+/// Hook to which a fault or a signal of the test refers.
 struct Involved {
     named: NamedHook,
-    /// Participle that says what for.
+    /// Participle for the message, such as "given a fault".
     what: &'static str,
-    /// Set if the test has chosen a part of the hooks since: then it need not be among them.
+    /// Set if the test chose a part of the hooks later: then the hook need not be in that part.
     is_setup: bool,
 }
 
-/// A hook, and the line of the test that names it.
+/// Hook, with the line of the test that names it.
 #[derive(Clone, Copy)]
 pub(super) struct NamedHook {
     pub(super) hook: &'static HookMeta,
     pub(super) place: &'static Location<'static>,
 }
 
-/// Saying something of hooks.
+/// Instructions, in the order in which the test gives them.
 impl Selection {
     pub(super) fn of(view: View) -> Self {
         Self { view, ..Self::default() }
@@ -72,7 +72,7 @@ impl Selection {
         self.modules.push((path, place));
     }
 
-    /// Leaves a hook out, and forgets what was said of it and of its teardown.
+    /// Leaves a hook out, and discards earlier instructions for it and its teardown.
     pub(super) fn without(&mut self, named: NamedHook) {
         let stays = |other: &NamedHook| !goes_with(other.hook, named.hook);
         self.replaced.retain(|(other, _)| stays(other));
@@ -97,7 +97,7 @@ impl Selection {
         self.real_for_all = Some(place);
     }
 
-    /// Says that something is for a hook, which therefore has to be there.
+    /// Adds a hook that has to be there, as something refers to it.
     pub(super) fn involve(&mut self, named: NamedHook, what: &'static str) {
         self.bring_back(named.hook);
         self.involved.push(Involved { named, what, is_setup: false });
@@ -108,13 +108,14 @@ impl Selection {
     }
 }
 
-/// Returns whether a hook is left out where the other one is: it is that one, or its teardown.
+/// Returns whether leaving out `other` also leaves out `hook`: it is the same hook, or its
+/// teardown.
 pub(super) fn goes_with(hook: &HookMeta, other: &HookMeta) -> bool {
     hook == other || hook.of() == Some(other)
 }
 
 impl Selection {
-    /// Returns the hooks of a lifecycle that the test sees, or names.
+    /// Returns the hooks of a lifecycle that the test sees or names.
     pub(super) fn seen(&self, lifecycle: &Lifecycle) -> Vec<&'static HookMeta> {
         let named = self.only.iter().chain(&self.with).chain(&self.with_before_only);
         let named = named.chain(&self.real);
@@ -124,8 +125,8 @@ impl Selection {
         lifecycle.hooks(&|hook| self.view.has(hook) || named.contains(&hook.id))
     }
 
-    /// The hooks to plan, each naming only such as are planned, too. Those that are expected may be
-    /// left out.
+    /// Returns the hooks to plan. Each names only hooks that are planned, too. Even expected hooks
+    /// may be left out.
     pub(super) fn select(
         &self,
         seen: Vec<&'static HookMeta>,
@@ -156,7 +157,7 @@ impl Selection {
         selected.retain(|hook| !is_out(hook));
         let there: HashSet<_> = selected.iter().map(|hook| hook.id).collect();
         self.check_needs(&selected, &there)?;
-        // What several tests set up alike may be of hooks that not all of them run.
+        // A setup that several tests share may refer to hooks that not all of them run.
         let is_passed_over = |hook: &&HookMeta| {
             !self.only.is_empty() && all.contains(hook) && !without.contains(&hook.id)
         };
@@ -178,19 +179,19 @@ impl Selection {
         Ok(selected.into_iter().map(|hook| edited(hook, &there)).collect())
     }
 
-    /// Takes what has a value instead of running, by hook: nobody else is to hold a value.
+    /// Takes the values of the replaced hooks, by hook, so that nobody else holds them.
     pub(super) fn take_values(&mut self) -> HashMap<HookId, Value> {
         self.replaced.drain(..).map(|(named, value)| (named.hook.id, value)).collect()
     }
 
-    /// Returns the word of the test that has time stand still for a hook.
+    /// Returns the instruction of the test that makes time stand still for a hook.
     pub(super) fn wants_real_io(&self, hook: &'static HookMeta) -> Option<NamedHook> {
         let named = self.real.iter().find(|named| named.hook == hook).copied();
         let place = self.real_for_all.filter(|_| hook.kind() != Kind::Service);
         named.or_else(|| place.map(|place| NamedHook { hook, place }))
     }
 
-    /// Services that time stands still for as long as they run, if they do.
+    /// Returns the services that make time stand still for as long as they run.
     pub(super) fn real_services(&self) -> Vec<NamedHook> {
         let is_one = |named: &&NamedHook| {
             named.hook.kind() == Kind::Service && !self.is_replaced(named.hook)
@@ -198,7 +199,7 @@ impl Selection {
         self.real.iter().filter(is_one).copied().collect()
     }
 
-    /// Returns why a hook is not there that the test leaves out.
+    /// Returns the reason why a hook that the test leaves out is not there.
     fn why_missing(&self, hook: &HookMeta) -> String {
         match modules::owner(hook) {
             Some(owner) if !self.view.has(hook) => {
@@ -237,7 +238,7 @@ impl Selection {
         Ok(())
     }
 
-    /// The hooks that the test names, what they need, and the teardowns of all of these.
+    /// Returns the hooks that the test names, what they need, and the teardowns of all of these.
     fn with_needs(&self, all: &[&'static HookMeta]) -> Vec<&'static HookMeta> {
         let mut found: Vec<_> =
             self.only.iter().chain(&self.with).map(|named| named.hook).collect();
@@ -253,7 +254,7 @@ impl Selection {
         found
     }
 
-    /// What a hook can't do without: not what it only stands behind.
+    /// Returns the hooks without which a hook can't run, not those that it only runs after.
     fn required(&self, hook: &'static HookMeta) -> impl Iterator<Item = &'static HookMeta> {
         let is_real = !self.is_replaced(hook);
         hook.needs().chain(hook.of()).filter(move |needed| is_real && needed.kind().may_be_used())
@@ -293,7 +294,7 @@ impl Involved {
     }
 }
 
-/// Returns the hook as it is planned: what is not there it does not name.
+/// Returns the hook as it is planned, without references to hooks that are not there.
 fn edited(hook: &'static HookMeta, there: &HashSet<HookId>) -> &'static HookMeta {
     let is_there = |named: &HookMeta| there.contains(&named.id);
     let stays = |needed: &Dependency| needed.hook().is_none_or(is_there);

@@ -7,11 +7,11 @@ use super::moment::{Signal, Timed};
 use crate::event::{Event, Observer};
 use crate::lifecycle::{Reaction, Reactions};
 
-/// Where signals come in.
+/// Sender of a test's signals to its app, at their moments or at once.
 pub(super) struct SignalSender {
     signals: Vec<Timed>,
     reactions: OnceLock<Mutex<Reactions>>,
-    /// Of signals that no test could send to a process.
+    /// Mistakes of the test, such as signals that nobody hears.
     mistakes: Mutex<Vec<String>>,
 }
 
@@ -20,7 +20,7 @@ impl SignalSender {
         Self { signals, reactions: OnceLock::new(), mistakes: Mutex::default() }
     }
 
-    /// Has signals heard from now on.
+    /// Lets the app react to signals from now on.
     pub(super) fn open(&self, reactions: Reactions) {
         let _ = self.reactions.set(Mutex::new(reactions));
     }

@@ -1,4 +1,4 @@
-//! Hooks that paused time may have run away from, while they waited for something real.
+//! Detection of hooks that waited for something real while paused time ran ahead.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use crate::event::readable;
 use crate::hook::task::{Task, TaskResult};
 use crate::hook::{HookMeta, Kind};
 
-/// Paused time that a hook has to have waited before its own error is put down to that: an attempt
-/// that is repeated a few times takes less, a connection that is given up takes more.
+/// Paused time that a hook must have waited before its own error is blamed on the wait. A few
+/// retries take less; giving up on a connection takes more.
 const LEAST_BEFORE_AN_ERROR: Duration = Duration::from_secs(1);
 
-/// Notes of a run about hooks that waited on paused time. Clones are the same.
+/// Record of the hooks of a run that waited on paused time. Clones share one record.
 #[derive(Clone, Default)]
 pub(super) struct Stalls(Arc<StallsInner>);
 
@@ -26,18 +26,19 @@ struct StallsInner {
     is_mute: AtomicBool,
 }
 
-/// A hook that ended badly after paused time had passed that was none for the machine.
+/// Failed or cancelled hook that waited longer by paused time than by the machine's clock.
 #[derive(Debug, Clone)]
 pub(super) struct Stall {
     pub(super) hook: &'static HookMeta,
-    /// Time that it had, by the clock of the test.
+    /// Time from its first poll to its end, by the clock of the test.
     paused: Duration,
-    /// The same time, by the clock of the machine.
+    /// The same time, by the machine's clock.
     real: Duration,
 }
 
 impl Stalls {
-    /// Watches the task of a hook. A plain `fn` makes time stand still by itself.
+    /// Wraps the task of a hook so that its stall is recorded. Blocking tasks are returned
+    /// unchanged, as paused time stands still while a plain `fn` runs.
     pub(super) fn watch(&self, hook: &'static HookMeta, task: Task) -> Task {
         match task {
             Task::Future(body) => {
@@ -48,7 +49,7 @@ impl Stalls {
         }
     }
 
-    /// Notes nothing from now on: what hooks wait for may be injected.
+    /// Stops the recording: what hooks wait for may be an injected fault.
     pub(super) fn mute(&self) {
         self.0.is_mute.store(true, Ordering::Relaxed);
     }
@@ -63,7 +64,7 @@ impl Stalls {
 }
 
 impl Stall {
-    /// Returns what to do, if the hook did wait for something real.
+    /// Returns advice for the case that the hook did wait for something real.
     pub(super) fn advice(&self) -> String {
         let name = self.hook.name();
         let (paused, real) = (readable(self.paused), readable(self.real));
@@ -83,12 +84,12 @@ impl Stall {
     }
 }
 
-/// A hook's future, and when it began.
+/// Future of a hook, which records how long the hook waited if it fails or is cancelled.
 struct WatchedFuture {
     body: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
     hook: &'static HookMeta,
-    /// By the clock of the machine, and by that of the test. `None` before the first poll, and
-    /// after the last.
+    /// Moment of the first poll, by the machine's clock and by that of the test. `None` before the
+    /// first poll and after the last.
     began: Option<(std::time::Instant, Instant)>,
     stalls: Stalls,
 }
@@ -97,8 +98,8 @@ impl WatchedFuture {
     fn note(&mut self, least: Duration) {
         let Some((real, paused)) = self.began.take() else { return };
         let stall = Stall { hook: self.hook, paused: paused.elapsed(), real: real.elapsed() };
-        // On a clock that runs by itself both are the same, but for what passes between two looks
-        // at it.
+        // On a clock that is not paused both times are equal, except for what passes between the
+        // two readings.
         let skipped = stall.paused.saturating_sub(stall.real);
         if skipped > least.max(stall.paused / 2) && !self.stalls.0.is_mute.load(Ordering::Relaxed) {
             self.stalls.all().push(stall);

@@ -1,4 +1,4 @@
-//! What happened in a run, in order: for assertions, and as text for who reads why one failed.
+//! Timeline of a run: its events in order, for assertions, and as text for people.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,18 @@ use super::moment::{Moment, begins, ends};
 use crate::event::{Event, Observer, ServiceState, readable};
 use crate::hook::{HookMeta, Kind};
 
-/// One thing that happened, and when.
+/// Event with the time at which it happened.
 #[derive(Debug, Clone)]
 pub(super) struct TimelineEntry {
     pub(super) at: Duration,
     pub(super) event: Event,
 }
 
-/// What has happened so far. Clones are the same.
+/// Recorder of the events of a run. Clones share one record.
 #[derive(Clone)]
 pub(super) struct TimelineRecorder {
     entries: Arc<Mutex<Vec<TimelineEntry>>>,
-    /// How many there are.
+    /// Number of entries, to wake those who wait for a moment.
     count: watch::Sender<usize>,
 }
 
@@ -34,7 +34,7 @@ impl TimelineRecorder {
         Timeline { entries: self.entries().clone() }
     }
 
-    /// Waits until this has happened.
+    /// Waits until this moment has come.
     pub(super) async fn reached(&self, moment: &Moment) {
         let has_come = |entries: &[TimelineEntry]| {
             entries
@@ -43,7 +43,7 @@ impl TimelineRecorder {
                 .nth(moment.number() - 1)
                 .is_some()
         };
-        // We hold the sender.
+        // This can't fail, as `self` holds the sender.
         let _ = self.count.subscribe().wait_for(|_| has_come(&self.entries())).await;
     }
 
@@ -62,25 +62,25 @@ impl Observer for TimelineRecorder {
     }
 }
 
-/// What happened in a run, in order. Its text has a line for each, and a lane for each hook, from
-/// its begin to its end.
+/// Events of a run, in order. Its text has a line for each event, and a lane for each hook from its
+/// beginning to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
     entries: Vec<TimelineEntry>,
 }
 
 impl Timeline {
-    /// Where this stands for the first time.
+    /// Returns the position of the first event of this kind.
     pub(super) fn first(&self, is: impl Fn(&Event) -> bool) -> Option<usize> {
         self.entries.iter().position(|entry| is(&entry.event))
     }
 
-    /// The last of these.
+    /// Returns what `find` finds in the last event in which it finds something.
     pub(super) fn last<'t, T>(&'t self, find: impl Fn(&'t Event) -> Option<T>) -> Option<T> {
         self.entries.iter().rev().find_map(|entry| find(&entry.event))
     }
 
-    /// Where servers listen.
+    /// Returns the URLs of the servers.
     pub(super) fn urls(&self) -> Vec<String> {
         let url = |entry: &TimelineEntry| match &entry.event {
             Event::Listening { url } => Some(url.clone()),
@@ -89,12 +89,13 @@ impl Timeline {
         self.entries.iter().filter_map(url).collect()
     }
 
-    /// How often this happened.
+    /// Returns the number of events of this kind.
     pub(super) fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
         self.entries.iter().filter(|entry| is(&entry.event)).count()
     }
 
-    /// When each hook runs that ran: from its begin to its end, or to the end of all.
+    /// Returns the positions at which a hook first began and last ended, if it ran. A hook that has
+    /// not ended ends behind the last event.
     pub(super) fn span(&self, hook: &HookMeta) -> Option<(usize, usize)> {
         let begin = self.first(|event| begins(event) == Some(hook))?;
         let end = self
@@ -104,14 +105,24 @@ impl Timeline {
         Some((begin, end.unwrap_or(self.entries.len())))
     }
 
-    /// Where a service was ready for the first time.
+    /// Returns the position at which a service was ready for the first time.
     pub(super) fn ready(&self, service: &HookMeta) -> Option<usize> {
-        self.first(|event| matches!(event, Event::Service { hook, state: ServiceState::Running } if *hook == service))
+        self.first(|event| {
+            matches!(
+                event,
+                Event::Service { hook, state: ServiceState::Running } if *hook == service
+            )
+        })
     }
 
-    /// Where a service was told to stop.
+    /// Returns the position at which a service was told to stop.
     pub(super) fn told_to_stop(&self, service: &HookMeta) -> Option<usize> {
-        self.first(|event| matches!(event, Event::Service { hook, state: ServiceState::Stopping } if *hook == service))
+        self.first(|event| {
+            matches!(
+                event,
+                Event::Service { hook, state: ServiceState::Stopping } if *hook == service
+            )
+        })
     }
 }
 
@@ -148,7 +159,7 @@ impl fmt::Display for Timeline {
     }
 }
 
-/// What a line says of an event; `None` for what says no more than its neighbours.
+/// Returns the text of an event's line; `None` for an event that adds nothing to its neighbours.
 fn line(event: &Event) -> Option<String> {
     let name = |hook: &HookMeta| match hook.kind() {
         Kind::Service => format!("service {}", hook.display_name()),

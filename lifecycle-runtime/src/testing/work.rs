@@ -1,4 +1,4 @@
-//! What hooks do in a test: what they do anywhere, but for fakes and faults.
+//! The work of hooks in a test: their functions, except for fakes and faults.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::hook::service::Service;
 use crate::hook::task::{Task, Value};
 use crate::hook::{HookMeta, Kind};
 
-/// What makes the task of each hook; some have time stand still.
+/// Returns the work that makes each hook's task, with the test's values, faults and real I/O.
 pub(super) fn work(
     mut selection: Selection,
     faults: Arc<Vec<PlantedFault>>,
@@ -22,15 +22,16 @@ pub(super) fn work(
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
         match hook.kind() {
-            // It may be run again.
+            // A service may be restarted, which takes the value again.
             Kind::Service => values.get(&hook.id).cloned(),
-            // The scope alone has it, so that it is dropped where a real one would be.
+            // Only the scope holds the value, so that it is dropped where a real one would be.
             _ => values.remove(&hook.id),
         }
     };
     Arc::new(move |hook, scope| {
         let planted = || faults.iter().filter(|planted| planted.hook == hook);
-        // Within what has time stand still: a fault of a body may be one that waits for time.
+        // Faults of a body lie within the code that stops paused time, as they may wait for time to
+        // pass.
         let released = Arc::default();
         let inside = |body| {
             let faults = planted().filter(|planted| planted.is_of_body());
@@ -48,7 +49,7 @@ pub(super) fn work(
     })
 }
 
-/// The same, with what a service on a thread of its own has to do with paused time.
+/// Wraps the work so that paused time stands still for services that have a thread of their own.
 pub(super) fn beside_threads(work: Work, startup_timeout: Duration) -> Work {
     Arc::new(move |hook, scope| {
         let service = scope.service();
@@ -60,7 +61,7 @@ pub(super) fn beside_threads(work: Work, startup_timeout: Duration) -> Work {
     })
 }
 
-/// What a replaced hook does; a service has its handle.
+/// Returns the task of a replaced hook. `service` is the handle if the hook is a service.
 fn stand_in(value: Value, service: Option<Service>) -> Task {
     Task::future(async move {
         if let Some(service) = service {

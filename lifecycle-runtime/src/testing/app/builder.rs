@@ -1,4 +1,4 @@
-//! An app as a test wants it, before it starts.
+//! Builder of the app that runs inside a test.
 
 mod injection;
 
@@ -23,16 +23,17 @@ use crate::testing::selection::{NamedHook, Selection, goes_with};
 use crate::testing::stalls::Stalls;
 use crate::testing::work::work;
 
-/// How long the start, and how long the stop may at least take where each turn takes a millisecond.
+/// Least time limit of the start and of the stop, where each permit takes a millisecond.
 const LEAST_TIME_OF_RUN: Duration = Duration::from_secs(60);
 
-/// An app that has started, or the report of a start that failed.
+/// App that has started, or the report of a start that failed.
 pub(in crate::testing) type StartResult = Result<TestApp, Box<TestReport>>;
 
-/// An app that a test is about to start: which hooks run, which are replaced, what goes wrong.
+/// Builder of a [`TestApp`], with the selection of its hooks, the values that replace some, and the
+/// faults.
 ///
-/// Made by [`TestApp::builder`] or [`TestApp::of`]. Mistakes are panics at the line of the test
-/// that made them.
+/// [`TestApp::builder`] and [`TestApp::of`] create it. A mistake is a panic at the line of the test
+/// that made it.
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::TestApp;
@@ -46,14 +47,15 @@ pub(in crate::testing) type StartResult = Result<TestApp, Box<TestReport>>;
 /// async fn close_db(db: Dep<db>) { assert_eq!(*db, 7); }
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-/// let report = TestApp::builder().replace::<db>(7).without::<import>().hang::<close_db>().run().await;
+/// let app = TestApp::builder().replace::<db>(7).without::<import>().hang::<close_db>();
+/// let report = app.run().await;
 /// assert_eq!(report.exit_code(), 3);
 /// # }
 /// ```
 #[must_use = "nothing happens until `start` or `run`"]
 pub struct TestAppBuilder {
     lifecycle: Lifecycle,
-    /// Set if all of a program runs, which ends when it has nothing left to do.
+    /// Set if the whole program runs, which ends when it has nothing left to do.
     is_whole_program: bool,
     selection: Selection,
     faults: Vec<PlantedFault>,
@@ -74,16 +76,15 @@ impl TestAppBuilder {
         }
     }
 
-    /// Sees the hooks that a test in the caller's file sees, as well.
+    /// Adds the hooks that a test in the caller's file sees.
     pub(in crate::testing) fn seen_from(mut self, caller: &'static Location<'static>) -> Self {
         self.selection.view.add_file(caller);
         self
     }
 
-    /// Runs this hook, what it needs, and the teardowns of these; of other hooks, only those that
-    /// are named in the same way. What the builder was told of the rest before, such as to
-    /// [replace](Self::replace) it or to have it [fail](Self::fail), is passed over, so that
-    /// several tests may share a setup.
+    /// Runs this hook, what it needs, and their teardowns; of other hooks, only those named in the
+    /// same way. Earlier instructions for the rest, such as to [replace](Self::replace) a hook or
+    /// to have it [fail](Self::fail), are ignored, so that several tests can share a setup.
     #[track_caller]
     pub fn only<H: Hook>(mut self) -> Self {
         self.selection.only(named::<H>());
@@ -91,8 +92,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Runs this hook, too: one that belongs to the tests of
-    /// [another module](crate::testing::guide#whose-hooks), or that is no part of the lifecycle.
+    /// Also runs this hook, which may belong to the tests of [another
+    /// module](crate::testing::guide#whose-hooks), or be no part of the lifecycle.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -117,10 +118,10 @@ impl TestAppBuilder {
         self
     }
 
-    /// Runs all hooks that tests in this module see, too: `module_path!()`, for a test under
-    /// another attribute than `#[lifecycle_runtime::test]` whose hooks stand in another file than
-    /// it; or the path of [another module](crate::testing::guide#whose-hooks). A module whose tests have no
-    /// hooks of their own is a mistake.
+    /// Also runs all hooks that tests in this module see. Give it `module_path!()` in a test under
+    /// another attribute than `#[lifecycle_runtime::test]` whose hooks stand in another file; or
+    /// the path of [another module](crate::testing::guide#whose-hooks). Naming a module whose tests
+    /// have no hooks of their own is a mistake.
     ///
     /// ```standalone_crate
     /// # mod store {
@@ -140,11 +141,11 @@ impl TestAppBuilder {
         self
     }
 
-    /// Leaves this hook out, and with it its teardown. What only stands behind it runs all the
-    /// same; what needs it has to be left out, too, or the hook to be [replaced](Self::replace).
+    /// Leaves this hook and its teardown out. Hooks that only run after it stay. A hook that needs
+    /// it has to be left out, too, unless this hook is [replaced](Self::replace).
     ///
-    /// The last word on a hook counts: what the builder was told of it and of its teardown before
-    /// is forgotten, and what it is told of the hook later brings it back.
+    /// The last instruction for a hook counts: this call discards earlier ones for the hook and its
+    /// teardown, and later ones for the hook bring it back.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::on_startup;
@@ -167,36 +168,37 @@ impl TestAppBuilder {
         self
     }
 
-    /// Gives this hook a value: its function does not run, and what only that needs may be left
-    /// out. It stays where it stands in the order of the plan, and its teardown runs with the
-    /// value, unless that is [left out](Self::without). Of several values the last one counts.
+    /// Gives this hook a value in place of running its function. What only that function needs may
+    /// be left out. The hook keeps its place in the order of the plan. Its teardown runs with the
+    /// value, unless it is [left out](Self::without). Of several values the last one counts.
     ///
-    /// A service that is replaced is ready at once, and does nothing until it is told to stop.
+    /// A replaced service is ready at once, and does nothing until it is told to stop.
     #[track_caller]
     pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
         self.selection.replace(named::<H>(), Value::new(value));
-        // The last word counts.
+        // The last instruction counts.
         self.faults.retain(|planted| planted.hook != H::META);
         self
     }
 
-    /// Has paused time stand still while this hook runs, as [`real_io`](crate::testing::real_io()) does: for
-    /// one that reads files or asks a database. Not for one that waits for time to pass: a service
-    /// that does both is [replaced](Self::replace) where time matters. A plain `fn` needs it only
-    /// if it is a service that does something real between its start and its stop: see
-    /// [Time](crate::testing::guide#time).
+    /// Makes paused time stand still while this hook runs, as
+    /// [`real_io`](crate::testing::real_io()) does. Use it for a hook that reads files or asks a
+    /// database, not for one that waits for time to pass. [Replace](Self::replace) a service that
+    /// does both where time matters. A plain `fn` needs this only if it is a service that does
+    /// something real between its start and its stop: see [Time](crate::testing::guide#time).
     #[track_caller]
     pub fn real_io<H: Hook>(mut self) -> Self {
         self.selection.real_io(named::<H>());
         self
     }
 
-    /// Has paused time stand still while any hook runs that ends by itself: for an app whose hooks
-    /// nearly all ask a database. As [`real_io`](Self::real_io) of each of them. A service runs
-    /// until the stop, and is named by itself where it has to be.
+    /// Makes paused time stand still while any hook runs that ends by itself, as
+    /// [`real_io`](Self::real_io) of each of them would. Use it for an app whose hooks nearly all
+    /// ask a database. Services run until the stop, so each that needs it has to be named by
+    /// itself.
     ///
-    /// The test waits for what is real by [`real_io`](crate::testing::real_io()), and so does a request
-    /// whose handler does.
+    /// In the test, and in handlers of its requests, use [`real_io`](crate::testing::real_io()) to
+    /// wait for something real.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -219,17 +221,17 @@ impl TestAppBuilder {
         self
     }
 
-    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this it answers in
-    /// memory only.
+    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this call it
+    /// answers only in memory.
     ///
-    /// Needs time that passes, not paused time: connections are real.
+    /// Connections are real, so this needs time that passes, not paused time.
     pub fn listen(mut self) -> Self {
         self.listens = true;
         self
     }
 
-    /// The plan of what would run: for its [snapshot](crate::plan::PlanFormat::Snapshot), or to go
-    /// through its hooks.
+    /// Returns the plan of the hooks that would run: for its
+    /// [snapshot](crate::plan::PlanFormat::Snapshot), or to go through its hooks.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::TestApp;
@@ -245,7 +247,7 @@ impl TestAppBuilder {
     ///
     /// # Panics
     ///
-    /// If there is none, and if the builder was told something that can't be.
+    /// If there is no plan, or the builder was told something impossible.
     #[track_caller]
     #[must_use]
     pub fn plan(&self) -> Plan {
@@ -259,7 +261,7 @@ impl TestAppBuilder {
     ///
     /// # Panics
     ///
-    /// If the start fails, with what happened, and if the builder was told something that can't be.
+    /// If the start fails, with what happened, or if the builder was told something impossible.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = TestApp> {
         let place = Location::caller();
@@ -278,18 +280,18 @@ impl TestAppBuilder {
     ///
     /// # Panics
     ///
-    /// If the builder was told something that can't be.
+    /// If the builder was told something impossible.
     #[track_caller]
     pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
         AtAwait::new(self.starting())
     }
 
-    /// Starts the app, stops it as soon as it is ready, and returns the report: also of a start
+    /// Starts the app, stops it as soon as it is ready, and returns the report, even of a start
     /// that fails.
     ///
     /// # Panics
     ///
-    /// If the builder was told something that can't be.
+    /// If the builder was told something impossible.
     #[track_caller]
     pub fn run(self) -> impl Future<Output = TestReport> {
         let starting = self.starting();
@@ -305,11 +307,11 @@ impl TestAppBuilder {
     ///
     /// # Errors
     ///
-    /// A mistake of the test that only the run shows.
+    /// A mistake of the test that only the run reveals.
     ///
     /// # Panics
     ///
-    /// If the builder was told something that can't be.
+    /// If the builder was told something impossible.
     #[track_caller]
     pub(in crate::testing) fn starting(self) -> impl Future<Output = Result<StartResult, String>> {
         let listens = self.listens;
@@ -330,11 +332,12 @@ impl TestAppBuilder {
         }
     }
 
-    /// Starts the app so that its hooks go on one at a time.
+    /// Starts the app so that its hooks go on one at a time, by permits of the scheduler.
     ///
     /// # Errors
     ///
-    /// What the builder was told and can't be. Inside, as [`try_start`](Self::try_start).
+    /// Something impossible that the builder was told. The inner error is that of
+    /// [`try_start`](Self::try_start).
     pub(in crate::testing) async fn start_scheduled(
         self,
         scheduler: &Scheduler,
@@ -352,13 +355,12 @@ impl TestAppBuilder {
         {
             let name = hook.name();
             return Err(format!(
-                "{place}: time would stand still for as long as `{name}` runs, and no hook would go \
-                 on; replace it by \
-                 `replace::<{name}>(())`, which is nothing real"
+                "{place}: time would stand still for as long as `{name}` runs, and no hook would \
+                 go on; replace it by `replace::<{name}>(())`, which is nothing real"
             ));
         }
         scheduler.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
-        // The time that permits take is no reason to fail.
+        // Permits take time, which is no reason to fail.
         let config = &mut parts.lifecycle.config;
         config.grace = config.grace.max(LEAST_TIME_OF_RUN);
         config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_RUN);
@@ -382,7 +384,7 @@ impl TestAppBuilder {
         let plan = self.planned()?;
         let Self { lifecycle, is_whole_program, selection, mut faults, mut signals, listens } =
             self;
-        // The rest is of a setup that this test runs a part of.
+        // The rest belongs to a setup of which this test runs a part.
         let is_there = |hook: &HookMeta| plan.position(hook.id).is_some();
         faults.retain(|planted| is_there(planted.hook));
         signals.retain(|timed| timed.moment.hook().is_none_or(is_there));
@@ -412,7 +414,7 @@ fn named<H: Hook>() -> NamedHook {
     NamedHook { hook: H::META, place: Location::caller() }
 }
 
-/// Returns whether anything comes of this signal.
+/// Checks that the signal has an effect: it stops the app, or a hook is for it.
 fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
     if signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name()))
     {

@@ -1,20 +1,21 @@
-//! Apps that a test leaves running: whoever runs the test stops them behind it.
+//! Apps that a test leaves running, so that its runner can stop them.
 
 use std::cell::RefCell;
 
 use super::TestApp;
 
 thread_local! {
-    /// The apps of the test on this thread, if its runner stops them.
+    /// Apps of the test on this thread, if its runner stops them.
     static APPS: RefCell<Option<Vec<TestApp>>> = const { RefCell::new(None) };
 }
 
-/// Adds an app to those of the test, if its runner stops them.
+/// Adds an app to the apps of the test, if its runner stops them.
 pub(super) fn add(app: &TestApp) {
     APPS.with_borrow_mut(|apps| apps.iter_mut().for_each(|apps| apps.push(app.clone())));
 }
 
-/// Collects the apps of this thread until it is dropped, even by a panic, with which they just go.
+/// Guard that collects the apps of this thread until it is dropped. If a panic drops it, the apps
+/// are just dropped.
 pub(in crate::testing) struct AppsOfTest(());
 
 impl AppsOfTest {

@@ -1,4 +1,4 @@
-//! Why a schedule fails: the two steps whose order decides.
+//! Search for the reason of a failure: the two steps whose order decides.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,19 +6,19 @@ use crate::hook::{HookMeta, Kind};
 use crate::plan::Plan;
 use crate::testing::scheduler::action::{Action, HookStep};
 
-/// Which two steps are the other way round where a test fails and where it passes.
+/// Two steps whose order differs between a schedule that fails and one that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edge {
-    /// What comes first where it passes.
+    /// Step that comes first where the test passes.
     pub(super) first: Action,
     pub(super) then: Action,
 }
 
-/// Finds the edge between an order that passes and one that fails: it goes from one to the other by
-/// swaps of neighbours, and somewhere among them the test begins to fail. Each order on the way is
-/// as legal as the two: what they agree on stays.
+/// Finds the edge between an order that passes and one that fails. It goes from one to the other by
+/// swaps of neighbours, and at one of these the test begins to fail. Each order on the way is as
+/// legal as the two: it keeps what they agree on.
 ///
-/// `fails` is asked about as many orders as the logarithm of the number of swaps. `None` if the
+/// It calls `fails` for about as many orders as the logarithm of the number of swaps. `None` if the
 /// orders are the same.
 pub(super) fn edge<E>(
     passing: &[Action],
@@ -36,7 +36,7 @@ pub(super) fn edge<E>(
     }
     let before = after(&start, &swaps[..low]);
     let at = swaps[low];
-    // Time passes for what comes next.
+    // Time passes for the sake of the action after it, so that action is meant.
     let meant = |action| match action {
         Action::Time(_) => {
             let place = |order: &&[Action]| order.iter().position(|&other| other == action);
@@ -48,14 +48,14 @@ pub(super) fn edge<E>(
     Ok(Some(Edge { first: meant(before[at]), then: meant(before[at + 1]) }))
 }
 
-/// How many pairs the orders disagree on.
+/// Returns the number of pairs on which the orders disagree.
 pub(super) fn distance(passing: &[Action], failing: &[Action]) -> usize {
     swaps(passing, failing).1.len()
 }
 
-/// The steps of both orders, in the first one, and the places of neighbours to swap until they are
-/// in the other. What only one of them has come to, as a start that fails ends early, would have
-/// come last in the other.
+/// Returns the steps of both orders in the first order, and the positions of the swaps of
+/// neighbours that lead to the other. Steps that only one order has, as a start that fails ends
+/// early, would have come last in the other.
 fn swaps(from: &[Action], to: &[Action]) -> (Vec<Action>, Vec<usize>) {
     let with_all_of = |order: &[Action], other: &[Action]| {
         let known: HashSet<_> = order.iter().copied().collect();
@@ -87,7 +87,7 @@ fn after(start: &[Action], swaps: &[usize]) -> Vec<Action> {
 }
 
 impl Edge {
-    /// What is missing, and how to write it.
+    /// Returns a sentence that says which edge the plan lacks, and how to write it.
     pub(super) fn text(self, plan: &Plan) -> String {
         let Self { first, then } = self;
         let (Some(one), Some(other)) = (first.hook(plan), then.hook(plan)) else {
@@ -137,10 +137,10 @@ impl Edge {
     }
 }
 
-/// What to write so that the first comes before the other.
+/// Returns advice about how to make the first step come before the other.
 fn advice(first: Action, one: &HookMeta, then: Action, other: &HookMeta) -> String {
     let (one_name, other_name) = (one.display_name(), other.display_name());
-    // What has to have ended before the value of a hook goes is what uses it.
+    // Whatever uses the value of a hook has to end before the value is dropped.
     let used = match then {
         Action::Hook(_, HookStep::Drop) => Some(other),
         _ => other.of(),

@@ -1,4 +1,4 @@
-//! What a schedule that fails has to say.
+//! Message about a schedule under which a test fails.
 
 use super::blame::{Edge, distance, edge};
 use super::seed::Seed;
@@ -9,32 +9,32 @@ use crate::testing::app::TestApp;
 use crate::testing::scheduler::action::Action;
 use crate::testing::scheduler::strategy::Strategy;
 
-/// How many schedules to look at for one that passes, if none has.
+/// Number of random schedules to try for one that passes, if none has passed yet.
 const TRIES: u64 = 50;
 
-/// A test that fails under one schedule.
+/// Test that fails under one schedule, with what is needed to find the reason.
 pub(super) struct Failed<'e, 't, Test> {
     pub(super) experiment: &'e Experiment<'t, Test>,
     pub(super) trial: Trial,
     pub(super) seed: Seed,
-    /// The orders under which it has passed.
+    /// Orders under which the test has passed.
     pub(super) passed: Vec<Vec<Action>>,
     pub(super) is_replay: bool,
 }
 
-/// Why it fails.
+/// Reason for which a test fails under a schedule.
 enum FailureReason {
     Edge(Edge),
-    /// What was done to the run: without it, the same order passes.
+    /// Injected fault or signal: without it, the same order passes.
     Injected(Action),
-    /// After so many other orders, none of which passes.
+    /// No order that passes, after so many others were tried.
     NoOrder(u64),
-    /// It does not fail each time.
+    /// Chance: run again, the test does not fail.
     Chance,
 }
 
 impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
-    /// All that can be said of it.
+    /// Returns the whole message.
     pub(super) fn text(&self) -> String {
         let Self { trial, seed, passed, experiment, .. } = self;
         let failure = trial.failure.as_deref().unwrap_or_default();
@@ -114,7 +114,8 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         Ok(edge(&passing, &failing, fails)?.map_or(FailureReason::Chance, FailureReason::Edge))
     }
 
-    /// An order under which the test passes; or how many were tried.
+    /// Returns an order under which the test passes, or else the number of other orders that were
+    /// tried.
     fn find_passing(&self, failing: &[Action]) -> Result<Result<Vec<Action>, u64>, String> {
         let reversed: Vec<_> = failing.iter().rev().copied().collect();
         let random = (0..TRIES).map(Strategy::random_without_injections);
@@ -134,7 +135,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
     }
 }
 
-/// The order of a run to which nothing was done, otherwise the same.
+/// Returns the order without the injected action, and otherwise the same.
 fn without(order: &[Action], injected: Action) -> Vec<Action> {
     let instead = |action| match action {
         Action::Fault(at, what, _) => Some(Action::Hook(at, what)),

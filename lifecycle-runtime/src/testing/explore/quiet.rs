@@ -1,5 +1,5 @@
-//! Panics that are expected, kept from stderr: of a thousand schedules that a test is run under,
-//! one failure is to be told.
+//! Silencing of expected panics: an exploration of a thousand schedules reports one failure, and
+//! the other panics stay off stderr.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -10,12 +10,12 @@ use futures_util::future::FutureExt;
 use crate::hook::error::panic_text;
 
 thread_local! {
-    /// Where the last panic of this thread was, if it keeps quiet about them.
+    /// Location of the last panic of this thread, if its panics are silenced.
     static QUIET: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps this thread's panics from stderr until it is dropped. Those of other threads go where they
-/// went before.
+/// Guard that keeps this thread's panics off stderr until it is dropped. Panics of other threads go
+/// where they went before.
 pub(super) struct SilencedPanics {
     was: Option<String>,
 }
@@ -24,12 +24,12 @@ impl SilencedPanics {
     pub(super) fn begin() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // What to do with a panic is the process's own. Put around what is there once, as
-            // nothing ever takes it away again, it can't get in the way of who sets another one.
+            // The panic hook belongs to the process. This one is put around the present hook once
+            // and never removed, so it can't get in the way of code that sets another one.
             let others = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
-                // A panic while a thread ends finds nothing here any more.
+                // The thread-local is gone if a thread panics while it ends.
                 let is_quiet = QUIET.try_with(|quiet| {
                     quiet.borrow_mut().as_mut().map(|last| *last = place).is_some()
                 });
@@ -41,7 +41,7 @@ impl SilencedPanics {
         Self { was: QUIET.replace(Some(String::new())) }
     }
 
-    /// For a thread's whole life.
+    /// Silences the panics of this thread for its whole life.
     pub(super) fn forever() {
         std::mem::forget(Self::begin());
     }
@@ -53,7 +53,7 @@ impl Drop for SilencedPanics {
     }
 }
 
-/// What a future comes to, or what it panics with, and where.
+/// Returns the output of a future, or the message of its panic with the location.
 pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     AssertUnwindSafe(future).catch_unwind().await.map_err(|panic| {
         let text = panic_text(&*panic);

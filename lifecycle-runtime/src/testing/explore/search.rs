@@ -1,35 +1,35 @@
-//! Which schedules to run: all, if there are no more than the bound; otherwise those nearest to the
-//! plan's own order, and then some at random.
+//! Search for a schedule that fails. It runs all schedules if there are no more than the bound;
+//! otherwise those nearest to the plan's own order, and then some at random.
 //!
 //! The nearest are those with the fewest choices other than the first: most mistakes show when a
 //! single hook is early or late (Emmi, Qadeer, Rakamarić: "Delay-bounded scheduling", POPL 2011).
-//! With the signals and faults, which are choices too, each befalls the plan's own order at each of
-//! its steps.
+//! Signals and faults are choices too, so each is injected into the plan's own order at each of its
+//! steps.
 
 use std::collections::VecDeque;
 
 use super::seed::Seed;
 use crate::testing::scheduler::strategy::Choice;
 
-/// The first of the seeds of random schedules: each time the same, so that what passes today passes
+/// First seed of the random schedules: the same each time, so that what passes today passes
 /// tomorrow.
 const FIRST_RANDOM: u64 = 7421;
 
-/// A search for a schedule that fails.
+/// Search over schedules, which gives the next one to run.
 pub(super) struct Search {
     bound: usize,
     begun: usize,
     random: usize,
-    /// Schedules that have been run, whose neighbours have not all been.
+    /// Schedules that have been run, but not yet all of their neighbours.
     open: VecDeque<Branches>,
-    /// How many neighbours there are.
+    /// Number of neighbours that have not been run.
     neighbours: usize,
 }
 
-/// A schedule, and those that differ from it at one choice more.
+/// Schedule with its neighbours: those that differ from it at one choice more.
 struct Branches {
     choices: Vec<Choice>,
-    /// At which choice, and by which, the next of them differs.
+    /// Index of the choice at which the next neighbour differs; `by` is the option that it takes.
     at: usize,
     by: u32,
 }
@@ -39,7 +39,7 @@ impl Search {
         Self { bound, begun: 0, random: 0, open: VecDeque::new(), neighbours: 0 }
     }
 
-    /// The next schedule to run. The one before has been [heard of](Self::ran).
+    /// Returns the next schedule to run. [`ran`](Self::ran) has to be called for the one before.
     pub(super) fn next(&mut self) -> Option<Seed> {
         if self.begun == self.bound {
             return None;
@@ -57,7 +57,7 @@ impl Search {
         next
     }
 
-    /// A schedule was run by this seed, and made these choices.
+    /// Records the choices that a schedule made which was run by this seed.
     pub(super) fn ran(&mut self, seed: &Seed, choices: &[Choice]) {
         if let Seed::Choices(given) = seed {
             let branches = Branches { choices: choices.to_vec(), at: given.len(), by: 1 };
@@ -69,7 +69,7 @@ impl Search {
         }
     }
 
-    /// How many schedules were run, and how many of them at random.
+    /// Returns the number of schedules that were run, and how many of them were random.
     pub(super) fn count(&self) -> (usize, usize) {
         (self.begun, self.random)
     }
@@ -103,8 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs a search over schedules in which each choice is one of as many as this says, by the
-    /// choices before.
+    /// Runs a search in which `of` says how many options the next choice has after the choices
+    /// before.
     fn search(bound: usize, of: impl Fn(&[u32]) -> u32) -> (Vec<Vec<u32>>, Search) {
         let (mut search, mut ran) = (Search::new(bound), Vec::new());
         while let Some(seed) = search.next() {
@@ -126,7 +126,7 @@ mod tests {
         (ran, search)
     }
 
-    /// Of so many hooks, one after the other.
+    /// Returns the number of options when so many hooks run one after the other, in any order.
     fn permutations(of: u32) -> impl Fn(&[u32]) -> u32 {
         move |taken| of - u32::try_from(taken.len()).expect("a few")
     }

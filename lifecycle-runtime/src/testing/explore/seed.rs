@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use crate::testing::scheduler::strategy::Strategy;
 
-/// What a schedule can be had from again: its choices, or the number that they were drawn with.
+/// Seed that reproduces a schedule: its choices, or the number that they were drawn with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seed {
-    /// As `0.2.1`; what is missing at the end is 0. At least two, to be told from a number.
+    /// Choices, written as `0.2.1`. Missing ones at the end are 0. At least two are written, so
+    /// that a single number is not taken for one.
     Choices(Vec<u32>),
-    /// As `7421`.
+    /// Seed of a random schedule, written as `7421`.
     Random(u64),
 }
 
@@ -22,7 +23,7 @@ impl Seed {
         }
     }
 
-    /// What is wrong with it if there were only so many choices.
+    /// Returns the misfit between the seed and a run with so many choices; `None` if it fits.
     pub(super) fn misfit(&self, choices: usize) -> Option<String> {
         match self {
             Self::Choices(given) if length(given) > choices => {
@@ -69,7 +70,7 @@ impl FromStr for Seed {
     }
 }
 
-/// How many there are up to the last that is not the first of what there was to choose.
+/// Returns the number of choices up to the last that is not 0.
 fn length(choices: &[u32]) -> usize {
     choices.iter().rposition(|&choice| choice > 0).map_or(0, |last| last + 1)
 }

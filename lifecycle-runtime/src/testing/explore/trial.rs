@@ -1,4 +1,4 @@
-//! One run of a test under one schedule.
+//! Run of a test under one schedule.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::testing::scheduler::action::Action;
 use crate::testing::scheduler::strategy::Strategy;
 use crate::testing::scheduler::{Injections, Scheduler, Trace};
 
-/// How long a test may take, in paused time.
+/// Time limit of a test, in paused time.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// A test that can be run again and again.
+/// Test with its setup and its check, which can be run any number of times.
 pub(super) struct Experiment<'t, Test> {
     pub(super) setup: &'t dyn Fn() -> TestAppBuilder,
     pub(super) check: Option<&'t dyn Fn(&TestReport)>,
@@ -25,18 +25,18 @@ pub(super) struct Experiment<'t, Test> {
     pub(super) injections: Injections,
 }
 
-/// A run of a test.
+/// Result of one run of a test.
 pub(super) struct Trial {
     pub(super) plan: Arc<Plan>,
     pub(super) trace: Trace,
-    /// Why it failed.
+    /// Reason for the failure, if the run failed.
     pub(super) failure: Option<String>,
-    /// What happened.
+    /// Report of the app, if there is one.
     pub(super) report: Option<TestReport>,
 }
 
 impl Trial {
-    /// Everything that had a turn, in order.
+    /// Returns the actions that were permitted, in order.
     pub(super) fn order(&self) -> Vec<Action> {
         self.trace.steps.iter().map(|(_, action)| *action).collect()
     }
@@ -47,7 +47,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
     ///
     /// # Errors
     ///
-    /// What is wrong with the test itself, under any schedule.
+    /// A mistake of the test itself, under any schedule.
     pub(super) fn run(&self, strategy: Strategy) -> Result<Trial, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -69,7 +69,8 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
             });
             match trial.await {
                 Ok(Some(trial)) => trial,
-                // The app that goes with it may have panicked, and has nothing to say.
+                // The app that is dropped with the trial may have panicked; that panic is not the
+                // failure.
                 Ok(None) | Err(_) if scheduler.has_run_for(LIMIT) => {
                     let plan = scheduler.plan().map(Arc::clone).ok_or("nothing was started")?;
                     let failure =
@@ -80,7 +81,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
                 Err(mistake) => Err(mistake),
             }
         });
-        // What is left on the blocking pool has nobody to wait for it.
+        // Nobody waits for what is left on the blocking pool.
         runtime.shutdown_background();
         trial
     }

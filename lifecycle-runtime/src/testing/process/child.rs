@@ -1,4 +1,4 @@
-//! A process that runs.
+//! Handle of a running process: its signals, its input and its end.
 
 mod waiting;
 
@@ -17,14 +17,15 @@ use crate::testing::Signal;
 /// Signals that stop a program, unless a hook is for them.
 const STOPPING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
 
-/// Time within which two of them are one, and what they may be late by on a busy machine.
+/// Time within which the program takes two of these signals for one, plus the delay of a busy
+/// machine.
 const ONE_SIGNAL: Duration = Duration::from_millis(700);
 
 /// Running process of a [`Command`](super::Command), killed and reaped when it is dropped.
 ///
-/// Every wait collects what the process writes meanwhile. One that is in vain panics at the line of
-/// the test, with all of that. A test that fails for another reason while the process runs shows it
-/// as well.
+/// Every wait collects what the process writes meanwhile. A wait that fails panics at the line of
+/// the test and shows all of it. A test that fails for another reason while the process runs shows
+/// it, too.
 ///
 /// ```
 /// # #[cfg(unix)] {
@@ -38,22 +39,22 @@ const ONE_SIGNAL: Duration = Duration::from_millis(700);
 /// ```
 pub struct Child {
     process: std::process::Child,
-    /// Status of a process that has been reaped.
+    /// Exit status of the process, once it has been reaped.
     status: Option<ExitStatus>,
     limit: Duration,
-    /// Set if it was given an address for its probes.
+    /// Set if the process was given an address for its probes.
     has_admin: bool,
     started: Instant,
-    /// When the last signal was sent that stops.
+    /// Moment of the last signal that asked the process to stop.
     stop_sent: Option<Instant>,
-    /// The lines that are still to be collected.
+    /// Receiver of the lines that have not been collected yet.
     receiver: Receiver<Line>,
-    /// Set if no more will come: both of its pipes are closed.
+    /// Set if both pipes of the process are closed, so that no more lines come.
     is_closed: bool,
     transcript: Transcript,
     /// Numbers of lines up to which stdout and stderr have been waited for.
     cursors: [usize; 2],
-    /// Set if a failure has shown what it wrote.
+    /// Set if a failure has already shown the output.
     is_shown: bool,
 }
 
@@ -124,8 +125,8 @@ impl Child {
         }
     }
 
-    /// Closes stdin, which stays open until then, or until the process has ended: the process reads
-    /// the end of it.
+    /// Closes stdin, so that the process reads its end. Otherwise it stays open until the process
+    /// ends.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -143,9 +144,9 @@ impl Child {
 
     /// Sends a signal to the process.
     ///
-    /// A program takes signals that stop and come within half a second for one, as a terminal and
-    /// `timeout` send several. So a SIGTERM, SIGINT or SIGQUIT that follows another one of these
-    /// waits until it is one of its own: a second one always hurries.
+    /// A program takes stop signals that come within half a second for one, as a terminal and
+    /// `timeout` send several. So this method delays a SIGTERM, SIGINT or SIGQUIT that follows
+    /// another one of these until the program takes it for a second signal, which always hurries.
     ///
     /// ```no_run
     /// use lifecycle_runtime::testing::Signal;
@@ -163,7 +164,8 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// The process is known to have ended, or the system has no such signal: Windows has none.
+    /// The process is known to have ended, or the system does not have this signal: Windows has
+    /// none.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {
         if STOPPING.contains(&signal) {
@@ -173,7 +175,7 @@ impl Child {
         self.signal_at_once(signal);
     }
 
-    /// Sends a signal, however close to the one before.
+    /// Sends a signal without a delay, even right after another one.
     ///
     /// # Panics
     ///
@@ -183,7 +185,7 @@ impl Child {
         if STOPPING.contains(&signal) {
             self.stop_sent = Some(Instant::now());
         }
-        // Once it has been reaped, another process may have its id.
+        // Once the process has been reaped, another one may have its id.
         if let Some(status) = self.status {
             self.fail(&format!("can't send {signal}: the process has ended ({status})"));
         }
@@ -192,11 +194,11 @@ impl Child {
         }
     }
 
-    /// Kills the process: it can't do anything about that. Without effect if it has ended.
+    /// Kills the process, which can't prevent it. Has no effect if the process has ended.
     ///
     /// # Panics
     ///
-    /// The system refuses to.
+    /// The system refuses to kill it.
     #[track_caller]
     pub fn kill(&mut self) {
         if let Err(error) = self.process.kill() {
@@ -229,7 +231,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// The system doesn't tell.
+    /// The system can't tell.
     #[track_caller]
     pub fn has_ended(&mut self) -> bool {
         self.reap().is_some()
@@ -258,7 +260,7 @@ impl fmt::Debug for Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Both are without effect on a process that was waited for.
+        // Both calls have no effect on a process that has been waited for.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() && !self.is_shown {

@@ -1,4 +1,4 @@
-//! What is to be started, and with what.
+//! Builder of a process under test.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,15 +9,15 @@ use std::time::Duration;
 use super::child::Child;
 use super::output::Output;
 
-/// How long a wait may take by default. Much longer than any should, and than a busy machine delays
-/// one.
+/// Default limit of a wait: much longer than a wait should take, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Addresses that every program gets, unless its test sets others.
 const FREE_PORTS: [(&str, &str); 2] =
     [("LIFECYCLE_BIND", "127.0.0.1:0"), ("LIFECYCLE_ADMIN", "127.0.0.1:0")];
 
-/// Variables by which a program would know the cluster that its tests run in, and wait longer.
+/// Variables by which a program recognises the cluster that its tests run in, and then waits
+/// longer.
 const CLUSTER: [&str; 1] = ["KUBERNETES_SERVICE_HOST"];
 
 /// Builder of a process under test: a [`std::process::Command`] with other defaults.
@@ -25,8 +25,8 @@ const CLUSTER: [&str; 1] = ["KUBERNETES_SERVICE_HOST"];
 /// - The server and the probes get free ports: `LIFECYCLE_BIND` and `LIFECYCLE_ADMIN` are
 ///   `127.0.0.1:0`. A program with several servers refuses `LIFECYCLE_BIND`; take it back by
 ///   [`env_remove`](Self::env_remove).
-/// - The environment is inherited, but for the other `LIFECYCLE_*` variables, and
-///   `KUBERNETES_SERVICE_HOST`, which would delay each stop of tests that run in a cluster.
+/// - The environment is inherited, except for the other `LIFECYCLE_*` variables and
+///   `KUBERNETES_SERVICE_HOST`, which would delay each stop in tests that run in a cluster.
 /// - Stdin, stdout and stderr are pipes. [`Child`] reads and writes them.
 ///
 /// ```no_run
@@ -48,8 +48,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// Makes a command for a program: `env!("CARGO_BIN_EXE_shop")` is the path of the binary `shop`
-    /// of the test's package.
+    /// Creates a command for a program: `env!("CARGO_BIN_EXE_shop")` is the path of the binary
+    /// `shop` of the test's package.
     ///
     /// ```no_run
     /// use lifecycle_runtime::testing::process::Command;
@@ -95,7 +95,7 @@ impl Command {
         self
     }
 
-    /// Takes every variable out of the environment, but for the free ports.
+    /// Takes every variable out of the environment, except for the free ports.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -118,25 +118,25 @@ impl Command {
         self
     }
 
-    /// Connects stdin to something else than a pipe.
+    /// Connects stdin to something other than a pipe.
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.command.stdin(stdin);
         self
     }
 
-    /// Sends stdout elsewhere: none of its lines will be collected.
+    /// Redirects stdout: none of its lines are collected.
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.command.stdout(stdout);
         self
     }
 
-    /// Sends stderr elsewhere: none of its lines will be collected.
+    /// Redirects stderr: none of its lines are collected.
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.command.stderr(stderr);
         self
     }
 
-    /// Sets how long each wait for the process may take: 90 s by default, as a machine that builds
+    /// Sets the time limit of each wait for the process: 90 s by default, as a machine that builds
     /// and tests may be busy.
     pub fn limit(&mut self, limit: Duration) -> &mut Self {
         self.limit = limit;
@@ -172,7 +172,7 @@ impl Command {
     ///
     /// # Panics
     ///
-    /// The system can't start the program, or it is still running when the limit is over.
+    /// The system can't start the program, or the process is still running when the limit is over.
     #[track_caller]
     pub fn output(&mut self) -> Output {
         self.spawn().wait()
@@ -180,8 +180,8 @@ impl Command {
 }
 
 impl From<std::process::Command> for Command {
-    /// Adds the defaults to a command that sets what is not set here, such as a process group. What
-    /// it sets itself stays.
+    /// Adds the defaults to a command, which may set what this builder doesn't, such as a process
+    /// group. Whatever the command sets itself stays.
     fn from(mut command: std::process::Command) -> Self {
         let set: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
         let is_set = |name: &OsStr| set.iter().any(|set| set == name);

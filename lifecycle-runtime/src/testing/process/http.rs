@@ -1,4 +1,4 @@
-//! HTTP as far as probes need it.
+//! Small HTTP client, with just what probes need.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -42,8 +42,8 @@ pub(super) fn get(url: &str, path: &str, limit: Duration) -> io::Result<Response
     })
 }
 
-/// Returns the response that a connection has brought until it was closed; `None` if it is not
-/// complete.
+/// Parses the bytes that a connection brought before it was closed; `None` if they are no complete
+/// response.
 fn parse(answer: &[u8]) -> Option<Response> {
     let (head, body) = split_at(answer, b"\r\n\r\n")?;
     let head = std::str::from_utf8(head).ok()?.to_ascii_lowercase();
@@ -62,7 +62,7 @@ fn parse(answer: &[u8]) -> Option<Response> {
     Some(Response { status, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-/// Puts the chunks of a body together; `None` if the last one is missing.
+/// Joins the chunks of a body; `None` if the last chunk is missing.
 fn joined(mut chunks: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {

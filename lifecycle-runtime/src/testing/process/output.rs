@@ -1,4 +1,4 @@
-//! A process that has ended.
+//! Result of a process that has ended, and assertions on it.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -8,10 +8,10 @@ use super::signals;
 use super::transcript::Transcript;
 use crate::testing::Signal;
 
-/// End of a process: its exit code, what it wrote, and what to ask of both.
+/// Result of a process that has ended: its exit code, its output, and assertions on both.
 ///
-/// Assertions return it, for the next one. One that does not hold panics at the line of the test,
-/// and shows how the process ended and everything that it wrote.
+/// Assertions return the result, so that they can be chained. An assertion that does not hold
+/// panics at the line of the test, and shows how the process ended and everything that it wrote.
 ///
 /// ```
 /// # #[cfg(unix)] {
@@ -35,7 +35,7 @@ impl Output {
         Self { status, took, transcript }
     }
 
-    /// Returns the status as the standard library has it.
+    /// Returns the exit status as a type of the standard library.
     #[must_use]
     pub fn status(&self) -> ExitStatus {
         self.status
@@ -70,8 +70,9 @@ impl Output {
         &self.transcript
     }
 
-    /// Returns the time that the process lived after the last signal of the test that stops, or if
-    /// there was none at all. Assert on it with a large margin: machines that run tests are busy.
+    /// Returns the time from the test's last stop signal to the end of the process; if it sent
+    /// none, the time from the start of the process. Assert on it with a large margin: machines
+    /// that run tests are busy.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.took
@@ -81,7 +82,7 @@ impl Output {
     ///
     /// # Panics
     ///
-    /// It exited with another one, or a signal killed it.
+    /// The process exited with another code, or a signal killed it.
     #[track_caller]
     pub fn assert_exit_code(&self, code: i32) -> &Self {
         assert!(self.code() == Some(code), "the exit code is not {code}: {self}");
@@ -103,18 +104,18 @@ impl Output {
     ///
     /// # Panics
     ///
-    /// It exited, or another signal killed it. On Windows there is none that could have.
+    /// The process exited, or another signal killed it. Always on Windows, which has no signals.
     #[track_caller]
     pub fn assert_killed_by(&self, signal: Signal) -> &Self {
         assert!(self.signal() == Some(signal), "{signal} did not kill it: {self}");
         self
     }
 
-    /// Asserts that these are all lines on stdout, in this order.
+    /// Asserts that stdout has exactly these lines, in this order.
     ///
     /// # Panics
     ///
-    /// There are others.
+    /// Stdout has other lines.
     #[track_caller]
     pub fn assert_stdout(&self, lines: &[&str]) -> &Self {
         let is_it = self.transcript.stdout().eq(lines.iter().copied());
@@ -126,7 +127,7 @@ impl Output {
     ///
     /// # Panics
     ///
-    /// None does.
+    /// No line does.
     #[track_caller]
     pub fn assert_contains(&self, text: &str) -> &Self {
         assert!(self.transcript.contains(text), "no line contains `{text}`: {self}");
@@ -137,7 +138,7 @@ impl Output {
     ///
     /// # Panics
     ///
-    /// One does.
+    /// A line does.
     #[track_caller]
     pub fn assert_lacks(&self, text: &str) -> &Self {
         assert!(!self.transcript.contains(text), "a line contains `{text}`: {self}");

@@ -1,4 +1,4 @@
-//! Signals to processes, by way of the system.
+//! Signals that the system sends to processes.
 
 use std::io;
 use std::process::ExitStatus;
@@ -27,7 +27,7 @@ pub(super) fn send(_signal: Signal, _process: u32) -> io::Result<()> {
 pub(super) fn killer(status: ExitStatus) -> Option<Signal> {
     use std::os::unix::process::ExitStatusExt;
     let number = nix::sys::signal::Signal::try_from(status.signal()?);
-    // Those of real time have no names.
+    // Real-time signals have no names.
     Some(number.map_or(Signal::named("an unnamed signal"), |number| Signal::named(number.as_str())))
 }
 

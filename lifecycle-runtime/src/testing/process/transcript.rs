@@ -1,17 +1,17 @@
-//! What a process has written.
+//! Lines that a process has written.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::Sender;
 
-/// Pipe that a line came through.
+/// Pipe through which a line came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     Stdout,
     Stderr,
 }
 
-/// A line, without its end.
+/// Line of output, without its line ending.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) source: Stream,
@@ -20,7 +20,7 @@ pub(super) struct Line {
 
 /// Lines that a process has written to stdout and stderr, in the order in which they came.
 ///
-/// That order is exact for the lines of one stream. Of two lines in different streams at nearly the
+/// The order is exact for the lines of one stream. Of two lines in different streams at nearly the
 /// same time, either may come first.
 ///
 /// ```
@@ -50,7 +50,7 @@ impl Transcript {
         &self.lines
     }
 
-    /// Returns all lines, without their ends.
+    /// Returns all lines, without their line endings.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.text.as_str())
     }
@@ -78,7 +78,7 @@ impl Transcript {
 }
 
 impl fmt::Display for Transcript {
-    /// Writes each line with the stream that it came through.
+    /// Writes each line, preceded by its stream.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.lines.is_empty() {
             return f.write_str("  nothing\n");
@@ -95,7 +95,7 @@ impl fmt::Display for Transcript {
 }
 
 /// Sends the lines of a pipe until it ends or nobody receives them any more. Bytes that are not
-/// UTF-8 are replaced: what a test looks for may be in the same line.
+/// UTF-8 are replaced, so that the rest of the line can still be searched.
 pub(super) fn send_lines(pipe: impl Read, source: Stream, sender: &Sender<Line>) {
     let mut pipe = BufReader::new(pipe);
     let mut bytes = Vec::new();

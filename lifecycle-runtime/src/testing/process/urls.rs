@@ -1,8 +1,8 @@
-//! Lines that say where a program listens.
+//! URLs of a program's listeners, read from the lines that it writes.
 
 use super::transcript::Transcript;
 
-/// Whom a listener is for.
+/// Use of a listener: the requests of a server, or probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UrlKind {
     Server,
@@ -10,7 +10,7 @@ pub(super) enum UrlKind {
 }
 
 impl UrlKind {
-    /// Beginning of the console's line.
+    /// Returns the beginning of the console's line.
     fn console(self) -> &'static str {
         match self {
             Self::Server => "lifecycle: listening on ",
@@ -18,7 +18,7 @@ impl UrlKind {
         }
     }
 
-    /// Message of the `tracing` event, which has the URL as a field.
+    /// Returns the message of the `tracing` event, which has the URL as a field.
     fn event(self) -> &'static str {
         match self {
             Self::Server => "listening",
@@ -27,12 +27,12 @@ impl UrlKind {
     }
 }
 
-/// Returns the URLs of these listeners.
+/// Returns the URLs of the listeners of this kind.
 pub(super) fn urls(transcript: &Transcript, listener: UrlKind) -> impl Iterator<Item = &str> {
     transcript.lines().filter_map(move |line| url(line, listener))
 }
 
-/// Returns the URL in a line, if it says where these listeners are. A subscriber may write the
+/// Returns the URL in a line, if the line names a listener of this kind. A subscriber may write the
 /// fields of an event in colours, as text or as JSON.
 fn url(line: &str, listener: UrlKind) -> Option<&str> {
     if let Some(url) = line.strip_prefix(listener.console()) {

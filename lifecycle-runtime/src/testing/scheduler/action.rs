@@ -1,37 +1,38 @@
-//! What can be next in a run whose order is somebody's choice.
+//! Actions that a scheduler can permit next.
 
 use crate::hook::HookMeta;
 use crate::plan::Plan;
 use crate::testing::faults::Fault;
 use crate::testing::moment::Signal;
 
-/// Something that can be next. Sorted as the plan has the hooks: the first is what is chosen if
-/// nobody minds.
+/// Action that can be next in a run. Sorted as the plan sorts hooks: the first action is the
+/// default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::testing) enum Action {
-    /// Something of the hook at this place of the plan.
+    /// Step of the hook at this position in the plan.
     Hook(usize, HookStep),
     /// The test itself.
     Test,
-    /// Nothing, until a hook that waits for something else goes on: for the how manieth time.
+    /// Passing of time, until a hook that waits for something else goes on. Numbered within the
+    /// run.
     Time(u32),
-    /// The hook at this place begins or goes on, and goes wrong.
+    /// Step of the hook at this position in the plan, with a fault.
     Fault(usize, HookStep, InjectedFault),
-    /// The signal at this place of those that are sent.
+    /// Signal at this position in the list of those that may be sent.
     Signal(usize),
 }
 
-/// What of a hook.
+/// Step of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::testing) enum HookStep {
     Begin,
-    /// What it has waited for is there: for the how manieth time.
+    /// End of a wait for something other than a permit. Numbered within the hook.
     GoOn(u32),
-    /// Its value is dropped.
+    /// Drop of the hook's value.
     Drop,
 }
 
-/// How a hook goes wrong.
+/// Fault that the exploration injects into a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::testing) enum InjectedFault {
     Fail,
@@ -52,7 +53,7 @@ impl InjectedFault {
 }
 
 impl Action {
-    /// Returns whether it is nothing that a run does by itself.
+    /// Returns whether the exploration injects this action, which no run takes by itself.
     pub(in crate::testing) fn is_injected(self) -> bool {
         matches!(self, Self::Fault(..) | Self::Signal(_))
     }
@@ -64,7 +65,7 @@ impl Action {
         }
     }
 
-    /// For people.
+    /// Returns the action as text for the report of a failure.
     pub(in crate::testing) fn text(self, plan: &Plan, signals: &[Signal]) -> String {
         let name = self.hook(plan).map(HookMeta::name).unwrap_or_default();
         match self {

@@ -1,4 +1,4 @@
-//! Who waits for a turn.
+//! Futures that wait for permits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,8 @@ use super::{Action, InjectedFault, Scheduler};
 use crate::hook::task::{Task, TaskResult};
 use crate::testing::clock;
 
-/// Somebody waits for a turn, until this is dropped.
+/// Permit for an action, which resolves once the scheduler has given it. Dropping it takes the
+/// request back.
 pub(super) struct Permit {
     pub(super) scheduler: Scheduler,
     pub(super) action: Action,
@@ -35,16 +36,16 @@ impl Drop for Permit {
     }
 }
 
-/// A hook's future that is polled only when it is its turn.
+/// Future of a hook that is polled only with a permit.
 pub(super) struct ScheduledFuture {
     pub(super) future: Pin<Box<dyn Future<Output = TaskResult> + Send>>,
     pub(super) scheduler: Scheduler,
     pub(super) at: usize,
     pub(super) is_of_a_phase: bool,
-    /// It has had its turn, to begin.
+    /// Set if the next poll belongs to the permit to begin.
     pub(super) may_go_on: bool,
     pub(super) permit: Option<Permit>,
-    /// Set if it went on, and hangs.
+    /// Set if an injected fault makes the hook hang.
     pub(super) hangs: bool,
 }
 
@@ -56,7 +57,8 @@ impl Future for ScheduledFuture {
         if this.hangs {
             return Poll::Pending;
         }
-        // Where time stands still for something real, nobody can find out that nothing runs.
+        // While time stands still for something real, nobody can find out that nothing runs, so the
+        // hook goes on without a permit.
         if !std::mem::take(&mut this.may_go_on) && !clock::stands_still() {
             let permit = this.permit.get_or_insert_with(|| this.scheduler.ask_to_go_on(this.at));
             ready!(permit.poll_unpin(context));
@@ -75,7 +77,8 @@ impl Future for ScheduledFuture {
 }
 
 impl ScheduledFuture {
-    /// Goes wrong in place of going on. What the hook holds goes as with a fault of a test.
+    /// Applies a fault instead of going on. Values that the hook holds are treated as with a fault
+    /// of a test.
     fn injected_at(&mut self, fault: InjectedFault, context: &mut Context<'_>) -> Poll<TaskResult> {
         self.hangs = fault == InjectedFault::Hang;
         if self.hangs {

@@ -1,4 +1,4 @@
-//! Who chooses what is next.
+//! Strategies that choose the next action.
 
 use std::collections::HashMap;
 
@@ -6,48 +6,48 @@ use fastrand::Rng;
 
 use super::action::Action;
 
-/// One choice: which, and of how many.
+/// Choice among the actions that could be next: the number taken, and the number of actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::testing) struct Choice {
     pub(in crate::testing) taken: u32,
     pub(in crate::testing) of: u32,
 }
 
-/// Chooses one of what could be next.
+/// Strategy that chooses one of the actions that could be next.
 pub(in crate::testing) enum Strategy {
-    /// By these numbers, and then always the first.
+    /// Given numbers, and then always the first action.
     Given(Vec<u32>),
     Random {
         rng: Rng,
-        /// From this step on, what is not the run's own doing comes as soon as it can.
+        /// Step from which on a fault or signal is chosen as soon as there is one.
         injects_at: usize,
     },
-    /// What ranks lowest. Nothing is injected.
+    /// Lowest rank first. Nothing is injected.
     Ranked(HashMap<Action, usize>),
 }
 
 impl Strategy {
-    /// At random: the same with each run for one seed.
+    /// Returns a random strategy, which chooses the same each time for one seed.
     pub(in crate::testing) fn random(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // Short runs are as likely to be hit as long ones.
+        // So injections hit short runs as often as long ones.
         let longest = 1 << rng.u32(0..9);
         let injects_at = rng.usize(0..longest);
         Self::Random { rng, injects_at }
     }
 
-    /// The same, and nothing is injected.
+    /// Returns a random strategy for this seed that injects nothing.
     pub(in crate::testing) fn random_without_injections(seed: u64) -> Self {
         Self::Random { rng: Rng::with_seed(seed), injects_at: usize::MAX }
     }
 
-    /// As close to this order as can be.
+    /// Returns a strategy that stays as close to this order as it can.
     pub(in crate::testing) fn ranked(order: &[Action]) -> Self {
         Self::Ranked(order.iter().enumerate().map(|(rank, &action)| (action, rank)).collect())
     }
 
-    /// The number of one of these, which are at least two, after so many choices and so many steps.
-    /// `None` if there is none of the number that was given.
+    /// Returns the index of the chosen option. There are at least two options, and so many choices
+    /// and steps have come before. `None` if the given number is out of range.
     pub(in crate::testing) fn choose(
         &mut self,
         options: &[Action],

@@ -1,4 +1,4 @@
-//! Faults and signals that a test plans for its app.
+//! Faults and signals that a test plants in its app.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -11,39 +11,39 @@ use crate::testing::moment::{Moment, Signal, Timed};
 use crate::testing::selection::NamedHook;
 
 impl TestAppBuilder {
-    /// Has this hook fail with this error, without having run: a startup hook, a teardown, a
-    /// service each time it is run.
+    /// Makes this hook fail with this error without running: a startup hook, a teardown, a service
+    /// on every run.
     #[track_caller]
     pub fn fail<H: Hook>(self, error: impl Into<BoxError>) -> Self {
         self.inject::<H>(Fault::fail(error))
     }
 
-    /// Has this hook panic.
+    /// Makes this hook panic.
     #[track_caller]
     pub fn panic<H: Hook>(self) -> Self {
         self.inject::<H>(Fault::panic())
     }
 
-    /// Has this hook hang until it is cancelled.
+    /// Makes this hook hang until it is cancelled.
     #[track_caller]
     pub fn hang<H: Hook>(self) -> Self {
         self.inject::<H>(Fault::hang())
     }
 
-    /// Has this hook take longer by this.
+    /// Makes this hook take longer by this time.
     #[track_caller]
     pub fn delay<H: Hook>(self, by: Duration) -> Self {
         self.inject::<H>(Fault::delay(by))
     }
 
-    /// Has this go wrong in this hook. A fault that never comes up, as the hook doesn't run, is a
-    /// mistake of the test.
+    /// Injects a fault into this hook. A fault that never comes up, because the hook doesn't run,
+    /// is a mistake of the test.
     #[track_caller]
     pub fn inject<H: Hook>(self, fault: Fault) -> Self {
         self.inject_into(H::META, fault)
     }
 
-    /// The same for a hook that a value names: for tests that go through many.
+    /// Injects a fault into the hook that a value names: for tests that go through many hooks.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::testing::{Fault, TestApp};
@@ -72,8 +72,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// Sends this signal at this moment, to this app and not to the process. One whose moment never
-    /// comes is a mistake of the test.
+    /// Sends this signal at this moment, to this app and not to the process. A signal whose moment
+    /// never comes is a mistake of the test.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::on_startup;
@@ -83,7 +83,8 @@ impl TestAppBuilder {
     /// async fn migrations() {}
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
-    /// let report = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM).run().await;
+    /// let app = TestApp::builder().signal_at(Moment::ends::<migrations>(), Signal::SIGTERM);
+    /// let report = app.run().await;
     /// assert!(report.interrupted, "the start was not over");
     /// # }
     /// ```

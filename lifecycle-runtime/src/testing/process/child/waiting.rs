@@ -1,4 +1,4 @@
-//! Waits: for lines, for answers, for the end.
+//! Waits for a process: for its lines, its answers and its end.
 
 use std::mem;
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
@@ -11,23 +11,24 @@ use super::super::transcript::{Stream, Transcript};
 use super::super::urls::{UrlKind, urls};
 use super::Child;
 
-/// Time between two looks at what doesn't announce itself: the end of the process, say.
+/// Time between two checks for what sends no notification, such as the end of the process.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// How long one answer may take: longer than any should, and shorter than the limit, so that there
-/// is another.
+/// Time limit of one answer: longer than an answer should take, and shorter than the limit of the
+/// wait, so that another request follows.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Advice where nothing says where a program listens.
+/// Advice for a program whose output names no listener.
 const ADVICE: &str = "LIFECYCLE_CONSOLE=on has the program say where it listens, whatever a \
                       `tracing` subscriber does";
 
 impl Child {
     /// Waits for the next line on stdout or stderr that contains this text, and returns it.
     ///
-    /// The next one is one behind that of the wait before on the same stream, so a wait for what
-    /// comes again, such as "done reload", waits for another one. Waits for lines of one stream
-    /// have to be in the order of the lines: [`wait_until`](Self::wait_until) looks at all of them.
+    /// Each wait goes on behind the line that the wait before found on the same stream. So a second
+    /// wait for a repeated line, such as "done reload", waits for its next occurrence. Waits for
+    /// lines of one stream have to be in the order of the lines; [`wait_until`](Self::wait_until)
+    /// looks at all lines.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -41,7 +42,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// There is none when the process has ended or the limit is over.
+    /// There is no such line when the process has ended or the limit is over.
     #[track_caller]
     pub fn wait_for_line(&mut self, text: &str) -> String {
         match self.poll(|child| child.next_line(text)) {
@@ -69,8 +70,8 @@ impl Child {
         None
     }
 
-    /// Waits until a condition holds, which looks at everything that the process has written so
-    /// far, or at anything else.
+    /// Waits until a condition holds. The condition may look at everything that the process has
+    /// written so far, or at anything else.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -83,8 +84,8 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// It doesn't hold when the process has ended or the limit is over. The panic names it as
-    /// `condition` says.
+    /// The condition doesn't hold when the process has ended or the limit is over. The panic
+    /// describes it by the text in `condition`.
     #[track_caller]
     pub fn wait_until(&mut self, condition: &str, mut holds: impl FnMut(&Transcript) -> bool) {
         if let Err(reason) = self.poll(|child| holds(&child.transcript).then_some(())) {
@@ -104,16 +105,16 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// It doesn't when the process has ended or the limit is over.
+    /// This has not happened when the process has ended or the limit is over.
     #[track_caller]
     pub fn wait_until_ready(&mut self) {
         self.wait_for_probe("/readyz", |response| response.status == 200);
     }
 
-    /// Waits until a probe answers as expected, and returns that answer.
+    /// Waits until a probe answers as expected, and returns the answer.
     ///
-    /// It asks where `LIFECYCLE_ADMIN` is, or in an environment without that, where the first
-    /// server listens.
+    /// The request goes to the address in `LIFECYCLE_ADMIN`, or, in an environment without it, to
+    /// the first server that listens.
     ///
     /// ```no_run
     /// use lifecycle_runtime::testing::process::Command;
@@ -127,7 +128,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// It doesn't when the process has ended or the limit is over.
+    /// This has not happened when the process has ended or the limit is over.
     #[track_caller]
     pub fn wait_for_probe(
         &mut self,
@@ -153,8 +154,9 @@ impl Child {
         }
     }
 
-    /// Waits until the program listens, and returns where: `http://127.0.0.1:43210`. Of several
-    /// servers it is the first that listens; [`wait_until`](Self::wait_until) sees the others.
+    /// Waits until the program listens, and returns its URL, such as `http://127.0.0.1:43210`. Of
+    /// several servers it is the one that listens first; [`wait_until`](Self::wait_until) sees the
+    /// others.
     ///
     /// ```no_run
     /// use std::net::TcpStream;
@@ -168,17 +170,18 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// It doesn't when the process has ended or the limit is over.
+    /// This has not happened when the process has ended or the limit is over.
     #[track_caller]
     pub fn url(&mut self) -> String {
         self.url_of(UrlKind::Server)
     }
 
-    /// Waits until the probes are answered, and returns where: `http://127.0.0.1:43211`.
+    /// Waits until the program answers probes, and returns their URL, such as
+    /// `http://127.0.0.1:43211`.
     ///
     /// # Panics
     ///
-    /// They aren't when the process has ended or the limit is over.
+    /// This has not happened when the process has ended or the limit is over.
     #[track_caller]
     pub fn admin_url(&mut self) -> String {
         self.url_of(UrlKind::Probes)
@@ -194,8 +197,8 @@ impl Child {
         }
     }
 
-    /// Waits until the program listens, sends a GET request, and returns the response. Everything
-    /// but that takes a client of the test's own, and [`url`](Self::url).
+    /// Waits until the program listens, sends a GET request, and returns the response. For any
+    /// other request, use a client of the test's own with [`url`](Self::url).
     ///
     /// # Panics
     ///
@@ -209,11 +212,11 @@ impl Child {
         }
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the process, and returns its result.
     ///
     /// # Panics
     ///
-    /// The process is still running when the limit is over, or another one that it has started
+    /// The process is still running when the limit is over, or another process that it has started
     /// keeps its stdout or stderr open.
     #[track_caller]
     #[expect(clippy::must_use_candidate, reason = "a test may wait for nothing but the end")]
@@ -241,7 +244,7 @@ impl Child {
         }
     }
 
-    /// Collects what has come.
+    /// Collects the lines that have arrived.
     pub(super) fn receive(&mut self) {
         loop {
             match self.receiver.try_recv() {
@@ -252,7 +255,7 @@ impl Child {
         }
     }
 
-    /// Waits for a moment, or until something has come.
+    /// Waits for a moment, or until a line arrives.
     fn pause(&mut self) {
         match self.receiver.recv_timeout(BETWEEN_LOOKS) {
             Ok(line) => self.transcript.push(line),
@@ -264,12 +267,12 @@ impl Child {
         }
     }
 
-    /// Looks until there is something, or returns why there won't be.
+    /// Calls `look` until it finds something, or returns why it won't any more.
     #[track_caller]
     fn poll<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, String> {
         let began = Instant::now();
         loop {
-            // Before the last look, so that this misses nothing.
+            // Reaped before the last look, so that the look misses no line.
             let ended = self.reap();
             self.receive();
             if let Some(found) = look(self) {
