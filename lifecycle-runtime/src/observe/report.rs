@@ -102,7 +102,7 @@ impl Report {
     /// - 3: the run stopped, but not well:
     ///   - a hook, a service or the drop of a value failed, timed out or was cut off by a second
     ///     signal;
-    ///   - requests, WebSockets or tasks were cut off;
+    ///   - requests, `WebSocket`s or tasks were cut off;
     ///   - connections still waited to be accepted at the deadline;
     ///   - a worker thread still ran code of the app when the shutdown hooks began;
     ///   - the server ended by itself;

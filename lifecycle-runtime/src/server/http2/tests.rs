@@ -358,9 +358,9 @@ proptest! {
         }
         for chunk in chunks(&client(&sides.0), &lengths.0) {
             if http2.expects_pong() {
-                drop(http2.without_pong(chunk))
+                drop(http2.without_pong(chunk));
             } else {
-                http2.received(&mut chunk.to_vec())
+                http2.received(&mut chunk.to_vec());
             }
         }
         sides.0.iter().flatten().for_each(|frame| model.heard(frame));

@@ -165,7 +165,7 @@ impl ConnectionSet {
     }
 
     /// Drops the tasks of connections that were cut off. Returns `false` if other tasks may be left
-    /// that no handler has spawned: those of HTTP/2 streams or of WebSockets.
+    /// that no handler has spawned: those of HTTP/2 streams or of a WebSocket.
     pub(super) async fn abort(&self) -> bool {
         let has_others = |(_, member): (usize, &Member)| {
             member.connection.is_http2() || member.connection.websocket().is_some()
