@@ -1,5 +1,5 @@
-//! Without this a new migration would not be seen until something else is compiled: the macro that
-//! embeds the folder can only watch the files that were there.
+//! Build script that rebuilds the crate when a migration is added. The macro that embeds the folder
+//! only watches the files that were there when it ran.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

@@ -1,5 +1,5 @@
-//! The smallest useful program: a value made at the start, used by a request handler and by a hook
-//! at the stop.
+//! The smallest useful program: a startup hook makes a value, and a request handler and a shutdown
+//! hook use it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The README at the root shows this program, and what a terminal shows when it runs.
+//! The README at the root, which shows this program and its output in a terminal.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 const README: &str = include_str!("../../../README.md");
 
-/// Killed if the test ends before it does.
+/// A running program, which is killed if the test ends before it does.
 struct Running(Child);
 
 impl Drop for Running {
@@ -23,7 +23,7 @@ fn shown_from(line: &str) -> &'static str {
     rest.split_once("```").expect("the end of the block").0
 }
 
-/// Returns a line without what is another each time: the port, and how long something took.
+/// Returns a line without the parts that differ each time: the port and the durations.
 fn timeless(line: &str) -> String {
     let line = line.split_once("http://").map_or(line, |(before, _)| before);
     for took in [" in ", " after "] {
@@ -48,7 +48,7 @@ fn the_readme_shows_the_program() {
 #[test]
 fn the_readme_shows_what_the_terminal_shows() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hello"));
-    // These have other values in containers.
+    // These variables have other values in containers.
     command.env("LIFECYCLE_GRACE", "25s").env("LIFECYCLE_DRAIN_DELAY", "0s");
     command.env("LIFECYCLE_BIND", "127.0.0.1:0").stdout(Stdio::null()).stderr(Stdio::piped());
     let mut hello = Running(command.spawn().unwrap());

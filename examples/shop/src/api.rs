@@ -1,4 +1,4 @@
-//! The app: the routes, and what stands around them.
+//! The app: the routes, and the middleware around them.
 
 use actix_cors::Cors;
 use actix_web::body::{EitherBody, MessageBody};
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::settings::{Settings, settings};
 use crate::{auth, docs, orders, products};
 
-/// What is counted, for Prometheus. One for all workers.
+/// Creates the metrics for Prometheus, one set for all workers.
 #[on_startup]
 pub fn metrics() -> Result<PrometheusMetrics, BoxError> {
     PrometheusMetricsBuilder::new("shop")
@@ -27,7 +27,7 @@ pub fn metrics() -> Result<PrometheusMetrics, BoxError> {
         .build()
 }
 
-/// The app of one worker. What is wrapped last sees a request first.
+/// Builds the app of one worker. The middleware that is wrapped last sees a request first.
 pub fn app(
     settings: Dep<settings>,
     metrics: Dep<metrics>,
@@ -63,7 +63,8 @@ pub fn app(
         .wrap(TracingLogger::<AccessLog>::new())
 }
 
-/// Methods are names of metrics, and there are as many as somebody makes up.
+/// Refuses methods that a client has invented. Methods become names of metrics, and clients could
+/// invent any number of them.
 async fn refuse_invented_methods<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,4 +1,4 @@
-//! Who is asking, and what they may do.
+//! Authentication of requests, and the permissions of their users.
 
 use std::marker::PhantomData;
 
@@ -23,45 +23,52 @@ pub use tokens::token_keys;
 #[cfg(test)]
 pub use tokens::{TokenKeys, tests::SECRET};
 
-/// Something that a token can allow.
+/// An action that a token can allow.
 pub trait Permission {
-    /// As it stands in a token.
+    /// Name of the permission in a token.
     const NAME: &'static str;
 }
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident: $text:literal;)*) => {
-        $($(#[$doc])* pub struct $name; impl Permission for $name { const NAME: &'static str = $text; })*
+        $(
+            $(#[$doc])*
+            pub struct $name;
 
-        /// The names of all, in their order.
+            impl Permission for $name {
+                const NAME: &'static str = $text;
+            }
+        )*
+
+        /// Names of all permissions, in their order.
         pub const PERMISSIONS: &[&str] = &[$($text),*];
     };
 }
 
 permissions! {
-    /// To see one's own orders.
+    /// Permission to see one's own orders.
     ReadOrders: "orders:read";
-    /// To place orders.
+    /// Permission to place orders.
     WriteOrders: "orders:write";
-    /// To see all orders, and to change what can be ordered.
+    /// Permission to see all orders, and to change what can be ordered.
     Admin: "admin";
 }
 
-/// What everybody may do who has an account.
+/// Permissions of every user who has an account.
 const OF_CUSTOMERS: &str = "orders:read orders:write";
 
-/// Whoever sent the request, with a token that allows `P`: an argument of the handlers that need
-/// it.
+/// The user who sent the request with a token that allows `P`. Handlers that need the permission
+/// take it as an argument.
 pub struct Granted<P> {
     pub user: i64,
-    /// When the token expires.
+    /// Time at which the token expires.
     pub until: Timestamp,
     is_admin: bool,
     permission: PhantomData<P>,
 }
 
 impl<P> Granted<P> {
-    /// Whose orders they see: nothing stands for everybody's.
+    /// Returns the user whose orders the sender may see; `None` stands for every user.
     pub fn sees(&self) -> Option<i64> {
         (!self.is_admin).then_some(self.user)
     }

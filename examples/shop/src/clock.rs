@@ -1,9 +1,9 @@
-//! The time, as a dependency: a test has one that it can turn.
+//! The time, as a dependency, so that a test can set it.
 
 use jiff::Timestamp;
 use lifecycle_runtime::on_startup;
 
-/// Tells the time.
+/// Source of the current time.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
@@ -16,7 +16,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The system's time.
+/// Returns the system's clock.
 #[on_startup]
 pub fn clock() -> Box<dyn Clock> {
     Box::new(SystemClock)

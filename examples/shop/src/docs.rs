@@ -1,5 +1,5 @@
-//! The API's description, made from the code, and the pages that show it, from files that come with
-//! the program.
+//! Description of the API, which is made from the code, and the pages that show it, from files that
+//! come with the program.
 
 use std::time::Duration;
 
@@ -43,19 +43,24 @@ struct Beginning;
 
 /// The operations that may give an answer.
 enum Givers {
-    /// Those that say so themselves.
+    /// Operations that name the answer themselves.
     Named,
     WithBody,
     All,
 }
 
-/// Returns the answers that mean the same wherever they are given, each with what is an example of
-/// it in this operation.
+/// Returns the answers that mean the same for every operation, each with an example that fits this
+/// one.
 fn common_answers(operation: &Operation) -> [(Givers, &'static str, Problem); 8] {
     let security = serde_json::json!(operation.security).to_string();
     let scope = PERMISSIONS.iter().find(|scope| security.contains(**scope)).unwrap_or(&"");
     let types = ["application/json", "application/x-www-form-urlencoded"];
-    let takes = |kind: &str| matches!(&operation.request_body, Some(RefOr::T(body)) if body.content.contains_key(kind));
+    let takes = |kind: &str| {
+        matches!(
+            &operation.request_body,
+            Some(RefOr::T(body)) if body.content.contains_key(kind)
+        )
+    };
     let expected = types.into_iter().find(|kind| takes(kind)).unwrap_or_default();
     let mistake = Problem::invalid(&["body"], "missing", "a field is missing");
     [
@@ -86,8 +91,8 @@ fn common_answers(operation: &Operation) -> [(Givers, &'static str, Problem); 8]
     ]
 }
 
-/// Adds the answers that several routes give. Where a route names one itself, what it does not say
-/// of it is filled in.
+/// Adds the answers that several routes give. If a route names one itself, only the missing parts
+/// are filled in.
 fn with_common_answers(mut description: OpenApi) -> OpenApi {
     for item in description.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
@@ -127,8 +132,8 @@ fn refusal() -> RefOr<Response> {
     ResponseBuilder::new().content("application/json", content).build().into()
 }
 
-/// Adds `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, leads to the docs from `/`, and answers
-/// where there is nothing.
+/// Adds `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, redirects `/` to the docs, and adds the
+/// answer for unknown paths.
 pub fn pages(description: OpenApi) -> impl FnOnce(&mut web::ServiceConfig) {
     let description = with_common_answers(description);
     move |app| {
@@ -137,7 +142,7 @@ pub fn pages(description: OpenApi) -> impl FnOnce(&mut web::ServiceConfig) {
             SwaggerUi::new("/docs/{_:.*}")
                 .config(Config::from("/openapi.json").persist_authorization(false)),
         )
-        // Not for good: one day there may be a shop for customers.
+        // The redirect is not permanent: one day there may be a shop for customers here.
         .service(web::redirect("/", "/docs/"))
         .route("/docs", web::get().to(|| async { web::Redirect::to("/docs/").permanent() }))
         .route(
@@ -157,23 +162,24 @@ const REDOC_SCRIPT: &[u8] = include_bytes!("../static/redoc.standalone.js.gz");
 async fn redoc() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        // Nothing from anywhere else, also not the logo that ReDoc would show.
+        // The page loads nothing from elsewhere, not even the logo that ReDoc would show.
         .insert_header((
             CONTENT_SECURITY_POLICY,
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:",
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             worker-src blob:",
         ))
         .body(REDOC_PAGE)
 }
 
 async fn redoc_script() -> HttpResponse {
-    // As it is bundled; there is no browser that could not read it.
+    // The script is sent compressed, as it is bundled: every browser can read that.
     HttpResponse::Ok()
         .content_type("text/javascript")
         .insert_header((CONTENT_ENCODING, "gzip"))
         .body(REDOC_SCRIPT)
 }
 
-/// The routes and their methods, for the answer to a wrong method.
+/// Routes and their methods, for the answer to a wrong method.
 struct Known(Vec<(ResourceDef, String)>);
 
 impl Known {
@@ -202,7 +208,7 @@ fn methods(item: &PathItem) -> String {
 async fn nothing(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let path = request.path();
     let known = request.app_data::<Known>().map(|known| &known.0[..]).unwrap_or_default();
-    // `/orders/events` is also `/orders/{id}`: the first is meant.
+    // `/orders/events` matches `/orders/{id}` as well: the first route is meant.
     match known.iter().find(|(route, _)| route.is_match(path)) {
         Some((_, allowed)) => {
             Err(Problem::Method { method: request.method().to_string(), allowed: allowed.clone() })

@@ -1,4 +1,4 @@
-//! What has happened: the numbered list that the outbox delivers and the feed shows.
+//! Events: the numbered list that the outbox delivers and the feed shows.
 
 use jiff::Timestamp;
 use lifecycle_runtime::on_startup;
@@ -9,33 +9,34 @@ use uuid::Uuid;
 
 use crate::store::Store;
 
-/// Something that happened, as its receivers get it.
+/// An event as its receivers get it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Event {
-    /// Ascending, without gaps, in the order in which events were committed.
+    /// Number of the event: ascending, without gaps, in the order in which events were committed.
     pub seq: i64,
-    /// The same whenever the event is delivered.
+    /// Key that stays the same whenever the event is delivered.
     pub key: String,
     pub kind: String,
-    /// JSON.
+    /// Body as JSON.
     pub body: String,
 }
 
-/// Something that is about to have happened.
+/// An event to record.
 pub struct NewEvent<'a, T> {
     pub user: i64,
     pub kind: &'a str,
     pub body: &'a T,
 }
 
-/// The number of the last event that this process has committed: wakes whoever waits for new ones.
+/// Provides the number of the last event that this process has committed. It wakes the tasks that
+/// wait for new events.
 #[on_startup]
 pub fn news() -> watch::Sender<i64> {
     watch::Sender::new(0)
 }
 
-/// Writes the event and its deliveries, in the transaction of what happened. Takes the list for
-/// itself until the transaction ends, so it belongs to its end.
+/// Writes the event and its deliveries, in the transaction of the change that it reports. It locks
+/// the list until the transaction ends, so it should be the last step of that.
 pub async fn record<T: Serialize>(
     transaction: &mut Transaction<'static, Any>,
     event: &NewEvent<'_, T>,
@@ -70,7 +71,7 @@ pub enum RecordError {
     Json(#[from] serde_json::Error),
 }
 
-/// Up to so many events behind this one, in their order: of this user, or of all.
+/// Reads up to `limit` events after this one, in their order: those of this user, or of all.
 pub async fn since(
     store: &Store,
     seq: i64,
@@ -79,19 +80,23 @@ pub async fn since(
 ) -> sqlx::Result<Vec<Event>> {
     let query = match user {
         Some(user) => sqlx::query_as(
-            "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND user_id = $3 ORDER BY seq LIMIT $2",
+            "SELECT seq, key, kind, body FROM events WHERE seq > $1 AND user_id = $3 \
+             ORDER BY seq LIMIT $2",
         )
         .bind(seq)
         .bind(limit)
         .bind(user),
-        None => sqlx::query_as("SELECT seq, key, kind, body FROM events WHERE seq > $1 ORDER BY seq LIMIT $2")
-            .bind(seq)
-            .bind(limit),
+        None => sqlx::query_as(
+            "SELECT seq, key, kind, body FROM events WHERE seq > $1 \
+             ORDER BY seq LIMIT $2",
+        )
+        .bind(seq)
+        .bind(limit),
     };
     query.fetch_all(&**store).await
 }
 
-/// The number of the last event of all.
+/// Reads the number of the last event of all.
 pub async fn last(store: &Store) -> sqlx::Result<i64> {
     sqlx::query_scalar("SELECT seq FROM last_event").fetch_one(&**store).await
 }

@@ -1,4 +1,4 @@
-//! The live feed: what happens, as server-sent events that resume where a client left off.
+//! The live feed: server-sent events, which resume at the point where a client left off.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,24 +18,24 @@ use crate::events::{self, Event, news};
 use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::{Store, db};
 
-/// How often to look for what another process has written, if nothing is heard.
+/// Time between two looks for events that another process has written, if nothing is heard.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often something is sent in any case, so that whoever is between knows that the connection
-/// lives.
+/// Time after which something is sent in any case, so that proxies can see that the connection is
+/// alive.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// How long a client waits before it comes again, in milliseconds, and an event that says so.
+/// First event of a stream: the milliseconds that a client waits before it connects again.
 const HELLO: &str = "retry: 500\n\n";
 
 const BATCH: usize = 100;
 
 /// Follows orders as they are placed.
 ///
-/// The customer's own; an admin sees all. The answer is a stream of server-sent events, each with
-/// the number of the event as its `id`. A client that comes back with `Last-Event-ID` misses
-/// nothing; one without begins with what comes next. The stream ends when the shop stops and when
-/// the token expires: come again.
+/// A customer follows their own; an admin sees all. The answer is a stream of server-sent events,
+/// each with the number of the event as its `id`. A client that comes back with `Last-Event-ID`
+/// misses nothing; one without begins with what comes next. The stream ends when the shop stops and
+/// when the token expires: come again.
 #[utoipa::path(
     tag = "orders",
     params((
@@ -48,17 +48,25 @@ const BATCH: usize = 100;
     responses(
         (
             status = OK,
-            description = "The events, one `order.placed` for each order, as long as the client stays",
+            description = "The events, one `order.placed` for each order, as long as \
+                           the client stays",
             content_type = "text/event-stream",
             body = String,
-            example = "retry: 500\n\nid: 1\nevent: order.placed\ndata: {\"id\":1,\"items\":[{\"product\":1,\"quantity\":2}],\"note\":\"ring twice\",\"total\":900,\"created_at\":\"2026-11-23T02:02:07.634Z\"}\n\n"
+            example = "retry: 500\n\nid: 1\nevent: order.placed\n\
+                       data: {\"id\":1,\"items\":[{\"product\":1,\"quantity\":2}],\
+                       \"note\":\"ring twice\",\"total\":900,\
+                       \"created_at\":\"2026-11-23T02:02:07.634Z\"}\n\n"
         ),
         (status = UNAUTHORIZED, body = Refusal),
         (status = FORBIDDEN, body = Refusal),
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["header", "last-event-id"], "msg": "has to be the id of an event", "type": "int_parsing" }] })
+            example = json!({ "detail": [{
+                "loc": ["header", "last-event-id"],
+                "msg": "has to be the id of an event",
+                "type": "int_parsing",
+            }] })
         ),
     )
 )]
@@ -105,18 +113,18 @@ pub async fn follow_orders(
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // A compressor would keep events back until it has enough of them.
+        // A compressor would hold events back until it has enough of them.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .streaming(futures_util::StreamExt::chain(hello, events)))
 }
 
-/// What one client follows.
+/// Stream of one client.
 struct Feed {
     db: Dep<db>,
     news: watch::Receiver<i64>,
     stop: Stop,
     user: Option<i64>,
-    /// When the token expires that it was asked for with.
+    /// Time at which the client's token expires.
     until: Timestamp,
     clock: Dep<clock>,
     seen: i64,
@@ -125,7 +133,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// What to send next; nothing once the shop stops or the token has expired.
+    /// Returns the next part of the stream; `None` once the shop stops or the token has expired.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -157,7 +165,7 @@ impl Feed {
 
     async fn read(&mut self) -> sqlx::Result<()> {
         let store: &Store = &self.db;
-        // Before the others: what has this number or a lower one is seen by the next statement.
+        // This is read first: the next statement sees every event up to this number.
         let last = events::last(store).await?;
         if last == self.seen {
             return Ok(());
@@ -171,7 +179,7 @@ impl Feed {
     }
 }
 
-/// JSON has no line breaks of its own, so one `data:` is enough.
+/// Formats an event. JSON has no line breaks of its own, so one `data:` is enough.
 fn text(event: &Event) -> String {
     let Event { seq, kind, body, .. } = event;
     format!("id: {seq}\nevent: {kind}\ndata: {body}\n\n")

@@ -1,4 +1,5 @@
-//! What comes in: JSON bodies and queries, read and checked before a handler sees them.
+//! Input of the routes: JSON bodies, forms, queries and ids, read and checked before a handler sees
+//! them.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,10 +19,10 @@ use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKin
 
 use crate::problem::{Detail, Problem};
 
-/// Far more than any body that makes sense here.
+/// Longest body in bytes, far more than any that makes sense here.
 pub const BODY_LIMIT: usize = 16 * 1024;
 
-/// How long a body may take to arrive. actix-web would wait for ever.
+/// Longest time that a body may take to arrive. actix-web would wait for ever.
 pub const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// A JSON body that keeps the rules of its type.
@@ -44,7 +45,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
     }
 }
 
-/// A form, as `/token` takes one: `a=1&b=2` in the body.
+/// A form in the body, like `a=1&b=2`, as `/token` takes it.
 pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
@@ -77,7 +78,7 @@ impl<T: DeserializeOwned + Validate> FromRequest for Query<T> {
     }
 }
 
-/// An id in a path. What is no number is the id of nothing.
+/// An id in a path, which has to be a whole number.
 pub struct Id(pub i64);
 
 impl FromRequest for Id {
@@ -96,7 +97,7 @@ impl FromRequest for Id {
     }
 }
 
-/// The whole body, if it is of this type, not too long, and not too long in coming.
+/// Reads the whole body, if it has this type, is not too long and does not take too long.
 async fn collect(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -152,7 +153,7 @@ fn checked<T: Validate>(value: T, place: &'static str) -> Result<T, Problem> {
         Err(errors) => {
             let mut details = Vec::new();
             broken(&errors, &mut vec![json!(place)], &mut details);
-            // The fields come out of a map.
+            // The fields come out of a map, so their order varies.
             details.sort_by_key(|detail| {
                 detail.loc.iter().map(ToString::to_string).collect::<Vec<_>>()
             });
@@ -161,7 +162,7 @@ fn checked<T: Validate>(value: T, place: &'static str) -> Result<T, Problem> {
     }
 }
 
-/// Every rule that is broken, with its place.
+/// Collects every broken rule, with its place.
 fn broken(errors: &ValidationErrors, place: &mut Vec<Value>, details: &mut Vec<Detail>) {
     for (field, kind) in errors.errors() {
         place.push(json!(field));
@@ -182,7 +183,7 @@ fn broken(errors: &ValidationErrors, place: &mut Vec<Value>, details: &mut Vec<D
                         .as_ref()
                         .map_or_else(|| message(&rule.code, &rule.params), ToString::to_string),
                     rule: rule.code.to_string(),
-                    // What is secret is repeated nowhere.
+                    // Secrets are never repeated.
                     input: rule.params.get("value").filter(|_| field != "password").cloned(),
                 }
             })),
@@ -213,7 +214,7 @@ fn not_readable(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     }
 }
 
-/// Broken JSON, with the line and the column, counted from 1.
+/// Describes broken JSON, by line and column, counted from 1.
 fn not_json(error: &serde_json::Error) -> Problem {
     let loc = vec![json!("body"), json!(error.line()), json!(error.column())];
     Problem::Invalid(vec![Detail {
@@ -224,7 +225,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
     }])
 }
 
-/// A value that is no value of its type. Which rule that breaks, serde says in words only.
+/// Describes a value that does not fit its type. serde names the broken rule only in its message.
 fn misfit(place: &str, path: &Path, said: &str) -> Detail {
     let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
     let named = said.split('`').nth(1);
@@ -238,7 +239,7 @@ fn misfit(place: &str, path: &Path, said: &str) -> Detail {
         .strip_prefix("invalid type: ")
         .or_else(|| said.strip_prefix("invalid value: "))
     {
-        // It repeats the value, which may be secret.
+        // The message repeats the value, which may be secret.
         Some(said) => said
             .rsplit_once(", expected ")
             .map_or("has to be another".to_owned(), |(_, expected)| {
@@ -257,8 +258,8 @@ fn misfit(place: &str, path: &Path, said: &str) -> Detail {
     Detail { loc, msg, rule: rule.to_owned(), input: None }
 }
 
-/// A whole number, also one that is written as `2.0`: JSON knows no other kind, and JSON Schema
-/// calls that an integer.
+/// Reads a whole number, even one that is written as `2.0`: JSON has one kind of number, and JSON
+/// Schema calls that an integer.
 pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Whole;
     impl Visitor<'_> for Whole {
@@ -277,7 +278,7 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
         }
 
         fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
-            // Up to where every whole number is one of these.
+            // Up to this number, `f64` represents every whole number exactly.
             const EXACT: f64 = (1_i64 << 53) as f64;
             if number.fract() != 0.0 || number.abs() > EXACT {
                 return Err(E::invalid_type(Unexpected::Float(number), &self));
@@ -289,8 +290,8 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error
     deserializer.deserialize_i64(Whole)
 }
 
-/// A rule for texts that are shown in one line: no control characters. In the description it is a
-/// `pattern`.
+/// Checks a text that is shown in one line: it must have no control characters. In the description
+/// the rule is a `pattern`.
 pub fn one_line(text: &str) -> Result<(), ValidationError> {
     if text.contains(char::is_control) {
         return Err(ValidationError::new("one_line")

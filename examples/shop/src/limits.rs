@@ -1,4 +1,4 @@
-//! How much one address may ask for.
+//! Limits on the requests of one address.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -18,19 +18,19 @@ use crate::settings::settings;
 /// A limit for each address: one for all workers.
 pub type Limit = DefaultKeyedRateLimiter<IpAddr>;
 
-/// For everything.
+/// Creates the limit for all requests.
 #[on_startup]
 pub fn limit(settings: Dep<settings>) -> Limit {
     Limit::keyed(Quota::per_second(settings.requests_per_second).allow_burst(settings.burst))
 }
 
-/// For whatever hashes a password.
+/// Creates the limit for requests that hash a password.
 #[on_startup]
 pub fn sign_in_limit(settings: Dep<settings>) -> Limit {
     Limit::keyed(Quota::per_minute(settings.sign_ins_per_minute))
 }
 
-/// Forgets the addresses that could ask for everything again, which would take more and more
+/// Forgets the addresses that have their whole allowance again, which would take more and more
 /// memory.
 #[service]
 pub async fn forget_addresses(limit: Dep<limit>, sign_in_limit: Dep<sign_in_limit>, stop: Stop) {
@@ -40,8 +40,8 @@ pub async fn forget_addresses(limit: Dep<limit>, sign_in_limit: Dep<sign_in_limi
     }
 }
 
-/// Refuses an address that asks for too much. The probes and the metrics are for whoever looks
-/// after the shop, at any time.
+/// Refuses an address that asks for too much. Probes and metrics have no limit: operators need them
+/// at any time.
 pub async fn limit_requests<B: MessageBody>(
     limit: Dep<limit>,
     settings: Dep<settings>,
@@ -75,17 +75,18 @@ async fn pass<B: MessageBody>(
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(refused) => {
             let refusal = Problem::TooMany(refused.wait_time_from(limit.clock().now()));
-            // An answer, and not an error: what stands around it adds its headers to answers only.
+            // This is an answer and not an error: the middleware around it adds its headers to
+            // answers only.
             Ok(request.into_response(refusal.error_response()).map_into_right_body())
         }
     }
 }
 
-/// Who is limited: an IPv4 address; of IPv6 the network, as one customer has many addresses; on a
-/// Unix socket everybody together.
+/// Returns the address that is limited: an IPv4 address; for IPv6 the network, as one customer has
+/// many addresses; on a Unix socket one address for everybody.
 ///
-/// It is the address that is connected, and behind proxies the one that the first of ours has seen.
-/// What stands before that in `X-Forwarded-For` anybody could have written.
+/// It is the address that is connected. Behind proxies it is the address that the first of our
+/// proxies has seen: anybody could have written the entries before that in `X-Forwarded-For`.
 fn client(request: &ServiceRequest, proxies: usize) -> IpAddr {
     let said = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let said: Vec<_> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
@@ -130,7 +131,7 @@ mod tests {
         is_limited_as(1, "10.0.0.1:1", &["6.6.6.6", "1.2.3.4"], "1.2.3.4");
         is_limited_as(2, "10.0.0.1:1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], "1.2.3.4");
         is_limited_as(1, "10.0.0.1:1", &["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::");
-        // Nobody came through all of them.
+        // The request did not come through all of the proxies.
         is_limited_as(2, "10.0.0.1:1", &["1.2.3.4"], "10.0.0.1");
         is_limited_as(1, "10.0.0.1:1", &["nobody"], "10.0.0.1");
     }

@@ -1,4 +1,4 @@
-//! The log: what `tracing` is told, with one line for each request.
+//! The log, which `tracing` fills, with one line for each request.
 
 use std::io::IsTerminal;
 use std::iter::successors;
@@ -13,8 +13,8 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::EnvFilter;
 
-/// Writes to stderr what `RUST_LOG` lets through: by default all but details, and none of what the
-/// console tells anyway.
+/// Sets up the log on stderr, with the levels in `RUST_LOG`. By default it has everything but
+/// details, and nothing that the console shows anyway.
 #[on_startup]
 pub fn log() {
     let filter = EnvFilter::try_from_default_env()
@@ -28,14 +28,14 @@ pub fn log() {
         .try_init();
 }
 
-/// A span for each request, and a line at its end.
+/// Log of the requests: a span for each, and a line at its end.
 pub struct AccessLog;
 
 impl RootSpanBuilder for AccessLog {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let id =
             request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        // What stands behind the `?` can be anything, also what should not be kept.
+        // The part behind the `?` can be anything, even something that should not be kept.
         tracing::info_span!("request", method = %request.method(), path = request.path(), id)
     }
 
@@ -48,7 +48,7 @@ impl RootSpanBuilder for AccessLog {
     }
 }
 
-/// Tells the client the id under which its request stands in the log.
+/// Sends the client the id of its request in the log.
 pub async fn tell_id(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -61,7 +61,7 @@ pub async fn tell_id(
     Ok(response)
 }
 
-/// An error with what it comes from, in one line.
+/// Formats an error with its causes, in one line.
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,5 +1,5 @@
-//! Mail, behind a trait: what sends it is chosen in one place, and a test has one that keeps what
-//! it was given.
+//! Mail, behind a trait: one hook chooses the mailer, and a test replaces it by one that keeps the
+//! mails.
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use lettre::address::AddressError;
@@ -14,20 +14,20 @@ use crate::settings::settings;
 /// A mail to a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Of a mail that is sent twice, because nobody knows whether it was sent, the same both times.
+    /// Id of the mail. If a mail may have been sent, it is sent again with the same id.
     pub id: String,
     pub to: String,
     pub subject: String,
     pub text: String,
 }
 
-/// Sends mail.
+/// Way to send mail.
 pub trait Mailer: Send + Sync {
-    /// Sends it, and says so once whoever takes it on has it.
+    /// Sends a mail, and returns once the next server has accepted it.
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
-/// Gives mails to a server that sends them on.
+/// Mailer that gives mails to a server, which sends them on.
 struct SmtpMailer {
     server: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
@@ -50,7 +50,7 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// Writes mails to the log, for a shop that is being tried out and has no server.
+/// Mailer that writes mails to the log, for a shop that is being tried out and has no server.
 struct LogMailer;
 
 impl Mailer for LogMailer {
@@ -64,8 +64,8 @@ impl Mailer for LogMailer {
 #[error("SMTP_URL is not the URL of a mail server; it has to be like smtps://USER:PASSWORD@HOST")]
 pub struct SmtpUrlError(#[source] lettre::transport::smtp::Error);
 
-/// Whatever sends the shop's mail: the server that `SMTP_URL` names, and without one the log. The
-/// URL has a password in it, so it stands in the environment only.
+/// Chooses the shop's mailer: the server that `SMTP_URL` names, and without one the log. The URL
+/// contains a password, so it comes from the environment only.
 #[on_startup]
 pub fn mailer(settings: Dep<settings>) -> Result<Box<dyn Mailer>, SmtpUrlError> {
     let Ok(url) = std::env::var("SMTP_URL") else { return Ok(Box::new(LogMailer)) };
@@ -74,7 +74,7 @@ pub fn mailer(settings: Dep<settings>) -> Result<Box<dyn Mailer>, SmtpUrlError> 
     Ok(Box::new(SmtpMailer { server, from: settings.mail_from.clone() }))
 }
 
-/// A rule for addresses: a mail can be sent there.
+/// Checks that a text is an address to which a mail can be sent.
 pub fn mail_address(text: &str) -> Result<(), ValidationError> {
     let is_one: Result<Address, AddressError> = text.parse();
     is_one

@@ -1,7 +1,7 @@
 //! An order-taking API, with everything that a team ships.
 //!
-//! Each module declares what it does when the service starts and stops beside the code that needs
-//! it; nothing is wired up here.
+//! Each module declares its hooks, for the start and for the stop, beside the code that needs them;
+//! nothing is wired up here.
 
 mod api;
 mod auth;

@@ -1,4 +1,4 @@
-//! Orders: taken in one transaction with the event that tells of them.
+//! Orders, each of which is taken in one transaction with its event.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,8 +76,8 @@ struct Row {
     created_at: i64,
 }
 
-/// Takes an order: it is on the disk, with its event, when this returns; and the number of the
-/// event.
+/// Takes an order: it is on the disk, with its event, when this returns. Returns the order and the
+/// number of its event.
 pub async fn place(
     store: &Store,
     user: i64,
@@ -100,7 +100,7 @@ pub async fn place(
         return Err(Problem::Invalid(unknown));
     }
     let total = prices.iter().zip(&new.items).map(|(price, item)| price * item.quantity).sum();
-    // As it will be read.
+    // The time has the precision with which it will be read.
     let created_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
     let id: Option<i64> = sqlx::query_scalar(
         "INSERT INTO orders (user_id, note, total, created_at) \
@@ -112,11 +112,12 @@ pub async fn place(
     .bind(created_at.as_millisecond())
     .fetch_optional(&mut *transaction)
     .await?;
-    // The token is good, and of a database that was another one.
+    // The token is good, but belongs to another database.
     let id = id.ok_or(Problem::Unauthorized("the user of the token is not there any more"))?;
     for ((position, item), price) in (0_i64..).zip(&new.items).zip(prices) {
         sqlx::query(
-            "INSERT INTO order_items (order_id, position, product_id, quantity, price) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO order_items (order_id, position, product_id, quantity, price) \
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(id)
         .bind(position)
@@ -145,7 +146,7 @@ fn no_product(number: usize, product: i64) -> Detail {
     }
 }
 
-/// An order of this user, or of anybody.
+/// Finds an order of this user, or of any user.
 pub async fn find(store: &Store, id: i64, user: Option<i64>) -> sqlx::Result<Option<Order>> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, note, total, created_at FROM orders WHERE id = $1 AND ($2 = 1 OR user_id = $3)",
@@ -161,7 +162,7 @@ pub async fn find(store: &Store, id: i64, user: Option<i64>) -> sqlx::Result<Opt
     }
 }
 
-/// Up to `limit` orders of this user, or of anybody, that are older than `before`.
+/// Lists up to `limit` orders of this user, or of all, that are older than `before`.
 pub async fn list(
     store: &Store,
     user: Option<i64>,
@@ -190,11 +191,13 @@ pub async fn list(
 }
 
 async fn with_items(store: &Store, row: Row) -> sqlx::Result<Order> {
-    let items =
-        sqlx::query_as("SELECT product_id AS product, quantity FROM order_items WHERE order_id = $1 ORDER BY position")
-            .bind(row.id)
-            .fetch_all(&**store)
-            .await?;
+    let items = sqlx::query_as(
+        "SELECT product_id AS product, quantity FROM order_items WHERE order_id = $1 \
+             ORDER BY position",
+    )
+    .bind(row.id)
+    .fetch_all(&**store)
+    .await?;
     let Row { id, note, total, created_at } = row;
     Ok(Order {
         id,

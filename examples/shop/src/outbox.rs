@@ -1,9 +1,9 @@
-//! Delivers what has happened, at least once, whatever happens to this process.
+//! Outbox of events, which delivers each at least once, even if this process dies.
 //!
-//! A delivery is a row that is written in the transaction of its event and removed once the
-//! receiver has said that it has it. Between the two it is claimed, tried, and tried again later. A
-//! process that dies while it delivers leaves a claim that runs out: the delivery is made again,
-//! with the same key, by which the receiver knows it.
+//! A delivery is a row. It is written in the transaction of its event, and removed once the
+//! receiver has acknowledged it. In between the delivery is claimed, tried, and tried again later.
+//! The claim of a process that dies during a delivery runs out. Then the delivery is made again,
+//! with the same key, by which the receiver recognises it.
 
 use std::future::ready;
 use std::time::Duration;
@@ -21,23 +21,23 @@ use crate::mail::{Mail, mailer};
 use crate::settings::settings;
 use crate::store::{db, migrations};
 
-/// How many deliveries are made to one target at the same time.
+/// Number of deliveries that are made to one target at the same time.
 const AT_ONCE: usize = 8;
 
-/// How often to look for what another process has left, if nothing is heard.
+/// Time between two looks for deliveries that another process has left, if nothing is heard.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a mail server may take.
+/// Longest time that a mail server may take.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Waits between attempts: a second, two, four … five minutes.
+/// Waits between attempts in milliseconds: a second, two, four … five minutes.
 const FIRST_WAIT: i64 = 1_000;
 const LONGEST_WAIT: i64 = 5 * 60 * 1_000;
 
-/// What calls receivers. One for all: it keeps their connections.
+/// Makes the client that calls receivers. There is one for all, as it keeps their connections.
 #[on_startup]
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // The first one stays; another library may have been faster.
+    // The first provider stays; another library may have been faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -57,16 +57,17 @@ struct Delivery {
     email: String,
 }
 
-/// Where deliveries go.
+/// Destination of deliveries.
 trait Target: Sync {
-    /// As it stands in the table.
+    /// Name of the target in the table.
     const NAME: &'static str;
 
-    /// Hands it over, and says so once it is taken.
+    /// Hands a delivery over, and returns once the target has accepted it.
     fn give(&self, delivery: &Delivery) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// Delivers to the webhook, if there is one. Told to stop, it finishes the deliveries under way.
+/// Delivers to the webhook, if there is one. At the stop it finishes the deliveries that have
+/// begun.
 #[service(after = [migrations], stop_timeout = "6s")]
 pub async fn webhook(
     db: Dep<db>,
@@ -82,10 +83,10 @@ pub async fn webhook(
     Courier { target, patience: timeout, db, clock }.run(news.subscribe(), &stop).await;
 }
 
-/// Sends mails. Told to stop, it finishes those under way.
+/// Sends mails. At the stop it finishes those that have begun.
 ///
-/// By itself, as neither a mail server nor a receiver that hangs is to hold the other's deliveries
-/// up.
+/// This is a service of its own, so that neither a mail server nor a receiver that hangs holds up
+/// the other's deliveries.
 #[service(after = [migrations], stop_timeout = "6s")]
 pub async fn mails(
     db: Dep<db>,
@@ -117,7 +118,8 @@ impl Target for Webhook {
             .header("x-event", &delivery.kind)
             .header("x-event-id", delivery.seq)
             .body(delivery.body.clone());
-        // Whoever knows the URL of a webhook may be able to use it, so it doesn't stand in a log.
+        // Somebody who knows the URL of a webhook may be able to use it, so the log does not
+        // contain it.
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         match response.status() {
             status if status.is_success() => Ok(()),
@@ -144,10 +146,10 @@ impl Target for Mails {
     }
 }
 
-/// Makes the deliveries to one target.
+/// Service loop that makes the deliveries to one target.
 struct Courier<T> {
     target: T,
-    /// How long a delivery may take.
+    /// Longest time that a delivery may take.
     patience: Duration,
     db: Dep<db>,
     clock: Dep<clock>,
@@ -160,7 +162,7 @@ impl<T: Target> Courier<T> {
             match self.round(stop).await {
                 Ok(0) => {}
                 Ok(_) => continue,
-                // Orders can't be taken either, and `/readyz` says so; to give up would help
+                // Orders can't be taken either, and `/readyz` reports it; to give up would help
                 // nobody.
                 Err(error) => tracing::warn!(target = T::NAME, "the outbox can't be read: {error}"),
             }
@@ -172,7 +174,7 @@ impl<T: Target> Courier<T> {
         }
     }
 
-    /// Makes some of the deliveries that are due, and says how many those were.
+    /// Makes some of the deliveries that are due, and returns their number.
     async fn round(&self, stop: &Stop) -> sqlx::Result<usize> {
         let due: Vec<Delivery> = sqlx::query_as(
             "SELECT seq, attempts, due_at, key, kind, body, email \
@@ -187,7 +189,8 @@ impl<T: Target> Courier<T> {
         let begun = stream::iter(due).take_while(|_| ready(!stop.is_requested()));
         let ended: Vec<_> =
             begun.map(|delivery| self.carry(delivery)).buffer_unordered(AT_ONCE).collect().await;
-        // Only now, as one that fails is no reason to drop the others half way.
+        // An error is returned only now, as one failure is no reason to drop the other deliveries
+        // half way.
         ended.into_iter().collect::<sqlx::Result<()>>()?;
         Ok(number)
     }
@@ -214,8 +217,8 @@ impl<T: Target> Courier<T> {
         }
     }
 
-    /// Takes a delivery for as long as it may last, and counts the attempt. Whoever comes second
-    /// finds it changed.
+    /// Claims a delivery for as long as it may take, and counts the attempt. A second process finds
+    /// the row changed, and gets `false`.
     async fn claim(&self, delivery: &Delivery) -> sqlx::Result<bool> {
         let patience = i64::try_from(self.patience.as_millis()).unwrap_or(LONGEST_WAIT);
         let until = self.clock.now().as_millisecond() + 2 * patience;
@@ -253,8 +256,8 @@ impl<T: Target> Courier<T> {
     }
 }
 
-/// How long to wait after so many attempts before, in milliseconds: doubled each time, less up to
-/// half by chance.
+/// Returns the wait after this many earlier attempts, in milliseconds. It doubles each time, and
+/// chance takes up to half of it away.
 fn wait(attempts: i64, chance: f64) -> i64 {
     let doubled = FIRST_WAIT << attempts.clamp(0, 20);
     #[expect(

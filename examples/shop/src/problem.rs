@@ -1,5 +1,4 @@
-//! What the service answers when it can't do what it was asked: always JSON, in the shape that
-//! FastAPI's clients know.
+//! Errors of the service: always JSON, in the shape that FastAPI's clients know.
 
 use std::time::Duration;
 
@@ -31,15 +30,15 @@ pub enum Problem {
     TooSlow(Duration),
     #[error("the body must be {expected}: send it with the header `content-type: {expected}`")]
     MediaType { expected: &'static str },
-    /// As [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) has the errors of a token
-    /// endpoint.
+    /// An error of a token endpoint, in the form of
+    /// [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
     #[error("{description}")]
     Grant { error: &'static str, description: &'static str },
     #[error("too many requests; try again in {} s", whole_seconds(.0))]
     TooMany(Duration),
     #[error("the shop is busy; try again later")]
     Busy,
-    /// Nobody can write or read now: another time it will work.
+    /// A state of the database in which nobody can read or write; a later attempt will work.
     #[error("the database can't answer now; try again later")]
     Unavailable(#[source] sqlx::Error),
     #[error("internal server error")]
@@ -103,8 +102,8 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// Returns whether it is the database's state and not the statement: it is gone, too busy, or has
-/// no space left.
+/// Returns whether the database's state has caused the error, and not the statement: it is gone,
+/// too busy, or has no space left.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut
@@ -126,7 +125,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// So many that after them the time has passed.
+/// Returns the number of seconds after which this time has surely passed.
 fn whole_seconds(time: &Duration) -> u64 {
     time.as_secs() + 1
 }
@@ -162,13 +161,13 @@ impl ResponseError for Problem {
             Self::Method { allowed, .. } => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
             }
-            // The rest of the body is not waited for, so nothing can follow it.
+            // The rest of the body is not waited for, so no other request can follow it.
             Self::TooLong(_) | Self::TooSlow(_) => drop(response.force_close()),
             Self::TooMany(wait) => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
             }
             Self::Busy => drop(response.insert_header((header::RETRY_AFTER, "1"))),
-            // The client learns nothing of the inside; whoever runs the service learns all.
+            // The client learns nothing about the inside; the operator learns everything.
             Self::Unavailable(error) => {
                 tracing::warn!("the database can't answer: {error}");
                 response.insert_header((header::RETRY_AFTER, "5"));
@@ -193,7 +192,7 @@ impl Problem {
         }
     }
 
-    /// One thing that is wrong, at this place.
+    /// Returns a problem with one mistake, at this place.
     pub fn invalid(loc: &[&str], rule: &str, msg: impl Into<String>) -> Self {
         let loc = loc.iter().map(|part| json!(part)).collect();
         Self::Invalid(vec![Detail { loc, msg: msg.into(), rule: rule.to_owned(), input: None }])

@@ -1,4 +1,4 @@
-//! What can be ordered.
+//! Products: the things that can be ordered.
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::Json;
@@ -36,7 +36,7 @@ pub struct Product {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
-    /// One line. No two products have the same name.
+    /// The name, in one line. No two products have the same name.
     #[validate(length(min = 1, max = 80), custom(function = one_line))]
     #[schema(
         min_length = 1,
@@ -54,10 +54,12 @@ pub struct NewProduct {
 
 /// Lists the products that can be ordered.
 ///
-/// Takes no token.
+/// It takes no token.
 #[utoipa::path(
     tag = "products",
-    responses((status = OK, description = "All products, in the order of their ids", body = [Product]))
+    responses(
+        (status = OK, description = "All products, in the order of their ids", body = [Product])
+    )
 )]
 #[get("/products")]
 async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
@@ -91,7 +93,12 @@ async fn list_products(db: Dep<db>) -> Result<impl Responder, Problem> {
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["body", "price"], "msg": "has to be 0 to 10000000", "type": "range", "input": -1 }] })
+            example = json!({ "detail": [{
+                "loc": ["body", "price"],
+                "msg": "has to be 0 to 10000000",
+                "type": "range",
+                "input": -1,
+            }] })
         ),
     )
 )]

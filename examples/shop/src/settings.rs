@@ -1,5 +1,4 @@
-//! What can be configured, in a file and by the environment; and secrets, which stand in the
-//! environment only.
+//! Settings, which come from a file and the environment. Secrets come from the environment only.
 
 use std::num::NonZeroU32;
 
@@ -10,39 +9,40 @@ use lettre::message::Mailbox;
 use lifecycle_runtime::on_startup;
 use serde::Deserialize;
 
-/// The service's settings: the defaults, then the file that `SHOP_FILE` names (`shop.toml` if there
-/// is one), then the environment: `SHOP_WEBHOOK_URL` is `webhook_url`.
+/// Settings of the service: the defaults, overridden by the file that `SHOP_FILE` names
+/// (`shop.toml` if there is one), overridden by the environment: `SHOP_WEBHOOK_URL` is
+/// `webhook_url`.
 ///
-/// There is no secret among them, so the file can stand in a repository: it has no key for one.
+/// There is no secret among them, so the file can be kept in a repository: it has no key for one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// How long a database that can't be reached is waited for; not at all by default.
+    /// Longest wait for a database that can't be reached; none by default.
     pub database_patience: SignedDuration,
-    /// Where orders are delivered to. Without it they wait in the outbox until there is one.
+    /// URL that orders are delivered to. Without it they wait in the outbox until there is one.
     pub webhook_url: Option<String>,
-    /// How long the receiver may take to answer; 5 s by default. After twice this time a delivery
-    /// that was interrupted, by a crash for example, is made again.
+    /// Longest time that the receiver may take to answer; 5 s by default. A delivery that was
+    /// interrupted, by a crash for example, is made again after twice this time.
     pub webhook_timeout: SignedDuration,
-    /// Whom mails come from; `Shop <orders@shop.test>` by default.
+    /// Sender of mails; `Shop <orders@shop.test>` by default.
     pub mail_from: Mailbox,
-    /// The origins whose pages may call the API (CORS): `["https://shop.example"]`, in the
-    /// environment separated by commas; none by default.
+    /// Origins whose pages may call the API (CORS): `["https://shop.example"]`, in the environment
+    /// separated by commas; none by default.
     pub allowed_origins: Vec<String>,
-    /// How long an access token is good for; 15 minutes by default.
+    /// Lifetime of an access token; 15 minutes by default.
     pub token_lifetime: SignedDuration,
-    /// How long a refresh token is good for; 14 days by default.
+    /// Lifetime of a refresh token; 14 days by default.
     pub refresh_lifetime: SignedDuration,
-    /// How many proxies stand in front, each of which adds whom it serves to `X-Forwarded-For`;
-    /// none by default. It has to be right: with too many a client can say that it is somebody
-    /// else, with too few all clients are one.
+    /// Number of proxies in front of the shop, each of which adds its client's address to
+    /// `X-Forwarded-For`; none by default. It has to be right: with too many a client can claim to
+    /// be another one, with too few all clients count as one.
     pub proxies: usize,
-    /// How many requests one address may make at once; 100 by default.
+    /// Number of requests that one address may make at once; 100 by default.
     pub burst: NonZeroU32,
-    /// How many more it may make in each second; 50 by default.
+    /// Number of further requests that it may make in each second; 50 by default.
     pub requests_per_second: NonZeroU32,
-    /// How many passwords one address may try at once, and how many more in each minute; 10 by
-    /// default.
+    /// Number of passwords that one address may try at once, and of further ones in each minute; 10
+    /// by default.
     pub sign_ins_per_minute: NonZeroU32,
 }
 
@@ -75,7 +75,7 @@ pub enum SettingsError {
     Wrong(String),
 }
 
-/// Reads them before anything is opened: a setting that is misspelt ends the start instead of being
+/// Reads the settings before anything is opened: a misspelt setting ends the start instead of being
 /// ignored.
 #[on_startup]
 pub fn settings() -> Result<Settings, SettingsError> {
@@ -107,7 +107,7 @@ impl Settings {
         let variables = variables.filter(|(name, _)| is_ours(name)).collect();
         let environment = Environment::with_prefix("SHOP")
             .source(Some(variables))
-            // `SHOP_WEBHOOK_URL=` is as good as none.
+            // `SHOP_WEBHOOK_URL=` counts as unset.
             .ignore_empty(true)
             .try_parsing(true)
             .list_separator(",")
@@ -151,7 +151,8 @@ impl Settings {
         }
         if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
             return Some(format!(
-                "`allowed_origins` has `{origin}`; an origin is like https://shop.example, without a path and without `*`"
+                "`allowed_origins` has `{origin}`; an origin is like https://shop.example, \
+                 without a path and without `*`"
             ));
         }
         let url = self.webhook_url.as_ref()?;
@@ -165,7 +166,7 @@ impl Settings {
     }
 }
 
-/// Returns whether it is `SHOP_PORT`, `SHOP_PORT_80_TCP` …
+/// Returns whether this is `SHOP_PORT`, `SHOP_PORT_80_TCP` …
 fn is_port(name: &str) -> bool {
     name.strip_prefix("SHOP_PORT").is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }

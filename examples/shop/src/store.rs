@@ -14,19 +14,20 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use crate::logs::with_causes;
 use crate::settings::settings;
 
-/// Where the data is if `DATABASE_URL` doesn't say.
+/// URL of the database if `DATABASE_URL` is not set.
 const IN_A_FILE: &str = "sqlite://shop.db?mode=rwc";
 
-/// How long a request waits for a connection, and in SQLite a write for another one.
+/// Longest wait of a request for a connection, and in SQLite of a write for another write.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// For each connection to SQLite: readers never wait for a writer (write-ahead log), and what was
-/// committed is on the disk (`FULL`), so that a 201 outlives a crash and a power cut.
-const OF_SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 3000; \
-                         PRAGMA foreign_keys = ON";
+/// Settings of each connection to SQLite: readers never wait for a writer (write-ahead log), and
+/// committed data is on the disk (`FULL`), so that a 201 survives a crash and a power cut.
+const OF_SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                         PRAGMA busy_timeout = 3000; PRAGMA foreign_keys = ON";
 
-/// The schema stands twice, because the two differ in how a table counts its rows; every other
-/// statement is the same for both, with `$1` for an argument, integers, and text.
+/// Migrations for SQLite. Each database has its own, because the two differ in how a table counts
+/// its rows. Every other statement is the same for both, with `$1` for an argument, integers, and
+/// text.
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -54,12 +55,12 @@ impl Deref for Store {
 impl Store {
     /// Begins a transaction that writes.
     ///
-    /// In SQLite it is the only one from its beginning: one that reads first, and finds that
-    /// another has written when it writes itself, would fail.
+    /// In SQLite it keeps others from writing from its beginning on. Otherwise a transaction that
+    /// reads first and then writes would fail if another had written in between.
     ///
-    /// A single statement with `RETURNING` needs one as well: by itself it is committed once its
-    /// rows were read and it is put away, and of an error at that moment, as when the disk is full,
-    /// nobody would hear.
+    /// Even a single statement with `RETURNING` needs this. By itself it is committed after its
+    /// rows were read, when it is finalised, and nobody would learn of an error at that moment, as
+    /// when the disk is full.
     pub async fn write(&self) -> sqlx::Result<Transaction<'static, Any>> {
         match self.kind {
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
@@ -67,7 +68,7 @@ impl Store {
         }
     }
 
-    /// The database of this URL.
+    /// Opens the database of this URL.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         install_default_drivers();
         let scheme = url.split(':').next().unwrap_or_default();
@@ -87,15 +88,15 @@ impl Store {
                     Ok(())
                 })
             })
-            // SQLite rolls some transactions back by itself, as when the disk is full
+            // SQLite rolls some transactions back by itself, for example when the disk is full
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
-            // The library doesn't hear of it, its own rollback fails, and the connection would
-            // refuse to begin another.
+            // The library does not notice, its own rollback fails, and the connection would refuse
+            // to begin another transaction.
             .before_acquire(|connection, _| ready(Ok(!connection.is_in_transaction())).boxed())
             .connect(url);
         let connect = async {
-            // By itself first: a pool tries again for as long as a request would wait, and forgets
-            // why.
+            // A single connection comes first: a pool retries for as long as a request would wait,
+            // and forgets the cause.
             AnyConnection::connect(url).await?.close().await?;
             pool.await
         };
@@ -114,7 +115,7 @@ impl Store {
     }
 }
 
-/// A URL as it may stand in a log.
+/// Removes the password from a URL, so that it may stand in a log.
 fn without_password(url: &str) -> String {
     let Ok(mut parsed) = reqwest::Url::parse(url) else {
         return "what DATABASE_URL says".to_owned();
@@ -128,7 +129,8 @@ fn without_password(url: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "DATABASE_URL begins with `{0}:`; it has to be sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST/DATABASE"
+        "DATABASE_URL begins with `{0}:`; it has to be sqlite://FILE?mode=rwc or \
+         postgres://USER:PASSWORD@HOST/DATABASE"
     )]
     Scheme(String),
     #[error("can't open {place}; is it there, and does DATABASE_URL name it as it should?")]
@@ -136,8 +138,8 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Returns whether it may be another time: the server is not there yet, or it says itself that
-    /// it is starting (57P03).
+    /// Returns whether a later attempt may succeed: the server can't be reached yet, or it says
+    /// itself that it is starting (57P03).
     fn may_pass(&self) -> bool {
         match self {
             Self::Connect { source: sqlx::Error::Io(_), .. } => true,
@@ -149,10 +151,11 @@ impl OpenError {
     }
 }
 
-/// Opens the database; SQLite's file is made on the first run.
+/// Opens the database, and in SQLite creates the file on the first run.
 ///
-/// One that can't be reached is tried again for as long as `database_patience` says: it may be
-/// starting, too. Which errors are worth that only this hook knows: a wrong password stays wrong.
+/// If the database can't be reached, it is tried again for as long as `database_patience` says, as
+/// it may be starting, too. Only this hook knows which errors are worth a retry: a wrong password
+/// stays wrong.
 #[on_startup(timeout = "55s")]
 pub async fn db(settings: Dep<settings>) -> Result<Store, OpenError> {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| IN_A_FILE.to_owned());
@@ -176,14 +179,14 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
     db.migrate().await
 }
 
-/// Closes the connections. SQLite's last one moves the write-ahead log into the database: what is
-/// left is one file.
+/// Closes the connections. SQLite's last one moves the write-ahead log into the database, which
+/// leaves one file.
 #[on_shutdown(of = db, timeout = "3s")]
 pub async fn close_db(db: Dep<db>) {
     db.close().await;
 }
 
-/// Returns whether the database takes writes: it may be gone, or its disk full.
+/// Fails if the database takes no writes: it may be gone, or its disk full.
 #[health_check(interval = "2s", timeout = "2s", failures = 2, after = [migrations])]
 pub async fn db_takes_writes(db: Dep<db>) -> sqlx::Result<()> {
     sqlx::query("UPDATE heartbeat SET beats = beats + 1").execute(&**db).await.map(drop)
@@ -202,7 +205,7 @@ mod tests {
                 .unwrap();
         store.migrate().await.unwrap();
         let mut transaction = store.write().await.unwrap();
-        // Of this connection only: a file that may not grow.
+        // This connection only gets a file that may not grow.
         transaction.execute("PRAGMA max_page_count = 1").await.unwrap();
         let full = transaction
             .execute("UPDATE products SET name = CAST(zeroblob(100000) AS TEXT) WHERE id = 1")

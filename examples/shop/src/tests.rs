@@ -1,4 +1,4 @@
-//! The whole shop inside a test, with fakes for what is outside of it: the time and the mail.
+//! Tests of the whole shop inside one process, with fakes for the time and the mail.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use crate::outbox::{mails, webhook};
 use crate::settings::{Settings, settings};
 use crate::store::{Store, close_db, db, migrations};
 
-/// A clock that goes on when it is told to.
+/// A clock that only a test advances.
 #[derive(Clone, Default)]
 struct TestClock(Arc<AtomicI64>);
 
@@ -37,7 +37,7 @@ impl Clock for TestClock {
     }
 }
 
-/// A mailer that keeps what it is given, and fails as often as it is told to.
+/// A mailer that keeps the mails it is given, and fails as often as a test asks for.
 #[derive(Clone, Default)]
 struct TestMailer {
     fails: Arc<AtomicUsize>,
@@ -58,7 +58,7 @@ impl Mailer for TestMailer {
 }
 
 impl TestMailer {
-    /// Waits until so many mails were given to it.
+    /// Waits until it has been given this many mails.
     async fn wait_for(&self, number: usize) -> Vec<Mail> {
         let begun = Instant::now();
         while self.given.lock().unwrap().len() < number {
@@ -69,7 +69,7 @@ impl TestMailer {
     }
 }
 
-/// The shop with a database of its own and this clock.
+/// Returns the shop with a database of its own and this clock.
 async fn shop(folder: &TempDir, time: &TestClock) -> TestAppBuilder {
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("shop.db").display());
     TestApp::of(crate::service())
@@ -89,7 +89,7 @@ async fn post(app: &TestApp, path: &str, token: &str, body: Value) -> (u16, Valu
     (response.status().as_u16(), read_body_json(response).await)
 }
 
-/// What `/token` says to this form.
+/// Returns the answer of `/token` to this form.
 async fn tokens(app: &TestApp, form: &str) -> Value {
     let request = TestRequest::post().uri("/token").insert_header(ContentType::form_url_encoded());
     read_body_json(app.request(request.set_payload(form.to_owned())).await).await
@@ -131,7 +131,7 @@ async fn a_mail_that_could_not_be_sent_is_sent_again_later_as_the_same() {
     assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
     mail.wait_for(1).await;
     for number in 2..=3 {
-        // The outbox looks, and finds that it is not time yet.
+        // The outbox looks, and finds that it is too early.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         assert_eq!(mail.given.lock().unwrap().len(), number - 1);
         time.advance(SignedDuration::from_secs(2));

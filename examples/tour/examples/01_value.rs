@@ -21,8 +21,8 @@ struct Visits {
     count: AtomicU64,
 }
 
-/// Reads the number of visits so far, which is the value of `Dep<visits>` in hooks and handlers. An
-/// error ends the start before anything listens, with exit code 1.
+/// Reads the number of visits so far. Hooks and handlers get this value as `Dep<visits>`. An error
+/// ends the start before anything listens, with exit code 1.
 ///
 /// A plain `fn` runs on a thread that may block, as the read of a file does.
 #[on_startup(timeout = "2s")]
@@ -36,8 +36,9 @@ fn visits() -> Result<Visits, BoxError> {
     Ok(Visits { file, count: AtomicU64::new(count) })
 }
 
-/// Saves the number. A teardown, as it is `of` a startup hook: it runs only if that hook succeeded,
-/// and once nothing uses the value any more. The last request has been counted by then.
+/// Saves the number. This is a teardown, as it is `of` a startup hook: it runs only if that hook
+/// succeeded, and only after everything that uses the value. By then the last request has been
+/// counted.
 #[on_shutdown(of = visits, timeout = "2s")]
 fn save_visits(visits: Dep<visits>) -> io::Result<()> {
     fs::write(&visits.file, visits.count.load(Ordering::Relaxed).to_string())

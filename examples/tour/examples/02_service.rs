@@ -1,4 +1,6 @@
-//! A service in the background that works through a queue: `cargo run -p tour --example 02_service`.
+//! A background service that works through a queue.
+//!
+//! `cargo run -p tour --example 02_service`
 //!
 //! ```console
 //! $ curl -d 'Dear Ana' http://127.0.0.1:8080/letters
@@ -15,14 +17,14 @@ use actix_web::{App, HttpResponse, post};
 use lifecycle_runtime::{BoxError, Dep, Lifecycle, Stop, on_startup, probes, service};
 use tokio::sync::{Mutex, mpsc};
 
-/// Most letters that wait. They take 2 s to deliver, so that all of them are in a stop.
+/// Most letters that can wait. Their delivery takes 2 s, so a stop has time for all of them.
 const QUEUE: usize = 20;
 
 /// Queue from the handlers to the service.
 struct Letters {
     sender: mpsc::Sender<String>,
-    /// Locked by the run of the service that reads it. The next run locks it again, and no letter
-    /// that waits is lost.
+    /// Receiving end, which the current run of the service locks. The next run locks it again, and
+    /// no letter that waits is lost.
     receiver: Mutex<mpsc::Receiver<String>>,
 }
 
@@ -34,15 +36,15 @@ async fn letters() -> Letters {
 
 /// Delivers letters, one after the other.
 ///
-/// It learns from `Stop` that it should end, once the server has closed and no letter can come any
-/// more. An error ends this run of it, and another begins after the backoff; meanwhile `/readyz`
+/// It learns from `Stop` that it should end, once the server has closed and no more letters can
+/// arrive. An error ends this run, and another begins after the backoff; meanwhile `/readyz`
 /// answers 503. A sixth error within a minute is one too many: the process stops.
 #[service(restart = "on_failure", backoff = "100ms..10s", stop_timeout = "3s")]
 async fn postman(letters: Dep<letters>, stop: Stop) -> Result<(), BoxError> {
     let mut receiver = letters.receiver.lock().await;
     loop {
         tokio::select! {
-            // Letters come first: it ends when there is none left.
+            // Letters come first: the service ends when none is left.
             biased;
             Some(letter) = receiver.recv() => deliver(&letter).await?,
             () = stop.requested() => return Ok(()),

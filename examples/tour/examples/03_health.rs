@@ -39,8 +39,9 @@ fn notes() -> io::Result<Notes> {
     Ok(Notes { folder, last: Mutex::new(0) })
 }
 
-/// Writes a file. A readiness check: while it fails, requests should go to another process, and this
-/// one lives on. For what comes back by itself: here a disk, in most services a database.
+/// Writes a file. This is a readiness check: while it fails, requests should go to another process,
+/// and this one lives on. It suits failures that pass by themselves: here of a disk, in most
+/// services of a database.
 #[health_check(interval = "1s", failures = 2)]
 fn notes_can_be_saved(notes: Dep<notes>) -> io::Result<()> {
     let file = notes.folder.join("check");
@@ -48,8 +49,9 @@ fn notes_can_be_saved(notes: Dep<notes>) -> io::Result<()> {
     fs::remove_file(file)
 }
 
-/// Looks at the lock. A liveness check: once it has failed three times in a row, the process should
-/// be replaced. For what nothing else repairs: here a lock that a handler held when it panicked.
+/// Looks at the lock. This is a liveness check: once it has failed three times in a row, the
+/// process should be replaced. It suits failures that nothing else repairs: here a lock that a
+/// handler held when it panicked.
 #[health_check(kind = "liveness", interval = "1s")]
 fn notes_are_not_poisoned(notes: Dep<notes>) -> Result<(), String> {
     notes.last.lock().map(drop).map_err(|error: PoisonError<_>| error.to_string())

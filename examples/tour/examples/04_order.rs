@@ -1,6 +1,7 @@
-//! The order of hooks, and what runs at the same time: `cargo run -p tour --example 04_order`.
+//! The order of hooks, and hooks that run at the same time:
+//! `cargo run -p tour --example 04_order`.
 //!
-//! Press Ctrl-C once it is ready, and it draws what it did, from the left to the right:
+//! Press Ctrl-C once it is ready, and it draws its hooks over time, from left to right:
 //!
 //! ```text
 //! settings        ####
@@ -13,8 +14,8 @@
 //! close_database  ########
 //! ```
 //!
-//! `LIFECYCLE_PLAN=text cargo run -p tour --example 04_order` says what waits for what, and starts
-//! nothing.
+//! `LIFECYCLE_PLAN=text cargo run -p tour --example 04_order` prints which hook waits for which,
+//! and starts nothing.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use lifecycle_runtime::report::HookReport;
 use lifecycle_runtime::{Dep, Lifecycle, Report, on_shutdown, on_startup};
 use tokio::time::sleep;
 
-/// Stands for work that takes its time.
+/// Duration that stands for work.
 const WORK: Duration = Duration::from_millis(100);
 
 #[on_startup]
@@ -44,20 +45,20 @@ async fn cache(_settings: Dep<settings>) {
     sleep(2 * WORK).await;
 }
 
-/// Needs no value of `database`, only that it has succeeded: `after` says so.
+/// Needs no value of `database`, only its success: `after` says so.
 #[on_startup(after = [database])]
 async fn migrations() {
     sleep(WORK).await;
 }
 
-/// Waits for all startup hooks of a lower order; that of the others is 0.
+/// Waits for all startup hooks of a lower order. The others have order 0.
 #[on_startup(order = 10)]
 async fn search_index() {
     sleep(WORK).await;
 }
 
-/// A teardown runs once everything that uses its value has ended. Neither teardown waits for the
-/// other, so they run at the same time as well.
+/// Runs once everything that uses the value of `database` has ended, as every teardown does.
+/// Neither teardown waits for the other, so they run at the same time as well.
 #[on_shutdown(of = database)]
 async fn close_database() {
     sleep(2 * WORK).await;

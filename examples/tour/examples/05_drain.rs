@@ -1,4 +1,6 @@
-//! An announcement that is withdrawn before the server closes: `cargo run -p tour --example 05_drain`.
+//! An announcement that is withdrawn before the server closes.
+//!
+//! `cargo run -p tour --example 05_drain`
 //!
 //! ```console
 //! $ cat /tmp/tour-targets.json
@@ -6,8 +8,8 @@
 //! $ curl http://127.0.0.1:8080/slow
 //! ```
 //!
-//! While the slow request waits, stop the program with `kill $(pgrep 05_drain)`: Ctrl-C would wait
-//! for no `drain_delay`. The file is gone at once. New clients are served for two seconds more, in
+//! While the slow request waits, stop the program with `kill $(pgrep 05_drain)`: Ctrl-C would skip
+//! the `drain_delay`. The file is gone at once. New clients are served for two seconds more, in
 //! which those who have read the file notice that it is gone. Then the listener closes, and the
 //! slow request gets its answer. (The file is `$TMPDIR/tour-targets.json` where that is set.)
 
@@ -19,8 +21,9 @@ use std::{env, fs, io};
 use actix_web::{App, Responder, get};
 use lifecycle_runtime::{Lifecycle, StopHandle, on_drain, on_ready};
 
-/// Returns the path of the list of those who serve, as Prometheus reads it (`file_sd_configs`). With
-/// a service registry or a load balancer, the hooks would send it a request.
+/// Returns the path of the list of targets, in the format that Prometheus reads
+/// (`file_sd_configs`). With a service registry or a load balancer, the hooks would send it a
+/// request.
 fn targets() -> PathBuf {
     env::temp_dir().join("tour-targets.json")
 }
@@ -34,8 +37,8 @@ fn announce(run: StopHandle) -> io::Result<()> {
     fs::write(targets(), format!("[{{\"targets\": [{}]}}]\n", hosts.join(", ")))
 }
 
-/// Withdraws the announcement, before anything else in the stop. An error does not hold the stop up:
-/// requests finish, and the exit code is 3.
+/// Withdraws the announcement, before anything else in the stop. An error does not hold up the
+/// stop: requests finish, and the exit code is 3.
 #[on_drain(timeout = "1s")]
 fn withdraw() -> io::Result<()> {
     fs::remove_file(targets())

@@ -32,7 +32,7 @@ struct Config {
 }
 
 impl Config {
-    /// Reads all of it and checks it, so that no half of a new one is ever in use.
+    /// Reads and checks the whole file, so that half of a new configuration is never in use.
     fn read() -> Result<Self, BoxError> {
         let path = env::var("GREETING").map_err(|_| "set GREETING to a file with a greeting")?;
         let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
@@ -43,14 +43,15 @@ impl Config {
     }
 }
 
-/// Holds the current configuration. The value of a hook stays the same until its teardown, so what
-/// changes stands inside of it: handlers read an `ArcSwap` without waiting.
+/// Holds the current configuration. The value of a hook stays the same until its teardown, so the
+/// changing part stands inside of it: handlers read an `ArcSwap` without waiting.
 #[on_startup]
 fn config() -> Result<ArcSwap<Config>, BoxError> {
     Ok(ArcSwap::from_pointee(Config::read()?))
 }
 
-/// Replaces it. An error is told and nothing else: the next signal tries again.
+/// Replaces the configuration. An error is reported and changes nothing; the next signal tries
+/// again.
 #[on_signal(SIGHUP, timeout = "5s")]
 fn reload(config: Dep<config>) -> Result<(), BoxError> {
     config.store(Arc::new(Config::read()?));

@@ -23,11 +23,12 @@ async fn hello(request: HttpRequest) -> impl Responder {
     format!("hello over {:?}\n", request.version())
 }
 
-/// Makes a certificate for `localhost` that nobody has signed: for development only. A service
-/// reads its certificate and its key from files, as `certbot` or cert-manager leave them.
+/// Returns a configuration with a new certificate for `localhost`. Nobody has signed it, so it is
+/// for development only. A service reads its certificate and its key from files, as `certbot` or
+/// cert-manager leave them.
 fn tls() -> Result<ServerConfig, BoxError> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    // For clients, which have to trust it. The key stays in here.
+    // Clients need the certificate, to trust it. The key stays in this process.
     fs::write(env::temp_dir().join("tour-certificate.pem"), made.cert.pem())?;
     let key = made.signing_key.serialize_der().try_into()?;
     Ok(ServerConfig::builder_with_provider(ring::default_provider().into())

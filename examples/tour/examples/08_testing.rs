@@ -1,6 +1,6 @@
 //! Tests with fakes: `cargo test -p tour --example 08_testing`.
 //!
-//! The program that is tested: `cargo run -p tour --example 08_testing`.
+//! The program under test: `cargo run -p tour --example 08_testing`.
 //!
 //! ```console
 //! $ curl -d ana@example.org http://127.0.0.1:8080/users
@@ -11,13 +11,13 @@ use std::process::ExitCode;
 use actix_web::{App, HttpResponse, post};
 use lifecycle_runtime::{BoxError, Dep, Lifecycle, on_shutdown, on_startup};
 
-/// Way to send mail. A trait where tests have another; a plain value is enough if that can be made
-/// in a test, like a database in memory.
+/// Way to send mail. It is a trait so that tests can replace it. A value that a test can make
+/// itself, like a database in memory, needs no trait.
 trait Mailer: Send + Sync {
     fn welcome(&self, address: &str) -> Result<(), BoxError>;
 }
 
-/// Stands for a client of a mail server.
+/// Stand-in for a client of a mail server.
 struct Smtp;
 
 impl Mailer for Smtp {
@@ -43,7 +43,7 @@ async fn sign_up(address: String, mailer: Dep<mailer>) -> HttpResponse {
     }
 }
 
-/// What `main` runs, and the tests do.
+/// Returns the service, for `main` and for the tests.
 fn service() -> Lifecycle {
     Lifecycle::new().http(|| App::new().service(sign_up))
 }
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what it is given.
+    /// A mailer that keeps the addresses it is given.
     #[derive(Clone, Default)]
     struct FakeMailer(Arc<Mutex<Vec<String>>>);
 
@@ -88,7 +88,7 @@ mod tests {
         report.assert_exit_code(1).assert_failed::<mailer>("connection refused");
     }
 
-    /// Two seconds that nobody waits for: the time of a test is paused.
+    /// Passes two seconds at once: the time of a test is paused.
     #[lifecycle_runtime::test]
     async fn a_mail_server_that_hangs_does_not_hold_the_stop_up() {
         let report = TestApp::of(service()).hang::<close_mailer>().run().await;

@@ -6,9 +6,9 @@
 //! | program | shows |
 //! |---|---|
 //! | `01_value` | a value that is made at the start and saved at the stop, by its teardown |
-//! | `02_service` | a service in the background that is restarted when it fails and finishes its work at the stop |
+//! | `02_service` | a background service, restarted when it fails, that ends with its work done |
 //! | `03_health` | health checks, and the probes that report them |
-//! | `04_order` | the order that hooks find by what they take, and what runs at the same time |
+//! | `04_order` | the order of hooks by what they take, and hooks that run at the same time |
 //! | `05_drain` | an announcement that is withdrawn before the server closes |
 //! | `06_reload` | a configuration that SIGHUP reads again |
 //! | `07_tls` | TLS and HTTP/2 |

@@ -1,4 +1,4 @@
-//! A collector to try the worker with: prints what it is sent, and acknowledges it.
+//! Collector to try the worker with: it prints each line and acknowledges it.
 //!
 //! `cargo run -p worker --example collector`
 

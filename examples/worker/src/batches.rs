@@ -1,4 +1,5 @@
-//! Writes lines in batches: many at once, but none later than it may be.
+//! Batches of lines on their way into the database: many lines at once, none later than the
+//! settings allow.
 
 use lifecycle_runtime::{Dep, Stop, on_startup, service};
 use sqlx::SqlitePool;
@@ -10,10 +11,10 @@ use crate::follow::Piece;
 use crate::settings::{Settings, settings};
 use crate::store::{WriteError, db, migrations, write};
 
-/// How many pieces may wait. Whoever has more waits.
+/// Capacity of the queue, in pieces. When it is full, `tail` waits.
 const ROOM: usize = 1024;
 
-/// What has been read and not been written yet.
+/// Queue of the pieces that have been read and not been written yet.
 pub struct Queue {
     sender: Sender<Piece>,
     inbox: Mutex<Inbox>,
@@ -21,7 +22,8 @@ pub struct Queue {
 
 struct Inbox {
     receiver: Receiver<Piece>,
-    /// Taken out, and here until it is written: a run that fails leaves it to the next.
+    /// Pieces that were taken out of the queue and are not written yet. If a run of the service
+    /// fails, the next run finds them here.
     batch: Vec<Piece>,
 }
 
@@ -37,17 +39,22 @@ pub fn queue() -> Queue {
     Queue { sender, inbox: Mutex::new(Inbox { receiver, batch: Vec::new() }) }
 }
 
-/// Told of each batch that was written.
+/// Makes the `Notify` that is notified of each batch that was written.
 #[on_startup]
 pub fn written() -> Notify {
     Notify::new()
 }
 
-/// Writes batch after batch, and at the stop what is left.
+/// Writes batch after batch, and at the stop the pieces that are left.
 ///
-/// A database that is locked or full is tried again; meanwhile the queue fills up, and `tail`
-/// waits.
-#[service(after = [migrations], restart = "on_failure", backoff = "100ms..10s", stop_timeout = "10s")]
+/// If the database is locked or full, the service fails and is restarted; meanwhile the queue fills
+/// up, and `tail` waits.
+#[service(
+    after = [migrations],
+    restart = "on_failure",
+    backoff = "100ms..10s",
+    stop_timeout = "10s"
+)]
 pub async fn batches(
     queue: Dep<queue>,
     db: Dep<db>,
@@ -65,8 +72,8 @@ pub async fn batches(
 }
 
 impl Inbox {
-    /// Waits for a batch that is to be written. Whether it is the last one, as the stop has begun:
-    /// then nobody sends any more.
+    /// Waits for the next batch. Returns whether it is the last one: the stop has begun, and nobody
+    /// sends any more.
     async fn fill(&mut self, settings: &Settings, stop: &Stop) -> bool {
         if self.batch.is_empty() {
             tokio::select! {
@@ -152,7 +159,13 @@ mod tests {
         }
         let one = |queue, settings| async {
             tokio::select! {
-                end = batches(queue, Dep::new(pool.clone()), settings, written.clone(), Stop::never()) => panic!("{end:?}"),
+                end = batches(
+                    queue,
+                    Dep::new(pool.clone()),
+                    settings,
+                    written.clone(),
+                    Stop::never(),
+                ) => panic!("{end:?}"),
                 () = written.notified() => {}
             }
         };

@@ -1,5 +1,5 @@
-//! One file that grows: its lines, as they are completed. Nothing here knows of services or of the
-//! database.
+//! A growing file and its lines, as they are completed. This module knows neither the services nor
+//! the database.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -8,15 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-/// The most that is read at once.
+/// Most bytes that one read takes.
 const CHUNK: usize = 64 * 1024;
 
-/// What a file is known by: a rotation gives its name to another one, and a file system the inode
-/// of a deleted one, too.
+/// Identity of a file. A name is not enough, as a rotation gives it to another file. An inode is
+/// not enough, as a file system may reuse the inode of a deleted file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId {
-    /// Nanoseconds since 1970; 0 where the file system does not tell. First, so that ids sort by
-    /// age.
+    /// Creation time in nanoseconds since 1970; 0 if the file system does not record it. It is the
+    /// first field, so that ids sort by age.
     pub created: i64,
     pub inode: i64,
 }
@@ -33,38 +33,38 @@ impl FileId {
 #[derive(Debug)]
 pub struct Source {
     pub id: FileId,
-    /// What it was called when it was seen first.
+    /// Name of the file when the worker first saw it.
     pub name: String,
 }
 
-/// A step forward in a file. Each begins where the one before it ended.
+/// A step forward in a file. Each piece begins where the piece before it ended.
 #[derive(Debug, Clone)]
 pub struct Piece {
     pub file: Arc<Source>,
-    /// The position that is left.
+    /// Position in the file before the step.
     pub before: u64,
-    /// The one that is reached.
+    /// Position in the file after the step.
     pub after: u64,
-    /// Without its newline; nothing if there is none to keep.
+    /// The line without its newline; `None` if the step has no line to keep.
     pub line: Option<Vec<u8>>,
 }
 
-/// A file that is followed, also after it got another name or none.
+/// A file that is followed, even after it was renamed or deleted.
 #[derive(Debug)]
 pub struct Followed {
     file: File,
     source: Arc<Source>,
-    /// Where the first line begins that is not complete.
+    /// Position at which the first incomplete line begins.
     position: u64,
-    /// What there is of that line.
+    /// Bytes of that line so far.
     begun: Vec<u8>,
 }
 
 impl Followed {
-    /// From where it was left, if it is known.
+    /// Opens a file, and continues at the position that `known` has for it.
     pub fn open(path: &Path, known: impl FnOnce(FileId) -> Option<u64>) -> io::Result<Self> {
         let file = File::open(path)?;
-        // Asked of the file itself: another one may have its name by now.
+        // The id is read from the open file: by now the path may belong to another one.
         let id = FileId::of(&file.metadata()?);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let position = known(id).unwrap_or(0);
@@ -83,16 +83,16 @@ impl Followed {
         self.position
     }
 
-    /// How much there is of a line that is not complete.
+    /// Returns the number of bytes that are there of an incomplete line.
     pub fn begun(&self) -> usize {
         self.begun.len()
     }
 
-    /// What has been completed since the last time, or some of it; `None` if nothing new has been
-    /// written.
+    /// Reads the lines that were completed since the last call, or some of them; `None` if nothing
+    /// new has been written.
     ///
-    /// A line that is longer than this is several. A file that got shorter is read from its
-    /// beginning.
+    /// A line that is longer than `longest` bytes becomes several. A file that has become shorter
+    /// is read again from its beginning.
     pub fn read(&mut self, longest: usize) -> io::Result<Option<Vec<Piece>>> {
         let read_to = self.position + self.begun.len() as u64;
         if self.file.metadata()?.len() < read_to {
@@ -154,7 +154,7 @@ mod tests {
         OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Reads to the end, and checks that the pieces are one behind the other.
+    /// Reads to the end, and checks that each piece begins where the one before it ended.
     fn lines(followed: &mut Followed, longest: usize) -> Vec<String> {
         let (mut position, mut lines) = (followed.position, Vec::new());
         while let Some(pieces) = followed.read(longest).unwrap() {
@@ -204,13 +204,13 @@ mod tests {
         assert_eq!([lines(&mut followed, 100), lines(&mut next, 100)].concat(), ["a", "b", "c"]);
     }
 
-    /// Where inodes are used again at once, as on ext4.
+    /// Meets the case on file systems that reuse an inode at once, as ext4 does.
     #[test]
     fn a_file_that_got_the_inode_of_a_deleted_one_is_another() {
         let (_folder, path) = file(b"a\n");
         let id = || FileId::of(&path.metadata().unwrap());
         let first = id();
-        // What is made in the same tick of the kernel's clock has the same time.
+        // Files that are created within one tick of the kernel's clock have the same creation time.
         let others = std::iter::repeat_with(|| {
             fs::remove_file(&path).unwrap();
             fs::write(&path, "b\n").unwrap();
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(lines(&mut followed, 100), ["long enough"]);
         fs::write(&path, "new\n").unwrap();
         assert_eq!(lines(&mut followed, 100), ["new"]);
-        // Also if that happened while nobody looked.
+        // The same holds if the file got shorter while nobody followed it.
         assert_eq!(lines(&mut Followed::open(&path, |_| Some(500)).unwrap(), 100), ["new"]);
     }
 

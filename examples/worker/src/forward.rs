@@ -1,8 +1,8 @@
-//! Sends what has been written on to a collector, which may be away for as long as it likes.
+//! Connection to a collector, which gets every written line and may be away for any length of time.
 //!
-//! A line is `SEQ LINE` on a TCP connection, and the answer is `SEQ`, which acknowledges all up to
-//! this one. What was sent and not acknowledged is sent again under the same number: a collector
-//! that keeps the last one drops what it has had.
+//! The worker sends `SEQ LINE` over TCP. The collector answers `SEQ`, which acknowledges all lines
+//! up to this one. Lines that were sent and not acknowledged are sent again under the same numbers,
+//! so a collector that keeps the last number can drop those it already has.
 
 use std::io;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::batches::{batches, written};
 use crate::settings::settings;
 use crate::store::{db, migrations};
 
-/// How many lines are sent before an answer is waited for.
+/// Most lines that are sent before the worker waits for an answer.
 const MOST: i64 = 200;
 
-/// How long the collector may take to accept, and to answer.
+/// Longest time that the collector may take to accept a connection, or to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
@@ -41,10 +41,10 @@ pub enum ForwardError {
     Database(#[from] sqlx::Error),
 }
 
-/// A collector that is away is a failure, and the service tries again: `/readyz` says so, and all
-/// else goes on.
+/// Sends lines to the collector. If that is away, the service fails and is restarted; `/readyz`
+/// reports it, and everything else goes on.
 ///
-/// It has started as soon as it runs, as the process starts without a collector, too.
+/// The service is ready as soon as it runs, so the process can start without a collector.
 #[service(
     after = [migrations, batches],
     restart = "on_failure",
@@ -61,12 +61,12 @@ pub async fn forward(
     let Some(address) = &settings.fixed.collector else { return Ok(()) };
     tokio::select! {
         end = send_all(address, &db, &written) => end,
-        // At any moment: what is not known to have arrived is sent again.
+        // It may end at any moment: lines that may not have arrived are sent again.
         () = stop.requested() => Ok(()),
     }
 }
 
-/// Sends what there is and what there will be, until that fails.
+/// Sends the lines that are there and those that follow, until that fails.
 async fn send_all(address: &str, db: &SqlitePool, written: &Notify) -> Result<(), ForwardError> {
     let mut collector = Collector::connect(address).await?;
     loop {
@@ -87,7 +87,7 @@ async fn send_all(address: &str, db: &SqlitePool, written: &Notify) -> Result<()
     }
 }
 
-/// The next lines that the collector is not known to have.
+/// Reads the next lines that the collector has not acknowledged.
 async fn unsent(db: &SqlitePool) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
     let unsent =
         "SELECT seq, line FROM lines WHERE seq > (SELECT seq FROM forwarded) ORDER BY seq LIMIT ?";
@@ -117,13 +117,15 @@ impl Collector {
         Ok(self.lines.write_all(&text).await?)
     }
 
-    /// The number of a line up to which it has all. Nothing beyond the last was sent.
+    /// Reads an answer: the number of the line up to which the collector has everything. A number
+    /// beyond the last line that was sent is an error.
     async fn answer(&mut self, last: i64) -> Result<i64, ForwardError> {
         let answer = self.answers.next_line().await?.ok_or(ForwardError::Closed)?;
         answer.parse().ok().filter(|seq| *seq <= last).ok_or(ForwardError::Wrong(answer))
     }
 
-    /// What comes while nothing is expected: the end of the connection.
+    /// Waits while no answer is expected. Anything that arrives is an error, and usually the end of
+    /// the connection.
     async fn unasked(&mut self) -> ForwardError {
         match self.answers.next_line().await {
             Ok(None) => ForwardError::Closed,
@@ -141,7 +143,7 @@ pub enum Behind {
     Database(#[from] sqlx::Error),
 }
 
-/// A collector that is there may still be too slow.
+/// Fails if too many lines wait. A collector that is there may still be too slow.
 #[health_check(interval = "2s", failures = 3, after = [migrations])]
 pub async fn keeps_up(settings: Dep<settings>, db: Dep<db>) -> Result<(), Behind> {
     if settings.fixed.collector.is_none() {
@@ -165,7 +167,7 @@ mod tests {
 
     type Hooks = (tempfile::TempDir, Dep<settings>, Dep<db>, TcpListener);
 
-    /// With two lines that wait for a collector.
+    /// Makes a database in which two lines wait for a collector.
     async fn two_lines() -> Hooks {
         let (folder, pool) = migrated().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -175,8 +177,8 @@ mod tests {
         (folder, Dep::new(settings), Dep::new(pool), listener)
     }
 
-    /// What the service sends, and how it ends, if this is what it hears before the connection
-    /// closes.
+    /// Runs the service against a collector that answers this and closes the connection. Returns
+    /// the lines that it sent, and the error it ended with.
     async fn heard(hooks: &Hooks, answer: &str) -> (String, ForwardError) {
         let (_, settings, db, listener) = hooks;
         let service = forward(

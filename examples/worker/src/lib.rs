@@ -1,7 +1,8 @@
-//! Follows log files into SQLite and on to a collector, around every stop, kill and rotation.
+//! Log shipper that follows log files into SQLite and on to a collector, across stops, kills and
+//! rotations.
 //!
-//! Each module declares what it does when the process starts and stops beside the code that needs
-//! it. It is a library so that a test can run its hooks, too.
+//! Each module declares its hooks, for the start and for the stop, beside the code that needs them.
+//! The worker is a library so that tests can run its hooks, too.
 
 pub mod batches;
 pub mod follow;
@@ -15,7 +16,7 @@ mod tests;
 
 use lifecycle_runtime::Lifecycle;
 
-/// No server, only probes.
+/// Returns the worker. It has no HTTP server, only the probes.
 pub fn worker() -> Lifecycle {
     Lifecycle::new().admin("127.0.0.1:9000")
 }

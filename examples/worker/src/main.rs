@@ -1,4 +1,4 @@
-//! `cargo run -p worker`: see the README beside it.
+//! Binary of the worker: `cargo run -p worker`. The README beside it describes it.
 
 use std::process::ExitCode;
 

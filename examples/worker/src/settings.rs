@@ -1,4 +1,4 @@
-//! The settings: a file that is read at the start, and in part again on SIGHUP.
+//! Settings from a file, which the worker reads at the start, and in part again on SIGHUP.
 
 use std::fs;
 use std::io;
@@ -11,16 +11,16 @@ use arc_swap::ArcSwap;
 use lifecycle_runtime::{Dep, on_signal, on_startup};
 use serde::Deserialize;
 
-/// What is in use.
+/// The settings in use.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where they came from, and come from again.
+    /// File that they come from, and that SIGHUP reads again.
     pub file: PathBuf,
     pub fixed: Fixed,
     pub live: ArcSwap<Live>,
 }
 
-/// What a file says.
+/// Contents of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -28,7 +28,7 @@ struct Written {
     live: Live,
 }
 
-/// What holds until the process ends.
+/// Settings that hold until the process ends.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
@@ -37,7 +37,7 @@ pub struct Fixed {
     pub collector: Option<String>,
 }
 
-/// What SIGHUP can change. Whoever uses it asks each time.
+/// Settings that SIGHUP can replace. Code that uses one loads it each time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Live {
@@ -61,15 +61,22 @@ impl Live {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("can't read {}; WORKER_CONFIG must name a file like the example's `worker.toml`", .0.display())]
+    #[error(
+        "can't read {}; WORKER_CONFIG must name a file like the example's `worker.toml`",
+        .0.display()
+    )]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("{}:{line}: {why}; correct the file", file.display())]
     Broken { file: PathBuf, line: usize, why: String },
-    #[error("{}: what is in `[fixed]` can't change while the process runs; restart it, or write what was there", .0.display())]
+    #[error(
+        "{}: what is in `[fixed]` can't change while the process runs; restart it, or write what \
+         was there",
+        .0.display()
+    )]
     Fixed(PathBuf),
 }
 
-/// Without settings there is no start.
+/// Reads the settings; without them the start fails.
 #[on_startup]
 pub fn settings() -> Result<Settings, SettingsError> {
     let file = std::env::var_os("WORKER_CONFIG")
@@ -78,8 +85,8 @@ pub fn settings() -> Result<Settings, SettingsError> {
     Ok(Settings { file, fixed, live: ArcSwap::from_pointee(live) })
 }
 
-/// All of the new ones or nothing: what is wrong with the file is told, and the old ones stay in
-/// use.
+/// Replaces the live settings by those in the file. If anything is wrong with the file, the hook
+/// fails with the reason, and all of the old settings stay in use.
 #[on_signal(SIGHUP)]
 pub fn reload(settings: Dep<settings>) -> Result<(), SettingsError> {
     let Written { fixed, live } = Written::read(&settings.file)?;
@@ -110,7 +117,7 @@ pub mod tests {
 
     pub const SHIPPED: &str = include_str!("../worker.toml");
 
-    /// Those that the example comes with, in this folder.
+    /// Returns the settings that the example ships, with the spool and the database in this folder.
     pub fn in_folder(folder: &Path) -> Settings {
         let file = folder.join("worker.toml");
         fs::write(&file, SHIPPED).unwrap();
@@ -119,7 +126,8 @@ pub mod tests {
         Settings { file, fixed, live: ArcSwap::from_pointee(live) }
     }
 
-    /// As in the file, so that it can be read again.
+    /// Returns the settings exactly as the file has them, so that `reload` finds nothing fixed
+    /// changed.
     fn as_shipped(folder: &Path) -> Dep<settings> {
         let Settings { file, live, .. } = in_folder(folder);
         let fixed = Written::read(&file).unwrap().fixed;

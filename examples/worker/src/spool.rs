@@ -15,7 +15,7 @@ pub struct SpoolError {
     source: io::Error,
 }
 
-/// Makes it on the first run.
+/// Returns the path of the spool, and makes the folder on the first run.
 #[on_startup]
 pub fn spool(settings: Dep<settings>) -> Result<PathBuf, SpoolError> {
     let path = settings.fixed.spool.clone();
@@ -25,8 +25,8 @@ pub fn spool(settings: Dep<settings>) -> Result<PathBuf, SpoolError> {
     }
 }
 
-/// A folder that is gone, as with a disk that is not mounted any more, looks like one in which
-/// nothing happens.
+/// Fails if the spool is gone, as with a disk that is no longer mounted. Without this check it
+/// would look like a folder in which nothing happens.
 #[health_check(interval = "2s", failures = 1)]
 pub fn spool_is_there(spool: Dep<spool>) -> Result<(), SpoolError> {
     match fs::read_dir(&*spool) {

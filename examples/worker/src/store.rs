@@ -1,4 +1,5 @@
-//! The database: what has been read, how far, and how much of it the collector has.
+//! The database: the lines, the position in each file, and the last line that the collector has
+//! acknowledged.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -13,11 +14,15 @@ use sqlx::{Connection, SqliteConnection, SqlitePool};
 use crate::follow::{FileId, Piece};
 use crate::settings::settings;
 
-/// How long a write waits for another one, and anything for a connection.
+/// Longest wait of a write for another write, and of anything for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
-#[error("can't open the database {}; `database` must name a SQLite file, or a new one in an existing folder", path.display())]
+#[error(
+    "can't open the database {}; `database` must name a SQLite file, or a new one in an existing \
+     folder",
+    path.display()
+)]
 pub struct OpenError {
     path: PathBuf,
     source: sqlx::Error,
@@ -31,8 +36,8 @@ pub enum WriteError {
     Elsewhere { name: String, expected: i64 },
 }
 
-/// Opens the database, and makes it on the first run. What is committed is on the disk (`FULL`): it
-/// outlives a crash and a power cut.
+/// Opens the database, and creates it on the first run. Committed data is on the disk (`FULL`): it
+/// survives a crash and a power cut.
 #[on_startup(timeout = "30s")]
 pub async fn db(settings: Dep<settings>) -> Result<SqlitePool, OpenError> {
     let path = settings.fixed.database.clone();
@@ -42,14 +47,14 @@ pub async fn db(settings: Dep<settings>) -> Result<SqlitePool, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE);
-    // One writes lines, one what was forwarded, one looks after both.
+    // One writes lines, one writes what was forwarded, and one is for the health check.
     let pool = SqlitePoolOptions::new()
         .max_connections(3)
         .acquire_timeout(PATIENCE)
-        // SQLite rolls some transactions back by itself, as when the disk is full
+        // SQLite rolls some transactions back by itself, for example when the disk is full
         // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
-        // The library doesn't hear of it, its own rollback fails, and the connection would refuse
-        // to begin another.
+        // The library does not notice, its own rollback fails, and the connection would refuse to
+        // begin another transaction.
         .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))));
     pool.connect_with(options).await.map_err(|source| OpenError { path, source })
 }
@@ -60,7 +65,7 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
     sqlx::migrate!().run(&*db).await
 }
 
-/// How far each file had been read when the process started.
+/// Reads the position that each file had when the process started.
 #[on_startup(after = [migrations])]
 pub async fn positions(db: Dep<db>) -> sqlx::Result<BTreeMap<FileId, u64>> {
     let rows: Vec<(i64, i64, i64)> =
@@ -71,17 +76,18 @@ pub async fn positions(db: Dep<db>) -> sqlx::Result<BTreeMap<FileId, u64>> {
         .collect())
 }
 
-/// As the teardown of `db` it runs once everything that uses the database has ended.
+/// Closes the database. As the teardown of `db` it runs once everything that uses the database has
+/// ended.
 #[on_shutdown(of = db, timeout = "5s")]
 pub async fn close_db(db: Dep<db>) {
     db.close().await;
 }
 
-/// Writes lines and the positions behind them: all of it or nothing.
+/// Writes lines and the positions behind them in one transaction.
 ///
-/// That is what makes it exactly once, whenever the process is killed: a position never says
-/// anything else than the lines do. The old position is part of the question, so that two processes
-/// on one database can't both write a line.
+/// So each line is written exactly once, even if the process is killed: the positions always match
+/// the lines. The update names the old position, so that two processes on one database can't both
+/// write a line.
 pub async fn write(db: &SqlitePool, pieces: &[Piece]) -> Result<(), WriteError> {
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
     for of_one_file in pieces.chunk_by(|one, next| one.file.id == next.file.id) {
@@ -97,7 +103,7 @@ pub async fn write(db: &SqlitePool, pieces: &[Piece]) -> Result<(), WriteError> 
     Ok(transaction.commit().await?)
 }
 
-/// Moves a file's position to behind these pieces. The file's id.
+/// Moves a file's position behind these pieces, and returns the id of its row.
 async fn advance(
     transaction: &mut SqliteConnection,
     first: &Piece,
@@ -111,14 +117,17 @@ async fn advance(
         .bind(&first.file.name)
         .execute(&mut *transaction)
         .await?;
-    sqlx::query_scalar("UPDATE files SET position = ? WHERE inode = ? AND created = ? AND position = ? RETURNING id")
-        .bind(after.cast_signed())
-        .bind(inode)
-        .bind(created)
-        .bind(expected)
-        .fetch_optional(&mut *transaction)
-        .await?
-        .ok_or_else(|| WriteError::Elsewhere { name: first.file.name.clone(), expected })
+    sqlx::query_scalar(
+        "UPDATE files SET position = ? WHERE inode = ? AND created = ? AND position = ? \
+         RETURNING id",
+    )
+    .bind(after.cast_signed())
+    .bind(inode)
+    .bind(created)
+    .bind(expected)
+    .fetch_optional(&mut *transaction)
+    .await?
+    .ok_or_else(|| WriteError::Elsewhere { name: first.file.name.clone(), expected })
 }
 
 #[cfg(test)]
@@ -131,7 +140,7 @@ pub mod tests {
     use crate::follow::Source;
     use crate::settings::tests::in_folder;
 
-    /// A database of its own for one test, made by the hooks themselves.
+    /// Makes a database for one test, by the hooks themselves.
     pub async fn migrated() -> (TempDir, SqlitePool) {
         let folder = tempfile::tempdir().unwrap();
         let pool = db(Dep::new(in_folder(folder.path()))).await.unwrap();
@@ -145,7 +154,7 @@ pub mod tests {
         lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
     }
 
-    /// A line of a file that has the number as its name and inode.
+    /// Makes a piece with a line, of a file that has this number as its name and inode.
     pub fn piece(file: i64, before: u64, after: u64, line: &str) -> Piece {
         let file =
             Arc::new(Source { id: FileId { inode: file, created: 0 }, name: file.to_string() });
@@ -166,7 +175,7 @@ pub mod tests {
     #[tokio::test]
     async fn writes_go_on_once_a_full_disk_has_space_again() {
         let (_folder, db) = migrated().await;
-        // How many pages the file may have: no more than it has, or more than it will ever need.
+        // Page limit of the file: either as many pages as it has, or more than it will ever need.
         let limit = async |pages: &'static str| {
             let mut all = Vec::new();
             for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Follows every log file in the spool.
+//! The service that follows every log file in the spool.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -15,14 +15,14 @@ use crate::settings::{Live, settings};
 use crate::spool::spool;
 use crate::store::positions;
 
-/// How often to look for room in the queue when it is full.
+/// Time between two attempts to send to a full queue.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Looks for something new again and again, on a thread of its own: it reads files.
+/// Looks for new lines again and again, on a thread of its own, as it reads files.
 ///
-/// It uses `batches`, so it is told to stop first, and all that it has read is written. It is never
-/// run again: how far it got is known to nobody else, and the next process begins with what the
-/// database knows.
+/// It uses `batches`, so it is stopped first, and everything that it has read is written. It is
+/// never restarted: only the failed run knew how far it had read, so the next process continues
+/// from the positions in the database.
 #[service(after = [batches], stop_timeout = "5s")]
 pub fn tail(
     spool: Dep<spool>,
@@ -42,17 +42,18 @@ pub fn tail(
     }
 }
 
-/// Where pieces go to.
+/// Way of the pieces into the queue.
 struct Out {
     queue: Sender<Piece>,
     stop: Stop,
 }
 
-/// The stop has begun: nothing more is read.
+/// Error that ends a pass: the stop has begun, and nothing more is read.
 struct Stopped;
 
 impl Out {
-    /// Waits for room, but not beyond the stop: what is not sent is read again by the next process.
+    /// Sends a piece, and waits for room until the stop. A piece that was not sent is read again by
+    /// the next process.
     fn send(&self, mut piece: Piece) -> Result<(), Stopped> {
         while let Err(TrySendError::Full(refused)) = self.queue.try_send(piece) {
             if self.stop.wait(PAUSE) {
@@ -65,18 +66,19 @@ impl Out {
 }
 
 struct Tail {
-    /// How far files had been read that are not followed now.
+    /// Positions of the files that are not followed now.
     known: BTreeMap<FileId, u64>,
-    /// By their ids, so the oldest first: a file that was rotated before the one that has its name.
+    /// The followed files, oldest first, as ids sort by age: a rotated file comes before the one
+    /// that now has its name.
     followed: BTreeMap<FileId, Followed>,
-    /// What could not be read, and has been told.
+    /// Names of the files that could not be read and were reported.
     refused: BTreeSet<String>,
 }
 
 impl Tail {
-    /// Reads all files to their ends.
+    /// Reads every file to its end.
     fn pass(&mut self, spool: &Path, live: &Live, out: &mut Out) -> Result<(), Stopped> {
-        // A spool that is not there is for the health check to tell.
+        // The health check reports a spool that is gone.
         let Ok(present) = self.look(spool) else { return Ok(()) };
         for followed in self.followed.values_mut() {
             while let Some(pieces) = told(
@@ -93,8 +95,8 @@ impl Tail {
                     .try_for_each(|piece| out.send(piece))?;
             }
         }
-        // Read to their ends after they were gone. One that comes back, as another file system may
-        // let it, goes on there.
+        // These files were read to their ends after they had gone. If one comes back, as it can on
+        // some file systems, it continues there.
         let gone: Vec<_> = self.followed.extract_if(.., |id, _| !present.contains(id)).collect();
         for (id, followed) in gone {
             self.known.insert(id, followed.position());
@@ -107,13 +109,13 @@ impl Tail {
         Ok(())
     }
 
-    /// The files that are there, all of which are followed now.
+    /// Opens the files that are not followed yet, and returns the ids of all files that are there.
     fn look(&mut self, spool: &Path) -> io::Result<BTreeSet<FileId>> {
         let mut present = BTreeSet::new();
         for entry in spool.read_dir()? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // It may have got another name meanwhile, and is found by the next pass.
+            // The file may have been renamed meanwhile; the next pass finds it.
             let Ok(metadata) = path.metadata() else { continue };
             if !is_log(&name) || !metadata.is_file() {
                 continue;
@@ -134,14 +136,14 @@ impl Tail {
     }
 }
 
-/// `a.log`, and `a.log.1` and `a.log.2026-11-23` into which a rotation turns it, but nothing that
-/// is packed.
+/// Returns whether this is the name of a log: `a.log`, or `a.log.1` or `a.log.2026-11-23` as a
+/// rotation leaves it, but not of a compressed one.
 fn is_log(name: &str) -> bool {
     let is_packed = [".gz", ".bz2", ".xz", ".zst"].iter().any(|packed| name.ends_with(packed));
     name.ends_with(".log") || name.contains(".log.") && !is_packed
 }
 
-/// Without its line, unless that is one to keep.
+/// Removes the line of a piece unless it contains `keep`.
 fn filtered(piece: Piece, keep: &str) -> Piece {
     let has_it = |line: &Vec<u8>| {
         keep.is_empty() || line.windows(keep.len()).any(|part| part == keep.as_bytes())
@@ -149,7 +151,7 @@ fn filtered(piece: Piece, keep: &str) -> Piece {
     Piece { line: piece.line.filter(has_it), ..piece }
 }
 
-/// What can't be read now is tried again in the next pass, and told once.
+/// Returns the value, or reports the error once for each file. The next pass tries again.
 fn told<T>(
     refused: &mut BTreeSet<String>,
     name: String,

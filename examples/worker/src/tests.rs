@@ -1,9 +1,9 @@
-//! The worker as a whole, inside a test: what starts, what is undone when something fails, which
-//! lines are in the database then, and that the next process writes the others.
+//! Tests of the whole worker inside one process: its start, the teardowns after a failure, the
+//! lines that are in the database then, and the next process, which writes the others.
 //!
-//! On paused time, but for the database and the spool, which are real ones in a folder of their
-//! own: while hooks that use them run, time stands still, and the services do so until the stop. So
-//! where time has to pass they *rest*: they do nothing until they are told to stop.
+//! Time is paused. The database and the spool are real ones in a folder of their own, and time
+//! stands still while hooks use them; the services do so until the stop. So where a test needs time
+//! to pass, the services *rest*: they do nothing until they are stopped.
 
 mod archive_test;
 mod collector;
@@ -35,8 +35,7 @@ use crate::store::{close_db, db, migrations, positions};
 use crate::tail::tail;
 use crate::worker;
 
-/// A folder that the worker has worked in: one line is in its database, and another one waits in
-/// its spool.
+/// A folder that a worker has used: one line is in its database, and another waits in its spool.
 struct Place(TempDir);
 
 impl Place {
@@ -58,7 +57,7 @@ impl Place {
         self.0.path()
     }
 
-    /// The settings that the example comes with, but each line is written at once.
+    /// Returns the shipped settings, except that each line is written at once.
     fn settings(&self) -> Settings {
         let settings = crate::settings::tests::in_folder(self.path());
         let one = 1.try_into().expect("it is not zero");
@@ -70,12 +69,12 @@ impl Place {
         settings
     }
 
-    /// The worker, without a collector.
+    /// Returns the worker, without a collector.
     fn worker(&self) -> TestAppBuilder {
         worker_with(self.settings())
     }
 
-    /// The worker, whose services rest.
+    /// Returns the worker with services that rest.
     fn at_rest(&self) -> TestAppBuilder {
         self.worker().replace::<tail>(()).replace::<batches>(()).replace::<forward>(())
     }
@@ -86,12 +85,13 @@ impl Place {
         writeln!(file, "{line}").expect("a line");
     }
 
-    /// What is in the database.
+    /// Reads the lines that are in the database.
     async fn lines(&self) -> Vec<String> {
         lines_in(&self.path().join("worker.db")).await
     }
 
-    /// What is in the database after another process has read all that there is in the spool.
+    /// Runs another worker until it has read the whole spool, and returns the lines in the
+    /// database.
     async fn caught_up(&self) -> Vec<String> {
         let spooled = std::fs::read_to_string(self.path().join("spool/a.log"))
             .expect("a log")
@@ -104,7 +104,7 @@ impl Place {
     }
 }
 
-/// What is in a database, asked from outside.
+/// Reads the lines in a database, on a connection of its own.
 async fn lines_in(database: &Path) -> Vec<String> {
     real_io(async {
         let pool = SqlitePool::connect(&format!("sqlite:{}", database.display()))
@@ -117,7 +117,7 @@ async fn lines_in(database: &Path) -> Vec<String> {
     .await
 }
 
-/// The worker with these settings.
+/// Returns the worker with these settings.
 fn worker_with(with: Settings) -> TestAppBuilder {
     TestApp::of(worker())
         .replace::<settings>(with)
@@ -130,7 +130,7 @@ fn worker_with(with: Settings) -> TestAppBuilder {
         .real_io::<close_db>()
 }
 
-/// Has two lines for `batches`, as `tail` would send them.
+/// Sends two lines to `batches`, as `tail` would.
 async fn send_two(app: &TestApp) {
     let sender = app.get::<queue>().sender();
     for (before, line) in [(0, "a"), (2, "b")] {
@@ -138,8 +138,8 @@ async fn send_two(app: &TestApp) {
     }
 }
 
-/// Waits until there are so many lines in the database; not forever, as time, which stands still,
-/// would not end it.
+/// Waits until the database has this many lines. A limit in real time ends the wait, as paused time
+/// would not.
 async fn written_by(app: &TestApp, count: usize) {
     let (db, written) = (app.get::<db>(), app.get::<written>());
     let (over, is_over) = channel::<()>();
@@ -156,8 +156,8 @@ async fn written_by(app: &TestApp, count: usize) {
     }
 }
 
-/// The hooks of the start, each with how many seconds it may hang: its own timeout, or that of the
-/// whole start.
+/// Startup hooks, each with the seconds after which one that hangs is cancelled: its own timeout,
+/// or that of the whole start.
 const STARTS: [(&HookMeta, u64); 7] = [
     (settings::META, 60),
     (spool::META, 60),
@@ -168,11 +168,11 @@ const STARTS: [(&HookMeta, u64); 7] = [
     (positions::META, 60),
 ];
 
-/// The services, each with how many seconds it may take to stop.
+/// Services, each with its stop timeout in seconds.
 const SERVICES: [(&HookMeta, u64); 3] = [(tail::META, 5), (batches::META, 10), (forward::META, 5)];
 
-/// What runs again and again, each with how often it may fail until the worker is not ready; never,
-/// if that is 0.
+/// Hooks that recur, each with the number of failures that make the worker unready; 0 for one that
+/// never does.
 const RECURRING: [(&HookMeta, usize); 3] =
     [(spool_is_there::META, 1), (keeps_up::META, 3), (reload::META, 0)];
 
@@ -187,7 +187,7 @@ fn no_hook_is_missing_here() {
     assert_eq!(planned.collect::<HashSet<_>>(), tried.map(HookMeta::path).collect());
 }
 
-/// A way to go wrong, and how the outcome of the hook begins then.
+/// A fault, and the text with which the hook's outcome then begins.
 type Mishap = (fn() -> Fault, &'static str);
 
 const FAULTS: [Mishap; 3] = [

@@ -1,4 +1,4 @@
-//! The routes: JSON in, JSON out, and a page that leads to them.
+//! The routes, which take and answer JSON, and a page that leads to them.
 
 use std::future::ready;
 
@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::store::db;
 use crate::zones::{LocalTime, Zone, Zones, zones};
 
-/// Far more than any body that makes sense here.
+/// Longest body in bytes, far more than any that makes sense here.
 const BODY_LIMIT: usize = 4096;
 
 /// Page for people who open the service in a browser.
@@ -40,7 +40,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
         }));
 }
 
-/// A resource that answers every other method with JSON too.
+/// Makes a resource that answers every other method with a JSON error, too.
 fn resource(path: &str, allowed: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move |request: HttpRequest| {
         ready(Err::<HttpResponse, _>(ApiError::Method {
@@ -50,7 +50,7 @@ fn resource(path: &str, allowed: &'static str) -> Resource {
     }))
 }
 
-/// Something that has a zone, and what time it is there.
+/// A zone or a clock, and the local time there.
 #[derive(Serialize)]
 struct Timed<T> {
     #[serde(flatten)]

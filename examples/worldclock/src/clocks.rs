@@ -11,7 +11,7 @@ pub struct Clock {
     pub zone: String,
 }
 
-/// What makes a clock.
+/// Data of a clock to add.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewClock {
@@ -19,7 +19,7 @@ pub struct NewClock {
     pub zone: String,
 }
 
-/// What can be changed about a clock; what is left out stays.
+/// Change of a clock. A field that is absent keeps its value.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockChange {
@@ -29,7 +29,7 @@ pub struct ClockChange {
 
 /// A text that fits on a board: one line of 1 to 80 characters, without space around it.
 ///
-/// There is no other way to make one than from JSON, so the error says where in the body it stands.
+/// Labels are made from JSON only, so an error names the place in the body.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Label(String);
@@ -66,8 +66,8 @@ pub async fn find(db: &SqlitePool, id: i64) -> sqlx::Result<Option<Clock>> {
         .await
 }
 
-/// Adds a clock: it is on the disk when this returns. The transaction says so; the row alone comes
-/// before the end of the statement, which may still fail.
+/// Adds a clock: it is on the disk when this returns. That needs the transaction: a single
+/// statement returns its row before its own end, which may still fail.
 pub async fn add(db: &SqlitePool, new: &NewClock) -> sqlx::Result<Clock> {
     let mut transaction = db.begin().await?;
     let clock =
@@ -80,11 +80,12 @@ pub async fn add(db: &SqlitePool, new: &NewClock) -> sqlx::Result<Clock> {
     Ok(clock)
 }
 
-/// Changes a clock, if there is such a one, in a transaction as well.
+/// Changes a clock, if it exists, in a transaction for the same reason.
 pub async fn change(db: &SqlitePool, id: i64, change: &ClockChange) -> sqlx::Result<Option<Clock>> {
     let mut transaction = db.begin().await?;
     let clock = sqlx::query_as(
-        "UPDATE clocks SET label = coalesce(?, label), zone = coalesce(?, zone) WHERE id = ? RETURNING id, label, zone",
+        "UPDATE clocks SET label = coalesce(?, label), zone = coalesce(?, zone) WHERE id = ? \
+         RETURNING id, label, zone",
     )
     .bind(change.label.as_ref().map(|label| &label.0))
     .bind(&change.zone)
@@ -95,7 +96,7 @@ pub async fn change(db: &SqlitePool, id: i64, change: &ClockChange) -> sqlx::Res
     Ok(clock)
 }
 
-/// Returns whether there was such a clock.
+/// Removes a clock, and returns whether there was one.
 pub async fn remove(db: &SqlitePool, id: i64) -> sqlx::Result<bool> {
     let removed = sqlx::query("DELETE FROM clocks WHERE id = ?").bind(id).execute(db).await?;
     Ok(removed.rows_affected() > 0)
@@ -164,7 +165,7 @@ mod tests {
             let mut all = Vec::new();
             for _ in 0..8 {
                 let mut connection = db.acquire().await.unwrap();
-                // What is wrong is found at the end, as by a disk that is full.
+                // The mistake is found at the end of the statement only, as that of a full disk.
                 sqlx::query("PRAGMA defer_foreign_keys = ON")
                     .execute(&mut *connection)
                     .await

@@ -1,4 +1,4 @@
-//! What can be configured, all of it by environment variables.
+//! Configuration of the service, all of it by environment variables.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,19 +8,20 @@ use lifecycle_runtime::on_startup;
 /// The service's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// `WORLDCLOCK_DB`: the database file, made if there is none; `worldclock.db` by default.
+    /// `WORLDCLOCK_DB`: the database file, created if there is none; `worldclock.db` by default.
     pub database: PathBuf,
     /// `WORLDCLOCK_ZONES`: a zone table to import in place of the one that comes with the binary.
     pub zones: Option<PathBuf>,
-    /// `WORLDCLOCK_BACKUP`: where to leave a copy of the database when the service stops; no copy
-    /// by default.
+    /// `WORLDCLOCK_BACKUP`: the path for a copy of the database when the service stops; no copy by
+    /// default.
     pub backup: Option<PathBuf>,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error(
-        "there is no setting {0}; the settings are WORLDCLOCK_DB, WORLDCLOCK_ZONES and WORLDCLOCK_BACKUP"
+        "there is no setting {0}; the settings are WORLDCLOCK_DB, WORLDCLOCK_ZONES and \
+         WORLDCLOCK_BACKUP"
     )]
     Unknown(String),
     #[error("{0} is empty; set it to the path of a file, or unset it")]

@@ -23,7 +23,8 @@ struct Country {
     name: String,
 }
 
-/// Reads the country table. It needs nothing, so it runs beside the hooks that open the database.
+/// Reads the country table. It depends on nothing, so it runs beside the hooks that open the
+/// database.
 #[on_startup]
 pub fn countries() -> csv::Result<Countries> {
     let mut table = csv::Reader::from_reader(TABLE.as_bytes());

@@ -1,5 +1,4 @@
-//! What the service answers when it can't do what it was asked: always JSON, always with what to do
-//! about it.
+//! Errors of the service: always JSON, with advice on what to do about it.
 
 use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
@@ -21,14 +20,15 @@ pub enum ApiError {
     #[error("there is no country `{0}`: use an ISO 3166 code such as CH")]
     NoCountry(String),
     #[error(
-        "there is nothing at {0}: the routes are /zones, /zones/{{zone}}, /clocks and /clocks/{{id}}"
+        "there is nothing at {0}: the routes are /zones, /zones/{{zone}}, /clocks and \
+         /clocks/{{id}}"
     )]
     NoRoute(String),
     #[error("there is no clock {0}")]
     NoClock(String),
     #[error("there is no zone `{name}`")]
     NoZone { name: String, suggestion: Option<String> },
-    /// As [`NoZone`](Self::NoZone), but named in a body and not by the URL.
+    /// A zone as in [`NoZone`](Self::NoZone), but named in a body and not in the URL.
     #[error("there is no zone `{name}` that a clock could show")]
     UnknownZone { name: String, suggestion: Option<String> },
     #[error("{method} is not possible here, only {allowed}")]
@@ -41,7 +41,7 @@ pub enum ApiError {
 #[derive(Serialize)]
 struct Problem<'a> {
     error: String,
-    /// Where in the request's body, counted from 1.
+    /// Place of the error in the request's body, counted from 1.
     #[serde(flatten)]
     place: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            // The client learns nothing about the inside; whoever runs the service learns all.
+            // The client learns nothing about the inside; the operator learns everything.
             Self::Database(error) => eprintln!("error: {error}"),
             Self::Method { allowed, .. } => drop(response.insert_header((header::ALLOW, *allowed))),
             _ => {}
@@ -105,7 +105,7 @@ impl ApiError {
         }
     }
 
-    /// For [`JsonConfig`](actix_web::web::JsonConfig).
+    /// Converts an error of a JSON body, for [`JsonConfig`](actix_web::web::JsonConfig).
     pub fn json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
         match error {
             JsonPayloadError::Deserialize(error) => Self::Body(error),
@@ -117,7 +117,7 @@ impl ApiError {
         .into()
     }
 
-    /// For [`QueryConfig`](actix_web::web::QueryConfig).
+    /// Converts an error of a query, for [`QueryConfig`](actix_web::web::QueryConfig).
     pub fn query(error: QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
         match error {
             QueryPayloadError::Deserialize(error) => Self::Query(error.to_string()),
@@ -126,8 +126,8 @@ impl ApiError {
         .into()
     }
 
-    /// For [`PathConfig`](actix_web::web::PathConfig). Ids are the only part of a path that is not
-    /// just text, and what is no id is the id of no clock.
+    /// Converts an error of a path, for [`PathConfig`](actix_web::web::PathConfig). Only ids are
+    /// more than text in a path, and a text that is no id names no clock.
     pub fn path(_: PathError, request: &HttpRequest) -> actix_web::Error {
         Self::NoClock(request.match_info().get("id").unwrap_or_default().to_owned()).into()
     }

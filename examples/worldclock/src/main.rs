@@ -1,7 +1,7 @@
-//! A shared board of clocks: who is where, and what time is it there.
+//! A shared board of clocks, which shows the time where each person is.
 //!
-//! Each module declares what it does when the service starts and stops beside the code that needs
-//! it; nothing is wired up here.
+//! Each module declares its hooks, for the start and for the stop, beside the code that needs them;
+//! nothing is wired up here.
 
 mod api;
 mod clocks;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     service().run()
 }
 
-/// What `main` runs, and tests do.
+/// Returns the service, for `main` and for tests.
 fn service() -> Lifecycle {
     Lifecycle::new().http(|| App::new().configure(api::routes))
 }

@@ -1,4 +1,4 @@
-//! The service's own history: when it ran, and the copy of the database that it leaves.
+//! The service's own history: its runs, and the copy of the database that each leaves.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,14 +14,15 @@ use crate::store::db;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run(i64);
 
-/// Notes that a run began.
+/// Records that a run began.
 ///
-/// `order = 10`: last of all, as what failed to start was no run.
+/// `order = 10`: it comes last of all, as a start that failed is no run.
 #[on_startup(order = 10)]
 pub async fn run(db: Dep<db>) -> sqlx::Result<Run> {
     if let Some(since) = unfinished(&db).await? {
         eprintln!(
-            "warning: the run that began at {since} did not stop properly, or another process has not stopped yet"
+            "warning: the run that began at {since} did not stop properly, or another \
+             process has not stopped yet"
         );
     }
     let mut transaction = db.begin().await?;
@@ -33,7 +34,7 @@ pub async fn run(db: Dep<db>) -> sqlx::Result<Run> {
     Ok(Run(id))
 }
 
-/// When the latest run began, if nothing says that it ended.
+/// Returns the time at which the latest run began, if its end was not recorded.
 async fn unfinished(db: &SqlitePool) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "SELECT started_at FROM runs WHERE stopped_at IS NULL AND id = (SELECT max(id) FROM runs)",
@@ -42,9 +43,9 @@ async fn unfinished(db: &SqlitePool) -> sqlx::Result<Option<String>> {
     .await
 }
 
-/// Notes that the run ended, and with how many clocks.
+/// Records that the run ended, and the number of clocks.
 ///
-/// Not the teardown of `run`, which would come after the copy: the copy is to hold this row.
+/// It is not the teardown of `run`: that would come after the copy, which has to contain this row.
 #[on_shutdown]
 pub async fn record_stop(db: Dep<db>, run: Dep<run>) -> sqlx::Result<()> {
     sqlx::query(
@@ -65,16 +66,16 @@ pub enum BackupError {
     Replace(PathBuf, #[source] std::io::Error),
 }
 
-/// Leaves a copy of the database where `WORLDCLOCK_BACKUP` says.
+/// Leaves a copy of the database at the path in `WORLDCLOCK_BACKUP`.
 ///
-/// `order = 10`: behind every shutdown hook that still writes, whichever module it is in.
+/// `order = 10`: it comes after every shutdown hook that still writes, in whatever module.
 /// `after = [run]`: a start that failed must not replace a good copy.
 #[on_shutdown(order = 10, after = [run], timeout = "6s")]
 pub async fn backup(db: Dep<db>, config: Dep<config>) -> Result<(), BackupError> {
     let Some(target) = &config.backup else {
         return Ok(());
     };
-    // Beside the old copy first: a stop that is cut short leaves that one whole.
+    // The new copy is made beside the old one, which stays whole if the stop is cut short.
     let unfinished = target.with_added_extension("new");
     let replace_failed = |error| BackupError::Replace(target.clone(), error);
     match fs::remove_file(&unfinished) {

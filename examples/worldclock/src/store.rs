@@ -11,11 +11,15 @@ use sqlx::{Connection, SqlitePool};
 
 use crate::config::config;
 
-/// How long a write waits for another one, and a request for a connection.
+/// Longest wait of a write for another write, and of a request for a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
-#[error("can't open the database {}; WORLDCLOCK_DB must name a SQLite file, or a new one in an existing folder", path.display())]
+#[error(
+    "can't open the database {}; WORLDCLOCK_DB must name a SQLite file, or a new one in an \
+     existing folder",
+    path.display()
+)]
 pub struct OpenError {
     path: PathBuf,
     source: sqlx::Error,
@@ -24,17 +28,18 @@ pub struct OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
     #[error(
-        "another process uses the database, so the last writes are still in its `-wal` file; nothing is lost, but keep the two files together"
+        "another process uses the database, so the last writes are still in its `-wal` file; \
+         nothing is lost, but keep the two files together"
     )]
     InUse,
     #[error("can't empty the write-ahead log")]
     Checkpoint(#[from] sqlx::Error),
 }
 
-/// Opens the database, and makes it on the first run.
+/// Opens the database, and creates it on the first run.
 ///
 /// Readers never wait for a writer (write-ahead log), and a write is on the disk before the request
-/// is answered (`FULL`), so that a 201 outlives a crash and a power cut.
+/// is answered (`FULL`), so that a 201 survives a crash and a power cut.
 #[on_startup(timeout = "30s")]
 pub async fn db(config: Dep<config>) -> Result<SqlitePool, OpenError> {
     let options = SqliteConnectOptions::new()
@@ -46,10 +51,10 @@ pub async fn db(config: Dep<config>) -> Result<SqlitePool, OpenError> {
     SqlitePoolOptions::new()
         .max_connections(8)
         .acquire_timeout(PATIENCE)
-        // SQLite rolls some transactions back by itself, as when the disk is full
+        // SQLite rolls some transactions back by itself, for example when the disk is full
         // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
-        // The library doesn't hear of it, its own rollback fails, and the connection would go on as
-        // if within a transaction.
+        // The library does not notice, its own rollback fails, and the connection would go on as if
+        // within a transaction.
         .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
         .connect_with(options)
         .await
@@ -62,7 +67,7 @@ pub async fn migrations(db: Dep<db>) -> Result<(), MigrateError> {
     sqlx::migrate!().run(&*db).await
 }
 
-/// Moves the write-ahead log into the database and closes it: what is left is one file that can be
+/// Moves the write-ahead log into the database and closes it, which leaves one file that can be
 /// copied.
 ///
 /// As the teardown of `db` it runs once everything that uses the database has ended.
@@ -89,7 +94,7 @@ pub mod tests {
         Config { database: folder.join("test.db"), zones: None, backup: None }
     }
 
-    /// A database of its own for one test, made by the hooks themselves.
+    /// Makes a database for one test, by the hooks themselves.
     pub async fn migrated() -> (TempDir, SqlitePool) {
         let folder = tempfile::tempdir().unwrap();
         let pool = db(Dep::new(settings(folder.path()))).await.unwrap();
@@ -133,7 +138,7 @@ pub mod tests {
         let mut reader = other.begin().await.unwrap();
         sqlx::query("SELECT * FROM runs").fetch_all(&mut *reader).await.unwrap();
         add_run(&pool).await.unwrap();
-        // One that does not wait for the reader: it would in vain.
+        // This connection does not wait for the reader, which would be in vain.
         let options = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
         let impatient = SqlitePool::connect_with(options).await.unwrap();
         assert!(matches!(close_db(Dep::new(impatient.clone())).await, Err(CloseError::InUse)));

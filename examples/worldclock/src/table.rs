@@ -1,5 +1,5 @@
-//! The zone table: a CSV file with a row for each time zone, every value checked before anything is
-//! imported.
+//! The zone table: a CSV file with a row for each time zone. Every value is checked before anything
+//! is imported.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,10 +28,11 @@ pub struct Row {
     pub comments: String,
 }
 
-/// What is wrong with a table, and where.
+/// A mistake in a table, and its place.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "can't import {file}{place}: {problem}; correct the file, or unset WORLDCLOCK_ZONES to use the zone table that comes with the program"
+    "can't import {file}{place}: {problem}; correct the file, or unset WORLDCLOCK_ZONES to use \
+     the zone table that comes with the program"
 )]
 pub struct TableError {
     file: String,
@@ -39,7 +40,7 @@ pub struct TableError {
     problem: String,
 }
 
-/// A row by its line in the file, as editors count, and one of its columns.
+/// Place in a table: the line in the file, counted as editors do, and the column.
 #[derive(Debug, Default)]
 struct Place {
     line: Option<u64>,
@@ -77,10 +78,10 @@ fn read(file: &str, source: impl Read, countries: &Countries) -> Result<Vec<Row>
     Ok(rows)
 }
 
-/// What a row must be beyond its types.
+/// Checks of a row, beyond the types of its values.
 struct Check<'a> {
     countries: &'a Countries,
-    /// The line that each zone was seen in.
+    /// Line in which each zone was seen.
     lines: HashMap<String, u64>,
 }
 
@@ -112,7 +113,7 @@ impl Check<'_> {
     }
 }
 
-/// Where an error of the reader is and what it says, as a person would put it.
+/// Returns the place of an error of the reader, and its text in plain words.
 fn explain(error: &csv::Error) -> (Place, String) {
     let line = error.position().map(csv::Position::line);
     let column = |index: usize| COLUMNS.get(index).copied();

@@ -1,8 +1,8 @@
-//! The service as a whole, inside a test: what starts, what is undone when something fails, what is
-//! left on the disk.
+//! Tests of the whole service inside one process: its start, the teardowns after a failure, and the
+//! files that are left on the disk.
 //!
-//! On paused time, but for the database, which is a real one in a folder of its own: while its
-//! hooks run time stands still.
+//! Time is paused. The database is a real one in a folder of its own, and time stands still while
+//! its hooks run.
 
 mod upload_test;
 
@@ -29,7 +29,7 @@ use crate::store::{close_db, db, migrations};
 use crate::table::zone_table;
 use crate::zones::{import_zones, zones};
 
-/// The service in a folder, with a database and the copy that it leaves there.
+/// Returns the service in a folder, in which it leaves its database and the copy.
 fn worldclock(folder: &Path) -> TestAppBuilder {
     TestApp::of(service())
         .replace::<config>(in_folder(folder))
@@ -43,7 +43,7 @@ fn worldclock(folder: &Path) -> TestAppBuilder {
         .real_io::<close_db>()
 }
 
-/// With a zone table of one row: the shipped one takes its time.
+/// Returns a configuration with a zone table of one row, as the shipped one takes its time.
 fn in_folder(folder: &Path) -> Config {
     Config {
         database: folder.join("test.db"),
@@ -63,7 +63,7 @@ fn copy_in(folder: &Path) -> PathBuf {
     folder.join("copy.db")
 }
 
-/// How many runs a database knows of, and how many of them ended.
+/// Reads the number of runs that a database has, and of those that ended.
 async fn runs(database: &Path) -> (i64, i64) {
     real_io(async {
         let pool = SqlitePool::connect(&format!("sqlite:{}", database.display()))
@@ -110,8 +110,8 @@ async fn it_starts_answers_and_leaves_a_whole_database_and_a_copy() {
     assert_eq!(runs(&copy_in(folder.path())).await, (1, 1), "the copy holds the end of the run");
 }
 
-/// The hooks of the start, each with how long it may hang: its own timeout, or that of the whole
-/// start.
+/// Startup hooks, each with the seconds after which one that hangs is cancelled: its own timeout,
+/// or that of the whole start.
 const STARTS: [(&HookMeta, u64); 8] = [
     (config::META, 60),
     (countries::META, 60),
@@ -123,7 +123,7 @@ const STARTS: [(&HookMeta, u64); 8] = [
     (run::META, 60),
 ];
 
-/// The hooks of the stop, each with its own timeout, or the grace period of the whole stop.
+/// Shutdown hooks, each with its own timeout in seconds, or the grace period of the whole stop.
 const STOPS: [(&HookMeta, u64); 3] =
     [(record_stop::META, 25), (backup::META, 6), (close_db::META, 3)];
 

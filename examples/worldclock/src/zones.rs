@@ -1,4 +1,4 @@
-//! The time zones: imported into the database at each start, answered from memory.
+//! The time zones, which are imported into the database at each start and served from memory.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,19 @@ use crate::countries::{Countries, countries};
 use crate::store::{db, migrations};
 use crate::table::{Row, zone_table};
 
-/// Brings the zone table into the database: all of it or, if the process is stopped meanwhile,
+/// Imports the zone table into the database: all of it or, if the process is stopped meanwhile,
 /// nothing.
 ///
-/// A zone that has left the table stays, as there may be clocks that show it.
+/// A zone that has left the table stays, as clocks may still show it.
 #[on_startup(after = [migrations])]
 pub async fn import_zones(db: Dep<db>, table: Dep<zone_table>) -> sqlx::Result<()> {
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
     for Row { zone, countries, latitude, longitude, comments } in &*table {
         sqlx::query(
-            "INSERT INTO zones (name, countries, latitude, longitude, comments) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (name) DO UPDATE SET countries = excluded.countries, latitude = excluded.latitude,
+            "INSERT INTO zones (name, countries, latitude, longitude, comments) \
+             VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET countries = excluded.countries, \
+             latitude = excluded.latitude,
                  longitude = excluded.longitude, comments = excluded.comments",
         )
         .bind(zone)
@@ -43,7 +45,7 @@ pub struct Zones(BTreeMap<String, Zone>);
 #[derive(Debug, Clone, Serialize)]
 pub struct Zone {
     name: String,
-    /// Names by ISO 3166 code.
+    /// Country names by ISO 3166 code.
     countries: BTreeMap<String, String>,
     latitude: f64,
     longitude: f64,
@@ -53,14 +55,14 @@ pub struct Zone {
     rules: TimeZone,
 }
 
-/// What a clock on the wall of a zone shows.
+/// Time and abbreviation that a clock on the wall of a zone shows.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct LocalTime {
     local_time: String,
     abbreviation: String,
 }
 
-/// Loads every zone with its rules, so that telling the time asks neither the database nor the
+/// Loads every zone with its rules, so that requests for the time need neither the database nor the
 /// disk.
 #[on_startup(after = [import_zones])]
 pub async fn zones(db: Dep<db>, countries: Dep<countries>) -> Result<Zones, ZonesError> {
@@ -84,7 +86,8 @@ pub enum ZonesError {
     Rules(#[from] jiff::Error),
 }
 
-/// A code that has no name stands for itself: countries come and go.
+/// Returns the country names by code. A code without a name stands for itself: countries come and
+/// go.
 fn named(codes: &str, countries: &Countries) -> BTreeMap<String, String> {
     codes
         .split(' ')
@@ -101,7 +104,7 @@ impl Zones {
         self.0.values()
     }
 
-    /// The zone whose name, or city, is most like this text.
+    /// Returns the zone whose name, or city, is most like this text.
     pub fn similar(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
         let likeness = |name: &str| {
@@ -139,7 +142,7 @@ pub mod tests {
     use crate::store::tests::migrated;
     use sqlx::SqlitePool;
 
-    /// All zones, as the start leaves them in this database.
+    /// Returns all zones, after this database was filled as by a start.
     pub async fn imported(pool: &SqlitePool) -> Zones {
         let settings = Config { database: "unused".into(), zones: None, backup: None };
         let countries = countries().unwrap();

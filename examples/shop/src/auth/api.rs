@@ -1,4 +1,4 @@
-//! Signing up, signing in, and staying signed in: OAuth2's password flow.
+//! Sign-up, sign-in and refresh: the password flow of OAuth2.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::from_fn;
@@ -22,10 +22,10 @@ use crate::problem::{GrantRefusal, Invalid, Problem, Refusal};
 use crate::settings::settings;
 use crate::store::db;
 
-/// In characters.
+/// Length in characters.
 pub const SHORTEST_PASSWORD: u64 = 12;
 
-/// Whatever hashes a password is limited by itself.
+/// Adds the routes. Those that hash a password have a limit of their own.
 pub fn routes(app: &mut ServiceConfig<'_>) {
     app.service(scope("/users").wrap(from_fn(limit_sign_ins)).service(sign_up));
     app.service(scope("/token").wrap(from_fn(limit_sign_ins)).service(sign_in));
@@ -61,14 +61,17 @@ struct NewUserId {
         (status = CREATED, description = "The id of the account", body = NewUserId),
         (
             status = CONFLICT,
-            description = "There is an account for this address already, or the address is the shop's own",
+            description = "There is an account for this address already, or the address is \
+                           the shop's own",
             body = Refusal,
             example = json!({ "detail": "there is an account for this address already" })
         ),
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["body", "password"], "msg": "has to be 12 to 128 long", "type": "length" }] })
+            example = json!({ "detail": [{
+                "loc": ["body", "password"], "msg": "has to be 12 to 128 long", "type": "length",
+            }] })
         ),
     )
 )]
@@ -107,7 +110,7 @@ enum Grant {
 /// Tokens of a sign-in.
 #[derive(Serialize, ToSchema)]
 struct Tokens {
-    /// For the header `authorization: Bearer …` of every request.
+    /// The token for the header `authorization: Bearer …` of every request.
     #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
     #[schema(example = "bearer")]
@@ -115,7 +118,7 @@ struct Tokens {
     /// The time until the access token expires, in seconds.
     #[schema(example = 900)]
     expires_in: i64,
-    /// For one use, which gives the next one.
+    /// A token for one use, which gives the next one.
     #[schema(example = "cfhYq0Zu9iTt1y1gGgV4DjnZ3fL1mYf0QJ8bX2wK7dE")]
     refresh_token: String,
     /// The scopes of the access token, separated by spaces.
@@ -125,23 +128,32 @@ struct Tokens {
 
 /// Signs in with a password, or stays signed in with a refresh token.
 ///
-/// The token endpoint of OAuth2 (RFC 6749), with the grants `password` and `refresh_token`. A
-/// refresh token is good once. Whoever uses one a second time ends the whole sign-in, as it may have
-/// been stolen.
+/// This is the token endpoint of OAuth2 (RFC 6749), with the grants `password` and `refresh_token`.
+/// A refresh token is good once. A second use ends the whole sign-in, as the token may have been
+/// stolen.
 #[utoipa::path(
     tag = "account",
     request_body(content = Grant, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = OK, description = "An access token, and a refresh token for the next one", body = Tokens),
+        (
+            status = OK,
+            description = "An access token, and a refresh token for the next one",
+            body = Tokens
+        ),
         (
             status = BAD_REQUEST,
-            description = "The password is wrong, the refresh token is not good any more, or the user may not have a scope that is asked for",
+            description = "The password is wrong, the refresh token is not good any more, or \
+                           the user may not have a scope that is asked for",
             body = GrantRefusal
         ),
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["body", "grant_type"], "msg": "unknown variant `magic`, expected `password` or `refresh_token`", "type": "value" }] })
+            example = json!({ "detail": [{
+                "loc": ["body", "grant_type"],
+                "msg": "unknown variant `magic`, expected `password` or `refresh_token`",
+                "type": "value",
+            }] })
         ),
     )
 )]
@@ -194,7 +206,8 @@ const WRONG_SCOPE: Problem = Problem::Grant {
     description: "the user may not have one of the scopes that are asked for",
 };
 
-/// What is asked for, if all of it may be had; everything, if nothing is.
+/// Returns the scopes that are asked for, if the user may have all of them; if none is asked for,
+/// all that the user may have.
 fn granted(asked: &str, may_have: &str) -> Result<String, Problem> {
     let asked: Vec<_> = asked.split_whitespace().collect();
     if asked.is_empty() {

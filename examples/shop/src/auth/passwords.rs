@@ -1,4 +1,4 @@
-//! Passwords: kept as argon2id hashes, which take their time.
+//! Passwords, which are kept as argon2id hashes. A hash takes time by design.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::problem::Problem;
 
-/// How many hashes are made at the same time: each takes 19 MiB and a processor.
+/// Number of hashes that are made at the same time: each takes 19 MiB and a processor.
 const AT_ONCE: usize = 4;
 
-/// How many more may wait for their turn.
+/// Most requests for a hash that may wait for a thread.
 const MOST_WAITING: usize = 64;
 
-/// Makes hashes, and compares with them.
+/// Password hasher, which makes hashes and compares passwords with them.
 pub struct Passwords {
-    /// Of their own, and few: each keeps the memory that it makes hashes in. They end with this
-    /// value.
+    /// Few threads, for hashes only: each keeps the memory that it makes hashes in. They end with
+    /// this value.
     threads: ThreadPool,
     queue: Arc<Semaphore>,
-    /// Of a password that nobody has: compared with where there is no user, so that it takes as
-    /// long as if there were one.
+    /// Hash of a password that nobody has. The password of an unknown user is compared with it, so
+    /// that the answer takes as long as for a known one.
     nobody: String,
 }
 
@@ -36,7 +36,8 @@ pub fn passwords() -> Result<Passwords, BoxError> {
     let threads = ThreadPoolBuilder::new()
         .num_threads(AT_ONCE)
         .thread_name(|number| format!("passwords-{number}"))
-        // Whoever asked hears of it, as nothing is sent; by default it would end the process.
+        // The caller of `in_turn` learns of a panic, as it gets no answer. By default a panic would
+        // end the process.
         .panic_handler(drop)
         .build()?;
     let nobody = threads.install(|| hash(&random))?;
@@ -44,12 +45,12 @@ pub fn passwords() -> Result<Passwords, BoxError> {
 }
 
 thread_local! {
-    /// Memory in which hashes are made. The allocator would keep more of it: small things come to lie where
-    /// a hash was made, and the next one needs another place.
+    /// Memory in which hashes are made. The allocator would take more: small allocations would land
+    /// where a hash was made, and the next hash would need another place.
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Argon2id that works in the memory of its thread.
+/// Argon2id hasher that works in the memory of its thread.
 struct InPlace;
 
 impl CustomizedPasswordHasher<PasswordHash> for InPlace {
@@ -94,22 +95,22 @@ fn matches(password: &[u8], hash: &str) -> bool {
 }
 
 impl Passwords {
-    /// The hash to keep.
+    /// Makes the hash of a new password.
     pub async fn hash(&self, password: String) -> Result<String, Problem> {
         let made = self.in_turn(move || hash(password.as_bytes())).await?;
         made.map_err(Problem::Internal)
     }
 
-    /// Returns whether this is the password of a user with this hash. Without a user, `false` after
-    /// as long a time.
+    /// Returns whether this is the password of a user with this hash. Without a user it returns
+    /// `false`, after as long a time.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Problem> {
         let is_somebody = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         Ok(self.in_turn(move || matches(password.as_bytes(), &hash)).await? && is_somebody)
     }
 
-    /// On one of the threads, unless too many wait already. Nothing is done for somebody who has
-    /// gone before their turn.
+    /// Does some work on one of the threads, or returns [`Problem::Busy`] if too many requests wait
+    /// already. The work is skipped if its request is gone by then.
     async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

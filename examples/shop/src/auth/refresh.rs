@@ -1,7 +1,7 @@
 //! Refresh tokens: each is good for one use, which gives the next one.
 //!
-//! A token that comes a second time has been copied, and nobody knows which of the two is the
-//! thief: all that came of this sign-in is revoked.
+//! A token that is used twice has been copied, and nobody knows which of the two users is the
+//! thief. So all tokens of that sign-in are revoked.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::clock::clock;
 use crate::problem::Problem;
 use crate::store::{Store, db, migrations};
 
-/// Whom a token is for.
+/// The user, the sign-in and the scopes that a token stands for.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Holder {
     pub family: String,
@@ -27,13 +27,13 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Somebody who has just signed in.
+    /// Returns the holder of a new sign-in.
     pub fn new(user_id: i64, scopes: String) -> Self {
         Self { family: Uuid::new_v4().to_string(), user_id, scopes }
     }
 }
 
-/// A new token. The database gets its hash only.
+/// Issues a new token. The database stores only its hash.
 pub async fn issue(
     database: impl AnyExecutor<'_>,
     holder: &Holder,
@@ -43,20 +43,23 @@ pub async fn issue(
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| Problem::Internal(BoxError::from(error)))?;
     let token = URL_SAFE_NO_PAD.encode(random);
-    sqlx::query("INSERT INTO refresh_tokens (hash, family, user_id, scopes, expires_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(hash(&token))
-        .bind(&holder.family)
-        .bind(holder.user_id)
-        .bind(&holder.scopes)
-        .bind((now + lifetime).as_millisecond())
-        .execute(database)
-        .await?;
+    sqlx::query(
+        "INSERT INTO refresh_tokens (hash, family, user_id, scopes, expires_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(hash(&token))
+    .bind(&holder.family)
+    .bind(holder.user_id)
+    .bind(&holder.scopes)
+    .bind((now + lifetime).as_millisecond())
+    .execute(database)
+    .await?;
     Ok(token)
 }
 
-/// Takes a token, which is then used up, for a new one; nothing if it is not good any more.
+/// Exchanges a token, which is then used up, for a new one; `None` if it is not good any more.
 ///
-/// It is one transaction: whoever is cut off before its end has their token still.
+/// This is one transaction: a client that is cut off before its end still has its token.
 pub async fn redeem(
     store: &Store,
     token: &str,
@@ -65,11 +68,12 @@ pub async fn redeem(
 ) -> Result<Option<(Holder, String)>, Problem> {
     let hash = hash(token);
     let mut transaction = store.write().await?;
-    // Changes nothing, and holds the user's row to the end: in PostgreSQL, too, those who redeem a
-    // user's tokens come one after the other, and who revokes a family misses none that is being
-    // added to it.
+    // Changes nothing, but locks the user's row until the end. So requests with one user's tokens
+    // run one after the other, even in PostgreSQL, and a request that revokes a family misses no
+    // token that another is adding to it.
     let may_have: Option<String> = sqlx::query_scalar(
-        "UPDATE users SET scopes = scopes WHERE id = (SELECT user_id FROM refresh_tokens WHERE hash = $1) \
+        "UPDATE users SET scopes = scopes \
+         WHERE id = (SELECT user_id FROM refresh_tokens WHERE hash = $1) \
          RETURNING scopes",
     )
     .bind(&hash)
@@ -77,7 +81,8 @@ pub async fn redeem(
     .await?;
     let Some(may_have) = may_have else { return Ok(None) };
     let holder: Option<Holder> = sqlx::query_as(
-        "UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
+        "UPDATE refresh_tokens SET used_at = $1 \
+         WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
          RETURNING family, user_id, scopes",
     )
     .bind(now.as_millisecond())
@@ -103,7 +108,8 @@ pub async fn redeem(
 async fn revoke(connection: &mut AnyConnection, hash: &str) -> sqlx::Result<()> {
     let revoked = sqlx::query(
         "DELETE FROM refresh_tokens \
-         WHERE family = (SELECT family FROM refresh_tokens WHERE hash = $1 AND used_at IS NOT NULL)",
+         WHERE family = (SELECT family FROM refresh_tokens \
+         WHERE hash = $1 AND used_at IS NOT NULL)",
     )
     .bind(hash)
     .execute(connection)
@@ -115,13 +121,13 @@ async fn revoke(connection: &mut AnyConnection, hash: &str) -> sqlx::Result<()> 
     Ok(())
 }
 
-/// Those of the token's scopes that the user still has.
+/// Returns the scopes of a token that the user still has.
 fn both(scopes: &str, may_have: &str) -> String {
     let has = |scope: &&str| may_have.split(' ').any(|may| may == *scope);
     scopes.split(' ').filter(has).collect::<Vec<_>>().join(" ")
 }
 
-/// Forgets the tokens that have expired, which would take more and more space.
+/// Deletes expired tokens, which would take more and more space.
 #[service(after = [migrations])]
 pub async fn forget_tokens(db: Dep<db>, clock: Dep<clock>, stop: Stop) {
     loop {
@@ -129,7 +135,7 @@ pub async fn forget_tokens(db: Dep<db>, clock: Dep<clock>, stop: Stop) {
             .bind(clock.now().as_millisecond())
             .execute(&**db)
             .await;
-        // They are no good, there or not.
+        // Expired tokens are refused even if they are still there.
         if let Err(error) = forgotten {
             tracing::warn!("expired refresh tokens can't be deleted: {error}");
         }

@@ -1,4 +1,4 @@
-//! Access tokens: signed, short-lived, and asked nobody about.
+//! Access tokens: signed, short-lived, and checked without the database.
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// Who signs, and for whom: a token of another service with the same secret is none of ours.
+/// Issuer of the tokens. A token of another service with the same secret is refused.
 const ISSUER: &str = "shop";
 
-/// As long as what HMAC with SHA-256 makes of it (RFC 7518, 3.2).
+/// Shortest secret in bytes, as long as the output of SHA-256, as HMAC requires (RFC 7518, 3.2).
 const SHORTEST_SECRET: usize = 32;
 
-/// Signs tokens and reads them.
+/// Keys that sign tokens and read them.
 pub struct TokenKeys {
     signs: EncodingKey,
     reads: DecodingKey,
@@ -23,26 +23,29 @@ pub struct TokenKeys {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     #[error(
-        "JWT_SECRET is not set: nobody could sign in; set it to {SHORTEST_SECRET} random bytes or more, like those of `openssl rand -hex 32`"
+        "JWT_SECRET is not set: nobody could sign in; set it to {SHORTEST_SECRET} random bytes \
+         or more, like those of `openssl rand -hex 32`"
     )]
     Missing,
     #[error(
-        "JWT_SECRET has {0} bytes, and could be guessed; set it to {SHORTEST_SECRET} random bytes or more, like those of `openssl rand -hex 32`"
+        "JWT_SECRET has {0} bytes, and could be guessed; set it to {SHORTEST_SECRET} random bytes \
+         or more, like those of `openssl rand -hex 32`"
     )]
     Short(usize),
     #[error(
-        "JWT_SECRET repeats itself, and could be guessed; set it to random bytes, like those of `openssl rand -hex 32`"
+        "JWT_SECRET repeats itself, and could be guessed; set it to random bytes, \
+         like those of `openssl rand -hex 32`"
     )]
     Plain,
 }
 
-/// Refuses a start without a secret that is one. It stands in the environment only.
+/// Reads the secret, from the environment only. A start without a sufficient secret fails.
 #[on_startup]
 pub fn token_keys() -> Result<TokenKeys, SecretError> {
     TokenKeys::new(&std::env::var("JWT_SECRET").map_err(|_| SecretError::Missing)?)
 }
 
-/// What a token says.
+/// Contents of a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claims {
     sub: String,
@@ -63,11 +66,11 @@ impl TokenKeys {
         if bytes.len() < 8 {
             return Err(SecretError::Plain);
         }
-        // The token does not choose: `none`, and keys of another kind, are no algorithms here.
+        // The token does not choose the algorithm: `none` and other kinds of keys are refused.
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_issuer(&[ISSUER]);
         rules.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // The time is that of `clock`.
+        // The time comes from `clock`, so `read` compares it.
         rules.validate_exp = false;
         Ok(Self {
             signs: EncodingKey::from_secret(secret.as_bytes()),
@@ -76,7 +79,7 @@ impl TokenKeys {
         })
     }
 
-    /// A token for this user.
+    /// Makes a token for this user.
     pub fn sign(
         &self,
         user: i64,
@@ -95,9 +98,9 @@ impl TokenKeys {
         Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signs)?)
     }
 
-    /// What a token says, if it is one of ours and still good.
+    /// Reads a token, if it is one of this service and still good.
     pub fn read(&self, token: &str, now: Timestamp) -> Result<Claims, Problem> {
-        // Why it is not, only an attacker would like to know.
+        // The reason would only help an attacker.
         let read = jsonwebtoken::decode::<Claims>(token, &self.reads, &self.rules);
         let claims = read.map_err(|_| Problem::Unauthorized("the token is not valid"))?.claims;
         if claims.exp > now.as_second() {
@@ -113,7 +116,7 @@ impl Claims {
         self.scope.split(' ').any(|name| name == permission)
     }
 
-    /// When it expires.
+    /// Returns the time at which the token expires.
     pub fn until(&self) -> Timestamp {
         Timestamp::from_second(self.exp).unwrap_or(Timestamp::MAX)
     }

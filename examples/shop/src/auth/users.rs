@@ -1,4 +1,4 @@
-//! Those who have an account.
+//! Users and their accounts.
 
 use lifecycle_runtime::{BoxError, Dep, on_startup};
 use sqlx::FromRow;
@@ -17,24 +17,26 @@ pub struct User {
     pub scopes: String,
 }
 
-/// The admin's address. Nobody can sign up with it, also where there is no admin yet.
+/// Address of the admin. Nobody can sign up with it, even before there is an admin.
 const ADMIN: &str = "admin@shop.test";
 
-/// Makes `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set; an account that
-/// is there keeps its own.
+/// Makes the account `admin@shop.test` with the password in `ADMIN_PASSWORD`, if that is set. An
+/// existing account keeps its password.
 #[on_startup(after = [migrations])]
 pub async fn first_admin(db: Dep<db>, passwords: Dep<passwords>) -> Result<(), BoxError> {
     let Ok(password) = std::env::var("ADMIN_PASSWORD") else { return Ok(()) };
     if !password.validate_length(Some(SHORTEST_PASSWORD), None, None) {
         return Err(format!(
-            "ADMIN_PASSWORD has fewer than {SHORTEST_PASSWORD} characters; choose another, or unset it to have no admin"
+            "ADMIN_PASSWORD has fewer than {SHORTEST_PASSWORD} characters; choose another, \
+             or unset it to have no admin"
         )
         .into());
     }
     if let Some(admin) = find(&db, ADMIN).await? {
         if !passwords.verify(password, Some(admin.password)).await? {
             tracing::warn!(
-                "ADMIN_PASSWORD is not used: there is an account {ADMIN}, which keeps its own password"
+                "ADMIN_PASSWORD is not used: there is an account {ADMIN}, \
+                 which keeps its own password"
             );
         }
         return Ok(());
@@ -75,7 +77,7 @@ async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64
 }
 
 pub async fn find(store: &Store, email: &str) -> sqlx::Result<Option<User>> {
-    // There is none, and PostgreSQL would not take it as a text.
+    // There is no such address, and PostgreSQL would refuse it as a text.
     if email.contains('\0') {
         return Ok(None);
     }

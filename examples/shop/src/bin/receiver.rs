@@ -1,9 +1,9 @@
-//! A receiver to try the shop with: `cargo run -p shop --bin receiver`, and
+//! Receiver to try the shop with: `cargo run -p shop --bin receiver`, and
 //! `SHOP_WEBHOOK_URL=http://127.0.0.1:8081/hook`.
 //!
-//! It does what every receiver of at-least-once deliveries has to: it keeps the keys that it has
-//! seen, and takes what comes twice once. A real one keeps them in its database, with what it does
-//! about them.
+//! It does what every receiver of at-least-once deliveries has to do: it keeps the keys that it has
+//! seen, and ignores a delivery that comes again. A real receiver keeps them in its database,
+//! together with its own changes.
 
 use std::collections::HashSet;
 use std::process::ExitCode;

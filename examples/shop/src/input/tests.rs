@@ -1,4 +1,4 @@
-//! What is said about a request that is not what a route takes.
+//! Answers to requests that a route does not take.
 
 use actix_web::FromRequest;
 use actix_web::http::header::ContentType;
@@ -38,7 +38,7 @@ async fn read(body: &str) -> Result<Basket, Problem> {
     Body::from_request(&request, &mut payload).await.map(|body| body.0)
 }
 
-/// The body breaks these rules, at these places, in this order.
+/// Checks that a body breaks these rules, at these places, in this order.
 #[track_caller]
 fn broken(result: Result<Basket, Problem>, expected: &[(Value, &str)]) -> Vec<Detail> {
     let Err(Problem::Invalid(details)) = result else { panic!("{result:?}") };
@@ -101,7 +101,7 @@ async fn a_secret_is_not_repeated() {
     let body = r#"{"items": [{"quantity": 1}], "password": "ab"}"#;
     let details = broken(read(body).await, &[(json!(["body", "password"]), "length")]);
     assert_eq!(details[0].input, None);
-    // Not as a value of another type, either, wherever it stands, and whatever else stands in it.
+    // A value of another type is not repeated, either, in whatever place and with whatever text.
     for (body, msg) in [
         (r#"{"items": [], "password": 1234567}"#, "has to be a string"),
         (r#"{"items": [], "password": {"password": "1234567"}}"#, "has to be a string"),

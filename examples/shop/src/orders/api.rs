@@ -44,7 +44,12 @@ pub fn routes(app: &mut ServiceConfig<'_>) {
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["body", "items", 0, "quantity"], "msg": "has to be 1 to 1000", "type": "range", "input": 0 }] })
+            example = json!({ "detail": [{
+                "loc": ["body", "items", 0, "quantity"],
+                "msg": "has to be 1 to 1000",
+                "type": "range",
+                "input": 0,
+            }] })
         ),
     )
 )]
@@ -65,7 +70,7 @@ async fn place_order(
 
 /// Shows an order.
 ///
-/// One of the customer's own; an admin sees any.
+/// A customer sees their own; an admin sees any.
 #[utoipa::path(
     tag = "orders",
     params(("id" = i64, Path, description = "The order's `id`", example = 1)),
@@ -83,7 +88,12 @@ async fn place_order(
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["path", "id"], "msg": "has to be a whole number", "type": "int_parsing", "input": "x" }] })
+            example = json!({ "detail": [{
+                "loc": ["path", "id"],
+                "msg": "has to be a whole number",
+                "type": "int_parsing",
+                "input": "x",
+            }] })
         ),
     )
 )]
@@ -102,11 +112,11 @@ async fn show_order(
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Part {
-    /// The most orders to list.
+    /// The highest number of orders to list.
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: i64,
-    /// The orders that are older than this one: the `next` of the page before.
+    /// The id of an order: only older ones are listed. It is the `next` of the page before.
     #[param(required = false, nullable = false)]
     before: Option<i64>,
 }
@@ -132,7 +142,9 @@ impl Default for Part {
         (
             status = UNPROCESSABLE_ENTITY,
             body = Invalid,
-            example = json!({ "detail": [{ "loc": ["query", "limit"], "msg": "has to be 1 to 100", "type": "range", "input": 0 }] })
+            example = json!({ "detail": [{
+                "loc": ["query", "limit"], "msg": "has to be 1 to 100", "type": "range", "input": 0,
+            }] })
         ),
     )
 )]

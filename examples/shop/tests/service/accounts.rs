@@ -1,4 +1,4 @@
-//! Signing in, staying signed in, and tokens that are none.
+//! Sign-in, refresh, and tokens that are refused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -66,7 +66,8 @@ fn nobody_signs_up_as_the_admin_whose_account_keeps_its_password() {
     );
     stop(service);
 
-    let warning = "ADMIN_PASSWORD is not used: there is an account admin@shop.test, which keeps its own password";
+    let warning = "ADMIN_PASSWORD is not used: there is an account admin@shop.test, \
+                   which keeps its own password";
     for (set, is_warned) in
         [(ADMIN_PASSWORD, false), (ADMIN_PASSWORD, false), ("another password", true)]
     {
@@ -127,8 +128,8 @@ fn of_a_refresh_token_that_two_use_at_once_nothing_is_left() {
     use_twice_at_once(&mut command(folder.path()));
 }
 
-/// Two who have the same token use it at the same moment, and again while one of them goes on with
-/// what came of it.
+/// Lets two clients use the same refresh token at once, and again while one of them goes on with
+/// the token that it got for it.
 pub fn use_twice_at_once(command: &mut Command) {
     let mut service = command.env("RUST_LOG", "error").spawn();
     let url = ready_url(&mut service);
@@ -190,10 +191,12 @@ fn many_sign_ins_at_once_take_no_more_memory_than_a_few() {
     stop(service);
 }
 
-/// A token with these claims over those of a good one.
+/// Makes a token whose claims are those of a good one, with these changes.
 fn forged(algorithm: Algorithm, secret: &str, changes: Value) -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let mut claims = json!({ "sub": "1", "scope": "orders:read admin", "iss": "shop", "iat": now, "exp": now + 600 });
+    let mut claims = json!({
+        "sub": "1", "scope": "orders:read admin", "iss": "shop", "iat": now, "exp": now + 600,
+    });
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
@@ -284,8 +287,8 @@ fn tokens_expire() {
     let ana = Customer::with(&url, tokens["access_token"].as_str().unwrap());
     until("the token does not expire", || ana.get("/orders").0 != 200);
     assert_eq!(ana.get("/orders"), (401, json!({ "detail": "the token has expired" })));
-    // Expired as well: it was made before the access token, and for a shorter time, also in whole
-    // seconds.
+    // The refresh token has expired as well: it was made before the access token and is good for a
+    // shorter time, even in whole seconds.
     let refresh = [
         ("grant_type", "refresh_token"),
         ("refresh_token", tokens["refresh_token"].as_str().unwrap()),

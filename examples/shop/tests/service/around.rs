@@ -1,4 +1,4 @@
-//! What stands around the routes: limits, CORS, ids, compression, metrics, workers.
+//! Tests of everything around the routes: limits, CORS, ids, compression, metrics, workers.
 
 use std::fs;
 
@@ -216,7 +216,7 @@ fn the_description_says_what_everything_is_and_shows_an_example_of_every_body() 
     }
     assert_eq!(number, 8);
 
-    // What several routes answer has an example that fits the route.
+    // An answer that several routes give has an example that fits the route.
     let example = |path: &str, method: &str, status: &str| {
         let content = &description["paths"][path][method]["responses"][status]["content"];
         content["application/json"]["example"]["detail"].to_string()
@@ -231,7 +231,7 @@ fn said(about: &Value) -> &str {
     about["description"].as_str().unwrap_or_default()
 }
 
-/// Returns whether each part of what has this schema has an example.
+/// Returns whether each part of a value with this schema has an example.
 fn has_examples(description: &Value, schema: &Value) -> bool {
     let has = |schema: &Value| has_examples(description, schema);
     if let Some(reference) = schema["$ref"].as_str() {

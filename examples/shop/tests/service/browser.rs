@@ -22,7 +22,7 @@ use crate::kills::order_until_gone;
 use crate::process::{LIMIT, command, ready_url, skipped, stop, until};
 use crate::receiver::Receiver;
 
-/// A browser without a window, and what drives it.
+/// A browser without a window, and its driver.
 struct Browser {
     driver: Child,
     url: String,
@@ -30,10 +30,11 @@ struct Browser {
 }
 
 impl Browser {
-    /// Nothing, and a line that says so, where none is installed.
+    /// Starts a browser; `None`, with a line that says so, if none is installed.
     fn start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
-        // In a group of its own, with the browser that it starts and all processes of that.
+        // The driver gets a group of its own, together with the browser that it starts and all
+        // processes of that.
         let command =
             command.arg("--port=0").process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
@@ -63,7 +64,10 @@ impl Browser {
             "--window-size=1400,2000",
             &profile,
         ];
-        let wanted = json!({ "goog:chromeOptions": { "args": args }, "goog:loggingPrefs": { "browser": "ALL" } });
+        let wanted = json!({
+            "goog:chromeOptions": { "args": args },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
         let wanted = wanted.as_object().unwrap().clone();
         ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(wanted)
@@ -80,8 +84,8 @@ impl Drop for Browser {
     }
 }
 
-/// Waits until this can be clicked: a page that is being drawn replaces its elements, and moves
-/// them.
+/// Clicks an element, and waits until it can be clicked: a page that is being drawn replaces and
+/// moves its elements.
 async fn click(page: &Client, selector: &str) {
     let begun = Instant::now();
     while let Err(error) = element(page, selector).await.click().await {
@@ -100,11 +104,11 @@ async fn element(page: &Client, selector: &str) -> fantoccini::elements::Element
     found.unwrap_or_else(|error| panic!("{selector}: {error}"))
 }
 
-/// Where all that the page has loaded came from. What it would have liked, and was not let to, is
-/// not loaded.
+/// Returns the origins of everything that the page has loaded. Blocked requests do not count.
 async fn origins(page: &Client) -> Vec<Value> {
     let script = "
-        const loaded = performance.getEntriesByType('resource').filter(entry => entry.responseStatus !== 0);
+        const loaded = performance.getEntriesByType('resource')\
+            .filter(entry => entry.responseStatus !== 0);
         return [...new Set(loaded.map(entry => new URL(entry.name).origin))]";
     page.execute(script, vec![]).await.unwrap().as_array().unwrap().clone()
 }
@@ -116,7 +120,7 @@ async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
     element(page, "#oauth_username").await.send_keys(name).await.unwrap();
     element(page, "#oauth_password").await.send_keys(PASSWORD).await.unwrap();
     click(page, ".auth-container .modal-btn.authorize").await;
-    // Signed in: the button is now the one that signs out.
+    // The sign-in is done: the button now signs out.
     let logout =
         Locator::XPath("//div[contains(@class, 'auth-container')]//button[text()='Logout']");
     page.wait().at_most(Duration::from_secs(20)).for_element(logout).await.unwrap();
@@ -126,7 +130,8 @@ async fn order_from_the_docs(page: &Client, url: &str, name: &str) {
     click(page, &format!("{order} .opblock-summary-control")).await;
     click(page, &format!("{order} .try-out__btn")).await;
     click(page, &format!("{order} .execute")).await;
-    let shown = "//*[@id='operations-orders-place_order']//table[contains(@class, 'live-responses-table')]/tbody/tr";
+    let shown = "//*[@id='operations-orders-place_order']\
+                 //table[contains(@class, 'live-responses-table')]/tbody/tr";
     let answer =
         format!("{shown}[td[starts-with(normalize-space(), '201')]][contains(., 'ring twice')]");
     if let Err(error) =
@@ -163,8 +168,8 @@ fn an_order_from_the_docs_page_and_a_burst_that_ctrl_c_ends_are_delivered_once_i
     stop(service);
     let delivered: BTreeSet<_> =
         delivered.iter().map(|delivery| delivery.note().to_owned()).collect();
-    // To the last one: a stop cuts nobody off, so there is also none that was taken and not
-    // acknowledged.
+    // This holds up to the last order: a stop cuts nobody off, so no order was taken without an
+    // acknowledgement.
     assert_eq!(delivered, acknowledged);
 }
 
@@ -199,22 +204,23 @@ fn a_browser_ends_with_its_test() {
         browser.client().await;
         assert!(processes() > 1);
     });
-    // As in a test that fails, nobody has closed the page.
+    // Nobody has closed the page, as in a test that fails.
     drop(browser);
     until("processes are left", || processes() == 0);
 }
 
-/// A page of another origin, with nothing on it.
+/// Serves an empty page of another origin, and returns its URL.
 fn other_origin() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // Lives as long as the test process.
+    // This lives as long as the test process.
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let _ = stream.set_read_timeout(Some(LIMIT));
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 12\r\nconnection: close\r\n\r\n<p>a page</p>",
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 12\r\n\
+                  connection: close\r\n\r\n<p>a page</p>",
             );
         }
     });
@@ -229,13 +235,15 @@ fn a_page_of_an_allowed_origin_may_call_and_another_may_not() {
     let mut service = command(folder.path()).env("SHOP_ALLOWED_ORIGINS", &friend).spawn();
     let url = ready_url(&mut service);
     let ana = Customer::sign_up(&url, "ana@example.org");
-    // With a header and a body that make a browser ask beforehand.
+    // The header and the body make a browser send a preflight request.
     let script = "
         const [url, token, done] = arguments;
         const headers = { 'authorization': `Bearer ${token}`, 'content-type': 'application/json' };
-        const body = JSON.stringify({ items: [{ product: 1, quantity: 1 }], note: location.origin });
+        const body = JSON.stringify({ items: [{ product: 1, quantity: 1 }], \
+            note: location.origin });
         fetch(`${url}/orders`, { method: 'POST', headers, body })
-            .then(async answer => done([answer.status, answer.headers.get('location'), await answer.json()]))
+            .then(async answer => done([answer.status, answer.headers.get('location'), \
+                await answer.json()]))
             .catch(error => done(String(error)));";
     System::new().block_on(async {
         let page = browser.client().await;

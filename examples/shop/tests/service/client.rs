@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 
 use crate::process::{LIMIT, until};
 
-/// A client with connections of its own that it keeps, for which every status is an answer.
+/// Returns a client that keeps its own connections and takes every status as an answer.
 pub fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
@@ -23,23 +23,24 @@ pub fn body(response: Response<Body>) -> Value {
     response.into_body().read_json().unwrap()
 }
 
-/// The status and the body.
+/// Returns the status and the body of a response.
 pub fn parts(response: Response<Body>) -> (u16, Value) {
     (response.status().as_u16(), body(response))
 }
 
-/// What comes back for these bytes, until the service closes the connection.
+/// Sends these bytes, and returns everything that the service answers until it closes the
+/// connection.
 pub fn raw(url: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
-    // It may have answered and closed before all is sent.
+    // The service may have answered and closed before all is sent.
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Somebody who has signed in.
+/// A customer who has signed in.
 #[derive(Clone)]
 pub struct Customer {
     pub url: String,
@@ -49,7 +50,7 @@ pub struct Customer {
 
 pub const PASSWORD: &str = "correct horse battery";
 
-/// What `/token` says to this form.
+/// Returns the answer of `/token` to this form.
 pub fn token(url: &str, form: &[(&str, &str)]) -> (u16, Value) {
     parts(agent().post(format!("{url}/token")).send_form(form.iter().copied()).unwrap())
 }
@@ -74,7 +75,7 @@ impl Customer {
         Self { url: url.to_owned(), agent: agent(), token: token.to_owned() }
     }
 
-    /// The same one, at a service that was started again.
+    /// Returns the same customer, for a service that was started again.
     pub fn at(&self, url: &str) -> Self {
         Self::with(url, &self.token)
     }
@@ -84,7 +85,7 @@ impl Customer {
         let response =
             request.header("authorization", format!("Bearer {}", self.token)).send_json(body)?;
         let status = response.status().as_u16();
-        // An answer that breaks off is none.
+        // An answer that breaks off does not count.
         Ok((status, response.into_body().read_json()?))
     }
 
@@ -103,7 +104,7 @@ impl Customer {
         until(&format!("{path} is never {status}"), || self.get(path).0 == status);
     }
 
-    /// Places an order, and tells its id.
+    /// Places an order, and returns its id.
     pub fn order(&self, note: &str) -> i64 {
         let (status, body) = self.post("/orders", &an_order(note));
         assert_eq!(status, 201, "{body}");
@@ -112,5 +113,8 @@ impl Customer {
 }
 
 pub fn an_order(note: &str) -> Value {
-    json!({ "items": [{ "product": 1, "quantity": 2 }, { "product": 3, "quantity": 1 }], "note": note })
+    json!({
+        "items": [{ "product": 1, "quantity": 2 }, { "product": 3, "quantity": 1 }],
+        "note": note,
+    })
 }

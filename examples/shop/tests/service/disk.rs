@@ -1,4 +1,5 @@
-//! A disk that is full: 503 and unready, and no crash; and all is well once there is space again.
+//! A full disk: the shop answers 503, is not ready and does not crash, and recovers once there is
+//! space again.
 
 use lifecycle_runtime::testing::process::{Child, Command};
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::process::{ADMIN_PASSWORD, environment, ready_url, stop};
 #[test]
 fn a_full_disk_is_503_and_unready_and_passes() {
     let folder = tempfile::tempdir().unwrap();
-    // A file that may not grow is to the database a write that fails, as on a disk that is full.
+    // A file that may not grow makes the database's writes fail, as a full disk does.
     let mut shell = Command::new("sh");
     environment(&mut shell, folder.path());
     let script = format!("trap '' XFSZ; exec {}", env!("CARGO_BIN_EXE_shop"));
@@ -50,7 +51,7 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     limit_files(&service, "unlimited:");
     ana.wait_for("/readyz", 200);
     taken.push(ana.order("after that"));
-    // What was refused is not there.
+    // The refused requests have left nothing.
     assert_eq!(admin.post("/users", &ben).0, 201);
     assert_eq!(admin.post("/products", &sugar).0, 201);
     assert_eq!(refresh().0, 200, "the token was not used up");
@@ -60,7 +61,7 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     stop(service);
 }
 
-/// How long a file of the process may be from now on, in bytes.
+/// Limits the length in bytes of the files that a process writes from now on.
 fn limit_files(service: &Child, limit: &str) {
     let process = service.id().to_string();
     assert!(

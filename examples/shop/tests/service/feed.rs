@@ -1,4 +1,4 @@
-//! The live feed: resumed without a gap, over restarts, too.
+//! The live feed, which resumes without a gap, even across restarts.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -22,8 +22,7 @@ struct Event {
 }
 
 impl Feed {
-    /// Follows what comes behind this event, or from now on. The stream has begun when this
-    /// returns.
+    /// Follows the events after this one, or from now on. The stream has begun when this returns.
     fn follow(customer: &Customer, last: Option<i64>) -> Self {
         let mut request = agent().get(format!("{}/orders/events", customer.url));
         request = request
@@ -42,7 +41,7 @@ impl Feed {
         feed
     }
 
-    /// The lines up to the next empty one; nothing at the proper end of the stream.
+    /// Reads the lines up to the next empty one; `None` at the proper end of the stream.
     fn block(&mut self) -> Option<VecDeque<String>> {
         let mut block = VecDeque::new();
         loop {
@@ -85,8 +84,8 @@ fn a_feed_ends_with_the_service_and_resumes_without_a_gap() {
     let seen: Vec<_> = feed.collect();
     let ended = service.wait();
     assert_eq!(ended.code(), Some(0), "the stream held the stop up: {ended}");
-    // What was placed before the stop may come after the next start, and before it is nothing to be
-    // missed.
+    // Events of orders before the stop may arrive after the next start. Those that arrived have no
+    // gap before them.
     let mut ids: Vec<_> = seen.iter().map(|event| event.order["id"].as_i64().unwrap()).collect();
     assert_eq!(ids, orders[..ids.len()]);
 

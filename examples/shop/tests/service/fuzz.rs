@@ -1,8 +1,8 @@
 //! Requests made from the API's own description: none is answered with a 500, and no answer breaks
 //! the description.
 //!
-//! 25 for each operation and always the same ones by default; `SHOP_FUZZ_EXAMPLES` for more, and
-//! others each time. The seed of those that fail is printed; `SHOP_FUZZ_SEED` repeats it.
+//! By default there are 25 for each operation, and always the same ones. `SHOP_FUZZ_EXAMPLES` makes
+//! more, and others each time. The seed of those that fail is printed; `SHOP_FUZZ_SEED` repeats it.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn no_answer_breaks_the_description_of_the_api() {
         .args(["run", &format!("{url}/openapi.json"), "--no-color", "--max-examples", &examples])
         .args(["--header", &format!("Authorization: Bearer {}", admin.token)])
         .args(seed.iter().flat_map(|seed| ["--seed", seed]))
-        // It leaves notes where it runs.
+        // It leaves files in its working directory.
         .current_dir(folder.path())
         .output()
         .unwrap();
@@ -37,6 +37,6 @@ fn no_answer_breaks_the_description_of_the_api() {
         (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&version.stdout));
     assert!(run.status.success(), "{version}{said}\n{}", String::from_utf8_lossy(&run.stderr));
     assert!(said.contains("Tested: 7"), "{said}");
-    // Which also finds that no line of the log tells of a bug.
+    // `stop` also finds any line of the log that reports a bug.
     stop(service);
 }

@@ -1,4 +1,4 @@
-//! What was acknowledged is delivered, however often and however the service is killed.
+//! Kills at random moments: every order that was acknowledged is delivered.
 //!
 //! Fifteen kills by default, `SHOP_KILLS` for more. Moments and signals come from a seed, which is
 //! printed; `SHOP_KILL_SEED` repeats it, as far as time can be repeated.
@@ -27,13 +27,13 @@ fn an_order_that_was_acknowledged_is_delivered_however_the_service_is_killed() {
     kill_again_and_again(from_environment("SHOP_KILLS").unwrap_or(15), |_| {});
 }
 
-/// Kills a service as often, which is started with this besides.
+/// Kills a service `kills` times. `with` adds to the command that starts it.
 pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
     let seed = from_environment("SHOP_KILL_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("SHOP_KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
 
-    // Now and then it takes a delivery and says that it has not, or nothing at all.
+    // Now and then the receiver takes a delivery and answers with an error, or not at all.
     let receiver = Receiver::answering(move |number| {
         match fastrand::Rng::with_seed(seed ^ number as u64).u8(..) {
             0..8 => Some(500),
@@ -106,7 +106,8 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
         "two orders were delivered under one key"
     );
     println!(
-        "{kills} kills ({sigterms} SIGTERM, {sigkills} SIGKILL): {} orders acknowledged, {} delivered in {} deliveries",
+        "{kills} kills ({sigterms} SIGTERM, {sigkills} SIGKILL): {} orders acknowledged, \
+         {} delivered in {} deliveries",
         acknowledged.len(),
         keys.len(),
         delivered.len()
@@ -114,8 +115,8 @@ pub fn kill_again_and_again(kills: usize, with: impl Fn(&mut Command)) {
     assert!(!acknowledged.is_empty(), "nothing was tested");
 }
 
-/// Orders from several threads without a pause, until the service can't be reached. `kill` is
-/// called after so many acknowledgements.
+/// Orders from several threads without a pause, until the service can't be reached. Calls `kill`
+/// after `enough` acknowledgements.
 pub fn order_until_gone(
     customer: &Customer,
     name: &str,
@@ -141,7 +142,7 @@ fn order(customer: &Customer, name: &str, acknowledged: &Sender<String>) {
     for number in 0.. {
         let note = format!("{name}, order {number}");
         let Ok((status, body)) = customer.try_post("/orders", &an_order(&note)) else { return };
-        // To the last one: an answer is the right one, or there is none.
+        // This holds up to the last request: an answer is the right one, or there is none.
         assert_eq!(status, 201, "{body}");
         acknowledged.send(note).unwrap();
     }

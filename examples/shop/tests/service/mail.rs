@@ -1,4 +1,4 @@
-//! What customers get by mail, from a shop that has a mail server.
+//! Mails that customers get from a shop with a mail server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,12 +10,13 @@ use serde_json::json;
 use crate::client::{Customer, agent, parts};
 use crate::process::{LIMIT, command, ready_url, stop};
 
-/// Where a mail server is that answers each mail with the next of these, and what it was sent.
+/// Starts a mail server that answers each mail with the next of these answers. Returns its URL, and
+/// the mails that it is sent.
 fn mail_server(answers: &'static [&'static str]) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://shop:s3cret@{}", listener.local_addr().unwrap());
     let (sender, mails) = channel();
-    // Lives as long as the test process.
+    // This lives as long as the test process.
     thread::spawn(move || {
         for (stream, answer) in listener.incoming().zip(answers) {
             receive(&stream.unwrap(), answer, &sender);
@@ -24,8 +25,8 @@ fn mail_server(answers: &'static [&'static str]) -> (String, Receiver<String>) {
     (url, mails)
 }
 
-/// Takes a mail as [RFC 5321](https://www.rfc-editor.org/rfc/rfc5321) has it, of somebody who signs
-/// in.
+/// Receives a mail as [RFC 5321](https://www.rfc-editor.org/rfc/rfc5321) has it, from a client that
+/// signs in.
 fn receive(stream: &TcpStream, answer: &str, mails: &Sender<String>) {
     let (mut to, mut lines) = (stream, BufReader::new(stream).lines().map_while(Result::ok));
     let mut say = |line: &str| to.write_all(format!("{line}\r\n").as_bytes()).unwrap();
@@ -33,7 +34,7 @@ fn receive(stream: &TcpStream, answer: &str, mails: &Sender<String>) {
     while let Some(line) = lines.next() {
         match line.split(' ').next().unwrap_or_default() {
             "EHLO" => say("250-mail.test\r\n250 AUTH PLAIN"),
-            // NUL, name, NUL, password.
+            // The text is NUL, name, NUL, password.
             "AUTH" => say(if line.ends_with(" AHNob3AAczNjcmV0") { "235 in" } else { "535 who?" }),
             "DATA" => {
                 say("354 go on");
@@ -89,7 +90,12 @@ fn an_address_that_no_mail_can_be_sent_to_is_refused() {
     ] {
         let new = json!({ "email": address, "password": "correct horse battery" });
         let (status, said) = parts(agent().post(format!("{url}/users")).send_json(new).unwrap());
-        let expected = json!([{ "loc": ["body", "email"], "msg": "has to be a mail address", "type": "email", "input": address }]);
+        let expected = json!([{
+            "loc": ["body", "email"],
+            "msg": "has to be a mail address",
+            "type": "email",
+            "input": address,
+        }]);
         assert_eq!((status, &said["detail"]), (422, &expected), "{address:?}");
     }
     stop(service);

@@ -1,4 +1,4 @@
-//! The service as a process of its own: real requests, real signals, real files.
+//! The service as a process of its own, with real requests, real signals and real files.
 #![cfg(unix)]
 
 mod accounts;

@@ -30,7 +30,7 @@ fn an_order_is_placed_shown_listed_and_delivered() {
         log.contains("to=\"ana@example.org\" subject=\"Your order\""),
         "no mail was sent:\n{log}"
     );
-    // One file is left, which can be copied.
+    // The stop leaves one file, which can be copied.
     let left: Vec<_> =
         folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["shop.db"]);
@@ -48,7 +48,7 @@ fn customers_see_their_own_orders_and_an_admin_sees_all() {
     let missing = (404, json!({ "detail": format!("there is no order {of_ben}") }));
     assert_eq!(ana.get(&format!("/orders/{of_ben}")), missing);
 
-    // Pages, the newest first, and nothing twice.
+    // The pages have the newest order first, and none twice.
     let (mut seen, mut path) = (Vec::new(), "/orders?limit=2".to_owned());
     loop {
         let (status, page) = ana.get(&path);
@@ -84,7 +84,10 @@ fn what_is_wrong_with_a_request_is_named_by_place_and_rule() {
     let wrong =
         json!({ "items": [{ "product": 1, "quantity": 1 }, { "product": 1, "quantity": 0 }] });
     let expected = json!({ "detail": [{
-        "loc": ["body", "items", 1, "quantity"], "msg": "has to be 1 to 1000", "type": "range", "input": 0,
+        "loc": ["body", "items", 1, "quantity"],
+        "msg": "has to be 1 to 1000",
+        "type": "range",
+        "input": 0,
     }] });
     assert_eq!(ana.post("/orders", &wrong), (422, expected));
     let unknown = json!({ "items": [{ "product": 77, "quantity": 1 }] });
@@ -124,8 +127,8 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
     service.kill();
     service.wait();
 
-    // The attempts were counted, so the next one is not made at once; and the mail was sent, so it
-    // is not sent again.
+    // The attempts were counted, so the next one is not made at once. The mail was sent, so it is
+    // not sent again.
     let receiver = Receiver::answering(|number| Some(if number < 2 { 503 } else { 204 }));
     let mut service = command(folder.path()).env("SHOP_WEBHOOK_URL", &receiver.url).spawn();
     service.wait_for_line("target=\"webhook\" attempts=3");
@@ -139,7 +142,7 @@ fn a_receiver_that_is_down_gets_everything_once_it_is_back() {
 #[test]
 fn a_receiver_that_hangs_holds_no_mail_up() {
     let folder = tempfile::tempdir().unwrap();
-    // Takes connections, and never says anything.
+    // The listener takes connections, and never answers.
     let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", hangs.local_addr().unwrap());
     let mut command = command(folder.path());

@@ -1,4 +1,4 @@
-//! The same service on PostgreSQL: a real server, if one is installed.
+//! The service on PostgreSQL: a real server, if one is installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ struct Postgres {
     folder: tempfile::TempDir,
 }
 
-/// Where the programs of the newest installed PostgreSQL are. Debian keeps them beside the path.
+/// Returns the folder with the programs of the newest installed PostgreSQL. Debian does not put
+/// them on the `PATH`.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let newest = versions
@@ -29,7 +30,7 @@ fn programs() -> Option<PathBuf> {
     programs.join("initdb").exists().then_some(programs)
 }
 
-/// A command as a user who is not root, whom PostgreSQL would not run for.
+/// Returns a command that runs as a user other than root, as PostgreSQL refuses to run for root.
 fn unprivileged(program: PathBuf) -> Command {
     if !Uid::effective().is_root() {
         return Command::new(program);
@@ -40,7 +41,7 @@ fn unprivileged(program: PathBuf) -> Command {
 }
 
 impl Postgres {
-    /// Nothing, and a line that says so, where none is installed.
+    /// Starts a server; `None`, with a line that says so, if none is installed.
     fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             skipped("no PostgreSQL is installed (apt-get install postgresql)");
@@ -67,7 +68,7 @@ impl Postgres {
         Some(postgres)
     }
 
-    /// The server, on a socket in its folder and nowhere else.
+    /// Runs the server, on a socket in its folder and nowhere else.
     fn serve(folder: &Path) -> Child {
         let mut server = unprivileged(programs().unwrap().join("postgres"));
         server
@@ -91,7 +92,7 @@ impl Postgres {
         format!("postgres://shop@localhost/postgres?host={}", self.folder.path().display())
     }
 
-    /// Ends the server at once, and rolls back what goes on.
+    /// Ends the server at once, and rolls back the transactions that have begun.
     fn end(&mut self) {
         let _ = kill(Pid::from_raw(self.server.id().try_into().unwrap()), Signal::SIGINT);
         self.server.wait().unwrap();
@@ -127,7 +128,7 @@ fn the_shop_runs_on_postgresql() {
     let admin = Customer::sign_in(&url, "admin@shop.test", ADMIN_PASSWORD);
     let tea = serde_json::json!({ "name": "tea", "price": 1 });
     assert_eq!(admin.post("/products", &tea).0, 409);
-    // No text to PostgreSQL.
+    // NUL is no text to PostgreSQL.
     let form = [("grant_type", "password"), ("username", "ana\0@example.org"), ("password", "\0")];
     assert_eq!(token(&url, &form).0, 400);
     assert_eq!(ana.post("/orders", &an_order("\0")).0, 422);
@@ -136,7 +137,7 @@ fn the_shop_runs_on_postgresql() {
     assert_eq!(delivered[0].body, order);
     stop(service);
 
-    // It is all there at the next start, whose migrations have nothing to do.
+    // Everything is there at the next start, whose migrations have nothing to do.
     let mut service = start.spawn();
     assert_eq!(ana.at(&ready_url(&mut service)).get(&path), (200, order));
     stop(service);
@@ -178,7 +179,7 @@ fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
     assert_eq!(ana.get("/orders").1["orders"].as_array().unwrap().len(), 2);
     stop(service);
 
-    // And at a start it is waited for, where that is asked for.
+    // A start waits for the server if `database_patience` says so.
     postgres.end();
     let mut service = command.env("SHOP_DATABASE_PATIENCE", "30s").spawn();
     service.wait_for_line("trying again in");

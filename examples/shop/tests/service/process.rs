@@ -12,8 +12,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub const SECRET: &str = "a secret of the tests: long enough, and kept over restarts";
 pub const ADMIN_PASSWORD: &str = "the admin's password";
 
-/// The service with a database in this folder, on a port that is free, without a limit that a test
-/// would meet by accident.
+/// Returns the command for the service, with a database in this folder, on a free port, without a
+/// limit that a test would meet by accident.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
     environment(&mut command, folder);
@@ -23,7 +23,7 @@ pub fn command(folder: &Path) -> Command {
 pub fn environment(command: &mut Command, folder: &Path) {
     command
         .env_clear()
-        // It answers the probes itself.
+        // The service answers the probes itself.
         .env_remove("LIFECYCLE_ADMIN")
         .current_dir(folder)
         .env("DATABASE_URL", format!("sqlite://{}?mode=rwc", folder.join("shop.db").display()))
@@ -32,14 +32,14 @@ pub fn environment(command: &mut Command, folder: &Path) {
         .env("SHOP_SIGN_INS_PER_MINUTE", "100000");
 }
 
-/// Waits until the start is over, and tells where the service listens.
+/// Waits until the start is over, and returns the address of the service.
 #[track_caller]
 pub fn ready_url(service: &mut Child) -> String {
     service.wait_until("the end of the start", |transcript| transcript.contains("ready after"));
     service.url()
 }
 
-/// Stops it as an operator would, finds nothing wrong, and returns the log.
+/// Stops the service as an operator would, checks that nothing went wrong, and returns the log.
 #[track_caller]
 pub fn stop(service: Child) -> String {
     let output = service.stop();
@@ -52,19 +52,19 @@ pub fn log(output: &Output) -> String {
     output.transcript().stderr().map(|line| format!("{line}\n")).collect()
 }
 
-/// Waits until this is so; if it never is, the test fails with what is wrong.
+/// Waits until the condition holds; if it never does, the test fails with this text.
 #[track_caller]
 pub fn until(wrong: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < LIMIT, "{wrong}");
-        // Nothing tells when it is so. The pause is between two looks, and leaves the processor to
-        // what is waited for.
+        // Nothing reports the moment at which it holds. The pause between two looks leaves the
+        // processor to the service.
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Says why a test does nothing, also where the output of a test that passes is not shown.
+/// Prints the reason for which a test does nothing, even if the output of passed tests is hidden.
 #[track_caller]
 #[expect(clippy::explicit_write, reason = "`eprintln` is what is not shown")]
 pub fn skipped(reason: &str) {

@@ -1,10 +1,10 @@
-//! The README's commands do what it says they do, word for word.
+//! Commands in the README, which print what it shows, word for word.
 
 use std::process::Command;
 
 use crate::process::{command, ready_url, stop};
 
-/// The lines of the first block of commands behind this heading.
+/// Returns the lines of the first block of commands behind this heading.
 fn block(heading: &str) -> Vec<&'static str> {
     let readme = include_str!("../../README.md");
     let from = readme.split_once(heading).expect("the heading").1;
@@ -12,7 +12,7 @@ fn block(heading: &str) -> Vec<&'static str> {
     block.split_once("```").expect("its end").0.lines().filter(|line| !line.is_empty()).collect()
 }
 
-/// Without what is another each time.
+/// Returns a line without the part that differs each time.
 fn timeless(line: &str) -> String {
     match line.split_once("\"created_at\":\"") {
         Some((before, after)) => format!("{before}…{}", after.split_once('"').expect("its end").1),

@@ -1,4 +1,4 @@
-//! What orders are delivered to: a server that keeps what it gets.
+//! The receiver of orders: a server that keeps its deliveries.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -22,7 +22,7 @@ impl Delivered {
     }
 }
 
-/// How to answer a delivery, which is the nth.
+/// Function from the number of a delivery to the status of its answer; `None` for no answer.
 type Answer = dyn Fn(usize) -> Option<u16> + Send + Sync;
 
 #[derive(Clone)]
@@ -38,12 +38,12 @@ struct Shared {
 }
 
 impl Receiver {
-    /// One that takes everything.
+    /// Starts a receiver that takes everything.
     pub fn start() -> Self {
         Self::answering(|_| Some(200))
     }
 
-    /// One that answers the nth delivery with this status, or not at all.
+    /// Starts a receiver that answers the nth delivery with this status, or not at all.
     pub fn answering(answer: impl Fn(usize) -> Option<u16> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ impl Receiver {
             answer: Box::new(answer),
         });
         let kept = Arc::clone(&shared);
-        // Lives as long as the test process.
+        // This lives as long as the test process.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let shared = Arc::clone(&shared);
@@ -63,7 +63,7 @@ impl Receiver {
         Self { url, shared: kept }
     }
 
-    /// Waits until what was delivered is enough.
+    /// Waits until the deliveries are enough.
     #[track_caller]
     pub fn wait_until(&self, enough: impl Fn(&[Delivered]) -> bool) -> Vec<Delivered> {
         let delivered = self.shared.delivered.lock().unwrap();

@@ -1,4 +1,4 @@
-//! What attackers try, against the running service. The list is in the README.
+//! Attacks on the running service. The README lists them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -34,7 +34,7 @@ impl Target {
         raw(&self.url, request)
     }
 
-    /// Serves on as if nothing had been.
+    /// Checks that the service goes on as if nothing had happened.
     fn expect_well(self) {
         let id = self.ana.order("after the attack");
         assert_eq!(self.ana.get(&format!("/orders/{id}")).0, 200);
@@ -87,9 +87,10 @@ fn a_body_that_is_too_long_is_refused_before_it_is_read() {
     let target = Target::start();
     let (token, limit) = (&target.ana.token, 16 * 1024);
     let head = format!(
-        "POST /orders HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
+        "POST /orders HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\n"
     );
-    // It waits for nothing: not a byte of the body was sent.
+    // The service refuses this without a byte of the body.
     let announced = target.raw(&format!("{head}content-length: 1000000000\r\n\r\n"));
     assert_eq!(status(&announced), "413", "{announced}");
     let chunk = format!("{:x}\r\n{}\r\n", 1024, " ".repeat(1024));
@@ -165,7 +166,8 @@ fn a_path_leads_nowhere_else() {
         "/orders/%ff",
     ] {
         let answer = target.raw(&format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             connection: close\r\n\r\n",
             target.ana.token
         ));
         assert!(["400", "404", "422"].contains(&status(&answer)), "{path}: {answer}");
@@ -177,7 +179,7 @@ fn a_path_leads_nowhere_else() {
 #[test]
 fn a_value_makes_no_header_and_no_line_of_the_log() {
     let target = Target::start();
-    // A line break in a path, and in a note.
+    // The paths contain line breaks, and so does the note.
     for path in [
         "/%0d%0aset-cookie:%20evil=1",
         "/orders/1%0d%0aset-cookie:%20evil=1",
@@ -193,8 +195,8 @@ fn a_value_makes_no_header_and_no_line_of_the_log() {
     }
     let note = "a\r\nset-cookie: evil=1";
     assert_eq!(target.ana.post("/orders", &an_order(note)).0, 422);
-    // A bare line break within a header's value, a second length, and a length beside chunks:
-    // requests hidden in others.
+    // These heads hide a request in another one: by a bare carriage return within a header's value,
+    // a second length, or a length beside chunks.
     for head in [
         "x-a: b\rc\r\n",
         "content-length: 5\r\ncontent-length: 6\r\n",
@@ -219,9 +221,10 @@ fn a_value_makes_no_header_and_no_line_of_the_log() {
 #[test]
 fn slow_clients_hold_nobody_up_and_are_cut_off() {
     let target = Target::start();
-    // Half a head, or half a body, and then a byte now and then.
+    // Each client sends half a head, or half a body, and then a byte now and then.
     let head = "GET /products HTTP/1.1\r\nhost: x\r\nx-slow: ";
-    let body = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{";
+    let body = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 9999\r\n\r\n{";
     let connect = |number: usize| {
         let mut stream = TcpStream::connect(target.address()).unwrap();
         stream.write_all([head, body][number % 2].as_bytes()).unwrap();
@@ -242,7 +245,7 @@ fn slow_clients_hold_nobody_up_and_are_cut_off() {
         open.retain_mut(|stream| {
             let _ = stream.write(b" ");
             let mut answer = [0; 512];
-            // Answered with 408, or closed: anything but "nothing yet".
+            // The service answers with 408, or closes: anything but "nothing yet".
             match stream.read(&mut answer) {
                 Ok(length) => {
                     assert!(length == 0 || answer.starts_with(b"HTTP/1.1 408 "), "{answer:?}")
@@ -251,7 +254,7 @@ fn slow_clients_hold_nobody_up_and_are_cut_off() {
             }
             false
         });
-        // Waits for nothing: it is the pace of a slow client.
+        // The pause waits for nothing: it is the pace of a slow client.
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(begun.elapsed() > Duration::from_secs(2), "they were given no time at all");
@@ -267,11 +270,12 @@ fn who_has_an_account_can_not_be_found_out_by_the_time_that_it_takes() {
         assert_eq!(token(&target.url, &form).0, 400);
         begun.elapsed()
     };
-    // In turn, and the quickest of each, as what else the machine does takes its time, too.
+    // The two take turns, and only the quickest of each counts, as the machine does other work,
+    // too.
     let (known, unknown): (Vec<_>, Vec<_>) =
         (0..15).map(|_| (take("ana@example.org"), take("nobody@example.org"))).unzip();
     let (known, unknown) = (known.into_iter().min().unwrap(), unknown.into_iter().min().unwrap());
-    // Both take as long as a hash, which is many times longer than anything else about it.
+    // Both take as long as a hash, which takes many times longer than the rest.
     assert!(unknown > known / 2, "a known user takes {known:?}, an unknown one {unknown:?}");
     target.expect_well();
 }

@@ -1,5 +1,5 @@
-//! Starts that must fail: with one message that says what to do, and without a moment in which the
-//! service could be reached.
+//! Starts that must fail: each with one message that says what to do, and without a moment in which
+//! the service could be reached.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use crate::client::Customer;
 use crate::process::{command, log, ready_url, stop};
 
-/// The start of this command fails with a message that has all of these parts, on one line.
+/// Checks that the start of this command fails with a message that has all of these parts on one
+/// line.
 #[track_caller]
 fn refused(command: &mut Command, parts: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +104,7 @@ fn a_database_that_is_down_is_named_with_the_cause_and_without_its_password() {
     assert!(!log.contains("s3cret"), "{log}");
     assert!(!log.contains("trying again"), "nobody asked for that:\n{log}");
 
-    // Where that is asked for, it is tried again for a while.
+    // With `database_patience` the start tries again for a while.
     let log = refused(command.env("SHOP_DATABASE_PATIENCE", "1s"), &[hook, "Connection refused"]);
     assert!(log.matches("trying again in").count() >= 2, "{log}");
     assert!(!log.contains("s3cret"), "{log}");
@@ -127,10 +128,14 @@ fn a_migration_that_fails_leaves_nothing_behind_and_nothing_is_served() {
         System::new().block_on(async {
             let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
             let db = SqlitePool::connect_with(options).await.unwrap();
-            // In the way of the migration, but not of its first tables.
-            sqlx::query("CREATE TABLE IF NOT EXISTS order_items (theirs TEXT)").execute(&db).await.unwrap();
+            // The table is in the way of the migration, but not of its first tables.
+            sqlx::query("CREATE TABLE IF NOT EXISTS order_items (theirs TEXT)")
+                .execute(&db)
+                .await
+                .unwrap();
             let tables: Vec<String> = sqlx::query_scalar(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+                "SELECT name FROM sqlite_schema WHERE type = 'table' \
+                 AND name NOT LIKE '\\_%' ESCAPE '\\'",
             )
             .fetch_all(&db)
             .await
@@ -151,7 +156,7 @@ fn a_migration_that_fails_leaves_nothing_behind_and_nothing_is_served() {
         tables()
     );
 
-    // And once nothing is in the way it starts.
+    // The service starts once nothing is in the way.
     std::fs::remove_file(&file).unwrap();
     let mut service = command(folder.path()).spawn();
     Customer::sign_up(&ready_url(&mut service), "ana@example.org").order("");

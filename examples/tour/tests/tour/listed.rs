@@ -1,4 +1,4 @@
-//! Where the programs are told of.
+//! Lists and documents that name the programs.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Each program does what its first lines say it does, as a process of its own: real requests, real
-//! signals.
+//! The programs as processes of their own, with real requests and real signals: each does what its
+//! first lines say.
 #![cfg(unix)]
 
 mod drain;
@@ -9,8 +9,8 @@ mod order;
 mod process;
 mod reload;
 mod service;
-// The tests that stand in the program itself: `cargo test` builds an example to be started, or to be
-// tested, and not both.
+// Tests that stand in the program itself. `cargo test` builds an example either to be started or to
+// be tested, and not both.
 #[path = "../../examples/08_testing.rs"]
 #[expect(dead_code, reason = "its `main` is started as a process")]
 mod testing;

@@ -18,7 +18,7 @@ fn hooks_run_as_soon_as_what_they_need_has_ended_and_the_others_beside_them() {
     for (before, after) in [
         ("done settings", "start database"),
         ("done settings", "start cache"),
-        // At the same time.
+        // These two run at the same time.
         ("start cache", "done database"),
         ("start database", "done cache"),
         ("done database", "start migrations"),

@@ -1,4 +1,4 @@
-//! The programs, and requests that carry a body.
+//! The programs as commands, and requests that carry a body.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Returns the command for a program of this package. This folder is the one for temporary files.
+/// Returns the command for a program of this package, with this folder for its temporary files.
 pub fn example(name: &str, folder: &TempDir) -> Command {
     let mut command = Command::new(path(name));
     command.env("TMPDIR", folder.path());
     command
 }
 
-/// Returns the path of an example. Cargo builds examples before it runs tests, but not before those
-/// that it is asked for by name: then it is asked to build them here.
+/// Returns the path of an example, and builds it if necessary. Cargo builds examples before it runs
+/// all tests, but not before a test that is asked for by name.
 fn path(name: &str) -> PathBuf {
     static BUILD: Mutex<()> = Mutex::new(());
     let tests = std::env::current_exe().unwrap();
@@ -47,7 +47,7 @@ fn is_built(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A request that is sent, and whose response is still to be read.
+/// A request that was sent, and whose response is still to be read.
 pub struct Sent(TcpStream);
 
 pub fn send(program: &mut Child, method: &str, path: &str, body: &str) -> Sent {

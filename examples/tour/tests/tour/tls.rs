@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::process::example;
 
-/// Connects with this protocol, and trust in this certificate and in no other.
+/// Connects with this protocol, and trusts this certificate only.
 async fn connect(address: &str, certificate: &Path, protocol: &[u8]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! A hook that does not say what it needs.
+//! A hook that does not name a hook it depends on.
 
 use std::cell::RefCell;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::store::tests::piece;
 use crate::store::{close_db, db, migrations, write};
 use crate::worker;
 
-/// As somebody might add it, to keep a copy of each day's lines. Its module is named after a test,
-/// so no other test sees it.
+/// Copies the database, as a user might to keep each day's lines. Its module is named after a test,
+/// so that no other test sees it.
 ///
-/// What was written last is beside the database, in its write-ahead log, until that is closed:
+/// The last writes stand beside the database, in its write-ahead log, until `close_db` closes it:
 /// `after = [close_db]` is missing.
 #[on_shutdown]
 pub fn archive(settings: Dep<settings>) -> io::Result<u64> {

@@ -1,5 +1,5 @@
-//! `forward` as it is, with a collector that comes and goes. Where it runs time stands still; where
-//! it waits for its next run time passes.
+//! `forward` itself, with a collector that comes and goes. Time stands still while the service
+//! runs, and passes while it waits for its next run.
 
 use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::testing::{Moment, real_io};
@@ -12,7 +12,7 @@ use crate::forward::forward;
 use crate::store::{db, tests::piece, write};
 use crate::tail::tail;
 
-/// Takes the next connection, and these lines from it.
+/// Accepts the next connection, and reads these lines from it.
 async fn accept(listener: &TcpListener, lines: &str) -> TcpStream {
     let mut socket = real_io(listener.accept()).await.expect("a connection").0;
     take(&mut socket, lines).await;

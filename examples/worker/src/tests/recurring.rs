@@ -1,4 +1,4 @@
-//! Health checks and the reload: what goes wrong in them, and what is ready meanwhile.
+//! Health checks and the reload: their failures, and the readiness meanwhile.
 
 use std::fs;
 use std::time::Duration;
@@ -19,8 +19,8 @@ async fn a_check_that_fails_often_enough_is_told_until_it_passes() {
                 .take(enough)
                 .fold(place.at_rest(), |builder, n| builder.inject_into(hook, fault().on_run(n)));
             let app = builder.start().await;
-            // It has passed before the app was ready: of one that never has, the first failure
-            // counts.
+            // The check has passed once, before the app was ready. For a check that never has, the
+            // first failure would count.
             for n in 1..=enough {
                 app.until(Moment::end_of(hook).times(n + 1)).await;
                 let readiness = app.readiness();
@@ -88,7 +88,8 @@ async fn a_reload_that_hangs_ends_with_the_stop() {
     let app = place.at_rest().hang::<reload>().start().await;
     app.signal(Signal::SIGHUP);
     app.until(Moment::begins::<reload>()).await;
-    // Waits for nothing: a minute passes at once on paused time, and the reload hangs for all of it.
+    // The pause takes no time: time is paused, so a minute passes at once. The reload hangs
+    // throughout.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(app.readiness(), Ok(()));
     let report = app.stop().await;

@@ -1,4 +1,4 @@
-//! Services that fail: which are run again, and what they cost the others.
+//! Services that fail: which of them are restarted, and the effect on the others.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ fn restarts(report: &TestReport, hook: &HookMeta) -> u32 {
 async fn a_tail_that_fails_is_not_run_again_and_ends_the_process_in_order() {
     let place = Place::new().await;
     for (fault, how) in &FAULTS[..2] {
-        // It does so before the first health checks have told that the worker is ready: the start
-        // has failed.
+        // The service fails before the first health checks have made the worker ready, so the start
+        // fails.
         let report = place.worker().inject::<tail>(fault()).run().await;
         report.assert_exit_code(1).assert_ran_once::<tail>().assert_ran_once::<close_db>();
         report.assert_stopped_before::<forward, batches>().assert_before::<batches, close_db>();
@@ -64,7 +64,7 @@ async fn batches_that_fail_again_and_again_end_the_process_and_lose_no_line() {
         let began = Instant::now();
         let report =
             place.worker().replace::<tail>(()).inject::<batches>(fault()).start().await.end().await;
-        // Doubled each time.
+        // The wait doubles each time.
         assert_eq!(began.elapsed(), (100 + 200 + 400 + 800 + 1600) * MILLISECOND, "{report}");
         report.assert_exit_code(3).assert_ran_once::<close_db>();
         assert_ended(

@@ -1,4 +1,4 @@
-//! The start: to the end, and up to what fails or to a signal.
+//! Starts: one that succeeds, those in which a hook fails, and those that a signal ends.
 
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ async fn it_starts_writes_what_is_there_and_what_comes_and_goes_on_where_it_was(
     assert_eq!(place.caught_up().await, ["a", "b", "c"]);
 }
 
-/// All that `tail` needs: it has not begun, and what did has ended.
+/// Fails each hook that `tail` depends on: `tail` must not begin, and the hooks that began must
+/// end.
 #[lifecycle_runtime::test]
 async fn a_start_that_fails_closes_what_it_opened_and_reads_no_line() {
     let place = Place::new().await;

@@ -1,4 +1,5 @@
-//! The stop: its order, and what becomes of lines when something fails in it, or it is to hurry.
+//! The stop: its order, and the lines that are written when a hook fails in it or a signal hurries
+//! it.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ async fn what_was_sent_is_written_once_who_sends_has_ended() {
     let app = worker_with(in_folder(place.path())).replace::<tail>(()).start().await;
     send_two(&app).await;
     let report = app.stop().await;
-    // A batch that is not full waits, and time stands still here.
+    // A batch that is not full would wait, and time stands still here.
     assert_eq!(place.lines().await, ["a", "b"]);
     report
         .assert_clean()

@@ -7,16 +7,16 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-/// What collectors have received, in its order: numbers and lines.
+/// Numbers and lines that the collectors have received, in the order of arrival.
 pub type Received = Arc<Mutex<Vec<(i64, String)>>>;
 
-/// An address that is taken, and at which nobody listens.
+/// An address that is bound and has no listener.
 pub struct Away {
     socket: TcpSocket,
     runtime: Runtime,
 }
 
-/// Listens until it is dropped. Then its connections are closed, too.
+/// A collector that listens until it is dropped, which closes its connections, too.
 pub struct Collector {
     address: SocketAddr,
     runtime: Runtime,

@@ -1,4 +1,4 @@
-//! What happens to files that are followed.
+//! Files that grow, are rotated and are deleted while the worker follows them.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn what_was_read_is_written_by_the_stop_and_a_line_that_is_not_complete_is_none_
     place.set("batch_ms", "3_600_000");
     let mut worker = place.command().spawn();
     worker.wait_for_line("ready after");
-    // Appears at once, so it is read at once.
+    // The file appears complete, so the worker reads all of it at once.
     fs::write(place.path("new"), "1\n2\n3\n4\n5\nsi").unwrap();
     fs::rename(place.path("new"), place.log("a.log")).unwrap();
     place.has(&["1", "2", "3"]);
@@ -35,7 +35,7 @@ fn a_rotation_loses_nothing_and_repeats_nothing() {
     let worker = place.command().spawn();
     place.append("a.log", "1\n2");
     place.has(&["1"]);
-    // Whoever writes keeps writing to the file for a while.
+    // A program goes on writing to a rotated file for a while.
     fs::rename(place.log("a.log"), place.log("a.log.1")).unwrap();
     place.append("a.log.1", "\n3\n");
     place.has(&["1", "2", "3"]);
@@ -43,7 +43,7 @@ fn a_rotation_loses_nothing_and_repeats_nothing() {
     place.has(&["1", "2", "3", "4"]);
     stop(worker);
 
-    // Twice while nobody looks.
+    // Two rotations while no worker runs.
     place.append("a.log", "5\n");
     fs::rename(place.log("a.log.1"), place.log("a.log.2")).unwrap();
     fs::rename(place.log("a.log"), place.log("a.log.1")).unwrap();
@@ -52,7 +52,7 @@ fn a_rotation_loses_nothing_and_repeats_nothing() {
     let expected = ["1", "2", "3", "4", "5", "6"];
     place.has(&expected);
 
-    // A file that is deleted, and another one, which may well get its inode.
+    // A deleted file, and a new one, which may well get its inode.
     fs::remove_file(place.log("a.log")).unwrap();
     worker.wait_for_line("a.log is gone");
     place.append("a.log", "6\n");

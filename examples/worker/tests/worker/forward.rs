@@ -1,4 +1,4 @@
-//! The collector is away at the start, comes, goes and comes back.
+//! A collector that is away at the start, comes, goes and comes back.
 
 use std::sync::PoisonError;
 
@@ -28,7 +28,7 @@ fn a_collector_may_come_and_go() {
         503,
         "service `forward` is backing off: it failed: can't reach the collector at 127.0.0.1:",
     );
-    // More often than a service may be restarted unless it says otherwise.
+    // These are more restarts than the default allows.
     for _ in 0..6 {
         worker.wait_for_line("can't reach the collector");
     }
@@ -47,7 +47,7 @@ fn a_collector_may_come_and_go() {
     arrive(&received, &[(1, "1"), (2, "2"), (3, "3")]);
     wait_for_readyz(&mut worker, 200, "");
 
-    // And a stop does not wait for it.
+    // The stop does not wait for the collector, either.
     let _away = collector.leave();
     wait_for_readyz(&mut worker, 503, "service `forward` is backing off");
     place.append("a.log", "4\n");

@@ -1,4 +1,4 @@
-//! Killed at any moment, again and again, while its files grow and are rotated.
+//! Kills at random moments, again and again, while log files grow and are rotated.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,12 +14,12 @@ use crate::collector::{Away, Received};
 use crate::place::{Place, Written};
 use crate::process::{stop, until};
 
-/// The longest time from a start, or from being ready, to a kill.
+/// Longest time in milliseconds from a start, or from being ready, to a kill.
 const LONGEST: u64 = 200;
 
 const LOGS: [&str; 2] = ["a", "b"];
 
-/// Says which seed the moments come from: `WORKER_SEED` repeats them.
+/// Returns the source of random moments, and prints its seed: `WORKER_SEED` repeats it.
 fn moments() -> Rng {
     let seed = std::env::var("WORKER_SEED")
         .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -27,7 +27,8 @@ fn moments() -> Rng {
     Rng::with_seed(seed)
 }
 
-/// Does all that to a place until `body` is done. How many lines each log got.
+/// Writes to the logs of a place, and rotates them, until `body` returns. Returns the number of
+/// lines in each log.
 fn while_logs_grow(place: &Place, mut rng: Rng, body: impl FnOnce()) -> usize {
     let is_over = AtomicBool::new(false);
     let folder = place.path("spool");
@@ -62,15 +63,15 @@ fn while_logs_grow(place: &Place, mut rng: Rng, body: impl FnOnce()) -> usize {
     })
 }
 
-/// As a program writes whose buffer is full in the middle of a line.
+/// Writes a line in two parts, as a program does whose buffer is full in the middle of a line.
 fn write_in_parts(file: &mut File, line: &str, rng: &mut Rng) {
     let (first, second) = line.split_at(rng.usize(..line.len()));
     file.write_all(first.as_bytes()).unwrap();
     file.write_all(second.as_bytes()).unwrap();
 }
 
-/// One more run has what is missing. Then each line is there once, those of one file in their
-/// order.
+/// Lets one more run write the missing lines. Then each line must be there once, and those of one
+/// file in their order.
 #[track_caller]
 fn check(place: &Place, count: usize) -> Vec<Written> {
     let mut worker = place.command().spawn();
@@ -106,7 +107,7 @@ fn fifty_times_terminated_at_random_it_loses_no_line_and_writes_none_twice() {
     let count = while_logs_grow(&place, rng.fork(), || {
         for round in 0..50 {
             let mut worker = place.command().env("LIFECYCLE_GRACE", "10s").spawn();
-            // Every other one is hit while it starts, too.
+            // Every other worker gets the signal during its start.
             worker.wait_for_line(if round % 2 == 0 {
                 "ready after"
             } else {
@@ -135,7 +136,7 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
         for round in 0..20 {
             let mut worker = place.command().spawn();
             sleep(Duration::from_millis(rng.u64(..LONGEST)));
-            // What was there, is there.
+            // Lines that were in the database must stay there.
             let before = place.written();
             worker.kill();
             let output = worker.wait();
@@ -151,7 +152,7 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     let written = check(&place, count);
     assert!(written.starts_with(&had));
 
-    // One more run sends what is missing with the collector, too.
+    // One more run sends the collector the lines that it misses.
     let mut worker = place.command().spawn();
     worker.wait_for_line("ready after");
     until(|| {

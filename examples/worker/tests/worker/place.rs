@@ -1,4 +1,4 @@
-//! Where a worker works: a folder with its settings, its spool and its database.
+//! The folder of a worker under test: its settings, its spool and its database.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -16,7 +16,7 @@ pub struct Place {
     runtime: Runtime,
 }
 
-/// A line that is in the database.
+/// A line in the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     pub seq: i64,
@@ -25,7 +25,7 @@ pub struct Written {
 }
 
 impl Place {
-    /// With the settings that the example comes with, but quick.
+    /// Makes a folder with the shipped settings, and shorter times.
     pub fn new() -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -69,7 +69,7 @@ impl Place {
         command
     }
 
-    /// What is in the database.
+    /// Reads the lines that are in the database.
     pub fn written(&self) -> Vec<Written> {
         let database = format!("sqlite:{}", self.path("worker.db").display());
         self.runtime.block_on(async {
@@ -78,7 +78,7 @@ impl Place {
                 .fetch_all(&mut db)
                 .await;
             db.close().await.unwrap();
-            // A database that was opened a moment ago has no tables yet.
+            // A database that was only just created has no tables yet.
             let rows: Vec<(i64, i64, Vec<u8>)> = rows.unwrap_or_default();
             let written =
                 |(seq, file, line)| Written { seq, file, line: String::from_utf8(line).unwrap() };

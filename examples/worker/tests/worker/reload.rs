@@ -1,4 +1,4 @@
-//! SIGHUP: new settings, broken ones, and those that can't change.
+//! Reloads by SIGHUP: of new settings, of broken ones, and of those that can't change.
 
 use std::fs;
 

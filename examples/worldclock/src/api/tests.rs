@@ -1,5 +1,5 @@
-//! Handlers as plain functions. What they never see (broken JSON, unknown routes) is tested over
-//! the wire.
+//! Tests of handlers as plain functions. Broken JSON and unknown routes never reach a handler and
+//! are tested over the wire.
 
 use actix_web::ResponseError;
 use actix_web::body::to_bytes;
@@ -13,7 +13,7 @@ use super::*;
 use crate::store::tests::migrated;
 use crate::zones::tests::imported;
 
-/// What a start leaves for the handlers.
+/// The database and the zones, as a start leaves them for the handlers.
 struct Board {
     _folder: TempDir,
     db: Dep<db>,

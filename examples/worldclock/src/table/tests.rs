@@ -8,7 +8,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Vec<Row>, TableError> {
     read("zones.csv", text.as_ref(), &countries().unwrap())
 }
 
-/// A table whose third line is this.
+/// Checks that a table with this third line is refused, with this error.
 #[track_caller]
 fn refused(line: &str, expected: &str) {
     let error = parse([HEADER, ZURICH, line].concat()).unwrap_err().to_string();

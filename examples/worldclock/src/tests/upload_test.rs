@@ -1,4 +1,4 @@
-//! A hook that does not say what it needs.
+//! A hook that does not name a hook it depends on.
 
 use std::cell::RefCell;
 use std::{fs, io};
@@ -12,10 +12,11 @@ use crate::runs::{backup, run};
 use crate::service;
 use crate::store::{close_db, db, migrations};
 
-/// As somebody might add it, to send the copy elsewhere. Its module is named after a test, so no
-/// other test sees it.
+/// Copies the backup elsewhere, as a user might add it. Its module is named after a test, so that
+/// no other test sees it.
 ///
-/// It reads what `backup` leaves, and stands beside it: `after = [backup]` is missing.
+/// It reads the file that `backup` leaves, but may run at the same time: `after = [backup]` is
+/// missing.
 #[on_shutdown(order = 10)]
 fn upload(config: Dep<config>) -> io::Result<u64> {
     let Some(copy) = &config.backup else { return Ok(0) };

@@ -1,4 +1,4 @@
-//! Whatever is sent, the answer says what is wrong, and the service goes on.
+//! Requests with mistakes: each answer names the mistake, and the service goes on.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,25 +9,53 @@ use ureq::http::{Request, header};
 
 use crate::process::{body, client, command};
 
-/// A request that is refused: what is sent, the status, and what the error must contain.
+/// A request that is refused: method, path, body, the status of the answer, and a part of its
+/// error.
 type Case<'a> = (&'a str, &'a str, Option<&'a str>, u16, &'a str);
 
 #[rustfmt::skip]
 const REFUSED: &[Case] = &[
-    ("POST", "/clocks", Some(r#"{"label": "Ana""#), 400, "EOF while parsing an object at line 1 column 15"),
-    ("POST", "/clocks", Some("{\n  \"label\": nobody\n}"), 400, "expected ident at line 2 column 13"),
+    (
+        "POST", "/clocks", Some(r#"{"label": "Ana""#), 400,
+        "EOF while parsing an object at line 1 column 15",
+    ),
+    (
+        "POST", "/clocks", Some("{\n  \"label\": nobody\n}"), 400,
+        "expected ident at line 2 column 13",
+    ),
     ("POST", "/clocks", Some(""), 400, "EOF while parsing a value"),
     ("POST", "/clocks", Some("\u{0}\u{1}"), 400, "expected value at line 1 column 1"),
     ("POST", "/clocks", Some("[]"), 400, "invalid length 0"),
     ("POST", "/clocks", Some(r#"{"label": "Ana"}"#), 400, "missing field `zone`"),
-    ("POST", "/clocks", Some(r#"{"label": 5, "zone": "UTC"}"#), 400, "invalid type: integer `5`, expected a string"),
-    ("POST", "/clocks", Some(r#"{"label": "Ana", "zone": "Asia/Tokyo", "id": 1}"#), 400, "unknown field `id`, expected `label` or `zone`"),
-    ("POST", "/clocks", Some(r#"{"label": "Ana", "label": "Ben"}"#), 400, "duplicate field `label`"),
-    ("POST", "/clocks", Some(r#"{"label": " ", "zone": "Asia/Tokyo"}"#), 400, "a label has 1 to 80 characters, not 0 at line 1 column 13"),
-    ("POST", "/clocks", Some(r#"{"label": "a\u0000b", "zone": "Asia/Tokyo"}"#), 400, "no control characters"),
+    (
+        "POST", "/clocks", Some(r#"{"label": 5, "zone": "UTC"}"#), 400,
+        "invalid type: integer `5`, expected a string",
+    ),
+    (
+        "POST", "/clocks", Some(r#"{"label": "Ana", "zone": "Asia/Tokyo", "id": 1}"#), 400,
+        "unknown field `id`, expected `label` or `zone`",
+    ),
+    (
+        "POST", "/clocks", Some(r#"{"label": "Ana", "label": "Ben"}"#), 400,
+        "duplicate field `label`",
+    ),
+    (
+        "POST", "/clocks", Some(r#"{"label": " ", "zone": "Asia/Tokyo"}"#), 400,
+        "a label has 1 to 80 characters, not 0 at line 1 column 13",
+    ),
+    (
+        "POST", "/clocks", Some(r#"{"label": "a\u0000b", "zone": "Asia/Tokyo"}"#), 400,
+        "no control characters",
+    ),
     ("POST", "/clocks", Some(r#"{"label": "\ud800", "zone": "Asia/Tokyo"}"#), 400, "line 1 column"),
-    ("POST", "/clocks", Some(r#"{"label": "Ana", "zone": "Asia/Tokio"}"#), 422, "there is no zone `Asia/Tokio`"),
-    ("POST", "/clocks", Some(r#"{"label": "Ana", "zone": "'; DROP TABLE clocks; --"}"#), 422, "there is no zone"),
+    (
+        "POST", "/clocks", Some(r#"{"label": "Ana", "zone": "Asia/Tokio"}"#), 422,
+        "there is no zone `Asia/Tokio`",
+    ),
+    (
+        "POST", "/clocks", Some(r#"{"label": "Ana", "zone": "'; DROP TABLE clocks; --"}"#), 422,
+        "there is no zone",
+    ),
     ("PATCH", "/clocks/1", Some(r#"{"label": 5}"#), 400, "invalid type: integer `5`"),
     ("PATCH", "/clocks/7", Some("{}"), 404, "there is no clock 7"),
     ("GET", "/clocks/7", None, 404, "there is no clock 7"),

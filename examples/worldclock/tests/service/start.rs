@@ -1,5 +1,5 @@
-//! Starts that must fail: with one message that says what to do, and without a moment in which the
-//! service could be reached.
+//! Starts that must fail: each with one message that says what to do, and without a moment in which
+//! the service could be reached.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,8 @@ use lifecycle_runtime::testing::process::Command;
 
 use crate::process::command;
 
-/// The start of this command fails with a message that has all of these parts, on one line.
+/// Checks that the start of this command fails with a message that has all of these parts on one
+/// line.
 #[track_caller]
 fn refused(command: &mut Command, parts: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +47,7 @@ fn a_corrupt_zone_table_is_refused_by_row_and_column() {
         &["zone_table", "src/table.rs:", &place, "unset WORLDCLOCK_ZONES"],
     );
 
-    // Cut off in the middle of a row.
+    // The table is cut off in the middle of a row.
     let half = &shipped()[..shipped().find("47.3833").unwrap()];
     fs::write(&table, half).unwrap();
     let place = format!("{}:{row}: 5 values are expected, not 3", table.display());
@@ -55,7 +56,7 @@ fn a_corrupt_zone_table_is_refused_by_row_and_column() {
         &[&place, "unset WORLDCLOCK_ZONES"],
     );
 
-    // And once that is corrected it starts.
+    // The service starts once the table is correct.
     let mut service = command(folder.path()).spawn();
     service.url();
     service.stop().assert_exit_code(0);
@@ -108,9 +109,8 @@ fn a_misspelt_setting_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     refused(
         command(folder.path()).env("WORLDCLOCK_ZONE", "zones.csv"),
-        &[
-            "there is no setting WORLDCLOCK_ZONE; the settings are WORLDCLOCK_DB, WORLDCLOCK_ZONES and WORLDCLOCK_BACKUP",
-        ],
+        &["there is no setting WORLDCLOCK_ZONE; the settings are WORLDCLOCK_DB, \
+             WORLDCLOCK_ZONES and WORLDCLOCK_BACKUP"],
     );
     assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing was made");
 }

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after the stop, whenever it comes.
+//! Acknowledged writes, which are there after any stop or kill.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn a_write_that_was_acknowledged_survives_every_stop() {
     for round in 0..20 {
         let mut service = command(folder.path()).env("WORLDCLOCK_BACKUP", &copy).spawn();
         let url = service.url();
-        // Each round stops it at another point.
+        // Each round stops the service after another number of writes.
         write_until_gone(&url, &format!("round {round}"), &mut written, 1 + round * 5, || {
             service.signal(Signal::SIGTERM);
         });
@@ -63,8 +63,8 @@ fn a_write_that_was_acknowledged_survives_a_kill_and_the_next_run_says_so() {
     assert!(Left::read(&folder.path().join("clock.db")).labels.is_superset(&written));
 }
 
-/// Writes from several threads without a pause, until the service can't be reached. `stop` is
-/// called after so many acknowledged writes.
+/// Writes from several threads without a pause, until the service can't be reached. Calls `stop`
+/// after `enough` acknowledged writes.
 fn write_until_gone(
     url: &str,
     name: &str,
@@ -91,7 +91,7 @@ fn write(url: &str, name: &str, acknowledged: &Sender<String>) {
         let label = format!("{name}, number {number}");
         let new = json!({ "label": label, "zone": "Europe/Zurich" });
         let Ok(response) = client.post(format!("{url}/clocks")).send_json(new) else { return };
-        // To the last one: an answer is the right one, or there is none.
+        // This holds up to the last request: an answer is the right one, or there is none.
         assert_eq!(response.status(), 201);
         acknowledged.send(label).unwrap();
     }
@@ -105,7 +105,7 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What a stop leaves in a database.
+/// Data that a stop leaves in a database.
 #[derive(Debug, PartialEq)]
 struct Left {
     labels: BTreeSet<String>,

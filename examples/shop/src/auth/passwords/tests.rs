@@ -1,4 +1,4 @@
-//! Passwords, and turns on the threads that work on them.
+//! Tests of passwords, and of the threads that hash them.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -14,11 +14,11 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(30);
 
 thread_local! {
-    /// Gone with the thread.
+    /// Sender that goes with its thread.
     static KEPT: RefCell<Option<Sender<()>>> = const { RefCell::new(None) };
 }
 
-/// Work that says when it begins, and ends once the gate is open.
+/// Work that reports its beginning, and ends once the gate is open.
 struct Work {
     passwords: Passwords,
     begun: Sender<()>,
@@ -32,7 +32,7 @@ impl Work {
         Self { passwords: passwords().unwrap(), begun, beginnings, gate: Arc::default() }
     }
 
-    /// Asks for it, and waits.
+    /// Asks for the work, and checks that it does not end at once.
     fn ask(&self) -> LocalBoxFuture<'_, Result<(), Problem>> {
         let (begun, gate) = (self.begun.clone(), Arc::clone(&self.gate));
         let mut asked = Box::pin(self.passwords.in_turn(move || {
@@ -44,14 +44,14 @@ impl Work {
         asked
     }
 
-    /// Asks for as much as begins at once, and waits until it has.
+    /// Asks for as much work as there are threads, and waits until all of it has begun.
     fn occupy(&self) -> Vec<LocalBoxFuture<'_, Result<(), Problem>>> {
         let asked = (0..AT_ONCE).map(|_| self.ask()).collect();
         (0..AT_ONCE).for_each(|_| self.beginnings.recv_timeout(LIMIT).unwrap());
         asked
     }
 
-    /// Nothing begins for a while.
+    /// Checks that no work begins for a while.
     #[track_caller]
     fn expect_none(&self) {
         assert_eq!(
@@ -119,7 +119,7 @@ async fn the_threads_end_with_the_value_and_do_nothing_for_those_who_have_gone()
     let Work { passwords, begun, beginnings, gate } = work;
     drop((passwords, begun));
     gate.set(()).unwrap();
-    // Each thread has kept a sender.
+    // Each thread has kept a sender, so this says that all threads have ended.
     assert_eq!(beginnings.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
 }
 
