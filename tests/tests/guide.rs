@@ -55,7 +55,7 @@ async fn home(db: Dep<db>) -> impl Responder {
     format!("letters are in {}", db.url)
 }
 
-/// What `main` runs: `service().run()`.
+/// Returns the program for `main`, which calls `service().run()`.
 fn service() -> Lifecycle {
     Lifecycle::new().http(|| App::new().service(home))
 }

@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 /// Packages whose code is checked.
 const PACKAGES: [&str; 2] = ["lifecycle-runtime", "lifecycle-macros"];
 
+/// Words with which a first line of a doc comment says nothing of what the item is.
+const CLAUSES: [&str; 9] =
+    ["What", "Whether", "How", "Who", "Whose", "That", "When", "Where", "Why"];
+
+/// Longest line of code and of prose beside it.
+const COLUMNS: usize = 100;
+
 #[test]
 fn no_two_types_of_a_crate_have_one_name() {
     for package in PACKAGES {
@@ -43,6 +50,47 @@ fn retired_words_are_in_no_identifier_and_no_text() {
                 let found = retired.iter().filter(|word| words.contains(word));
                 faults.extend(found.map(|word| format!("{path}:{}: {word}", number + 1)));
             }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn doc_comments_define_what_they_stand_above() {
+    let mut faults = Vec::new();
+    for folder in ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"] {
+        for (path, text) in all_sources(&workspace().join(folder)) {
+            faults.extend(clauses_in(&text).map(|number| format!("{path}:{number}")));
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Returns the lines of doc comments that begin with a clause.
+fn clauses_in(text: &str) -> impl Iterator<Item = usize> {
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let is_doc = |line: &str| line.starts_with("///") || line.starts_with("//!");
+    let begins_with_clause = move |line: &str| {
+        let first = line.trim_start_matches(['/', '!']).split_whitespace().next();
+        first.is_some_and(|word| CLAUSES.contains(&word))
+    };
+    let first = |number: usize| number == 0 || !is_doc(lines[number - 1]);
+    let found: Vec<_> = (0..lines.len())
+        .filter(|&number| is_doc(lines[number]) && first(number))
+        .filter(|&number| begins_with_clause(lines[number]))
+        .map(|number| number + 1)
+        .collect();
+    found.into_iter()
+}
+
+#[test]
+fn lines_of_code_end_at_100_columns() {
+    let mut faults = Vec::new();
+    for folder in ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"] {
+        for (path, text) in all_sources(&workspace().join(folder)) {
+            let is_long = |line: &&str| line.chars().count() > COLUMNS && !line.contains("://");
+            let long = text.lines().enumerate().filter(|(_, line)| is_long(line));
+            faults.extend(long.map(|(number, _)| format!("{path}:{}", number + 1)));
         }
     }
     assert_eq!(faults, Vec::<String>::new());
@@ -123,22 +171,30 @@ fn workspace() -> PathBuf {
 
 /// Returns the source files below a folder, without those of tests, each with its path and text.
 fn sources(root: &Path) -> Vec<(String, String)> {
+    let is_test = |path: &str| {
+        let mut parts = path.split('/');
+        parts.any(|part| matches!(part, "tests" | "tests.rs" | "sample.rs"))
+    };
+    let mut files = all_sources(root);
+    files.retain(|(path, _)| !is_test(path));
+    files
+}
+
+/// Returns all source files below a folder, each with its path and text.
+fn all_sources(root: &Path) -> Vec<(String, String)> {
     let mut open = vec![root.to_owned()];
     let mut files = Vec::new();
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if name != "tests" && name != "target" {
-                    open.push(path);
-                }
-            } else if is_source(&path) && name != "tests.rs" && name != "sample.rs" {
+            // Lines of compile errors depend on those of their programs.
+            let is_skipped = path.ends_with("target") || path.ends_with("tests/tests/ui");
+            if path.is_dir() && !is_skipped {
+                open.push(path);
+            } else if is_source(&path) {
                 let shown = path.strip_prefix(workspace()).unwrap_or(&path).to_string_lossy();
-                files.push((
-                    shown.into_owned(),
-                    fs::read_to_string(&path).expect("a readable file"),
-                ));
+                let text = fs::read_to_string(&path).expect("a readable file");
+                files.push((shown.into_owned(), text));
             }
         }
     }

@@ -62,7 +62,7 @@ use builder::TestAppBuilder;
 ///
 /// async fn hello(greeting: Dep<greeting>) -> String { greeting.to_string() }
 ///
-/// // What `main` runs.
+/// // The program of `main`.
 /// fn service() -> Lifecycle {
 ///     Lifecycle::new().http(|| App::new().route("/", web::get().to(hello)))
 /// }
