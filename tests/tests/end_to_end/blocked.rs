@@ -6,7 +6,8 @@ use crate::STARTED;
 use crate::harness::{Ended, Program, Signal, program};
 use crate::http::{Connection, Lost, request};
 
-/// Grace period of a stop that needs all of it.
+/// Grace period of a stop that needs all of it: a twentieth is left to report in, which a busy
+/// machine has to have time for.
 const GRACE: &str = "10s";
 
 /// Shortest time of such a stop: all of the grace period except the time for the report.
@@ -64,7 +65,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
 
 #[test]
 fn a_hook_that_others_keep_from_going_on_is_not_said_to_have_hung() {
-    let program = program!("handlers").args("serve deregister").env("LIFECYCLE_GRACE", "5s");
+    let program = program!("handlers").args("serve deregister").env("LIFECYCLE_GRACE", GRACE);
     let mut program = program.start();
     let address = program.address();
     program.signal(Signal::SIGTERM);
