@@ -16,7 +16,7 @@ mod tests;
 #[cfg(feature = "testing")]
 pub(crate) use reaction::{Reaction, Reactions};
 #[cfg(feature = "testing")]
-pub(crate) use run::{Conduct, Run, Servers};
+pub(crate) use run::{Run, RunOptions, Servers};
 
 use on_report::OnReport;
 use std::process::ExitCode;

@@ -85,11 +85,11 @@ pub struct Http {
 }
 
 /// Function that returns the builder of one worker's apps.
-type Apps = Box<dyn Fn(&Surroundings) -> Make + Send>;
+type Apps = Box<dyn Fn(&AppContext) -> Make + Send>;
 
 /// Parts of a run that its apps receive as data.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct AppContext {
     pub(crate) scope: Scope,
     pub(crate) health: Health,
     pub(crate) tasks: TaskSet,
@@ -123,9 +123,9 @@ impl Http {
         Self {
             #[cfg(feature = "testing")]
             memory: Some(memory::memory(factory.clone())),
-            apps: Box::new(move |surroundings| {
-                let (factory, surroundings) = (factory.clone(), surroundings.clone());
-                service::make(move || surroundings.app(&factory))
+            apps: Box::new(move |app_context| {
+                let (factory, app_context) = (factory.clone(), app_context.clone());
+                service::make(move || app_context.app(&factory))
             }),
             uses: F::dependencies(),
             addresses: Vec::new(),

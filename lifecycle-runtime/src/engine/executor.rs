@@ -25,7 +25,7 @@ use crate::plan::{ABANDON_AFTER, Plan, Step};
 use held::Held;
 pub(crate) use phase_time::PhaseTime;
 use phase_time::{is_worth_starting, own_time};
-pub(crate) use running_tasks::{EndedTask, RunningTasks, Time};
+pub(crate) use running_tasks::{Deadline, EndedTask, RunningTasks};
 use traversal::Traversal;
 pub(crate) use traversal::{CriticalPath, StepGate};
 
@@ -151,8 +151,11 @@ impl Executor {
         let graph = plan.phase(phase);
         let mut traversal = Traversal::through(graph, self.gate.as_ref());
         let mut tasks = RunningTasks::new(graph.steps().len(), &self.hooks);
-        let of_phase =
-            Time { end: deadline, limit: Limit::StartupTimeout, gone: deadline + ABANDON_AFTER };
+        let of_phase = Deadline {
+            cancel_at: deadline,
+            limit: Limit::StartupTimeout,
+            abandon_at: deadline + ABANDON_AFTER,
+        };
         if let Some(cause) = asked.borrow().cause.clone() {
             return Err((StartError::stopped(cause), Interrupted { phase, tasks }));
         }
@@ -411,7 +414,13 @@ impl Executor {
     }
 
     /// Starts a service, as a step that has ended when the service is ready.
-    fn begin_service(&mut self, tasks: &mut RunningTasks, step: usize, at: usize, of_phase: Time) {
+    fn begin_service(
+        &mut self,
+        tasks: &mut RunningTasks,
+        step: usize,
+        at: usize,
+        of_phase: Deadline,
+    ) {
         let hook = self.plan.hooks()[at];
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
@@ -436,7 +445,7 @@ impl Executor {
         tasks: &mut RunningTasks,
         step: usize,
         at: usize,
-        share: Time,
+        share: Deadline,
         is_hurried: bool,
     ) -> bool {
         let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else {
@@ -445,11 +454,11 @@ impl Executor {
         let hook = self.plan.hooks()[at];
         let now = Instant::now();
         let time = if is_hurried {
-            Time { end: now, limit: Limit::Hurry, ..share }
+            Deadline { cancel_at: now, limit: Limit::Hurry, ..share }
         } else {
             own_time(hook, service.told_at().unwrap_or(now), share)
         };
-        service.tell(time.end, |orders| tasks.await_service(step, hook, orders, now, time))
+        service.tell(time.cancel_at, |orders| tasks.await_service(step, hook, orders, now, time))
     }
 
     /// Returns a hook that has not started and that this hook of the stop depends on.
@@ -484,7 +493,7 @@ impl Executor {
         tasks: &mut RunningTasks,
         step: usize,
         hook: &'static HookMeta,
-        of_phase: Time,
+        of_phase: Deadline,
     ) {
         let now = Instant::now();
         self.events.emit_at(now, &Event::HookStarted { hook });
@@ -492,7 +501,10 @@ impl Executor {
         tasks.begin(
             step,
             hook,
-            (self.work)(hook, self.scope.of_hook(Some(time.end), hook.kind.is_of_the_start())),
+            (self.work)(
+                hook,
+                self.scope.of_hook(Some(time.cancel_at), hook.kind.is_of_the_start()),
+            ),
             now,
             time,
         );

@@ -13,7 +13,7 @@ use futures_util::future::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::executor::{RunningTasks, Time, Work};
+use crate::engine::executor::{Deadline, RunningTasks, Work};
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
@@ -70,7 +70,11 @@ impl Recurring {
         let scope = self.scope.of_hook(own, true);
         let task = guarded((self.work)(hook, scope), guard);
         let deadline = own.unwrap_or(began + NEVER);
-        let time = Time { end: deadline, limit: Limit::Timeout, gone: deadline + ABANDON_AFTER };
+        let time = Deadline {
+            cancel_at: deadline,
+            limit: Limit::Timeout,
+            abandon_at: deadline + ABANDON_AFTER,
+        };
         running_tasks.begin(0, hook, task, began, time);
         let mut progress = self.progress.clone();
         let ended = tokio::select! {

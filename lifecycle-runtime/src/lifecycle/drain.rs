@@ -69,7 +69,7 @@ impl RunPhases<'_> {
         mut hooks_over: watch::Receiver<bool>,
         mut asked: watch::Receiver<Asked>,
     ) {
-        let Run { config, live, conduct, console, .. } = self.run;
+        let Run { config, live, options, console, .. } = self.run;
         let hooks_end = self.moment(self.timetable.drain_hooks_end());
         let delay_end = watch::Sender::new(None::<Instant>);
         let shown = delay_end.subscribe();
@@ -93,7 +93,7 @@ impl RunPhases<'_> {
             delay_end.send_replace(Some(end));
             tokio::select! {
                 biased;
-                () = interrupted(&mut interrupts), if conduct.is_interactive => {
+                () = interrupted(&mut interrupts), if options.is_interactive => {
                     console.say("a key of the terminal: the drain delay is not waited for");
                 }
                 () = sleep_until(end) => {}
@@ -125,7 +125,7 @@ impl RunPhases<'_> {
             let mut asked = asked.clone();
             async move { *traffic = server.drain(times, hurried(&mut asked).boxed()).await }.boxed()
         });
-        let tasks = &self.run.surroundings.tasks;
+        let tasks = &self.run.app_context.tasks;
         let limit = async {
             let mut asked = asked.clone();
             tokio::select! {

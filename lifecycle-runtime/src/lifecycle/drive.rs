@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::phases::{Paths, RunPhases, serve};
+use super::phases::{CriticalPaths, RunPhases, serve};
 use super::run::{Run, Servers};
 use crate::engine::executor::Executor;
 use crate::engine::recurring::Recurring;
@@ -27,7 +27,7 @@ use crate::server::{Opening, Serving};
 pub(super) struct EndedRun {
     run: Run,
     executor: Executor,
-    paths: Paths,
+    paths: CriticalPaths,
     admin: Vec<Serving>,
 }
 
@@ -49,7 +49,7 @@ impl Run {
     ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
         let admin =
-            match serve(servers.admin.into_iter().collect(), &self.surroundings, &mut opening)
+            match serve(servers.admin.into_iter().collect(), &self.app_context, &mut opening)
                 .boxed()
                 .await
             {
@@ -62,12 +62,12 @@ impl Run {
             };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let timetable = Timetable::new(&self.plan, self.config.stop_settings(self.conduct.serves));
+        let timetable = Timetable::new(&self.plan, self.config.stop_settings(self.options.serves));
         let recurring = Recurring {
             plan: Arc::clone(&self.plan),
-            scope: self.surroundings.scope.clone(),
-            work: Arc::clone(&self.conduct.work),
-            hooks: self.conduct.hooks.clone(),
+            scope: self.app_context.scope.clone(),
+            work: Arc::clone(&self.options.work),
+            hooks: self.options.hooks.clone(),
             events: self.events.clone(),
             progress: self.progress.subscribe(),
             asked: self.handle.asked(),
@@ -93,7 +93,7 @@ impl Run {
             biased;
             never = self.narrate() => match never {},
             never = recur => match never {},
-            never = self.conduct.hooks.keep_awake() => match never {},
+            never = self.options.hooks.keep_awake() => match never {},
             played = phases.execute(servers.apps).boxed() => played,
         };
         Ok(EndedRun { run: self, executor, paths, admin })

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::progress::report_obstacles;
-use super::run::{Conduct, Run};
+use super::run::{Run, RunOptions};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, StartError};
 use crate::event::{Event, Traffic};
 use crate::hook::Phase;
@@ -20,7 +20,7 @@ use crate::hook::stop::{Asked, StopCause, stop_asked};
 use crate::hook::task::all;
 use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
-use crate::server::{BoundHttp, Obstacle, Opening, Serving, Surroundings};
+use crate::server::{AppContext, BoundHttp, Obstacle, Opening, Serving};
 
 /// Run in progress, with the time table of its stop.
 pub(super) struct RunPhases<'r> {
@@ -34,24 +34,24 @@ pub(super) struct RunPhases<'r> {
 
 /// Critical paths of the start and the stop.
 #[derive(Default)]
-pub(super) struct Paths {
+pub(super) struct CriticalPaths {
     pub(super) start: CriticalPath,
     pub(super) stop: CriticalPath,
 }
 
 impl RunPhases<'_> {
-    pub(super) async fn execute(&self, servers: Vec<BoundHttp>) -> (Executor, Paths) {
+    pub(super) async fn execute(&self, servers: Vec<BoundHttp>) -> (Executor, CriticalPaths) {
         let Run {
             config,
             plan,
             events,
-            surroundings,
-            conduct: Conduct { work, hooks, jitter, gate, is_patient, .. },
+            app_context,
+            options: RunOptions { work, hooks, jitter, gate, is_patient, .. },
             ..
         } = self.run;
         let mut executor = Executor::new(
             Arc::clone(plan),
-            surroundings.scope.clone(),
+            app_context.scope.clone(),
             Arc::clone(work),
             hooks.clone(),
             events.clone(),
@@ -59,7 +59,7 @@ impl RunPhases<'_> {
             gate.clone(),
         );
         let mut asked = self.run.handle.asked();
-        let mut paths = Paths::default();
+        let mut paths = CriticalPaths::default();
 
         self.run.enter(State::Starting);
         let limit = Instant::now() + config.startup_timeout;
@@ -70,7 +70,7 @@ impl RunPhases<'_> {
                 let mut opening = Opening::default();
                 let served = tokio::select! {
                     biased;
-                    served = serve(servers, surroundings, &mut opening).boxed() => served,
+                    served = serve(servers, app_context, &mut opening).boxed() => served,
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
                     () = sleep_until(limit) => Err(StartError::new("building the app ran into the \
                         startup timeout")),
@@ -111,7 +111,7 @@ impl RunPhases<'_> {
         serving: Vec<Serving>,
         limit: Instant,
         asked: watch::Receiver<Asked>,
-        paths: &mut Paths,
+        paths: &mut CriticalPaths,
     ) {
         let obstacles = serving
             .iter()
@@ -130,7 +130,7 @@ impl RunPhases<'_> {
         mut serving: Vec<Serving>,
         limit: Instant,
         mut asked: watch::Receiver<Asked>,
-        paths: &mut Paths,
+        paths: &mut CriticalPaths,
     ) {
         let Run { events, live, .. } = self.run;
         let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
@@ -138,7 +138,7 @@ impl RunPhases<'_> {
         for url in urls {
             events.emit(&Event::Listening { url });
         }
-        let tasks = self.run.surroundings.tasks.clone();
+        let tasks = self.run.app_context.tasks.clone();
         live.add(move |_| tasks.now().into_iter().collect());
         for server in &serving {
             let tables = server.tables.clone();
@@ -185,13 +185,13 @@ impl RunPhases<'_> {
         if let Some(cause) = self.run.check_readiness(limit).await {
             return Err((
                 StartError::stopped(cause),
-                Interrupted::nothing(&self.run.conduct.hooks),
+                Interrupted::nothing(&self.run.options.hooks),
             ));
         }
         self.run.progress.send_modify(|progress| progress.deadline = None);
         self.run.enter(State::Ready);
         self.release_watchdog();
-        let Conduct { ends_with_services, serves, .. } = self.run.conduct;
+        let RunOptions { ends_with_services, serves, .. } = self.run.options;
         tokio::select! {
             biased;
             cause = stop_asked(asked) => Ok(cause),
@@ -303,13 +303,13 @@ impl RunPhases<'_> {
 /// Builds the apps of all servers, and then opens the listeners.
 pub(super) async fn serve(
     servers: Vec<BoundHttp>,
-    surroundings: &Surroundings,
+    app_context: &AppContext,
     opening: &mut Opening,
 ) -> Result<Vec<Serving>, StartError> {
     let failure = |error| StartError::new(format!("no app to serve: {error}"));
     let mut built = Vec::new();
     for server in servers {
-        built.push(server.build(surroundings, opening).await.map_err(failure)?);
+        built.push(server.build(app_context, opening).await.map_err(failure)?);
     }
     built.into_iter().try_for_each(|server| server.open(opening)).map_err(StartError::new)?;
     Ok(opening.opened())

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Lifecycle;
 use super::outputs::Outputs;
-use super::run::{Conduct, Run, Servers};
+use super::run::{Run, RunOptions, Servers};
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observers};
 use crate::hook::runtime::HookRuntime;
@@ -90,8 +90,8 @@ pub(super) async fn prepare(
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
-    let conduct = Conduct::new(hooks, &config, !servers.apps.is_empty());
-    let mut run = Run::new(config, Arc::new(plan), handle, observers, console, conduct);
+    let options = RunOptions::new(hooks, &config, !servers.apps.is_empty());
+    let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
     if let Some(exceeded) = exceeded {
         run.events.emit(&exceeded);

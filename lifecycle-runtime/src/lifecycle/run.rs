@@ -21,7 +21,7 @@ use crate::observe::live::Live;
 use crate::observe::report::Recorder;
 use crate::plan::Plan;
 use crate::process::config::Config;
-use crate::server::{BoundHttp, Surroundings, TaskSet};
+use crate::server::{AppContext, BoundHttp, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -42,8 +42,8 @@ pub(crate) struct Run {
     pub(crate) live: Live,
     pub(crate) console: Console,
     pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) surroundings: Surroundings,
-    pub(super) conduct: Conduct,
+    pub(crate) app_context: AppContext,
+    pub(super) options: RunOptions,
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
     pub(super) first_checks: FirstChecks,
@@ -51,7 +51,7 @@ pub(crate) struct Run {
 
 /// Parts of a run's work that its plan leaves open, and that differ in tests.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-pub(crate) struct Conduct {
+pub(crate) struct RunOptions {
     /// Function that makes the task of a hook.
     pub(crate) work: Work,
     pub(crate) hooks: HookRuntime,
@@ -69,8 +69,8 @@ pub(crate) struct Conduct {
     pub(crate) is_interactive: bool,
 }
 
-impl Conduct {
-    /// Makes the conduct of a program, whose hooks run on this runtime.
+impl RunOptions {
+    /// Makes the options of a program, whose hooks run on this runtime.
     pub(super) fn new(hooks: HookRuntime, config: &Config, serves: bool) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
         Self {
@@ -102,7 +102,7 @@ impl Run {
         handle: StopHandle,
         mut observers: Observers,
         console: Console,
-        conduct: Conduct,
+        options: RunOptions,
     ) -> Self {
         let (progress, observed) = watch::channel(Progress::default());
         let recorder = Recorder::new(plan.hooks().len());
@@ -114,8 +114,8 @@ impl Run {
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
         let lost = live.clone();
         live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
-        let surroundings = Surroundings {
-            tasks: TaskSet::new(conduct.hooks.clone()),
+        let app_context = AppContext {
+            tasks: TaskSet::new(options.hooks.clone()),
             scope: Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone()),
             health: Health::new(
                 observed,
@@ -139,8 +139,8 @@ impl Run {
             live,
             console,
             progress,
-            surroundings,
-            conduct,
+            app_context,
+            options,
             recorder,
             checks,
         }

@@ -12,7 +12,7 @@ pub(crate) struct Watchdog {
 
 #[derive(Default)]
 struct WatchdogInner {
-    orders: Mutex<WatchdogState>,
+    state: Mutex<WatchdogState>,
     changed: Condvar,
 }
 
@@ -49,49 +49,45 @@ impl Watchdog {
 impl WatchdogHandle {
     /// Has the process end at `deadline`, or earlier if that was asked for before.
     pub(crate) fn arm(&self, deadline: Instant) {
-        self.shared.order(|orders| {
-            orders.deadline =
-                Some(orders.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        self.shared.update(|state| {
+            state.deadline = Some(state.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         });
     }
 
     /// Has the process end at `deadline`, whatever was asked for before.
     pub(crate) fn rearm(&self, deadline: Option<Instant>) {
-        self.shared.order(|orders| orders.deadline = deadline);
+        self.shared.update(|state| state.deadline = deadline);
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.shared.order(|orders| orders.dismissed = true);
+        self.shared.update(|state| state.dismissed = true);
     }
 }
 
 impl WatchdogInner {
-    fn order(&self, change: impl FnOnce(&mut WatchdogState)) {
-        change(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner));
+    fn update(&self, change: impl FnOnce(&mut WatchdogState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_one();
     }
 
     /// Waits for the deadline. Returns `false` if the watchdog is dropped first.
     fn wait(&self) -> bool {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if orders.dismissed {
+            if state.dismissed {
                 return false;
             }
-            orders = match orders
+            state = match state
                 .deadline
                 .map(|deadline| deadline.saturating_duration_since(Instant::now()))
             {
                 Some(left) if left.is_zero() => return true,
                 Some(left) => {
-                    self.changed
-                        .wait_timeout(orders, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }

@@ -3,7 +3,7 @@
 use actix_web::App;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 
-use super::Surroundings;
+use super::AppContext;
 use crate::hook::error::BoxError;
 use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
@@ -89,7 +89,7 @@ closures!(A B C D E G);
 closures!(A B C D E G H);
 closures!(A B C D E G H I);
 
-impl Surroundings {
+impl AppContext {
     /// Builds the app, and adds the parts of the run to its data.
     pub(super) fn app<F: BuildApp<Args>, Args>(
         &self,

@@ -8,13 +8,13 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::test::{TestRequest, init_service};
 
-use super::Surroundings;
+use super::AppContext;
 use super::factory::{AppFactory, BuildApp};
 
 type AppFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Function that builds an app. It panics if the app can't be built.
-pub(crate) type BuildInMemory = Box<dyn Fn(&Surroundings) -> AppFuture<InMemory> + Send>;
+pub(crate) type BuildInMemory = Box<dyn Fn(&AppContext) -> AppFuture<InMemory> + Send>;
 
 /// Built app, called without a server.
 pub(crate) struct InMemory(Box<dyn Fn(Request) -> AppFuture<ServiceResponse>>);
@@ -26,8 +26,8 @@ where
     T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
-    Box::new(move |surroundings| {
-        let app = surroundings
+    Box::new(move |app_context| {
+        let app = app_context
             .app(&factory)
             .unwrap_or_else(|error| panic!("can't build the app: {error}"));
         Box::pin(async move {

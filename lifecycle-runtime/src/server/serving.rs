@@ -17,7 +17,7 @@ use super::service::Endpoint;
 use super::tasks::LEAVING;
 use super::traffic::RequestTables;
 use super::worker::{self, Started, Vacancies, Worker, WorkerCommand, WorkerHandle, WorkerSpec};
-use super::{BoundHttp, Http, Surroundings};
+use super::{AppContext, BoundHttp, Http};
 use crate::event::Traffic;
 use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::all;
@@ -37,7 +37,7 @@ impl BoundHttp {
     /// The reason for which an app can't be built: the first one, if there are several.
     pub(crate) async fn build(
         self,
-        surroundings: &Surroundings,
+        app_context: &AppContext,
         opening: &mut Opening,
     ) -> io::Result<BuiltHttp> {
         let Http { apps, protocol, settings, setting, .. } = self.http;
@@ -58,14 +58,14 @@ impl BoundHttp {
             announces: Arc::default(),
             vacancies: Vacancies::default(),
             serving: opening.serving.clone(),
-            tasks: surroundings.tasks.clone(),
+            tasks: app_context.tasks.clone(),
             settings,
         });
         let mut handles = Vec::new();
         let mut apps_built = Vec::new();
         for number in 0..spec.settings.workers() {
             let Started { worker, handle, built } =
-                worker::start(number, &spec, apps(surroundings))?;
+                worker::start(number, &spec, apps(app_context))?;
             opening.workers.push(worker);
             handles.push(handle);
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });

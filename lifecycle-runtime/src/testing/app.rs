@@ -35,12 +35,12 @@ use crate::hook::inject::Inject;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
 use crate::hook::stop::{Progress, StopHandle};
-use crate::lifecycle::{Conduct, Lifecycle, Reactions, Run, Servers};
+use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, Servers};
 use crate::observe::console::Console;
 use crate::observe::health::Probe;
 use crate::observe::report::Report;
 use crate::plan::Plan;
-use crate::server::{BuildInMemory, Http, InMemory, ServiceResponse, Surroundings, TestRequest};
+use crate::server::{AppContext, BuildInMemory, Http, InMemory, ServiceResponse, TestRequest};
 use builder::TestAppBuilder;
 
 /// App that runs inside a test: its hooks have started, and it answers requests.
@@ -101,7 +101,7 @@ struct AppParts {
 struct RunningApp {
     handle: StopHandle,
     progress: watch::Receiver<Progress>,
-    surroundings: Surroundings,
+    app_context: AppContext,
     plan: Arc<Plan>,
     record: TimelineRecorder,
     faults: Arc<Vec<PlantedFault>>,
@@ -179,7 +179,7 @@ impl TestApp {
         let gate = scheduler.map(|scheduler| Arc::new(scheduler) as _);
         let work = beside_threads(work, lifecycle.config.startup_timeout);
         // `is_patient` is off, as a test holds the values that it looks at.
-        let conduct = Conduct {
+        let options = RunOptions {
             work,
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
@@ -195,11 +195,11 @@ impl TestApp {
             lifecycle.handle.clone(),
             observers,
             Console::silent(),
-            conduct,
+            options,
         );
         signals.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
         let mut progress = run.progress.subscribe();
-        let surroundings = run.surroundings.clone();
+        let app_context = run.app_context.clone();
         let run = tokio::spawn(async move {
             let report = run.drive(servers, None).await;
             on_report.call(&report);
@@ -209,7 +209,7 @@ impl TestApp {
             running: Rc::new(RunningApp {
                 handle: lifecycle.handle,
                 progress: progress.clone(),
-                surroundings,
+                app_context,
                 plan,
                 record,
                 faults,
@@ -238,7 +238,7 @@ impl TestApp {
     #[track_caller]
     #[must_use]
     pub fn get<H: Hook>(&self) -> Dep<H> {
-        match self.running.surroundings.scope.dep() {
+        match self.running.app_context.scope.dep() {
             Ok(dep) => dep,
             Err(error) => panic!("{error}"),
         }
@@ -271,7 +271,7 @@ impl TestApp {
     ///
     /// The reason why the app is not ready: the `reason` in that answer.
     pub fn readiness(&self) -> Result<(), String> {
-        match self.running.surroundings.health.objection(Probe::Readiness) {
+        match self.running.app_context.health.objection(Probe::Readiness) {
             Some(reason) => Err(reason),
             None => Ok(()),
         }
@@ -342,14 +342,14 @@ impl TestApp {
         let place = Location::caller();
         let app = self.clone();
         AtAwait::new(async move {
-            let RunningApp { memory, app, surroundings, .. } = &*app.running;
+            let RunningApp { memory, app, app_context, .. } = &*app.running;
             let Some(memory) = memory else {
                 return Err(format!(
                     "{place}: nobody answers requests: give the app a lifecycle with a server, by \
                      `TestApp::of`"
                 ));
             };
-            Ok(app.get_or_init(|| memory(surroundings)).await.answer(request).await)
+            Ok(app.get_or_init(|| memory(app_context)).await.answer(request).await)
         })
     }
 
@@ -411,7 +411,7 @@ impl TestApp {
     /// Returns an argument as a hook would get it.
     #[track_caller]
     pub(super) fn inject<T: Inject>(&self) -> T {
-        match T::inject(&self.running.surroundings.scope) {
+        match T::inject(&self.running.app_context.scope) {
             Ok(value) => value,
             Err(error) => panic!("{error}"),
         }

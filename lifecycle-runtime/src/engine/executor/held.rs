@@ -14,7 +14,7 @@ use slab::Slab;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{EndedTask, Executor, RunningTasks, Time};
+use super::{Deadline, EndedTask, Executor, RunningTasks};
 use crate::event::{Event, Limit, Outcome};
 use crate::hook::HookMeta;
 use crate::hook::stop::{Asked, hurried};
@@ -99,7 +99,7 @@ impl Executor {
         tasks: &mut RunningTasks,
         step: usize,
         at: usize,
-        share: Time,
+        share: Deadline,
         asked: &watch::Receiver<Asked>,
     ) -> bool {
         let hook = self.plan.hooks()[at];
@@ -111,7 +111,7 @@ impl Executor {
         }
         let until = *self.held.until.get_or_insert(now + self.held.patience);
         // Half of the time is left for the drop itself.
-        let until = until.min(now + share.end.saturating_duration_since(now) / 2);
+        let until = until.min(now + share.cancel_at.saturating_duration_since(now) / 2);
         if until <= now || asked.borrow().hurry {
             self.held.values.push((at, value));
             return false;
@@ -135,7 +135,7 @@ impl Executor {
         &mut self,
         tasks: &mut RunningTasks,
         at: usize,
-        share: Time,
+        share: Deadline,
         mut ended: EndedTask,
     ) -> Option<EndedTask> {
         let Some(value) =
@@ -161,7 +161,7 @@ impl Executor {
         }
         let mut tasks = RunningTasks::new(held.len(), &self.hooks);
         let places: Vec<_> = held.iter().map(|(at, _)| *at).collect();
-        let share = Time { end: deadline, limit: Limit::Grace, gone: deadline };
+        let share = Deadline { cancel_at: deadline, limit: Limit::Grace, abandon_at: deadline };
         for (step, (at, value)) in held.into_iter().enumerate() {
             let hook = self.plan.hooks()[at];
             match value.others() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Time;
+use super::Deadline;
 use crate::event::Limit;
 use crate::hook::HookMeta;
 use crate::plan::Budget;
@@ -26,31 +26,33 @@ pub(crate) struct PhaseTime<'b> {
 impl PhaseTime<'_> {
     /// Returns the time of a step that may begin now. The steps behind it keep their time, and it
     /// keeps its own even if it begins late.
-    pub(super) fn of_step(&self, step: usize, now: Instant) -> Time {
+    pub(super) fn of_step(&self, step: usize, now: Instant) -> Deadline {
         let Self { budget, end, latest } = *self;
         let planned = end.checked_sub(budget.behind(step)).unwrap_or(end);
         let latest = latest.checked_sub(budget.behind(step)).unwrap_or(latest);
-        let gone = planned.max(latest.min(now + budget.kept(step)));
-        let end = gone.checked_sub(budget.margin(step)).unwrap_or(gone);
-        Time { end, limit: Limit::Grace, gone }
+        let abandon_at = planned.max(latest.min(now + budget.kept(step)));
+        let cancel_at = abandon_at.checked_sub(budget.margin(step)).unwrap_or(abandon_at);
+        Deadline { cancel_at, limit: Limit::Grace, abandon_at }
     }
 
     /// Returns `true` if a hook that begins now can do something before it is cancelled.
-    pub(super) fn is_worth_beginning(&self, step: usize, share: Time, now: Instant) -> bool {
-        let left = share.end.saturating_duration_since(now);
+    pub(super) fn is_worth_beginning(&self, step: usize, share: Deadline, now: Instant) -> bool {
+        let left = share.cancel_at.saturating_duration_since(now);
         !left.is_zero() && left >= WORTH_BEGINNING.min(self.budget.kept(step) / 2)
     }
 }
 
 /// Returns `true` if a hook of the start that begins now can do something before it is cancelled.
-pub(super) fn is_worth_starting(of_phase: Time, now: Instant) -> bool {
-    of_phase.end.saturating_duration_since(now) >= WORTH_BEGINNING
+pub(super) fn is_worth_starting(of_phase: Deadline, now: Instant) -> bool {
+    of_phase.cancel_at.saturating_duration_since(now) >= WORTH_BEGINNING
 }
 
 /// Returns the time of a hook: its own timeout, and at most the time of its phase.
-pub(super) fn own_time(hook: &HookMeta, now: Instant, of_phase: Time) -> Time {
+pub(super) fn own_time(hook: &HookMeta, now: Instant, of_phase: Deadline) -> Deadline {
     match hook.timeout.and_then(|timeout| now.checked_add(timeout)) {
-        Some(own) if own <= of_phase.end => Time { end: own, limit: Limit::Timeout, ..of_phase },
+        Some(own) if own <= of_phase.cancel_at => {
+            Deadline { cancel_at: own, limit: Limit::Timeout, ..of_phase }
+        }
         _ => of_phase,
     }
 }
@@ -78,18 +80,21 @@ mod tests {
         // It may run until what is left is the time that `b` keeps, less the margin in which it is
         // abandoned.
         let share = time.of_step(a, began);
-        assert_eq!((millis(share.end, began), millis(share.gone, began)), (1_300, 1_400));
+        assert_eq!(
+            (millis(share.cancel_at, began), millis(share.abandon_at, began)),
+            (1_300, 1_400)
+        );
         // `b` would have 480 ms left.
         let late = began + Duration::from_millis(1_420);
         let share = time.of_step(b, late);
-        assert_eq!(millis(share.end, late), 500);
+        assert_eq!(millis(share.cancel_at, late), 500);
         assert!(time.is_worth_beginning(b, share, late));
         // A step with another behind it leaves that one its own.
         let share = time.of_step(a, began + Duration::from_millis(1_000));
-        assert_eq!(millis(share.gone, began), 1_450);
+        assert_eq!(millis(share.abandon_at, began), 1_450);
         // It gets nothing beyond the margin.
         let later = began + Duration::from_millis(1_800);
-        assert_eq!(millis(time.of_step(b, later).end, later), 150);
+        assert_eq!(millis(time.of_step(b, later).cancel_at, later), 150);
         // A hook that would have next to no time is not begun.
         let last = time.latest - Duration::from_micros(500);
         assert!(!time.is_worth_beginning(b, time.of_step(b, last), last));

@@ -28,13 +28,13 @@ const LAST_CALL: Duration = Duration::from_millis(10);
 
 /// Time that a task or a service has.
 #[derive(Clone, Copy)]
-pub(crate) struct Time {
+pub(crate) struct Deadline {
     /// Moment at which it is cancelled.
-    pub(crate) end: Instant,
+    pub(crate) cancel_at: Instant,
     /// Limit that it has reached then.
     pub(crate) limit: Limit,
     /// Latest moment at which it is abandoned, if it doesn't end when it is cancelled.
-    pub(crate) gone: Instant,
+    pub(crate) abandon_at: Instant,
 }
 
 /// Tasks that are running. Their time is enforced from outside, as a task that blocks its thread
@@ -61,7 +61,7 @@ struct RunningTask {
     /// Moment at which it is cancelled or, if it has been cancelled, abandoned.
     due: Instant,
     limit: Limit,
-    gone: Instant,
+    abandon_at: Instant,
     handle: TaskHandle,
     cancelled: Option<CancelReason>,
     /// Set if the hook learns from `Stop` that it should end.
@@ -155,7 +155,7 @@ impl RunningTasks {
         hook: &'static HookMeta,
         task: Task,
         now: Instant,
-        time: Time,
+        time: Deadline,
     ) {
         let end = CompletionGuard {
             completion_sender: self.completion_sender.clone(),
@@ -192,7 +192,7 @@ impl RunningTasks {
         hook: &'static HookMeta,
         orders: watch::Sender<Orders>,
         now: Instant,
-        time: Time,
+        time: Deadline,
     ) -> EndListener {
         let end = CompletionGuard {
             completion_sender: self.completion_sender.clone(),
@@ -234,7 +234,7 @@ impl RunningTasks {
             match &mut self.running[step] {
                 Some(running) if running.takes_stop && running.cancelled.is_none() => {
                     running.tell_to_stop(last_call);
-                    running.gone = at;
+                    running.abandon_at = at;
                     let due = running.due;
                     self.wake_at(due);
                 }
@@ -341,8 +341,8 @@ impl RunningTasks {
         for step in 0..self.running.len() {
             match &self.running[step] {
                 Some(running) if running.due > now => self.wake_at(running.due),
-                Some(RunningTask { cancelled: None, gone, .. }) => {
-                    let give_up = (now + ABANDON_AFTER).min(*gone);
+                Some(RunningTask { cancelled: None, abandon_at, .. }) => {
+                    let give_up = (now + ABANDON_AFTER).min(*abandon_at);
                     self.cancel_one(step, CancelReason::TimedOut, give_up);
                 }
                 Some(_) => self.arrived.push(Completion { step, how: TaskEnd::Abandoned }),
@@ -464,13 +464,13 @@ impl TaskHandle {
 }
 
 impl RunningTask {
-    fn new(handle: TaskHandle, now: Instant, time: Time) -> Self {
-        let Time { end, limit, gone } = time;
+    fn new(handle: TaskHandle, now: Instant, time: Deadline) -> Self {
+        let Deadline { cancel_at, limit, abandon_at } = time;
         Self {
             began: now,
-            due: end,
+            due: cancel_at,
             limit,
-            gone,
+            abandon_at,
             handle,
             cancelled: None,
             takes_stop: false,

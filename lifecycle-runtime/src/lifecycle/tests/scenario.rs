@@ -14,7 +14,7 @@ use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
 use crate::hook::stop::{StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
-use crate::lifecycle::run::{Conduct, Run, Servers};
+use crate::lifecycle::run::{Run, RunOptions, Servers};
 use crate::observe::console::Console;
 use crate::observe::report::Report;
 use crate::plan::sample;
@@ -136,7 +136,7 @@ impl Scenario {
             handle: StopHandle::new(),
             inbox: OnceLock::new(),
         });
-        let conduct = Conduct {
+        let options = RunOptions {
             work: work(Arc::clone(&script), self.behaviours),
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
@@ -157,11 +157,11 @@ impl Scenario {
             script.handle.clone(),
             observers,
             Console::silent(),
-            conduct,
+            options,
         );
         let _ = script.inbox.set(run.inbox.clone());
         if self.serves {
-            run.surroundings.tasks.spawn_endless();
+            run.app_context.tasks.spawn_endless();
         }
         if self.stopped_before {
             script.handle.stop();
