@@ -91,7 +91,7 @@ impl Run {
         };
         let (executor, paths) = tokio::select! {
             biased;
-            never = self.narrate() => match never {},
+            never = self.report_progress() => match never {},
             never = recur => match never {},
             never = self.options.hooks.keep_awake() => match never {},
             played = phases.execute(servers.apps).boxed() => played,

@@ -23,7 +23,7 @@ const RECOVERED: Duration = Duration::from_secs(1);
 impl Run {
     /// Emits events about hooks that take long, about a hurried stop, and about a signal that is
     /// repeated.
-    pub(super) async fn narrate(&self) -> Infallible {
+    pub(super) async fn report_progress(&self) -> Infallible {
         let (mut asked, mut signals) = (self.handle.asked(), self.handle.asked());
         let mut progress = self.progress.subscribe();
         let (mut told, mut repeated) = (false, false);
