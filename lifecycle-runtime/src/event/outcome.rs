@@ -132,8 +132,8 @@ impl fmt::Display for Outcome {
             Self::Cancelled { ended: true } => f.write_str("was cancelled"),
             Self::Cancelled { ended: false } => write!(f, "was cancelled{ABANDONED}"),
             Self::Blocked => f.write_str(
-                "could not go on in its time, as others blocked the threads that had to run it, \
-                 and was abandoned",
+                "could not go on in its time, as the threads that had to run it were blocked or \
+                 busy, and was abandoned",
             ),
             Self::NotBegun { is_blocked: false } => f.write_str("did not run: no time was left"),
             Self::NotBegun { is_blocked: true } => f.write_str(

@@ -78,7 +78,7 @@ fn a_hook_that_others_keep_from_going_on_is_not_said_to_have_hung() {
     program.wait_until_said_times("blocking", threads);
     program.end().expect_code(3).expect_said(&[
         "hook `deregister` (",
-        "could not go on in its time, as others blocked the threads that had to run it",
+        "could not go on in its time, as the threads that had to run it were blocked or busy",
     ]);
 }
 

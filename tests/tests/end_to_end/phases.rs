@@ -248,6 +248,8 @@ fn a_second_signal_cuts_no_drain_hook_short() {
     let mut program = program!("service")
         .args("withdraw=wait")
         .env("LIFECYCLE_DRAIN_DELAY", "20s")
+        // The hook has a part of it, which a busy machine takes.
+        .env("LIFECYCLE_GRACE", "2m")
         .start()
         .ready();
     program.signal(Signal::SIGTERM);
