@@ -23,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(500);
 
 /// Shortest round trip at which a first packet certainly comes while first packets are dropped.
-const FAR: Duration = Duration::from_millis(300);
+const FAR: Duration = Duration::from_millis(100);
 
 /// Lets clients connect at this rate while the server stops. Each sends a request when it is
 /// connected.
