@@ -14,24 +14,7 @@ fn a_stream_of_events_that_hears_of_the_stop_comes_to_its_end() {
 }
 
 fn events(protocol: Protocol, link: Link) {
-    let mut site = Site::start(protocol, link, |start| start);
-    let client = site.client(|target| {
-        let mut client =
-            connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
-        let reply = client.get("/events");
-        assert!(
-            reply.is_none_or(|reply| reply.body.ends_with("data: last\n\n")),
-            "not the last event"
-        );
-        client.end()
-    });
-    site.program.wait_until_said("events");
-    site.stop();
-    let tally = tally([client]);
-    tally.expect_all(200);
-    let (rtt, window) = (site.rtt, site.window);
-    let took = site.expect_report(&tally, 0).took;
-    assert!(took < window + 5 * rtt + SLACK, "{took:?}");
+    ends_with_the_stop(protocol, link, "/events", "events", "data: last\n\n");
 }
 
 #[test]
@@ -40,14 +23,27 @@ fn a_long_poll_that_hears_of_the_stop_is_answered() {
 }
 
 fn poll(protocol: Protocol, link: Link) {
+    ends_with_the_stop(protocol, link, "/poll", "poll 1", "");
+}
+
+/// Stops the program once the handler says that it has begun, and expects a whole response with
+/// this end as soon as the handler has learned of the stop.
+fn ends_with_the_stop(
+    protocol: Protocol,
+    link: Link,
+    path: &'static str,
+    begun: &str,
+    end: &'static str,
+) {
     let mut site = Site::start(protocol, link, |start| start);
-    let client = site.client(|target| {
+    let client = site.client(move |target| {
         let mut client =
             connect(target, target.journal("one")).unwrap_or_else(|journal| panic!("{journal}"));
-        client.get("/poll");
+        let reply = client.get(path);
+        assert!(reply.is_none_or(|reply| reply.body.ends_with(end)), "not the whole response");
         client.end()
     });
-    site.program.wait_until_said("poll 1");
+    site.program.wait_until_said(begun);
     site.stop();
     let tally = tally([client]);
     tally.expect_all(200);
