@@ -42,8 +42,8 @@ pub enum Outcome {
         /// running.
         ended: bool,
     },
-    /// Its time was up while it waited to go on: others blocked the threads that had to run it. It
-    /// was abandoned.
+    /// Its time was up while it waited to go on: the threads that had to run it were blocked or
+    /// busy. It was abandoned.
     Blocked,
     /// It was cancelled: the start was given up, or a recurring hook was running when the stop
     /// began.
