@@ -157,13 +157,13 @@ fn the_readme_and_the_map_of_the_code_are_short() {
 }
 
 #[test]
-fn lines_of_prose_are_short() {
+fn lines_of_prose_end_at_100_columns() {
     for document in documents() {
         for (number, line) in prose(&read(&document)) {
             let is_exempt = line.starts_with('|') || line.contains("://");
             let length = line.chars().count();
             let place = format!("{}:{number}", document.display());
-            assert!(is_exempt || length <= 130, "{place} has {length} characters");
+            assert!(is_exempt || length <= 100, "{place} has {length} characters");
         }
     }
 }

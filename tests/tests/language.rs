@@ -42,14 +42,17 @@ fn the_words_of_the_glossary_are_defined_once() {
 fn retired_words_are_in_no_identifier_and_no_text() {
     let retired: Vec<_> = glossary().into_iter().flat_map(|entry| entry.retired).collect();
     assert!(!retired.is_empty());
-    let mut faults = Vec::new();
+    let mut texts = documents();
     for package in PACKAGES {
-        for (path, text) in sources(&workspace().join(package)) {
-            for (number, line) in text.lines().enumerate() {
-                let words = words_of(line);
-                let found = retired.iter().filter(|word| words.contains(word));
-                faults.extend(found.map(|word| format!("{path}:{}: {word}", number + 1)));
-            }
+        texts.extend(sources(&workspace().join(package)));
+    }
+    texts.extend(all_sources(&workspace().join("tests")));
+    let mut faults = Vec::new();
+    for (path, text) in texts {
+        for (number, line) in text.lines().enumerate() {
+            let words = words_of(line);
+            let found = retired.iter().filter(|word| words.contains(word));
+            faults.extend(found.map(|word| format!("{path}:{}: {word}", number + 1)));
         }
     }
     assert_eq!(faults, Vec::<String>::new());
@@ -167,6 +170,20 @@ fn types_in(text: &str) -> Vec<(usize, String)> {
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// Returns the README, the map of the code and the pages of the guide, each with its path and text.
+/// CONTRIBUTING.md has the retired words themselves.
+fn documents() -> Vec<(String, String)> {
+    let pages = fs::read_dir(workspace().join("lifecycle-runtime/docs")).expect("the pages");
+    let mut paths: Vec<_> = pages.map(|page| page.expect("a page").path()).collect();
+    paths.extend(["README.md", "ARCHITECTURE.md"].map(|name| workspace().join(name)));
+    paths.sort();
+    let text = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        (path.display().to_string(), text)
+    };
+    paths.into_iter().map(text).collect()
 }
 
 /// Returns the source files below a folder, without those of tests, each with its path and text.

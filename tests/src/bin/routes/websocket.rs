@@ -181,7 +181,7 @@ pub(crate) async fn chatty(request: HttpRequest, body: Payload) -> Result<HttpRe
     rt::spawn(async move {
         // `messages` is kept so that the handler is not over: it never reads.
         let _messages = messages;
-        while session.text("news").await.is_ok() {
+        while session.text("hello").await.is_ok() {
             rt::time::sleep(Duration::from_millis(5)).await;
         }
         say("chatty failed");
