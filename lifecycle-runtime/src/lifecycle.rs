@@ -241,10 +241,10 @@ impl Lifecycle {
     /// least half of it: half of the time that drain hooks and the delay leave, counted from the
     /// close of the listeners.
     ///
-    /// With this set, requests have all of it, and hooks have the rest: drain hooks at least a
-    /// tenth of the grace period, and shutdown hooks as much, or their reserves. The limits of
-    /// hooks are scaled into that rest, which the start warns about. Time that requests don't use
-    /// flows on to the shutdown hooks.
+    /// If `drain_timeout` is set, requests have all of it, and hooks have the rest: drain hooks at
+    /// least a tenth of the grace period, and shutdown hooks as much, or their reserves. The limits
+    /// of hooks are scaled into that rest, which the start warns about. Time that requests don't
+    /// use flows on to the shutdown hooks.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout.min(LONGEST));
         self

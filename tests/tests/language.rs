@@ -220,8 +220,11 @@ fn all_sources(root: &Path) -> Vec<(String, String)> {
     files
 }
 
+/// Returns whether a file is code, or documentation that code includes.
 fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "rs")
+    let is_code = path.extension().is_some_and(|extension| extension == "rs");
+    let folder = path.parent().expect("a folder");
+    is_code || folder.ends_with("lifecycle-macros/docs")
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn read(path: &str) -> String {
 
 /// Returns the rows of tables, each as its cells.
 fn rows(text: &str) -> Vec<Vec<&str>> {
-    let rows = text.lines().filter_map(|line| line.trim_start_matches("/// ").strip_prefix("| "));
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
     rows.map(|row| row.trim_end_matches(" |").split(" | ").map(str::trim).collect()).collect()
 }
 
@@ -125,8 +125,6 @@ fn every_key_has_a_row_on_the_page_with_a_value_that_it_takes() {
 
 #[test]
 fn the_documentation_of_each_attribute_lists_its_keys() {
-    let source = read("src/lib.rs");
-    let mut from = 0;
     for kind in [
         Kind::Startup,
         Kind::Ready,
@@ -136,11 +134,8 @@ fn the_documentation_of_each_attribute_lists_its_keys() {
         Kind::HealthCheck,
         Kind::Signal,
     ] {
-        let end =
-            source.find(&format!("pub fn {}(", kind.syntax().attribute)).expect("an attribute");
-        let documentation = &source[from..end];
-        from = end;
-        let listed: Vec<_> = rows(documentation)
+        let documentation = read(&format!("docs/{}.md", kind.syntax().attribute));
+        let listed: Vec<_> = rows(&documentation)
             .iter()
             .filter_map(|row| row[0].strip_prefix('`')?.split(" = ").next())
             .collect();
@@ -149,7 +144,7 @@ fn the_documentation_of_each_attribute_lists_its_keys() {
         taken.sort_unstable();
         assert_eq!(listed, taken, "{}", kind.syntax().attribute);
         if kind.syntax().takes_signal {
-            let listed = code(documentation).into_iter().filter(|word| signal::is_name(word));
+            let listed = code(&documentation).into_iter().filter(|word| signal::is_name(word));
             let (free, others): (Vec<_>, Vec<_>) =
                 listed.partition(|name| signal::parse(name).is_ok());
             for name in signal::FREE {

@@ -25,9 +25,9 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns a text as it may go to a terminal. Line breaks and tabs stay. Other characters that act
-/// on a terminal, or that show the text in another order than it has, are written as in a literal
-/// of Rust (`\u{1b}`).
+/// Returns a text that is safe to write to a terminal. Line breaks and tabs stay. Other characters
+/// that act on a terminal, or that show the text in another order than it has, are written as in a
+/// literal of Rust (`\u{1b}`).
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let mut chars = text.char_indices().filter(|(_, char)| acts(*char));
     let Some((first, _)) = chars.next() else { return Cow::Borrowed(text) };

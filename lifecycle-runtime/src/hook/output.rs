@@ -73,7 +73,7 @@ impl<E: Into<BoxError>> HookError for E {
     }
 }
 
-/// Return type that knows if it is a `Result`: `ReturnType::<T>::IS_RESULT`.
+/// Return type with a constant that is set if it is a `Result`: `ReturnType::<T>::IS_RESULT`.
 pub struct ReturnType<T>(PhantomData<T>);
 
 impl<T, E> ReturnType<Result<T, E>> {

@@ -21,9 +21,9 @@ pub enum Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct ServicePolicy {
-    /// The ends after which the service is run again.
+    /// Ends after which the service is run again.
     pub restart: Restart,
-    /// Time to wait before that.
+    /// Time to wait before a restart.
     pub backoff: Backoff,
     /// Number of restarts that are allowed; any number if it is `None`.
     pub max_restarts: Option<RestartLimit>,
@@ -44,15 +44,15 @@ impl ServicePolicy {
     };
 }
 
-/// The ends after which a service is run again, unless it has been told to stop.
+/// Ends after which a service is run again, unless it has been told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Restart {
-    /// No end.
+    /// After no end: the service is not restarted.
     Never,
-    /// An `Err` or a panic.
+    /// After an `Err` or a panic.
     OnFailure,
-    /// Any end, even a good one.
+    /// After any end, even a good one.
     Always,
 }
 
@@ -154,7 +154,9 @@ impl HealthCheckPolicy {
     pub const DEFAULT: Self =
         Self { kind: CheckKind::Readiness, interval: Duration::from_secs(10), failures: 3 };
 
-    /// Timeout of a health check whose attribute says nothing of it.
+    /// Timeout of a health check whose attribute says nothing of it: that of Kubernetes' probes. A
+    /// check takes longer if it needs more than three round trips of 300 ms. On a busy machine one
+    /// such failure doesn't count unless others follow (`failures`).
     pub const TIMEOUT: Duration = Duration::from_secs(1);
 }
 

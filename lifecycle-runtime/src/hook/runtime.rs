@@ -24,7 +24,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// Time for which a hook that blocks may hold up timers and sockets of others.
+/// Time for which a hook that blocks may hold up timers and sockets of others. Shorter steps cost
+/// nothing. Where a machine is so busy that any step takes longer, an empty task is run for each
+/// such time.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Async runtime that hooks run on. Clones stand for the same one.
@@ -113,13 +115,14 @@ impl PollsInProgress {
         PollInProgress(self)
     }
 
-    /// Returns whether any step is in progress. If none is, the next one says that it has begun.
+    /// Returns whether any step is in progress. If none is, the next one notifies
+    /// [`HookRuntime::keep_awake`].
     fn are_in_progress(&self) -> bool {
         if self.count.load(SeqCst) > 0 {
             return true;
         }
         self.is_watched.store(false, SeqCst);
-        // A step that has begun in between has not said so, as it relied on being seen.
+        // A step that has begun in between has notified nobody, as it relied on being seen.
         self.count.load(SeqCst) > 0 && !self.is_watched.swap(true, SeqCst)
     }
 }

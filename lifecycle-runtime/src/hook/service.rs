@@ -56,14 +56,14 @@ struct ServiceInner {
     tasks: TaskTracker,
     /// Token that ends the tasks.
     over: CancellationToken,
-    /// Progress of the run that the supervisor has heard of.
+    /// Progress of the run, as far as the supervisor knows it.
     progress: watch::Sender<ServiceProgress>,
     /// Message of the first task that panicked.
     panic: watch::Sender<Option<String>>,
     runtime: Option<HookRuntime>,
 }
 
-/// Progress of a service's run, in the order in which it is heard of.
+/// Progress of a service's run, in the order in which the supervisor learns of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum ServiceProgress {
     #[default]
@@ -174,12 +174,12 @@ impl Service {
         }
     }
 
-    /// Notes that the supervisor has heard of this progress.
+    /// Notes that the supervisor has learned of this progress.
     pub(crate) fn hear(&self, progress: ServiceProgress) {
         self.shared.progress.send_modify(|heard| *heard = progress.max(*heard));
     }
 
-    /// Waits until the supervisor has heard of this progress, or the tasks are ended.
+    /// Waits until the supervisor has learned of this progress, or the tasks are ended.
     #[cfg(feature = "testing")]
     pub(crate) async fn heard(&self, progress: ServiceProgress) {
         let mut heard = self.shared.progress.subscribe();

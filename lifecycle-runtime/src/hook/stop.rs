@@ -290,9 +290,9 @@ impl Stop {
 
     /// Returns the time that the holder of the signal has left: until its own `timeout`, until the
     /// end of its share of the stop (in a request handler, the share of requests), or until the end
-    /// of the start or the stop as a whole, whichever comes first. `None` without any of these.
-    /// That is the case until the stop begins in a request handler, in a service, and in a signal
-    /// hook without a `timeout`.
+    /// of the start or the stop as a whole, whichever comes first. `None` without any of these:
+    /// request handlers, services, and signal hooks without a `timeout` have no limit until the
+    /// stop begins.
     ///
     /// It tells a hook that tries again and again when to give up:
     ///

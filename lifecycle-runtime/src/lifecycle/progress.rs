@@ -12,12 +12,17 @@ use crate::hook::state::State;
 use crate::hook::stop::{hurried, late_signal};
 use crate::server::Obstacle;
 
-/// Time between two reports of the hooks that a start waits for.
+/// Time between two reports of the hooks that a start waits for. Nothing but these lines depends on
+/// it.
 const START_REPORT_INTERVAL: Duration = Duration::from_secs(5);
-/// Time between two reports of the hooks that a stop waits for.
+
+/// Time between two reports of the hooks that a stop waits for. Nothing but these lines depends on
+/// it.
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time for which a server has to accept connections before its obstacle counts as gone.
+/// Time for which a server has to accept connections before its obstacle counts as gone. If it were
+/// shorter, a server that is short of descriptors would report both again and again. Nothing but
+/// these lines depends on it.
 const RECOVERED: Duration = Duration::from_secs(1);
 
 impl Run {

@@ -6,7 +6,9 @@ use crate::engine::recurring::Inbox;
 use crate::hook::stop::{StopCause, StopHandle};
 
 /// Time within which signals that stop count as one: `timeout`, `make` and shells pass on a signal
-/// that the terminal has sent to the whole process group already.
+/// that the terminal has sent to the whole process group already. The second comes milliseconds
+/// later, even on a busy machine. People who press Ctrl-C again within this time press it once
+/// more.
 const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Reaction to a signal.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::graph::{Graph, Step};
 use crate::hook::HookMeta;
 
-/// Longest time that a hook without a `timeout` keeps.
+/// Longest time that a hook without a `timeout` keeps. It is no limit: the hook has all that others
+/// leave. One that needs more whatever others do has a `timeout` that says so.
 const UNTIMED_SHARE: Duration = Duration::from_secs(1);
 
 /// Part of the grace period that hooks without a `timeout` keep at most, all together along one
@@ -21,7 +22,9 @@ const UNTIMED_PART: u32 = 5;
 /// path.
 const LEAST_PART: u32 = 20;
 
-/// Longest time that a cancelled hook has to end before it is abandoned.
+/// Longest time that a cancelled hook has to end before it is abandoned. Its future is dropped at
+/// its next `await`, without a round trip. On a machine that is too busy for it, a hook counts as
+/// abandoned that would have ended, and what it uses may be torn down under it.
 pub(crate) const ABANDON_AFTER: Duration = Duration::from_millis(100);
 
 /// Part of what a hook keeps that is the margin in which it is abandoned: a tenth of its `timeout`.

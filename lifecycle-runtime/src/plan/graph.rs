@@ -149,7 +149,7 @@ impl Graph {
     }
 }
 
-/// Returns the number of a step in half of the size, as a graph keeps it.
+/// Returns the number of a step as a graph keeps it, in half of the memory.
 #[allow(clippy::cast_possible_truncation, reason = "a program has fewer than four billion hooks")]
 fn number(step: usize) -> u32 {
     step as u32

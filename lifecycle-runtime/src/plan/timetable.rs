@@ -5,14 +5,16 @@
 //! and the delay leave of the grace period. What hooks keep is scaled into the rest. Drain hooks
 //! and shutdown hooks keep a tenth of the grace period each.
 
-use std::fmt::Write;
+mod rows;
+
 use std::time::Duration;
 
+use super::Plan;
 use super::budget::{ABANDON_AFTER, Budget, heaviest_path, hook_of};
-use super::{Plan, label};
 use crate::event::{ScaledLimit, over_budget, readable};
 use crate::hook::{HookMeta, Kind, Phase};
 use crate::process::config::StopSettings;
+pub(super) use rows::TimetableRow;
 
 /// Part of the grace period that drain hooks keep at least, and shutdown hooks, whatever
 /// `drain_timeout` is.
@@ -34,7 +36,8 @@ pub(crate) struct Timetable {
 }
 
 /// Time between the last request that is cut off and the first shutdown hook, in which what was cut
-/// off is dropped.
+/// off is dropped. No client is waited for. On a machine that is too busy for it, the report counts
+/// what is not dropped yet as left behind, and the hook begins.
 const DROPPING: Duration = Duration::from_millis(200);
 
 /// Returns the time between the end of the last hook and the end of the process: a twentieth of the
@@ -257,23 +260,6 @@ impl Timetable {
         Some(over_budget(self.needed(), self.grace(), requests, delay, &scaled))
     }
 
-    /// Returns the time table as lines; none if nothing runs in the stop.
-    pub(crate) fn text(&self, plan: &Plan) -> String {
-        let rows = self.rows(plan);
-        if rows.is_empty() {
-            return String::new();
-        }
-        let mut text = "time table of the stop, from the signal, at worst\n".to_owned();
-        for TimetableRow { from, to, what, .. } in rows {
-            let span = format!("{} to {}", readable_moment(from), readable_moment(to));
-            let _ = writeln!(text, "  {span:<20}  {what}");
-        }
-        let span =
-            format!("{} to {}", readable_moment(self.hooks_end()), readable_moment(self.grace()));
-        let _ = writeln!(text, "  {span:<20}  report");
-        text
-    }
-
     /// Returns the time of each hook of a phase of the stop, at worst: if all before it use theirs.
     fn spans(&self, plan: &Plan, phase: Phase) -> Vec<Span> {
         let (budget, from, to) = match phase {
@@ -299,56 +285,6 @@ impl Timetable {
         }
         spans
     }
-
-    /// Returns a row for each hook of a phase of the stop.
-    fn phase_rows(&self, plan: &Plan, phase: Phase) -> impl Iterator<Item = TimetableRow> {
-        let graph = plan.phase(phase);
-        self.spans(plan, phase).into_iter().map(move |Span { hook, step, from, to, has }| {
-            let limit = match hook.timeout {
-                Some(limit) if is_less(has, limit) => {
-                    format!("at least {} of its {}", readable(has), readable(limit))
-                }
-                Some(limit) => format!("timeout {}", readable(limit)),
-                None => format!("no timeout, at least {}", readable(has)),
-            };
-            let what = format!("{}, {limit}", label(&plan.hooks, graph.steps()[step]));
-            TimetableRow { from, to, what, hook: Some(hook) }
-        })
-    }
-
-    /// Returns the rows of the time table, in the order of the stop.
-    pub(crate) fn rows(&self, plan: &Plan) -> Vec<TimetableRow> {
-        let row =
-            |from, to, what: &str| TimetableRow { from, to, what: what.to_owned(), hook: None };
-        let drain_end = self.drain_end();
-        let hooks_end = self.drain_hooks_end();
-        let closed = self.close();
-        let mut rows = Vec::new();
-        for hook in plan.of_kind(Kind::Signal) {
-            let what = format!("{}, if it runs already", hook.display_name());
-            rows.push(TimetableRow { from: Duration::ZERO, to: drain_end, what, hook: Some(hook) });
-        }
-        rows.extend(self.phase_rows(plan, Phase::Drain));
-        if closed > hooks_end {
-            rows.push(row(hooks_end, closed, "drain delay"));
-        }
-        if let Some(end) = self.requests_end() {
-            rows.push(row(Duration::ZERO, closed.min(end), "new connections"));
-            rows.push(row(Duration::ZERO, end, "requests"));
-        }
-        rows.extend(self.phase_rows(plan, Phase::Shutdown));
-        rows
-    }
-}
-
-/// Row of a time table.
-#[derive(Debug)]
-pub(crate) struct TimetableRow {
-    pub(crate) from: Duration,
-    pub(crate) to: Duration,
-    pub(crate) what: String,
-    /// Hook that the row is about, if any.
-    pub(crate) hook: Option<&'static HookMeta>,
 }
 
 /// Time of a hook in a stop, at worst.
@@ -377,10 +313,6 @@ fn alternatives(parts: &[&str]) -> String {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         parts => parts.concat(),
     }
-}
-
-fn readable_moment(moment: Duration) -> String {
-    if moment.is_zero() { "0 s".to_owned() } else { readable(moment) }
 }
 
 impl Plan {

@@ -1,4 +1,4 @@
-//! Signals, heard on a thread of their own: a blocked async runtime doesn't keep them away.
+//! Listener for signals, on a thread of its own, which no blocked async runtime holds up.
 
 #[cfg(unix)]
 mod unix;
@@ -30,7 +30,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// Calls `on_signal` for SIGTERM, SIGINT, SIGQUIT and, unless it was ignored at the start,
     /// SIGHUP, one at a time, on a thread of its own. A signal that arrives once its default action
-    /// is gone is heard, however long that thread takes to start.
+    /// is gone is not lost, however long that thread takes to start.
     pub(crate) fn listen(
         on_signal: impl FnMut(ReceivedSignal) + Send + 'static,
     ) -> io::Result<Self> {

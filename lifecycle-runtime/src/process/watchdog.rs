@@ -19,7 +19,7 @@ struct WatchdogInner {
 #[derive(Default)]
 struct WatchdogState {
     deadline: Option<Instant>,
-    dismissed: bool,
+    is_disarmed: bool,
 }
 
 /// Handle that arms a watchdog from elsewhere.
@@ -29,13 +29,13 @@ pub(crate) struct WatchdogHandle {
 }
 
 impl Watchdog {
-    /// Starts the thread. `bite` is called once, if a deadline passes.
-    pub(crate) fn start(bite: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+    /// Starts the thread. `on_expiry` is called once, if a deadline passes.
+    pub(crate) fn start(on_expiry: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
         let shared = Arc::<WatchdogInner>::default();
         let watched = Arc::clone(&shared);
         thread("lifecycle-watchdog", move || {
             if watched.wait() {
-                bite();
+                on_expiry();
             }
         })?;
         Ok(Self { shared })
@@ -62,7 +62,7 @@ impl WatchdogHandle {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.shared.update(|state| state.dismissed = true);
+        self.shared.update(|state| state.is_disarmed = true);
     }
 }
 
@@ -76,7 +76,7 @@ impl WatchdogInner {
     fn wait(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if state.dismissed {
+            if state.is_disarmed {
                 return false;
             }
             state = match state
@@ -101,28 +101,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_bites_at_the_earliest_deadline() {
-        let (bitten, bite) = mpsc::channel();
+    fn it_expires_at_the_earliest_deadline() {
+        let (expires, expired) = mpsc::channel();
         let watchdog =
-            Watchdog::start(move || bitten.send(Instant::now()).expect("the test waits"))
+            Watchdog::start(move || expires.send(Instant::now()).expect("the test waits"))
                 .expect("a thread");
         let now = Instant::now();
         watchdog.handle().arm(now + Duration::from_millis(30));
         watchdog.handle().arm(now + Duration::from_secs(3600));
-        let at = bite.recv_timeout(Duration::from_secs(60)).expect("it bites");
+        let at = expired.recv_timeout(Duration::from_secs(60)).expect("it expires");
         assert!(at >= now + Duration::from_millis(30));
     }
 
     #[test]
-    fn it_does_not_bite_once_it_is_dropped() {
-        let (bitten, bite) = mpsc::channel();
+    fn it_does_not_expire_once_it_is_dropped() {
+        let (expires, expired) = mpsc::channel();
         let watchdog =
-            Watchdog::start(move || bitten.send(()).expect("the test waits")).expect("a thread");
+            Watchdog::start(move || expires.send(()).expect("the test waits")).expect("a thread");
         watchdog.handle().arm(Instant::now() + Duration::from_secs(3600));
         drop(watchdog);
         // The thread ends, and the sender with it.
         assert_eq!(
-            bite.recv_timeout(Duration::from_secs(60)),
+            expired.recv_timeout(Duration::from_secs(60)),
             Err(mpsc::RecvTimeoutError::Disconnected)
         );
     }

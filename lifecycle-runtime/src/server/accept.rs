@@ -7,16 +7,17 @@
 
 mod handshakes;
 mod listener;
-mod look;
 mod obstacle;
 mod reserve;
 mod rotation;
+mod search;
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -32,12 +33,12 @@ use super::worker::{Vacancies, WorkerHandle};
 use crate::hook::task::thread;
 use handshakes::Handshakes;
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
-use look::Look;
 use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
 use reserve::Reserve;
 use rotation::WorkerRotation;
+use search::HandshakeSearch;
 
 /// Command to the accepting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,50 +112,74 @@ pub(super) fn start(
     limits: AcceptLimits,
     obstacles: Obstacles,
 ) -> io::Result<Acceptor> {
-    let (commands, commanded) = watch::channel(AcceptCommand::Accept);
-    let (closes, closed) = oneshot::channel();
-    let (begins, begun) = std::sync::mpsc::sync_channel(1);
-    let vacancies = vacancies.clone();
+    let (commands, command_receiver) = watch::channel(AcceptCommand::Accept);
+    let (closed_sender, closed) = oneshot::channel();
+    let (begun_sender, begun) = std::sync::mpsc::sync_channel(1);
     let unaccepted = Arc::<AtomicU64>::default();
-    let counted = Arc::clone(&unaccepted);
+    let acceptor_thread = AcceptorThread {
+        listeners,
+        workers,
+        vacancies: vacancies.clone(),
+        limits,
+        obstacles,
+        commands: command_receiver,
+        unaccepted: Arc::clone(&unaccepted),
+    };
     thread("http-accept", move || {
-        let runtime =
-            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(begins.send(Err(error))),
-        };
-        let accepts = async {
-            let listeners: io::Result<Vec<_>> =
-                listeners.into_iter().map(AcceptingListener::new).collect();
-            let listeners = match listeners {
-                Ok(listeners) => listeners,
-                Err(error) => return drop(begins.send(Err(error))),
-            };
-            let _ = begins.send(Ok(()));
-            let rotation = Rc::new(WorkerRotation::new(workers, vacancies));
-            let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
-                let accept = Accept {
-                    endpoint,
-                    backlog: limits.backlog,
-                    reserve: Reserve::new(limits.reserve),
-                    rotation: Rc::clone(&rotation),
-                    obstacle: obstacles.of_listener(),
-                    handshakes: Handshakes::default(),
-                    commands: commanded.clone(),
-                    unaccepted: Arc::clone(&counted),
-                };
-                spawn_local(accept.run(listener).boxed_local())
-            });
-            // The first one that panics ends the others as well: the server has to stop then.
-            let _ = try_join_all(accepts).await;
-        };
-        runtime.block_on(accepts.boxed_local());
-        drop(runtime);
-        let _ = closes.send(());
+        acceptor_thread.run(&begun_sender);
+        let _ = closed_sender.send(());
     })?;
     begun.recv().unwrap_or_else(|_| Err(io::Error::other("the accepting thread has panicked")))?;
     Ok(Acceptor { commands, closed, unaccepted })
+}
+
+/// State that the accepting thread takes over.
+struct AcceptorThread {
+    listeners: Vec<Listener>,
+    workers: Vec<WorkerHandle>,
+    vacancies: Vacancies,
+    limits: AcceptLimits,
+    obstacles: Obstacles,
+    commands: watch::Receiver<AcceptCommand>,
+    unaccepted: Arc<AtomicU64>,
+}
+
+impl AcceptorThread {
+    /// Accepts until all listeners are closed. Sends whether that has begun.
+    fn run(self, begun_sender: &SyncSender<io::Result<()>>) {
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.accept(begun_sender).boxed_local()),
+            Err(error) => drop(begun_sender.send(Err(error))),
+        }
+    }
+
+    async fn accept(self, begun_sender: &SyncSender<io::Result<()>>) {
+        let listeners: io::Result<Vec<_>> =
+            self.listeners.into_iter().map(AcceptingListener::new).collect();
+        let listeners = match listeners {
+            Ok(listeners) => listeners,
+            Err(error) => return drop(begun_sender.send(Err(error))),
+        };
+        let _ = begun_sender.send(Ok(()));
+        let rotation = Rc::new(WorkerRotation::new(self.workers, self.vacancies));
+        let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
+            let accept = Accept {
+                endpoint,
+                backlog: self.limits.backlog,
+                reserve: Reserve::new(self.limits.reserve),
+                rotation: Rc::clone(&rotation),
+                obstacle: self.obstacles.of_listener(),
+                handshakes: Handshakes::default(),
+                commands: self.commands.clone(),
+                unaccepted: Arc::clone(&self.unaccepted),
+            };
+            spawn_local(accept.run(listener).boxed_local())
+        });
+        // The first one that panics ends the others as well: the server has to stop then.
+        let _ = try_join_all(accepts).await;
+    }
 }
 
 /// State of accepting on one listener.
@@ -208,7 +233,7 @@ impl Accept {
         }
     }
 
-    /// Accepts for ever.
+    /// Accepts connections for ever, and gives them to the workers.
     async fn accept(&mut self, listener: &ListeningSocket) {
         loop {
             self.rotation.room().await;
@@ -236,7 +261,7 @@ impl Accept {
     /// again. (The system may return such an error even for an empty queue.)
     async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
-            self.obstacle.tell(error);
+            self.obstacle.report(error);
         }
         self.obstacle.pause(self.rotation.connection_ended()).await;
         if !listener.has_waiting() {
@@ -250,7 +275,7 @@ impl Accept {
         let began = Instant::now();
         let mut until = began + self.handshakes.usual_time(quiet_window);
         // No other handshake begins from now on.
-        let mut first_look = Some(Look::begin(listener.address()));
+        let mut first_search = Some(HandshakeSearch::begin(listener.address()));
         loop {
             let accepted = if Instant::now() < until {
                 timeout_at(until, listener.accept()).await.ok()
@@ -266,15 +291,16 @@ impl Accept {
                 Some(Err(error)) if concerns_one(&error) => {}
                 Some(Err(error)) => self.obstructed(&error, listener).await,
                 None => {
-                    if let Some(look) = first_look.take()
-                        && !look.found().await.0
+                    if let Some(search) = first_search.take()
+                        && !search.found().await.0
                     {
                         break;
                     }
-                    let (is_under_way, took) = Look::begin(listener.address()).found().await;
+                    let (is_under_way, took) =
+                        HandshakeSearch::begin(listener.address()).found().await;
                     match self.handshakes.more_time(began, quiet_window) {
-                        // With many connections a look takes long, and there must be time for other
-                        // things.
+                        // With many connections a search takes long, and there must be time for
+                        // other things.
                         Some(more) if is_under_way => until = Instant::now() + more.max(took),
                         _ => break,
                     }

@@ -7,6 +7,8 @@
 mod closing;
 mod delivery;
 mod in_flight;
+mod protocol;
+mod responses;
 #[cfg(test)]
 mod tests;
 pub(super) mod websocket;
@@ -21,9 +23,11 @@ use actix_http::Request;
 use actix_web::http::header::HeaderValue;
 use tokio::time::Instant;
 
-pub(super) use closing::{Closer, ClosingTimes};
-use delivery::Deliveries;
+use closing::ClientSilence;
+pub(super) use closing::{Closer, ClosingTimes, ExpectedAct};
 pub(super) use in_flight::InFlight;
+use protocol::{Http1, HttpProtocol};
+use responses::Responses;
 
 use super::http2::Http2;
 use super::tcp_info::TcpInfo;
@@ -51,20 +55,11 @@ impl WorkerPhase {
     }
 }
 
-/// Protocol of a connection, with the state that its end needs.
-enum HttpProtocol {
-    Http1,
-    Http2(Box<Http2<RequestEntry>>),
-    WebSocket(Rc<WebSocket>),
-}
-
 /// Progress of a connection towards its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionState {
     /// The client may send requests.
     Open,
-    /// A response has announced that it is the last (HTTP/1).
-    LastResponse,
     /// The connection has been quiet for long enough, and ends unless something arrives right now.
     Quiet,
     /// The connection reads as if the client had closed its half: actix-http writes what it owes,
@@ -72,18 +67,6 @@ enum ConnectionState {
     Ended,
     /// The client no longer takes anything, and there is nothing to wait for.
     GivenUp,
-}
-
-/// Next act that is expected of a client which has acknowledged everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    Nothing,
-    /// The client may still send a request's body (HTTP/1).
-    Body,
-    /// The client may not have read everything, and sends frames while it reads (HTTP/2).
-    Reading,
-    /// The client has to answer a Close (WebSocket).
-    Close,
 }
 
 /// State of a connection, shared by its transport, its requests and its worker.
@@ -94,19 +77,8 @@ pub(super) struct Connection {
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
     state: Cell<ConnectionState>,
-    /// Set once a first request has begun.
-    has_begun: Cell<bool>,
-    /// Count of the requests whose response the app has not completed.
-    in_flight: Cell<usize>,
-    deliveries: RefCell<Deliveries>,
-    /// Time since which no response has been owed. It is only exact for times after the server
-    /// began to stop.
-    idle_since: Cell<Instant>,
-    /// Time at which the client last sent something, if that was after connections began to be
-    /// closed.
-    heard_at: Cell<Option<Instant>>,
-    /// Time since which bytes have come that nobody has read.
-    unread_since: Cell<Option<Instant>>,
+    responses: Responses,
+    silence: ClientSilence,
 }
 
 impl Connection {
@@ -115,14 +87,10 @@ impl Connection {
             table,
             phase,
             task: RefCell::default(),
-            protocol: RefCell::new(HttpProtocol::Http1),
+            protocol: RefCell::new(HttpProtocol::Http1(Http1::default())),
             state: Cell::new(ConnectionState::Open),
-            has_begun: Cell::new(false),
-            in_flight: Cell::new(0),
-            deliveries: RefCell::default(),
-            idle_since: Cell::new(Instant::now()),
-            heard_at: Cell::new(None),
-            unread_since: Cell::new(None),
+            responses: Responses::new(),
+            silence: ClientSilence::default(),
         }
     }
 
@@ -157,18 +125,18 @@ impl Connection {
 
     /// Notes that the client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
-        self.idle_since.set(Instant::now());
+        self.responses.set_idle();
     }
 
     /// Notes that the last response has been written, by other code than actix-http.
     pub(super) fn answered(&self) {
-        self.idle_since.set(Instant::now());
+        self.responses.set_idle();
     }
 
     /// Returns the time since which no response has been owed. The time may be wrong if it is
     /// before the server began to stop, as such times are all long enough ago.
     pub(super) fn idle_since(&self) -> Instant {
-        self.idle_since.get()
+        self.responses.idle_since()
     }
 
     /// Notes that the client speaks HTTP/2.
@@ -190,7 +158,7 @@ impl Connection {
     pub(super) fn http2(&self) -> Option<RefMut<'_, Http2<RequestEntry>>> {
         RefMut::filter_map(self.protocol.borrow_mut(), |protocol| match protocol {
             HttpProtocol::Http2(http2) => Some(&mut **http2),
-            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => None,
+            HttpProtocol::Http1(_) | HttpProtocol::WebSocket(_) => None,
         })
         .ok()
     }
@@ -199,17 +167,14 @@ impl Connection {
     pub(super) fn websocket(&self) -> Option<Rc<WebSocket>> {
         match &*self.protocol.borrow() {
             HttpProtocol::WebSocket(websocket) => Some(Rc::clone(websocket)),
-            HttpProtocol::Http1 | HttpProtocol::Http2(_) => None,
+            HttpProtocol::Http1(_) | HttpProtocol::Http2(_) => None,
         }
     }
 
     /// Announces the connection's end, if the protocol has a way that needs no response and does no
     /// harm to requests that are on their way.
     pub(super) fn announce(&self) {
-        let has_new = self.http2().is_some_and(|mut http2| {
-            http2.announce();
-            http2.has_due()
-        });
+        let has_new = self.protocol.borrow_mut().closing().announce_end();
         if has_new {
             self.wake();
         }
@@ -217,12 +182,7 @@ impl Connection {
 
     /// Returns whether a request has begun: the whole of its head has come.
     pub(super) fn has_begun(&self) -> bool {
-        self.has_begun.get()
-    }
-
-    /// Returns whether the app, the transport or the network still owes the client a response.
-    fn owes_response(&self) -> bool {
-        self.in_flight.get() > 0 || !self.deliveries.borrow().is_empty()
+        self.responses.have_begun()
     }
 
     /// Returns whether the connection ends unless something arrives right now.
@@ -257,38 +217,31 @@ impl Connection {
 
     /// Opens the connection again, as bytes have arrived in the last moment. The client gets no
     /// more time for a head by that.
-    pub(super) fn goes_on(&self) {
+    pub(super) fn reopen(&self) {
         self.state.set(ConnectionState::Open);
         self.wake();
     }
 
     /// Notes that this many bytes of the client have been read.
-    pub(super) fn heard(&self, bytes: usize) {
+    pub(super) fn received(&self, bytes: usize) {
         if self.is_closing() {
-            self.heard_at.set(Some(Instant::now()));
-            self.unread_since.set(None);
+            self.silence.end();
         }
-        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
-            websocket.arrived(bytes);
-        }
+        self.protocol.borrow().received(bytes);
     }
 
-    /// Returns whether the response that begins now has to announce that it is the last.
-    pub(super) fn says_close(&self) -> bool {
-        let says_close = self.phase.announces.load(Ordering::Relaxed);
-        if says_close
-            && self.state.get() == ConnectionState::Open
-            && matches!(*self.protocol.borrow(), HttpProtocol::Http1)
-        {
-            self.state.set(ConnectionState::LastResponse);
+    /// Notes that a response begins. Returns whether it has to announce that it is the last.
+    pub(super) fn begin_response(&self) -> bool {
+        let announces = self.phase.announces.load(Ordering::Relaxed);
+        if announces && self.state.get() == ConnectionState::Open {
+            self.protocol.borrow_mut().announce_last_response();
         }
-        says_close
+        announces
     }
 
-    /// Returns the value of the `Keep-Alive` header, if the protocol has one (RFC 9113, section
-    /// 8.2.2, forbids it in HTTP/2).
+    /// Returns the value of the `Keep-Alive` header, if the protocol has one.
     pub(super) fn keep_alive_header(&self) -> Option<&HeaderValue> {
-        let has_header = matches!(*self.protocol.borrow(), HttpProtocol::Http1);
+        let has_header = self.protocol.borrow().has_keep_alive_header();
         self.phase.keep_alive.as_ref().filter(|_| has_header)
     }
 
@@ -296,23 +249,17 @@ impl Connection {
     /// before that it would come too late. (The client can't have known that if it sent the request
     /// right behind another. But a server that has announced the close must not process it, see RFC
     /// 9112, section 9.6.) `is_reset` returns whether the request's stream is reset (HTTP/2).
-    pub(super) fn begin(
+    pub(super) fn begin_request(
         self: &Rc<Self>,
         request: &mut Request,
         is_reset: impl FnOnce(&mut Request) -> bool,
     ) -> Option<InFlight> {
-        let stream = match &mut *self.protocol.borrow_mut() {
-            HttpProtocol::Http2(http2) => http2.begin(|| is_reset(request)),
-            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
-                (self.state.get() != ConnectionState::LastResponse).then_some(0)
-            }
-        };
+        let stream = self.protocol.borrow_mut().begin_request(|| is_reset(request));
         let Some(stream) = stream else {
             self.table.refuse();
             return None;
         };
-        self.has_begun.set(true);
-        self.in_flight.set(self.in_flight.get() + 1);
+        self.responses.begin();
         let path = request.uri().path_and_query().cloned();
         let entry = RequestEntry::new(&self.table, request.method().clone(), path);
         Some(InFlight::new(self, entry, stream))
@@ -335,52 +282,40 @@ impl Connection {
     /// Notes that everything has been written. `info` asks the kernel how much of it has been
     /// acknowledged.
     pub(super) fn flushed(&self, info: impl FnOnce() -> Option<TcpInfo>) {
-        let mut deliveries = self.deliveries.borrow_mut();
         if let HttpProtocol::Http2(http2) = &mut *self.protocol.borrow_mut() {
-            http2.take_written().into_iter().for_each(|response| deliveries.write(response));
+            http2.take_written().into_iter().for_each(|response| self.responses.write(response));
         }
-        if !deliveries.has_unflushed() {
+        if !self.responses.has_unflushed() {
             return;
         }
         // While the server serves, nobody needs to know when exactly a client has got its response.
         let info = if self.is_ending() { info() } else { None };
-        deliveries.flush(info);
-        drop(deliveries);
-        self.rest();
+        self.responses.flush(info);
+        self.mark_idle();
     }
 
     /// Counts the responses that the client has got according to the kernel; all of them if `info`
     /// is `None`, where the kernel doesn't tell.
     pub(super) fn delivered(&self, info: Option<&TcpInfo>) {
-        self.deliveries.borrow_mut().acknowledge(info);
+        self.responses.acknowledge(info);
     }
 
     /// Looks at bytes of the client that nobody reads any more. Returns whether the bytes show that
     /// the client still reads (HTTP/2).
     pub(super) fn discarded(&self, bytes: &[u8]) -> bool {
-        match &mut *self.protocol.borrow_mut() {
-            HttpProtocol::Http1 => {}
-            HttpProtocol::Http2(http2) => return http2.discarded(bytes),
-            HttpProtocol::WebSocket(websocket) => websocket.received(bytes),
-        }
-        false
+        self.protocol.borrow_mut().closing().discard(bytes)
     }
 
     /// Returns the act that is still expected of the client once it has acknowledged everything.
-    pub(super) fn expected(&self) -> Expected {
-        match &*self.protocol.borrow() {
-            HttpProtocol::Http1 => Expected::Body,
-            HttpProtocol::Http2(http2) if !http2.has_been_read() => Expected::Reading,
-            HttpProtocol::WebSocket(websocket) if !websocket.client_has_closed() => Expected::Close,
-            HttpProtocol::Http2(_) | HttpProtocol::WebSocket(_) => Expected::Nothing,
-        }
+    pub(super) fn expected_act(&self) -> ExpectedAct {
+        self.protocol.borrow_mut().closing().expected_act()
     }
 
-    /// Notes that one response fewer is owed.
-    pub(super) fn rest(&self) {
+    /// Notes that one response fewer is owed. If none is left, the time without one begins now.
+    pub(super) fn mark_idle(&self) {
         // Before that nobody asks, and earlier times are long enough ago.
         if self.is_ending() {
-            self.idle_since.set(Instant::now());
+            self.responses.set_idle();
         }
         self.wake_if_closing();
     }

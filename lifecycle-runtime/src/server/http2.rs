@@ -1,12 +1,12 @@
 //! State of an HTTP/2 connection, followed by its bytes: the open streams, and the places at which
 //! a frame of ours fits in.
 //!
-//! actix-http sends no GOAWAY and can't be told to, so the transport puts our frames between those
-//! that actix-http writes. The sequence is that of RFC 9113, section 6.8: first a GOAWAY that
-//! permits every stream, with a PING behind it; when the PING is answered, the client has seen the
-//! GOAWAY, and a second one names the last stream. When the last stream has ended, another PING
-//! asks whether the client has read everything: its answer comes behind all that the client has to
-//! read.
+//! actix-http sends no GOAWAY and has no way to be asked for one, so the transport puts our frames
+//! between those that actix-http writes. The sequence is that of RFC 9113, section 6.8: first a
+//! GOAWAY that permits every stream, with a PING behind it; when the PING is answered, the client
+//! has seen the GOAWAY, and a second one names the last stream. When the last stream has ended,
+//! another PING asks whether the client has read everything: its answer comes behind all that the
+//! client has to read.
 
 mod frames;
 #[cfg(test)]
@@ -61,7 +61,7 @@ pub(super) struct Http2<T> {
     /// Count of the bytes of the client's preface that are still to come.
     preface: usize,
     /// Set once the settings, which come first, have been written.
-    has_spoken: bool,
+    has_sent_settings: bool,
     streams: Streams<T>,
     /// Responses whose last frame has been written.
     written: Vec<T>,
@@ -85,7 +85,7 @@ impl<T> Http2<T> {
             outgoing: FrameReader::default(),
             incoming: FrameReader::default(),
             preface: PREFACE.len(),
-            has_spoken: false,
+            has_sent_settings: false,
             streams: Streams::default(),
             written: Vec::new(),
             announcement: Announcement::Open,
@@ -200,18 +200,18 @@ impl<T> Http2<T> {
     }
 
     fn is_between(&self) -> bool {
-        self.has_spoken && self.outgoing.is_between()
+        self.has_sent_settings && self.outgoing.is_between()
     }
 
     fn until_between(&self, bytes: &[u8]) -> usize {
-        if self.has_spoken { self.outgoing.until_between(bytes) } else { bytes.len() }
+        if self.has_sent_settings { self.outgoing.until_between(bytes) } else { bytes.len() }
     }
 
     /// Looks at bytes that have been written. Drops our frames once actix-http sends a GOAWAY
     /// itself: actix-http ends the connection because of an error, and no GOAWAY may permit more
     /// streams than the one before.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
-        self.has_spoken |= !bytes.is_empty();
+        self.has_sent_settings |= !bytes.is_empty();
         self.outgoing.advance(bytes, |frame| {
             match frame.kind {
                 GOAWAY => {
@@ -221,7 +221,7 @@ impl<T> Http2<T> {
                 DATA | HEADERS => self.receipt = Receipt::Missing,
                 _ => {}
             }
-            self.written.extend(self.streams.said(frame));
+            self.written.extend(self.streams.sent(frame));
         });
         self.ask_when_finished();
     }
@@ -252,7 +252,7 @@ impl<T> Http2<T> {
     fn lift(&mut self, step: &mut [u8], frame: Option<Frame>) {
         if let Some(frame) = frame {
             self.lifting = if frame.kind == GOAWAY { LAST_STREAM } else { 0 };
-            self.streams.heard(frame);
+            self.streams.received(frame);
             return;
         }
         if self.incoming.have > 0 {

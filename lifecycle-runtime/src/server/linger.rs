@@ -1,5 +1,5 @@
-//! Last part of a connection, once actix-http is done with it. Nothing is aborted under a client
-//! that still reads.
+//! Last part of a connection, once actix-http is done with it. A client that still reads is not cut
+//! off.
 //!
 //! A socket that is closed answers whatever its client still sends by a reset, which destroys a
 //! response on its way. So the server closes its half first, and reads and discards the client's
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Expected};
+use super::connection::{Connection, ExpectedAct};
 use super::socket::SharedSocket;
 use super::tcp_info::{Peer, PollTimes, TcpInfo};
 
@@ -125,13 +125,13 @@ impl Linger<'_> {
         if self.has_closed {
             return None;
         }
-        let since = match self.connection.expected() {
-            Expected::Nothing => return None,
-            Expected::Body if !self.has_discarded => return None,
+        let since = match self.connection.expected_act() {
+            ExpectedAct::Nothing => return None,
+            ExpectedAct::Body if !self.has_discarded => return None,
             // The client may have had a part of its time already, while actix-http read the body.
-            Expected::Body => self.acknowledged_at,
-            Expected::Close => self.since,
-            Expected::Reading => self.read_at,
+            ExpectedAct::Body => self.acknowledged_at,
+            ExpectedAct::Close => self.since,
+            ExpectedAct::Reading => self.read_at,
         };
         Some(since + self.disconnect).filter(|until| now < *until)
     }

@@ -23,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Default time for which an idle connection is kept. It is longer than load balancers keep one,
 /// which is 60 s with most: the side that closes first must not be the one that can't know of the
-/// next request.
+/// next request. The 15 s in between are more than a packet takes.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 fn parallelism() -> usize {
@@ -255,6 +255,6 @@ impl Http {
 /// same.)
 pub(super) fn keep_alive_header(keep_alive: KeepAlive) -> Option<HeaderValue> {
     let KeepAlive::Timeout(kept) = keep_alive else { return None };
-    let told = kept.as_secs().saturating_sub(1);
-    (told > 0).then(|| HeaderValue::from_str(&format!("timeout={told}")).ok()).flatten()
+    let seconds = kept.as_secs().saturating_sub(1);
+    (seconds > 0).then(|| HeaderValue::from_str(&format!("timeout={seconds}")).ok()).flatten()
 }

@@ -23,7 +23,9 @@ use crate::event::{Tasks, readable};
 use crate::hook::error::panic_text;
 use crate::hook::runtime::HookRuntime;
 
-/// Time that workers and handlers' tasks have to drop what was cut off.
+/// Time that workers and handlers' tasks have to drop what was cut off. No client is waited for. On
+/// a machine that is too busy for it, the report counts what is not dropped yet as left behind, and
+/// the stop goes on.
 pub(super) const LEAVING: Duration = Duration::from_millis(100);
 
 /// Number of tasks, the longest first, that are named in the list of what a stop waits for.
@@ -276,10 +278,10 @@ impl TaskEntry {
     }
 
     fn end(mut self, outcome: TaskOutcome) {
-        self.give_back(outcome);
+        self.end_row(outcome);
     }
 
-    fn give_back(&mut self, outcome: TaskOutcome) {
+    fn end_row(&mut self, outcome: TaskOutcome) {
         let Some(key) = self.key.take() else { return };
         let mut rows = self.set.lock();
         // A cut has removed it, if there was one.
@@ -301,7 +303,7 @@ impl TaskEntry {
 impl Drop for TaskEntry {
     fn drop(&mut self) {
         // If it has not ended, it is dropped with its runtime.
-        self.give_back(TaskOutcome::Cut);
+        self.end_row(TaskOutcome::Cut);
         self.set.0.alive.send_modify(|number| *number -= 1);
     }
 }

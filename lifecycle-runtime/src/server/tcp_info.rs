@@ -62,7 +62,8 @@ impl TcpInfo {
 mod tests;
 
 /// Time for which a network may be out of order, as when a route or a phone's cell changes, without
-/// a response being given up. A client that is gone looks the same until then.
+/// a response being given up. A client that is gone looks the same until then. The round trip comes
+/// on top.
 pub(super) const OUTAGE: Duration = Duration::from_secs(3);
 
 /// Source of answers about a connection's peer.
@@ -107,7 +108,9 @@ pub(super) struct PollTimes {
 }
 
 impl PollTimes {
-    /// Longest pause between two questions.
+    /// Longest pause between two questions. A connection closes at most this much later than it
+    /// could, whatever its round trip is. A pause that a busy machine makes longer costs no more
+    /// than that.
     pub(super) const LONGEST: Duration = Duration::from_millis(50);
 
     /// Returns the moment of the next question, after this answer of the kernel.

@@ -78,7 +78,7 @@ where
         let connection =
             request.conn_data::<Rc<Connection>>().expect("every connection has its own data");
         let connection = Rc::clone(connection);
-        let Some(in_flight) = connection.begin(&mut request, is_reset) else {
+        let Some(in_flight) = connection.begin_request(&mut request, is_reset) else {
             return TrackedFuture::Refused;
         };
         let has_body = !matches!(request.payload(), Payload::None);
@@ -130,8 +130,8 @@ fn is_reset(request: &mut Request) -> bool {
     }
     let is_reset = matches!(read.last(), Some(Err(_)));
     if !read.is_empty() {
-        let rest = std::mem::replace(payload, Payload::None);
-        *payload = Payload::Stream { payload: Box::pin(stream::iter(read).chain(rest)) };
+        let unread = std::mem::replace(payload, Payload::None);
+        *payload = Payload::Stream { payload: Box::pin(stream::iter(read).chain(unread)) };
     }
     is_reset
 }
@@ -141,7 +141,7 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Response that the app has not begun.
+/// Request that waits for its response to begin.
 struct Pending {
     in_flight: Option<InFlight>,
     without_body: bool,
@@ -235,7 +235,10 @@ impl Pending {
                     BodySize::Sized(size) if !is_complete => size,
                     _ => 0,
                 };
-                TrackedBody::Plain { body, response: Owed { in_flight, is_complete, missing } }
+                TrackedBody::Plain {
+                    body,
+                    progress: BodyProgress { in_flight, is_complete, missing },
+                }
             }
         })
     }
@@ -257,7 +260,7 @@ impl Pending {
 
 /// Makes a response say how long its connection is kept, or that it is the last.
 fn announce_end<B>(connection: &Connection, is_kept: bool, response: &mut Response<B>) {
-    if connection.says_close() {
+    if connection.begin_response() {
         // A header by hand would be dropped: actix-http writes its own.
         response.head_mut().set_connection_type(ConnectionType::Close);
     } else if is_kept
@@ -267,10 +270,10 @@ fn announce_end<B>(connection: &Connection, is_kept: bool, response: &mut Respon
         // Without `Connection: keep-alive`, which HTTP/1.1 implies and actix-http doesn't
         // write: clients heed it all the same.
         let headers = response.headers_mut();
-        let theirs = headers.insert(KEEP_ALIVE, keep_alive.clone());
-        if !theirs.is_empty() {
+        let of_the_app = headers.insert(KEEP_ALIVE, keep_alive.clone());
+        if !of_the_app.is_empty() {
             headers.remove(KEEP_ALIVE);
-            theirs.for_each(|theirs| headers.append(KEEP_ALIVE, theirs));
+            of_the_app.for_each(|value| headers.append(KEEP_ALIVE, value));
         }
     }
 }
@@ -287,20 +290,20 @@ fn refusal() -> Response<TrackedBody> {
     refusal.head_mut().set_connection_type(ConnectionType::Close);
     refusal.map_body(|_, body| TrackedBody::Plain {
         body,
-        response: Owed { in_flight: None, is_complete: false, missing: 0 },
+        progress: BodyProgress { in_flight: None, is_complete: false, missing: 0 },
     })
 }
 
-/// A body that keeps its request in flight until it has ended.
+/// Body that keeps its request in flight until it has ended.
 pub(super) enum TrackedBody {
-    Plain { body: BoxBody, response: Owed },
+    Plain { body: BoxBody, progress: BodyProgress },
     WebSocket(WebSocketBody),
 }
 
 type BodyError = <BoxBody as MessageBody>::Error;
 
-/// Response that the app has not completed, with its request.
-pub(super) struct Owed {
+/// Progress of a response's body, with the request that the response completes.
+pub(super) struct BodyProgress {
     in_flight: Option<InFlight>,
     /// Set once the app has given the whole response, even if the connection has not written it
     /// yet.
@@ -309,9 +312,9 @@ pub(super) struct Owed {
     missing: u64,
 }
 
-impl Owed {
+impl BodyProgress {
     /// Notes the bytes, the end or the error that polling the body has returned.
-    fn body_gave(&mut self, next: &Poll<Option<Result<Bytes, BodyError>>>) {
+    fn advance(&mut self, next: &Poll<Option<Result<Bytes, BodyError>>>) {
         let error = match next {
             Poll::Pending => return,
             Poll::Ready(Some(Ok(bytes))) => {
@@ -333,7 +336,7 @@ impl Owed {
     }
 }
 
-impl Drop for Owed {
+impl Drop for BodyProgress {
     fn drop(&mut self) {
         if self.is_complete
             && let Some(in_flight) = self.in_flight.take()
@@ -358,9 +361,9 @@ impl MessageBody for TrackedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         match self.get_mut() {
-            Self::Plain { body, response } => {
+            Self::Plain { body, progress } => {
                 let next = Pin::new(body).poll_next(context);
-                response.body_gave(&next);
+                progress.advance(&next);
                 next
             }
             Self::WebSocket(websocket) => websocket.poll_next(context),

@@ -20,7 +20,9 @@ mod tests;
 /// Number of requests, the longest first, that are named in the list of what a stop waits for.
 const NAMED: usize = 5;
 
-/// Time that a worker has to end its code after a command to do so, before it counts as blocked.
+/// Time that a worker has to end its code after a command to do so, before it counts as blocked. It
+/// waits for no client. On a machine that is too busy for it, the list of what a stop waits for
+/// names a worker that would have ended without it, and nothing else comes of that.
 const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 
 /// Table of one worker's traffic. It is aligned so that it shares no cache line with another
@@ -108,7 +110,7 @@ impl RequestTables {
         let number = |is_in: fn(&WorkerState) -> bool| {
             tables.iter().filter(|rows| is_in(&rows.state)).count()
         };
-        // A worker that was told just now is not blocked.
+        // A worker that got the command just now is not blocked.
         let blocked = number(
             |state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER),
         );
@@ -233,7 +235,7 @@ impl RequestTable {
         // A cut has removed it, if there was one.
         if let Some(connections) = rows.connections.checked_sub(1) {
             rows.connections = connections;
-            // Accepted just before the worker heard of the cut.
+            // The worker accepted it just before it got the command.
             let connections = &mut rows.so_far.connections;
             if is_cut { connections.cut += 1 } else { connections.closed += 1 }
         }
@@ -307,10 +309,10 @@ impl RequestEntry {
     }
 
     pub(super) fn end(mut self, outcome: RequestOutcome) {
-        self.give_back(outcome);
+        self.end_row(outcome);
     }
 
-    fn give_back(&mut self, outcome: RequestOutcome) {
+    fn end_row(&mut self, outcome: RequestOutcome) {
         let Some(table) = self.table.take() else { return };
         let mut rows = table.lock();
         // A cut has removed it, if there was one.
@@ -323,7 +325,7 @@ impl RequestEntry {
         match outcome {
             _ if row.has_panicked => requests.panicked += 1,
             RequestOutcome::Abandoned if row.is_written => requests.finished += 1,
-            // It has begun just before the worker heard of the cut.
+            // It began just before the worker got the command.
             RequestOutcome::Abandoned if is_cut => requests.cut.push(row.to_string()),
             RequestOutcome::Finished => requests.finished += 1,
             RequestOutcome::Panicked => requests.panicked += 1,
@@ -338,6 +340,6 @@ impl RequestEntry {
 
 impl Drop for RequestEntry {
     fn drop(&mut self) {
-        self.give_back(RequestOutcome::Abandoned);
+        self.end_row(RequestOutcome::Abandoned);
     }
 }

@@ -84,7 +84,7 @@ impl Transport {
                 drop(due.split_to(written));
             }
         }
-        self.rest_if_done();
+        self.mark_idle_if_done();
         Pin::new(&mut *self.socket.get_mut()).poll_flush(context)
     }
 
@@ -93,12 +93,12 @@ impl Transport {
         if let Some(mut http2) = self.connection.http2() {
             http2.sent(bytes);
         }
-        self.rest_if_done();
+        self.mark_idle_if_done();
     }
 
-    fn rest_if_done(&self) {
+    fn mark_idle_if_done(&self) {
         if self.connection.http2().is_some_and(|mut http2| http2.is_newly_done()) {
-            self.connection.rest();
+            self.connection.mark_idle();
         }
     }
 
@@ -134,7 +134,7 @@ impl Transport {
                 if let Some(mut http2) = self.connection.http2() {
                     http2.received(&mut buffer.filled_mut()[had..]);
                 }
-                self.rest_if_done();
+                self.mark_idle_if_done();
                 return Poll::Ready(Ok(()));
             }
             // An answer may be followed by another frame of ours, and may leave nothing for
@@ -154,7 +154,7 @@ impl Transport {
         if let Some(mut http2) = self.connection.http2() {
             self.incoming = http2.without_pong(read.filled());
         }
-        self.rest_if_done();
+        self.mark_idle_if_done();
         Poll::Ready(Ok(!read.filled().is_empty()))
     }
 
@@ -186,11 +186,11 @@ impl AsyncRead for Transport {
         };
         let read_bytes = buffer.filled().len() - had;
         if read_bytes > 0 {
-            this.connection.heard(read_bytes);
+            this.connection.received(read_bytes);
         }
         if this.connection.is_quiet() {
             match read {
-                Poll::Ready(Ok(())) if buffer.filled().len() > had => this.connection.goes_on(),
+                Poll::Ready(Ok(())) if read_bytes > 0 => this.connection.reopen(),
                 Poll::Pending => return Poll::Ready(Ok(())),
                 Poll::Ready(_) => {}
             }

@@ -86,7 +86,7 @@ impl Load {
 }
 
 impl WorkerHandle {
-    /// Returns the handle of a worker that nobody runs, and the receiver of its connections.
+    /// Returns the handle of a worker without a thread, and the receiver of its connections.
     #[cfg(test)]
     pub(super) fn for_test(limit: usize) -> (Self, mpsc::UnboundedReceiver<Accepted>) {
         let (connections, accepted) = mpsc::unbounded_channel();
@@ -190,29 +190,29 @@ pub(super) struct Started {
 /// Starts a worker.
 pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Result<Started> {
     let (connections, accepted) = mpsc::unbounded_channel();
-    let (commands, commanded) = mpsc::unbounded_channel();
-    let (ends, ended) = oneshot::channel();
-    let (builds, built) = oneshot::channel();
+    let (commands, command_receiver) = mpsc::unbounded_channel();
+    let (ended_sender, ended) = oneshot::channel();
+    let (built_sender, built) = oneshot::channel();
     let table = Arc::new(RequestTable::default());
     let load = Arc::new(Load {
         now: AtomicUsize::new(0),
         limit: spec.settings.max_connections(),
         vacancies: spec.vacancies.clone(),
     });
-    let thread_of = WorkerThread {
+    let worker_thread = WorkerThread {
         spec: Arc::clone(spec),
         make,
         table: Arc::clone(&table),
         load: Arc::clone(&load),
         accepted,
-        commanded,
+        command_receiver,
         guard: ServingGuard::new(spec),
     };
     // Dropped even if the thread panics.
-    let gone = GoneGuard { table: Arc::clone(&table), _ends: ends };
+    let gone = GoneGuard { table: Arc::clone(&table), _ended_sender: ended_sender };
     thread(&format!("http-worker-{number}"), move || {
         let _gone = gone;
-        thread_of.run(builds);
+        worker_thread.run(built_sender);
     })?;
     Ok(Started {
         worker: Worker { table, commands, ended },
@@ -225,7 +225,7 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
 struct GoneGuard {
     table: Arc<RequestTable>,
     /// Sender whose drop notifies those who wait for the worker.
-    _ends: oneshot::Sender<()>,
+    _ended_sender: oneshot::Sender<()>,
 }
 
 impl Drop for GoneGuard {
@@ -241,13 +241,13 @@ struct WorkerThread {
     table: Arc<RequestTable>,
     load: Arc<Load>,
     accepted: mpsc::UnboundedReceiver<Accepted>,
-    commanded: mpsc::UnboundedReceiver<WorkerCommand>,
+    command_receiver: mpsc::UnboundedReceiver<WorkerCommand>,
     guard: ServingGuard,
 }
 
 impl WorkerThread {
     /// Runs the worker to its end.
-    fn run(self, builds: oneshot::Sender<Result<(), String>>) {
+    fn run(self, built_sender: oneshot::Sender<Result<(), String>>) {
         let mut runtime = Builder::new_current_thread();
         runtime.enable_all().max_blocking_threads(self.spec.settings.max_blocking_threads());
         // The runtime is made here, as actix panics if it can't make one.
@@ -255,22 +255,22 @@ impl WorkerThread {
             Ok(runtime) => runtime,
             Err(error) => {
                 let reason = format!("a worker thread can't have an async runtime: {error}");
-                return drop(builds.send(Err(reason)));
+                return drop(built_sender.send(Err(reason)));
             }
         };
         // Handlers find actix's `System` and `Arbiter` on their thread, as under `HttpServer`.
         let system = System::with_tokio_rt(move || runtime);
-        system.block_on(self.serve_with_tasks(builds).boxed_local());
+        system.block_on(self.serve_with_tasks(built_sender).boxed_local());
         // Drops the tasks that are left, and waits for code that runs on the blocking pool.
         drop(system);
     }
 
     /// Serves connections, and then notes whether tasks are left that nobody awaits.
-    async fn serve_with_tasks(self, builds: oneshot::Sender<Result<(), String>>) {
+    async fn serve_with_tasks(self, built_sender: oneshot::Sender<Result<(), String>>) {
         let table = Arc::clone(&self.table);
         // Tasks that handlers spawn are in this set, and actix's own are not.
         let mut tasks = LocalSet::new();
-        let is_clear = tasks.run_until(self.serve(builds)).await;
+        let is_clear = tasks.run_until(self.serve(built_sender)).await;
         if is_clear && !is_empty(&mut tasks).await {
             table.drop_tasks();
         }
@@ -279,22 +279,22 @@ impl WorkerThread {
 
     /// Serves until no connection is left, or until the rest has been cut off. Returns whether the
     /// tasks that are left then come from handlers or the app.
-    async fn serve(mut self, builds: oneshot::Sender<Result<(), String>>) -> bool {
+    async fn serve(mut self, built_sender: oneshot::Sender<Result<(), String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
             match build(&self.make, endpoint, &self.spec.settings).await {
                 Ok(app) => apps.push(app),
                 Err(reason) => {
-                    let _ = builds.send(Err(reason));
+                    let _ = built_sender.send(Err(reason));
                     return false;
                 }
             }
         }
-        let _ = builds.send(Ok(()));
+        let _ = built_sender.send(Ok(()));
         let connections = ConnectionSet::new(self.spec, apps, Arc::clone(&self.table), self.load);
-        let is_done = connections.serve(self.accepted, &mut self.commanded).await;
+        let is_done = connections.serve(self.accepted, &mut self.command_receiver).await;
         if is_done {
-            self.guard.end_together(&mut self.commanded).await;
+            self.guard.end_together(&mut self.command_receiver).await;
             return true;
         }
         connections.abort().await

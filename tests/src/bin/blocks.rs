@@ -5,7 +5,7 @@
 //! `drain` or `stop`. Of its hooks, `first` waits for a `timer` or a `socket`, as `WAIT` says. If
 //! `HOW` is `behind`, the hook after `first` blocks its thread as soon as it begins. If it is
 //! `beside`, a hook beside `first` does so after such a wait of its own. `last` runs after `first`.
-//! With a number of threads the hooks run on an async runtime of the program's own.
+//! If there is a number of `THREADS`, the hooks run on an async runtime of the program's own.
 
 use std::process::ExitCode;
 use std::thread;

@@ -94,7 +94,7 @@ impl Guard {
     pub(super) fn watch(&mut self) -> io::Result<WatchdogHandle> {
         let watchdog = match self.watchdog.take() {
             Some(watchdog) => watchdog,
-            None => Watchdog::start(bite(Arc::clone(&self.facts), self.grace))?,
+            None => Watchdog::start(exit_at_deadline(Arc::clone(&self.facts), self.grace))?,
         };
         Ok(self.watchdog.insert(watchdog).handle())
     }
@@ -176,7 +176,7 @@ fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
 }
 
 /// Returns the watchdog's action: it writes what has not ended, and ends the process.
-fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
+fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
@@ -195,8 +195,7 @@ fn bite(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
             let running = match live.map(Live::waits).unwrap_or_default() {
                 _ if over.is_some() => {
                     "the run has ended, but not the process; see what follows `run`, as a `Drop` \
-                     in \
-                                        `main` or an exit handler"
+                     in `main` or an exit handler"
                         .to_owned()
                 }
                 waits if waits.is_empty() => "the async runtime does not answer".to_owned(),

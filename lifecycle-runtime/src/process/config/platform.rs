@@ -9,13 +9,14 @@ use crate::event::readable;
 
 /// Time for which new connections still come after the signal in Kubernetes: it updates endpoints
 /// and sends the signal at the same time (kubernetes.io, "Pod Lifecycle", "Termination of Pods").
+/// What comes even later, as in a cluster that is overloaded, finds the listener closed.
 const ENDPOINTS_UPDATE: Duration = Duration::from_secs(5);
 
 /// Part of the grace period that the drain delay in Kubernetes is at most.
 const DELAY_PART: u32 = 5;
 
 /// Time that `docker stop` and `podman stop` leave, 10 s, without a second for the rest of the
-/// container.
+/// container and for the signal's delay on a busy machine.
 const CONTAINER_STOP: Duration = Duration::from_secs(9);
 
 /// Variable that the kubelet sets in every container.

@@ -80,7 +80,7 @@ pub(super) fn listen(
 }
 
 /// Registers the handlers. Until the last step the signals have their default action, so that none
-/// is in vain.
+/// is lost.
 fn registered(
     read: UnixStream,
     write: UnixStream,
@@ -93,7 +93,7 @@ fn registered(
     Ok(delivery)
 }
 
-/// Returns whether no signal can be heard any more.
+/// Returns whether no signal can be received any more.
 fn is_lost(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted)
 }
@@ -130,10 +130,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Count of the runs that hear signals, kept for the process. Once a handler is installed, the
-/// system's own action is gone for good, so the process imitates it while no run listens: Ctrl-C
-/// ends a process whose runs are over. It doesn't imitate the action of signals that don't stop:
-/// one that comes a moment after the last hook must not spoil the exit code.
+/// Count of the runs that listen for signals, kept for the process. Once a handler is installed,
+/// the system's own action is gone for good, so the process imitates it while no run listens:
+/// Ctrl-C ends a process whose runs are over. It doesn't imitate the action of signals that don't
+/// stop: one that comes a moment after the last hook must not spoil the exit code.
 struct Listeners {
     count: Mutex<usize>,
     idle: Arc<AtomicBool>,

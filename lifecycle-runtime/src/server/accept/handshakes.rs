@@ -9,13 +9,17 @@ use tokio::time::Instant;
 /// Number of recent connections whose round trips count for the handshakes that are under way.
 const SAMPLES: usize = 128;
 
-/// Time that a packet may spend in the system on top of its way.
+/// Time that a packet may spend in the system on top of its way, and shortest pause between two
+/// looks. A handshake that a busy machine holds up for longer is in the kernel's table, and waited
+/// for; where the kernel doesn't show that, its client is reset.
 const SYSTEM: Duration = Duration::from_millis(1);
 
-/// Time for which a round trip counts, as clients come and go.
-const LATE: Duration = Duration::from_secs(60);
+/// Time for which a round trip counts, as clients come and go. One from farther away than all
+/// recent ones is in the kernel's table, and waited for.
+const RECENT: Duration = Duration::from_secs(60);
 
-/// Longest pause between two looks at handshakes that are under way.
+/// Longest pause between two looks at handshakes that are under way. It is shorter where round
+/// trips are. The listener closes at most this much later than it could.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Longest round trip that counts: a client tries again when its first packet is not answered
@@ -39,8 +43,8 @@ impl Handshakes {
 
     /// Returns the longest recent round trip.
     fn longest(&self) -> Option<Duration> {
-        let late = self.last.iter().filter(|(at, _)| at.elapsed() < LATE);
-        late.map(|(_, round_trip)| (*round_trip).min(LONGEST)).max()
+        let recent = self.last.iter().filter(|(at, _)| at.elapsed() < RECENT);
+        recent.map(|(_, round_trip)| (*round_trip).min(LONGEST)).max()
     }
 
     /// Returns the time that a handshake which has begun should take: the longest recent round

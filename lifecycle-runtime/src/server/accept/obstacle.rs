@@ -1,5 +1,5 @@
-//! Obstacles that keep a server from accepting connections, and their reports to those who watch.
-//! For instance, the process has no descriptor left.
+//! Obstacles that keep a server from accepting connections, such as a process without a free
+//! descriptor, and the reports of them.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use crate::event::readable;
 
 /// Time after which the acceptor tries again even if no connection has ended: something else may
-/// have made room.
+/// have made room. A try is one system call, and clients wait at most this much longer in the
+/// accept queue.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Obstacle that has come up and is not gone.
@@ -44,7 +45,7 @@ impl Obstacles {
         (Self { now: Arc::new(sender), listeners: Arc::default() }, receiver)
     }
 
-    /// Returns the part of a further listener.
+    /// Returns the part of one more listener.
     pub(super) fn of_listener(&self) -> ListenerObstacle {
         ListenerObstacle {
             now: Arc::clone(&self.now),
@@ -67,7 +68,7 @@ impl ListenerObstacle {
     }
 
     /// Reports that a connection waits and can't be accepted.
-    pub(super) fn tell(&mut self, error: &io::Error) {
+    pub(super) fn report(&mut self, error: &io::Error) {
         if std::mem::replace(&mut self.is_there, true) {
             return;
         }
@@ -115,17 +116,17 @@ mod tests {
         let mut listeners =
             [obstacles.of_listener(), obstacles.of_listener(), obstacles.of_listener()];
         let error = io::Error::from(io::ErrorKind::OutOfMemory);
-        let is_told = || now.borrow().is_some();
-        listeners[0].tell(&error);
-        listeners[1].tell(&error);
-        listeners[1].tell(&error);
+        let is_reported = || now.borrow().is_some();
+        listeners[0].report(&error);
+        listeners[1].report(&error);
+        listeners[1].report(&error);
         // This listener has no obstacle, and knows nothing of the others.
         listeners[2].passed();
-        assert!(is_told());
+        assert!(is_reported());
         listeners[0].passed();
         listeners[0].passed();
-        assert!(is_told());
+        assert!(is_reported());
         drop(listeners);
-        assert!(!is_told());
+        assert!(!is_reported());
     }
 }

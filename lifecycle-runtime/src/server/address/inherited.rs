@@ -26,16 +26,16 @@ pub(in crate::server) enum Inherited {
 
 /// Listeners that the parent has left open. The process has one such list, from which each listener
 /// is taken once.
-static LEFT_OPEN: LazyLock<(Told, Mutex<ListenFd>)> = LazyLock::new(|| {
+static LEFT_OPEN: LazyLock<(ParentVariables, Mutex<ListenFd>)> = LazyLock::new(|| {
     // The variables are read before the list is made. Making it removes them, as they are not for
     // children.
-    let told = Told::by_the_parent();
-    (told, Mutex::new(ListenFd::from_env()))
+    let variables = ParentVariables::read();
+    (variables, Mutex::new(ListenFd::from_env()))
 });
 
 /// Contents of the parent's variables.
 #[derive(Debug, Default)]
-struct Told {
+struct ParentVariables {
     fds: Option<String>,
     pid: Option<String>,
     names: Option<String>,
@@ -48,8 +48,8 @@ struct Told {
 ///
 /// The reason for which there is no such listener, as a part of a sentence.
 pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
-    let (told, list) = &*LEFT_OPEN;
-    let places = told.places(which, std::process::id())?;
+    let (variables, list) = &*LEFT_OPEN;
+    let places = variables.places(which, std::process::id())?;
     let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
     places.into_iter().map(|place| take_one(&mut list, place)).collect()
 }
@@ -90,8 +90,8 @@ impl Inherited {
     }
 }
 
-impl Told {
-    fn by_the_parent() -> Self {
+impl ParentVariables {
+    fn read() -> Self {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let first = variable("LISTEN_FDS_FIRST_FD").and_then(|first| first.parse().ok());
         Self {

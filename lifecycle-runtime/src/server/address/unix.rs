@@ -22,7 +22,7 @@ const NO_SOCKET: &str = "there is a file that is no socket";
 
 /// Longest wait for the lock of a folder. Our processes hold it for a few system calls. A process
 /// that holds it for longer has locked the folder for another reason, and does not compete for the
-/// file.
+/// file. On a machine that is too busy for it, only the system's own checks protect the file.
 const LOCK: Duration = Duration::from_secs(1);
 
 /// Parsed address: the text behind `unix:`.

@@ -28,8 +28,8 @@ impl InFlight {
         let Some(entry) = self.entry.take() else { return };
         match &mut *self.connection.protocol.borrow_mut() {
             HttpProtocol::Http2(http2) => http2.complete(self.stream, entry),
-            HttpProtocol::Http1 | HttpProtocol::WebSocket(_) => {
-                self.connection.deliveries.borrow_mut().write(entry);
+            HttpProtocol::Http1(_) | HttpProtocol::WebSocket(_) => {
+                self.connection.responses.write(entry);
             }
         }
     }
@@ -58,11 +58,11 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.connection.in_flight.set(self.connection.in_flight.get() - 1);
+        self.connection.responses.end();
         if let Some(entry) = self.entry.take() {
             let panicked = std::thread::panicking();
             entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
         }
-        self.connection.rest();
+        self.connection.mark_idle();
     }
 }

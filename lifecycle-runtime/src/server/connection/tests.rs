@@ -34,9 +34,9 @@ struct Fixture {
 }
 
 /// Answers of the kernel.
-struct Told(Option<TcpInfo>, bool);
+struct Answers(Option<TcpInfo>, bool);
 
-impl Peer for Told {
+impl Peer for Answers {
     fn info(&self) -> Option<TcpInfo> {
         self.0
     }
@@ -82,7 +82,7 @@ impl Fixture {
     }
 
     fn begin(&self) -> Option<InFlight> {
-        self.connection.begin(&mut Request::new(), |_| false)
+        self.connection.begin_request(&mut Request::new(), |_| false)
     }
 
     fn flush(&self) {
@@ -92,8 +92,8 @@ impl Fixture {
     fn poll(&mut self) -> ConnectionState {
         let waker = Arc::clone(&self.wakes).into();
         let mut context = Context::from_waker(&waker);
-        let told = Told(self.info.get(), self.has_unread.get());
-        self.connection.poll_closing(&mut self.closer, &mut context, &told);
+        let answers = Answers(self.info.get(), self.has_unread.get());
+        self.connection.poll_closing(&mut self.closer, &mut context, &answers);
         self.connection.state.get()
     }
 
@@ -275,7 +275,7 @@ async fn a_request_that_its_client_leaves_makes_the_connection_idle() {
 async fn a_connection_whose_last_response_said_so_is_left_to_actix_for_a_while() {
     let mut fixture = Fixture::closing().await;
     let request = fixture.begin().expect("served");
-    assert!(fixture.connection.says_close());
+    assert!(fixture.connection.begin_response());
     request.complete();
     fixture.flush();
     fixture.check(1000, ConnectionState::Ended).await;
@@ -288,7 +288,7 @@ async fn a_connection_whose_last_response_said_so_before_the_close_has_no_more_t
         advance(Duration::from_secs(60)).await;
         fixture.connection.phase.announces.store(true, Ordering::Relaxed);
         let request = fixture.begin().expect("served");
-        assert!(fixture.connection.says_close());
+        assert!(fixture.connection.begin_response());
         request.complete();
         fixture.flush();
         advance(Duration::from_millis(before)).await;
@@ -348,11 +348,11 @@ fn a_response_that_can_not_be_written_is_abandoned() {
 fn a_request_after_a_response_that_said_close_is_refused() {
     let fixture = Fixture::new();
     let first = fixture.begin().expect("served");
-    assert!(!fixture.connection.says_close());
+    assert!(!fixture.connection.begin_response());
     first.complete();
     fixture.connection.phase.announces.store(true, Ordering::Relaxed);
     let second = fixture.begin().expect("served: nobody was told");
-    assert!(fixture.connection.says_close());
+    assert!(fixture.connection.begin_response());
     assert!(fixture.begin().is_none());
     second.complete();
     fixture.flush();
@@ -382,12 +382,12 @@ fn a_connection_is_woken_only_when_it_has_something_to_do() {
     let fixture = Fixture::new();
     let woken = || fixture.wakes.0.swap(0, Ordering::Relaxed);
     fixture.connection.announce();
-    fixture.connection.rest();
+    fixture.connection.mark_idle();
     assert_eq!(woken(), 0, "HTTP/1 has no way to tell, and nothing is closing");
     fixture.connection.speaks_http2();
     fixture.connection.announce();
     assert_eq!(woken(), 1);
     fixture.close();
-    fixture.connection.rest();
+    fixture.connection.mark_idle();
     assert_eq!(woken(), 1);
 }

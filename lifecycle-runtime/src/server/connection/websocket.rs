@@ -33,7 +33,9 @@ pub(in crate::server) use payload::observe;
 const GOING_AWAY: &[u8] = &[0x88, 2, 0x03, 0xe9];
 
 /// Time of silence after a handler's last message. After that the handler counts as having answered
-/// what it had got.
+/// what it had got. It does not run while the client takes nothing, so the round trip doesn't
+/// matter. A handler that takes longer between two messages, if only because the machine is busy,
+/// has the Close sent between them.
 const ANSWERED: Duration = Duration::from_secs(1);
 
 /// State of a WebSocket's handler, judged by its use of the client's messages.
@@ -96,7 +98,7 @@ pub(in crate::server) struct WebSocket {
     /// Request of the WebSocket, in flight until its connection and its handler have ended.
     in_flight: RefCell<Option<InFlight>>,
     /// Notification that the handler's state was set.
-    turned: Notify,
+    handler_changed: Notify,
     /// Time since which the handler has had nothing to send, after it has sent something about the
     /// bytes that it had got.
     answered_at: Cell<Option<Instant>>,
@@ -124,7 +126,7 @@ impl WebSocket {
             close_progress: Cell::new(CloseProgress::Open),
             sending: Cell::new(Sending::Open),
             in_flight: RefCell::new(None),
-            turned: Notify::new(),
+            handler_changed: Notify::new(),
             answered_at: Cell::new(None),
             has_sent: Cell::new(false),
             answering_since: Cell::new(None),
@@ -180,7 +182,7 @@ impl WebSocket {
     }
 
     /// Sets the handler's state, and returns whether the state is new.
-    fn turns(&self, handler: Handler) -> bool {
+    fn set_handler(&self, handler: Handler) -> bool {
         let before = self.handler.replace(handler);
         if handler == (Handler::Working { has_read_all: false }) {
             self.answered_at.set(None);
@@ -196,7 +198,7 @@ impl WebSocket {
             self.close_progress
                 .set(CloseProgress::Asked { patience, latest: Instant::now() + patience });
         }
-        self.turned.notify_one();
+        self.handler_changed.notify_one();
         before != handler
     }
 
@@ -249,7 +251,7 @@ impl WebSocket {
                 }
             };
             tokio::select! {
-                () = self.turned.notified() => {}
+                () = self.handler_changed.notified() => {}
                 () = answered => {}
             }
         }
@@ -259,9 +261,9 @@ impl WebSocket {
         }
     }
 
-    async fn wait_for(&self, is_it: impl Fn(Handler) -> bool) {
-        while !is_it(self.handler.get()) {
-            self.turned.notified().await;
+    async fn wait_for(&self, condition: impl Fn(Handler) -> bool) {
+        while !condition(self.handler.get()) {
+            self.handler_changed.notified().await;
         }
     }
 

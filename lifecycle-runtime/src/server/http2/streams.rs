@@ -33,7 +33,8 @@ impl<T> Default for Streams<T> {
 }
 
 impl<T> Streams<T> {
-    pub(super) fn heard(&mut self, frame: Frame) {
+    /// Looks at a frame that has been read.
+    pub(super) fn received(&mut self, frame: Frame) {
         match frame.kind {
             HEADERS if frame.stream > self.highest => {
                 if self.is_closed {
@@ -59,7 +60,7 @@ impl<T> Streams<T> {
     }
 
     /// Looks at a frame that has been written, and returns the response that it ends.
-    pub(super) fn said(&mut self, frame: Frame) -> Option<T> {
+    pub(super) fn sent(&mut self, frame: Frame) -> Option<T> {
         let ends = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
         if !ends && frame.kind != RST_STREAM {
             return None;
@@ -106,7 +107,7 @@ mod tests {
     fn with_all_claimed() -> Streams<u32> {
         let mut streams = Streams::default();
         for stream in all() {
-            streams.heard(frame(HEADERS, 0, stream));
+            streams.received(frame(HEADERS, 0, stream));
             assert_eq!(streams.claim(|| false), Some(stream));
         }
         streams
@@ -117,7 +118,7 @@ mod tests {
         let mut streams = with_all_claimed();
 
         for stream in all().collect::<Vec<_>>().into_iter().rev() {
-            streams.heard(frame(RST_STREAM, 0, stream));
+            streams.received(frame(RST_STREAM, 0, stream));
         }
 
         assert!(streams.open.is_empty());
@@ -131,7 +132,7 @@ mod tests {
         }
 
         for stream in all().collect::<Vec<_>>().into_iter().rev() {
-            assert_eq!(streams.said(frame(DATA, END_STREAM, stream)), Some(stream));
+            assert_eq!(streams.sent(frame(DATA, END_STREAM, stream)), Some(stream));
         }
 
         assert!(streams.open.is_empty());
@@ -141,8 +142,8 @@ mod tests {
     fn requests_that_are_claimed_after_many_have_come_cost_linear_time() {
         let mut streams = Streams::<()>::default();
         for stream in all() {
-            streams.heard(frame(HEADERS, 0, stream));
-            streams.heard(frame(DATA, 0, stream));
+            streams.received(frame(HEADERS, 0, stream));
+            streams.received(frame(DATA, 0, stream));
         }
 
         for stream in all() {

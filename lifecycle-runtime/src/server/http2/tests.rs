@@ -10,7 +10,7 @@ use super::*;
 
 type Connection = Http2<&'static str>;
 
-/// Model of the streams that are heard and said, as a plain table.
+/// Model of the streams in the frames that are received and sent, as a plain table.
 #[derive(Default)]
 struct Model {
     open: Vec<u32>,
@@ -19,7 +19,7 @@ struct Model {
 }
 
 impl Model {
-    fn heard(&mut self, frame: &Frame) {
+    fn received(&mut self, frame: &Frame) {
         if frame.kind == HEADERS && frame.stream > self.highest {
             self.highest = frame.stream;
             self.opened += 1;
@@ -30,7 +30,7 @@ impl Model {
         }
     }
 
-    fn said(&mut self, frame: &Frame) {
+    fn sent(&mut self, frame: &Frame) {
         if frame.kind == RST_STREAM
             || (matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0)
         {
@@ -64,68 +64,68 @@ fn received(http2: &mut Connection, frames: &[Frame]) {
     http2.received(&mut bytes_of(&[frames.to_vec()]));
 }
 
-/// Returns the frames that we say when these arrive, and the rest of these.
-fn heard(http2: &mut Connection, frames: &[Frame]) -> (Vec<Frame>, Vec<Frame>) {
+/// Returns our frames that answer these, and those of these that are for actix-http.
+fn answers_to(http2: &mut Connection, frames: &[Frame]) -> (Vec<Frame>, Vec<Frame>) {
     let kept = http2.without_pong(&bytes_of(&[frames.to_vec()]));
-    (said(http2), parse(&kept))
+    (take_due(http2), parse(&kept))
 }
 
 /// Takes our frames that wait to be written, as if they were.
-fn said(http2: &mut Connection) -> Vec<Frame> {
+fn take_due(http2: &mut Connection) -> Vec<Frame> {
     parse(&http2.out.split())
 }
 
-fn told(http2: &mut Connection) -> Vec<Frame> {
+fn announce(http2: &mut Connection) -> Vec<Frame> {
     http2.announce();
-    said(http2)
+    take_due(http2)
 }
 
-fn told_last(http2: &mut Connection) -> Vec<Frame> {
+fn announce_last(http2: &mut Connection) -> Vec<Frame> {
     http2.announce_last();
-    said(http2)
+    take_due(http2)
 }
 
 #[test]
 fn a_client_is_told_in_two_steps_and_each_once() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, 0), head(3, END_STREAM)]);
-    assert_eq!(told(&mut http2), announcement());
-    assert_eq!(told(&mut http2), []);
-    assert_eq!(told_last(&mut http2), [goaway(3)]);
-    assert_eq!(told_last(&mut http2), []);
-    assert_eq!(told(&mut http2), []);
+    assert_eq!(announce(&mut http2), announcement());
+    assert_eq!(announce(&mut http2), []);
+    assert_eq!(announce_last(&mut http2), [goaway(3)]);
+    assert_eq!(announce_last(&mut http2), []);
+    assert_eq!(announce(&mut http2), []);
 }
 
 #[test]
 fn a_client_that_answers_hears_of_the_last_stream_before_the_pong() {
     let mut http2 = begun();
-    told(&mut http2);
-    let (said, kept) = heard(&mut http2, &[head(1, 0), pong(), head(3, 0)]);
-    assert_eq!(said, [goaway(1)]);
+    announce(&mut http2);
+    let (answers, kept) = answers_to(&mut http2, &[head(1, 0), pong(), head(3, 0)]);
+    assert_eq!(answers, [goaway(1)]);
     assert_eq!(kept, [head(1, 0), head(3, 0)]);
 }
 
 #[test]
 fn an_answer_is_swallowed_once_also_after_the_last_word() {
     let mut http2 = begun();
-    told(&mut http2);
-    told_last(&mut http2);
+    announce(&mut http2);
+    announce_last(&mut http2);
     assert!(http2.expects_pong());
-    assert_eq!(heard(&mut http2, &[pong(), pong()]), (vec![], vec![pong()]));
+    assert_eq!(answers_to(&mut http2, &[pong(), pong()]), (vec![], vec![pong()]));
     assert!(!http2.expects_pong());
 }
 
 #[test]
 fn answers_to_other_pings_pass() {
     let mut http2 = begun();
-    told(&mut http2);
+    announce(&mut http2);
     let others = [
         ping(ACK, *b"12345678"),
         ping(0, DRAINING),
         ping(0, *b"12345678"),
         Frame::new(PING, ACK, 0, *b"short"),
     ];
-    assert_eq!(heard(&mut http2, &others), (vec![], others.to_vec()));
+    assert_eq!(answers_to(&mut http2, &others), (vec![], others.to_vec()));
     assert!(http2.expects_pong());
 }
 
@@ -134,9 +134,9 @@ fn streams_after_the_last_are_refused() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM), head(3, END_STREAM)]);
     assert_eq!(http2.begin(|| false), Some(1));
-    told(&mut http2);
+    announce(&mut http2);
     assert_eq!(http2.begin(|| false), Some(3), "it had been sent before the client was told");
-    told_last(&mut http2);
+    announce_last(&mut http2);
     received(&mut http2, &[head(5, END_STREAM)]);
     assert_eq!(http2.begin(|| false), None);
 }
@@ -148,7 +148,7 @@ fn a_stream_ends_with_our_last_frame_or_a_reset_of_either_side() {
         &mut http2,
         &[head(1, END_STREAM), head(3, 0), head(5, END_STREAM), head(7, END_STREAM)],
     );
-    told_last(&mut http2);
+    announce_last(&mut http2);
     sent(&mut http2, &[head(1, 0), data(1, 0)]);
     sent(&mut http2, &[data(1, END_STREAM), head(3, END_STREAM)]);
     assert!(!http2.is_done());
@@ -157,7 +157,7 @@ fn a_stream_ends_with_our_last_frame_or_a_reset_of_either_side() {
     assert!(!http2.is_done());
     received(&mut http2, &[reset(7)]);
     assert!(!http2.is_done(), "the client has not been asked");
-    assert_eq!(said(&mut http2), [question()]);
+    assert_eq!(take_due(&mut http2), [question()]);
     assert!(http2.is_done());
 }
 
@@ -165,12 +165,12 @@ fn a_stream_ends_with_our_last_frame_or_a_reset_of_either_side() {
 fn a_connection_is_not_done_before_its_last_frame_is_written_to_the_end() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM)]);
-    told_last(&mut http2);
+    announce_last(&mut http2);
     let bytes = data(1, END_STREAM).bytes();
     for byte in &bytes {
         assert!(!http2.is_done());
         http2.sent(&[*byte]);
-        said(&mut http2);
+        take_due(&mut http2);
     }
     assert!(http2.is_done());
 }
@@ -181,7 +181,7 @@ fn a_request_that_h2_refuses_by_itself_takes_no_place_from_another() {
     received(&mut http2, &[head(1, END_STREAM), head(3, END_STREAM), head(5, END_STREAM)]);
     // The first request is malformed, and the second has too long a list of headers.
     sent(&mut http2, &[reset(1), head(3, END_STREAM)]);
-    told_last(&mut http2);
+    announce_last(&mut http2);
     received(&mut http2, &[head(7, END_STREAM)]);
     assert_eq!(http2.begin(|| false), Some(5));
     assert_eq!(http2.begin(|| false), None, "stream 7 is above the last one");
@@ -195,7 +195,7 @@ fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
         // The body is too large, or the head before it is malformed: the client's frames are the
         // same.
         sent(&mut http2, &[reset(1)]);
-        told_last(&mut http2);
+        announce_last(&mut http2);
         received(&mut http2, &[head(5, END_STREAM)]);
         if is_handed_out {
             assert_eq!(http2.begin(|| true), Some(1));
@@ -209,7 +209,7 @@ fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
 fn what_nobody_knows_is_not_executed_behind_the_last_stream() {
     let mut http2 = begun();
     assert_eq!(http2.begin(|| false), Some(0));
-    told_last(&mut http2);
+    announce_last(&mut http2);
     assert_eq!(http2.begin(|| false), None);
 }
 
@@ -271,14 +271,14 @@ fn a_response_is_written_with_the_end_of_its_stream() {
 fn a_client_has_read_everything_when_it_answers_behind_it() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM)]);
-    told(&mut http2);
+    announce(&mut http2);
     sent(&mut http2, &[head(1, 0)]);
-    assert_eq!(heard(&mut http2, &[pong()]), (vec![goaway(1)], vec![]));
+    assert_eq!(answers_to(&mut http2, &[pong()]), (vec![goaway(1)], vec![]));
     assert!(!http2.has_been_read());
     sent(&mut http2, &[data(1, END_STREAM)]);
-    assert_eq!(said(&mut http2), [question()]);
+    assert_eq!(take_due(&mut http2), [question()]);
     assert!(!http2.has_been_read());
-    assert_eq!(heard(&mut http2, &[ping(ACK, FINISHED)]), (vec![], vec![]));
+    assert_eq!(answers_to(&mut http2, &[ping(ACK, FINISHED)]), (vec![], vec![]));
     assert!(http2.has_been_read());
 }
 
@@ -287,8 +287,8 @@ fn a_client_that_has_nothing_more_to_read_is_not_asked() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM)]);
     sent(&mut http2, &[head(1, END_STREAM)]);
-    told(&mut http2);
-    heard(&mut http2, &[pong()]);
+    announce(&mut http2);
+    answers_to(&mut http2, &[pong()]);
     assert!(http2.has_been_read() && http2.is_done());
 }
 
@@ -297,12 +297,12 @@ fn a_client_that_actix_has_told_good_bye_hears_none_of_ours() {
     let mut http2 = begun();
     http2.announce();
     http2.sent(&Frame::new(GOAWAY, 0, 0, [0, 0, 0, 1, 0, 0, 0, 1]).bytes());
-    assert_eq!(said(&mut http2), [], "what was still to be said would permit streams again");
-    assert_eq!(told_last(&mut http2), []);
+    assert_eq!(take_due(&mut http2), [], "our frames would permit streams again");
+    assert_eq!(announce_last(&mut http2), []);
 
     let mut http2 = begun();
     sent(&mut http2, &[Frame::new(GOAWAY, 0, 0, [0; 8])]);
-    assert_eq!(told(&mut http2), []);
+    assert_eq!(announce(&mut http2), []);
 }
 
 #[test]
@@ -354,7 +354,7 @@ proptest! {
     ) {
         let (mut http2, mut model) = (Http2::<&'static str>::new(), Model::default());
         if is_asked {
-            told(&mut http2);
+            announce(&mut http2);
         }
         for chunk in chunks(&client(&sides.0), &lengths.0) {
             if http2.expects_pong() {
@@ -363,12 +363,12 @@ proptest! {
                 http2.received(&mut chunk.to_vec());
             }
         }
-        sides.0.iter().flatten().for_each(|frame| model.heard(frame));
+        sides.0.iter().flatten().for_each(|frame| model.received(frame));
         for chunk in chunks(&bytes_of(&sides.1), &lengths.1) {
             http2.sent(chunk);
         }
-        sides.1.iter().flatten().for_each(|frame| model.said(frame));
-        let mut last = told_last(&mut http2);
+        sides.1.iter().flatten().for_each(|frame| model.sent(frame));
+        let mut last = announce_last(&mut http2);
         if last.pop_if(|frame| *frame == question()).is_some() {
             prop_assert!(model.open.is_empty(), "there is more to read");
         }
@@ -404,9 +404,9 @@ proptest! {
         }
         prop_assert!(kept == clean);
         let mut model = Model::default();
-        before.iter().flatten().for_each(|frame| model.heard(frame));
+        before.iter().flatten().for_each(|frame| model.received(frame));
         let [first, second] = announcement();
-        prop_assert_eq!(said(&mut http2), [first, second, goaway(model.highest)]);
+        prop_assert_eq!(take_due(&mut http2), [first, second, goaway(model.highest)]);
         prop_assert!(http2.has_been_read(), "nothing was sent behind the PING");
         prop_assert!(!http2.expects_pong());
     }

@@ -39,7 +39,7 @@ fn a_time_without_end_is_a_long_one() {
 
 #[test]
 fn clients_are_told_a_second_less_and_nothing_where_there_is_nothing_to_tell() {
-    for (keep_alive, told) in [
+    for (keep_alive, expected) in [
         (KeepAlive::Timeout(Duration::from_secs(75)), Some("timeout=74")),
         (KeepAlive::Timeout(Duration::from_millis(2_900)), Some("timeout=1")),
         (KeepAlive::Timeout(Duration::from_secs(1)), None),
@@ -51,7 +51,7 @@ fn clients_are_told_a_second_less_and_nothing_where_there_is_nothing_to_tell() {
         let header = keep_alive_header(keep_alive);
         assert_eq!(
             header.as_ref().map(|header| header.to_str().expect("a text")),
-            told,
+            expected,
             "{keep_alive:?}"
         );
     }

@@ -24,11 +24,11 @@ struct Line {
 }
 
 impl Line {
-    fn new(moods: Vec<usize>) -> Self {
+    fn new(portions: Vec<usize>) -> Self {
         let table = Arc::default();
         let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
         let socket = wire::WireSocket::default();
-        socket.0.borrow_mut().moods = moods.into();
+        socket.0.borrow_mut().portions = portions.into();
         let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));
         let transport = Transport::new(SharedSocket::new(socket.clone()), Rc::clone(&connection));
         let line = Self { transport, connection, phase, table, socket, wakes: Arc::default() };
@@ -133,7 +133,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     vec(act, 0..80)
 }
 
-fn moods() -> impl Strategy<Value = Vec<usize>> {
+fn portions() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![2 => Just(0), 3 => 1_usize..20, 1 => 1_usize..3000], 0..200)
 }
 
@@ -142,21 +142,21 @@ struct Talk {
     line: Line,
     app: Vec<u8>,
     client: Vec<u8>,
-    said: usize,
+    sent: usize,
     fed: usize,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 impl Talk {
     fn act(&mut self, act: Act) {
-        let left = &self.app[self.said..];
+        let left = &self.app[self.sent..];
         let part =
             |from: usize, most: usize| &left[from.min(left.len())..(from + most).min(left.len())];
         match act {
-            Act::Read(most) => self.heard.extend(self.line.read(most).unwrap_or_default()),
-            Act::Write(most) => self.said += self.line.write(part(0, most)),
+            Act::Read(most) => self.received.extend(self.line.read(most).unwrap_or_default()),
+            Act::Write(most) => self.sent += self.line.write(part(0, most)),
             Act::WriteVectored(first, second) => {
-                self.said += self.line.write_vectored(&[part(0, first), &[], part(first, second)]);
+                self.sent += self.line.write_vectored(&[part(0, first), &[], part(first, second)]);
             }
             Act::Flush => drop(self.line.flush()),
             Act::Feed(most) => {
@@ -169,19 +169,19 @@ impl Talk {
         }
     }
 
-    /// Lets both sides say the rest, and hear all of it.
+    /// Has both sides send what is left, and read all of it.
     fn end(&mut self) {
         for _ in 0..100_000 {
             self.act(Act::Write(usize::MAX / 2));
             self.act(Act::Feed(usize::MAX / 2));
             self.act(Act::Read(5000));
-            let is_heard =
+            let is_read =
                 self.line.wire().incoming.is_empty() && self.line.transport.incoming.is_empty();
-            if self.line.flush() && self.said == self.app.len() && is_heard {
+            if self.line.flush() && self.sent == self.app.len() && is_read {
                 return;
             }
         }
-        panic!("it goes on for ever: {} of {} bytes are said", self.said, self.app.len());
+        panic!("it goes on for ever: {} of {} bytes are sent", self.sent, self.app.len());
     }
 }
 
@@ -190,23 +190,23 @@ proptest! {
     fn frames_of_http2_pass_unchanged_with_ours_between_them(
         (app, before, after) in (http2::side(), http2::side(), http2::side()),
         (first, second) in (acts(), acts()),
-        moods in moods(),
+        portions in portions(),
     ) {
-        let line = Line::new(moods);
+        let line = Line::new(portions);
         line.connection.speaks_http2();
         let mut client = http2::client(&before);
         let mut talk = Talk {
             line,
             app: http2::bytes_of(&app),
             client: client.clone(),
-            said: 0,
+            sent: 0,
             fed: 0,
-            heard: Vec::new(),
+            received: Vec::new(),
         };
         for act in first {
             talk.act(act);
         }
-        // The client answers when it can have heard the question.
+        // The client answers when it can have read the question.
         let question = http2::announcement()[1].bytes();
         let is_asked =
             talk.line.wire().written.windows(question.len()).any(|bytes| bytes == question);
@@ -220,12 +220,12 @@ proptest! {
         }
         talk.end();
 
-        prop_assert!(talk.heard == client, "the client's bytes have changed");
-        let said = http2::parse(&talk.line.wire().written);
-        let (ours, others): (Vec<_>, Vec<_>) = said.iter().cloned().partition(Frame::is_ours);
+        prop_assert!(talk.received == client, "the client's bytes have changed");
+        let written = http2::parse(&talk.line.wire().written);
+        let (ours, others): (Vec<_>, Vec<_>) = written.iter().cloned().partition(Frame::is_ours);
         prop_assert_eq!(others, app.into_iter().flatten().collect::<Vec<_>>());
-        for (at, frame) in said.iter().enumerate().filter(|(_, frame)| frame.is_ours()) {
-            prop_assert!(at > 0 && !said[at - 1].is_unfinished(), "{:?} at {}", frame, at);
+        for (at, frame) in written.iter().enumerate().filter(|(_, frame)| frame.is_ours()) {
+            prop_assert!(at > 0 && !written[at - 1].is_unfinished(), "{:?} at {}", frame, at);
         }
         if let Some((first, second)) = ours.split_at_checked(2) {
             prop_assert_eq!(first, http2::announcement());
@@ -294,7 +294,7 @@ fn a_request_behind_an_answer_is_read_in_the_same_moment() {
     line.wire().feed(&http2::client(&[]));
     assert_eq!(line.read(50).map(|read| read.len()), Some(17));
     assert_eq!(line.read(50).map(|read| read.len()), Some(7));
-    line.wire().moods = [17].into();
+    line.wire().portions = [17].into();
     let head = http2::head(1, 1);
     line.wire().feed(&[http2::pong().bytes(), head.bytes()].concat());
     assert_eq!(line.read(50), Some(head.bytes()));
@@ -340,10 +340,10 @@ fn a_connection_looks_for_its_end_when_the_last_frame_is_written() {
 #[test]
 fn a_response_is_finished_when_it_is_flushed() {
     let mut line = Line::new(vec![]);
-    let request = line.connection.begin(&mut Request::new(), |_| false).expect("served");
+    let request = line.connection.begin_request(&mut Request::new(), |_| false).expect("served");
     line.write(b"response");
     request.complete();
-    line.wire().moods = [0].into();
+    line.wire().portions = [0].into();
     assert!(!line.flush());
     assert_eq!(line.table.in_flight(), 1);
     assert!(line.flush());

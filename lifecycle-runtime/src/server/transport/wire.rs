@@ -22,7 +22,7 @@ pub(in crate::server) struct Wire {
     pub(in crate::server) is_broken: bool,
     /// Counts of bytes that the wire takes or gives at a time; at a 0 it isn't ready. Once no count
     /// is left, it takes and gives all.
-    pub(in crate::server) moods: VecDeque<usize>,
+    pub(in crate::server) portions: VecDeque<usize>,
     /// Task that waits for more to read.
     reader: Option<Waker>,
 }
@@ -43,12 +43,12 @@ impl Wire {
 
     /// Returns the number of bytes, out of so many, that pass now.
     fn pass(&mut self, context: &Context<'_>, count: usize) -> Poll<usize> {
-        match self.moods.pop_front() {
+        match self.portions.pop_front() {
             Some(0) => {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            Some(mood) => Poll::Ready(mood.min(count)),
+            Some(portion) => Poll::Ready(portion.min(count)),
             None => Poll::Ready(count),
         }
     }

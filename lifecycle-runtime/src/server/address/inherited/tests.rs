@@ -5,15 +5,17 @@ use super::*;
 /// Checks the places that `which` selects with these variables: `fds=2 pid=7 names=a:b first=5`, in
 /// the process 7.
 #[track_caller]
-fn check(told: &str, which: &str, expected: Result<&[usize], &str>) {
+fn check(pairs: &str, which: &str, expected: Result<&[usize], &str>) {
     let value = |name: &str| {
-        told.split(' ')
+        pairs
+            .split(' ')
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
             .map(str::to_owned)
     };
     let first = value("first").map(|first| first.parse().expect("a number"));
-    let told = Told { fds: value("fds"), pid: value("pid"), names: value("names"), first };
-    let places = told.places(which, 7);
+    let variables =
+        ParentVariables { fds: value("fds"), pid: value("pid"), names: value("names"), first };
+    let places = variables.places(which, 7);
     match expected {
         Ok(expected) => assert_eq!(places.as_deref(), Ok(expected)),
         Err(begin) => {

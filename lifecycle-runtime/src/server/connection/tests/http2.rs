@@ -34,9 +34,9 @@ async fn an_http2_connection_ends_with_its_last_stream() {
     sent(&fixture, &sample::head(1, 1));
     assert_eq!(due(&fixture), [sample::question()]);
     // The client doesn't answer.
-    fixture.connection.rest();
+    fixture.connection.mark_idle();
     fixture.check(250, ConnectionState::Ended).await;
-    assert_eq!(fixture.connection.expected(), Expected::Reading);
+    assert_eq!(fixture.connection.expected_act(), ExpectedAct::Reading);
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,7 @@ fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_c
     http2(&fixture, &[1, 3]);
     fixture.connection.phase.announces.store(true, Ordering::Relaxed);
     let _first = fixture.begin().expect("served");
-    assert!(fixture.connection.says_close());
+    assert!(fixture.connection.begin_response());
     let _second = fixture.begin().expect("served");
     fixture.connection.http2().expect("http2").announce_last();
     received(&fixture, &sample::head(5, 0).bytes());

@@ -39,7 +39,7 @@ struct ObservedPayload {
 
 impl ObservedPayload {
     fn set(&self, handler: Handler) {
-        if self.websocket.turns(handler) {
+        if self.websocket.set_handler(handler) {
             // The connection may have waited for it.
             self.connection.wake_if_closing();
         }

@@ -96,7 +96,7 @@ fn a_handler_that_works_on_a_message_is_not_interrupted() {
 async fn a_handler_that_reads_no_more_counts_as_one_that_waits_a_second_after_its_last_message() {
     let websocket = WebSocket::new();
     websocket.taken(&masked(TEXT, b"hello"));
-    websocket.turns(Handler::Working { has_read_all: false });
+    websocket.set_handler(Handler::Working { has_read_all: false });
     advance(60 * ANSWERED).await;
     assert!(websocket.is_working(), "it has not answered");
     assert_eq!(websocket.answered_by(), None);

@@ -10,20 +10,20 @@ use crate::hook::task::thread;
 
 /// Search of the system's table of connections, on a thread of its own. It may take long, and other
 /// listeners must not wait for it.
-pub(super) struct Look {
+pub(super) struct HandshakeSearch {
     answer: Option<oneshot::Receiver<bool>>,
     began: Instant,
 }
 
-impl Look {
+impl HandshakeSearch {
     /// Begins a search for handshakes with this address.
     pub(super) fn begin(address: Option<SocketAddr>) -> Self {
         let answer = address.and_then(|address| {
-            let (sends, answer) = oneshot::channel();
-            let looks = move || {
-                let _ = sends.send(is_under_way_to(address));
+            let (sender, answer) = oneshot::channel();
+            let search = move || {
+                let _ = sender.send(is_under_way_to(address));
             };
-            thread("http-handshakes", looks).ok()?;
+            thread("http-handshakes", search).ok()?;
             Some(answer)
         });
         Self { answer, began: Instant::now() }
@@ -212,7 +212,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let _client = std::net::TcpStream::connect(address).expect("it listens");
-        assert!(!Look::begin(Some(address)).found().await.0);
-        assert!(!Look::begin(None).found().await.0);
+        assert!(!HandshakeSearch::begin(Some(address)).found().await.0);
+        assert!(!HandshakeSearch::begin(None).found().await.0);
     }
 }
