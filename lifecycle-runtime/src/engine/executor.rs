@@ -6,14 +6,14 @@ mod phase_time;
 mod running_tasks;
 mod traversal;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::engine::services::{self, AnnouncedStop, RunningServices, ServiceHandle, ServiceSpec};
+use crate::engine::services::{RunningServices, ServiceHandle, ServiceSpec, supervise};
 use crate::event::{Event, Events, Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
@@ -44,9 +44,7 @@ pub(crate) struct Executor {
     /// Set if all startup hooks and services have started.
     all_started: bool,
     /// Services that have begun, by their place in the plan.
-    services: HashMap<usize, ServiceHandle>,
-    /// Services that were told to stop with the drain.
-    announced: Vec<AnnouncedStop>,
+    services: BTreeMap<usize, ServiceHandle>,
     /// Number of services that may still run.
     alive: RunningServices,
     held: Held,
@@ -103,7 +101,7 @@ impl Executor {
         gate: Option<Arc<dyn StepGate>>,
     ) -> Self {
         let started = vec![false; plan.hooks().len()];
-        let (services, held) = (HashMap::new(), Held::default());
+        let (services, held) = (BTreeMap::new(), Held::default());
         let alive = RunningServices::default();
         Self {
             plan,
@@ -114,7 +112,6 @@ impl Executor {
             started,
             all_started: false,
             services,
-            announced: Vec::new(),
             alive,
             held,
             jitter,
@@ -235,7 +232,7 @@ impl Executor {
                 },
                 () = hurried(asked), if !is_hurried => {
                     is_hurried = true;
-                    self.hurry_announced();
+                    self.hurry_services_with_drain();
                     tasks.cancel(Instant::now());
                 }
             }
@@ -259,7 +256,7 @@ impl Executor {
         match self.services.get(&at) {
             // The service goes on.
             Some(_) if self.started[at] => {}
-            Some(service) => service.tell_of_end(&self.events, ended.at, outcome),
+            Some(service) => service.emit_end(&self.events, ended.at, outcome),
             None => {
                 self.events
                     .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
@@ -277,20 +274,20 @@ impl Executor {
     }
 
     /// Tells the services with `stop_on = "drain"` to stop, without waiting for their end.
-    pub(crate) fn announce_drain(&mut self) {
+    pub(crate) fn stop_services_with_drain(&mut self) {
         let now = Instant::now();
-        for (&at, service) in &self.services {
+        for (&at, service) in &mut self.services {
             let hook = self.plan.hooks()[at];
             if self.started[at] && hook.stops_with_drain() {
                 let until = hook.timeout.and_then(|timeout| now.checked_add(timeout));
-                self.announced.push(service.announce(until));
+                service.stop_with_drain(until);
             }
         }
     }
 
     /// Cancels the services that were told to stop with the drain, as the stop is hurried.
-    fn hurry_announced(&self) {
-        self.announced.iter().for_each(AnnouncedStop::hurry);
+    fn hurry_services_with_drain(&self) {
+        self.services.values().for_each(ServiceHandle::hurry_with_drain);
     }
 
     /// Runs the drain hooks whose dependencies have started.
@@ -340,7 +337,7 @@ impl Executor {
                 () = traversal.permitted(), if traversal.waits() => continue,
                 ended = tasks.next(), if tasks.is_busy() || !traversal.waits() => ended,
                 () = hurried(asked), if may_be_hurried => {
-                    self.hurry_announced();
+                    self.hurry_services_with_drain();
                     tasks.hurry_services(Instant::now());
                     may_be_hurried = false;
                     continue;
@@ -388,7 +385,7 @@ impl Executor {
         let share = time.of_step(step, now);
         match what {
             Step::Barrier(_) => false,
-            Step::Stop(at) => self.tell_service(tasks, step, at, share, asked.borrow().hurry),
+            Step::Stop(at) => self.stop_service(tasks, step, at, share, asked.borrow().hurry),
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
@@ -433,14 +430,15 @@ impl Executor {
             events: self.events.clone(),
             jitter: self.jitter,
         };
-        let orders = watch::Sender::default();
-        let listener = tasks.await_service(step, hook, orders.clone(), now, of_phase);
-        self.services.insert(at, services::supervise(spec, orders, listener, self.alive.guard()));
+        let service = supervise(spec, self.alive.guard());
+        let commands = service.commands().clone();
+        tasks.await_service(step, hook, commands, service.started(), now, of_phase);
+        self.services.insert(at, service);
     }
 
     /// Tells a service to stop, as a step that has ended when the service has. Returns `false` if
     /// the service has ended already, or never began.
-    fn tell_service(
+    fn stop_service(
         &self,
         tasks: &mut RunningTasks,
         step: usize,
@@ -456,9 +454,11 @@ impl Executor {
         let time = if is_hurried {
             Deadline { cancel_at: now, limit: Limit::Hurry, ..share }
         } else {
-            own_time(hook, service.told_at().unwrap_or(now), share)
+            own_time(hook, service.stopped_with_drain().unwrap_or(now), share)
         };
-        service.tell(time.cancel_at, |orders| tasks.await_service(step, hook, orders, now, time))
+        let Some(ended) = service.stop(time.cancel_at) else { return false };
+        tasks.await_service(step, hook, service.commands().clone(), ended, now, time);
+        true
     }
 
     /// Returns a hook that has not started and that this hook of the stop depends on.
@@ -482,7 +482,7 @@ impl Executor {
                     .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
             }
             Step::Drop(at) => self.drop_ended(at, Some(outcome)),
-            Step::Stop(at) => self.services[&at].tell_of_end(&self.events, ended.at, outcome),
+            Step::Stop(at) => self.services[&at].emit_end(&self.events, ended.at, outcome),
             Step::Barrier(_) => {}
         }
     }

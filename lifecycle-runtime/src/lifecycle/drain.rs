@@ -26,7 +26,7 @@ impl RunPhases<'_> {
     ) -> CriticalPath {
         let Run { events, live, .. } = self.run;
         let was_ready = left.is_none();
-        executor.announce_drain();
+        executor.stop_services_with_drain();
         let began = Instant::now();
         let hooks_over = watch::Sender::new(false);
         let hooks = async {

@@ -82,14 +82,14 @@ impl RunPhases<'_> {
                     }
                     Err(failure) => {
                         self.end_start(&failure, State::Stopping, false);
-                        executor.announce_drain();
+                        executor.stop_services_with_drain();
                         self.close(opening, &asked).await;
                     }
                 }
             }
             Err((failure, left)) => {
                 self.end_start(&failure, State::Stopping, false);
-                executor.announce_drain();
+                executor.stop_services_with_drain();
                 executor.give_up(left, self.drain_end(), &mut asked).await;
             }
         }

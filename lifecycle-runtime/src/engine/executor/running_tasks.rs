@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{Instrument, Span};
 
-use crate::engine::services::{self, EndListener};
+use crate::engine::services::ServiceEnd;
 use crate::event::{Limit, Outcome};
 use crate::hook::runtime::HookRuntime;
-use crate::hook::stop::{Expiry, Order, Orders};
+use crate::hook::stop::{CommandSender, Expiry};
 use crate::hook::task::{Task, TaskResult, Value};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::trace;
@@ -46,10 +47,12 @@ pub(crate) struct RunningTasks {
     count: usize,
     completion_sender: UnboundedSender<Completion>,
     completions: UnboundedReceiver<Completion>,
+    /// Steps that wait for services.
+    service_waits: FuturesUnordered<BoxFuture<'static, Completion>>,
     /// Completions that have arrived, the latest first.
     arrived: Vec<Completion>,
     /// Moment of their arrival.
-    heard_at: Instant,
+    arrived_at: Instant,
     /// Timer that goes off at the next moment at which a task is due. That task may have ended
     /// before.
     alarm: Pin<Box<Sleep>>,
@@ -97,8 +100,8 @@ impl TaskProgress {
 /// Handle that cancels a task or a service.
 enum TaskHandle {
     Task(JoinHandle<()>),
-    /// Orders to the supervisor, which cancels the service.
-    Service(watch::Sender<Orders>),
+    /// Commands to the supervisor, which cancels the service.
+    Service(CommandSender),
 }
 
 #[derive(Clone, Copy)]
@@ -122,6 +125,15 @@ enum TaskEnd {
     Abandoned,
 }
 
+impl TaskEnd {
+    fn of_service(end: ServiceEnd) -> Self {
+        match end {
+            ServiceEnd::Itself(result) => Self::Itself(result.map(|()| Value::new(()))),
+            ServiceEnd::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
 /// End of a step's task.
 pub(crate) struct EndedTask {
     pub(crate) step: usize,
@@ -141,8 +153,9 @@ impl RunningTasks {
             count: 0,
             completion_sender,
             completions,
+            service_waits: FuturesUnordered::new(),
             arrived: Vec::new(),
-            heard_at: now,
+            arrived_at: now,
             alarm: Box::pin(sleep_until(now)),
             alarm_at: None,
         }
@@ -168,7 +181,7 @@ impl RunningTasks {
         let handle = match task {
             Task::Blocking(work) => self.hooks.spawn_blocking(move || {
                 of_task.set(TaskProgress::RUNS);
-                end.tell(TaskEnd::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
+                end.complete(TaskEnd::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
             }),
             Task::Future(future) => spawn(
                 &self.hooks,
@@ -184,33 +197,25 @@ impl RunningTasks {
         self.enlist(step, running);
     }
 
-    /// Adds a step that waits for a service to become ready or to end in time. Returns the
-    /// listener, which the service's supervisor calls.
+    /// Adds a step that waits for a service: `end` is the service's end, or its readiness. The
+    /// service is cancelled by these commands if the wait takes longer than this time.
     pub(super) fn await_service(
         &mut self,
         step: usize,
         hook: &'static HookMeta,
-        orders: watch::Sender<Orders>,
+        commands: CommandSender,
+        end: impl Future<Output = ServiceEnd> + Send + 'static,
         now: Instant,
         time: Deadline,
-    ) -> EndListener {
-        let end = CompletionGuard {
-            completion_sender: self.completion_sender.clone(),
-            step,
-            how: TaskEnd::Cancelled,
-        };
+    ) {
         let running = RunningTask {
             takes_stop: hook.takes_stop() || hook.takes_service_handle(),
             stop_timeout: hook.timeout,
-            ..RunningTask::new(TaskHandle::Service(orders), now, time)
+            ..RunningTask::new(TaskHandle::Service(commands), now, time)
         };
         self.enlist(step, running);
-        Box::new(|how| match how {
-            services::ServiceEnd::Itself(result) => {
-                end.tell(TaskEnd::Itself(result.map(|()| Value::new(()))));
-            }
-            services::ServiceEnd::Cancelled => end.tell(TaskEnd::Cancelled),
-        })
+        let wait = async move { Completion { step, how: TaskEnd::of_service(end.await) } };
+        self.service_waits.push(wait.boxed());
     }
 
     /// Returns `true` if a task is running, or has ended and has not been returned yet.
@@ -233,7 +238,7 @@ impl RunningTasks {
         for step in 0..self.running.len() {
             match &mut self.running[step] {
                 Some(running) if running.takes_stop && running.cancelled.is_none() => {
-                    running.tell_to_stop(last_call);
+                    running.request_stop(last_call);
                     running.abandon_at = at;
                     let due = running.due;
                     self.wake_at(due);
@@ -298,9 +303,12 @@ impl RunningTasks {
             tokio::select! {
                 biased;
                 _ = self.completions.recv_many(&mut self.arrived, usize::MAX) => {}
+                Some(completion) = self.service_waits.next(), if !self.service_waits.is_empty() => {
+                    self.arrived.push(completion);
+                }
                 () = self.alarm.as_mut(), if self.alarm_at.is_some() => self.alarmed(),
             }
-            self.heard_at = Instant::now();
+            self.arrived_at = Instant::now();
             self.arrived.reverse();
         }
     }
@@ -322,7 +330,7 @@ impl RunningTasks {
                 TaskEnd::Cancelled => Err(running.stopped(true)),
                 TaskEnd::Abandoned => Err(running.stopped(false)),
             };
-            let at = self.heard_at;
+            let at = self.arrived_at;
             return Some(EndedTask {
                 step,
                 at,
@@ -442,7 +450,7 @@ struct CompletionGuard {
 }
 
 impl CompletionGuard {
-    fn tell(mut self, how: TaskEnd) {
+    fn complete(mut self, how: TaskEnd) {
         self.how = how;
     }
 }
@@ -458,7 +466,7 @@ impl TaskHandle {
     fn cancel(&self) {
         match self {
             Self::Task(handle) => handle.abort(),
-            Self::Service(orders) => services::order(orders, Order::Cancel, None),
+            Self::Service(commands) => commands.cancel(),
         }
     }
 }
@@ -480,17 +488,16 @@ impl RunningTask {
     }
 
     /// Lets the task end by itself: in its timeout, and until `until` at the latest.
-    fn tell_to_stop(&mut self, until: Instant) {
-        if let TaskHandle::Service(orders) = &self.handle {
+    fn request_stop(&mut self, until: Instant) {
+        if let TaskHandle::Service(commands) = &self.handle {
             let own = self.stop_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
             (self.due, self.limit) = match own {
                 Some(own) if own <= until => (own, Limit::Timeout),
                 _ => (until, Limit::Grace),
             };
-            services::order(orders, Order::Stop, Some(self.due));
+            commands.stop(Some(self.due));
             // The expiry holds even if the service becomes ready and nobody waits for its end yet.
-            let expiry = Expiry { at: self.due, is_hurried: false };
-            orders.send_modify(|orders| orders.expiry = Some(expiry));
+            commands.set_expiry(Some(Expiry { at: self.due, is_hurried: false }));
         } else if until < self.due {
             (self.due, self.limit) = (until, Limit::Grace);
         }
