@@ -166,7 +166,7 @@ impl Executor {
             let hook = self.plan.hooks()[at];
             match value.others() {
                 0 => tasks.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
-                others => self.tell_of_others(hook, value, others),
+                others => self.emit_held(hook, value, others),
             }
         }
         while let Some(ended) = tasks.next().await {
@@ -184,7 +184,7 @@ impl Executor {
                     let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
                     self.drop_ended(at, dropped.err().map(|panic| Outcome::panicked(&*panic)));
                 }
-                others => self.tell_of_others(hook, value, others),
+                others => self.emit_held(hook, value, others),
             }
         }
     }
@@ -204,7 +204,7 @@ impl Executor {
         })
     }
 
-    fn tell_of_others(&self, hook: &'static HookMeta, value: Value, others: usize) {
+    fn emit_held(&self, hook: &'static HookMeta, value: Value, others: usize) {
         self.events.emit(&Event::ValueHeld { hook, others });
         // The last other owner may have released it just now, and then the drop runs here.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));

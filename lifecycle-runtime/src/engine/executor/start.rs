@@ -1,0 +1,240 @@
+//! Start of a run by the executor: startup hooks, services and ready hooks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Executor;
+use super::phase_run::{NextStep, PhaseRun};
+use super::phase_time::is_worth_starting;
+use super::running_tasks::{Deadline, EndedTask, RunningTasks};
+use super::traversal::CriticalPath;
+use crate::engine::services::{ServiceSpec, supervise};
+use crate::event::{Event, Limit, Outcome};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::hook::{HookMeta, Kind, Phase};
+use crate::plan::{ABANDON_AFTER, Step};
+
+/// Failure or interruption that ended a start early.
+#[derive(Debug)]
+pub(crate) struct StartError {
+    pub(crate) cause: StopCause,
+    pub(crate) reason: String,
+}
+
+impl StartError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { cause: StopCause::StartFailed, reason: reason.into() }
+    }
+
+    /// Makes the error of a start that a stop interrupted.
+    pub(crate) fn stopped(cause: StopCause) -> Self {
+        if let StopCause::Failed(_) = cause {
+            return Self::new(cause.to_string());
+        }
+        let reason = match &cause {
+            StopCause::Service { error, .. } => error.clone(),
+            cause => format!("stopped: {cause}"),
+        };
+        Self { cause, reason }
+    }
+}
+
+/// Hooks that were running when a start ended early.
+pub(crate) struct Interrupted {
+    phase: Phase,
+    tasks: RunningTasks,
+}
+
+impl Interrupted {
+    /// Makes an empty set, for a phase that is over.
+    pub(crate) fn nothing(hooks: &HookRuntime) -> Self {
+        Self { phase: Phase::Ready, tasks: RunningTasks::new(0, hooks) }
+    }
+}
+
+impl Executor {
+    /// Runs the startup hooks and begins the services. Ends early if one fails, `deadline` passes,
+    /// or a stop is asked for: the caller then gives up what is running.
+    pub(crate) async fn start(
+        &mut self,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
+        let path = self.run_start(Phase::Startup, deadline, asked).await?;
+        self.all_started = self.services.keys().all(|&at| self.started[at]);
+        Ok(path)
+    }
+
+    /// Runs the ready hooks, and ends early as [`start`](Self::start) does.
+    pub(crate) async fn make_ready(
+        &mut self,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
+        self.run_start(Phase::Ready, deadline, asked).await
+    }
+
+    async fn run_start(
+        &mut self,
+        phase: Phase,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<CriticalPath, (StartError, Interrupted)> {
+        let plan = Arc::clone(&self.plan);
+        let mut run = PhaseRun::begin(plan.phase(phase), self.gate.as_ref(), &self.hooks);
+        match self.start_steps(&mut run, deadline, asked).await {
+            Ok(()) => Ok(run.critical_path(plan.hooks())),
+            Err(error) => Err((error, Interrupted { phase, tasks: run.tasks })),
+        }
+    }
+
+    async fn start_steps(
+        &mut self,
+        run: &mut PhaseRun<'_>,
+        deadline: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) -> Result<(), StartError> {
+        let of_phase = Deadline {
+            cancel_at: deadline,
+            limit: Limit::StartupTimeout,
+            abandon_at: deadline + ABANDON_AFTER,
+        };
+        if let Some(cause) = asked.borrow().cause.clone() {
+            return Err(StartError::stopped(cause));
+        }
+        let runs_code = |step| matches!(step, Step::Run(_));
+        loop {
+            match run.next(runs_code, stop_asked(asked)).await {
+                NextStep::Ready(step) => self.start_step(run, step, of_phase)?,
+                NextStep::Ended(ended) => {
+                    let (step, took) = (ended.step, ended.took);
+                    self.start_ended(run.step(step), ended).map_err(StartError::new)?;
+                    run.finish(step, took);
+                }
+                NextStep::Interrupted(cause) => return Err(StartError::stopped(cause)),
+                NextStep::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// Begins a step of the start.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no time is left for the step.
+    fn start_step(
+        &mut self,
+        run: &mut PhaseRun<'_>,
+        step: usize,
+        of_phase: Deadline,
+    ) -> Result<(), StartError> {
+        let Step::Run(at) = run.step(step) else {
+            run.pass(step);
+            return Ok(());
+        };
+        let hook = self.plan.hooks()[at];
+        if !is_worth_starting(of_phase, Instant::now()) {
+            return Err(self.not_begun(hook));
+        }
+        if hook.kind == Kind::Service {
+            self.start_service(&mut run.tasks, step, at, of_phase);
+        } else {
+            self.begin(&mut run.tasks, step, hook, of_phase);
+        }
+        Ok(())
+    }
+
+    /// Starts a service, as a step that has ended when the service is ready.
+    fn start_service(
+        &mut self,
+        tasks: &mut RunningTasks,
+        step: usize,
+        at: usize,
+        of_phase: Deadline,
+    ) {
+        let hook = self.plan.hooks()[at];
+        let now = Instant::now();
+        self.events.emit_at(now, &Event::HookStarted { hook });
+        let work = Arc::clone(&self.work);
+        let spec = ServiceSpec {
+            hook,
+            task: Box::new(move |scope| work(hook, scope)),
+            scope: self.scope.clone(),
+            hooks: self.hooks.clone(),
+            events: self.events.clone(),
+            jitter: self.jitter,
+        };
+        let service = supervise(spec, self.alive.guard());
+        let commands = service.commands().clone();
+        tasks.await_service(step, hook, commands, service.started(), now, of_phase);
+        self.services.insert(at, service);
+    }
+
+    /// Emits the outcome of a hook of the start that no time is left for, and returns the failure.
+    fn not_begun(&self, hook: &'static HookMeta) -> StartError {
+        let outcome = Outcome::NotBegun { is_blocked: false };
+        let reason = format!("{} of the startup timeout", outcome.of(hook));
+        self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+        StartError::new(reason)
+    }
+
+    /// Stores the value of a hook that has ended, or returns the reason for which there is none.
+    fn start_ended(&mut self, step: Step, ended: EndedTask) -> Result<(), String> {
+        let Step::Run(at) = step else { return Ok(()) };
+        let hook = self.plan.hooks()[at];
+        let outcome = match ended.result {
+            Ok(value) => {
+                self.scope.store(at, value);
+                self.started[at] = true;
+                Outcome::Succeeded
+            }
+            Err(outcome) => outcome,
+        };
+        let has_failed = outcome != Outcome::Succeeded && !outcome.is_ignored(hook);
+        let failure = has_failed.then(|| outcome.of(hook));
+        match self.services.get(&at) {
+            // The service goes on.
+            Some(_) if self.started[at] => {}
+            Some(service) => service.emit_end(&self.events, ended.at, outcome),
+            None => {
+                self.events
+                    .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Cancels the hooks that are running and waits for their ends: a hook that succeeds all the
+    /// same has started. A hook that takes `Stop` has its timeout to end by itself. A hook that
+    /// can't be cancelled is waited for until `at`, or until the stop is hurried.
+    pub(crate) async fn give_up(
+        &mut self,
+        left: Interrupted,
+        at: Instant,
+        asked: &mut watch::Receiver<Asked>,
+    ) {
+        let Interrupted { phase, mut tasks } = left;
+        let plan = Arc::clone(&self.plan);
+        let steps = plan.phase(phase).steps();
+        tasks.give_up(at);
+        let mut is_hurried = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = tasks.next() => match ended {
+                    Some(ended) => drop(self.start_ended(steps[ended.step], ended)),
+                    None => return,
+                },
+                () = hurried(asked), if !is_hurried => {
+                    is_hurried = true;
+                    self.hurry_services_with_drain();
+                    tasks.cancel(Instant::now());
+                }
+            }
+        }
+    }
+}
