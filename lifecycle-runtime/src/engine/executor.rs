@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::engine::services::{self, AnnouncedStop, RunningServices, ServiceHandle, ServiceSpec};
-use crate::event::{Event, Events, Limit, Outcome};
+use crate::event::{Event, Events, Limit, Outcome, StartFailure};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
 use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
@@ -57,25 +57,29 @@ pub(crate) struct Executor {
 /// Failure or interruption that ended a start early.
 #[derive(Debug)]
 pub(crate) struct StartError {
+    /// Cause of the stop that follows.
     pub(crate) cause: StopCause,
-    pub(crate) reason: String,
+    /// Failure of the start; `None` if the stop was asked for while nothing had failed.
+    pub(crate) failure: Option<StartFailure>,
 }
 
 impl StartError {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { cause: StopCause::StartFailed, reason: reason.into() }
+    /// Makes the error of a start that failed.
+    pub(crate) fn new(failure: StartFailure) -> Self {
+        Self { cause: StopCause::StartFailed, failure: Some(failure) }
     }
 
     /// Makes the error of a start that a stop interrupted.
     pub(crate) fn stopped(cause: StopCause) -> Self {
-        if let StopCause::Failed(_) = cause {
-            return Self::new(cause.to_string());
-        }
-        let reason = match &cause {
-            StopCause::Service { error, .. } => error.clone(),
-            cause => format!("stopped: {cause}"),
+        let failure = match &cause {
+            StopCause::Failed(error) => {
+                return Self::new(StartFailure::Program { error: error.clone() });
+            }
+            StopCause::Service { hook, outcome } => StartFailure::of(hook, outcome.clone()),
+            cause if cause.is_wanted() => return Self { cause: cause.clone(), failure: None },
+            cause => StartFailure::Ended { cause: cause.clone() },
         };
-        Self { cause, reason }
+        Self { cause, failure: Some(failure) }
     }
 }
 
@@ -197,7 +201,7 @@ impl Executor {
                         traversal.ended(step, took);
                         Ok(tasks.next_ended())
                     }
-                    Err(reason) => Err(StartError::new(reason)),
+                    Err(failure) => Err(StartError::new(failure)),
                 };
             }
             if let Err(failure) = ended {
@@ -209,9 +213,9 @@ impl Executor {
     /// Emits the outcome of a hook of the start that no time is left for, and returns the failure.
     fn not_begun(&self, hook: &'static HookMeta) -> StartError {
         let outcome = Outcome::NotBegun { is_blocked: false };
-        let reason = format!("{} of the startup timeout", outcome.of(hook));
+        let failure = StartFailure::of(hook, outcome.clone());
         self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
-        StartError::new(reason)
+        StartError::new(failure)
     }
 
     /// Cancels the hooks that are running and waits for their ends: a hook that succeeds all the
@@ -242,8 +246,8 @@ impl Executor {
         }
     }
 
-    /// Stores the value of a hook that has ended, or returns the reason for which there is none.
-    fn start_ended(&mut self, phase: Phase, ended: EndedTask) -> Result<(), String> {
+    /// Stores the value of a hook that has ended, or returns the failure by which there is none.
+    fn start_ended(&mut self, phase: Phase, ended: EndedTask) -> Result<(), StartFailure> {
         let Step::Run(at) = self.plan.phase(phase).steps()[ended.step] else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
@@ -254,8 +258,8 @@ impl Executor {
             }
             Err(outcome) => outcome,
         };
-        let failure =
-            (outcome != Outcome::Succeeded && !outcome.is_ignored(hook)).then(|| outcome.of(hook));
+        let has_failed = outcome != Outcome::Succeeded && !outcome.is_ignored(hook);
+        let failure = has_failed.then(|| StartFailure::of(hook, outcome.clone()));
         match self.services.get(&at) {
             // The service goes on.
             Some(_) if self.started[at] => {}

@@ -384,9 +384,7 @@ impl Supervisor {
         };
         tell_of_end(events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {
-            scope
-                .stop_handle()
-                .ask(StopCause::Service { name: hook.display_name(), error: outcome.of(hook) });
+            scope.stop_handle().ask(StopCause::Service { hook, outcome });
         }
     }
 }
