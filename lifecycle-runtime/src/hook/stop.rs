@@ -17,6 +17,8 @@ pub(crate) use command::{CommandReceiver, CommandSender, Expiry, ServiceCommand}
 pub use handle::StopHandle;
 pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
 
+use crate::hook::HookMeta;
+use crate::hook::outcome::Outcome;
 use crate::hook::state::State;
 
 /// Cause of a stop.
@@ -39,12 +41,10 @@ pub enum StopCause {
     Server(Option<String>),
     /// A service failed for good.
     Service {
-        /// Name of the service.
-        name: &'static str,
-        /// Failure with its causes, behind the service's name and place:
-        /// `` hook `outbox` (src/outbox.rs:7) failed: … ``. The text of the cause contains it, too:
-        /// `` service `outbox` (src/outbox.rs:7) failed: … ``.
-        error: String,
+        /// The service.
+        hook: &'static HookMeta,
+        /// Outcome of the service.
+        outcome: Outcome,
     },
 }
 
@@ -59,10 +59,9 @@ impl fmt::Display for StopCause {
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
-            Self::Service { name, error } => match error.strip_prefix("hook ") {
-                Some(failure) => write!(f, "service {failure}"),
-                None => write!(f, "service `{name}` failed: {error}"),
-            },
+            Self::Service { hook, outcome } => {
+                write!(f, "{} {outcome}", hook.label_as("service"))
+            }
         }
     }
 }

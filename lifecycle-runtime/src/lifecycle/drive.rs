@@ -56,8 +56,8 @@ impl Run {
                 Ok(admin) => admin,
                 Err(failure) => {
                     opening.close(Instant::now(), &self.handle.asked()).boxed().await;
-                    self.console.complain(&failure.reason);
-                    return Err(Box::new(Report::not_begun(1, failure.reason)));
+                    self.console.complain(&failure.to_string());
+                    return Err(Box::new(Report::not_begun(1, failure)));
                 }
             };
         let urls = admin.iter().flat_map(|server| &server.urls);

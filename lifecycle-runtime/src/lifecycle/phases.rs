@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::progress::report_obstacles;
 use super::run::{Run, RunOptions};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, StartError};
-use crate::event::{Event, Traffic};
+use crate::event::{Event, StartFailure, Traffic};
 use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, StopCause, stop_asked};
@@ -70,10 +70,11 @@ impl RunPhases<'_> {
                 let mut opening = Opening::default();
                 let served = tokio::select! {
                     biased;
-                    served = serve(servers, app_context, &mut opening).boxed() => served,
+                    served = serve(servers, app_context, &mut opening).boxed() => {
+                        served.map_err(StartError::new)
+                    }
                     cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
-                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the \
-                        startup timeout")),
+                    () = sleep_until(limit) => Err(StartError::new(StartFailure::AppTimedOut)),
                 };
                 match served {
                     Ok(serving) => {
@@ -225,12 +226,12 @@ impl RunPhases<'_> {
 
     /// Begins the stop of a start that has failed or was interrupted, for what has started.
     fn end_start(&self, end: &StartError, next: State, serves: bool) {
-        if end.cause.is_wanted() {
-            self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
-        } else {
+        if let Some(failure) = end.failure.clone() {
             self.run.progress.send_modify(|progress| progress.start_failed = true);
-            let reason = self.run.live.why_failed(&end.reason);
-            self.run.events.emit(&Event::StartFailed { reason });
+            let failure = self.run.live.with_last_run(failure);
+            self.run.events.emit(&Event::StartFailed { failure });
+        } else {
+            self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
         }
         // A signal that follows finds this stop and hurries it.
         self.run.handle.ask(end.cause.clone());
@@ -305,13 +306,15 @@ pub(super) async fn serve(
     servers: Vec<BoundHttp>,
     app_context: &AppContext,
     opening: &mut Opening,
-) -> Result<Vec<Serving>, StartError> {
-    let failure = |error| StartError::new(format!("no app to serve: {error}"));
+) -> Result<Vec<Serving>, StartFailure> {
     let mut built = Vec::new();
     for server in servers {
-        built.push(server.build(app_context, opening).await.map_err(failure)?);
+        let server = server.build(app_context, opening).await;
+        built.push(server.map_err(|error| StartFailure::AppNotBuilt { error: error.to_string() })?);
     }
-    built.into_iter().try_for_each(|server| server.open(opening)).map_err(StartError::new)?;
+    for server in built {
+        server.open(opening).map_err(|error| StartFailure::NotListening { error })?;
+    }
     Ok(opening.opened())
 }
 

@@ -12,7 +12,7 @@ use super::phase_time::is_worth_starting;
 use super::running_tasks::{Deadline, EndedTask, RunningTasks};
 use super::traversal::CriticalPath;
 use crate::engine::services::{ServiceSpec, supervise};
-use crate::event::{Event, Limit, Outcome};
+use crate::event::{Event, Limit, Outcome, StartFailure};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
 use crate::hook::{HookMeta, Kind, Phase};
@@ -21,25 +21,29 @@ use crate::plan::{ABANDON_AFTER, Step};
 /// Failure or interruption that ended a start early.
 #[derive(Debug)]
 pub(crate) struct StartError {
+    /// Cause of the stop that follows.
     pub(crate) cause: StopCause,
-    pub(crate) reason: String,
+    /// Failure of the start; `None` if the stop was asked for while nothing had failed.
+    pub(crate) failure: Option<StartFailure>,
 }
 
 impl StartError {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { cause: StopCause::StartFailed, reason: reason.into() }
+    /// Makes the error of a start that failed.
+    pub(crate) fn new(failure: StartFailure) -> Self {
+        Self { cause: StopCause::StartFailed, failure: Some(failure) }
     }
 
     /// Makes the error of a start that a stop interrupted.
     pub(crate) fn stopped(cause: StopCause) -> Self {
-        if let StopCause::Failed(_) = cause {
-            return Self::new(cause.to_string());
-        }
-        let reason = match &cause {
-            StopCause::Service { error, .. } => error.clone(),
-            cause => format!("stopped: {cause}"),
+        let failure = match &cause {
+            StopCause::Failed(error) => {
+                return Self::new(StartFailure::Program { error: error.clone() });
+            }
+            StopCause::Service { hook, outcome } => StartFailure::of(hook, outcome.clone()),
+            cause if cause.is_wanted() => return Self { cause: cause.clone(), failure: None },
+            cause => StartFailure::Ended { cause: cause.clone() },
         };
-        Self { cause, reason }
+        Self { cause, failure: Some(failure) }
     }
 }
 
@@ -177,13 +181,13 @@ impl Executor {
     /// Emits the outcome of a hook of the start that no time is left for, and returns the failure.
     fn not_begun(&self, hook: &'static HookMeta) -> StartError {
         let outcome = Outcome::NotBegun { is_blocked: false };
-        let reason = format!("{} of the startup timeout", outcome.of(hook));
+        let failure = StartFailure::of(hook, outcome.clone());
         self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
-        StartError::new(reason)
+        StartError::new(failure)
     }
 
-    /// Stores the value of a hook that has ended, or returns the reason for which there is none.
-    fn start_ended(&mut self, step: Step, ended: EndedTask) -> Result<(), String> {
+    /// Stores the value of a hook that has ended, or returns the failure by which there is none.
+    fn start_ended(&mut self, step: Step, ended: EndedTask) -> Result<(), StartFailure> {
         let Step::Run(at) = step else { return Ok(()) };
         let hook = self.plan.hooks()[at];
         let outcome = match ended.result {
@@ -195,7 +199,7 @@ impl Executor {
             Err(outcome) => outcome,
         };
         let has_failed = outcome != Outcome::Succeeded && !outcome.is_ignored(hook);
-        let failure = has_failed.then(|| outcome.of(hook));
+        let failure = has_failed.then(|| StartFailure::of(hook, outcome.clone()));
         match self.services.get(&at) {
             // The service goes on.
             Some(_) if self.started[at] => {}

@@ -135,8 +135,7 @@ impl Supervisor {
         }
         emit_end(events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {
-            let (name, error) = (hook.display_name(), outcome.of(hook));
-            scope.stop_handle().ask(StopCause::Service { name, error });
+            scope.stop_handle().ask(StopCause::Service { hook, outcome });
         }
     }
 

@@ -438,6 +438,11 @@ impl ScenarioRun {
         self.events.iter().filter_map(state).collect()
     }
 
+    /// Returns the text of the failure by which the start ended.
+    pub(super) fn error(&self) -> Option<String> {
+        self.report.error.as_ref().map(ToString::to_string)
+    }
+
     /// Returns the names that each report of waiting lists.
     pub(super) fn waits(&self) -> Vec<Vec<&str>> {
         let mut waits = Vec::new();

@@ -160,9 +160,9 @@ impl Played {
         tokio::spawn(async move {
             let (mut asked, log) = asked;
             if let Ok(asked) = asked.wait_for(|asked| asked.cause.is_some()).await
-                && let Some(StopCause::Service { error, .. }) = &asked.cause
+                && let Some(StopCause::Service { hook, outcome }) = &asked.cause
             {
-                log.write(&format!("asked: {error}"));
+                log.write(&format!("asked: {}", outcome.of(hook)));
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
