@@ -14,13 +14,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::engine::Engine;
 use crate::engine::services::{RunningServices, ServiceHandle};
-use crate::event::{Event, Events};
+use crate::event::Event;
 use crate::hook::HookMeta;
-use crate::hook::runtime::HookRuntime;
-use crate::hook::scope::Scope;
-use crate::hook::task::Task;
-use crate::plan::Plan;
 
 use held::Held;
 pub(crate) use phase_time::PhaseTime;
@@ -29,16 +26,9 @@ pub(crate) use running_tasks::{Deadline, EndedTask, RunningTasks};
 pub(crate) use start::{Interrupted, StartError};
 pub(crate) use traversal::{CriticalPath, StepGate};
 
-/// Function that makes the task of a hook: the hook's own `run`, except in tests.
-pub(crate) type Work = Arc<dyn Fn(&'static HookMeta, Scope) -> Task + Send + Sync>;
-
 /// Executor of one run of a plan.
 pub(crate) struct Executor {
-    plan: Arc<Plan>,
-    scope: Scope,
-    work: Work,
-    hooks: HookRuntime,
-    events: Events,
+    engine: Arc<Engine>,
     /// For each hook of the plan, `true` if it belongs to the start and has succeeded.
     started: Vec<bool>,
     /// Set if all startup hooks and services have started.
@@ -48,33 +38,17 @@ pub(crate) struct Executor {
     /// Number of services that may still run.
     alive: RunningServices,
     held: Held,
-    jitter: fn() -> f64,
-    gate: Option<Arc<dyn StepGate>>,
 }
 
 impl Executor {
-    pub(crate) fn new(
-        plan: Arc<Plan>,
-        scope: Scope,
-        work: Work,
-        hooks: HookRuntime,
-        events: Events,
-        jitter: fn() -> f64,
-        gate: Option<Arc<dyn StepGate>>,
-    ) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
         Self {
-            started: vec![false; plan.hooks().len()],
-            plan,
-            scope,
-            work,
-            hooks,
-            events,
+            started: vec![false; engine.plan.hooks().len()],
+            engine,
             all_started: false,
             services: BTreeMap::new(),
             alive: RunningServices::default(),
             held: Held::default(),
-            jitter,
-            gate,
         }
     }
 
@@ -95,10 +69,10 @@ impl Executor {
         of_phase: Deadline,
     ) {
         let now = Instant::now();
-        self.events.emit_at(now, &Event::HookStarted { hook });
+        self.engine.events.emit_at(now, &Event::HookStarted { hook });
         let time = own_time(hook, now, of_phase);
-        let scope = self.scope.of_hook(Some(time.cancel_at), hook.kind.is_of_the_start());
-        let task = (self.work)(hook, scope);
+        let scope = self.engine.scope.of_hook(Some(time.cancel_at), hook.kind.is_of_the_start());
+        let task = (self.engine.work)(hook, scope);
         tasks.begin(step, hook, task, now, time);
     }
 }

@@ -10,32 +10,20 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
+use crate::engine::Engine;
 use crate::event::{Event, Events, Outcome, ServiceState};
-use crate::hook::runtime::HookRuntime;
-use crate::hook::scope::Scope;
 use crate::hook::stop::{CommandSender, Expiry};
-use crate::hook::task::Task;
 use crate::hook::{HookMeta, ServicePolicy};
 
 pub(crate) use counts::{RunningServiceGuard, RunningServices};
 pub(crate) use status::ServiceEnd;
 use status::StatusWatch;
 use supervisor::Supervisor;
-
-/// Parts of a service that its supervisor needs.
-pub(crate) struct ServiceSpec {
-    pub(crate) hook: &'static HookMeta,
-    /// Function that makes the task of one run.
-    pub(crate) task: Box<dyn Fn(Scope) -> Task + Send + Sync>,
-    pub(crate) scope: Scope,
-    pub(crate) hooks: HookRuntime,
-    pub(crate) events: Events,
-    /// Function that returns a number from 0 to 1, another one on each call.
-    pub(crate) jitter: fn() -> f64,
-}
 
 /// Handle to a service that a supervisor keeps running. When it is dropped, the service is
 /// cancelled.
@@ -49,13 +37,17 @@ pub(crate) struct ServiceHandle {
 }
 
 /// Starts a service and its supervisor. `alive` is held until the service has ended for good.
-pub(crate) fn supervise(spec: ServiceSpec, alive: RunningServiceGuard) -> ServiceHandle {
-    let hook = spec.hook;
+pub(crate) fn supervise(
+    hook: &'static HookMeta,
+    engine: Arc<Engine>,
+    alive: RunningServiceGuard,
+) -> ServiceHandle {
     let began = Instant::now();
     let commands = CommandSender::default();
     let (publisher, status) = status::starting();
     let supervisor = Supervisor {
-        spec,
+        hook,
+        engine,
         policy: hook.service().unwrap_or(ServicePolicy::DEFAULT),
         began,
         commands: commands.receiver(),

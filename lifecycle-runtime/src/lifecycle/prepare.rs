@@ -92,7 +92,7 @@ pub(super) async fn prepare(
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
     if let Some(exceeded) = exceeded {
-        run.events.emit(&exceeded);
+        run.engine.events.emit(&exceeded);
     }
     Ok(Prepared { run, servers })
 }

@@ -1,13 +1,12 @@
 //! Run of one phase: the steps that may begin, and the tasks of those that have begun.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::running_tasks::{EndedTask, RunningTasks};
-use super::traversal::{CriticalPath, StepGate, Traversal};
-use crate::hook::HookMeta;
-use crate::hook::runtime::HookRuntime;
+use super::traversal::{CriticalPath, Traversal};
+use crate::engine::Engine;
+use crate::hook::{HookMeta, Phase};
 use crate::plan::{Graph, Step};
 
 /// Phase that is running: the traversal of its graph, and the tasks of its steps.
@@ -30,14 +29,11 @@ pub(super) enum NextStep<I> {
 }
 
 impl<'p> PhaseRun<'p> {
-    /// Begins a phase, whose hooks run on this runtime.
-    pub(super) fn begin(
-        graph: &'p Graph,
-        gate: Option<&Arc<dyn StepGate>>,
-        hooks: &HookRuntime,
-    ) -> Self {
-        let traversal = Traversal::through(graph, gate);
-        let tasks = RunningTasks::new(graph.steps().len(), hooks);
+    /// Begins a phase.
+    pub(super) fn begin(phase: Phase, engine: &'p Engine) -> Self {
+        let graph = engine.plan.phase(phase);
+        let traversal = Traversal::through(graph, engine.gate.as_ref());
+        let tasks = RunningTasks::new(graph.steps().len(), &engine.hooks);
         Self { graph, traversal, tasks }
     }
 

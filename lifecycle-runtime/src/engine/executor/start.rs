@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Executor;
@@ -11,10 +10,10 @@ use super::phase_run::{NextStep, PhaseRun};
 use super::phase_time::is_worth_starting;
 use super::running_tasks::{Deadline, EndedTask, RunningTasks};
 use super::traversal::CriticalPath;
-use crate::engine::services::{ServiceSpec, supervise};
+use crate::engine::services::supervise;
 use crate::event::{Event, Limit, Outcome, StartFailure};
 use crate::hook::runtime::HookRuntime;
-use crate::hook::stop::{Asked, StopCause, hurried, stop_asked};
+use crate::hook::stop::{StopCause, hurried, stop_asked};
 use crate::hook::{HookMeta, Kind, Phase};
 use crate::plan::{ABANDON_AFTER, Step};
 
@@ -66,9 +65,8 @@ impl Executor {
     pub(crate) async fn start(
         &mut self,
         deadline: Instant,
-        asked: &mut watch::Receiver<Asked>,
     ) -> Result<CriticalPath, (StartError, Interrupted)> {
-        let path = self.run_start(Phase::Startup, deadline, asked).await?;
+        let path = self.run_start(Phase::Startup, deadline).await?;
         self.all_started = self.services.keys().all(|&at| self.started[at]);
         Ok(path)
     }
@@ -77,21 +75,23 @@ impl Executor {
     pub(crate) async fn make_ready(
         &mut self,
         deadline: Instant,
-        asked: &mut watch::Receiver<Asked>,
     ) -> Result<CriticalPath, (StartError, Interrupted)> {
-        self.run_start(Phase::Ready, deadline, asked).await
+        // Without ready hooks there is no moment at which a stop could turn into a failed start.
+        if self.engine.plan.phase(Phase::Ready).steps().is_empty() {
+            return Ok(CriticalPath::new());
+        }
+        self.run_start(Phase::Ready, deadline).await
     }
 
     async fn run_start(
         &mut self,
         phase: Phase,
         deadline: Instant,
-        asked: &mut watch::Receiver<Asked>,
     ) -> Result<CriticalPath, (StartError, Interrupted)> {
-        let plan = Arc::clone(&self.plan);
-        let mut run = PhaseRun::begin(plan.phase(phase), self.gate.as_ref(), &self.hooks);
-        match self.start_steps(&mut run, deadline, asked).await {
-            Ok(()) => Ok(run.critical_path(plan.hooks())),
+        let engine = Arc::clone(&self.engine);
+        let mut run = PhaseRun::begin(phase, &engine);
+        match self.start_steps(&mut run, deadline).await {
+            Ok(()) => Ok(run.critical_path(engine.plan.hooks())),
             Err(error) => Err((error, Interrupted { phase, tasks: run.tasks })),
         }
     }
@@ -100,8 +100,8 @@ impl Executor {
         &mut self,
         run: &mut PhaseRun<'_>,
         deadline: Instant,
-        asked: &mut watch::Receiver<Asked>,
     ) -> Result<(), StartError> {
+        let mut asked = self.engine.asked();
         let of_phase = Deadline {
             cancel_at: deadline,
             limit: Limit::StartupTimeout,
@@ -112,7 +112,7 @@ impl Executor {
         }
         let runs_code = |step| matches!(step, Step::Run(_));
         loop {
-            match run.next(runs_code, stop_asked(asked)).await {
+            match run.next(runs_code, stop_asked(&mut asked)).await {
                 NextStep::Ready(step) => self.start_step(run, step, of_phase)?,
                 NextStep::Ended(ended) => {
                     let (step, took) = (ended.step, ended.took);
@@ -140,7 +140,7 @@ impl Executor {
             run.pass(step);
             return Ok(());
         };
-        let hook = self.plan.hooks()[at];
+        let hook = self.engine.plan.hooks()[at];
         if !is_worth_starting(of_phase, Instant::now()) {
             return Err(self.not_begun(hook));
         }
@@ -160,19 +160,10 @@ impl Executor {
         at: usize,
         of_phase: Deadline,
     ) {
-        let hook = self.plan.hooks()[at];
+        let hook = self.engine.plan.hooks()[at];
         let now = Instant::now();
-        self.events.emit_at(now, &Event::HookStarted { hook });
-        let work = Arc::clone(&self.work);
-        let spec = ServiceSpec {
-            hook,
-            task: Box::new(move |scope| work(hook, scope)),
-            scope: self.scope.clone(),
-            hooks: self.hooks.clone(),
-            events: self.events.clone(),
-            jitter: self.jitter,
-        };
-        let service = supervise(spec, self.alive.guard());
+        self.engine.events.emit_at(now, &Event::HookStarted { hook });
+        let service = supervise(hook, Arc::clone(&self.engine), self.alive.guard());
         let commands = service.commands().clone();
         tasks.await_service(step, hook, commands, service.started(), now, of_phase);
         self.services.insert(at, service);
@@ -182,17 +173,17 @@ impl Executor {
     fn not_begun(&self, hook: &'static HookMeta) -> StartError {
         let outcome = Outcome::NotBegun { is_blocked: false };
         let failure = StartFailure::of(hook, outcome.clone());
-        self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+        self.engine.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
         StartError::new(failure)
     }
 
     /// Stores the value of a hook that has ended, or returns the failure by which there is none.
     fn start_ended(&mut self, step: Step, ended: EndedTask) -> Result<(), StartFailure> {
         let Step::Run(at) = step else { return Ok(()) };
-        let hook = self.plan.hooks()[at];
+        let hook = self.engine.plan.hooks()[at];
         let outcome = match ended.result {
             Ok(value) => {
-                self.scope.store(at, value);
+                self.engine.scope.store(at, value);
                 self.started[at] = true;
                 Outcome::Succeeded
             }
@@ -203,9 +194,10 @@ impl Executor {
         match self.services.get(&at) {
             // The service goes on.
             Some(_) if self.started[at] => {}
-            Some(service) => service.emit_end(&self.events, ended.at, outcome),
+            Some(service) => service.emit_end(&self.engine.events, ended.at, outcome),
             None => {
-                self.events
+                self.engine
+                    .events
                     .emit_at(ended.at, &Event::HookEnded { hook, outcome, took: ended.took });
             }
         }
@@ -215,14 +207,10 @@ impl Executor {
     /// Cancels the hooks that are running and waits for their ends: a hook that succeeds all the
     /// same has started. A hook that takes `Stop` has its timeout to end by itself. A hook that
     /// can't be cancelled is waited for until `at`, or until the stop is hurried.
-    pub(crate) async fn give_up(
-        &mut self,
-        left: Interrupted,
-        at: Instant,
-        asked: &mut watch::Receiver<Asked>,
-    ) {
+    pub(crate) async fn give_up(&mut self, left: Interrupted, at: Instant) {
         let Interrupted { phase, mut tasks } = left;
-        let plan = Arc::clone(&self.plan);
+        let mut asked = self.engine.asked();
+        let plan = Arc::clone(&self.engine.plan);
         let steps = plan.phase(phase).steps();
         tasks.give_up(at);
         let mut is_hurried = false;
@@ -233,7 +221,7 @@ impl Executor {
                     Some(ended) => drop(self.start_ended(steps[ended.step], ended)),
                     None => return,
                 },
-                () = hurried(asked), if !is_hurried => {
+                () = hurried(&mut asked), if !is_hurried => {
                     is_hurried = true;
                     self.hurry_services_with_drain();
                     tasks.cancel(Instant::now());

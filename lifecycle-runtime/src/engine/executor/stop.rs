@@ -23,7 +23,7 @@ impl Executor {
     pub(crate) fn stop_services_with_drain(&mut self) {
         let now = Instant::now();
         for (&at, service) in &mut self.services {
-            let hook = self.plan.hooks()[at];
+            let hook = self.engine.plan.hooks()[at];
             if self.started[at] && hook.stops_with_drain() {
                 let until = hook.timeout.and_then(|timeout| now.checked_add(timeout));
                 service.stop_with_drain(until);
@@ -37,45 +37,32 @@ impl Executor {
     }
 
     /// Runs the drain hooks whose dependencies have started.
-    pub(crate) async fn drain(
-        &mut self,
-        time: PhaseTime<'_>,
-        asked: &mut watch::Receiver<Asked>,
-    ) -> CriticalPath {
-        self.run_stop(Phase::Drain, time, asked).await
+    pub(crate) async fn drain(&mut self, time: PhaseTime<'_>) -> CriticalPath {
+        self.run_stop(Phase::Drain, time).await
     }
 
     /// Stops the services, runs the shutdown hooks and teardowns, and drops the values. It does so
     /// for what has started, and passes over what depends on anything that has not. Services are
     /// cancelled at once when the stop is hurried.
-    pub(crate) async fn stop(
-        &mut self,
-        time: PhaseTime<'_>,
-        asked: &mut watch::Receiver<Asked>,
-    ) -> CriticalPath {
-        self.run_stop(Phase::Shutdown, time, asked).await
+    pub(crate) async fn stop(&mut self, time: PhaseTime<'_>) -> CriticalPath {
+        self.run_stop(Phase::Shutdown, time).await
     }
 
-    async fn run_stop(
-        &mut self,
-        phase: Phase,
-        time: PhaseTime<'_>,
-        asked: &mut watch::Receiver<Asked>,
-    ) -> CriticalPath {
-        let plan = Arc::clone(&self.plan);
-        let graph = plan.phase(phase);
+    async fn run_stop(&mut self, phase: Phase, time: PhaseTime<'_>) -> CriticalPath {
+        let engine = Arc::clone(&self.engine);
         // Most programs have no drain hook, and the code below costs more than all else here.
-        if graph.steps().is_empty() {
+        if engine.plan.phase(phase).steps().is_empty() {
             return CriticalPath::new();
         }
-        let mut run = PhaseRun::begin(graph, self.gate.as_ref(), &self.hooks);
+        let mut run = PhaseRun::begin(phase, &engine);
+        let mut asked = engine.asked();
         // A second signal matters only to services here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             let runs_code = |step| self.has_code_to_run(step);
-            match run.next(runs_code, hurried_if(may_be_hurried, asked)).await {
+            match run.next(runs_code, hurried_if(may_be_hurried, &mut asked)).await {
                 NextStep::Ready(step) => {
-                    if !self.stop_step(&mut run, step, time, asked) {
+                    if !self.stop_step(&mut run, step, time, &asked) {
                         run.pass(step);
                     }
                 }
@@ -85,7 +72,7 @@ impl Executor {
                     run.tasks.hurry_services(Instant::now());
                     may_be_hurried = false;
                 }
-                NextStep::Done => return run.critical_path(plan.hooks()),
+                NextStep::Done => return run.critical_path(engine.plan.hooks()),
             }
         }
     }
@@ -93,8 +80,8 @@ impl Executor {
     /// Returns `true` if a step of the stop runs code of the user's when it begins.
     fn has_code_to_run(&self, step: Step) -> bool {
         match step {
-            Step::Run(at) => self.missing(self.plan.hooks()[at]).is_none(),
-            Step::Drop(at) => self.scope.drop_runs_code(at),
+            Step::Run(at) => self.missing(self.engine.plan.hooks()[at]).is_none(),
+            Step::Drop(at) => self.engine.scope.drop_runs_code(at),
             Step::Stop(_) | Step::Barrier(_) => false,
         }
     }
@@ -116,9 +103,13 @@ impl Executor {
             }
             Step::Drop(at) => self.begin_to_drop(&mut run.tasks, step, at, share, asked),
             Step::Run(at) => {
-                let hook = self.plan.hooks()[at];
+                let hook = self.engine.plan.hooks()[at];
                 if let Some(outcome) = self.obstruction(hook, step, share, time, now) {
-                    self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
+                    self.engine.events.emit(&Event::HookEnded {
+                        hook,
+                        outcome,
+                        took: Duration::ZERO,
+                    });
                     return false;
                 }
                 self.begin(&mut run.tasks, step, hook, share);
@@ -138,7 +129,7 @@ impl Executor {
         now: Instant,
     ) -> Option<Outcome> {
         if let Some(missing) = self.missing(hook) {
-            let missing = self.plan.planned(missing).display_name().to_owned();
+            let missing = self.engine.plan.planned(missing).display_name().to_owned();
             return Some(Outcome::Skipped { missing });
         }
         let has_time = time.is_worth_beginning(step, share, now);
@@ -158,7 +149,7 @@ impl Executor {
         let Some(service) = self.services.get(&at).filter(|_| self.started[at]) else {
             return false;
         };
-        let hook = self.plan.hooks()[at];
+        let hook = self.engine.plan.hooks()[at];
         let now = Instant::now();
         let time = if is_hurried {
             Deadline { cancel_at: now, limit: Limit::Hurry, ..share }
@@ -176,7 +167,7 @@ impl Executor {
             return None;
         }
         let has_started =
-            |hook: &HookMeta| self.plan.position(hook.id).is_some_and(|at| self.started[at]);
+            |hook: &HookMeta| self.engine.plan.position(hook.id).is_some_and(|at| self.started[at]);
         hook.needs()
             .chain(hook.of())
             .find(|needed| needed.kind.may_be_used() && !has_started(needed))
@@ -198,11 +189,11 @@ impl Executor {
         let outcome = result.err().unwrap_or(Outcome::Succeeded);
         match step {
             Step::Run(at) => {
-                let hook = self.plan.hooks()[at];
-                self.events.emit_at(moment, &Event::HookEnded { hook, outcome, took });
+                let hook = self.engine.plan.hooks()[at];
+                self.engine.events.emit_at(moment, &Event::HookEnded { hook, outcome, took });
             }
             Step::Drop(at) => self.drop_ended(at, Some(outcome)),
-            Step::Stop(at) => self.services[&at].emit_end(&self.events, moment, outcome),
+            Step::Stop(at) => self.services[&at].emit_end(&self.engine.events, moment, outcome),
             Step::Barrier(_) => {}
         }
     }

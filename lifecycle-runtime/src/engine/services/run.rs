@@ -4,10 +4,11 @@ use std::future::pending;
 
 use tokio::sync::watch;
 
-use super::ServiceSpec;
 use super::call::{CallEnd, FunctionCall};
 use super::status::ServiceEnd;
+use crate::engine::Engine;
 use crate::event::{Limit, Outcome};
+use crate::hook::HookMeta;
 use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::stop::{CommandReceiver, Expiry};
 
@@ -57,14 +58,18 @@ pub(super) enum RunProgress {
 
 impl ServiceRun {
     /// Calls the function of a service, which follows these commands.
-    pub(super) fn begin(spec: &ServiceSpec, commands: CommandReceiver) -> Self {
-        let ServiceSpec { hook, task, scope, hooks, .. } = spec;
+    pub(super) fn begin(
+        hook: &'static HookMeta,
+        engine: &Engine,
+        commands: CommandReceiver,
+    ) -> Self {
+        let Engine { scope, hooks, work, .. } = engine;
         let service = Service::new(scope.stop().of_service(commands), Some(hooks.clone()));
         if !hook.takes_service_handle() {
             service.ready();
         }
         let panics = service.panics();
-        let task = task(scope.of_service(service.clone()));
+        let task = work(hook, scope.of_service(service.clone()));
         let call = FunctionCall::begin(task, hook, hooks);
         Self { service, call, panics, state: RunState::Starting, result: RunResult::Pending }
     }

@@ -1,22 +1,25 @@
 //! Supervisor of one service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::counts::RunningServiceGuard;
+use super::emit_end;
 use super::restarts::{AfterEnd, RestartTracker};
 use super::run::{RunProgress, ServiceRun};
 use super::status::{EndReporter, ServiceEnd, StatusPublisher};
-use super::{ServiceSpec, emit_end};
+use crate::engine::Engine;
 use crate::event::{Event, Outcome, ServiceState};
-use crate::hook::ServicePolicy;
 use crate::hook::stop::{CommandReceiver, ServiceCommand, StopCause};
+use crate::hook::{HookMeta, ServicePolicy};
 
 /// Task that keeps one service running. It runs none of the user's code itself, so nothing keeps it
 /// from receiving commands.
 pub(super) struct Supervisor {
-    pub(super) spec: ServiceSpec,
+    pub(super) hook: &'static HookMeta,
+    pub(super) engine: Arc<Engine>,
     pub(super) policy: ServicePolicy,
     pub(super) began: Instant,
     pub(super) commands: CommandReceiver,
@@ -36,7 +39,7 @@ impl Supervisor {
                 end => break end,
             };
             let now = Instant::now();
-            match restarts.next(result, now - began, now, self.spec.jitter) {
+            match restarts.next(result, now - began, now, self.engine.jitter) {
                 AfterEnd::Over(result) => break ServiceEnd::Itself(result),
                 AfterEnd::Again { after, delay } => {
                     self.enter(ServiceState::BackingOff { after, delay });
@@ -57,7 +60,7 @@ impl Supervisor {
     /// Runs the service once, from its beginning until nothing of the run is left.
     async fn run_once(&mut self) -> ServiceEnd {
         self.enter(ServiceState::Starting);
-        let mut run = ServiceRun::begin(&self.spec, self.commands.clone());
+        let mut run = ServiceRun::begin(self.hook, &self.engine, self.commands.clone());
         loop {
             let progress = tokio::select! {
                 biased;
@@ -110,7 +113,7 @@ impl Supervisor {
     fn enter(&mut self, state: ServiceState) {
         if !self.is_stopping() {
             self.state = state.clone();
-            self.spec.events.emit(&Event::Service { hook: self.spec.hook, state });
+            self.engine.events.emit(&Event::Service { hook: self.hook, state });
         }
     }
 
@@ -121,7 +124,6 @@ impl Supervisor {
     /// Publishes the end of the service. If no step waits for it, nobody told the service to end:
     /// this emits the events, and asks for the stop if the service failed and the process needs it.
     fn end(self, end: ServiceEnd) {
-        let ServiceSpec { hook, events, scope, .. } = &self.spec;
         let end = match end {
             ServiceEnd::Itself(Ok(())) if self.status.is_starting() => self.end_unready(),
             end => end,
@@ -133,9 +135,10 @@ impl Supervisor {
         if self.status.end(end) == EndReporter::Step {
             return;
         }
-        emit_end(events, Instant::now(), hook, outcome.clone(), self.began);
+        let hook = self.hook;
+        emit_end(&self.engine.events, Instant::now(), hook, outcome.clone(), self.began);
         if outcome.is_failure() && !hook.is_dispensable() {
-            scope.stop_handle().ask(StopCause::Service { hook, outcome });
+            self.engine.scope.stop_handle().ask(StopCause::Service { hook, outcome });
         }
     }
 

@@ -7,7 +7,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::services::{RunningServices, ServiceEnd, ServiceHandle, ServiceSpec, supervise};
+use crate::engine::Engine;
+use crate::engine::services::{RunningServices, ServiceEnd, ServiceHandle, supervise};
 use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
 use crate::hook::HookMeta;
 use crate::hook::runtime::HookRuntime;
@@ -16,7 +17,7 @@ use crate::hook::service::Service;
 use crate::hook::state::State;
 use crate::hook::stop::{Progress, Stop, StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
-use crate::plan::sample;
+use crate::plan::{Plan, sample};
 
 /// Runs a service to its end, and compares the lines with the expected ones: `MILLIS WHAT | MILLIS
 /// WHAT`.
@@ -171,15 +172,16 @@ impl Played {
             others: Vec::new(),
             on_thread: None,
         });
-        let spec = ServiceSpec {
-            hook,
-            task: Box::new(task),
+        let engine = Engine {
+            plan: Arc::new(Plan::new([hook]).expect("a valid plan")),
             scope,
+            work: Arc::new(move |_, scope| task(scope)),
             hooks: HookRuntime::new(Handle::current()),
             events,
             jitter: || 1.0,
+            gate: None,
         };
-        let service = supervise(spec, RunningServices::default().guard());
+        let service = supervise(hook, Arc::new(engine), RunningServices::default().guard());
         log.await_service(service.started());
         Self { began, log, service, progress }
     }
