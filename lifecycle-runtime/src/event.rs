@@ -2,7 +2,7 @@
 //! them.
 
 mod delivery;
-mod outcome;
+mod failure;
 mod text;
 mod traffic;
 
@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use crate::hook::HookMeta;
 
+pub use crate::hook::outcome::{Limit, Outcome};
 pub use crate::hook::state::State;
 pub use crate::hook::stop::StopCause;
 pub(crate) use delivery::{Events, Observers};
-pub use outcome::{Limit, Outcome};
+pub use failure::{HookFailure, LastRun, StartFailure};
 pub(crate) use text::{NAMED, held, listed, millis, over_budget, readable};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 
@@ -97,8 +98,8 @@ pub enum Event {
     },
     /// The start ended before everything had started.
     StartFailed {
-        /// The reason, in one line.
-        reason: String,
+        /// The failure that ended it.
+        failure: StartFailure,
     },
     /// The stop was asked for during the start, in which nothing had failed.
     StartInterrupted {

@@ -7,6 +7,7 @@ pub(crate) mod id;
 pub(crate) mod inject;
 mod kind;
 mod message;
+pub(crate) mod outcome;
 pub(crate) mod output;
 pub(crate) mod phase;
 pub(crate) mod policy;
@@ -261,6 +262,16 @@ impl HookMeta {
         format!("{}:{}", self.file, self.line)
     }
 
+    /// Returns the hook's name and place, as messages name it: `` hook `db` (src/main.rs:7) ``.
+    pub(crate) fn label(&self) -> HookLabel<'_> {
+        self.label_as("hook")
+    }
+
+    /// Returns the same label with another word for the hook: `` service `pump` (src/main.rs:7) ``.
+    pub(crate) fn label_as(&self, noun: &'static str) -> HookLabel<'_> {
+        HookLabel { noun, hook: self }
+    }
+
     /// Returns the `order` that the hook runs in: 0 unless the attribute says otherwise. `None` for
     /// hooks outside of the barriers between orders: services, health checks, signal hooks, and a
     /// teardown without an `order` of its own.
@@ -355,6 +366,19 @@ impl HookMeta {
             DependencySource::Type(dependencies) => dependencies(),
             DependencySource::Data(dependencies) => dependencies,
         }
+    }
+}
+
+/// Label of a hook in a message.
+pub(crate) struct HookLabel<'h> {
+    noun: &'static str,
+    hook: &'h HookMeta,
+}
+
+impl fmt::Display for HookLabel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HookMeta { display_name, file, line, .. } = self.hook;
+        write!(f, "{} `{display_name}` ({file}:{line})", self.noun)
     }
 }
 

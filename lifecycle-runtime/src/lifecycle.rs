@@ -1,5 +1,6 @@
 //! Face of the crate: the builder that a program runs and gets a report from.
 
+mod bounds;
 mod drain;
 mod drive;
 mod on_report;
@@ -16,7 +17,7 @@ mod tests;
 #[cfg(feature = "testing")]
 pub(crate) use reaction::{Reaction, Reactions};
 #[cfg(feature = "testing")]
-pub(crate) use run::{Run, RunOptions, Servers};
+pub(crate) use run::{Run, RunOptions, RunSwitches, Servers};
 
 use on_report::OnReport;
 use std::process::ExitCode;

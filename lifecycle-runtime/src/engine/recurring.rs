@@ -13,29 +13,23 @@ use futures_util::future::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::executor::{Deadline, RunningTasks, Work};
-use crate::event::{Event, Events, Limit, Outcome};
-use crate::hook::runtime::HookRuntime;
-use crate::hook::scope::Scope;
+use crate::engine::Engine;
+use crate::engine::executor::{Deadline, EndedTask, RunningTasks};
+use crate::event::{Event, Limit, Outcome};
 use crate::hook::state::State;
-use crate::hook::stop::{Asked, Progress, hurried};
+use crate::hook::stop::{Progress, hurried};
 use crate::hook::task::{Task, all};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::health::Checks;
-use crate::plan::{ABANDON_AFTER, Plan};
+use crate::plan::ABANDON_AFTER;
 
 pub(crate) use checks::FirstChecks;
 pub(crate) use signals::Inbox;
 
-/// Runner of the recurring hooks, with everything that they need.
+/// Runner of the recurring hooks.
 pub(crate) struct Recurring {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) scope: Scope,
-    pub(crate) work: Work,
-    pub(crate) hooks: HookRuntime,
-    pub(crate) events: Events,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) progress: watch::Receiver<Progress>,
-    pub(crate) asked: watch::Receiver<Asked>,
     pub(crate) checks: Checks,
     pub(crate) first_checks: FirstChecks,
     pub(crate) inbox: Inbox,
@@ -58,17 +52,17 @@ impl Recurring {
             // The earlier run could not be cancelled and goes on. A second run beside it would do
             // no better.
             let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
-            self.events.emit_at(
+            self.engine.events.emit_at(
                 began,
                 &Event::HookEnded { hook, outcome: outcome.clone(), took: Duration::ZERO },
             );
             return Some((outcome, Duration::ZERO));
         };
-        self.events.emit_at(began, &Event::HookStarted { hook });
-        let mut running_tasks = RunningTasks::new(1, &self.hooks);
+        self.engine.events.emit_at(began, &Event::HookStarted { hook });
+        let mut running_tasks = RunningTasks::new(1, &self.engine.hooks);
         let own = hook.timeout().and_then(|timeout| began.checked_add(timeout));
-        let scope = self.scope.of_hook(own, true);
-        let task = guarded((self.work)(hook, scope), guard);
+        let scope = self.engine.scope.of_hook(own, true);
+        let task = guarded((self.engine.work)(hook, scope), guard);
         let deadline = own.unwrap_or(began + NEVER);
         let time = Deadline {
             cancel_at: deadline,
@@ -84,7 +78,7 @@ impl Recurring {
         }?;
         let outcome = ended.result.err().unwrap_or(Outcome::Succeeded);
         let cancelled = matches!(outcome, Outcome::Cancelled { .. });
-        self.events.emit_at(
+        self.engine.events.emit_at(
             ended.at,
             &Event::HookEnded { hook, outcome: outcome.clone(), took: ended.took },
         );
@@ -98,13 +92,13 @@ impl Recurring {
         &self,
         running_tasks: &mut RunningTasks,
         hook: &HookMeta,
-    ) -> Option<crate::engine::executor::EndedTask> {
+    ) -> Option<EndedTask> {
         let now = Instant::now();
         let end =
             self.progress.borrow().deadline.unwrap_or(now).checked_sub(self.reserve).unwrap_or(now);
         let last_call = end.checked_sub(ABANDON_AFTER).unwrap_or(now);
         let mut patience = Some(if hook.kind == Kind::HealthCheck { now } else { last_call });
-        let mut asked = self.asked.clone();
+        let mut asked = self.engine.asked();
         let mut hurries = false;
         loop {
             tokio::select! {

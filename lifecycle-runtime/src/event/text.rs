@@ -41,16 +41,15 @@ pub(crate) fn over_budget(
 
 /// Returns the warning of a value that others still hold.
 pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
-    let (name, place) = (hook.display_name(), hook.place());
+    let hook = hook.label();
     let (others, them) = if others == 1 {
         ("1 other".to_owned(), "it")
     } else {
         (format!("{others} others"), "them")
     };
     format!(
-        "the value of hook `{name}` ({place}) is still held by {others}, and its drop has not run; \
-         if that is a task, end \
-         {them} when `Stop` fires, or make {them} a service"
+        "the value of {hook} is still held by {others}, and its drop has not run; if that is a \
+         task, end {them} when `Stop` fires, or make {them} a service"
     )
 }
 

@@ -147,15 +147,11 @@ pub struct MissingValue {
 
 impl fmt::Display for MissingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, place) = (self.hook.name(), self.hook.place());
+        let hook = self.hook.label();
         if self.known {
-            write!(
-                f,
-                "hook `{name}` ({place}) has no value now: it has not started, or has been torn \
-                 down"
-            )
+            write!(f, "{hook} has no value now: it has not started, or has been torn down")
         } else {
-            write!(f, "hook `{name}` ({place}) is not part of this run")
+            write!(f, "{hook} is not part of this run")
         }
     }
 }

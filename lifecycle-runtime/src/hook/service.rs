@@ -56,14 +56,14 @@ struct ServiceInner {
     tasks: TaskTracker,
     /// Token that ends the tasks.
     over: CancellationToken,
-    /// Progress of the run, as far as the supervisor knows it.
+    /// Progress of the run that the supervisor has noticed.
     progress: watch::Sender<ServiceProgress>,
     /// Message of the first task that panicked.
     panic: watch::Sender<Option<String>>,
     runtime: Option<HookRuntime>,
 }
 
-/// Progress of a service's run, in the order in which the supervisor learns of it.
+/// Progress of a service's run, in the order in which the supervisor notices it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum ServiceProgress {
     #[default]
@@ -158,34 +158,23 @@ impl Service {
         let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Waits until a task has panicked, and returns the panic's message.
-    pub(crate) async fn panicked(&self) -> String {
-        let panicked = self
-            .shared
-            .panic
-            .subscribe()
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|text| text.clone());
-        match panicked {
-            Some(text) => text,
-            None => std::future::pending().await,
-        }
+    /// Returns a receiver of the message of the first task that panics from now on.
+    pub(crate) fn panics(&self) -> watch::Receiver<Option<String>> {
+        self.shared.panic.subscribe()
     }
 
-    /// Notes that the supervisor has learned of this progress.
-    pub(crate) fn hear(&self, progress: ServiceProgress) {
-        self.shared.progress.send_modify(|heard| *heard = progress.max(*heard));
+    /// Notes that the supervisor has noticed this progress.
+    pub(crate) fn set_progress(&self, progress: ServiceProgress) {
+        self.shared.progress.send_modify(|latest| *latest = progress.max(*latest));
     }
 
-    /// Waits until the supervisor has learned of this progress, or the tasks are ended.
+    /// Waits until the supervisor has noticed this progress, or the tasks are ended.
     #[cfg(feature = "testing")]
-    pub(crate) async fn heard(&self, progress: ServiceProgress) {
-        let mut heard = self.shared.progress.subscribe();
+    pub(crate) async fn reached(&self, progress: ServiceProgress) {
+        let mut latest = self.shared.progress.subscribe();
+        let reached = latest.wait_for(|latest| *latest >= progress);
         // This can't fail: the sender is in this handle.
-        let _ =
-            self.shared.over.run_until_cancelled(heard.wait_for(|heard| *heard >= progress)).await;
+        let _ = self.shared.over.run_until_cancelled(reached).await;
     }
 
     /// Ends the tasks, including those that are still to come.

@@ -1,5 +1,6 @@
 //! The stop for code, which learns of it from [`Stop`] and asks for it by [`StopHandle`].
 
+mod command;
 mod handle;
 
 use std::fmt;
@@ -10,11 +11,14 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+pub(crate) use command::{CommandReceiver, CommandSender, Expiry, ServiceCommand};
 pub use handle::StopHandle;
 pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
 
+use crate::hook::HookMeta;
+use crate::hook::outcome::Outcome;
 use crate::hook::state::State;
 
 /// Cause of a stop.
@@ -37,12 +41,10 @@ pub enum StopCause {
     Server(Option<String>),
     /// A service failed for good.
     Service {
-        /// Name of the service.
-        name: &'static str,
-        /// Failure with its causes, behind the service's name and place:
-        /// `` hook `outbox` (src/outbox.rs:7) failed: … ``. The text of the cause contains it, too:
-        /// `` service `outbox` (src/outbox.rs:7) failed: … ``.
-        error: String,
+        /// The service.
+        hook: &'static HookMeta,
+        /// Outcome of the service.
+        outcome: Outcome,
     },
 }
 
@@ -57,10 +59,9 @@ impl fmt::Display for StopCause {
             Self::StartFailed => f.write_str("the start failed"),
             Self::Server(None) => f.write_str("the server ended"),
             Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
-            Self::Service { name, error } => match error.strip_prefix("hook ") {
-                Some(failure) => write!(f, "service {failure}"),
-                None => write!(f, "service `{name}` failed: {error}"),
-            },
+            Self::Service { hook, outcome } => {
+                write!(f, "{} {outcome}", hook.label_as("service"))
+            }
         }
     }
 }
@@ -89,65 +90,6 @@ pub(crate) struct Progress {
     pub(crate) cut: Option<Instant>,
 }
 
-/// Order to a service, and the moment until which it has time to obey.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Orders {
-    pub(crate) order: Order,
-    /// End of the time to obey; known once the service is told to stop.
-    pub(crate) until: Option<Instant>,
-    /// End of the service's time if nobody waits for it.
-    pub(crate) expiry: Option<Expiry>,
-}
-
-/// End of the time of a service for which nobody waits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Expiry {
-    pub(crate) at: Instant,
-    /// Set if the time ends because the stop is hurried, and not by the service's own timeout.
-    pub(crate) is_hurried: bool,
-}
-
-/// Order to a service. Orders only ever advance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum Order {
-    /// The service runs: it has been told nothing yet.
-    #[default]
-    Run,
-    /// The service should end.
-    Stop,
-    /// The service is cancelled.
-    Cancel,
-}
-
-/// Waits until this is ordered, or the sender of the orders is gone: then all is over.
-pub(crate) async fn ordered(orders: &mut watch::Receiver<Orders>, order: Order) {
-    let _ = orders.wait_for(|given| given.order >= order).await;
-}
-
-/// Waits until the time is up of a service for which nobody waits, and returns the end of its time.
-pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
-    loop {
-        let expiry = orders.borrow_and_update().expiry;
-        let expired = async {
-            match expiry {
-                Some(expiry) => {
-                    sleep_until(expiry.at).await;
-                    expiry
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            expiry = expired => return expiry,
-            changed = orders.changed() => if changed.is_err() {
-                // The sender is gone: all is over.
-                std::future::pending::<()>().await;
-            }
-        }
-    }
-}
-
 /// Stop signal, from which code that runs for long learns that it should end.
 ///
 /// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back. The
@@ -174,8 +116,8 @@ pub(crate) async fn expired(orders: &mut watch::Receiver<Orders>) -> Expiry {
 #[derive(Debug, Clone)]
 pub struct Stop {
     progress: watch::Receiver<Progress>,
-    /// Orders to the service whose signal it is.
-    orders: Option<watch::Receiver<Orders>>,
+    /// Commands to the service whose signal it is.
+    commands: Option<CommandReceiver>,
     /// End of the time of the hook whose signal it is.
     until: Option<Instant>,
     share: Share,
@@ -194,14 +136,14 @@ enum Share {
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress, orders: None, until: None, share: Share::Whole }
+        Self { progress, commands: None, until: None, share: Share::Whole }
     }
 
-    /// Returns the stop signal of a service, which these orders reach.
-    pub(crate) fn of_service(&self, orders: watch::Receiver<Orders>) -> Self {
+    /// Returns the stop signal of a service, which these commands reach.
+    pub(crate) fn of_service(&self, commands: CommandReceiver) -> Self {
         Self {
             progress: self.progress.clone(),
-            orders: Some(orders),
+            commands: Some(commands),
             until: None,
             share: Share::Whole,
         }
@@ -236,8 +178,8 @@ impl Stop {
     ///
     /// Cancel safe: use it in `tokio::select!`.
     pub async fn requested(&self) {
-        if let Some(orders) = &self.orders {
-            return ordered(&mut orders.clone(), Order::Stop).await;
+        if let Some(commands) = &self.commands {
+            return commands.received(ServiceCommand::Stop).await;
         }
         let mut progress = self.progress.clone();
         // An error means that the run itself is gone, and a run that is gone has stopped.
@@ -247,8 +189,8 @@ impl Stop {
     /// Returns whether the stop has begun.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        match &self.orders {
-            Some(orders) => orders.borrow().order >= Order::Stop || orders.has_changed().is_err(),
+        match &self.commands {
+            Some(commands) => commands.has_stopped(),
             None => {
                 self.progress.borrow().state >= State::Draining
                     || self.progress.has_changed().is_err()
@@ -315,7 +257,7 @@ impl Stop {
     /// ```
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let of_service = self.orders.as_ref().and_then(|orders| orders.borrow().until);
+        let of_service = self.commands.as_ref().and_then(CommandReceiver::until);
         let progress = *self.progress.borrow();
         let of_share = match self.share {
             Share::Whole => None,

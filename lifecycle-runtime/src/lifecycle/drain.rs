@@ -6,7 +6,8 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::phases::{RunPhases, earlier};
+use super::bounds::earlier;
+use super::phases::RunPhases;
 use super::run::Run;
 use crate::engine::executor::{CriticalPath, Executor, Interrupted};
 use crate::event::{Event, Tasks, Traffic, readable};
@@ -24,9 +25,9 @@ impl RunPhases<'_> {
         left: Option<Interrupted>,
         asked: watch::Receiver<Asked>,
     ) -> CriticalPath {
-        let Run { events, live, .. } = self.run;
+        let Run { engine, live, .. } = self.run;
         let was_ready = left.is_none();
-        executor.announce_drain();
+        executor.stop_services_with_drain();
         let began = Instant::now();
         let hooks_over = watch::Sender::new(false);
         let hooks = async {
@@ -39,10 +40,10 @@ impl RunPhases<'_> {
             if let Some(left) = left {
                 // Hooks that still run may do what drain hooks undo.
                 let give_up_at = earlier(end, budget.whole());
-                executor.give_up(left, give_up_at, &mut asked.clone()).await;
+                executor.give_up(left, give_up_at).await;
             }
             let time = self.phase_time(budget, end);
-            let path = executor.drain(time, &mut asked.clone()).await;
+            let path = executor.drain(time).await;
             hooks_over.send_replace(true);
             (path, began.elapsed())
         };
@@ -52,7 +53,7 @@ impl RunPhases<'_> {
                 self.delay(hooks_over.subscribe(), asked.clone()).await;
             }
             if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
-                events.emit(&Event::Drained { traffic, took });
+                engine.events.emit(&Event::Drained { traffic, took });
             }
             live.forget_others();
             began.elapsed()
@@ -69,7 +70,7 @@ impl RunPhases<'_> {
         mut hooks_over: watch::Receiver<bool>,
         mut asked: watch::Receiver<Asked>,
     ) {
-        let Run { config, live, options, console, .. } = self.run;
+        let Run { config, live, switches, console, .. } = self.run;
         let hooks_end = self.moment(self.timetable.drain_hooks_end());
         let delay_end = watch::Sender::new(None::<Instant>);
         let shown = delay_end.subscribe();
@@ -93,7 +94,7 @@ impl RunPhases<'_> {
             delay_end.send_replace(Some(end));
             tokio::select! {
                 biased;
-                () = interrupted(&mut interrupts), if options.is_interactive => {
+                () = interrupted(&mut interrupts), if switches.is_interactive => {
                     console.say("a key of the terminal: the drain delay is not waited for");
                 }
                 () = sleep_until(end) => {}

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::phases::{CriticalPaths, RunPhases, serve};
+use super::phases::{CriticalPaths, RunPhases, open_all};
 use super::run::{Run, Servers};
 use crate::engine::executor::Executor;
 use crate::engine::recurring::Recurring;
@@ -49,28 +49,24 @@ impl Run {
     ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
         let admin =
-            match serve(servers.admin.into_iter().collect(), &self.app_context, &mut opening)
+            match open_all(servers.admin.into_iter().collect(), &self.app_context, &mut opening)
                 .boxed()
                 .await
             {
                 Ok(admin) => admin,
                 Err(failure) => {
                     opening.close(Instant::now(), &self.handle.asked()).boxed().await;
-                    self.console.complain(&failure.reason);
-                    return Err(Box::new(Report::not_begun(1, failure.reason)));
+                    self.console.complain(&failure.to_string());
+                    return Err(Box::new(Report::not_begun(1, failure)));
                 }
             };
         let urls = admin.iter().flat_map(|server| &server.urls);
-        urls.for_each(|url| self.events.emit(&Event::AdminListening { url: url.clone() }));
-        let timetable = Timetable::new(&self.plan, self.config.stop_settings(self.options.serves));
+        urls.for_each(|url| self.engine.events.emit(&Event::AdminListening { url: url.clone() }));
+        let timetable =
+            Timetable::new(&self.engine.plan, self.config.stop_settings(self.switches.serves));
         let recurring = Recurring {
-            plan: Arc::clone(&self.plan),
-            scope: self.app_context.scope.clone(),
-            work: Arc::clone(&self.options.work),
-            hooks: self.options.hooks.clone(),
-            events: self.events.clone(),
+            engine: Arc::clone(&self.engine),
             progress: self.progress.subscribe(),
-            asked: self.handle.asked(),
             inbox: self.inbox.clone(),
             reserve: timetable.shutdown_budget().whole(),
             checks: self.checks.clone(),
@@ -93,38 +89,38 @@ impl Run {
             biased;
             never = self.report_progress() => match never {},
             never = recur => match never {},
-            never = self.options.hooks.keep_awake() => match never {},
-            played = phases.execute(servers.apps).boxed() => played,
+            never = self.engine.hooks.keep_awake() => match never {},
+            ended = phases.execute(servers.apps).boxed() => ended,
         };
         Ok(EndedRun { run: self, executor, paths, admin })
     }
 
     /// Emits an event for a failure that the program reported while it was stopping for another
     /// reason.
-    fn tell_late_failure(&self) {
+    fn emit_late_failure(&self) {
         if let Some(error) = self.handle.untold_failure() {
-            self.events.emit(&Event::LateFailure { error });
+            self.engine.events.emit(&Event::LateFailure { error });
         }
     }
 
     /// Waits until the program's observers have seen all events, at most as long as the stop may
     /// take.
-    async fn told(&self) {
+    async fn deliver_events(&self) {
         // The last hook may have used up all of its time, so observers have some beyond that.
         let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now)
             + last_words(self.config.grace) / 2;
         let delivered = async {
-            self.events.flushed().await;
+            self.engine.events.flushed().await;
             // An observer may have reported a failure because of an event that it has seen just
             // now.
-            self.tell_late_failure();
-            self.events.delivered().await;
+            self.emit_late_failure();
+            self.engine.events.delivered().await;
         };
         if timeout_at(deadline, delivered).await.is_err() {
             self.console
                 .complain("an observer of events has not returned, and has not seen all of them");
         }
-        self.tell_late_failure();
+        self.emit_late_failure();
     }
 }
 
@@ -133,9 +129,9 @@ impl EndedRun {
     pub(super) async fn end(mut self) -> Report {
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         self.executor.settle(deadline).boxed().await;
-        self.run.tell_late_failure();
+        self.run.emit_late_failure();
         self.run.enter(State::Stopped);
-        self.run.told().await;
+        self.run.deliver_events().await;
         let report = self.report();
         for server in self.admin {
             server.close().await;
@@ -160,9 +156,9 @@ impl EndedRun {
             .saturating_duration_since(Instant::now());
         hooks.shutdown_timeout(self.run.patience().min(left));
         self.executor.settle_here();
-        self.run.tell_late_failure();
+        self.run.emit_late_failure();
         self.run.enter(State::Stopped);
-        block_on(own, self.run.told());
+        block_on(own, self.run.deliver_events());
         self.report()
     }
 

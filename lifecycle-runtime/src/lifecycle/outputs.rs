@@ -74,21 +74,15 @@ impl Outputs {
         true
     }
 
-    /// Passes on all withheld failures except the one that the start has failed by, and returns the
-    /// hook of that one. The reason begins with the hook's outcome; for a service that never became
-    /// ready it says more than that.
-    fn start_over(&self, at: Duration, reason: Option<&str>) -> Option<&'static HookMeta> {
+    /// Passes on all withheld failures except that of the hook by which the start has failed.
+    fn start_over(&self, at: Duration, failed_by: Option<&HookMeta>) {
         self.failures().is_over = true;
         let withheld = std::mem::take(&mut self.failures().withheld);
-        let mut failed_by = None;
         for (hook, outcome, took) in withheld {
-            if reason.is_some_and(|reason| reason.starts_with(&outcome.of(hook))) {
-                failed_by = Some(hook);
-            } else {
+            if failed_by != Some(hook) {
                 self.tell(at, &Event::HookEnded { hook, outcome, took });
             }
         }
-        failed_by
     }
 
     fn failures(&self) -> MutexGuard<'_, StartFailures> {
@@ -100,11 +94,11 @@ impl Observer for Outputs {
     fn on_event(&self, at: Duration, event: &Event) {
         match event {
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
-            Event::StartFailed { reason } => {
-                let failed_by = self.start_over(at, Some(reason));
-                let traced = trace::start_failed(reason, failed_by);
+            Event::StartFailed { failure } => {
+                self.start_over(at, failure.hook());
+                let traced = trace::tell(event);
                 if self.console.is_silent() && !traced.is_shown {
-                    self.console.keep_failure(reason);
+                    self.console.keep_failure(failure);
                 }
                 self.tell_console(at, event, traced);
             }

@@ -4,21 +4,19 @@ use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::progress::report_obstacles;
-use super::run::{Run, RunOptions};
-use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, StartError};
-use crate::event::{Event, Traffic};
-use crate::hook::Phase;
+use super::run::{Run, RunSwitches};
+use crate::engine::executor::{CriticalPath, Executor, Interrupted, StartError};
+use crate::event::{Event, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, StopCause, stop_asked};
 use crate::hook::task::all;
-use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
+use crate::plan::Timetable;
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{AppContext, BoundHttp, Obstacle, Opening, Serving};
 
@@ -40,115 +38,110 @@ pub(super) struct CriticalPaths {
 }
 
 impl RunPhases<'_> {
+    /// Runs all phases.
     pub(super) async fn execute(&self, servers: Vec<BoundHttp>) -> (Executor, CriticalPaths) {
-        let Run {
-            config,
-            plan,
-            events,
-            app_context,
-            options: RunOptions { work, hooks, jitter, gate, is_patient, .. },
-            ..
-        } = self.run;
-        let mut executor = Executor::new(
-            Arc::clone(plan),
-            app_context.scope.clone(),
-            Arc::clone(work),
-            hooks.clone(),
-            events.clone(),
-            *jitter,
-            gate.clone(),
-        );
-        let mut asked = self.run.handle.asked();
-        let mut paths = CriticalPaths::default();
-
-        self.run.enter(State::Starting);
-        let limit = Instant::now() + config.startup_timeout;
-        self.run.progress.send_modify(|progress| progress.deadline = Some(limit));
-        match executor.start(limit, &mut asked).await {
-            Ok(path) => {
-                paths.start = path;
-                let mut opening = Opening::default();
-                let served = tokio::select! {
-                    biased;
-                    served = serve(servers, app_context, &mut opening).boxed() => served,
-                    cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
-                    () = sleep_until(limit) => Err(StartError::new("building the app ran into the \
-                        startup timeout")),
-                };
-                match served {
-                    Ok(serving) => {
-                        self.until_stop(&mut executor, serving, limit, asked.clone(), &mut paths)
-                            .await;
-                    }
-                    Err(failure) => {
-                        self.end_start(&failure, State::Stopping, false);
-                        executor.announce_drain();
-                        self.close(opening, &asked).await;
-                    }
-                }
-            }
-            Err((failure, left)) => {
-                self.end_start(&failure, State::Stopping, false);
-                executor.announce_drain();
-                executor.give_up(left, self.drain_end(), &mut asked).await;
-            }
-        }
+        let mut executor = Executor::new(Arc::clone(&self.run.engine));
+        let mut paths = self.run_until_shutdown(&mut executor, servers).await;
         self.recurring_over.notified().await;
-        self.run.enter(State::Stopping);
-        if *is_patient {
-            let awaited = executor.set_patience(self.run.patience());
-            self.run.live.add(move |_| awaited.now());
-        }
-        let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
-        paths.stop.extend(executor.stop(time, &mut asked).await);
+        paths.stop.extend(self.shutdown(&mut executor).await);
         (executor, paths)
     }
 
-    /// Runs the phases between the last startup hook and the first shutdown hook.
-    async fn until_stop(
+    /// Runs the phases before the shutdown: startup, ready and drain. After a start that ended
+    /// before the servers were open, neither ready nor drain hooks run.
+    async fn run_until_shutdown(
+        &self,
+        executor: &mut Executor,
+        servers: Vec<BoundHttp>,
+    ) -> CriticalPaths {
+        let limit = self.begin_start();
+        let Some(startup) = self.startup(executor, limit).await else {
+            return CriticalPaths::default();
+        };
+        let Some(serving) = self.open(executor, servers, limit).await else {
+            return CriticalPaths { start: startup, stop: CriticalPath::new() };
+        };
+        let (ready, drain) = self.serve(executor, serving, limit).await;
+        CriticalPaths { start: [startup, ready].concat(), stop: drain }
+    }
+
+    /// Runs the startup hooks. If the start ends early, this gives up what still runs and returns
+    /// `None`.
+    async fn startup(&self, executor: &mut Executor, limit: Instant) -> Option<CriticalPath> {
+        match executor.start(limit).await {
+            Ok(path) => Some(path),
+            Err((error, left)) => {
+                self.end_start(&error, State::Stopping, false);
+                executor.stop_services_with_drain();
+                executor.give_up(left, self.drain_end()).await;
+                None
+            }
+        }
+    }
+
+    /// Opens the servers. If the start ends early, this closes them and returns `None`.
+    async fn open(
+        &self,
+        executor: &mut Executor,
+        servers: Vec<BoundHttp>,
+        limit: Instant,
+    ) -> Option<Vec<Serving>> {
+        let mut asked = self.run.handle.asked();
+        let mut opening = Opening::default();
+        let opened = tokio::select! {
+            biased;
+            opened = open_all(servers, &self.run.app_context, &mut opening).boxed() => {
+                opened.map_err(StartError::new)
+            }
+            cause = stop_asked(&mut asked) => Err(StartError::stopped(cause)),
+            () = sleep_until(limit) => Err(StartError::new(StartFailure::AppTimedOut)),
+        };
+        match opened {
+            Ok(serving) => Some(serving),
+            Err(error) => {
+                self.end_start(&error, State::Stopping, false);
+                executor.stop_services_with_drain();
+                self.close(opening, &asked).await;
+                None
+            }
+        }
+    }
+
+    /// Runs the ready and the drain phase, and reports obstacles of the servers meanwhile. Returns
+    /// the critical paths of both.
+    async fn serve(
         &self,
         executor: &mut Executor,
         serving: Vec<Serving>,
         limit: Instant,
-        asked: watch::Receiver<Asked>,
-        paths: &mut CriticalPaths,
-    ) {
-        let obstacles = serving
+    ) -> (CriticalPath, CriticalPath) {
+        let obstacles: Vec<_> = serving
             .iter()
-            .map(|server| report_obstacles(&self.run.events, server.obstacle.clone()).boxed());
-        let obstacles = all(obstacles.collect::<Vec<_>>());
-        tokio::select! {
-            () = self.serve_until_stop(executor, serving, limit, asked, paths).boxed() => {}
+            .map(|server| {
+                report_obstacles(&self.run.engine.events, server.obstacle.clone()).boxed()
+            })
+            .collect();
+        let report = async {
+            all(obstacles).await;
             // Without a server there is nothing to report, and this must not end the run.
-            _ = async { obstacles.await; pending::<Infallible>().await } => {}
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            paths = self.ready_and_drain(executor, serving, limit).boxed() => paths,
+            never = report => match never {},
         }
     }
 
-    async fn serve_until_stop(
+    async fn ready_and_drain(
         &self,
         executor: &mut Executor,
         mut serving: Vec<Serving>,
         limit: Instant,
-        mut asked: watch::Receiver<Asked>,
-        paths: &mut CriticalPaths,
-    ) {
-        let Run { events, live, .. } = self.run;
-        let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
-        self.run.handle.listens(urls.clone());
-        for url in urls {
-            events.emit(&Event::Listening { url });
-        }
-        let tasks = self.run.app_context.tasks.clone();
-        live.add(move |_| tasks.now().into_iter().collect());
-        for server in &serving {
-            let tables = server.tables.clone();
-            live.add(move |state| tables.now(state));
-            let obstacle = server.obstacle.clone();
-            live.add_ailment(move || obstacle.borrow().as_ref().map(Obstacle::to_string));
-        }
-        let ready = tokio::select! {
+    ) -> (CriticalPath, CriticalPath) {
+        self.show(&serving);
+        let (path, end) = tokio::select! {
             biased;
-            ready = self.ready(executor, limit, &mut asked, &mut paths.start) => ready,
+            ready = self.ready(executor, limit) => ready,
             never = self.watch(&mut serving) => match never {},
         };
         for server in &serving {
@@ -157,48 +150,80 @@ impl RunPhases<'_> {
             server.announce_close();
         }
         let serves = !serving.is_empty();
-        let left = match ready {
+        let left = match end {
             Ok(cause) => {
                 self.begin_stop(&cause, State::Draining, serves);
                 None
             }
-            Err((failure, left)) => {
-                self.end_start(&failure, State::Draining, serves);
+            Err((error, left)) => {
+                self.end_start(&error, State::Draining, serves);
                 Some(left)
             }
         };
-        paths.stop = self.drain_all(executor, serving, left, asked).await;
+        let drain = self.drain_all(executor, serving, left, self.run.handle.asked()).await;
+        (path, drain)
     }
 
-    /// Runs the ready hooks, enters the state `Ready`, and waits until a stop is asked for.
+    /// Runs the ready hooks and the first readiness checks, enters the state `Ready`, and waits for
+    /// the cause of a stop. Returns it, or the early end of the start, with the critical path of
+    /// the hooks.
     async fn ready(
         &self,
         executor: &mut Executor,
         limit: Instant,
-        asked: &mut watch::Receiver<Asked>,
-        path: &mut CriticalPath,
-    ) -> Result<StopCause, (StartError, Interrupted)> {
-        // Without ready hooks there is no moment at which a stop could turn into a failed start.
-        if !self.run.plan.phase(Phase::Ready).steps().is_empty() {
-            path.extend(executor.make_ready(limit, asked).await?);
-        }
+    ) -> (CriticalPath, Result<StopCause, (StartError, Interrupted)>) {
+        let path = match executor.make_ready(limit).await {
+            Ok(path) => path,
+            Err(end) => return (CriticalPath::new(), Err(end)),
+        };
         if let Some(cause) = self.run.check_readiness(limit).await {
-            return Err((
-                StartError::stopped(cause),
-                Interrupted::nothing(&self.run.options.hooks),
-            ));
+            let nothing = Interrupted::nothing(&self.run.engine.hooks);
+            return (path, Err((StartError::stopped(cause), nothing)));
         }
-        self.run.progress.send_modify(|progress| progress.deadline = None);
-        self.run.enter(State::Ready);
-        self.release_watchdog();
-        let RunOptions { ends_with_services, serves, .. } = self.run.options;
+        self.end_start_well();
+        (path, Ok(self.stop_cause(executor).await))
+    }
+
+    /// Waits until a stop is asked for, and asks for one itself when all services are done.
+    async fn stop_cause(&self, executor: &Executor) -> StopCause {
+        let mut asked = self.run.handle.asked();
+        let RunSwitches { ends_with_services, serves, .. } = self.run.switches;
         tokio::select! {
             biased;
-            cause = stop_asked(asked) => Ok(cause),
+            cause = stop_asked(&mut asked) => cause,
             () = executor.services_done(), if ends_with_services && !serves => {
                 self.run.handle.ask(StopCause::ServicesDone);
-                Ok(stop_asked(asked).await)
+                stop_asked(&mut asked).await
             }
+        }
+    }
+
+    /// Stops the services, runs the shutdown hooks, and drops the values.
+    async fn shutdown(&self, executor: &mut Executor) -> CriticalPath {
+        self.run.enter(State::Stopping);
+        if self.run.switches.is_patient {
+            let awaited = executor.set_patience(self.run.patience());
+            self.run.live.add(move |_| awaited.now());
+        }
+        let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
+        executor.stop(time).await
+    }
+
+    /// Emits the addresses of open servers, and shows their requests and obstacles from now on.
+    fn show(&self, serving: &[Serving]) {
+        let Run { engine, handle, live, app_context, .. } = self.run;
+        let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
+        handle.listens(urls.clone());
+        for url in urls {
+            engine.events.emit(&Event::Listening { url });
+        }
+        let tasks = app_context.tasks.clone();
+        live.add(move |_| tasks.now().into_iter().collect());
+        for server in serving {
+            let tables = server.tables.clone();
+            live.add(move |state| tables.now(state));
+            let obstacle = server.obstacle.clone();
+            live.add_ailment(move || obstacle.borrow().as_ref().map(Obstacle::to_string));
         }
     }
 
@@ -212,112 +237,34 @@ impl RunPhases<'_> {
     /// Closes servers that are not to open, and waits for them as for a hook that can't be
     /// cancelled: their apps use values that teardowns close.
     async fn close(&self, opening: Opening, asked: &watch::Receiver<Asked>) {
-        let Run { events, live, .. } = self.run;
-        let (began, waits) = (Instant::now(), opening.waits());
+        let Run { engine, live, .. } = self.run;
+        let began = Instant::now();
+        let waits = opening.waits();
         live.add(move |_| waits().into_iter().collect());
         let traffic = opening.close(self.drain_end(), asked).boxed().await;
         live.forget_others();
         // A server that never served has no traffic to report, unless something of it is left.
         if traffic != Traffic::default() {
-            events.emit(&Event::Drained { traffic, took: began.elapsed() });
-        }
-    }
-
-    /// Begins the stop of a start that has failed or was interrupted, for what has started.
-    fn end_start(&self, end: &StartError, next: State, serves: bool) {
-        if end.cause.is_wanted() {
-            self.run.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
-        } else {
-            self.run.progress.send_modify(|progress| progress.start_failed = true);
-            let reason = self.run.live.why_failed(&end.reason);
-            self.run.events.emit(&Event::StartFailed { reason });
-        }
-        // A signal that follows finds this stop and hurries it.
-        self.run.handle.ask(end.cause.clone());
-        self.begin_stop(&end.cause, next, serves);
-        if next == State::Draining {
-            // Drain hooks come after the hooks that are still running.
-            let drain_hooks = self.timetable.drain_budget().whole();
-            self.run.progress.send_modify(|progress| {
-                progress.last_call =
-                    progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
-            });
-        }
-    }
-
-    /// Begins the stop. Its time runs from here, and everybody learns of it before anything else
-    /// happens.
-    fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
-        let grace = self.run.config.grace;
-        // The stop may have been asked for long before the run.
-        let from =
-            self.run.handle.asked().borrow().at.map_or_else(Instant::now, |at| at.max(self.began));
-        if let Some(watchdog) = &self.watchdog {
-            // This replaces the deadline of the start.
-            watchdog.rearm(Some(from.into_std() + grace));
-        }
-        self.run.progress.send_modify(|progress| {
-            // The time for the report at the end is part of the grace period, too.
-            progress.deadline = Some(from + self.timetable.hooks_end());
-            progress.cut = self.timetable.requests_end().map(|cut| from + cut);
-            progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
-            progress.state = next;
-        });
-        let requests = self.timetable.requests_end().filter(|_| serves);
-        self.run.events.emit(&Event::StopBegun { cause: cause.clone(), grace, requests });
-        self.run.events.emit(&Event::State(next));
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
-    }
-
-    /// Returns the moment from which only shutdown hooks and teardowns may run.
-    pub(super) fn drain_end(&self) -> Instant {
-        self.moment(self.timetable.drain_end())
-    }
-
-    /// Returns the moment for an offset of the time table.
-    pub(super) fn moment(&self, moment: Duration) -> Instant {
-        earlier(self.deadline(), self.timetable.hooks_end().saturating_sub(moment))
-    }
-
-    /// Returns the time of a phase that is to be over at `end`.
-    pub(super) fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
-        // Half of the time for the report pays for steps that begin late.
-        PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
-    }
-
-    /// Lifts the deadline of the start. A stop, even one asked for just now, has a deadline of its
-    /// own.
-    fn release_watchdog(&self) {
-        if let Some(watchdog) = &self.watchdog {
-            watchdog.rearm(None);
-            if self.run.handle.asked().borrow().cause.is_some() {
-                watchdog.arm(std::time::Instant::now() + self.run.config.grace);
-            }
+            engine.events.emit(&Event::Drained { traffic, took: began.elapsed() });
         }
     }
 }
 
 /// Builds the apps of all servers, and then opens the listeners.
-pub(super) async fn serve(
+pub(super) async fn open_all(
     servers: Vec<BoundHttp>,
     app_context: &AppContext,
     opening: &mut Opening,
-) -> Result<Vec<Serving>, StartError> {
-    let failure = |error| StartError::new(format!("no app to serve: {error}"));
+) -> Result<Vec<Serving>, StartFailure> {
     let mut built = Vec::new();
     for server in servers {
-        built.push(server.build(app_context, opening).await.map_err(failure)?);
+        let server = server.build(app_context, opening).await;
+        built.push(server.map_err(|error| StartFailure::AppNotBuilt { error: error.to_string() })?);
     }
-    built.into_iter().try_for_each(|server| server.open(opening)).map_err(StartError::new)?;
+    for server in built {
+        server.open(opening).map_err(|error| StartFailure::NotListening { error })?;
+    }
     Ok(opening.opened())
-}
-
-/// Returns a moment that is earlier by this duration.
-pub(super) fn earlier(moment: Instant, by: Duration) -> Instant {
-    moment.checked_sub(by).unwrap_or(moment)
 }
 
 fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {

@@ -10,7 +10,7 @@ use super::Lifecycle;
 use super::outputs::Outputs;
 use super::run::{Run, RunOptions, Servers};
 use crate::engine::recurring::Inbox;
-use crate::event::{Event, Observers};
+use crate::event::{Event, Observers, StartFailure};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle, stop_asked};
 use crate::hook::task::thread;
@@ -35,10 +35,8 @@ struct Checked {
 
 /// Reason for which nothing is started.
 enum Refusal {
-    /// Something is wrong, which this exit code stands for.
-    Error(u8, String),
-    /// The stop was asked for.
-    Stopped(StopCause),
+    /// Something is wrong, or the stop was asked for.
+    Failure(StartFailure),
     /// The plan was printed instead, or could not be; with the reason for which it would be
     /// refused.
     Printed(io::Result<()>, Option<String>),
@@ -54,7 +52,7 @@ pub(super) async fn prepare(
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => {
-            return Err(Refusal::Error(2, error.to_string()).report(Console::stderr()).await);
+            return Err(Refusal::invalid(error).report(Console::stderr()).await);
         }
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
@@ -66,7 +64,7 @@ pub(super) async fn prepare(
     let others = std::mem::take(&mut lifecycle.observers);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
-        return Err(Refusal::Stopped(cause).report(console).await);
+        return Err(Refusal::stopped(cause).report(console).await);
     }
     let ignored = if lifecycle.servers.is_empty() { ignored(&config) } else { None };
     let handle = lifecycle.handle.clone();
@@ -94,31 +92,32 @@ pub(super) async fn prepare(
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
     if let Some(exceeded) = exceeded {
-        run.events.emit(&exceeded);
+        run.engine.events.emit(&exceeded);
     }
     Ok(Prepared { run, servers })
 }
 
 impl Refusal {
+    fn invalid(error: impl ToString) -> Self {
+        Self::Failure(StartFailure::Invalid { error: error.to_string() })
+    }
+
+    fn unprepared(error: impl Into<String>) -> Self {
+        Self::Failure(StartFailure::Unprepared { error: error.into() })
+    }
+
+    fn stopped(cause: StopCause) -> Self {
+        Self::Failure(StartFailure::StoppedBefore { cause })
+    }
+
     /// Writes the reason to the console, or to stderr if that is off, and makes the report of the
     /// refusal.
     async fn report(self, console: Console) -> Box<Report> {
         let audible = console.or_stderr();
         let complain = |text: &str| audible.complain(text);
-        let (exit, error) = match self {
-            Self::Error(exit, error) => {
-                complain(&error);
-                (exit, error)
-            }
-            Self::Stopped(cause) if cause.is_wanted() => {
-                (0, format!("stopped before the start: {cause}"))
-            }
-            Self::Stopped(cause) => {
-                complain(&format!("start failed: {cause}"));
-                (1, cause.to_string())
-            }
+        let failure = match self {
+            Self::Failure(failure) => failure,
             Self::Printed(printed, refused) => {
-                let text = "the plan was printed instead, as LIFECYCLE_PLAN says";
                 let exit = if refused.is_some() { 2 } else { u8::from(printed.is_err()) };
                 let unprinted =
                     printed.err().map(|error| format!("the plan can't be printed: {error}"));
@@ -130,13 +129,23 @@ impl Refusal {
                 if is_told {
                     audible.flushed(LAST_WORDS).await;
                 }
-                return Box::new(Report::not_begun(exit, text.to_owned()));
+                return Box::new(Report::not_begun(exit, StartFailure::PlanPrinted));
             }
         };
-        let why = if exit == 0 { format!("{error}: ") } else { String::new() };
+        let exit = match &failure {
+            StartFailure::StoppedBefore { cause } if cause.is_wanted() => 0,
+            StartFailure::Invalid { .. } => 2,
+            _ => 1,
+        };
+        let mut why = String::new();
+        match &failure {
+            StartFailure::StoppedBefore { .. } if exit == 0 => why = format!("{failure}: "),
+            StartFailure::StoppedBefore { cause } => complain(&format!("start failed: {cause}")),
+            error => complain(&error.to_string()),
+        }
         console.say(&format!("{why}nothing was started, exit code {exit}"));
         audible.flushed(LAST_WORDS).await;
-        Box::new(Report::not_begun(exit, error))
+        Box::new(Report::not_begun(exit, failure))
     }
 }
 
@@ -162,24 +171,23 @@ async fn checked_elsewhere(
     let checking =
         thread("lifecycle-prepare", move || drop(sender.send(checked(lifecycle, &config))));
     let checking = checking
-        .map_err(|error| Refusal::Error(1, format!("the system refuses a thread: {error}")))?;
+        .map_err(|error| Refusal::unprepared(format!("the system refuses a thread: {error}")))?;
     tokio::select! {
         biased;
         result = result => match result {
             Ok(checked) => checked,
             Err(_) => match checking.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
-                Ok(()) => Err(Refusal::Error(1, "nothing came of the preparation".to_owned())),
+                Ok(()) => Err(Refusal::unprepared("nothing came of the preparation")),
             },
         },
-        cause = stop_asked(&mut asked) => Err(Refusal::Stopped(cause)),
+        cause = stop_asked(&mut asked) => Err(Refusal::stopped(cause)),
     }
 }
 
 /// Makes the plan and takes the addresses.
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
-    let plan =
-        lifecycle.planned(&|_| true).map_err(|error| Refusal::Error(2, error.to_string()))?;
+    let plan = lifecycle.planned(&|_| true).map_err(Refusal::invalid)?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     let timetable = plan.timetable();
     let refused = plan.misfit(config.strict_budget);
@@ -188,7 +196,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         return Err(Refusal::Printed(printed, refused));
     }
     if let Some(reason) = refused {
-        return Err(Refusal::Error(2, reason));
+        return Err(Refusal::invalid(reason));
     }
     let exceeded = timetable.scaled(&plan).map(|limits| Event::BudgetExceeded {
         needed: timetable.needed(),
@@ -198,8 +206,8 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         limits,
     });
     let servers = bound(lifecycle.servers, config).map_err(|error| match error {
-        HttpError::Config(error) => Refusal::Error(2, error.to_string()),
-        HttpError::Bind(error) => Refusal::Error(1, error),
+        HttpError::Config(error) => Refusal::invalid(error),
+        HttpError::Bind(error) => Refusal::unprepared(error),
     })?;
     Ok(Checked { plan, exceeded, servers })
 }

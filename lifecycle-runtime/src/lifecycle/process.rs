@@ -19,6 +19,7 @@ use tokio::task::JoinError;
 use super::Lifecycle;
 use super::on_report::{OnReport, deadline_of_callbacks};
 use super::prepare::{Prepared, prepare};
+use crate::event::StartFailure;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle};
 use crate::hook::task::{block_on, thread};
@@ -55,11 +56,11 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
 
 /// Writes why a run can't begin, and returns the report of that.
 fn refused(error: &io::Error, console: &Console) -> Report {
-    let reason = format!("the system refuses a thread or a signal handler: {error}");
+    let error = format!("the system refuses a thread or a signal handler: {error}");
     let console = console.or_stderr();
-    console.complain(&reason);
+    console.complain(&error);
     console.flush(LAST_WORDS);
-    Report::not_begun(1, reason)
+    Report::not_begun(1, StartFailure::Unprepared { error })
 }
 
 /// Calls a function on a thread outside of any async runtime: on a new one if an async `main` has
@@ -179,7 +180,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     stops.disarm();
     let report = match report {
         Ok(Some(report)) => return report,
-        Ok(None) => Report::not_begun(3, "the async runtime went away".to_owned()),
+        Ok(None) => Report::not_begun(3, StartFailure::RuntimeGone),
         Err(error) => refused(&error, &Console::stderr()),
     };
     on_report.call(&report);

@@ -43,16 +43,16 @@ impl Run {
                 Ok(()) = progress.changed() => {}
                 () = hurried(&mut asked), if !told => {
                     told = true;
-                    self.events.emit(&Event::Hurried);
+                    self.engine.events.emit(&Event::Hurried);
                 }
                 (signal, is_hurried) = late_signal(&mut signals), if !repeated => {
                     repeated = true;
-                    self.events.emit(&Event::StopRepeated { signal, is_hurried });
+                    self.engine.events.emit(&Event::StopRepeated { signal, is_hurried });
                 }
                 () = pause => {
                     let on = self.live.waits();
                     if !on.is_empty() {
-                        self.events.emit(&Event::Waiting { on });
+                        self.engine.events.emit(&Event::Waiting { on });
                     }
                 }
             }

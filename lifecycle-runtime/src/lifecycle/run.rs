@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::executor::{StepGate, Work};
+use crate::engine::executor::StepGate;
 use crate::engine::recurring::{FirstChecks, Inbox};
+use crate::engine::{Engine, Work};
 use crate::event::{Event, Events, Observers};
 use crate::hook::Kind;
 use crate::hook::runtime::HookRuntime;
@@ -34,23 +35,21 @@ const HELD_VALUES_LEAST: Duration = Duration::from_millis(100);
 /// Run with all of its parts.
 pub(crate) struct Run {
     pub(crate) config: Config,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) handle: StopHandle,
     /// Inbox of the signals that hooks wait for.
     pub(crate) inbox: Inbox,
-    pub(crate) events: Events,
     pub(crate) live: Live,
     pub(crate) console: Console,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) app_context: AppContext,
-    pub(super) options: RunOptions,
+    pub(super) switches: RunSwitches,
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
     pub(super) first_checks: FirstChecks,
 }
 
 /// Parts of a run's work that its plan leaves open, and that differ in tests.
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct RunOptions {
     /// Function that makes the task of a hook.
     pub(crate) work: Work,
@@ -59,6 +58,13 @@ pub(crate) struct RunOptions {
     pub(crate) jitter: fn() -> f64,
     /// Gate that decides when steps that wait for nothing may begin.
     pub(crate) gate: Option<Arc<dyn StepGate>>,
+    pub(crate) switches: RunSwitches,
+}
+
+/// Switches of a run, which differ in tests.
+#[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub(crate) struct RunSwitches {
     /// Set if the stop waits for the owners of held values.
     pub(crate) is_patient: bool,
     /// Set if the program has a server, even if nothing listens, as in a test.
@@ -78,10 +84,12 @@ impl RunOptions {
             hooks,
             jitter: fastrand::f64,
             gate: None,
-            is_patient: true,
-            serves,
-            ends_with_services: !config.keep_running,
-            is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+            switches: RunSwitches {
+                is_patient: true,
+                serves,
+                ends_with_services: !config.keep_running,
+                is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+            },
         }
     }
 }
@@ -114,9 +122,11 @@ impl Run {
         let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
         let lost = live.clone();
         live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
+        let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
+        let RunOptions { work, hooks, jitter, gate, switches } = options;
         let app_context = AppContext {
-            tasks: TaskSet::new(options.hooks.clone()),
-            scope: Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone()),
+            tasks: TaskSet::new(hooks.clone()),
+            scope: scope.clone(),
             health: Health::new(
                 observed,
                 config.ready_while_draining,
@@ -133,14 +143,21 @@ impl Run {
             config,
             inbox: Inbox::of(plan.of_kind(Kind::Signal)),
             first_checks: FirstChecks::of(&plan),
-            plan,
+            engine: Arc::new(Engine {
+                plan,
+                scope,
+                work,
+                hooks,
+                events: Events::new(observers),
+                jitter,
+                gate,
+            }),
             handle,
-            events: Events::new(observers),
             live,
             console,
             progress,
             app_context,
-            options,
+            switches,
             recorder,
             checks,
         }
@@ -175,7 +192,7 @@ impl Run {
             std::mem::replace(&mut progress.state, state) != state
         };
         if self.progress.send_if_modified(change) || state == State::Starting {
-            self.events.emit(&Event::State(state));
+            self.engine.events.emit(&Event::State(state));
         }
     }
 }

@@ -19,7 +19,8 @@ use lines::{LineOutput, LineWriter};
 use stderr::Stderr;
 
 use crate::event::{
-    Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable,
+    Event, Observer, Outcome, ServiceState, StartFailure, Traffic, held, listed, over_budget,
+    readable,
 };
 use crate::hook::error::printable;
 use crate::hook::state::State;
@@ -51,8 +52,8 @@ struct EarlierEvents {
     stopping: Vec<(&'static HookMeta, Duration)>,
     /// Set if `tracing` has shown the report.
     is_report_traced: bool,
-    /// Reason for which the start has failed, if nothing has shown it.
-    untold_failure: Option<String>,
+    /// Failure of the start, if nothing has shown it.
+    untold_failure: Option<StartFailure>,
 }
 
 impl Console {
@@ -130,9 +131,9 @@ impl Console {
         }
     }
 
-    /// Notes the reason for which the start has failed, if nothing has shown it.
-    pub(crate) fn keep_failure(&self, reason: &str) {
-        self.memory().untold_failure = Some(reason.to_owned());
+    /// Notes the failure of the start, which nothing has shown.
+    pub(crate) fn keep_failure(&self, failure: &StartFailure) {
+        self.memory().untold_failure = Some(failure.clone());
     }
 
     /// Writes the last line of a process that ends before its run does. For an exit code that
@@ -141,7 +142,9 @@ impl Console {
     pub(crate) fn part(&self, text: &str, exit_code: i32) {
         let untold = self.memory().untold_failure.take();
         let (console, text) = match (exit_code, untold) {
-            (1 | 2, Some(reason)) => (self.or_stderr(), format!("start failed: {reason}; {text}")),
+            (1 | 2, Some(failure)) => {
+                (self.or_stderr(), format!("start failed: {failure}; {text}"))
+            }
             (1 | 2, None) => (self.or_stderr(), text.to_owned()),
             _ => (self.clone(), text.to_owned()),
         };
@@ -236,10 +239,7 @@ impl Observer for Console {
             }
             Event::Health { hook, error, .. } => {
                 let error = error.as_deref().unwrap_or("fails");
-                self.tell(
-                    Paint::Bad,
-                    &format!("health check `{}` ({}) {error}", hook.display_name(), hook.place()),
-                );
+                self.tell(Paint::Bad, &format!("{} {error}", hook.label_as("health check")));
             }
             Event::HookStarted { hook } => {
                 let why = hook.signal().map(|signal| format!("{signal}: ")).unwrap_or_default();
@@ -253,11 +253,8 @@ impl Observer for Console {
                 );
             }
             Event::DropFailed { hook, outcome } => {
-                let (name, place) = (hook.display_name(), hook.place());
-                self.tell(
-                    Paint::Bad,
-                    &format!("the drop of the value of hook `{name}` ({place}) {outcome}"),
-                );
+                let text = format!("the drop of the value of {}", outcome.of(hook));
+                self.tell(Paint::Bad, &text);
             }
             Event::ValueHeld { hook, others } => self.tell(Paint::Bad, &held(hook, *others)),
             Event::Listening { url } => self.tell(Paint::Plain, &format!("listening on {url}")),
@@ -272,8 +269,8 @@ impl Observer for Console {
                     &format!("accepting connections again after {}", readable(*after)),
                 );
             }
-            Event::StartFailed { reason } => {
-                self.tell(Paint::Bad, &format!("start failed: {reason}"));
+            Event::StartFailed { failure } => {
+                self.tell(Paint::Bad, &format!("start failed: {failure}"));
                 self.tell(Paint::Plain, "rolling back what has started");
             }
             Event::StartInterrupted { .. } => {
@@ -328,15 +325,12 @@ impl Console {
         match state {
             ServiceState::Running => self.write("running", Paint::Plain, name, ""),
             ServiceState::BackingOff { after, delay } => {
-                let (place, delay) = (hook.place(), readable(*delay));
                 let text = match after {
                     Outcome::Succeeded => "ended".to_owned(),
                     failed => failed.to_string(),
                 };
-                self.tell(
-                    Paint::Bad,
-                    &format!("service `{name}` ({place}) {text}; again in {delay}"),
-                );
+                let service = hook.label_as("service");
+                self.tell(Paint::Bad, &format!("{service} {text}; again in {}", readable(*delay)));
             }
             ServiceState::Starting
             | ServiceState::Stopping

@@ -6,7 +6,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::{ServiceState, readable};
+use crate::event::{ServiceState, StartFailure, readable};
 use crate::hook::state::State;
 use crate::hook::{CheckKind, HookMeta};
 use crate::observe::report::{Recorder, ServiceReport, Standing};
@@ -137,21 +137,25 @@ impl Live {
             service.state == ServiceState::Failed && service.hook.is_dispensable()
         };
         let line = |service: ServiceReport| {
-            let error = service.last_error.unwrap_or_else(|| service.state.to_string());
+            let error = service
+                .last_error
+                .as_ref()
+                .map_or_else(|| service.state.to_string(), ToString::to_string);
             format!("service `{}` {error}; going on without it", service.hook.display_name())
         };
         self.services().into_iter().filter(is_lost).map(line).collect()
     }
 
-    /// Returns the reason for which a start has failed. For a service that never became ready, it
-    /// includes the error of its last run.
-    pub(crate) fn why_failed(&self, reason: &str) -> String {
-        let of = |service: ServiceReport| {
-            let about =
-                format!("hook `{}` ({}) ", service.hook.display_name(), service.hook.place());
-            service.last_error.filter(|_| reason.starts_with(&about)).map(|error| about + &error)
-        };
-        self.services().into_iter().find_map(of).unwrap_or_else(|| reason.to_owned())
+    /// Adds the last run of a service that never became ready to the failure of the start that it
+    /// failed by.
+    pub(crate) fn with_last_run(&self, mut start: StartFailure) -> StartFailure {
+        if let StartFailure::Hook { hook, failure } = &mut start
+            && let Some(service) = self.services().into_iter().find(|known| known.hook == *hook)
+            && let Some(recorded) = service.last_error
+        {
+            *failure = recorded;
+        }
+        start
     }
 
     fn services(&self) -> Vec<ServiceReport> {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{NAMED, Outcome, Traffic, held, listed, millis, readable};
+use crate::event::{NAMED, Outcome, StartFailure, Traffic, held, listed, millis, readable};
 use crate::hook::HookMeta;
 use crate::hook::error::printable;
 use crate::hook::stop::StopCause;
 
-use hooks::as_millis;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
+use hooks::{as_millis, as_text};
 pub(crate) use recorder::{Recorder, Standing};
 
 /// Report of a run, from its first hook to its last.
@@ -57,8 +57,9 @@ pub struct Report {
     /// Cause of the stop; `None` if the run never began.
     #[serde(serialize_with = "as_text")]
     pub cause: Option<StopCause>,
-    /// Reason for which the run could not begin, or for which its start failed, in one line.
-    pub error: Option<String>,
+    /// Reason for which the run did not begin, or failure of its start.
+    #[serde(serialize_with = "as_text")]
+    pub error: Option<StartFailure>,
     /// Time that the start took, until it was ready or failed.
     #[serde(serialize_with = "as_millis")]
     pub start_took: Duration,
@@ -161,7 +162,7 @@ impl Report {
     }
 
     /// Makes the report of a run that never began.
-    pub(crate) fn not_begun(exit: u8, error: String) -> Self {
+    pub(crate) fn not_begun(exit: u8, error: StartFailure) -> Self {
         Self {
             exit,
             cause: None,
@@ -185,10 +186,8 @@ impl fmt::Display for Report {
     /// Writes a few lines for people: the failures, the hooks that took longest, and the exit code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failed in self.failures() {
-            let (name, place) = (failed.hook.display_name(), failed.hook.place());
-            let what = if failed.is_drop { "the drop of the value of hook" } else { "hook" };
-            let line = format!("{what} `{name}` ({place}) {}", failed.outcome);
-            writeln!(f, "{}", printable(&line))?;
+            let of = if failed.is_drop { "the drop of the value of " } else { "" };
+            writeln!(f, "{of}{}", printable(&failed.outcome.of(failed.hook)))?;
         }
         for HeldReport { hook, others } in &self.held {
             writeln!(f, "{}", printable(&held(hook, *others)))?;
@@ -208,7 +207,7 @@ impl Report {
     /// Returns the last line of the report: its cause, its time, and the exit code.
     pub(crate) fn closing(&self) -> String {
         let Some(cause) = &self.cause else {
-            let error = self.error.as_deref().unwrap_or_default();
+            let error = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
             return format!("not started, exit code {}: {error}", self.exit);
         };
         let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
@@ -259,11 +258,6 @@ impl Report {
         }
         lines
     }
-}
-
-#[allow(clippy::ref_option, reason = "serde's signature")]
-fn as_text<S: Serializer>(cause: &Option<StopCause>, serializer: S) -> Result<S::Ok, S::Error> {
-    cause.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 fn as_path<S: Serializer>(

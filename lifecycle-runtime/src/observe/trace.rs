@@ -5,7 +5,7 @@ use std::fmt;
 
 use tracing::{Level, Span};
 
-use crate::event::{Event, Outcome, ScaledLimit, ServiceState};
+use crate::event::{Event, Outcome, ScaledLimit, ServiceState, StartFailure};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::report::Report;
 
@@ -95,7 +95,7 @@ pub(crate) fn tell(event: &Event) -> Traced {
             told!(info INFO "accepting connections again", ?after)
         }
         Event::AdminListening { url } => told!(info INFO "probes are answered", url),
-        Event::StartFailed { reason } => start_failed(reason, None),
+        Event::StartFailed { failure } => start_failed(failure),
         Event::StartInterrupted { cause } => told!(info INFO "stopped during the start", %cause),
         Event::StopRepeated { signal, is_hurried } => {
             told!(info INFO "stopping already", signal, is_hurried)
@@ -155,9 +155,11 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Traced {
 }
 
 /// Passes on that a start failed, with the hook that it failed by if it was one.
-pub(crate) fn start_failed(reason: &str, hook: Option<&HookMeta>) -> Traced {
+fn start_failed(failure: &StartFailure) -> Traced {
+    let hook = failure.hook();
     let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
     let place = hook.map(HookMeta::place);
+    let reason = failure.to_string();
     told!(error ERROR "start failed", hook = name, kind, place, reason)
 }
 

@@ -27,7 +27,7 @@ use super::signals::SignalSender;
 use super::stalls::Stalls;
 use super::timeline::TimelineRecorder;
 use super::work::beside_threads;
-use crate::engine::executor::Work;
+use crate::engine::Work;
 use crate::event::{Observer, Observers};
 use crate::hook::Hook;
 use crate::hook::dep::Dep;
@@ -35,7 +35,7 @@ use crate::hook::inject::Inject;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
 use crate::hook::stop::{Progress, StopHandle};
-use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, Servers};
+use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
 use crate::observe::health::Probe;
 use crate::observe::report::Report;
@@ -184,10 +184,12 @@ impl TestApp {
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
             gate,
-            is_patient: false,
-            serves,
-            ends_with_services,
-            is_interactive: false,
+            switches: RunSwitches {
+                is_patient: false,
+                serves,
+                ends_with_services,
+                is_interactive: false,
+            },
         };
         let run = Run::new(
             lifecycle.config,

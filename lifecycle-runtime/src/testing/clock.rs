@@ -131,7 +131,7 @@ pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBo
             }))
         }
         // The work runs on tokio's pool, even if it otherwise has a thread of its own: time goes on
-        // only when its end has been heard.
+        // only when its end has been noticed.
         Task::Blocking(work) => Task::future(async {
             let _hold = ClockHold::begin(notice);
             match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
@@ -160,15 +160,15 @@ fn notice(NamedHook { hook, place }: NamedHook) -> Option<String> {
 }
 
 /// Makes paused time stand still while something waits for a service that has a thread of its own:
-/// until the service is ready, and from when it is told to stop until its end has been heard. Its
-/// timeouts count the machine's time then.
+/// until the service is ready, and from when it is told to stop until its end has been noticed.
+/// Its timeouts count the machine's time then.
 pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_timeout: Duration) {
     let stop = service.stop();
     let told = async {
         if hook.takes_service_handle() {
             let _hold = ClockHold::at_most(startup_timeout);
             tokio::select! {
-                () = service.heard(ServiceProgress::Ready) => {}
+                () = service.reached(ServiceProgress::Ready) => {}
                 () = stop.requested() => {}
             }
         }
@@ -178,7 +178,7 @@ pub(super) async fn stand_by(hook: &'static HookMeta, service: Service, startup_
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = service.heard(ServiceProgress::Ended) => {}
+        () = service.reached(ServiceProgress::Ended) => {}
         () = told => {}
     }
 }

@@ -14,7 +14,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::engine::executor::{StepGate, Work};
+use crate::engine::Work;
+use crate::engine::executor::StepGate;
 use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Step};

@@ -194,7 +194,7 @@ fn line(event: &Event) -> Option<String> {
         Event::DropFailed { hook, outcome } => {
             format!("the drop of the value of {} {outcome}", hook.display_name())
         }
-        Event::StartFailed { reason } => format!("the start failed: {reason}"),
+        Event::StartFailed { failure } => format!("the start failed: {failure}"),
         Event::StopBegun { cause, .. } => format!("stop: {cause}"),
         Event::Hurried => "hurried".to_owned(),
         _ => return None,

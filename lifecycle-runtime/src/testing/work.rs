@@ -7,7 +7,7 @@ use super::clock;
 use super::faults::PlantedFault;
 use super::selection::Selection;
 use super::stalls::Stalls;
-use crate::engine::executor::Work;
+use crate::engine::Work;
 use crate::hook::service::Service;
 use crate::hook::task::{Task, Value};
 use crate::hook::{HookMeta, Kind};

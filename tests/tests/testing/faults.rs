@@ -74,7 +74,8 @@ async fn a_service_that_fails_on_one_run_is_run_again() {
     let report = app.stop().await;
     report.assert_clean();
     assert_eq!(report.services[0].restarts, 1);
-    assert_eq!(report.services[0].last_error.as_deref(), Some("failed: the queue is gone"));
+    let last_error = report.services[0].last_error.as_ref().expect("a run has failed");
+    assert_eq!(last_error.to_string(), "failed: the queue is gone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,8 +102,10 @@ impl Executor {
         share: Deadline,
         asked: &watch::Receiver<Asked>,
     ) -> bool {
-        let hook = self.plan.hooks()[at];
-        let Some(value) = self.scope.take(at).filter(Value::needs_drop) else { return false };
+        let hook = self.engine.plan.hooks()[at];
+        let Some(value) = self.engine.scope.take(at).filter(Value::needs_drop) else {
+            return false;
+        };
         let now = Instant::now();
         if value.others() == 0 {
             tasks.begin(step, hook, self.drop_of(hook, value), now, share);
@@ -144,7 +146,7 @@ impl Executor {
             return Some(ended);
         };
         if value.others() == 0 {
-            let hook = self.plan.hooks()[at];
+            let hook = self.engine.plan.hooks()[at];
             tasks.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
             return None;
         }
@@ -159,14 +161,14 @@ impl Executor {
         if held.is_empty() {
             return;
         }
-        let mut tasks = RunningTasks::new(held.len(), &self.hooks);
+        let mut tasks = RunningTasks::new(held.len(), &self.engine.hooks);
         let places: Vec<_> = held.iter().map(|(at, _)| *at).collect();
         let share = Deadline { cancel_at: deadline, limit: Limit::Grace, abandon_at: deadline };
         for (step, (at, value)) in held.into_iter().enumerate() {
-            let hook = self.plan.hooks()[at];
+            let hook = self.engine.plan.hooks()[at];
             match value.others() {
                 0 => tasks.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
-                others => self.tell_of_others(hook, value, others),
+                others => self.emit_held(hook, value, others),
             }
         }
         while let Some(ended) = tasks.next().await {
@@ -177,14 +179,14 @@ impl Executor {
     /// Does what `settle` does on this thread, where there is no async runtime any more.
     pub(crate) fn settle_here(&mut self) {
         for (at, value) in std::mem::take(&mut self.held.values) {
-            let hook = self.plan.hooks()[at];
+            let hook = self.engine.plan.hooks()[at];
             match value.others() {
                 0 => {
                     let _entry = self.held.awaited.enter(hook, 0);
                     let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
                     self.drop_ended(at, dropped.err().map(|panic| Outcome::panicked(&*panic)));
                 }
-                others => self.tell_of_others(hook, value, others),
+                others => self.emit_held(hook, value, others),
             }
         }
     }
@@ -204,15 +206,17 @@ impl Executor {
         })
     }
 
-    fn tell_of_others(&self, hook: &'static HookMeta, value: Value, others: usize) {
-        self.events.emit(&Event::ValueHeld { hook, others });
+    fn emit_held(&self, hook: &'static HookMeta, value: Value, others: usize) {
+        self.engine.events.emit(&Event::ValueHeld { hook, others });
         // The last other owner may have released it just now, and then the drop runs here.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
     }
 
     pub(super) fn drop_ended(&self, at: usize, failure: Option<Outcome>) {
         if let Some(outcome) = failure.filter(Outcome::is_failure) {
-            self.events.emit(&Event::DropFailed { hook: self.plan.hooks()[at], outcome });
+            self.engine
+                .events
+                .emit(&Event::DropFailed { hook: self.engine.plan.hooks()[at], outcome });
         }
     }
 }

@@ -1,30 +1,31 @@
 //! Tasks of the hooks that are running now, each with the time that it has.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod completion;
+mod progress;
+mod spawn;
+mod task;
+
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tracing::{Instrument, Span};
 
-use crate::engine::services::{self, EndListener};
+use crate::engine::services::ServiceEnd;
 use crate::event::{Limit, Outcome};
+use crate::hook::HookMeta;
 use crate::hook::runtime::HookRuntime;
-use crate::hook::stop::{Expiry, Order, Orders};
-use crate::hook::task::{Task, TaskResult, Value};
-use crate::hook::{HookMeta, Kind};
-use crate::observe::trace;
+use crate::hook::stop::CommandSender;
+use crate::hook::task::{Task, Value};
 use crate::plan::ABANDON_AFTER;
-
-/// Time that a cancelled task has to end, however late it is.
-const LAST_CALL: Duration = Duration::from_millis(10);
+use completion::{Completion, CompletionGuard, TaskEnd};
+use progress::TaskProgress;
+use spawn::spawn;
+use task::{CancelReason, RunningTask};
 
 /// Time that a task or a service has.
 #[derive(Clone, Copy)]
@@ -46,80 +47,16 @@ pub(crate) struct RunningTasks {
     count: usize,
     completion_sender: UnboundedSender<Completion>,
     completions: UnboundedReceiver<Completion>,
+    /// Steps that wait for services.
+    service_waits: FuturesUnordered<BoxFuture<'static, Completion>>,
     /// Completions that have arrived, the latest first.
     arrived: Vec<Completion>,
     /// Moment of their arrival.
-    heard_at: Instant,
+    arrived_at: Instant,
     /// Timer that goes off at the next moment at which a task is due. That task may have ended
     /// before.
     alarm: Pin<Box<Sleep>>,
     alarm_at: Option<Instant>,
-}
-
-struct RunningTask {
-    began: Instant,
-    /// Moment at which it is cancelled or, if it has been cancelled, abandoned.
-    due: Instant,
-    limit: Limit,
-    abandon_at: Instant,
-    handle: TaskHandle,
-    cancelled: Option<CancelReason>,
-    /// Set if the hook learns from `Stop` that it should end.
-    takes_stop: bool,
-    /// Timeout of a service, once it is told to stop.
-    stop_timeout: Option<Duration>,
-    /// Progress of the task; `None` for a service, whose supervisor reports its end.
-    progress: Option<Arc<TaskProgress>>,
-}
-
-/// Marker of a task's progress: waiting for a thread, running on one, or waiting for something
-/// else.
-#[derive(Default)]
-struct TaskProgress(AtomicU8);
-
-impl TaskProgress {
-    /// State of a task that no thread has taken up.
-    const WAITS_FOR_THREAD: u8 = 0;
-    /// State of a task that a thread is running.
-    const RUNS: u8 = 1;
-    /// State of a task that waits for something.
-    const WAITS: u8 = 2;
-
-    fn set(&self, state: u8) {
-        self.0.store(state, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Handle that cancels a task or a service.
-enum TaskHandle {
-    Task(JoinHandle<()>),
-    /// Orders to the supervisor, which cancels the service.
-    Service(watch::Sender<Orders>),
-}
-
-#[derive(Clone, Copy)]
-enum CancelReason {
-    TimedOut,
-    GivenUp,
-}
-
-/// Message that a task has ended.
-struct Completion {
-    step: usize,
-    how: TaskEnd,
-}
-
-enum TaskEnd {
-    /// It ended by itself.
-    Itself(Result<Value, Outcome>),
-    /// It was cancelled.
-    Cancelled,
-    /// It was cancelled, did not end, and is not waited for any more.
-    Abandoned,
 }
 
 /// End of a step's task.
@@ -141,8 +78,9 @@ impl RunningTasks {
             count: 0,
             completion_sender,
             completions,
+            service_waits: FuturesUnordered::new(),
             arrived: Vec::new(),
-            heard_at: now,
+            arrived_at: now,
             alarm: Box::pin(sleep_until(now)),
             alarm_at: None,
         }
@@ -157,60 +95,26 @@ impl RunningTasks {
         now: Instant,
         time: Deadline,
     ) {
-        let end = CompletionGuard {
-            completion_sender: self.completion_sender.clone(),
-            step,
-            how: TaskEnd::Cancelled,
-        };
+        let completion = CompletionGuard::new(self.completion_sender.clone(), step);
         let progress = Arc::<TaskProgress>::default();
-        let of_task = Arc::clone(&progress);
-        let span = trace::span(hook);
-        let handle = match task {
-            Task::Blocking(work) => self.hooks.spawn_blocking(move || {
-                of_task.set(TaskProgress::RUNS);
-                end.tell(TaskEnd::Itself(caught(|| span.in_scope(|| usable(work(), hook)))));
-            }),
-            Task::Future(future) => spawn(
-                &self.hooks,
-                HookFuture { future: Some(future), hook, end, progress: of_task },
-                span,
-            ),
-        };
-        let running = RunningTask {
-            takes_stop: hook.takes_stop(),
-            progress: Some(progress),
-            ..RunningTask::new(TaskHandle::Task(handle), now, time)
-        };
-        self.enlist(step, running);
+        let handle = spawn(&self.hooks, hook, task, completion, Arc::clone(&progress));
+        self.enlist(step, RunningTask::of_hook(hook, handle, progress, now, time));
     }
 
-    /// Adds a step that waits for a service to become ready or to end in time. Returns the
-    /// listener, which the service's supervisor calls.
+    /// Adds a step that waits for a service: `end` is the service's end, or its readiness. The
+    /// service is cancelled by these commands if the wait takes longer than this time.
     pub(super) fn await_service(
         &mut self,
         step: usize,
         hook: &'static HookMeta,
-        orders: watch::Sender<Orders>,
+        commands: CommandSender,
+        end: impl Future<Output = ServiceEnd> + Send + 'static,
         now: Instant,
         time: Deadline,
-    ) -> EndListener {
-        let end = CompletionGuard {
-            completion_sender: self.completion_sender.clone(),
-            step,
-            how: TaskEnd::Cancelled,
-        };
-        let running = RunningTask {
-            takes_stop: hook.takes_stop() || hook.takes_service_handle(),
-            stop_timeout: hook.timeout,
-            ..RunningTask::new(TaskHandle::Service(orders), now, time)
-        };
-        self.enlist(step, running);
-        Box::new(|how| match how {
-            services::ServiceEnd::Itself(result) => {
-                end.tell(TaskEnd::Itself(result.map(|()| Value::new(()))));
-            }
-            services::ServiceEnd::Cancelled => end.tell(TaskEnd::Cancelled),
-        })
+    ) {
+        self.enlist(step, RunningTask::of_service(hook, commands, now, time));
+        let wait = async move { Completion { step, how: end.await.into() } };
+        self.service_waits.push(wait.boxed());
     }
 
     /// Returns `true` if a task is running, or has ended and has not been returned yet.
@@ -218,9 +122,9 @@ impl RunningTasks {
         self.count > 0
     }
 
-    fn enlist(&mut self, step: usize, running: RunningTask) {
-        let due = running.due;
-        self.running[step] = Some(running);
+    fn enlist(&mut self, step: usize, task: RunningTask) {
+        let due = task.due;
+        self.running[step] = Some(task);
         self.count += 1;
         self.wake_at(due);
     }
@@ -232,10 +136,10 @@ impl RunningTasks {
         let last_call = at.checked_sub(ABANDON_AFTER).unwrap_or(at);
         for step in 0..self.running.len() {
             match &mut self.running[step] {
-                Some(running) if running.takes_stop && running.cancelled.is_none() => {
-                    running.tell_to_stop(last_call);
-                    running.abandon_at = at;
-                    let due = running.due;
+                Some(task) if task.may_end_itself() => {
+                    task.request_stop(last_call);
+                    task.abandon_at = at;
+                    let due = task.due;
                     self.wake_at(due);
                 }
                 _ => self.cancel_one(step, CancelReason::GivenUp, at),
@@ -253,25 +157,16 @@ impl RunningTasks {
 
     /// Cancels the services that are running, as a hurried stop doesn't wait for them.
     pub(super) fn hurry_services(&mut self, now: Instant) {
-        for running in self.running.iter_mut().flatten() {
-            if let RunningTask { handle: TaskHandle::Service(_), cancelled: None, .. } = running {
-                (running.due, running.limit) = (now, Limit::Hurry);
-            }
+        for task in self.running.iter_mut().flatten() {
+            task.hurry_service(now);
         }
         self.wake_at(now);
     }
 
     fn cancel_one(&mut self, step: usize, reason: CancelReason, give_up: Instant) {
-        if let Some(running) = &mut self.running[step] {
-            running.handle.cancel();
-            // A task that was cancelled before may be abandoned at once.
-            let due = if running.cancelled.is_some() {
-                give_up
-            } else {
-                give_up.max(Instant::now() + LAST_CALL)
-            };
-            running.cancelled = Some(running.cancelled.unwrap_or(reason));
-            running.due = due;
+        if let Some(task) = &mut self.running[step] {
+            task.cancel(reason, give_up);
+            let due = task.due;
             self.wake_at(due);
         }
     }
@@ -298,9 +193,12 @@ impl RunningTasks {
             tokio::select! {
                 biased;
                 _ = self.completions.recv_many(&mut self.arrived, usize::MAX) => {}
+                Some(completion) = self.service_waits.next(), if !self.service_waits.is_empty() => {
+                    self.arrived.push(completion);
+                }
                 () = self.alarm.as_mut(), if self.alarm_at.is_some() => self.alarmed(),
             }
-            self.heard_at = Instant::now();
+            self.arrived_at = Instant::now();
             self.arrived.reverse();
         }
     }
@@ -309,7 +207,7 @@ impl RunningTasks {
     pub(crate) fn next_ended(&mut self) -> Option<EndedTask> {
         while let Some(Completion { step, how }) = self.arrived.pop() {
             // Nobody waits any more for a task that was abandoned before.
-            let Some(running) = self.take(step) else {
+            let Some(task) = self.take(step) else {
                 if let TaskEnd::Itself(Ok(value)) = how
                     && value.needs_drop()
                 {
@@ -319,16 +217,12 @@ impl RunningTasks {
             };
             let result = match how {
                 TaskEnd::Itself(result) => result,
-                TaskEnd::Cancelled => Err(running.stopped(true)),
-                TaskEnd::Abandoned => Err(running.stopped(false)),
+                TaskEnd::Cancelled => Err(task.outcome(true)),
+                TaskEnd::Abandoned => Err(task.outcome(false)),
             };
-            let at = self.heard_at;
-            return Some(EndedTask {
-                step,
-                at,
-                took: at.saturating_duration_since(running.began),
-                result,
-            });
+            let at = self.arrived_at;
+            let took = at.saturating_duration_since(task.began);
+            return Some(EndedTask { step, at, took, result });
         }
         None
     }
@@ -340,9 +234,9 @@ impl RunningTasks {
         self.alarm_at = None;
         for step in 0..self.running.len() {
             match &self.running[step] {
-                Some(running) if running.due > now => self.wake_at(running.due),
-                Some(RunningTask { cancelled: None, abandon_at, .. }) => {
-                    let give_up = (now + ABANDON_AFTER).min(*abandon_at);
+                Some(task) if task.due > now => self.wake_at(task.due),
+                Some(task) if !task.is_cancelled() => {
+                    let give_up = (now + ABANDON_AFTER).min(task.abandon_at);
                     self.cancel_one(step, CancelReason::TimedOut, give_up);
                 }
                 Some(_) => self.arrived.push(Completion { step, how: TaskEnd::Abandoned }),
@@ -352,162 +246,15 @@ impl RunningTasks {
     }
 
     fn take(&mut self, step: usize) -> Option<RunningTask> {
-        let running = self.running[step].take()?;
+        let task = self.running[step].take()?;
         self.count -= 1;
-        Some(running)
+        Some(task)
     }
 }
 
 /// Cancels what still runs: no task outlives its phase.
 impl Drop for RunningTasks {
     fn drop(&mut self) {
-        self.running.iter().flatten().for_each(|running| running.handle.cancel());
-    }
-}
-
-/// Spawns a future, inside its span only if a subscriber is interested in it.
-fn spawn(
-    hooks: &HookRuntime,
-    future: impl Future<Output = ()> + Send + 'static,
-    span: Span,
-) -> JoinHandle<()> {
-    if span.is_disabled() {
-        hooks.spawn(future)
-    } else {
-        hooks.spawn(future.instrument(span).boxed())
-    }
-}
-
-/// Future of a hook that catches panics, so that its completion carries the outcome. When it is
-/// dropped, the hook's future goes first: a hook has ended for good before its completion is sent.
-struct HookFuture {
-    future: Option<Pin<Box<dyn Future<Output = TaskResult> + Send>>>,
-    hook: &'static HookMeta,
-    end: CompletionGuard,
-    progress: Arc<TaskProgress>,
-}
-
-impl Future for HookFuture {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let hook = self.hook;
-        self.progress.set(TaskProgress::RUNS);
-        let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            future.as_mut().poll(context).map(|end| usable(end, hook))
-        }));
-        self.end.how = TaskEnd::Itself(match polled {
-            Ok(Poll::Pending) => {
-                self.progress.set(TaskProgress::WAITS);
-                return Poll::Pending;
-            }
-            Ok(Poll::Ready(result)) => result,
-            Err(panic) => Err(Outcome::panicked(&*panic)),
-        });
-        Poll::Ready(())
-    }
-}
-
-impl Drop for HookFuture {
-    fn drop(&mut self) {
-        // The drop of the future runs code of the user's, too.
-        self.progress.set(TaskProgress::RUNS);
-    }
-}
-
-/// Calls a function, and returns its panic as an outcome.
-fn caught(call: impl FnOnce() -> Result<Value, Outcome>) -> Result<Value, Outcome> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Outcome::panicked(&*panic)))
-}
-
-/// Drops a value that nobody can name, and puts an error into words. Both run code of the user's
-/// and belong to the hook, so they happen here.
-fn usable(result: TaskResult, hook: &HookMeta) -> Result<Value, Outcome> {
-    match result {
-        Ok(value) if hook.kind != Kind::Startup && value.drop_runs_code() => {
-            drop(value);
-            Ok(Value::new(()))
-        }
-        result => result.map_err(|error| Outcome::failed(&error)),
-    }
-}
-
-/// Guard that sends the completion of a task, even of a cancelled one: a cancelled task is dropped,
-/// and this guard with it.
-struct CompletionGuard {
-    completion_sender: UnboundedSender<Completion>,
-    step: usize,
-    how: TaskEnd,
-}
-
-impl CompletionGuard {
-    fn tell(mut self, how: TaskEnd) {
-        self.how = how;
-    }
-}
-
-impl Drop for CompletionGuard {
-    fn drop(&mut self) {
-        let how = std::mem::replace(&mut self.how, TaskEnd::Cancelled);
-        let _ = self.completion_sender.send(Completion { step: self.step, how });
-    }
-}
-
-impl TaskHandle {
-    fn cancel(&self) {
-        match self {
-            Self::Task(handle) => handle.abort(),
-            Self::Service(orders) => services::order(orders, Order::Cancel, None),
-        }
-    }
-}
-
-impl RunningTask {
-    fn new(handle: TaskHandle, now: Instant, time: Deadline) -> Self {
-        let Deadline { cancel_at, limit, abandon_at } = time;
-        Self {
-            began: now,
-            due: cancel_at,
-            limit,
-            abandon_at,
-            handle,
-            cancelled: None,
-            takes_stop: false,
-            stop_timeout: None,
-            progress: None,
-        }
-    }
-
-    /// Lets the task end by itself: in its timeout, and until `until` at the latest.
-    fn tell_to_stop(&mut self, until: Instant) {
-        if let TaskHandle::Service(orders) = &self.handle {
-            let own = self.stop_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            (self.due, self.limit) = match own {
-                Some(own) if own <= until => (own, Limit::Timeout),
-                _ => (until, Limit::Grace),
-            };
-            services::order(orders, Order::Stop, Some(self.due));
-            // The expiry holds even if the service becomes ready and nobody waits for its end yet.
-            let expiry = Expiry { at: self.due, is_hurried: false };
-            orders.send_modify(|orders| orders.expiry = Some(expiry));
-        } else if until < self.due {
-            (self.due, self.limit) = (until, Limit::Grace);
-        }
-    }
-
-    fn stopped(&self, ended: bool) -> Outcome {
-        let progress = self.progress.as_ref().map_or(TaskProgress::RUNS, |progress| progress.get());
-        match (self.cancelled, progress) {
-            _ if !ended && progress == TaskProgress::WAITS_FOR_THREAD => {
-                Outcome::NotBegun { is_blocked: true }
-            }
-            // A thread that is free would have dropped it by now.
-            (Some(CancelReason::TimedOut), TaskProgress::WAITS) if !ended => Outcome::Blocked,
-            (Some(CancelReason::TimedOut), _) => Outcome::TimedOut { limit: self.limit, ended },
-            // Nobody else holds the handle: if this has not cancelled the task, the runtime itself
-            // is shutting down.
-            (Some(CancelReason::GivenUp) | None, _) => Outcome::Cancelled { ended },
-        }
+        self.running.iter().flatten().for_each(RunningTask::abort);
     }
 }

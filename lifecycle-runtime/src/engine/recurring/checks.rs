@@ -59,6 +59,7 @@ impl Recurring {
     /// Returns a future for each health check, which repeats the check for as long as it is to run.
     pub(super) fn checks(&self) -> impl Iterator<Item = impl Future<Output = ()> + Send> {
         let checks = self
+            .engine
             .plan
             .of_kind(Kind::HealthCheck)
             .filter_map(|hook| Some((hook, hook.health_check()?)));
@@ -114,7 +115,7 @@ impl Recurring {
         let error = outcome.is_failure().then(|| outcome.to_string());
         let passed = error.is_none();
         if let Some(passes) = self.checks.record(hook, &outcome, took) {
-            self.events.emit(&Event::Health { hook, passes, error });
+            self.engine.events.emit(&Event::Health { hook, passes, error });
         }
         Some(passed)
     }
@@ -133,7 +134,7 @@ impl Recurring {
                 let needs: Vec<_> = hook.needs().map(|needed| needed.id).collect();
                 tokio::select! {
                     biased;
-                    () = self.scope.have_started(&needs) => true,
+                    () = self.engine.scope.have_started(&needs) => true,
                     is_over = start_over(&mut progress) => is_over,
                 }
             }

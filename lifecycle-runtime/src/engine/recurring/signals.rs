@@ -70,9 +70,9 @@ impl Recurring {
 
     /// Returns the hooks of a signal, each behind those that it names.
     fn hooks_of(&self, name: &'static str) -> impl Iterator<Item = &'static HookMeta> {
-        let graph = self.plan.signals();
+        let graph = self.engine.plan.signals();
         let hooks = graph.sequence().filter_map(|step| match graph.steps()[step] {
-            Step::Run(hook) => Some(self.plan.hooks()[hook]),
+            Step::Run(hook) => Some(self.engine.plan.hooks()[hook]),
             Step::Stop(_) | Step::Drop(_) | Step::Barrier(_) => None,
         });
         hooks.filter(move |hook| hook.signal() == Some(name))

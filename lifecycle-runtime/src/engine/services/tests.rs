@@ -24,7 +24,7 @@ async fn a_service_that_ends_well_is_done() {
             restart,
             "ends after 10",
             "",
-            "0 starting | 0 running | 0 heard: ready | 10 stopped: done",
+            "0 starting | 0 running | 0 awaited: ready | 10 stopped: done",
         )
         .await;
     }
@@ -39,7 +39,7 @@ async fn one_that_fails_for_good_stops_the_process() {
             "restart never",
             &format!("{does} after 10"),
             "",
-            &format!("0 starting | 0 running | 0 heard: ready | {failed} | {asked}"),
+            &format!("0 starting | 0 running | 0 awaited: ready | {failed} | {asked}"),
         )
         .await;
     }
@@ -51,7 +51,7 @@ async fn unless_its_end_is_ignored() {
         "restart never exit ignore",
         "fails after 10",
         "",
-        "0 starting | 0 running | 0 heard: ready | 10 failed: failed: broken",
+        "0 starting | 0 running | 0 awaited: ready | 10 failed: failed: broken",
     )
     .await;
 }
@@ -61,13 +61,13 @@ async fn the_backoff_doubles_up_to_its_cap() {
     check(
         "restart on_failure most 4/60000 backoff 100..300",
         "fails; panics; fails; fails; runs",
-        "told 5000",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+        "stop 5000",
+        "0 starting | 0 running | 0 awaited: ready | 0 backing off 100: failed: broken | 100 \
          starting | \
          100 running | 100 backing off 200: panicked: oops | 300 starting | 300 running | \
          300 backing off 300: failed: broken | 600 starting | 600 running | \
          600 backing off 300: failed: broken | 900 starting | 900 running | 5000 stopping | 5000 \
-         heard: done",
+         awaited: done",
     )
     .await;
 }
@@ -77,10 +77,10 @@ async fn a_service_that_always_restarts_does_so_when_it_ends_well() {
     check(
         "restart always most 5/60000 backoff 100..100",
         "ends; runs",
-        "told 500",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: done | 100 starting | 100 \
+        "stop 500",
+        "0 starting | 0 running | 0 awaited: ready | 0 backing off 100: done | 100 starting | 100 \
          running | \
-         500 stopping | 500 heard: done",
+         500 stopping | 500 awaited: done",
     )
     .await;
 }
@@ -92,7 +92,7 @@ async fn restart_intensity_ends_what_returns_at_once_in_a_loop() {
         "ends",
         "",
         "0 starting | 0 running | 0 \
-        heard: ready | 0 backing off 100: done | 100 starting | 100 running | \
+        awaited: ready | 0 backing off 100: done | 100 starting | 100 running | \
          100 backing off 100: done | 200 starting | 200 running | \
          200 failed: failed: 2 restarts within 1m did not help, the last run ended without an \
          error | \
@@ -108,7 +108,7 @@ async fn too_many_failures_are_a_failure_that_says_what_the_last_was() {
         "restart on_failure most 1/60000 backoff 100..100 exit ignore",
         "fails; panics",
         "",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+        "0 starting | 0 running | 0 awaited: ready | 0 backing off 100: failed: broken | 100 \
          starting | \
          100 running | 100 failed: failed: 1 restart within 1m did not help, the last run \
          panicked: oops",
@@ -121,8 +121,8 @@ async fn a_service_that_is_told_to_stop_is_waited_for() {
     check(
         "restart always",
         "runs, and ends after 70",
-        "told 30",
-        "0 starting | 0 running | 0 heard: ready | 30 stopping | 100 heard: done",
+        "stop 30",
+        "0 starting | 0 running | 0 awaited: ready | 30 stopping | 100 awaited: done",
     )
     .await;
 }
@@ -131,12 +131,12 @@ async fn a_service_that_is_told_to_stop_is_waited_for() {
 async fn one_that_is_told_to_stop_is_not_run_again_however_it_ends() {
     for (does, how) in [("fails", "failed: broken"), ("panics", "panicked: oops"), ("ends", "done")]
     {
-        let heard = format!("100 heard: {how}");
+        let awaited = format!("100 awaited: {how}");
         check(
             "restart always",
             &format!("runs, and {does} after 70"),
-            "told 30",
-            &format!("0 starting | 0 running | 0 heard: ready | 30 stopping | {heard}"),
+            "stop 30",
+            &format!("0 starting | 0 running | 0 awaited: ready | 30 stopping | {awaited}"),
         )
         .await;
     }
@@ -147,10 +147,10 @@ async fn one_that_backs_off_when_it_is_told_to_stop_is_done() {
     check(
         "restart on_failure backoff 1000..1000",
         "fails",
-        "told 30",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 1000: failed: broken | 30 \
+        "stop 30",
+        "0 starting | 0 running | 0 awaited: ready | 0 backing off 1000: failed: broken | 30 \
          stopping | \
-         30 heard: done",
+         30 awaited: done",
     )
     .await;
 }
@@ -160,8 +160,8 @@ async fn one_that_does_not_end_is_cancelled() {
     check(
         "restart always",
         "hangs",
-        "told 30; cancelled 80",
-        "0 starting | 0 running | 0 heard: ready | 30 stopping | 80 heard: cancelled",
+        "stop 30; cancel 80",
+        "0 starting | 0 running | 0 awaited: ready | 30 stopping | 80 awaited: cancelled",
     )
     .await;
 }
@@ -171,8 +171,8 @@ async fn one_that_has_ended_can_not_be_told() {
     check(
         "restart never",
         "ends",
-        "told 30",
-        "0 starting | 0 running | 0 heard: ready | 0 stopped: done | 30 over already",
+        "stop 30",
+        "0 starting | 0 running | 0 awaited: ready | 0 stopped: done | 30 over already",
     )
     .await;
 }
@@ -183,7 +183,7 @@ async fn one_that_takes_its_handle_has_started_when_it_says_so() {
         "restart never handle",
         "is ready after 50, and ends after 20",
         "",
-        "0 starting | 50 running | 50 heard: ready | 70 stopped: done",
+        "0 starting | 50 running | 50 awaited: ready | 70 stopped: done",
     )
     .await;
 }
@@ -194,7 +194,7 @@ async fn one_that_ends_well_before_it_is_ready_has_started_and_ended() {
         "restart never handle",
         "ends after 10",
         "",
-        "0 starting | 10 stopped: done | 10 heard: done",
+        "0 starting | 10 stopped: done | 10 awaited: done",
     )
     .await;
 }
@@ -206,7 +206,7 @@ async fn one_that_fails_for_good_before_it_is_ready_never_started() {
             &format!("restart never {on_exit} handle"),
             "fails after 50",
             "",
-            "0 starting | 50 heard: failed: broken",
+            "0 starting | 50 awaited: failed: broken",
         )
         .await;
     }
@@ -215,7 +215,7 @@ async fn one_that_fails_for_good_before_it_is_ready_never_started() {
         "fails",
         "",
         "0 starting | 0 backing off 100: failed: broken | 100 starting | \
-         100 heard: failed: 1 restart within 1m did not help, the last run failed: broken",
+         100 awaited: failed: 1 restart within 1m did not help, the last run failed: broken",
     )
     .await;
 }
@@ -226,7 +226,7 @@ async fn one_that_is_ready_in_its_second_run_has_started_late() {
         "restart on_failure backoff 100..100 handle",
         "fails; is ready after 50, and ends after 20",
         "",
-        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | 150 heard: \
+        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | 150 awaited: \
          ready | \
          170 stopped: done",
     )
@@ -238,10 +238,10 @@ async fn every_run_says_again_that_it_is_ready() {
     check(
         "restart on_failure backoff 100..100 handle",
         "is ready after 0, and fails; is ready after 50, and runs",
-        "told 200",
-        "0 starting | 0 running | 0 heard: ready | 0 backing off 100: failed: broken | 100 \
+        "stop 200",
+        "0 starting | 0 running | 0 backing off 100: failed: broken | 0 awaited: ready | 100 \
          starting | \
-         150 running | 200 stopping | 200 heard: done",
+         150 running | 200 stopping | 200 awaited: done",
     )
     .await;
 }
@@ -251,15 +251,15 @@ async fn one_that_is_cancelled_before_it_is_ready_never_started() {
     check(
         "restart never handle",
         "hangs",
-        "cancelled 30",
-        "0 starting | 30 stopping | 30 heard: cancelled",
+        "cancel 30",
+        "0 starting | 30 stopping | 30 awaited: cancelled",
     )
     .await;
     check(
         "restart on_failure backoff 100..100 handle",
         "fails",
-        "cancelled 30",
-        "0 starting | 0 backing off 100: failed: broken | 30 stopping | 30 heard: cancelled",
+        "cancel 30",
+        "0 starting | 0 backing off 100: failed: broken | 30 stopping | 30 awaited: cancelled",
     )
     .await;
 }
@@ -275,7 +275,7 @@ async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
             Ok(Value::new(()))
         })
     });
-    played.until("heard: ready").await;
+    played.until("awaited: ready").await;
     let stop = stops.recv().expect("it runs");
     played.drain();
     assert!(
@@ -284,13 +284,13 @@ async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
             && stop.requested().now_or_never().is_none()
     );
     assert_eq!(stop.state(), State::Draining);
-    played.tell();
+    played.stop();
     assert!(
         stop.is_requested()
             && stop.wait(Duration::ZERO)
             && stop.requested().now_or_never().is_some()
     );
-    played.until("heard: done").await;
+    played.until("awaited: done").await;
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,7 +1,8 @@
 //! Tests of which output shows which event, and how a failed start is shown.
 
 use super::*;
-use crate::event::{Limit, ServiceState};
+use crate::event::{HookFailure, LastRun, Limit, ServiceState, StartFailure};
+use crate::hook::stop::StopCause;
 use crate::observe::console::sample::console;
 use crate::observe::trace::sample::traced;
 use crate::plan::sample::hooks;
@@ -19,10 +20,11 @@ fn check(happens: &str, written: &str) {
         let event = match what.split_once(" failed").unwrap_or((what, "")) {
             ("ready", _) => Event::State(State::Ready),
             ("start", by) => {
-                let by = by.trim_start_matches(" by ");
-                let reason =
-                    hook(by).map_or_else(|| format!("stopped: {by}"), |hook| broken.of(hook));
-                Event::StartFailed { reason }
+                let failure = match hook(by.trim_start_matches(" by ")) {
+                    Some(hook) => StartFailure::of(hook, broken.clone()),
+                    None => StartFailure::Ended { cause: StopCause::Server(None) },
+                };
+                Event::StartFailed { failure }
             }
             (name, _) => {
                 let hook = hook(name).expect("a hook");
@@ -56,16 +58,16 @@ fn every_other_failure_is_told_too() {
         &format!("start failed: {db} | {svc} (after 1 s)"),
     );
     check(
-        "svc failed, start failed by SIGTERM",
-        &format!("{svc} (after 1 s) | start failed: stopped: SIGTERM"),
+        "svc failed, start failed by the server",
+        &format!("{svc} (after 1 s) | start failed: stopped: the server ended"),
     );
     // The service asks for the stop when nothing of the start is left to fail.
     check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
     check("ready, svc failed", &format!("ready after 2 s | {svc} (after 1 s)"));
     let optional = "hook `optional` (app.rs:3) failed: broken; going on without it (after 1 s)";
     check(
-        "optional failed, start failed by SIGTERM",
-        &format!("{optional} | start failed: stopped: SIGTERM"),
+        "optional failed, start failed by the server",
+        &format!("{optional} | start failed: stopped: the server ended"),
     );
 }
 
@@ -75,10 +77,13 @@ fn a_service_that_never_became_ready_is_told_once() {
     let (console, lines) = console(false, false);
     let outputs = Outputs::new(console);
     let outcome = Outcome::TimedOut { limit: Limit::StartupTimeout, ended: true };
+    let last_run = LastRun { outcome: Outcome::Failed { error: "broken".to_owned() }, restarts: 0 };
+    let ended = HookFailure { outcome: outcome.clone(), last_run: Some(last_run) };
+    let failure = StartFailure::Hook { hook, failure: ended };
     let reason = format!("{}; its last run failed: broken", outcome.of(hook));
     traced(None, || {
         outputs.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
-        outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: reason.clone() });
+        outputs.on_event(Duration::ZERO, &Event::StartFailed { failure });
     });
     assert_eq!(
         lines(),
@@ -95,7 +100,8 @@ fn tracing_is_told_which_hook_a_start_failed_by() {
     let shown = traced(Level::ERROR, || {
         outputs.on_event(Duration::ZERO, &ended(svc));
         outputs.on_event(Duration::ZERO, &ended(db));
-        outputs.on_event(Duration::ZERO, &Event::StartFailed { reason: broken.of(db) });
+        let failure = StartFailure::of(db, broken.clone());
+        outputs.on_event(Duration::ZERO, &Event::StartFailed { failure });
     });
     let [other, failed] = &shown[..] else { panic!("{shown:?}") };
     assert!(other.starts_with("hook failed hook=\"svc\" kind=service"), "{other}");
@@ -114,7 +120,7 @@ fn check_told(is_auto: bool, max: Option<Level>, written: &[&str], shown: &[&str
         Event::HookStarted { hook },
         Event::Service { hook, state: backing_off },
         Event::HookStarted { hook },
-        Event::StartFailed { reason: "it is broken".to_owned() },
+        Event::StartFailed { failure: StartFailure::AppTimedOut },
     ];
     let (console, lines) = console(is_auto, false);
     let outputs = Outputs::new(console);

@@ -24,7 +24,7 @@ async fn a_failed_start_rolls_back_exactly_what_started() {
         "5 za done",
     ]);
     assert_eq!(played.report.exit_code(), 1);
-    assert_eq!(played.report.error.as_deref(), Some("hook `b` (app.rs:2) failed: b is broken"));
+    assert_eq!(played.error().as_deref(), Some("hook `b` (app.rs:2) failed: b is broken"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +50,7 @@ async fn a_hook_that_is_done_although_the_start_was_given_up_is_torn_down() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_at_the_start_is_a_failure_that_names_it() {
     let played = Scenario::new("start a; start b needs a; stop za of a", "b panics").run().await;
-    assert_eq!(played.report.error.as_deref(), Some("hook `b` (app.rs:2) panicked: b panics"));
+    assert_eq!(played.error().as_deref(), Some("hook `b` (app.rs:2) panicked: b panics"));
     assert_eq!((played.count("za done"), played.report.exit_code()), (1, 1));
 }
 

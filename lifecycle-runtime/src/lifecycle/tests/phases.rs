@@ -114,7 +114,7 @@ async fn a_value_that_nobody_can_use_and_whose_drop_panics_fails_its_hook_only()
 
 /// Checks a start that has come to listening, and then failed.
 fn check_failed_when_ready(played: &ScenarioRun, error: &str) {
-    assert_eq!(played.report.error.as_deref(), Some(error));
+    assert_eq!(played.error().as_deref(), Some(error));
     assert_eq!(played.states(), ["starting", "draining", "stopping", "stopped"]);
     assert_eq!(played.report.exit_code(), 1);
 }
@@ -178,7 +178,7 @@ async fn a_hook_of_the_start_that_next_to_no_time_is_left_for_is_not_begun() {
         let played = play(500).await;
         assert_eq!((played.count(&format!("+{last}")), played.count("close done")), (0, 1));
         assert_eq!(played.report.exit_code(), 1);
-        let error = played.report.error.as_deref().expect("a reason");
+        let error = played.error().expect("a reason");
         assert!(error.starts_with(&format!("hook `{last}` (app.rs:")), "{error}");
         assert!(error.ends_with("did not run: no time was left of the startup timeout"), "{error}");
         let began = play(1_500).await;

@@ -1,6 +1,7 @@
 //! Tests of hooks that run again and again: their begin, their repetition and their end.
 
 use super::scenario::Scenario;
+use crate::event::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn checks_are_spread_over_their_interval_and_keep_their_rhythm() {
@@ -90,7 +91,8 @@ async fn failures_count_when_there_are_enough_in_a_row_and_one_success_ends_them
     ]);
     let ping = &played.report.recurring[0];
     assert_eq!((ping.runs, ping.failures), (9, 4));
-    assert_eq!(ping.last_error.as_deref(), Some("failed: ping is broken"));
+    let broken = Outcome::Failed { error: "ping is broken".to_owned() };
+    assert_eq!(ping.last_error, Some(broken));
     // A process that was unhealthy for a while has still stopped well.
     assert_eq!(played.report.exit_code(), 0);
 }

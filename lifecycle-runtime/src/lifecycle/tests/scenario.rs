@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::engine::executor::{StepGate, Work};
+use crate::engine::Work;
+use crate::engine::executor::StepGate;
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
 use crate::hook::stop::{StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
-use crate::lifecycle::run::{Run, RunOptions, Servers};
+use crate::lifecycle::run::{Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
 use crate::observe::report::Report;
 use crate::plan::sample;
@@ -141,10 +142,12 @@ impl Scenario {
             hooks: HookRuntime::new(Handle::current()),
             jitter: || 1.0,
             gate: self.gate,
-            is_patient: true,
-            serves: self.serves,
-            ends_with_services: self.ends_with_services,
-            is_interactive: false,
+            switches: RunSwitches {
+                is_patient: true,
+                serves: self.serves,
+                ends_with_services: self.ends_with_services,
+                is_interactive: false,
+            },
         };
         let observers = Observers {
             own: Vec::new(),
@@ -436,6 +439,11 @@ impl ScenarioRun {
             _ => None,
         };
         self.events.iter().filter_map(state).collect()
+    }
+
+    /// Returns the text of the failure by which the start ended.
+    pub(super) fn error(&self) -> Option<String> {
+        self.report.error.as_ref().map(ToString::to_string)
     }
 
     /// Returns the names that each report of waiting lists.

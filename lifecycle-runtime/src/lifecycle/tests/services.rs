@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::scenario::Scenario;
+use super::scenario::{Scenario, ScenarioRun};
 use crate::event::{Limit, Outcome, ServiceState};
 use crate::hook::stop::StopCause;
+
+/// Returns the text of the last failure of the first service.
+fn last_error(played: &ScenarioRun) -> String {
+    played.report.services[0].last_error.as_ref().expect("a failure").to_string()
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
@@ -84,7 +89,7 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     played.check_order(&["s running", "s failed", "close done"]);
     // The failure was during the start.
     assert_eq!(played.report.exit_code(), 1);
-    assert_eq!(played.report.error.as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
+    assert_eq!(played.error().as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
 
     let played = Scenario::new(
         &plan.replace("service s", "service s restart on_failure most 2/60000 backoff 100..100"),
@@ -117,7 +122,8 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     assert_eq!(report.exit_code(), 3);
     let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run \
                  failed: s is broken";
-    assert_eq!(report.cause, Some(StopCause::Service { name: "s", error: error.to_owned() }));
+    let Some(StopCause::Service { hook, outcome }) = &report.cause else { panic!("{report}") };
+    assert_eq!(outcome.of(hook), error);
     assert!(report.to_string().starts_with(error), "{report}");
     assert_eq!(
         (&report.services[1].state, report.services[1].restarts),
@@ -147,7 +153,7 @@ async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
     let played = Scenario::new("service s exit ignore; stop flush", "s panics").run().await;
     played.check_order(&["s running", "s panicked", "+flush"]);
     assert_eq!((played.report.exit_code(), played.report.failures().count()), (0, 1));
-    assert_eq!(played.report.services[0].last_error.as_deref(), Some("panicked: s panics"));
+    assert_eq!(last_error(&played), "panicked: s panics");
     // A service that hangs keeps the whole stop waiting.
     let played =
         Scenario::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
@@ -179,11 +185,11 @@ async fn a_start_that_a_service_never_let_end_says_why() {
     let played = Scenario::new(plan, "s fails").startup_timeout(250).run().await;
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled; its last run \
                   failed: s is broken (2 restarts)";
-    assert_eq!(played.report.error.as_deref(), Some(reason));
+    assert_eq!(played.error().as_deref(), Some(reason));
     // A service that hangs has no error to report.
     let played = Scenario::new(plan, "s hangs").startup_timeout(250).run().await;
     let reason = "hook `s` (app.rs:1) ran into the startup timeout and was cancelled";
-    assert_eq!(played.report.error.as_deref(), Some(reason));
+    assert_eq!(played.error().as_deref(), Some(reason));
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +209,7 @@ async fn a_service_that_fails_before_it_is_ready_is_a_failed_start() {
         "0 close done",
         "0 flush done",
     ]);
-    assert_eq!(played.report.error.as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
+    assert_eq!(played.error().as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
     assert_eq!(played.report.exit_code(), 1);
 }
 
@@ -325,7 +331,7 @@ async fn a_service_that_backs_off_when_it_is_told_is_done() {
     let played = Scenario::new(plan, "s fails").signals(&["s backs off"]).run().await;
     played.check_order(&["s backs off", "-s", "s done", "+flush"]);
     assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
-    assert_eq!(played.report.services[0].last_error.as_deref(), Some("failed: s is broken"));
+    assert_eq!(last_error(&played), "failed: s is broken");
 }
 
 const PLAN: &str = "start db; service slow needs db handle; service quick after slow; service \

@@ -1,10 +1,11 @@
 //! Reports of single hooks.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Limit, Outcome, ServiceState, millis};
+use crate::event::{HookFailure, LastRun, Limit, Outcome, ServiceState, millis};
 use crate::hook::HookMeta;
 
 /// Report of one hook.
@@ -40,8 +41,9 @@ pub struct RecurringReport {
     pub runs: u64,
     /// Number of runs that failed, panicked or timed out.
     pub failures: u64,
-    /// Error of the last run that failed.
-    pub last_error: Option<String>,
+    /// Outcome of the last run that failed.
+    #[serde(serialize_with = "as_text")]
+    pub last_error: Option<Outcome>,
     /// Moment from which it has been running, if it is.
     #[serde(skip)]
     pub(super) since: Option<Duration>,
@@ -53,7 +55,7 @@ impl RecurringReport {
         self.runs += 1;
         if outcome.is_failure() {
             self.failures += 1;
-            self.last_error = Some(outcome.to_string());
+            self.last_error = Some(outcome.clone());
         }
     }
 }
@@ -82,8 +84,9 @@ pub struct ServiceReport {
     pub state: ServiceState,
     /// Number of restarts.
     pub restarts: u32,
-    /// Error of the last run that failed.
-    pub last_error: Option<String>,
+    /// Failure of the last run that failed.
+    #[serde(serialize_with = "as_text")]
+    pub last_error: Option<HookFailure>,
     /// Moment from which it is in that state.
     #[serde(skip)]
     pub(crate) since: Duration,
@@ -117,19 +120,14 @@ impl ServiceReport {
         if !outcome.is_failure() {
             return;
         }
-        let mut error = outcome.to_string();
+        let mut failure = HookFailure { outcome: outcome.clone(), last_run: None };
         // The service was never ready, and its last run says why.
-        if let (Outcome::TimedOut { limit: Limit::StartupTimeout, .. }, Some(before)) =
-            (outcome, &self.last_error)
+        if let Outcome::TimedOut { limit: Limit::StartupTimeout, .. } = outcome
+            && let Some(HookFailure { outcome, .. }) = self.last_error.take()
         {
-            let restarts = match self.restarts {
-                0 => String::new(),
-                1 => " (1 restart)".to_owned(),
-                restarts => format!(" ({restarts} restarts)"),
-            };
-            error = format!("{error}; its last run {before}{restarts}");
+            failure.last_run = Some(LastRun { outcome, restarts: self.restarts });
         }
-        self.last_error = Some(error);
+        self.last_error = Some(failure);
     }
 
     /// Returns `true` if the service has not ended for good.
@@ -143,6 +141,14 @@ pub(super) fn as_millis<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(millis(*duration))
+}
+
+#[allow(clippy::ref_option, reason = "serde's signature")]
+pub(super) fn as_text<S: Serializer>(
+    value: &Option<impl fmt::Display>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
-use crate::event::{Event, Observer, Outcome, Traffic};
+use crate::event::{Event, Observer, Outcome, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
@@ -28,7 +28,7 @@ struct RunRecord {
     state: State,
     state_since: Duration,
     cause: Option<StopCause>,
-    error: Option<String>,
+    error: Option<StartFailure>,
     /// Moment at which the start ended: the run was ready, unless there is an error.
     start_ended: Option<Duration>,
     stop_began: Option<Duration>,
@@ -120,8 +120,8 @@ impl Observer for Recorder {
             Event::ValueHeld { hook, others } => {
                 record.held.push(HeldReport { hook, others: *others });
             }
-            Event::StartFailed { reason } => {
-                record.error = Some(reason.clone());
+            Event::StartFailed { failure } => {
+                record.error = Some(failure.clone());
                 record.start_ended = Some(at);
             }
             Event::StartInterrupted { .. } => {

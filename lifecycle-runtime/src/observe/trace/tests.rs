@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::sample::traced;
 use super::*;
+use crate::event::StartFailure;
 use crate::plan::sample::hooks;
 
 /// Passes an event on while a subscriber shows this level, and returns the lines of the subscriber
@@ -37,7 +38,8 @@ fn a_check_that_could_not_be_cancelled_is_no_detail() {
 #[test]
 fn what_a_run_came_to_is_shown_with_its_exit_code() {
     let mut shown = false;
-    let failed = Report::not_begun(1, "it is broken".to_owned());
+    let failed =
+        Report::not_begun(1, StartFailure::Unprepared { error: "it is broken".to_owned() });
     let lines = traced(Level::ERROR, || shown = report(&failed).is_shown);
     assert!(shown && lines.len() == 1, "{lines:?}");
     assert!(lines[0].starts_with("run ended exit_code=1"), "{lines:?}");

@@ -7,42 +7,41 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::services::{
-    EndListener, RunningServices, ServiceEnd, ServiceHandle, ServiceSpec, order, supervise,
-};
+use crate::engine::Engine;
+use crate::engine::services::{RunningServices, ServiceEnd, ServiceHandle, supervise};
 use crate::event::{Event, Events, Observer, Observers, Outcome, ServiceState};
 use crate::hook::HookMeta;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
 use crate::hook::service::Service;
 use crate::hook::state::State;
-use crate::hook::stop::{Order, Orders, Progress, Stop, StopCause, StopHandle};
+use crate::hook::stop::{Progress, Stop, StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
-use crate::plan::sample;
+use crate::plan::{Plan, sample};
 
 /// Runs a service to its end, and compares the lines with the expected ones: `MILLIS WHAT | MILLIS
 /// WHAT`.
 ///
 /// `policy` is written as in the text of a plan. `runs` says what each run does; the last one
 /// repeats. Each run is some of `is ready`, `ends`, `fails`, `panics`, each with `after MILLIS`,
-/// `runs` (until it is told to stop) and `hangs`, joined by `, and`. `orders` are `told MILLIS` and
-/// `cancelled MILLIS`.
+/// `runs` (until it is told to stop) and `hangs`, joined by `, and`. `commands` are `stop MILLIS`
+/// and `cancel MILLIS`.
 #[track_caller]
 pub(super) fn check(
     policy: &str,
     runs: &str,
-    orders: &str,
+    commands: &str,
     expected: &str,
 ) -> impl Future<Output = ()> {
     let place = std::panic::Location::caller();
-    let [policy, runs, orders, expected] = [policy, runs, orders, expected].map(str::to_owned);
+    let [policy, runs, commands, expected] = [policy, runs, commands, expected].map(str::to_owned);
     async move {
-        let lines = play(&policy, &runs, &orders).await;
-        assert_eq!(lines.join(" | "), expected, "{place}: {policy}: {runs}: {orders}");
+        let lines = play(&policy, &runs, &commands).await;
+        assert_eq!(lines.join(" | "), expected, "{place}: {policy}: {runs}: {commands}");
     }
 }
 
-async fn play(policy: &str, runs: &str, orders: &str) -> Vec<String> {
+async fn play(policy: &str, runs: &str, commands: &str) -> Vec<String> {
     let runs: Vec<_> = runs.split(';').map(|run| run.trim().to_owned()).collect();
     let number = Mutex::new(0);
     let task = move |scope: Scope| {
@@ -58,11 +57,11 @@ async fn play(policy: &str, runs: &str, orders: &str) -> Vec<String> {
         })
     };
     let played = Played::start(hook(policy), task);
-    for order in orders.split(';').filter(|order| !order.is_empty()) {
-        let (order, at) = order.trim().split_once(' ').expect("an order and a time");
+    for command in commands.split(';').filter(|command| !command.is_empty()) {
+        let (command, at) = command.trim().split_once(' ').expect("a command and a time");
         sleep_until(played.began + Duration::from_millis(at.parse().expect("a number"))).await;
-        match order {
-            "told" => played.tell(),
+        match command {
+            "stop" => played.stop(),
             _ => played.cancel(),
         }
     }
@@ -89,7 +88,6 @@ async fn act(step: &str, service: &Service) -> Result<(), crate::hook::error::Bo
 pub(super) struct Played {
     began: Instant,
     log: Log,
-    orders: watch::Sender<Orders>,
     service: ServiceHandle,
     progress: watch::Sender<Progress>,
 }
@@ -110,23 +108,25 @@ impl Log {
         self.written.notify_one();
     }
 
-    fn hears(&self) -> EndListener {
+    /// Writes down that a step that waits for the service goes on, when it does.
+    fn await_service(&self, end: impl Future<Output = ServiceEnd> + Send + 'static) {
         let log = self.clone();
-        Box::new(move |end| {
-            let running = log
-                .lines
-                .lock()
-                .expect("no panic")
-                .last()
-                .is_some_and(|line| line.ends_with(" running"));
-            log.write(&match end {
-                ServiceEnd::Itself(Ok(())) if running => "heard: ready".to_owned(),
-                ServiceEnd::Itself(result) => {
-                    format!("heard: {}", result.err().unwrap_or(Outcome::Succeeded))
-                }
-                ServiceEnd::Cancelled => "heard: cancelled".to_owned(),
-            });
-        })
+        tokio::spawn(async move {
+            let end = end.await;
+            log.write(&format!("awaited: {}", log.described(end)));
+        });
+    }
+
+    fn described(&self, end: ServiceEnd) -> String {
+        let lines = self.lines.lock().expect("no panic");
+        let has = |state: &str| lines.iter().any(|line| line.ends_with(state));
+        match end {
+            ServiceEnd::Itself(Ok(())) if has(" running") && !has(" stopping") => {
+                "ready".to_owned()
+            }
+            ServiceEnd::Itself(result) => result.err().unwrap_or(Outcome::Succeeded).to_string(),
+            ServiceEnd::Cancelled => "cancelled".to_owned(),
+        }
     }
 }
 
@@ -161,9 +161,9 @@ impl Played {
         tokio::spawn(async move {
             let (mut asked, log) = asked;
             if let Ok(asked) = asked.wait_for(|asked| asked.cause.is_some()).await
-                && let Some(StopCause::Service { error, .. }) = &asked.cause
+                && let Some(StopCause::Service { hook, outcome }) = &asked.cause
             {
-                log.write(&format!("asked: {error}"));
+                log.write(&format!("asked: {}", outcome.of(hook)));
             }
         });
         let scope = Scope::new(Arc::default(), Stop::new(observed), handle);
@@ -172,18 +172,18 @@ impl Played {
             others: Vec::new(),
             on_thread: None,
         });
-        let spec = ServiceSpec {
-            hook,
-            task: Box::new(task),
+        let engine = Engine {
+            plan: Arc::new(Plan::new([hook]).expect("a valid plan")),
             scope,
+            work: Arc::new(move |_, scope| task(scope)),
             hooks: HookRuntime::new(Handle::current()),
             events,
             jitter: || 1.0,
+            gate: None,
         };
-        let orders = watch::Sender::default();
-        let service =
-            supervise(spec, orders.clone(), log.hears(), RunningServices::default().guard());
-        Self { began, log, orders, service, progress }
+        let service = supervise(hook, Arc::new(engine), RunningServices::default().guard());
+        log.await_service(service.started());
+        Self { began, log, service, progress }
     }
 
     /// Begins the run's stop, which the service is not told of yet.
@@ -191,14 +191,15 @@ impl Played {
         self.progress.send_modify(|progress| progress.state = State::Draining);
     }
 
-    pub(super) fn tell(&self) {
-        if !self.service.tell(Instant::now() + Duration::from_secs(3600), |_| self.log.hears()) {
-            self.log.write("over already");
+    pub(super) fn stop(&self) {
+        match self.service.stop(Instant::now() + Duration::from_secs(3600)) {
+            Some(ended) => self.log.await_service(ended),
+            None => self.log.write("over already"),
         }
     }
 
     pub(super) fn cancel(&self) {
-        order(&self.orders, Order::Cancel, None);
+        self.service.commands().cancel();
     }
 
     pub(super) fn lines(&self) -> Vec<String> {

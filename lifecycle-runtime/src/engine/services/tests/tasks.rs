@@ -68,7 +68,7 @@ async fn a_service_has_ended_once_its_tasks_have() {
     let alive = RunningServices::default();
     let played = play("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
     played.until("stopped: done").await;
-    assert_eq!(played.lines(), ["0 starting", "0 running", "0 heard: ready", "80 stopped: done"]);
+    assert_eq!(played.lines(), ["0 starting", "0 running", "0 awaited: ready", "80 stopped: done"]);
     assert_eq!(alive.count(), 0);
 }
 
@@ -83,10 +83,10 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
         });
         Ok(())
     });
-    played.until("heard: ready").await;
-    played.tell();
-    played.until("heard: done").await;
-    assert_eq!(played.lines().last().map(String::as_str), Some("40 heard: done"));
+    played.until("awaited: ready").await;
+    played.stop();
+    played.until("awaited: done").await;
+    assert_eq!(played.lines().last().map(String::as_str), Some("40 awaited: done"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,12 +113,12 @@ async fn a_service_that_fails_leaves_no_task_behind() {
 async fn a_service_that_is_cancelled_leaves_no_task_behind() {
     let alive = RunningServices::default();
     let played = play("restart never", &alive, &[None, None], |_| async { Ok(()) });
-    played.until("heard: ready").await;
-    played.tell();
+    played.until("awaited: ready").await;
+    played.stop();
     sleep(Duration::from_secs(5)).await;
     assert_eq!(alive.count(), 2);
     played.cancel();
-    played.until("heard: cancelled").await;
+    played.until("awaited: cancelled").await;
     assert_eq!(alive.count(), 0);
 }
 
@@ -142,7 +142,7 @@ async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
         sender.lock().expect("no panic").send(service.clone()).expect("the test waits");
         Task::future(async move { Ok(Value::new(())) })
     });
-    played.until("heard: done").await;
+    played.until("awaited: done").await;
     let alive = RunningServices::default();
     let here = Here(alive.one());
     kept.try_recv().expect("one run").spawn(async move {

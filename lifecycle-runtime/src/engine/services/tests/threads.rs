@@ -20,9 +20,9 @@ async fn a_plain_function_has_a_thread_of_its_own_and_is_told_by_its_stop() {
             Ok(Value::new(()))
         })
     });
-    played.until("heard: ready").await;
-    played.tell();
-    played.until("heard: done").await;
+    played.until("awaited: ready").await;
+    played.stop();
+    played.until("awaited: done").await;
     assert_eq!(names.recv().expect("it ran"), Some("svc".to_owned()));
 }
 
@@ -56,12 +56,12 @@ async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
             Ok(Value::new(()))
         })
     });
-    played.until("heard: ready").await;
-    played.tell();
+    played.until("awaited: ready").await;
+    played.stop();
     played.cancel();
     played.until("stopping").await;
     drop(go);
-    played.until("heard: done").await;
+    played.until("awaited: done").await;
     let lines = played.lines();
     assert!(
         !lines.iter().any(|line| line.contains("cancelled")),

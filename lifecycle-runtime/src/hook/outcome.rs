@@ -99,10 +99,9 @@ impl Outcome {
         hook.is_dispensable() && matches!(self, Self::Failed { .. } | Self::Panicked { .. })
     }
 
-    /// Returns the outcome with its hook and the hook's place, the way every message about it
-    /// begins.
+    /// Returns the outcome behind the label of its hook, the way every message about it begins.
     pub(crate) fn of(&self, hook: &HookMeta) -> String {
-        format!("hook `{}` ({}) {self}", hook.display_name(), hook.place())
+        format!("{} {self}", hook.label())
     }
 
     pub(crate) fn failed(error: &BoxError) -> Self {

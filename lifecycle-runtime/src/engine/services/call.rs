@@ -1,4 +1,4 @@
-//! Runs of a service's function: each is a task or a thread of its own.
+//! Calls of a service's function: each is a task or a thread of its own.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,18 +16,18 @@ use crate::hook::runtime::HookRuntime;
 use crate::hook::task::{Task, TaskResult, thread};
 use crate::observe::trace;
 
-/// End of a run: `None` if it was cancelled.
-type MainEnd = Option<Result<(), Outcome>>;
+/// End of a call: `None` if it was cancelled.
+pub(super) type CallEnd = Option<Result<(), Outcome>>;
 
 /// One call of a service's function.
-pub(super) struct Main {
+pub(super) struct FunctionCall {
     /// Future of the end; `None` once it has ended.
-    end: Option<Pin<Box<dyn Future<Output = MainEnd> + Send>>>,
+    end: Option<Pin<Box<dyn Future<Output = CallEnd> + Send>>>,
     /// Handle that cancels the task; `None` for a thread, which can't be cancelled.
     abort: Option<AbortHandle>,
 }
 
-impl Main {
+impl FunctionCall {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
         let span = trace::span(hook);
         match task {
@@ -37,7 +37,7 @@ impl Main {
                 Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
             }
             Task::Blocking(work) => {
-                let (teller, told) = oneshot::channel();
+                let (sender, result) = oneshot::channel();
                 let runtime = hooks.handle().clone();
                 let thread = thread(hook.display_name(), move || {
                     // The function may use the async runtime.
@@ -46,27 +46,27 @@ impl Main {
                         span.in_scope(|| of_result(work().map(drop)))
                     }));
                     let _ =
-                        teller.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
+                        sender.send(end.unwrap_or_else(|panic| Err(Outcome::panicked(&*panic))));
                 });
                 let refused = thread.err().map(|error| Outcome::failed(&error.into()));
-                let end = async move { refused.map(Err).or(told.await.ok()) };
+                let end = async move { refused.map(Err).or(result.await.ok()) };
                 Self { end: Some(Box::pin(end)), abort: None }
             }
         }
     }
 
-    /// Cancels the run, if it is a task.
+    /// Cancels the call, if it is a task.
     pub(super) fn cancel(&self) {
         if let Some(abort) = &self.abort {
             abort.abort();
         }
     }
 
-    /// Waits for the end of the run and returns it. Once it has been returned, later calls wait
+    /// Waits for the end of the call and returns it. Once it has been returned, later calls wait
     /// forever.
     ///
     /// Cancel safe.
-    pub(super) async fn ended(&mut self) -> MainEnd {
+    pub(super) async fn ended(&mut self) -> CallEnd {
         let Some(end) = &mut self.end else { return std::future::pending().await };
         let ended = end.await;
         self.end = None;
@@ -92,7 +92,7 @@ async fn caught(
     .await
 }
 
-fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> MainEnd {
+fn of_task(joined: Result<Result<(), Outcome>, JoinError>) -> CallEnd {
     match joined.map_err(JoinError::try_into_panic) {
         Ok(result) => Some(result),
         Err(Ok(panic)) => Some(Err(Outcome::panicked(&*panic))),
