@@ -396,9 +396,7 @@ impl Executor {
             Step::Run(at) => {
                 let hook = self.plan.hooks()[at];
                 if let Some(missing) = self.missing(hook) {
-                    let outcome = Outcome::Skipped {
-                        missing: self.plan.planned(missing).display_name().to_owned(),
-                    };
+                    let outcome = Outcome::Skipped { missing: self.plan.planned(missing) };
                     self.events.emit(&Event::HookEnded { hook, outcome, took: Duration::ZERO });
                     return false;
                 }

@@ -16,7 +16,7 @@ use crate::engine::executor::{CriticalPath, Executor, Interrupted, PhaseTime, St
 use crate::event::{Event, StartFailure, Traffic};
 use crate::hook::Phase;
 use crate::hook::state::State;
-use crate::hook::stop::{Asked, StopCause, stop_asked};
+use crate::hook::stop::{Asked, ServerEnd, StopCause, stop_asked};
 use crate::hook::task::all;
 use crate::plan::{ABANDON_AFTER, Budget, Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
@@ -205,8 +205,8 @@ impl RunPhases<'_> {
 
     /// Asks for the stop when a server ends by itself.
     async fn watch(&self, serving: &mut [Serving]) -> Infallible {
-        let error = poll_fn(|context| first_ended(serving, context)).await;
-        self.run.handle.ask(StopCause::Server(error));
+        let end = poll_fn(|context| first_ended(serving, context)).await;
+        self.run.handle.ask(StopCause::Server(end));
         pending().await
     }
 
@@ -323,7 +323,7 @@ pub(super) fn earlier(moment: Instant, by: Duration) -> Instant {
     moment.checked_sub(by).unwrap_or(moment)
 }
 
-fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {
+fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<ServerEnd> {
     let mut ended = serving.iter_mut().map(|server| server.poll_ended(context));
     ended.find(Poll::is_ready).unwrap_or(Poll::Pending)
 }

@@ -226,7 +226,7 @@ impl Accept {
                 Ok(stream) => self.dispatch(stream),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) if listener.has_waiting() && self.reserve.spend(&error) => continue,
-                Err(error) => self.obstructed(&error, listener).await,
+                Err(error) => self.obstructed(error, listener).await,
             }
             self.reserve.fill();
         }
@@ -234,9 +234,9 @@ impl Accept {
 
     /// Reports the obstacle, if a connection waits, and returns when accepting may be possible
     /// again. (The system may return such an error even for an empty queue.)
-    async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
+    async fn obstructed(&mut self, error: io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
-            self.obstacle.tell(error);
+            self.obstacle.report(error);
         }
         self.obstacle.pause(self.rotation.connection_ended()).await;
         if !listener.has_waiting() {
@@ -264,7 +264,7 @@ impl Accept {
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
                 Some(Err(error)) if concerns_one(&error) => {}
-                Some(Err(error)) => self.obstructed(&error, listener).await,
+                Some(Err(error)) => self.obstructed(error, listener).await,
                 None => {
                     if let Some(look) = first_look.take()
                         && !look.found().await.0
@@ -293,7 +293,7 @@ impl Accept {
                 }
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => taken += 1,
-                Err(error) => self.obstructed(&error, listener).await,
+                Err(error) => self.obstructed(error, listener).await,
             }
         }
     }
