@@ -3,10 +3,14 @@
 
 mod delivery;
 mod failure;
+mod request;
 mod text;
 mod traffic;
+mod wait;
 
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,11 +19,13 @@ use crate::hook::HookMeta;
 
 pub use crate::hook::outcome::{Limit, Outcome};
 pub use crate::hook::state::State;
-pub use crate::hook::stop::StopCause;
+pub use crate::hook::stop::{ServerEnd, StopCause};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
-pub(crate) use text::{NAMED, held, listed, millis, over_budget, readable};
+pub use request::{RequestInfo, ResponseFailure, TaskPanic};
+pub(crate) use text::{NAMED, as_millis, held, listed, millis, over_budget, readable};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
+pub use wait::Wait;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
@@ -28,11 +34,13 @@ pub enum Event {
     /// The run is in this state now.
     State(State),
     /// A hook began: a recurring one, such as a health check, each time that it runs.
+    #[non_exhaustive]
     HookStarted {
         /// The hook.
         hook: &'static HookMeta,
     },
     /// A hook ended, or did not run.
+    #[non_exhaustive]
     HookEnded {
         /// The hook.
         hook: &'static HookMeta,
@@ -44,16 +52,18 @@ pub enum Event {
     /// A health check passes now, or fails now. It fails after as many failures in a row as make it
     /// count; a readiness check that has never passed fails after the first. For a startup check:
     /// it has passed for the first time.
+    #[non_exhaustive]
     Health {
         /// The health check.
         hook: &'static HookMeta,
         /// Set if it passes.
         passes: bool,
-        /// The error of the run that has just ended, if it failed.
-        error: Option<String>,
+        /// The outcome of the run that has just ended, if it failed.
+        error: Option<Outcome>,
     },
     /// A service has changed its state. Its end for good is an event
     /// [`HookEnded`](Self::HookEnded), too.
+    #[non_exhaustive]
     Service {
         /// The service.
         hook: &'static HookMeta,
@@ -61,6 +71,7 @@ pub enum Event {
         state: ServiceState,
     },
     /// The drop of a hook's value failed.
+    #[non_exhaustive]
     DropFailed {
         /// The hook whose value it is.
         hook: &'static HookMeta,
@@ -69,6 +80,7 @@ pub enum Event {
     },
     /// The stop is over, and others still hold the value of a hook: a task that goes on, a
     /// `static`, or a value that is held itself. Its drop has not run.
+    #[non_exhaustive]
     ValueHeld {
         /// The hook whose value it is.
         hook: &'static HookMeta,
@@ -76,37 +88,44 @@ pub enum Event {
         others: usize,
     },
     /// A server accepts connections here.
+    #[non_exhaustive]
     Listening {
         /// The address, as a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
         url: String,
     },
     /// The probes are answered here, from now until the end.
+    #[non_exhaustive]
     AdminListening {
         /// The address, as a URL.
         url: String,
     },
     /// A server can't accept connections, for example as the process has no file descriptor left.
     /// The connections wait in the system meanwhile.
+    #[non_exhaustive]
     AcceptFailed {
         /// The system's error.
-        error: String,
+        error: Arc<io::Error>,
     },
     /// A server that could not accept connections has accepted them again for a second.
+    #[non_exhaustive]
     AcceptRecovered {
         /// Time for which it could not accept any.
         after: Duration,
     },
     /// The start ended before everything had started.
+    #[non_exhaustive]
     StartFailed {
         /// The failure that ended it.
         failure: StartFailure,
     },
     /// The stop was asked for during the start, in which nothing had failed.
+    #[non_exhaustive]
     StartInterrupted {
         /// The cause of the stop.
         cause: StopCause,
     },
     /// A signal that stops came after something else had asked for the stop. The next one hurries.
+    #[non_exhaustive]
     StopRepeated {
         /// The signal's name.
         signal: &'static str,
@@ -115,11 +134,13 @@ pub enum Event {
     },
     /// [`StopHandle::fail`](crate::StopHandle::fail) was called after something else had asked for
     /// the stop.
+    #[non_exhaustive]
     LateFailure {
         /// The error, with its causes.
         error: String,
     },
     /// The stop begins.
+    #[non_exhaustive]
     StopBegun {
         /// The cause of the stop.
         cause: StopCause,
@@ -131,13 +152,14 @@ pub enum Event {
     /// The stop is hurried, as by a second signal: it no longer waits for requests, services and
     /// delays.
     Hurried,
-    /// The stop has taken another second.
+    /// The stop has taken another second, or the start another five.
+    #[non_exhaustive]
     Waiting {
-        /// Everything that the stop waits for, each with the time for which it has been running:
-        /// `close_db 2.1 s`, `GET /report 4.2 s`.
-        on: Vec<String>,
+        /// Everything that it waits for.
+        on: Vec<Wait>,
     },
     /// The server is closed.
+    #[non_exhaustive]
     Drained {
         /// Requests and connections, by their outcome.
         traffic: Traffic,
@@ -145,6 +167,7 @@ pub enum Event {
         took: Duration,
     },
     /// The limits of the hooks let the stop take longer than the grace period. They are scaled.
+    #[non_exhaustive]
     BudgetExceeded {
         /// Time that the stop takes if every hook takes all of its timeout.
         needed: Duration,
@@ -182,6 +205,7 @@ pub enum ServiceState {
     /// It is ready.
     Running,
     /// A run of it has ended, and the next one will begin.
+    #[non_exhaustive]
     BackingOff {
         /// Outcome of the last run.
         after: Outcome,

@@ -113,7 +113,7 @@
 //!
 //! - `http2`: HTTP/2 without TLS (`Http::auto_h2c`)
 //! - `testing`: apps inside tests, for `[dev-dependencies]` ([`testing`])
-//! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls`)
+//! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls_0_23`)
 #![warn(unreachable_pub)]
 
 #[doc(hidden)]

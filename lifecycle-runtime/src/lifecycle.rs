@@ -391,7 +391,7 @@ impl Lifecycle {
     ///
     /// fn main() -> ExitCode {
     ///     let save = |report: &Report| {
-    ///         if let Err(error) = std::fs::write("report.json", report.to_json().to_string()) {
+    ///         if let Err(error) = std::fs::write("report.json", report.to_json()) {
     ///             eprintln!("no report: {error}");
     ///         }
     ///     };

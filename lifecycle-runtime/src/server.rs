@@ -181,7 +181,7 @@ impl Http {
     /// A program to copy from: `examples/tour/examples/07_tls.rs`.
     #[cfg(feature = "rustls")]
     #[must_use]
-    pub fn rustls(mut self, config: rustls::ServerConfig) -> Self {
+    pub fn rustls_0_23(mut self, config: rustls::ServerConfig) -> Self {
         self.protocol = Protocol::Rustls(Box::new(config));
         self
     }

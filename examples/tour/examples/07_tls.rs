@@ -40,7 +40,9 @@ fn tls() -> Result<ServerConfig, BoxError> {
 fn main() -> ExitCode {
     match tls() {
         // HTTP/2 and HTTP/1.1 are offered, as the configuration has no `alpn_protocols`.
-        Ok(tls) => Lifecycle::new().http(Http::new(|| App::new().service(hello)).rustls(tls)).run(),
+        Ok(tls) => {
+            Lifecycle::new().http(Http::new(|| App::new().service(hello)).rustls_0_23(tls)).run()
+        }
         Err(error) => {
             eprintln!("no certificate: {error}");
             ExitCode::FAILURE

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serializer;
+
 use super::ScaledLimit;
 use crate::hook::{HookMeta, Kind};
 
@@ -73,6 +75,14 @@ pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
 #[allow(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e3
+}
+
+/// Serializes a duration as milliseconds.
+pub(crate) fn as_millis<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(millis(*duration))
 }
 
 /// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.

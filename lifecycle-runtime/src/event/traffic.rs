@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{RequestInfo, ResponseFailure, TaskPanic};
+
 /// Counts of the requests and connections that went through the servers of a run.
 ///
 /// ```
@@ -47,8 +49,8 @@ pub struct Requests {
     /// waits, moreover, until the client has acknowledged it, where the system tells and as long as
     /// there is time. A WebSocket counts if what its handler sends came to its end, or to a Close.
     pub finished: u64,
-    /// Requests that were in flight when the time for them was up: `GET /report 4.2 s`.
-    pub cut: Vec<String>,
+    /// Requests that were in flight when the time for them was up.
+    pub cut: Vec<RequestInfo>,
     /// Number of requests that were answered with 503, as their client had been told before that
     /// they would come too late.
     pub refused: u64,
@@ -60,9 +62,8 @@ pub struct Requests {
     /// Number of responses that were broken off because their body failed: the stream that makes it
     /// ended with an error.
     pub failed: u64,
-    /// Last of the failed responses: method and path, and the error with its causes, as in
-    /// `GET /export: the disk is full`.
-    pub last_failure: Option<String>,
+    /// Last of the failed responses.
+    pub last_failure: Option<ResponseFailure>,
 }
 
 /// Connections of a run, by their end: a part of [`Traffic`].
@@ -86,16 +87,15 @@ pub struct Connections {
 pub struct Tasks {
     /// Number of tasks of [`BackgroundTasks`](crate::BackgroundTasks) that ended by themselves.
     pub finished: u64,
-    /// Tasks that still ran when the time for them was up, each by its request:
-    /// `POST /orders 4.2 s`.
-    pub cut: Vec<String>,
+    /// Tasks that still ran when the time for them was up, each by its request.
+    pub cut: Vec<RequestInfo>,
     /// Number of tasks that were cut off and still ran when the shutdown hooks began: they block
     /// their thread, or others block all threads.
     pub left: usize,
     /// Number of tasks that panicked.
     pub panicked: u64,
-    /// Last task that panicked, by its request, and the panic's message.
-    pub last_panic: Option<String>,
+    /// Last task that panicked.
+    pub last_panic: Option<TaskPanic>,
     /// Number of worker threads that ended while other tasks still ran on them, which handlers or
     /// the app had started by `actix_web::rt::spawn` or `tokio::spawn`. These tasks were dropped.
     /// (The async runtime doesn't tell how many they were.) Threads that have cut off an HTTP/2
@@ -105,7 +105,7 @@ pub struct Tasks {
 
 impl Traffic {
     /// Adds up the traffic of two servers.
-    pub(crate) fn and(mut self, more: Self) -> Self {
+    pub(crate) fn merge(mut self, more: Self) -> Self {
         self.requests.finished += more.requests.finished;
         self.requests.cut.extend(more.requests.cut);
         self.requests.refused += more.requests.refused;
@@ -137,7 +137,10 @@ impl Traffic {
     /// `2 responses failed, the last: GET /export: the disk is full`.
     pub(crate) fn failures(&self) -> Option<String> {
         let count = self.requests.failed;
-        let of = self.requests.last_failure.as_deref().unwrap_or("their body ended with an error");
+        let of = match &self.requests.last_failure {
+            Some(failure) => failure.to_string(),
+            None => "their body ended with an error".to_owned(),
+        };
         // A line of a report is one line, even if an error has several.
         let of = of.lines().collect::<Vec<_>>().join(" ");
         match count {

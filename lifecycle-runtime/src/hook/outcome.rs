@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::hook::HookMeta;
 use crate::hook::error::{BoxError, chain, panic_text};
@@ -12,10 +12,15 @@ use crate::hook::error::{BoxError, chain, panic_text};
 ///
 /// ```
 /// use lifecycle_runtime::event::Outcome;
+/// use lifecycle_runtime::hook::Hook;
+/// use lifecycle_runtime::on_startup;
+///
+/// #[on_startup]
+/// async fn db() {}
 ///
 /// assert!(!Outcome::Succeeded.is_failure());
 /// // A hook that was skipped, or cancelled with a start that failed, is not at fault.
-/// assert!(!Outcome::Skipped { missing: "db".into() }.is_failure());
+/// assert!(!Outcome::Skipped { missing: db::META }.is_failure());
 /// assert!(Outcome::Panicked { message: "no pool".into() }.is_failure());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,7 +65,8 @@ pub enum Outcome {
     /// It did not run: it depends on a hook that had not started.
     Skipped {
         /// Hook that had not started and that it depends on.
-        missing: String,
+        #[serde(serialize_with = "as_name")]
+        missing: &'static HookMeta,
     },
 }
 
@@ -139,9 +145,16 @@ impl fmt::Display for Outcome {
                 "did not run: every thread that could have run it was blocked, see what did \
                      not end",
             ),
-            Self::Skipped { missing } => write!(f, "skipped: `{missing}` had not started"),
+            Self::Skipped { missing } => {
+                write!(f, "skipped: `{}` had not started", missing.display_name())
+            }
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_name<S: Serializer>(hook: &&'static HookMeta, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(hook.display_name())
 }
 
 const ABANDONED: &str = ", did not end and was abandoned";

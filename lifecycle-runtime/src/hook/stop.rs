@@ -37,9 +37,10 @@ pub enum StopCause {
     Dropped,
     /// The start failed or ran out of time.
     StartFailed,
-    /// The HTTP server ended by itself, with this error if it had one.
-    Server(Option<String>),
+    /// An HTTP server ended by itself.
+    Server(ServerEnd),
     /// A service failed for good.
+    #[non_exhaustive]
     Service {
         /// The service.
         hook: &'static HookMeta,
@@ -57,12 +58,30 @@ impl fmt::Display for StopCause {
             Self::ServicesDone => f.write_str("all services are done"),
             Self::Dropped => f.write_str("the future of `serve` was dropped"),
             Self::StartFailed => f.write_str("the start failed"),
-            Self::Server(None) => f.write_str("the server ended"),
-            Self::Server(Some(error)) => write!(f, "the server failed: {error}"),
+            Self::Server(end) => write!(f, "the server failed: {end}"),
             Self::Service { hook, outcome } => {
                 write!(f, "{} {outcome}", hook.label_as("service"))
             }
         }
+    }
+}
+
+/// Part of an HTTP server that ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerEnd {
+    /// The acceptor ended: the server accepts no more connections.
+    Acceptor,
+    /// A worker ended.
+    Worker,
+}
+
+impl fmt::Display for ServerEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Acceptor => "it accepts no more connections",
+            Self::Worker => "a worker has ended",
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::bounds::earlier;
 use super::phases::RunPhases;
 use super::run::Run;
 use crate::engine::executor::{CriticalPath, Executor, Interrupted};
-use crate::event::{Event, Tasks, Traffic, readable};
+use crate::event::{Event, Tasks, Traffic, Wait};
 use crate::hook::stop::{Asked, StopCause, hurried};
 use crate::hook::task::all;
 use crate::server::{DrainTimes, Serving};
@@ -75,8 +75,8 @@ impl RunPhases<'_> {
         let delay_end = watch::Sender::new(None::<Instant>);
         let shown = delay_end.subscribe();
         live.add(move |_| {
-            let left = |end: Instant| readable(end.saturating_duration_since(Instant::now()));
-            let delay = shown.borrow().map(|end| format!("the drain delay, {} left", left(end)));
+            let left = |end: Instant| end.saturating_duration_since(Instant::now());
+            let delay = shown.borrow().map(|end| Wait::DrainDelay { left: left(end) });
             delay.into_iter().collect()
         });
         let mut interrupts = asked.clone();
@@ -138,7 +138,7 @@ impl RunPhases<'_> {
         tasks.finish(all(drains), limit).await;
         // A test may answer requests without a server.
         let without_server = || (tasks.counts() != Tasks::default()).then(Traffic::default);
-        let mut traffic = drained.into_iter().reduce(Traffic::and).or_else(without_server)?;
+        let mut traffic = drained.into_iter().reduce(Traffic::merge).or_else(without_server)?;
         traffic.tasks = Tasks { dropped_by: traffic.tasks.dropped_by, ..tasks.counts() };
         Some((traffic, began.elapsed()))
     }

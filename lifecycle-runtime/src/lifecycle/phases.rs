@@ -14,7 +14,7 @@ use super::run::{Run, RunSwitches};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted, StartError};
 use crate::event::{Event, StartFailure, Traffic};
 use crate::hook::state::State;
-use crate::hook::stop::{Asked, StopCause, stop_asked};
+use crate::hook::stop::{Asked, ServerEnd, StopCause, stop_asked};
 use crate::hook::task::all;
 use crate::plan::Timetable;
 use crate::process::watchdog::WatchdogHandle;
@@ -229,8 +229,8 @@ impl RunPhases<'_> {
 
     /// Asks for the stop when a server ends by itself.
     async fn watch(&self, serving: &mut [Serving]) -> Infallible {
-        let error = poll_fn(|context| first_ended(serving, context)).await;
-        self.run.handle.ask(StopCause::Server(error));
+        let end = poll_fn(|context| first_ended(serving, context)).await;
+        self.run.handle.ask(StopCause::Server(end));
         pending().await
     }
 
@@ -267,7 +267,7 @@ pub(super) async fn open_all(
     Ok(opening.opened())
 }
 
-fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<Option<String>> {
+fn first_ended(serving: &mut [Serving], context: &mut Context<'_>) -> Poll<ServerEnd> {
     let mut ended = serving.iter_mut().map(|server| server.poll_ended(context));
     ended.find(Poll::is_ready).unwrap_or(Poll::Pending)
 }

@@ -117,11 +117,9 @@ impl Run {
         // The recorder comes first: an observer that reacts to an event and asks for the state has
         // to find the event recorded.
         observers.own.insert(0, Arc::new(recorder.clone()));
-        let live = Live::new(recorder.clone());
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
-        let (ailing, waits, failing) = (live.clone(), live.clone(), checks.clone());
-        let lost = live.clone();
-        live.add(move |state| if state < State::Draining { failing.failing() } else { Vec::new() });
+        let live = Live::new(recorder.clone(), checks.clone());
+        let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
         let RunOptions { work, hooks, jitter, gate, switches } = options;
         let app_context = AppContext {
@@ -134,7 +132,7 @@ impl Run {
                 move || ailing.ailments_now(),
                 move |audience| match audience {
                     Audience::Public => waits.waits_in_public(),
-                    Audience::Operators => waits.waits(),
+                    Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
                 },
             )
             .with_notes(move || lost.lost_services()),

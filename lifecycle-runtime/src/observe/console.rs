@@ -238,7 +238,10 @@ impl Observer for Console {
                 self.tell(Paint::Good, &format!("health check {} passes", hook.display_name()));
             }
             Event::Health { hook, error, .. } => {
-                let error = error.as_deref().unwrap_or("fails");
+                let error = match error {
+                    Some(error) => error.to_string(),
+                    None => "fails".to_owned(),
+                };
                 self.tell(Paint::Bad, &format!("{} {error}", hook.label_as("health check")));
             }
             Event::HookStarted { hook } => {
@@ -303,7 +306,8 @@ impl Observer for Console {
                 self.tell(Paint::Plain, text);
             }
             Event::Waiting { on } => {
-                self.tell(Paint::Plain, &format!("waiting for {}", listed(on, ", ")));
+                let on: Vec<_> = on.iter().map(ToString::to_string).collect();
+                self.tell(Paint::Plain, &format!("waiting for {}", listed(&on, ", ")));
             }
             Event::Drained { traffic, took } => self.tell(Paint::Plain, &drained(traffic, *took)),
             Event::BudgetExceeded { needed, grace, requests, delay, limits } => {

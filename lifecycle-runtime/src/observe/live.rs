@@ -6,34 +6,37 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::{ServiceState, StartFailure, readable};
+use crate::event::{ServiceState, StartFailure, Wait, readable};
 use crate::hook::state::State;
 use crate::hook::{CheckKind, HookMeta};
+use crate::observe::health::Checks;
 use crate::observe::report::{Recorder, ServiceReport, Standing};
 
 /// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]
 pub(crate) struct Live {
     recorder: Recorder,
+    checks: Checks,
     began: Instant,
     others: Arc<Mutex<Vec<LiveSource>>>,
     ailments: Arc<Mutex<Vec<Ailment>>>,
 }
 
-/// Function that returns what goes on in this state, each entry with its duration.
-type LiveSource = Arc<dyn Fn(State) -> Vec<String> + Send + Sync>;
+/// Function that returns what a run waits for in this state, or what goes on beside it.
+type LiveSource = Arc<dyn Fn(State) -> Vec<Wait> + Send + Sync>;
 
 /// Function that returns the ailment of a server, if it has one.
 type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 impl Live {
-    /// Makes the view of a run that begins now and has this recorder.
-    pub(crate) fn new(recorder: Recorder) -> Self {
-        Self { recorder, began: Instant::now(), others: Arc::default(), ailments: Arc::default() }
+    /// Makes the view of a run that begins now and has this recorder and these health checks.
+    pub(crate) fn new(recorder: Recorder, checks: Checks) -> Self {
+        let (others, ailments) = (Arc::default(), Arc::default());
+        Self { recorder, checks, began: Instant::now(), others, ailments }
     }
 
     /// Adds a source, which is asked for what goes on.
-    pub(crate) fn add(&self, source: impl Fn(State) -> Vec<String> + Send + Sync + 'static) {
+    pub(crate) fn add(&self, source: impl Fn(State) -> Vec<Wait> + Send + Sync + 'static) {
         self.others().push(Arc::new(source));
     }
 
@@ -59,50 +62,54 @@ impl Live {
             .collect()
     }
 
-    /// Returns the entries that a start or a stop waits for, the longest first: `close_db 2.1 s`.
-    /// Requests keep no start waiting.
-    pub(crate) fn waits(&self) -> Vec<String> {
+    /// Returns everything that a start or a stop waits for. Requests keep no start waiting.
+    pub(crate) fn waits(&self) -> Vec<Wait> {
         let state = self.recorder.standing().state;
         let mut waits = self.others_of_a_stop(state);
         waits.extend(self.own_waits(state));
         waits
     }
 
-    /// Returns the same entries for anybody who reaches the app, without the requests of other
+    /// Returns the same as texts for anybody who reaches the app, without the requests of other
     /// clients.
     pub(crate) fn waits_in_public(&self) -> Vec<String> {
         let state = self.recorder.standing().state;
         let others = self.others_of_a_stop(state);
         let server = (!others.is_empty()).then(|| "the HTTP server".to_owned());
-        server.into_iter().chain(self.own_waits(state)).collect()
+        let own = self.own_waits(state).into_iter().map(|wait| wait.to_string());
+        server.into_iter().chain(own).collect()
     }
 
-    /// Returns the entries of the other sources, which only a stop waits for.
-    fn others_of_a_stop(&self, state: State) -> Vec<String> {
+    /// Returns the waits of the other sources, which only a stop has.
+    fn others_of_a_stop(&self, state: State) -> Vec<Wait> {
         if state >= State::Draining { self.of_others(state) } else { Vec::new() }
     }
 
     /// Returns the hooks and services that are waited for.
-    fn own_waits(&self, state: State) -> Vec<String> {
-        let hooks = self.running().into_iter().filter(|(hook, _)| is_awaited_hook(state, hook));
-        let hooks =
-            hooks.map(|(hook, running)| format!("{} {}", hook.display_name(), readable(running)));
-        let is_awaited = |service: &ServiceReport| is_awaited_service(state, &service.state);
-        let services = self.services().into_iter().filter(is_awaited);
-        let services = services.map(|service| match (&service.state, &service.last_error) {
-            (ServiceState::Stopping, _) => {
-                format!("{} {}", service.hook.display_name(), readable(self.since(service.since)))
+    fn own_waits(&self, state: State) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        for (hook, running) in self.running() {
+            if is_awaited_hook(state, hook) {
+                waits.push(Wait::Hook { hook, running });
             }
-            (state, error) => {
-                let took = readable(self.since(service.began));
-                let why = error
-                    .as_ref()
-                    .map(|error| format!(" ({state}: it {error})"))
-                    .unwrap_or_default();
-                format!("{} {took}{why}", service.hook.display_name())
+        }
+        for service in self.services() {
+            if is_awaited_service(state, &service.state) {
+                waits.push(self.wait_for(service));
             }
-        });
-        hooks.chain(services).collect()
+        }
+        waits
+    }
+
+    /// Returns the wait for a service: since it began, or since it was told to stop.
+    fn wait_for(&self, service: ServiceReport) -> Wait {
+        let ServiceReport { hook, state, last_error, since, began, .. } = service;
+        match state {
+            ServiceState::Stopping => {
+                Wait::Service { hook, state, running: self.since(since), last_error: None }
+            }
+            state => Wait::Service { hook, state, running: self.since(began), last_error },
+        }
     }
 
     /// Returns the services that are not up, each with the reason, except those that the process
@@ -175,7 +182,9 @@ impl Live {
         let line = |hook: &HookMeta, what: &str| {
             format!("{} ({}, #[{}]) {what}", hook.display_name(), hook.place(), hook.kind)
         };
-        let (mut awaited, mut others) = (self.of_others(state), Vec::new());
+        let mut awaited = if state < State::Draining { self.checks.failing() } else { Vec::new() };
+        awaited.extend(self.of_others(state).iter().map(ToString::to_string));
+        let mut others = Vec::new();
         for (hook, running) in self.running() {
             let list = if is_awaited_hook(state, hook) { &mut awaited } else { &mut others };
             list.push(line(hook, &readable(running)));
@@ -216,7 +225,7 @@ impl Live {
         running
     }
 
-    fn of_others(&self, state: State) -> Vec<String> {
+    fn of_others(&self, state: State) -> Vec<Wait> {
         // The lock is not held meanwhile, as the sources have locks of their own.
         let others = self.others().clone();
         others.iter().flat_map(|source| source(state)).collect()

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{NAMED, Outcome, StartFailure, Traffic, held, listed, millis, readable};
+use crate::event::{
+    NAMED, Outcome, StartFailure, Traffic, as_millis, held, listed, millis, readable,
+};
 use crate::hook::HookMeta;
 use crate::hook::error::printable;
 use crate::hook::stop::StopCause;
 
+use hooks::as_text;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
-use hooks::{as_millis, as_text};
 pub(crate) use recorder::{Recorder, Standing};
 
 /// Report of a run, from its first hook to its last.
@@ -154,11 +156,16 @@ impl Report {
         Some(&ended.outcome)
     }
 
-    /// Returns the report as one JSON object.
+    /// Returns the report as the text of one JSON object, for a file or a log. Durations are numbers
+    /// of milliseconds, hooks are paths, and failures and causes are the texts that people see. A
+    /// request that was cut off is an object:
+    /// `{"method":"GET","path":"/report","running":4210.5}`.
+    ///
+    /// The report implements `Serialize`, too, for other formats.
     #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
+    pub fn to_json(&self) -> String {
         // Every field is a plain value or a list of such values, so that this can't fail.
-        serde_json::to_value(self).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Makes the report of a run that never began.

@@ -77,6 +77,7 @@ pub(crate) fn tell(event: &Event) -> Traced {
             told!(info INFO "health check passes", hook = hook.display_name())
         }
         Event::Health { hook, error, .. } => {
+            let error = error.as_ref().map(ToString::to_string);
             told!(
                 error ERROR "health check fails",
                 hook = hook.display_name(), place = hook.place(), error
@@ -90,7 +91,10 @@ pub(crate) fn tell(event: &Event) -> Traced {
             told!(error ERROR "value not dropped", hook = hook.display_name(), %outcome)
         }
         Event::Listening { url } => told!(info INFO "listening", url),
-        Event::AcceptFailed { error } => told!(error ERROR "can't accept connections", error),
+        Event::AcceptFailed { error } => {
+            let error = error.to_string();
+            told!(error ERROR "can't accept connections", error)
+        }
         Event::AcceptRecovered { after } => {
             told!(info INFO "accepting connections again", ?after)
         }
@@ -108,7 +112,10 @@ pub(crate) fn tell(event: &Event) -> Traced {
             told!(error ERROR "stop begins", %cause, ?grace, ?requests)
         }
         Event::Hurried => told!(warn WARN "stop hurried"),
-        Event::Waiting { on } => told!(warn WARN "waiting", ?on),
+        Event::Waiting { on } => {
+            let on: Vec<_> = on.iter().map(ToString::to_string).collect();
+            told!(warn WARN "waiting", ?on)
+        }
         Event::Drained { traffic, took } => {
             let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
             let (finished, cut) = (requests.finished, requests.cut.len());

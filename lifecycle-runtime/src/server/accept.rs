@@ -251,7 +251,7 @@ impl Accept {
                 Ok(stream) => self.dispatch(stream),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) if listener.has_waiting() && self.reserve.spend(&error) => continue,
-                Err(error) => self.obstructed(&error, listener).await,
+                Err(error) => self.obstructed(error, listener).await,
             }
             self.reserve.fill();
         }
@@ -259,7 +259,7 @@ impl Accept {
 
     /// Reports the obstacle, if a connection waits, and returns when accepting may be possible
     /// again. (The system may return such an error even for an empty queue.)
-    async fn obstructed(&mut self, error: &io::Error, listener: &ListeningSocket) {
+    async fn obstructed(&mut self, error: io::Error, listener: &ListeningSocket) {
         if listener.has_waiting() {
             self.obstacle.report(error);
         }
@@ -289,7 +289,7 @@ impl Accept {
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
                 Some(Err(error)) if concerns_one(&error) => {}
-                Some(Err(error)) => self.obstructed(&error, listener).await,
+                Some(Err(error)) => self.obstructed(error, listener).await,
                 None => {
                     if let Some(search) = first_search.take()
                         && !search.found().await.0
@@ -319,7 +319,7 @@ impl Accept {
                 }
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => taken += 1,
-                Err(error) => self.obstructed(&error, listener).await,
+                Err(error) => self.obstructed(error, listener).await,
             }
         }
     }

@@ -18,8 +18,8 @@ use super::tasks::LEAVING;
 use super::traffic::RequestTables;
 use super::worker::{self, Started, Vacancies, Worker, WorkerCommand, WorkerHandle, WorkerSpec};
 use super::{AppContext, BoundHttp, Http};
-use crate::event::Traffic;
-use crate::hook::stop::{Asked, hurried};
+use crate::event::{Traffic, Wait};
+use crate::hook::stop::{Asked, ServerEnd, hurried};
 use crate::hook::task::all;
 
 /// Default number of connections that may wait to be accepted, as in `HttpServer`.
@@ -132,13 +132,12 @@ impl Opening {
 
     /// Returns a function that describes the workers which still have something of an app. It is
     /// meant for the time in which they are being closed.
-    pub(crate) fn waits(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+    pub(crate) fn waits(&self) -> impl Fn() -> Option<Wait> + Send + Sync + 'static {
         let of_open = self.open.iter().map(|server| server.tables.clone());
         let tables: Vec<_> = of_open.chain([tables_of(&self.workers)]).collect();
         move || match tables.iter().map(|tables| tables.traffic().workers_left).sum() {
             0 => None,
-            1 => Some("a worker thread that builds or drops its app".to_owned()),
-            several => Some(format!("{several} worker threads that build or drop their apps")),
+            count => Some(Wait::Apps { count }),
         }
     }
 
@@ -167,7 +166,7 @@ impl Opening {
             }
         };
         tokio::join!(all(drains), ended);
-        drained.into_iter().fold(tables.traffic(), Traffic::and)
+        drained.into_iter().fold(tables.traffic(), Traffic::merge)
     }
 }
 
@@ -194,14 +193,14 @@ pub(crate) struct DrainTimes {
 }
 
 impl Serving {
-    /// Polls for an unexpected end of the server, and returns the reason for it.
-    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
-        let acceptor = self.acceptor.poll_ended(context).map(|()| "it accepts no more connections");
+    /// Polls for an unexpected end of the server, and returns the part that has ended.
+    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<ServerEnd> {
+        let acceptor = self.acceptor.poll_ended(context).map(|()| ServerEnd::Acceptor);
         let mut workers = self
             .workers
             .iter_mut()
-            .map(|worker| worker.poll_ended(context).map(|()| "a worker has ended"));
-        workers.find(Poll::is_ready).unwrap_or(acceptor).map(|reason| Some(reason.to_owned()))
+            .map(|worker| worker.poll_ended(context).map(|()| ServerEnd::Worker));
+        workers.find(Poll::is_ready).unwrap_or(acceptor)
     }
 
     /// Makes every response close its connection from now on, and announces the end to clients that

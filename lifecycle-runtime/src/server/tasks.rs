@@ -19,7 +19,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::extract::of_the_framework;
-use crate::event::{Tasks, readable};
+use super::traffic::request_info;
+use crate::event::{RequestInfo, TaskPanic, Tasks, Wait};
 use crate::hook::error::panic_text;
 use crate::hook::runtime::HookRuntime;
 
@@ -220,26 +221,22 @@ impl TaskSet {
         let mut rows = self.lock();
         rows.is_cut = true;
         let open = std::mem::take(&mut rows.open);
-        rows.so_far.cut.extend(open.iter().map(|(_, row)| row.to_string()));
+        rows.so_far.cut.extend(open.iter().map(|(_, row)| row.info()));
         drop(rows);
         self.0.over.cancel();
     }
 
-    /// Returns the tasks that run: `2 tasks: of POST /orders 4.2 s, of GET / 12 ms`.
-    pub(crate) fn now(&self) -> Option<String> {
+    /// Returns the tasks that run, if there are any.
+    pub(crate) fn now(&self) -> Option<Wait> {
         let rows = self.lock();
         let mut longest: Vec<&TaskRow> = rows.open.iter().map(|(_, row)| row).collect();
-        longest.sort_by_key(|row| row.since);
-        let named: Vec<_> = longest.iter().take(NAMED).map(|row| format!("of {row}")).collect();
-        match longest.len() {
-            0 => None,
-            1 => Some(format!("a task {}", named[0])),
-            count => Some(format!(
-                "{count} tasks: {}{}",
-                named.join(", "),
-                if count > NAMED { ", …" } else { "" }
-            )),
+        if longest.is_empty() {
+            return None;
         }
+        longest.sort_by_key(|row| row.since);
+        let count = longest.len();
+        let longest = longest.into_iter().take(NAMED).map(TaskRow::info).collect();
+        Some(Wait::Tasks { count, longest })
     }
 
     fn lock(&self) -> MutexGuard<'_, TaskRows> {
@@ -247,10 +244,10 @@ impl TaskSet {
     }
 }
 
-impl std::fmt::Display for TaskRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let path = self.request.path.as_ref().map_or("", PathAndQuery::path);
-        write!(f, "{} {path} {}", self.request.method, readable(self.since.elapsed()))
+impl TaskRow {
+    fn info(&self) -> RequestInfo {
+        let Request { method, path } = &self.request;
+        request_info(method, path.as_ref(), self.since)
     }
 }
 
@@ -268,7 +265,7 @@ impl TaskEntry {
         let mut rows = set.lock();
         let key = if rows.is_cut {
             // A handler that was cut off as well has spawned it.
-            rows.so_far.cut.push(row.to_string());
+            rows.so_far.cut.push(row.info());
             None
         } else {
             Some(rows.open.insert(row))
@@ -291,11 +288,11 @@ impl TaskEntry {
         let row = rows.open.remove(key);
         match outcome {
             TaskOutcome::Finished => rows.so_far.finished += 1,
-            TaskOutcome::Panicked(text) => {
+            TaskOutcome::Panicked(message) => {
                 rows.so_far.panicked += 1;
-                rows.so_far.last_panic = Some(format!("{row}: {text}"));
+                rows.so_far.last_panic = Some(TaskPanic { request: row.info(), message });
             }
-            TaskOutcome::Cut => rows.so_far.cut.push(row.to_string()),
+            TaskOutcome::Cut => rows.so_far.cut.push(row.info()),
         }
     }
 }
@@ -343,15 +340,16 @@ mod tests {
     async fn tasks_are_awaited_and_those_that_do_not_end_are_cut_off_and_named() {
         let set = tasks(&["10", "20", "3000"]).await;
         assert!(
-            set.now().is_some_and(|text| text.starts_with("3 tasks: of POST /orders ")),
+            set.now().is_some_and(|wait| wait.to_string().starts_with("3 tasks: of POST /orders ")),
             "{:?}",
             set.now()
         );
         set.finish(async {}, sleep(Duration::from_secs(1))).await;
         let counts = set.counts();
         assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (2, 1, 0));
-        assert!(counts.cut[0].starts_with("POST /orders "), "{:?}", counts.cut);
-        assert_eq!((*set.0.alive.borrow(), set.now()), (0, None));
+        assert!(counts.cut[0].to_string().starts_with("POST /orders "), "{:?}", counts.cut);
+        assert_eq!(*set.0.alive.borrow(), 0);
+        assert!(set.now().is_none(), "{:?}", set.now());
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,7 +358,8 @@ mod tests {
         set.finish(async {}, pending()).await;
         let counts = set.counts();
         assert_eq!((counts.finished, counts.cut.len(), counts.panicked), (1, 0, 1));
-        assert!(counts.last_panic.is_some_and(|text| text.starts_with("POST /orders ")));
+        let last_panic = counts.last_panic.expect("a panic").to_string();
+        assert!(last_panic.starts_with("POST /orders "), "{last_panic}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! Each worker has a table of its own. A request only takes its worker's lock, which another thread
 //! holds no longer than it takes to read the table for a report.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use actix_web::http::Method;
 use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
-use crate::event::{Traffic, readable};
+use crate::event::{RequestInfo, ResponseFailure, Traffic, Wait};
 use crate::hook::state::State;
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ impl RequestTables {
 
     /// Returns the counts so far.
     pub(super) fn traffic(&self) -> Traffic {
-        self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::and)
+        self.0.iter().map(|table| table.traffic()).fold(Traffic::default(), Traffic::merge)
     }
 
     /// Counts the workers that still serve as leaving.
@@ -81,30 +82,27 @@ impl RequestTables {
 
     /// Returns the activities in this state: the requests, and in a stop everything that it waits
     /// for.
-    pub(crate) fn now(&self, state: State) -> Vec<String> {
+    pub(crate) fn now(&self, state: State) -> Vec<Wait> {
         if state >= State::Draining { self.waits() } else { self.requests().into_iter().collect() }
     }
 
-    /// Returns the requests in flight: `2 requests: GET /report 4.2 s, GET /list 12 ms`.
-    fn requests(&self) -> Option<String> {
+    /// Returns the requests in flight, if there are any.
+    fn requests(&self) -> Option<Wait> {
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let mut longest: Vec<&RequestRow> = Vec::with_capacity(NAMED + 1);
         for (_, row) in tables.iter().flat_map(|rows| &rows.open) {
             longest.insert(longest.partition_point(|other| other.since <= row.since), row);
             longest.truncate(NAMED);
         }
-        let named = longest.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let longest: Vec<_> = longest.into_iter().map(RequestRow::info).collect();
         match tables.iter().map(|rows| rows.open.len()).sum() {
             0 => None,
-            1 => Some(named),
-            count => {
-                Some(format!("{count} requests: {named}{}", if count > NAMED { ", …" } else { "" }))
-            }
+            count => Some(Wait::Requests { count, longest }),
         }
     }
 
     /// Returns the requests, connections and workers that a stop waits for.
-    fn waits(&self) -> Vec<String> {
+    fn waits(&self) -> Vec<Wait> {
         let requests = self.requests();
         let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
         let number = |is_in: fn(&WorkerState) -> bool| {
@@ -114,27 +112,21 @@ impl RequestTables {
         let blocked = number(
             |state| matches!(state, WorkerState::Leaving(since) if since.elapsed() > BLOCKED_AFTER),
         );
-        let workers = match blocked {
-            0 => None,
-            1 => Some("a worker thread, blocked by a handler".to_owned()),
-            count => Some(format!("{count} worker threads, blocked by handlers")),
-        };
-        let pools = match number(|state| *state == WorkerState::Blocking) {
-            0 => None,
-            1 => Some(
-                "the blocking pool of a worker thread (web::block, or an address lookup)"
-                    .to_owned(),
-            ),
-            count => Some(format!(
-                "the blocking pools of {count} worker threads (web::block, or address lookups)"
-            )),
-        };
-        let connections = tables.iter().map(|rows| rows.connections).sum::<u64>();
-        let connections = (requests.is_none() && connections > 0).then(|| match connections {
-            1 => "a connection without a request".to_owned(),
-            count => format!("{count} connections without a request"),
-        });
-        requests.into_iter().chain(connections).chain(workers).chain(pools).collect()
+        let pools = number(|state| *state == WorkerState::Blocking);
+        let connections = tables.iter().map(|rows| rows.connections).sum();
+        let mut waits = Vec::new();
+        if let Some(requests) = requests {
+            waits.push(requests);
+        } else if connections > 0 {
+            waits.push(Wait::Connections { count: connections });
+        }
+        if blocked > 0 {
+            waits.push(Wait::BlockedWorkers { count: blocked });
+        }
+        if pools > 0 {
+            waits.push(Wait::BlockingPools { count: pools });
+        }
+        waits
     }
 }
 
@@ -186,7 +178,7 @@ impl RequestTable {
             } else if row.is_written {
                 rows.so_far.requests.finished += 1;
             } else {
-                rows.so_far.requests.cut.push(row.to_string());
+                rows.so_far.requests.cut.push(row.info());
             }
         }
         rows.so_far.connections.cut += std::mem::take(&mut rows.connections);
@@ -247,15 +239,35 @@ impl RequestTable {
 }
 
 impl RequestRow {
-    fn path(&self) -> &str {
-        self.path.as_ref().map_or("", PathAndQuery::path)
+    fn info(&self) -> RequestInfo {
+        request_info(&self.method, self.path.as_ref(), self.since)
     }
 }
 
-impl std::fmt::Display for RequestRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.method, self.path(), readable(self.since.elapsed()))
+/// Returns the name of a request that has been in flight since a moment, or of its task.
+pub(super) fn request_info(
+    method: &Method,
+    path: Option<&PathAndQuery>,
+    since: Instant,
+) -> RequestInfo {
+    RequestInfo {
+        method: method_name(method),
+        path: path_of(path).to_owned(),
+        running: since.elapsed(),
     }
+}
+
+/// Returns the name of a method, without an allocation for one that everybody knows.
+fn method_name(method: &Method) -> Cow<'static, str> {
+    let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "PATCH", "TRACE"];
+    match known.into_iter().find(|name| method.as_str() == *name) {
+        Some(name) => name.into(),
+        None => method.as_str().to_owned().into(),
+    }
+}
+
+fn path_of(path: Option<&PathAndQuery>) -> &str {
+    path.map_or("", PathAndQuery::path)
 }
 
 /// Handle of a request's row in the table, which ends with the handle. To drop the handle means
@@ -326,13 +338,17 @@ impl RequestEntry {
             _ if row.has_panicked => requests.panicked += 1,
             RequestOutcome::Abandoned if row.is_written => requests.finished += 1,
             // It began just before the worker got the command.
-            RequestOutcome::Abandoned if is_cut => requests.cut.push(row.to_string()),
+            RequestOutcome::Abandoned if is_cut => requests.cut.push(row.info()),
             RequestOutcome::Finished => requests.finished += 1,
             RequestOutcome::Panicked => requests.panicked += 1,
             RequestOutcome::Abandoned => requests.abandoned += 1,
             RequestOutcome::Failed(error) => {
                 requests.failed += 1;
-                requests.last_failure = Some(format!("{} {}: {error}", row.method, row.path()));
+                requests.last_failure = Some(ResponseFailure {
+                    method: method_name(&row.method),
+                    path: path_of(row.path.as_ref()).to_owned(),
+                    error,
+                });
             }
         }
     }

@@ -175,11 +175,11 @@ fn line(event: &Event) -> Option<String> {
             format!("health check {} passes", hook.display_name())
         }
         Event::Health { hook, error, .. } => {
-            format!(
-                "health check {} fails: {}",
-                hook.display_name(),
-                error.as_deref().unwrap_or("it has not passed")
-            )
+            let name = hook.display_name();
+            match error {
+                Some(error) => format!("health check {name} fails: {error}"),
+                None => format!("health check {name} fails: it has not passed"),
+            }
         }
         Event::Service {
             state: ServiceState::Starting | ServiceState::Stopped | ServiceState::Failed,

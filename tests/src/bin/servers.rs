@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             let mut config = certificate::config(path);
             let alpn = told_to("alpn");
             config.alpn_protocols.extend((!alpn.is_empty()).then(|| alpn.into_bytes()));
-            lifecycle.http(named("secret").rustls(config)).run()
+            lifecycle.http(named("secret").rustls_0_23(config)).run()
         }
     }
 }

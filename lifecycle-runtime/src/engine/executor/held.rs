@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{Deadline, EndedTask, Executor, RunningTasks};
-use crate::event::{Event, Limit, Outcome};
+use crate::event::{Event, Limit, Outcome, Wait};
 use crate::hook::HookMeta;
 use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::{Task, Value};
@@ -42,18 +42,9 @@ pub(super) struct Held {
 pub(crate) struct Awaited(Arc<Mutex<Slab<(&'static HookMeta, usize)>>>);
 
 impl Awaited {
-    /// Returns descriptions of the awaited values: ``the value of `db`, which 2 others still
-    /// hold``.
-    pub(crate) fn now(&self) -> Vec<String> {
-        let text =
-            |&(hook, others): &(&'static HookMeta, usize)| match (hook.display_name(), others) {
-                (name, 0) => format!("the drop of the value of `{name}`"),
-                (name, 1) => format!("the value of `{name}`, which 1 other still holds"),
-                (name, others) => {
-                    format!("the value of `{name}`, which {others} others still hold")
-                }
-            };
-        self.lock().iter().map(|(_, entry)| text(entry)).collect()
+    /// Returns the awaited values.
+    pub(crate) fn now(&self) -> Vec<Wait> {
+        self.lock().iter().map(|(_, &(hook, others))| Wait::Value { hook, others }).collect()
     }
 
     fn enter(&self, hook: &'static HookMeta, others: usize) -> AwaitedEntry {

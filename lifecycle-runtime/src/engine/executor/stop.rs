@@ -129,8 +129,7 @@ impl Executor {
         now: Instant,
     ) -> Option<Outcome> {
         if let Some(missing) = self.missing(hook) {
-            let missing = self.engine.plan.planned(missing).display_name().to_owned();
-            return Some(Outcome::Skipped { missing });
+            return Some(Outcome::Skipped { missing: self.engine.plan.planned(missing) });
         }
         let has_time = time.is_worth_beginning(step, share, now);
         (!has_time).then_some(Outcome::NotBegun { is_blocked: false })

@@ -112,9 +112,9 @@ impl Recurring {
     async fn run_check(&self, turn: &RunPermit) -> Option<bool> {
         let (outcome, took) = self.once(turn).boxed().await?;
         let hook = turn.hook;
-        let error = outcome.is_failure().then(|| outcome.to_string());
-        let passed = error.is_none();
+        let passed = !outcome.is_failure();
         if let Some(passes) = self.checks.record(hook, &outcome, took) {
+            let error = Some(outcome).filter(|_| !passed);
             self.engine.events.emit(&Event::Health { hook, passes, error });
         }
         Some(passed)

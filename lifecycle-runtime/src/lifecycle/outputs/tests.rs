@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::{HookFailure, LastRun, Limit, ServiceState, StartFailure};
-use crate::hook::stop::StopCause;
+use crate::hook::stop::{ServerEnd, StopCause};
 use crate::observe::console::sample::console;
 use crate::observe::trace::sample::traced;
 use crate::plan::sample::hooks;
@@ -22,7 +22,7 @@ fn check(happens: &str, written: &str) {
             ("start", by) => {
                 let failure = match hook(by.trim_start_matches(" by ")) {
                     Some(hook) => StartFailure::of(hook, broken.clone()),
-                    None => StartFailure::Ended { cause: StopCause::Server(None) },
+                    None => StartFailure::Ended { cause: StopCause::Server(ServerEnd::Worker) },
                 };
                 Event::StartFailed { failure }
             }
@@ -59,7 +59,9 @@ fn every_other_failure_is_told_too() {
     );
     check(
         "svc failed, start failed by the server",
-        &format!("{svc} (after 1 s) | start failed: stopped: the server ended"),
+        &format!(
+            "{svc} (after 1 s) | start failed: stopped: the server failed: a worker has ended"
+        ),
     );
     // The service asks for the stop when nothing of the start is left to fail.
     check("svc failed, ready", &format!("{svc} (after 1 s) | ready after 2 s"));
@@ -67,7 +69,7 @@ fn every_other_failure_is_told_too() {
     let optional = "hook `optional` (app.rs:3) failed: broken; going on without it (after 1 s)";
     check(
         "optional failed, start failed by the server",
-        &format!("{optional} | start failed: stopped: the server ended"),
+        &format!("{optional} | start failed: stopped: the server failed: a worker has ended"),
     );
 }
 

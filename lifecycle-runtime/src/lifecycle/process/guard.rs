@@ -199,7 +199,10 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
                         .to_owned()
                 }
                 waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
-                waits => format!("still running: {}", waits.join(", ")),
+                waits => {
+                    let waits: Vec<_> = waits.iter().map(ToString::to_string).collect();
+                    format!("still running: {}", waits.join(", "))
+                }
             };
             let text = format!(
                 "the grace period of {} is over, exit at once: {running}, exit code {code}",

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::engine::Work;
 use crate::engine::executor::StepGate;
 use crate::engine::recurring::Inbox;
-use crate::event::{Event, Observer, Observers, Outcome, ServiceState};
+use crate::event::{Event, Observer, Observers, Outcome, ServiceState, Wait};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
 use crate::hook::stop::{StopCause, StopHandle};
@@ -362,6 +362,14 @@ impl Observer for Seen {
     }
 }
 
+/// Returns the name of the hook that is waited for.
+fn name_of(wait: &Wait) -> Option<&'static str> {
+    match wait {
+        Wait::Hook { hook, .. } | Wait::Service { hook, .. } => Some(hook.display_name()),
+        _ => None,
+    }
+}
+
 fn short(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded => "done",
@@ -451,7 +459,7 @@ impl ScenarioRun {
         let mut waits = Vec::new();
         for event in &self.events {
             if let Event::Waiting { on } = event {
-                waits.push(on.iter().filter_map(|wait| wait.split(' ').next()).collect());
+                waits.push(on.iter().filter_map(name_of).collect());
             }
         }
         waits

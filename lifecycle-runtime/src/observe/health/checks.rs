@@ -29,7 +29,8 @@ struct CheckState {
 struct Last {
     ended: Instant,
     took: Duration,
-    error: Option<String>,
+    /// Outcome of the run, if it failed.
+    error: Option<Outcome>,
 }
 
 /// Health check, as the answer to a probe shows it.
@@ -80,7 +81,7 @@ impl Checks {
     ) -> Option<bool> {
         let mut checks = self.lock();
         let check = checks.iter_mut().find(|check| check.hook == hook)?;
-        let error = outcome.is_failure().then(|| outcome.to_string());
+        let error = outcome.is_failure().then(|| outcome.clone());
         let (passed, failed) = (check.has_passed, check.fails);
         check.failures = if error.is_some() { check.failures.saturating_add(1) } else { 0 };
         check.has_passed |= error.is_none();
@@ -106,7 +107,7 @@ impl Checks {
         self.lock()
             .iter()
             .filter(|check| check.counts_for(probe))
-            .map(|check| check.told(now))
+            .map(|check| check.report(now))
             .collect()
     }
 
@@ -152,13 +153,13 @@ impl CheckState {
 
     fn reason(&self) -> String {
         let name = self.hook.display_name();
-        match self.last.as_ref().and_then(|last| last.error.as_deref()) {
+        match self.last.as_ref().and_then(|last| last.error.as_ref()) {
             Some(error) => format!("health check `{name}` {error}"),
             None => format!("health check `{name}` has not passed yet"),
         }
     }
 
-    fn told(&self, now: Instant) -> CheckReport {
+    fn report(&self, now: Instant) -> CheckReport {
         let status = match (&self.last, self.passes()) {
             (None, _) => Status::Pending,
             (_, true) => Status::Pass,
@@ -167,7 +168,11 @@ impl CheckState {
         CheckReport {
             name: self.hook.display_name(),
             status,
-            last_error: self.last.as_ref().and_then(|last| last.error.clone()),
+            last_error: self
+                .last
+                .as_ref()
+                .and_then(|last| last.error.as_ref())
+                .map(ToString::to_string),
             age: self.last.as_ref().map(|last| now.saturating_duration_since(last.ended)),
             took: self.last.as_ref().map(|last| last.took),
         }

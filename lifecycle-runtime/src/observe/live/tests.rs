@@ -16,7 +16,7 @@ fn check(policy: &str, happened: &str, ailing: &str) {
 fn after(policy: &str, happened: &str) -> Live {
     let hook = sample::hooks(&format!("service svc {policy}"))[0];
     let recorder = Recorder::new(1);
-    let live = Live::new(recorder.clone());
+    let live = Live::new(recorder.clone(), Checks::default());
     let tell = |event: &Event| recorder.on_event(Duration::ZERO, event);
     tell(&Event::HookStarted { hook });
     for what in happened.split_whitespace() {
@@ -38,6 +38,11 @@ fn after(policy: &str, happened: &str) -> Live {
         }
     }
     live
+}
+
+/// Returns the texts of everything that a run waits for.
+fn waits(live: &Live) -> Vec<String> {
+    live.waits().iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -95,36 +100,36 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     let began = Instant::now()
         .checked_sub(Duration::from_secs(90))
         .expect("the machine has run for so long");
-    let live = Live { began, ..Live::new(recorder.clone()) };
+    let live = Live { began, ..Live::new(recorder.clone(), Checks::default()) };
     let tell = |event: &Event| recorder.on_event(Duration::from_secs(75), event);
     recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
-    assert_eq!(live.waits(), ["svc 1 min 30 s"]);
+    assert_eq!(waits(&live), ["svc 1 min 30 s"]);
     let after = Outcome::Failed { error: "broken".to_owned() };
     tell(&Event::Service {
         hook,
         state: ServiceState::BackingOff { after, delay: Duration::from_secs(1) },
     });
-    assert_eq!(live.waits(), ["svc 1 min 30 s (backing off: it failed: broken)"]);
+    assert_eq!(waits(&live), ["svc 1 min 30 s (backing off: it failed: broken)"]);
     tell(&Event::Service { hook, state: ServiceState::Starting });
-    assert_eq!(live.waits(), ["svc 1 min 30 s (starting: it failed: broken)"]);
+    assert_eq!(waits(&live), ["svc 1 min 30 s (starting: it failed: broken)"]);
     // A stop waits for it from the moment at which it was told to stop.
     tell(&Event::State(State::Stopping));
     tell(&Event::Service { hook, state: ServiceState::Stopping });
-    assert_eq!(live.waits(), ["svc 15 s"]);
+    assert_eq!(waits(&live), ["svc 15 s"]);
 }
 
 #[test]
 fn what_is_waited_for_is_told_apart_by_its_module() {
     let plan = sample::plan("service store::sync; service cache::sync; start sync").expect("valid");
     let recorder = Recorder::new(3);
-    let live = Live::new(recorder.clone());
+    let live = Live::new(recorder.clone(), Checks::default());
     for &hook in plan.hooks() {
         recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
     }
     for &hook in &plan.hooks()[1..] {
         recorder.on_event(Duration::ZERO, &Event::Service { hook, state: ServiceState::Starting });
     }
-    let waits = live.waits().join(", ");
+    let waits = waits(&live).join(", ");
     for name in ["app::sync ", "cache::sync ", "store::sync "] {
         assert!(waits.contains(name), "no {name}in {waits}");
     }

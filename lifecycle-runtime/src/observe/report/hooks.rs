@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{HookFailure, LastRun, Limit, Outcome, ServiceState, millis};
+use crate::event::{HookFailure, LastRun, Limit, Outcome, ServiceState, as_millis};
 use crate::hook::HookMeta;
 
 /// Report of one hook.
@@ -134,13 +134,6 @@ impl ServiceReport {
     pub(crate) fn is_alive(&self) -> bool {
         !matches!(self.state, ServiceState::Stopped | ServiceState::Failed)
     }
-}
-
-pub(super) fn as_millis<S: Serializer>(
-    duration: &Duration,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(millis(*duration))
 }
 
 #[allow(clippy::ref_option, reason = "serde's signature")]

@@ -303,9 +303,9 @@ fn main() -> ExitCode {
     let (certificate, secure) = (told_to("certificate"), told_to("secure"));
     let mut beside = None;
     if !secure.is_empty() {
-        beside = Some(server().bind(secure).rustls(certificate::config(certificate)));
+        beside = Some(server().bind(secure).rustls_0_23(certificate::config(certificate)));
     } else if !certificate.is_empty() {
-        http = http.rustls(certificate::config(certificate));
+        http = http.rustls_0_23(certificate::config(certificate));
     }
     let unix = told_to("unix");
     if !unix.is_empty() {

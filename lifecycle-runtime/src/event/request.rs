@@ -1,0 +1,63 @@
+//! Requests, as events and reports name them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::readable;
+use super::text::as_millis;
+
+/// Request that was in flight, or that has spawned a task, as events and reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RequestInfo {
+    /// Method: `GET`.
+    pub method: Cow<'static, str>,
+    /// Path, without the query: `/report`.
+    pub path: String,
+    /// Time for which the request was in flight, or for which its task ran.
+    #[serde(serialize_with = "as_millis")]
+    pub running: Duration,
+}
+
+/// Response that was broken off because its body failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ResponseFailure {
+    /// Method of the request: `GET`.
+    pub method: Cow<'static, str>,
+    /// Path of the request, without the query: `/export`.
+    pub path: String,
+    /// Error of the body, with its causes.
+    pub error: String,
+}
+
+/// Task of a request handler that panicked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TaskPanic {
+    /// Request that has spawned the task.
+    pub request: RequestInfo,
+    /// Message of the panic.
+    pub message: String,
+}
+
+impl fmt::Display for RequestInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.method, self.path, readable(self.running))
+    }
+}
+
+impl fmt::Display for ResponseFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.method, self.path, self.error)
+    }
+}
+
+impl fmt::Display for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.request, self.message)
+    }
+}
