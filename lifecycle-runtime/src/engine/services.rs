@@ -16,7 +16,7 @@ use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use crate::engine::Engine;
-use crate::event::{Event, Events, Outcome, ServiceState};
+use crate::event::{Event, Events, Limit, Outcome, ServiceState};
 use crate::hook::stop::{CommandSender, Expiry};
 use crate::hook::{HookMeta, ServicePolicy};
 
@@ -86,7 +86,7 @@ impl ServiceHandle {
     pub(crate) fn stop_with_drain(&mut self, until: Option<Instant>) {
         self.stopped_with_drain = Some(Instant::now());
         self.commands.stop(until);
-        self.commands.set_expiry(until.map(|at| Expiry { at, is_hurried: false }));
+        self.commands.set_expiry(until.map(|at| Expiry { at, limit: Limit::Timeout }));
     }
 
     /// Returns the moment at which the service was told to stop with the drain, if it was.
@@ -97,7 +97,7 @@ impl ServiceHandle {
     /// Cancels the service, as the stop is hurried, if it was told to stop with the drain.
     pub(crate) fn hurry_with_drain(&self) {
         if self.stopped_with_drain.is_some() {
-            self.commands.set_expiry(Some(Expiry { at: Instant::now(), is_hurried: true }));
+            self.commands.set_expiry(Some(Expiry { at: Instant::now(), limit: Limit::Hurry }));
         }
     }
 

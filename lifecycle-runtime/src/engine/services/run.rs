@@ -105,8 +105,7 @@ impl ServiceRun {
 
     /// Cancels the run, as its time is up.
     pub(super) fn expire(&mut self, expiry: Expiry) {
-        let limit = if expiry.is_hurried { Limit::Hurry } else { Limit::Timeout };
-        self.interrupt(RunState::Expired(limit));
+        self.interrupt(RunState::Expired(expiry.limit));
     }
 
     fn interrupt(&mut self, state: RunState) {

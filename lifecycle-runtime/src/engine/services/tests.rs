@@ -226,9 +226,8 @@ async fn one_that_is_ready_in_its_second_run_has_started_late() {
         "restart on_failure backoff 100..100 handle",
         "fails; is ready after 50, and ends after 20",
         "",
-        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | 150 awaited: \
-         ready | \
-         170 stopped: done",
+        "0 starting | 0 backing off 100: failed: broken | 100 starting | 150 running | \
+         150 awaited: ready | 170 stopped: done",
     )
     .await;
 }
@@ -239,9 +238,8 @@ async fn every_run_says_again_that_it_is_ready() {
         "restart on_failure backoff 100..100 handle",
         "is ready after 0, and fails; is ready after 50, and runs",
         "stop 200",
-        "0 starting | 0 running | 0 backing off 100: failed: broken | 0 awaited: ready | 100 \
-         starting | \
-         150 running | 200 stopping | 200 awaited: done",
+        "0 starting | 0 running | 0 backing off 100: failed: broken | 0 awaited: ready | \
+         100 starting | 150 running | 200 stopping | 200 awaited: done",
     )
     .await;
 }

@@ -3,6 +3,8 @@
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::hook::outcome::Limit;
+
 /// Command to a service. Commands only ever advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum ServiceCommand {
@@ -19,8 +21,8 @@ pub(crate) enum ServiceCommand {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expiry {
     pub(crate) at: Instant,
-    /// Set if the time ends because the stop is hurried, and not by the service's own timeout.
-    pub(crate) is_hurried: bool,
+    /// Limit that the service has reached then.
+    pub(crate) limit: Limit,
 }
 
 /// Latest command to a service, with its times.
