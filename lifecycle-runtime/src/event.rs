@@ -162,7 +162,7 @@ pub enum Event {
     #[non_exhaustive]
     Drained {
         /// Requests and connections, by their outcome.
-        traffic: Traffic,
+        traffic: Box<Traffic>,
         /// Time that the drain took.
         took: Duration,
     },

@@ -61,3 +61,22 @@ impl fmt::Display for TaskPanic {
         write!(f, "{}: {}", self.request, self.message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_is_an_object_in_json_and_a_line_for_people() {
+        let request = RequestInfo {
+            method: "POST".into(),
+            path: "/orders".to_owned(),
+            running: Duration::from_micros(4_210_500),
+        };
+        let json = serde_json::to_string(&request).expect("plain values");
+        assert_eq!(json, r#"{"method":"POST","path":"/orders","running":4210.5}"#);
+        assert_eq!(request.to_string(), "POST /orders 4.2 s");
+        let panic = TaskPanic { request, message: "no mail".to_owned() };
+        assert_eq!(panic.to_string(), "POST /orders 4.2 s: no mail");
+    }
+}

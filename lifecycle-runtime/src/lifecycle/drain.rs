@@ -53,7 +53,7 @@ impl RunPhases<'_> {
                 self.delay(hooks_over.subscribe(), asked.clone()).await;
             }
             if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {
-                engine.events.emit(&Event::Drained { traffic, took });
+                engine.events.emit(&Event::Drained { traffic: Box::new(traffic), took });
             }
             live.forget_others();
             began.elapsed()

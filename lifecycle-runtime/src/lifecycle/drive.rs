@@ -98,7 +98,7 @@ impl Run {
     /// Emits an event for a failure that the program reported while it was stopping for another
     /// reason.
     fn emit_late_failure(&self) {
-        if let Some(error) = self.handle.untold_failure() {
+        if let Some(error) = self.handle.take_late_failure() {
             self.engine.events.emit(&Event::LateFailure { error });
         }
     }

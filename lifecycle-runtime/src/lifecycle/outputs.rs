@@ -38,12 +38,12 @@ impl Outputs {
     }
 
     /// Passes an event to `tracing`, and to the console if nobody shows it there.
-    fn tell(&self, at: Duration, event: &Event) {
-        self.tell_console(at, event, trace::tell(event));
+    fn pass(&self, at: Duration, event: &Event) {
+        self.pass_to_console(at, event, trace::emit(event));
     }
 
     /// Passes an event to the console, unless `tracing` has shown it.
-    fn tell_console(&self, at: Duration, event: &Event, traced: Traced) {
+    fn pass_to_console(&self, at: Duration, event: &Event, traced: Traced) {
         let Traced { level, is_shown } = traced;
         let is_traced = match level {
             Level::INFO => {
@@ -80,7 +80,7 @@ impl Outputs {
         let withheld = std::mem::take(&mut self.failures().withheld);
         for (hook, outcome, took) in withheld {
             if failed_by != Some(hook) {
-                self.tell(at, &Event::HookEnded { hook, outcome, took });
+                self.pass(at, &Event::HookEnded { hook, outcome, took });
             }
         }
     }
@@ -96,17 +96,17 @@ impl Observer for Outputs {
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::StartFailed { failure } => {
                 self.start_over(at, failure.hook());
-                let traced = trace::tell(event);
+                let traced = trace::emit(event);
                 if self.console.is_silent() && !traced.is_shown {
                     self.console.keep_failure(failure);
                 }
-                self.tell_console(at, event, traced);
+                self.pass_to_console(at, event, traced);
             }
             Event::State(State::Ready) | Event::StartInterrupted { .. } => {
                 self.start_over(at, None);
-                self.tell(at, event);
+                self.pass(at, event);
             }
-            _ => self.tell(at, event),
+            _ => self.pass(at, event),
         }
     }
 }

@@ -245,7 +245,9 @@ impl RunPhases<'_> {
         live.forget_others();
         // A server that never served has no traffic to report, unless something of it is left.
         if traffic != Traffic::default() {
-            engine.events.emit(&Event::Drained { traffic, took: began.elapsed() });
+            engine
+                .events
+                .emit(&Event::Drained { traffic: Box::new(traffic), took: began.elapsed() });
         }
     }
 }

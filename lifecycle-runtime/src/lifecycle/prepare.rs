@@ -52,7 +52,7 @@ pub(super) async fn prepare(
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => {
-            return Err(Refusal::invalid(error).report(Console::stderr()).await);
+            return Err(Refusal::invalid(error.to_string()).report(Console::stderr()).await);
         }
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
@@ -98,8 +98,8 @@ pub(super) async fn prepare(
 }
 
 impl Refusal {
-    fn invalid(error: impl ToString) -> Self {
-        Self::Failure(StartFailure::Invalid { error: error.to_string() })
+    fn invalid(error: impl Into<String>) -> Self {
+        Self::Failure(StartFailure::Invalid { error: error.into() })
     }
 
     fn unprepared(error: impl Into<String>) -> Self {
@@ -122,11 +122,11 @@ impl Refusal {
                 let unprinted =
                     printed.err().map(|error| format!("the plan can't be printed: {error}"));
                 let mut reasons = unprinted.into_iter().chain(refused).peekable();
-                let is_told = reasons.peek().is_some();
+                let has_reasons = reasons.peek().is_some();
                 for reason in reasons {
                     complain(&reason);
                 }
-                if is_told {
+                if has_reasons {
                     audible.flushed(LAST_WORDS).await;
                 }
                 return Box::new(Report::not_begun(exit, StartFailure::PlanPrinted));
@@ -187,7 +187,7 @@ async fn checked_elsewhere(
 
 /// Makes the plan and takes the addresses.
 fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
-    let plan = lifecycle.planned(&|_| true).map_err(Refusal::invalid)?;
+    let plan = lifecycle.planned(&|_| true).map_err(|error| Refusal::invalid(error.to_string()))?;
     let plan = plan.with_settings(config.stop_settings(!lifecycle.servers.is_empty()));
     let timetable = plan.timetable();
     let refused = plan.misfit(config.strict_budget);
@@ -206,7 +206,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         limits,
     });
     let servers = bound(lifecycle.servers, config).map_err(|error| match error {
-        HttpError::Config(error) => Refusal::invalid(error),
+        HttpError::Config(error) => Refusal::invalid(error.to_string()),
         HttpError::Bind(error) => Refusal::unprepared(error),
     })?;
     Ok(Checked { plan, exceeded, servers })

@@ -31,7 +31,8 @@ impl Run {
     pub(super) async fn report_progress(&self) -> Infallible {
         let (mut asked, mut signals) = (self.handle.asked(), self.handle.asked());
         let mut progress = self.progress.subscribe();
-        let (mut told, mut repeated) = (false, false);
+        let mut is_hurry_reported = false;
+        let mut is_repeat_reported = false;
         loop {
             let state = progress.borrow_and_update().state;
             let pause = match state {
@@ -41,12 +42,12 @@ impl Run {
             };
             tokio::select! {
                 Ok(()) = progress.changed() => {}
-                () = hurried(&mut asked), if !told => {
-                    told = true;
+                () = hurried(&mut asked), if !is_hurry_reported => {
+                    is_hurry_reported = true;
                     self.engine.events.emit(&Event::Hurried);
                 }
-                (signal, is_hurried) = late_signal(&mut signals), if !repeated => {
-                    repeated = true;
+                (signal, is_hurried) = late_signal(&mut signals), if !is_repeat_reported => {
+                    is_repeat_reported = true;
                     self.engine.events.emit(&Event::StopRepeated { signal, is_hurried });
                 }
                 () = pause => {

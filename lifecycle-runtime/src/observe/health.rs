@@ -101,7 +101,7 @@ impl Health {
     /// Answers a probe at once, whatever else goes on.
     pub(crate) fn answer(&self, probe: Probe, audience: Audience) -> Answer {
         let state = self.progress.borrow().state;
-        let reason = self.objection(probe);
+        let reason = self.failure_reason(probe);
         let passes = reason.is_none();
         let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
         let has_notes = probe == Probe::Readiness && state < State::Draining;
@@ -118,7 +118,7 @@ impl Health {
     }
 
     /// Returns the reason for which a probe does not pass; `None` if it passes.
-    pub(crate) fn objection(&self, probe: Probe) -> Option<String> {
+    pub(crate) fn failure_reason(&self, probe: Probe) -> Option<String> {
         let Progress { state, has_started, start_failed, .. } = *self.progress.borrow();
         match (probe, state) {
             // To kill a process that stops would only keep it from stopping well.

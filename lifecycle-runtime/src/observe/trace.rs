@@ -39,8 +39,8 @@ impl fmt::Display for Noted<'_> {
     }
 }
 
-/// Passes a text with fields to `tracing`, at a level: `told!(info INFO "listening", url)`.
-macro_rules! told {
+/// Passes a text with fields to `tracing`, at a level: `emit!(info INFO "listening", url)`.
+macro_rules! emit {
     ($macro:ident $level:ident $text:literal $(, $($fields:tt)+)?) => {{
         let is_written = Cell::new(false);
         let text = Noted { text: $text, is_written: &is_written };
@@ -50,71 +50,71 @@ macro_rules! told {
 }
 
 /// Passes an event on to `tracing`.
-pub(crate) fn tell(event: &Event) -> Traced {
+pub(crate) fn emit(event: &Event) -> Traced {
     match event {
-        Event::State(state) => told!(info INFO "state", %state),
+        Event::State(state) => emit!(info INFO "state", %state),
         Event::HookStarted { hook } => {
-            told!(debug DEBUG "hook started", hook = hook.display_name(), kind = %hook.kind)
+            emit!(debug DEBUG "hook started", hook = hook.display_name(), kind = %hook.kind)
         }
         Event::HookEnded { hook, outcome, took } => {
             let (name, kind) = (hook.display_name(), hook.kind);
             match outcome {
                 Outcome::Cancelled { ended: false } => {
-                    told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome)
+                    emit!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome)
                 }
                 _ if hook.kind == Kind::HealthCheck => {
-                    told!(debug DEBUG "health checked", hook = name, %kind, ?took, %outcome)
+                    emit!(debug DEBUG "health checked", hook = name, %kind, ?took, %outcome)
                 }
-                Outcome::Succeeded => told!(info INFO "hook done", hook = name, %kind, ?took),
+                Outcome::Succeeded => emit!(info INFO "hook done", hook = name, %kind, ?took),
                 _ if outcome.is_failure() => {
                     let place = hook.place();
-                    told!(error ERROR "hook failed", hook = name, %kind, place, ?took, %outcome)
+                    emit!(error ERROR "hook failed", hook = name, %kind, place, ?took, %outcome)
                 }
-                _ => told!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome),
+                _ => emit!(warn WARN "hook ended early", hook = name, %kind, ?took, %outcome),
             }
         }
         Event::Health { hook, passes: true, .. } => {
-            told!(info INFO "health check passes", hook = hook.display_name())
+            emit!(info INFO "health check passes", hook = hook.display_name())
         }
         Event::Health { hook, error, .. } => {
             let error = error.as_ref().map(ToString::to_string);
-            told!(
+            emit!(
                 error ERROR "health check fails",
                 hook = hook.display_name(), place = hook.place(), error
             )
         }
         Event::Service { hook, state } => service(hook, state),
         Event::ValueHeld { hook, others } => {
-            told!(warn WARN "value still held", hook = hook.display_name(), others)
+            emit!(warn WARN "value still held", hook = hook.display_name(), others)
         }
         Event::DropFailed { hook, outcome } => {
-            told!(error ERROR "value not dropped", hook = hook.display_name(), %outcome)
+            emit!(error ERROR "value not dropped", hook = hook.display_name(), %outcome)
         }
-        Event::Listening { url } => told!(info INFO "listening", url),
+        Event::Listening { url } => emit!(info INFO "listening", url),
         Event::AcceptFailed { error } => {
             let error = error.to_string();
-            told!(error ERROR "can't accept connections", error)
+            emit!(error ERROR "can't accept connections", error)
         }
         Event::AcceptRecovered { after } => {
-            told!(info INFO "accepting connections again", ?after)
+            emit!(info INFO "accepting connections again", ?after)
         }
-        Event::AdminListening { url } => told!(info INFO "probes are answered", url),
+        Event::AdminListening { url } => emit!(info INFO "probes are answered", url),
         Event::StartFailed { failure } => start_failed(failure),
-        Event::StartInterrupted { cause } => told!(info INFO "stopped during the start", %cause),
+        Event::StartInterrupted { cause } => emit!(info INFO "stopped during the start", %cause),
         Event::StopRepeated { signal, is_hurried } => {
-            told!(info INFO "stopping already", signal, is_hurried)
+            emit!(info INFO "stopping already", signal, is_hurried)
         }
-        Event::LateFailure { error } => told!(error ERROR "the program failed", error),
+        Event::LateFailure { error } => emit!(error ERROR "the program failed", error),
         Event::StopBegun { cause, grace, requests } if cause.is_wanted() => {
-            told!(info INFO "stop begins", %cause, ?grace, ?requests)
+            emit!(info INFO "stop begins", %cause, ?grace, ?requests)
         }
         Event::StopBegun { cause, grace, requests } => {
-            told!(error ERROR "stop begins", %cause, ?grace, ?requests)
+            emit!(error ERROR "stop begins", %cause, ?grace, ?requests)
         }
-        Event::Hurried => told!(warn WARN "stop hurried"),
+        Event::Hurried => emit!(warn WARN "stop hurried"),
         Event::Waiting { on } => {
             let on: Vec<_> = on.iter().map(ToString::to_string).collect();
-            told!(warn WARN "waiting", ?on)
+            emit!(warn WARN "waiting", ?on)
         }
         Event::Drained { traffic, took } => {
             let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
@@ -125,7 +125,7 @@ pub(crate) fn tell(event: &Event) -> Traced {
             let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
             let finished_tasks = tasks.finished;
             let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
-            told!(
+            emit!(
                 info INFO "drained", finished, cut, refused, failed, panicked, abandoned,
                 connections_cut, unaccepted, workers_left, finished_tasks, tasks_cut,
                 tasks_panicked, ?took
@@ -134,7 +134,7 @@ pub(crate) fn tell(event: &Event) -> Traced {
         Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
             let limits: Vec<_> = limits.iter().map(limit).collect();
-            told!(
+            emit!(
                 warn WARN "the stop may take longer than the grace period",
                 ?needed, ?grace, ?requests, ?delay, ?limits
             )
@@ -152,12 +152,12 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Traced {
     match state {
         ServiceState::BackingOff { after, delay } => {
             let place = hook.place();
-            told!(
+            emit!(
                 warn WARN "service backs off",
                 hook = hook.display_name(), place, outcome = %after, ?delay
             )
         }
-        state => told!(info INFO "service", hook = hook.display_name(), %state),
+        state => emit!(info INFO "service", hook = hook.display_name(), %state),
     }
 }
 
@@ -167,7 +167,7 @@ fn start_failed(failure: &StartFailure) -> Traced {
     let (name, kind) = (hook.map(HookMeta::display_name), hook.map(|hook| hook.kind.attribute()));
     let place = hook.map(HookMeta::place);
     let reason = failure.to_string();
-    told!(error ERROR "start failed", hook = name, kind, place, reason)
+    emit!(error ERROR "start failed", hook = name, kind, place, reason)
 }
 
 /// Passes on the report of a run. The reason for which its start failed has been passed on before.
@@ -175,9 +175,9 @@ pub(crate) fn report(report: &Report) -> Traced {
     let (exit_code, took) = (report.exit_code(), report.stop_took);
     let cause = report.cause.as_ref().map(ToString::to_string);
     if report.is_clean() {
-        return told!(info INFO "run ended", exit_code, cause, ?took);
+        return emit!(info INFO "run ended", exit_code, cause, ?took);
     }
     let failed: Vec<_> = report.failures().map(|failed| failed.hook.display_name()).collect();
     let details = report.details();
-    told!(error ERROR "run ended", exit_code, cause, ?took, ?failed, ?details)
+    emit!(error ERROR "run ended", exit_code, cause, ?took, ?failed, ?details)
 }

@@ -273,7 +273,7 @@ impl TestApp {
     ///
     /// The reason why the app is not ready: the `reason` in that answer.
     pub fn readiness(&self) -> Result<(), String> {
-        match self.running.app_context.health.objection(Probe::Readiness) {
+        match self.running.app_context.health.failure_reason(Probe::Readiness) {
             Some(reason) => Err(reason),
             None => Ok(()),
         }

@@ -29,7 +29,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone)]
 struct LateFailure {
     error: String,
-    is_told: bool,
+    is_taken: bool,
 }
 
 /// Handle that stops a run from code: from a request handler, a hook, or another thread.
@@ -104,7 +104,7 @@ impl StopHandle {
         let error = chain(&*error.into());
         if !self.ask(StopCause::Failed(error.clone())) {
             self.shared.asked.send_modify(|asked| {
-                asked.late_failure.get_or_insert(LateFailure { error, is_told: false });
+                asked.late_failure.get_or_insert(LateFailure { error, is_taken: false });
             });
         }
     }
@@ -143,18 +143,18 @@ impl StopHandle {
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
     }
 
-    /// Returns the error of a late [`fail`](Self::fail) that has not been returned yet.
-    pub(crate) fn untold_failure(&self) -> Option<String> {
-        let mut untold = None;
+    /// Takes the error of a late [`fail`](Self::fail).
+    pub(crate) fn take_late_failure(&self) -> Option<String> {
+        let mut taken = None;
         self.shared.asked.send_if_modified(|asked| {
-            let failure = asked.late_failure.as_mut().filter(|failure| !failure.is_told);
-            untold = failure.map(|failure| {
-                failure.is_told = true;
+            let failure = asked.late_failure.as_mut().filter(|failure| !failure.is_taken);
+            taken = failure.map(|failure| {
+                failure.is_taken = true;
                 failure.error.clone()
             });
             false
         });
-        untold
+        taken
     }
 
     /// Notes a signal that came after something else had asked for the stop.

@@ -171,7 +171,7 @@ fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
         None => (128 + number, ""),
     };
     let text = format!("third signal ({name}): exit at once{what}, exit code {code}");
-    facts.console().part(&text, code);
+    facts.console().write_last_line(&text, code);
     exit_now(code);
 }
 
@@ -208,7 +208,7 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
                 "the grace period of {} is over, exit at once: {running}, exit code {code}",
                 readable(grace)
             );
-            facts.console().part(&text, code);
+            facts.console().write_last_line(&text, code);
         }
         exit_now(code);
     }

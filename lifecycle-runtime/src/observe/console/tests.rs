@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use super::*;
+use crate::event::{Event, Observer, Outcome, ServiceState};
+use crate::hook::state::State;
 use crate::plan::sample::hooks;
 
 /// Output that takes its time, as a terminal may.
@@ -270,7 +272,7 @@ fn what_always_has_a_line_is_written_past_a_silent_console() {
     assert!(!Console::silent().or_stderr().is_silent());
     let (console, lines) = super::sample::console(false, false);
     console.or_stderr().complain("no thread");
-    console.part("exit at once", 3);
+    console.write_last_line("exit at once", 3);
     assert_eq!(lines(), ["no thread", "exit at once"]);
 }
 

@@ -49,7 +49,7 @@ fn a_start_that_was_stopped_on_request_has_not_failed() {
         let (_sender, progress) =
             watch::channel(Progress { state, start_failed, ..Progress::default() });
         Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new())
-            .objection(Readiness)
+            .failure_reason(Readiness)
     };
     assert_eq!(reason(true).as_deref(), Some("the start has failed"));
     assert_eq!(reason(false).as_deref(), Some("the process was stopped during the start"));

@@ -134,7 +134,7 @@ impl Observer for Recorder {
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
-            Event::Drained { traffic, .. } => record.traffic = traffic.clone(),
+            Event::Drained { traffic, .. } => record.traffic = Traffic::clone(traffic),
             _ => {}
         }
     }

@@ -9,10 +9,10 @@ use crate::plan::sample::hooks;
 
 /// Passes an event on while a subscriber shows this level, and returns the lines of the subscriber
 /// and the result.
-fn told_of(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Traced) {
-    let mut told = None;
-    let lines = traced(max, || told = Some(tell(event)));
-    (lines, told.expect("it was told"))
+fn emitted(event: &Event, max: impl Into<Option<Level>>) -> (Vec<String>, Traced) {
+    let mut result = None;
+    let lines = traced(max, || result = Some(emit(event)));
+    (lines, result.expect("it was emitted"))
 }
 
 #[test]
@@ -20,16 +20,16 @@ fn an_event_is_shown_if_a_subscriber_writes_it_down() {
     let listening = Event::Listening { url: "http://here".to_owned() };
     let info = |is_shown| Traced { level: Level::INFO, is_shown };
     let line = "listening url=\"http://here\"".to_owned();
-    assert_eq!(told_of(&listening, Level::INFO), (vec![line], info(true)));
-    assert_eq!(told_of(&listening, Level::WARN), (vec![], info(false)));
-    assert_eq!(told_of(&listening, None), (vec![], info(false)));
+    assert_eq!(emitted(&listening, Level::INFO), (vec![line], info(true)));
+    assert_eq!(emitted(&listening, Level::WARN), (vec![], info(false)));
+    assert_eq!(emitted(&listening, None), (vec![], info(false)));
 }
 
 #[test]
 fn a_check_that_could_not_be_cancelled_is_no_detail() {
     let hook = hooks("check ping")[0];
     let ended = |outcome| Event::HookEnded { hook, outcome, took: Duration::ZERO };
-    let level = |outcome| told_of(&ended(outcome), None).1.level;
+    let level = |outcome| emitted(&ended(outcome), None).1.level;
     assert_eq!(level(Outcome::Cancelled { ended: false }), Level::WARN);
     assert_eq!(level(Outcome::Cancelled { ended: true }), Level::DEBUG);
     assert_eq!(level(Outcome::Succeeded), Level::DEBUG);
