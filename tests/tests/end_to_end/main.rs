@@ -41,6 +41,7 @@ mod stop_sequence;
 mod streams;
 mod stuck;
 mod tasks;
+mod terminal;
 mod tls;
 mod told_once;
 mod unix_sockets;
