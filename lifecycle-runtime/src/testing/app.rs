@@ -1,47 +1,28 @@
-//! The app that runs inside a test.
+//! App that runs inside a test.
 
 pub(super) mod builder;
 pub(super) mod left_running;
+mod running;
 
-use std::cell::RefCell;
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
-
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{OnceCell, watch};
-use tokio::task::{JoinError, JoinHandle};
 
 use super::assertions::TestReport;
 use super::at_await::AtAwait;
 use super::clock;
-use super::faults::PlantedFault;
-use super::moment::{Moment, Signal, Timed};
-use super::scheduler::Scheduler;
-use super::signals::SignalSender;
-use super::stalls::Stalls;
-use super::timeline::TimelineRecorder;
-use super::work::beside_threads;
-use crate::engine::Work;
-use crate::event::{Observer, Observers};
+use super::moment::{Moment, Signal};
 use crate::hook::Hook;
 use crate::hook::dep::Dep;
 use crate::hook::inject::Inject;
-use crate::hook::runtime::HookRuntime;
 use crate::hook::state::State;
-use crate::hook::stop::{Progress, StopHandle};
-use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, RunSwitches, Servers};
-use crate::observe::console::Console;
+use crate::hook::stop::StopHandle;
+use crate::lifecycle::Lifecycle;
 use crate::observe::health::Probe;
-use crate::observe::report::Report;
-use crate::plan::Plan;
-use crate::server::{AppContext, BuildInMemory, Http, InMemory, ServiceResponse, TestRequest};
-use builder::TestAppBuilder;
+use crate::server::{ServiceResponse, TestRequest};
+use builder::{StartResult, TestAppBuilder};
+use running::{AppParts, RunningApp};
 
 /// App that runs inside a test: its hooks have started, and it answers requests.
 ///
@@ -84,37 +65,6 @@ pub struct TestApp {
 /// Longest wait for a moment, by the machine's clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// Parts of which a test app is made.
-struct AppParts {
-    lifecycle: Lifecycle,
-    plan: Arc<Plan>,
-    work: Work,
-    faults: Arc<Vec<PlantedFault>>,
-    signals: Vec<Timed>,
-    stalls: Stalls,
-    listens: bool,
-    is_whole_program: bool,
-    /// Scheduler that gives the permits, if one hook goes on at a time.
-    scheduler: Option<Scheduler>,
-}
-
-struct RunningApp {
-    handle: StopHandle,
-    progress: watch::Receiver<Progress>,
-    app_context: AppContext,
-    plan: Arc<Plan>,
-    record: TimelineRecorder,
-    faults: Arc<Vec<PlantedFault>>,
-    stalls: Stalls,
-    signals: Arc<SignalSender>,
-    /// Builder of the actix-web app that answers in memory, and that app, once it was asked.
-    memory: Option<BuildInMemory>,
-    app: OnceCell<InMemory>,
-    run: RefCell<Option<JoinHandle<Report>>>,
-    /// Report of the run, or the mistakes of the test.
-    report: OnceCell<Result<TestReport, String>>,
-}
-
 impl TestApp {
     /// Builds an app of all registered hooks that the test [sees](super::guide#whose-hooks),
     /// without a server.
@@ -150,86 +100,14 @@ impl TestApp {
     /// # Errors
     ///
     /// A mistake of the test, found during the start.
-    async fn run(parts: AppParts) -> Result<Result<Self, Box<TestReport>>, String> {
-        let AppParts {
-            mut lifecycle,
-            plan,
-            work,
-            faults,
-            signals,
-            stalls,
-            listens,
-            is_whole_program,
-            scheduler,
-        } = parts;
-        let serves = !lifecycle.servers.is_empty();
-        let ends_with_services = is_whole_program && !lifecycle.config.keep_running;
-        let memory = lifecycle.servers.first_mut().and_then(Http::take_memory);
-        let servers = if listens { lifecycle.bound_to_free_ports() } else { Servers::default() };
-        let record = TimelineRecorder::new();
-        let signals = Arc::new(SignalSender::new(signals));
-        let on_report = lifecycle.on_report;
-        let own: Vec<Arc<dyn Observer>> =
-            vec![Arc::new(record.clone()), Arc::<SignalSender>::clone(&signals)];
-        let observers = Observers { own, others: lifecycle.observers, on_thread: None };
-        if let Some(scheduler) = &scheduler {
-            let signals = Arc::clone(&signals);
-            scheduler.of_run(Arc::clone(&plan), move |signal| signals.send(signal));
-        }
-        let gate = scheduler.map(|scheduler| Arc::new(scheduler) as _);
-        let work = beside_threads(work, lifecycle.config.startup_timeout);
-        // `is_patient` is off, as a test holds the values that it looks at.
-        let options = RunOptions {
-            work,
-            hooks: HookRuntime::new(Handle::current()),
-            jitter: || 1.0,
-            gate,
-            switches: RunSwitches {
-                is_patient: false,
-                serves,
-                ends_with_services,
-                is_interactive: false,
-            },
-        };
-        let run = Run::new(
-            lifecycle.config,
-            Arc::clone(&plan),
-            lifecycle.handle.clone(),
-            observers,
-            Console::silent(),
-            options,
-        );
-        signals.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());
-        let mut progress = run.progress.subscribe();
-        let app_context = run.app_context.clone();
-        let run = tokio::spawn(async move {
-            let report = run.drive(servers, None).await;
-            on_report.call(&report);
-            report
-        });
-        let app = Self {
-            running: Rc::new(RunningApp {
-                handle: lifecycle.handle,
-                progress: progress.clone(),
-                app_context,
-                plan,
-                record,
-                faults,
-                stalls,
-                signals,
-                memory,
-                app: OnceCell::new(),
-                run: RefCell::new(Some(run)),
-                report: OnceCell::new(),
-            }),
-        };
+    async fn run(parts: AppParts) -> Result<StartResult, String> {
+        let app = Self { running: Rc::new(RunningApp::start(parts)) };
         left_running::add(&app);
-        // An error means that the run has ended: then there is a report.
-        let is_over =
-            |progress: &Progress| progress.has_started || progress.state == State::Stopped;
-        let has_started =
-            progress.wait_for(is_over).await.is_ok_and(|progress| progress.has_started);
-        if has_started { Ok(Ok(app)) } else { Ok(Err(Box::new(app.running.ended().await?))) }
+        if app.running.has_started().await {
+            return Ok(Ok(app));
+        }
+        let report = app.running.ended().await?;
+        Ok(Err(Box::new(report)))
     }
 
     /// Returns the value of a hook, as hooks and handlers get it.
@@ -400,7 +278,7 @@ impl TestApp {
         AtAwait::new(self.running.ended())
     }
 
-    /// Does what [`stop`](Self::stop) does.
+    /// Stops the app unless it has stopped already, and returns the report.
     ///
     /// # Errors
     ///
@@ -420,74 +298,12 @@ impl TestApp {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.running.report.initialized()
+        self.running.has_ended()
     }
 }
 
 impl fmt::Debug for TestApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestApp").field("state", &self.state()).finish_non_exhaustive()
-    }
-}
-
-impl RunningApp {
-    async fn ended(&self) -> Result<TestReport, String> {
-        self.report.get_or_init(|| self.report()).await.clone()
-    }
-
-    async fn report(&self) -> Result<TestReport, String> {
-        // The sender is dropped when the run ends.
-        let mut progress = self.progress.clone();
-        while progress.changed().await.is_ok() {}
-        // The run stays in its place until it is over, as whoever waits here may give up.
-        let report = poll_fn(|context| match &mut *self.run.borrow_mut() {
-            Some(run) => Pin::new(run).poll(context),
-            None => Poll::Pending,
-        });
-        let report = report.await;
-        self.run.take();
-        self.judge(report)
-    }
-
-    /// Returns the report of the run.
-    ///
-    /// # Errors
-    ///
-    /// The mistakes of the test, such as faults and signals that never came up.
-    fn judge(&self, report: Result<Report, JoinError>) -> Result<TestReport, String> {
-        let report = report.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        let timeline = self.record.timeline();
-        let unused =
-            self.faults.iter().filter_map(PlantedFault::unused).chain(self.signals.unused());
-        let mistakes: Vec<_> = self.signals.mistakes().drain(..).chain(unused).collect();
-        if mistakes.is_empty() {
-            let mut stalls = self.stalls.noted();
-            stalls.retain(|stall| !self.faults.iter().any(|planted| planted.hook == stall.hook));
-            return Ok(TestReport::new(report, timeline, stalls));
-        }
-        Err(format!("{}; what happened:\n\n{timeline}", mistakes.join("\n")))
-    }
-}
-
-impl Drop for RunningApp {
-    fn drop(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        self.handle.stop();
-        if std::thread::panicking() {
-            return;
-        }
-        match Handle::try_current().map(|runtime| (runtime.runtime_flavor(), runtime)) {
-            Ok((RuntimeFlavor::MultiThread, runtime)) => {
-                match self.judge(tokio::task::block_in_place(|| runtime.block_on(run))) {
-                    Ok(report) => _ = report.assert_clean(),
-                    Err(mistake) => panic!("{mistake}"),
-                }
-            }
-            _ => panic!(
-                "a `TestApp` was dropped while it ran, and nothing can be waited for here: end the \
-                 test with \
-                 `app.stop().await`, or write it under `#[lifecycle_runtime::test]`, which does"
-            ),
-        }
     }
 }

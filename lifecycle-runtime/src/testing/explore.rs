@@ -10,10 +10,10 @@ mod trial;
 use std::fmt;
 use std::panic::Location;
 
-use self::failure::Failed;
+use self::failure::FailedSchedule;
 use self::search::Search;
 use self::seed::Seed;
-use self::trial::Experiment;
+use self::trial::ExploredTest;
 use super::app::TestApp;
 use super::app::builder::TestAppBuilder;
 use super::assertions::TestReport;
@@ -247,8 +247,8 @@ impl<'t> Explore<'t> {
              `#[test]`"
         );
         let setup = || setup().seen_from(place);
-        let experiment = Experiment { setup: &setup, check: check.as_deref(), test, injections };
-        match explored(&experiment, schedules, seed) {
+        let test = ExploredTest { setup: &setup, check: check.as_deref(), test, injections };
+        match explored(&test, schedules, seed) {
             Ok(explored) => explored,
             Err(error) => panic!("{error}"),
         }
@@ -256,7 +256,7 @@ impl<'t> Explore<'t> {
 }
 
 fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
-    experiment: &Experiment<'_, Test>,
+    test: &ExploredTest<'_, Test>,
     schedules: usize,
     seed: Option<String>,
 ) -> Result<Explored, String> {
@@ -270,7 +270,7 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
     let mut passed = Vec::new();
     let mut next = given.clone().or_else(|| search.next());
     while let Some(seed) = next {
-        let trial = experiment.run(seed.strategy())?;
+        let trial = test.run(seed.strategy())?;
         if let Some(misfit) =
             trial.trace.misfit.clone().or_else(|| seed.misfit(trial.trace.choices.len()))
         {
@@ -288,7 +288,7 @@ fn explored<Test: Fn(TestApp) -> F, F: Future<Output = ()>>(
         }
         if trial.failure.is_some() {
             let is_replay = given.is_some();
-            return Err(Failed { experiment, trial, seed, passed, is_replay }.text());
+            return Err(FailedSchedule { test, trial, seed, passed, is_replay }.text());
         }
         if given.is_some() {
             return Ok(Explored { schedules: 1, random: 0, exhaustive: false });

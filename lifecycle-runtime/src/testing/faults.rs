@@ -14,7 +14,7 @@ use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
 use crate::hook::task::{Task, TaskResult};
 
-/// Future of a hook.
+/// Future of a hook that is to have a fault.
 type FaultyFuture = Pin<Box<dyn Future<Output = TaskResult> + Send>>;
 
 /// Fault of a hook, for [`TestAppBuilder::inject`](super::TestAppBuilder::inject).
@@ -145,7 +145,8 @@ impl Fault {
         Self { what, run: None, at_await: None }
     }
 
-    pub(super) fn befalls(self, task: Task) -> Task {
+    /// Returns the task with this fault.
+    pub(super) fn apply(self, task: Task) -> Task {
         match self.what {
             FaultKind::Fail(error) => Task::future(async move { Err(error.into()) }),
             FaultKind::Panic => Task::future(async { injected_panic() }),
@@ -161,7 +162,7 @@ impl Fault {
     }
 }
 
-/// Error that can be returned again and again. It looks like the one that the test gave.
+/// Error that a test gave, in a form that each run of the hook can return.
 #[derive(Clone)]
 struct Injected(Arc<dyn Error + Send + Sync>);
 
@@ -187,8 +188,8 @@ fn injected_panic() -> ! {
     panic!("injected by the test")
 }
 
-/// Fault of one hook in one run of the app, with the line of the test.
-pub(super) struct PlantedFault {
+/// Fault of a hook in one run of the app, with the line of the test that injects it.
+pub(super) struct HookFault {
     pub(super) hook: &'static HookMeta,
     pub(super) fault: Fault,
     pub(super) place: &'static Location<'static>,
@@ -207,7 +208,7 @@ struct FaultCounts {
     is_plain: AtomicBool,
 }
 
-impl PlantedFault {
+impl HookFault {
     pub(super) fn new(
         hook: &'static HookMeta,
         fault: Fault,
@@ -231,7 +232,7 @@ impl PlantedFault {
         match (self.fault.at_await, task) {
             (None, task) => {
                 self.counts.hits.fetch_add(1, Ordering::Relaxed);
-                self.fault.clone().befalls(task)
+                self.fault.clone().apply(task)
             }
             (Some(n), Task::Future(body)) => {
                 let counts = Arc::clone(&self.counts);

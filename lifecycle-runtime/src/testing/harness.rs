@@ -14,7 +14,7 @@ use crate::process::registry::modules::CurrentModule;
 /// # Errors
 ///
 /// One of these apps has not stopped cleanly.
-pub(super) async fn looked_after(test: impl Future<Output = ()>) -> Result<(), String> {
+pub(super) async fn with_apps_stopped(test: impl Future<Output = ()>) -> Result<(), String> {
     let apps = AppsOfTest::collect();
     test.await;
     for app in apps.running() {
@@ -31,9 +31,9 @@ pub fn run<T: Termination, F: Future<Output = T>>(
     module: &'static str,
     test: impl FnOnce() -> F,
 ) {
-    let bench = TestRunner::new(start_paused, module);
-    let result = bench.runtime().block_on(async { test().await });
-    bench.judge(result);
+    let runner = TestRunner::new(start_paused, module);
+    let result = runner.runtime().block_on(async { test().await });
+    runner.judge(result);
 }
 
 /// Runs the test of a `#[lifecycle_runtime::test]` with an app that has started when the test
@@ -74,17 +74,17 @@ pub fn run_with_app<T: Termination, F: Future<Output = T>>(
     setup: fn() -> TestAppBuilder,
     test: impl FnOnce(&TestApp) -> F,
 ) {
-    let bench = TestRunner::new(start_paused, module);
-    let context = bench.runtime().enter();
+    let runner = TestRunner::new(start_paused, module);
+    let context = runner.runtime().enter();
     let starting = setup().starting();
     drop(context);
-    let app = match bench.runtime().block_on(starting) {
+    let app = match runner.runtime().block_on(starting) {
         Ok(Ok(app)) => app,
         Ok(Err(report)) => report.fail("the start failed"),
         Err(mistake) => panic!("{mistake}"),
     };
-    let result = bench.runtime().block_on(async { test(&app).await });
-    bench.judge(result);
+    let result = runner.runtime().block_on(async { test(&app).await });
+    runner.judge(result);
 }
 
 /// Async runtime of one test, with the list of the apps that it has started.

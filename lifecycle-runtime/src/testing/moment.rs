@@ -151,11 +151,11 @@ impl Signal {
     pub const SIGKILL: Self = Self("SIGKILL");
     /// Signal that stops the process, unless a hook is for it.
     pub const SIGHUP: Self = Self("SIGHUP");
-    /// Signal for hooks.
+    /// Signal that runs the hooks that are for it.
     pub const SIGUSR1: Self = Self("SIGUSR1");
-    /// Signal for hooks.
+    /// Signal that runs the hooks that are for it.
     pub const SIGUSR2: Self = Self("SIGUSR2");
-    /// Signal for hooks.
+    /// Signal that runs the hooks that are for it.
     pub const SIGWINCH: Self = Self("SIGWINCH");
 
     /// Returns the signal of this name, as [`on_signal`](crate::on_signal) has it: for hooks.
@@ -181,7 +181,7 @@ impl fmt::Display for Signal {
 }
 
 /// Signal that is to be sent at a moment.
-pub(super) struct Timed {
+pub(super) struct TimedSignal {
     pub(super) moment: Moment,
     pub(super) signal: Signal,
     pub(super) place: &'static Location<'static>,
@@ -189,7 +189,7 @@ pub(super) struct Timed {
     pub(super) count: AtomicUsize,
 }
 
-impl Timed {
+impl TimedSignal {
     /// Counts the event if it fits the moment, and returns whether the signal is due.
     pub(super) fn is_due(&self, event: &Event) -> bool {
         self.moment.is(event)

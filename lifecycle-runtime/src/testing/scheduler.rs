@@ -62,6 +62,7 @@ struct ExploredRun {
 struct SchedulerState {
     strategy: Strategy,
     trace: Trace,
+    /// Requests for permits, each by its action.
     waiting: BTreeMap<Action, WaitingAction>,
     /// Number of requests for a permit so far.
     count: u64,
@@ -72,13 +73,17 @@ struct SchedulerState {
     begun: HashMap<usize, Option<InjectedFault>>,
     /// Faults of hooks that have a permit to go on.
     injected_at: HashMap<usize, InjectedFault>,
+    /// Number of times that each hook has asked to go on.
     went_on: HashMap<usize, u32>,
+    /// Number of times that time has passed.
     times: u32,
     /// Number of requests before time began to pass, if that was the last step.
     asked_before: Option<u64>,
-    test_runs: bool,
+    /// Set while the test itself runs.
+    is_test_running: bool,
 }
 
+/// Request for a permit.
 #[derive(Default)]
 struct WaitingAction {
     /// Number of requests before this one.
@@ -135,7 +140,7 @@ impl Scheduler {
             went_on: HashMap::new(),
             times: 0,
             asked_before: None,
-            test_runs: false,
+            is_test_running: false,
         };
         let (state, asked, run) = (Mutex::new(state), Notify::new(), OnceLock::new());
         Self(Arc::new(SchedulerInner { state, asked, injections, run }))
@@ -152,7 +157,7 @@ impl Scheduler {
     }
 
     /// Sets the run to schedule, before it begins.
-    pub(super) fn of_run(
+    pub(super) fn set_run(
         &self,
         plan: Arc<Plan>,
         send: impl Fn(Signal) -> Result<(), String> + Send + Sync + 'static,
@@ -169,7 +174,7 @@ impl Scheduler {
             let begun = scheduler.state().begun.remove(&at);
             let task = work(hook, scope);
             let task = match begun.flatten() {
-                Some(fault) => fault.fault().befalls(task),
+                Some(fault) => fault.fault().apply(task),
                 None => task,
             };
             let is_of_a_phase = !(hook.kind.recurs() || hook.kind == Kind::Service);
@@ -200,14 +205,14 @@ impl Scheduler {
     }
 
     /// Waits for the permit of the test itself.
-    pub(super) async fn test(&self) {
+    pub(super) async fn test_permit(&self) {
         self.ask(Action::Test).await;
     }
 
     /// Sets whether the test runs now. While it does, nothing is injected, as the test could not
     /// know of it.
-    pub(super) fn test_runs(&self, runs: bool) {
-        self.state().test_runs = runs;
+    pub(super) fn set_test_running(&self, is_running: bool) {
+        self.state().is_test_running = is_running;
     }
 
     pub(super) fn plan(&self) -> Option<&Arc<Plan>> {
@@ -224,7 +229,7 @@ impl Scheduler {
     }
 
     /// Gives one permit after the other, each when nothing runs any more.
-    pub(super) async fn give(&self) -> Infallible {
+    pub(super) async fn give_permits(&self) -> Infallible {
         loop {
             while self.state().is_idle() {
                 self.0.asked.notified().await;
@@ -359,7 +364,7 @@ impl SchedulerState {
         if self.pending.values().any(|is_tried| !is_tried) {
             options.push(Action::Time(self.times));
         }
-        if self.trace.injected.is_none() && !self.test_runs {
+        if self.trace.injected.is_none() && !self.is_test_running {
             let may_fail = |action: &Action| match *action {
                 Action::Hook(at, HookStep::Begin) if injections.faults => {
                     Some((at, HookStep::Begin))

@@ -3,20 +3,20 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::moment::{Signal, Timed};
+use super::moment::{Signal, TimedSignal};
 use crate::event::{Event, Observer};
 use crate::lifecycle::{Reaction, Reactions};
 
 /// Sender of a test's signals to its app, at their moments or at once.
 pub(super) struct SignalSender {
-    signals: Vec<Timed>,
+    signals: Vec<TimedSignal>,
     reactions: OnceLock<Mutex<Reactions>>,
     /// Mistakes of the test, such as signals that nobody hears.
     mistakes: Mutex<Vec<String>>,
 }
 
 impl SignalSender {
-    pub(super) fn new(signals: Vec<Timed>) -> Self {
+    pub(super) fn new(signals: Vec<TimedSignal>) -> Self {
         Self { signals, reactions: OnceLock::new(), mistakes: Mutex::default() }
     }
 
@@ -44,7 +44,7 @@ impl SignalSender {
     }
 
     pub(super) fn unused(&self) -> impl Iterator<Item = String> {
-        self.signals.iter().filter_map(Timed::unused)
+        self.signals.iter().filter_map(TimedSignal::unused)
     }
 }
 

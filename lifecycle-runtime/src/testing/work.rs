@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock;
-use super::faults::PlantedFault;
+use super::faults::HookFault;
 use super::selection::Selection;
 use super::stalls::Stalls;
 use crate::engine::Work;
@@ -13,11 +13,7 @@ use crate::hook::task::{Task, Value};
 use crate::hook::{HookMeta, Kind};
 
 /// Returns the work that makes each hook's task, with the test's values, faults and real I/O.
-pub(super) fn work(
-    mut selection: Selection,
-    faults: Arc<Vec<PlantedFault>>,
-    stalls: Stalls,
-) -> Work {
+pub(super) fn work(mut selection: Selection, faults: Arc<Vec<HookFault>>, stalls: Stalls) -> Work {
     let values = Mutex::new(selection.take_values());
     let value = move |hook: &HookMeta| {
         let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,13 +25,13 @@ pub(super) fn work(
         }
     };
     Arc::new(move |hook, scope| {
-        let planted = || faults.iter().filter(|planted| planted.hook == hook);
+        let faults_of_hook = || faults.iter().filter(|fault| fault.hook == hook);
         // Faults of a body lie within the code that stops paused time, as they may wait for time to
         // pass.
         let released = Arc::default();
         let inside = |body| {
-            let faults = planted().filter(|planted| planted.is_of_body());
-            faults.fold(body, |task, planted| planted.next(task, &released))
+            let faults = faults_of_hook().filter(|fault| fault.is_of_body());
+            faults.fold(body, |task, fault| fault.next(task, &released))
         };
         let task = match (value(hook), selection.wants_real_io(hook)) {
             (Some(value), _) => inside(stand_in(value, scope.service())),
@@ -44,8 +40,8 @@ pub(super) fn work(
             }
             (None, None) => stalls.watch(hook, inside((hook.run)(scope))),
         };
-        let faults = planted().filter(|planted| !planted.is_of_body());
-        faults.fold(task, |task, planted| planted.next(task, &released))
+        let faults = faults_of_hook().filter(|fault| !fault.is_of_body());
+        faults.fold(task, |task, fault| fault.next(task, &released))
     })
 }
 

@@ -1,4 +1,4 @@
-//! Surroundings of a run, and what follows it: `process MODE [HOOK=FAULT | OPTION]...`
+//! Program with code around its run and behind it: `process MODE [HOOK=FAULT | OPTION]...`
 //!
 //! | mode | the run |
 //! |---|---|

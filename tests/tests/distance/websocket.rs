@@ -42,22 +42,19 @@ fn until_close(socket: &mut Socket) -> (Vec<String>, CloseCode) {
     (texts, code)
 }
 
-#[test]
-fn many_websockets_get_one_close_each() {
-    at_each(&DISTANCES, &[Protocol::Http1], |protocol, link| many(protocol, link, 100));
-}
-
-fn many(protocol: Protocol, link: Link, count: usize) {
-    let mut site = Site::start(protocol, link, |start| start);
+/// Connects this many clients and stops the server. Checks that each gets a Close and nothing else,
+/// and returns the times at which they have closed their connections.
+fn stop_beside(site: &mut Site, clients: usize) -> Vec<Instant> {
     let (open, is_open) = gate();
-    let clients: Vec<_> = (0..count)
+    let clients: Vec<_> = (0..clients)
         .map(|_| {
             let open = open.clone();
             site.client(move |target| {
                 let mut socket = connect(target, "/echo");
                 expect_echo(&mut socket);
                 open.open();
-                until_close(&mut socket)
+                let goodbye = until_close(&mut socket);
+                (goodbye, Instant::now())
             })
         })
         .collect();
@@ -65,9 +62,23 @@ fn many(protocol: Protocol, link: Link, count: usize) {
         is_open.wait();
     }
     site.stop();
+    let mut closed = Vec::new();
     for client in clients {
-        assert_eq!(joined(client), (Vec::new(), CloseCode::Away));
+        let (goodbye, at) = joined(client);
+        assert_eq!(goodbye, (Vec::new(), CloseCode::Away));
+        closed.push(at);
     }
+    closed
+}
+
+#[test]
+fn many_websockets_get_one_close_each() {
+    at_each(&DISTANCES, &[Protocol::Http1], |protocol, link| many(protocol, link, 100));
+}
+
+fn many(protocol: Protocol, link: Link, count: usize) {
+    let mut site = Site::start(protocol, link, |start| start);
+    stop_beside(&mut site, count);
     let rtt = site.rtt;
     let ended = site.program.end();
     expect_report(&ended, count, 0);

@@ -13,8 +13,8 @@ const GRACE: &str = "10s";
 /// Shortest time of such a stop: all of the grace period except the time for the report.
 const LEAST: Duration = Duration::from_millis(9_500);
 
-/// Part of a line of a process that ends before its run.
-const BITTEN: &str = "exit at once";
+/// Part of the line with which the watchdog ends a process before its run is over.
+const WATCHDOG: &str = "exit at once";
 
 /// Lines of a stop in which every thread is blocked. Hooks on the blocking pool run nevertheless.
 /// The others are reported, each in its time: one that could not begin is not said to have hung.
@@ -36,7 +36,7 @@ fn hooks_that_block_every_thread_in_the_stop_are_gone_by_grace() {
         .expect_code(3)
         .expect_took(LEAST)
         .expect_did(&[&STARTED[..], &["flush", "flush blocks", "audit"]].concat());
-    ended.expect_said(&BLOCKED).expect_said(&[BLOCKS]).expect_not_said(&[BITTEN]);
+    ended.expect_said(&BLOCKED).expect_said(&[BLOCKS]).expect_not_said(&[WATCHDOG]);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_grace_after_a_signal()
     let ended = program.end();
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(3).expect_took(LEAST).expect_did(&did);
-    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
+    ended.expect_said(&BLOCKED).expect_not_said(&[WATCHDOG, "listening"]);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
         "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and \
          was abandoned",
     ]);
-    ended.expect_said(&BLOCKED).expect_not_said(&[BITTEN, "listening"]);
+    ended.expect_said(&BLOCKED).expect_not_said(&[WATCHDOG, "listening"]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
     ended.expect_did(
         &[&STARTED[..], &["block", "flush", "audit", "cache dropped", "close_db"]].concat(),
     );
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_worker_that_is_blocked_for_ever_is_told_of() {
     // The report has to say that the teardown ran beside the handler.
     ended.expect_code(3).expect_said(&["request cut off: GET /block", "worker"]);
     ended.expect_did(&["block", "flush", "close_db"]);
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_blocked_worker_keeps_the_other_from_nothing() {
     ended
         .expect_code(3)
         .expect_said(&["request cut off: GET /block", "1 request finished, 1 cut off"]);
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_blocking_closure_that_never_ends_is_told_of() {
     let ended = program.stop();
     ended.expect_code(3).expect_said(&["request cut off: GET /blocking/never ", "worker"]);
     ended.expect_did(&["blocking", "flush", "close_db"]);
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
     ended
         .expect_said(&["cache was cancelled, did not end and was abandoned"])
         .expect_not_said(&["listening"]);
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
 }
 
 /// Kinds of wait of a hook, before another hook blocks the thread that it was on.
@@ -200,7 +200,7 @@ fn expect_given_up(ended: &Ended, place: &str, how: &str) {
         &format!("`{how}_{place}` ("),
         "ran into its timeout, did not end and was abandoned",
     ]);
-    ended.expect_not_said(&[BITTEN]);
+    ended.expect_not_said(&[WATCHDOG]);
     let did = ended.did();
     assert!(["first", "blocks", "close_db"].iter().all(|said| did.contains(said)), "\n{ended}");
 }

@@ -110,7 +110,8 @@ fn requests_that_arrive_while_the_process_stands_still_are_not_late() {
 
 #[test]
 fn a_server_without_connections_stops_at_once() {
-    let ended = program!("routes").start().ready().stop();
+    let start = program!("routes").env("LIFECYCLE_QUIET_WINDOW", "20s");
+    let ended = start.start().ready().stop();
     ended.expect_code(0).expect_did(&["flush", "close_db"]);
     println!("gone {:?} after the signal", ended.took);
     ended.expect_took(Duration::ZERO);

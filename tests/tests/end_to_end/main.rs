@@ -13,6 +13,7 @@ mod checks;
 mod code;
 mod configuration;
 mod connections;
+mod defaults;
 mod drain;
 mod dropped;
 mod harness;
@@ -22,7 +23,6 @@ mod idle;
 mod in_flight;
 mod inherited;
 mod live;
-mod operated;
 mod output;
 mod panics;
 mod phases;
@@ -36,9 +36,12 @@ mod shutdown;
 mod signals;
 mod sockets;
 mod startup;
+mod stop_causes;
+mod stop_sequence;
 mod streams;
 mod stuck;
 mod tasks;
+mod terminal;
 mod tls;
 mod told_once;
 mod unix_sockets;
@@ -46,8 +49,14 @@ mod unopened;
 mod versions;
 mod websocket;
 
+use harness::{Start, program};
 use lifecycle_tests::{http, load};
 
 /// Lines that the hooks of `service` say at a start without failures.
 const STARTED: [&str; 3] = ["db", "cache", "warm"];
 const STOPPED: [&str; 4] = ["flush", "audit", "cache dropped", "close_db"];
+
+/// Returns the start of `handlers` with a server and these hooks.
+fn serve(hooks: &str) -> Start {
+    program!("handlers").args(&format!("serve {hooks}"))
+}

@@ -5,14 +5,13 @@ use std::io::{PipeReader, Read, Seek, Write, pipe};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 
 use crate::harness::{Ended, Program, Signal, Start, own_address, program};
-use crate::http::{Connection, request};
+use crate::http::Connection;
 use crate::{STARTED, STOPPED};
 
 /// Starts a program whose stderr can't show that it listens.
@@ -87,92 +86,6 @@ fn plain_lines_when_piped() {
     ended.expect_code(3);
     assert!(ended.stderr().lines().all(|line| line.starts_with("lifecycle: ")), "{ended}");
     assert!(!ended.stderr().contains('\x1b'), "{ended}");
-}
-
-/// Returns what `service` writes to a terminal.
-fn on_a_terminal(start: Start) -> String {
-    on_a_terminal_until(start, Signal::SIGTERM)
-}
-
-/// Returns what it writes to a terminal if this signal stops it.
-fn on_a_terminal_until(start: Start, signal: Signal) -> String {
-    let terminal = openpty(None, None).expect("a terminal");
-    let mut program = started(start.stderr(terminal.slave));
-    let mut master = File::from(terminal.master);
-    let reader = thread::spawn(move || {
-        let mut all = Vec::new();
-        // On Linux, reading from a terminal without a process ends with EIO.
-        let _ = master.read_to_end(&mut all);
-        String::from_utf8(all).expect("a text")
-    });
-    program.signal(signal);
-    program.end().expect_code(0);
-    reader.join().expect("no panic")
-}
-
-#[test]
-fn a_key_that_stops_waits_for_no_delay() {
-    let delayed =
-        |delay| program!("service").env("TERM", "dumb").env("LIFECYCLE_DRAIN_DELAY", delay);
-    // The delay is longer than any test waits.
-    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
-        on_a_terminal_until(delayed("10m"), signal);
-    }
-    // A program that has a terminal, but gets another signal, was not stopped by a key.
-    let text = on_a_terminal_until(delayed("1s"), Signal::SIGTERM);
-    // A second or more, and no milliseconds.
-    let is_delayed =
-        |line: &str| line.contains("server closed in ") && line.contains(" s: 0 requests");
-    assert!(text.lines().any(is_delayed), "{text}");
-    // Without a terminal there is no key either.
-    let mut program = delayed("1s").start().ready();
-    program.signal(Signal::SIGINT);
-    let ended = program.end();
-    assert!(ended.expect_code(0).stderr().lines().any(is_delayed), "{ended}");
-}
-
-#[test]
-fn a_key_that_follows_another_reason_waits_for_no_delay_either() {
-    let terminal = openpty(None, None).expect("a terminal");
-    let address = own_address();
-    let start = program!("handlers").args("serve").env("LIFECYCLE_BIND", &address);
-    let start = start.env("LIFECYCLE_DRAIN_DELAY", "10m").stderr(terminal.slave);
-    let mut program = start.start();
-    program.wait_while(|| request(&address, "GET /").is_err());
-    request(&address, "POST /stop").expect("it accepts still");
-    request(&address, "GET /").expect("it accepts still");
-    program.signal(Signal::SIGINT);
-    program.end().expect_code(0);
-}
-
-#[test]
-fn the_first_line_behind_a_key_that_stops_begins_on_a_line_of_its_own() {
-    for (signal, name, lines) in [
-        (Signal::SIGINT, "SIGINT", 1),
-        (Signal::SIGQUIT, "SIGQUIT", 1),
-        (Signal::SIGTERM, "SIGTERM", 0),
-    ] {
-        let text = on_a_terminal_until(program!("service").env("TERM", "dumb"), signal);
-        // A terminal would have shown `^C` where the empty line is. The signal may come while the
-        // last lines of the start are written.
-        let before = text.split(&format!("lifecycle: stopping ({name})")).next().expect("a text");
-        assert_eq!(before.matches("\r\n\r\n").count(), lines, "{text}");
-        assert_eq!(text.matches("\r\n\r\n").count(), lines, "{text}");
-    }
-}
-
-#[test]
-fn colour_on_a_terminal_unless_that_has_none_or_no_color_is_set() {
-    let coloured = on_a_terminal(program!("service").env("TERM", "xterm"));
-    assert!(coloured.contains("\x1b[32mdone\x1b[0m db in "), "{coloured}");
-    let plain = on_a_terminal(program!("service").env("NO_COLOR", "1"));
-    assert!(plain.contains("lifecycle: done db in ") && !plain.contains('\x1b'), "{plain}");
-    // https://no-color.org: "when present and not an empty string".
-    assert!(
-        on_a_terminal(program!("service").env("NO_COLOR", "").env("TERM", "xterm"))
-            .contains('\x1b')
-    );
-    assert!(!on_a_terminal(program!("service").env("TERM", "dumb")).contains('\x1b'));
 }
 
 #[test]

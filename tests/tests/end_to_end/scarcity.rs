@@ -11,7 +11,7 @@ type Client = Connection<TcpStream>;
 /// Number of descriptors that the program may have.
 const LIMIT: usize = 48;
 
-/// Time for which there are none left.
+/// Time for which no descriptor is left.
 const WHILE: Duration = Duration::from_secs(3);
 
 fn connect(address: &str) -> Client {

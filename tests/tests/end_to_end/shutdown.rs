@@ -2,12 +2,22 @@
 
 use std::time::Duration;
 
-use crate::harness::{Ended, program};
+use crate::harness::{Ended, Start, program};
 use crate::{STARTED, STOPPED};
 
-/// Starts and stops `service` with a fault in its stop, and a short grace period.
+/// Starts and stops `service` with a fault in its stop. The grace period is far longer than the
+/// stop should take.
 fn stopped(args: &str) -> Ended {
-    let ended = program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop();
+    failed(program!("service").args(args))
+}
+
+/// Starts and stops `service` with a hook that takes all the time that it can have.
+fn stopped_late(args: &str) -> Ended {
+    failed(program!("service").args(args).env("LIFECYCLE_GRACE", "4s"))
+}
+
+fn failed(start: Start) -> Ended {
+    let ended = start.start().ready().stop();
     ended.expect_code(3).expect_said(&["exit code 3"]);
     ended
 }
@@ -73,7 +83,7 @@ fn a_hook_that_hangs_is_ended_by_its_timeout() {
 
 #[test]
 fn a_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
-    let ended = stopped("flush=hang");
+    let ended = stopped_late("flush=hang");
     ended.expect_did(
         &[&STARTED[..], &["flush", "flush dropped", "audit", "cache dropped", "close_db"]].concat(),
     );
@@ -83,7 +93,7 @@ fn a_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
 
 #[test]
 fn a_hook_on_the_blocking_pool_that_never_returns_leaves_time_for_the_rest() {
-    let ended = stopped("audit=hang");
+    let ended = stopped_late("audit=hang");
     // The hook still has the cache, so the cache can't be dropped. The teardown waits no longer for
     // that.
     ended.expect_did(&[&STARTED[..], &["flush", "audit", "close_db"]].concat());
@@ -105,7 +115,7 @@ fn a_value_whose_drop_panics_is_a_failure_and_the_rest_runs() {
 
 #[test]
 fn a_value_whose_drop_hangs_leaves_time_for_the_rest() {
-    let ended = stopped("cache=hang-at-drop");
+    let ended = stopped_late("cache=hang-at-drop");
     ended.expect_did(&[&STARTED[..], &STOPPED].concat());
     ended.expect_said(&[PLACE, "ran out of its share of the grace period", "abandoned"]);
     ended.expect_said(&["waiting for the drop of the value of `cache`"]);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::harness::{Ended, Signal, own_address, program};
-use crate::{STARTED, STOPPED};
+use crate::{STARTED, STOPPED, serve};
 
 const CHAIN: &str = "failed: can't open the store: page 7 is unreadable: the disk is on fire";
 
@@ -214,5 +214,13 @@ fn the_port_opens_after_the_last_startup_hook() {
     program.tell("warm");
     assert_eq!(program.address(), address);
     TcpStream::connect(&address).expect("now it does");
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn hooks_learn_which_port_was_taken() {
+    let mut program = serve("announce").start();
+    let address = program.address();
+    program.wait_until_said(&format!("at http://{address}"));
     program.stop().expect_code(0);
 }

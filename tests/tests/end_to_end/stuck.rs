@@ -9,7 +9,7 @@ use crate::http::{Connection, head};
 
 type Client = Connection<TcpStream>;
 
-/// Function that sends such a request, and returns once it is stuck.
+/// Function that sends a request, and returns once that is stuck.
 type Begin = fn(&mut Program) -> Client;
 
 /// Kinds of request: the name in the report, and the function that begins one.

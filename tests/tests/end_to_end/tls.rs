@@ -37,7 +37,7 @@ fn tls_is_served_and_drained() {
     program.end().expect_code(0);
 }
 
-/// Returns the protocol that a client gets which offers both.
+/// Returns the protocol that a client gets if it offers both.
 fn negotiated(arguments: &str) -> Option<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a folder");
     let certificate = folder.path().join("certificate");

@@ -1,4 +1,4 @@
-//! Numbers of schedules.
+//! Number of schedules that an exploration runs.
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -1,39 +1,29 @@
 //! Builder of the app that runs inside a test.
 
 mod injection;
+mod start;
 
 use std::panic::Location;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::{AppParts, TestApp};
+use crate::hook::Hook;
 use crate::hook::output::HookValue;
 use crate::hook::task::Value;
-use crate::hook::{Hook, HookMeta, Kind};
 use crate::lifecycle::Lifecycle;
-use crate::plan::Plan;
 use crate::process::registry::modules::View;
-use crate::testing::assertions::TestReport;
-use crate::testing::at_await::AtAwait;
-use crate::testing::clock;
-use crate::testing::faults::PlantedFault;
-use crate::testing::moment::{Signal, Timed};
-use crate::testing::scheduler::Scheduler;
+use crate::testing::faults::HookFault;
+use crate::testing::moment::TimedSignal;
 use crate::testing::selection::{NamedHook, Selection, goes_with};
-use crate::testing::stalls::Stalls;
-use crate::testing::work::work;
-
-/// Least time limit of the start and of the stop, where each permit takes a millisecond.
-const LEAST_TIME_OF_RUN: Duration = Duration::from_secs(60);
-
-/// App that has started, or the report of a start that failed.
-pub(in crate::testing) type StartResult = Result<TestApp, Box<TestReport>>;
+pub(in crate::testing) use start::StartResult;
 
 /// Builder of a [`TestApp`], with the selection of its hooks, the values that replace some, and the
 /// faults.
 ///
 /// [`TestApp::builder`] and [`TestApp::of`] create it. A mistake is a panic at the line of the test
 /// that made it.
+///
+/// [`TestApp`]: crate::testing::TestApp
+/// [`TestApp::builder`]: crate::testing::TestApp::builder
+/// [`TestApp::of`]: crate::testing::TestApp::of
 ///
 /// ```standalone_crate
 /// use lifecycle_runtime::testing::TestApp;
@@ -58,8 +48,8 @@ pub struct TestAppBuilder {
     /// Set if the whole program runs, which ends when it has nothing left to do.
     is_whole_program: bool,
     selection: Selection,
-    faults: Vec<PlantedFault>,
-    signals: Vec<Timed>,
+    faults: Vec<HookFault>,
+    signals: Vec<TimedSignal>,
     listens: bool,
 }
 
@@ -162,7 +152,7 @@ impl TestAppBuilder {
     #[track_caller]
     pub fn without<H: Hook>(mut self) -> Self {
         self.selection.without(named::<H>());
-        self.faults.retain(|planted| !goes_with(planted.hook, H::META));
+        self.faults.retain(|fault| !goes_with(fault.hook, H::META));
         let is_of_others = |hook| !goes_with(hook, H::META);
         self.signals.retain(|timed| timed.moment.hook().is_none_or(is_of_others));
         self
@@ -177,7 +167,7 @@ impl TestAppBuilder {
     pub fn replace<H: Hook<Value: HookValue>>(mut self, value: H::Value) -> Self {
         self.selection.replace(named::<H>(), Value::new(value));
         // The last instruction counts.
-        self.faults.retain(|planted| planted.hook != H::META);
+        self.faults.retain(|fault| fault.hook != H::META);
         self
     }
 
@@ -221,205 +211,17 @@ impl TestAppBuilder {
         self
     }
 
-    /// Serves the app on a free port of 127.0.0.1: see [`TestApp::url`]. Without this call it
-    /// answers only in memory.
+    /// Serves the app on a free port of 127.0.0.1: see
+    /// [`TestApp::url`](crate::testing::TestApp::url). Without this call it answers only in memory.
     ///
     /// Connections are real, so this needs time that passes, not paused time.
     pub fn listen(mut self) -> Self {
         self.listens = true;
         self
     }
-
-    /// Returns the plan of the hooks that would run: for its
-    /// [snapshot](crate::plan::PlanFormat::Snapshot), or to go through its hooks.
-    ///
-    /// ```standalone_crate
-    /// use lifecycle_runtime::testing::TestApp;
-    /// use lifecycle_runtime::{Dep, on_startup};
-    ///
-    /// #[on_startup]
-    /// async fn db() {}
-    /// #[on_startup]
-    /// async fn import(db: Dep<db>) {}
-    ///
-    /// assert_eq!(TestApp::builder().without::<import>().plan().hooks().len(), 1);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If there is no plan, or the builder was told something impossible.
-    #[track_caller]
-    #[must_use]
-    pub fn plan(&self) -> Plan {
-        match self.planned() {
-            Ok(plan) => plan,
-            Err(mistake) => panic!("{mistake}"),
-        }
-    }
-
-    /// Starts the app, and waits until it is ready.
-    ///
-    /// # Panics
-    ///
-    /// If the start fails, with what happened, or if the builder was told something impossible.
-    #[track_caller]
-    pub fn start(self) -> impl Future<Output = TestApp> {
-        let place = Location::caller();
-        let starting = self.starting();
-        AtAwait::new(async move {
-            let started = starting.await?;
-            started.map_err(|report| report.failure(&format!("{place}: the start failed")))
-        })
-    }
-
-    /// Starts the app, and waits until it is ready, or until a start that failed has been undone.
-    ///
-    /// # Errors
-    ///
-    /// The report of a start that failed.
-    ///
-    /// # Panics
-    ///
-    /// If the builder was told something impossible.
-    #[track_caller]
-    pub fn try_start(self) -> impl Future<Output = Result<TestApp, Box<TestReport>>> {
-        AtAwait::new(self.starting())
-    }
-
-    /// Starts the app, stops it as soon as it is ready, and returns the report, even of a start
-    /// that fails.
-    ///
-    /// # Panics
-    ///
-    /// If the builder was told something impossible.
-    #[track_caller]
-    pub fn run(self) -> impl Future<Output = TestReport> {
-        let starting = self.starting();
-        AtAwait::new(async move {
-            match starting.await? {
-                Ok(app) => app.stopped().await,
-                Err(report) => Ok(*report),
-            }
-        })
-    }
-
-    /// Starts the app. The inner error is the report of a start that failed.
-    ///
-    /// # Errors
-    ///
-    /// A mistake of the test that only the run reveals.
-    ///
-    /// # Panics
-    ///
-    /// If the builder was told something impossible.
-    #[track_caller]
-    pub(in crate::testing) fn starting(self) -> impl Future<Output = Result<StartResult, String>> {
-        let listens = self.listens;
-        let place = Location::caller();
-        let parts = match self.parts() {
-            Ok(parts) => parts,
-            Err(mistake) => panic!("{mistake}"),
-        };
-        async move {
-            if listens && clock::is_paused() {
-                return Err(format!(
-                    "{place}: an app that listens needs time that passes: without `start_paused`, \
-                     and \
-                     in `#[lifecycle_runtime::test]` with `start_paused = false`"
-                ));
-            }
-            TestApp::run(parts).await
-        }
-    }
-
-    /// Starts the app so that its hooks go on one at a time, by permits of the scheduler.
-    ///
-    /// # Errors
-    ///
-    /// Something impossible that the builder was told. The inner error is that of
-    /// [`try_start`](Self::try_start).
-    pub(in crate::testing) async fn start_scheduled(
-        self,
-        scheduler: &Scheduler,
-    ) -> Result<StartResult, String> {
-        if self.listens {
-            return Err(
-                "an app that is explored can't listen: connections are real, and time is not"
-                    .to_owned(),
-            );
-        }
-        let real = self.selection.real_services();
-        let mut parts = self.parts()?;
-        if let Some(NamedHook { hook, place }) =
-            real.iter().find(|real| parts.plan.position(real.hook.id).is_some())
-        {
-            let name = hook.name();
-            return Err(format!(
-                "{place}: time would stand still for as long as `{name}` runs, and no hook would \
-                 go on; replace it by `replace::<{name}>(())`, which is nothing real"
-            ));
-        }
-        scheduler.signals().iter().try_for_each(|signal| heard(&parts.plan, *signal))?;
-        // Permits take time, which is no reason to fail.
-        let config = &mut parts.lifecycle.config;
-        config.grace = config.grace.max(LEAST_TIME_OF_RUN);
-        config.startup_timeout = config.startup_timeout.max(LEAST_TIME_OF_RUN);
-        parts.work = scheduler.scheduled(parts.work);
-        if scheduler.inject_faults() {
-            parts.stalls.mute();
-        }
-        parts.scheduler = Some(scheduler.clone());
-        TestApp::run(parts).await
-    }
-
-    fn planned(&self) -> Result<Plan, String> {
-        let seen = self.selection.seen(&self.lifecycle);
-        let hooks = self.selection.select(seen, &self.lifecycle.expected)?;
-        let plan = Plan::new(hooks).map(|plan| self.lifecycle.with_settings(plan));
-        plan.and_then(|plan| plan.fitting(self.lifecycle.config.strict_budget))
-            .map_err(|error| error.to_string())
-    }
-
-    fn parts(self) -> Result<AppParts, String> {
-        let plan = self.planned()?;
-        let Self { lifecycle, is_whole_program, selection, mut faults, mut signals, listens } =
-            self;
-        // The rest belongs to a setup of which this test runs a part.
-        let is_there = |hook: &HookMeta| plan.position(hook.id).is_some();
-        faults.retain(|planted| is_there(planted.hook));
-        signals.retain(|timed| timed.moment.hook().is_none_or(is_there));
-        for Timed { signal, place, .. } in &signals {
-            heard(&plan, *signal).map_err(|mistake| format!("{place}: {mistake}"))?;
-        }
-        let faults = Arc::new(faults);
-        let stalls = Stalls::default();
-        let work = work(selection, Arc::clone(&faults), stalls.clone());
-        let plan = Arc::new(plan);
-        Ok(AppParts {
-            lifecycle,
-            plan,
-            work,
-            faults,
-            signals,
-            stalls,
-            listens,
-            is_whole_program,
-            scheduler: None,
-        })
-    }
 }
 
 #[track_caller]
 fn named<H: Hook>() -> NamedHook {
     NamedHook { hook: H::META, place: Location::caller() }
-}
-
-/// Checks that the signal has an effect: it stops the app, or a hook is for it.
-fn heard(plan: &Plan, signal: Signal) -> Result<(), String> {
-    if signal.stops() || plan.of_kind(Kind::Signal).any(|hook| hook.signal() == Some(signal.name()))
-    {
-        Ok(())
-    } else {
-        Err(format!("nobody hears {signal}: no hook of the app is for it"))
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::blame::{Edge, distance, edge};
 use super::seed::Seed;
-use super::trial::{Experiment, Trial};
+use super::trial::{ExploredTest, Trial};
 use crate::event::readable;
 use crate::process::config::SEED;
 use crate::testing::app::TestApp;
@@ -13,8 +13,8 @@ use crate::testing::scheduler::strategy::Strategy;
 const TRIES: u64 = 50;
 
 /// Test that fails under one schedule, with what is needed to find the reason.
-pub(super) struct Failed<'e, 't, Test> {
-    pub(super) experiment: &'e Experiment<'t, Test>,
+pub(super) struct FailedSchedule<'e, 't, Test> {
+    pub(super) test: &'e ExploredTest<'t, Test>,
     pub(super) trial: Trial,
     pub(super) seed: Seed,
     /// Orders under which the test has passed.
@@ -33,10 +33,10 @@ enum FailureReason {
     Chance,
 }
 
-impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
+impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> FailedSchedule<'_, '_, Test> {
     /// Returns the whole message.
     pub(super) fn text(&self) -> String {
-        let Self { trial, seed, passed, experiment, .. } = self;
+        let Self { trial, seed, passed, test, .. } = self;
         let failure = trial.failure.as_deref().unwrap_or_default();
         let happened = trial.report.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut text = match (self.is_replay, passed.len()) {
@@ -56,7 +56,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
                 edge.text(&trial.plan)
             ),
             Ok(FailureReason::Injected(what)) => {
-                let what = what.text(&trial.plan, &experiment.injections.signals);
+                let what = what.text(&trial.plan, &test.injections.signals);
                 format!("\nwhat decides: \"{what}\"; without that, the same order passes\n")
             }
             Ok(FailureReason::NoOrder(0)) => "\nthere is no other order: it isn't the \
@@ -76,7 +76,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
         };
         text += "\nthe schedule:\n\n";
         for (at, action) in &trial.trace.steps {
-            let action = action.text(&trial.plan, &experiment.injections.signals);
+            let action = action.text(&trial.plan, &test.injections.signals);
             text += &format!("{:>10}  {action}\n", readable(*at));
         }
         if !failure.contains(&happened) {
@@ -131,7 +131,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Failed<'_, '_, Test> {
     }
 
     fn run(&self, strategy: Strategy) -> Result<Trial, String> {
-        self.experiment.run(strategy)
+        self.test.run(strategy)
     }
 }
 

@@ -57,7 +57,7 @@ impl Search {
         next
     }
 
-    /// Records the choices that a schedule made which was run by this seed.
+    /// Records the choices of the schedule that was run by this seed.
     pub(super) fn ran(&mut self, seed: &Seed, choices: &[Choice]) {
         if let Seed::Choices(given) = seed {
             let branches = Branches { choices: choices.to_vec(), at: given.len(), by: 1 };

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::testing::app::TestApp;
 use crate::testing::app::builder::TestAppBuilder;
 use crate::testing::assertions::TestReport;
-use crate::testing::harness::looked_after;
+use crate::testing::harness::with_apps_stopped;
 use crate::testing::scheduler::action::Action;
 use crate::testing::scheduler::strategy::Strategy;
 use crate::testing::scheduler::{Injections, Scheduler, Trace};
@@ -18,7 +18,7 @@ use crate::testing::scheduler::{Injections, Scheduler, Trace};
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Test with its setup and its check, which can be run any number of times.
-pub(super) struct Experiment<'t, Test> {
+pub(super) struct ExploredTest<'t, Test> {
     pub(super) setup: &'t dyn Fn() -> TestAppBuilder,
     pub(super) check: Option<&'t dyn Fn(&TestReport)>,
     pub(super) test: Test,
@@ -42,7 +42,7 @@ impl Trial {
     }
 }
 
-impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
+impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> ExploredTest<'_, Test> {
     /// Runs the test.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
                 tokio::select! {
                     biased;
                     trial = self.run_in(&scheduler) => Some(trial),
-                    never = scheduler.give() => match never {},
+                    never = scheduler.give_permits() => match never {},
                     () = is_over => None,
                 }
             });
@@ -111,12 +111,12 @@ impl<Test: Fn(TestApp) -> F, F: Future<Output = ()>> Experiment<'_, Test> {
         app: TestApp,
         scheduler: &Scheduler,
     ) -> (Option<String>, Option<TestReport>) {
-        scheduler.test().await;
+        scheduler.test_permit().await;
         let mut failure = None;
         if app.state() == State::Ready {
-            scheduler.test_runs(true);
-            failure = caught(looked_after((self.test)(app.clone()))).await.flatten().err();
-            scheduler.test_runs(false);
+            scheduler.set_test_running(true);
+            failure = caught(with_apps_stopped((self.test)(app.clone()))).await.flatten().err();
+            scheduler.set_test_running(false);
         }
         let is_judged = app.has_ended() || self.check.is_some() || failure.is_some();
         match caught(app.stopped()).await.flatten() {

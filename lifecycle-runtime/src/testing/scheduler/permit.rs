@@ -86,7 +86,7 @@ impl ScheduledFuture {
         }
         let nothing = Box::pin(std::future::pending());
         drop(std::mem::replace(&mut self.future, nothing));
-        match fault.fault().befalls(Task::future(std::future::pending())) {
+        match fault.fault().apply(Task::future(std::future::pending())) {
             Task::Future(mut wrong) => wrong.as_mut().poll(context),
             Task::Blocking(_) => Poll::Pending,
         }

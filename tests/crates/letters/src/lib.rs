@@ -8,13 +8,13 @@ pub async fn drafts() -> Vec<String> {
     vec!["Dear Ana".to_owned()]
 }
 
-/// Saves them.
+/// Saves the drafts.
 #[on_shutdown(of = drafts)]
 pub async fn save_drafts(drafts: Dep<drafts>) {
     println!("{} drafts saved", drafts.len());
 }
 
-/// Returns what `main` runs.
+/// Returns the lifecycle that `main` runs.
 pub fn service() -> Lifecycle {
     Lifecycle::new()
 }

@@ -1,13 +1,13 @@
 //! Handlers of web sockets that ignore a stop, and clients that have gone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lifecycle_tests::rig::Link;
 use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{connect, expect_echo, until_close};
+use super::{connect, stop_beside, until_close};
 use crate::clients::{Protocol, upgrade};
 use crate::site::{Site, expect_report, gate, joined};
 use crate::{DISTANCES, SLACK, at_each, at_each_way, for_each};
@@ -39,28 +39,9 @@ fn the_closes_of_many_are_spread_over_the_time_that_is_set() {
     const CLIENTS: usize = 40;
     at_each(&DISTANCES, &[Protocol::Http1], |protocol, link| {
         let mut site = Site::start(protocol, link, |start| start.args("spread=2000"));
-        let (open, is_open) = gate();
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|_| {
-                let open = open.clone();
-                site.client(move |target| {
-                    let mut socket = connect(target, "/echo");
-                    expect_echo(&mut socket);
-                    open.open();
-                    let goodbye = until_close(&mut socket);
-                    (goodbye, Instant::now())
-                })
-            })
-            .collect();
-        for _ in &clients {
-            is_open.wait();
-        }
-        site.stop();
-        let closed: Vec<_> = clients.into_iter().map(joined).collect();
-        assert!(closed.iter().all(|(goodbye, _)| *goodbye == (Vec::new(), CloseCode::Away)));
-        let times = || closed.iter().map(|(_, at)| *at);
-        let (first, last) = (times().min(), times().max());
-        let between = last.expect("some") - first.expect("some");
+        let closed = stop_beside(&mut site, CLIENTS);
+        let (first, last) = (closed.iter().min(), closed.iter().max());
+        let between = *last.expect("some") - *first.expect("some");
         // That all of these forty random moments fall into one half is too improbable to ever
         // happen.
         assert!(between > SPREAD / 2, "all of them within {between:?}");

@@ -63,11 +63,6 @@ impl Program {
         });
     }
 
-    /// Returns whether a hook or a handler has said this.
-    pub(crate) fn has_said(&mut self, said: &str) -> bool {
-        times_said(self.0.transcript(), said) > 0
-    }
-
     /// Waits until a hook or a handler has said a line this many times, or a line on stderr
     /// contains the text. Returns whether it was the latter.
     #[track_caller]

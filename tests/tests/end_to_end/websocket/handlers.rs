@@ -113,6 +113,10 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
         .expect_said(&[", running nothing", "0 requests finished, 0 cut off, 1 panicked"]);
 }
 
+/// Number of messages that a handler can write though nobody reads: as many as wait in a session of
+/// `actix-ws`.
+const FEW: usize = 32;
+
 /// Number of messages of an answer that fits into no buffer.
 const MANY: usize = 300;
 
@@ -120,23 +124,25 @@ const MANY: usize = 300;
 /// owes nothing.
 const PAUSE: Duration = Duration::from_millis(2500);
 
-/// Connects a client whose system accepts only a few bytes that the client has not read.
+/// Connects a client whose system accepts only a few bytes that the client has not read, in small
+/// segments: the system of the server then keeps few bytes, too, and the rest waits in the server.
 fn connect_narrow(program: &mut Program, path: &str) -> WebSocket<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a size");
+    socket.set_tcp_mss(1000).expect("a size");
     let address: SocketAddr = program.address().parse().expect("an address");
     socket.connect(&address.into()).expect("it listens");
     socket.set_read_timeout(Some(LIMIT)).expect("it is open");
     upgraded(socket.into(), path)
 }
 
-/// Has a client read an answer after a pause that begins at the signal, and checks that all of it
-/// comes, and then the Close.
-fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, read: usize) {
+/// Has a client read an answer of this many messages after a pause that begins at the signal, and
+/// checks that all of it comes, and then the Close.
+fn reads_late(mut program: Program, mut socket: WebSocket<TcpStream>, count: usize) {
     program.signal(Signal::SIGTERM);
     program.wait_for("stopping");
     std::thread::sleep(PAUSE);
-    for number in read..MANY {
+    for number in 0..count {
         let message = socket.read().unwrap_or_else(|error| panic!("message {number}: {error}"));
         assert_eq!(message.to_text().expect("a text").trim_start(), number.to_string());
     }
@@ -152,19 +158,15 @@ fn a_handler_that_is_stuck_in_its_answer_ends_it() {
     let mut socket = connect_narrow(&mut program, "/burst");
     socket.send(Message::text(MANY.to_string())).expect("it is open");
     program.wait_until_said("burst");
-    reads_late(program, socket, 0);
+    reads_late(program, socket, MANY);
 }
 
 #[test]
 fn what_a_handler_has_written_before_the_signal_comes_before_the_close() {
     let mut program = program!("routes").start();
     let mut socket = connect_narrow(&mut program, "/burst");
-    socket.send(Message::text(MANY.to_string())).expect("it is open");
-    // The rest is on its way, in more than one buffer.
-    let mut read = 0;
-    while read < MANY && !program.has_said("burst written") {
-        socket.read().expect("it is open");
-        read += 1;
-    }
-    reads_late(program, socket, read);
+    socket.send(Message::text(FEW.to_string())).expect("it is open");
+    // The client has read none of it.
+    program.wait_until_said("burst written");
+    reads_late(program, socket, FEW);
 }

@@ -1,4 +1,4 @@
-//! Faults and signals that a test plants in its app.
+//! Injection of faults and signals into the app of a test.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::TestAppBuilder;
 use crate::hook::error::BoxError;
 use crate::hook::{Hook, HookMeta};
-use crate::testing::faults::{Fault, PlantedFault};
-use crate::testing::moment::{Moment, Signal, Timed};
+use crate::testing::faults::{Fault, HookFault};
+use crate::testing::moment::{Moment, Signal, TimedSignal};
 use crate::testing::selection::NamedHook;
 
 impl TestAppBuilder {
@@ -68,7 +68,7 @@ impl TestAppBuilder {
     pub fn inject_into(mut self, hook: &'static HookMeta, fault: Fault) -> Self {
         let place = Location::caller();
         self.selection.involve(NamedHook { hook, place }, "given a fault");
-        self.faults.push(PlantedFault::new(hook, fault, place));
+        self.faults.push(HookFault::new(hook, fault, place));
         self
     }
 
@@ -94,7 +94,7 @@ impl TestAppBuilder {
         if let Some(hook) = moment.hook() {
             self.selection.involve(NamedHook { hook, place }, "waited for");
         }
-        self.signals.push(Timed { moment, signal, place, count: 0.into() });
+        self.signals.push(TimedSignal { moment, signal, place, count: 0.into() });
         self
     }
 }

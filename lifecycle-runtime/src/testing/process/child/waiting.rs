@@ -255,7 +255,7 @@ impl Child {
         }
     }
 
-    /// Waits for a moment, or until a line arrives.
+    /// Waits until a line arrives, but no longer than [`BETWEEN_LOOKS`].
     fn pause(&mut self) {
         match self.receiver.recv_timeout(BETWEEN_LOOKS) {
             Ok(line) => self.transcript.push(line),
@@ -267,7 +267,7 @@ impl Child {
         }
     }
 
-    /// Calls `look` until it finds something, or returns why it won't any more.
+    /// Calls `look` until it finds something, and returns that, or the reason why it never will.
     #[track_caller]
     fn poll<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, String> {
         let began = Instant::now();

@@ -1,0 +1,158 @@
+//! Settings of a lifecycle: its time limits, the addresses of its probes, and its output.
+
+use std::time::Duration;
+
+use super::Lifecycle;
+use crate::process::config::LONGEST;
+
+impl Lifecycle {
+    /// Sets the time for the whole stop, from the signal to the end of the process. The default is
+    /// 25 s, which is inside the 30 s of Kubernetes. In another container (where `/.dockerenv` or
+    /// `/run/.containerenv` exists) it is 9 s, as `docker stop` kills after 10 s; the start says so
+    /// in a line.
+    ///
+    /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is
+    /// refused, with exit code 2.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.config.grace = grace.min(LONGEST);
+        self.config.grace_is_set = true;
+        self
+    }
+
+    /// Sets the time for the whole start, from the first startup hook to the last ready hook; 60 s
+    /// by default. A start that takes longer has failed. Zero is refused, with exit code 2.
+    pub fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.config.startup_timeout = timeout.min(LONGEST);
+        self
+    }
+
+    /// Sets the time for requests to finish, which begins when the listeners close: after the drain
+    /// hooks and [`drain_delay`](Self::drain_delay).
+    ///
+    /// By default requests have the time that the shutdown hooks leave of the grace period, and at
+    /// least half of it: half of the time that drain hooks and the delay leave, counted from the
+    /// close of the listeners.
+    ///
+    /// If `drain_timeout` is set, requests have all of it, and hooks have the rest: drain hooks at
+    /// least a tenth of the grace period, and shutdown hooks as much, or their reserves. The limits
+    /// of hooks are scaled into that rest, which the start warns about. Time that requests don't
+    /// use flows on to the shutdown hooks.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = Some(timeout.min(LONGEST));
+        self
+    }
+
+    /// Sets the time for which the servers still accept connections once the stop has begun and the
+    /// drain hooks have ended, as load balancers need time to notice. Responses announce the end of
+    /// their connection meanwhile.
+    ///
+    /// The default is 0. In Kubernetes (where `KUBERNETES_SERVICE_HOST` is set), which updates
+    /// endpoints while it sends the signal, it is 5 s and at most a fifth of the grace period; the
+    /// start says so in a line. Ctrl-C on a terminal waits for no delay. A delay that would leave
+    /// requests less than [`drain_timeout`](Self::drain_timeout), or less than half of the time for
+    /// both, is cut short, which the start warns about.
+    ///
+    /// Even a program without a server waits for the delay before it tells its services to stop,
+    /// unless they have `stop_on = "drain"`: one of them may listen by itself.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.config.drain_delay = delay.min(LONGEST);
+        self.config.drain_delay_is_set = true;
+        self
+    }
+
+    /// Sets the time for which a connection without a request in flight stays open after the
+    /// listener has closed; 250 ms by default.
+    ///
+    /// A client may send its next request just before it can learn that the connection ends: within
+    /// this window the request is answered, with `Connection: close`. The window begins when the
+    /// client can use the connection: at its acknowledgement of the response before, at the end of
+    /// a TLS handshake, or at the last bytes of a head that is still coming. On Linux three round
+    /// trips of the connection come on top.
+    ///
+    /// The window also bounds the margin of a handshake that is under way when the listener closes.
+    pub fn quiet_window(mut self, window: Duration) -> Self {
+        self.config.quiet_window = window.min(LONGEST);
+        self
+    }
+
+    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
+    /// form that [`Http::bind`] takes.
+    ///
+    /// The probes have a listener and a thread of their own. They answer before the first hook
+    /// runs, while requests or hooks block every other thread, and until the process ends.
+    pub fn admin(mut self, address: impl Into<String>) -> Self {
+        self.config.admin = Some(address.into());
+        self
+    }
+
+    /// Lets `/readyz` still answer 200 while requests are drained; off by default, so that load
+    /// balancers turn away at once.
+    ///
+    /// If no other pod is left, Kubernetes sends requests to pods that terminate, but only to ready
+    /// ones: keep readiness on if that fallback matters more.
+    pub fn ready_while_draining(mut self, ready: bool) -> Self {
+        self.config.ready_while_draining = ready;
+        self
+    }
+
+    /// Switches the lines on stderr that report events. By default (`LIFECYCLE_CONSOLE=auto`) they
+    /// leave out the events that a [`tracing`](https://docs.rs/tracing) subscriber or a logger of
+    /// the crate `log` shows:
+    ///
+    /// - By default the console writes each event that nobody shows by `tracing`. A subscriber that
+    ///   shows only warnings leaves the rest to the console. Events of the level DEBUG, such as the
+    ///   begin of a hook, are left out if INFO is shown.
+    /// - `console(true)` writes each event, whatever `tracing` shows.
+    /// - `console(false)` writes no event.
+    ///
+    /// Lines that are not events are written in any case, and once: the answer to SIGUSR1, the
+    /// reason for which nothing is started, and a last line for exit code 1. That line has the
+    /// reason, unless `tracing` has shown it.
+    ///
+    /// The console decides event by event, at the moment of the event and on its thread: a
+    /// subscriber may be installed in `main`, or by a startup hook. See [the
+    /// guide](crate::guide::logging).
+    ///
+    /// A pipe on stderr that nobody reads holds nothing up: 256 KiB of lines wait in memory. Beyond
+    /// that the oldest are left out, and a line such as `lifecycle: … 12 lines left out` replaces
+    /// them. A line is cut after 16 KiB.
+    pub fn console(mut self, console: bool) -> Self {
+        self.config.console = console.into();
+        self
+    }
+
+    /// Refuses a plan whose stop may take longer than the grace period [at
+    /// worst](crate::plan::Plan::worst_case_stop), with exit code 2. Off by default: the limits of
+    /// its hooks are scaled then, and the start warns about it.
+    pub fn strict_budget(mut self, strict: bool) -> Self {
+        self.config.strict_budget = strict;
+        self
+    }
+
+    /// Lets a program without a server go on after all of its services have ended well, until it is
+    /// told to stop. Off by default: such a program has nothing left to do and ends with exit code
+    /// 0.
+    ///
+    /// A program without services goes on in any case.
+    pub fn keep_running(mut self, keep: bool) -> Self {
+        self.config.keep_running = keep;
+        self
+    }
+
+    /// Makes the run listen for signals; on by default.
+    ///
+    /// SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the console's events) stop the run, and
+    /// other signals run their [hooks](crate::on_signal). SIGUSR1, unless a hook is for it, shows
+    /// on stderr the state and its duration, the hooks and services that run, and the requests in
+    /// flight, even if the [console](Self::console) is off. Without signals, only a
+    /// [`StopHandle`](crate::StopHandle) stops the run.
+    ///
+    /// The run listens from the first instruction of [`run`](Self::run) on, even if the process was
+    /// started with the signals blocked. After `run` they no longer change the exit code, until the
+    /// process has gone. After [`serve`](Self::serve), when no run listens any more, the signals
+    /// that stop do to the process what they do to any, and the others do nothing.
+    pub fn signals(mut self, signals: bool) -> Self {
+        self.signals = signals;
+        self
+    }
+}
