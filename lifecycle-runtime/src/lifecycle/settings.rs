@@ -76,7 +76,7 @@ impl Lifecycle {
     }
 
     /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
-    /// form that [`Http::bind`] takes.
+    /// form that [`Http::bind`](crate::Http::bind) takes.
     ///
     /// The probes have a listener and a thread of their own. They answer before the first hook
     /// runs, while requests or hooks block every other thread, and until the process ends.
