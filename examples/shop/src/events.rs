@@ -1,13 +1,19 @@
 //! Events: the numbered list that the outbox delivers and the feed shows.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use lifecycle_runtime::on_startup;
+use lifecycle_runtime::{Stop, on_startup};
 use serde::Serialize;
 use sqlx::{Any, FromRow, Transaction};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::store::Store;
+
+/// Time between two looks for events of other processes, if nothing is heard.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// An event as its receivers get it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -33,6 +39,16 @@ pub struct NewEvent<'a, T> {
 #[on_startup]
 pub fn news() -> watch::Sender<i64> {
     watch::Sender::new(0)
+}
+
+/// Waits until there may be new events: this process has committed one, or a second has passed, in
+/// which another may have. Returns at once if the shop stops.
+pub async fn heard(news: &mut watch::Receiver<i64>, stop: &Stop) {
+    tokio::select! {
+        () = stop.requested() => {}
+        _ = news.changed() => {}
+        () = sleep(LOOK) => {}
+    }
 }
 
 /// Writes the event and its deliveries, in the transaction of the change that it reports. It locks

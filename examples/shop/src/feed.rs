@@ -10,16 +10,13 @@ use futures_util::stream::unfold;
 use jiff::Timestamp;
 use lifecycle_runtime::{Dep, Stop};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::auth::{Granted, ReadOrders};
 use crate::clock::clock;
 use crate::events::{self, Event, news};
 use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::{Store, db};
-
-/// Time between two looks for events that another process has written, if nothing is heard.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Time after which something is sent in any case, so that proxies can see that the connection is
 /// alive.
@@ -149,13 +146,7 @@ impl Feed {
                 Ok(()) => {}
                 Err(error) => tracing::warn!("the feed can't be read: {error}"),
             }
-            let heard = async {
-                tokio::select! {
-                    () = self.stop.requested() => {}
-                    _ = self.news.changed() => {}
-                    () = sleep(LOOK) => {}
-                }
-            };
+            let heard = events::heard(&mut self.news, &self.stop);
             if timeout_at(self.beat, heard).await.is_err() {
                 self.beat = Instant::now() + BEAT;
                 return Some(Bytes::from_static(b": still here\n\n"));

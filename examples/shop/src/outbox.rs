@@ -15,7 +15,7 @@ use sqlx::FromRow;
 use tokio::sync::watch;
 
 use crate::clock::clock;
-use crate::events::news;
+use crate::events::{heard, news};
 use crate::logs::with_causes;
 use crate::mail::{Mail, mailer};
 use crate::settings::settings;
@@ -23,9 +23,6 @@ use crate::store::{db, migrations};
 
 /// Number of deliveries that are made to one target at the same time.
 const AT_ONCE: usize = 8;
-
-/// Time between two looks for deliveries that another process has left, if nothing is heard.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Longest time that a mail server may take.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -166,11 +163,7 @@ impl<T: Target> Courier<T> {
                 // nobody.
                 Err(error) => tracing::warn!(target = T::NAME, "the outbox can't be read: {error}"),
             }
-            tokio::select! {
-                () = stop.requested() => {}
-                _ = news.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
-            }
+            heard(&mut news, stop).await;
         }
     }
 

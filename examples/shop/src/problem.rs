@@ -197,4 +197,13 @@ impl Problem {
         let loc = loc.iter().map(|part| json!(part)).collect();
         Self::Invalid(vec![Detail { loc, msg: msg.into(), rule: rule.to_owned(), input: None }])
     }
+
+    /// Returns the problem of an insertion that failed: this conflict, if there is such a row
+    /// already.
+    pub fn of_insertion(error: sqlx::Error, conflict: &'static str) -> Self {
+        match error {
+            sqlx::Error::Database(error) if error.is_unique_violation() => Self::Conflict(conflict),
+            error => error.into(),
+        }
+    }
 }

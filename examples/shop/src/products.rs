@@ -110,19 +110,14 @@ async fn add_product(
 ) -> Result<impl Responder, Problem> {
     let Body(NewProduct { name, price }) = new;
     let mut transaction = db.write().await?;
-    let added = sqlx::query_as(
+    let product: Product = sqlx::query_as(
         "INSERT INTO products (name, price) VALUES ($1, $2) RETURNING id, name, price",
     )
     .bind(name)
     .bind(price)
     .fetch_one(&mut *transaction)
-    .await;
-    let product: Product = match added {
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            return Err(Problem::Conflict("there is a product of this name already"));
-        }
-        other => other?,
-    };
+    .await
+    .map_err(|error| Problem::of_insertion(error, "there is a product of this name already"))?;
     transaction.commit().await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, "/products")).json(product))
 }

@@ -1,7 +1,7 @@
 //! Tests of the whole shop inside one process, with fakes for the time and the mail.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::{AUTHORIZATION, ContentType};
@@ -12,6 +12,8 @@ use lifecycle_runtime::BoxError;
 use lifecycle_runtime::testing::{TestApp, TestAppBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::auth::{SECRET, TokenKeys, token_keys};
 use crate::clock::{Clock, clock};
@@ -21,19 +23,36 @@ use crate::outbox::{mails, webhook};
 use crate::settings::{Settings, settings};
 use crate::store::{Store, close_db, db, migrations};
 
+/// Limit of each wait.
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// A clock that only a test advances.
 #[derive(Clone, Default)]
-struct TestClock(Arc<AtomicI64>);
+struct TestClock {
+    millis: Arc<AtomicI64>,
+    /// Number of times that the shop has read the clock.
+    reads: Arc<watch::Sender<usize>>,
+}
 
 impl TestClock {
     fn advance(&self, time: SignedDuration) {
-        self.0.fetch_add(time.as_millis().try_into().unwrap(), Ordering::Relaxed);
+        self.millis.fetch_add(time.as_millis().try_into().unwrap(), Ordering::Relaxed);
+    }
+
+    /// Waits until the shop has read the clock this many times more.
+    async fn wait_for_reads(&self, number: usize) {
+        let mut reads = self.reads.subscribe();
+        let enough = *reads.borrow() + number;
+        let waited = timeout(LIMIT, reads.wait_for(|reads| *reads >= enough)).await;
+        assert!(waited.is_ok(), "nobody reads the clock");
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(1_800_000_000_000 + self.0.load(Ordering::Relaxed)).unwrap()
+        self.reads.send_modify(|reads| *reads += 1);
+        let millis = self.millis.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap()
     }
 }
 
@@ -41,13 +60,13 @@ impl Clock for TestClock {
 #[derive(Clone, Default)]
 struct TestMailer {
     fails: Arc<AtomicUsize>,
-    given: Arc<Mutex<Vec<Mail>>>,
+    given: Arc<watch::Sender<Vec<Mail>>>,
 }
 
 impl Mailer for TestMailer {
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), BoxError>> {
         async move {
-            self.given.lock().unwrap().push(mail);
+            self.given.send_modify(|given| given.push(mail));
             let failed = self
                 .fails
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
@@ -58,14 +77,12 @@ impl Mailer for TestMailer {
 }
 
 impl TestMailer {
-    /// Waits until it has been given this many mails.
+    /// Waits until it has been given this many mails, and returns them.
     async fn wait_for(&self, number: usize) -> Vec<Mail> {
-        let begun = Instant::now();
-        while self.given.lock().unwrap().len() < number {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", self.given.lock().unwrap());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        self.given.lock().unwrap().clone()
+        let mut given = self.given.subscribe();
+        let waited = timeout(LIMIT, given.wait_for(|given| given.len() >= number)).await;
+        assert!(waited.is_ok(), "{:?}", self.given.borrow());
+        self.given.borrow().clone()
     }
 }
 
@@ -131,13 +148,14 @@ async fn a_mail_that_could_not_be_sent_is_sent_again_later_as_the_same() {
     assert_eq!(post(&app, "/orders", &token, an_order()).await.0, 201);
     mail.wait_for(1).await;
     for number in 2..=3 {
-        // The outbox looks, and finds that it is too early.
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
-        assert_eq!(mail.given.lock().unwrap().len(), number - 1);
+        // The outbox reads the clock when it puts the mail off, and at each look. The second look
+        // comes after one that has found that it is too early.
+        time.wait_for_reads(3).await;
+        assert_eq!(mail.given.borrow().len(), number - 1);
         time.advance(SignedDuration::from_secs(2));
         mail.wait_for(number).await;
     }
-    let given = mail.given.lock().unwrap().clone();
+    let given = mail.given.borrow().clone();
     assert_eq!((&given[0], &given[1]), (&given[1], &given[2]));
     assert_eq!(given[0].to, "ana@example.org");
 
@@ -195,10 +213,9 @@ async fn refresh_tokens_that_have_expired_are_deleted_and_no_others() {
             .await
             .unwrap();
         match kept {
-            2 => assert!(begun.elapsed() < Duration::from_secs(30), "nothing is deleted"),
+            2 => assert!(begun.elapsed() < LIMIT, "nothing is deleted"),
             _ => break assert_eq!(kept, 1),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(refresh(&app, &good).await["token_type"], "bearer");
     app.stop().await.assert_clean();

@@ -58,20 +58,17 @@ pub async fn add_customer(store: &Store, email: &str, hash: &str) -> Result<i64,
 
 async fn add(store: &Store, email: &str, hash: &str, scopes: &str) -> Result<i64, Problem> {
     let mut transaction = store.write().await?;
-    let added = sqlx::query_scalar(
+    let id = sqlx::query_scalar(
         "INSERT INTO users (email, password, scopes) VALUES ($1, $2, $3) RETURNING id",
     )
     .bind(email)
     .bind(hash)
     .bind(scopes)
     .fetch_one(&mut *transaction)
-    .await;
-    let id = match added {
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            return Err(Problem::Conflict("there is an account for this address already"));
-        }
-        other => other?,
-    };
+    .await
+    .map_err(|error| {
+        Problem::of_insertion(error, "there is an account for this address already")
+    })?;
     transaction.commit().await?;
     Ok(id)
 }

@@ -9,7 +9,7 @@ use lifecycle_runtime::testing::process::Command;
 use serde_json::{Value, json};
 
 use crate::client::{Customer, PASSWORD, agent, an_order, parts, token};
-use crate::process::{ADMIN_PASSWORD, SECRET, command, ready_url, stop, until};
+use crate::process::{ADMIN_PASSWORD, SECRET, command, ready_url, stop};
 
 fn password<'a>(name: &'a str, password: &'a str, scope: &'a str) -> [(&'a str, &'a str); 4] {
     [("grant_type", "password"), ("username", name), ("password", password), ("scope", scope)]
@@ -285,7 +285,7 @@ fn tokens_expire() {
     let (_, tokens) = token(&url, &password("ana@example.org", PASSWORD, ""));
     assert_eq!(tokens["expires_in"], 2);
     let ana = Customer::with(&url, tokens["access_token"].as_str().unwrap());
-    until("the token does not expire", || ana.get("/orders").0 != 200);
+    service.wait_until("the end of the token", |_| ana.get("/orders").0 != 200);
     assert_eq!(ana.get("/orders"), (401, json!({ "detail": "the token has expired" })));
     // The refresh token has expired as well: it was made before the access token and is good for a
     // shorter time, even in whole seconds.

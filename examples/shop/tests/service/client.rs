@@ -3,11 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use lifecycle_runtime::testing::process::Child;
 use serde_json::{Value, json};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::process::{LIMIT, until};
+use crate::process::LIMIT;
 
 /// Returns a client that keeps its own connections and takes every status as an answer.
 pub fn agent() -> Agent {
@@ -98,10 +99,11 @@ impl Customer {
         parts(request.header("authorization", format!("Bearer {}", self.token)).call().unwrap())
     }
 
-    /// Waits until this path answers with this status.
+    /// Waits until the service answers this path with this status.
     #[track_caller]
-    pub fn wait_for(&self, path: &str, status: u16) {
-        until(&format!("{path} is never {status}"), || self.get(path).0 == status);
+    pub fn wait_for(&self, service: &mut Child, path: &str, status: u16) {
+        let condition = format!("{status} from {path}");
+        service.wait_until(&condition, |_| self.get(path).0 == status);
     }
 
     /// Places an order, and returns its id.

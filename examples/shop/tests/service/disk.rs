@@ -42,14 +42,14 @@ fn a_full_disk_is_503_and_unready_and_passes() {
     assert_eq!(admin.post("/products", &sugar), refused);
     assert_eq!(sign_in(), refused);
     assert_eq!(refresh(), refused);
-    ana.wait_for("/readyz", 503);
+    ana.wait_for(&mut service, "/readyz", 503);
     let (_, said) = ana.get("/readyz");
     assert_eq!(said["checks"][0]["name"], "db_takes_writes", "{said}");
     assert_eq!(ana.get("/livez").0, 200, "to start it anew would not help");
     assert_eq!(ana.get(&format!("/orders/{}", taken[0])).0, 200, "what is there can be read");
 
     limit_files(&service, "unlimited:");
-    ana.wait_for("/readyz", 200);
+    ana.wait_for(&mut service, "/readyz", 200);
     taken.push(ana.order("after that"));
     // The refused requests have left nothing.
     assert_eq!(admin.post("/users", &ben).0, 201);

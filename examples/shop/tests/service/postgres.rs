@@ -2,20 +2,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid};
+use lifecycle_runtime::testing::{Signal, process};
+use nix::unistd::Uid;
 
 use crate::accounts::use_twice_at_once;
 use crate::client::{Customer, an_order, token};
 use crate::kills;
-use crate::process::{ADMIN_PASSWORD, command, ready_url, skipped, stop, until};
+use crate::process::{ADMIN_PASSWORD, command, ready_url, skipped, stop};
 use crate::receiver::Receiver;
 
 /// A server with an empty database in a folder of its own, which ends with the test.
 struct Postgres {
-    server: Child,
+    /// Process of the server, unless it has been ended.
+    server: Option<process::Child>,
     folder: tempfile::TempDir,
 }
 
@@ -63,29 +64,25 @@ impl Postgres {
         initdb.args(["--auth=trust", "--username=shop", "--no-sync", "--pgdata"]).arg(&data);
         let made = initdb.current_dir(folder.path()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut postgres = Self { server: Self::serve(folder.path()), folder };
+        let mut postgres = Self { server: None, folder };
+        postgres.serve();
         postgres.wait();
         Some(postgres)
     }
 
     /// Runs the server, on a socket in its folder and nowhere else.
-    fn serve(folder: &Path) -> Child {
+    fn serve(&mut self) {
+        let folder = self.folder.path();
         let mut server = unprivileged(programs().unwrap().join("postgres"));
-        server
-            .arg("-D")
-            .arg(folder.join("data"))
-            .arg("-k")
-            .arg(folder)
-            .args(["-c", "listen_addresses="]);
-        server.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).current_dir(folder);
+        server.args(["-c", "listen_addresses=", "-c", "lc_messages=C"]);
+        self.server = Some(process::Command::from(server).spawn());
     }
 
+    /// Waits until the server answers.
     fn wait(&mut self) {
-        let ready = || {
-            let mut ask = Command::new(programs().unwrap().join("pg_isready"));
-            ask.arg("-h").arg(self.folder.path()).stdout(Stdio::null()).status().unwrap().success()
-        };
-        until("PostgreSQL does not start", ready);
+        let server = self.server.as_mut().expect("a server that runs");
+        server.wait_for_line("database system is ready to accept connections");
     }
 
     fn url(&self) -> String {
@@ -94,8 +91,10 @@ impl Postgres {
 
     /// Ends the server at once, and rolls back the transactions that have begun.
     fn end(&mut self) {
-        let _ = kill(Pid::from_raw(self.server.id().try_into().unwrap()), Signal::SIGINT);
-        self.server.wait().unwrap();
+        if let Some(mut server) = self.server.take() {
+            server.signal(Signal::SIGINT);
+            server.wait();
+        }
     }
 }
 
@@ -171,10 +170,10 @@ fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
     postgres.end();
     let (status, said) = ana.post("/orders", &an_order("meanwhile"));
     assert_eq!(status, 503, "{said}");
-    ana.wait_for("/readyz", 503);
-    postgres.server = Postgres::serve(postgres.folder.path());
+    ana.wait_for(&mut service, "/readyz", 503);
+    postgres.serve();
     postgres.wait();
-    ana.wait_for("/readyz", 200);
+    ana.wait_for(&mut service, "/readyz", 200);
     ana.order("after");
     assert_eq!(ana.get("/orders").1["orders"].as_array().unwrap().len(), 2);
     stop(service);
@@ -183,7 +182,7 @@ fn a_database_that_goes_away_is_503_and_unready_until_it_is_back() {
     postgres.end();
     let mut service = command.env("SHOP_DATABASE_PATIENCE", "30s").spawn();
     service.wait_for_line("trying again in");
-    postgres.server = Postgres::serve(postgres.folder.path());
+    postgres.serve();
     assert_eq!(ana.at(&ready_url(&mut service)).get("/orders").0, 200);
     stop(service);
 }

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lifecycle_runtime::testing::process::{Child, Command, Output};
 
+/// Limit of each wait.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 pub const SECRET: &str = "a secret of the tests: long enough, and kept over restarts";
@@ -22,6 +22,7 @@ pub fn command(folder: &Path) -> Command {
 
 pub fn environment(command: &mut Command, folder: &Path) {
     command
+        .limit(LIMIT)
         .env_clear()
         // The service answers the probes itself.
         .env_remove("LIFECYCLE_ADMIN")
@@ -50,18 +51,6 @@ pub fn stop(service: Child) -> String {
 /// Returns the log of a service that has ended.
 pub fn log(output: &Output) -> String {
     output.transcript().stderr().map(|line| format!("{line}\n")).collect()
-}
-
-/// Waits until the condition holds; if it never does, the test fails with this text.
-#[track_caller]
-pub fn until(wrong: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < LIMIT, "{wrong}");
-        // Nothing reports the moment at which it holds. The pause between two looks leaves the
-        // processor to the service.
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Prints the reason for which a test does nothing, even if the output of passed tests is hidden.

@@ -15,7 +15,7 @@ fn what_was_read_is_written_by_the_stop_and_a_line_that_is_not_complete_is_none_
     // The file appears complete, so the worker reads all of it at once.
     fs::write(place.path("new"), "1\n2\n3\n4\n5\nsi").unwrap();
     fs::rename(place.path("new"), place.log("a.log")).unwrap();
-    place.has(&["1", "2", "3"]);
+    place.wait_for(&mut worker, &["1", "2", "3"]);
     let log = stop(worker).to_string();
     assert_eq!(place.lines(), ["1", "2", "3", "4", "5"], "{log}");
     let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text}:\n{log}"));
@@ -24,23 +24,23 @@ fn what_was_read_is_written_by_the_stop_and_a_line_that_is_not_complete_is_none_
 
     place.append("a.log", "x\n");
     place.set("batch_lines", "1");
-    let worker = place.command().spawn();
-    place.has(&["1", "2", "3", "4", "5", "six"]);
+    let mut worker = place.command().spawn();
+    place.wait_for(&mut worker, &["1", "2", "3", "4", "5", "six"]);
     stop(worker);
 }
 
 #[test]
 fn a_rotation_loses_nothing_and_repeats_nothing() {
     let place = Place::new();
-    let worker = place.command().spawn();
+    let mut worker = place.command().spawn();
     place.append("a.log", "1\n2");
-    place.has(&["1"]);
+    place.wait_for(&mut worker, &["1"]);
     // A program goes on writing to a rotated file for a while.
     fs::rename(place.log("a.log"), place.log("a.log.1")).unwrap();
     place.append("a.log.1", "\n3\n");
-    place.has(&["1", "2", "3"]);
+    place.wait_for(&mut worker, &["1", "2", "3"]);
     place.append("a.log", "4\n");
-    place.has(&["1", "2", "3", "4"]);
+    place.wait_for(&mut worker, &["1", "2", "3", "4"]);
     stop(worker);
 
     // Two rotations while no worker runs.
@@ -50,30 +50,30 @@ fn a_rotation_loses_nothing_and_repeats_nothing() {
     place.append("a.log", "6\n");
     let mut worker = place.command().spawn();
     let expected = ["1", "2", "3", "4", "5", "6"];
-    place.has(&expected);
+    place.wait_for(&mut worker, &expected);
 
     // A deleted file, and a new one, which may well get its inode.
     fs::remove_file(place.log("a.log")).unwrap();
     worker.wait_for_line("a.log is gone");
     place.append("a.log", "6\n");
-    place.has(&[&expected[..], &["6"]].concat());
+    place.wait_for(&mut worker, &[&expected[..], &["6"]].concat());
     stop(worker);
 }
 
 #[test]
 fn a_file_that_is_cut_short_is_read_from_its_beginning() {
     let place = Place::new();
-    let worker = place.command().spawn();
+    let mut worker = place.command().spawn();
     place.append("a.log", "long enough\nand more");
-    place.has(&["long enough"]);
+    place.wait_for(&mut worker, &["long enough"]);
     fs::write(place.log("a.log"), "new\n").unwrap();
-    place.has(&["long enough", "new"]);
+    place.wait_for(&mut worker, &["long enough", "new"]);
     stop(worker);
 
     fs::write(place.log("a.log"), "").unwrap();
-    let worker = place.command().spawn();
+    let mut worker = place.command().spawn();
     place.append("a.log", "x\n");
-    place.has(&["long enough", "new", "x"]);
+    place.wait_for(&mut worker, &["long enough", "new", "x"]);
     stop(worker);
 }
 
@@ -86,7 +86,7 @@ fn a_spool_that_is_gone_is_told_and_one_that_is_back_is_followed() {
     wait_for_readyz(&mut worker, 503, "can't use spool as the spool");
     fs::create_dir(place.path("spool")).unwrap();
     place.append("a.log", "1\n");
-    place.has(&["1"]);
+    place.wait_for(&mut worker, &["1"]);
     wait_for_readyz(&mut worker, 200, "");
     stop(worker);
 }

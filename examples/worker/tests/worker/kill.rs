@@ -12,7 +12,7 @@ use lifecycle_runtime::testing::Signal;
 
 use crate::collector::{Away, Received};
 use crate::place::{Place, Written};
-use crate::process::{stop, until};
+use crate::process::stop;
 
 /// Longest time in milliseconds from a start, or from being ready, to a kill.
 const LONGEST: u64 = 200;
@@ -76,7 +76,8 @@ fn write_in_parts(file: &mut File, line: &str, rng: &mut Rng) {
 fn check(place: &Place, count: usize) -> Vec<Written> {
     let mut worker = place.command().spawn();
     worker.wait_for_line("ready after");
-    until(|| place.written().len() >= count * LOGS.len());
+    worker
+        .wait_until("every line in the database", |_| place.written().len() >= count * LOGS.len());
     stop(worker);
     let written = place.written();
     let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -155,7 +156,7 @@ fn twenty_times_killed_at_random_it_loses_nothing_that_was_acknowledged() {
     // One more run sends the collector the lines that it misses.
     let mut worker = place.command().spawn();
     worker.wait_for_line("ready after");
-    until(|| {
+    worker.wait_until("the last line at the collector", |_| {
         received.lock().unwrap().iter().map(|(seq, _)| *seq).max()
             == written.last().map(|last| last.seq)
     });

@@ -4,12 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
-use lifecycle_runtime::testing::process::Command;
+use lifecycle_runtime::testing::process::{Child, Command};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::process::until;
+use crate::process::LIMIT;
 
 pub struct Place {
     folder: TempDir,
@@ -64,7 +64,7 @@ impl Place {
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        command.env_clear().current_dir(self.folder.path());
+        command.env_clear().current_dir(self.folder.path()).limit(LIMIT);
         command.env_remove("LIFECYCLE_BIND").env("WORKER_CONFIG", "worker.toml");
         command
     }
@@ -90,10 +90,10 @@ impl Place {
         self.written().into_iter().map(|written| written.line).collect()
     }
 
-    /// Waits until these lines are in the database, in this order.
+    /// Waits until the worker has written these lines into the database, in this order.
     #[track_caller]
-    pub fn has(&self, lines: &[&str]) {
-        until(|| self.lines().len() >= lines.len());
+    pub fn wait_for(&self, worker: &mut Child, lines: &[&str]) {
+        worker.wait_until("the lines in the database", |_| self.lines().len() >= lines.len());
         assert_eq!(self.lines(), lines);
     }
 }

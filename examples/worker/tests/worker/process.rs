@@ -1,11 +1,11 @@
 //! Waits and stops of a worker under test. No test waits for a time to pass: each waits for an
 //! output or an action of the process, and fails after a limit.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lifecycle_runtime::testing::process::{Child, Output};
 
+/// Limit of each wait.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `/readyz` answers with this status and a body that contains this text.
@@ -25,16 +25,4 @@ pub fn stop(mut worker: Child) -> Output {
     let output = worker.stop();
     output.assert_exit_code(0);
     output
-}
-
-/// Waits until the condition holds.
-#[track_caller]
-pub fn until(mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < LIMIT, "it never was so");
-        // Nothing reports the moment at which it holds. The pause between two looks leaves the
-        // processor to the worker.
-        thread::sleep(Duration::from_millis(2));
-    }
 }

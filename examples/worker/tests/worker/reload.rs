@@ -13,13 +13,13 @@ fn a_signal_reads_the_settings_anew_and_broken_ones_keep_the_old_and_say_why() {
     let mut worker = place.command().spawn();
     worker.wait_for_line("ready after");
     place.append("a.log", "info 1\n");
-    place.has(&["info 1"]);
+    place.wait_for(&mut worker, &["info 1"]);
 
     place.set("keep", "\"error\"");
     worker.signal(Signal::SIGHUP);
     worker.wait_for_line("done reload");
     place.append("a.log", "info 2\nerror 2\n");
-    place.has(&["info 1", "error 2"]);
+    place.wait_for(&mut worker, &["info 1", "error 2"]);
 
     let good = fs::read_to_string(place.path("worker.toml")).unwrap();
     for (broken, why) in [
@@ -39,7 +39,7 @@ fn a_signal_reads_the_settings_anew_and_broken_ones_keep_the_old_and_say_why() {
         assert!(line.contains(why), "{line}");
     }
     place.append("a.log", "info 3\nerror 3\n");
-    place.has(&["info 1", "error 2", "error 3"]);
+    place.wait_for(&mut worker, &["info 1", "error 2", "error 3"]);
     stop(worker);
 }
 
