@@ -54,7 +54,7 @@ pub enum StartFailure {
         /// The error, with its causes.
         error: String,
     },
-    /// Something else than a request to stop ended the start, such as the end of a server.
+    /// Something other than a request to stop ended the start, such as the end of a server.
     #[non_exhaustive]
     Ended {
         /// The cause of the stop.

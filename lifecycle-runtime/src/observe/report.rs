@@ -156,9 +156,10 @@ impl Report {
         Some(&ended.outcome)
     }
 
-    /// Returns the report as the text of one JSON object, for a file or a log. Durations are in
-    /// milliseconds, hooks are paths, and failures and causes are the texts that people see. A
-    /// request that was cut off is an object:
+    /// Returns the report as the text of one JSON object, for a file or a log.
+    ///
+    /// Durations are numbers of milliseconds, hooks are paths, and failures and causes are the
+    /// texts that people see. A request that was cut off is an object:
     /// `{"method":"GET","path":"/report","running":4210.5}`.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -1,7 +1,7 @@
 //! The service on PostgreSQL: a real server, if one is installed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use lifecycle_runtime::testing::{Signal, process};
