@@ -161,6 +161,8 @@ impl Report {
     /// Durations are numbers of milliseconds, hooks are paths, and failures and causes are the
     /// texts that people see. A request that was cut off is an object:
     /// `{"method":"GET","path":"/report","running":4210.5}`.
+    ///
+    /// The report implements `Serialize`, too, for other formats.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Every field is a plain value or a list of such values, so that this can't fail.
