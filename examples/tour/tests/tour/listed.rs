@@ -8,13 +8,11 @@ fn every_program_says_how_it_is_run_and_is_named_in_the_list_and_in_the_document
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(package.join(path)).unwrap();
     let list = read("src/lib.rs");
-    let documentation = [
-        "../../lifecycle-macros/src/lib.rs",
-        "../../lifecycle-runtime/src/server.rs",
-        "../../lifecycle-runtime/src/testing/app.rs",
-    ]
-    .map(read)
-    .concat();
+    let attributes = fs::read_dir(package.join("../../lifecycle-macros/docs")).unwrap();
+    let attributes = attributes.map(|page| fs::read_to_string(page.unwrap().path()).unwrap());
+    let types =
+        ["../../lifecycle-runtime/src/server.rs", "../../lifecycle-runtime/src/testing/app.rs"];
+    let documentation: String = attributes.chain(types.map(read)).collect();
     let files = fs::read_dir(package.join("examples")).unwrap();
     let mut number = 0;
     for path in files.map(|entry| entry.unwrap().path()) {
