@@ -47,11 +47,11 @@ async fn reserved() {
     say("reserved");
 }
 
-/// Takes most of the time that its reserve keeps for it beside any request.
-#[on_shutdown(reserve = "2s")]
+/// Takes more time than it has without a reserve, beside a request that never ends.
+#[on_shutdown(reserve = "5s")]
 async fn kept() {
     say("kept");
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    tokio::time::sleep(Duration::from_millis(3_400)).await;
     say("kept ended");
 }
 

@@ -93,7 +93,7 @@ fn a_hook_that_blocks_one_thread_keeps_no_other_from_running() {
 
 #[test]
 fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
-    let mut program = program!("service").env("LIFECYCLE_GRACE", "5s").start();
+    let mut program = program!("service").env("LIFECYCLE_GRACE", "10s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block").expect("it listens");
     program.wait_until_said("block");
@@ -108,7 +108,7 @@ fn a_handler_that_blocks_its_worker_is_cut_off_by_grace() {
 
 #[test]
 fn a_worker_that_is_blocked_for_ever_is_told_of() {
-    let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
+    let mut program = program!("routes").env("LIFECYCLE_GRACE", "10s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block").expect("it listens");
     program.wait_until_said("block");
@@ -121,7 +121,7 @@ fn a_worker_that_is_blocked_for_ever_is_told_of() {
 
 #[test]
 fn a_blocked_worker_keeps_the_other_from_nothing() {
-    let mut program = program!("routes").env("LIFECYCLE_GRACE", "5s").start();
+    let mut program = program!("routes").env("LIFECYCLE_GRACE", "10s").start();
     let address = program.address();
     // Workers get connections in turn, so some of these are on the other worker.
     let mut clients: Vec<_> =
@@ -161,7 +161,7 @@ fn a_teardown_waits_for_a_blocking_closure_that_outlives_its_request() {
 #[test]
 fn a_blocking_closure_that_never_ends_is_told_of() {
     let start =
-        program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "5s");
+        program!("routes").env("LIFECYCLE_DRAIN_TIMEOUT", "1s").env("LIFECYCLE_GRACE", "10s");
     let mut program = start.start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /blocking/never").expect("it listens");
@@ -174,7 +174,7 @@ fn a_blocking_closure_that_never_ends_is_told_of() {
 
 #[test]
 fn a_hook_on_the_blocking_pool_in_the_start_is_left_behind_by_grace() {
-    let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "5s").start();
+    let mut program = program!("service").args("cache=hang").env("LIFECYCLE_GRACE", "10s").start();
     program.wait_until_said("cache");
     program.signal(Signal::SIGTERM);
     let ended = program.end();

@@ -126,7 +126,7 @@ fn a_ready_hook_has_the_time_of_the_start_and_leaves_drain_hooks_theirs() {
     // A hook that nothing can cancel has all the time that the hooks behind it leave.
     let start = program!("service")
         .args("announce_blocking=hang timed_withdraw=hang")
-        .env("LIFECYCLE_GRACE", "4s");
+        .env("LIFECYCLE_GRACE", "10s");
     let mut program = start.start();
     program.wait_until_said("announce_blocking");
     let ended = program.stop();
@@ -208,7 +208,7 @@ fn shutdown_hooks_wait_for_requests_that_outlast_the_drain_hooks() {
 #[test]
 fn a_drain_hook_that_fails_keeps_no_other_from_running() {
     let short = |args: &str| {
-        program!("service").args(args).env("LIFECYCLE_GRACE", "4s").start().ready().stop()
+        program!("service").args(args).env("LIFECYCLE_GRACE", "10s").start().ready().stop()
     };
     for (fault, said) in [("fail", CHAIN), ("panic", "panicked: withdraw has no idea")] {
         let ended = short(&format!("withdraw={fault} timed_withdraw"));
@@ -231,7 +231,7 @@ fn a_drain_hook_that_fails_keeps_no_other_from_running() {
 #[test]
 fn a_drain_hook_that_hangs_without_a_timeout_leaves_time_for_the_rest() {
     let program =
-        program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "4s");
+        program!("service").args("withdraw=hang timed_withdraw").env("LIFECYCLE_GRACE", "10s");
     let ended = program.start().ready().stop();
     ended.expect_code(3).expect_said(&[
         "hook `withdraw`",

@@ -13,7 +13,7 @@ fn stopped(args: &str) -> Ended {
 
 /// Starts and stops `service` with a hook that takes all the time that it can have.
 fn stopped_late(args: &str) -> Ended {
-    failed(program!("service").args(args).env("LIFECYCLE_GRACE", "4s"))
+    failed(program!("service").args(args).env("LIFECYCLE_GRACE", "10s"))
 }
 
 fn failed(start: Start) -> Ended {

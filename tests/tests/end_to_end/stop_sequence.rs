@@ -28,7 +28,7 @@ fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
 
 #[test]
 fn a_reserve_is_kept_beside_a_request_that_never_ends() {
-    let mut program = serve("kept").env("LIFECYCLE_GRACE", "6s").start();
+    let mut program = serve("kept").env("LIFECYCLE_GRACE", "12s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /held").expect("it listens");
     program.wait_until_said("held");

@@ -12,6 +12,10 @@ use crate::plan::Budget;
 /// Shortest time that is worth beginning a hook for, unless the hook keeps less of a stop.
 const WORTH_BEGINNING: Duration = Duration::from_millis(1);
 
+/// Part of the time between the end of a phase and its latest end in which the last steps may be
+/// abandoned.
+const DROP_PART: u32 = 4;
+
 /// Time of a phase of the stop.
 #[derive(Clone, Copy)]
 pub(crate) struct PhaseTime<'b> {
@@ -32,7 +36,11 @@ impl PhaseTime<'_> {
         let latest = latest.checked_sub(budget.behind(step)).unwrap_or(latest);
         let abandon_at = planned.max(latest.min(now + budget.kept(step)));
         let cancel_at = abandon_at.checked_sub(budget.margin(step)).unwrap_or(abandon_at);
-        Deadline { cancel_at, limit: Limit::Grace, abandon_at }
+        let is_last = budget.margin(step).is_zero() && budget.behind(step).is_zero();
+        // Only the report waits for a last step. A part of its time goes to the drop of what was
+        // cancelled, which needs a free thread.
+        let more = if is_last { (self.latest - end) / DROP_PART } else { Duration::ZERO };
+        Deadline { cancel_at, limit: Limit::Grace, abandon_at: abandon_at + more }
     }
 
     /// Returns `true` if a hook that begins now can do something before it is cancelled.
@@ -88,6 +96,8 @@ mod tests {
         let late = began + Duration::from_millis(1_420);
         let share = time.of_step(b, late);
         assert_eq!(millis(share.cancel_at, late), 500);
+        // As nobody waits for it, it has a quarter of the margin to be dropped in.
+        assert_eq!(millis(share.abandon_at, late), 512);
         assert!(time.is_worth_beginning(b, share, late));
         // A step with another behind it leaves that one its own.
         let share = time.of_step(a, began + Duration::from_millis(1_000));

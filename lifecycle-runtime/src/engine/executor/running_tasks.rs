@@ -4,6 +4,8 @@ mod completion;
 mod progress;
 mod spawn;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -228,18 +230,26 @@ impl RunningTasks {
     }
 
     /// Looks at all running tasks: cancels those that are due, and abandons those that were
-    /// cancelled before.
+    /// cancelled before. Where the alarm comes late, the machine lets threads wait, and those of the
+    /// hooks as well: a task has as much more time to end.
     fn alarmed(&mut self) {
         let now = Instant::now();
         self.alarm_at = None;
         for step in 0..self.running.len() {
-            match &self.running[step] {
-                Some(task) if task.due > now => self.wake_at(task.due),
+            match &mut self.running[step] {
+                Some(task) if task.due > now => {
+                    let due = task.due;
+                    self.wake_at(due);
+                }
                 Some(task) if !task.is_cancelled() => {
-                    let give_up = (now + ABANDON_AFTER).min(task.abandon_at);
+                    let lateness = now - task.due;
+                    let give_up = (now + ABANDON_AFTER + lateness).min(task.abandon_at);
                     self.cancel_one(step, CancelReason::TimedOut, give_up);
                 }
-                Some(_) => self.arrived.push(Completion { step, how: TaskEnd::Abandoned }),
+                Some(task) => match task.postponed(now) {
+                    Some(due) => self.wake_at(due),
+                    None => self.arrived.push(Completion { step, how: TaskEnd::Abandoned }),
+                },
                 None => {}
             }
         }

@@ -15,6 +15,11 @@ use crate::hook::stop::{CommandSender, Expiry};
 /// Time that a cancelled task has to end, however late it is.
 const LAST_CALL: Duration = Duration::from_millis(10);
 
+/// Shortest lateness of a timer that counts. A timer is not more precise than a millisecond, and a
+/// machine with a free processor is less than this late. If it is too short, an end is looked for
+/// once more.
+const NOTICEABLE: Duration = Duration::from_millis(5);
+
 /// Task that is running.
 pub(super) struct RunningTask {
     pub(super) began: Instant,
@@ -109,6 +114,18 @@ impl RunningTask {
             give_up.max(Instant::now() + LAST_CALL)
         };
         self.cancelled.get_or_insert(reason);
+    }
+
+    /// Puts off the moment at which the cancelled task is abandoned, by as much as that moment was
+    /// noticed late, and returns it. Returns `None` if it was noticed in time, or no time is left.
+    pub(super) fn postponed(&mut self, now: Instant) -> Option<Instant> {
+        let lateness = now - self.due;
+        let until = (now + lateness).min(self.abandon_at);
+        if lateness < NOTICEABLE || until <= now {
+            return None;
+        }
+        self.due = until;
+        Some(until)
     }
 
     /// Cancels the task, and leaves the time that it has as it is.

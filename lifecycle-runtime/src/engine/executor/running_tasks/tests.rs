@@ -1,0 +1,64 @@
+//! Tests of the time that cancelled tasks have on a machine that lets threads wait.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, advance, timeout};
+
+use super::{Deadline, RunningTasks};
+use crate::event::{Limit, Outcome};
+use crate::hook::runtime::HookRuntime;
+use crate::hook::stop::CommandSender;
+use crate::plan::sample::hooks;
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Checks when a task is abandoned that never ends, is cancelled after 500 ms, and may take until
+/// `abandon_at`: while nobody looks, the first `unseen` milliseconds pass.
+async fn check_abandoned(unseen: u64, abandon_at: u64, at: u64) {
+    let hook = hooks("service s")[0];
+    let mut tasks = RunningTasks::new(1, &HookRuntime::new(Handle::current()));
+    let began = Instant::now();
+    let time = Deadline {
+        cancel_at: began + millis(500),
+        limit: Limit::Timeout,
+        abandon_at: began + millis(abandon_at),
+    };
+    tasks.await_service(0, hook, CommandSender::default(), pending(), began, time);
+    advance(millis(unseen)).await;
+    let ended = tasks.next().await.expect("a task");
+    assert_eq!(ended.took, millis(at), "{unseen} ms unseen, {abandon_at} ms at most");
+    let expected = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
+    assert_eq!(ended.result.err(), Some(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_task_has_more_time_to_end_where_the_alarm_came_late() {
+    // The alarm comes in time.
+    check_abandoned(0, 10_000, 600).await;
+    // It comes 230 ms late, so the task has as much more.
+    check_abandoned(730, 10_000, 730 + 100 + 230).await;
+    // It never has more than the steps behind it leave.
+    check_abandoned(730, 800, 800).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_abandoned_later_where_that_moment_was_noticed_late() {
+    let hook = hooks("service s")[0];
+    let mut tasks = RunningTasks::new(1, &HookRuntime::new(Handle::current()));
+    let began = Instant::now();
+    let time = Deadline {
+        cancel_at: began + millis(500),
+        limit: Limit::Timeout,
+        abandon_at: began + millis(10_000),
+    };
+    tasks.await_service(0, hook, CommandSender::default(), pending(), began, time);
+    let ended = timeout(millis(550), tasks.next()).await;
+    assert!(ended.is_err(), "it has only been cancelled");
+    advance(millis(250)).await;
+    let ended = tasks.next().await.expect("a task");
+    assert_eq!(ended.took, millis(800 + 200));
+}
