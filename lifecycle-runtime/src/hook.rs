@@ -116,7 +116,6 @@ pub trait Hook: Sized + Send + Sync + 'static {
 /// assert_eq!(meta.timeout(), Some(Duration::from_secs(5)));
 /// assert!(meta.path().ends_with("::close_db"));
 /// ```
-#[allow(clippy::exhaustive_structs)]
 pub struct HookMeta {
     #[doc(hidden)]
     pub id: HookId,
@@ -152,7 +151,6 @@ pub struct HookMeta {
 
 /// Crate that a hook was compiled into, as far as cargo told the compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(clippy::exhaustive_structs)]
 #[doc(hidden)]
 pub struct Origin {
     /// Name of the package.

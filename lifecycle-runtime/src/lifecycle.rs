@@ -1,6 +1,6 @@
 //! Builder of a program's life: its hooks, its servers and its settings, and the call that runs it.
 
-mod bounds;
+mod deadlines;
 mod drain;
 mod drive;
 mod on_report;
@@ -9,16 +9,16 @@ mod phases;
 mod prepare;
 mod process;
 mod progress;
-mod reaction;
 mod run;
 mod settings;
+mod stop_signals;
 #[cfg(test)]
 mod tests;
 
 #[cfg(feature = "testing")]
-pub(crate) use reaction::{Reaction, Reactions};
-#[cfg(feature = "testing")]
 pub(crate) use run::{Run, RunOptions, RunSwitches, Servers};
+#[cfg(feature = "testing")]
+pub(crate) use stop_signals::{Reaction, Reactions};
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 
 mod held;
 mod phase_run;
-mod phase_time;
 mod running_tasks;
 mod start;
+mod step_deadline;
 mod stop;
 mod traversal;
 
@@ -20,10 +20,10 @@ use crate::event::Event;
 use crate::hook::HookMeta;
 
 use held::Held;
-pub(crate) use phase_time::PhaseTime;
-use phase_time::own_time;
 pub(crate) use running_tasks::{Deadline, EndedTask, RunningTasks};
 pub(crate) use start::{Interrupted, StartError};
+pub(crate) use step_deadline::PhaseTime;
+use step_deadline::own_time;
 pub(crate) use traversal::{CriticalPath, StepGate};
 
 /// Executor of one run of a plan.

@@ -110,6 +110,11 @@ impl StartFailure {
         Self::Hook { hook, failure: HookFailure { outcome, last_run: None } }
     }
 
+    /// Returns the line that reports the failure.
+    pub(crate) fn line(&self) -> String {
+        format!("start failed: {self}")
+    }
+
     /// Returns the hook that the start failed by, if it was one.
     #[must_use]
     pub fn hook(&self) -> Option<&'static HookMeta> {

@@ -35,7 +35,6 @@ impl Dependency {
 
 /// Dependencies that an attribute and the arguments under it name.
 #[derive(Debug, Clone, Copy)]
-#[allow(clippy::exhaustive_structs)]
 pub struct Dependencies {
     /// Dependencies of the arguments, one list per argument.
     pub arguments: &'static [&'static [Dependency]],
@@ -54,7 +53,6 @@ impl Dependencies {
 
 /// Source of a hook's dependencies.
 #[derive(Debug, Clone, Copy)]
-#[allow(clippy::exhaustive_enums)]
 pub enum DependencySource {
     /// The type that names the hook. A function stands between, as rustc follows each reference in
     /// a constant: it would go through everything that a hook depends on, however indirectly, once

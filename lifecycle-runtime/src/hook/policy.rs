@@ -5,7 +5,6 @@ use std::time::Duration;
 
 /// Keys that only the hooks of one kind have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum Policy {
     /// No such keys.
     None,
@@ -19,7 +18,6 @@ pub enum Policy {
 
 /// Policy for the restarts and the end of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)]
 pub struct ServicePolicy {
     /// Ends after which the service is run again.
     pub restart: Restart,
@@ -46,7 +44,6 @@ impl ServicePolicy {
 
 /// Ends after which a service is run again, unless it has been told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum Restart {
     /// After no end: the service is not restarted.
     Never,
@@ -70,7 +67,6 @@ impl Restart {
 /// Times between a service's end and its restart. Each is twice the last, from the first up to the
 /// cap. After a run that lasted longer than the cap, they begin at the first again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)]
 pub struct Backoff {
     /// Time before the first restart. Never zero.
     pub first: Duration,
@@ -87,7 +83,6 @@ impl Backoff {
 /// Number of restarts that a service may have within any window of time. Beyond that it has failed
 /// for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)]
 pub struct RestartLimit {
     /// Number of restarts, at least one.
     pub count: u32,
@@ -97,7 +92,6 @@ pub struct RestartLimit {
 
 /// Consequence of a service's failure for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum OnExit {
     /// The process stops, in order.
     Stop,
@@ -107,7 +101,6 @@ pub enum OnExit {
 
 /// Phase of the stop at whose beginning a service is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum StopOn {
     /// The drain: the stop begins, and requests are still served. The service takes in no more
     /// work.
@@ -138,7 +131,6 @@ impl OnExit {
 
 /// Policy of a health check: its purpose and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)]
 pub struct HealthCheckPolicy {
     /// Probe that the result counts for.
     pub kind: CheckKind,
@@ -162,7 +154,6 @@ impl HealthCheckPolicy {
 
 /// Probe that the result of a health check counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum CheckKind {
     /// `/readyz`, which answers if requests should be sent here.
     Readiness,

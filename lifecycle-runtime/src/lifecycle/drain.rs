@@ -6,7 +6,7 @@ use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::bounds::earlier;
+use super::deadlines::earlier;
 use super::phases::RunPhases;
 use super::run::Run;
 use crate::engine::executor::{CriticalPath, Executor, Interrupted};

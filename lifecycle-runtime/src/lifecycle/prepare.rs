@@ -140,7 +140,7 @@ impl Refusal {
         let mut why = String::new();
         match &failure {
             StartFailure::StoppedBefore { .. } if exit == 0 => why = format!("{failure}: "),
-            StartFailure::StoppedBefore { cause } => complain(&format!("start failed: {cause}")),
+            StartFailure::StoppedBefore { .. } => complain(&failure.line()),
             error => complain(&error.to_string()),
         }
         console.say(&format!("{why}nothing was started, exit code {exit}"));

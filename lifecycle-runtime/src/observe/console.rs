@@ -121,11 +121,7 @@ impl Console {
             let console = Self::stderr();
             let is_traced = self.memory().is_report_traced;
             self.memory().unshown_failure = None;
-            console.complain(&if is_traced {
-                report.closing()
-            } else {
-                format!("start failed: {error}")
-            });
+            console.complain(&if is_traced { report.closing() } else { error.line() });
             console.flush(LAST_WORDS);
         }
     }
@@ -141,9 +137,7 @@ impl Console {
     pub(crate) fn write_last_line(&self, text: &str, exit_code: i32) {
         let unshown = self.memory().unshown_failure.take();
         let (console, text) = match (exit_code, unshown) {
-            (1 | 2, Some(failure)) => {
-                (self.or_stderr(), format!("start failed: {failure}; {text}"))
-            }
+            (1 | 2, Some(failure)) => (self.or_stderr(), format!("{}; {text}", failure.line())),
             (1 | 2, None) => (self.or_stderr(), text.to_owned()),
             _ => (self.clone(), text.to_owned()),
         };

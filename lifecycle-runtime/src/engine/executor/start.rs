@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::Executor;
 use super::phase_run::{NextStep, PhaseRun};
-use super::phase_time::is_worth_starting;
 use super::running_tasks::{Deadline, EndedTask, RunningTasks};
+use super::step_deadline::is_worth_starting;
 use super::traversal::CriticalPath;
 use crate::engine::services::supervise;
 use crate::event::{Event, Limit, Outcome, StartFailure};

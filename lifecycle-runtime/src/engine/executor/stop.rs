@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::Executor;
 use super::phase_run::{NextStep, PhaseRun};
-use super::phase_time::{PhaseTime, own_time};
 use super::running_tasks::{Deadline, EndedTask, RunningTasks};
+use super::step_deadline::{PhaseTime, own_time};
 use super::traversal::CriticalPath;
 use crate::engine::services::ServiceHandle;
 use crate::event::{Event, Limit, Outcome};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Lifecycle;
-use super::super::reaction::{Reaction, Reactions};
 use super::super::run::Run;
+use super::super::stop_signals::{Reaction, Reactions};
 use crate::engine::recurring::Inbox;
 use crate::event::readable;
 use crate::hook::stop::StopHandle;

@@ -76,7 +76,7 @@ impl Observer for Console {
                 );
             }
             Event::StartFailed { failure } => {
-                self.show(Paint::Bad, &format!("start failed: {failure}"));
+                self.show(Paint::Bad, &failure.line());
                 self.show(Paint::Plain, "rolling back what has started");
             }
             Event::StartInterrupted { .. } => {

@@ -19,7 +19,7 @@
 
 mod http1;
 mod http2;
-mod silence;
+mod quiet_window;
 mod websocket;
 
 use std::pin::Pin;
@@ -32,8 +32,8 @@ use super::responses::Responses;
 use super::{Connection, ConnectionState};
 use crate::server::tcp_info::{Peer, PollTimes, TcpInfo};
 pub(super) use http1::Http1;
-pub(super) use silence::ClientSilence;
-use silence::Silence;
+pub(super) use quiet_window::ClientSilence;
+use quiet_window::Silence;
 use websocket::CloseSchedule;
 
 /// Times by which connections end.

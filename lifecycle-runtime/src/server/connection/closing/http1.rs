@@ -1,6 +1,6 @@
 //! End of an HTTP/1 connection. Its announcement is a header of a response.
 
-use super::silence::Silence;
+use super::quiet_window::Silence;
 use super::{Closing, ClosingProtocol, ClosingStep, ExpectedAct};
 use crate::server::connection::ConnectionState;
 use crate::server::connection::responses::Responses;

@@ -3,7 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::silence::Silence;
+use super::quiet_window::Silence;
 use super::{Closing, ClosingProtocol, ClosingStep, ExpectedAct};
 use crate::server::connection::responses::Responses;
 use crate::server::http2::Http2;

@@ -1,5 +1,4 @@
-//! Bounds of the phases: the begin and the end of the start, the begin of the stop, and the
-//! deadlines that follow from them.
+//! Deadlines of the start and the stop, and the changes of state that set them.
 
 use std::time::Duration;
 

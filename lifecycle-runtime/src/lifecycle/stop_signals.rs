@@ -1,4 +1,4 @@
-//! Reactions of a run to signals.
+//! Reactions of a run to signals that stop it: the first, the second, which hurries, and the third.
 
 use std::time::{Duration, Instant};
 
