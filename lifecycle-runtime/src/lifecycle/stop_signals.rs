@@ -1,4 +1,5 @@
-//! Reactions of a run to signals that stop it: the first, the second, which hurries, and the third.
+//! Reactions of a run to signals that stop it: the first, the second, which hurries the stop, and
+//! the third. Whatever a hurry cuts short awaits `hook::stop::hurried`.
 
 use std::time::{Duration, Instant};
 

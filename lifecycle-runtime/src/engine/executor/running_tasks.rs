@@ -230,8 +230,8 @@ impl RunningTasks {
     }
 
     /// Looks at all running tasks: cancels those that are due, and abandons those that were
-    /// cancelled before. Where the alarm comes late, the machine lets threads wait, and those of the
-    /// hooks as well: a task has as much more time to end.
+    /// cancelled before. Where the alarm comes late, the machine lets threads wait, and those of
+    /// the hooks as well: a task has as much more time to end.
     fn alarmed(&mut self) {
         let now = Instant::now();
         self.alarm_at = None;

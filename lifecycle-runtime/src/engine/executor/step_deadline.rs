@@ -1,4 +1,5 @@
-//! Time of a phase of the stop, and the part of it that each step has.
+//! Deadline of each step: its share of the time of its phase, which `plan/budget.rs` sets, and its
+//! own timeout.
 
 use std::time::Duration;
 
