@@ -125,7 +125,20 @@ impl fmt::Display for Moment {
             MomentKind::Ready(hook) => write!(f, "`{}` is ready", hook.name())?,
             MomentKind::State(state) => write!(f, "the run is {state}")?,
         }
-        if self.number > 1 { write!(f, " for the {}. time", self.number) } else { Ok(()) }
+        if self.number > 1 {
+            write!(f, " for the {}{} time", self.number, ordinal_suffix(self.number))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the letters behind a number that make it an ordinal: 2nd, 3rd, 11th.
+fn ordinal_suffix(number: usize) -> &'static str {
+    match (number % 10, number % 100) {
+        (1, tens) if tens != 11 => "st",
+        (2, tens) if tens != 12 => "nd",
+        (3, tens) if tens != 13 => "rd",
+        _ => "th",
     }
 }
 

@@ -85,7 +85,7 @@ mistakes! {
         TestApp::builder().signal_at(Moment::begins::<reload>(), Signal::SIGHUP).run().await
     };
     a_moment_that_never_came_and_now_cannot:
-        "it never came to \"the run is ready for the 2. time\"", async {
+        "it never came to \"the run is ready for the 2nd time\"", async {
         let app = TestApp::start().await;
         app.stop().await;
         app.until(Moment::state(State::Ready).times(2)).await;
