@@ -28,6 +28,8 @@ use crate::observe::report::Report;
 use crate::process::config::ConsoleMode;
 
 /// Longest time for which the last lines may be written: on an output that blocks they may be lost.
+/// A reader that takes longer, such as a terminal behind a slow network, loses what the pipe or the
+/// terminal has no room for.
 pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Observer that writes a run's events as lines.

@@ -21,7 +21,8 @@ use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::{Task, Value};
 
 /// Shortest and longest pause between two looks at a value's other owners: nothing tells when one
-/// of them releases it.
+/// of them releases it. The owners are in this process. A longer pause makes the stop longer by as
+/// much, a shorter one costs processor time.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 /// Values that others hold, and the time for which the stop waits for them.

@@ -10,7 +10,8 @@ use crate::event::Limit;
 use crate::hook::HookMeta;
 use crate::plan::Budget;
 
-/// Shortest time that is worth beginning a hook for, unless the hook keeps less of a stop.
+/// Shortest time that is worth beginning a hook for, unless the hook keeps less of a stop. Timers
+/// are no more precise than that: a hook with less would be begun and cancelled at once.
 const WORTH_BEGINNING: Duration = Duration::from_millis(1);
 
 /// Part of the time between the end of a phase and its latest end in which the last steps may be

@@ -21,7 +21,8 @@ const LONGEST: usize = 16 * 1024;
 pub(super) const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// Longest wait for an output that can't tell if it would block. After a line that takes longer,
-/// the output is not waited for again before it has caught up.
+/// the output is not waited for again before it has caught up: lines are written later then, and
+/// none is lost.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Destination of lines.

@@ -12,7 +12,9 @@ use crate::event::{Limit, Outcome};
 use crate::hook::HookMeta;
 use crate::hook::stop::{CommandSender, Expiry};
 
-/// Time that a cancelled task has to end, however late it is.
+/// Time that a cancelled task has to end, however late it is: one step of the async runtime. On a
+/// machine that is too busy for it, the task counts as abandoned. It is as short as that because
+/// nothing but the time for the report is left then.
 const LAST_CALL: Duration = Duration::from_millis(10);
 
 /// Shortest lateness of a timer that counts. A timer is not more precise than a millisecond, and a

@@ -18,7 +18,8 @@ use crate::testing::selection::NamedHook;
 use crate::testing::stalls::Stalls;
 use crate::testing::work::work;
 
-/// Least time limit of the start and of the stop, where each permit takes a millisecond.
+/// Least time limit of the start and of the stop, where each permit takes a millisecond of paused
+/// time. It costs a test no real time.
 const LEAST_TIME_OF_RUN: Duration = Duration::from_secs(60);
 
 /// App that has started, or the report of a start that failed.
