@@ -9,7 +9,7 @@ use crate::event::readable;
 
 /// Time for which new connections still come after the signal in Kubernetes: it updates endpoints
 /// and sends the signal at the same time (kubernetes.io, "Pod Lifecycle", "Termination of Pods").
-/// What comes even later, as in a cluster that is overloaded, finds the listener closed.
+/// A connection that comes even later, as in an overloaded cluster, finds the listener closed.
 const ENDPOINTS_UPDATE: Duration = Duration::from_secs(5);
 
 /// Part of the grace period that the drain delay in Kubernetes is at most.

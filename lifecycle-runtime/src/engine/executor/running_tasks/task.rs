@@ -115,6 +115,9 @@ impl RunningTask {
         } else {
             give_up.max(Instant::now() + LAST_CALL)
         };
+        if let CancelReason::GivenUp = reason {
+            self.abandon_at = give_up;
+        }
         self.cancelled.get_or_insert(reason);
     }
 

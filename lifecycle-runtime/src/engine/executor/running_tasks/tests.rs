@@ -16,18 +16,25 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Checks when a task is abandoned that never ends, is cancelled after 500 ms, and may take until
-/// `abandon_at`: while nobody looks, the first `unseen` milliseconds pass.
-async fn check_abandoned(unseen: u64, abandon_at: u64, at: u64) {
+/// Makes the set of one task that never ends, is cancelled after 500 ms, and may take until
+/// `abandon_at`.
+fn endless(abandon_at: u64) -> RunningTasks {
     let hook = hooks("service s")[0];
     let mut tasks = RunningTasks::new(1, &HookRuntime::new(Handle::current()));
-    let began = Instant::now();
+    let now = Instant::now();
     let time = Deadline {
-        cancel_at: began + millis(500),
+        cancel_at: now + millis(500),
         limit: Limit::Timeout,
-        abandon_at: began + millis(abandon_at),
+        abandon_at: now + millis(abandon_at),
     };
-    tasks.await_service(0, hook, CommandSender::default(), pending(), began, time);
+    tasks.await_service(0, hook, CommandSender::default(), pending(), now, time);
+    tasks
+}
+
+/// Checks when the endless task is abandoned: while nobody looks, the first `unseen` milliseconds
+/// pass.
+async fn check_abandoned(unseen: u64, abandon_at: u64, at: u64) {
+    let mut tasks = endless(abandon_at);
     advance(millis(unseen)).await;
     let ended = tasks.next().await.expect("a task");
     assert_eq!(ended.took, millis(at), "{unseen} ms unseen, {abandon_at} ms at most");
@@ -47,18 +54,19 @@ async fn a_cancelled_task_has_more_time_to_end_where_the_alarm_came_late() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_is_abandoned_later_where_that_moment_was_noticed_late() {
-    let hook = hooks("service s")[0];
-    let mut tasks = RunningTasks::new(1, &HookRuntime::new(Handle::current()));
-    let began = Instant::now();
-    let time = Deadline {
-        cancel_at: began + millis(500),
-        limit: Limit::Timeout,
-        abandon_at: began + millis(10_000),
-    };
-    tasks.await_service(0, hook, CommandSender::default(), pending(), began, time);
+    let mut tasks = endless(10_000);
     let ended = timeout(millis(550), tasks.next()).await;
     assert!(ended.is_err(), "it has only been cancelled");
     advance(millis(250)).await;
     let ended = tasks.next().await.expect("a task");
     assert_eq!(ended.took, millis(800 + 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_given_up_has_no_more_time_than_that_however_late() {
+    let mut tasks = endless(10_000);
+    tasks.give_up(Instant::now() + millis(300));
+    advance(millis(450)).await;
+    let ended = tasks.next().await.expect("a task");
+    assert_eq!(ended.took, millis(450));
 }
