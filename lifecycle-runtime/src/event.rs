@@ -4,6 +4,7 @@
 mod delivery;
 mod failure;
 mod request;
+mod stall;
 mod text;
 mod traffic;
 mod wait;
@@ -23,6 +24,7 @@ pub use crate::hook::stop::{ServerEnd, StopCause};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
 pub use request::{RequestInfo, ResponseFailure, TaskPanic};
+pub use stall::{RuntimeName, StalledPart};
 pub(crate) use text::{NAMED, as_millis, held, listed, millis, over_budget, readable};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub use wait::Wait;
@@ -111,6 +113,27 @@ pub enum Event {
     AcceptRecovered {
         /// Time for which it could not accept any.
         after: Duration,
+    },
+    /// A part of the run has not gone on for
+    /// [`stall_after`](crate::Lifecycle::stall_after): code blocks all of its threads.
+    #[non_exhaustive]
+    Stalled {
+        /// The part.
+        part: StalledPart,
+        /// Time for which it has not gone on.
+        after: Duration,
+        /// Code that holds its threads, as far as that is known: the request whose handler is being
+        /// polled, or else all requests of the worker; the hooks, services and tasks that are being
+        /// polled.
+        holders: Vec<Wait>,
+    },
+    /// A part of the run that was stalled goes on, or has ended.
+    #[non_exhaustive]
+    StallEnded {
+        /// The part.
+        part: StalledPart,
+        /// Time for which it did not go on.
+        took: Duration,
     },
     /// The start ended before everything had started.
     #[non_exhaustive]

@@ -75,6 +75,8 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_PLAN` | none: prints the plan and exits | none |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`] | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`] | `off` |
+/// | `LIFECYCLE_STALL_AFTER` | [`stall_after`] | `5s` |
+/// | `LIFECYCLE_STALL_TIMEOUT` | [`stall_timeout`] | `30s`; `off` for never |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`] | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`] | `off` |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
@@ -90,6 +92,8 @@ use crate::server::{Http, IntoHttp};
 /// [`keep_running`]: Self::keep_running
 /// [`quiet_window`]: Self::quiet_window
 /// [`ready_while_draining`]: Self::ready_while_draining
+/// [`stall_after`]: Self::stall_after
+/// [`stall_timeout`]: Self::stall_timeout
 /// [`startup_timeout`]: Self::startup_timeout
 /// [`strict_budget`]: Self::strict_budget
 ///

@@ -4,4 +4,5 @@
 pub(crate) mod config;
 pub(crate) mod registry;
 pub(crate) mod signals;
+pub(crate) mod stalls;
 pub(crate) mod watchdog;

@@ -38,6 +38,7 @@ use crate::hook::HookMeta;
 use crate::hook::scope::Scope;
 use crate::observe::health::Health;
 use crate::process::config::{Config, ConfigError};
+use crate::process::stalls::StallTracker;
 pub(crate) use accept::Obstacle;
 pub(crate) use address::Taken;
 use address::{BindError, Bound};
@@ -93,6 +94,7 @@ pub(crate) struct AppContext {
     pub(crate) scope: Scope,
     pub(crate) health: Health,
     pub(crate) tasks: TaskSet,
+    pub(crate) stalls: StallTracker,
 }
 
 #[derive(Default)]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::hook::error::panic_text;
-use crate::hook::runtime::HookRuntime;
+use crate::hook::runtime::{HookRuntime, TaskOwner};
 use crate::hook::stop::Stop;
 
 /// Handle of a service on its own run, by which it says that it is ready and runs tasks that end
@@ -61,6 +61,8 @@ struct ServiceInner {
     /// Message of the first task that panicked.
     panic: watch::Sender<Option<String>>,
     runtime: Option<HookRuntime>,
+    /// Owner of the tasks.
+    owner: TaskOwner,
 }
 
 /// Progress of a service's run, in the order in which the supervisor notices it.
@@ -77,7 +79,7 @@ pub(crate) enum ServiceProgress {
 impl Service {
     /// Returns the handle of one run of a service, which learns of the stop from this signal, and
     /// whose tasks run on this runtime.
-    pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>) -> Self {
+    pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>, owner: TaskOwner) -> Self {
         let shared = ServiceInner {
             stop,
             ready: watch::Sender::new(false),
@@ -86,6 +88,7 @@ impl Service {
             progress: watch::Sender::default(),
             panic: watch::Sender::new(None),
             runtime,
+            owner,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -104,7 +107,8 @@ impl Service {
     /// ```
     #[must_use]
     pub fn detached() -> Self {
-        Self::new(Stop::never(), Handle::try_current().ok().map(HookRuntime::new))
+        let runtime = Handle::try_current().ok().map(HookRuntime::new);
+        Self::new(Stop::never(), runtime, TaskOwner::Unknown)
     }
 
     /// Says that the service is ready, so that hooks that need it may start. A second call does
@@ -148,7 +152,10 @@ impl Service {
             }
         };
         match &self.shared.runtime {
-            Some(runtime) => self.shared.tasks.spawn_on(runtime.counted(task), runtime.handle()),
+            Some(runtime) => {
+                let task = runtime.counted(self.shared.owner, task);
+                self.shared.tasks.spawn_on(task, runtime.handle())
+            }
             None => self.shared.tasks.spawn(task),
         };
     }

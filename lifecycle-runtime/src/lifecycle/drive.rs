@@ -48,18 +48,21 @@ impl Run {
         watchdog: Option<WatchdogHandle>,
     ) -> Result<EndedRun, Box<Report>> {
         let mut opening = Opening::default();
-        let admin =
-            match open_all(servers.admin.into_iter().collect(), &self.app_context, &mut opening)
-                .boxed()
-                .await
-            {
-                Ok(admin) => admin,
-                Err(failure) => {
-                    opening.close(Instant::now(), &self.handle.asked()).boxed().await;
-                    self.console.complain(&failure.to_string());
-                    return Err(Box::new(Report::not_begun(1, failure)));
-                }
-            };
+        let admin = match open_all(
+            servers.admin.into_iter().collect(),
+            &self.app_context.unwatched(),
+            &mut opening,
+        )
+        .boxed()
+        .await
+        {
+            Ok(admin) => admin,
+            Err(failure) => {
+                opening.close(Instant::now(), &self.handle.asked()).boxed().await;
+                self.console.complain(&failure.to_string());
+                return Err(Box::new(Report::not_begun(1, failure)));
+            }
+        };
         let urls = admin.iter().flat_map(|server| &server.urls);
         urls.for_each(|url| self.engine.events.emit(&Event::AdminListening { url: url.clone() }));
         let timetable =

@@ -27,6 +27,9 @@ use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::report::Report;
 use guard::Guard;
 
+/// Largest number of threads for work of hooks that blocks: tokio's default.
+const BLOCKING_THREADS: usize = 512;
+
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     let on_report = lifecycle.on_report.clone();
     // The guard comes first: until then signals have their default actions, and for the first
@@ -89,6 +92,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
         .worker_threads(
             std::thread::available_parallelism().map_or(2, |number| number.get().max(2)),
         )
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_name("lifecycle")
         .enable_all()
         .build()?;
@@ -111,7 +115,10 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
     let progress = run.progress.subscribe();
     let armed = watchdog.clone();
     run.handle.on_first_ask(move || armed.arm(Instant::now() + grace));
-    let report = match block_on(&own, run.execute(servers, Some(watchdog))) {
+    let monitor = run.monitor_stalls(Some(BLOCKING_THREADS))?;
+    let ended = block_on(&own, run.execute(servers, Some(watchdog)));
+    drop(monitor);
+    let report = match ended {
         Ok(ended) => ended.end_with(&own, hooks),
         Err(report) => *report,
     };
@@ -160,9 +167,22 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         guard: guard.clone(),
     };
     let progress = run.progress.subscribe();
+    // On a single thread the time may be that of a test, which only the test moves on.
+    let monitor = match hooks.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => None,
+        _ => match run.monitor_stalls(None) {
+            Ok(monitor) => Some(monitor),
+            Err(error) => {
+                let report = refused(&error, &console);
+                on_report.call(&report);
+                return report;
+            }
+        },
+    };
     let (on_hooks, callbacks) = (hooks.clone(), on_report.clone());
     let drive = async move {
         let report = run.drive(servers, None).await;
+        drop(monitor);
         console.insist(&report);
         let deadline = deadline_of_callbacks(progress.borrow().deadline, grace);
         report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;

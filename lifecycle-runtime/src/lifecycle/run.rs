@@ -1,6 +1,6 @@
 //! Parts of one run.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::engine::executor::StepGate;
 use crate::engine::recurring::{FirstChecks, Inbox};
 use crate::engine::{Engine, Work};
-use crate::event::{Event, Events, Observers};
+use crate::event::{Event, Events, Observers, RuntimeName, StalledPart};
 use crate::hook::Kind;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::scope::Scope;
@@ -22,6 +22,7 @@ use crate::observe::live::Live;
 use crate::observe::report::Recorder;
 use crate::plan::Plan;
 use crate::process::config::Config;
+use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
 use crate::server::{AppContext, BoundHttp, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
@@ -118,7 +119,8 @@ impl Run {
         // to find the event recorded.
         observers.own.insert(0, Arc::new(recorder.clone()));
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
-        let live = Live::new(recorder.clone(), checks.clone());
+        let stalls = StallTracker::new(config.stall_limits);
+        let live = Live::new(recorder.clone(), checks.clone(), stalls.clone());
         let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
         let RunOptions { work, hooks, jitter, gate, switches } = options;
@@ -134,8 +136,10 @@ impl Run {
                     Audience::Public => waits.waits_in_public(),
                     Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
                 },
+                stalls.clone(),
             )
             .with_notes(move || lost.lost_services()),
+            stalls,
         };
         Self {
             config,
@@ -159,6 +163,28 @@ impl Run {
             recorder,
             checks,
         }
+    }
+
+    /// Starts the monitor of stalls. It watches the runtime of the hooks from now on, and workers
+    /// once their servers are open. The blocking pool of the hooks has `pool_size` threads at most,
+    /// if that is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses a thread.
+    pub(super) fn monitor_stalls(&self, pool_size: Option<usize>) -> io::Result<StallMonitor> {
+        let AppContext { stalls, tasks, .. } = &self.app_context;
+        let tasks = tasks.clone();
+        stalls.watch(&WatchedRuntime {
+            name: RuntimeName::Hooks,
+            handle: self.engine.hooks.handle().clone(),
+            pool_size,
+            holders: Arc::new(move |part, stalled_for| match part {
+                StalledPart::Runtime(_) => tasks.holders(stalled_for),
+                StalledPart::BlockingPool(_) => Vec::new(),
+            }),
+        });
+        StallMonitor::start(stalls.clone(), self.engine.events.clone())
     }
 
     /// Returns the time for which the stop waits for the owners of held values.

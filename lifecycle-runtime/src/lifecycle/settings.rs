@@ -95,6 +95,44 @@ impl Lifecycle {
         self
     }
 
+    /// Sets the time after which a thread that does not go on is reported; 5 s by default. Zero is
+    /// refused, with exit code 2.
+    ///
+    /// Code that blocks an async thread (a `std::thread::sleep`, a lock, a long computation) holds
+    /// up everything else on that thread. A monitor, a plain thread of its own, notices when a
+    /// worker of a server does not go on, when all threads of the hooks' runtime are blocked, and
+    /// when all threads of a blocking pool are busy while work waits. An event and a line on the
+    /// console name the code that is to blame, as far as it is known: the request that the worker
+    /// polls, or the hooks, services and health checks. Another event says when it is over.
+    ///
+    /// `/readyz` answers 503 while all workers of a server are stalled. The result of a health
+    /// check no longer counts when it is older than its interval, its timeout and this time
+    /// together.
+    ///
+    /// There is no monitor in a `TestApp`, nor under [`serve`](Self::serve) on a current-thread
+    /// runtime, whose clock may be paused.
+    pub fn stall_after(mut self, after: Duration) -> Self {
+        self.config.stall_limits.after = after.min(LONGEST);
+        self
+    }
+
+    /// Sets the time after which `/livez` answers 503 because the hooks' runtime, or all workers of
+    /// all servers, are [stalled](Self::stall_after): nothing but a restart helps such a process.
+    /// The default is 30 s; `None` means never. A process that stops answers 200, whatever is
+    /// stalled: it ends by its grace period. Zero is refused, with exit code 2.
+    ///
+    /// ```
+    /// use lifecycle_runtime::Lifecycle;
+    /// use std::time::Duration;
+    ///
+    /// let lifecycle = Lifecycle::new().stall_timeout(Duration::from_secs(60));
+    /// let never_restarted = Lifecycle::new().stall_timeout(None);
+    /// ```
+    pub fn stall_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.stall_limits.timeout = timeout.into().map(|time| time.min(LONGEST));
+        self
+    }
+
     /// Switches the lines on stderr that report events. By default (`LIFECYCLE_CONSOLE=auto`) they
     /// leave out the events that a [`tracing`](https://docs.rs/tracing) subscriber or a logger of
     /// the crate `log` shows:

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use checks::CheckReport;
 pub(crate) use checks::Checks;
+use checks::{CheckReport, Freshness};
 
 use crate::hook::state::State;
 use crate::hook::stop::Progress;
+use crate::process::stalls::StallTracker;
 
 /// Question that Kubernetes asks of a container, and load balancers ask of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(crate) struct Health {
     /// Source of the services that are not well, each with the reason.
     services: Arc<Texts>,
     waits: Arc<TextsFor>,
+    stalls: StallTracker,
     /// Source of facts that keep no probe from passing.
     notes: Arc<Texts>,
 }
@@ -85,9 +87,11 @@ impl Health {
         checks: Checks,
         services: impl Fn() -> Vec<String> + Send + Sync + 'static,
         waits: impl Fn(Audience) -> Vec<String> + Send + Sync + 'static,
+        stalls: StallTracker,
     ) -> Self {
         let (services, waits) = (Arc::new(services), Arc::new(waits));
-        Self { progress, ready_while_draining, checks, services, waits, notes: Arc::new(Vec::new) }
+        let notes = Arc::new(Vec::new);
+        Self { progress, ready_while_draining, checks, services, waits, stalls, notes }
     }
 
     /// Adds these facts to the answers about readiness. They keep no probe from passing.
@@ -105,13 +109,14 @@ impl Health {
         let passes = reason.is_none();
         let waiting_for = if state == State::Ready { Vec::new() } else { (self.waits)(audience) };
         let has_notes = probe == Probe::Readiness && state < State::Draining;
+        let notes = || (self.notes)().into_iter().chain(self.stalls.texts()).collect();
         let body = ProbeBody {
             status: if passes { "pass" } else { "fail" },
             state,
             reason,
             waiting_for,
-            notes: if has_notes { (self.notes)() } else { Vec::new() },
-            checks: self.checks.of(probe),
+            notes: if has_notes { notes() } else { Vec::new() },
+            checks: self.checks.of(probe, self.freshness(state)),
         };
         // The body has only plain texts, so that this can't fail.
         Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
@@ -123,24 +128,39 @@ impl Health {
         match (probe, state) {
             // To kill a process that stops would only keep it from stopping well.
             (Probe::Liveness, state) if state >= State::Draining => None,
-            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe),
+            (Probe::Liveness, _) | (_, State::Ready) => self.reason(probe, state),
             (_, State::Starting) => Some("the start is not over".to_owned()),
             _ if start_failed => Some("the start has failed".to_owned()),
             _ if !has_started => Some("the process was stopped during the start".to_owned()),
-            (Probe::Startup, _) => self.reason(probe),
-            (Probe::Readiness, State::Draining) if self.ready_while_draining => self.reason(probe),
+            (Probe::Startup, _) => self.reason(probe, state),
+            (Probe::Readiness, State::Draining) if self.ready_while_draining => {
+                self.reason(probe, state)
+            }
             (Probe::Readiness, _) => Some("the process is stopping".to_owned()),
         }
     }
 
-    /// Returns the service or health check that keeps a probe from passing while the process
+    /// Returns the stall, service or health check that keeps a probe from passing while the process
     /// serves.
-    fn reason(&self, probe: Probe) -> Option<String> {
-        let services = match probe {
-            Probe::Readiness => (self.services)(),
-            Probe::Liveness | Probe::Startup => Vec::new(),
+    fn reason(&self, probe: Probe, state: State) -> Option<String> {
+        let stall = match probe {
+            Probe::Readiness => self.stalls.readiness_failure(),
+            Probe::Liveness => self.stalls.liveness_failure(),
+            Probe::Startup => None,
         };
-        let services = (!services.is_empty()).then(|| services.join(", "));
-        services.or_else(|| self.checks.reason(probe))
+        let services = || match probe {
+            Probe::Readiness => Some((self.services)().join(", ")).filter(|text| !text.is_empty()),
+            Probe::Liveness | Probe::Startup => None,
+        };
+        stall.or_else(services).or_else(|| self.checks.reason(probe, self.freshness(state)))
+    }
+
+    /// Returns whether results of checks grow old in this state: in a stop no check runs any more.
+    fn freshness(&self, state: State) -> Freshness {
+        if state < State::Draining {
+            Freshness::Within(self.stalls.limits().after)
+        } else {
+            Freshness::Any
+        }
     }
 }

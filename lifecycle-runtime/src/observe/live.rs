@@ -11,12 +11,14 @@ use crate::hook::state::State;
 use crate::hook::{CheckKind, HookMeta};
 use crate::observe::health::Checks;
 use crate::observe::report::{Recorder, ServiceReport, Standing};
+use crate::process::stalls::StallTracker;
 
 /// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]
 pub(crate) struct Live {
     recorder: Recorder,
     checks: Checks,
+    stalls: StallTracker,
     began: Instant,
     others: Arc<Mutex<Vec<LiveSource>>>,
     ailments: Arc<Mutex<Vec<Ailment>>>,
@@ -29,10 +31,11 @@ type LiveSource = Arc<dyn Fn(State) -> Vec<Wait> + Send + Sync>;
 type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 impl Live {
-    /// Makes the view of a run that begins now and has this recorder and these health checks.
-    pub(crate) fn new(recorder: Recorder, checks: Checks) -> Self {
+    /// Makes the view of a run that begins now and has this recorder, these health checks and these
+    /// watched parts.
+    pub(crate) fn new(recorder: Recorder, checks: Checks, stalls: StallTracker) -> Self {
         let (others, ailments) = (Arc::default(), Arc::default());
-        Self { recorder, checks, began: Instant::now(), others, ailments }
+        Self { recorder, checks, stalls, began: Instant::now(), others, ailments }
     }
 
     /// Adds a source, which is asked for what goes on.
@@ -183,6 +186,7 @@ impl Live {
             format!("{} ({}, #[{}]) {what}", hook.display_name(), hook.place(), hook.kind)
         };
         let mut awaited = if state < State::Draining { self.checks.failing() } else { Vec::new() };
+        awaited.extend(self.stalls.texts());
         awaited.extend(self.of_others(state).iter().map(ToString::to_string));
         let mut others = Vec::new();
         for (hook, running) in self.running() {

@@ -16,7 +16,7 @@ use crate::hook::error::printable;
 use crate::hook::stop::StopCause;
 
 use hooks::as_text;
-pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
+pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport, StallReport};
 pub(crate) use recorder::{Recorder, Standing};
 
 /// Report of a run, from its first hook to its last.
@@ -79,6 +79,9 @@ pub struct Report {
     /// Values that others still held at the end, in the order in which they were to be dropped.
     /// They don't count for the exit code: a program may keep a value beyond the run on purpose.
     pub held: Vec<HeldReport>,
+    /// Parts that were stalled, in the order in which they first were. They don't count for the
+    /// exit code.
+    pub stalls: Vec<StallReport>,
     /// Requests and connections of the servers.
     pub traffic: Traffic,
     /// Critical path of the start: the hooks that determined how long it took, each with its
@@ -181,6 +184,7 @@ impl Report {
             recurring: Vec::new(),
             services: Vec::new(),
             held: Vec::new(),
+            stalls: Vec::new(),
             traffic: Traffic::default(),
             start_path: Vec::new(),
             stop_path: Vec::new(),

@@ -98,6 +98,11 @@ pub(crate) fn emit(event: &Event) -> Traced {
         Event::AcceptRecovered { after } => {
             emit!(info INFO "accepting connections again", ?after)
         }
+        Event::Stalled { part, after, holders } => {
+            let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
+            emit!(error ERROR "stalled", %part, ?after, ?holders)
+        }
+        Event::StallEnded { part, took } => emit!(warn WARN "stall ended", %part, ?took),
         Event::AdminListening { url } => emit!(info INFO "probes are answered", url),
         Event::StartFailed { failure } => start_failed(failure),
         Event::StartInterrupted { cause } => emit!(info INFO "stopped during the start", %cause),

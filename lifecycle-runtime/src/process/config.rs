@@ -13,6 +13,8 @@ pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
+use super::stalls::StallLimits;
+
 /// Settings of a run that are not a server's own.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     /// Time for which idle connections are kept instead of the server's own; zero if they are not.
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) ready_while_draining: bool,
+    pub(crate) stall_limits: StallLimits,
     /// Number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
     /// Format in which the program prints the plan instead of running.
@@ -63,6 +66,7 @@ impl Default for Config {
             admin: None,
             keep_alive: None,
             ready_while_draining: false,
+            stall_limits: StallLimits::default(),
             workers: None,
             plan: None,
         }

@@ -8,6 +8,7 @@ use crate::hook::error::BoxError;
 use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
 use crate::hook::{Dependency, HookMeta};
+use crate::process::stalls::StallTracker;
 
 /// Bound on the type parameter of actix-web's `App`, as `HttpServer` has it.
 pub trait AppFactory<B>:
@@ -90,6 +91,12 @@ closures!(A B C D E G H);
 closures!(A B C D E G H I);
 
 impl AppContext {
+    /// Returns the same parts for an app whose workers nobody watches for stalls.
+    pub(crate) fn unwatched(&self) -> Self {
+        let stalls = StallTracker::new(self.stalls.limits());
+        Self { stalls, ..self.clone() }
+    }
+
     /// Builds the app, and adds the parts of the run to its data.
     pub(super) fn app<F: BuildApp<Args>, Args>(
         &self,

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -21,6 +22,7 @@ use super::{AppContext, BoundHttp, Http};
 use crate::event::{Traffic, Wait};
 use crate::hook::stop::{Asked, ServerEnd, hurried};
 use crate::hook::task::all;
+use crate::process::stalls::StallTracker;
 
 /// Default number of connections that may wait to be accepted, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -70,8 +72,10 @@ impl BoundHttp {
             handles.push(handle);
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });
         }
-        try_join_all(apps_built).await.map_err(io::Error::other)?;
-        Ok(BuiltHttp { sockets: self.sockets, setting, limits, scheme, spec, handles })
+        let runtimes = try_join_all(apps_built).await.map_err(io::Error::other)?;
+        let stalls = app_context.stalls.clone();
+        let sockets = self.sockets;
+        Ok(BuiltHttp { sockets, setting, limits, scheme, spec, handles, runtimes, stalls })
     }
 }
 
@@ -83,6 +87,9 @@ pub(crate) struct BuiltHttp {
     scheme: &'static str,
     spec: Arc<WorkerSpec>,
     handles: Vec<WorkerHandle>,
+    /// Runtime of each worker.
+    runtimes: Vec<Handle>,
+    stalls: StallTracker,
 }
 
 impl BuiltHttp {
@@ -93,16 +100,21 @@ impl BuiltHttp {
     ///
     /// The reason, with advice.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
-        let Self { sockets, setting, limits, scheme, spec, handles } = self;
+        let Self { sockets, setting, limits, scheme, spec, handles, runtimes, stalls } = self;
         let workers = handles.len();
         let listeners = sockets.into_iter().map(|socket| socket.listen(limits.backlog, setting));
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
-        let urls = listeners.iter().map(|listener| listener.url(scheme)).collect();
+        let urls: Vec<_> = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();
         let acceptor = accept::start(listeners, handles, &spec.vacancies, limits, obstacles);
         let acceptor =
             acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
         let workers: Vec<_> = opening.workers.drain(..workers).collect();
+        let pool_size = spec.settings.max_blocking_threads();
+        let url = urls.first().map_or("", String::as_str);
+        for (number, (worker, runtime)) in workers.iter().zip(runtimes).enumerate() {
+            stalls.watch(&worker.watched(number, url, runtime, pool_size));
+        }
         let tables = tables_of(&workers);
         let announces = Arc::clone(&spec.announces);
         opening.open.push(Serving { urls, tables, obstacle, announces, workers, acceptor });

@@ -22,7 +22,7 @@ use super::extract::of_the_framework;
 use super::traffic::request_info;
 use crate::event::{RequestInfo, TaskPanic, Tasks, Wait};
 use crate::hook::error::panic_text;
-use crate::hook::runtime::HookRuntime;
+use crate::hook::runtime::{HookRuntime, TaskOwner};
 
 /// Time that workers and handlers' tasks have to drop what was cut off. No client is waited for. On
 /// a machine that is too busy for it, the report counts what is not dropped yet as left behind, and
@@ -94,6 +94,7 @@ impl BackgroundTasks {
     /// closed.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let entry = TaskEntry::new(&self.set, self.request.clone());
+        let owner = entry.key.map_or(TaskOwner::Unknown, TaskOwner::Handler);
         let over = self.set.0.over.clone();
         let caught = AssertUnwindSafe(task).catch_unwind();
         let task = async move {
@@ -104,7 +105,7 @@ impl BackgroundTasks {
                 None => TaskOutcome::Cut,
             });
         };
-        drop(self.set.0.runtime.spawn(task.boxed()));
+        drop(self.set.0.runtime.spawn(owner, task.boxed()));
     }
 }
 
@@ -237,6 +238,22 @@ impl TaskSet {
         let count = longest.len();
         let longest = longest.into_iter().take(NAMED).map(TaskRow::info).collect();
         Some(Wait::Tasks { count, longest })
+    }
+
+    /// Returns the code that blocks the threads of the hooks' runtime, which has been stalled for
+    /// this time.
+    pub(crate) fn holders(&self, stalled_for: Duration) -> Vec<Wait> {
+        let owners = self.0.runtime.polled();
+        let rows = self.lock();
+        let holder = |owner| match owner {
+            TaskOwner::Hook(hook) => Some(Wait::Hook { hook, running: stalled_for }),
+            TaskOwner::Handler(key) => {
+                let longest = vec![rows.open.get(key)?.info()];
+                Some(Wait::Tasks { count: 1, longest })
+            }
+            TaskOwner::Unknown => None,
+        };
+        owners.into_iter().filter_map(holder).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, TaskRows> {

@@ -94,10 +94,14 @@ where
         } else {
             (request, None)
         };
+        let catches_panics = self.catches_panics;
+        let called = {
+            let _poll = in_flight.poll();
+            caught(catches_panics, || self.service.call(request))
+        };
         let in_flight = Some(in_flight);
         let response = Pending { in_flight, without_body, keeps_alive, body, websocket };
-        let catches_panics = self.catches_panics;
-        match caught(catches_panics, || self.service.call(request)) {
+        match called {
             Some(future) => TrackedFuture::Served { future, response, catches_panics },
             None => TrackedFuture::Panicked { response },
         }
@@ -179,7 +183,10 @@ where
                 (future, response, *catches_panics)
             }
         };
-        let Some(polled) = caught(catches_panics, || future.poll(context)) else {
+        let poll = pending.in_flight.as_ref().and_then(InFlight::poll);
+        let polled = caught(catches_panics, || future.poll(context));
+        drop(poll);
+        let Some(polled) = polled else {
             return Poll::Ready(Ok(pending.panicked()));
         };
         if polled.is_pending()
@@ -362,7 +369,9 @@ impl MessageBody for TrackedBody {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         match self.get_mut() {
             Self::Plain { body, progress } => {
+                let poll = progress.in_flight.as_ref().and_then(InFlight::poll);
                 let next = Pin::new(body).poll_next(context);
+                drop(poll);
                 progress.advance(&next);
                 next
             }

@@ -5,6 +5,7 @@
 //! holds no longer than it takes to read the table for a report.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,11 @@ const BLOCKED_AFTER: Duration = Duration::from_millis(150);
 /// worker's.
 #[derive(Default)]
 #[repr(align(64))]
-pub(super) struct RequestTable(Mutex<RequestRows>);
+pub(super) struct RequestTable {
+    rows: Mutex<RequestRows>,
+    /// Key of the request whose handler or body is being polled, plus one; 0 for none.
+    polled: AtomicUsize,
+}
 
 #[derive(Default)]
 struct RequestRows {
@@ -88,17 +93,7 @@ impl RequestTables {
 
     /// Returns the requests in flight, if there are any.
     fn requests(&self) -> Option<Wait> {
-        let tables: Vec<_> = self.0.iter().map(|table| table.lock()).collect();
-        let mut longest: Vec<&RequestRow> = Vec::with_capacity(NAMED + 1);
-        for (_, row) in tables.iter().flat_map(|rows| &rows.open) {
-            longest.insert(longest.partition_point(|other| other.since <= row.since), row);
-            longest.truncate(NAMED);
-        }
-        let longest: Vec<_> = longest.into_iter().map(RequestRow::info).collect();
-        match tables.iter().map(|rows| rows.open.len()).sum() {
-            0 => None,
-            count => Some(Wait::Requests { count, longest }),
-        }
+        requests(&self.0)
     }
 
     /// Returns the requests, connections and workers that a stop waits for.
@@ -127,6 +122,21 @@ impl RequestTables {
             waits.push(Wait::BlockingPools { count: pools });
         }
         waits
+    }
+}
+
+/// Returns the requests in flight in these tables, if there are any.
+fn requests(tables: &[Arc<RequestTable>]) -> Option<Wait> {
+    let tables: Vec<_> = tables.iter().map(|table| table.lock()).collect();
+    let mut longest: Vec<&RequestRow> = Vec::with_capacity(NAMED + 1);
+    for (_, row) in tables.iter().flat_map(|rows| &rows.open) {
+        longest.insert(longest.partition_point(|other| other.since <= row.since), row);
+        longest.truncate(NAMED);
+    }
+    let longest: Vec<_> = longest.into_iter().map(RequestRow::info).collect();
+    match tables.iter().map(|rows| rows.open.len()).sum() {
+        0 => None,
+        count => Some(Wait::Requests { count, longest }),
     }
 }
 
@@ -159,6 +169,17 @@ impl RequestTable {
         let pools_left = usize::from(rows.state == WorkerState::Blocking);
         let workers_left = usize::from(matches!(rows.state, WorkerState::Leaving(_))) + pools_left;
         Traffic { workers_left, pools_left, ..rows.so_far.clone() }
+    }
+
+    /// Returns the requests that hold the worker's thread if it is blocked: the one that is being
+    /// polled, or else all that are in flight, of which one may have spawned what blocks it.
+    pub(super) fn holders(self: &Arc<Self>) -> Vec<Wait> {
+        let polled = self.polled.load(Ordering::Relaxed).checked_sub(1);
+        let polled = polled.and_then(|key| self.lock().open.get(key).map(RequestRow::info));
+        match polled {
+            Some(request) => vec![Wait::Requests { count: 1, longest: vec![request] }],
+            None => requests(std::slice::from_ref(self)).into_iter().collect(),
+        }
     }
 
     /// Returns the number of requests in flight.
@@ -234,7 +255,7 @@ impl RequestTable {
     }
 
     fn lock(&self) -> MutexGuard<'_, RequestRows> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -300,6 +321,13 @@ impl RequestEntry {
         Self { table: Some(Arc::clone(table)), key, cuts }
     }
 
+    /// Notes that the request's handler or body is polled, until the guard is dropped.
+    pub(super) fn poll(&self) -> Option<PollGuard<'_>> {
+        let table = self.table.as_deref()?;
+        table.polled.store(self.key + 1, Ordering::Relaxed);
+        Some(PollGuard(table))
+    }
+
     /// Notes that the end of the response is written: the request is finished, even if its client
     /// takes its time.
     pub(super) fn written(&self) {
@@ -351,6 +379,15 @@ impl RequestEntry {
                 });
             }
         }
+    }
+}
+
+/// Guard of a poll of a request's handler or body.
+pub(super) struct PollGuard<'t>(&'t RequestTable);
+
+impl Drop for PollGuard<'_> {
+    fn drop(&mut self) {
+        self.0.polled.store(0, Ordering::Relaxed);
     }
 }
 

@@ -31,7 +31,9 @@ use super::service::{Endpoint, Make, build};
 use super::settings::Settings;
 use super::tasks::TaskSet;
 use super::traffic::RequestTable;
+use crate::event::{RuntimeName, StalledPart};
 use crate::hook::task::thread;
+use crate::process::stalls::WatchedRuntime;
 
 /// Number of steps that tasks have to end in after the last connection has ended.
 const LAST_STEPS: usize = 8;
@@ -113,6 +115,26 @@ impl Worker {
         let _ = self.commands.send(command);
     }
 
+    /// Returns the worker's runtime as the monitor of stalls watches it.
+    pub(super) fn watched(
+        &self,
+        number: usize,
+        url: &str,
+        handle: Handle,
+        pool_size: usize,
+    ) -> WatchedRuntime {
+        let table = Arc::clone(&self.table);
+        WatchedRuntime {
+            name: RuntimeName::Worker { number, url: url.to_owned() },
+            handle,
+            pool_size: Some(pool_size),
+            holders: Arc::new(move |part, _| match part {
+                StalledPart::Runtime(_) => table.holders(),
+                StalledPart::BlockingPool(_) => Vec::new(),
+            }),
+        }
+    }
+
     /// Waits until nothing of the app is left on the worker's thread.
     pub(super) async fn ended(&mut self) {
         if !self.has_ended() {
@@ -183,8 +205,8 @@ impl Drop for ServingGuard {
 pub(super) struct Started {
     pub(super) worker: Worker,
     pub(super) handle: WorkerHandle,
-    /// Result of building the apps, or the reason for which it failed.
-    pub(super) built: oneshot::Receiver<Result<(), String>>,
+    /// Runtime of the worker once the apps are built, or the reason for which that failed.
+    pub(super) built: oneshot::Receiver<Result<Handle, String>>,
 }
 
 /// Starts a worker.
@@ -247,7 +269,7 @@ struct WorkerThread {
 
 impl WorkerThread {
     /// Runs the worker to its end.
-    fn run(self, built_sender: oneshot::Sender<Result<(), String>>) {
+    fn run(self, built_sender: oneshot::Sender<Result<Handle, String>>) {
         let mut runtime = Builder::new_current_thread();
         runtime.enable_all().max_blocking_threads(self.spec.settings.max_blocking_threads());
         // The runtime is made here, as actix panics if it can't make one.
@@ -266,7 +288,7 @@ impl WorkerThread {
     }
 
     /// Serves connections, and then notes whether tasks are left that nobody awaits.
-    async fn serve_with_tasks(self, built_sender: oneshot::Sender<Result<(), String>>) {
+    async fn serve_with_tasks(self, built_sender: oneshot::Sender<Result<Handle, String>>) {
         let table = Arc::clone(&self.table);
         // Tasks that handlers spawn are in this set, and actix's own are not.
         let mut tasks = LocalSet::new();
@@ -279,7 +301,7 @@ impl WorkerThread {
 
     /// Serves until no connection is left, or until the rest has been cut off. Returns whether the
     /// tasks that are left then come from handlers or the app.
-    async fn serve(mut self, built_sender: oneshot::Sender<Result<(), String>>) -> bool {
+    async fn serve(mut self, built_sender: oneshot::Sender<Result<Handle, String>>) -> bool {
         let mut apps = Vec::new();
         for endpoint in &self.spec.endpoints {
             match build(&self.make, endpoint, &self.spec.settings).await {
@@ -290,7 +312,7 @@ impl WorkerThread {
                 }
             }
         }
-        let _ = built_sender.send(Ok(()));
+        let _ = built_sender.send(Ok(Handle::current()));
         let connections = ConnectionSet::new(self.spec, apps, Arc::clone(&self.table), self.load);
         let is_done = connections.serve(self.accepted, &mut self.command_receiver).await;
         if is_done {

@@ -35,6 +35,7 @@ mod services;
 mod shutdown;
 mod signals;
 mod sockets;
+mod stalls;
 mod startup;
 mod stop_causes;
 mod stop_sequence;

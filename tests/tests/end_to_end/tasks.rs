@@ -98,11 +98,12 @@ fn a_task_that_nobody_awaits_is_told_of_even_if_requests_are_cut_off() {
         if forgets {
             assert_eq!(request(&address, "POST /forgotten").expect("a response").status, 202);
         }
-        let mut clients: Vec<_> =
-            (0..100).map(|_| Connection::to(&address).expect("it listens")).collect();
-        for client in &mut clients {
+        let held = |_| {
+            let mut client = Connection::to(&address).expect("it listens");
             client.send("GET /held").expect("it listens");
-        }
+            client
+        };
+        let clients: Vec<_> = (0..100).map(held).collect();
         program.wait_until_said_times("held", clients.len());
         program.signal(Signal::SIGTERM);
         if is_hurried {

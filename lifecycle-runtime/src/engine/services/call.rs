@@ -12,7 +12,7 @@ use tracing::Instrument;
 use crate::event::Outcome;
 use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
-use crate::hook::runtime::HookRuntime;
+use crate::hook::runtime::{HookRuntime, TaskOwner};
 use crate::hook::task::{Task, TaskResult, thread};
 use crate::observe::trace;
 
@@ -32,7 +32,7 @@ impl FunctionCall {
         let span = trace::span(hook);
         match task {
             Task::Future(future) => {
-                let task = hooks.spawn(caught(future).instrument(span));
+                let task = hooks.spawn(TaskOwner::Hook(hook), caught(future).instrument(span));
                 let abort = Some(task.abort_handle());
                 Self { end: Some(Box::pin(async { of_task(task.await) })), abort }
             }

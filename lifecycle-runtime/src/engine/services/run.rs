@@ -9,6 +9,7 @@ use super::status::ServiceEnd;
 use crate::engine::Engine;
 use crate::event::{Limit, Outcome};
 use crate::hook::HookMeta;
+use crate::hook::runtime::TaskOwner;
 use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::stop::{CommandReceiver, Expiry};
 
@@ -64,7 +65,8 @@ impl ServiceRun {
         commands: CommandReceiver,
     ) -> Self {
         let Engine { scope, hooks, work, .. } = engine;
-        let service = Service::new(scope.stop().of_service(commands), Some(hooks.clone()));
+        let stop = scope.stop().of_service(commands);
+        let service = Service::new(stop, Some(hooks.clone()), TaskOwner::Hook(hook));
         if !hook.takes_service_handle() {
             service.ready();
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Console;
 use super::style::Paint;
 use crate::event::{
-    Event, Observer, Outcome, ServiceState, Traffic, held, listed, over_budget, readable,
+    Event, Observer, Outcome, ServiceState, StalledPart, Traffic, Wait, held, listed, over_budget,
+    readable,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
@@ -65,15 +66,19 @@ impl Observer for Console {
             Event::ValueHeld { hook, others } => self.show(Paint::Bad, &held(hook, *others)),
             Event::Listening { url } => self.show(Paint::Plain, &format!("listening on {url}")),
             Event::AdminListening { url } => self.show(Paint::Plain, &format!("probes on {url}")),
-            Event::AcceptFailed { error } => {
-                let advice = "they wait until there is room (ulimit -n limits descriptors)";
-                self.show(Paint::Bad, &format!("can't accept connections: {error}; {advice}"));
-            }
+            Event::AcceptFailed { error } => self.show(Paint::Bad, &obstructed(error)),
             Event::AcceptRecovered { after } => {
                 self.show(
                     Paint::Plain,
                     &format!("accepting connections again after {}", readable(*after)),
                 );
+            }
+            Event::Stalled { part, after, holders } => {
+                self.show(Paint::Bad, &stalled(part, *after, holders));
+            }
+            Event::StallEnded { part, took } => {
+                let took = readable(*took);
+                self.show(Paint::Plain, &format!("{part} goes on after a stall of {took}"));
             }
             Event::StartFailed { failure } => {
                 self.show(Paint::Bad, &failure.line());
@@ -176,6 +181,27 @@ impl Console {
     }
 }
 
+/// Returns a line about an error that keeps a server from accepting connections.
+fn obstructed(error: &std::io::Error) -> String {
+    let advice = "they wait until there is room (ulimit -n limits descriptors)";
+    format!("can't accept connections: {error}; {advice}")
+}
+
+/// Returns a line about a part of the run that does not go on.
+fn stalled(part: &StalledPart, after: Duration, holders: &[Wait]) -> String {
+    let holder = |holder: &Wait| match holder {
+        Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
+        holder => holder.to_string(),
+    };
+    let holders: Vec<_> = holders.iter().map(holder).collect();
+    let why = match part {
+        StalledPart::BlockingPool(_) => "all of its threads are busy".to_owned(),
+        _ if holders.is_empty() => "the code that blocks it is not known".to_owned(),
+        _ => format!("blocked by {}", listed(&holders, ", ")),
+    };
+    format!("{part} has been stalled for {}: {why}", readable(after))
+}
+
 /// Returns a line about the requests, connections and tasks of a server that is closed.
 fn drained(traffic: &Traffic, took: Duration) -> String {
     let requests = &traffic.requests;
@@ -216,6 +242,14 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
         "server closed in {}: {finished} {noun} finished, {cut} cut off{others}",
         readable(took)
     )
+}
+
+fn noun(hook: &HookMeta) -> &'static str {
+    match hook.kind {
+        Kind::Service => "service",
+        Kind::HealthCheck => "health check",
+        _ => "hook",
+    }
 }
 
 fn verb(hook: &HookMeta) -> &'static str {

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::Probe;
-use crate::event::{Outcome, millis};
+use crate::event::{Outcome, millis, readable};
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
 
 /// Health checks of a run, each with its last result. Clones share the checks.
@@ -23,6 +23,15 @@ struct CheckState {
     fails: bool,
     has_passed: bool,
     last: Option<Last>,
+}
+
+/// Age up to which the last result of a check counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Freshness {
+    /// The interval and the timeout of the check, and this time beyond them.
+    Within(Duration),
+    /// Any age.
+    Any,
 }
 
 /// Last run of a check.
@@ -94,20 +103,21 @@ impl Checks {
     }
 
     /// Returns the reason for which checks keep this probe from passing, if they do.
-    pub(super) fn reason(&self, probe: Probe) -> Option<String> {
-        let checks = self.lock();
-        let failing = checks.iter().filter(|check| check.counts_for(probe) && !check.passes());
-        let reasons: Vec<_> = failing.map(CheckState::reason).collect();
+    pub(super) fn reason(&self, probe: Probe, freshness: Freshness) -> Option<String> {
+        let (checks, now) = (self.lock(), Instant::now());
+        let counting = checks.iter().filter(|check| check.counts_for(probe));
+        let reasons: Vec<_> =
+            counting.filter_map(|check| check.failure_reason(freshness, now)).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     /// Returns the checks that this probe depends on.
-    pub(super) fn of(&self, probe: Probe) -> Vec<CheckReport> {
+    pub(super) fn of(&self, probe: Probe, freshness: Freshness) -> Vec<CheckReport> {
         let now = Instant::now();
         self.lock()
             .iter()
             .filter(|check| check.counts_for(probe))
-            .map(|check| check.report(now))
+            .map(|check| check.report(freshness, now))
             .collect()
     }
 
@@ -151,6 +161,26 @@ impl CheckState {
         }
     }
 
+    /// Returns the reason for which the check keeps probes from passing, if it does.
+    fn failure_reason(&self, freshness: Freshness, now: Instant) -> Option<String> {
+        if !self.passes() {
+            return Some(self.reason());
+        }
+        let age = self.stale_since(freshness, now)?;
+        let name = self.hook.display_name();
+        Some(format!("health check `{name}` not checked for {}", readable(age)))
+    }
+
+    /// Returns the age of the last result, if it is too old to count. A startup check that has
+    /// passed is not repeated.
+    fn stale_since(&self, freshness: Freshness, now: Instant) -> Option<Duration> {
+        let Freshness::Within(margin) = freshness else { return None };
+        let last = self.last.as_ref().filter(|_| self.policy.kind != CheckKind::Startup)?;
+        let age = now.saturating_duration_since(last.ended);
+        let timeout = self.hook.timeout().unwrap_or_default();
+        (age > self.policy.interval + timeout + margin).then_some(age)
+    }
+
     fn reason(&self) -> String {
         let name = self.hook.display_name();
         match self.last.as_ref().and_then(|last| last.error.as_ref()) {
@@ -159,8 +189,9 @@ impl CheckState {
         }
     }
 
-    fn report(&self, now: Instant) -> CheckReport {
-        let status = match (&self.last, self.passes()) {
+    fn report(&self, freshness: Freshness, now: Instant) -> CheckReport {
+        let passes = self.failure_reason(freshness, now).is_none();
+        let status = match (&self.last, passes) {
             (None, _) => Status::Pending,
             (_, true) => Status::Pass,
             (_, false) => Status::Fail,

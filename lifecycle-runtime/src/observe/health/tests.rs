@@ -4,18 +4,29 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::Outcome;
+use crate::event::RuntimeName;
 use crate::hook::id::HookId;
 use crate::hook::task::{Task, Value};
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta, Kind, Policy};
+use crate::process::stalls::{StallLimits, WatchedRuntime};
 use Probe::{Liveness, Readiness, Startup};
+
+fn stalls() -> StallTracker {
+    StallTracker::new(StallLimits::default())
+}
 
 #[track_caller]
 fn check(state: State, has_started: bool, ready_while_draining: bool, passing: &[Probe]) {
     let (_sender, progress) =
         watch::channel(Progress { state, has_started, ..Progress::default() });
-    let health = Health::new(progress, ready_while_draining, Checks::default(), Vec::new, |_| {
-        vec!["db 2.1 s".to_owned()]
-    });
+    let health = Health::new(
+        progress,
+        ready_while_draining,
+        Checks::default(),
+        Vec::new,
+        |_| vec!["db 2.1 s".to_owned()],
+        stalls(),
+    );
     let passes = |probe: &Probe| health.answer(*probe, Audience::Operators).passes;
     let passed: Vec<_> = [Liveness, Startup, Readiness].into_iter().filter(passes).collect();
     assert_eq!(passed, passing, "{state}");
@@ -48,7 +59,7 @@ fn a_start_that_was_stopped_on_request_has_not_failed() {
         let state = State::Stopping;
         let (_sender, progress) =
             watch::channel(Progress { state, start_failed, ..Progress::default() });
-        Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new())
+        Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new(), stalls())
             .failure_reason(Readiness)
     };
     assert_eq!(reason(true).as_deref(), Some("the start has failed"));
@@ -58,8 +69,14 @@ fn a_start_that_was_stopped_on_request_has_not_failed() {
 #[test]
 fn the_body_says_why() {
     let (sender, progress) = watch::channel(Progress::default());
-    let health =
-        Health::new(progress, false, Checks::default(), Vec::new, |_| vec!["db 2.1 s".to_owned()]);
+    let health = Health::new(
+        progress,
+        false,
+        Checks::default(),
+        Vec::new,
+        |_| vec!["db 2.1 s".to_owned()],
+        stalls(),
+    );
     assert_eq!(
         health.answer(Readiness, Audience::Operators).body,
         "{\"status\":\"fail\",\"state\":\"starting\",\"reason\":\"the start is not over\",\
@@ -76,8 +93,9 @@ fn the_body_says_why() {
 fn notes_stand_in_the_answer_about_readiness_and_keep_nothing_from_passing() {
     let progress = |state| Progress { state, has_started: true, ..Progress::default() };
     let (sender, observed) = watch::channel(progress(State::Ready));
-    let health = Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new())
-        .with_notes(|| vec!["going on without it".to_owned()]);
+    let health =
+        Health::new(observed, false, Checks::default(), Vec::new, |_| Vec::new(), stalls())
+            .with_notes(|| vec!["going on without it".to_owned()]);
     let body = |probe| health.answer(probe, Audience::Public).body;
     assert_eq!(
         body(Readiness),
@@ -117,7 +135,7 @@ fn check_results(kind: &str, results: &str, failing: &[Probe], status: &str) {
     }
     let (_sender, progress) =
         watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
-    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new(), stalls());
     let failed: Vec<_> = [Liveness, Startup, Readiness]
         .into_iter()
         .filter(|probe| !health.answer(*probe, Audience::Operators).passes)
@@ -176,7 +194,7 @@ async fn the_body_tells_of_each_check() {
     tokio::time::advance(Duration::from_millis(70)).await;
     let (sender, progress) =
         watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
-    let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new());
+    let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new(), stalls());
     let body: serde_json::Value =
         serde_json::from_str(&health.answer(Readiness, Audience::Operators).body).expect("JSON");
     assert_eq!(
@@ -209,7 +227,7 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
     checks.record(hooks[0], &Outcome::Failed { error: "stuck".to_owned() }, Duration::ZERO);
     let (sender, progress) =
         watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
-    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new(), stalls());
     assert!(!health.answer(Liveness, Audience::Operators).passes);
     sender.send_replace(Progress {
         state: State::Draining,
@@ -280,10 +298,75 @@ fn checks_are_told_by_the_names_that_tell_them_apart() {
     checks.record(hooks[0], &Outcome::Failed { error: "gone".to_owned() }, Duration::ZERO);
     let (_sender, progress) =
         watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
-    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new());
+    let health = Health::new(progress, false, checks, Vec::new, |_| Vec::new(), stalls());
     let body = health.answer(Readiness, Audience::Operators).body;
     let reason = r#""reason":"health check `cache::ping` failed: gone"#;
     for text in [reason, r#""name":"cache::ping""#, r#""name":"store::ping""#] {
         assert!(body.contains(text), "no {text} in {body}");
     }
+}
+
+/// Checks the age of a passed result, in seconds, up to which the result of a check counts.
+async fn check_freshness(kind: &str, state: State, fresh: Option<u64>) {
+    let hooks = [hook("ping", kind, 1)];
+    let checks = Checks::new(hooks);
+    checks.record(hooks[0], &Outcome::Succeeded, Duration::ZERO);
+    let (_sender, progress) =
+        watch::channel(Progress { state, has_started: true, ..Progress::default() });
+    let health = Health::new(progress, true, checks, Vec::new, |_| Vec::new(), stalls());
+    let probe = if kind == "liveness" { Liveness } else { Readiness };
+    tokio::time::advance(Duration::from_secs(fresh.unwrap_or(1_000_000))).await;
+    assert_eq!(health.failure_reason(probe), None, "{kind} {state}");
+    tokio::time::advance(Duration::from_millis(100)).await;
+    let reason = fresh.map(|age| format!("health check `ping` not checked for {age}.1 s"));
+    assert_eq!(health.failure_reason(probe), reason, "{kind} {state}");
+    let body: serde_json::Value =
+        serde_json::from_str(&health.answer(probe, Audience::Operators).body).expect("JSON");
+    let status = if fresh.is_some() { "fail" } else { "pass" };
+    if !body["checks"].is_null() {
+        assert_eq!(body["checks"][0]["status"], status, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_counts_as_long_as_it_is_fresh() {
+    // The interval, the timeout, and the time after which a stall is reported.
+    let fresh = HealthCheckPolicy::DEFAULT.interval
+        + hook("ping", "readiness", 1).timeout().unwrap_or_default()
+        + StallLimits::default().after;
+    let fresh = Some(fresh.as_secs());
+    check_freshness("readiness", State::Ready, fresh).await;
+    check_freshness("liveness", State::Ready, fresh).await;
+    // Neither runs again.
+    check_freshness("startup", State::Ready, None).await;
+    check_freshness("readiness", State::Draining, None).await;
+}
+
+#[test]
+fn a_process_whose_hooks_are_stalled_says_so_in_its_probes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let limits = StallLimits { after: Duration::ZERO, timeout: Some(Duration::ZERO) };
+    let stalls = StallTracker::new(limits);
+    stalls.watch(&WatchedRuntime {
+        name: RuntimeName::Hooks,
+        handle: runtime.handle().clone(),
+        pool_size: Some(1 << 20),
+        holders: std::sync::Arc::new(|_, _| Vec::new()),
+    });
+    let (sender, progress) =
+        watch::channel(Progress { state: State::Ready, has_started: true, ..Progress::default() });
+    let health =
+        Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new(), stalls.clone());
+    assert_eq!(health.failure_reason(Liveness), None);
+    for _ in 0..2 {
+        stalls.look(Duration::from_secs(7));
+    }
+    let reason = "the hooks' runtime has been stalled for 7 s";
+    assert_eq!(health.failure_reason(Liveness).as_deref(), Some(reason));
+    assert_eq!(health.failure_reason(Readiness), None, "requests are answered");
+    let body = health.answer(Readiness, Audience::Operators).body;
+    assert!(body.contains(&format!(r#""notes":["{reason}"]"#)), "{body}");
+    let stopping = Progress { state: State::Draining, has_started: true, ..Progress::default() };
+    sender.send_replace(stopping);
+    assert_eq!(health.failure_reason(Liveness), None, "it ends by its grace period");
 }

@@ -4,6 +4,7 @@
 use super::*;
 use crate::event::{Event, Observer, Outcome};
 use crate::plan::sample;
+use crate::process::stalls::StallLimits;
 
 /// Checks the texts that keep the process from being ready after these events of `svc`.
 #[track_caller]
@@ -16,7 +17,8 @@ fn check(policy: &str, happened: &str, ailing: &str) {
 fn after(policy: &str, happened: &str) -> Live {
     let hook = sample::hooks(&format!("service svc {policy}"))[0];
     let recorder = Recorder::new(1);
-    let live = Live::new(recorder.clone(), Checks::default());
+    let live =
+        Live::new(recorder.clone(), Checks::default(), StallTracker::new(StallLimits::default()));
     let tell = |event: &Event| recorder.on_event(Duration::ZERO, event);
     tell(&Event::HookStarted { hook });
     for what in happened.split_whitespace() {
@@ -100,7 +102,10 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
     let began = Instant::now()
         .checked_sub(Duration::from_secs(90))
         .expect("the machine has run for so long");
-    let live = Live { began, ..Live::new(recorder.clone(), Checks::default()) };
+    let live = Live {
+        began,
+        ..Live::new(recorder.clone(), Checks::default(), StallTracker::new(StallLimits::default()))
+    };
     let tell = |event: &Event| recorder.on_event(Duration::from_secs(75), event);
     recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
     assert_eq!(waits(&live), ["svc 1 min 30 s"]);
@@ -122,7 +127,8 @@ fn a_start_waits_for_a_service_since_it_began_and_says_what_it_does() {
 fn what_is_waited_for_is_told_apart_by_its_module() {
     let plan = sample::plan("service store::sync; service cache::sync; start sync").expect("valid");
     let recorder = Recorder::new(3);
-    let live = Live::new(recorder.clone(), Checks::default());
+    let live =
+        Live::new(recorder.clone(), Checks::default(), StallTracker::new(StallLimits::default()));
     for &hook in plan.hooks() {
         recorder.on_event(Duration::ZERO, &Event::HookStarted { hook });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{HookFailure, LastRun, Limit, Outcome, ServiceState, as_millis};
+use crate::event::{HookFailure, LastRun, Limit, Outcome, ServiceState, StalledPart, as_millis};
 use crate::hook::HookMeta;
 
 /// Report of one hook.
@@ -133,6 +133,41 @@ impl ServiceReport {
     /// Returns `true` if the service has not ended for good.
     pub(crate) fn is_alive(&self) -> bool {
         !matches!(self.state, ServiceState::Stopped | ServiceState::Failed)
+    }
+}
+
+/// Stalls of one part of a run.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct StallReport {
+    /// The part.
+    #[serde(flatten)]
+    pub part: StalledPart,
+    /// Number of its stalls.
+    pub count: u32,
+    /// Time that they took together. If the run has ended before the last one, that counts only up
+    /// to when it was reported.
+    #[serde(serialize_with = "as_millis")]
+    pub total: Duration,
+    /// Time that had passed when the last one was reported.
+    #[serde(skip)]
+    reported: Duration,
+}
+
+impl StallReport {
+    pub(super) fn new(part: &StalledPart) -> Self {
+        let (total, reported) = (Duration::ZERO, Duration::ZERO);
+        Self { part: part.clone(), count: 0, total, reported }
+    }
+
+    pub(super) fn begins(&mut self, after: Duration) {
+        self.count += 1;
+        self.total += after;
+        self.reported = after;
+    }
+
+    pub(super) fn ends(&mut self, took: Duration) {
+        self.total += took.saturating_sub(self.reported);
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
-use crate::event::{Event, Observer, Outcome, StartFailure, Traffic};
+use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport, StallReport};
+use crate::event::{Event, Observer, Outcome, StalledPart, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
@@ -39,6 +39,7 @@ struct RunRecord {
     recurring: Vec<RecurringReport>,
     services: Vec<ServiceReport>,
     held: Vec<HeldReport>,
+    stalls: Vec<StallReport>,
     traffic: Traffic,
     hurried: bool,
     /// Set if the stop was asked for during the start.
@@ -64,6 +65,14 @@ impl RunRecord {
             self.recurring.len() - 1
         });
         &mut self.recurring[at]
+    }
+
+    fn stalls_of(&mut self, part: &StalledPart) -> &mut StallReport {
+        let at = self.stalls.iter().position(|known| known.part == *part).unwrap_or_else(|| {
+            self.stalls.push(StallReport::new(part));
+            self.stalls.len() - 1
+        });
+        &mut self.stalls[at]
     }
 
     fn service(&mut self, hook: &'static HookMeta) -> Option<&mut ServiceReport> {
@@ -120,6 +129,8 @@ impl Observer for Recorder {
             Event::ValueHeld { hook, others } => {
                 record.held.push(HeldReport { hook, others: *others });
             }
+            Event::Stalled { part, after, .. } => record.stalls_of(part).begins(*after),
+            Event::StallEnded { part, took } => record.stalls_of(part).ends(*took),
             Event::StartFailed { failure } => {
                 record.error = Some(failure.clone());
                 record.start_ended = Some(at);
@@ -223,6 +234,7 @@ impl Recorder {
             recurring: record.recurring.clone(),
             services: record.services.clone(),
             held: record.held.clone(),
+            stalls: record.stalls.clone(),
             traffic: record.traffic.clone(),
             start_path,
             stop_path,

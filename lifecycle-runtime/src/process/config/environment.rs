@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Config, ConsoleMode, duration};
+use crate::process::stalls::StallLimits;
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
 struct Variable {
@@ -35,7 +36,9 @@ pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
 
 const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
 
-const VARIABLES: [Variable; 14] = [
+const DURATION_OR_OFF: &str = "off or a duration such as 250ms, 5s or 1m30s";
+
+const VARIABLES: [Variable; 16] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
@@ -74,7 +77,7 @@ const VARIABLES: [Variable; 14] = [
     },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
-        form: "off or a duration such as 250ms, 5s or 1m30s",
+        form: DURATION_OR_OFF,
         set: |c, v| set(&mut c.keep_alive, keep_alive(v).map(Some)),
     },
     Variable {
@@ -96,6 +99,16 @@ const VARIABLES: [Variable; 14] = [
         name: "LIFECYCLE_READY_WHILE_DRAINING",
         form: "on or off",
         set: |c, v| set(&mut c.ready_while_draining, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_STALL_AFTER",
+        form: DURATION,
+        set: |c, v| set(&mut c.stall_limits.after, positive(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_STALL_TIMEOUT",
+        form: DURATION_OR_OFF,
+        set: |c, v| set(&mut c.stall_limits.timeout, positive_or_off(v)),
     },
     Variable {
         name: "LIFECYCLE_STARTUP_TIMEOUT",
@@ -145,7 +158,13 @@ impl Config {
             }
         }
         // The values of the environment have been checked above; these are the builder's.
-        let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
+        let StallLimits { after, timeout } = self.stall_limits;
+        let needed = [
+            ("grace", self.grace),
+            ("startup_timeout", self.startup_timeout),
+            ("stall_after", after),
+            ("stall_timeout", timeout.unwrap_or(LONGEST)),
+        ];
         for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
             problems.push(format!(
                 "`{setting}` is 0, and nothing could be done in that time; expected a time above 0"
@@ -159,11 +178,14 @@ impl Config {
         for duration in [
             &mut self.grace,
             &mut self.startup_timeout,
+            &mut self.stall_limits.after,
             &mut self.drain_delay,
             &mut self.quiet_window,
         ] {
             *duration = LONGEST.min(*duration);
         }
+        let timeout = &mut self.stall_limits.timeout;
+        *timeout = timeout.map(|duration| LONGEST.min(duration));
         self.drain_timeout = self.drain_timeout.map(|duration| LONGEST.min(duration));
         self.keep_alive = self.keep_alive.map(|duration| LONGEST.min(duration));
         self
@@ -229,6 +251,10 @@ fn positive(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("nothing can finish in no time".to_owned()),
         duration => Ok(duration),
     }
+}
+
+fn positive_or_off(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" { Ok(None) } else { positive(text).map(Some) }
 }
 
 fn keep_alive(text: &str) -> Result<Duration, String> {

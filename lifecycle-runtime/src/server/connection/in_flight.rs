@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Connection, HttpProtocol};
-use crate::server::traffic::{RequestEntry, RequestOutcome};
+use crate::server::traffic::{PollGuard, RequestEntry, RequestOutcome};
 
 /// Guard of a request in flight.
 pub(in crate::server) struct InFlight {
@@ -20,6 +20,11 @@ impl InFlight {
 
     pub(in crate::server) fn connection(&self) -> &Rc<Connection> {
         &self.connection
+    }
+
+    /// Notes that the request's handler or body is polled, until the guard is dropped.
+    pub(in crate::server) fn poll(&self) -> Option<PollGuard<'_>> {
+        self.entry.as_ref()?.poll()
     }
 
     /// Notes that the app has completed the response. The request is finished when the response is

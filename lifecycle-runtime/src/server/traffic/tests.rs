@@ -193,3 +193,26 @@ fn a_response_that_is_written_is_finished_even_if_the_time_is_up() {
     table.cut();
     check(&table, (1, 0, 0, &["GET /open"]));
 }
+
+#[test]
+fn a_blocked_worker_is_held_by_the_request_that_is_polled() {
+    let table = Arc::default();
+    let holders = |table: &Arc<RequestTable>| {
+        let paths = |wait: Wait| match wait {
+            Wait::Requests { longest, .. } => longest,
+            other => panic!("{other}"),
+        };
+        let requests = table.holders().into_iter().flat_map(paths);
+        requests.map(|request| request.path).collect::<Vec<_>>()
+    };
+    let [waits, blocks] = ["/waits", "/blocks"].map(|path| entry(&table, path));
+    let poll = blocks.poll();
+    assert_eq!(holders(&table), ["/blocks"]);
+    drop(poll);
+    drop(waits.poll());
+    assert_eq!(holders(&table), ["/waits", "/blocks"], "a task of one of them may block");
+    let poll = waits.poll();
+    table.cut();
+    assert!(holders(&table).is_empty(), "what is cut is known already");
+    drop(poll);
+}

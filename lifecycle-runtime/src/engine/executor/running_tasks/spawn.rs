@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::completion::CompletionGuard;
 use super::progress::TaskProgress;
 use crate::event::Outcome;
-use crate::hook::runtime::HookRuntime;
+use crate::hook::runtime::{HookRuntime, TaskOwner};
 use crate::hook::task::{Task, TaskResult, Value};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::trace;
@@ -34,9 +34,9 @@ pub(super) fn spawn(
         Task::Future(future) => {
             let future = HookFuture { future: Some(future), hook, completion, progress };
             if span.is_disabled() {
-                hooks.spawn(future)
+                hooks.spawn(TaskOwner::Hook(hook), future)
             } else {
-                hooks.spawn(future.instrument(span).boxed())
+                hooks.spawn(TaskOwner::Hook(hook), future.instrument(span).boxed())
             }
         }
     }

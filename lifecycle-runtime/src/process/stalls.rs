@@ -1,0 +1,325 @@
+//! Monitor of stalls: a plain thread that notices when an async runtime, or its blocking pool, no
+//! longer goes on.
+//!
+//! It gives each of them an empty task from time to time. One that has not run the task for
+//! [`StallLimits::after`] is stalled. Only time in which the monitor itself runs counts, so a
+//! process that was suspended is not stalled when it goes on.
+
+mod ping;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use crate::event::{Event, Events, RuntimeName, StalledPart, Wait, readable};
+use crate::hook::task::thread;
+use ping::{Ping, PingState, pool_may_be_full};
+
+/// Number of looks of the monitor in the shortest time that matters.
+const LOOKS: u32 = 5;
+
+/// Longest time between two looks. It bounds how late a stall is noticed if the limits are long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Shortest time between two looks.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Times after which a part of the run that does not go on counts as stalled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StallLimits {
+    /// Time after which it is reported.
+    pub(crate) after: Duration,
+    /// Time after which the process no longer counts as alive; `None` for never.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Default for StallLimits {
+    fn default() -> Self {
+        Self { after: Duration::from_secs(5), timeout: Some(Duration::from_secs(30)) }
+    }
+}
+
+/// Tracker of the parts of a run that may stall, and of their stalls. Clones share its state.
+#[derive(Clone)]
+pub(crate) struct StallTracker {
+    limits: StallLimits,
+    parts: Arc<Mutex<Vec<WatchedPart>>>,
+}
+
+/// Runtime that the monitor watches, together with its blocking pool.
+pub(crate) struct WatchedRuntime {
+    pub(crate) name: RuntimeName,
+    pub(crate) handle: Handle,
+    /// Largest number of threads of its blocking pool, if that is known.
+    pub(crate) pool_size: Option<usize>,
+    /// Source of the code that holds its threads.
+    pub(crate) holders: Arc<Holders>,
+}
+
+/// Function that returns the code which has held a part for this time.
+pub(crate) type Holders = dyn Fn(&StalledPart, Duration) -> Vec<Wait> + Send + Sync;
+
+struct WatchedPart {
+    part: StalledPart,
+    handle: Handle,
+    pool_size: Option<usize>,
+    holders: Arc<Holders>,
+    ping: Option<Ping>,
+    /// Time for which the ping has not been answered.
+    silent_for: Duration,
+    is_stalled: bool,
+}
+
+/// Begin or end of a stall, which a look has found.
+struct StallChange {
+    part: StalledPart,
+    silent_for: Duration,
+    /// Source of the code to blame, if the stall has begun.
+    holders: Option<Arc<Holders>>,
+}
+
+/// Thread that watches the parts of a run, until it is dropped.
+pub(crate) struct StallMonitor {
+    shared: Arc<MonitorInner>,
+}
+
+#[derive(Default)]
+struct MonitorInner {
+    is_over: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StallTracker {
+    pub(crate) fn new(limits: StallLimits) -> Self {
+        Self { limits, parts: Arc::default() }
+    }
+
+    /// Adds a runtime, which is watched until it is shut down.
+    pub(crate) fn watch(&self, runtime: &WatchedRuntime) {
+        let WatchedRuntime { name, handle, pool_size, holders } = runtime;
+        let part = |part| WatchedPart {
+            part,
+            handle: handle.clone(),
+            pool_size: *pool_size,
+            holders: Arc::clone(holders),
+            ping: None,
+            silent_for: Duration::ZERO,
+            is_stalled: false,
+        };
+        let mut parts = self.parts();
+        parts.push(part(StalledPart::Runtime(name.clone())));
+        parts.push(part(StalledPart::BlockingPool(name.clone())));
+    }
+
+    pub(crate) fn limits(&self) -> StallLimits {
+        self.limits
+    }
+
+    /// Returns the parts that are stalled, each with the time for which it has been.
+    pub(crate) fn now(&self) -> Vec<(StalledPart, Duration)> {
+        let parts = self.parts();
+        let stalled = parts.iter().filter(|part| part.is_stalled);
+        stalled.map(|part| (part.part.clone(), part.silent_for)).collect()
+    }
+
+    /// Returns descriptions of the parts that are stalled.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |(part, time)| format!("{part} has been stalled for {}", readable(time));
+        self.now().into_iter().map(text).collect()
+    }
+
+    /// Returns the reason for which no request can be answered: every worker of a server is
+    /// stalled.
+    pub(crate) fn readiness_failure(&self) -> Option<String> {
+        self.server_stalled_for(Duration::ZERO, |a, b| a == b)
+    }
+
+    /// Returns the reason for which the process can only be restarted: the hooks' runtime or all
+    /// workers have been stalled for longer than the timeout.
+    pub(crate) fn liveness_failure(&self) -> Option<String> {
+        let timeout = self.limits.timeout?;
+        let hooks = StalledPart::Runtime(RuntimeName::Hooks);
+        let hooks = self.parts().iter().find_map(|part| {
+            (part.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
+        });
+        let hooks =
+            hooks.map(|time| format!("the hooks' runtime has been stalled for {}", readable(time)));
+        hooks.or_else(|| self.server_stalled_for(timeout, |_, _| true))
+    }
+
+    /// Returns the reason if all workers in a group have been stalled for at least `time`. Workers
+    /// whose servers have these URLs are in one group if `is_one_group` says so.
+    fn server_stalled_for(
+        &self,
+        time: Duration,
+        is_one_group: fn(&str, &str) -> bool,
+    ) -> Option<String> {
+        let parts = self.parts();
+        let workers: Vec<_> = parts.iter().filter_map(WatchedPart::worker).collect();
+        let stalled = workers.iter().find(|(url, _)| {
+            let mut group = workers.iter().filter(|(other, _)| is_one_group(url, other));
+            group.all(|(_, worker)| worker.has_stalled_for(time))
+        });
+        let (url, _) = stalled?;
+        let group = workers.iter().filter(|(other, _)| is_one_group(url, other));
+        let shortest = group.map(|(_, worker)| worker.silent_for).min().unwrap_or_default();
+        Some(format!("all workers of {url} have been stalled for {}", readable(shortest)))
+    }
+
+    /// Looks at all parts, `elapsed` after the last look, and returns events about the changes.
+    pub(crate) fn look(&self, elapsed: Duration) -> Vec<Event> {
+        let mut changes = Vec::new();
+        let mut ended = Vec::new();
+        let mut parts = self.parts();
+        for part in parts.iter_mut() {
+            if !part.look(elapsed, self.limits.after, &mut changes) {
+                ended.push(part.runtime().clone());
+            }
+        }
+        if !ended.is_empty() {
+            parts.retain(|part| !ended.contains(part.runtime()));
+        }
+        drop(parts);
+        // The lock is not held while the sources are asked, as they have locks of their own.
+        changes.into_iter().map(StallChange::event).collect()
+    }
+
+    /// Returns the time between two looks.
+    fn pause(&self) -> Duration {
+        let StallLimits { after, timeout } = self.limits;
+        let shortest = timeout.map_or(after, |timeout| timeout.min(after));
+        (shortest / LOOKS).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Vec<WatchedPart>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WatchedPart {
+    /// Looks at the last ping, and sends another if it has been answered. Returns `false` if the
+    /// part has been shut down.
+    fn look(&mut self, elapsed: Duration, limit: Duration, changes: &mut Vec<StallChange>) -> bool {
+        let answer = self.ping.as_ref().map_or(PingState::Given, Ping::answer);
+        match answer {
+            PingState::Pending => {
+                self.silent_for += elapsed;
+                if !self.is_stalled && self.silent_for >= limit {
+                    self.is_stalled = true;
+                    changes.push(self.change());
+                }
+                return true;
+            }
+            PingState::Given | PingState::Never => {
+                if std::mem::take(&mut self.is_stalled) {
+                    changes.push(self.change());
+                }
+                self.silent_for = Duration::ZERO;
+            }
+        }
+        self.ping = self.sent();
+        answer == PingState::Given
+    }
+
+    /// Sends a ping, unless the answer is known.
+    fn sent(&self) -> Option<Ping> {
+        match self.part {
+            StalledPart::Runtime(_) => Some(Ping::of_runtime(&self.handle)),
+            // Otherwise the ping alone would keep a thread of the pool alive.
+            StalledPart::BlockingPool(_) if !pool_may_be_full(self.pool_size) => None,
+            StalledPart::BlockingPool(_) => Some(Ping::of_blocking_pool(&self.handle)),
+        }
+    }
+
+    fn change(&self) -> StallChange {
+        StallChange {
+            part: self.part.clone(),
+            silent_for: self.silent_for,
+            holders: self.is_stalled.then(|| Arc::clone(&self.holders)),
+        }
+    }
+
+    fn has_stalled_for(&self, time: Duration) -> bool {
+        self.is_stalled && self.silent_for >= time
+    }
+
+    fn runtime(&self) -> &RuntimeName {
+        match &self.part {
+            StalledPart::Runtime(name) | StalledPart::BlockingPool(name) => name,
+        }
+    }
+
+    /// Returns the part, with the URL of its server, if it is the runtime of a worker.
+    fn worker(&self) -> Option<(&str, &Self)> {
+        match &self.part {
+            StalledPart::Runtime(RuntimeName::Worker { url, .. }) => Some((url, self)),
+            _ => None,
+        }
+    }
+}
+
+impl StallChange {
+    fn event(self) -> Event {
+        let Self { part, silent_for, holders } = self;
+        match holders {
+            Some(holders) => {
+                let holders = holders(&part, silent_for);
+                Event::Stalled { part, after: silent_for, holders }
+            }
+            None => Event::StallEnded { part, took: silent_for },
+        }
+    }
+}
+
+impl StallMonitor {
+    /// Starts the thread, which emits events about stalls.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses the thread.
+    pub(crate) fn start(stalls: StallTracker, events: Events) -> io::Result<Self> {
+        let shared = Arc::<MonitorInner>::default();
+        let monitor = Arc::clone(&shared);
+        thread("lifecycle-stalls", move || monitor.run(&stalls, &events))?;
+        Ok(Self { shared })
+    }
+}
+
+impl Drop for StallMonitor {
+    fn drop(&mut self) {
+        *self.shared.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.changed.notify_one();
+    }
+}
+
+impl MonitorInner {
+    /// Looks at all parts again and again, until the monitor is dropped.
+    fn run(&self, stalls: &StallTracker, events: &Events) {
+        let pause = stalls.pause();
+        let mut last = Instant::now();
+        while self.waits(pause) {
+            let now = Instant::now();
+            for event in stalls.look(counted(now.duration_since(last), pause)) {
+                events.emit(&event);
+            }
+            last = now;
+        }
+    }
+
+    /// Waits for a pause. Returns `false` if the monitor is dropped.
+    fn waits(&self, pause: Duration) -> bool {
+        let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(is_over, pause, |is_over| !*is_over);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Returns the part of the time since the last look that counts. A look that comes late shows that
+/// the monitor has not run either: the process was suspended.
+fn counted(elapsed: Duration, pause: Duration) -> Duration {
+    elapsed.min(2 * pause)
+}
