@@ -57,15 +57,18 @@ async fn every_event_and_a_span_per_hook_reach_tracing() {
 
     let text = seen.text();
     for line in [
-        "hook{name=\"db\" kind=\"on_startup\"}",
-        "hook{name=\"close_db\" kind=\"on_shutdown\"}: tracing: closing a pool",
+        "start:hook{name=\"db\" kind=\"on_startup\" otel.name=\"db\"}",
+        "}:hook{name=\"close_db\" kind=\"on_shutdown\" otel.name=\"close_db\"}: ",
+        "}: tracing: closing a pool",
         "state state=starting",
         "hook started hook=\"db\" kind=on_startup",
         "hook done hook=\"db\" kind=on_startup",
         "state state=ready",
-        "hook{name=\"announce\" kind=\"on_ready\"}: tracing: announcing a pool",
+        "start:hook{name=\"announce\" kind=\"on_ready\" otel.name=\"announce\"}: ",
+        "}: tracing: announcing a pool",
         "hook done hook=\"announce\" kind=on_ready",
-        "hook{name=\"withdraw\" kind=\"on_drain\"}: tracing: withdrawing a pool",
+        "stop{cause=requested by the program}:hook{name=\"withdraw\" kind=\"on_drain\" ",
+        " otel.name=\"withdraw\"}: tracing: withdrawing a pool",
         "hook done hook=\"withdraw\" kind=on_drain",
         "stop begins cause=requested by the program",
         "hook done hook=\"close_db\" kind=on_shutdown",

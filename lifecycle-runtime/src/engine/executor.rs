@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::engine::Engine;
 use crate::engine::services::{RunningServices, ServiceHandle};
@@ -20,6 +21,7 @@ use crate::event::Event;
 use crate::hook::HookMeta;
 
 use held::Held;
+use phase_run::PhaseRun;
 pub(crate) use running_tasks::{Deadline, EndedTask, RunningTasks};
 pub(crate) use start::{Interrupted, StartError};
 pub(crate) use step_deadline::PhaseTime;
@@ -38,6 +40,8 @@ pub(crate) struct Executor {
     /// Number of services that may still run.
     alive: RunningServices,
     held: Held,
+    /// Span of the start or the stop.
+    span: Span,
 }
 
 impl Executor {
@@ -49,7 +53,13 @@ impl Executor {
             services: BTreeMap::new(),
             alive: RunningServices::default(),
             held: Held::default(),
+            span: Span::none(),
         }
+    }
+
+    /// Has the steps of the following phases be below this span.
+    pub(crate) fn trace_below(&mut self, span: Span) {
+        self.span = span;
     }
 
     /// Returns a future that waits until no service runs any more and one has ended well. Without
@@ -63,7 +73,7 @@ impl Executor {
     /// Begins a hook, which has its own timeout but no more time than its phase.
     fn begin(
         &self,
-        tasks: &mut RunningTasks,
+        run: &mut PhaseRun<'_>,
         step: usize,
         hook: &'static HookMeta,
         of_phase: Deadline,
@@ -73,6 +83,7 @@ impl Executor {
         let time = own_time(hook, now, of_phase);
         let scope = self.engine.scope.of_hook(Some(time.cancel_at), hook.kind.is_of_the_start());
         let task = (self.engine.work)(hook, scope);
-        tasks.begin(step, hook, task, now, time);
+        let span = run.span(step, hook);
+        run.tasks.begin(step, hook, task, span, now, time);
     }
 }

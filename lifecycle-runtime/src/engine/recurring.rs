@@ -21,6 +21,7 @@ use crate::hook::stop::{Progress, hurried};
 use crate::hook::task::{Task, all};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::health::Checks;
+use crate::observe::trace::span;
 use crate::plan::ABANDON_AFTER;
 
 pub(crate) use checks::FirstChecks;
@@ -69,7 +70,7 @@ impl Recurring {
             limit: Limit::Timeout,
             abandon_at: deadline + ABANDON_AFTER,
         };
-        running_tasks.begin(0, hook, task, began, time);
+        running_tasks.begin(0, hook, task, span(hook), began, time);
         let mut progress = self.progress.clone();
         let ended = tokio::select! {
             biased;

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::phases::RunPhases;
 use crate::engine::executor::{PhaseTime, StartError};
 use crate::event::Event;
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
+use crate::observe::trace::stop_span;
 use crate::plan::{ABANDON_AFTER, Budget, last_words};
 
 impl RunPhases<'_> {
@@ -52,6 +54,7 @@ impl RunPhases<'_> {
     /// Begins the stop. Its time runs from here, and everybody learns of it before anything else
     /// happens.
     pub(super) fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
+        let _ = self.stop_span.set(stop_span(cause));
         let grace = self.run.config.grace;
         // The stop may have been asked for long before the run.
         let from =
@@ -71,6 +74,10 @@ impl RunPhases<'_> {
         let requests = self.timetable.requests_end().filter(|_| serves);
         events.emit(&Event::StopBegun { cause: cause.clone(), grace, requests });
         events.emit(&Event::State(next));
+    }
+
+    pub(super) fn stop_span(&self) -> Span {
+        self.stop_span.get().cloned().unwrap_or_else(Span::none)
     }
 
     pub(super) fn deadline(&self) -> Instant {

@@ -27,6 +27,7 @@ impl RunPhases<'_> {
     ) -> CriticalPath {
         let Run { engine, live, .. } = self.run;
         let was_ready = left.is_none();
+        executor.trace_below(self.stop_span());
         executor.stop_services_with_drain();
         let began = Instant::now();
         let hooks_over = watch::Sender::new(false);

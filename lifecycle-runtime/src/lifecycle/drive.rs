@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::FutureExt;
 use tokio::runtime::Runtime;
@@ -81,6 +81,7 @@ impl Run {
             began: Instant::now(),
             timetable,
             watchdog,
+            stop_span: OnceLock::new(),
             recurring_over: &recurring_over,
         };
         let recur = async {

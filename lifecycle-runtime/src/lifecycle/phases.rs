@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures_util::future::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
+use tracing::Span;
 
 use super::progress::report_obstacles;
 use super::run::{Run, RunSwitches};
@@ -16,6 +17,7 @@ use crate::event::{Event, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, ServerEnd, StopCause, stop_asked};
 use crate::hook::task::all;
+use crate::observe::trace::start_span;
 use crate::plan::Timetable;
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{AppContext, BoundHttp, Obstacle, Opening, Serving};
@@ -26,6 +28,8 @@ pub(super) struct RunPhases<'r> {
     pub(super) began: Instant,
     pub(super) timetable: Timetable,
     pub(super) watchdog: Option<WatchdogHandle>,
+    /// Span of the stop, once that has begun.
+    pub(super) stop_span: OnceLock<Span>,
     /// Notification that no health check and no signal hook runs any more.
     pub(super) recurring_over: &'r Notify,
 }
@@ -68,6 +72,7 @@ impl RunPhases<'_> {
     /// Runs the startup hooks. If the start ends early, this gives up what still runs and returns
     /// `None`.
     async fn startup(&self, executor: &mut Executor, limit: Instant) -> Option<CriticalPath> {
+        executor.trace_below(start_span());
         match executor.start(limit).await {
             Ok(path) => Some(path),
             Err((error, left)) => {
@@ -180,6 +185,7 @@ impl RunPhases<'_> {
             let nothing = Interrupted::nothing(&self.run.engine.hooks);
             return (path, Err((StartError::stopped(cause), nothing)));
         }
+        executor.trace_below(Span::none());
         self.end_start_well();
         (path, Ok(self.stop_cause(executor).await))
     }
@@ -200,6 +206,7 @@ impl RunPhases<'_> {
 
     /// Stops the services, runs the shutdown hooks, and drops the values.
     async fn shutdown(&self, executor: &mut Executor) -> CriticalPath {
+        executor.trace_below(self.stop_span());
         self.run.enter(State::Stopping);
         if self.run.switches.is_patient {
             let awaited = executor.set_patience(self.run.patience());

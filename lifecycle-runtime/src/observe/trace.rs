@@ -1,9 +1,9 @@
-//! Output that passes a run's events on to `tracing`. Each hook also runs in a span of its own.
+//! Output that passes a run's events on to `tracing`, and the spans of a run.
 
 use std::cell::Cell;
 use std::fmt;
 
-use tracing::{Level, Span};
+use tracing::Level;
 
 use crate::event::{Event, Outcome, ScaledLimit, ServiceState, StartFailure};
 use crate::hook::{HookMeta, Kind};
@@ -11,8 +11,11 @@ use crate::observe::report::Report;
 
 #[cfg(test)]
 pub(crate) mod sample;
+mod step_spans;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use step_spans::{StepSpans, span, start_span, stop_span};
 
 /// Target of all events and spans, whatever module they come from.
 pub(crate) const TARGET: &str = "lifecycle_runtime";
@@ -145,12 +148,6 @@ pub(crate) fn emit(event: &Event) -> Traced {
             )
         }
     }
-}
-
-/// Makes the span that a hook runs in.
-pub(crate) fn span(hook: &HookMeta) -> Span {
-    let (name, kind) = (hook.display_name(), hook.kind.attribute());
-    tracing::info_span!(target: TARGET, "hook", name, kind)
 }
 
 fn service(hook: &HookMeta, state: &ServiceState) -> Traced {

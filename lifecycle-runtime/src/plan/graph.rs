@@ -187,6 +187,13 @@ impl Walk<'_> {
 
     /// Returns the step that ended last, then the step that it had to wait for longest, and so on.
     pub(crate) fn longest_wait(&self) -> impl Iterator<Item = usize> {
-        std::iter::successors(self.last, |&step| self.freed_by[step].map(|step| step as usize))
+        self.last.into_iter().chain(self.last.into_iter().flat_map(|last| self.awaited_by(last)))
+    }
+
+    /// Returns the step that a step had to wait for longest, then the step that this one had to
+    /// wait for longest, and so on.
+    pub(crate) fn awaited_by(&self, step: usize) -> impl Iterator<Item = usize> {
+        let awaited = |step: usize| self.freed_by[step].map(|step| step as usize);
+        std::iter::successors(awaited(step), move |&step| awaited(step))
     }
 }

@@ -13,12 +13,14 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tracing::Span;
 
 use super::{Deadline, EndedTask, Executor, RunningTasks};
 use crate::event::{Event, Limit, Outcome, Wait};
 use crate::hook::HookMeta;
 use crate::hook::stop::{Asked, hurried};
 use crate::hook::task::{Task, Value};
+use crate::observe::trace::span;
 
 /// Shortest and longest pause between two looks at a value's other owners: nothing tells when one
 /// of them releases it. The owners are in this process. A longer pause makes the stop longer by as
@@ -100,7 +102,7 @@ impl Executor {
         };
         let now = Instant::now();
         if value.others() == 0 {
-            tasks.begin(step, hook, self.drop_of(hook, value), now, share);
+            tasks.begin(step, hook, self.drop_of(hook, value), span(hook), now, share);
             return true;
         }
         let until = *self.held.until.get_or_insert(now + self.held.patience);
@@ -119,7 +121,7 @@ impl Executor {
             }
             Ok(value)
         };
-        tasks.begin(step, hook, Task::future(wait), now, share);
+        tasks.begin(step, hook, Task::future(wait), Span::none(), now, share);
         true
     }
 
@@ -139,7 +141,14 @@ impl Executor {
         };
         if value.others() == 0 {
             let hook = self.engine.plan.hooks()[at];
-            tasks.begin(ended.step, hook, self.drop_of(hook, value), Instant::now(), share);
+            tasks.begin(
+                ended.step,
+                hook,
+                self.drop_of(hook, value),
+                span(hook),
+                Instant::now(),
+                share,
+            );
             return None;
         }
         self.held.values.push((at, value));
@@ -159,7 +168,14 @@ impl Executor {
         for (step, (at, value)) in held.into_iter().enumerate() {
             let hook = self.engine.plan.hooks()[at];
             match value.others() {
-                0 => tasks.begin(step, hook, self.drop_of(hook, value), Instant::now(), share),
+                0 => tasks.begin(
+                    step,
+                    hook,
+                    self.drop_of(hook, value),
+                    span(hook),
+                    Instant::now(),
+                    share,
+                ),
                 others => self.emit_held(hook, value, others),
             }
         }

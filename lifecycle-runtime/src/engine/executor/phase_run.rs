@@ -3,10 +3,14 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::running_tasks::{EndedTask, RunningTasks};
 use super::traversal::{CriticalPath, Traversal};
 use crate::engine::Engine;
+use crate::event::Outcome;
 use crate::hook::{HookMeta, Phase};
+use crate::observe::trace::StepSpans;
 use crate::plan::{Graph, Step};
 
 /// Phase that is running: the traversal of its graph, and the tasks of its steps.
@@ -14,6 +18,8 @@ pub(super) struct PhaseRun<'p> {
     graph: &'p Graph,
     traversal: Traversal<'p>,
     pub(super) tasks: RunningTasks,
+    spans: StepSpans,
+    is_stop: bool,
 }
 
 /// Next thing to do in a phase.
@@ -30,11 +36,13 @@ pub(super) enum NextStep<I> {
 
 impl<'p> PhaseRun<'p> {
     /// Begins a phase.
-    pub(super) fn begin(phase: Phase, engine: &'p Engine) -> Self {
+    pub(super) fn begin(phase: Phase, engine: &'p Engine, root: &Span) -> Self {
         let graph = engine.plan.phase(phase);
         let traversal = Traversal::through(graph, engine.gate.as_ref());
         let tasks = RunningTasks::new(graph.steps().len(), &engine.hooks);
-        Self { graph, traversal, tasks }
+        let spans = StepSpans::new(root.clone(), graph.steps().len());
+        let is_stop = matches!(phase, Phase::Drain | Phase::Shutdown);
+        Self { graph, traversal, tasks, spans, is_stop }
     }
 
     /// Returns the next thing to do, and waits for it if there is none. Of several, tasks that have
@@ -55,6 +63,7 @@ impl<'p> PhaseRun<'p> {
             if let Some(step) = self.traversal.next(&runs_code) {
                 return NextStep::Ready(step);
             }
+            self.spans.settle();
             let waits_for_permit = self.traversal.waits();
             tokio::select! {
                 biased;
@@ -72,8 +81,15 @@ impl<'p> PhaseRun<'p> {
         self.graph.steps()[number]
     }
 
-    /// Notes that a step has ended after this time: steps that waited only for it may begin.
-    pub(super) fn finish(&mut self, step: usize, took: Duration) {
+    /// Makes the span of a step of this hook that begins.
+    pub(super) fn span(&mut self, step: usize, hook: &HookMeta) -> Span {
+        self.spans.begin(step, hook, self.is_stop, self.traversal.awaited_by(step))
+    }
+
+    /// Notes that a step has ended after this time, with this outcome if it has one: steps that
+    /// waited only for it may begin.
+    pub(super) fn finish(&mut self, step: usize, took: Duration, outcome: Option<&Outcome>) {
+        self.spans.end(step, outcome);
         self.traversal.ended(step, took);
     }
 

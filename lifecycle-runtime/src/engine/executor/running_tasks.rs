@@ -16,6 +16,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
 
 use crate::engine::services::ServiceEnd;
 use crate::event::{Limit, Outcome};
@@ -69,6 +70,13 @@ pub(crate) struct EndedTask {
     pub(crate) result: Result<Value, Outcome>,
 }
 
+impl EndedTask {
+    /// Returns the outcome of the task.
+    pub(super) fn outcome(&self) -> Outcome {
+        self.result.as_ref().err().cloned().unwrap_or(Outcome::Succeeded)
+    }
+}
+
 impl RunningTasks {
     /// Makes an empty set for a phase of this many steps, whose tasks run on this runtime.
     pub(crate) fn new(steps: usize, hooks: &HookRuntime) -> Self {
@@ -88,18 +96,19 @@ impl RunningTasks {
         }
     }
 
-    /// Starts the task of a step and gives it this time.
+    /// Starts the task of a step in this span and gives it this time.
     pub(crate) fn begin(
         &mut self,
         step: usize,
         hook: &'static HookMeta,
         task: Task,
+        span: Span,
         now: Instant,
         time: Deadline,
     ) {
         let completion = CompletionGuard::new(self.completion_sender.clone(), step);
         let progress = Arc::<TaskProgress>::default();
-        let handle = spawn(&self.hooks, hook, task, completion, Arc::clone(&progress));
+        let handle = spawn(&self.hooks, hook, task, span, completion, Arc::clone(&progress));
         self.enlist(step, RunningTask::of_hook(hook, handle, progress, now, time));
     }
 

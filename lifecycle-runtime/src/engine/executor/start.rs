@@ -89,7 +89,7 @@ impl Executor {
         deadline: Instant,
     ) -> Result<CriticalPath, (StartError, Interrupted)> {
         let engine = Arc::clone(&self.engine);
-        let mut run = PhaseRun::begin(phase, &engine);
+        let mut run = PhaseRun::begin(phase, &engine, &self.span);
         match self.start_steps(&mut run, deadline).await {
             Ok(()) => Ok(run.critical_path(engine.plan.hooks())),
             Err(error) => Err((error, Interrupted { phase, tasks: run.tasks })),
@@ -116,8 +116,9 @@ impl Executor {
                 NextStep::Ready(step) => self.start_step(run, step, of_phase)?,
                 NextStep::Ended(ended) => {
                     let (step, took) = (ended.step, ended.took);
+                    let outcome = ended.outcome();
                     self.start_ended(run.step(step), ended).map_err(StartError::new)?;
-                    run.finish(step, took);
+                    run.finish(step, took, Some(&outcome));
                 }
                 NextStep::Interrupted(cause) => return Err(StartError::stopped(cause)),
                 NextStep::Done => return Ok(()),
@@ -145,9 +146,9 @@ impl Executor {
             return Err(self.not_begun(hook));
         }
         if hook.kind == Kind::Service {
-            self.start_service(&mut run.tasks, step, at, of_phase);
+            self.start_service(run, step, at, of_phase);
         } else {
-            self.begin(&mut run.tasks, step, hook, of_phase);
+            self.begin(run, step, hook, of_phase);
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl Executor {
     /// Starts a service, as a step that has ended when the service is ready.
     fn start_service(
         &mut self,
-        tasks: &mut RunningTasks,
+        run: &mut PhaseRun<'_>,
         step: usize,
         at: usize,
         of_phase: Deadline,
@@ -165,7 +166,8 @@ impl Executor {
         self.engine.events.emit_at(now, &Event::HookStarted { hook });
         let service = supervise(hook, Arc::clone(&self.engine), self.alive.guard());
         let commands = service.commands().clone();
-        tasks.await_service(step, hook, commands, service.started(), now, of_phase);
+        run.span(step, hook);
+        run.tasks.await_service(step, hook, commands, service.started(), now, of_phase);
         self.services.insert(at, service);
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Executor;
 use super::phase_run::{NextStep, PhaseRun};
-use super::running_tasks::{Deadline, EndedTask, RunningTasks};
+use super::running_tasks::{Deadline, EndedTask};
 use super::step_deadline::{PhaseTime, own_time};
 use super::traversal::CriticalPath;
 use crate::engine::services::ServiceHandle;
@@ -54,7 +54,7 @@ impl Executor {
         if engine.plan.phase(phase).steps().is_empty() {
             return CriticalPath::new();
         }
-        let mut run = PhaseRun::begin(phase, &engine);
+        let mut run = PhaseRun::begin(phase, &engine, &self.span);
         let mut asked = engine.asked();
         // A second signal matters only to services here.
         let mut may_be_hurried = !self.services.is_empty();
@@ -98,9 +98,7 @@ impl Executor {
         let share = time.of_step(step, now);
         match run.step(step) {
             Step::Barrier(_) => false,
-            Step::Stop(at) => {
-                self.stop_service(&mut run.tasks, step, at, share, asked.borrow().hurry)
-            }
+            Step::Stop(at) => self.stop_service(run, step, at, share, asked.borrow().hurry),
             Step::Drop(at) => self.begin_to_drop(&mut run.tasks, step, at, share, asked),
             Step::Run(at) => {
                 let hook = self.engine.plan.hooks()[at];
@@ -112,7 +110,7 @@ impl Executor {
                     });
                     return false;
                 }
-                self.begin(&mut run.tasks, step, hook, share);
+                self.begin(run, step, hook, share);
                 true
             }
         }
@@ -139,7 +137,7 @@ impl Executor {
     /// the service has ended already, or never began.
     fn stop_service(
         &self,
-        tasks: &mut RunningTasks,
+        run: &mut PhaseRun<'_>,
         step: usize,
         at: usize,
         share: Deadline,
@@ -156,7 +154,8 @@ impl Executor {
             own_time(hook, service.stopped_with_drain().unwrap_or(now), share)
         };
         let Some(ended) = service.stop(time.cancel_at) else { return false };
-        tasks.await_service(step, hook, service.commands().clone(), ended, now, time);
+        run.span(step, hook);
+        run.tasks.await_service(step, hook, service.commands().clone(), ended, now, time);
         true
     }
 
@@ -184,8 +183,8 @@ impl Executor {
             _ => Some(ended),
         };
         let Some(EndedTask { at: moment, took, result, .. }) = ended else { return };
-        run.finish(number, took);
         let outcome = result.err().unwrap_or(Outcome::Succeeded);
+        run.finish(number, took, Some(&outcome));
         match step {
             Step::Run(at) => {
                 let hook = self.engine.plan.hooks()[at];

@@ -99,6 +99,12 @@ impl<'g> Traversal<'g> {
         self.walk.finish(step);
     }
 
+    /// Returns the step that a step had to wait for longest, then the step that this one had to
+    /// wait for longest, and so on.
+    pub(super) fn awaited_by(&self, step: usize) -> impl Iterator<Item = usize> {
+        self.walk.awaited_by(step)
+    }
+
     pub(super) fn critical_path(&self, hooks: &[&'static HookMeta]) -> CriticalPath {
         let hook = |step: usize| match self.graph.steps()[step] {
             Step::Run(hook) | Step::Stop(hook) if self.took[step] > Duration::ZERO => {

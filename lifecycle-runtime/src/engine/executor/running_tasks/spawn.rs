@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::FutureExt;
 use tokio::task::JoinHandle;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::completion::CompletionGuard;
 use super::progress::TaskProgress;
@@ -15,17 +15,17 @@ use crate::event::Outcome;
 use crate::hook::runtime::{HookRuntime, TaskOwner};
 use crate::hook::task::{Task, TaskResult, Value};
 use crate::hook::{HookMeta, Kind};
-use crate::observe::trace;
 
-/// Spawns the task of a hook. A future is inside its span only if a subscriber is interested in it.
+/// Spawns the task of a hook in this span. A future is inside of it only if a subscriber is
+/// interested in it.
 pub(super) fn spawn(
     hooks: &HookRuntime,
     hook: &'static HookMeta,
     task: Task,
+    span: Span,
     mut completion: CompletionGuard,
     progress: Arc<TaskProgress>,
 ) -> JoinHandle<()> {
-    let span = trace::span(hook);
     match task {
         Task::Blocking(work) => hooks.spawn_blocking(move || {
             progress.set(TaskProgress::RUNS);
