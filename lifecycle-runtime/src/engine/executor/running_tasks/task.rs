@@ -86,7 +86,8 @@ impl RunningTask {
         let Deadline { cancel_at, limit, abandon_at } = time;
         Self {
             began: now,
-            due: cancel_at,
+            // A moment that is past is no late timer.
+            due: cancel_at.max(now),
             limit,
             abandon_at,
             handle,
