@@ -131,6 +131,10 @@ impl Console {
         let name = hook.display_name();
         match state {
             ServiceState::Running => self.write("running", Paint::Plain, name, ""),
+            ServiceState::Failing { after } => {
+                let text = format!("{} {after}; its thread goes on", hook.label_as("service"));
+                self.show(Paint::Bad, &text);
+            }
             ServiceState::BackingOff { after, delay } => {
                 let text = match after {
                     Outcome::Succeeded => "ended".to_owned(),
