@@ -174,7 +174,7 @@ impl Service {
     }
 
     /// Waits until the supervisor has noticed this progress, or the tasks are ended.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn reached(&self, progress: ServiceProgress) {
         let mut latest = self.shared.progress.subscribe();
         let reached = latest.wait_for(|latest| *latest >= progress);

@@ -112,7 +112,8 @@ impl ServiceRun {
 
     fn interrupt(&mut self, state: RunState) {
         self.state = state;
-        if self.service.has_tasks() {
+        // A failure that is known says more than that tasks were cut short after it.
+        if self.service.has_tasks() && !matches!(self.result, RunResult::Known(Err(_))) {
             self.result = RunResult::CutShort;
         }
         self.cancel_all();
