@@ -78,6 +78,8 @@ impl ServiceHandle {
     ) -> Option<impl Future<Output = ServiceEnd> + Send + use<>> {
         let ended = self.status.ended()?;
         self.commands.stop(Some(until));
+        // The step that waits from now on cancels the service when its time is up.
+        self.commands.set_expiry(None);
         Some(ended)
     }
 

@@ -46,7 +46,8 @@ impl Scenario {
     /// `NAME asks` (how much time it has left) or `NAME asks when stopped`. A hook that runs again
     /// and again takes one after the other of several, divided by commas, and repeats the last:
     /// `NAME fails, passes`. A service `runs` until it is told to stop, then `runs and takes
-    /// MILLIS` or `runs and fails`; or it `is ready after MILLIS`, and runs.
+    /// MILLIS` or `runs and fails`; or it `is ready after MILLIS`, and runs, then `and takes
+    /// MILLIS`.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours =
             behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));

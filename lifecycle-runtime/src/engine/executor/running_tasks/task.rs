@@ -166,7 +166,7 @@ impl RunningTask {
         };
         commands.stop(Some(self.due));
         // The expiry holds even if the service becomes ready and nobody waits for its end yet.
-        commands.set_expiry(Some(Expiry { at: self.due, limit: Limit::Timeout }));
+        commands.set_expiry(Some(Expiry { at: self.due, limit: self.limit }));
     }
 
     /// Returns the outcome of the task after it was cancelled. `ended` is set if it has ended, and

@@ -125,6 +125,9 @@ pub(super) fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> 
                             sleep(&words[3]).await;
                             scope.service().expect("a service").ready();
                             scope.stop().requested().await;
+                            if let Some("takes") = words.get(5).map(String::as_str) {
+                                sleep(&words[6]).await;
+                            }
                         }
                         "asks" => {
                             if words.last().is_some_and(|word| word == "stopped") {
