@@ -222,7 +222,7 @@ pub enum ServiceState {
     },
     /// It has been told to end.
     Stopping,
-    /// It has ended well.
+    /// It has ended well, or was cancelled before it was ready, as the start was given up.
     Stopped,
     /// It has failed for good, or did not end in time.
     Failed,

@@ -99,6 +99,14 @@ impl Outcome {
         )
     }
 
+    /// Returns whether the hook was cancelled, did not end, and may still be running.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(
+            self,
+            Self::TimedOut { ended: false, .. } | Self::Cancelled { ended: false } | Self::Blocked
+        )
+    }
+
     /// Returns whether the process goes on in spite of the outcome: a service that it can do
     /// without has failed.
     pub(crate) fn is_ignored(&self, hook: &HookMeta) -> bool {
