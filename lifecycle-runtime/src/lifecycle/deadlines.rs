@@ -36,22 +36,26 @@ impl RunPhases<'_> {
         } else {
             self.run.engine.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
         }
-        // A signal that follows finds this stop and hurries it.
+        // The first signal that follows finds this stop, and the next one hurries it.
         self.run.handle.ask(end.cause.clone());
-        self.begin_stop(&end.cause, next, serves);
-        if next == State::Draining {
+        let drain_end = self.timetable.drain_end();
+        let left_behind = if next == State::Draining {
             // Drain hooks come after the hooks that are still running.
-            let drain_hooks = self.timetable.drain_budget().whole();
-            self.run.progress.send_modify(|progress| {
-                progress.last_call =
-                    progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
-            });
-        }
+            drain_end.saturating_sub(self.timetable.drain_budget().whole())
+        } else {
+            drain_end
+        };
+        self.begin(&end.cause, next, serves, left_behind);
     }
 
-    /// Begins the stop. Its time runs from here, and everybody learns of it before anything else
-    /// happens.
-    pub(super) fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
+    /// Begins the stop of a run that was ready.
+    pub(super) fn begin_stop(&self, cause: &StopCause, serves: bool) {
+        self.begin(cause, State::Draining, serves, self.timetable.drain_end());
+    }
+
+    /// Begins the stop. Its time runs from here, and everybody learns of all of it at once. Hooks
+    /// that have begun before are waited for until `left_behind`, an offset of the time table.
+    fn begin(&self, cause: &StopCause, next: State, serves: bool, left_behind: Duration) {
         let grace = self.run.config.grace;
         // The stop may have been asked for long before the run.
         let from =
@@ -64,7 +68,7 @@ impl RunPhases<'_> {
             // The time for the report at the end is part of the grace period, too.
             progress.deadline = Some(from + self.timetable.hooks_end());
             progress.cut = self.timetable.requests_end().map(|cut| from + cut);
-            progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
+            progress.last_call = Some(earlier(from + left_behind, ABANDON_AFTER));
             progress.state = next;
         });
         let events = &self.run.engine.events;
