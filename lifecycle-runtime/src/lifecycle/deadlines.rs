@@ -93,7 +93,8 @@ impl RunPhases<'_> {
 
     /// Returns the time of a phase that is to be over at `end`.
     pub(super) fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
-        // Half of the time for the report pays for steps that begin late.
+        // Steps that begin late have as much more time as half of what the report has. That pays
+        // for it, except for drain hooks: these take from the drain delay and the requests.
         PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
 
