@@ -14,7 +14,7 @@ impl Console {
     /// Notes an event that is not to be written.
     pub(crate) fn note(&self, at: Duration, event: &Event) {
         if let Event::Service { hook, state: ServiceState::Stopping } = event {
-            self.memory().stopping.push((hook, at));
+            self.memory().stopping.insert(hook.id, at);
         }
     }
 
@@ -153,9 +153,7 @@ impl Console {
     /// Returns the moment at which this service was told to stop, if it was: from then on it is
     /// waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
-        let stopping = &mut self.memory().stopping;
-        let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;
-        Some(stopping.swap_remove(place).1)
+        self.memory().stopping.remove(&hook.id)
     }
 
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
