@@ -237,18 +237,11 @@ impl Report {
         let cut = &self.traffic.requests.cut;
         let mut lines: Vec<_> =
             cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
-        lines.extend(match cut.len().saturating_sub(NAMED) {
-            0 => None,
-            1 => Some("… and 1 more request cut off".to_owned()),
-            more => Some(format!("… and {more} more requests cut off")),
-        });
+        lines.extend(more_cut_off(cut.len(), "request"));
         lines.extend(
             self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")),
         );
-        lines.extend(match self.traffic.tasks.cut.len().saturating_sub(NAMED) {
-            0 => None,
-            more => Some(format!("… and {more} more tasks cut off")),
-        });
+        lines.extend(more_cut_off(self.traffic.tasks.cut.len(), "task"));
         lines.extend(self.traffic.dropped());
         lines.extend(self.traffic.unaccepted());
         lines.extend(self.traffic.failures());
@@ -268,9 +261,44 @@ impl Report {
     }
 }
 
+/// Returns a line about those of so many things that are not named; `None` if all are.
+fn more_cut_off(count: usize, noun: &str) -> Option<String> {
+    match count.saturating_sub(NAMED) {
+        0 => None,
+        1 => Some(format!("… and 1 more {noun} cut off")),
+        more => Some(format!("… and {more} more {noun}s cut off")),
+    }
+}
+
 fn as_path<S: Serializer>(
     path: &[(&'static HookMeta, Duration)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), millis(*took))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RequestInfo;
+
+    #[test]
+    fn what_was_cut_off_is_named_and_the_rest_is_counted() {
+        for (count, requests, tasks) in [
+            (NAMED, None, None),
+            (NAMED + 1, Some("… and 1 more request cut off"), Some("… and 1 more task cut off")),
+            (NAMED + 2, Some("… and 2 more requests cut off"), Some("… and 2 more tasks cut off")),
+        ] {
+            let mut report = Report::not_begun(3, StartFailure::PlanPrinted);
+            let running = Duration::from_secs(1);
+            let request = RequestInfo { method: "GET".into(), path: "/".to_owned(), running };
+            report.traffic.requests.cut = vec![request.clone(); count];
+            report.traffic.tasks.cut = vec![request; count];
+            let details = report.details();
+            let more: Vec<_> = details.iter().filter(|line| line.starts_with('…')).collect();
+            let expected: Vec<_> = [requests, tasks].into_iter().flatten().collect();
+            assert_eq!(more, expected);
+            assert_eq!(details.len() - more.len(), 2 * NAMED);
+        }
+    }
 }
