@@ -81,7 +81,7 @@ pub enum Limit {
     StartupTimeout,
     /// The share of the whole stop's `grace` that was left for it.
     Grace,
-    /// A second signal: services are not waited for any longer.
+    /// The stop was hurried, as by a second signal: services are not waited for any longer.
     Hurry,
 }
 
@@ -138,7 +138,7 @@ impl fmt::Display for Outcome {
                     Limit::Timeout => "ran into its timeout",
                     Limit::StartupTimeout => "ran into the startup timeout",
                     Limit::Grace => "ran out of its share of the grace period",
-                    Limit::Hurry => "was not waited for any longer after a second signal",
+                    Limit::Hurry => "was not waited for any longer in a hurried stop",
                 })?;
                 f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
             }

@@ -89,7 +89,8 @@ pub struct Report {
     /// duration.
     #[serde(serialize_with = "as_path")]
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
-    /// Set if a second signal hurried the stop.
+    /// Set if the stop was hurried, by a second signal or by
+    /// [`StopHandle::hurry`](crate::StopHandle::hurry).
     pub hurried: bool,
     /// Set if the stop was asked for during the start, before anything had failed.
     pub interrupted: bool,
@@ -103,8 +104,8 @@ impl Report {
     /// - 1: the start failed.
     /// - 2: the plan or the configuration is invalid, and nothing was started.
     /// - 3: the run stopped, but not well:
-    ///   - a hook, a service or the drop of a value failed, timed out or was cut off by a second
-    ///     signal;
+    ///   - a hook, a service or the drop of a value failed, timed out or was cut off in a hurried
+    ///     stop;
     ///   - requests, `WebSocket`s or tasks were cut off;
     ///   - connections still waited to be accepted at the deadline;
     ///   - a worker thread still ran code of the app when the shutdown hooks began;

@@ -213,7 +213,7 @@ fn a_second_signal_waits_for_no_service_and_for_every_hook() {
     let ended = program.end();
     ended.expect_code(3).expect_took(Duration::ZERO);
     let text = format!(
-        "hook {} was not waited for any longer after a second signal and was cancelled",
+        "hook {} was not waited for any longer in a hurried stop and was cancelled",
         place("patient")
     );
     ended.expect_said(&[&text]);
