@@ -227,6 +227,13 @@ pub enum ServiceState {
     Starting,
     /// It is ready.
     Running,
+    /// A task that it spawned has panicked. Its function is a plain `fn`, which can't be cancelled,
+    /// and has not returned.
+    #[non_exhaustive]
+    Failing {
+        /// Outcome of the run.
+        after: Outcome,
+    },
     /// A run of it has ended, and the next one will begin.
     #[non_exhaustive]
     BackingOff {
@@ -238,7 +245,7 @@ pub enum ServiceState {
     },
     /// It has been told to end.
     Stopping,
-    /// It has ended well.
+    /// It has ended well, or was cancelled before it was ready, as the start was given up.
     Stopped,
     /// It has failed for good, or did not end in time.
     Failed,
@@ -249,6 +256,7 @@ impl fmt::Display for ServiceState {
         match self {
             Self::Starting => f.write_str("starting"),
             Self::Running => f.write_str("running"),
+            Self::Failing { .. } => f.write_str("failing"),
             Self::BackingOff { .. } => f.write_str("backing off"),
             Self::Stopping => f.write_str("stopping"),
             Self::Stopped => f.write_str("stopped"),

@@ -9,6 +9,7 @@ mod phases;
 mod prepare;
 mod process;
 mod progress;
+mod report_time;
 mod run;
 mod settings;
 mod stop_signals;
@@ -233,7 +234,8 @@ impl Lifecycle {
     /// A callback is called once, even for a run that [never began](Report::cause). It runs after
     /// every hook and every observer, on a thread of its own (`lifecycle-report`) outside of any
     /// async runtime; it may block. It has the rest of the grace period, and at least a fortieth of
-    /// the whole period (500 ms if the period is longer than 20 s). If the run never began, it has
+    /// the whole period (500 ms if the period is longer than 20 s), or a part of that on a machine
+    /// that is too busy to begin hooks in time. If the run never began, it has
     /// the grace period that is set here. One that has not returned then is left behind, and a line
     /// on stderr says so. A panic is caught. Neither changes the exit code.
     ///

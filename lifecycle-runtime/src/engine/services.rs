@@ -78,6 +78,8 @@ impl ServiceHandle {
     ) -> Option<impl Future<Output = ServiceEnd> + Send + use<>> {
         let ended = self.status.ended()?;
         self.commands.stop(Some(until));
+        // The step that waits from now on cancels the service when its time is up.
+        self.commands.set_expiry(None);
         Some(ended)
     }
 
@@ -115,7 +117,8 @@ fn emit_end(
     outcome: Outcome,
     began: Instant,
 ) {
-    let state = if outcome.is_failure() { ServiceState::Failed } else { ServiceState::Stopped };
+    let has_failed = outcome.is_failure() || outcome.is_abandoned();
+    let state = if has_failed { ServiceState::Failed } else { ServiceState::Stopped };
     events.emit_at(at, &Event::Service { hook, state });
     let took = at.saturating_duration_since(began);
     events.emit_at(at, &Event::HookEnded { hook, outcome, took });

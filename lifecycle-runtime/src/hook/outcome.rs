@@ -81,7 +81,7 @@ pub enum Limit {
     StartupTimeout,
     /// The share of the whole stop's `grace` that was left for it.
     Grace,
-    /// A second signal: services are not waited for any longer.
+    /// The stop was hurried, as by a second signal: services are not waited for any longer.
     Hurry,
 }
 
@@ -96,6 +96,14 @@ impl Outcome {
                 | Self::TimedOut { .. }
                 | Self::Blocked
                 | Self::NotBegun { .. }
+        )
+    }
+
+    /// Returns whether the hook was cancelled, did not end, and may still be running.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(
+            self,
+            Self::TimedOut { ended: false, .. } | Self::Cancelled { ended: false } | Self::Blocked
         )
     }
 
@@ -130,7 +138,7 @@ impl fmt::Display for Outcome {
                     Limit::Timeout => "ran into its timeout",
                     Limit::StartupTimeout => "ran into the startup timeout",
                     Limit::Grace => "ran out of its share of the grace period",
-                    Limit::Hurry => "was not waited for any longer after a second signal",
+                    Limit::Hurry => "was not waited for any longer in a hurried stop",
                 })?;
                 f.write_str(if *ended { " and was cancelled" } else { ABANDONED })
             }

@@ -56,6 +56,8 @@ struct ServiceInner {
     tasks: TaskTracker,
     /// Token that ends the tasks.
     over: CancellationToken,
+    /// Token that tells the function that its run has failed.
+    failed: CancellationToken,
     /// Progress of the run that the supervisor has noticed.
     progress: watch::Sender<ServiceProgress>,
     /// Message of the first task that panicked.
@@ -80,11 +82,13 @@ impl Service {
     /// Returns the handle of one run of a service, which learns of the stop from this signal, and
     /// whose tasks run on this runtime.
     pub(crate) fn new(stop: Stop, runtime: Option<HookRuntime>, owner: TaskOwner) -> Self {
+        let failed = CancellationToken::new();
         let shared = ServiceInner {
-            stop,
+            stop: stop.of_run(failed.clone()),
             ready: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             over: CancellationToken::new(),
+            failed,
             progress: watch::Sender::default(),
             panic: watch::Sender::new(None),
             runtime,
@@ -125,7 +129,8 @@ impl Service {
 
     /// Runs a task that ends with the service. The service has ended well only once its tasks have,
     /// too. They are cancelled if the service fails or runs out of time. A task that panics fails
-    /// the service.
+    /// the service: an `async fn` is cancelled, and a plain `fn` learns of it from its
+    /// [`Stop`](Self::stop), and should return.
     ///
     /// # Panics
     ///
@@ -176,7 +181,7 @@ impl Service {
     }
 
     /// Waits until the supervisor has noticed this progress, or the tasks are ended.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn reached(&self, progress: ServiceProgress) {
         let mut latest = self.shared.progress.subscribe();
         let reached = latest.wait_for(|latest| *latest >= progress);
@@ -187,6 +192,11 @@ impl Service {
     /// Ends the tasks, including those that are still to come.
     pub(crate) fn cancel_tasks(&self) {
         self.shared.over.cancel();
+    }
+
+    /// Tells the function by its stop signal that its run has failed.
+    pub(crate) fn announce_failure(&self) {
+        self.shared.failed.cancel();
     }
 
     pub(crate) fn has_tasks(&self) -> bool {

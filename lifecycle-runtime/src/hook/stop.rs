@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use command::{CommandReceiver, CommandSender, Expiry, ServiceCommand};
 pub use handle::StopHandle;
@@ -113,7 +114,8 @@ pub(crate) struct Progress {
 ///
 /// Take it as an argument of a hook. It fires when the run begins to stop, and never goes back. The
 /// signal of a service fires when this service should end: after the server has drained, or with
-/// `stop_on = "drain"` when the drain begins.
+/// `stop_on = "drain"` when the drain begins. It also fires in a run that has failed, as a task
+/// that the service spawned has panicked.
 ///
 /// A hook of the start that takes it has its timeout to end by itself. The stop waits for signal
 /// hooks whether they take it or not, and cancels health checks at once.
@@ -137,6 +139,8 @@ pub struct Stop {
     progress: watch::Receiver<Progress>,
     /// Commands to the service whose signal it is.
     commands: Option<CommandReceiver>,
+    /// Token that is cancelled when the run of the service whose signal it is has failed.
+    run_failed: Option<CancellationToken>,
     /// End of the time of the hook whose signal it is.
     until: Option<Instant>,
     share: Share,
@@ -155,17 +159,18 @@ enum Share {
 
 impl Stop {
     pub(crate) fn new(progress: watch::Receiver<Progress>) -> Self {
-        Self { progress, commands: None, until: None, share: Share::Whole }
+        Self { progress, commands: None, run_failed: None, until: None, share: Share::Whole }
     }
 
     /// Returns the stop signal of a service, which these commands reach.
     pub(crate) fn of_service(&self, commands: CommandReceiver) -> Self {
-        Self {
-            progress: self.progress.clone(),
-            commands: Some(commands),
-            until: None,
-            share: Share::Whole,
-        }
+        Self { commands: Some(commands), ..Self::new(self.progress.clone()) }
+    }
+
+    /// Returns the same signal for one run of a service. It also fires when this token is
+    /// cancelled, as the run has failed.
+    pub(crate) fn of_run(self, run_failed: CancellationToken) -> Self {
+        Self { run_failed: Some(run_failed), ..self }
     }
 
     /// Returns the stop signal of a hook, whose own time is up at `until`, if it has any.
@@ -197,6 +202,14 @@ impl Stop {
     ///
     /// Cancel safe: use it in `tokio::select!`.
     pub async fn requested(&self) {
+        match &self.run_failed {
+            Some(run_failed) => drop(run_failed.run_until_cancelled(self.commanded()).await),
+            None => self.commanded().await,
+        }
+    }
+
+    /// Waits for the command to stop: of the service whose signal it is, or else of the run.
+    async fn commanded(&self) {
         if let Some(commands) = &self.commands {
             return commands.received(ServiceCommand::Stop).await;
         }
@@ -208,6 +221,9 @@ impl Stop {
     /// Returns whether the stop has begun.
     #[must_use]
     pub fn is_requested(&self) -> bool {
+        if self.run_failed.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return true;
+        }
         match &self.commands {
             Some(commands) => commands.has_stopped(),
             None => {

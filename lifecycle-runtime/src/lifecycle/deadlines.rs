@@ -38,22 +38,26 @@ impl RunPhases<'_> {
         } else {
             self.run.engine.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
         }
-        // A signal that follows finds this stop and hurries it.
+        // The first signal that follows finds this stop, and the next one hurries it.
         self.run.handle.ask(end.cause.clone());
-        self.begin_stop(&end.cause, next, serves);
-        if next == State::Draining {
+        let drain_end = self.timetable.drain_end();
+        let left_behind = if next == State::Draining {
             // Drain hooks come after the hooks that are still running.
-            let drain_hooks = self.timetable.drain_budget().whole();
-            self.run.progress.send_modify(|progress| {
-                progress.last_call =
-                    progress.last_call.map(|last_call| earlier(last_call, drain_hooks));
-            });
-        }
+            drain_end.saturating_sub(self.timetable.drain_budget().whole())
+        } else {
+            drain_end
+        };
+        self.begin(&end.cause, next, serves, left_behind);
     }
 
-    /// Begins the stop. Its time runs from here, and everybody learns of it before anything else
-    /// happens.
-    pub(super) fn begin_stop(&self, cause: &StopCause, next: State, serves: bool) {
+    /// Begins the stop of a run that was ready.
+    pub(super) fn begin_stop(&self, cause: &StopCause, serves: bool) {
+        self.begin(cause, State::Draining, serves, self.timetable.drain_end());
+    }
+
+    /// Begins the stop. Its time runs from here, and everybody learns of all of it at once. Hooks
+    /// that have begun before are waited for until `left_behind`, an offset of the time table.
+    fn begin(&self, cause: &StopCause, next: State, serves: bool, left_behind: Duration) {
         let _ = self.stop_span.set(stop_span(cause));
         let grace = self.run.config.grace;
         // The stop may have been asked for long before the run.
@@ -67,7 +71,7 @@ impl RunPhases<'_> {
             // The time for the report at the end is part of the grace period, too.
             progress.deadline = Some(from + self.timetable.hooks_end());
             progress.cut = self.timetable.requests_end().map(|cut| from + cut);
-            progress.last_call = Some(earlier(from + self.timetable.drain_end(), ABANDON_AFTER));
+            progress.last_call = Some(earlier(from + left_behind, ABANDON_AFTER));
             progress.state = next;
         });
         let events = &self.run.engine.events;
@@ -96,7 +100,8 @@ impl RunPhases<'_> {
 
     /// Returns the time of a phase that is to be over at `end`.
     pub(super) fn phase_time<'b>(&self, budget: &'b Budget, end: Instant) -> PhaseTime<'b> {
-        // Half of the time for the report pays for steps that begin late.
+        // Steps that begin late have as much more time as half of what the report has. That pays
+        // for it, except for drain hooks: these take from the drain delay and the requests.
         PhaseTime { budget, end, latest: end + last_words(self.run.config.grace) / 2 }
     }
 

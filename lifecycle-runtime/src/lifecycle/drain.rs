@@ -72,7 +72,6 @@ impl RunPhases<'_> {
         mut asked: watch::Receiver<Asked>,
     ) {
         let Run { config, live, switches, console, .. } = self.run;
-        let hooks_end = self.moment(self.timetable.drain_hooks_end());
         let delay_end = watch::Sender::new(None::<Instant>);
         let shown = delay_end.subscribe();
         live.add(move |_| {
@@ -82,11 +81,9 @@ impl RunPhases<'_> {
         });
         let mut interrupts = asked.clone();
         let delay = async {
-            tokio::select! {
-                biased;
-                _ = hooks_over.wait_for(|over| *over) => {}
-                () = sleep_until(hooks_end) => {}
-            }
+            // A hook that began late may end later than the time table says. It still may use what
+            // the listeners give it. This can't fail: the caller keeps the sender.
+            let _ = hooks_over.wait_for(|over| *over).await;
             let end = Instant::now() + config.drain_delay;
             let end = end.min(self.moment(self.timetable.latest_close()));
             if end <= Instant::now() {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::phases::{CriticalPaths, RunPhases, open_all};
+use super::report_time::observers_until;
 use super::run::{Run, Servers};
 use crate::engine::executor::Executor;
 use crate::engine::recurring::Recurring;
@@ -111,8 +112,9 @@ impl Run {
     /// take.
     async fn deliver_events(&self) {
         // The last hook may have used up all of its time, so observers have some beyond that.
-        let deadline = self.progress.borrow().deadline.unwrap_or_else(Instant::now)
-            + last_words(self.config.grace) / 2;
+        let now = Instant::now();
+        let deadline = self.progress.borrow().deadline.unwrap_or(now);
+        let deadline = observers_until(deadline, self.config.grace, now);
         let delivered = async {
             self.engine.events.flushed().await;
             // An observer may have reported a failure because of an event that it has seen just

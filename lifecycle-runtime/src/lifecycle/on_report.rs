@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -10,7 +9,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::report::Report;
-use crate::plan::last_words;
 
 const NOT_RETURNED: &str =
     "a callback of `on_report` has not returned in the time of the stop, and is left behind";
@@ -66,15 +64,5 @@ impl OnReport {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Callback>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Returns the moment until which callbacks are waited for. `deadline` is the moment by which the
-/// hooks of the stop had to end: callbacks have as long after it as observers, which is less than
-/// the process has. If no stop has a deadline, callbacks have the grace period from now on.
-pub(super) fn deadline_of_callbacks(deadline: Option<Instant>, grace: Duration) -> Instant {
-    match deadline {
-        Some(deadline) => deadline + last_words(grace) / 2,
-        None => Instant::now() + grace,
     }
 }

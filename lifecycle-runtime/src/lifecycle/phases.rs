@@ -157,7 +157,7 @@ impl RunPhases<'_> {
         let serves = !serving.is_empty();
         let left = match end {
             Ok(cause) => {
-                self.begin_stop(&cause, State::Draining, serves);
+                self.begin_stop(&cause, serves);
                 None
             }
             Err((error, left)) => {

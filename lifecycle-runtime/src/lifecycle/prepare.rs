@@ -229,6 +229,7 @@ fn ignored(config: &Config) -> Option<String> {
         ("LIFECYCLE_WORKERS", config.workers.is_some()),
         ("LIFECYCLE_KEEP_ALIVE", config.keep_alive.is_some()),
         ("drain_timeout", config.drain_timeout.is_some()),
+        ("quiet_window", config.quiet_window != Config::default().quiet_window),
     ];
     let given: Vec<_> =
         settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
@@ -303,5 +304,7 @@ mod tests {
         assert_eq!(line(true, true), both);
         let timed = Config { drain_timeout: Some(Duration::ZERO), ..Config::default() };
         assert!(ignored(&timed).is_some_and(|line| line.starts_with("drain_timeout is ignored")));
+        let quiet = Config { quiet_window: Duration::ZERO, ..Config::default() };
+        assert!(ignored(&quiet).is_some_and(|line| line.starts_with("quiet_window is ignored")));
     }
 }

@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::Lifecycle;
-use super::on_report::{OnReport, deadline_of_callbacks};
+use super::on_report::OnReport;
 use super::prepare::{Prepared, prepare};
+use super::report_time::callbacks_until;
 use crate::event::StartFailure;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle};
@@ -123,7 +124,8 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
         Err(report) => *report,
     };
     console.insist(&report);
-    let deadline = deadline_of_callbacks(progress.borrow().deadline, grace);
+    let deadline = progress.borrow().deadline;
+    let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
     block_on(&own, on_report.call_on_thread(&report, deadline, console));
     Ok(report.exit_code())
 }
@@ -184,7 +186,8 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         let report = run.drive(servers, None).await;
         drop(monitor);
         console.insist(&report);
-        let deadline = deadline_of_callbacks(progress.borrow().deadline, grace);
+        let deadline = progress.borrow().deadline;
+        let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
         report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;

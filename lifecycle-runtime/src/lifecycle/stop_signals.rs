@@ -63,6 +63,10 @@ impl Reactions {
         let since =
             |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
         let (since_last, since_counted) = (since(self.last.replace(now)), since(self.counted));
+        // The program may have hurried the stop since the first signal: then this is the third.
+        if self.stops == 1 && self.handle.asked().borrow().hurry {
+            self.stops = 2;
+        }
         // The signal that skips hooks has to stand alone: no burst may cause it.
         let pause = if self.stops == 2 { since_last } else { since_counted };
         if pause.is_some_and(|pause| pause < self.one_signal) {
@@ -135,5 +139,24 @@ mod tests {
         assert_eq!(reactions.react("SIGTERM", true, began), Reaction::Stop);
         assert_eq!(handle.asked().borrow().late_signal, Some(("SIGTERM", true)));
         assert_eq!(reactions.react("SIGTERM", true, began + ONE_SIGNAL), Reaction::Exit);
+    }
+
+    #[test]
+    fn the_second_signal_of_a_stop_that_the_program_has_hurried_ends_the_process() {
+        use Reaction::{Exit, Repeated, Stop};
+        for (at, expected) in [
+            (&[500][..], &[Exit][..]),
+            // It has to stand alone, as any that ends the process.
+            (&[300, 600, 1_100], &[Repeated, Repeated, Exit]),
+        ] {
+            let handle = StopHandle::new();
+            let mut reactions = Reactions::new(handle.clone(), Inbox::default());
+            let began = Instant::now();
+            assert_eq!(reactions.react("SIGTERM", true, began), Stop);
+            handle.hurry();
+            let at = at.iter().map(|&at| began + Duration::from_millis(at));
+            let found: Vec<_> = at.map(|at| reactions.react("SIGTERM", true, at)).collect();
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -22,8 +22,8 @@ use stderr::Stderr;
 use style::{Paint, Style};
 
 use crate::event::StartFailure;
-use crate::hook::HookMeta;
 use crate::hook::error::printable;
+use crate::hook::id::HookMap;
 use crate::observe::report::Report;
 use crate::process::config::ConsoleMode;
 
@@ -50,7 +50,7 @@ struct EarlierEvents {
     /// Set if the stop was asked for during the start.
     is_interrupted: bool,
     /// Services that were told to stop, each with the moment of that.
-    stopping: Vec<(&'static HookMeta, Duration)>,
+    stopping: HookMap<Duration>,
     /// Set if `tracing` has shown the report.
     is_report_traced: bool,
     /// Failure of the start, if nothing has shown it.

@@ -120,9 +120,12 @@ impl Live {
     pub(crate) fn ailing_services(&self) -> Vec<String> {
         let ails = |service: ServiceReport| {
             let why = match (&service.state, service.last_error) {
-                (ServiceState::Starting | ServiceState::BackingOff { .. }, Some(error)) => {
-                    format!(": it {error}")
-                }
+                (
+                    ServiceState::Starting
+                    | ServiceState::Failing { .. }
+                    | ServiceState::BackingOff { .. },
+                    Some(error),
+                ) => format!(": it {error}"),
                 (ServiceState::Failed, Some(error)) => {
                     return format!("service `{}` {error}", service.hook.display_name());
                 }
@@ -266,7 +269,9 @@ fn is_awaited_hook(state: State, hook: &HookMeta) -> bool {
 /// from the moment at which it is told to stop.
 fn is_awaited_service(state: State, service: &ServiceState) -> bool {
     match service {
-        ServiceState::Starting | ServiceState::BackingOff { .. } => state == State::Starting,
+        ServiceState::Starting | ServiceState::Failing { .. } | ServiceState::BackingOff { .. } => {
+            state == State::Starting
+        }
         ServiceState::Stopping => true,
         _ => false,
     }

@@ -92,7 +92,8 @@ pub struct Report {
     /// duration.
     #[serde(serialize_with = "as_path")]
     pub stop_path: Vec<(&'static HookMeta, Duration)>,
-    /// Set if a second signal hurried the stop.
+    /// Set if the stop was hurried, by a second signal or by
+    /// [`StopHandle::hurry`](crate::StopHandle::hurry).
     pub hurried: bool,
     /// Set if the stop was asked for during the start, before anything had failed.
     pub interrupted: bool,
@@ -106,8 +107,8 @@ impl Report {
     /// - 1: the start failed.
     /// - 2: the plan or the configuration is invalid, and nothing was started.
     /// - 3: the run stopped, but not well:
-    ///   - a hook, a service or the drop of a value failed, timed out or was cut off by a second
-    ///     signal;
+    ///   - a hook, a service or the drop of a value failed, timed out or was cut off in a hurried
+    ///     stop;
     ///   - requests, `WebSocket`s or tasks were cut off;
     ///   - connections still waited to be accepted at the deadline;
     ///   - a worker thread still ran code of the app when the shutdown hooks began;
@@ -241,18 +242,11 @@ impl Report {
         let cut = &self.traffic.requests.cut;
         let mut lines: Vec<_> =
             cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
-        lines.extend(match cut.len().saturating_sub(NAMED) {
-            0 => None,
-            1 => Some("… and 1 more request cut off".to_owned()),
-            more => Some(format!("… and {more} more requests cut off")),
-        });
+        lines.extend(more_cut_off(cut.len(), "request"));
         lines.extend(
             self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")),
         );
-        lines.extend(match self.traffic.tasks.cut.len().saturating_sub(NAMED) {
-            0 => None,
-            more => Some(format!("… and {more} more tasks cut off")),
-        });
+        lines.extend(more_cut_off(self.traffic.tasks.cut.len(), "task"));
         lines.extend(self.traffic.dropped());
         lines.extend(self.traffic.unaccepted());
         lines.extend(self.traffic.failures());
@@ -272,9 +266,44 @@ impl Report {
     }
 }
 
+/// Returns a line about those of so many things that are not named; `None` if all are.
+fn more_cut_off(count: usize, noun: &str) -> Option<String> {
+    match count.saturating_sub(NAMED) {
+        0 => None,
+        1 => Some(format!("… and 1 more {noun} cut off")),
+        more => Some(format!("… and {more} more {noun}s cut off")),
+    }
+}
+
 fn as_path<S: Serializer>(
     path: &[(&'static HookMeta, Duration)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(path.iter().map(|(hook, took)| (hook.path(), millis(*took))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RequestInfo;
+
+    #[test]
+    fn what_was_cut_off_is_named_and_the_rest_is_counted() {
+        for (count, requests, tasks) in [
+            (NAMED, None, None),
+            (NAMED + 1, Some("… and 1 more request cut off"), Some("… and 1 more task cut off")),
+            (NAMED + 2, Some("… and 2 more requests cut off"), Some("… and 2 more tasks cut off")),
+        ] {
+            let mut report = Report::not_begun(3, StartFailure::PlanPrinted);
+            let running = Duration::from_secs(1);
+            let request = RequestInfo { method: "GET".into(), path: "/".to_owned(), running };
+            report.traffic.requests.cut = vec![request.clone(); count];
+            report.traffic.tasks.cut = vec![request; count];
+            let details = report.details();
+            let more: Vec<_> = details.iter().filter(|line| line.starts_with('…')).collect();
+            let expected: Vec<_> = [requests, tasks].into_iter().flatten().collect();
+            assert_eq!(more, expected);
+            assert_eq!(details.len() - more.len(), 2 * NAMED);
+        }
+    }
 }

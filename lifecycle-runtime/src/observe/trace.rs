@@ -159,6 +159,13 @@ fn service(hook: &HookMeta, state: &ServiceState) -> Traced {
                 hook = hook.display_name(), place, outcome = %after, ?delay
             )
         }
+        ServiceState::Failing { after } => {
+            let place = hook.place();
+            emit!(
+                warn WARN "service is failing",
+                hook = hook.display_name(), place, outcome = %after
+            )
+        }
         state => emit!(info INFO "service", hook = hook.display_name(), %state),
     }
 }

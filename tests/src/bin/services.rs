@@ -2,7 +2,8 @@
 //!
 //! The program has the hooks of `BASE`, and those that are named. `GET /held` is answered once
 //! `held` has come on stdin. With `observer=stop` an observer hangs when it is told of the stop,
-//! with `observer=brief` when it is told of the end of the service `brief`.
+//! with `observer=brief` when it is told of the end of the service `brief`. A program with an
+//! observer says that it has seen the report.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -190,7 +191,7 @@ fn main() -> ExitCode {
     let mut lifecycle =
         Lifecycle::of(hooks).http(|| App::new().route("/held", web::get().to(held)));
     if !told_to("observer").is_empty() {
-        lifecycle = lifecycle.observer(Hangs);
+        lifecycle = lifecycle.observer(Hangs).on_report(|_| say("reported"));
     }
     lifecycle.run()
 }

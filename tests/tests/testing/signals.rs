@@ -27,7 +27,7 @@ async fn a_second_signal_hurries_the_stop() {
     let report = app.end().await;
     report
         .assert_exit_code(3)
-        .assert_failed::<outbox>("after a second signal")
+        .assert_failed::<outbox>("in a hurried stop")
         .assert_ran_once::<close_db>();
     report.assert_stops_within(Duration::from_millis(200));
     assert!(report.hurried);
@@ -66,7 +66,7 @@ async fn a_signal_at_a_named_point_of_the_stop_hurries_it() {
     app.signal(Signal::SIGTERM);
     let report = app.end().await;
     assert!(report.hurried);
-    report.assert_failed::<outbox>("after a second signal");
+    report.assert_failed::<outbox>("in a hurried stop");
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,8 +108,9 @@ impl RunningTasks {
     ) {
         let completion = CompletionGuard::new(self.completion_sender.clone(), step);
         let progress = Arc::<TaskProgress>::default();
+        let is_on_thread = matches!(task, Task::Blocking(_));
         let handle = spawn(&self.hooks, hook, task, span, completion, Arc::clone(&progress));
-        self.enlist(step, RunningTask::of_hook(hook, handle, progress, now, time));
+        self.enlist(step, RunningTask::of_hook(hook, handle, is_on_thread, progress, now, time));
     }
 
     /// Adds a step that waits for a service: `end` is the service's end, or its readiness. The

@@ -56,7 +56,7 @@ impl Executor {
         }
         let mut run = PhaseRun::begin(phase, &engine, &self.span);
         let mut asked = engine.asked();
-        // A second signal matters only to services here.
+        // A hurry matters only to services here.
         let mut may_be_hurried = !self.services.is_empty();
         loop {
             let runs_code = |step| self.has_code_to_run(step);

@@ -73,6 +73,11 @@ impl FunctionCall {
         ended
     }
 
+    /// Returns `true` if the call has not ended and can't be cancelled.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.has_ended() && self.abort.is_none()
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.end.is_none()
     }

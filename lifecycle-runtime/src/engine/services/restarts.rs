@@ -91,3 +91,26 @@ fn too_many(most: RestartLimit, last: &Outcome) -> Outcome {
         error: format!("{restarts} within {within} did not help, the last run {how}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_restarts_are_kept_than_a_window_allows() {
+        let within = Duration::from_secs(60);
+        for (count, every, kept) in [(Some(3), 31, 2), (Some(100), 1, 60), (None, 1, 0)] {
+            let max_restarts = count.map(|count| RestartLimit { count, within });
+            let restart = Restart::Always;
+            let policy = ServicePolicy { restart, max_restarts, ..ServicePolicy::DEFAULT };
+            let mut restarts = RestartTracker::new(policy);
+            let mut now = Instant::now();
+            for _ in 0..1_000 {
+                now += Duration::from_secs(every);
+                let next = restarts.next(Ok(()), Duration::ZERO, now, || 1.0);
+                assert!(matches!(next, AfterEnd::Again { .. }), "{next:?}");
+            }
+            assert_eq!(restarts.within_window.len(), kept, "{count:?}");
+        }
+    }
+}

@@ -29,6 +29,8 @@ enum RunState {
     Starting,
     /// It is ready.
     Ready,
+    /// A task that the function spawned has panicked.
+    Failed,
     /// It was cancelled.
     Cancelled,
     /// Its time was up, and it was cancelled.
@@ -112,7 +114,8 @@ impl ServiceRun {
 
     fn interrupt(&mut self, state: RunState) {
         self.state = state;
-        if self.service.has_tasks() {
+        // A failure that is known says more than that tasks were cut short after it.
+        if self.service.has_tasks() && !matches!(self.result, RunResult::Known(Err(_))) {
             self.result = RunResult::CutShort;
         }
         self.cancel_all();
@@ -125,13 +128,18 @@ impl ServiceRun {
     }
 
     /// Notes that a task has panicked: the service has failed, and the rest of the run is
-    /// cancelled.
-    pub(super) fn task_panicked(&mut self, message: &str) {
+    /// cancelled. Returns the failure if the function can't be cancelled, and has not ended.
+    pub(super) fn task_panicked(&mut self, message: &str) -> Option<Outcome> {
+        let failure = Outcome::Panicked { message: format!("{message} (a task that it spawned)") };
         if let RunResult::Pending | RunResult::Known(Ok(())) = self.result {
-            let message = format!("{message} (a task that it spawned)");
-            self.result = RunResult::Known(Err(Outcome::Panicked { message }));
+            self.result = RunResult::Known(Err(failure.clone()));
+        }
+        if !self.is_interrupted() {
+            self.state = RunState::Failed;
         }
         self.cancel_all();
+        self.service.announce_failure();
+        self.call.goes_on().then_some(failure)
     }
 
     /// Notes that the call of the function has ended.

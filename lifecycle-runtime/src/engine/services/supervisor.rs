@@ -84,7 +84,11 @@ impl Supervisor {
                     self.status.start();
                     run.become_ready();
                 }
-                RunProgress::TaskPanicked(message) => run.task_panicked(&message),
+                RunProgress::TaskPanicked(message) => {
+                    if let Some(after) = run.task_panicked(&message) {
+                        self.enter(ServiceState::Failing { after });
+                    }
+                }
                 RunProgress::CallEnded(end) => run.call_ended(end),
                 RunProgress::AllEnded => return run.finish(),
             }

@@ -334,8 +334,6 @@ fn restarts_count_within_any_window_and_no_longer() {
     assert!(delays(2, &[31; 1_000], || 1.0).iter().all(Option::is_some));
 }
 
-/// The number of restarts that are kept stays small, however long the window is, and even without
-/// one.
 #[test]
 fn the_backoff_begins_anew_after_a_run_that_lasted_longer_than_the_longest() {
     for count in [Some(9), None] {

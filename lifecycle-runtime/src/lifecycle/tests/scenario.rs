@@ -43,10 +43,11 @@ impl Scenario {
     /// A behaviour is `NAME takes MILLIS`, `NAME fails`, `NAME fails once LINE`, `NAME panics`,
     /// `NAME hangs`, `NAME blocks until LINE` (on the blocking pool), `NAME has a value` (whose
     /// drop is written down), `NAME has a value that panics`, `NAME has a value that others keep`,
-    /// `NAME asks` (how much time it has left) or `NAME asks when stopped`. A hook that runs again
-    /// and again takes one after the other of several, divided by commas, and repeats the last:
-    /// `NAME fails, passes`. A service `runs` until it is told to stop, then `runs and takes
-    /// MILLIS` or `runs and fails`; or it `is ready after MILLIS`, and runs.
+    /// `NAME asks` (how much time it has left), `NAME asks when stopped` or `NAME asks when the
+    /// stop begins` (at that event, and when it hears of the stop). A hook that runs again and
+    /// again takes one after the other of several, divided by commas, and repeats the last: `NAME
+    /// fails, passes`. A service `runs` until it is told to stop, then `runs and takes MILLIS` or
+    /// `runs and fails`; or it `is ready after MILLIS`, and runs, then `and takes MILLIS`.
     pub(super) fn new(plan: &str, behaviours: &str) -> Self {
         let behaviours =
             behaviours.split(';').filter_map(|behaviour| behaviour.trim().split_once(' '));

@@ -161,3 +161,15 @@ async fn a_second_signal_leaves_behind_what_can_not_be_cancelled() {
         tokio::time::timeout(std::time::Duration::from_secs(3600), played).await.expect("it ends");
     assert_eq!((played.count("a left behind"), played.count("c done")), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_interrupted_and_hurried_at_once_leaves_nothing_behind_that_can_end() {
+    let played = Scenario::new("start a; start b; stop c", "a hangs; b hangs")
+        .signals(&["+b", "+b"])
+        .run()
+        .await;
+    for line in ["a cancelled", "b cancelled", "c done"] {
+        assert_eq!(played.count(line), 1, "{line}");
+    }
+    assert_eq!(played.report.exit_code(), 0);
+}

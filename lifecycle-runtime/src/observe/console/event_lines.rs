@@ -15,7 +15,7 @@ impl Console {
     /// Notes an event that is not to be written.
     pub(crate) fn note(&self, at: Duration, event: &Event) {
         if let Event::Service { hook, state: ServiceState::Stopping } = event {
-            self.memory().stopping.push((hook, at));
+            self.memory().stopping.insert(hook.id, at);
         }
     }
 
@@ -136,6 +136,10 @@ impl Console {
         let name = hook.display_name();
         match state {
             ServiceState::Running => self.write("running", Paint::Plain, name, ""),
+            ServiceState::Failing { after } => {
+                let text = format!("{} {after}; its thread goes on", hook.label_as("service"));
+                self.show(Paint::Bad, &text);
+            }
             ServiceState::BackingOff { after, delay } => {
                 let text = match after {
                     Outcome::Succeeded => "ended".to_owned(),
@@ -154,9 +158,7 @@ impl Console {
     /// Returns the moment at which this service was told to stop, if it was: from then on it is
     /// waited for.
     fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
-        let stopping = &mut self.memory().stopping;
-        let place = stopping.iter().position(|(told, _)| std::ptr::eq(*told, hook))?;
-        Some(stopping.swap_remove(place).1)
+        self.memory().stopping.remove(&hook.id)
     }
 
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {

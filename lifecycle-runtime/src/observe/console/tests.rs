@@ -235,6 +235,16 @@ fn a_service_that_is_told_to_stop_is_timed_from_there() {
 }
 
 #[test]
+fn a_service_whose_thread_goes_on_after_a_panic_is_told_of_at_once() {
+    let hook = hooks("service svc")[0];
+    let (console, written) = sample::console(false, false);
+    let after = Outcome::Panicked { message: "oops".to_owned() };
+    console
+        .on_event(Duration::ZERO, &Event::Service { hook, state: ServiceState::Failing { after } });
+    assert_eq!(written(), ["service `svc` (app.rs:1) panicked: oops; its thread goes on"]);
+}
+
+#[test]
 fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
     let output = Slow::default();
     let console = Console::to(output.clone(), Style { colour: false });

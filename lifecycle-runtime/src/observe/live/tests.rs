@@ -29,6 +29,7 @@ fn after(policy: &str, happened: &str) -> Live {
             "runs" => (ServiceState::Running, None),
             "breaks" => (backing_off(broken), None),
             "returns" => (backing_off(Outcome::Succeeded), None),
+            "cracks" => (ServiceState::Failing { after: broken }, None),
             "stops" => (ServiceState::Stopping, None),
             "ends" => (ServiceState::Stopped, Some(Outcome::Succeeded)),
             "fails" => (ServiceState::Failed, Some(broken)),
@@ -52,6 +53,7 @@ fn a_service_that_is_not_up_keeps_the_process_from_being_ready() {
     check("", "starts", "service `svc` is starting");
     check("", "starts runs", "");
     check("", "starts runs breaks", "service `svc` is backing off: it failed: broken");
+    check("", "starts runs cracks", "service `svc` is failing: it failed: broken");
     check("", "starts runs returns", "service `svc` is backing off");
     // It was ready before, and has not reported yet that it is again.
     check("", "starts runs breaks starts", "service `svc` is starting: it failed: broken");

@@ -110,7 +110,9 @@ impl ServiceReport {
     pub(super) fn enters(&mut self, state: &ServiceState, at: Duration) {
         match (state, &self.state) {
             (ServiceState::Starting, ServiceState::BackingOff { .. }) => self.restarts += 1,
-            (ServiceState::BackingOff { after, .. }, _) => self.has_ended(after),
+            (ServiceState::Failing { after } | ServiceState::BackingOff { after, .. }, _) => {
+                self.has_ended(after);
+            }
             _ => {}
         }
         (self.state, self.since) = (state.clone(), at);

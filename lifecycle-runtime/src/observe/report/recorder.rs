@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport, StallReport};
-use crate::event::{Event, Observer, Outcome, StalledPart, StartFailure, Traffic};
+use crate::event::{Event, Observer, StalledPart, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
@@ -209,8 +209,7 @@ impl Recorder {
             .iter()
             .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
         // A hook that a start has left behind may still use a value that was torn down.
-        let is_left =
-            |hook: &HookReport| matches!(hook.outcome, Outcome::Cancelled { ended: false });
+        let is_left = |hook: &HookReport| hook.outcome.is_abandoned();
         let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));
         let program_failed =
             matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));

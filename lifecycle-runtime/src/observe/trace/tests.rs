@@ -26,6 +26,16 @@ fn an_event_is_shown_if_a_subscriber_writes_it_down() {
 }
 
 #[test]
+fn a_service_that_is_failing_is_a_warning() {
+    let hook = hooks("service svc")[0];
+    let after = Outcome::Panicked { message: "oops".to_owned() };
+    let failing = Event::Service { hook, state: ServiceState::Failing { after } };
+    let line = "service is failing hook=\"svc\" place=\"app.rs:1\" outcome=panicked: oops";
+    let shown = Traced { level: Level::WARN, is_shown: true };
+    assert_eq!(emitted(&failing, Level::WARN), (vec![line.to_owned()], shown));
+}
+
+#[test]
 fn a_check_that_could_not_be_cancelled_is_no_detail() {
     let hook = hooks("check ping")[0];
     let ended = |outcome| Event::HookEnded { hook, outcome, took: Duration::ZERO };

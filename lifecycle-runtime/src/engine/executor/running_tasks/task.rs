@@ -30,7 +30,10 @@ pub(super) struct RunningTask {
     limit: Limit,
     pub(super) abandon_at: Instant,
     handle: TaskHandle,
-    cancelled: Option<CancelReason>,
+    /// First reason for which it was cancelled, with the moment of that.
+    cancelled: Option<(CancelReason, Instant)>,
+    /// Set if it is work on the blocking pool, which can't be cancelled.
+    is_on_thread: bool,
     /// Set if the hook learns from `Stop` that it should end.
     takes_stop: bool,
     /// Timeout of a service, once it is told to stop.
@@ -57,11 +60,13 @@ impl RunningTask {
     pub(super) fn of_hook(
         hook: &HookMeta,
         handle: JoinHandle<()>,
+        is_on_thread: bool,
         progress: Arc<TaskProgress>,
         now: Instant,
         time: Deadline,
     ) -> Self {
         Self {
+            is_on_thread,
             takes_stop: hook.takes_stop(),
             progress: Some(progress),
             ..Self::new(TaskHandle::Task(handle), now, time)
@@ -86,11 +91,13 @@ impl RunningTask {
         let Deadline { cancel_at, limit, abandon_at } = time;
         Self {
             began: now,
-            due: cancel_at,
+            // A moment that is past is no late timer.
+            due: cancel_at.max(now),
             limit,
             abandon_at,
             handle,
             cancelled: None,
+            is_on_thread: false,
             takes_stop: false,
             stop_timeout: None,
             progress: None,
@@ -106,19 +113,24 @@ impl RunningTask {
         self.takes_stop && self.cancelled.is_none()
     }
 
-    /// Cancels the task, which is abandoned at `give_up` if it does not end.
+    /// Cancels the task, which is abandoned at `give_up` if it does not end. A task that has run
+    /// into its timeout before keeps the time that it has, or has less.
     pub(super) fn cancel(&mut self, reason: CancelReason, give_up: Instant) {
         self.abort();
-        // A task that was cancelled before may be abandoned at once.
-        self.due = if self.cancelled.is_some() {
-            give_up
-        } else {
-            give_up.max(Instant::now() + LAST_CALL)
-        };
+        let was_cancelled = self.is_cancelled();
+        let (first, at) = *self.cancelled.get_or_insert((reason, Instant::now()));
+        // A thread that has gone on until now needs more than a moment.
+        let due =
+            if was_cancelled && self.is_on_thread { give_up } else { give_up.max(at + LAST_CALL) };
+        if let (CancelReason::TimedOut, CancelReason::GivenUp) = (first, reason) {
+            self.due = self.due.min(due);
+            self.abandon_at = self.abandon_at.min(give_up);
+            return;
+        }
+        self.due = due;
         if let CancelReason::GivenUp = reason {
             self.abandon_at = give_up;
         }
-        self.cancelled.get_or_insert(reason);
     }
 
     /// Puts off the moment at which the cancelled task is abandoned, by as much as that moment was
@@ -165,14 +177,14 @@ impl RunningTask {
         };
         commands.stop(Some(self.due));
         // The expiry holds even if the service becomes ready and nobody waits for its end yet.
-        commands.set_expiry(Some(Expiry { at: self.due, limit: Limit::Timeout }));
+        commands.set_expiry(Some(Expiry { at: self.due, limit: self.limit }));
     }
 
     /// Returns the outcome of the task after it was cancelled. `ended` is set if it has ended, and
     /// not if it is abandoned.
     pub(super) fn outcome(&self, ended: bool) -> Outcome {
         let progress = self.progress.as_ref().map_or(TaskProgress::RUNS, |progress| progress.get());
-        match (self.cancelled, progress) {
+        match (self.cancelled.map(|(reason, _)| reason), progress) {
             _ if !ended && progress == TaskProgress::WAITS_FOR_THREAD => {
                 Outcome::NotBegun { is_blocked: true }
             }

@@ -1,20 +1,20 @@
 //! Tests of the tasks that a service spawns: none outlasts it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::play::{Played, hook};
-use crate::hook::service::Service;
+use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::task::{Task, Value};
 
 /// Counter of the tasks that exist.
 #[derive(Clone, Default)]
-struct RunningServices(Arc<AtomicUsize>);
+struct TaskCounter(Arc<AtomicUsize>);
 
-impl RunningServices {
+impl TaskCounter {
     fn one(&self) -> Self {
         self.0.fetch_add(1, Ordering::SeqCst);
         self.clone()
@@ -26,7 +26,7 @@ impl RunningServices {
 }
 
 /// Guard that counts a task until it is dropped.
-struct Here(RunningServices);
+struct Here(TaskCounter);
 
 impl Drop for Here {
     fn drop(&mut self) {
@@ -38,7 +38,7 @@ impl Drop for Here {
 /// given, and then goes on as it likes.
 fn play<F>(
     policy: &str,
-    alive: &RunningServices,
+    alive: &TaskCounter,
     tasks: &'static [Option<u64>],
     main: fn(Service) -> F,
 ) -> Played
@@ -65,7 +65,7 @@ where
 
 #[tokio::test(start_paused = true)]
 async fn a_service_has_ended_once_its_tasks_have() {
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let played = play("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
     played.until("stopped: done").await;
     assert_eq!(played.lines(), ["0 starting", "0 running", "0 awaited: ready", "80 stopped: done"]);
@@ -74,7 +74,7 @@ async fn a_service_has_ended_once_its_tasks_have() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_told_to_stop_ends_in_its_time() {
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let played = play("restart never", &alive, &[], |service| async move {
         let stop = service.stop();
         service.spawn(async move {
@@ -91,7 +91,7 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_leaves_no_task_behind() {
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let played = play(
         "restart on_failure most 1/60000 backoff 100..100 exit ignore",
         &alive,
@@ -111,7 +111,7 @@ async fn a_service_that_fails_leaves_no_task_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_cancelled_leaves_no_task_behind() {
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let played = play("restart never", &alive, &[None, None], |_| async { Ok(()) });
     played.until("awaited: ready").await;
     played.stop();
@@ -124,7 +124,7 @@ async fn a_service_that_is_cancelled_leaves_no_task_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let played = play("restart never exit ignore", &alive, &[None], |service| async move {
         service.spawn(async { panic!("oops") });
         std::future::pending().await
@@ -135,15 +135,15 @@ async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
-    let (sender, kept) = std::sync::mpsc::channel();
-    let sender = std::sync::Mutex::new(sender);
+    let (sender, kept) = mpsc::channel();
+    let sender = Mutex::new(sender);
     let played = Played::start(hook("restart never handle"), move |scope| {
         let service = scope.service().expect("a service");
         sender.lock().expect("no panic").send(service.clone()).expect("the test waits");
         Task::future(async move { Ok(Value::new(())) })
     });
     played.until("awaited: done").await;
-    let alive = RunningServices::default();
+    let alive = TaskCounter::default();
     let here = Here(alive.one());
     kept.try_recv().expect("one run").spawn(async move {
         let _here = here;
@@ -151,4 +151,37 @@ async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
     });
     sleep(Duration::from_millis(1)).await;
     assert_eq!(alive.count(), 0);
+}
+
+/// This runs on threads and real time, as the task blocks its thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failure_is_told_although_a_task_that_blocks_is_cut_short() {
+    let (fail, failing) = tokio::sync::oneshot::channel::<()>();
+    let failing = Mutex::new(Some(failing));
+    let (sender, mut handles) = tokio::sync::mpsc::unbounded_channel();
+    let played = Played::start(hook("restart never handle"), move |scope| {
+        let service = scope.service().expect("a service");
+        sender.send(service.clone()).expect("the test waits");
+        let failing = failing.lock().expect("no panic").take().expect("one run");
+        Task::future(async move {
+            service.ready();
+            failing.await?;
+            Err("broken".into())
+        })
+    });
+    let service = handles.recv().await.expect("a run");
+    let (begin, begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    service.spawn(async move {
+        begin.send(()).expect("the test waits");
+        let _ = wait.recv();
+    });
+    begun.recv().expect("it begins");
+    fail.send(()).expect("it runs");
+    service.reached(ServiceProgress::Ended).await;
+    played.cancel();
+    played.until("stopping").await;
+    played.stop();
+    drop(go);
+    played.until("awaited: failed: broken").await;
 }

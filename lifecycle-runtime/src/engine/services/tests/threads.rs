@@ -1,9 +1,12 @@
 //! Tests of services that are plain functions, each run of which has a thread of its own. They run
 //! on real time, as threads don't follow paused time.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::play::{Played, hook};
 use crate::hook::task::{Task, Value};
@@ -11,7 +14,7 @@ use crate::hook::task::{Task, Value};
 #[tokio::test]
 async fn a_plain_function_has_a_thread_of_its_own_and_is_told_by_its_stop() {
     let (sender, names) = mpsc::channel();
-    let sender = std::sync::Mutex::new(sender);
+    let sender = Mutex::new(sender);
     let played = Played::start(hook("restart never"), move |scope| {
         let sender = sender.lock().expect("no panic").clone();
         Task::blocking(move || {
@@ -48,7 +51,7 @@ async fn a_plain_function_may_use_the_async_runtime() {
 #[tokio::test]
 async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
     let (go, wait) = mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(Some(wait));
+    let wait = Mutex::new(Some(wait));
     let played = Played::start(hook("restart never"), move |_| {
         let wait = wait.lock().expect("no panic").take().expect("one run");
         Task::blocking(move || {
@@ -67,4 +70,50 @@ async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
         !lines.iter().any(|line| line.contains("cancelled")),
         "it was let go while it still ran: {lines:?}"
     );
+}
+
+#[tokio::test]
+async fn a_plain_function_whose_task_panics_learns_of_it_and_is_run_again() {
+    let again = Arc::new(Notify::new());
+    let (runs, runs_again) = (AtomicUsize::new(0), Arc::clone(&again));
+    let policy = "restart on_failure backoff 1..1 handle";
+    let played = Played::start(hook(policy), move |scope| {
+        let is_first = runs.fetch_add(1, Ordering::SeqCst) == 0;
+        let again = Arc::clone(&runs_again);
+        Task::blocking(move || {
+            let service = scope.service().expect("a service");
+            service.ready();
+            if is_first {
+                service.spawn(async { panic!("oops") });
+            } else {
+                again.notify_one();
+            }
+            assert!(scope.stop().wait(Duration::MAX));
+            assert!(scope.stop().is_requested());
+            Ok(Value::new(()))
+        })
+    });
+    played.until("backing off 1: panicked: oops (a task that it spawned)").await;
+    again.notified().await;
+    played.stop();
+    played.until("awaited: done").await;
+}
+
+#[tokio::test]
+async fn a_plain_function_that_goes_on_after_its_task_has_panicked_is_failing_until_it_ends() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(Some(wait));
+    let played = Played::start(hook("restart never exit ignore handle"), move |scope| {
+        let wait = wait.lock().expect("no panic").take().expect("one run");
+        Task::blocking(move || {
+            let service = scope.service().expect("a service");
+            service.ready();
+            service.spawn(async { panic!("oops") });
+            let _ = wait.recv();
+            Ok(Value::new(()))
+        })
+    });
+    played.until("failing").await;
+    drop(go);
+    played.until("failed: panicked: oops (a task that it spawned)").await;
 }

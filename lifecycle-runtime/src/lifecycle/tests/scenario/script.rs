@@ -9,7 +9,7 @@ use crate::engine::Work;
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observer, Outcome, ServiceState};
 use crate::hook::state::State;
-use crate::hook::stop::{StopCause, StopHandle};
+use crate::hook::stop::{Stop, StopCause, StopHandle};
 use crate::hook::task::{Task, Value};
 
 /// Log of what has happened so far, and the reactions to it.
@@ -20,6 +20,8 @@ pub(super) struct Script {
     signals: Mutex<Vec<String>>,
     pub(super) handle: StopHandle,
     pub(super) inbox: OnceLock<Inbox>,
+    /// Stop signals of the hooks that ask when the stop begins, with their names.
+    stops: Mutex<Vec<(&'static str, Stop)>>,
 }
 
 impl Script {
@@ -31,6 +33,7 @@ impl Script {
             signals: Mutex::new(signals),
             handle: StopHandle::new(),
             inbox: OnceLock::new(),
+            stops: Mutex::default(),
         }
     }
 
@@ -63,6 +66,11 @@ impl Script {
         } else {
             self.handle.ask(StopCause::Signal("SIGTERM"));
         }
+    }
+
+    fn write_left(&self, name: &str, stop: &Stop) {
+        let left = stop.time_left().map(|left| left.as_millis());
+        self.write(&format!("0 {name} has {left:?}"));
     }
 
     fn wait_for(&self, what: &str) {
@@ -125,16 +133,25 @@ pub(super) fn work(script: Arc<Script>, behaviours: HashMap<String, String>) -> 
                             sleep(&words[3]).await;
                             scope.service().expect("a service").ready();
                             scope.stop().requested().await;
+                            if let Some("takes") = words.get(5).map(String::as_str) {
+                                sleep(&words[6]).await;
+                            }
                         }
                         "asks" => {
-                            if words.last().is_some_and(|word| word == "stopped") {
-                                scope.stop().requested().await;
+                            let stop = scope.stop();
+                            match words.last().map(String::as_str) {
+                                Some("stopped") => stop.requested().await,
+                                Some("begins") => {
+                                    script
+                                        .stops
+                                        .lock()
+                                        .expect("no panic")
+                                        .push((name, stop.clone()));
+                                    stop.requested().await;
+                                }
+                                _ => {}
                             }
-                            let left = scope.stop().time_left();
-                            script.write(&format!(
-                                "0 {name} has {:?}",
-                                left.map(|left| left.as_millis())
-                            ));
+                            script.write_left(name, &stop);
                         }
                         "has" => {
                             let panics = words.last().is_some_and(|word| word == "panics");
@@ -181,6 +198,12 @@ pub(super) struct Seen(pub(super) Arc<Script>);
 impl Observer for Seen {
     fn on_event(&self, at: Duration, event: &Event) {
         self.0.events.lock().expect("no panic").push(event.clone());
+        if let Event::StopBegun { .. } = event {
+            let stops = self.0.stops.lock().expect("no panic").clone();
+            for (name, stop) in &stops {
+                self.0.write_left(name, stop);
+            }
+        }
         let what = match event {
             Event::HookStarted { hook } => format!("+{}", hook.display_name()),
             Event::HookEnded { hook, outcome, .. } => {
