@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::super::connection::{ClosingTimes, WorkerPhase};
 use super::super::http2::sample::{self as http2, Frame};
 use super::super::traffic::RequestTable;
-use super::wire::{Wakes, Wire};
+use super::super::wakes::Wakes;
+use super::wire::Wire;
 use super::*;
 
 /// Connection with both its sides.
@@ -41,7 +42,7 @@ impl Line {
     }
 
     fn waker(&self) -> Waker {
-        Arc::clone(&self.wakes).into()
+        self.wakes.waker()
     }
 
     /// Polls the transport; `None` if it isn't ready, and then the task must be woken later.
