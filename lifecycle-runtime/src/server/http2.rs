@@ -177,6 +177,11 @@ impl<T> Http2<T> {
         }
     }
 
+    /// Returns whether the app has completed responses whose last frame has not been written.
+    pub(super) fn has_completed(&self) -> bool {
+        self.streams.open.values().any(Option::is_some)
+    }
+
     /// Takes the responses whose last frame has been written since the last call.
     pub(super) fn take_written(&mut self) -> Vec<T> {
         std::mem::take(&mut self.written)

@@ -56,6 +56,46 @@ async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_nev
     assert_eq!(fixture.poll(), ConnectionState::Ended);
 }
 
+/// Returns a connection on which a client has sent this part of a head. It has been told that the
+/// stream is the last.
+async fn with_part_of_head(part: &[u8]) -> Fixture {
+    let mut fixture = Fixture::closing().await;
+    http2(&fixture, &[]);
+    received(&fixture, part);
+    fixture.poll();
+    due(&fixture);
+    advance(QUIET).await;
+    fixture.poll();
+    assert_eq!(due(&fixture), [sample::goaway(1)]);
+    fixture
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_of_http2_that_never_comes_to_its_end_is_not_waited_for_beyond_the_window() {
+    let (whole, begun) = (sample::head(1, 0).bytes(), sample::begun_head(1).bytes());
+    for part in [&whole[..11], &begun] {
+        let mut fixture = with_part_of_head(part).await;
+        fixture.check(250, ConnectionState::Ended).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_of_http2_that_comes_to_its_end_within_the_window_is_a_request() {
+    let head = sample::head(1, 0).bytes();
+    let mut fixture = with_part_of_head(&head[..11]).await;
+    advance(QUIET - Duration::from_millis(1)).await;
+    received(&fixture, &head[11..]);
+    let request = fixture.begin().expect("served");
+    fixture.check_stays().await;
+    // The client takes its time to receive the response.
+    request.complete();
+    fixture.check_stays().await;
+    sent(&fixture, &sample::head(1, 1));
+    assert_eq!(due(&fixture), [sample::question()]);
+    fixture.flush();
+    assert_eq!(fixture.counts(), (1, 0, 0, 0));
+}
+
 #[test]
 fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_close() {
     let fixture = Fixture::new();
