@@ -27,14 +27,16 @@ fn due(fixture: &Fixture) -> Vec<sample::Frame> {
 async fn an_http2_connection_ends_with_its_last_stream() {
     let mut fixture = Fixture::closing().await;
     http2(&fixture, &[1]);
+    let request = fixture.begin().expect("served");
     fixture.check_stays().await;
     let [first, second] = sample::announcement();
     assert_eq!(due(&fixture), [first, second, sample::goaway(1)]);
     fixture.check_stays().await;
+    request.complete();
     sent(&fixture, &sample::head(1, 1));
     assert_eq!(due(&fixture), [sample::question()]);
+    fixture.flush();
     // The client doesn't answer.
-    fixture.connection.mark_idle();
     fixture.check(250, ConnectionState::Ended).await;
     assert_eq!(fixture.connection.expected_act(), ExpectedAct::Reading);
 }
