@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use actix_http::Request;
 use actix_web::http::header::HeaderValue;
@@ -265,10 +265,13 @@ impl Connection {
         Some(InFlight::new(self, entry, stream))
     }
 
-    /// Notes that bytes have been written, or that they can't be, as the client takes none.
-    pub(super) fn wrote(&self, is_stuck: bool) {
-        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
-            websocket.wrote(is_stuck);
+    /// Notes that this many bytes have been written, or that none can be, as the client takes none.
+    pub(super) fn wrote(&self, written: Poll<usize>) {
+        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow()
+            && websocket.wrote(written)
+        {
+            // The time for which a client may take nothing begins now.
+            self.wake_if_closing();
         }
     }
 

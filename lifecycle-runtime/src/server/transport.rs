@@ -213,10 +213,10 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         if !this.has_frames() {
             let written = Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
-            if matches!(written, Poll::Ready(Err(_))) {
-                this.connection.broke();
-            } else {
-                this.connection.wrote(written.is_pending());
+            match &written {
+                Poll::Ready(Ok(count)) => this.connection.wrote(Poll::Ready(*count)),
+                Poll::Ready(Err(_)) => this.connection.broke(),
+                Poll::Pending => this.connection.wrote(Poll::Pending),
             }
             return written;
         }

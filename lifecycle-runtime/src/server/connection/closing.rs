@@ -13,8 +13,9 @@
 //!   client has answered a PING behind that, or has had `client_disconnect_timeout`. A client that
 //!   never pauses is told the last stream after `client_request_timeout`. Streams whose heads don't
 //!   come to the end are waited for like the head of an HTTP/1 request.
-//! - A WebSocket ends with a Close, once its handler waits for a message, or reads none for a
-//!   second.
+//! - A WebSocket ends with a Close between two messages, once its handler waits for a message, or
+//!   reads none for a second. A client that stops in the middle of a message gets the Close
+//!   `client_disconnect_timeout` later.
 //!
 //! No connection outlasts the drain's deadline: then the worker drops all its connections.
 

@@ -8,6 +8,7 @@ use super::super::wakes::Wakes;
 use super::*;
 
 mod http2;
+mod websocket;
 
 const QUIET: Duration = Duration::from_millis(250);
 const DISCONNECT: Duration = Duration::from_secs(1);
@@ -346,24 +347,6 @@ fn a_request_after_a_response_that_said_close_is_refused() {
     second.complete();
     fixture.flush();
     assert_eq!(fixture.counts(), (2, 0, 1, 0));
-}
-
-#[test]
-fn a_websocket_is_finished_when_its_end_is_written_and_not_if_that_fails() {
-    for (fails, expected) in [(false, (1, 0, 0, 0)), (true, (0, 1, 0, 0))] {
-        let fixture = Fixture::new();
-        let (_request, websocket) = websocket::observe(Request::new(), &fixture.connection);
-        websocket.accept(fixture.begin().expect("served"));
-        fixture.connection.becomes_websocket(&websocket);
-        websocket.end_sending(true);
-        if fails {
-            fixture.connection.broke();
-        } else {
-            fixture.connection.wrote(false);
-        }
-        websocket.finish();
-        assert_eq!(fixture.counts(), expected);
-    }
 }
 
 #[test]
