@@ -77,6 +77,8 @@ pub(super) struct Connection {
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
     state: Cell<ConnectionState>,
+    /// Time since which the client can use the connection.
+    opened_at: Cell<Instant>,
     responses: Responses,
     silence: ClientSilence,
 }
@@ -89,6 +91,7 @@ impl Connection {
             task: RefCell::default(),
             protocol: RefCell::new(HttpProtocol::Http1(Http1::default())),
             state: Cell::new(ConnectionState::Open),
+            opened_at: Cell::new(Instant::now()),
             responses: Responses::new(),
             silence: ClientSilence::default(),
         }
@@ -125,6 +128,7 @@ impl Connection {
 
     /// Notes that the client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
+        self.opened_at.set(Instant::now());
         self.responses.set_idle();
     }
 

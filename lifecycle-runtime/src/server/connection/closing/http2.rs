@@ -33,7 +33,8 @@ impl ClosingProtocol for Http2<RequestEntry> {
         self.announce();
         // Requests that are on their way have arrived once the connection is quiet, even if the
         // client never answers a PING.
-        if let Silence::TooShort { look_at } = closing.silence_since(closing.times.since) {
+        let opened_at = closing.connection.opened_at.get();
+        if let Silence::TooShort { look_at } = closing.silence_since(opened_at) {
             return ClosingStep::WaitUntil(look_at);
         }
         self.announce_last();

@@ -58,6 +58,24 @@ async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_nev
     assert_eq!(fixture.poll(), ConnectionState::Ended);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_http2_client_whose_handshake_ends_late_has_the_whole_window() {
+    for late in [QUIET + Duration::from_millis(50), HEAD + QUIET] {
+        let mut fixture = Fixture::closing().await;
+        advance(late).await;
+        fixture.connection.opened();
+        http2(&fixture, &[]);
+        fixture.poll();
+        assert_eq!(due(&fixture), sample::announcement());
+        advance(QUIET - Duration::from_millis(1)).await;
+        fixture.poll();
+        assert_eq!(due(&fixture), []);
+        advance(Duration::from_millis(1)).await;
+        fixture.poll();
+        assert_eq!(due(&fixture), [sample::goaway(0)]);
+    }
+}
+
 /// Returns a connection on which a client has sent this part of a head. It has been told that the
 /// stream is the last.
 async fn with_part_of_head(part: &[u8]) -> Fixture {
