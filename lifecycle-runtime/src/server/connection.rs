@@ -295,8 +295,9 @@ impl Connection {
         if !self.responses.has_unflushed() {
             return;
         }
-        // While the server serves, nobody needs to know when exactly a client has got its response.
-        let info = if self.is_ending() { info() } else { None };
+        // Before that, nobody needs to know when exactly a client has got its response, and nobody
+        // would ask the kernel again.
+        let info = if self.is_closing() { info() } else { None };
         self.responses.flush(info);
         self.mark_idle();
     }

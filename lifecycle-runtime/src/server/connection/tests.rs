@@ -315,13 +315,16 @@ async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
 }
 
 #[test]
-fn while_the_server_serves_a_response_is_finished_when_it_is_written() {
-    let fixture = Fixture::new();
-    fixture.info.set(Some(TcpInfo { written: 100, ..TcpInfo::default() }));
-    fixture.begin().expect("served").complete();
-    assert_eq!(fixture.counts(), (0, 0, 0, 1));
-    fixture.flush();
-    assert_eq!(fixture.counts(), (1, 0, 0, 0));
+fn until_the_close_a_response_is_finished_when_it_is_written() {
+    for announces in [false, true] {
+        let fixture = Fixture::new();
+        fixture.connection.phase.announces.store(announces, Ordering::Relaxed);
+        fixture.info.set(Some(TcpInfo { written: 100, ..TcpInfo::default() }));
+        fixture.begin().expect("served").complete();
+        assert_eq!(fixture.counts(), (0, 0, 0, 1));
+        fixture.flush();
+        assert_eq!(fixture.counts(), (1, 0, 0, 0));
+    }
 }
 
 #[test]
