@@ -11,6 +11,8 @@ mod obstacle;
 mod reserve;
 mod rotation;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;

@@ -132,7 +132,6 @@ impl ConnectionSet {
         let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
         let member = Member { connection: Rc::clone(&connection), socket: None };
         let key = self.open.borrow_mut().insert(member);
-        self.table.open();
         let guard = ConnectionGuard { connections: Rc::clone(self), key };
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
