@@ -210,28 +210,43 @@ impl Accept {
             }
             () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
-        let AcceptCommand::Drain { quiet_window } = command else { return };
         let Some(DrainingListener { socket, file_removed }) = listener.drain() else { return };
         let mut file_removed = OptionFuture::from(file_removed).fuse();
-        let drained = async {
-            tokio::select! {
-                biased;
-                _ = &mut file_removed => {}
-                () = self.accept(&socket) => {}
-            }
-            self.drain(&socket, quiet_window).await;
+        let is_empty = if let AcceptCommand::Drain { quiet_window } = command {
+            self.empty(&socket, &mut file_removed, quiet_window).await
+        } else {
+            false
         };
-        tokio::select! {
-            biased;
-            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {
-                if self.obstacle.is_there() {
-                    self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
-                }
-            }
-            () = drained => {}
+        // Other systems don't tell whether connections wait, but an obstacle shows that one does.
+        if !is_empty && (cfg!(unix) || self.obstacle.is_there()) {
+            self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
         }
         if !file_removed.is_terminated() {
             file_removed.await;
+        }
+    }
+
+    /// Accepts the connections that still wait. Returns `false` if the command to close comes
+    /// before the end.
+    async fn empty(
+        &mut self,
+        listener: &ListeningSocket,
+        mut file_removed: impl Future + Unpin,
+        quiet_window: Duration,
+    ) -> bool {
+        let mut commands = self.commands.clone();
+        let emptied = async {
+            tokio::select! {
+                biased;
+                _ = &mut file_removed => {}
+                () = self.accept(listener) => {}
+            }
+            self.drain(listener, quiet_window).await;
+        };
+        tokio::select! {
+            biased;
+            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => false,
+            () = emptied => true,
         }
     }
 
