@@ -172,6 +172,7 @@ impl AcceptorThread {
                 backlog: self.limits.backlog,
                 reserve: Reserve::new(self.limits.reserve),
                 rotation: Rc::clone(&rotation),
+                held: None,
                 obstacle: self.obstacles.of_listener(),
                 handshakes: Handshakes::default(),
                 commands: self.commands.clone(),
@@ -191,6 +192,8 @@ struct Accept {
     backlog: u32,
     reserve: Reserve,
     rotation: Rc<WorkerRotation>,
+    /// Connection that has been accepted, until a worker has room for it.
+    held: Option<AcceptedStream>,
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
@@ -210,6 +213,7 @@ impl Accept {
             }
             () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
+        self.dispatch();
         let Some(DrainingListener { socket, file_removed }) = listener.drain() else { return };
         let mut file_removed = OptionFuture::from(file_removed).fuse();
         let is_empty = if let AcceptCommand::Drain { quiet_window } = command {
@@ -241,6 +245,7 @@ impl Accept {
                 _ = &mut file_removed => {}
                 () = self.accept(listener) => {}
             }
+            self.dispatch();
             self.drain(listener, quiet_window).await;
         };
         tokio::select! {
@@ -254,6 +259,10 @@ impl Accept {
     async fn accept(&mut self, listener: &ListeningSocket) {
         loop {
             self.rotation.room().await;
+            if self.held.is_some() {
+                self.dispatch();
+                continue;
+            }
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept() => accepted,
@@ -265,7 +274,8 @@ impl Accept {
                 }
             };
             match accepted {
-                Ok(stream) => self.dispatch(stream),
+                // Another listener may have filled the worker meanwhile.
+                Ok(stream) => self.hold(stream),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) if listener.has_waiting() && self.reserve.spend(&error) => continue,
                 Err(error) => self.obstructed(error, listener).await,
@@ -301,7 +311,8 @@ impl Accept {
             };
             match accepted {
                 Some(Ok(stream)) => {
-                    self.dispatch(stream);
+                    self.hold(stream);
+                    self.dispatch();
                     // The client may have been the first, or the farthest.
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
@@ -331,7 +342,8 @@ impl Accept {
         while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
                 Ok(Some(stream)) => {
-                    self.dispatch(stream);
+                    self.hold(stream);
+                    self.dispatch();
                     taken += 1;
                 }
                 Ok(None) => return,
@@ -341,10 +353,18 @@ impl Accept {
         }
     }
 
-    fn dispatch(&mut self, stream: AcceptedStream) {
+    /// Takes a connection that has been accepted.
+    fn hold(&mut self, stream: AcceptedStream) {
         self.obstacle.passed();
         self.handshakes.record(stream.round_trip());
-        self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
+        self.held = Some(stream);
+    }
+
+    /// Gives the connection that is held to a worker, even if none has room.
+    fn dispatch(&mut self) {
+        if let Some(stream) = self.held.take() {
+            self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
+        }
     }
 }
 

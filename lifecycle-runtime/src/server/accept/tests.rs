@@ -1,6 +1,7 @@
 use std::net::{SocketAddr, TcpStream};
 
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 
 use super::*;
 
@@ -32,6 +33,7 @@ impl Fixture {
             backlog: 16,
             reserve: Reserve::new(0),
             rotation: Rc::clone(&self.rotation),
+            held: None,
             obstacle: Obstacles::new().0.of_listener(),
             handshakes: Handshakes::default(),
             commands: self.commands.subscribe(),
@@ -46,6 +48,12 @@ fn listen() -> (std::net::TcpListener, SocketAddr) {
     listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("bound");
     (listener, address)
+}
+
+/// Returns a handle of the listener that shows whether connections wait.
+fn queue_of(listener: &std::net::TcpListener) -> ListeningSocket {
+    let listener = listener.try_clone().expect("a descriptor");
+    ListeningSocket::Tcp(tokio::net::TcpListener::from_std(listener).expect("a socket"))
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -95,4 +103,52 @@ async fn what_waits_on_a_listener_of_the_parent_is_for_the_next_process() {
     fixture.commands.send_replace(AcceptCommand::Close);
     accept.await;
     assert_eq!(fixture.unaccepted.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_worker_is_given_no_more_than_it_takes_whichever_listener_it_comes_from() {
+    let mut fixture = Fixture::new(1);
+    let listeners = [listen(), listen()];
+    let [first, second] = listeners.each_ref().map(|(_, address)| *address);
+    let queues = listeners.each_ref().map(|(listener, _)| queue_of(listener));
+    let [one, other] =
+        listeners.map(|(listener, _)| fixture.accept(Listener::Tcp(listener)).boxed_local());
+    let mut accepts = futures_util::future::join(one, other);
+    // Both see that there is room, and wait for a connection.
+    assert!(futures_util::poll!(&mut accepts).is_pending());
+    let _clients = [first, second].map(connect);
+    while queues.iter().any(ListeningSocket::has_waiting) {
+        assert!(futures_util::poll!(&mut accepts).is_pending());
+        yield_now().await;
+    }
+    assert!(futures_util::poll!(&mut accepts).is_pending());
+    assert!(fixture.accepted.try_recv().is_ok());
+    assert!(fixture.accepted.try_recv().is_err(), "the worker is full");
+
+    fixture.worker.release();
+    assert!(futures_util::poll!(&mut accepts).is_pending());
+    assert!(fixture.accepted.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_held_for_a_worker_is_served_at_the_close() {
+    for command in [AcceptCommand::Close, AcceptCommand::Drain { quiet_window: Duration::ZERO }] {
+        let mut fixture = Fixture::new(1);
+        let (listener, address) = listen();
+        let queue = queue_of(&listener);
+        let mut accept = fixture.accept(Listener::Tcp(listener)).boxed_local();
+        assert!(futures_util::poll!(&mut accept).is_pending());
+        // Another listener fills the worker, and then a client comes.
+        let stream = AcceptedStream::Tcp(connect(address), address);
+        fixture.worker.dispatch(Accepted { stream, endpoint: 1 });
+        assert!(fixture.accepted.try_recv().is_ok());
+        while queue.has_waiting() {
+            assert!(futures_util::poll!(&mut accept).is_pending());
+            yield_now().await;
+        }
+        assert!(fixture.accepted.try_recv().is_err(), "the worker is full");
+        fixture.commands.send_replace(command);
+        accept.await;
+        assert!(fixture.accepted.try_recv().is_ok());
+    }
 }
