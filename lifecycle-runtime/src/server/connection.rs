@@ -42,11 +42,20 @@ pub(super) struct WorkerPhase {
     /// told.
     keep_alive: Option<HeaderValue>,
     closing: Cell<Option<ClosingTimes>>,
+    /// Count of the requests whose response the app has not completed, even if their connection has
+    /// ended.
+    in_flight: Cell<usize>,
 }
 
 impl WorkerPhase {
     pub(super) fn new(announces: Arc<AtomicBool>, keep_alive: Option<HeaderValue>) -> Self {
-        Self { announces, keep_alive, closing: Cell::new(None) }
+        Self { announces, keep_alive, closing: Cell::new(None), in_flight: Cell::new(0) }
+    }
+
+    /// Returns whether the app has yet to complete a response, even if its connection has ended: a
+    /// handler of HTTP/2 goes on when its client has left.
+    pub(super) fn has_in_flight(&self) -> bool {
+        self.in_flight.get() > 0
     }
 
     /// Makes connections close from now on.
@@ -264,6 +273,7 @@ impl Connection {
             return None;
         };
         self.responses.begin();
+        self.phase.in_flight.update(|count| count + 1);
         let path = request.uri().path_and_query().cloned();
         let entry = RequestEntry::new(&self.table, request.method().clone(), path);
         Some(InFlight::new(self, entry, stream))

@@ -318,7 +318,7 @@ impl WorkerThread {
         let is_done = connections.serve(self.accepted, &mut self.command_receiver).await;
         if is_done {
             self.guard.end_together(&mut self.command_receiver).await;
-            return true;
+            return !connections.has_handlers();
         }
         connections.abort().await
     }

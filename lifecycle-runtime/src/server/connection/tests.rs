@@ -353,6 +353,17 @@ fn a_request_after_a_response_that_said_close_is_refused() {
 }
 
 #[test]
+fn a_request_is_in_flight_until_its_handler_ends_even_if_its_connection_has_ended() {
+    let Fixture { connection, .. } = Fixture::new();
+    let phase = Rc::clone(&connection.phase);
+    let request = connection.begin_request(&mut Request::new(), |_| false).expect("served");
+    drop(connection);
+    assert!(phase.has_in_flight());
+    drop(request);
+    assert!(!phase.has_in_flight());
+}
+
+#[test]
 fn a_connection_is_woken_only_when_it_has_something_to_do() {
     let fixture = Fixture::new();
     let woken = || fixture.wakes.count();

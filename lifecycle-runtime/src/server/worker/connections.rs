@@ -106,6 +106,11 @@ impl ConnectionSet {
         }
     }
 
+    /// Returns whether handlers run whose connections have ended.
+    pub(super) fn has_handlers(&self) -> bool {
+        self.phase.has_in_flight()
+    }
+
     fn is_empty(&self) -> bool {
         self.open.borrow().is_empty() && self.handlers.get() == 0
     }
@@ -152,7 +157,8 @@ impl ConnectionSet {
     }
 
     /// Drops the tasks of connections that were cut off. Returns `false` if other tasks may be left
-    /// that no handler has spawned: those of HTTP/2 streams or of a WebSocket.
+    /// that no handler has spawned: those of HTTP/2 streams, even of one whose connection has ended,
+    /// or of a WebSocket.
     pub(super) async fn abort(&self) -> bool {
         let has_others = |(_, member): (usize, &Member)| {
             member.connection.is_http2() || member.connection.websocket().is_some()
@@ -162,7 +168,7 @@ impl ConnectionSet {
         while !self.tasks.borrow().is_empty() {
             yield_now().await;
         }
-        is_clear
+        is_clear && !self.has_handlers()
     }
 }
 
