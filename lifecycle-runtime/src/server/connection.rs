@@ -141,7 +141,8 @@ impl Connection {
         self.responses.set_idle();
     }
 
-    /// Notes that the last response has been written, by other code than actix-http.
+    /// Notes that a last response has been written by other code than actix-http, whether the
+    /// server stops or not.
     pub(super) fn answered(&self) {
         self.responses.set_idle();
     }
@@ -329,9 +330,10 @@ impl Connection {
         self.protocol.borrow_mut().closing().expected_act()
     }
 
-    /// Notes that one response fewer is owed. If none is left, the time without one begins now.
+    /// Has the time without a response begin now, and wakes the task if connections are being
+    /// closed. As long as another response is owed, nobody asks for that time.
     pub(super) fn mark_idle(&self) {
-        // Before that nobody asks, and earlier times are long enough ago.
+        // Before the stop nobody asks either, and earlier times are long enough ago.
         if self.is_ending() {
             self.responses.set_idle();
         }
