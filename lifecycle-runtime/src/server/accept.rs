@@ -35,9 +35,9 @@ use super::worker::{Vacancies, WorkerHandle};
 use crate::hook::task::thread;
 use handshakes::Handshakes;
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
-use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
+use obstacle::{ListenerObstacle, concerns_one};
 use reserve::Reserve;
 use rotation::WorkerRotation;
 use search::HandshakeSearch;
@@ -338,6 +338,8 @@ impl Accept {
         // Accepts the last connections that have come, even if the runtime has not noticed their
         // readiness. Accepts no more than fit into the queue: without a filter others come all the
         // time.
+        let has_waiting = listener.has_waiting();
+        let is_shut = listener.refuse_clients();
         let mut taken = 0;
         while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
@@ -348,6 +350,8 @@ impl Accept {
                 }
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => taken += 1,
+                // The error doesn't show that a connection waits, and the listener can't tell.
+                Err(_) if is_shut && !has_waiting => return,
                 Err(error) => self.obstructed(error, listener).await,
             }
         }
@@ -366,34 +370,4 @@ impl Accept {
             self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
         }
     }
-}
-
-/// Returns whether an error is about the connection that was to be accepted, and about no other:
-/// see accept(2), "Error handling".
-fn concerns_one(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
-    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-    {
-        return true;
-    }
-    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable)
-        || is_pending_error(error)
-}
-
-/// Returns whether this is an error of the network that was pending on the new connection.
-#[cfg(unix)]
-fn is_pending_error(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let pending =
-        [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
-    error
-        .raw_os_error()
-        .is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
-}
-
-/// Returns whether this is an error of the network that was pending on the new connection.
-#[cfg(not(unix))]
-fn is_pending_error(_error: &io::Error) -> bool {
-    false
 }

@@ -28,7 +28,12 @@ impl Fixture {
 impl Fixture {
     /// Accepts on a listener as the accepting thread does.
     fn accept(&self, listener: Listener) -> impl Future<Output = ()> + use<> {
-        let accept = Accept {
+        self.accept_state().run(AcceptingListener::new(listener).expect("a listener"))
+    }
+
+    /// Returns the state of accepting on one listener.
+    fn accept_state(&self) -> Accept {
+        Accept {
             endpoint: 0,
             backlog: 16,
             reserve: Reserve::new(0),
@@ -38,8 +43,7 @@ impl Fixture {
             handshakes: Handshakes::default(),
             commands: self.commands.subscribe(),
             unaccepted: Arc::clone(&self.unaccepted),
-        };
-        accept.run(AcceptingListener::new(listener).expect("a listener"))
+        }
     }
 }
 
@@ -151,4 +155,27 @@ async fn a_connection_that_is_held_for_a_worker_is_served_at_the_close() {
         accept.await;
         assert!(fixture.accepted.try_recv().is_ok());
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_unix_socket_that_clients_can_still_reach_is_closed_without_a_loss() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+
+    let mut fixture = Fixture::new(10);
+    let name = format!("lifecycle-accept-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(name).expect("a name");
+    let listener = UnixListener::bind_addr(&address).expect("a free name");
+    listener.set_nonblocking(true).expect("a socket");
+    let listener = tokio::net::UnixListener::from_std(listener).expect("a socket");
+    let listener = ListeningSocket::Unix(listener);
+    let _clients = [(); 3].map(|()| UnixStream::connect_addr(&address).expect("it listens"));
+
+    fixture.accept_state().drain(&listener, Duration::ZERO).await;
+
+    let error = UnixStream::connect_addr(&address).expect_err("it is closed");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    let accepted = std::iter::from_fn(|| fixture.accepted.try_recv().ok()).count();
+    assert_eq!(accepted, 3);
 }
