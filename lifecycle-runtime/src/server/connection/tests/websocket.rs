@@ -146,6 +146,7 @@ async fn a_message_of_the_client_is_waited_for_as_long_as_more_of_it_comes() {
     session.client_sends(&masked(BEGUN, b""));
     for _ in 0..20 {
         assert_eq!(session.poll_for(900).await, b"");
+        assert!(!session.is_given_up());
         session.client_sends(&masked(0, b"and"));
     }
     session.client_sends(&masked(LAST, b""));
