@@ -67,7 +67,7 @@ impl ListeningSocket {
     ///
     /// Clients may reach a Unix socket to its end: its abstract name, or a file that could not be
     /// removed. On Linux, a connection to one is complete at once, and is refused after a shutdown
-    /// (`unix_stream_connect` in net/unix/af_unix.c). TCP has the filter for that.
+    /// (`unix_stream_connect` in `net/unix/af_unix.c`). TCP has the filter for that.
     #[cfg(target_os = "linux")]
     pub(super) fn refuse_clients(&self) -> bool {
         match self {

@@ -67,7 +67,7 @@ async fn an_http2_client_whose_handshake_ends_late_has_the_whole_window() {
         http2(&fixture, &[]);
         fixture.poll();
         assert_eq!(due(&fixture), sample::announcement());
-        advance(QUIET - Duration::from_millis(1)).await;
+        advance(Duration::from_millis(249)).await;
         fixture.poll();
         assert_eq!(due(&fixture), []);
         advance(Duration::from_millis(1)).await;
@@ -103,7 +103,7 @@ async fn a_head_of_http2_that_never_comes_to_its_end_is_not_waited_for_beyond_th
 async fn a_head_of_http2_that_comes_to_its_end_within_the_window_is_a_request() {
     let head = sample::head(1, 0).bytes();
     let mut fixture = with_part_of_head(&head[..11]).await;
-    advance(QUIET - Duration::from_millis(1)).await;
+    advance(Duration::from_millis(249)).await;
     received(&fixture, &head[11..]);
     let request = fixture.begin().expect("served");
     fixture.check_stays().await;
