@@ -137,10 +137,12 @@ impl Wire {
     }
 
     /// Waits for the end of a stream's body, and for the server's final statement of the last stream
-    /// that it takes.
+    /// that it takes. The announcement must come before any PING, as one that keeps an idle
+    /// connection.
     pub(crate) fn body_and_last_stream(&mut self, wanted: u32) -> (String, u32) {
         let mut body = Vec::new();
         let mut is_whole = false;
+        let mut is_announced = false;
         let mut last_stream = None;
         while !is_whole || last_stream.is_none() {
             match self.frame().expect("a body and a goodbye") {
@@ -148,8 +150,10 @@ impl Wire {
                     body.extend(bytes);
                     is_whole |= is_end;
                 }
-                Frame::GoAway { last, code: 0 } if last != ANY_STREAM => last_stream = Some(last),
-                Frame::Headers { .. } | Frame::Ping | Frame::GoAway { code: 0, .. } => {}
+                Frame::GoAway { last: ANY_STREAM, code: 0 } => is_announced = true,
+                Frame::GoAway { last, code: 0 } => last_stream = Some(last),
+                Frame::Ping => assert!(is_announced, "the client has not been told"),
+                Frame::Headers { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
