@@ -25,6 +25,8 @@ mod tcp_info;
 mod track;
 mod traffic;
 mod transport;
+#[cfg(test)]
+mod wakes;
 mod worker;
 
 use actix_web::App;

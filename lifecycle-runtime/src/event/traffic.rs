@@ -99,7 +99,8 @@ pub struct Tasks {
     /// Number of worker threads that ended while other tasks still ran on them, which handlers or
     /// the app had started by `actix_web::rt::spawn` or `tokio::spawn`. These tasks were dropped.
     /// (The async runtime doesn't tell how many they were.) Threads that have cut off an HTTP/2
-    /// connection or a WebSocket don't count: their requests are such tasks.
+    /// connection or a WebSocket, or that dropped the handler of an HTTP/2 client which had left,
+    /// don't count: their requests are such tasks.
     pub dropped_by: usize,
 }
 

@@ -11,6 +11,8 @@ mod obstacle;
 mod reserve;
 mod rotation;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;
@@ -33,9 +35,9 @@ use super::worker::{Vacancies, WorkerHandle};
 use crate::hook::task::thread;
 use handshakes::Handshakes;
 use listener::{AcceptingListener, DrainingListener, ListeningSocket};
-use obstacle::ListenerObstacle;
 pub(crate) use obstacle::Obstacle;
 pub(super) use obstacle::Obstacles;
+use obstacle::{ListenerObstacle, concerns_one};
 use reserve::Reserve;
 use rotation::WorkerRotation;
 use search::HandshakeSearch;
@@ -170,6 +172,7 @@ impl AcceptorThread {
                 backlog: self.limits.backlog,
                 reserve: Reserve::new(self.limits.reserve),
                 rotation: Rc::clone(&rotation),
+                held: None,
                 obstacle: self.obstacles.of_listener(),
                 handshakes: Handshakes::default(),
                 commands: self.commands.clone(),
@@ -189,6 +192,8 @@ struct Accept {
     backlog: u32,
     reserve: Reserve,
     rotation: Rc<WorkerRotation>,
+    /// Connection that has been accepted, until a worker has room for it.
+    held: Option<AcceptedStream>,
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
     commands: watch::Receiver<AcceptCommand>,
@@ -208,28 +213,45 @@ impl Accept {
             }
             () = self.accept(&listener.socket) => AcceptCommand::Close,
         };
-        let AcceptCommand::Drain { quiet_window } = command else { return };
+        self.dispatch();
         let Some(DrainingListener { socket, file_removed }) = listener.drain() else { return };
         let mut file_removed = OptionFuture::from(file_removed).fuse();
-        let drained = async {
-            tokio::select! {
-                biased;
-                _ = &mut file_removed => {}
-                () = self.accept(&socket) => {}
-            }
-            self.drain(&socket, quiet_window).await;
+        let is_empty = if let AcceptCommand::Drain { quiet_window } = command {
+            self.empty(&socket, &mut file_removed, quiet_window).await
+        } else {
+            false
         };
-        tokio::select! {
-            biased;
-            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => {
-                if self.obstacle.is_there() {
-                    self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
-                }
-            }
-            () = drained => {}
+        // Other systems don't tell whether connections wait, but an obstacle shows that one does.
+        if !is_empty && (cfg!(unix) || self.obstacle.is_there()) {
+            self.unaccepted.fetch_add(socket.waiting(), Ordering::Relaxed);
         }
         if !file_removed.is_terminated() {
             file_removed.await;
+        }
+    }
+
+    /// Accepts the connections that still wait. Returns `false` if the command to close comes
+    /// before the end.
+    async fn empty(
+        &mut self,
+        listener: &ListeningSocket,
+        mut file_removed: impl Future + Unpin,
+        quiet_window: Duration,
+    ) -> bool {
+        let mut commands = self.commands.clone();
+        let emptied = async {
+            tokio::select! {
+                biased;
+                _ = &mut file_removed => {}
+                () = self.accept(listener) => {}
+            }
+            self.dispatch();
+            self.drain(listener, quiet_window).await;
+        };
+        tokio::select! {
+            biased;
+            _ = commands.wait_for(|command| *command == AcceptCommand::Close) => false,
+            () = emptied => true,
         }
     }
 
@@ -237,6 +259,10 @@ impl Accept {
     async fn accept(&mut self, listener: &ListeningSocket) {
         loop {
             self.rotation.room().await;
+            if self.held.is_some() {
+                self.dispatch();
+                continue;
+            }
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept() => accepted,
@@ -248,7 +274,8 @@ impl Accept {
                 }
             };
             match accepted {
-                Ok(stream) => self.dispatch(stream),
+                // Another listener may have filled the worker meanwhile.
+                Ok(stream) => self.hold(stream),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) if listener.has_waiting() && self.reserve.spend(&error) => continue,
                 Err(error) => self.obstructed(error, listener).await,
@@ -284,7 +311,8 @@ impl Accept {
             };
             match accepted {
                 Some(Ok(stream)) => {
-                    self.dispatch(stream);
+                    self.hold(stream);
+                    self.dispatch();
                     // The client may have been the first, or the farthest.
                     until = until.max(began + self.handshakes.usual_time(quiet_window));
                 }
@@ -310,53 +338,36 @@ impl Accept {
         // Accepts the last connections that have come, even if the runtime has not noticed their
         // readiness. Accepts no more than fit into the queue: without a filter others come all the
         // time.
+        let has_waiting = listener.has_waiting();
+        let is_shut = listener.refuse_clients();
         let mut taken = 0;
         while taken <= self.backlog && listener.has_waiting() {
             match listener.next() {
                 Ok(Some(stream)) => {
-                    self.dispatch(stream);
+                    self.hold(stream);
+                    self.dispatch();
                     taken += 1;
                 }
                 Ok(None) => return,
                 Err(error) if concerns_one(&error) => taken += 1,
+                // The error doesn't show that a connection waits, and the listener can't tell.
+                Err(_) if is_shut && !has_waiting => return,
                 Err(error) => self.obstructed(error, listener).await,
             }
         }
     }
 
-    fn dispatch(&mut self, stream: AcceptedStream) {
+    /// Takes a connection that has been accepted.
+    fn hold(&mut self, stream: AcceptedStream) {
         self.obstacle.passed();
         self.handshakes.record(stream.round_trip());
-        self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
+        self.held = Some(stream);
     }
-}
 
-/// Returns whether an error is about the connection that was to be accepted, and about no other:
-/// see accept(2), "Error handling".
-fn concerns_one(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
-    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-    {
-        return true;
+    /// Gives the connection that is held to a worker, even if none has room.
+    fn dispatch(&mut self) {
+        if let Some(stream) = self.held.take() {
+            self.rotation.dispatch(Accepted { stream, endpoint: self.endpoint });
+        }
     }
-    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable)
-        || is_pending_error(error)
-}
-
-/// Returns whether this is an error of the network that was pending on the new connection.
-#[cfg(unix)]
-fn is_pending_error(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let pending =
-        [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
-    error
-        .raw_os_error()
-        .is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
-}
-
-/// Returns whether this is an error of the network that was pending on the new connection.
-#[cfg(not(unix))]
-fn is_pending_error(_error: &io::Error) -> bool {
-    false
 }

@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use actix_http::Request;
 use actix_web::http::header::HeaderValue;
@@ -42,11 +42,20 @@ pub(super) struct WorkerPhase {
     /// told.
     keep_alive: Option<HeaderValue>,
     closing: Cell<Option<ClosingTimes>>,
+    /// Count of the requests whose response the app has not completed, even if their connection has
+    /// ended.
+    in_flight: Cell<usize>,
 }
 
 impl WorkerPhase {
     pub(super) fn new(announces: Arc<AtomicBool>, keep_alive: Option<HeaderValue>) -> Self {
-        Self { announces, keep_alive, closing: Cell::new(None) }
+        Self { announces, keep_alive, closing: Cell::new(None), in_flight: Cell::new(0) }
+    }
+
+    /// Returns whether the app has yet to complete a response, even if its connection has ended: a
+    /// handler of HTTP/2 goes on when its client has left.
+    pub(super) fn has_in_flight(&self) -> bool {
+        self.in_flight.get() > 0
     }
 
     /// Makes connections close from now on.
@@ -77,6 +86,8 @@ pub(super) struct Connection {
     task: RefCell<Option<Waker>>,
     protocol: RefCell<HttpProtocol>,
     state: Cell<ConnectionState>,
+    /// Time since which the client can use the connection.
+    opened_at: Cell<Instant>,
     responses: Responses,
     silence: ClientSilence,
 }
@@ -89,6 +100,7 @@ impl Connection {
             task: RefCell::default(),
             protocol: RefCell::new(HttpProtocol::Http1(Http1::default())),
             state: Cell::new(ConnectionState::Open),
+            opened_at: Cell::new(Instant::now()),
             responses: Responses::new(),
             silence: ClientSilence::default(),
         }
@@ -125,10 +137,12 @@ impl Connection {
 
     /// Notes that the client has finished the handshake, and can use the connection from now on.
     pub(super) fn opened(&self) {
+        self.opened_at.set(Instant::now());
         self.responses.set_idle();
     }
 
-    /// Notes that the last response has been written, by other code than actix-http.
+    /// Notes that a last response has been written by other code than actix-http, whether the
+    /// server stops or not.
     pub(super) fn answered(&self) {
         self.responses.set_idle();
     }
@@ -260,15 +274,19 @@ impl Connection {
             return None;
         };
         self.responses.begin();
+        self.phase.in_flight.update(|count| count + 1);
         let path = request.uri().path_and_query().cloned();
         let entry = RequestEntry::new(&self.table, request.method().clone(), path);
         Some(InFlight::new(self, entry, stream))
     }
 
-    /// Notes that bytes have been written, or that they can't be, as the client takes none.
-    pub(super) fn wrote(&self, is_stuck: bool) {
-        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow() {
-            websocket.wrote(is_stuck);
+    /// Notes that this many bytes have been written, or that none can be, as the client takes none.
+    pub(super) fn wrote(&self, written: Poll<usize>) {
+        if let HttpProtocol::WebSocket(websocket) = &*self.protocol.borrow()
+            && websocket.wrote(written)
+        {
+            // The time for which a client may take nothing begins now.
+            self.wake_if_closing();
         }
     }
 
@@ -288,8 +306,9 @@ impl Connection {
         if !self.responses.has_unflushed() {
             return;
         }
-        // While the server serves, nobody needs to know when exactly a client has got its response.
-        let info = if self.is_ending() { info() } else { None };
+        // Before that, nobody needs to know when exactly a client has got its response, and nobody
+        // would ask the kernel again.
+        let info = if self.is_closing() { info() } else { None };
         self.responses.flush(info);
         self.mark_idle();
     }
@@ -311,9 +330,10 @@ impl Connection {
         self.protocol.borrow_mut().closing().expected_act()
     }
 
-    /// Notes that one response fewer is owed. If none is left, the time without one begins now.
+    /// Has the time without a response begin now, and wakes the task if connections are being
+    /// closed. As long as another response is owed, nobody asks for that time.
     pub(super) fn mark_idle(&self) {
-        // Before that nobody asks, and earlier times are long enough ago.
+        // Before the stop nobody asks either, and earlier times are long enough ago.
         if self.is_ending() {
             self.responses.set_idle();
         }

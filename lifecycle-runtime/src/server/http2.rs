@@ -48,8 +48,8 @@ enum Announcement {
 enum Receipt {
     /// Something was sent after the last PING.
     Missing,
-    /// The PING with this payload is behind everything else, and has not been answered.
-    Asked([u8; 8]),
+    /// The last PING is behind everything else, and has not been answered.
+    Asked,
     Given,
 }
 
@@ -121,7 +121,7 @@ impl<T> Http2<T> {
         frame(&mut self.out, PING, 8);
         self.out.extend_from_slice(&payload);
         self.unanswered += 1;
-        self.receipt = Receipt::Asked(payload);
+        self.receipt = Receipt::Asked;
     }
 
     fn ask_when_finished(&mut self) {
@@ -175,6 +175,11 @@ impl<T> Http2<T> {
         if let Some(waiting) = self.streams.open.get_mut(&stream) {
             *waiting = Some(response);
         }
+    }
+
+    /// Returns whether the app has completed responses whose last frame has not been written.
+    pub(super) fn has_completed(&self) -> bool {
+        self.streams.open.values().any(Option::is_some)
     }
 
     /// Takes the responses whose last frame has been written since the last call.
@@ -302,14 +307,14 @@ impl<T> Http2<T> {
     /// Returns whether the frame that is held answers a PING of ours, and if so acts on it.
     fn is_pong_of_ours(&mut self) -> bool {
         let payload = self.held.get(HEADER..).and_then(|payload| <[u8; 8]>::try_from(payload).ok());
-        let Some(payload) = payload.filter(|payload| [DRAINING, FINISHED].contains(payload)) else {
-            return false;
-        };
-        if self.unanswered == 0 {
+        if self.unanswered == 0
+            || payload.is_none_or(|payload| ![DRAINING, FINISHED].contains(&payload))
+        {
             return false;
         }
         self.unanswered -= 1;
-        if self.receipt == Receipt::Asked(payload) {
+        // Answers come in the order of the PINGs, so this one is the last one's.
+        if self.unanswered == 0 && self.receipt == Receipt::Asked {
             self.receipt = Receipt::Given;
         }
         self.announce_last();

@@ -236,7 +236,7 @@ impl RequestTable {
         self.lock().so_far.requests.refused += 1;
     }
 
-    /// Counts a connection that has been accepted.
+    /// Counts a connection that has been accepted for the worker.
     pub(super) fn open(&self) {
         self.lock().connections += 1;
     }

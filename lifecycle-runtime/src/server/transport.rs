@@ -61,11 +61,16 @@ impl Transport {
         Ok(begins)
     }
 
-    /// Notes that the client speaks HTTP/2, and looks at the beginning, which has been read.
+    /// Notes that the client speaks HTTP/2, and looks at the beginning, which has been read. If the
+    /// server stops, announces the connection's end.
     pub(super) fn speaks_http2(&mut self) {
         self.connection.speaks_http2();
         if let Some(mut http2) = self.connection.http2() {
             http2.received(&mut self.incoming);
+        }
+        // The announcement to all connections has not reached this one, if the client came later.
+        if self.connection.is_ending() {
+            self.connection.announce();
         }
         self.connection.wake_if_closing();
     }
@@ -208,10 +213,10 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         if !this.has_frames() {
             let written = Pin::new(&mut *this.socket.get_mut()).poll_write(context, bytes);
-            if matches!(written, Poll::Ready(Err(_))) {
-                this.connection.broke();
-            } else {
-                this.connection.wrote(written.is_pending());
+            match &written {
+                Poll::Ready(Ok(count)) => this.connection.wrote(Poll::Ready(*count)),
+                Poll::Ready(Err(_)) => this.connection.broke(),
+                Poll::Pending => this.connection.wrote(Poll::Pending),
             }
             return written;
         }

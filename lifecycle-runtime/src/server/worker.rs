@@ -60,6 +60,7 @@ pub(super) struct Worker {
 #[derive(Clone)]
 pub(super) struct WorkerHandle {
     connections: mpsc::UnboundedSender<Accepted>,
+    table: Arc<RequestTable>,
     load: Arc<Load>,
 }
 
@@ -93,7 +94,25 @@ impl WorkerHandle {
     pub(super) fn for_test(limit: usize) -> (Self, mpsc::UnboundedReceiver<Accepted>) {
         let (connections, accepted) = mpsc::unbounded_channel();
         let load = Load { now: AtomicUsize::new(0), limit, vacancies: Vacancies::default() };
-        (Self { connections, load: Arc::new(load) }, accepted)
+        (Self { connections, table: Arc::default(), load: Arc::new(load) }, accepted)
+    }
+
+    /// Returns the table of the worker's traffic.
+    #[cfg(test)]
+    pub(super) fn table(&self) -> &RequestTable {
+        &self.table
+    }
+
+    /// Returns the notifications that a connection of the worker has ended.
+    #[cfg(test)]
+    pub(super) fn vacancies(&self) -> &Vacancies {
+        &self.load.vacancies
+    }
+
+    /// Counts one connection fewer, as if one had ended.
+    #[cfg(test)]
+    pub(super) fn release(&self) {
+        self.load.release();
     }
 
     /// Returns whether the worker takes more connections.
@@ -104,8 +123,12 @@ impl WorkerHandle {
     /// Gives a connection to the worker.
     pub(super) fn dispatch(&self, accepted: Accepted) {
         self.load.now.fetch_add(1, Ordering::Relaxed);
-        // A worker is only gone after a command to go, and then its connections are to be dropped.
-        let _ = self.connections.send(accepted);
+        // Counted here: a worker that a handler blocks may never get to it.
+        self.table.open();
+        if self.connections.send(accepted).is_err() {
+            // A worker is only gone after a command to go, and then drops its connections.
+            self.table.close();
+        }
     }
 }
 
@@ -237,8 +260,8 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
         worker_thread.run(built_sender);
     })?;
     Ok(Started {
-        worker: Worker { table, commands, ended },
-        handle: WorkerHandle { connections, load },
+        worker: Worker { table: Arc::clone(&table), commands, ended },
+        handle: WorkerHandle { connections, table, load },
         built,
     })
 }
@@ -317,7 +340,7 @@ impl WorkerThread {
         let is_done = connections.serve(self.accepted, &mut self.command_receiver).await;
         if is_done {
             self.guard.end_together(&mut self.command_receiver).await;
-            return true;
+            return !connections.has_handlers();
         }
         connections.abort().await
     }

@@ -1,5 +1,6 @@
 //! HTTP/2, over TCP and over TLS: the server sends GOAWAY, and keeps to it.
 
+mod arrivals;
 mod client;
 mod load;
 mod wire;

@@ -62,6 +62,28 @@ impl ListeningSocket {
         }))
     }
 
+    /// Makes the system refuse clients that connect from now on, and returns whether it does. Those
+    /// that wait can be accepted. From then on [`has_waiting`](Self::has_waiting) is always `true`.
+    ///
+    /// Clients may reach a Unix socket to its end: its abstract name, or a file that could not be
+    /// removed. On Linux, a connection to one is complete at once, and is refused after a shutdown
+    /// (`unix_stream_connect` in `net/unix/af_unix.c`). TCP has the filter for that.
+    #[cfg(target_os = "linux")]
+    pub(super) fn refuse_clients(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Unix(listener) => {
+                socket2::SockRef::from(listener).shutdown(std::net::Shutdown::Read).is_ok()
+            }
+        }
+    }
+
+    /// Makes the system refuse clients that connect from now on, and returns whether it does.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn refuse_clients(&self) -> bool {
+        false
+    }
+
     /// Returns whether a connection waits to be accepted; `true` where the system doesn't tell.
     #[cfg(unix)]
     pub(super) fn has_waiting(&self) -> bool {

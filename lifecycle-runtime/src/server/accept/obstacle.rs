@@ -104,6 +104,36 @@ impl Drop for ListenerObstacle {
     }
 }
 
+/// Returns whether an error is about the connection that was to be accepted, and about no other:
+/// see accept(2), "Error handling".
+pub(super) fn concerns_one(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    {
+        return true;
+    }
+    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable)
+        || is_pending_error(error)
+}
+
+/// Returns whether this is an error of the network that was pending on the new connection.
+#[cfg(unix)]
+fn is_pending_error(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let pending =
+        [Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::OPNOTSUPP, Errno::TIMEDOUT];
+    error
+        .raw_os_error()
+        .is_some_and(|code| pending.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Returns whether this is an error of the network that was pending on the new connection.
+#[cfg(not(unix))]
+fn is_pending_error(_error: &io::Error) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

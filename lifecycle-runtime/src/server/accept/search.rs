@@ -16,7 +16,9 @@ pub(super) struct HandshakeSearch {
 }
 
 impl HandshakeSearch {
-    /// Begins a search for handshakes with this address.
+    /// Begins a search for handshakes with the port of this address. Those with another listener
+    /// that has the port, on another address of the machine, are found as well: the kernel leaves
+    /// out other ports, and no other addresses. They hold the close up for no longer than ours may.
     pub(super) fn begin(address: Option<SocketAddr>) -> Self {
         let answer = address.and_then(|address| {
             let (sender, answer) = oneshot::channel();
@@ -37,17 +39,18 @@ impl HandshakeSearch {
     }
 }
 
-/// Returns whether a handshake with this address has begun and not ended; `false` where the system
-/// doesn't tell.
+/// Returns whether a handshake with the port of this address has begun and not ended; `false` where
+/// the system doesn't tell.
 #[cfg(target_os = "linux")]
 fn is_under_way_to(address: SocketAddr) -> bool {
     let port = address.port();
     // An IPv6 listener may have IPv4 clients, too.
     let families: &[Family] =
         if address.is_ipv4() { &[Family::V4] } else { &[Family::V4, Family::V6] };
-    families
-        .iter()
-        .any(|&family| linux::ask(family, port).unwrap_or_else(|_| linux::read(family, port)))
+    families.iter().any(|&family| {
+        linux::ask(family, port, linux::SYN_RECV)
+            .unwrap_or_else(|_| linux::read(family, port, linux::SYN_RECV))
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -80,16 +83,19 @@ mod linux {
     const NLM_F_REQUEST: u16 = 0x001;
     const NLM_F_DUMP: u16 = 0x300;
     const IPPROTO_TCP: u8 = 6;
-    const SYN_RECV: u32 = 3;
+    // States of a connection, see net/tcp_states.h.
+    #[cfg(test)]
+    const ESTABLISHED: u8 = 1;
+    pub(super) const SYN_RECV: u8 = 3;
 
-    /// Asks the kernel for handshakes under way. The kernel goes through its table and leaves out
-    /// other sockets.
+    /// Asks the kernel for connections in this state. The kernel goes through its table and leaves
+    /// out other sockets.
     ///
     /// # Errors
     ///
     /// The kernel can't be asked: sandboxes do without this kind of socket (systemd's
     /// `RestrictAddressFamilies`, gVisor).
-    pub(super) fn ask(family: Family, port: u16) -> io::Result<bool> {
+    pub(super) fn ask(family: Family, port: u16, state: u8) -> io::Result<bool> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(
             AddressFamily::Netlink,
@@ -97,17 +103,17 @@ mod linux {
             flags,
             SockProtocol::NetlinkSockDiag,
         )?;
-        send(socket.as_raw_fd(), &question(family, port), MsgFlags::empty())?;
-        // The beginning of the answer is enough: the rest names further handshakes. The answer is
+        send(socket.as_raw_fd(), &question(family, port, state), MsgFlags::empty())?;
+        // The beginning of the answer is enough: the rest names further connections. The answer is
         // there once the question has been sent.
         let mut answer = [0; 64];
         let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
         read_answer(&answer[..length])
     }
 
-    /// Returns the question for all sockets of the family that have this port, and whose handshake
-    /// is under way.
-    fn question(family: Family, port: u16) -> Vec<u8> {
+    /// Returns the question for all sockets of the family that have this port and are in this
+    /// state.
+    fn question(family: Family, port: u16, state: u8) -> Vec<u8> {
         let family = match family {
             Family::V4 => AddressFamily::Inet,
             Family::V6 => AddressFamily::Inet6,
@@ -115,7 +121,7 @@ mod linux {
         // `struct inet_diag_req_v2`, of which the addresses, the interface and the cookie may be
         // any.
         let mut request = vec![family as u8, IPPROTO_TCP, 0, 0];
-        request.extend((1_u32 << SYN_RECV).to_ne_bytes());
+        request.extend((1_u32 << state).to_ne_bytes());
         request.extend(port.to_be_bytes());
         request.resize(48, 0);
         request.extend([0xff; 8]);
@@ -141,22 +147,22 @@ mod linux {
         }
     }
 
-    /// Reads the kernel's whole table as text, and looks for a handshake in it.
-    pub(super) fn read(family: Family, port: u16) -> bool {
+    /// Reads the kernel's whole table as text, and looks for a connection in this state.
+    pub(super) fn read(family: Family, port: u16, state: u8) -> bool {
         let path = match family {
             Family::V4 => "/proc/thread-self/net/tcp",
             Family::V6 => "/proc/thread-self/net/tcp6",
         };
-        std::fs::read_to_string(path).is_ok_and(|table| has_handshake(&table, port))
+        std::fs::read_to_string(path).is_ok_and(|table| has_connection(&table, port, state))
     }
 
-    /// Looks for a socket of this port in the state `SYN_RECV`, see proc(5).
-    fn has_handshake(table: &str, port: u16) -> bool {
-        let port = format!(":{port:04X}");
+    /// Looks for a socket that has this port and is in this state, see proc(5).
+    fn has_connection(table: &str, port: u16, state: u8) -> bool {
+        let (port, state) = (format!(":{port:04X}"), format!("{state:02X}"));
         table.lines().skip(1).any(|line| {
             let mut fields = line.split_whitespace().skip(1);
             let local = fields.next().is_some_and(|local| local.ends_with(&port));
-            local && fields.nth(1) == Some("03")
+            local && fields.nth(1) == Some(&*state)
         })
     }
 
@@ -170,11 +176,27 @@ mod linux {
                          \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n\
                          \x20  1: 0100007F:1F91 0200000A:C001 03 00000000:00000000\n\
                          \x20  2: 0100007F:1F92 0200000A:1F93 01 00000000:00000000\n";
+            let has_handshake = |table, port| has_connection(table, port, SYN_RECV);
             assert!(has_handshake(table, 0x1f91));
             assert!(!has_handshake(table, 0x1f90));
             assert!(!has_handshake(table, 0x1f92));
             assert!(!has_handshake(table, 0xc001));
             assert!(!has_handshake("", 1));
+        }
+
+        #[test]
+        fn a_connection_is_found_by_its_state_in_the_tables_of_this_machine() {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let _client = std::net::TcpStream::connect(address).expect("it listens");
+            let port = address.port();
+            for (state, expected) in [(ESTABLISHED, true), (SYN_RECV, false)] {
+                assert_eq!(read(Family::V4, port, state), expected, "{state}");
+                match ask(Family::V4, port, state) {
+                    Ok(found) => assert_eq!(found, expected, "{state}"),
+                    Err(error) => eprintln!("SKIPPED, the kernel can't be asked: {error}"),
+                }
+            }
         }
 
         fn answer(kind: u16, status: i32) -> Vec<u8> {
@@ -196,7 +218,7 @@ mod linux {
 
         #[test]
         fn a_question_has_the_length_that_it_names() {
-            let question = question(Family::V4, 80);
+            let question = question(Family::V4, 80, SYN_RECV);
             assert_eq!(question.len(), 72);
             assert_eq!(question[..4], 72_u32.to_ne_bytes());
         }

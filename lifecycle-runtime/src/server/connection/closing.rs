@@ -11,9 +11,11 @@
 //!   handshake.
 //! - An HTTP/2 connection ends when the last stream that the client was told has ended, and the
 //!   client has answered a PING behind that, or has had `client_disconnect_timeout`. A client that
-//!   never pauses is told the last stream after `client_request_timeout`.
-//! - A WebSocket ends with a Close, once its handler waits for a message, or reads none for a
-//!   second.
+//!   never pauses is told the last stream after `client_request_timeout`. Streams whose heads don't
+//!   come to the end are waited for like the head of an HTTP/1 request.
+//! - A WebSocket ends with a Close between two messages, once its handler waits for a message, or
+//!   reads none for a second. A client that stops in the middle of a message gets the Close
+//!   `client_disconnect_timeout` later.
 //!
 //! No connection outlasts the drain's deadline: then the worker drops all its connections.
 
@@ -131,6 +133,8 @@ pub(in crate::server) struct Closer {
     timer: Option<Pin<Box<Sleep>>>,
     polls: PollTimes,
     close: CloseSchedule,
+    /// Moment since which the last stream has been named (HTTP/2).
+    last_named_at: Option<Instant>,
 }
 
 impl Closer {

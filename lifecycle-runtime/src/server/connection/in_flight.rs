@@ -64,6 +64,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.connection.responses.end();
+        self.connection.phase.in_flight.update(|count| count - 1);
         if let Some(entry) = self.entry.take() {
             let panicked = std::thread::panicking();
             entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });

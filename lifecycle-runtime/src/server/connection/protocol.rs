@@ -1,5 +1,5 @@
-//! Protocol of a connection. All that differs between protocols while the server serves is here,
-//! and all that differs at a connection's end is in [`ClosingProtocol`].
+//! Protocol of a connection. All that differs between protocols at a connection's end is in
+//! [`ClosingProtocol`].
 
 use std::rc::Rc;
 

@@ -1,27 +1,18 @@
 use std::cell::Cell;
-use std::sync::atomic::AtomicUsize;
-use std::task::Wake;
 use std::time::Duration;
 
 use tokio::time::advance;
 
 use super::super::tcp_info::Peer;
+use super::super::wakes::Wakes;
 use super::*;
 
 mod http2;
+mod websocket;
 
 const QUIET: Duration = Duration::from_millis(250);
 const DISCONNECT: Duration = Duration::from_secs(1);
 const HEAD: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Connection, with its driver and the kernel's answers about it.
 struct Fixture {
@@ -57,8 +48,7 @@ impl Fixture {
             has_unread: Cell::new(false),
             wakes: Arc::default(),
         };
-        let waker = Arc::clone(&fixture.wakes).into();
-        fixture.connection.driven_by(&Context::from_waker(&waker));
+        fixture.connection.driven_by(&Context::from_waker(&fixture.wakes.waker()));
         fixture
     }
 
@@ -90,7 +80,7 @@ impl Fixture {
     }
 
     fn poll(&mut self) -> ConnectionState {
-        let waker = Arc::clone(&self.wakes).into();
+        let waker = self.wakes.waker();
         let mut context = Context::from_waker(&waker);
         let answers = Answers(self.info.get(), self.has_unread.get());
         self.connection.poll_closing(&mut self.closer, &mut context, &answers);
@@ -325,13 +315,16 @@ async fn a_response_is_finished_when_the_client_has_acknowledged_it() {
 }
 
 #[test]
-fn while_the_server_serves_a_response_is_finished_when_it_is_written() {
-    let fixture = Fixture::new();
-    fixture.info.set(Some(TcpInfo { written: 100, ..TcpInfo::default() }));
-    fixture.begin().expect("served").complete();
-    assert_eq!(fixture.counts(), (0, 0, 0, 1));
-    fixture.flush();
-    assert_eq!(fixture.counts(), (1, 0, 0, 0));
+fn until_the_close_a_response_is_finished_when_it_is_written() {
+    for announces in [false, true] {
+        let fixture = Fixture::new();
+        fixture.connection.phase.announces.store(announces, Ordering::Relaxed);
+        fixture.info.set(Some(TcpInfo { written: 100, ..TcpInfo::default() }));
+        fixture.begin().expect("served").complete();
+        assert_eq!(fixture.counts(), (0, 0, 0, 1));
+        fixture.flush();
+        assert_eq!(fixture.counts(), (1, 0, 0, 0));
+    }
 }
 
 #[test]
@@ -360,27 +353,20 @@ fn a_request_after_a_response_that_said_close_is_refused() {
 }
 
 #[test]
-fn a_websocket_is_finished_when_its_end_is_written_and_not_if_that_fails() {
-    for (fails, expected) in [(false, (1, 0, 0, 0)), (true, (0, 1, 0, 0))] {
-        let fixture = Fixture::new();
-        let (_request, websocket) = websocket::observe(Request::new(), &fixture.connection);
-        websocket.accept(fixture.begin().expect("served"));
-        fixture.connection.becomes_websocket(&websocket);
-        websocket.end_sending(true);
-        if fails {
-            fixture.connection.broke();
-        } else {
-            fixture.connection.wrote(false);
-        }
-        websocket.finish();
-        assert_eq!(fixture.counts(), expected);
-    }
+fn a_request_is_in_flight_until_its_handler_ends_even_if_its_connection_has_ended() {
+    let Fixture { connection, .. } = Fixture::new();
+    let phase = Rc::clone(&connection.phase);
+    let request = connection.begin_request(&mut Request::new(), |_| false).expect("served");
+    drop(connection);
+    assert!(phase.has_in_flight());
+    drop(request);
+    assert!(!phase.has_in_flight());
 }
 
 #[test]
 fn a_connection_is_woken_only_when_it_has_something_to_do() {
     let fixture = Fixture::new();
-    let woken = || fixture.wakes.0.swap(0, Ordering::Relaxed);
+    let woken = || fixture.wakes.count();
     fixture.connection.announce();
     fixture.connection.mark_idle();
     assert_eq!(woken(), 0, "HTTP/1 has no way to tell, and nothing is closing");
@@ -389,5 +375,5 @@ fn a_connection_is_woken_only_when_it_has_something_to_do() {
     assert_eq!(woken(), 1);
     fixture.close();
     fixture.connection.mark_idle();
-    assert_eq!(woken(), 1);
+    assert_eq!(woken(), 2);
 }

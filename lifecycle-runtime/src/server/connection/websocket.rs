@@ -8,6 +8,7 @@
 
 mod body;
 mod frames;
+mod handler_end;
 mod payload;
 #[cfg(test)]
 pub(in crate::server) mod sample;
@@ -15,13 +16,12 @@ pub(in crate::server) mod sample;
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::InFlight;
 pub(in crate::server) use body::WebSocketBody;
@@ -83,6 +83,8 @@ pub(in crate::server) struct WebSocket {
     incoming: RefCell<MessageReader>,
     /// Count of the client's bytes that have been read.
     arrived: Cell<u64>,
+    /// Count of the bytes that have been written to the client.
+    written: Cell<u64>,
     /// Count of the client's bytes that the handler has got.
     taken: Cell<u64>,
     /// Count of the bytes that had come when a Close was asked for: the handler gets these first.
@@ -110,6 +112,8 @@ pub(in crate::server) struct WebSocket {
     /// Set while the client takes nothing. Meanwhile nobody can see whether the handler has
     /// something to send.
     is_stuck: Cell<bool>,
+    /// Set once the end of the client's message is not waited for any more.
+    ignores_incoming: Cell<bool>,
 }
 
 impl WebSocket {
@@ -117,6 +121,7 @@ impl WebSocket {
         Self {
             incoming: RefCell::new(MessageReader::new()),
             arrived: Cell::new(0),
+            written: Cell::new(0),
             taken: Cell::new(0),
             due: Cell::new(0),
             has_unread: Cell::new(false),
@@ -131,6 +136,7 @@ impl WebSocket {
             has_sent: Cell::new(false),
             answering_since: Cell::new(None),
             is_stuck: Cell::new(false),
+            ignores_incoming: Cell::new(false),
         }
     }
 
@@ -233,40 +239,6 @@ impl WebSocket {
         since.map(|since| since + ANSWERED)
     }
 
-    /// Waits for the end of the handler, after that of its connection. First waits until the
-    /// handler has worked on the bytes that it has got. Then waits on only if the handler learns of
-    /// the end within `patience`.
-    pub(in crate::server) async fn handler_ended(&self, patience: Duration) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
-        // Nothing is on its way any more.
-        self.answering_since.set(None);
-        self.is_stuck.set(false);
-        while self.has_work() && !self.has_answered(Instant::now()) {
-            let answered = async {
-                match self.answered_by() {
-                    Some(at) => sleep_until(at).await,
-                    None => pending().await,
-                }
-            };
-            tokio::select! {
-                () = self.handler_changed.notified() => {}
-                () = answered => {}
-            }
-        }
-        let learns = self.wait_for(|handler| matches!(handler, Handler::Ending | Handler::Gone));
-        if tokio::time::timeout(patience, learns).await.is_ok() {
-            self.wait_for(|handler| handler == Handler::Gone).await;
-        }
-    }
-
-    async fn wait_for(&self, condition: impl Fn(Handler) -> bool) {
-        while !condition(self.handler.get()) {
-            self.handler_changed.notified().await;
-        }
-    }
-
     /// Counts the request as ended, even if the handler still runs.
     pub(in crate::server) fn finish(&self) {
         self.end_sending(false);
@@ -297,9 +269,9 @@ impl WebSocket {
     fn may_close(&self, now: Instant, pauses: bool) -> bool {
         let CloseProgress::Asked { latest, .. } = self.close_progress.get() else { return false };
         let outgoing = self.outgoing.borrow();
-        let reads = self.handler.get() != Handler::Gone;
+        let waits_for_client = self.handler.get() != Handler::Gone && !self.ignores_incoming.get();
         let is_between = outgoing.is_between_messages()
-            && (!reads || self.incoming.borrow().is_between_messages());
+            && (!waits_for_client || self.incoming.borrow().is_between_messages());
         // A handler that waits for a message gets the bytes that have come. A handler that has
         // never asked doesn't.
         let gets_more = now < latest
@@ -329,26 +301,52 @@ impl WebSocket {
     }
 
     /// Notes that the handler has nothing to send now. Returns whether the handler may have
-    /// answered by that.
+    /// answered by that. One that has begun a message has more to send.
     fn pauses(&self, now: Instant) -> bool {
         self.answering_since.set(None);
-        let answers = self.has_sent.get() && self.answered_at.get().is_none();
+        let answers = self.has_sent.get() && !self.is_sending() && self.answered_at.get().is_none();
         if answers {
             self.answered_at.set(Some(now));
         }
         answers
     }
 
-    /// Notes that the client has taken bytes, or takes none.
-    pub(in crate::server) fn wrote(&self, is_stuck: bool) {
+    /// Returns whether the handler has begun a message and not ended it.
+    pub(in crate::server) fn is_sending(&self) -> bool {
+        !self.outgoing.borrow().is_between_messages()
+    }
+
+    /// Notes that the client has taken this many bytes, or takes none now. Returns whether that is
+    /// new: the client took some until now, or took none.
+    pub(in crate::server) fn wrote(&self, taken: Poll<usize>) -> bool {
+        if let Poll::Ready(taken) = taken {
+            self.written.set(self.written.get() + taken as u64);
+        }
+        let is_stuck = taken.is_pending();
         if self.is_stuck.replace(is_stuck) == is_stuck {
-            return;
+            return false;
         }
         // Until then nobody could see whether the handler had more to send.
         self.answered_at.set(None);
         if !is_stuck && self.answering_since.get().is_some() {
             self.answering_since.set(Some(Instant::now()));
         }
+        true
+    }
+
+    /// Returns whether the client takes nothing of what is written.
+    pub(in crate::server) fn is_stuck(&self) -> bool {
+        self.is_stuck.get()
+    }
+
+    /// Returns the counts of the bytes that have been read and written.
+    pub(in crate::server) fn moved(&self) -> (u64, u64) {
+        (self.arrived.get(), self.written.get())
+    }
+
+    /// Permits a Close in the middle of a message of the client's, which has stopped sending it.
+    pub(in crate::server) fn ignore_incoming(&self) {
+        self.ignores_incoming.set(true);
     }
 
     /// Returns whether the client has sent a Close.

@@ -79,6 +79,11 @@ pub(crate) fn head(stream: u32, flags: u8) -> Frame {
     Frame::new(HEADERS, flags | END_HEADERS, stream, *b"head")
 }
 
+/// Returns the first of several frames of headers.
+pub(crate) fn begun_head(stream: u32) -> Frame {
+    Frame::new(HEADERS, 0, stream, *b"head")
+}
+
 pub(crate) fn reset(stream: u32) -> Frame {
     Frame::new(RST_STREAM, 0, stream, [0; 4])
 }

@@ -22,7 +22,8 @@ struct Unclaimed {
     stream: u32,
     /// Set once more than the stream's head has come.
     has_more: bool,
-    /// Set once h2 has reset the stream, because of its head or because of the frames behind.
+    /// Set once the stream is reset: by h2, because of its head or because of the frames behind, or
+    /// by the client.
     was_reset: bool,
 }
 
@@ -45,7 +46,12 @@ impl<T> Streams<T> {
                 let stream = Unclaimed { stream: frame.stream, has_more: false, was_reset: false };
                 self.unclaimed.push_back(stream);
             }
-            RST_STREAM => drop(self.open.remove(&frame.stream)),
+            RST_STREAM => {
+                self.open.remove(&frame.stream);
+                if let Ok(at) = self.find_unclaimed(frame.stream) {
+                    self.unclaimed[at].was_reset = true;
+                }
+            }
             CONTINUATION => {}
             _ => {
                 if let Ok(at) = self.find_unclaimed(frame.stream) {
@@ -77,8 +83,10 @@ impl<T> Streams<T> {
         self.open.remove(&frame.stream).flatten().filter(|_| ends)
     }
 
-    /// Takes the stream of the next request. If h2 hands out requests whose streams it has reset,
-    /// they come first: `is_reset` returns whether the request's stream is reset.
+    /// Takes the stream of the next request. If h2 hands out requests whose streams are reset, they
+    /// come first: `is_reset` returns whether the request's stream is reset. A request whose stream
+    /// is may get that of another such request, as nothing tells which of them h2 hands out. It has
+    /// no response that anybody waits for.
     pub(super) fn claim(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {
         if self.unclaimed.front()?.was_reset && !is_reset() {
             while self.unclaimed.front()?.was_reset {

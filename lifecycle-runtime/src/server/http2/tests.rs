@@ -208,6 +208,23 @@ fn a_request_that_h2_resets_because_of_its_body_is_handed_out_all_the_same() {
 }
 
 #[test]
+fn a_request_that_its_client_resets_takes_no_place_from_another() {
+    for is_refused in [true, false] {
+        let mut http2 = begun();
+        let first = [head(1, 0), data(1, 0)];
+        received(&mut http2, &[&first[..], &[head(3, 0), reset(3), head(5, END_STREAM)]].concat());
+        // h2 does not hand out the first request if its head is malformed.
+        if is_refused {
+            sent(&mut http2, &[reset(1)]);
+        } else {
+            assert_eq!(http2.begin(|| false), Some(1));
+        }
+        assert!(http2.begin(|| true).is_some());
+        assert_eq!(http2.begin(|| false), Some(5));
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_not_executed_behind_the_last_stream() {
     let mut http2 = begun();
     assert_eq!(http2.begin(|| false), Some(0));

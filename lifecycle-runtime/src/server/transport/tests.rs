@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -10,13 +11,15 @@ use tokio::time::Instant;
 use super::super::connection::{ClosingTimes, WorkerPhase};
 use super::super::http2::sample::{self as http2, Frame};
 use super::super::traffic::RequestTable;
-use super::wire::{Wakes, Wire};
+use super::super::wakes::Wakes;
+use super::wire::Wire;
 use super::*;
 
 /// Connection with both its sides.
 struct Line {
     transport: Transport,
     connection: Rc<Connection>,
+    announces: Arc<AtomicBool>,
     phase: Rc<WorkerPhase>,
     table: Arc<RequestTable>,
     socket: wire::WireSocket,
@@ -25,13 +28,14 @@ struct Line {
 
 impl Line {
     fn new(portions: Vec<usize>) -> Self {
-        let table = Arc::default();
-        let phase = Rc::new(WorkerPhase::new(Arc::default(), None));
+        let (table, announces) = (Arc::default(), Arc::<AtomicBool>::default());
+        let phase = Rc::new(WorkerPhase::new(Arc::clone(&announces), None));
         let socket = wire::WireSocket::default();
         socket.0.borrow_mut().portions = portions.into();
         let connection = Rc::new(Connection::new(Arc::clone(&table), Rc::clone(&phase)));
         let transport = Transport::new(SharedSocket::new(socket.clone()), Rc::clone(&connection));
-        let line = Self { transport, connection, phase, table, socket, wakes: Arc::default() };
+        let wakes = Arc::default();
+        let line = Self { transport, connection, announces, phase, table, socket, wakes };
         line.connection.driven_by(&Context::from_waker(&line.waker()));
         line
     }
@@ -41,7 +45,7 @@ impl Line {
     }
 
     fn waker(&self) -> Waker {
-        Arc::clone(&self.wakes).into()
+        self.wakes.waker()
     }
 
     /// Polls the transport; `None` if it isn't ready, and then the task must be woken later.
@@ -263,6 +267,20 @@ fn what_was_read_to_learn_the_protocol_counts() {
     line.announce_last();
     line.flush();
     assert_eq!(http2::parse(&line.wire().written).pop(), Some(http2::goaway(5)));
+}
+
+#[test]
+fn a_client_of_http2_that_comes_during_the_drain_delay_is_told_of_the_end_at_once() {
+    for stops in [false, true] {
+        let mut line = Line::new(vec![]);
+        line.announces.store(stops, Ordering::Relaxed);
+        line.transport.speaks_http2();
+        line.write(&http2::settings().bytes());
+        line.flush();
+        let written = http2::parse(&line.wire().written);
+        let expected: &[Frame] = if stops { &http2::announcement() } else { &[] };
+        assert_eq!(written[1..], *expected);
+    }
 }
 
 #[test]

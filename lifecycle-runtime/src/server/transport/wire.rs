@@ -6,9 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -122,21 +120,5 @@ impl AsyncWrite for WireSocket {
             wire.is_shut = true;
             Ok(())
         })
-    }
-}
-
-/// Counter of a task's wake-ups.
-#[derive(Default)]
-pub(in crate::server) struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Wakes {
-    pub(in crate::server) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -106,6 +106,11 @@ impl ConnectionSet {
         }
     }
 
+    /// Returns whether handlers run whose connections have ended.
+    pub(super) fn has_handlers(&self) -> bool {
+        self.phase.has_in_flight()
+    }
+
     fn is_empty(&self) -> bool {
         self.open.borrow().is_empty() && self.handlers.get() == 0
     }
@@ -132,7 +137,6 @@ impl ConnectionSet {
         let connection = Rc::new(Connection::new(Arc::clone(&self.table), Rc::clone(&self.phase)));
         let member = Member { connection: Rc::clone(&connection), socket: None };
         let key = self.open.borrow_mut().insert(member);
-        self.table.open();
         let guard = ConnectionGuard { connections: Rc::clone(self), key };
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
@@ -153,7 +157,8 @@ impl ConnectionSet {
     }
 
     /// Drops the tasks of connections that were cut off. Returns `false` if other tasks may be left
-    /// that no handler has spawned: those of HTTP/2 streams or of a WebSocket.
+    /// that no handler has spawned: those of HTTP/2 streams, even of one whose connection has ended,
+    /// or of a WebSocket.
     pub(super) async fn abort(&self) -> bool {
         let has_others = |(_, member): (usize, &Member)| {
             member.connection.is_http2() || member.connection.websocket().is_some()
@@ -163,7 +168,7 @@ impl ConnectionSet {
         while !self.tasks.borrow().is_empty() {
             yield_now().await;
         }
-        is_clear
+        is_clear && !self.has_handlers()
     }
 }
 

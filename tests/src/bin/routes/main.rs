@@ -240,6 +240,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/flood", web::get().to(websocket::flood))
         .route("/polite", web::get().to(websocket::polite))
         .route("/busy", web::get().to(websocket::busy))
+        .route("/tale", web::get().to(websocket::tale))
         .route("/burst", web::get().to(websocket::burst))
         .route("/farewell", web::get().to(websocket::farewell))
         .route("/once", web::get().to(websocket::once))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::body::BodyStream;
 use actix_web::web::{Bytes, Payload};
 use actix_web::{Error, HttpRequest, HttpResponse, rt};
-use actix_ws::{CloseCode, CloseReason, Message, Session};
+use actix_ws::{CloseCode, CloseReason, Item, Message, Session};
 use futures_util::{StreamExt, stream};
 use lifecycle_runtime::Stop;
 use lifecycle_tests::act::{heard, say};
@@ -127,6 +127,21 @@ pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResp
             rt::time::sleep(Duration::from_millis(text.parse().unwrap_or_default())).await;
             let sent = session.text(format!("worked {text}")).await;
             say(if sent.is_ok() { "busy sent" } else { "busy failed" });
+        }
+    });
+    Ok(response)
+}
+
+/// Answers each message by one of two frames, and works for as many milliseconds as the message says
+/// between them.
+pub(crate) async fn tale(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        while let Some(Ok(Message::Text(text))) = messages.recv().await {
+            let _ = session.continuation(Item::FirstText("once ".into())).await;
+            say("tale");
+            rt::time::sleep(Duration::from_millis(text.parse().unwrap_or_default())).await;
+            let _ = session.continuation(Item::Last("upon".into())).await;
         }
     });
     Ok(response)

@@ -79,6 +79,11 @@ impl Wire {
         while self.frame().expect("a PING") != Frame::Ping {}
     }
 
+    /// Begins a request, and stops in the middle of its head.
+    pub(crate) fn begin(&mut self, stream: u32) {
+        self.write(HEADERS, END_STREAM, stream, &[0x80 | 2]);
+    }
+
     /// Opens a stream: a request without a body.
     pub(crate) fn get(&mut self, stream: u32, path: &str) {
         // HPACK: two entries of the static table, then two literals whose names are in it.
@@ -129,6 +134,30 @@ impl Wire {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// Waits for the end of a stream's body, and for the server's final statement of the last stream
+    /// that it takes. The announcement must come before any PING, as one that keeps an idle
+    /// connection.
+    pub(crate) fn body_and_last_stream(&mut self, wanted: u32) -> (String, u32) {
+        let mut body = Vec::new();
+        let mut is_whole = false;
+        let mut is_announced = false;
+        let mut last_stream = None;
+        while !is_whole || last_stream.is_none() {
+            match self.frame().expect("a body and a goodbye") {
+                Frame::Data { stream, bytes, is_end } if stream == wanted => {
+                    body.extend(bytes);
+                    is_whole |= is_end;
+                }
+                Frame::GoAway { last: ANY_STREAM, code: 0 } => is_announced = true,
+                Frame::GoAway { last, code: 0 } => last_stream = Some(last),
+                Frame::Ping => assert!(is_announced, "the client has not been told"),
+                Frame::Headers { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        (String::from_utf8(body).expect("a text"), last_stream.expect("it was named"))
     }
 
     /// Waits for the end of a stream's body.

@@ -1,5 +1,6 @@
 //! Handlers that don't wait for the next message when the stop begins.
 
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -169,4 +170,29 @@ fn what_a_handler_has_written_before_the_signal_comes_before_the_close() {
     // The client has read none of it.
     program.wait_until_said("burst written");
     reads_late(program, socket, FEW);
+}
+
+#[test]
+fn a_message_in_several_frames_comes_whole_before_the_close() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/tale");
+    socket.send(Message::text(PAUSE.as_millis().to_string())).expect("it is open");
+    program.wait_until_said("tale");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(socket.read().expect("an answer"), Message::text("once upon"));
+    assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+    expect_over(&mut socket);
+    program.end().expect_code(0).expect_said(&["1 request finished, 0 cut off"]);
+}
+
+#[test]
+fn a_client_that_has_stopped_in_the_middle_of_a_message_gets_the_close() {
+    let mut program = program!("routes").start();
+    let mut socket = connect(&mut program, "/echo");
+    // A text of five bytes, behind an empty mask.
+    socket.get_mut().write_all(&[0x81, 0x85, 0, 0, 0, 0, b'h']).expect("it is open");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(goodbye(&mut socket, nothing), CloseCode::Away);
+    expect_over(&mut socket);
+    program.end().expect_code(0).expect_said(&["1 request finished, 0 cut off"]);
 }

@@ -24,12 +24,17 @@ impl ClosingProtocol for Http2<RequestEntry> {
             return step_when_done(self.has_been_read(), closing);
         }
         if self.has_named_last() {
-            return closing.acknowledgement;
+            return if closing.connection.responses.are_owed() || self.has_completed() {
+                closing.acknowledgement
+            } else {
+                step_without_request(self.has_due(), closing)
+            };
         }
         self.announce();
         // Requests that are on their way have arrived once the connection is quiet, even if the
         // client never answers a PING.
-        if let Silence::TooShort { look_at } = closing.silence_since(closing.times.since) {
+        let opened_at = closing.connection.opened_at.get();
+        if let Silence::TooShort { look_at } = closing.silence_since(opened_at) {
             return ClosingStep::WaitUntil(look_at);
         }
         self.announce_last();
@@ -43,6 +48,22 @@ impl ClosingProtocol for Http2<RequestEntry> {
     fn expected_act(&self) -> ExpectedAct {
         if self.has_been_read() { ExpectedAct::Nothing } else { ExpectedAct::Reading }
     }
+}
+
+/// Takes the next step of a connection whose open streams have become no request, as their heads
+/// have not come to the end. `has_due` is set while the last stream has yet to be named on the wire.
+fn step_without_request(has_due: bool, closing: &mut Closing<'_>) -> ClosingStep {
+    let Closing { connection, times, .. } = *closing;
+    let named_at = *closing.closer.last_named_at.get_or_insert_with(Instant::now);
+    let since = named_at.max(connection.idle_since());
+    if let Silence::TooShort { look_at } = closing.silence_since(since) {
+        return ClosingStep::WaitUntil(look_at);
+    }
+    if has_due {
+        return closing.end_at(since + times.disconnect);
+    }
+    connection.end();
+    ClosingStep::Changed
 }
 
 /// Takes the next step of a connection whose last stream has ended.

@@ -23,7 +23,7 @@ pub(super) enum Silence {
     TooShort { look_at: Instant },
     /// Nothing has come for long enough.
     LongEnough,
-    /// Something has come for longer than a client has for a request's head.
+    /// The client has had its time for a request's head, or it has vanished.
     TooLate,
 }
 

@@ -15,9 +15,8 @@ use crate::server::connection::websocket::WebSocket;
 pub(super) struct CloseSchedule {
     /// Part of the spread that this connection's Close waits.
     delay: Option<Duration>,
-    /// Counts of the bytes that the WebSocket has moved in each direction, and the time of their
-    /// last change.
-    progress: Option<((u64, u64), Instant)>,
+    /// Counts of the bytes that have moved, and the time of their last change.
+    progress: Option<(Moved, Instant)>,
 }
 
 impl CloseSchedule {
@@ -27,7 +26,7 @@ impl CloseSchedule {
     }
 
     /// Notes the counts of the bytes that have moved, and returns the time of their last change.
-    fn last_moved(&mut self, moved: (u64, u64), now: Instant) -> Instant {
+    fn last_moved(&mut self, moved: Moved, now: Instant) -> Instant {
         let progress = self.progress.get_or_insert((moved, now));
         if progress.0 != moved {
             *progress = (moved, now);
@@ -36,9 +35,19 @@ impl CloseSchedule {
     }
 }
 
+/// Counts of the bytes that a WebSocket has moved in each direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    /// Counts of the bytes that have been read from the socket and written to it.
+    in_process: (u64, u64),
+    /// Counts of the bytes that have come and that the client has acknowledged, where the kernel
+    /// tells.
+    in_network: Option<(u64, u64)>,
+}
+
 impl ClosingProtocol for Rc<WebSocket> {
     fn is_delivering(&self, _responses: &Responses) -> bool {
-        self.is_asked_to_close() && self.is_working()
+        self.is_asked_to_close() && (self.is_working() || self.is_sending())
     }
 
     fn next_step(&mut self, closing: &mut Closing<'_>) -> ClosingStep {
@@ -64,15 +73,25 @@ impl ClosingProtocol for Rc<WebSocket> {
             // A handler that has answered may never read again.
             return self.answered_by().map_or(closing.acknowledgement, ClosingStep::WaitUntil);
         }
-        // The response's body, which is polled after this, sends the Close now, unless the client
-        // takes nothing.
-        let moved = peer.info().map_or((0, 0), |info| (info.acknowledged, info.received));
+        // The response's body, which is polled after this, sends the Close now, unless a message is
+        // under way or the client takes nothing.
+        let info = peer.info();
+        let in_network = info.map(|info| (info.received, info.acknowledged));
+        let moved = Moved { in_process: self.moved(), in_network };
         let until = closing.closer.close.last_moved(moved, now) + times.disconnect;
         if now < until {
             return ClosingStep::WaitUntil(until);
         }
-        connection.state.set(ConnectionState::GivenUp);
-        ClosingStep::Wait
+        // Nobody waits for the rest of a message that a client has begun, but the handler's messages
+        // have the time of a request.
+        self.ignore_incoming();
+        let takes_nothing = self.is_stuck() || info.is_some_and(|info| info.is_unacknowledged());
+        // While the kernel gets no answer at all, the network may be out of order.
+        if takes_nothing && !info.is_some_and(|info| info.is_unanswered) {
+            connection.state.set(ConnectionState::GivenUp);
+            return ClosingStep::Wait;
+        }
+        closing.acknowledgement
     }
 
     fn discard(&mut self, bytes: &[u8]) -> bool {

@@ -27,14 +27,16 @@ fn due(fixture: &Fixture) -> Vec<sample::Frame> {
 async fn an_http2_connection_ends_with_its_last_stream() {
     let mut fixture = Fixture::closing().await;
     http2(&fixture, &[1]);
+    let request = fixture.begin().expect("served");
     fixture.check_stays().await;
     let [first, second] = sample::announcement();
     assert_eq!(due(&fixture), [first, second, sample::goaway(1)]);
     fixture.check_stays().await;
+    request.complete();
     sent(&fixture, &sample::head(1, 1));
     assert_eq!(due(&fixture), [sample::question()]);
+    fixture.flush();
     // The client doesn't answer.
-    fixture.connection.mark_idle();
     fixture.check(250, ConnectionState::Ended).await;
     assert_eq!(fixture.connection.expected_act(), ExpectedAct::Reading);
 }
@@ -54,6 +56,64 @@ async fn an_http2_client_is_told_the_last_stream_when_it_is_quiet_even_if_it_nev
     fixture.poll();
     assert_eq!(due(&fixture), [sample::goaway(0)]);
     assert_eq!(fixture.poll(), ConnectionState::Ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http2_client_whose_handshake_ends_late_has_the_whole_window() {
+    for late in [QUIET + Duration::from_millis(50), HEAD + QUIET] {
+        let mut fixture = Fixture::closing().await;
+        advance(late).await;
+        fixture.connection.opened();
+        http2(&fixture, &[]);
+        fixture.poll();
+        assert_eq!(due(&fixture), sample::announcement());
+        advance(Duration::from_millis(249)).await;
+        fixture.poll();
+        assert_eq!(due(&fixture), []);
+        advance(Duration::from_millis(1)).await;
+        fixture.poll();
+        assert_eq!(due(&fixture), [sample::goaway(0)]);
+    }
+}
+
+/// Returns a connection on which a client has sent this part of a head. It has been told that the
+/// stream is the last.
+async fn with_part_of_head(part: &[u8]) -> Fixture {
+    let mut fixture = Fixture::closing().await;
+    http2(&fixture, &[]);
+    received(&fixture, part);
+    fixture.poll();
+    due(&fixture);
+    advance(QUIET).await;
+    fixture.poll();
+    assert_eq!(due(&fixture), [sample::goaway(1)]);
+    fixture
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_of_http2_that_never_comes_to_its_end_is_not_waited_for_beyond_the_window() {
+    let (whole, begun) = (sample::head(1, 0).bytes(), sample::begun_head(1).bytes());
+    for part in [&whole[..11], &begun] {
+        let mut fixture = with_part_of_head(part).await;
+        fixture.check(250, ConnectionState::Ended).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_of_http2_that_comes_to_its_end_within_the_window_is_a_request() {
+    let head = sample::head(1, 0).bytes();
+    let mut fixture = with_part_of_head(&head[..11]).await;
+    advance(Duration::from_millis(249)).await;
+    received(&fixture, &head[11..]);
+    let request = fixture.begin().expect("served");
+    fixture.check_stays().await;
+    // The client takes its time to receive the response.
+    request.complete();
+    fixture.check_stays().await;
+    sent(&fixture, &sample::head(1, 1));
+    assert_eq!(due(&fixture), [sample::question()]);
+    fixture.flush();
+    assert_eq!(fixture.counts(), (1, 0, 0, 0));
 }
 
 #[test]

@@ -111,6 +111,22 @@ async fn a_handler_that_reads_no_more_counts_as_one_that_waits_a_second_after_it
     assert!(!websocket.is_working() && closes(&websocket));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_pauses_in_the_middle_of_a_message_has_not_answered() {
+    let websocket = WebSocket::new();
+    websocket.taken(&masked(TEXT, b"hello"));
+    websocket.set_handler(Handler::Working { has_read_all: false });
+    websocket.sent(&frame(BEGUN, b"hel"));
+    websocket.pauses(Instant::now());
+    assert_eq!(websocket.answered_by(), None);
+    advance(60 * ANSWERED).await;
+    assert!(websocket.is_working());
+    websocket.sent(&frame(LAST, b"lo"));
+    websocket.pauses(Instant::now());
+    advance(ANSWERED).await;
+    assert!(!websocket.is_working());
+}
+
 #[test]
 fn a_handler_that_never_pauses_is_interrupted_between_two_messages_after_a_while() {
     let websocket = websocket(b"", &frame(TEXT, b"hello"));

@@ -36,6 +36,25 @@ fn a_client_has_read_everything_when_it_answers_behind_it() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_question_proves_nothing() {
+    let mut http2 = begun();
+    announce(&mut http2);
+    assert_eq!(announce_last(&mut http2), [goaway(0)]);
+    // A stream that comes too late is refused, and the client has to read that.
+    for stream in [1, 3] {
+        received(&mut http2, &[head(stream, END_STREAM)]);
+        sent(&mut http2, &[head(stream, END_STREAM)]);
+        assert_eq!(take_due(&mut http2), [question()]);
+    }
+    for answer in [pong(), ping(ACK, FINISHED)] {
+        answers_to(&mut http2, &[answer]);
+        assert!(!http2.has_been_read());
+    }
+    answers_to(&mut http2, &[ping(ACK, FINISHED)]);
+    assert!(http2.has_been_read());
+}
+
+#[test]
 fn a_client_that_has_nothing_more_to_read_is_not_asked() {
     let mut http2 = begun();
     received(&mut http2, &[head(1, END_STREAM)]);

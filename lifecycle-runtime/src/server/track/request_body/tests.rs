@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
 
 use actix_http::header::{HeaderValue, TRANSFER_ENCODING};
 use futures_util::stream;
 
 use super::*;
+use crate::server::wakes::Wakes;
 
 /// Returns a request with this body.
 fn request(body: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Request {
@@ -90,15 +89,6 @@ fn what_comes_is_discarded_once_the_app_has_dropped_the_body_and_not_before() {
     assert!(body.leaves_open());
 }
 
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn a_task_that_waits_for_the_body_is_woken_by_it_after_the_response_has_begun() {
     let waker = Rc::new(RefCell::new(None));
@@ -110,8 +100,8 @@ fn a_task_that_waits_for_the_body_is_woken_by_it_after_the_response_has_begun() 
     let mut request = self::request(never);
     let body = RequestBody::watch(&mut request);
     let wakes = Arc::<Wakes>::default();
-    assert!(read(request.payload(), &Arc::clone(&wakes).into()).is_pending());
+    assert!(read(request.payload(), &wakes.waker()).is_pending());
     assert!(!body.leaves_open());
     waker.borrow_mut().take().expect("somebody has asked").wake();
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(wakes.count(), 1);
 }
