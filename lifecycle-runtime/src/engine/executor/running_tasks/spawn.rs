@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::FutureExt;
 use tokio::task::JoinHandle;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::completion::CompletionGuard;
 use super::progress::TaskProgress;
@@ -22,15 +22,24 @@ pub(super) fn spawn(
     hooks: &HookRuntime,
     hook: &'static HookMeta,
     task: Task,
-    mut completion: CompletionGuard,
+    completion: CompletionGuard,
     progress: Arc<TaskProgress>,
 ) -> JoinHandle<()> {
     let span = trace::span(hook);
     match task {
-        Task::Blocking(work) => hooks.spawn_blocking(move || {
-            progress.set(TaskProgress::RUNS);
-            completion.set_end(caught(|| span.in_scope(|| usable(work(), hook))));
-        }),
+        Task::Blocking(work) => {
+            hooks.spawn_blocking(blocking(work, hook, span, completion, progress))
+        }
+        // The work has the completion: that is sent when the work has ended, or is never begun.
+        Task::Delayed(wait, work) => {
+            progress.set(TaskProgress::WAITS);
+            let pool = hooks.clone();
+            let work = blocking(work, hook, span, completion, progress);
+            hooks.spawn(async move {
+                wait.await;
+                drop(pool.spawn_blocking(work));
+            })
+        }
         Task::Future(future) => {
             let future = HookFuture { future: Some(future), hook, completion, progress };
             if span.is_disabled() {
@@ -39,6 +48,20 @@ pub(super) fn spawn(
                 hooks.spawn(future.instrument(span).boxed())
             }
         }
+    }
+}
+
+/// Returns the closure that runs a hook's work on the blocking pool.
+fn blocking(
+    work: Box<dyn FnOnce() -> TaskResult + Send>,
+    hook: &'static HookMeta,
+    span: Span,
+    mut completion: CompletionGuard,
+    progress: Arc<TaskProgress>,
+) -> impl FnOnce() + Send {
+    move || {
+        progress.set(TaskProgress::RUNS);
+        completion.set_end(caught(|| span.in_scope(|| usable(work(), hook))));
     }
 }
 
