@@ -1,7 +1,7 @@
 //! Parts that the compared programs have in common: the handlers, and the end of the process. The
 //! benchmarks are in `benches/`.
 
-use std::io::{Read, stdin};
+use std::io::{Read, Write, stdin, stdout};
 use std::time::Duration;
 
 use actix_web::{Responder, get, rt};
@@ -12,9 +12,11 @@ pub async fn fast() -> impl Responder {
     "ok"
 }
 
-/// Answers after half a second.
+/// Says on stdout that it has begun, and answers after half a second.
 #[get("/slow")]
 pub async fn slow() -> impl Responder {
+    // Nobody may read it any more.
+    let _ = writeln!(stdout(), "slow");
     rt::time::sleep(Duration::from_millis(500)).await;
     "ok"
 }

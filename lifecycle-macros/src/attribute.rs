@@ -13,8 +13,9 @@ use crate::signature::Function;
 
 /// Expands to the function, the hook's type and its registration, and an error for each mistake.
 ///
-/// A mistake removes as little of the output as it can, so that one mistake is one message. The
-/// function is always there. So is the type that other hooks name, wherever a type can stand.
+/// A mistake removes as little of the output as it can, so that a mistake that is found here is one
+/// message. The function is always there. So is the type that other hooks name, wherever a type can
+/// stand.
 pub fn hook(kind: Kind, args: TokenStream, item: &TokenStream) -> TokenStream {
     let (syntax, mut errors) = (kind.syntax(), Errors::default());
     let args = Args::parse(&syntax, args, &mut errors);

@@ -75,24 +75,34 @@ fn interval_holds_the_timeout(args: &Args, errors: &mut Errors) {
     }
 }
 
-/// Checks that a service with restart settings is restarted: otherwise they mean nothing.
+/// Checks that a service with restart settings is restarted: otherwise they mean nothing. The
+/// mistake is one, whatever the number of these settings, and stands at the first.
 fn restarts_happen(args: &Args, errors: &mut Errors) {
-    let never = match args.setting(Key::Restart) {
-        Some(Setting::Word(word)) => word.value.variant == "Never",
-        _ => true,
-    };
-    for (key, setting) in args.policy.iter().filter(|_| never) {
-        if let Setting::Backoff(Given { span, .. }) | Setting::RestartLimit(Given { span, .. }) =
-            setting
-        {
-            let message = format!(
-                "`{}` means nothing to a service that is never restarted: add `restart \
-                 = \"on_failure\"`",
-                key.name()
-            );
-            errors.push(syn::Error::new(*span, message));
-        }
+    let restart = args.setting(Key::Restart);
+    if let Some(Setting::Word(word)) = restart
+        && word.value.variant != "Never"
+    {
+        return;
     }
+    let meaningless = args.policy.iter().filter_map(|(key, setting)| match setting {
+        Setting::Backoff(Given { span, .. }) | Setting::RestartLimit(Given { span, .. }) => {
+            Some((format!("`{}`", key.name()), *span))
+        }
+        _ => None,
+    });
+    let (keys, spans): (Vec<_>, Vec<_>) = meaningless.unzip();
+    let Some(span) = spans.first() else { return };
+    let (mean, them) = if keys.len() > 1 { ("mean", "them") } else { ("means", "it") };
+    let advice = if restart.is_some() {
+        format!("take {them} off, or change `restart`")
+    } else {
+        "add `restart = \"on_failure\"`".to_owned()
+    };
+    let message = format!(
+        "{} {mean} nothing to a service that is never restarted: {advice}",
+        keys.join(" and ")
+    );
+    errors.push(syn::Error::new(*span, message));
 }
 
 /// Runs every check of a hook's function, and returns the first mistake that they found, if any.

@@ -1,5 +1,7 @@
-//! Kinds of hooks, with the syntax of their attributes. A new attribute for hooks is a variant and
-//! a row here.
+//! Kinds of hooks, with the syntax of their attributes.
+//!
+//! A new attribute for hooks is a variant and a row here, an entry of [`Kind::ALL`], a function in
+//! `lib.rs` with a page in `docs/`, and in the runtime a variant of `Kind` and the re-export.
 
 /// Kind of hook, named after the attribute that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

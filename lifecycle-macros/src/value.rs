@@ -146,11 +146,21 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
     const ZERO: &str = "a service that fails at once would be restarted without a rest";
     text(key, input, |text| {
         let (first, cap) = match text.split_once("..") {
+            Some(("", _)) => {
+                return Err(format!("the first backoff is missing: expected {}", form(key)));
+            }
             Some((first, cap)) => (first, Some(cap)),
             None => (text, None),
         };
-        let (first_time, cap_time) =
-            (duration::parse(first, ZERO)?, cap.map(|cap| duration::parse(cap, ZERO)).transpose()?);
+        let first_time = duration::parse(first, ZERO)?;
+        if cap == Some("") {
+            return Err(if first_time > BACKOFF_CAP {
+                format!("the longest backoff is missing: write `{first}..{first}`")
+            } else {
+                format!("the longest backoff is missing: write `{first}` or `{first}..30s`")
+            });
+        }
+        let cap_time = cap.map(|cap| duration::parse(cap, ZERO)).transpose()?;
         match (cap, cap_time.unwrap_or(BACKOFF_CAP)) {
             (Some(cap), longest) if first_time > longest => Err(format!(
                 "the first backoff, {first}, is longer than the longest, {cap}: write the shorter \
@@ -169,14 +179,9 @@ pub fn backoff(key: Key, input: ParseStream) -> syn::Result<Given<Backoff>> {
 /// Parses a limit of restarts: `"5 in 1m"`, or `"unlimited"`, which is `None`.
 pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<RestartLimit>>> {
     let form = || format!("expected {}", form(key));
-    let is_count =
-        |count: &str| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-    let without_window = |text: &str| {
-        if is_count(text) {
-            format!("`max_restarts` needs a window: `max_restarts = \"{text} in 1m\"`")
-        } else {
-            form()
-        }
+    let without_window = |text: &str| match restart_count(text) {
+        Ok(_) => format!("`max_restarts` needs a window: `max_restarts = \"{text} in 1m\"`"),
+        Err(message) => message.unwrap_or_else(form),
     };
     if input.peek(LitInt) {
         let count: LitInt = input.parse()?;
@@ -189,18 +194,26 @@ pub fn restarts(key: Key, input: ParseStream) -> syn::Result<Given<Option<Restar
         let Some((count, within)) = text.split_once(" in ") else {
             return Err(without_window(text));
         };
-        if !is_count(count) {
-            return Err(form());
-        }
-        let Ok(number) = count.parse() else {
-            return Err(format!("`max_restarts` is at most {}", u32::MAX));
-        };
-        if number == 0 {
-            return Err("no restarts at all are `restart = \"never\"`".to_owned());
-        }
+        let count = restart_count(count).map_err(|message| message.unwrap_or_else(form))?;
         let within = duration::parse(within, "no restart falls into a window of no time")?;
-        Ok(Some(RestartLimit { count: number, within }))
+        Ok(Some(RestartLimit { count, within }))
     })
+}
+
+/// Parses the number of restarts. The error is `None` if the text is no whole number.
+fn restart_count(text: &str) -> Result<u32, Option<String>> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(None);
+    }
+    match text.parse() {
+        Ok(0) => Err(Some(
+            "`max_restarts` is at least 1: for a service without restarts, take `max_restarts` \
+             off, and write `restart = \"never\"`"
+                .to_owned(),
+        )),
+        Ok(count) => Ok(count),
+        Err(_) => Err(Some(format!("`max_restarts` is at most {}", u32::MAX))),
+    }
 }
 
 /// Parses a list of hooks, given by their paths.

@@ -69,7 +69,7 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`] | `auto`; or `on`, `off` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`] | `0s`; in Kubernetes `5s`, at most `grace` / 5 |
-/// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`] | the rest of `grace`, at least half of it |
+/// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`] | the rest of `grace`, at least half |
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |
 /// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes after each response |
 /// | `LIFECYCLE_KEEP_RUNNING` | [`keep_running`] | `off` |

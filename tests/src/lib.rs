@@ -12,12 +12,23 @@ pub mod load;
 pub mod store;
 pub mod written;
 
+use std::io::{self, Write};
+
 #[cfg(target_os = "linux")]
 pub use lifecycle_tests_rig as rig;
 
 /// Longest time that a test waits for anything: much longer than a wait should take, even on a busy
 /// machine.
 pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
+
+/// Reports that a test is skipped, even where the output of a test that passes is not shown.
+#[track_caller]
+pub fn skipped(reason: &str) {
+    let place = std::panic::Location::caller();
+    // One write keeps another test's line from getting into it. If stderr is missing, nobody could
+    // read the line.
+    let _ = io::stderr().write_all(format!("SKIPPED, {reason}: {place}\n").as_bytes());
+}
 
 /// Code of the README, which compiles and runs.
 #[cfg(doctest)]

@@ -22,7 +22,7 @@ async fn bare_service() {}
     max_restarts = "5 in 1m",
     on_exit = "stop"
 )]
-async fn told_service() {}
+async fn explicit_service() {}
 
 #[service(restart = "never")]
 async fn never() {}
@@ -31,10 +31,10 @@ async fn never() {}
 async fn bare_check() {}
 
 #[health_check(kind = "readiness", interval = "10s", timeout = "1s", failures = 3)]
-async fn told_check() {}
+async fn explicit_check() {}
 
 /// Returns the plan's entry for a hook.
-fn told(hook: &'static HookMeta) -> Value {
+fn planned(hook: &'static HookMeta) -> Value {
     let plan = Plan::new([hook]).expect("a valid plan").render(PlanFormat::Json);
     let mut plan: Value = serde_json::from_str(&plan).expect("JSON");
     plan["hooks"][0].take()
@@ -42,12 +42,12 @@ fn told(hook: &'static HookMeta) -> Value {
 
 #[test]
 fn the_defaults_of_a_service_are_those_of_the_page() {
-    let (mut bare, told_service, never) =
-        (told(bare_service::META), told(told_service::META), told(never::META));
+    let (mut bare, explicit_service, never) =
+        (planned(bare_service::META), planned(explicit_service::META), planned(never::META));
     assert_eq!(bare["service"], never["service"]);
     assert_eq!(bare["service"]["restart"].take(), "never");
-    bare["service"]["restart"] = told_service["service"]["restart"].clone();
-    assert_eq!(bare["service"], told_service["service"]);
+    bare["service"]["restart"] = explicit_service["service"]["restart"].clone();
+    assert_eq!(bare["service"], explicit_service["service"]);
     assert_eq!(bare["timeout_ms"], Value::Null, "no `stop_timeout`");
     expect_rows(&[
         "| `restart = \"on_failure\"` | after which ends a service is run again: `\"never\"` (the \
@@ -61,8 +61,11 @@ fn the_defaults_of_a_service_are_those_of_the_page() {
 
 #[test]
 fn the_defaults_of_a_health_check_are_those_of_the_page() {
-    let (bare, told) = (told(bare_check::META), told(told_check::META));
-    assert_eq!((&bare["check"], &bare["timeout_ms"]), (&told["check"], &told["timeout_ms"]));
+    let (bare, explicit) = (planned(bare_check::META), planned(explicit_check::META));
+    assert_eq!(
+        (&bare["check"], &bare["timeout_ms"]),
+        (&explicit["check"], &explicit["timeout_ms"])
+    );
     assert!(bare["check"].is_object() && bare["timeout_ms"] == 1_000, "{bare}");
     expect_rows(&[
         "| `timeout = \"1m30s\"` | how long the hook may take at most; a health check 1 s by \

@@ -1,12 +1,16 @@
 //! Vocabulary of the code: types have names of their own, doc comments define the items that they
 //! stand above, and retired words are gone. CONTRIBUTING.md has the words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Packages whose code is checked.
 const PACKAGES: [&str; 2] = ["lifecycle-runtime", "lifecycle-macros"];
+
+/// Folders whose code is read, tests and examples included.
+const FOLDERS: [&str; 5] =
+    ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"];
 
 /// Words with which a first line of a doc comment says nothing of what the item is.
 const CLAUSES: [&str; 9] =
@@ -39,21 +43,33 @@ fn the_words_of_the_glossary_are_defined_once() {
 }
 
 #[test]
-fn retired_words_are_in_no_identifier_and_no_text() {
+fn retired_words_are_in_no_identifier_no_text_and_no_name_of_a_file() {
     let retired: Vec<_> = glossary().into_iter().flat_map(|entry| entry.retired).collect();
+    let retired: BTreeSet<_> = retired.iter().flat_map(|word| inflections(word)).collect();
     assert!(!retired.is_empty());
     let mut texts = documents();
-    for package in PACKAGES {
-        texts.extend(sources(&workspace().join(package)));
+    for folder in FOLDERS {
+        texts.extend(all_sources(&workspace().join(folder)));
     }
-    texts.extend(all_sources(&workspace().join("tests")));
     let mut faults = Vec::new();
     for (path, text) in texts {
-        for (number, line) in text.lines().enumerate() {
-            let words = words_of(line);
-            let found = retired.iter().filter(|word| words.contains(word));
-            faults.extend(found.map(|word| format!("{path}:{}: {word}", number + 1)));
+        for (number, line) in std::iter::once(&*path).chain(text.lines()).enumerate() {
+            let found = words_of(line).into_iter().filter(|word| retired.contains(word));
+            faults.extend(found.map(|word| format!("{path}:{number}: {word}")));
         }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Checks that no test writes by `eprintln!`, whose output is hidden if the test passes: a test
+/// that is skipped says so by `lifecycle_tests::skipped`.
+#[test]
+fn tests_say_nothing_that_nobody_sees() {
+    let mut faults = Vec::new();
+    for (path, text) in all_sources(&workspace().join("tests/tests")) {
+        let hidden =
+            text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("eprint"));
+        faults.extend(hidden.map(|(number, _)| format!("{path}:{}", number + 1)));
     }
     assert_eq!(faults, Vec::<String>::new());
 }
@@ -61,7 +77,7 @@ fn retired_words_are_in_no_identifier_and_no_text() {
 #[test]
 fn doc_comments_define_what_they_stand_above() {
     let mut faults = Vec::new();
-    for folder in ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"] {
+    for folder in FOLDERS {
         for (path, text) in all_sources(&workspace().join(folder)) {
             faults.extend(clauses_in(&text).map(|number| format!("{path}:{number}")));
         }
@@ -89,7 +105,7 @@ fn clauses_in(text: &str) -> impl Iterator<Item = usize> {
 #[test]
 fn lines_of_code_end_at_100_columns() {
     let mut faults = Vec::new();
-    for folder in ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"] {
+    for folder in FOLDERS {
         for (path, text) in all_sources(&workspace().join(folder)) {
             let is_long = |line: &&str| line.chars().count() > COLUMNS && !line.contains("://");
             let long = text.lines().enumerate().filter(|(_, line)| is_long(line));
@@ -141,6 +157,13 @@ fn words_of(line: &str) -> Vec<String> {
     words
 }
 
+/// Returns a word with each of its regular endings.
+fn inflections(word: &str) -> Vec<String> {
+    let endings = ["", "s", "es", "d", "ed", "ing", "r", "er", "rs", "ers"];
+    let silent = word.strip_suffix('e').map(|stem| format!("{stem}ing"));
+    endings.iter().map(|ending| format!("{word}{ending}")).chain(silent).collect()
+}
+
 /// Returns the types that a file defines outside of functions and tests, each with its line. A type
 /// that depends on the platform or on a feature counts once.
 fn types_in(text: &str) -> Vec<(usize, String)> {
@@ -172,16 +195,23 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Returns the README, the map of the code and the pages of the guide, each with its path and text.
-/// CONTRIBUTING.md has the retired words themselves.
+/// Returns the documents of the workspace, its packages and its examples, and the pages of the
+/// guide, each with its path and text. CONTRIBUTING.md has the retired words themselves.
 fn documents() -> Vec<(String, String)> {
-    let pages = fs::read_dir(workspace().join("lifecycle-runtime/docs")).expect("the pages");
-    let mut paths: Vec<_> = pages.map(|page| page.expect("a page").path()).collect();
-    paths.extend(["README.md", "ARCHITECTURE.md"].map(|name| workspace().join(name)));
+    let root = workspace();
+    let entries = |folder: &str| {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
+    };
+    let examples = entries("examples").into_iter().map(|example| example.join("README.md"));
+    let names = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "benches/README.md"];
+    let mut paths = entries("lifecycle-runtime/docs");
+    paths.extend(examples.filter(|path| path.exists()));
+    paths.extend(names.map(|name| root.join(name)));
     paths.sort();
     let text = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("a readable file");
-        (path.display().to_string(), text)
+        (path.strip_prefix(&root).unwrap_or(&path).display().to_string(), text)
     };
     paths.into_iter().map(text).collect()
 }
@@ -233,4 +263,11 @@ fn words_of_names_are_told_apart() {
         words_of("let RunningTasks = running_tasks(2);"),
         ["let", "running", "tasks", "running", "tasks"]
     );
+}
+
+#[test]
+fn a_word_is_known_by_its_endings() {
+    for (word, inflected) in [("drain", "drains"), ("drain", "drained"), ("scale", "scaling")] {
+        assert!(inflections(word).contains(&inflected.to_owned()), "{inflected}");
+    }
 }

@@ -1,9 +1,10 @@
 //! Program that is compared, in a process of its own.
 
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -23,6 +24,8 @@ pub(crate) enum Kind {
 /// Server that runs until this is dropped.
 pub(crate) struct Program {
     child: Child,
+    /// Messages that a slow request has begun.
+    slow: Receiver<()>,
     pub(crate) address: SocketAddr,
 }
 
@@ -50,11 +53,16 @@ impl Program {
             .args([address.to_string(), workers.to_string()])
             // The program ends when this end of the pipe does.
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let child = network.server(|| command.spawn());
-        let child = child.map_err(|error| format!("{path} doesn't start: {error}"))?;
-        let program = Self { child, address };
+        let mut child = child.map_err(|error| format!("{path} doesn't start: {error}"))?;
+        let (begun, slow) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            spawn(move || lines.try_for_each(|_| begun.send(())));
+        }
+        let program = Self { child, slow, address };
         let begun = Instant::now();
         while network.client(|| TcpStream::connect(address)).is_err() {
             if begun.elapsed() > PATIENCE {
@@ -63,6 +71,15 @@ impl Program {
             sleep(Duration::from_millis(1));
         }
         Ok(program)
+    }
+
+    /// Waits until this many slow requests have begun.
+    pub(crate) fn wait_for_requests(&self, count: usize) -> Result<(), String> {
+        for _ in 0..count {
+            let begun = self.slow.recv_timeout(PATIENCE);
+            begun.map_err(|error| format!("a request doesn't begin: {error}"))?;
+        }
+        Ok(())
     }
 
     /// Returns the memory that the program holds.

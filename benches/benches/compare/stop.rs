@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use super::network::Network;
@@ -43,9 +43,10 @@ pub(crate) fn measure(
     let clients = network.client(|| (0..situation.connections).map(connect).collect::<Vec<_>>());
     drop(is_ready);
     // A client that can't connect counts as lost.
-    ready.iter().take(situation.connections).for_each(drop);
-    // By then the requests have arrived. They take half a second.
-    sleep(Duration::from_millis(100));
+    let sent = ready.iter().take(situation.connections).count();
+    if situation.is_busy {
+        program.wait_for_requests(sent)?;
+    }
     let told = program.terminate()?;
     let gone = program.exit()?;
     let ends: Vec<_> = clients.into_iter().map(|client| client.join().ok().flatten()).collect();

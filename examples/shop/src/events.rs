@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::store::Store;
 
-/// Time between two looks for events of other processes, if nothing is heard.
+/// Time between two looks for events of other processes, if nothing has come.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// An event as its receivers get it.
@@ -37,16 +37,16 @@ pub struct NewEvent<'a, T> {
 /// Provides the number of the last event that this process has committed. It wakes the tasks that
 /// wait for new events.
 #[on_startup]
-pub fn news() -> watch::Sender<i64> {
+pub fn latest_event() -> watch::Sender<i64> {
     watch::Sender::new(0)
 }
 
 /// Waits until there may be new events: this process has committed one, or a second has passed, in
 /// which another may have. Returns at once if the shop stops.
-pub async fn heard(news: &mut watch::Receiver<i64>, stop: &Stop) {
+pub async fn changed(latest_event: &mut watch::Receiver<i64>, stop: &Stop) {
     tokio::select! {
         () = stop.requested() => {}
-        _ = news.changed() => {}
+        _ = latest_event.changed() => {}
         () = sleep(LOOK) => {}
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::auth::{Granted, ReadOrders};
 use crate::clock::clock;
-use crate::events::{self, Event, news};
+use crate::events::{self, Event, latest_event};
 use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::{Store, db};
 
@@ -72,11 +72,11 @@ pub async fn follow_orders(
     customer: Granted<ReadOrders>,
     request: HttpRequest,
     db: Dep<db>,
-    news: Dep<news>,
+    latest_event: Dep<latest_event>,
     clock: Dep<clock>,
     stop: Stop,
 ) -> Result<impl Responder, Problem> {
-    let news = news.subscribe();
+    let latest_event = latest_event.subscribe();
     let seen = match request.headers().get("last-event-id") {
         Some(value) => value
             .to_str()
@@ -94,7 +94,7 @@ pub async fn follow_orders(
     };
     let feed = Feed {
         db,
-        news,
+        latest_event,
         stop,
         user: customer.sees(),
         until: customer.until,
@@ -118,7 +118,7 @@ pub async fn follow_orders(
 /// Stream of one client.
 struct Feed {
     db: Dep<db>,
-    news: watch::Receiver<i64>,
+    latest_event: watch::Receiver<i64>,
     stop: Stop,
     user: Option<i64>,
     /// Time at which the client's token expires.
@@ -140,14 +140,14 @@ impl Feed {
             if self.stop.is_requested() || self.clock.now() >= self.until {
                 return None;
             }
-            self.news.mark_unchanged();
+            self.latest_event.mark_unchanged();
             match self.read().await {
                 Ok(()) if !self.waiting.is_empty() => continue,
                 Ok(()) => {}
                 Err(error) => tracing::warn!("the feed can't be read: {error}"),
             }
-            let heard = events::heard(&mut self.news, &self.stop);
-            if timeout_at(self.beat, heard).await.is_err() {
+            let changed = events::changed(&mut self.latest_event, &self.stop);
+            if timeout_at(self.beat, changed).await.is_err() {
                 self.beat = Instant::now() + BEAT;
                 return Some(Bytes::from_static(b": still here\n\n"));
             }

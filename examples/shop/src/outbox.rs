@@ -15,7 +15,7 @@ use sqlx::FromRow;
 use tokio::sync::watch;
 
 use crate::clock::clock;
-use crate::events::{heard, news};
+use crate::events::{changed, latest_event};
 use crate::logs::with_causes;
 use crate::mail::{Mail, mailer};
 use crate::settings::settings;
@@ -71,13 +71,13 @@ pub async fn webhook(
     clock: Dep<clock>,
     http: Dep<http_client>,
     settings: Dep<settings>,
-    news: Dep<news>,
+    latest_event: Dep<latest_event>,
     stop: Stop,
 ) {
     let Some(url) = settings.webhook_url.clone() else { return };
     let timeout = settings.webhook_timeout.unsigned_abs();
     let target = Webhook { http, url, timeout };
-    Courier { target, patience: timeout, db, clock }.run(news.subscribe(), &stop).await;
+    Courier { target, patience: timeout, db, clock }.run(latest_event.subscribe(), &stop).await;
 }
 
 /// Sends mails. At the stop it finishes those that have begun.
@@ -89,11 +89,13 @@ pub async fn mails(
     db: Dep<db>,
     clock: Dep<clock>,
     mailer: Dep<mailer>,
-    news: Dep<news>,
+    latest_event: Dep<latest_event>,
     stop: Stop,
 ) {
     let target = Mails { mailer };
-    Courier { target, patience: MAIL_TIMEOUT, db, clock }.run(news.subscribe(), &stop).await;
+    Courier { target, patience: MAIL_TIMEOUT, db, clock }
+        .run(latest_event.subscribe(), &stop)
+        .await;
 }
 
 struct Webhook {
@@ -153,9 +155,9 @@ struct Courier<T> {
 }
 
 impl<T: Target> Courier<T> {
-    async fn run(&self, mut news: watch::Receiver<i64>, stop: &Stop) {
+    async fn run(&self, mut latest_event: watch::Receiver<i64>, stop: &Stop) {
         while !stop.is_requested() {
-            news.mark_unchanged();
+            latest_event.mark_unchanged();
             match self.round(stop).await {
                 Ok(0) => {}
                 Ok(_) => continue,
@@ -163,7 +165,7 @@ impl<T: Target> Courier<T> {
                 // nobody.
                 Err(error) => tracing::warn!(target = T::NAME, "the outbox can't be read: {error}"),
             }
-            heard(&mut news, stop).await;
+            changed(&mut latest_event, stop).await;
         }
     }
 

@@ -106,7 +106,7 @@ fn every_key_has_a_row_on_the_page_with_a_value_that_it_takes() {
             check::keys(kind, &args, &mut errors);
             let errors = super::errors(errors.tokens().collect());
             assert!(errors.is_empty(), "{text}: {errors:?}");
-            if let Key::Restart | Key::OnExit | Key::CheckKind = key {
+            if let Key::Restart | Key::OnExit | Key::StopOn | Key::CheckKind = key {
                 let written =
                     code(&example).into_iter().chain(code(&meaning)).collect::<Vec<_>>().join(" ")
                         + &example;

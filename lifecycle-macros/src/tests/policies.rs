@@ -120,9 +120,10 @@ fn a_backoff_has_a_first_time_and_a_longest() {
             Err("the first backoff, 31s, is longer than the longest, which is 30s unless it is \
                  given"),
         ),
-        (r#""1s..""#, Err("the duration is empty")),
-        (r#""..1s""#, Err("the duration is empty")),
-        (r#""..""#, Err("the duration is empty")),
+        (r#""100ms..""#, Err("the longest backoff is missing: write `100ms` or `100ms..30s`")),
+        (r#""1m..""#, Err("the longest backoff is missing: write `1m..1m`")),
+        (r#""..1s""#, Err("the first backoff is missing: expected the first and the longest")),
+        (r#""..""#, Err("the first backoff is missing: expected the first and the longest")),
         (r#""1s..=5s""#, Err("`=5s` is not a duration")),
         (r#""1s...5s""#, Err("`.5s` is not a duration")),
         (r#""1s..5s..9s""#, Err("`5s..9s` is not a duration")),
@@ -142,6 +143,10 @@ fn a_backoff_has_a_first_time_and_a_longest() {
         written.iter().map(String::as_str).zip(cases.map(|(_, expected)| expected)).collect();
     check_all(Kind::Service, &cases);
 }
+
+/// Message for a service that is to be restarted no times.
+const NO_RESTARTS: &str = "`max_restarts` is at least 1: for a service without restarts, take \
+                           `max_restarts` off, and write `restart = \"never\"`";
 
 #[test]
 fn restarts_are_counted_within_a_window() {
@@ -169,7 +174,10 @@ fn restarts_are_counted_within_a_window() {
         (r#""5in1m""#, Err("expected a number and a window")),
         (r#""5 in 1 m""#, Err("`1 m` is not a duration")),
         (r#""5 in 60""#, Err("`60` is not a duration")),
-        (r#""0 in 1m""#, Err("no restarts at all are `restart = \"never\"`")),
+        ("0", Err(NO_RESTARTS)),
+        (r#""0""#, Err(NO_RESTARTS)),
+        (r#""0 in 1m""#, Err(NO_RESTARTS)),
+        (r#""00 in soon""#, Err(NO_RESTARTS)),
         (r#""5 in 0s""#, Err("the duration is zero: no restart falls into a window of no time")),
         (r#""4294967296 in 1m""#, Err("`max_restarts` is at most 4294967295")),
         ("-5", Err("expected a number and a window")),
@@ -194,7 +202,19 @@ fn how_to_restart_is_for_services_that_are_restarted() {
             ),
             (
                 r#"max_restarts = "5 in 1m", restart = "never""#,
-                Err("`max_restarts` means nothing to"),
+                Err("`max_restarts` means nothing to a service that is never restarted: take it \
+                     off, or change `restart`"),
+            ),
+            // One mistake is one message.
+            (
+                r#"max_restarts = "5 in 1m", backoff = "1s""#,
+                Err("`max_restarts` and `backoff` mean nothing to a service that is never \
+                     restarted: add `restart = \"on_failure\"`"),
+            ),
+            (
+                r#"restart = "never", backoff = "1s", max_restarts = "5 in 1m""#,
+                Err("`backoff` and `max_restarts` mean nothing to a service that is never \
+                     restarted: take them off, or change `restart`"),
             ),
             (
                 r#"backoff = "1s", restart = "on_failure""#,

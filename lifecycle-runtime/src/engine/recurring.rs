@@ -1,7 +1,8 @@
 //! Hooks that run again and again: health checks by the clock, signal hooks when a signal arrives.
 //!
-//! They begin when the start is over, except for readiness checks, whose first run is the last step
-//! of the start. All of them have ended when the shutdown hooks begin. No hook runs beside itself.
+//! They begin when the start is over, except for startup checks, which run as soon as what they
+//! need has started, and readiness checks, whose first run is the last step of the start. All of
+//! them have ended, or are abandoned, when the shutdown hooks begin. No hook runs beside itself.
 
 mod checks;
 mod signals;
@@ -47,9 +48,9 @@ impl Recurring {
 
     /// Runs a hook once, and returns its outcome and the time that it took. Returns `None` if the
     /// hook was cancelled because a stop began.
-    async fn once(&self, turn: &RunPermit) -> Option<(Outcome, Duration)> {
-        let (hook, began) = (turn.hook, Instant::now());
-        let Some(guard) = turn.take() else {
+    async fn once(&self, permit: &RunPermit) -> Option<(Outcome, Duration)> {
+        let (hook, began) = (permit.hook, Instant::now());
+        let Some(guard) = permit.take() else {
             // The earlier run could not be cancelled and goes on. A second run beside it would do
             // no better.
             let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
@@ -149,6 +150,13 @@ fn guarded(task: Task, guard: OwnedMutexGuard<()>) -> Task {
             let _guard = guard;
             work()
         }),
+        Task::Delayed(wait, work) => Task::Delayed(
+            wait,
+            Box::new(move || {
+                let _guard = guard;
+                work()
+            }),
+        ),
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use futures_util::future::{BoxFuture, LocalBoxFuture, join_all};
 use tokio::runtime::Runtime;
+use tokio::task::JoinError;
 
 use crate::hook::error::BoxError;
 use crate::hook::output::{HookError, HookOutput, HookValue, SharedValue};
@@ -73,6 +74,9 @@ pub enum Task {
     Future(Pin<Box<dyn Future<Output = TaskResult> + Send>>),
     /// Runs on a thread of the blocking pool. It can't be cancelled.
     Blocking(Box<dyn FnOnce() -> TaskResult + Send>),
+    /// Waits for a future, and then runs as [`Blocking`](Self::Blocking) does: a plain `fn` that a
+    /// test has delayed. It can be cancelled only while it waits.
+    Delayed(Pin<Box<dyn Future<Output = ()> + Send>>, Box<dyn FnOnce() -> TaskResult + Send>),
 }
 
 impl Task {
@@ -85,6 +89,28 @@ impl Task {
     pub fn blocking(work: impl FnOnce() -> TaskResult + Send + 'static) -> Self {
         Self::Blocking(Box::new(work))
     }
+
+    /// Returns the future of the task, which runs blocking work on the blocking pool and panics as
+    /// the work does. The work goes on if the future is dropped.
+    pub(crate) fn into_future(self) -> Pin<Box<dyn Future<Output = TaskResult> + Send>> {
+        match self {
+            Self::Future(future) => future,
+            Self::Blocking(work) => Box::pin(on_pool(work)),
+            Self::Delayed(wait, work) => Box::pin(async {
+                wait.await;
+                on_pool(work).await
+            }),
+        }
+    }
+}
+
+/// Runs blocking work on the blocking pool, and panics as the work does.
+async fn on_pool(work: Box<dyn FnOnce() -> TaskResult + Send>) -> TaskResult {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(result) => result,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(error)) => Err(error.into()),
+    }
 }
 
 impl fmt::Debug for Task {
@@ -92,6 +118,7 @@ impl fmt::Debug for Task {
         f.write_str(match self {
             Self::Future(_) => "Task::Future",
             Self::Blocking(_) => "Task::Blocking",
+            Self::Delayed(..) => "Task::Delayed",
         })
     }
 }

@@ -52,6 +52,12 @@ impl Reactions {
         Self { one_signal: Duration::ZERO, ..self }
     }
 
+    /// Returns whether the reaction to a signal that counts now would be [`Reaction::Exit`].
+    #[cfg(feature = "testing")]
+    pub(crate) fn would_exit(&self, name: &str, stops: bool) -> bool {
+        stops && self.stops >= 2 && !self.inbox.has(name)
+    }
+
     /// Reacts to a signal that has arrived now. `stops` is set for a signal that stops the process.
     pub(crate) fn react(&mut self, name: &'static str, stops: bool, now: Instant) -> Reaction {
         if self.inbox.put(name) {

@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::selection::NamedHook;
@@ -112,7 +111,7 @@ pub async fn real_io<F: Future>(future: F) -> F::Output {
 /// Makes paused time stand still while this task runs, as the test wants it for the hook; but not
 /// while `released` is set.
 pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBool>) -> Task {
-    let notice = notice(wanted);
+    let notice = notice(&wanted);
     match task {
         Task::Future(mut future) => {
             let mut still = None;
@@ -130,22 +129,20 @@ pub(super) fn in_real_time(task: Task, wanted: NamedHook, released: Arc<AtomicBo
                 polled
             }))
         }
-        // The work runs on tokio's pool, even if it otherwise has a thread of its own: time goes on
+        // The work of a service runs on tokio's pool and not on a thread of its own: time goes on
         // only when its end has been noticed.
-        Task::Blocking(work) => Task::future(async {
+        plain if wanted.hook.kind() == Kind::Service => Task::future(async {
             let _hold = ClockHold::begin(notice);
-            match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
-                Ok(result) => result,
-                Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                Err(Err(error)) => Err(error.into()),
-            }
+            plain.into_future().await
         }),
+        // That of another hook runs there anyway, and can't be cancelled.
+        plain => plain,
     }
 }
 
 /// Returns the notice for the case that time stands still for long; `None` for hooks that end by
 /// themselves. A service may well run until a timer stops it.
-fn notice(NamedHook { hook, place }: NamedHook) -> Option<String> {
+fn notice(NamedHook { hook, place }: &NamedHook) -> Option<String> {
     let name = hook.name();
     (hook.kind() == Kind::Service && is_paused()).then(|| {
         format!(

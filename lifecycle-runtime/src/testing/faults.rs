@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
+
 use crate::hook::HookMeta;
 use crate::hook::error::BoxError;
 use crate::hook::task::{Task, TaskResult};
@@ -151,13 +153,19 @@ impl Fault {
             FaultKind::Fail(error) => Task::future(async move { Err(error.into()) }),
             FaultKind::Panic => Task::future(async { injected_panic() }),
             FaultKind::Hang => Task::future(pending()),
-            FaultKind::Delay(by) => Task::future(async move {
-                tokio::time::sleep(by).await;
+            FaultKind::Delay(by) => {
+                let wait = tokio::time::sleep(by);
                 match task {
-                    Task::Future(future) => future.await,
-                    Task::Blocking(work) => tokio::task::spawn_blocking(work).await?,
+                    Task::Future(future) => Task::future(async move {
+                        wait.await;
+                        future.await
+                    }),
+                    Task::Blocking(work) => Task::Delayed(Box::pin(wait), work),
+                    Task::Delayed(before, work) => {
+                        Task::Delayed(Box::pin(before.then(|()| wait)), work)
+                    }
                 }
-            }),
+            }
         }
     }
 }
@@ -238,9 +246,9 @@ impl HookFault {
                 let counts = Arc::clone(&self.counts);
                 Task::future(within(body, n, self.fault.what.clone(), counts, Arc::clone(released)))
             }
-            (Some(_), blocking) => {
+            (Some(_), plain) => {
                 self.counts.is_plain.store(true, Ordering::Relaxed);
-                blocking
+                plain
             }
         }
     }

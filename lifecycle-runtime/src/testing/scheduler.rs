@@ -20,6 +20,7 @@ use crate::hook::task::Task;
 use crate::hook::{HookMeta, Kind};
 use crate::plan::{Plan, Step};
 use crate::testing::moment::Signal;
+use crate::testing::signals::SignalSender;
 use action::{Action, HookStep, InjectedFault};
 use permit::{Permit, ScheduledFuture};
 use strategy::{Choice, Strategy};
@@ -56,7 +57,7 @@ pub(super) struct Injections {
 struct ExploredRun {
     plan: Arc<Plan>,
     began: Instant,
-    send: Box<dyn Fn(Signal) -> Result<(), String> + Send + Sync>,
+    signals: Arc<SignalSender>,
 }
 
 struct SchedulerState {
@@ -157,12 +158,8 @@ impl Scheduler {
     }
 
     /// Sets the run to schedule, before it begins.
-    pub(super) fn set_run(
-        &self,
-        plan: Arc<Plan>,
-        send: impl Fn(Signal) -> Result<(), String> + Send + Sync + 'static,
-    ) {
-        let _ = self.0.run.set(ExploredRun { plan, began: Instant::now(), send: Box::new(send) });
+    pub(super) fn set_run(&self, plan: Arc<Plan>, signals: Arc<SignalSender>) {
+        let _ = self.0.run.set(ExploredRun { plan, began: Instant::now(), signals });
     }
 
     /// Returns work whose hooks go on only when they have a permit.
@@ -179,7 +176,9 @@ impl Scheduler {
             };
             let is_of_a_phase = !(hook.kind.recurs() || hook.kind == Kind::Service);
             match task {
-                Task::Future(future) => {
+                // A wait takes permits, too.
+                task @ (Task::Future(_) | Task::Delayed(..)) => {
+                    let future = task.into_future();
                     let (scheduler, may_go_on) = (scheduler.clone(), begun.is_some());
                     let (permit, hangs) = (None, false);
                     Task::future(ScheduledFuture {
@@ -240,8 +239,9 @@ impl Scheduler {
             match next {
                 Some(Action::Time(_)) => self.let_time_pass().await,
                 Some(Action::Signal(at)) => {
-                    // This can't fail: `start_scheduled` has checked that the signal has an effect.
-                    let _ = (run.send)(self.0.injections.signals[at]);
+                    // This can't fail: `start_scheduled` has checked that the signal has an effect,
+                    // and one that would end the process is no option.
+                    let _ = run.signals.send(self.0.injections.signals[at]);
                 }
                 _ => {}
             }
@@ -309,7 +309,7 @@ impl SchedulerState {
 
     /// Gives the next permit. `None` if nobody waits for one any more.
     fn next(&mut self, run: &ExploredRun, injections: &Injections) -> Option<Action> {
-        let options = self.options(injections);
+        let options = self.options(run, injections);
         let next = match options[..] {
             [] => return None,
             [only] => only,
@@ -347,7 +347,7 @@ impl SchedulerState {
         Some(next)
     }
 
-    fn options(&self, injections: &Injections) -> Vec<Action> {
+    fn options(&self, run: &ExploredRun, injections: &Injections) -> Vec<Action> {
         let waiting = self.waiting.iter().filter(|(_, waiting)| !waiting.has_permit);
         let mut options: Vec<_> = waiting.map(|(action, _)| *action).collect();
         if options.is_empty() {
@@ -378,7 +378,9 @@ impl SchedulerState {
             for (at, what) in may_fail {
                 options.extend(InjectedFault::ALL.map(|fault| Action::Fault(at, what, fault)));
             }
-            options.extend((0..injections.signals.len()).map(Action::Signal));
+            let signals = injections.signals.iter().enumerate();
+            let signals = signals.filter(|(_, signal)| !run.signals.would_end_process(**signal));
+            options.extend(signals.map(|(at, _)| Action::Signal(at)));
         }
         options
     }

@@ -39,6 +39,14 @@ impl SignalSender {
         }
     }
 
+    /// Returns whether the process would exit at once if this signal was sent now.
+    pub(super) fn would_end_process(&self, signal: Signal) -> bool {
+        self.reactions.get().is_some_and(|reactions| {
+            let reactions = reactions.lock().unwrap_or_else(PoisonError::into_inner);
+            reactions.would_exit(signal.name(), signal.stops())
+        })
+    }
+
     pub(super) fn mistakes(&self) -> MutexGuard<'_, Vec<String>> {
         self.mistakes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -45,7 +45,7 @@ impl Stalls {
                 let stalls = self.clone();
                 Task::future(WatchedFuture { body, hook, began: None, stalls })
             }
-            blocking @ Task::Blocking(_) => blocking,
+            plain => plain,
         }
     }
 

@@ -66,12 +66,14 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
                 .expect("it listens");
             let first = client.open("/");
             client.wait(first);
-            open.open();
             // The client opens streams from before the signal until after the goodbye must have
             // come, unless it has read the goodbye earlier.
             let mut streams = Vec::new();
             for number in 0..20 {
                 streams.push((number, client.open(&format!("/run/{number}"))));
+                if number == 4 {
+                    open.open();
+                }
                 sleep((rtt / 8).max(Duration::from_millis(2)));
             }
             let answered = |(number, stream)| {
@@ -82,7 +84,6 @@ fn streams_that_cross_the_goodbye_are_answered_or_not_executed() {
             (client.finish(), answered)
         });
         is_open.wait();
-        sleep(rtt / 2);
         site.stop();
         let (journal, mut answered) = joined(client);
         let tally = crate::clients::Tally(vec![journal]);

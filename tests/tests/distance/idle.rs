@@ -8,7 +8,7 @@ use std::time::Duration;
 use lifecycle_tests::rig::Link;
 
 use crate::clients::{Client, Http1, Journal, Protocol, Target, connect, over};
-use crate::site::{Gate, Key, Site, gate, tally};
+use crate::site::{Gate, Key, Site, gate, tally, wait_until_acknowledged};
 use crate::{DISTANCES, SLACK, at_each, at_each_way};
 
 /// Parts of a request's head, sent one after the other.
@@ -35,8 +35,7 @@ fn on_its_way(protocol: Protocol, link: Link) {
         client.end()
     });
     is_sent.wait();
-    // By then the request is half of the way there.
-    sleep(site.rtt / 4);
+    // The request is on its way for half of a round trip, and the signal is there at once.
     site.stop();
     let tally = tally([client]);
     tally.expect_all(200);
@@ -68,6 +67,7 @@ fn within_the_window(protocol: Protocol, link: Link) {
                 "silent" => {}
                 _ => client.write("GET /", HEAD[0].as_bytes()),
             }
+            wait_until_acknowledged();
             idle.open();
             may_go.wait();
             sleep(wait);
@@ -84,8 +84,6 @@ fn within_the_window(protocol: Protocol, link: Link) {
         }));
     }
     gates.iter().for_each(Gate::wait);
-    // By then the last part has arrived.
-    sleep(site.rtt);
     site.stop();
     keys.iter().for_each(Key::open);
     let tally = site.tally(clients);
@@ -137,6 +135,7 @@ fn head_in_parts(protocol: Protocol, link: Link) {
             .unwrap_or_else(|journal| panic!("{journal}"));
         for part in HEAD {
             client.write("GET /", part.as_bytes());
+            wait_until_acknowledged();
             begun.open();
             // Together the pauses are longer than the quiet window, and each is much shorter.
             sleep(Duration::from_millis(600));
@@ -145,7 +144,6 @@ fn head_in_parts(protocol: Protocol, link: Link) {
         Box::new(client).end()
     });
     has_begun.wait();
-    sleep(site.rtt / 2);
     site.stop();
     let tally = site.tally([client]);
     tally.expect_all(200);

@@ -35,7 +35,8 @@ use std::thread;
 use std::time::Duration;
 
 use clients::Protocol;
-use lifecycle_tests::rig::{Link, skipped, unavailable};
+use lifecycle_tests::rig::{Link, unavailable};
+use lifecycle_tests::skipped;
 
 /// Round trip times, in milliseconds: a data centre, a city, a continent, an ocean, a phone.
 const DISTANCES: [u64; 5] = [1, 10, 40, 100, 300];

@@ -1,8 +1,9 @@
 //! Server on one side of a rig, and the parts that its clients on the other side need.
 
+use std::fs;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::LIMIT;
@@ -119,6 +120,28 @@ pub(crate) fn joined<T>(client: JoinHandle<T>) -> T {
 #[track_caller]
 pub(crate) fn tally(clients: impl IntoIterator<Item = JoinHandle<Journal>>) -> Tally {
     Tally(clients.into_iter().map(joined).collect())
+}
+
+/// Waits until the server's kernel has acknowledged all that the clients have sent. This is for a
+/// client's thread, as it asks the thread's network namespace.
+#[track_caller]
+pub(crate) fn wait_until_acknowledged() {
+    let began = Instant::now();
+    while unacknowledged() > 0 {
+        assert!(began.elapsed() < LIMIT, "what a client has sent is not acknowledged");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Returns the number of bytes that TCP sockets of this thread's namespace have sent and that have
+/// not been acknowledged: `tx_queue` in proc_net_tcp(5).
+fn unacknowledged() -> u64 {
+    let table = fs::read_to_string("/proc/thread-self/net/tcp").expect("sockets");
+    let queue = |line: &str| {
+        let (sent, _) = line.split_whitespace().nth(4)?.split_once(':')?;
+        u64::from_str_radix(sent, 16).ok()
+    };
+    table.lines().filter_map(queue).sum()
 }
 
 /// Makes a gate, by which one thread lets another go on.

@@ -32,7 +32,8 @@ use std::thread;
 
 use clients::{Protocol, Tally, Target};
 use harness::{Ended, Signal, Start, program};
-use lifecycle_tests::rig::{Rig, skipped, unavailable};
+use lifecycle_tests::rig::{Rig, unavailable};
+use lifecycle_tests::skipped;
 use schedule::Schedule;
 
 /// Number of stops that go on at the same time. They spend nearly all of their time on the way.

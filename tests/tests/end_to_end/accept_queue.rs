@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use lifecycle_tests::skipped;
+
 use crate::harness::{Signal, own_address, program};
 use crate::http::{Connection, Ending};
 
@@ -70,8 +72,7 @@ fn connections_that_come_with_the_signal_are_served_or_refused_in_words() {
 #[test]
 fn so_are_those_that_come_over_ipv6() {
     if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("SKIPPED, there is no IPv6 here: connections that come with the signal");
-        return;
+        return skipped("there is no IPv6 here");
     }
     // IPv6 has nothing like all of 127.0.0.0/8. So each process has a port of its own, which nobody
     // gets who asks for a free one.

@@ -5,6 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lifecycle_tests::skipped;
+
 use crate::harness::{Program, Signal, Start, own_address};
 use crate::http::{Connection, request};
 use crate::serve;
@@ -32,15 +34,14 @@ fn in_kubernetes_new_connections_are_accepted_for_a_while() {
 
 /// Starts a program in a place where a file says that it is a container of Podman's. Returns `None`
 /// if no such place can be made.
+#[track_caller]
 fn contained(start: impl Fn(Start) -> Start) -> Option<Program> {
     let script = "mount -t tmpfs none /run && touch /run/.containerenv && exec";
     let can = Command::new("unshare")
         .args(["--mount", "/bin/sh", "-c", &format!("{script} true")])
         .output();
     if !can.is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "SKIPPED, there is no `unshare` here, or it may mount nothing: defaults in a container"
-        );
+        skipped("there is no `unshare` here, or it may mount nothing");
         return None;
     }
     let script = format!("{script} \"$0\" serve save");

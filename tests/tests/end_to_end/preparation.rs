@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 use std::process::Command;
 use std::time::Duration;
 
+use lifecycle_tests::skipped;
 use nix::sys::signal::{SigSet, kill};
 use tempfile::TempDir;
 
@@ -75,11 +76,7 @@ fn the_first_process_of_a_container_hears_a_signal_during_the_preparation() {
     let mut unshare = Command::new("unshare");
     unshare.args(["--pid", "--fork", "--kill-child", "true"]);
     if !unshare.status().is_ok_and(|status| status.success()) {
-        eprintln!(
-            "SKIPPED, there is no `unshare` here, or it may make no namespace: signals to the \
-             first process"
-        );
-        return;
+        return skipped("there is no `unshare` here, or it may make no namespace");
     }
     let start = Start::new("unshare").without_env("LIFECYCLE_BIND");
     let args = format!("--pid --fork --kill-child {} run", env!("CARGO_BIN_EXE_process"));
@@ -133,11 +130,9 @@ const MOUNT: &str = "mount --bind \"$FILES/resolv.conf\" /etc/resolv.conf && \
 #[test]
 fn a_signal_while_an_address_resolves_stops_the_start() {
     let Some(resolver) = SilentResolver::start() else {
-        eprintln!(
-            "SKIPPED, there is no `unshare` here, or it may mount nothing, or port 53 is not free: \
-             signals while an address resolves"
+        return skipped(
+            "there is no `unshare` here, or it may mount nothing, or port 53 is not free",
         );
-        return;
     };
     let starts = [
         ("first", resolver.asked_by().env("LIFECYCLE_BIND", "first.test:80")),

@@ -55,7 +55,7 @@ fn a_burst_of_signals_is_one_more_run() {
     let mut program = start("reload=wait announce").ready();
     program.signal(Signal::SIGHUP);
     program.wait_until_said("reload");
-    (0..20).for_each(|_| program.signal(Signal::SIGHUP));
+    (0..20).for_each(|_| program.signal_at_once(Signal::SIGHUP));
     // The thread that hears signals handles this one after the last of the others.
     program.signal(Signal::SIGUSR1);
     program.wait_for("ready for ");
@@ -139,6 +139,6 @@ fn no_signal_changes_how_a_process_ends() {
     program.signal_until(Signal::SIGHUP, "ready after");
     program.signal(Signal::SIGTERM);
     program.signal_until(Signal::SIGUSR2, "exit code 0");
-    (0..1000).for_each(|_| program.signal(Signal::SIGHUP));
+    (0..1000).for_each(|_| program.signal_at_once(Signal::SIGHUP));
     program.end().expect_code(0);
 }

@@ -6,7 +6,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 #[cfg(target_os = "linux")]
-use lifecycle_tests::rig::{Link, Rig, skipped, unavailable};
+use lifecycle_tests::rig::{Link, Rig, unavailable};
+use lifecycle_tests::skipped;
 use tempfile::TempDir;
 
 use crate::harness::{Signal, Start, own_address, program};

@@ -1,8 +1,9 @@
 //! Causes of a stop: signals in bursts, a terminal that is gone, the program itself, its services.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use lifecycle_tests::skipped;
 use nix::unistd::Pid;
 
 use crate::harness::{Signal, Start, program, system};
@@ -11,6 +12,9 @@ use crate::serve;
 
 /// Lines that the hooks of `handlers serve` say.
 const HOOKS: [&str; 3] = ["db", "flush", "close_db"];
+
+/// Reason why a test of SIGHUP is skipped.
+const STARTED_BY_NOHUP: &str = "these tests were started by `nohup`";
 
 #[test]
 fn a_stop_that_is_sent_twice_at_once_cuts_nothing_off() {
@@ -54,12 +58,27 @@ fn no_burst_of_signals_skips_a_hook() {
 #[test]
 fn a_terminal_that_is_gone_stops_it_as_sigterm_does() {
     if system::ignores(Pid::this(), Signal::SIGHUP) {
-        eprintln!("SKIPPED, these tests were started by `nohup`: a terminal that is gone");
-        return;
+        return skipped(STARTED_BY_NOHUP);
     }
     let mut program = serve("").start().ready();
+    let began = Instant::now();
     program.signal(Signal::SIGHUP);
-    program.end().expect_code(0).expect_did(&HOOKS).expect_said(&["stopping (SIGHUP)"]);
+    let ended = program.end();
+    ended.expect_code(0).expect_did(&HOOKS).expect_said(&["stopping (SIGHUP)"]);
+    assert!(ended.took <= began.elapsed(), "it counts from the signal: {ended}");
+}
+
+#[test]
+fn a_signal_after_that_of_the_terminal_hurries() {
+    if system::ignores(Pid::this(), Signal::SIGHUP) {
+        return skipped(STARTED_BY_NOHUP);
+    }
+    let mut program = serve("deregister").start().ready();
+    program.signal(Signal::SIGHUP);
+    program.signal(Signal::SIGTERM);
+    program.wait_for("hurrying");
+    program.tell("deregister");
+    program.end().expect_said(&["stopping (SIGHUP)"]);
 }
 
 #[test]

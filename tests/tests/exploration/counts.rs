@@ -109,15 +109,15 @@ fn a_hook_that_waits_goes_on_before_another_begins_or_after() {
 }
 
 #[on_startup]
-async fn turns_twice() {
+async fn yields_once() {
     tokio::task::yield_now().await;
 }
 
 #[test]
 fn others_run_between_the_polls_of_a_hook() {
-    let (explored, orders) = orders(&[a::META, turns_twice::META]);
+    let (explored, orders) = orders(&[a::META, yields_once::META]);
     assert_eq!(explored.to_string(), "all 3 schedules");
-    assert_eq!(orders.iter().filter(|order| **order == ["a", "turns_twice"]).count(), 2);
+    assert_eq!(orders.iter().filter(|order| **order == ["a", "yields_once"]).count(), 2);
 }
 
 #[on_startup(timeout = "1s")]
@@ -126,7 +126,7 @@ async fn hangs() {
 }
 
 #[test]
-fn a_hook_that_hangs_keeps_no_other_from_its_turn() {
+fn a_hook_that_hangs_keeps_no_other_from_its_permit() {
     let starts = RefCell::new(Vec::new());
     let note = |report: &TestReport| {
         report.assert_exit_code(1).assert_failed::<hangs>("timeout");
@@ -163,7 +163,7 @@ fn on_a_thread() {
 }
 
 #[test]
-fn a_plain_fn_runs_to_its_end_in_one_turn() {
+fn a_plain_fn_runs_to_its_end_under_one_permit() {
     let (explored, orders) = orders(&[a::META, on_a_thread::META]);
     assert_eq!(explored.to_string(), "all 2 schedules");
     assert_eq!(orders, [["a", "on_a_thread"], ["on_a_thread", "a"]]);
@@ -175,7 +175,7 @@ async fn poller(stop: Stop) {
 }
 
 #[test]
-fn services_begin_and_end_in_turns() {
+fn services_begin_and_end_under_permits() {
     let (explored, orders) = orders(&[a::META, poller::META, last::META]);
     // The service begins before or after `a`. `last` waits for its end.
     assert_eq!(explored.to_string(), "all 2 schedules");
@@ -194,14 +194,14 @@ async fn on_disk() {
 }
 
 #[test]
-fn what_is_real_takes_as_long_as_it_takes_and_no_turns_are_given_meanwhile() {
+fn what_is_real_takes_as_long_as_it_takes_and_no_permits_are_given_meanwhile() {
     let setup = || TestApp::of(Lifecycle::of([a::META, on_disk::META])).real_io::<on_disk>();
     let explored = Explore::new().setup(setup).run(async |_| {});
     assert_eq!(explored.to_string(), "all 2 schedules");
 }
 
 #[test]
-fn turns_are_no_reason_to_run_out_of_time() {
+fn permits_are_no_reason_to_run_out_of_time() {
     let tight = || {
         Lifecycle::of(MANY.iter().copied().chain([last::META]))
             .startup_timeout(Duration::from_millis(2))
@@ -222,7 +222,7 @@ fn an_app_that_listens_can_not_be_explored() {
 }
 
 #[test]
-fn a_test_that_does_not_end_is_told_after_a_day() {
+fn a_test_that_does_not_end_is_reported_after_a_day() {
     let refused = failure(|| of(&[a::META]).run(async |_| std::future::pending().await));
     assert!(
         refused.contains("    the test did not end within a day of paused time\n"),

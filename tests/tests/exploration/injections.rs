@@ -237,6 +237,18 @@ fn signals_for_hooks_run_them() {
 }
 
 #[test]
+fn no_signal_is_injected_that_would_end_the_process() {
+    let stops_twice = async |app: TestApp| {
+        app.signal(Signal::SIGTERM);
+        app.signal(Signal::SIGTERM);
+    };
+    let explored = of(&[close_db::META]).signals([Signal::SIGTERM]).run(stops_twice);
+    // Three schedules: the run itself; a signal before `db` and at the test. Before `close_db` it
+    // would be the third.
+    assert_eq!(explored.to_string(), "all 3 schedules");
+}
+
+#[test]
 fn a_signal_that_nobody_hears_is_refused() {
     let failure = failure(|| of(&[mail::META]).signals([Signal::SIGUSR2]).run(async |_| {}));
     assert_eq!(failure, "nobody hears SIGUSR2: no hook of the app is for it");

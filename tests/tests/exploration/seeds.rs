@@ -145,10 +145,10 @@ fn a_seed_that_does_not_parse_or_fit_is_refused() {
 
 #[test]
 fn a_test_that_is_another_each_time_is_said_to_be() {
-    let turn = std::cell::Cell::new(0);
+    let setups = std::cell::Cell::new(0);
     let hooks = || {
-        turn.set(turn.get() + 1);
-        TestApp::of(Lifecycle::of(WRITERS[..if turn.get() == 1 { 3 } else { 1 }].iter().copied()))
+        setups.set(setups.get() + 1);
+        TestApp::of(Lifecycle::of(WRITERS[..if setups.get() == 1 { 3 } else { 1 }].iter().copied()))
     };
     let failure = failure(|| Explore::new().setup(hooks).run(async |_| {}));
     assert!(failure.starts_with("the test is not the same each time: "), "{failure}");
@@ -172,7 +172,7 @@ fn fails_on_a_thread() {
 }
 
 #[test]
-fn panics_of_plain_fns_are_told_once_too() {
+fn panics_of_plain_fns_are_shown_once_too() {
     let (text, passes) = output_of("seeds::fails_on_a_thread", "0.0");
     assert!(!passes && text.contains("panics_on_a_thread panicked: no luck"), "{text}");
     assert_eq!(text.matches("panicked at").count(), 1, "{text}");

@@ -7,9 +7,6 @@ mod measured;
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn rigs_need_linux() {
-    use std::io::Write;
-
     let tests = "the tests `rig`, `distance` and `distance_soak`";
-    writeln!(std::io::stderr(), "SKIPPED, network namespaces are there on Linux only: {tests}")
-        .expect("a stderr");
+    lifecycle_tests::skipped(&format!("network namespaces are there on Linux only: {tests}"));
 }

@@ -3,14 +3,16 @@
 
 use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lifecycle_tests::LIMIT;
-use lifecycle_tests::rig::{Direction, Link, Rig, Segment, skipped, unavailable};
+use lifecycle_tests::rig::{Direction, Link, Rig, Segment, unavailable};
+use lifecycle_tests::skipped;
+use socket2::{Domain, Socket, Type};
 
 const PORT: u16 = 80;
 const MS: Duration = Duration::from_millis(1);
@@ -40,6 +42,15 @@ fn connect() -> TcpStream {
     stream.set_nodelay(true).expect("a TCP socket");
     stream.set_read_timeout(Some(LIMIT)).expect("a TCP socket");
     stream
+}
+
+/// Connects from this port of the clients' side.
+fn connect_from(port: u16) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let [from, to] = [SocketAddr::from((Rig::CLIENT, port)), SocketAddr::from((Rig::SERVER, PORT))];
+    socket.bind(&from.into()).expect("a free port");
+    socket.connect(&to.into()).expect("it listens");
+    socket.into()
 }
 
 #[test]
@@ -139,14 +150,22 @@ fn handshakes_are_seen_as_the_server_sees_them() {
     assert!(handshakes.values().all(|handshake| !handshake.is_end_lost));
 
     // Packets that come while the link is off are sent again.
+    const CLIENT: u16 = 40_000;
     rig.switch_off();
     thread::scope(|scope| {
-        scope.spawn(|| rig.client(|| drop(connect())));
-        thread::sleep(100 * MS);
+        scope.spawn(|| rig.client(|| drop(connect_from(CLIENT))));
+        let began = Instant::now();
+        while rig.dropped(CLIENT) == 0 {
+            assert!(began.elapsed() < LIMIT, "the client has sent nothing");
+            thread::sleep(MS);
+        }
         rig.switch_on();
     });
-    // The packet has not come to the server's side, so the server did not drop it.
-    assert!(rig.handshakes().values().all(|handshake| !handshake.is_first_dropped()));
+    // The server has got a repetition. The first packet has not come to its side, so the server did
+    // not drop it.
+    let handshake = &rig.handshakes()[&CLIENT];
+    assert_eq!(handshake.segments, [Segment::Syn, Segment::SynAck]);
+    assert!(!handshake.is_first_dropped());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use validator::Validate;
 use super::{NewOrder, Order, Page};
 use crate::auth::{Granted, ReadOrders, WriteOrders};
 use crate::clock::clock;
-use crate::events::news;
+use crate::events::latest_event;
 use crate::input::{Body, Id, Query};
 use crate::problem::{Invalid, Problem, Refusal};
 use crate::store::db;
@@ -59,10 +59,10 @@ async fn place_order(
     new: Body<NewOrder>,
     db: Dep<db>,
     clock: Dep<clock>,
-    news: Dep<news>,
+    latest_event: Dep<latest_event>,
 ) -> Result<impl Responder, Problem> {
     let (order, seq) = super::place(&db, customer.user, &new.0, clock.now()).await?;
-    news.send_if_modified(|last| std::mem::replace(last, seq.max(*last)) < seq);
+    latest_event.send_if_modified(|last| std::mem::replace(last, seq.max(*last)) < seq);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/orders/{}", order.id)))
         .json(order))

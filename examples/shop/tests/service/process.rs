@@ -33,10 +33,10 @@ pub fn environment(command: &mut Command, folder: &Path) {
         .env("SHOP_SIGN_INS_PER_MINUTE", "100000");
 }
 
-/// Waits until the start is over, and returns the address of the service.
+/// Waits until the service is ready, and returns its address.
 #[track_caller]
 pub fn ready_url(service: &mut Child) -> String {
-    service.wait_until("the end of the start", |transcript| transcript.contains("ready after"));
+    service.wait_until_ready();
     service.url()
 }
 

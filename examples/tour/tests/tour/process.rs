@@ -83,7 +83,8 @@ impl Sent {
 
 #[track_caller]
 pub fn get(program: &mut Child, path: &str) -> (u16, String) {
-    send(program, "GET", path, "").response()
+    let response = program.get(path);
+    (response.status, response.body)
 }
 
 #[track_caller]

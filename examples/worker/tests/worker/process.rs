@@ -1,5 +1,6 @@
-//! Waits and stops of a worker under test. No test waits for a time to pass: each waits for an
-//! output or an action of the process, and fails after a limit.
+//! Waits and stops of a worker under test. No test waits for a time to pass, except `kill`, whose
+//! moments are random on purpose: each waits for an output or an action of the process, and fails
+//! after a limit.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub fn wait_for_readyz(worker: &mut Child, status: u16, text: &str) {
 pub fn stop(mut worker: Child) -> Output {
     // Lines may be written before the start is over, and a start that a signal ends does not
     // succeed.
-    worker.wait_until("the end of the start", |transcript| transcript.contains("ready after"));
+    worker.wait_until_ready();
     let output = worker.stop();
     output.assert_exit_code(0);
     output

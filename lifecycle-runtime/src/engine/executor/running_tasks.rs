@@ -108,7 +108,7 @@ impl RunningTasks {
     ) {
         let completion = CompletionGuard::new(self.completion_sender.clone(), step);
         let progress = Arc::<TaskProgress>::default();
-        let is_on_thread = matches!(task, Task::Blocking(_));
+        let is_on_thread = !matches!(task, Task::Future(_));
         let handle = spawn(&self.hooks, hook, task, span, completion, Arc::clone(&progress));
         self.enlist(step, RunningTask::of_hook(hook, handle, is_on_thread, progress, now, time));
     }

@@ -29,6 +29,12 @@ impl Inbox {
         self.0.iter().map(|(name, _)| *name)
     }
 
+    /// Returns whether a hook waits for this signal.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
+    }
+
     /// Notes that a signal has arrived. Returns `false` if no hook waits for it. Signals that
     /// arrive before the first one is taken out count as one with it.
     pub(crate) fn put(&self, name: &str) -> bool {
@@ -51,16 +57,16 @@ impl Recurring {
         if !start_over(&mut progress).await {
             return;
         }
-        let turns: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
+        let permits: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
         loop {
             tokio::select! {
                 biased;
                 () = stop_begun(&mut progress) => return,
                 () = arrived.notified() => {}
             }
-            for turn in &turns {
+            for permit in &permits {
                 // A hook runs even if the one before it failed.
-                let ended = self.once(turn).boxed().await;
+                let ended = self.once(permit).boxed().await;
                 if ended.is_none() || !start_over(&mut progress).await {
                     return;
                 }

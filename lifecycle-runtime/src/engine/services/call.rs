@@ -31,6 +31,7 @@ impl FunctionCall {
     pub(super) fn begin(task: Task, hook: &'static HookMeta, hooks: &HookRuntime) -> Self {
         let span = trace::span(hook);
         match task {
+            Task::Delayed(..) => Self::begin(Task::Future(task.into_future()), hook, hooks),
             Task::Future(future) => {
                 let task = hooks.spawn(TaskOwner::Hook(hook), caught(future).instrument(span));
                 let abort = Some(task.abort_handle());

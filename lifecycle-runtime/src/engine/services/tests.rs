@@ -1,7 +1,7 @@
 //! Tests of supervision as data, on paused time: each gives the behaviour of a service's runs and
 //! the commands to the service, and expects lines.
 
-mod play;
+mod supervisor_run;
 mod tasks;
 mod threads;
 
@@ -15,7 +15,7 @@ use crate::event::Outcome;
 use crate::hook::state::State;
 use crate::hook::task::{Task, Value};
 use crate::hook::{Backoff, Restart, RestartLimit, ServicePolicy};
-use play::{Played, check, hook};
+use supervisor_run::{SupervisorRun, check, hook};
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done() {
@@ -266,29 +266,29 @@ async fn one_that_is_cancelled_before_it_is_ready_never_started() {
 async fn what_a_service_is_told_is_not_that_the_stop_has_begun() {
     let (sender, stops) = std::sync::mpsc::channel();
     let sender = std::sync::Mutex::new(sender);
-    let played = Played::start(hook("restart never"), move |scope| {
+    let run = SupervisorRun::start(hook("restart never"), move |scope| {
         sender.lock().expect("no panic").send(scope.stop()).expect("the test waits");
         Task::future(async move {
             scope.stop().requested().await;
             Ok(Value::new(()))
         })
     });
-    played.until("awaited: ready").await;
+    run.until("awaited: ready").await;
     let stop = stops.recv().expect("it runs");
-    played.drain();
+    run.drain();
     assert!(
         !stop.is_requested()
             && !stop.wait(Duration::ZERO)
             && stop.requested().now_or_never().is_none()
     );
     assert_eq!(stop.state(), State::Draining);
-    played.stop();
+    run.stop();
     assert!(
         stop.is_requested()
             && stop.wait(Duration::ZERO)
             && stop.requested().now_or_never().is_some()
     );
-    played.until("awaited: done").await;
+    run.until("awaited: done").await;
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -152,18 +152,18 @@ fn scene() -> impl Strategy<Value = (String, String)> {
 }
 
 /// Returns the outcome and the duration of each hook that the run came to.
-fn outcomes(played: &ScenarioRun) -> HashMap<&'static str, (Outcome, Duration)> {
-    let ended = played.events().iter().filter_map(|event| match event {
+fn outcomes(ran: &ScenarioRun) -> HashMap<&'static str, (Outcome, Duration)> {
+    let ended = ran.events().iter().filter_map(|event| match event {
         Event::HookEnded { hook, outcome, took } => Some((hook.name(), (outcome.clone(), *took))),
         _ => None,
     });
     ended.collect()
 }
 
-fn play(play: Scenario) -> ScenarioRun {
+fn run_to_end(scenario: Scenario) -> ScenarioRun {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(play.run())
+    runtime.expect("a runtime").block_on(scenario.run())
 }
 
 /// Returns the settings of a stop: its grace period, its delay, and its server.
@@ -193,23 +193,23 @@ fn shortest_grace(plan: &str, delay: u64, server: Option<Server>) -> Duration {
 /// own.
 fn check(
     plan: &str,
-    played: &ScenarioRun,
+    ran: &ScenarioRun,
     limit: Duration,
     is_enough: bool,
 ) -> Result<(), TestCaseError> {
     let hooks: Vec<&HookMeta> = sample::hooks(plan);
-    let outcomes = outcomes(played);
+    let outcomes = outcomes(ran);
     let has_started =
         |hook: &HookMeta| matches!(outcomes.get(hook.name()), Some((Outcome::Succeeded, _)));
 
     prop_assert!(
-        played.report.stop_took <= limit,
+        ran.report.stop_took <= limit,
         "the stop took {:?} of {limit:?}",
-        played.report.stop_took
+        ran.report.stop_took
     );
 
     for service in hooks.iter().filter(|hook| hook.kind() == Kind::Service) {
-        check_service(service, played, &outcomes, is_enough)?;
+        check_service(service, ran, &outcomes, is_enough)?;
     }
     for hook in hooks.iter().filter(|hook| hook.kind() == Kind::Signal) {
         let ended = outcomes.get(hook.name()).filter(|_| is_enough);
@@ -217,16 +217,16 @@ fn check(
             prop_assert!(*took >= own, "{} had {:?} of its {:?}", hook.name(), took, own);
         }
     }
-    let was_ready = played.count("ready") == 1;
+    let was_ready = ran.count("ready") == 1;
     for hook in hooks.iter().filter(|hook| matches!(hook.kind(), Kind::Drain | Kind::Shutdown)) {
         let name = hook.name();
         let should_run = hook.needs().chain(hook.of()).all(has_started)
             && (hook.kind() == Kind::Shutdown || was_ready);
-        let ran = played.count(&format!("+{name}"));
+        let runs = ran.count(&format!("+{name}"));
         let is_begun = !matches!(outcomes.get(name), Some((Outcome::NotBegun { .. }, _)));
         prop_assert!(is_begun || !is_enough, "{} was not begun", name);
         let should_run = should_run && is_begun;
-        prop_assert_eq!(ran, usize::from(should_run), "{} ran {} times", name, ran);
+        prop_assert_eq!(runs, usize::from(should_run), "{} ran {} times", name, runs);
         let Some((outcome, took)) = outcomes.get(name).filter(|_| should_run) else { continue };
         if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) =
             (outcome, hook.timeout(), is_enough)
@@ -240,13 +240,13 @@ fn check(
 /// Checks that no hook of the stop has ended later than the time table says. Three things come on
 /// top: timers go off by the millisecond, a cancelled hook has a moment to end, and half of the
 /// time for the report pays for steps that begin late.
-fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
+fn check_table(plan: &Plan, ran: &ScenarioRun) -> Result<(), TestCaseError> {
     const MOMENTS: Duration = Duration::from_millis(25);
     let late = last_words(plan.timetable().grace()) / 2 + MOMENTS;
-    let Some(&began) = played.times("ready").first() else { return Ok(()) };
+    let Some(&began) = ran.times("ready").first() else { return Ok(()) };
     for row in plan.timetable().rows(plan) {
         let Some(hook) = row.hook else { continue };
-        let ended = played.report.hooks.iter().find(|ended| ended.hook == hook && !ended.is_drop);
+        let ended = ran.report.hooks.iter().find(|ended| ended.hook == hook && !ended.is_drop);
         let Some(ended) = ended else { continue };
         let at = ended.ended_at.saturating_sub(began);
         prop_assert!(
@@ -265,21 +265,21 @@ fn check_table(plan: &Plan, played: &ScenarioRun) -> Result<(), TestCaseError> {
 /// that it uses was torn down before.
 fn check_service(
     service: &HookMeta,
-    played: &ScenarioRun,
+    ran: &ScenarioRun,
     outcomes: &HashMap<&'static str, (Outcome, Duration)>,
     is_enough: bool,
 ) -> Result<(), TestCaseError> {
     let name = service.name();
-    let begun = played.count(&format!("+{name}"));
+    let begun = ran.count(&format!("+{name}"));
     prop_assert_eq!(outcomes.contains_key(name), begun == 1, "{} began {} times", name, begun);
     let is_end =
         |event: &&Event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name);
-    prop_assert_eq!(played.events().iter().filter(is_end).count(), begun, "the ends of {}", name);
-    let told = played.times(&format!("-{name}"));
+    prop_assert_eq!(ran.events().iter().filter(is_end).count(), begun, "the ends of {}", name);
+    let told = ran.times(&format!("-{name}"));
     prop_assert!(told.len() <= 1, "{} was told at {:?}", name, told);
     let Some(outcome) = outcomes.get(name).map(|(outcome, _)| outcome) else { return Ok(()) };
 
-    let place = |is_it: &dyn Fn(&Event) -> bool| played.events().iter().position(is_it);
+    let place = |is_it: &dyn Fn(&Event) -> bool| ran.events().iter().position(is_it);
     let end = place(&|event| matches!(event, Event::HookEnded { hook, .. } if hook.name() == name));
     for used in service.needs() {
         let down = place(&|event| {
@@ -296,7 +296,7 @@ fn check_service(
     if let (Outcome::TimedOut { limit: Limit::Grace, .. }, Some(own), true) =
         (outcome, service.timeout(), is_enough)
     {
-        let timed_out = played.times(&format!("{name} timed out"));
+        let timed_out = ran.times(&format!("{name} timed out"));
         let had = timed_out[0].saturating_sub(told[0]);
         prop_assert!(had >= own, "{} had {:?} of its {:?}", name, had, own);
     }
@@ -318,8 +318,8 @@ proptest! {
     #[test]
     fn every_stop_ends_by_grace_and_every_hook_has_its_timeout((plan, does) in scene()) {
         // More than the timeouts of all these hooks add up to.
-        let played = play(Scenario::new(&plan, &does).grace(60_000).signals(signals(&plan)));
-        check(&plan, &played, Duration::from_secs(60), true)?;
+        let ran = run_to_end(Scenario::new(&plan, &does).grace(60_000).signals(signals(&plan)));
+        check(&plan, &ran, Duration::from_secs(60), true)?;
     }
 
     #[test]
@@ -333,15 +333,15 @@ proptest! {
         let planned = planned.with_settings(settings(grace, delay, server));
         // In Kubernetes the delay differs.
         prop_assert_eq!(planned.timetable().warning(&planned), None);
-        let play_of = Scenario::new(&plan, &does)
+        let scenario = Scenario::new(&plan, &does)
             .grace(u64::try_from(grace.as_millis()).expect("short"));
-        let play_of = play_of.drain_delay(delay).signals(signals(&plan));
-        let played = play(match server {
-            Some(Server { drain_timeout }) => play_of.serves_for_ever(drain_timeout),
-            None => play_of,
+        let scenario = scenario.drain_delay(delay).signals(signals(&plan));
+        let ran = run_to_end(match server {
+            Some(Server { drain_timeout }) => scenario.serves_for_ever(drain_timeout),
+            None => scenario,
         });
-        check(&plan, &played, grace, true)?;
-        check_table(&planned, &played)?;
+        check(&plan, &ran, grace, true)?;
+        check_table(&planned, &ran)?;
     }
 
     #[test]
@@ -354,8 +354,8 @@ proptest! {
         let planned = planned.with_settings(config.stop_settings(false));
         // Such a plan is refused.
         prop_assume!(planned.timetable().lack().is_none());
-        let played = play(Scenario::new(&plan, &does).grace(grace));
-        check_table(&planned, &played)?;
+        let ran = run_to_end(Scenario::new(&plan, &does).grace(grace));
+        check_table(&planned, &ran)?;
     }
 
     #[test]
@@ -363,7 +363,7 @@ proptest! {
         (plan, does) in scene(),
         grace in 200_u64..3000,
     ) {
-        let played = play(Scenario::new(&plan, &does).grace(grace));
-        check(&plan, &played, Duration::from_millis(grace), false)?;
+        let ran = run_to_end(Scenario::new(&plan, &does).grace(grace));
+        check(&plan, &ran, Duration::from_millis(grace), false)?;
     }
 }

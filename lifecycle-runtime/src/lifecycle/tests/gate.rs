@@ -26,11 +26,10 @@ impl StepGate for LastFirst {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_begins_when_it_has_its_turn() {
-    let played =
-        Scenario::new("start a; start b; service s; stop c; stop d", "a has a value; s runs")
-            .gate(LastFirst)
-            .run();
-    played.await.check(&[
+    let ran = Scenario::new("start a; start b; service s; stop c; stop d", "a has a value; s runs")
+        .gate(LastFirst)
+        .run();
+    ran.await.check(&[
         "80 +s",
         "80 s running",
         "90 +b",
@@ -50,24 +49,24 @@ async fn a_step_begins_when_it_has_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_waits_for_its_turn_can_be_given_up() {
-    let played = Scenario::new("start a; start b; start c; stop d of a", "b fails")
+    let ran = Scenario::new("start a; start b; start c; stop d of a", "b fails")
         .gate(LastFirst)
         .run()
         .await;
     // `a`, whose turn is the last, does not begin, and nothing of it is torn down.
-    played.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
-    assert_eq!(played.report.exit_code(), 1);
+    ran.check(&["80 +c", "80 c done", "90 +b", "90 b failed", "90 d skipped"]);
+    assert_eq!(ran.report.exit_code(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hurry_keeps_no_step_from_its_turn() {
-    let played = Scenario::new("start a; service s; stop c; stop d", "s runs")
+    let ran = Scenario::new("start a; service s; stop c; stop d", "s runs")
         .signals(&["ready", "s done"])
         .gate(LastFirst)
         .run()
         .await;
     for done in ["c done", "d done"] {
-        assert_eq!(played.count(done), 1, "{done}");
+        assert_eq!(ran.count(done), 1, "{done}");
     }
 }
 

@@ -14,11 +14,11 @@ use crate::hook::stop::StopCause;
 async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
     let plan = "start db; service s needs db; ready announce after s; drain withdraw; stop flush; \
                 stop close of db";
-    let played =
+    let ran =
         Scenario::new(plan, "db takes 10; s runs and takes 30; withdraw takes 5; flush takes 5")
             .run()
             .await;
-    played.check(&[
+    ran.check(&[
         "0 +db",
         "10 db done",
         "10 +s",
@@ -35,10 +35,10 @@ async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
         "45 close done",
         "50 flush done",
     ]);
-    assert_eq!(played.report.exit_code(), 0);
-    let path: Vec<_> = played.report.stop_path.iter().map(|(hook, _)| hook.name()).collect();
+    assert_eq!(ran.report.exit_code(), 0);
+    let path: Vec<_> = ran.report.stop_path.iter().map(|(hook, _)| hook.name()).collect();
     assert_eq!(path, ["withdraw", "s", "flush"]);
-    let service = &played.report.services[0];
+    let service = &ran.report.services[0];
     assert_eq!(
         (&service.state, service.restarts, &service.last_error),
         (&ServiceState::Stopped, 0, &None)
@@ -48,8 +48,8 @@ async fn a_service_runs_from_the_start_until_it_is_told_and_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn what_needs_a_service_waits_until_it_is_ready() {
     let plan = "service s handle; start client after s; service t after client; ready announce";
-    let played = Scenario::new(plan, "s is ready after 50; t runs").run().await;
-    played.check(&[
+    let ran = Scenario::new(plan, "s is ready after 50; t runs").run().await;
+    ran.check(&[
         "0 +s",
         "50 s running",
         "50 +client",
@@ -64,7 +64,7 @@ async fn what_needs_a_service_waits_until_it_is_ready() {
         "50 -s",
         "50 s done",
     ]);
-    let path: Vec<_> = played.report.start_path.iter().map(|(hook, _)| hook.name()).collect();
+    let path: Vec<_> = ran.report.start_path.iter().map(|(hook, _)| hook.name()).collect();
     assert_eq!(path, ["s"]);
 }
 
@@ -73,29 +73,29 @@ async fn services_that_depend_on_services_stop_first() {
     let plan = "service a; service b after a; service c after b; service d; stop before_a before a";
     let behaviour =
         "a runs and takes 10; b runs and takes 10; c runs and takes 10; d runs and takes 10";
-    let played = Scenario::new(plan, behaviour).run().await;
-    played.check_order(&["-c", "c done", "-b", "b done", "-a", "a done"]);
-    played.check_order(&["-d", "d done", "+before_a", "before_a done", "-a"]);
-    assert_eq!(played.report.stop_took, Duration::from_millis(30));
+    let ran = Scenario::new(plan, behaviour).run().await;
+    ran.check_order(&["-c", "c done", "-b", "b done", "-a", "a done"]);
+    ran.check_order(&["-d", "d done", "+before_a", "before_a done", "-a"]);
+    assert_eq!(ran.report.stop_took, Duration::from_millis(30));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_for_good_stops_the_run_in_order() {
     let plan =
         "start db; service s needs db; service t; drain withdraw; stop close of db; stop flush";
-    let played =
+    let ran =
         Scenario::new(plan, "s fails; t runs and takes 10; close takes 5").signals(&[]).run().await;
-    played.check_order(&["s running", "s failed", "close done"]);
+    ran.check_order(&["s running", "s failed", "close done"]);
     // The failure was during the start.
-    assert_eq!(played.report.exit_code(), 1);
-    assert_eq!(played.error().as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
+    assert_eq!(ran.report.exit_code(), 1);
+    assert_eq!(ran.error().as_deref(), Some("hook `s` (app.rs:2) failed: s is broken"));
 
-    let played = Scenario::new(
+    let ran = Scenario::new(
         &plan.replace("service s", "service s restart on_failure most 2/60000 backoff 100..100"),
         "s fails; t runs and takes 10; close takes 5",
     );
-    let played = played.signals(&[]).run().await;
-    played.check(&[
+    let ran = ran.signals(&[]).run().await;
+    ran.check(&[
         "0 +db",
         "0 +t",
         "0 t running",
@@ -117,7 +117,7 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
         "210 +flush",
         "210 flush done",
     ]);
-    let report = &played.report;
+    let report = &ran.report;
     assert_eq!(report.exit_code(), 3);
     let error = "hook `s` (app.rs:2) failed: 2 restarts within 1m did not help, the last run \
                  failed: s is broken";
@@ -132,56 +132,55 @@ async fn a_service_that_fails_for_good_stops_the_run_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_ends_well_is_done_and_stops_nothing() {
-    let played = Scenario::new("service s; stop flush after s", "s takes 10; flush takes 10")
+    let ran = Scenario::new("service s; stop flush after s", "s takes 10; flush takes 10")
         .signals(&["s done"])
         .run()
         .await;
-    played.check(&["0 +s", "0 s running", "0 ready", "10 s done", "10 +flush", "20 flush done"]);
-    assert_eq!(played.report.exit_code(), 0);
+    ran.check(&["0 +s", "0 s running", "0 ready", "10 s done", "10 +flush", "20 flush done"]);
+    assert_eq!(ran.report.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_well_before_it_is_ready_is_done_and_what_needs_it_starts() {
-    let played = Scenario::new("service s handle; start client after s", "s ends").run().await;
-    played.check(&["0 +s", "0 s done", "0 +client", "0 client done", "0 ready"]);
-    assert_eq!(played.report.services[0].state, ServiceState::Stopped);
+    let ran = Scenario::new("service s handle; start client after s", "s ends").run().await;
+    ran.check(&["0 +s", "0 s done", "0 +client", "0 client done", "0 ready"]);
+    assert_eq!(ran.report.services[0].state, ServiceState::Stopped);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_is_ignored_is_recorded_and_that_is_all() {
-    let played = Scenario::new("service s exit ignore; stop flush", "s panics").run().await;
-    played.check_order(&["s running", "s panicked", "+flush"]);
-    assert_eq!((played.report.exit_code(), played.report.failures().count()), (0, 1));
-    assert_eq!(played.last_error(), "panicked: s panics");
+    let ran = Scenario::new("service s exit ignore; stop flush", "s panics").run().await;
+    ran.check_order(&["s running", "s panicked", "+flush"]);
+    assert_eq!((ran.report.exit_code(), ran.report.failures().count()), (0, 1));
+    assert_eq!(ran.last_error(), "panicked: s panics");
     // A service that hangs keeps the whole stop waiting.
-    let played =
-        Scenario::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
-    played.check_order(&["-s", "s timed out", "+flush"]);
-    assert_eq!(played.report.exit_code(), 3);
+    let ran = Scenario::new("service s exit ignore timeout 50; stop flush", "s hangs").run().await;
+    ran.check_order(&["-s", "s timed out", "+flush"]);
+    assert_eq!(ran.report.exit_code(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_program_ends_when_all_its_services_are_done() {
     let plan = "service a; service b exit ignore; ready c; stop last";
-    let played = Scenario::new(plan, "a takes 30; b fails; c takes 10")
+    let ran = Scenario::new(plan, "a takes 30; b fails; c takes 10")
         .signals(&[])
         .ends_with_services()
         .run()
         .await;
-    assert_eq!(played.times("+last"), [Duration::from_millis(30)]);
-    assert_eq!(played.report.cause, Some(StopCause::ServicesDone));
-    assert_eq!((played.report.exit_code(), played.report.interrupted), (0, false));
+    assert_eq!(ran.times("+last"), [Duration::from_millis(30)]);
+    assert_eq!(ran.report.cause, Some(StopCause::ServicesDone));
+    assert_eq!((ran.report.exit_code(), ran.report.interrupted), (0, false));
     // Services that have ended before the run is ready count, too.
-    let played = Scenario::new("service a; ready c", "c takes 10")
+    let ran = Scenario::new("service a; ready c", "c takes 10")
         .signals(&[])
         .ends_with_services()
         .run()
         .await;
-    assert_eq!((played.count("c done"), played.report.exit_code()), (1, 0));
+    assert_eq!((ran.count("c done"), ran.report.exit_code()), (1, 0));
     // Without services there is nothing that could be done.
-    let played =
+    let ran =
         Scenario::new("start a; start b", "").signals(&["ready"]).ends_with_services().run().await;
-    assert_eq!(played.report.cause, Some(StopCause::Signal("SIGTERM")));
+    assert_eq!(ran.report.cause, Some(StopCause::Signal("SIGTERM")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,13 +190,13 @@ async fn whatever_is_told_of_hooks_of_one_name_tells_them_apart() {
     let plan = format!("{plan}; stop cache::close; ready store::warm; ready cache::warm");
     let behaviours = "store::sync runs; cache::sync is ready after 5, fails; store::close hangs; \
                       cache::close fails";
-    let played = Scenario::new(&plan, behaviours).run().await;
+    let ran = Scenario::new(&plan, behaviours).run().await;
     for line in
         ["+store::db", "cache::db done", "store::sync running", "-store::sync", "+store::warm"]
     {
-        assert_eq!(played.count(line), 1, "{line}");
+        assert_eq!(ran.count(line), 1, "{line}");
     }
-    let report = played.report.to_string();
+    let report = ran.report.to_string();
     for text in [
         "hook `store::close` (app.rs:5) ",
         "hook `cache::close` (app.rs:6) failed: cache::close is broken",

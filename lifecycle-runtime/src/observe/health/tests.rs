@@ -238,7 +238,7 @@ fn a_process_that_stops_is_not_to_be_killed_for_its_checks() {
 }
 
 #[test]
-fn only_what_changes_is_news() {
+fn only_what_changes_is_reported() {
     let hooks =
         [hook("ready", "readiness", 2), hook("first", "startup", 2), hook("never", "readiness", 2)];
     let checks = Checks::new(hooks);
@@ -274,12 +274,12 @@ fn only_what_changes_is_news() {
             ],
         ),
     ] {
-        for (result, news) in results {
+        for (result, reported) in results {
             let failed = Outcome::Failed { error: result.to_owned() };
             let outcome = if result == "pass" { Outcome::Succeeded } else { failed };
             assert_eq!(
                 checks.record(hook, &outcome, Duration::ZERO),
-                news,
+                reported,
                 "{} {result}",
                 hook.name()
             );

@@ -77,8 +77,7 @@ impl RunningApp {
             vec![Arc::new(record.clone()), Arc::<SignalSender>::clone(&signals)];
         let observers = Observers { own, others: lifecycle.observers, on_thread: None };
         if let Some(scheduler) = &parts.scheduler {
-            let signals = Arc::clone(&signals);
-            scheduler.set_run(Arc::clone(&parts.plan), move |signal| signals.send(signal));
+            scheduler.set_run(Arc::clone(&parts.plan), Arc::clone(&signals));
         }
         // `is_patient` is off, as a test holds the values that it looks at.
         let options = RunOptions {

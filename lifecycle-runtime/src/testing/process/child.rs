@@ -14,10 +14,7 @@ use super::signals;
 use super::transcript::{Line, Stream, Transcript, send_lines};
 use crate::testing::Signal;
 
-/// Signals that stop a program, unless a hook is for them.
-const STOPPING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
-
-/// Time within which the program takes two of these signals for one, plus the delay of a busy
+/// Time within which the program takes two stop signals for one, plus the delay of a busy
 /// machine.
 const ONE_SIGNAL: Duration = Duration::from_millis(700);
 
@@ -145,8 +142,10 @@ impl Child {
     /// Sends a signal to the process.
     ///
     /// A program takes stop signals that come within half a second for one, as a terminal and
-    /// `timeout` send several. So this method delays a SIGTERM, SIGINT or SIGQUIT that follows
-    /// another one of these until the program takes it for a second signal, which always hurries.
+    /// `timeout` send several. So this method delays a SIGTERM, SIGINT, SIGQUIT or SIGHUP that
+    /// follows another one of these until the program takes it for a second signal, which always
+    /// hurries. It can't know of a hook for SIGHUP: [`signal_at_once`](Self::signal_at_once) sends
+    /// such signals without a pause.
     ///
     /// ```no_run
     /// use lifecycle_runtime::testing::Signal;
@@ -168,7 +167,7 @@ impl Child {
     /// none.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {
-        if STOPPING.contains(&signal) {
+        if signal.stops() {
             let since = self.stop_sent.map_or(ONE_SIGNAL, |sent| sent.elapsed());
             thread::sleep(ONE_SIGNAL.saturating_sub(since));
         }
@@ -182,7 +181,7 @@ impl Child {
     /// As [`signal`](Self::signal).
     #[track_caller]
     pub fn signal_at_once(&mut self, signal: Signal) {
-        if STOPPING.contains(&signal) {
+        if signal.stops() {
             self.stop_sent = Some(Instant::now());
         }
         // Once the process has been reaped, another one may have its id.

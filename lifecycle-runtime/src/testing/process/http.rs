@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Response to a request of a test.
 ///
@@ -23,23 +23,44 @@ pub struct Response {
     pub body: String,
 }
 
-/// Sends a GET request to a URL, on a connection of its own.
+/// Sends a GET request to a URL, on a connection of its own. The limit is that of the whole
+/// exchange, however slowly the response comes.
 pub(super) fn get(url: &str, path: &str, limit: Duration) -> io::Result<Response> {
     let Some(address) = url.strip_prefix("http://") else {
         let text = format!("{url} takes a client that speaks more than plain HTTP over TCP");
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     };
     let address = address.parse().map_err(|_| io::Error::other(format!("{url} is no address")))?;
+    let began = Instant::now();
     let mut stream = TcpStream::connect_timeout(&address, limit)?;
-    stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let answer = read_to_end(&mut stream, began, limit)?;
     parse(&answer).ok_or_else(|| {
         let answer = String::from_utf8_lossy(&answer);
         io::Error::other(format!("what came back is no complete HTTP response: {answer:?}"))
     })
+}
+
+/// Reads until the server closes the connection, but no longer than the limit, counted from
+/// `began`.
+fn read_to_end(stream: &mut TcpStream, began: Instant, limit: Duration) -> io::Result<Vec<u8>> {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let left = limit.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(io::Error::new(TimedOut, format!("no complete response within {limit:?}")));
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(answer),
+            Ok(count) => answer.extend_from_slice(&buffer[..count]),
+            // A timeout of the socket is `WouldBlock` on Unix. No time is left then.
+            Err(error) if matches!(error.kind(), Interrupted | TimedOut | WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Parses the bytes that a connection brought before it was closed; `None` if they are no complete
@@ -83,6 +104,9 @@ fn split_at<'a>(bytes: &'a [u8], end: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
 
     #[track_caller]
@@ -90,6 +114,26 @@ mod tests {
         let parsed = parse(answer.as_bytes());
         let parsed = parsed.as_ref().map(|response| (response.status, &*response.body));
         assert_eq!(parsed, expected, "{answer:?}");
+    }
+
+    #[test]
+    fn a_response_that_comes_too_slowly_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            // Each byte comes within the limit, and all of them take far longer.
+            for _ in 0..500 {
+                if client.write_all(b"x").is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let error = get(&format!("http://{address}"), "/", Duration::from_millis(200));
+        let error = error.expect_err("no response is complete");
+        assert_eq!(error.to_string(), "no complete response within 200ms");
+        server.join().expect("no panic");
     }
 
     #[test]

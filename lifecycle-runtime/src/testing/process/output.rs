@@ -70,9 +70,9 @@ impl Output {
         &self.transcript
     }
 
-    /// Returns the time from the test's last stop signal to the end of the process; if it sent
-    /// none, the time from the start of the process. Assert on it with a large margin: machines
-    /// that run tests are busy.
+    /// Returns the time from the test's last stop signal (SIGTERM, SIGINT, SIGQUIT or SIGHUP) to
+    /// the end of the process; if it sent none, the time from the start of the process. Assert on
+    /// it with a large margin: machines that run tests are busy.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.took

@@ -88,7 +88,7 @@ impl ScheduledFuture {
         drop(std::mem::replace(&mut self.future, nothing));
         match fault.fault().apply(Task::future(std::future::pending())) {
             Task::Future(mut wrong) => wrong.as_mut().poll(context),
-            Task::Blocking(_) => Poll::Pending,
+            Task::Blocking(_) | Task::Delayed(..) => Poll::Pending,
         }
     }
 }

@@ -36,7 +36,7 @@ mod namespace;
 mod relay;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -213,13 +213,4 @@ pub fn unavailable() -> Option<&'static str> {
         ))
     };
     REASON.get_or_init(reason).as_deref()
-}
-
-/// Reports that a test is skipped, even where the output of a test that passes is not shown.
-#[track_caller]
-pub fn skipped(reason: &str) {
-    let place = std::panic::Location::caller();
-    // One write keeps another test's line from getting into it. If stderr is missing, nobody could
-    // read the line.
-    let _ = io::stderr().write_all(format!("SKIPPED, {reason}: {place}\n").as_bytes());
 }

@@ -121,8 +121,8 @@ impl Program {
         is_running
     }
 
-    /// Sends a signal again and again, from the program's first line on, until a line on stderr
-    /// contains this.
+    /// Sends a signal again and again without a pause, from the program's first line on, until a
+    /// line on stderr contains this.
     pub(crate) fn signal_until(&mut self, signal: Signal, text: &str) {
         let began = Instant::now();
         // A check whether the program has ended would reap it, while signals are still sent to its
@@ -131,7 +131,7 @@ impl Program {
             self.wait_for("");
         }
         while !has_line(self.0.transcript(), text) {
-            self.signal(signal);
+            self.signal_at_once(signal);
             assert!(began.elapsed() < LIMIT, "no `{text}` in {LIMIT:?}");
         }
     }

@@ -23,14 +23,23 @@ pub(super) fn spawn(
     hook: &'static HookMeta,
     task: Task,
     span: Span,
-    mut completion: CompletionGuard,
+    completion: CompletionGuard,
     progress: Arc<TaskProgress>,
 ) -> JoinHandle<()> {
     match task {
-        Task::Blocking(work) => hooks.spawn_blocking(move || {
-            progress.set(TaskProgress::RUNS);
-            completion.set_end(caught(|| span.in_scope(|| usable(work(), hook))));
-        }),
+        Task::Blocking(work) => {
+            hooks.spawn_blocking(blocking(work, hook, span, completion, progress))
+        }
+        // The work has the completion: that is sent when the work has ended, or is never begun.
+        Task::Delayed(wait, work) => {
+            progress.set(TaskProgress::WAITS);
+            let pool = hooks.clone();
+            let work = blocking(work, hook, span, completion, progress);
+            hooks.spawn(TaskOwner::Hook(hook), async move {
+                wait.await;
+                drop(pool.spawn_blocking(work));
+            })
+        }
         Task::Future(future) => {
             let future = HookFuture { future: Some(future), hook, completion, progress };
             if span.is_disabled() {
@@ -39,6 +48,20 @@ pub(super) fn spawn(
                 hooks.spawn(TaskOwner::Hook(hook), future.instrument(span).boxed())
             }
         }
+    }
+}
+
+/// Returns the closure that runs a hook's work on the blocking pool.
+fn blocking(
+    work: Box<dyn FnOnce() -> TaskResult + Send>,
+    hook: &'static HookMeta,
+    span: Span,
+    mut completion: CompletionGuard,
+    progress: Arc<TaskProgress>,
+) -> impl FnOnce() + Send {
+    move || {
+        progress.set(TaskProgress::RUNS);
+        completion.set_end(caught(|| span.in_scope(|| usable(work(), hook))));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::play::{Played, hook};
+use super::supervisor_run::{SupervisorRun, hook};
 use crate::hook::service::{Service, ServiceProgress};
 use crate::hook::task::{Task, Value};
 
@@ -36,17 +36,17 @@ impl Drop for Here {
 
 /// Runs a service whose runs spawn tasks, each of which takes the given time, or forever if none is
 /// given, and then goes on as it likes.
-fn play<F>(
+fn run_with_tasks<F>(
     policy: &str,
     alive: &TaskCounter,
     tasks: &'static [Option<u64>],
     main: fn(Service) -> F,
-) -> Played
+) -> SupervisorRun
 where
     F: Future<Output = Result<(), crate::hook::error::BoxError>> + Send + 'static,
 {
     let alive = alive.clone();
-    Played::start(hook(&format!("{policy} handle")), move |scope| {
+    SupervisorRun::start(hook(&format!("{policy} handle")), move |scope| {
         let alive = alive.clone();
         Task::future(async move {
             let service = scope.service().expect("a service");
@@ -66,16 +66,16 @@ where
 #[tokio::test(start_paused = true)]
 async fn a_service_has_ended_once_its_tasks_have() {
     let alive = TaskCounter::default();
-    let played = play("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
-    played.until("stopped: done").await;
-    assert_eq!(played.lines(), ["0 starting", "0 running", "0 awaited: ready", "80 stopped: done"]);
+    let run = run_with_tasks("restart never", &alive, &[Some(50), Some(80)], |_| async { Ok(()) });
+    run.until("stopped: done").await;
+    assert_eq!(run.lines(), ["0 starting", "0 running", "0 awaited: ready", "80 stopped: done"]);
     assert_eq!(alive.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_told_to_stop_ends_in_its_time() {
     let alive = TaskCounter::default();
-    let played = play("restart never", &alive, &[], |service| async move {
+    let run = run_with_tasks("restart never", &alive, &[], |service| async move {
         let stop = service.stop();
         service.spawn(async move {
             stop.requested().await;
@@ -83,16 +83,16 @@ async fn a_task_that_is_told_to_stop_ends_in_its_time() {
         });
         Ok(())
     });
-    played.until("awaited: ready").await;
-    played.stop();
-    played.until("awaited: done").await;
-    assert_eq!(played.lines().last().map(String::as_str), Some("40 awaited: done"));
+    run.until("awaited: ready").await;
+    run.stop();
+    run.until("awaited: done").await;
+    assert_eq!(run.lines().last().map(String::as_str), Some("40 awaited: done"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_leaves_no_task_behind() {
     let alive = TaskCounter::default();
-    let played = play(
+    let run = run_with_tasks(
         "restart on_failure most 1/60000 backoff 100..100 exit ignore",
         &alive,
         &[None, None],
@@ -101,10 +101,9 @@ async fn a_service_that_fails_leaves_no_task_behind() {
             Err("broken".into())
         },
     );
-    played.until("backing off 100: failed: broken").await;
+    run.until("backing off 100: failed: broken").await;
     assert_eq!(alive.count(), 0);
-    played
-        .until("failed: failed: 1 restart within 1m did not help, the last run failed: broken")
+    run.until("failed: failed: 1 restart within 1m did not help, the last run failed: broken")
         .await;
     assert_eq!(alive.count(), 0);
 }
@@ -112,24 +111,24 @@ async fn a_service_that_fails_leaves_no_task_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_cancelled_leaves_no_task_behind() {
     let alive = TaskCounter::default();
-    let played = play("restart never", &alive, &[None, None], |_| async { Ok(()) });
-    played.until("awaited: ready").await;
-    played.stop();
+    let run = run_with_tasks("restart never", &alive, &[None, None], |_| async { Ok(()) });
+    run.until("awaited: ready").await;
+    run.stop();
     sleep(Duration::from_secs(5)).await;
     assert_eq!(alive.count(), 2);
-    played.cancel();
-    played.until("awaited: cancelled").await;
+    run.cancel();
+    run.until("awaited: cancelled").await;
     assert_eq!(alive.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
     let alive = TaskCounter::default();
-    let played = play("restart never exit ignore", &alive, &[None], |service| async move {
+    let run = run_with_tasks("restart never exit ignore", &alive, &[None], |service| async move {
         service.spawn(async { panic!("oops") });
         std::future::pending().await
     });
-    played.until("failed: panicked: oops (a task that it spawned)").await;
+    run.until("failed: panicked: oops (a task that it spawned)").await;
     assert_eq!(alive.count(), 0);
 }
 
@@ -137,12 +136,12 @@ async fn a_task_that_panics_fails_the_service_and_ends_the_others() {
 async fn a_task_that_is_spawned_when_all_is_over_does_not_begin() {
     let (sender, kept) = mpsc::channel();
     let sender = Mutex::new(sender);
-    let played = Played::start(hook("restart never handle"), move |scope| {
+    let run = SupervisorRun::start(hook("restart never handle"), move |scope| {
         let service = scope.service().expect("a service");
         sender.lock().expect("no panic").send(service.clone()).expect("the test waits");
         Task::future(async move { Ok(Value::new(())) })
     });
-    played.until("awaited: done").await;
+    run.until("awaited: done").await;
     let alive = TaskCounter::default();
     let here = Here(alive.one());
     kept.try_recv().expect("one run").spawn(async move {
@@ -159,7 +158,7 @@ async fn a_failure_is_told_although_a_task_that_blocks_is_cut_short() {
     let (fail, failing) = tokio::sync::oneshot::channel::<()>();
     let failing = Mutex::new(Some(failing));
     let (sender, mut handles) = tokio::sync::mpsc::unbounded_channel();
-    let played = Played::start(hook("restart never handle"), move |scope| {
+    let run = SupervisorRun::start(hook("restart never handle"), move |scope| {
         let service = scope.service().expect("a service");
         sender.send(service.clone()).expect("the test waits");
         let failing = failing.lock().expect("no panic").take().expect("one run");
@@ -179,9 +178,9 @@ async fn a_failure_is_told_although_a_task_that_blocks_is_cut_short() {
     begun.recv().expect("it begins");
     fail.send(()).expect("it runs");
     service.reached(ServiceProgress::Ended).await;
-    played.cancel();
-    played.until("stopping").await;
-    played.stop();
+    run.cancel();
+    run.until("stopping").await;
+    run.stop();
     drop(go);
-    played.until("awaited: failed: broken").await;
+    run.until("awaited: failed: broken").await;
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::play::{Played, hook};
+use super::supervisor_run::{SupervisorRun, hook};
 use crate::hook::task::{Task, Value};
 
 #[tokio::test]
 async fn a_plain_function_has_a_thread_of_its_own_and_is_told_by_its_stop() {
     let (sender, names) = mpsc::channel();
     let sender = Mutex::new(sender);
-    let played = Played::start(hook("restart never"), move |scope| {
+    let run = SupervisorRun::start(hook("restart never"), move |scope| {
         let sender = sender.lock().expect("no panic").clone();
         Task::blocking(move || {
             sender.send(thread::current().name().map(str::to_owned)).expect("the test waits");
@@ -23,49 +23,50 @@ async fn a_plain_function_has_a_thread_of_its_own_and_is_told_by_its_stop() {
             Ok(Value::new(()))
         })
     });
-    played.until("awaited: ready").await;
-    played.stop();
-    played.until("awaited: done").await;
+    run.until("awaited: ready").await;
+    run.stop();
+    run.until("awaited: done").await;
     assert_eq!(names.recv().expect("it ran"), Some("svc".to_owned()));
 }
 
 #[tokio::test]
 async fn a_plain_function_that_panics_has_failed() {
-    let played =
-        Played::start(hook("restart never exit ignore"), |_| Task::blocking(|| panic!("oops")));
-    played.until("failed: panicked: oops").await;
+    let run = SupervisorRun::start(hook("restart never exit ignore"), |_| {
+        Task::blocking(|| panic!("oops"))
+    });
+    run.until("failed: panicked: oops").await;
 }
 
 #[tokio::test]
 async fn a_plain_function_may_use_the_async_runtime() {
-    let played = Played::start(hook("restart never"), |_| {
+    let run = SupervisorRun::start(hook("restart never"), |_| {
         Task::blocking(|| {
             let task = tokio::spawn(async { 42 });
             assert_eq!(tokio::runtime::Handle::current().block_on(task)?, 42);
             Ok(Value::new(()))
         })
     });
-    played.until("stopped: done").await;
+    run.until("stopped: done").await;
 }
 
 #[tokio::test]
 async fn a_plain_function_that_is_cancelled_is_heard_of_when_it_ends() {
     let (go, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(Some(wait));
-    let played = Played::start(hook("restart never"), move |_| {
+    let run = SupervisorRun::start(hook("restart never"), move |_| {
         let wait = wait.lock().expect("no panic").take().expect("one run");
         Task::blocking(move || {
             let _ = wait.recv();
             Ok(Value::new(()))
         })
     });
-    played.until("awaited: ready").await;
-    played.stop();
-    played.cancel();
-    played.until("stopping").await;
+    run.until("awaited: ready").await;
+    run.stop();
+    run.cancel();
+    run.until("stopping").await;
     drop(go);
-    played.until("awaited: done").await;
-    let lines = played.lines();
+    run.until("awaited: done").await;
+    let lines = run.lines();
     assert!(
         !lines.iter().any(|line| line.contains("cancelled")),
         "it was let go while it still ran: {lines:?}"
@@ -77,7 +78,7 @@ async fn a_plain_function_whose_task_panics_learns_of_it_and_is_run_again() {
     let again = Arc::new(Notify::new());
     let (runs, runs_again) = (AtomicUsize::new(0), Arc::clone(&again));
     let policy = "restart on_failure backoff 1..1 handle";
-    let played = Played::start(hook(policy), move |scope| {
+    let run = SupervisorRun::start(hook(policy), move |scope| {
         let is_first = runs.fetch_add(1, Ordering::SeqCst) == 0;
         let again = Arc::clone(&runs_again);
         Task::blocking(move || {
@@ -93,17 +94,17 @@ async fn a_plain_function_whose_task_panics_learns_of_it_and_is_run_again() {
             Ok(Value::new(()))
         })
     });
-    played.until("backing off 1: panicked: oops (a task that it spawned)").await;
+    run.until("backing off 1: panicked: oops (a task that it spawned)").await;
     again.notified().await;
-    played.stop();
-    played.until("awaited: done").await;
+    run.stop();
+    run.until("awaited: done").await;
 }
 
 #[tokio::test]
 async fn a_plain_function_that_goes_on_after_its_task_has_panicked_is_failing_until_it_ends() {
     let (go, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(Some(wait));
-    let played = Played::start(hook("restart never exit ignore handle"), move |scope| {
+    let run = SupervisorRun::start(hook("restart never exit ignore handle"), move |scope| {
         let wait = wait.lock().expect("no panic").take().expect("one run");
         Task::blocking(move || {
             let service = scope.service().expect("a service");
@@ -113,7 +114,7 @@ async fn a_plain_function_that_goes_on_after_its_task_has_panicked_is_failing_un
             Ok(Value::new(()))
         })
     });
-    played.until("failing").await;
+    run.until("failing").await;
     drop(go);
-    played.until("failed: panicked: oops (a task that it spawned)").await;
+    run.until("failed: panicked: oops (a task that it spawned)").await;
 }

@@ -30,20 +30,20 @@ async fn a_signal_at_any_step_of_the_start_stops_exactly_the_services_that_run()
         "ready",
     ];
     for step in steps {
-        let played = Scenario::new(PLAN, SLOW).signals(&[step]).run().await;
+        let ran = Scenario::new(PLAN, SLOW).signals(&[step]).run().await;
         for service in ["slow", "quick", "other"] {
             let (begun, told) =
-                (played.count(&format!("+{service}")), played.count(&format!("-{service}")));
-            let over = played.count(&format!("{service} done"))
-                + played.count(&format!("{service} cancelled"));
+                (ran.count(&format!("+{service}")), ran.count(&format!("-{service}")));
+            let over =
+                ran.count(&format!("{service} done")) + ran.count(&format!("{service} cancelled"));
             assert_eq!((told, over), (begun, begun), "signal at {step}: {service}");
         }
         for done in ["flush done", "close done"] {
-            let count = usize::from(done == "flush done" || played.count("db done") == 1);
-            assert_eq!(played.count(done), count, "signal at {step}: {done}");
+            let count = usize::from(done == "flush done" || ran.count("db done") == 1);
+            assert_eq!(ran.count(done), count, "signal at {step}: {done}");
         }
-        assert_eq!(played.report.exit_code(), 0, "signal at {step}");
-        assert_eq!(played.report.interrupted, step != "ready", "signal at {step}");
+        assert_eq!(ran.report.exit_code(), 0, "signal at {step}");
+        assert_eq!(ran.report.interrupted, step != "ready", "signal at {step}");
     }
 }
 
@@ -65,21 +65,21 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
         "+close",
     ];
     for step in steps {
-        let played = Scenario::new(PLAN, SLOW).signals(&["ready", step]).run().await;
+        let ran = Scenario::new(PLAN, SLOW).signals(&["ready", step]).run().await;
         for hook in ["withdraw", "early", "flush", "close"] {
-            assert_eq!(played.count(&format!("{hook} done")), 1, "signal at {step}: {hook}");
+            assert_eq!(ran.count(&format!("{hook} done")), 1, "signal at {step}: {hook}");
         }
         for service in ["slow", "quick", "other"] {
-            let over = played.count(&format!("{service} done"))
-                + played.count(&format!("{service} timed out"));
+            let over =
+                ran.count(&format!("{service} done")) + ran.count(&format!("{service} timed out"));
             assert_eq!(
-                (played.count(&format!("-{service}")), over),
+                (ran.count(&format!("-{service}")), over),
                 (1, 1),
                 "signal at {step}: {service}"
             );
         }
-        played.check_order(&["-quick", "-slow", "+close", "close done"]);
-        let hurried = played.report.hooks.iter().filter(|hook| hook.outcome.is_failure());
+        ran.check_order(&["-quick", "-slow", "+close", "close done"]);
+        let hurried = ran.report.hooks.iter().filter(|hook| hook.outcome.is_failure());
         let limits: Vec<_> = hurried.map(|hook| hook.outcome.clone()).collect();
         assert!(
             limits
@@ -88,28 +88,21 @@ async fn a_second_signal_at_any_step_of_the_stop_waits_for_no_service_and_for_ev
             "{limits:?}"
         );
         assert_eq!(
-            played.report.exit_code(),
+            ran.report.exit_code(),
             if limits.is_empty() { 0 } else { 3 },
             "signal at {step}"
         );
     }
     let plan = "service first after last; service last; stop flush";
-    let played =
+    let ran =
         Scenario::new(plan, "first hangs; last hangs").signals(&["ready", "-first"]).run().await;
-    played.check_order(&[
-        "-first",
-        "hurried",
-        "first timed out",
-        "-last",
-        "last timed out",
-        "+flush",
-    ]);
-    assert!(played.report.stop_took < Duration::from_millis(1), "{:?}", played.report.stop_took);
-    let played = Scenario::new("service s; stop flush", "s hangs; flush takes 5")
+    ran.check_order(&["-first", "hurried", "first timed out", "-last", "last timed out", "+flush"]);
+    assert!(ran.report.stop_took < Duration::from_millis(1), "{:?}", ran.report.stop_took);
+    let ran = Scenario::new("service s; stop flush", "s hangs; flush takes 5")
         .signals(&["ready", "-s"])
         .run()
         .await;
-    played.check(&[
+    ran.check(&[
         "0 +s",
         "0 s running",
         "0 ready",

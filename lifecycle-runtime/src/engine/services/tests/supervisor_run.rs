@@ -36,12 +36,12 @@ pub(super) fn check(
     let place = std::panic::Location::caller();
     let [policy, runs, commands, expected] = [policy, runs, commands, expected].map(str::to_owned);
     async move {
-        let lines = play(&policy, &runs, &commands).await;
+        let lines = supervise_runs(&policy, &runs, &commands).await;
         assert_eq!(lines.join(" | "), expected, "{place}: {policy}: {runs}: {commands}");
     }
 }
 
-async fn play(policy: &str, runs: &str, commands: &str) -> Vec<String> {
+async fn supervise_runs(policy: &str, runs: &str, commands: &str) -> Vec<String> {
     let runs: Vec<_> = runs.split(';').map(|run| run.trim().to_owned()).collect();
     let number = Mutex::new(0);
     let task = move |scope: Scope| {
@@ -56,18 +56,18 @@ async fn play(policy: &str, runs: &str, commands: &str) -> Vec<String> {
             Ok(Value::new(()))
         })
     };
-    let played = Played::start(hook(policy), task);
+    let run = SupervisorRun::start(hook(policy), task);
     for command in commands.split(';').filter(|command| !command.is_empty()) {
         let (command, at) = command.trim().split_once(' ').expect("a command and a time");
-        sleep_until(played.began + Duration::from_millis(at.parse().expect("a number"))).await;
+        sleep_until(run.began + Duration::from_millis(at.parse().expect("a number"))).await;
         match command {
-            "stop" => played.stop(),
-            _ => played.cancel(),
+            "stop" => run.stop(),
+            _ => run.cancel(),
         }
     }
     // This is longer than anything here takes.
-    sleep_until(played.began + Duration::from_secs(3600)).await;
-    played.lines()
+    sleep_until(run.began + Duration::from_secs(3600)).await;
+    run.lines()
 }
 
 async fn act(step: &str, service: &Service) -> Result<(), crate::hook::error::BoxError> {
@@ -85,7 +85,7 @@ async fn act(step: &str, service: &Service) -> Result<(), crate::hook::error::Bo
 }
 
 /// Service under test, with the lines that it has written.
-pub(super) struct Played {
+pub(super) struct SupervisorRun {
     began: Instant,
     log: Log,
     service: ServiceHandle,
@@ -148,7 +148,7 @@ impl Observer for Log {
     }
 }
 
-impl Played {
+impl SupervisorRun {
     pub(super) fn start(
         hook: &'static HookMeta,
         task: impl Fn(Scope) -> Task + Send + Sync + 'static,
