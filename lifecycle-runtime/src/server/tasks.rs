@@ -43,9 +43,9 @@ const NAMED: usize = 5;
 ///
 /// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with
 /// its worker thread, and the report says that there was one. The report says nothing about such
-/// tasks of a worker that cuts off an HTTP/2 connection or a WebSocket, or that drops the handler of
-/// an HTTP/2 client which has left. Their requests are such tasks themselves, so the worker can't
-/// tell.
+/// tasks of a worker that cuts off an HTTP/2 connection or a WebSocket, or that drops the handler
+/// of an HTTP/2 client which has left. Their requests are such tasks themselves, so the worker
+/// can't tell.
 ///
 /// Tasks run on the async runtime of the hooks. For work that has to survive a crash, use a queue
 /// on disk and a service that works it off.

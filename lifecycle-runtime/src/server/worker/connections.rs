@@ -157,8 +157,8 @@ impl ConnectionSet {
     }
 
     /// Drops the tasks of connections that were cut off. Returns `false` if other tasks may be left
-    /// that no handler has spawned: those of HTTP/2 streams, even of one whose connection has ended,
-    /// or of a WebSocket.
+    /// that no handler has spawned: those of HTTP/2 streams, even of one whose connection has
+    /// ended, or of a WebSocket.
     pub(super) async fn abort(&self) -> bool {
         let has_others = |(_, member): (usize, &Member)| {
             member.connection.is_http2() || member.connection.websocket().is_some()

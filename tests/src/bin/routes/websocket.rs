@@ -132,8 +132,8 @@ pub(crate) async fn busy(request: HttpRequest, body: Payload) -> Result<HttpResp
     Ok(response)
 }
 
-/// Answers each message by one of two frames, and works for as many milliseconds as the message says
-/// between them.
+/// Answers each message by one of two frames, and works for as many milliseconds as the message
+/// says between them.
 pub(crate) async fn tale(request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     rt::spawn(async move {

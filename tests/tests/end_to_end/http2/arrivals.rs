@@ -9,8 +9,8 @@ use crate::harness::Signal;
 #[test]
 fn a_client_that_comes_during_the_drain_delay_is_told_at_once() {
     with_both(
-        // The delay is longer than the test waits for anything. A server that has told nothing sends
-        // a PING after a while.
+        // The delay is longer than the test waits for anything. A server that has told nothing
+        // sends a PING after a while.
         |start| {
             let start = start.env("LIFECYCLE_GRACE", "1h").env("LIFECYCLE_DRAIN_DELAY", "20m");
             start.env("LIFECYCLE_KEEP_ALIVE", "5s")

@@ -136,8 +136,8 @@ impl Wire {
         }
     }
 
-    /// Waits for the end of a stream's body, and for the server's final statement of the last stream
-    /// that it takes. The announcement must come before any PING, as one that keeps an idle
+    /// Waits for the end of a stream's body, and for the server's final statement of the last
+    /// stream that it takes. The announcement must come before any PING, as one that keeps an idle
     /// connection.
     pub(crate) fn body_and_last_stream(&mut self, wanted: u32) -> (String, u32) {
         let mut body = Vec::new();

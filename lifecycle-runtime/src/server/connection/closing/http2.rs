@@ -51,7 +51,8 @@ impl ClosingProtocol for Http2<RequestEntry> {
 }
 
 /// Takes the next step of a connection whose open streams have become no request, as their heads
-/// have not come to the end. `has_due` is set while the last stream has yet to be named on the wire.
+/// have not come to the end. `has_due` is set while the last stream has yet to be named on the
+/// wire.
 fn step_without_request(has_due: bool, closing: &mut Closing<'_>) -> ClosingStep {
     let Closing { connection, times, .. } = *closing;
     let named_at = *closing.closer.last_named_at.get_or_insert_with(Instant::now);

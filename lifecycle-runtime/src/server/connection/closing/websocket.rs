@@ -82,8 +82,8 @@ impl ClosingProtocol for Rc<WebSocket> {
         if now < until {
             return ClosingStep::WaitUntil(until);
         }
-        // Nobody waits for the rest of a message that a client has begun, but the handler's messages
-        // have the time of a request.
+        // Nobody waits for the rest of a message that a client has begun, but the handler's
+        // messages have the time of a request.
         self.ignore_incoming();
         let takes_nothing = self.is_stuck() || info.is_some_and(|info| info.is_unacknowledged());
         // While the kernel gets no answer at all, the network may be out of order.
