@@ -134,7 +134,7 @@ pub(crate) fn wait_until_acknowledged() {
 }
 
 /// Returns the number of bytes that TCP sockets of this thread's namespace have sent and that have
-/// not been acknowledged: `tx_queue` in proc_net_tcp(5).
+/// not been acknowledged: `tx_queue` in `proc_net_tcp(5)`.
 fn unacknowledged() -> u64 {
     let table = fs::read_to_string("/proc/thread-self/net/tcp").expect("sockets");
     let queue = |line: &str| {

@@ -27,6 +27,9 @@ macro_rules! rig {
     };
 }
 
+/// Port of the client whose packets are dropped.
+const CLIENT: u16 = 40_000;
+
 /// Starts a server that sends back everything that it gets from each client.
 fn echo(rig: &Rig) {
     let listener = rig.server(|| TcpListener::bind(Rig::address(PORT)).expect("a free port"));
@@ -150,7 +153,6 @@ fn handshakes_are_seen_as_the_server_sees_them() {
     assert!(handshakes.values().all(|handshake| !handshake.is_end_lost));
 
     // Packets that come while the link is off are sent again.
-    const CLIENT: u16 = 40_000;
     rig.switch_off();
     thread::scope(|scope| {
         scope.spawn(|| rig.client(|| drop(connect_from(CLIENT))));
