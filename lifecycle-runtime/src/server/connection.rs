@@ -306,8 +306,8 @@ impl Connection {
         if !self.responses.has_unflushed() {
             return;
         }
-        // Before that, nobody needs to know when exactly a client has got its response, and nobody
-        // would ask the kernel again.
+        // Before the close, nobody needs to know when exactly a client has got its response, and
+        // nobody would ask the kernel again.
         let info = if self.is_closing() { info() } else { None };
         self.responses.flush(info);
         self.mark_idle();

@@ -27,6 +27,11 @@ use crate::process::stalls::StallTracker;
 /// Default number of connections that may wait to be accepted, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
 
+/// Time that workers have to drop what was cut off when a stop is hurried, if the stop has as much.
+/// Only code that blocks its worker needs it, or a machine so busy that the worker does not get to
+/// run: teardowns that come before would close what is still in use.
+const HURRIED: Duration = Duration::from_secs(1);
+
 /// Reason reported for a worker whose thread has ended without giving one.
 const NO_APP: &str = "building it panicked";
 
@@ -171,10 +176,14 @@ impl Opening {
         let all_gone = all(workers.iter_mut().map(|worker| worker.ended().boxed()));
         let ended = async {
             let mut asked = asked.clone();
+            let hurried = async {
+                hurried(&mut asked).await;
+                sleep(HURRIED).await;
+            };
             tokio::select! {
                 () = all_gone => {}
                 () = sleep_until(until.max(Instant::now() + LEAVING)) => {}
-                () = hurried(&mut asked) => sleep(LEAVING).await,
+                () = hurried => {}
             }
         };
         tokio::join!(all(drains), ended);
@@ -250,10 +259,10 @@ impl Serving {
         };
         let leave = tokio::select! {
             () = drained => None,
-            () = sleep_until(times.cut) => Some(times.leave),
-            () = &mut hurried => Some(Instant::now()),
+            () = sleep_until(times.cut) => Some((times.leave, false)),
+            () = &mut hurried => Some((times.leave.min(Instant::now() + HURRIED), true)),
         };
-        if let Some(leave) = leave {
+        if let Some((leave, is_hurried)) = leave {
             tables.hurry();
             acceptor.close();
             for worker in &*workers {
@@ -261,13 +270,12 @@ impl Serving {
             }
             let hurried = async {
                 hurried.await;
-                sleep(LEAVING).await;
+                sleep(HURRIED).await;
             };
-            let is_late = leave <= Instant::now();
             tokio::select! {
                 () = all_ended(workers) => {}
                 () = sleep_until(leave.max(Instant::now() + LEAVING)) => {}
-                () = hurried, if !is_late => {}
+                () = hurried, if !is_hurried => {}
             }
             tables.cut();
             // When it has closed, it has counted the connections that were left waiting.

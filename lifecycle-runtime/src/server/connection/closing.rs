@@ -214,7 +214,8 @@ impl Connection {
         peer: &dyn Peer,
     ) -> ClosingStep {
         let is_awaited = self.responses.has_unacknowledged();
-        if !is_awaited && !self.responses.are_owed() {
+        let has_completed = || self.http2().is_some_and(|http2| http2.has_completed());
+        if !is_awaited && !self.responses.are_owed() && !has_completed() {
             return ClosingStep::Wait;
         }
         let info = peer.info();

@@ -116,6 +116,17 @@ async fn a_head_of_http2_that_comes_to_its_end_within_the_window_is_a_request() 
     assert_eq!(fixture.counts(), (1, 0, 0, 0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_of_http2_that_vanishes_before_its_response_is_written_is_given_up() {
+    let mut fixture = Fixture::closing().await;
+    http2(&fixture, &[1]);
+    fixture.begin().expect("served").complete();
+    fixture.connection.http2().expect("http2").announce_last();
+    due(&fixture);
+    fixture.info.set(Some(TcpInfo { written: 1, is_unanswered: true, ..TcpInfo::default() }));
+    fixture.check(6000, ConnectionState::GivenUp).await;
+}
+
 #[test]
 fn streams_of_http2_are_refused_after_the_last_and_not_because_a_response_said_close() {
     let fixture = Fixture::new();
