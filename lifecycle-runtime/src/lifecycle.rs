@@ -67,6 +67,7 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_ADMIN` | [`admin`] | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`] | `auto`; or `on`, `off` |
+/// | the same | [`console_format`] | `plain`; or `time`, `json` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`] | `0s`; in Kubernetes `5s`, at most `grace` / 5 |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`] | the rest of `grace`, at least half of it |
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |
@@ -84,6 +85,7 @@ use crate::server::{Http, IntoHttp};
 ///
 /// [`admin`]: Self::admin
 /// [`console`]: Self::console
+/// [`console_format`]: Self::console_format
 /// [`drain_delay`]: Self::drain_delay
 /// [`drain_timeout`]: Self::drain_timeout
 /// [`grace`]: Self::grace

@@ -25,16 +25,18 @@ use crate::hook::stop::{StopCause, StopHandle};
 use crate::hook::task::{block_on, thread};
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::report::Report;
+use crate::process::config::Config;
 use guard::Guard;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     let on_report = lifecycle.on_report.clone();
+    let format = lifecycle.config.console_format_with(Config::environment());
     // The guard comes first: until then signals have their default actions, and for the first
     // process of a container they have none.
-    let mut guard = match Guard::begin(&lifecycle) {
+    let mut guard = match Guard::begin(&lifecycle, format) {
         Ok(guard) => guard,
         Err(error) => {
-            let console = Console::stderr();
+            let console = Console::stderr(format);
             on_report.call(&refused(&error, &console));
             return ExitCode::from(1);
         }
@@ -85,6 +87,7 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
 /// Fails if the system refuses a thread; then nothing has begun.
 fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io::Result<u8> {
     let grace = lifecycle.config.grace_or_default();
+    let format = lifecycle.config.console_format_with(Config::environment());
     let hooks = Builder::new_multi_thread()
         .worker_threads(
             std::thread::available_parallelism().map_or(2, |number| number.get().max(2)),
@@ -99,7 +102,10 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
             Ok(prepared) => prepared,
             Err(report) => {
                 let deadline = tokio::time::Instant::now() + grace;
-                block_on(&own, on_report.call_on_thread(&report, deadline, Console::stderr()));
+                block_on(
+                    &own,
+                    on_report.call_on_thread(&report, deadline, Console::stderr(format)),
+                );
                 return Ok(report.exit_code());
             }
         };
@@ -129,11 +135,12 @@ fn own_runtime() -> io::Result<Runtime> {
 
 pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let on_report = lifecycle.on_report.clone();
+    let format = lifecycle.config.console_format_with(Config::environment());
     let grace = lifecycle.config.grace_or_default();
-    let mut guard = match Guard::begin(&lifecycle) {
+    let mut guard = match Guard::begin(&lifecycle, format) {
         Ok(guard) => guard,
         Err(error) => {
-            let report = refused(&error, &Console::stderr());
+            let report = refused(&error, &Console::stderr(format));
             on_report.call(&report);
             return report;
         }
@@ -144,7 +151,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(prepared) => prepared,
         Err(report) => {
             let deadline = tokio::time::Instant::now() + grace;
-            report_to(&on_report, &report, &hooks, deadline, Console::stderr()).await;
+            report_to(&on_report, &report, &hooks, deadline, Console::stderr(format)).await;
             return *report;
         }
     };
@@ -181,7 +188,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let report = match report {
         Ok(Some(report)) => return report,
         Ok(None) => Report::not_begun(3, StartFailure::RuntimeGone),
-        Err(error) => refused(&error, &Console::stderr()),
+        Err(error) => refused(&error, &Console::stderr(format)),
     };
     on_report.call(&report);
     report

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::process::config::LONGEST;
+use crate::process::config::{ConsoleFormat, LONGEST};
 
 impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
@@ -118,6 +118,16 @@ impl Lifecycle {
     /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console.into();
+        self
+    }
+
+    /// Sets the form of the lines on stderr; [`Plain`](ConsoleFormat::Plain) by default.
+    ///
+    /// It holds for everything that the console writes, even with [`console(false)`](Self::console)
+    /// and even if nothing is started. `LIFECYCLE_CONSOLE` takes `plain`, `time` or `json`, alone
+    /// or behind the choice of events: `LIFECYCLE_CONSOLE=on,json`.
+    pub fn console_format(mut self, format: ConsoleFormat) -> Self {
+        self.config.console_format = format;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod duration;
 mod environment;
+mod outputs;
 mod platform;
 
 use std::str::FromStr;
@@ -11,6 +12,7 @@ pub(crate) use duration::written;
 #[cfg(feature = "testing")]
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
+pub use outputs::ConsoleFormat;
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 /// Settings of a run that are not a server's own.
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: ConsoleMode,
+    pub(crate) console_format: ConsoleFormat,
     pub(crate) strict_budget: bool,
     /// Set if the run goes on when all services are done and there is no server.
     pub(crate) keep_running: bool,
@@ -57,6 +60,7 @@ impl Default for Config {
             drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
             console: ConsoleMode::Auto,
+            console_format: ConsoleFormat::default(),
             strict_budget: false,
             keep_running: false,
             bind: None,

@@ -13,6 +13,7 @@ mod checks;
 mod code;
 mod configuration;
 mod connections;
+mod console_forms;
 mod defaults;
 mod drain;
 mod dropped;

@@ -14,6 +14,7 @@ use crate::hook::stop::StopHandle;
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
+use crate::process::config::ConsoleFormat;
 use crate::process::signals::{ReceivedSignal, Signals, exit_now};
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
@@ -38,12 +39,13 @@ pub(super) struct Guard {
     grace: Duration,
 }
 
-/// Facts about a run, each set as soon as it is known.
-#[derive(Default)]
+/// Facts about a run, of which some become known later.
 struct Facts {
     run: OnceLock<(Console, Live)>,
     /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
+    /// Form of the lines before there is a run.
+    format: ConsoleFormat,
 }
 
 /// Guard of a process whose run is over.
@@ -56,8 +58,8 @@ impl Guard {
     /// # Errors
     ///
     /// Fails if the system refuses a thread or a signal handler.
-    pub(super) fn begin(lifecycle: &Lifecycle) -> io::Result<Self> {
-        let facts = Arc::<Facts>::default();
+    pub(super) fn begin(lifecycle: &Lifecycle, format: ConsoleFormat) -> io::Result<Self> {
+        let facts = Arc::new(Facts { run: OnceLock::new(), refused: OnceLock::new(), format });
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
         let signals = if lifecycle.signals {
             Some(hear(lifecycle.handle.clone(), Arc::clone(&facts), &inbox)?)
@@ -123,7 +125,7 @@ impl Guard {
 
 impl Facts {
     fn console(&self) -> Console {
-        self.run.get().map_or_else(Console::stderr, |(console, _)| console.clone())
+        self.run.get().map_or_else(|| Console::stderr(self.format), |(console, _)| console.clone())
     }
 
     /// Returns the exit code of a run that is over.
@@ -151,7 +153,7 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
                 let run = facts.run.get();
                 let console = match run {
                     Some((console, _)) if !console.is_silent() => console,
-                    _ => answers.get_or_insert_with(Console::stderr),
+                    _ => answers.get_or_insert_with(|| Console::stderr(facts.format)),
                 };
                 console.say(&run.map_or_else(|| UNPREPARED.to_owned(), |(_, live)| live.picture()));
             }
@@ -167,12 +169,12 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
 fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
     let ReceivedSignal { name, number, .. } = signal;
     let (code, what) = match facts.exit_code() {
-        Some(code) => (i32::from(code), "; the run was over before"),
-        None => (128 + number, ""),
+        Some(code) => (code, "; the run was over before"),
+        None => (u8::try_from(128 + number).unwrap_or(u8::MAX), ""),
     };
     let text = format!("third signal ({name}): exit at once{what}, exit code {code}");
     facts.console().write_last_line(&text, code);
-    exit_now(code);
+    exit_now(i32::from(code));
 }
 
 /// Returns the watchdog's action: it writes what has not ended, and ends the process.
@@ -181,7 +183,8 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
         let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
-        let code = i32::from(over.unwrap_or(of_start));
+        let code = over.unwrap_or(of_start);
+        let exit_code = i32::from(code);
         // Whatever holds the run up may hold the last words up as well.
         let exits = thread("lifecycle-exit", move || {
             // It sleeps in slices: a process that is suspended for a moment still gets to its last
@@ -189,7 +192,7 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
             for _ in 0..SLICES {
                 std::thread::sleep(LAST_WORDS / SLICES);
             }
-            exit_now(code);
+            exit_now(exit_code);
         });
         if exits.is_ok() {
             let running = match live.map(Live::waits).unwrap_or_default() {
@@ -210,6 +213,6 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
             );
             facts.console().write_last_line(&text, code);
         }
-        exit_now(code);
+        exit_now(exit_code);
     }
 }

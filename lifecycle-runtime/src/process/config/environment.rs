@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Config, ConsoleMode, duration};
+use super::{Config, ConsoleFormat, ConsoleMode, duration};
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
 struct Variable {
@@ -48,8 +48,8 @@ const VARIABLES: [Variable; 14] = [
     },
     Variable {
         name: "LIFECYCLE_CONSOLE",
-        form: "auto, on or off",
-        set: |c, v| set(&mut c.console, console(v)),
+        form: "auto, on or off, and plain, time or json, separated by a comma",
+        set: console,
     },
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
@@ -154,6 +154,22 @@ impl Config {
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
     }
 
+    /// Returns the form of the console's lines, by its variable if that has a valid value. What
+    /// refuses the other settings has that form, too.
+    pub(crate) fn console_format_with(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> ConsoleFormat {
+        let mut config = self.clone();
+        for (_, value) in environment.into_iter().filter(|(name, _)| name == "LIFECYCLE_CONSOLE") {
+            // `with` refuses what is invalid.
+            if !value.trim().is_empty() && console(&mut config, value.trim()).is_err() {
+                return self.console_format;
+            }
+        }
+        config.console_format
+    }
+
     /// Shortens the times that are longer than [`LONGEST`].
     fn within_reason(mut self) -> Self {
         for duration in [
@@ -243,11 +259,21 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn console(text: &str) -> Result<ConsoleMode, String> {
-    match text {
-        "auto" => Ok(ConsoleMode::Auto),
-        _ => switch(text).map(ConsoleMode::from).map_err(|_| "none of auto, on and off".to_owned()),
+/// Sets the events that the console writes, or the form of its lines, or both.
+fn console(config: &mut Config, text: &str) -> Result<(), String> {
+    for word in text.split(',').map(str::trim) {
+        match word {
+            "auto" => config.console = ConsoleMode::Auto,
+            "plain" => config.console_format = ConsoleFormat::Plain,
+            "time" => config.console_format = ConsoleFormat::Time,
+            "json" => config.console_format = ConsoleFormat::Json,
+            _ => {
+                let is_on = switch(word).map_err(|_| format!("`{word}` is none of these"))?;
+                config.console = is_on.into();
+            }
+        }
     }
+    Ok(())
 }
 
 fn workers(text: &str) -> Result<usize, String> {

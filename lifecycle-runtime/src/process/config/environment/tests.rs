@@ -110,8 +110,37 @@ fn the_console_is_on_off_or_decides_itself() {
     let mode = |value| check(&[("LIFECYCLE_CONSOLE", value)]).map(|config| config.console);
     assert_eq!(mode("auto"), Ok(ConsoleMode::Auto));
     assert_eq!((mode("on"), mode("off")), (Ok(ConsoleMode::On), Ok(ConsoleMode::Off)));
-    let error = "LIFECYCLE_CONSOLE=yes: none of auto, on and off; expected auto, on or off";
+    let error = "LIFECYCLE_CONSOLE=yes: `yes` is none of these; expected auto, on or off, and \
+                 plain, time or json, separated by a comma";
     assert_eq!(mode("yes"), Err(error.to_owned()));
+    assert!(mode("on,").is_err() && mode("json on").is_err());
+}
+
+#[test]
+fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
+    let quiet = Config { console: ConsoleMode::Off, ..Config::default() };
+    let set = |value: &str| {
+        let variable = ("LIFECYCLE_CONSOLE".to_owned(), value.to_owned());
+        let config = quiet.clone().with([variable]).expect("valid");
+        (config.console, config.console_format)
+    };
+    assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
+    assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
+    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Plain));
+    assert_eq!(set("on, json"), (ConsoleMode::On, ConsoleFormat::Json));
+    assert_eq!(set("plain,auto"), (ConsoleMode::Auto, ConsoleFormat::Plain));
+}
+
+#[test]
+fn the_form_is_set_even_if_other_settings_are_refused() {
+    let form = |variables: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Config::default().console_format_with(variables.iter().map(owned))
+    };
+    let refused = [("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_CONSOLE", "json")];
+    assert_eq!(form(&refused), ConsoleFormat::Json);
+    assert_eq!(form(&[("LIFECYCLE_CONSOLE", "json,yes")]), ConsoleFormat::Plain);
+    assert_eq!(form(&[("LIFECYCLE_CONSOLE", " ")]), ConsoleFormat::Plain);
 }
 
 #[test]
