@@ -9,6 +9,7 @@ mod phases;
 mod prepare;
 mod process;
 mod progress;
+mod report_receivers;
 mod run;
 mod settings;
 mod stop_signals;
@@ -76,8 +77,10 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_PLAN` | none: prints the plan and exits | none |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`] | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`] | `off` |
+/// | `LIFECYCLE_REPORT` | [`report_file`] | none |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`] | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`] | `off` |
+/// | `LIFECYCLE_TERMINATION_LOG` | none | `/dev/termination-log`, if that is there |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
 /// The rest of `grace` is what the shutdown hooks leave of the grace period. `LIFECYCLE_PLAN` is
@@ -92,6 +95,7 @@ use crate::server::{Http, IntoHttp};
 /// [`keep_running`]: Self::keep_running
 /// [`quiet_window`]: Self::quiet_window
 /// [`ready_while_draining`]: Self::ready_while_draining
+/// [`report_file`]: Self::report_file
 /// [`startup_timeout`]: Self::startup_timeout
 /// [`strict_budget`]: Self::strict_budget
 ///
@@ -225,8 +229,8 @@ impl Lifecycle {
     }
 
     /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit
-    /// code: for instance to write it to a file, or to send a last metric. Several callbacks are
-    /// called in the order in which they were added.
+    /// code: for instance to send a last metric. [`report_file`](Self::report_file) writes it to a
+    /// file. Several callbacks are called in the order in which they were added.
     ///
     /// A callback is called once, even for a run that [never began](Report::cause). It runs after
     /// every hook and every observer, on a thread of its own (`lifecycle-report`) outside of any
@@ -243,12 +247,8 @@ impl Lifecycle {
     /// use std::process::ExitCode;
     ///
     /// fn main() -> ExitCode {
-    ///     let save = |report: &Report| {
-    ///         if let Err(error) = std::fs::write("report.json", report.to_json()) {
-    ///             eprintln!("no report: {error}");
-    ///         }
-    ///     };
-    ///     Lifecycle::new().on_report(save).run()
+    ///     let tell = |report: &Report| println!("the stop took {:?}", report.stop_took);
+    ///     Lifecycle::new().on_report(tell).run()
     /// }
     /// ```
     pub fn on_report(self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {

@@ -52,13 +52,13 @@ pub(super) async fn prepare(
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => {
-            let format = lifecycle.config.console_format_with(Config::environment());
-            let console = Console::stderr(format);
+            let outputs = lifecycle.config.outputs_with(Config::environment());
+            let console = Console::stderr(outputs.console);
             return Err(Refusal::invalid(error.to_string()).report(console).await);
         }
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
-    let console = Console::of(config.console, config.console_format);
+    let console = Console::of(config.console, config.outputs.console);
     // This line comes first, as it may explain the following ones.
     if let Some(line) = adapted {
         console.say(&line);

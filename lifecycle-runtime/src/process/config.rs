@@ -13,6 +13,7 @@ pub(crate) use duration::written;
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
 pub use outputs::ConsoleFormat;
+pub(crate) use outputs::{OutputSettings, TerminationLog};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 /// Settings of a run that are not a server's own.
@@ -32,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: ConsoleMode,
-    pub(crate) console_format: ConsoleFormat,
+    pub(crate) outputs: OutputSettings,
     pub(crate) strict_budget: bool,
     /// Set if the run goes on when all services are done and there is no server.
     pub(crate) keep_running: bool,
@@ -60,7 +61,7 @@ impl Default for Config {
             drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
             console: ConsoleMode::Auto,
-            console_format: ConsoleFormat::default(),
+            outputs: OutputSettings::default(),
             strict_budget: false,
             keep_running: false,
             bind: None,

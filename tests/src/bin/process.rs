@@ -11,8 +11,8 @@
 //!
 //! After `thread`, `dropped-…` and `runtime-gone` the program goes on until stdin says `exit`.
 //!
-//! `report=look` and `report=hang` are about the callback that takes the report. `lines=json` is
-//! the form of the console's lines.
+//! `report=look` and `report=hang` are about the callback that takes the report. `file=PATH` is the
+//! file that the report is written to, and `lines=json` the form of the console's lines.
 //!
 //! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run.
 //! `exit=hang` is about a value of its thread, which is dropped when `main` has returned.
@@ -78,6 +78,9 @@ thread_local! {
 
 fn lifecycle() -> Lifecycle {
     let mut lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]);
+    if !told_to("file").is_empty() {
+        lifecycle = lifecycle.report_file(told_to("file"));
+    }
     if told_to("lines") == "json" {
         lifecycle = lifecycle.console_format(ConsoleFormat::Json);
     }

@@ -30,6 +30,7 @@ mod phases;
 mod preparation;
 mod probes;
 mod reactions;
+mod report_file;
 #[cfg(target_os = "linux")]
 mod scarcity;
 mod services;
@@ -43,6 +44,7 @@ mod streams;
 mod stuck;
 mod tasks;
 mod terminal;
+mod termination_log;
 mod tls;
 mod told_once;
 mod unix_sockets;

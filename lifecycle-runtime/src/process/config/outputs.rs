@@ -1,4 +1,7 @@
-//! Form of the console's lines.
+//! Settings of a run's outputs: the form of the console's lines, and the files that are written at
+//! the end.
+
+use std::path::{Path, PathBuf};
 
 /// Form of the console's lines; the values `plain`, `time` and `json` of `LIFECYCLE_CONSOLE`.
 ///
@@ -22,4 +25,37 @@ pub enum ConsoleFormat {
     /// An event adds its name and its fields. [The guide](crate::guide::logging#lines-as-json)
     /// lists them.
     Json,
+}
+
+/// Settings of the outputs that have to be known even if other settings are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct OutputSettings {
+    pub(crate) console: ConsoleFormat,
+    /// File that the report is written to.
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) termination_log: TerminationLog,
+}
+
+/// File that the summary of a run is written to, for Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum TerminationLog {
+    /// The file of Kubernetes, if the container has it.
+    #[default]
+    IfPresent,
+    /// A file that is created if it is missing.
+    File(PathBuf),
+    Off,
+}
+
+impl OutputSettings {
+    /// Makes paths absolute, as a hook may change the working directory of the process.
+    pub(crate) fn absolute(mut self) -> Self {
+        // This fails only for an empty path, and in a directory that is gone.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.report = self.report.as_deref().map(absolute);
+        if let TerminationLog::File(path) = &mut self.termination_log {
+            *path = absolute(path);
+        }
+        self
+    }
 }

@@ -122,7 +122,7 @@ fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
     let set = |value: &str| {
         let variable = ("LIFECYCLE_CONSOLE".to_owned(), value.to_owned());
         let config = quiet.clone().with([variable]).expect("valid");
-        (config.console, config.console_format)
+        (config.console, config.outputs.console)
     };
     assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
     assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
@@ -132,15 +132,36 @@ fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
 }
 
 #[test]
-fn the_form_is_set_even_if_other_settings_are_refused() {
-    let form = |variables: &[(&str, &str)]| {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Config::default().console_format_with(variables.iter().map(owned))
+fn the_files_of_the_end_are_paths_or_off() {
+    let outputs = |variables: &[(&str, &str)]| check(variables).map(|config| config.outputs);
+    let files = [("LIFECYCLE_REPORT", "run.json"), ("LIFECYCLE_TERMINATION_LOG", "/tmp/log")];
+    let set = OutputSettings {
+        report: Some("run.json".into()),
+        termination_log: TerminationLog::File("/tmp/log".into()),
+        ..OutputSettings::default()
     };
-    let refused = [("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_CONSOLE", "json")];
-    assert_eq!(form(&refused), ConsoleFormat::Json);
-    assert_eq!(form(&[("LIFECYCLE_CONSOLE", "json,yes")]), ConsoleFormat::Plain);
-    assert_eq!(form(&[("LIFECYCLE_CONSOLE", " ")]), ConsoleFormat::Plain);
+    assert_eq!(outputs(&files), Ok(set));
+    let off = [("LIFECYCLE_REPORT", "off"), ("LIFECYCLE_TERMINATION_LOG", "off")];
+    let none = OutputSettings { termination_log: TerminationLog::Off, ..OutputSettings::default() };
+    assert_eq!(outputs(&off), Ok(none));
+    let error = outputs(&[("LIFECYCLE_REPORT", "a\u{fffd}")]).expect_err("not Unicode");
+    assert!(error.contains("the path is not Unicode"), "{error}");
+}
+
+#[test]
+fn outputs_are_set_even_if_other_settings_are_refused() {
+    let outputs = |variables: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Config::default().outputs_with(variables.iter().map(owned))
+    };
+    let variables =
+        [("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_CONSOLE", "json"), ("LIFECYCLE_REPORT", "r")];
+    let set = outputs(&variables);
+    assert_eq!(set.console, ConsoleFormat::Json);
+    // A hook may change the working directory.
+    assert_eq!(set.report, Some(std::env::current_dir().expect("a folder").join("r")));
+    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Plain);
+    assert_eq!(outputs(&[("LIFECYCLE_REPORT", " ")]), OutputSettings::default());
 }
 
 #[test]
