@@ -70,7 +70,7 @@ impl ReportReceivers {
         let problems = match started {
             Ok(_) => match timeout_at(deadline, written).await {
                 Ok(problems) => problems.unwrap_or_default(),
-                Err(_) => self.finish_on_thread().await,
+                Err(_) => self.finish_on_thread(report).await,
             },
             Err(error) => {
                 vec![format!("the report was not written, as the system refuses a thread: {error}")]
@@ -82,12 +82,12 @@ impl ReportReceivers {
         }
     }
 
-    /// Ends the writing of the files, as far as the disk lets it. Returns a line about each that is
-    /// given up.
-    async fn finish_on_thread(&self) -> Vec<String> {
+    /// Ends the writing of the files, as far as the disks let it: one that hangs keeps the other
+    /// file from nothing. Returns a line about each that is given up.
+    async fn finish_on_thread(&self, report: &Report) -> Vec<String> {
         let (sender, finished) = oneshot::channel();
-        let files = Arc::clone(&self.files);
-        let finish = move || drop(sender.send(files.finish()));
+        let (files, seen) = (Arc::clone(&self.files), report.clone());
+        let finish = move || drop(sender.send(files.write_at_once(&seen)));
         if thread("lifecycle-files", finish).is_err() {
             return vec![HANGS.to_owned()];
         }

@@ -67,7 +67,7 @@ impl ReportFiles {
 
     /// Ends the writing by another thread: a report that is complete appears, and one that is not
     /// is given up. Returns a line about each file that is given up.
-    pub(crate) fn finish(&self) -> Vec<String> {
+    fn finish(&self) -> Vec<String> {
         let report = self.report.as_ref();
         let report = report.and_then(|file| Some(unwritten(file, &file.finish().err()?)));
         let is_logging =

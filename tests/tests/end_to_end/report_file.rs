@@ -181,8 +181,13 @@ fn a_run_that_nobody_awaits_or_whose_runtime_goes_away_has_a_report() {
         let ended = program.end();
         let report = folder.report(&ended);
         assert_eq!(results(&report, "::db"), ["succeeded"], "{mode}: {report}");
-        assert_eq!(results(&report, "::close_db").len(), usize::from(is_whole), "{mode}: {report}");
-        assert_eq!(report["forced"].is_null(), is_whole, "{mode}: {report}");
+        let torn_down = results(&report, "::close_db");
+        if is_whole {
+            assert_eq!((torn_down, &report["forced"]), (vec!["succeeded"], &Value::Null));
+        } else {
+            // While the runtime goes away, the run may still see that its hooks are cancelled.
+            assert!(torn_down == ["cancelled"] || !report["forced"].is_null(), "{report}");
+        }
     }
 }
 
