@@ -9,6 +9,7 @@ mod phases;
 mod prepare;
 mod process;
 mod progress;
+mod report_receivers;
 mod report_time;
 mod run;
 mod settings;
@@ -68,6 +69,7 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_ADMIN` | [`admin`] | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`] | `auto`; or `on`, `off` |
+/// | the same | [`console_format`] | `plain`; or `time`, `json` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`] | `0s`; in Kubernetes `5s`, at most `grace` / 5 |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`] | the rest of `grace`, at least half |
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |
@@ -76,10 +78,12 @@ use crate::server::{Http, IntoHttp};
 /// | `LIFECYCLE_PLAN` | none: prints the plan and exits | none |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`] | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`] | `off` |
+/// | `LIFECYCLE_REPORT` | [`report_file`] | none |
 /// | `LIFECYCLE_STALL_AFTER` | [`stall_after`] | `5s` |
 /// | `LIFECYCLE_STALL_TIMEOUT` | [`stall_timeout`] | `30s`; `off` for never |
 /// | `LIFECYCLE_STARTUP_TIMEOUT` | [`startup_timeout`] | `60s` |
 /// | `LIFECYCLE_STRICT_BUDGET` | [`strict_budget`] | `off` |
+/// | `LIFECYCLE_TERMINATION_LOG` | none | `/dev/termination-log`, if that is there |
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
 /// The rest of `grace` is what the shutdown hooks leave of the grace period. `LIFECYCLE_PLAN` is
@@ -87,12 +91,14 @@ use crate::server::{Http, IntoHttp};
 ///
 /// [`admin`]: Self::admin
 /// [`console`]: Self::console
+/// [`console_format`]: Self::console_format
 /// [`drain_delay`]: Self::drain_delay
 /// [`drain_timeout`]: Self::drain_timeout
 /// [`grace`]: Self::grace
 /// [`keep_running`]: Self::keep_running
 /// [`quiet_window`]: Self::quiet_window
 /// [`ready_while_draining`]: Self::ready_while_draining
+/// [`report_file`]: Self::report_file
 /// [`stall_after`]: Self::stall_after
 /// [`stall_timeout`]: Self::stall_timeout
 /// [`startup_timeout`]: Self::startup_timeout
@@ -228,8 +234,8 @@ impl Lifecycle {
     }
 
     /// Adds a callback that takes the report of the run, before [`run`](Self::run) returns the exit
-    /// code: for instance to write it to a file, or to send a last metric. Several callbacks are
-    /// called in the order in which they were added.
+    /// code: for instance to send a last metric. [`report_file`](Self::report_file) writes it to a
+    /// file. Several callbacks are called in the order in which they were added.
     ///
     /// A callback is called once, even for a run that [never began](Report::cause). It runs after
     /// every hook and every observer, on a thread of its own (`lifecycle-report`) outside of any
@@ -247,12 +253,8 @@ impl Lifecycle {
     /// use std::process::ExitCode;
     ///
     /// fn main() -> ExitCode {
-    ///     let save = |report: &Report| {
-    ///         if let Err(error) = std::fs::write("report.json", report.to_json()) {
-    ///             eprintln!("no report: {error}");
-    ///         }
-    ///     };
-    ///     Lifecycle::new().on_report(save).run()
+    ///     let tell = |report: &Report| println!("the stop took {:?}", report.stop_took);
+    ///     Lifecycle::new().on_report(tell).run()
     /// }
     /// ```
     pub fn on_report(self, callback: impl FnOnce(&Report) + Send + 'static) -> Self {

@@ -4,4 +4,5 @@ pub(crate) mod console;
 pub(crate) mod health;
 pub(crate) mod live;
 pub mod report;
+pub(crate) mod report_files;
 pub(crate) mod trace;

@@ -84,7 +84,8 @@ async fn tracing_and_the_report_tell_them_apart() {
     check(
         &text,
         &[
-            "hook{name=\"store::db\" kind=\"on_startup\"}: names::store: opening",
+            "start:hook{name=\"store::db\" kind=\"on_startup\" ",
+            "}: names::store: opening",
             "hook started hook=\"cache::db\" kind=on_startup",
             "hook done hook=\"cache::close\" kind=on_shutdown",
             "hook failed hook=\"store::close\" kind=on_shutdown",

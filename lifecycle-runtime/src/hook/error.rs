@@ -47,7 +47,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 
 /// Returns whether a character acts on a terminal: a control character, or one that turns the
 /// direction of text.
-fn acts(char: char) -> bool {
+pub(crate) fn acts(char: char) -> bool {
     let turns =
         matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     (char.is_control() && !matches!(char, '\n' | '\t')) || turns

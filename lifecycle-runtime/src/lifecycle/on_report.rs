@@ -40,7 +40,7 @@ impl OnReport {
         &self,
         report: &Report,
         deadline: Instant,
-        console: Console,
+        console: &Console,
     ) {
         if self.lock().is_empty() {
             return;
@@ -59,7 +59,7 @@ impl OnReport {
             }
         };
         console.complain(&complaint);
-        console.flushed(LAST_WORDS).await;
+        console.clone().flushed(LAST_WORDS).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Callback>> {

@@ -54,7 +54,7 @@ impl Outputs {
             _ => is_shown,
         };
         if self.console.writes(is_traced) {
-            self.console.on_event(at, event);
+            self.console.write_event(at, event, level);
         } else {
             self.console.note(at, event);
         }

@@ -52,11 +52,13 @@ pub(super) async fn prepare(
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
         Err(error) => {
-            return Err(Refusal::invalid(error.to_string()).report(Console::stderr()).await);
+            let outputs = lifecycle.config.outputs_with(Config::environment());
+            let console = Console::stderr(outputs.console);
+            return Err(Refusal::invalid(error.to_string()).report(console).await);
         }
     };
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
-    let console = Console::of(config.console);
+    let console = Console::of(config.console, config.outputs.console);
     // This line comes first, as it may explain the following ones.
     if let Some(line) = adapted {
         console.say(&line);
@@ -143,7 +145,7 @@ impl Refusal {
             StartFailure::StoppedBefore { .. } => complain(&failure.line()),
             error => complain(&error.to_string()),
         }
-        console.say(&format!("{why}nothing was started, exit code {exit}"));
+        console.nothing_started(&why, exit);
         audible.flushed(LAST_WORDS).await;
         Box::new(Report::not_begun(exit, failure))
     }

@@ -17,38 +17,36 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::Lifecycle;
-use super::on_report::OnReport;
 use super::prepare::{Prepared, prepare};
+use super::report_receivers::{ReportReceivers, write_at_once};
 use super::report_time::callbacks_until;
 use crate::event::StartFailure;
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle};
 use crate::hook::task::{block_on, thread};
 use crate::observe::console::{Console, LAST_WORDS};
-use crate::observe::report::Report;
+use crate::observe::live::Live;
+use crate::observe::report::{ForcedExitCause, Report};
+use crate::observe::report_files::ReportFiles;
 use guard::Guard;
 
 /// Largest number of threads for work of hooks that blocks: tokio's default.
 const BLOCKING_THREADS: usize = 512;
 
 pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
-    let on_report = lifecycle.on_report.clone();
+    let receivers = ReportReceivers::of(&lifecycle);
     // The guard comes first: until then signals have their default actions, and for the first
     // process of a container they have none.
-    let mut guard = match Guard::begin(&lifecycle) {
+    let mut guard = match Guard::begin(&lifecycle, &receivers) {
         Ok(guard) => guard,
         Err(error) => {
-            let console = Console::stderr();
-            on_report.call(&refused(&error, &console));
+            refused(&error, &receivers, &receivers.stderr());
             return ExitCode::from(1);
         }
     };
-    let code = outside_of_any_runtime(|| guarded(lifecycle, &mut guard, &on_report));
-    let code = code.unwrap_or_else(|error| {
-        let report = refused(&error, &guard.console());
-        on_report.call(&report);
-        report.exit_code()
-    });
+    let code = outside_of_any_runtime(|| guarded(lifecycle, &mut guard, &receivers));
+    let code =
+        code.unwrap_or_else(|error| refused(&error, &receivers, &guard.console()).exit_code());
     guard.is_over(code);
     guard.console().flush(LAST_WORDS);
     // On any other thread than that of `main` the process goes on, as in a test.
@@ -58,13 +56,15 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Writes why a run can't begin, and returns the report of that.
-fn refused(error: &io::Error, console: &Console) -> Report {
+/// Writes why a run can't begin, and returns the report of that, which it has passed on.
+fn refused(error: &io::Error, receivers: &ReportReceivers, console: &Console) -> Report {
     let error = format!("the system refuses a thread or a signal handler: {error}");
     let console = console.or_stderr();
     console.complain(&error);
+    let report = Report::not_begun(1, StartFailure::Unprepared { error });
+    receivers.call(&report, &console);
     console.flush(LAST_WORDS);
-    Report::not_begun(1, StartFailure::Unprepared { error })
+    report
 }
 
 /// Calls a function on a thread outside of any async runtime: on a new one if an async `main` has
@@ -81,13 +81,12 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
     })
 }
 
-/// Runs the hooks and servers to the end, calls the callbacks that take the report, and returns the
-/// exit code.
+/// Runs the hooks and servers to the end, passes the report on, and returns the exit code.
 ///
 /// # Errors
 ///
 /// Fails if the system refuses a thread; then nothing has begun.
-fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io::Result<u8> {
+fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers) -> io::Result<u8> {
     let grace = lifecycle.config.grace_or_default();
     let hooks = Builder::new_multi_thread()
         .worker_threads(
@@ -104,7 +103,8 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
             Ok(prepared) => prepared,
             Err(report) => {
                 let deadline = tokio::time::Instant::now() + grace;
-                block_on(&own, on_report.call_on_thread(&report, deadline, Console::stderr()));
+                let console = receivers.stderr();
+                block_on(&own, receivers.call_on_thread(&report, deadline, &console));
                 return Ok(report.exit_code());
             }
         };
@@ -126,7 +126,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, on_report: &OnReport) -> io:
     console.insist(&report);
     let deadline = progress.borrow().deadline;
     let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
-    block_on(&own, on_report.call_on_thread(&report, deadline, console));
+    block_on(&own, receivers.call_on_thread(&report, deadline, &console));
     Ok(report.exit_code())
 }
 
@@ -137,15 +137,11 @@ fn own_runtime() -> io::Result<Runtime> {
 }
 
 pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
-    let on_report = lifecycle.on_report.clone();
+    let receivers = ReportReceivers::of(&lifecycle);
     let grace = lifecycle.config.grace_or_default();
-    let mut guard = match Guard::begin(&lifecycle) {
+    let mut guard = match Guard::begin(&lifecycle, &receivers) {
         Ok(guard) => guard,
-        Err(error) => {
-            let report = refused(&error, &Console::stderr());
-            on_report.call(&report);
-            return report;
-        }
+        Err(error) => return refused(&error, &receivers, &receivers.stderr()),
     };
     let hooks = Handle::current();
     let on_hooks = HookRuntime::new(hooks.clone());
@@ -153,7 +149,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         Ok(prepared) => prepared,
         Err(report) => {
             let deadline = tokio::time::Instant::now() + grace;
-            report_to(&on_report, &report, &hooks, deadline, Console::stderr()).await;
+            report_to(&receivers, &report, &hooks, deadline, &receivers.stderr()).await;
             return *report;
         }
     };
@@ -165,6 +161,8 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     let guard = SharedGuard(Arc::new(Mutex::new(Some(guard))));
     let notice = CutShortNotice {
         console: console.clone(),
+        live: run.live.clone(),
+        files: Arc::clone(&receivers.files),
         is_over: Arc::clone(&is_over),
         guard: guard.clone(),
     };
@@ -175,20 +173,18 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         _ => match run.monitor_stalls(None) {
             Ok(monitor) => Some(monitor),
             Err(error) => {
-                let report = refused(&error, &console);
-                on_report.call(&report);
-                return report;
+                return refused(&error, &receivers, &console);
             }
         },
     };
-    let (on_hooks, callbacks) = (hooks.clone(), on_report.clone());
+    let (on_hooks, receive) = (hooks.clone(), receivers.clone());
     let drive = async move {
         let report = run.drive(servers, None).await;
         drop(monitor);
         console.insist(&report);
         let deadline = progress.borrow().deadline;
         let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
-        report_to(&callbacks, &report, &on_hooks, deadline, console.clone()).await;
+        report_to(&receive, &report, &on_hooks, deadline, &console).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
         // The run listens for signals until here. From now on they are the caller's.
@@ -201,28 +197,30 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         _ => on_own_thread(drive, notice).await,
     };
     stops.disarm();
-    let report = match report {
-        Ok(Some(report)) => return report,
-        Ok(None) => Report::not_begun(3, StartFailure::RuntimeGone),
-        Err(error) => refused(&error, &Console::stderr()),
-    };
-    on_report.call(&report);
-    report
+    match report {
+        Ok(Some(report)) => report,
+        Ok(None) => {
+            let report = Report::not_begun(3, StartFailure::RuntimeGone);
+            receivers.call(&report, &receivers.stderr());
+            report
+        }
+        Err(error) => refused(&error, &receivers, &receivers.stderr()),
+    }
 }
 
-/// Calls the callbacks that take the report. If the runtime of the hooks has one thread, which may
-/// be on paused time, it calls them on the current thread.
+/// Passes the report on. If the runtime of the hooks has one thread, which may be on paused time,
+/// that is done on the current thread.
 async fn report_to(
-    on_report: &OnReport,
+    receivers: &ReportReceivers,
     report: &Report,
     hooks: &Handle,
     deadline: tokio::time::Instant,
-    console: Console,
+    console: &Console,
 ) {
     if hooks.runtime_flavor() == RuntimeFlavor::CurrentThread {
-        on_report.call(report);
+        receivers.call(report, console);
     } else {
-        on_report.call_on_thread(report, deadline, console).await;
+        receivers.call_on_thread(report, deadline, console).await;
     }
 }
 
@@ -306,6 +304,8 @@ impl Drop for StopOnDrop {
 /// else would.
 struct CutShortNotice {
     console: Console,
+    live: Live,
+    files: Arc<ReportFiles>,
     is_over: Arc<AtomicBool>,
     guard: SharedGuard,
 }
@@ -331,12 +331,16 @@ impl CutShortNotice {
 impl Drop for CutShortNotice {
     fn drop(&mut self) {
         if !self.is_over.load(Ordering::SeqCst) && !std::thread::panicking() {
+            let live = self.live.clone();
+            let report = move || live.report_so_far(3, ForcedExitCause::RuntimeGone);
+            let written = write_at_once(&self.files, self.console.clone(), report);
             self.console.complain(
                 "the async runtime went away, and the run with it: what had started was not torn \
                  down; await `serve` \
                  before the runtime is dropped",
             );
             self.console.flush(LAST_WORDS);
+            written();
         }
         self.guard.release();
     }

@@ -1,9 +1,10 @@
 //! Settings of a lifecycle: its time limits, the addresses of its probes, and its output.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::process::config::LONGEST;
+use crate::process::config::{ConsoleFormat, LONGEST};
 
 impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
@@ -156,6 +157,38 @@ impl Lifecycle {
     /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console.into();
+        self
+    }
+
+    /// Sets the form of the lines on stderr; [`Plain`](ConsoleFormat::Plain) by default.
+    ///
+    /// It holds for everything that the console writes, even with [`console(false)`](Self::console)
+    /// and even if nothing is started. `LIFECYCLE_CONSOLE` takes `plain`, `time` or `json`, alone
+    /// or behind the choice of events: `LIFECYCLE_CONSOLE=on,json`.
+    pub fn console_format(mut self, format: ConsoleFormat) -> Self {
+        self.config.outputs.console = format;
+        self
+    }
+
+    /// Writes the [report](crate::Report) of the run to this file at the end, as
+    /// [JSON](crate::Report::to_json). A relative path is one from the working directory at the
+    /// beginning.
+    ///
+    /// It is written in any case: after a start that failed, if nothing was started, and if a third
+    /// signal or the end of the grace period ends the process: then it has what was known by then,
+    /// and the reason as [`forced`](crate::Report::forced). [`run`](Self::run) and
+    /// [`serve`](Self::serve) write it, a `TestApp` doesn't.
+    ///
+    /// The file appears whole or not at all: it is written under another name in the same folder,
+    /// flushed to the disk, and renamed. A file of that name is replaced, or stays as it is if the
+    /// disk is full. Then a line on stderr says so, and the exit code is the same. A forced end
+    /// waits for no disk: at most 200 ms, and without the flush. Otherwise the file has as much
+    /// time as [callbacks](Self::on_report) have, and under [`serve`](Self::serve) on a
+    /// current-thread runtime as it takes.
+    ///
+    /// Something other than a file, such as a pipe, is refused.
+    pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.outputs.report = Some(path.into());
         self
     }
 

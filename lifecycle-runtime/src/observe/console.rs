@@ -1,31 +1,36 @@
-//! Console: lines for people, as plain text on stderr, coloured on a terminal.
+//! Console: lines on stderr, as text for people, coloured on a terminal, or as JSON for programs.
 //!
 //! The lines are bounded: up to 256 KiB wait while stderr accepts none, then a line that counts
 //! them replaces the oldest (`… 12 lines left out`). A line has 16 KiB at most.
 
 mod event_lines;
+mod fields;
+mod json;
 mod lines;
+mod message;
 #[cfg(test)]
 pub(crate) mod sample;
 mod stderr;
 mod style;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 
 use std::env;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fields::Fields;
 use lines::{LineOutput, LineWriter};
+use message::ConsoleMessage;
 use stderr::Stderr;
-use style::{Paint, Style};
+use style::Style;
 
 use crate::event::StartFailure;
-use crate::hook::error::printable;
 use crate::hook::id::HookMap;
 use crate::observe::report::Report;
-use crate::process::config::ConsoleMode;
+use crate::process::config::{ConsoleFormat, ConsoleMode};
 
 /// Longest time for which the last lines may be written: on an output that blocks they may be lost.
 /// A reader that takes longer, such as a terminal behind a slow network, loses what the pipe or the
@@ -58,30 +63,32 @@ struct EarlierEvents {
 }
 
 impl Console {
-    /// Makes a console that writes to stderr.
-    pub(crate) fn stderr() -> Self {
+    /// Makes a console that writes to stderr in this form.
+    pub(crate) fn stderr(format: ConsoleFormat) -> Self {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let is_terminal = std::io::stderr().is_terminal();
-        Self { is_terminal, ..Self::to(Stderr::new(), Style { colour: is_terminal && !is_plain }) }
+        let style = Style { format, colour: is_terminal && !is_plain };
+        Self { is_terminal, ..Self::to(Stderr::new(), style) }
     }
 
     fn to(output: impl LineOutput, style: Style) -> Self {
-        Self { lines: Some(Arc::new(LineWriter::new(output))), style, ..Self::silent() }
+        let lines = LineWriter::new(output, move |lines| style.left_out(lines));
+        Self { lines: Some(Arc::new(lines)), style, ..Self::silent(style.format) }
     }
 
-    /// Makes a console that writes nothing.
-    pub(crate) fn silent() -> Self {
-        let style = Style { colour: false };
+    /// Makes a console that writes nothing. Lines that are written all the same have this form.
+    pub(crate) fn silent(format: ConsoleFormat) -> Self {
+        let style = Style { format, colour: false };
         Self { lines: None, style, is_terminal: false, is_auto: false, memory: Arc::default() }
     }
 
-    /// Makes the console that this setting asks for.
-    pub(crate) fn of(mode: ConsoleMode) -> Self {
+    /// Makes the console that these settings ask for.
+    pub(crate) fn of(mode: ConsoleMode, format: ConsoleFormat) -> Self {
         match mode {
-            ConsoleMode::Auto => Self { is_auto: true, ..Self::stderr() },
-            ConsoleMode::On => Self::stderr(),
-            ConsoleMode::Off => Self::silent(),
+            ConsoleMode::Auto => Self { is_auto: true, ..Self::stderr(format) },
+            ConsoleMode::On => Self::stderr(format),
+            ConsoleMode::Off => Self::silent(format),
         }
     }
 
@@ -92,7 +99,7 @@ impl Console {
     /// Returns this console, or one that writes to stderr if this is silent: exit codes 1 and 2
     /// always come with a line.
     pub(crate) fn or_stderr(&self) -> Self {
-        if self.is_silent() { Self::stderr() } else { self.clone() }
+        if self.is_silent() { Self::stderr(self.style.format) } else { self.clone() }
     }
 
     /// Returns `true` if an event is to be written; `is_traced` is set if `tracing` shows it.
@@ -108,11 +115,18 @@ impl Console {
         if self.is_silent() {
             return;
         }
-        match report.exit_code() {
-            1 if !self.writes(is_traced) => self.complain(&report.closing()),
-            _ if !self.writes(is_traced) => {}
-            0 => self.say(&report.summary()),
-            _ => self.complain(&report.summary()),
+        let text = if self.writes(is_traced) {
+            report.summary()
+        } else if report.exit_code() == 1 {
+            report.closing()
+        } else {
+            return;
+        };
+        let fields = Fields::of_report(report);
+        if report.is_clean() {
+            self.write(&ConsoleMessage { fields, ..ConsoleMessage::info(&text) });
+        } else {
+            self.write(&ConsoleMessage { fields, ..ConsoleMessage::error(&text) });
         }
     }
 
@@ -120,10 +134,12 @@ impl Console {
     /// A reason that `tracing` has shown is left out.
     pub(crate) fn insist(&self, report: &Report) {
         if let (true, 1, Some(error)) = (self.is_silent(), report.exit_code(), &report.error) {
-            let console = Self::stderr();
+            let console = self.or_stderr();
             let is_traced = self.memory().is_report_traced;
             self.memory().unshown_failure = None;
-            console.complain(&if is_traced { report.closing() } else { error.line() });
+            let text = if is_traced { report.closing() } else { error.line() };
+            let fields = Fields::of_report(report);
+            console.write(&ConsoleMessage { fields, ..ConsoleMessage::error(&text) });
             console.flush(LAST_WORDS);
         }
     }
@@ -136,15 +152,27 @@ impl Console {
     /// Writes the last line of a process that ends before its run does. For an exit code that
     /// always comes with a line, even a silent console writes it, together with the reason for
     /// which the start has failed.
-    pub(crate) fn write_last_line(&self, text: &str, exit_code: i32) {
+    pub(crate) fn write_last_line(&self, text: &str, exit_code: u8) {
         let unshown = self.memory().unshown_failure.take();
         let (console, text) = match (exit_code, unshown) {
             (1 | 2, Some(failure)) => (self.or_stderr(), format!("{}; {text}", failure.line())),
             (1 | 2, None) => (self.or_stderr(), text.to_owned()),
             _ => (self.clone(), text.to_owned()),
         };
-        console.complain(&text);
+        console.write(&ConsoleMessage {
+            fields: Fields::exit_code(exit_code),
+            ..ConsoleMessage::error(&text)
+        });
         console.flush(LAST_WORDS);
+    }
+
+    /// Writes that nothing was started, and the exit code of that.
+    pub(crate) fn nothing_started(&self, why: &str, exit_code: u8) {
+        let text = format!("{why}nothing was started, exit code {exit_code}");
+        self.write(&ConsoleMessage {
+            fields: Fields::exit_code(exit_code),
+            ..ConsoleMessage::info(&text)
+        });
     }
 
     /// Begins a new line on a terminal, behind the echo of a key that sends a signal: `^C`.
@@ -156,34 +184,18 @@ impl Console {
 
     /// Writes lines of text.
     pub(crate) fn say(&self, text: &str) {
-        self.write("", Paint::Plain, text, "");
+        self.write(&ConsoleMessage::info(text));
     }
 
     /// Writes lines about something that went wrong.
     pub(crate) fn complain(&self, text: &str) {
-        self.write("", Paint::Bad, text, "");
+        self.write(&ConsoleMessage::error(text));
     }
 
-    /// Writes lines of text: the first behind the word `good`, the others indented. Nothing in the
-    /// text acts on a terminal, whoever wrote it.
-    fn write(&self, good: &str, paint: Paint, text: &str, indent: &str) {
-        let Some(lines) = &self.lines else { return };
-        let mut written = String::with_capacity(text.len() + 16);
-        for (place, line) in printable(text).lines().enumerate() {
-            written.push_str(&self.style.faint("lifecycle:"));
-            written.push(' ');
-            match place {
-                0 if !good.is_empty() => {
-                    written.push_str(&self.style.paint(Paint::Good, good));
-                    written.push(' ');
-                }
-                0 => {}
-                _ => written.push_str(indent),
-            }
-            written.push_str(&self.style.paint(paint, line));
-            written.push('\n');
+    fn write(&self, message: &ConsoleMessage<'_>) {
+        if let Some(lines) = &self.lines {
+            lines.write(self.style.lines(message));
         }
-        lines.write(written);
     }
 
     /// Waits until everything is written, but no longer than `at_most`.

@@ -10,7 +10,9 @@ use crate::event::{ServiceState, StartFailure, Wait, readable};
 use crate::hook::state::State;
 use crate::hook::{CheckKind, HookMeta};
 use crate::observe::health::Checks;
-use crate::observe::report::{Recorder, ServiceReport, Standing};
+use crate::observe::report::{
+    ForcedExit, ForcedExitCause, Recorder, Report, ServiceReport, Standing,
+};
 use crate::process::stalls::StallTracker;
 
 /// Live view of the hooks that are running and of other sources, such as servers.
@@ -246,6 +248,13 @@ impl Live {
     /// Returns the exit code once the run is over.
     pub(crate) fn exit_code(&self) -> Option<u8> {
         self.recorder.exit_code()
+    }
+
+    /// Makes the report of everything so far, for a process that ends by force, with this exit code
+    /// unless the run is over.
+    pub(crate) fn report_so_far(&self, exit_code: u8, cause: ForcedExitCause) -> Report {
+        let forced = ForcedExit { cause, waiting_for: self.waits() };
+        self.recorder.report_so_far(exit_code, self.began.elapsed(), forced)
     }
 
     fn ailments(&self) -> MutexGuard<'_, Vec<Ailment>> {

@@ -1,20 +1,21 @@
 //! Report of a run: recorded from its events, for programs, people and tests.
 
+mod forced;
 mod hooks;
 mod recorder;
+mod summary;
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{
-    NAMED, Outcome, StartFailure, Traffic, as_millis, held, listed, millis, readable,
-};
+use crate::event::{Outcome, StartFailure, Traffic, as_millis, held, millis};
 use crate::hook::HookMeta;
 use crate::hook::error::printable;
 use crate::hook::stop::StopCause;
 
+pub use forced::{ForcedExit, ForcedExitCause};
 use hooks::as_text;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport, StallReport};
 pub(crate) use recorder::{Recorder, Standing};
@@ -97,6 +98,9 @@ pub struct Report {
     pub hurried: bool,
     /// Set if the stop was asked for during the start, before anything had failed.
     pub interrupted: bool,
+    /// Forced end of the process, if its run was not over: then everything else is as it was at
+    /// that moment. `None` in every report that a program gets.
+    pub forced: Option<ForcedExit>,
 }
 
 impl Report {
@@ -191,6 +195,7 @@ impl Report {
             stop_path: Vec::new(),
             hurried: false,
             interrupted: false,
+            forced: None,
         }
     }
 }
@@ -199,79 +204,12 @@ impl fmt::Display for Report {
     /// Writes a few lines for people: the failures, the hooks that took longest, and the exit code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failed in self.failures() {
-            let of = if failed.is_drop { "the drop of the value of " } else { "" };
-            writeln!(f, "{of}{}", printable(&failed.outcome.of(failed.hook)))?;
+            writeln!(f, "{}", printable(&failed.failure()))?;
         }
         for HeldReport { hook, others } in &self.held {
             writeln!(f, "{}", printable(&held(hook, *others)))?;
         }
         f.write_str(&printable(&self.summary()))
-    }
-}
-
-impl Report {
-    /// Returns the report without the errors, for readers who have seen them.
-    pub(crate) fn summary(&self) -> String {
-        let mut lines = self.details();
-        lines.push(self.closing());
-        lines.join("\n")
-    }
-
-    /// Returns the last line of the report: its cause, its time, and the exit code.
-    pub(crate) fn closing(&self) -> String {
-        let Some(cause) = &self.cause else {
-            let error = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
-            return format!("not started, exit code {}: {error}", self.exit);
-        };
-        let failed: Vec<_> = self.failures().map(|failed| failed.hook.display_name()).collect();
-        let failed = if failed.is_empty() {
-            String::new()
-        } else {
-            format!(", failed: {}", listed(&failed, ", "))
-        };
-        let when = if self.interrupted { " during the start" } else { "" };
-        format!(
-            "stopped ({cause}){when} in {}{failed}, exit code {}",
-            readable(self.stop_took),
-            self.exit
-        )
-    }
-
-    /// Returns lines about problems that are no failures of hooks, and about hooks that took long.
-    pub(crate) fn details(&self) -> Vec<String> {
-        let cut = &self.traffic.requests.cut;
-        let mut lines: Vec<_> =
-            cut.iter().take(NAMED).map(|request| format!("request cut off: {request}")).collect();
-        lines.extend(more_cut_off(cut.len(), "request"));
-        lines.extend(
-            self.traffic.tasks.cut.iter().take(NAMED).map(|task| format!("task cut off: {task}")),
-        );
-        lines.extend(more_cut_off(self.traffic.tasks.cut.len(), "task"));
-        lines.extend(self.traffic.dropped());
-        lines.extend(self.traffic.unaccepted());
-        lines.extend(self.traffic.failures());
-        lines.extend(self.traffic.left());
-        if self.stop_path.iter().map(|(_, took)| *took).sum::<Duration>() >= Duration::from_secs(1)
-        {
-            let hooks = self
-                .stop_path
-                .iter()
-                .map(|(hook, took)| format!("{} {}", hook.display_name(), readable(*took)));
-            lines.push(format!(
-                "the stop's hooks took their time in: {}",
-                listed(&hooks.collect::<Vec<_>>(), " → ")
-            ));
-        }
-        lines
-    }
-}
-
-/// Returns a line about those of so many things that are not named; `None` if all are.
-fn more_cut_off(count: usize, noun: &str) -> Option<String> {
-    match count.saturating_sub(NAMED) {
-        0 => None,
-        1 => Some(format!("… and 1 more {noun} cut off")),
-        more => Some(format!("… and {more} more {noun}s cut off")),
     }
 }
 
@@ -285,7 +223,7 @@ fn as_path<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::RequestInfo;
+    use crate::event::{NAMED, RequestInfo};
 
     #[test]
     fn what_was_cut_off_is_named_and_the_rest_is_counted() {

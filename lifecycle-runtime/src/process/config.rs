@@ -2,6 +2,7 @@
 
 mod duration;
 mod environment;
+mod outputs;
 mod platform;
 
 use std::str::FromStr;
@@ -11,6 +12,8 @@ pub(crate) use duration::written;
 #[cfg(feature = "testing")]
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
+pub use outputs::ConsoleFormat;
+pub(crate) use outputs::{OutputSettings, TerminationLog};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 use super::stalls::StallLimits;
@@ -32,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: ConsoleMode,
+    pub(crate) outputs: OutputSettings,
     pub(crate) strict_budget: bool,
     /// Set if the run goes on when all services are done and there is no server.
     pub(crate) keep_running: bool,
@@ -60,6 +64,7 @@ impl Default for Config {
             drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
             console: ConsoleMode::Auto,
+            outputs: OutputSettings::default(),
             strict_budget: false,
             keep_running: false,
             bind: None,

@@ -11,7 +11,8 @@
 //!
 //! After `thread`, `dropped-…` and `runtime-gone` the program goes on until stdin says `exit`.
 //!
-//! `report=look` and `report=hang` are about the callback that takes the report.
+//! `report=look` and `report=hang` are about the callback that takes the report. `file=PATH` is the
+//! file that the report is written to, and `lines=json` the form of the console's lines.
 //!
 //! `main=wait` and `main=hang` are about a value of `main` that is dropped after the run.
 //! `exit=hang` is about a value of its thread, which is dropped when `main` has returned.
@@ -22,7 +23,9 @@ use std::thread;
 use std::time::Duration;
 
 use lifecycle_runtime::hook::Hook;
-use lifecycle_runtime::{Dep, Lifecycle, Report, StopHandle, on_ready, on_shutdown, on_startup};
+use lifecycle_runtime::{
+    ConsoleFormat, Dep, Lifecycle, Report, StopHandle, on_ready, on_shutdown, on_startup,
+};
 use lifecycle_tests::act::{Broken, act, end_with_stdin, has_heard, heard, say, told_to};
 use tokio::runtime::{Builder, Runtime};
 
@@ -74,7 +77,13 @@ thread_local! {
 }
 
 fn lifecycle() -> Lifecycle {
-    let lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]);
+    let mut lifecycle = Lifecycle::of([db::META, flush::META, close_db::META]);
+    if !told_to("file").is_empty() {
+        lifecycle = lifecycle.report_file(told_to("file"));
+    }
+    if told_to("lines") == "json" {
+        lifecycle = lifecycle.console_format(ConsoleFormat::Json);
+    }
     if told_to("report").is_empty() { lifecycle } else { lifecycle.on_report(look_at) }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::harness::{Program, Signal, Start, program};
 
-fn values(args: &str) -> Start {
+pub(crate) fn values(args: &str) -> Start {
     program!("values").without_env("LIFECYCLE_BIND").args(args)
 }
 

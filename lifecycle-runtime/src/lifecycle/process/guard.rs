@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Lifecycle;
+use super::super::report_receivers::{ReportReceivers, write_at_once};
 use super::super::run::Run;
 use super::super::stop_signals::{Reaction, Reactions};
 use crate::engine::recurring::Inbox;
-use crate::event::readable;
+use crate::event::StartFailure;
 use crate::hook::stop::StopHandle;
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
+use crate::observe::report::{ForcedExit, ForcedExitCause, Report};
 use crate::process::signals::{ReceivedSignal, Signals, exit_now};
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
@@ -38,12 +40,12 @@ pub(super) struct Guard {
     grace: Duration,
 }
 
-/// Facts about a run, each set as soon as it is known.
-#[derive(Default)]
+/// Facts about a run, of which some become known later.
 struct Facts {
     run: OnceLock<(Console, Live)>,
     /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
+    receivers: ReportReceivers,
 }
 
 /// Guard of a process whose run is over.
@@ -56,8 +58,12 @@ impl Guard {
     /// # Errors
     ///
     /// Fails if the system refuses a thread or a signal handler.
-    pub(super) fn begin(lifecycle: &Lifecycle) -> io::Result<Self> {
-        let facts = Arc::<Facts>::default();
+    pub(super) fn begin(lifecycle: &Lifecycle, receivers: &ReportReceivers) -> io::Result<Self> {
+        let facts = Arc::new(Facts {
+            run: OnceLock::new(),
+            refused: OnceLock::new(),
+            receivers: receivers.clone(),
+        });
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
         let signals = if lifecycle.signals {
             Some(hear(lifecycle.handle.clone(), Arc::clone(&facts), &inbox)?)
@@ -123,7 +129,18 @@ impl Guard {
 
 impl Facts {
     fn console(&self) -> Console {
-        self.run.get().map_or_else(Console::stderr, |(console, _)| console.clone())
+        self.run.get().map_or_else(|| self.receivers.stderr(), |(console, _)| console.clone())
+    }
+
+    /// Returns the report of what has happened until now. `code` counts unless the run is over.
+    fn report_so_far(&self, code: u8, cause: ForcedExitCause) -> Report {
+        if let Some((_, live)) = self.run.get() {
+            return live.report_so_far(code, cause);
+        }
+        let failure = StartFailure::Unprepared { error: UNPREPARED.to_owned() };
+        let mut report = Report::not_begun(code, failure);
+        report.forced = Some(ForcedExit { cause, waiting_for: Vec::new() });
+        report
     }
 
     /// Returns the exit code of a run that is over.
@@ -151,7 +168,7 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
                 let run = facts.run.get();
                 let console = match run {
                     Some((console, _)) if !console.is_silent() => console,
-                    _ => answers.get_or_insert_with(Console::stderr),
+                    _ => answers.get_or_insert_with(|| facts.receivers.stderr()),
                 };
                 console.say(&run.map_or_else(|| UNPREPARED.to_owned(), |(_, live)| live.picture()));
             }
@@ -164,15 +181,16 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
 }
 
 /// Ends the process because of a third signal. The exit code of a run that is over stays.
-fn exit_at_once(signal: ReceivedSignal, facts: &Facts) -> ! {
+fn exit_at_once(signal: ReceivedSignal, facts: &Arc<Facts>) -> ! {
     let ReceivedSignal { name, number, .. } = signal;
     let (code, what) = match facts.exit_code() {
-        Some(code) => (i32::from(code), "; the run was over before"),
-        None => (128 + number, ""),
+        Some(code) => (code, "; the run was over before"),
+        None => (u8::try_from(128 + number).unwrap_or(u8::MAX), ""),
     };
-    let text = format!("third signal ({name}): exit at once{what}, exit code {code}");
-    facts.console().write_last_line(&text, code);
-    exit_now(code);
+    let cause = ForcedExitCause::ThirdSignal(name);
+    exit_with_last_line(facts, code, cause, || {
+        facts.console().write_last_line(&format!("{cause}{what}, exit code {code}"), code);
+    });
 }
 
 /// Returns the watchdog's action: it writes what has not ended, and ends the process.
@@ -181,17 +199,9 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
         let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
-        let code = i32::from(over.unwrap_or(of_start));
-        // Whatever holds the run up may hold the last words up as well.
-        let exits = thread("lifecycle-exit", move || {
-            // It sleeps in slices: a process that is suspended for a moment still gets to its last
-            // words.
-            for _ in 0..SLICES {
-                std::thread::sleep(LAST_WORDS / SLICES);
-            }
-            exit_now(code);
-        });
-        if exits.is_ok() {
+        let code = over.unwrap_or(of_start);
+        let cause = ForcedExitCause::GracePeriod(grace);
+        exit_with_last_line(&facts, code, cause, || {
             let running = match live.map(Live::waits).unwrap_or_default() {
                 _ if over.is_some() => {
                     "the run has ended, but not the process; see what follows `run`, as a `Drop` \
@@ -204,12 +214,38 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
                     format!("still running: {}", waits.join(", "))
                 }
             };
-            let text = format!(
-                "the grace period of {} is over, exit at once: {running}, exit code {code}",
-                readable(grace)
-            );
-            facts.console().write_last_line(&text, code);
-        }
-        exit_now(code);
+            facts.console().write_last_line(&format!("{cause}: {running}, exit code {code}"), code);
+        });
     }
+}
+
+/// Ends the process after `write_last_line` has written to the console and the report is in its
+/// files. Neither is waited for when the time for the last words is over.
+fn exit_with_last_line(
+    facts: &Arc<Facts>,
+    code: u8,
+    cause: ForcedExitCause,
+    write_last_line: impl FnOnce(),
+) -> ! {
+    let exit_code = i32::from(code);
+    // Whatever holds the run up may hold the last words up as well.
+    let exits = thread("lifecycle-exit", move || {
+        // It sleeps in slices: a process that is suspended for a moment still gets to its last
+        // words.
+        for _ in 0..SLICES {
+            std::thread::sleep(LAST_WORDS / SLICES);
+        }
+        exit_now(exit_code);
+    });
+    if exits.is_ok() {
+        let seen = Arc::clone(facts);
+        let report = move || seen.report_so_far(code, cause);
+        let written = write_at_once(&facts.receivers.files, facts.console(), report);
+        write_last_line();
+        written();
+    } else if let ForcedExitCause::ThirdSignal(_) = cause {
+        // This line asks nothing of a run that may hang.
+        write_last_line();
+    }
+    exit_now(exit_code);
 }

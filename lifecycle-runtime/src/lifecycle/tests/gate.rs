@@ -82,11 +82,11 @@ impl StepGate for Late {
 #[tokio::test(start_paused = true)]
 async fn the_drain_delay_follows_a_drain_hook_that_began_late_as_well() {
     // By the time table, `a` has ended after 1.1 s.
-    let played = Scenario::new("drain a timeout 1000; stop b", "a takes 600")
+    let ended = Scenario::new("drain a timeout 1000; stop b", "a takes 600")
         .grace(10_000)
         .drain_delay(500)
         .gate(Late)
         .run()
         .await;
-    played.check(&["0 ready", "600 +a", "1200 a done", "2300 +b", "2300 b done"]);
+    ended.check(&["0 ready", "600 +a", "1200 a done", "2300 +b", "2300 b done"]);
 }

@@ -346,8 +346,8 @@ async fn a_hook_that_runs_beside_the_phases_knows_how_much_time_it_has() {
 #[tokio::test(start_paused = true)]
 async fn a_hook_of_the_start_knows_its_time_as_soon_as_the_stop_begins() {
     let plan = "ready a stops; ready b; drain c timeout 5500";
-    let played =
+    let ended =
         Scenario::new(plan, "a asks when the stop begins; b fails").grace(10_000).run().await;
     // The report has 500 ms, `c` keeps 5.6 s, and `a` may be abandoned in 100 ms.
-    assert_eq!(played.count("a has Some(3800)"), 2);
+    assert_eq!(ended.count("a has Some(3800)"), 2);
 }

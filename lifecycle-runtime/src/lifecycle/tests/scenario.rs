@@ -18,7 +18,7 @@ use crate::hook::runtime::HookRuntime;
 use crate::lifecycle::run::{Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
 use crate::plan::sample;
-use crate::process::config::Config;
+use crate::process::config::{Config, ConsoleFormat};
 
 /// Longest time that a run may take: on paused time no test takes that long.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -145,7 +145,7 @@ impl Scenario {
             plan,
             script.handle.clone(),
             observers,
-            Console::silent(),
+            Console::silent(ConsoleFormat::Plain),
             options,
         );
         let _ = script.inbox.set(run.inbox.clone());

@@ -160,12 +160,12 @@ async fn a_second_signal_leaves_behind_what_can_not_be_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_is_interrupted_and_hurried_at_once_leaves_nothing_behind_that_can_end() {
-    let played = Scenario::new("start a; start b; stop c", "a hangs; b hangs")
+    let ended = Scenario::new("start a; start b; stop c", "a hangs; b hangs")
         .signals(&["+b", "+b"])
         .run()
         .await;
     for line in ["a cancelled", "b cancelled", "c done"] {
-        assert_eq!(played.count(line), 1, "{line}");
+        assert_eq!(ended.count(line), 1, "{line}");
     }
-    assert_eq!(played.report.exit_code(), 0);
+    assert_eq!(ended.report.exit_code(), 0);
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use tracing::Level;
+
 use super::Console;
-use super::style::Paint;
+use super::fields::Fields;
+use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Observer, Outcome, ServiceState, StalledPart, Traffic, Wait, held, listed, over_budget,
-    readable,
+    Event, Outcome, ServiceState, StalledPart, Traffic, Wait, held, listed, over_budget, readable,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
+use crate::process::config::ConsoleFormat;
 
 impl Console {
     /// Notes an event that is not to be written.
@@ -19,17 +22,59 @@ impl Console {
         }
     }
 
-    /// Writes the text of an event. If an error has several lines, the later ones are indented, so
-    /// that none of them looks like a line of its own.
-    fn show(&self, paint: Paint, text: &str) {
-        self.write("", paint, text, "  ");
+    /// Writes an event of this level that happened `at` after the run began.
+    pub(crate) fn write_event(&self, at: Duration, event: &Event, level: Level) {
+        self.note(at, event);
+        let waited = match event {
+            Event::HookEnded { hook, .. } => self.told_to_stop(hook),
+            _ => None,
+        };
+        let waited = waited.map(|told| at.saturating_sub(told));
+        EventWriter { console: self, at, event, level, waited }.write();
+    }
+
+    /// Returns the moment at which this service was told to stop, if it was: from then on it is
+    /// waited for.
+    fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
+        self.memory().stopping.remove(&hook.id)
     }
 }
 
-impl Observer for Console {
-    fn on_event(&self, at: Duration, event: &Event) {
-        self.note(at, event);
-        match event {
+/// Writer of the lines about one event.
+struct EventWriter<'a> {
+    console: &'a Console,
+    at: Duration,
+    event: &'a Event,
+    level: Level,
+    /// Time since the service whose end it is was told to stop.
+    waited: Option<Duration>,
+}
+
+impl EventWriter<'_> {
+    /// Writes a text about the event. If an error has several lines, the later ones are indented,
+    /// so that none of them looks like a line of its own.
+    fn show(&self, paint: Paint, text: &str) {
+        self.write_message(&ConsoleMessage { paint, indent: "  ", ..ConsoleMessage::info(text) });
+    }
+
+    /// Writes a text behind a word that is painted as good.
+    fn show_good(&self, good: &str, text: &str) {
+        self.write_message(&ConsoleMessage { good, ..ConsoleMessage::info(text) });
+    }
+
+    /// Writes a message with the level and the fields of the event.
+    fn write_message(&self, message: &ConsoleMessage<'_>) {
+        let mut fields = Fields::default();
+        if self.console.style.format == ConsoleFormat::Json {
+            fields = Fields::of_event(self.at, self.event);
+            self.waited.into_iter().for_each(|waited| fields.set_duration(waited));
+        }
+        self.console.write(&ConsoleMessage { level: self.level, fields, ..*message });
+    }
+
+    fn write(&self) {
+        let at = self.at;
+        match self.event {
             Event::State(State::Ready) => {
                 self.show(Paint::Good, &format!("ready after {}", readable(at)));
             }
@@ -53,11 +98,7 @@ impl Observer for Console {
                 self.show(Paint::Plain, &format!("{why}{} {}", verb(hook), hook.display_name()));
             }
             Event::HookEnded { hook, outcome, took } => {
-                self.hook_ended(
-                    hook,
-                    outcome,
-                    self.told_to_stop(hook).map_or(*took, |told| at.saturating_sub(told)),
-                );
+                self.hook_ended(hook, outcome, self.waited.unwrap_or(*took));
             }
             Event::DropFailed { hook, outcome } => {
                 let text = format!("the drop of the value of {}", outcome.of(hook));
@@ -82,10 +123,10 @@ impl Observer for Console {
             }
             Event::StartFailed { failure } => {
                 self.show(Paint::Bad, &failure.line());
-                self.show(Paint::Plain, "rolling back what has started");
+                self.console.say("rolling back what has started");
             }
             Event::StartInterrupted { .. } => {
-                self.memory().is_interrupted = true;
+                self.console.memory().is_interrupted = true;
             }
             Event::StopRepeated { signal, is_hurried } => {
                 let next = if *is_hurried { "exit at once" } else { "hurry" };
@@ -98,7 +139,7 @@ impl Observer for Console {
                 let requests = requests
                     .map(|time| format!(", requests up to {}", readable(time)))
                     .unwrap_or_default();
-                let text = if self.memory().is_interrupted {
+                let text = if self.console.memory().is_interrupted {
                     format!(
                         "stopped during the start ({cause}), rolling back what has started, up to "
                     )
@@ -128,14 +169,12 @@ impl Observer for Console {
             Event::State(_) => {}
         }
     }
-}
 
-impl Console {
     /// Writes the state of a service. Its begin and its end are written as for every hook.
     fn service(&self, hook: &HookMeta, state: &ServiceState) {
         let name = hook.display_name();
         match state {
-            ServiceState::Running => self.write("running", Paint::Plain, name, ""),
+            ServiceState::Running => self.show_good("running", name),
             ServiceState::Failing { after } => {
                 let text = format!("{} {after}; its thread goes on", hook.label_as("service"));
                 self.show(Paint::Bad, &text);
@@ -155,17 +194,11 @@ impl Console {
         }
     }
 
-    /// Returns the moment at which this service was told to stop, if it was: from then on it is
-    /// waited for.
-    fn told_to_stop(&self, hook: &HookMeta) -> Option<Duration> {
-        self.memory().stopping.remove(&hook.id)
-    }
-
     fn hook_ended(&self, hook: &HookMeta, outcome: &Outcome, took: Duration) {
         let (name, took) = (hook.display_name(), readable(took));
         match outcome {
             Outcome::Succeeded => {
-                self.write("done", Paint::Plain, &format!("{name} in {took}"), "");
+                self.show_good("done", &format!("{name} in {took}"));
             }
             Outcome::Skipped { .. } => self.show(Paint::Plain, &format!("{name} {outcome}")),
             Outcome::Cancelled { .. } => {

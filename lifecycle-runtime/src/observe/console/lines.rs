@@ -15,7 +15,7 @@ use crate::hook::task::thread;
 const ROOM: usize = 256 * 1024;
 
 /// Longest line, in bytes; the rest is left out.
-const LONGEST: usize = 16 * 1024;
+pub(super) const LONGEST: usize = 16 * 1024;
 
 /// Number of bytes that the system accepts in one piece or not at all (POSIX: `PIPE_BUF`).
 pub(super) const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
@@ -47,6 +47,8 @@ struct LineWriterInner {
     queue: Mutex<Queue>,
     changed: Condvar,
     output: Box<dyn LineOutput>,
+    /// Function that returns the line about a number of lines that were left out.
+    left_out: Box<dyn Fn(u64) -> String + Send + Sync>,
 }
 
 /// Queue of the lines that wait to be written.
@@ -74,10 +76,16 @@ struct Queue {
 impl LineWriter {
     /// Makes a writer and its thread, which ends with the writer. If the system refuses the thread,
     /// only lines that can be written at once are written: the run goes on.
-    pub(super) fn new(output: impl LineOutput) -> Self {
-        let output = Box::new(output);
-        let shared =
-            Arc::new(LineWriterInner { queue: Mutex::default(), changed: Condvar::new(), output });
+    pub(super) fn new(
+        output: impl LineOutput,
+        left_out: impl Fn(u64) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let shared = Arc::new(LineWriterInner {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            output: Box::new(output),
+            left_out: Box::new(left_out),
+        });
         let written = Arc::clone(&shared);
         let _ = thread("lifecycle-console", move || written.write_what_waits());
         Self { shared }
@@ -89,7 +97,7 @@ impl LineWriter {
             return self.shared.enter(text.into_bytes());
         }
         for line in text.lines() {
-            self.shared.enter((shortened(line) + "\n").into_bytes());
+            self.shared.enter((shortened(line, LONGEST) + "\n").into_bytes());
         }
     }
 
@@ -182,7 +190,7 @@ impl LineWriterInner {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let (text, entries) = queue.take();
+            let (text, entries) = queue.take(&self.left_out);
             queue.is_writing = true;
             drop(queue);
             self.output.write(&text);
@@ -212,13 +220,12 @@ impl Queue {
 
     /// Takes everything out, with a line about the lines that were left out, and returns it with
     /// the number of entries.
-    fn take(&mut self) -> (Vec<u8>, u64) {
+    fn take(&mut self, left_out: impl Fn(u64) -> String) -> (Vec<u8>, u64) {
         let count = self.entries.len() + usize::from(self.begun.is_some());
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         let left_out = match std::mem::take(&mut self.left_out) {
             0 => String::new(),
-            1 => "lifecycle: … 1 line left out\n".to_owned(),
-            lines => format!("lifecycle: … {lines} lines left out\n"),
+            lines => left_out(lines),
         };
         let mut text = self.begun.take().unwrap_or_default();
         text.extend(left_out.into_bytes());
@@ -228,11 +235,11 @@ impl Queue {
     }
 }
 
-/// Returns the part of a line that may be written.
-fn shortened(line: &str) -> String {
-    if line.len() <= LONGEST {
-        return line.to_owned();
+/// Returns a text, or as much of it as fits into this number of bytes, and how much is left out.
+pub(super) fn shortened(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
     }
-    let end = line.floor_char_boundary(LONGEST);
-    format!("{}… {} bytes left out", &line[..end], line.len() - end)
+    let end = text.floor_char_boundary(longest);
+    format!("{}… {} bytes left out", &text[..end], text.len() - end)
 }

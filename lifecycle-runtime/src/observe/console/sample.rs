@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::lines::LineOutput;
-use super::{Console, Style};
+use super::{Console, ConsoleFormat, Style};
 
 /// Output that accepts everything at once.
 #[derive(Clone, Default)]
@@ -26,11 +26,19 @@ impl LineOutput for Kept {
 
 /// Makes a console, and a function that returns its lines so far, without the prefix of each.
 pub(crate) fn console(is_auto: bool, is_terminal: bool) -> (Console, impl Fn() -> Vec<String>) {
+    let (console, lines) = console_of(ConsoleFormat::Plain);
+    let lines =
+        move || lines().iter().map(|line| line.replace("lifecycle: ", "")).collect::<Vec<_>>();
+    (Console { is_terminal, is_auto, ..console }, lines)
+}
+
+/// Makes a console whose lines have this form, and a function that returns its lines so far.
+pub(crate) fn console_of(format: ConsoleFormat) -> (Console, impl Fn() -> Vec<String>) {
     let kept = Kept::default();
-    let console = Console::to(kept.clone(), Style { colour: false });
+    let console = Console::to(kept.clone(), Style { format, colour: false });
     let lines = move || {
-        let text = kept.0.lock().expect("no panic").replace("lifecycle: ", "");
+        let text = kept.0.lock().expect("no panic");
         text.lines().map(str::to_owned).collect()
     };
-    (Console { is_terminal, is_auto, ..console }, lines)
+    (console, lines)
 }

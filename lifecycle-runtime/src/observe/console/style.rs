@@ -1,30 +1,73 @@
-//! Look of the lines on a terminal.
+//! Form of the lines: as text, with colours on a terminal, or as JSON.
 
-/// Kind of a text, which determines its colour.
-#[derive(Clone, Copy)]
-pub(super) enum Paint {
-    Plain,
-    Good,
-    Bad,
-}
+use std::fmt::Write;
+use std::time::SystemTime;
 
-/// Style of the lines: with colours or without.
-#[derive(Clone, Copy)]
+use tracing::Level;
+
+use super::fields::Fields;
+use super::json;
+use super::message::{ConsoleMessage, Paint};
+use super::timestamp::rfc3339;
+use crate::hook::error::printable;
+use crate::process::config::ConsoleFormat;
+
+/// Style of the lines: their form, and whether they have colours.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Style {
+    pub(super) format: ConsoleFormat,
     pub(super) colour: bool,
 }
 
 impl Style {
-    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+    /// Returns whole lines. Nothing in them acts on a terminal, whoever wrote the text.
+    pub(super) fn lines(self, message: &ConsoleMessage<'_>) -> String {
+        let now = SystemTime::now();
+        if self.format == ConsoleFormat::Json {
+            return json::line(now, message);
+        }
+        let prefix = self.prefix(now);
+        let mut written = String::with_capacity(message.text.len() + 48);
+        for (place, line) in printable(message.text).lines().enumerate() {
+            written.push_str(&prefix);
+            if place > 0 {
+                written.push_str(message.indent);
+            } else if !message.good.is_empty() {
+                let _ = write!(written, "{} ", self.paint(Paint::Good, message.good));
+            }
+            let _ = writeln!(written, "{}", self.paint(message.paint, line));
+        }
+        written
+    }
+
+    /// Returns the line that replaces lines that were left out.
+    pub(super) fn left_out(self, lines: u64) -> String {
+        let noun = if lines == 1 { "line" } else { "lines" };
+        let text = format!("… {lines} {noun} left out");
+        if self.format == ConsoleFormat::Json {
+            let fields = Fields::default().with("lines_left_out", lines);
+            let message =
+                ConsoleMessage { level: Level::WARN, fields, ..ConsoleMessage::info(&text) };
+            return json::line(SystemTime::now(), &message);
+        }
+        format!("{}{text}\n", Self { colour: false, ..self }.prefix(SystemTime::now()))
+    }
+
+    /// Returns the beginning of a line of text.
+    fn prefix(self, now: SystemTime) -> String {
+        let prefix = match self.format {
+            ConsoleFormat::Time => format!("{} lifecycle:", rfc3339(now)),
+            _ => "lifecycle:".to_owned(),
+        };
+        self.coloured("2", &prefix) + " "
+    }
+
+    fn paint(self, paint: Paint, text: &str) -> String {
         match paint {
             Paint::Plain => text.to_owned(),
             Paint::Good => self.coloured("32", text),
             Paint::Bad => self.coloured("31", text),
         }
-    }
-
-    pub(super) fn faint(self, text: &str) -> String {
-        self.coloured("2", text)
     }
 
     fn coloured(self, code: &str, text: &str) -> String {

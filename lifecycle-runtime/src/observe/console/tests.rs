@@ -1,9 +1,13 @@
 //! Tests of the console's lines and their look.
 
+mod formats;
+
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use super::*;
-use crate::event::{Event, Observer, Outcome, ServiceState};
+use tracing::Level;
+
+use crate::event::{Event, Outcome, ServiceState};
 use crate::hook::state::State;
 use crate::plan::sample::hooks;
 
@@ -73,7 +77,7 @@ impl LineOutput for Pipe {
 }
 
 fn console(output: impl LineOutput) -> Console {
-    Console::to(output, Style { colour: false })
+    Console::to(output, Style::default())
 }
 
 #[test]
@@ -178,8 +182,12 @@ fn nothing_of_an_error_acts_on_a_terminal_or_looks_like_another_line() {
     let hook = hooks("start db")[0];
     let error = "\x1b[2Jcan't parse:\n\t^ here\nstopped (SIGTERM) in 1 s, exit code 0".to_owned();
     let outcome = Outcome::Failed { error };
-    console.on_event(Duration::ZERO, &Event::State(State::Ready));
-    console.on_event(Duration::ZERO, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
+    console.write_event(Duration::ZERO, &Event::State(State::Ready), Level::INFO);
+    console.write_event(
+        Duration::ZERO,
+        &Event::HookEnded { hook, outcome, took: Duration::ZERO },
+        Level::INFO,
+    );
     let written = pipe.written();
     let lines: Vec<_> = written.lines().skip(1).collect();
     let expected = [
@@ -193,7 +201,7 @@ fn nothing_of_an_error_acts_on_a_terminal_or_looks_like_another_line() {
 #[test]
 fn the_last_words_are_written_when_flush_returns() {
     let output = Slow::default();
-    let console = Console::to(output.clone(), Style { colour: false });
+    let console = Console::to(output.clone(), Style::default());
     console.say("one\ntwo");
     console.complain("three");
     console.flush(Duration::from_secs(60));
@@ -209,7 +217,7 @@ fn lines_are_painted_on_a_terminal_only() {
         [(false, "lifecycle: bad\n"), (true, "\x1b[2mlifecycle:\x1b[0m \x1b[31mbad\x1b[0m\n")]
     {
         let output = Slow::default();
-        let console = Console::to(output.clone(), Style { colour });
+        let console = Console::to(output.clone(), Style { colour, ..Style::default() });
         console.complain("bad");
         console.flush(Duration::from_secs(60));
         assert_eq!(*output.0.lock().expect("no panic"), expected);
@@ -220,14 +228,14 @@ fn lines_are_painted_on_a_terminal_only() {
 fn a_service_that_is_told_to_stop_is_timed_from_there() {
     let hooks = hooks("service svc; service done");
     let output = Slow::default();
-    let console = Console::to(output.clone(), Style { colour: false });
+    let console = Console::to(output.clone(), Style::default());
     let [svc, done] = hooks[..] else { unreachable!("there are two") };
     let stopping = Event::Service { hook: svc, state: ServiceState::Stopping };
-    console.on_event(Duration::from_secs(60), &stopping);
+    console.write_event(Duration::from_secs(60), &stopping, Level::INFO);
     for hook in [svc, done] {
         let ended =
             Event::HookEnded { hook, outcome: Outcome::Succeeded, took: Duration::from_secs(62) };
-        console.on_event(Duration::from_secs(62), &ended);
+        console.write_event(Duration::from_secs(62), &ended, Level::INFO);
     }
     console.flush(Duration::from_secs(60));
     let written = output.0.lock().expect("no panic").replace("lifecycle: ", "");
@@ -239,15 +247,15 @@ fn a_service_whose_thread_goes_on_after_a_panic_is_told_of_at_once() {
     let hook = hooks("service svc")[0];
     let (console, written) = sample::console(false, false);
     let after = Outcome::Panicked { message: "oops".to_owned() };
-    console
-        .on_event(Duration::ZERO, &Event::Service { hook, state: ServiceState::Failing { after } });
+    let failing = Event::Service { hook, state: ServiceState::Failing { after } };
+    console.write_event(Duration::ZERO, &failing, Level::WARN);
     assert_eq!(written(), ["service `svc` (app.rs:1) panicked: oops; its thread goes on"]);
 }
 
 #[test]
 fn what_was_said_before_the_last_console_went_is_written_and_the_thread_ends() {
     let output = Slow::default();
-    let console = Console::to(output.clone(), Style { colour: false });
+    let console = Console::to(output.clone(), Style::default());
     console.say("one");
     console.clone().say("two");
     drop(console);
@@ -268,9 +276,13 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
     let plan = plan.expect("valid");
     let (console, written) = sample::console(false, false);
     for &hook in plan.hooks() {
-        console.on_event(Duration::ZERO, &Event::HookStarted { hook });
+        console.write_event(Duration::ZERO, &Event::HookStarted { hook }, Level::INFO);
         let took = Duration::from_secs(1);
-        console.on_event(took, &Event::HookEnded { hook, outcome: Outcome::Succeeded, took });
+        console.write_event(
+            took,
+            &Event::HookEnded { hook, outcome: Outcome::Succeeded, took },
+            Level::INFO,
+        );
     }
     let lines =
         ["start cache::db", "done cache::db in 1 s", "start store::db", "done store::db in 1 s"];
@@ -279,7 +291,7 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
 
 #[test]
 fn what_always_has_a_line_is_written_past_a_silent_console() {
-    assert!(!Console::silent().or_stderr().is_silent());
+    assert!(!Console::silent(ConsoleFormat::Plain).or_stderr().is_silent());
     let (console, lines) = super::sample::console(false, false);
     console.or_stderr().complain("no thread");
     console.write_last_line("exit at once", 3);

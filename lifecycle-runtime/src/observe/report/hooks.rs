@@ -30,6 +30,14 @@ pub struct HookReport {
     pub is_drop: bool,
 }
 
+impl HookReport {
+    /// Returns the text about a hook that failed, or whose value could not be dropped.
+    pub(super) fn failure(&self) -> String {
+        let of = if self.is_drop { "the drop of the value of " } else { "" };
+        format!("{of}{}", self.outcome.of(self.hook))
+    }
+}
+
 /// Report of a hook that ran again and again.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport, StallReport};
+use super::{
+    ForcedExit, HeldReport, HookReport, RecurringReport, Report, ServiceReport, StallReport,
+};
 use crate::event::{Event, Observer, StalledPart, StartFailure, Traffic};
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
@@ -195,50 +197,69 @@ impl Recorder {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the report of everything so far.
+    /// Makes the report of a run that is over.
     pub(crate) fn report(
         &self,
         start_path: Vec<(&'static HookMeta, Duration)>,
         stop_path: Vec<(&'static HookMeta, Duration)>,
     ) -> Report {
         let mut record = self.record();
-        // Nothing runs any more, but the guard may still ask if the run was ready.
-        let hooks = std::mem::take(&mut record.hooks);
-        record.begun.clear();
-        let has_failed = hooks
-            .iter()
-            .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
+        let exit = record.exit_code();
+        record.exit = Some(exit);
+        Report { start_path, stop_path, ..record.report(exit, record.last) }
+    }
+
+    /// Makes the report of everything that has happened until now, for a process that ends before
+    /// its run. The exit code of a run that is over stays.
+    pub(crate) fn report_so_far(&self, exit: u8, now: Duration, forced: ForcedExit) -> Report {
+        let record = self.record();
+        match record.exit {
+            Some(exit) => record.report(exit, record.last),
+            None => Report { forced: Some(forced), ..record.report(exit, now) },
+        }
+    }
+}
+
+impl RunRecord {
+    /// Returns the exit code of a run that is over.
+    fn exit_code(&self) -> u8 {
+        let mut hooks = self.hooks.iter();
+        let has_failed =
+            hooks.any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
         // A hook that a start has left behind may still use a value that was torn down.
         let is_left = |hook: &HookReport| hook.outcome.is_abandoned();
-        let has_failed = has_failed || (record.was_interrupted && hooks.iter().any(is_left));
+        let has_failed = has_failed || (self.was_interrupted && self.hooks.iter().any(is_left));
         let program_failed =
-            matches!(record.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
-        let program_failed = program_failed || record.late_failure.is_some();
-        let exit = match &record.error {
+            matches!(self.cause, Some(StopCause::Server(_) | StopCause::Failed(_)));
+        let program_failed = program_failed || self.late_failure.is_some();
+        match &self.error {
             Some(_) => 1,
-            None if has_failed || program_failed || !record.traffic.is_clean() => 3,
+            None if has_failed || program_failed || !self.traffic.is_clean() => 3,
             None => 0,
-        };
-        record.exit = Some(exit);
+        }
+    }
+
+    /// Returns the report of everything until now, without critical paths.
+    fn report(&self, exit: u8, now: Duration) -> Report {
+        let stop_took = self.stop_began.map(|began| now.saturating_sub(began));
         Report {
             exit,
-            cause: record.cause.clone(),
-            error: record.error.clone(),
-            start_took: record.start_ended.unwrap_or_default(),
-            stop_took: record
-                .stop_began
-                .map(|began| record.last.saturating_sub(began))
-                .unwrap_or_default(),
-            hooks,
-            recurring: record.recurring.clone(),
-            services: record.services.clone(),
-            held: record.held.clone(),
-            stalls: record.stalls.clone(),
-            traffic: record.traffic.clone(),
-            start_path,
-            stop_path,
-            hurried: record.hurried,
-            interrupted: record.was_interrupted,
+            cause: self.cause.clone(),
+            error: self.error.clone(),
+            start_took: self.start_ended.unwrap_or_default(),
+            stop_took: stop_took.unwrap_or_default(),
+            // The guard may still ask for what has run, even if the run is over.
+            hooks: self.hooks.clone(),
+            recurring: self.recurring.clone(),
+            services: self.services.clone(),
+            held: self.held.clone(),
+            stalls: self.stalls.clone(),
+            traffic: self.traffic.clone(),
+            start_path: Vec::new(),
+            stop_path: Vec::new(),
+            hurried: self.hurried,
+            interrupted: self.was_interrupted,
+            forced: None,
         }
     }
 }

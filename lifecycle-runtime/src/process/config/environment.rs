@@ -4,9 +4,10 @@
 mod tests;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, ConsoleMode, duration};
+use super::{Config, ConsoleFormat, ConsoleMode, OutputSettings, TerminationLog, duration};
 use crate::process::stalls::StallLimits;
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
@@ -38,7 +39,11 @@ const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
 
 const DURATION_OR_OFF: &str = "off or a duration such as 250ms, 5s or 1m30s";
 
-const VARIABLES: [Variable; 16] = [
+/// Variables of the outputs, which count even if others are refused.
+const OF_OUTPUTS: [&str; 3] =
+    ["LIFECYCLE_CONSOLE", "LIFECYCLE_REPORT", "LIFECYCLE_TERMINATION_LOG"];
+
+const VARIABLES: [Variable; 18] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
@@ -51,8 +56,8 @@ const VARIABLES: [Variable; 16] = [
     },
     Variable {
         name: "LIFECYCLE_CONSOLE",
-        form: "auto, on or off",
-        set: |c, v| set(&mut c.console, console(v)),
+        form: "auto, on or off, and plain, time or json, separated by a comma",
+        set: console,
     },
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
@@ -101,6 +106,11 @@ const VARIABLES: [Variable; 16] = [
         set: |c, v| set(&mut c.ready_while_draining, switch(v)),
     },
     Variable {
+        name: "LIFECYCLE_REPORT",
+        form: "off or a path such as run.json",
+        set: |c, v| set(&mut c.outputs.report, path(v)),
+    },
+    Variable {
         name: "LIFECYCLE_STALL_AFTER",
         form: DURATION,
         set: |c, v| set(&mut c.stall_limits.after, positive(v)),
@@ -119,6 +129,11 @@ const VARIABLES: [Variable; 16] = [
         name: "LIFECYCLE_STRICT_BUDGET",
         form: "on or off",
         set: |c, v| set(&mut c.strict_budget, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_TERMINATION_LOG",
+        form: "off or a path such as /dev/termination-log",
+        set: |c, v| set(&mut c.outputs.termination_log, path(v).map(termination_log)),
     },
     Variable {
         name: "LIFECYCLE_WORKERS",
@@ -171,6 +186,27 @@ impl Config {
             ));
         }
         if problems.is_empty() { Ok(self.within_reason()) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Returns the settings of the outputs, each by its variable if that has a valid value. What
+    /// refuses the other settings has to be written somewhere, too.
+    pub(crate) fn outputs_with(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> OutputSettings {
+        let mut config = self.clone();
+        for (name, value) in environment {
+            let is_of_outputs = OF_OUTPUTS.contains(&&*name) && !value.trim().is_empty();
+            let variable = VARIABLES.iter().find(|variable| variable.name == name);
+            if let (true, Some(variable)) = (is_of_outputs, variable) {
+                let mut changed = config.clone();
+                // `with` refuses what is invalid.
+                if (variable.set)(&mut changed, value.trim()).is_ok() {
+                    config = changed;
+                }
+            }
+        }
+        config.outputs.absolute()
     }
 
     /// Shortens the times that are longer than [`LONGEST`].
@@ -269,11 +305,34 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn console(text: &str) -> Result<ConsoleMode, String> {
-    match text {
-        "auto" => Ok(ConsoleMode::Auto),
-        _ => switch(text).map(ConsoleMode::from).map_err(|_| "none of auto, on and off".to_owned()),
+/// Sets the events that the console writes, or the form of its lines, or both.
+fn console(config: &mut Config, text: &str) -> Result<(), String> {
+    for word in text.split(',').map(str::trim) {
+        match word {
+            "auto" => config.console = ConsoleMode::Auto,
+            "plain" => config.outputs.console = ConsoleFormat::Plain,
+            "time" => config.outputs.console = ConsoleFormat::Time,
+            "json" => config.outputs.console = ConsoleFormat::Json,
+            _ => {
+                let is_on = switch(word).map_err(|_| format!("`{word}` is none of these"))?;
+                config.console = is_on.into();
+            }
+        }
     }
+    Ok(())
+}
+
+/// Returns a path, or `None` for `off`.
+fn path(text: &str) -> Result<Option<PathBuf>, String> {
+    // Text that is not Unicode has come as such characters.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err("the path is not Unicode".to_owned());
+    }
+    Ok((text != "off").then(|| PathBuf::from(text)))
+}
+
+fn termination_log(path: Option<PathBuf>) -> TerminationLog {
+    path.map_or(TerminationLog::Off, TerminationLog::File)
 }
 
 fn workers(text: &str) -> Result<usize, String> {

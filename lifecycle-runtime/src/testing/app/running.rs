@@ -19,6 +19,7 @@ use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, RunSwitches, Serve
 use crate::observe::console::Console;
 use crate::observe::report::Report;
 use crate::plan::Plan;
+use crate::process::config::ConsoleFormat;
 use crate::server::{AppContext, BuildInMemory, Http, InMemory};
 use crate::testing::assertions::TestReport;
 use crate::testing::faults::HookFault;
@@ -97,7 +98,7 @@ impl RunningApp {
             Arc::clone(&parts.plan),
             lifecycle.handle.clone(),
             observers,
-            Console::silent(),
+            Console::silent(ConsoleFormat::Plain),
             options,
         );
         signals.open(Reactions::new(lifecycle.handle.clone(), run.inbox.clone()).each_counts());

@@ -114,31 +114,31 @@ async fn a_service_that_is_not_ready_has_its_time_to_end_when_the_start_is_given
 
 #[tokio::test(start_paused = true)]
 async fn a_service_without_a_timeout_has_the_time_of_the_rollback_to_end() {
-    let played =
+    let ended =
         Scenario::new("service s handle; start a", "s hangs").signals(&["a done"]).run().await;
     let limit = Limit::Grace;
-    let service = played.report.hooks.iter().find(|hook| hook.hook.name() == "s");
+    let service = ended.report.hooks.iter().find(|hook| hook.hook.name() == "s");
     assert_eq!(service.expect("s").outcome, Outcome::TimedOut { limit, ended: true });
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_becomes_ready_in_the_rollback_has_its_time_when_the_stop_waits_for_it() {
     let does = "s is ready after 400 and takes 300";
-    let played = Scenario::new("service s handle timeout 500; start a", does)
+    let ended = Scenario::new("service s handle timeout 500; start a", does)
         .signals(&["a done"])
         .run()
         .await;
-    assert_eq!(played.times("s done"), [Duration::from_millis(700)]);
-    assert_eq!(played.report.exit_code(), 0);
+    assert_eq!(ended.times("s done"), [Duration::from_millis(700)]);
+    assert_eq!(ended.report.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_a_start_leaves_behind_is_not_called_stopped() {
-    let played = Scenario::new("service s handle; start a; stop c", "s blocks until c done")
+    let ended = Scenario::new("service s handle; start a; stop c", "s blocks until c done")
         .signals(&["a done", "-s"])
         .run()
         .await;
-    assert_eq!((played.count("s left behind"), played.count("c done")), (1, 1));
-    assert_eq!(played.report.services[0].state, ServiceState::Failed);
-    assert_eq!(played.report.exit_code(), 3);
+    assert_eq!((ended.count("s left behind"), ended.count("c done")), (1, 1));
+    assert_eq!(ended.report.services[0].state, ServiceState::Failed);
+    assert_eq!(ended.report.exit_code(), 3);
 }

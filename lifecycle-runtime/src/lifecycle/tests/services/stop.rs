@@ -48,8 +48,8 @@ async fn a_thread_that_does_not_end_is_left_behind_and_told_of() {
 #[tokio::test(start_paused = true)]
 async fn a_time_that_was_over_before_the_stop_waited_gives_a_thread_no_more_of_it() {
     let plan = "service s told drain timeout 2000; drain withdraw; stop flush";
-    let played = Scenario::new(plan, "s blocks until flush done; withdraw takes 10000").run().await;
-    assert_eq!(played.times("s abandoned"), [Duration::from_millis(10_100)]);
+    let ended = Scenario::new(plan, "s blocks until flush done; withdraw takes 10000").run().await;
+    assert_eq!(ended.times("s abandoned"), [Duration::from_millis(10_100)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,8 +110,58 @@ fn the_console_is_on_off_or_decides_itself() {
     let mode = |value| check(&[("LIFECYCLE_CONSOLE", value)]).map(|config| config.console);
     assert_eq!(mode("auto"), Ok(ConsoleMode::Auto));
     assert_eq!((mode("on"), mode("off")), (Ok(ConsoleMode::On), Ok(ConsoleMode::Off)));
-    let error = "LIFECYCLE_CONSOLE=yes: none of auto, on and off; expected auto, on or off";
+    let error = "LIFECYCLE_CONSOLE=yes: `yes` is none of these; expected auto, on or off, and \
+                 plain, time or json, separated by a comma";
     assert_eq!(mode("yes"), Err(error.to_owned()));
+    assert!(mode("on,").is_err() && mode("json on").is_err());
+}
+
+#[test]
+fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
+    let quiet = Config { console: ConsoleMode::Off, ..Config::default() };
+    let set = |value: &str| {
+        let variable = ("LIFECYCLE_CONSOLE".to_owned(), value.to_owned());
+        let config = quiet.clone().with([variable]).expect("valid");
+        (config.console, config.outputs.console)
+    };
+    assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
+    assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
+    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Plain));
+    assert_eq!(set("on, json"), (ConsoleMode::On, ConsoleFormat::Json));
+    assert_eq!(set("plain,auto"), (ConsoleMode::Auto, ConsoleFormat::Plain));
+}
+
+#[test]
+fn the_files_of_the_end_are_paths_or_off() {
+    let outputs = |variables: &[(&str, &str)]| check(variables).map(|config| config.outputs);
+    let files = [("LIFECYCLE_REPORT", "run.json"), ("LIFECYCLE_TERMINATION_LOG", "/tmp/log")];
+    let set = OutputSettings {
+        report: Some("run.json".into()),
+        termination_log: TerminationLog::File("/tmp/log".into()),
+        ..OutputSettings::default()
+    };
+    assert_eq!(outputs(&files), Ok(set));
+    let off = [("LIFECYCLE_REPORT", "off"), ("LIFECYCLE_TERMINATION_LOG", "off")];
+    let none = OutputSettings { termination_log: TerminationLog::Off, ..OutputSettings::default() };
+    assert_eq!(outputs(&off), Ok(none));
+    let error = outputs(&[("LIFECYCLE_REPORT", "a\u{fffd}")]).expect_err("not Unicode");
+    assert!(error.contains("the path is not Unicode"), "{error}");
+}
+
+#[test]
+fn outputs_are_set_even_if_other_settings_are_refused() {
+    let outputs = |variables: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Config::default().outputs_with(variables.iter().map(owned))
+    };
+    let variables =
+        [("LIFECYCLE_GRACE", "soon"), ("LIFECYCLE_CONSOLE", "json"), ("LIFECYCLE_REPORT", "r")];
+    let set = outputs(&variables);
+    assert_eq!(set.console, ConsoleFormat::Json);
+    // A hook may change the working directory.
+    assert_eq!(set.report, Some(std::env::current_dir().expect("a folder").join("r")));
+    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Plain);
+    assert_eq!(outputs(&[("LIFECYCLE_REPORT", " ")]), OutputSettings::default());
 }
 
 #[test]
