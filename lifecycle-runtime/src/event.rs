@@ -23,7 +23,9 @@ pub use crate::hook::stop::{ServerEnd, StopCause};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
 pub use request::{RequestInfo, ResponseFailure, TaskPanic};
-pub(crate) use text::{NAMED, as_millis, held, listed, millis, over_budget, readable};
+pub(crate) use text::{
+    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable,
+};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub use wait::Wait;
 

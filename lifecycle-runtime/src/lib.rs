@@ -142,5 +142,6 @@ pub use lifecycle_macros::{
     health_check, on_drain, on_ready, on_shutdown, on_signal, on_startup, service,
 };
 pub use observe::report;
+pub use process::info::Info;
 pub use report::Report;
 pub use server::{BackgroundTasks, Http, probes};

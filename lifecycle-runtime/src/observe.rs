@@ -5,3 +5,4 @@ pub(crate) mod health;
 pub(crate) mod live;
 pub mod report;
 pub(crate) mod trace;
+pub(crate) mod view;

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::runtime::Runtime;
@@ -22,6 +23,10 @@ use crate::observe::trace;
 use crate::plan::{Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
+
+/// Time that clients of the listener for operators have to take what waits for them at the end of
+/// the run. Those that read need a round trip.
+const LAST_EVENTS: Duration = Duration::from_millis(250);
 
 /// Run whose hooks have all ended. Only values that others hold, and the report, are left.
 pub(super) struct EndedRun {
@@ -133,10 +138,19 @@ impl EndedRun {
         self.run.enter(State::Stopped);
         self.run.deliver_events().await;
         let report = self.report();
-        for server in self.admin {
-            server.close().await;
-        }
+        self.close_admin().await;
         report
+    }
+
+    /// Closes the listener for operators, once its clients have had the last events; they have a
+    /// moment to take them.
+    async fn close_admin(&mut self) {
+        self.run.app_context.view.events().end();
+        let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
+            + last_words(self.run.config.grace) / 2;
+        let cut = deadline.min(Instant::now() + LAST_EVENTS);
+        let admin = std::mem::take(&mut self.admin);
+        all(admin.into_iter().map(|server| server.close(cut).boxed())).await;
     }
 
     /// Drops the values that are left, shuts the runtime of the hooks down, and returns the report.
@@ -149,8 +163,6 @@ impl EndedRun {
             hooks.shutdown_background();
             return report;
         }
-        let admin = std::mem::take(&mut self.admin);
-        block_on(own, all(admin.into_iter().map(|server| server.close().boxed())));
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         let left = (deadline + last_words(self.run.config.grace) / 2)
             .saturating_duration_since(Instant::now());
@@ -159,7 +171,9 @@ impl EndedRun {
         self.run.emit_late_failure();
         self.run.enter(State::Stopped);
         block_on(own, self.run.deliver_events());
-        self.report()
+        let report = self.report();
+        block_on(own, self.close_admin());
+        report
     }
 
     fn report(&mut self) -> Report {

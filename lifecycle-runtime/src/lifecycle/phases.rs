@@ -220,6 +220,7 @@ impl RunPhases<'_> {
         let tasks = app_context.tasks.clone();
         live.add(move |_| tasks.now().into_iter().collect());
         for server in serving {
+            app_context.servers.add(server.for_operators());
             let tables = server.tables.clone();
             live.add(move |state| tables.now(state));
             let obstacle = server.obstacle.clone();

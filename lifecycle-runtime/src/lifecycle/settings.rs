@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::process::config::LONGEST;
+use crate::process::config::{LONGEST, Origin};
 
 impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
@@ -15,15 +15,14 @@ impl Lifecycle {
     /// refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace.min(LONGEST);
-        self.config.grace_is_set = true;
-        self
+        self.set_by_builder("grace")
     }
 
     /// Sets the time for the whole start, from the first startup hook to the last ready hook; 60 s
     /// by default. A start that takes longer has failed. Zero is refused, with exit code 2.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout.min(LONGEST);
-        self
+        self.set_by_builder("startup_timeout")
     }
 
     /// Sets the time for requests to finish, which begins when the listeners close: after the drain
@@ -39,7 +38,7 @@ impl Lifecycle {
     /// use flows on to the shutdown hooks.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout.min(LONGEST));
-        self
+        self.set_by_builder("drain_timeout")
     }
 
     /// Sets the time for which the servers still accept connections once the stop has begun and the
@@ -56,8 +55,7 @@ impl Lifecycle {
     /// unless they have `stop_on = "drain"`: one of them may listen by itself.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay.min(LONGEST);
-        self.config.drain_delay_is_set = true;
-        self
+        self.set_by_builder("drain_delay")
     }
 
     /// Sets the time for which a connection without a request in flight stays open after the
@@ -72,7 +70,7 @@ impl Lifecycle {
     /// The window also bounds the margin of a handshake that is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window.min(LONGEST);
-        self
+        self.set_by_builder("quiet_window")
     }
 
     /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
@@ -82,7 +80,26 @@ impl Lifecycle {
     /// runs, while requests or hooks block every other thread, and until the process ends.
     pub fn admin(mut self, address: impl Into<String>) -> Self {
         self.config.admin = Some(address.into());
-        self
+        self.set_by_builder("admin")
+    }
+
+    /// Shows everything on the listener of [`admin`](Self::admin) even if its address is no loopback
+    /// address, to anybody who reaches it: paths, errors, the settings. Off by default.
+    /// `LIFECYCLE_ADMIN_DETAILS` overrides it.
+    pub fn admin_details(mut self, details: bool) -> Self {
+        self.config.admin_details = details;
+        self.set_by_builder("admin_details")
+    }
+
+    /// Sets host names by which clients may ask the listener of [`admin`](Self::admin), besides
+    /// `localhost` and IP addresses; none by default. `LIFECYCLE_ADMIN_HOSTS` overrides them.
+    ///
+    /// A request that names another host gets 421, so that a page on the web can't read the answers
+    /// by a name of its own that leads here (DNS rebinding). A text that is no host name is refused
+    /// with exit code 2.
+    pub fn admin_hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.admin_hosts = names.into_iter().map(Into::into).collect();
+        self.set_by_builder("admin_hosts")
     }
 
     /// Lets `/readyz` still answer 200 while requests are drained; off by default, so that load
@@ -92,7 +109,7 @@ impl Lifecycle {
     /// ones: keep readiness on if that fallback matters more.
     pub fn ready_while_draining(mut self, ready: bool) -> Self {
         self.config.ready_while_draining = ready;
-        self
+        self.set_by_builder("ready_while_draining")
     }
 
     /// Switches the lines on stderr that report events. By default (`LIFECYCLE_CONSOLE=auto`) they
@@ -118,7 +135,7 @@ impl Lifecycle {
     /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console.into();
-        self
+        self.set_by_builder("console")
     }
 
     /// Refuses a plan whose stop may take longer than the grace period [at
@@ -126,7 +143,7 @@ impl Lifecycle {
     /// its hooks are scaled then, and the start warns about it.
     pub fn strict_budget(mut self, strict: bool) -> Self {
         self.config.strict_budget = strict;
-        self
+        self.set_by_builder("strict_budget")
     }
 
     /// Lets a program without a server go on after all of its services have ended well, until it is
@@ -136,7 +153,7 @@ impl Lifecycle {
     /// A program without services goes on in any case.
     pub fn keep_running(mut self, keep: bool) -> Self {
         self.config.keep_running = keep;
-        self
+        self.set_by_builder("keep_running")
     }
 
     /// Makes the run listen for signals; on by default.
@@ -153,6 +170,12 @@ impl Lifecycle {
     /// that stop do to the process what they do to any, and the others do nothing.
     pub fn signals(mut self, signals: bool) -> Self {
         self.signals = signals;
+        self
+    }
+
+    /// Notes that the program has set this setting.
+    fn set_by_builder(mut self, setting: &str) -> Self {
+        self.config.origins.note(setting, Origin::Builder);
         self
     }
 }

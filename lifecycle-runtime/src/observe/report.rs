@@ -17,7 +17,7 @@ use crate::hook::stop::StopCause;
 
 use hooks::as_text;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport};
-pub(crate) use recorder::{Recorder, Standing};
+pub(crate) use recorder::{Recorder, RunRecord, Standing};
 
 /// Report of a run, from its first hook to its last.
 ///

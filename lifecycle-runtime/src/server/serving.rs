@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
+use super::open::OpenServer;
 use super::service::Endpoint;
 use super::tasks::LEAVING;
 use super::traffic::RequestTables;
@@ -203,6 +204,12 @@ impl Serving {
         workers.find(Poll::is_ready).unwrap_or(acceptor)
     }
 
+    /// Returns the server as its operators see it.
+    pub(crate) fn for_operators(&self) -> OpenServer {
+        let workers = self.workers.iter().map(Worker::weak_commands).collect();
+        OpenServer { urls: self.urls.clone(), tables: self.tables.clone(), workers }
+    }
+
     /// Makes every response close its connection from now on, and announces the end to clients that
     /// need no response for that.
     pub(crate) fn announce_close(&self) {
@@ -210,11 +217,10 @@ impl Serving {
         self.workers.iter().for_each(|worker| worker.command(WorkerCommand::Announce));
     }
 
-    /// Closes the server at once, and cuts off everything.
-    pub(crate) async fn close(self) {
-        let now = Instant::now();
+    /// Closes the server, and cuts off what has not ended at this moment.
+    pub(crate) async fn close(self, cut: Instant) {
         self.drain(
-            DrainTimes { quiet: Duration::ZERO, cut: now, leave: now },
+            DrainTimes { quiet: Duration::ZERO, cut, leave: cut },
             std::future::pending().boxed(),
         )
         .await;

@@ -17,6 +17,7 @@ use crate::event::Observers;
 use crate::hook::runtime::HookRuntime;
 use crate::lifecycle::run::{Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
+use crate::observe::view::About;
 use crate::plan::sample;
 use crate::process::config::Config;
 
@@ -133,6 +134,7 @@ impl Scenario {
                 ends_with_services: self.ends_with_services,
                 is_interactive: false,
             },
+            about: About::default(),
         };
         let observers = Observers {
             own: Vec::new(),

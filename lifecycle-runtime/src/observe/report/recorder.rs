@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{HeldReport, HookReport, RecurringReport, Report, ServiceReport};
 use crate::event::{Event, Observer, Outcome, StartFailure, Traffic};
+use crate::hook::id::HookMap;
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
@@ -23,51 +24,82 @@ pub(crate) struct Standing {
     pub(crate) cause: Option<StopCause>,
 }
 
-#[derive(Default)]
-struct RunRecord {
-    state: State,
-    state_since: Duration,
-    cause: Option<StopCause>,
-    error: Option<StartFailure>,
+/// Record of a run so far.
+#[derive(Clone, Default)]
+pub(crate) struct RunRecord {
+    pub(crate) state: State,
+    /// Moment at which the run entered the state.
+    pub(crate) state_since: Duration,
+    pub(crate) cause: Option<StopCause>,
+    pub(crate) error: Option<StartFailure>,
     /// Moment at which the start ended: the run was ready, unless there is an error.
-    start_ended: Option<Duration>,
-    stop_began: Option<Duration>,
-    last: Duration,
+    pub(crate) start_ended: Option<Duration>,
+    pub(crate) stop_began: Option<Duration>,
+    /// Time that the stop may take.
+    pub(crate) grace: Option<Duration>,
+    /// Time that the drain took, once the servers are closed.
+    pub(crate) drain_took: Option<Duration>,
+    /// Moment of the last event.
+    pub(crate) last: Duration,
     /// Hooks that began, each with the moment of that.
-    begun: Vec<(&'static HookMeta, Duration)>,
-    hooks: Vec<HookReport>,
-    recurring: Vec<RecurringReport>,
-    services: Vec<ServiceReport>,
+    pub(crate) begun: Vec<(&'static HookMeta, Duration)>,
+    pub(crate) hooks: Vec<HookReport>,
+    pub(crate) recurring: Indexed<RecurringReport>,
+    pub(crate) services: Indexed<ServiceReport>,
     held: Vec<HeldReport>,
     traffic: Traffic,
-    hurried: bool,
+    pub(crate) hurried: bool,
     /// Set if the stop was asked for during the start.
-    was_interrupted: bool,
+    pub(crate) was_interrupted: bool,
     /// Failure that the program reported while it was stopping for another reason.
     late_failure: Option<String>,
     /// Exit code, once the report is made.
     exit: Option<u8>,
 }
 
+/// Entries of hooks, in the order in which they were added, that are found by their hook.
+#[derive(Clone)]
+pub(crate) struct Indexed<T> {
+    pub(crate) entries: Vec<T>,
+    positions: HookMap<usize>,
+}
+
+impl<T> Default for Indexed<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), positions: HookMap::default() }
+    }
+}
+
+impl<T> Indexed<T> {
+    fn get(&mut self, hook: &HookMeta) -> Option<&mut T> {
+        self.entries.get_mut(*self.positions.get(&hook.id)?)
+    }
+
+    /// Returns the entry of a hook, which is made if there is none.
+    fn get_or_insert(&mut self, hook: &HookMeta, make: impl FnOnce() -> T) -> &mut T {
+        let at = *self.positions.entry(hook.id).or_insert(self.entries.len());
+        if at == self.entries.len() {
+            self.entries.push(make());
+        }
+        &mut self.entries[at]
+    }
+}
+
 impl RunRecord {
     /// Returns the entry of a recurring hook. There is one for each hook and not for each run, as
     /// these hooks run for as long as the process does.
     fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
-        let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
-            self.recurring.push(RecurringReport {
-                hook,
-                runs: 0,
-                failures: 0,
-                last_error: None,
-                since: None,
-            });
-            self.recurring.len() - 1
-        });
-        &mut self.recurring[at]
+        self.recurring.get_or_insert(hook, || RecurringReport {
+            hook,
+            runs: 0,
+            failures: 0,
+            last_error: None,
+            since: None,
+        })
     }
 
-    fn service(&mut self, hook: &'static HookMeta) -> Option<&mut ServiceReport> {
-        self.services.iter_mut().find(|known| known.hook == hook)
+    fn service(&mut self, hook: &HookMeta) -> Option<&mut ServiceReport> {
+        self.services.get(hook)
     }
 }
 
@@ -83,7 +115,7 @@ impl Observer for Recorder {
                 record.recurring(hook).ended(outcome);
             }
             Event::HookStarted { hook } if hook.kind == Kind::Service => {
-                record.services.push(ServiceReport::new(hook, at));
+                record.services.get_or_insert(hook, || ServiceReport::new(hook, at));
             }
             Event::HookStarted { hook } => record.begun.push((hook, at)),
             Event::Service { hook, state } => {
@@ -129,12 +161,16 @@ impl Observer for Recorder {
                 record.start_ended = Some(at);
             }
             Event::LateFailure { error } => record.late_failure = Some(error.clone()),
-            Event::StopBegun { cause, .. } => {
+            Event::StopBegun { cause, grace, .. } => {
                 record.cause = Some(cause.clone());
+                record.grace = Some(*grace);
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
-            Event::Drained { traffic, .. } => record.traffic = Traffic::clone(traffic),
+            Event::Drained { traffic, took } => {
+                record.traffic = Traffic::clone(traffic);
+                record.drain_took = Some(*took);
+            }
             _ => {}
         }
     }
@@ -153,13 +189,20 @@ impl Recorder {
         let ended: HashSet<_> =
             record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
         let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
-        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?))))
-            .collect()
+        once.chain(
+            record.recurring.entries.iter().filter_map(|hook| Some((hook.hook, hook.since?))),
+        )
+        .collect()
     }
 
     /// Returns the services that have begun so far.
     pub(crate) fn services(&self) -> Vec<ServiceReport> {
-        self.record().services.clone()
+        self.record().services.entries.clone()
+    }
+
+    /// Returns a copy of the whole record.
+    pub(crate) fn so_far(&self) -> RunRecord {
+        self.record().clone()
     }
 
     /// Returns the state of the run.
@@ -191,9 +234,8 @@ impl Recorder {
         stop_path: Vec<(&'static HookMeta, Duration)>,
     ) -> Report {
         let mut record = self.record();
-        // Nothing runs any more, but the guard may still ask if the run was ready.
-        let hooks = std::mem::take(&mut record.hooks);
-        record.begun.clear();
+        // The record stays: the listener of the probes still shows it.
+        let hooks = record.hooks.clone();
         let has_failed = hooks
             .iter()
             .any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));
@@ -220,8 +262,8 @@ impl Recorder {
                 .map(|began| record.last.saturating_sub(began))
                 .unwrap_or_default(),
             hooks,
-            recurring: record.recurring.clone(),
-            services: record.services.clone(),
+            recurring: record.recurring.entries.clone(),
+            services: record.services.entries.clone(),
             held: record.held.clone(),
             traffic: record.traffic.clone(),
             start_path,

@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Config, ConsoleMode, duration};
+use super::{Config, ConsoleMode, Origin, duration};
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
 struct Variable {
@@ -16,6 +16,13 @@ struct Variable {
 }
 
 const PREFIX: &str = "LIFECYCLE_";
+
+impl Variable {
+    /// Returns the name of the setting: `grace` for `LIFECYCLE_GRACE`.
+    fn setting(&self) -> String {
+        self.name.trim_start_matches(PREFIX).to_ascii_lowercase()
+    }
+}
 
 /// Variable for tests that explore schedules. Programs that they start inherit it and ignore it.
 pub(crate) const SEED: &str = "LIFECYCLE_SEED";
@@ -35,11 +42,21 @@ pub(crate) const NOTHING_SERVED: &str = "nothing would be served";
 
 const DURATION: &str = "a duration such as 250ms, 5s or 1m30s";
 
-const VARIABLES: [Variable; 14] = [
+const VARIABLES: [Variable; 16] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
         set: |c, v| set(&mut c.admin, address(v).map(Some)),
+    },
+    Variable {
+        name: "LIFECYCLE_ADMIN_DETAILS",
+        form: "on or off",
+        set: |c, v| set(&mut c.admin_details, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_ADMIN_HOSTS",
+        form: "host names such as admin.internal, separated by commas",
+        set: |c, v| set(&mut c.admin_hosts, hosts(v)),
     },
     Variable {
         name: "LIFECYCLE_BIND",
@@ -54,10 +71,7 @@ const VARIABLES: [Variable; 14] = [
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
         form: DURATION,
-        set: |c, v| {
-            c.drain_delay_is_set = true;
-            set(&mut c.drain_delay, duration::parse(v))
-        },
+        set: |c, v| set(&mut c.drain_delay, duration::parse(v)),
     },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
@@ -67,10 +81,7 @@ const VARIABLES: [Variable; 14] = [
     Variable {
         name: "LIFECYCLE_GRACE",
         form: DURATION,
-        set: |c, v| {
-            c.grace_is_set = true;
-            set(&mut c.grace, positive(v))
-        },
+        set: |c, v| set(&mut c.grace, positive(v)),
     },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
@@ -140,11 +151,22 @@ impl Config {
                 problems.push(format!("unknown environment variable {name}{meant}"));
                 continue;
             };
-            if let Err(reason) = (variable.set)(&mut self, value.trim()) {
-                problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+            match (variable.set)(&mut self, value.trim()) {
+                Ok(()) => self.origins.note(&variable.setting(), Origin::Environment),
+                Err(reason) => {
+                    problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+                }
             }
         }
         // The values of the environment have been checked above; these are the builder's.
+        for name in &mut self.admin_hosts {
+            match host(name) {
+                Ok(host) => *name = host,
+                Err(reason) => problems.push(format!(
+                    "`admin_hosts`: {reason}; expected host names such as admin.internal"
+                )),
+            }
+        }
         let needed = [("grace", self.grace), ("startup_timeout", self.startup_timeout)];
         for (setting, _) in needed.into_iter().filter(|(_, time)| time.is_zero()) {
             problems.push(format!(
@@ -271,6 +293,20 @@ fn addresses(text: &str) -> Result<Vec<String>, String> {
 fn address(text: &str) -> Result<String, String> {
     let address = text.trim().to_owned();
     if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
+}
+
+fn hosts(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(host).collect()
+}
+
+/// Returns a host name as clients may write it, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    match text.trim() {
+        "" => Err("a name is empty".to_owned()),
+        name if name.chars().all(is_of_name) => Ok(name.to_ascii_lowercase()),
+        name => Err(format!("`{name}` is no host name")),
+    }
 }
 
 /// Error of a configuration: every problem, and the names that are valid.

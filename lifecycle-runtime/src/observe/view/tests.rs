@@ -1,0 +1,11 @@
+//! Tests of the view of a run.
+
+mod critical_path;
+mod event_log;
+mod timeline;
+
+use std::time::Duration;
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

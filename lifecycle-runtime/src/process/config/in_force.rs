@@ -1,0 +1,91 @@
+//! Settings in force, each with its origin, for people who ask a running program.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Config, ConsoleMode};
+use crate::event::millis;
+
+/// Origin of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// The default of the framework.
+    Default,
+    /// The program, by a builder method.
+    Builder,
+    /// An environment variable.
+    Environment,
+    /// The platform, such as Kubernetes, on which a default depends.
+    Platform,
+}
+
+/// Origins of the settings that don't have the framework's default, by the names of the settings.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// Notes the origin of a setting, in place of an earlier one.
+    pub(crate) fn note(&mut self, setting: &str, origin: Origin) {
+        self.0.insert(setting.to_owned(), origin);
+    }
+
+    /// Returns whether the program or the environment has set this setting.
+    pub(crate) fn is_set(&self, setting: &str) -> bool {
+        matches!(self.of(setting), Origin::Builder | Origin::Environment)
+    }
+
+    fn of(&self, setting: &str) -> Origin {
+        self.0.get(setting).copied().unwrap_or(Origin::Default)
+    }
+}
+
+/// Setting in force. Durations are numbers of milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct InForce {
+    pub(crate) value: Value,
+    pub(crate) from: Origin,
+}
+
+/// Settings in force, by their names.
+pub(crate) type SettingsInForce = BTreeMap<&'static str, InForce>;
+
+impl Config {
+    /// Returns the settings in force, except those that each server has for itself.
+    pub(crate) fn in_force(&self) -> SettingsInForce {
+        let time = |time: Duration| Value::from(millis(time));
+        let console = match self.console {
+            ConsoleMode::Auto => "auto",
+            ConsoleMode::On => "on",
+            ConsoleMode::Off => "off",
+        };
+        let settings = [
+            ("admin", Value::from(self.admin.clone())),
+            ("admin_details", self.admin_details.into()),
+            ("admin_hosts", self.admin_hosts.clone().into()),
+            ("console", console.into()),
+            ("drain_delay", time(self.drain_delay)),
+            ("drain_timeout", self.drain_timeout.map(millis).into()),
+            ("grace", time(self.grace)),
+            ("keep_running", self.keep_running.into()),
+            ("quiet_window", time(self.quiet_window)),
+            ("ready_while_draining", self.ready_while_draining.into()),
+            ("startup_timeout", time(self.startup_timeout)),
+            ("strict_budget", self.strict_budget.into()),
+        ];
+        let with_origin = |(name, value)| (name, InForce { value, from: self.origins.of(name) });
+        settings.into_iter().map(with_origin).collect()
+    }
+
+    /// Returns the origin of a setting that each server has for itself. `is_set` is set if the
+    /// program has set it for the server.
+    pub(crate) fn origin_for_server(&self, setting: &str, is_set: bool) -> Origin {
+        match self.origins.of(setting) {
+            Origin::Default if is_set => Origin::Builder,
+            origin => origin,
+        }
+    }
+}
