@@ -24,8 +24,8 @@ use crate::plan::{Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
 
-/// Time that clients of the listener for operators have to take what waits for them at the end of
-/// the run. Those that read need a round trip.
+/// Time for which the end of a run waits until the last events are sent to all clients that follow
+/// them. One that reads has made room for them long before.
 const LAST_EVENTS: Duration = Duration::from_millis(250);
 
 /// Run whose hooks have all ended. Only values that others hold, and the report, are left.
@@ -142,15 +142,15 @@ impl EndedRun {
         report
     }
 
-    /// Closes the listener for operators, once its clients have had the last events; they have a
-    /// moment to take them.
+    /// Closes the listener for operators, once the last events have been sent to its clients.
     async fn close_admin(&mut self) {
-        self.run.app_context.view.events().end();
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
             + last_words(self.run.config.grace) / 2;
-        let cut = deadline.min(Instant::now() + LAST_EVENTS);
+        let limit = deadline.min(Instant::now() + LAST_EVENTS);
+        // A client that does not read them is left behind.
+        let _ = timeout_at(limit, self.run.app_context.view.events().end()).await;
         let admin = std::mem::take(&mut self.admin);
-        all(admin.into_iter().map(|server| server.close(cut).boxed())).await;
+        all(admin.into_iter().map(|server| server.close().boxed())).await;
     }
 
     /// Drops the values that are left, shuts the runtime of the hooks down, and returns the report.

@@ -13,6 +13,7 @@ use super::progress::report_obstacles;
 use super::run::{Run, RunSwitches};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted, StartError};
 use crate::event::{Event, StartFailure, Traffic};
+use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, ServerEnd, StopCause, stop_asked};
 use crate::hook::task::all;
@@ -69,7 +70,7 @@ impl RunPhases<'_> {
     /// `None`.
     async fn startup(&self, executor: &mut Executor, limit: Instant) -> Option<CriticalPath> {
         match executor.start(limit).await {
-            Ok(path) => Some(path),
+            Ok(path) => Some(self.over(Phase::Startup, path)),
             Err((error, left)) => {
                 self.end_start(&error, State::Stopping, false);
                 executor.stop_services_with_drain();
@@ -161,7 +162,7 @@ impl RunPhases<'_> {
             }
         };
         let drain = self.drain_all(executor, serving, left, self.run.handle.asked()).await;
-        (path, drain)
+        (path, self.over(Phase::Drain, drain))
     }
 
     /// Runs the ready hooks and the first readiness checks, enters the state `Ready`, and waits for
@@ -173,7 +174,7 @@ impl RunPhases<'_> {
         limit: Instant,
     ) -> (CriticalPath, Result<StopCause, (StartError, Interrupted)>) {
         let path = match executor.make_ready(limit).await {
-            Ok(path) => path,
+            Ok(path) => self.over(Phase::Ready, path),
             Err(end) => return (CriticalPath::new(), Err(end)),
         };
         if let Some(cause) = self.run.check_readiness(limit).await {
@@ -206,7 +207,13 @@ impl RunPhases<'_> {
             self.run.live.add(move |_| awaited.now());
         }
         let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
-        executor.stop(time).await
+        self.over(Phase::Shutdown, executor.stop(time).await)
+    }
+
+    /// Shows operators the critical path of a phase that is over.
+    fn over(&self, phase: Phase, path: CriticalPath) -> CriticalPath {
+        self.run.app_context.view.phase_over(phase, path.clone());
+        path
     }
 
     /// Emits the addresses of open servers, and shows their requests and obstacles from now on.

@@ -12,13 +12,14 @@ mod event_log;
 mod tests;
 mod timeline;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::event::{as_millis, as_millis_if_any};
+use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::observe::health::{CheckHistory, Checks};
 use crate::observe::live::Live;
@@ -27,7 +28,7 @@ use crate::plan::{Plan, PlanFormat};
 use about::InfoJson;
 pub(crate) use about::{About, ServerSettings};
 pub(crate) use event_log::{EventLog, Reading};
-use timeline::TimelineJson;
+use timeline::{HookPath, PhasePaths, TimelineJson};
 
 /// View of a run. Clones are the same view.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub(crate) struct Shown {
 struct ViewInner {
     shown: Shown,
     began_at: SystemTime,
+    /// Critical paths of the phases that are over.
+    paths: Mutex<PhasePaths>,
     /// Plan as JSON, once somebody has asked for it: it never changes.
     plan: OnceLock<String>,
 }
@@ -85,7 +88,12 @@ impl View {
     /// Makes the view of a run that has begun just now.
     pub(crate) fn new(shown: Shown) -> Self {
         let began_at = SystemTime::now();
-        Self(Arc::new(ViewInner { shown, began_at, plan: OnceLock::new() }))
+        Self(Arc::new(ViewInner {
+            shown,
+            began_at,
+            paths: Mutex::default(),
+            plan: OnceLock::new(),
+        }))
     }
 
     /// Returns the plan, as `LIFECYCLE_PLAN=json` prints it.
@@ -97,7 +105,8 @@ impl View {
     pub(crate) fn timeline(&self) -> String {
         let Shown { plan, recorder, live, .. } = &self.0.shown;
         let waits = live.waits().iter().map(ToString::to_string).collect();
-        text(&TimelineJson::of(plan, recorder.so_far(), waits, self.now()))
+        let paths = self.paths().clone();
+        text(&TimelineJson::of(plan, recorder.so_far(), &paths, waits, self.now()))
     }
 
     /// Returns the services that have begun.
@@ -133,6 +142,15 @@ impl View {
     /// Returns the time since the beginning of the run.
     pub(crate) fn now(&self) -> Duration {
         self.0.shown.began.elapsed()
+    }
+
+    /// Notes that a phase is over, with its critical path.
+    pub(crate) fn phase_over(&self, phase: Phase, path: HookPath) {
+        self.paths().add(phase, path);
+    }
+
+    fn paths(&self) -> MutexGuard<'_, PhasePaths> {
+        self.0.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> State {

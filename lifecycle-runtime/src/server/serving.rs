@@ -217,10 +217,11 @@ impl Serving {
         self.workers.iter().for_each(|worker| worker.command(WorkerCommand::Announce));
     }
 
-    /// Closes the server, and cuts off what has not ended at this moment.
-    pub(crate) async fn close(self, cut: Instant) {
+    /// Closes the server at once, and cuts off everything.
+    pub(crate) async fn close(self) {
+        let now = Instant::now();
         self.drain(
-            DrainTimes { quiet: Duration::ZERO, cut, leave: cut },
+            DrainTimes { quiet: Duration::ZERO, cut: now, leave: now },
             std::future::pending().boxed(),
         )
         .await;

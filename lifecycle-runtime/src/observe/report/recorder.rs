@@ -37,8 +37,6 @@ pub(crate) struct RunRecord {
     pub(crate) stop_began: Option<Duration>,
     /// Time that the stop may take.
     pub(crate) grace: Option<Duration>,
-    /// Time that the drain took, once the servers are closed.
-    pub(crate) drain_took: Option<Duration>,
     /// Moment of the last event.
     pub(crate) last: Duration,
     /// Hooks that began, each with the moment of that.
@@ -167,10 +165,7 @@ impl Observer for Recorder {
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
-            Event::Drained { traffic, took } => {
-                record.traffic = Traffic::clone(traffic);
-                record.drain_took = Some(*took);
-            }
+            Event::Drained { traffic, .. } => record.traffic = Traffic::clone(traffic),
             _ => {}
         }
     }

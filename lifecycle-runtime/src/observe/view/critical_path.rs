@@ -25,13 +25,18 @@ pub(super) fn critical_path(
     time_of: impl Fn(Step) -> Option<StepTime>,
 ) -> Vec<(Step, Duration)> {
     let number = graph.steps().len();
-    let times: Vec<_> = graph.steps().iter().map(|&step| time_of(step)).collect();
+    let mut times: Vec<_> = graph.steps().iter().map(|&step| time_of(step)).collect();
     // A step could begin once this moment had come, which the end of that other step decided.
     let mut free_at = vec![Duration::ZERO; number];
     let mut freed_by = vec![None; number];
     for step in graph.sequence() {
-        // A step that takes no time, such as a barrier, ends when it may begin.
-        let ended = times[step].map_or(free_at[step], |time| time.ended.unwrap_or(now));
+        let mut ended = free_at[step];
+        // Otherwise it takes no time, as a barrier, and ends when it may begin.
+        if let Some(time) = &mut times[step] {
+            // A service may have been told to stop before its step.
+            time.began = time.began.max(free_at[step]);
+            ended = time.ended.unwrap_or(now).max(free_at[step]);
+        }
         for next in graph.successors(step) {
             if ended >= free_at[next] {
                 free_at[next] = ended;
@@ -40,8 +45,8 @@ pub(super) fn critical_path(
         }
     }
     let with_time = || (0..number).filter_map(|step| Some((step, times[step]?)));
-    let longest =
-        with_time().filter(|(_, time)| time.ended.is_none()).min_by_key(|(_, time)| time.began);
+    let running = with_time().filter(|(_, time)| time.ended.is_none());
+    let longest = running.min_by_key(|(_, time)| time.began);
     let tip = longest.or_else(|| with_time().max_by_key(|(_, time)| time.ended));
     let chain = std::iter::successors(tip.map(|(step, _)| step), |&step| freed_by[step]);
     let took = |step: usize| {

@@ -96,10 +96,11 @@ impl EventLog {
         self.0.last.subscribe()
     }
 
-    /// Notes that no event follows.
-    pub(crate) fn end(&self) {
+    /// Notes that no event follows, and waits until all receivers are dropped.
+    pub(crate) async fn end(&self) {
         self.kept().is_over = true;
         self.0.last.send_modify(|_| {});
+        self.0.last.closed().await;
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -8,7 +8,7 @@ use super::critical_path::{StepTime, critical_path};
 use crate::event::{Outcome, as_millis, as_millis_if_any};
 use crate::hook::id::HookMap;
 use crate::hook::state::State;
-use crate::hook::{HookMeta, Kind, Phase};
+use crate::hook::{HookMeta, Phase};
 use crate::observe::report::{HookReport, RecurringReport, RunRecord, ServiceReport};
 use crate::plan::{Plan, Step};
 
@@ -96,19 +96,34 @@ struct RecurringJson {
     running_since: Option<Duration>,
 }
 
-/// Path of hooks, as they are planned.
-type HookPath = Vec<(&'static HookMeta, Duration)>;
+/// Hooks on a critical path, each with the time that it took.
+pub(super) type HookPath = Vec<(&'static HookMeta, Duration)>;
+
+/// Critical paths of the phases that are over.
+#[derive(Clone, Default)]
+pub(super) struct PhasePaths(Vec<(Phase, HookPath)>);
+
+impl PhasePaths {
+    pub(super) fn add(&mut self, phase: Phase, path: HookPath) {
+        self.0.push((phase, path));
+    }
+
+    fn get(&self, phase: Phase) -> Option<&HookPath> {
+        self.0.iter().find(|(over, _)| *over == phase).map(|(_, path)| path)
+    }
+}
 
 impl TimelineJson {
     pub(super) fn of(
         plan: &Plan,
         record: RunRecord,
+        over: &PhasePaths,
         waiting_for: Vec<String>,
         now: Duration,
     ) -> Self {
         let times = Times::of(&record);
-        let start_path = times.start_path(plan, now);
-        let stop_path = times.stop_path(plan, &record, now);
+        let start_path = times.paths(plan, over, [Phase::Startup, Phase::Ready], now);
+        let stop_path = times.paths(plan, over, [Phase::Drain, Phase::Shutdown], now);
         let hooks = times.hooks(&record, &start_path, &stop_path);
         let stop = record.stop_began.map(|began| StopJson {
             began,
@@ -169,26 +184,11 @@ impl<'r> Times<'r> {
         }
     }
 
-    /// Returns the critical path of the start.
-    fn start_path(&self, plan: &Plan, now: Duration) -> HookPath {
-        let mut path = self.path(plan, Phase::Startup, now);
-        path.extend(self.path(plan, Phase::Ready, now));
-        path
-    }
-
-    /// Returns the critical path of the stop. Drain hooks are part of it unless the requests took
-    /// the time.
-    fn stop_path(&self, plan: &Plan, record: &RunRecord, now: Duration) -> HookPath {
-        let Some(began) = record.stop_began else { return Vec::new() };
-        let mut path = self.path(plan, Phase::Drain, now);
-        let drain_hooks = plan.of_kind(Kind::Drain).filter_map(|hook| self.ended.get(&hook.id));
-        let hooks_ended = drain_hooks.map(|ended| ended.ended_at).max();
-        let hooks_took = hooks_ended.map(|at| at.saturating_sub(began)).unwrap_or_default();
-        if record.drain_took.is_some_and(|took| hooks_took < took / 2) {
-            path.clear();
-        }
-        path.extend(self.path(plan, Phase::Shutdown, now));
-        path
+    /// Returns the critical path of these phases: of those that are over as they have been found
+    /// by the executor, of others as far as they have come.
+    fn paths(&self, plan: &Plan, over: &PhasePaths, phases: [Phase; 2], now: Duration) -> HookPath {
+        let path = |phase| over.get(phase).cloned().unwrap_or_else(|| self.path(plan, phase, now));
+        phases.into_iter().flat_map(path).collect()
     }
 
     fn path(&self, plan: &Plan, phase: Phase, now: Duration) -> HookPath {

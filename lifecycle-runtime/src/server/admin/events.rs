@@ -4,6 +4,9 @@
 //! position in it. What a client has not read when the log drops it, the client misses, and is told
 //! how much.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;

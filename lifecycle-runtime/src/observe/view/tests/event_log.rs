@@ -19,14 +19,14 @@ fn after(log: &EventLog, number: u64) -> (u64, Vec<u64>) {
     (reading.missed, reading.events.iter().map(|(number, _)| *number).collect())
 }
 
-#[test]
-fn events_follow_the_one_that_was_seen_last() {
+#[tokio::test]
+async fn events_follow_the_one_that_was_seen_last() {
     let log = with_events([1, 1, 1]);
     assert_eq!(after(&log, 0), (0, vec![1, 2, 3]));
     assert_eq!(after(&log, 2), (0, vec![3]));
     assert_eq!(after(&log, 3), (0, vec![]));
     assert!(!log.after(3).is_over);
-    log.end();
+    log.end().await;
     assert!(log.after(3).is_over && log.after(0).is_over);
 }
 
@@ -48,10 +48,10 @@ fn a_bounded_number_of_bytes_is_kept() {
     assert_eq!(after(&log, 92), (0, vec![93, 94]));
 }
 
-#[test]
-fn a_reader_that_has_not_read_all_is_not_at_the_end() {
+#[tokio::test]
+async fn a_reader_that_has_not_read_all_is_not_at_the_end() {
     let log = with_events(std::iter::repeat_n(50_000, 4));
-    log.end();
+    log.end().await;
     assert!(!log.after(0).is_over && log.after(2).is_over);
 }
 
@@ -72,12 +72,15 @@ fn an_identity_is_one_of_this_run() {
 }
 
 #[tokio::test]
-async fn whoever_waits_hears_of_each_event_and_of_the_end() {
+async fn whoever_waits_hears_of_each_event_and_of_the_end_which_waits_for_all() {
     let log = with_events([1]);
     let mut last = log.last();
     log.on_event(Duration::ZERO, &Event::Hurried);
     last.changed().await.expect("the log is there");
     assert_eq!(*last.borrow_and_update(), 2);
-    log.end();
+    let mut end = std::pin::pin!(log.end());
+    assert!(futures_util::poll!(&mut end).is_pending());
     last.changed().await.expect("the log is there");
+    drop(last);
+    end.await;
 }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::millis;
 use crate::event::{Event, Observer, Outcome, ServiceState, State, StopCause, Traffic};
-use crate::hook::HookMeta;
+use crate::hook::{HookMeta, Phase};
 use crate::observe::report::Recorder;
-use crate::observe::view::timeline::TimelineJson;
+use crate::observe::view::timeline::{PhasePaths, TimelineJson};
 use crate::plan::{Plan, sample};
 
 const PLAN: &str = "start db; service pump needs db; ready announce; drain withdraw; stop close of db; \
@@ -47,7 +47,8 @@ impl Recorded {
 
     fn timeline(&self, now: u64) -> Value {
         let record = self.recorder.so_far();
-        let timeline = TimelineJson::of(&self.plan, record, vec!["flush 1 s".into()], millis(now));
+        let (over, waits) = (PhasePaths::default(), vec!["flush 1 s".into()]);
+        let timeline = TimelineJson::of(&self.plan, record, &over, waits, millis(now));
         serde_json::to_value(timeline).expect("plain values")
     }
 }
@@ -131,13 +132,18 @@ fn a_start_that_has_not_begun_has_no_path() {
 }
 
 #[test]
-fn drain_hooks_are_off_the_path_if_the_requests_took_the_time() {
+fn the_path_of_a_phase_that_is_over_is_the_executors() {
     let run = Recorded::new("drain withdraw; stop flush");
     let cause = StopCause::Signal("SIGTERM");
     run.at(0, &Event::StopBegun { cause, grace: millis(9_000), requests: None });
     run.runs("withdraw", 0, 400, Outcome::Succeeded);
-    run.at(900, &Event::Drained { traffic: Box::<Traffic>::default(), took: millis(900) });
-    run.runs("flush", 900, 1_000, Outcome::Succeeded);
-    let path = run.timeline(1_000)["stop"]["critical_path"].clone();
+    run.at(900, &Event::HookStarted { hook: run.hook("flush") });
+    // The requests took the time.
+    let mut over = PhasePaths::default();
+    over.add(Phase::Drain, Vec::new());
+    let record = run.recorder.so_far();
+    let timeline = TimelineJson::of(&run.plan, record, &over, Vec::new(), millis(1_000));
+    let path =
+        serde_json::to_value(timeline).expect("plain values")["stop"]["critical_path"].take();
     assert_eq!(path, json!([{ "hook": "app::flush", "name": "flush", "took": 100.0 }]));
 }
