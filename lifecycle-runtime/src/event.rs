@@ -95,7 +95,7 @@ pub enum Event {
         /// The address, as a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
         url: String,
     },
-    /// The probes are answered here, from now until the end.
+    /// The listener for operators answers here, probes included, from now until the end.
     #[non_exhaustive]
     AdminListening {
         /// The address, as a URL.

@@ -73,11 +73,14 @@ impl Lifecycle {
         self.set_by_builder("quiet_window")
     }
 
-    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
-    /// form that [`Http::bind`](crate::Http::bind) takes.
+    /// Answers the [`probes`](crate::probes) on this address, too, and shows operators [what goes
+    /// on](crate::guide::admin): `127.0.0.1:9000`, or any other form that
+    /// [`Http::bind`](crate::Http::bind) takes.
     ///
-    /// The probes have a listener and a thread of their own. They answer before the first hook
-    /// runs, while requests or hooks block every other thread, and until the process ends.
+    /// That listener has a thread of its own. It answers before the first hook runs, while requests
+    /// or hooks block every other thread, and until the process ends. On an address that is no
+    /// loopback address and no Unix socket, it answers only the probes, unless
+    /// [`admin_details`](Self::admin_details) is on.
     pub fn admin(mut self, address: impl Into<String>) -> Self {
         self.config.admin = Some(address.into());
         self.set_by_builder("admin")

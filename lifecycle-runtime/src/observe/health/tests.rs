@@ -302,11 +302,11 @@ async fn the_last_runs_of_a_check_are_kept() {
     let history = shown[0]["history"].as_array().expect("a list");
     assert_eq!(history.len(), 20);
     let run = |at: usize| history[at].clone();
-    let failed = |run: u64, age: f64| {
+    let failed = |run: u64, took: f64, age: f64| {
         let error = format!("failed: no answer {run}");
-        serde_json::json!({ "age": age, "took": run as f64, "error": error })
+        serde_json::json!({ "age": age, "took": took, "error": error })
     };
-    assert_eq!((run(0), run(1)), (failed(24, 1_000.0), failed(23, 2_000.0)));
+    assert_eq!((run(0), run(1)), (failed(24, 24.0, 1_000.0), failed(23, 23.0, 2_000.0)));
     assert_eq!(run(19), serde_json::json!({ "age": 20_000.0, "took": 5.0, "error": null }));
     let mut check = shown[0].clone();
     check.as_object_mut().expect("an object").remove("history");

@@ -110,7 +110,7 @@ pub(super) async fn connections(request: HttpRequest) -> Result<HttpResponse, Er
 /// Has each worker of a server count its connections.
 async fn counted(server: OpenServer) -> ServerJson {
     let OpenServer { urls, tables, workers } = server;
-    let counts = join_all(workers.iter().map(|worker| count(worker))).await;
+    let counts = join_all(workers.iter().map(count)).await;
     let worker = |(open, connections)| WorkerJson { open, connections };
     ServerJson { urls, workers: tables.connections().into_iter().zip(counts).map(worker).collect() }
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use super::{address_of, ask, start};
-use crate::harness::{Program, Signal, own_address};
+use crate::harness::{Program, Signal, own_address, program};
 use crate::http::{Connection, Lost, tcp};
 
 /// Client of the stream.
@@ -251,5 +251,20 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0)).expect("a status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
         line.trim_end_matches("kB").trim().parse().expect("a number")
+    }
+}
+
+#[test]
+fn what_is_said_of_values_that_are_held_at_the_end_is_sent() {
+    for (mode, is_held) in [("run static", true), ("serve static", true), ("run task", false)] {
+        let program = program!("values").without_env("LIFECYCLE_BIND").args(mode);
+        let mut program = program.env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
+        let mut follower = Follower::of(&address_of(&mut program), None);
+        program.ready().stop().expect_code(0);
+        let messages = follower.to_end();
+        let last = messages.last().expect("a message");
+        assert_eq!(last.data["state"], "stopped", "{mode}");
+        let held = messages.iter().filter(|message| message.data["event"] == "value_held");
+        assert_eq!(held.count() > 0, is_held, "{mode}");
     }
 }
