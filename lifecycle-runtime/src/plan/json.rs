@@ -64,6 +64,7 @@ struct RowJson {
 #[derive(serde::Serialize)]
 struct HookJson {
     path: String,
+    name: &'static str,
     kind: &'static str,
     place: String,
     order: Option<u32>,
@@ -98,6 +99,7 @@ impl HookJson {
     fn of(hook: &HookMeta) -> Self {
         Self {
             path: hook.path(),
+            name: hook.display_name(),
             kind: hook.kind().attribute(),
             place: hook.place(),
             order: hook.order(),

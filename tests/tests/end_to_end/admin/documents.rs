@@ -1,5 +1,7 @@
 //! Documents about a run.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{address_of, document, start, wait_for};
@@ -23,7 +25,10 @@ fn the_program_is_described_with_its_settings_and_where_they_come_from() {
     let setting = |name: &str| info["settings"][name].clone();
     assert_eq!(setting("grace"), json!({ "value": 25000.0, "from": "environment" }));
     assert_eq!(setting("quiet_window"), json!({ "value": 250.0, "from": "default" }));
-    assert_eq!(info["servers"][0]["workers"]["value"], 2);
+    let server = &info["servers"][0];
+    assert_eq!(server["workers"], json!({ "value": 2, "from": "environment" }));
+    assert_eq!(server["bind"], json!({ "value": ["127.0.0.1:0"], "from": "environment" }));
+    assert_eq!(server["keep_alive"], json!({ "value": 75000.0, "from": "default" }));
     program.stop().expect_code(0);
 }
 
@@ -148,4 +153,45 @@ fn the_timeline_has_the_start_and_a_stop_in_progress() {
     assert_eq!((&close_db["ended"], &close_db["paths"]), (&Value::Null, &json!(["stop"])));
     program.tell("close_db");
     program.end().expect_code(0);
+}
+
+/// Adds the paths of the fields of a value, such as `hooks[].outcome.result`.
+fn add_fields(value: &Value, path: &str, fields: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                add_fields(value, &format!("{path}.{name}"), fields);
+            }
+        }
+        Value::Array(list) => {
+            list.iter().for_each(|value| add_fields(value, &format!("{path}[]"), fields));
+        }
+        _ => drop(fields.insert(path.to_owned())),
+    }
+}
+
+#[test]
+fn the_fields_of_each_document_stay() {
+    let mut program = start("close_db=wait").start();
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    program.wait_until_said("held");
+    let address = address_of(&mut program);
+    program.tell("pump");
+    wait_for(&mut program, "/services", |it| it["services"][0]["state"] == "backing_off");
+    wait_for(&mut program, "/checks", |it| !it["checks"][0]["history"][0].is_null());
+    wait_for(&mut program, "/timeline", |it| !it["recurring"][0].is_null());
+    let mut fields = BTreeSet::new();
+    for path in ["/info", "/plan", "/services", "/checks", "/requests", "/connections"] {
+        add_fields(&document(&address, path), path, &mut fields);
+    }
+    program.tell("held");
+    client.response().expect("a response");
+    let mut program = program.ready();
+    program.signal(Signal::SIGTERM);
+    program.wait_until_said("close_db");
+    add_fields(&document(&address, "/timeline"), "/timeline", &mut fields);
+    insta::assert_snapshot!(fields.into_iter().collect::<Vec<_>>().join("\n"));
+    program.tell("close_db");
+    program.end();
 }

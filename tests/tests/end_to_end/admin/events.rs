@@ -75,7 +75,7 @@ impl Follower {
     }
 
     /// Reads the stream to its end.
-    fn to_end(&mut self) -> Vec<Message> {
+    fn read_to_end(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.next().expect("a whole stream")).collect()
     }
 }
@@ -108,7 +108,7 @@ fn the_stream_has_each_event_of_a_run_and_ends_with_it() {
     let mut program = program.ready();
     let began = numbers(&[begun])[0];
     program.signal(Signal::SIGTERM);
-    let messages = follower.to_end();
+    let messages = follower.read_to_end();
     let last = messages.last().expect("a message");
     assert_eq!((&last.data["event"], &last.data["state"]), (&"state".into(), &"stopped".into()));
     let numbers = numbers(&messages);
@@ -173,7 +173,7 @@ fn of_a_thousand_clients_the_oldest_are_told_to_go() {
         clients.push_back(Follower::of(&address, None));
         if clients.len() > 64 {
             let mut oldest: Follower = clients.pop_front().expect("a client");
-            let messages = oldest.to_end();
+            let messages = oldest.read_to_end();
             let last = messages.last().expect("a message");
             assert_eq!(last.data["event"], "closed", "{last:?}");
             assert!(oldest.connection.is_closed());
@@ -183,7 +183,7 @@ fn of_a_thousand_clients_the_oldest_are_told_to_go() {
     // Those that are left see the end.
     program.signal(Signal::SIGTERM);
     for mut client in clients {
-        let last = client.to_end().pop().expect("a message");
+        let last = client.read_to_end().pop().expect("a message");
         assert_eq!(last.data["state"], "stopped");
     }
     program.end().expect_code(0);
@@ -261,7 +261,7 @@ fn what_is_said_of_values_that_are_held_at_the_end_is_sent() {
         let mut program = program.env("LIFECYCLE_ADMIN", "127.0.0.1:0").start();
         let mut follower = Follower::of(&address_of(&mut program), None);
         program.ready().stop().expect_code(0);
-        let messages = follower.to_end();
+        let messages = follower.read_to_end();
         let last = messages.last().expect("a message");
         assert_eq!(last.data["state"], "stopped", "{mode}");
         let held = messages.iter().filter(|message| message.data["event"] == "value_held");
